@@ -1,0 +1,2 @@
+//! The `hardmatch` command.
+fn main() {}

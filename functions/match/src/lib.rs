@@ -1,0 +1,1 @@
+//! Decide slices of people from the store alone; own phases, gate, timers and report.

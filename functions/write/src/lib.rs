@@ -1,0 +1,1 @@
+//! Drain a lane: perform changes exactly as planned, journaled step by step.

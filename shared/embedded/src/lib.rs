@@ -1,0 +1,1 @@
+//! The Table in one ACID file, Blobs in a folder, the Doorbell in process.

@@ -1,0 +1,1 @@
+//! Microsoft Graph and the Microsoft identity platform over HTTP.

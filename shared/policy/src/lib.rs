@@ -1,0 +1,1 @@
+//! hardmatch.toml: read, checked, explained and compiled into the domain's policy; CEL lives here.

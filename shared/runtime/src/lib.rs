@@ -1,0 +1,1 @@
+//! Environment names, tracing, the batch runner and the real clock.

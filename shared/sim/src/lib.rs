@@ -1,0 +1,1 @@
+//! A Microsoft 365 tenant that speaks Graph's HTTP and refuses as it does.

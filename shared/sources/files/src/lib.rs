@@ -1,0 +1,1 @@
+//! People from CSV, JSON Lines and LDIF files.

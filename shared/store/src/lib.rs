@@ -1,0 +1,1 @@
+//! Item kinds, keys and access patterns over the Table port.

@@ -1,0 +1,1 @@
+//! Credentials: the only crate that sees them in clear.
