@@ -1,1 +1,14 @@
-//! The rules: who is joined to which account, what changes, and why. Pure.
+//! The rules: who is joined to which account, what changes, and why.
+//!
+//! Pure: no async, no I/O, no clock, no randomness, no logging. Start at [`decide`].
+
+pub mod account;
+pub mod attribute;
+pub mod change;
+pub mod facts;
+pub mod ids;
+pub mod link;
+pub mod person;
+pub mod policy;
+pub mod reason;
+pub mod decide;

@@ -1,0 +1,186 @@
+//! Accounts and the tenant around them, as last observed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attribute::{Attr, Attributes, Texts};
+use crate::ids::{ImmutableId, ObjectId, TenantId};
+
+/// A user object of the tenant, live or soft-deleted.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its object id.
+    pub id: ObjectId,
+    /// `onPremisesImmutableId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub immutable_id: Option<ImmutableId>,
+    /// Text attributes. The UPN of a soft-deleted account is given as it was before the deletion.
+    pub attributes: Attributes,
+    /// `accountEnabled`; `None` when the listing did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// `proxyAddresses` with their prefixes: `SMTP:` is the primary, `smtp:` are others.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub proxies: Texts,
+    /// Member or guest.
+    #[serde(default)]
+    pub kind: AccountKind,
+    /// Who masters it.
+    #[serde(default)]
+    pub authority: Authority,
+    /// SKU ids of its licences, direct or by group.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub licences: Texts,
+    /// Its manager's object id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<ObjectId>,
+    /// `createdDateTime`, as Graph writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Box<str>>,
+    /// `deletedDateTime`: set for a soft-deleted account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Box<str>>,
+    /// `onPremisesLastSyncDateTime`, evidence for an account mastered by Entra Connect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sync: Option<Box<str>>,
+    /// `externalUserState` of a guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest_state: Option<Box<str>>,
+    /// Raised whenever what was observed differs from before.
+    #[serde(default)]
+    pub revision: u64,
+}
+
+impl Account {
+    /// Sign-in name.
+    pub fn upn(&self) -> Option<&str> {
+        self.attributes.filled(Attr::UserPrincipalName)
+    }
+
+    /// SMTP addresses: every proxy address, and `mail`. In the case they are stored in.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        let proxies = self.proxies.iter().filter_map(|proxy| {
+            let (kind, address) = proxy.split_once(':')?;
+            kind.eq_ignore_ascii_case("smtp").then_some(address)
+        });
+        proxies.chain(self.attributes.filled(Attr::Mail))
+    }
+
+    /// The primary SMTP address: the `SMTP:` proxy, else `mail`.
+    pub fn primary_address(&self) -> Option<&str> {
+        self.proxies.iter().find_map(|proxy| proxy.strip_prefix("SMTP:")).or_else(|| self.attributes.filled(Attr::Mail))
+    }
+
+    /// Whether it is in the recycle bin.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
+    }
+
+    /// Whether Exchange masters its addresses: it is licensed and has mail.
+    pub fn has_mailbox(&self) -> bool {
+        !self.licences.is_empty() && self.primary_address().is_some()
+    }
+}
+
+/// Personal data: the object id only.
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// `userType`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    /// One of the tenant's own people.
+    #[default]
+    Member,
+    /// Invited from elsewhere.
+    Guest,
+}
+
+/// `onPremisesSyncEnabled`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authority {
+    /// The cloud: never synced.
+    #[default]
+    Cloud,
+    /// Entra Connect or Cloud Sync, now.
+    Synced,
+    /// Was synced once, the cloud masters it now.
+    FormerlySynced,
+}
+
+/// What is known about the tenant as a whole.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Directory id.
+    pub id: TenantId,
+    /// Domains, lower-case name to state.
+    pub domains: BTreeMap<String, Domain>,
+    /// Directory roles by holder (users; members of a role-holding group stand for themselves). `None`: could not be
+    /// read, and nobody is taken for unprivileged.
+    pub roles: Option<BTreeMap<ObjectId, Vec<String>>>,
+    /// Whether every live user was read.
+    pub users_complete: bool,
+    /// Whether every soft-deleted user was read.
+    pub deleted_complete: bool,
+    /// Whether groups' addresses were read.
+    pub groups_complete: bool,
+    /// Whether contacts' addresses were read.
+    pub contacts_complete: bool,
+    /// Tenant-wide directory synchronisation: on, turned off, never.
+    pub directory_sync: Option<bool>,
+}
+
+impl Tenant {
+    /// The domain of a UPN or address, when the tenant owns it and has verified it.
+    pub fn verified_domain_of(&self, upn: &str) -> Option<&Domain> {
+        let (_, domain) = upn.rsplit_once('@')?;
+        let found = if domain.bytes().any(|b| b.is_ascii_uppercase()) {
+            self.domains.get(&domain.to_lowercase())
+        } else {
+            self.domains.get(domain)
+        };
+        found.filter(|domain| domain.verified)
+    }
+
+    /// The `*.onmicrosoft.com` domain every tenant starts with.
+    pub fn initial_domain(&self) -> Option<&str> {
+        self.domains.iter().find(|(_, domain)| domain.initial).map(|(name, _)| name.as_str())
+    }
+}
+
+/// One domain of the tenant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Domain {
+    /// May be used in UPNs.
+    pub verified: bool,
+    /// Sign-in happens at another identity provider.
+    pub federated: bool,
+    /// The tenant's first domain.
+    pub initial: bool,
+}
+
+/// Something other than a user that holds an address.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AddressHolder {
+    /// Its object id.
+    pub id: ObjectId,
+    /// Group or contact.
+    pub kind: HolderKind,
+}
+
+/// What kind of object holds an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HolderKind {
+    /// A group of any kind.
+    Group,
+    /// An organisational contact.
+    Contact,
+}

@@ -1,0 +1,84 @@
+//! A link: our stored pair of a person and an account, and what we own of the account.
+
+use serde::{Deserialize, Serialize};
+
+use crate::attribute::Attributes;
+use crate::ids::{ImmutableId, ObjectId, PersonRef};
+
+/// The join of one person to one account. One account has one link in a tenant.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// Who.
+    pub person: PersonRef,
+    /// Which account.
+    pub account: ObjectId,
+    /// The immutable ID when the link was made or last confirmed.
+    pub immutable_id: Option<ImmutableId>,
+    /// By which rule they were joined.
+    pub joined_by: JoinRule,
+    /// What we did to the account and may undo.
+    #[serde(default)]
+    pub ledger: Ledger,
+    /// Raised at every change.
+    pub revision: u64,
+}
+
+/// The rule that found the account.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinRule {
+    /// Our link names it.
+    Link,
+    /// Its immutable ID is the person's.
+    HardMatch,
+    /// It is soft-deleted and its immutable ID is the person's.
+    DeletedHardMatch,
+    /// Its UPN is the person's.
+    Upn,
+    /// The person's primary address is one of its addresses.
+    PrimarySmtp,
+    /// It is soft-deleted and had the person's UPN or address.
+    DeletedSoftMatch,
+    /// We created it.
+    Created,
+}
+
+/// What is ours: written by us and not seen to differ since, outside our own writes.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ledger {
+    /// We created the account.
+    #[serde(default)]
+    pub created: bool,
+    /// We blocked sign-in, then (Unix seconds), for this cause; nobody has changed it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
+    /// Values we wrote last.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub written: Attributes,
+    /// When the person's present reason to leave was first decided on (Unix seconds): graces count from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving_since: Option<i64>,
+}
+
+/// Our blocking of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Suspension {
+    /// Unix seconds.
+    pub at: i64,
+    /// Why.
+    pub cause: LeavingCause,
+}
+
+/// Why an account is to be suspended or deleted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeavingCause {
+    /// Gone from a complete listing, or deleted by the source's word.
+    Absent,
+    /// Present, but the scope no longer includes them.
+    LeftScope,
+    /// The source disabled them.
+    Disabled,
+    /// The source says the password expired.
+    PasswordExpired,
+}

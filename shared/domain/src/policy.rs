@@ -1,0 +1,268 @@
+//! What an operator decided, compiled: the form of `hardmatch.toml` that decisions are made from.
+//!
+//! Expressions are traits here, because the language they are written in (CEL) is no business of the rules.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attribute::Attr;
+use crate::ids::ConnectionId;
+use crate::person::Person;
+
+/// The policy of one connection.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Whose policy.
+    pub connection: ConnectionId,
+    /// Rises with every stored version; a change names the version it was decided under.
+    pub revision: u64,
+    /// Who is ours to manage; `None` means everybody in the source.
+    pub scope: Option<Arc<dyn Rule>>,
+    /// Where the immutable ID comes from, in order. One element means exactly that one.
+    pub anchor_from: Vec<Box<str>>,
+    /// When the tenant's and the source's IDs differ.
+    pub on_conflict: OnConflict,
+    /// Soft match rules, in order.
+    pub soft: Vec<SoftRule>,
+    /// Independent attributes that can prove identity.
+    pub prove: Vec<Attr>,
+    /// What to do with a soft-deleted account of the person.
+    pub soft_deleted: SoftDeleted,
+    /// Synced duplicates have been taken out of Entra Connect's scope and may be deleted.
+    pub merge_synced: bool,
+    /// How attributes flow. In attribute order, at most one each.
+    pub flow: Vec<Mapping>,
+    /// Whether the source's manager flows.
+    pub manager: FlowManager,
+    /// What happens to those who leave.
+    pub lifecycle: Lifecycle,
+    /// Which actions are on, need approval, or are off.
+    pub actions: Actions,
+    /// Limits on removals.
+    pub guard: Guard,
+}
+
+/// A yes-or-no expression over a person.
+pub trait Rule: Debug + Send + Sync {
+    /// The answer; an error is *unknown*, never no.
+    fn test(&self, person: &Person) -> Result<bool, RuleError>;
+    /// As the operator wrote it.
+    fn text(&self) -> &str;
+}
+
+/// An expression over a person that gives a text.
+pub trait Expression: Debug + Send + Sync {
+    /// The value; empty means the attribute is known to be empty.
+    fn eval(&self, person: &Person) -> Result<String, RuleError>;
+    /// As the operator wrote it.
+    fn text(&self) -> &str;
+}
+
+/// An expression failed for this person. The message names functions and types, never values.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RuleError(pub String);
+
+/// How one attribute flows.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// The account's attribute.
+    pub to: Attr,
+    /// Where its value comes from.
+    pub from: FlowFrom,
+    /// When it is written.
+    pub when: FlowWhen,
+    /// What an empty source value means.
+    pub when_empty: WhenEmpty,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug)]
+pub enum FlowFrom {
+    /// The person's attribute of the same name; absent there means nothing is said.
+    Same,
+    /// An expression.
+    Expression(Arc<dyn Expression>),
+}
+
+/// `flow`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowWhen {
+    /// At creation, and whenever it differs.
+    Always,
+    /// At creation or first join only, when the account has none.
+    Initial,
+    /// Not at all.
+    Never,
+}
+
+/// `when_empty`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenEmpty {
+    /// Leave what the account has.
+    Keep,
+    /// Clear it.
+    Clear,
+}
+
+/// Whether and how the manager flows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlowManager {
+    /// When.
+    pub when: FlowWhen,
+    /// What a source without a manager means.
+    pub when_empty: WhenEmpty,
+}
+
+/// `anchor.on_conflict`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnConflict {
+    /// Refuse and report.
+    Stop,
+    /// Learn the tenant's value and hand it to the source.
+    TenantWins,
+    /// Write the source's value.
+    SourceWins,
+}
+
+/// `match.soft`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum SoftRule {
+    /// The account's UPN is the person's.
+    #[serde(rename = "userPrincipalName")]
+    Upn,
+    /// The person's primary address is the account's primary address.
+    #[serde(rename = "primarySmtp")]
+    PrimarySmtp,
+}
+
+/// `match.soft_deleted`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SoftDeleted {
+    /// Bring it back and go on.
+    Restore,
+    /// Delete it for good, then create.
+    Purge,
+    /// Wait until the tenant purges it.
+    Wait,
+    /// Report.
+    Refuse,
+}
+
+/// `[lifecycle]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lifecycle {
+    /// Gone from a complete listing.
+    pub absent: Vec<Stage>,
+    /// No longer in scope.
+    pub left_scope: Vec<Stage>,
+    /// Disabled at the source.
+    pub disabled: Vec<Stage>,
+    /// Password expired at the source.
+    pub password_expired: Vec<Stage>,
+    /// Somebody deleted our account in the tenant.
+    pub account_deleted: AccountDeleted,
+    /// Provision people who are disabled at the source.
+    pub create_disabled: bool,
+    /// When sign-in is allowed again.
+    pub reenable: Reenable,
+    /// Revoke sessions when suspending.
+    pub revoke_sessions: bool,
+}
+
+/// One step of leaving, and how long after the cause it is taken. No stages: the leaving is ignored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Stage {
+    /// What.
+    pub action: LeavingAction,
+    /// Seconds after the cause was first decided on.
+    pub after_seconds: i64,
+}
+
+/// What a leaver's account undergoes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeavingAction {
+    /// Block sign-in.
+    Suspend,
+    /// Soft-delete.
+    Delete,
+}
+
+/// `lifecycle.account_deleted`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountDeleted {
+    /// Say so.
+    Report,
+    /// Restore it.
+    Restore,
+    /// Create another.
+    Recreate,
+}
+
+/// `lifecycle.reenable`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reenable {
+    /// Enable only what we disabled.
+    Ours,
+    /// The source decides.
+    Always,
+}
+
+/// `[actions]`: each on, with approval, or off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Actions {
+    /// Create an account.
+    pub create: Switch,
+    /// Write ordinary attributes.
+    pub update: Switch,
+    /// Soft match onto an existing account.
+    pub takeover: Switch,
+    /// A new UPN for a linked account.
+    pub rename: Switch,
+    /// Allow sign-in again.
+    pub enable: Switch,
+    /// Block sign-in.
+    pub suspend: Switch,
+    /// Bring back a soft-deleted account.
+    pub restore: Switch,
+    /// Soft-delete.
+    pub delete: Switch,
+    /// Change an immutable ID.
+    pub repair: Switch,
+    /// Make one account of two.
+    pub merge: Switch,
+    /// Delete for good.
+    pub purge: Switch,
+}
+
+/// Whether an action may be taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// It is taken.
+    On,
+    /// It waits for an operator.
+    Approve,
+    /// It is only reported.
+    Off,
+}
+
+/// `[guard]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Guard {
+    /// Most removals in 24 hours.
+    pub max_removals: u64,
+    /// Most removals in 24 hours, in percent of the links at the start of that window.
+    pub max_removals_percent: u64,
+    /// So many are always allowed.
+    pub always_allow: u64,
+}

@@ -1,0 +1,248 @@
+//! Why: stable codes, each with one sentence and a remedy. A longer page for each is shipped with the report.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a code is about, for counting and for the exit status.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// Says why something is done or why nothing is.
+    Note,
+    /// Known, reported, nothing to wait for.
+    Reported,
+    /// Waits for an approval, a guard, a timer or another change.
+    Held,
+    /// Refused: a person must look.
+    Refused,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $weight:ident, $says:literal, $cure:literal;)*) => {
+        /// A reason code. The text form is stable: scripts and pages rely on it.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Code { $($(#[$doc])* $name),* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Code] = &[$(Code::$name),*];
+
+            /// The stable text form.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $code),* }
+            }
+
+            /// What kind of reason it is.
+            pub fn weight(self) -> Weight {
+                match self { $(Code::$name => Weight::$weight),* }
+            }
+
+            /// One sentence, the same for everybody: no personal data.
+            pub fn sentence(self) -> &'static str {
+                match self { $(Code::$name => $says),* }
+            }
+
+            /// What a person can do about it; empty when there is nothing to do.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Code::$name => $cure),* }
+            }
+
+            /// The code of that text form.
+            pub fn parse(text: &str) -> Option<Code> {
+                match text { $($code => Some(Code::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    // Why something is done.
+    /// No account exists: one is created.
+    Provision = "provision", Note, "Nobody in the tenant holds this person's ID, sign-in name or addresses, so an account is created.", "";
+    /// Joined by immutable ID.
+    HardMatched = "hard_matched", Note, "The account's immutable ID is the person's.", "";
+    /// Joined by UPN or address: we claim the account.
+    Takeover = "takeover", Note, "An unclaimed cloud account has the person's sign-in name or primary address and is joined to them.", "";
+    /// Attributes differ from what the source says.
+    AttributesDiffer = "attributes_differ", Note, "The source's values differ from the account's.", "";
+    /// Somebody changed a mapped attribute in the tenant.
+    Drift = "drift", Note, "A value that we wrote was changed in the tenant and is written again.", "To let the tenant's value stand, set flow = \"initial\" for the attribute.";
+    /// The sign-in name changes.
+    Rename = "rename", Note, "The source has a new sign-in name for this linked person.", "";
+    /// The manager changes.
+    ManagerDiffers = "manager_differs", Note, "The source names another manager.", "";
+    /// Sign-in is blocked: the person is gone from the source.
+    SourceAbsent = "source_absent", Note, "The person is gone from a complete listing of the source.", "If they should still be there, look at the source's filter before approving.";
+    /// Sign-in is blocked: the scope no longer includes them.
+    LeftScope = "left_scope", Note, "The scope no longer includes the person.", "Look at [scope] include if this is unexpected.";
+    /// Sign-in is blocked: disabled at the source.
+    SourceDisabled = "source_disabled", Note, "The source has disabled the person.", "";
+    /// Sign-in is blocked: password expired at the source.
+    SourcePasswordExpired = "source_password_expired", Note, "The person's password has expired at the source.", "";
+    /// Sign-in is allowed again.
+    Returned = "returned", Note, "The person is back and what we blocked is allowed again.", "";
+    /// A soft-deleted account of the person is restored.
+    RestoreDeleted = "restore_deleted", Note, "The person's account is in the recycle bin and is restored with its mail.", "";
+    /// Nothing to do.
+    Converged = "converged", Note, "The account is as it should be.", "";
+    /// Not ours, and never was.
+    OutOfScope = "out_of_scope", Note, "The scope does not include the person.", "";
+    /// Disabled at the source, no account: none is created.
+    DisabledNotProvisioned = "disabled_not_provisioned", Note, "The person is disabled at the source and has no account, so none is created.", "Set lifecycle.create_disabled = true to create disabled accounts.";
+    /// Left, and there is nothing (more) to do.
+    LeftSettled = "left_settled", Note, "The person has left and their account is already as policy wants it.", "";
+    /// Leaving is ignored by policy.
+    LeavingIgnored = "leaving_ignored", Note, "Policy ignores this kind of leaving.", "";
+
+    // Refusals of joining.
+    /// Link and hard match name different accounts.
+    LinkConflict = "link_conflict", Refused, "Our link names one account and the immutable ID another; neither is written.", "Find out which account is the person's, then relink or repair the other one.";
+    /// A linked account's ID was cleared or changed to nobody's.
+    AnchorDrift = "anchor_drift", Refused, "The linked account's immutable ID was cleared or changed in the tenant.", "Set anchor.on_conflict, or repair the account.";
+    /// The account carries another ID and nothing proves identity.
+    AnchorConflict = "anchor_conflict", Refused, "The account with the person's name or address carries a different immutable ID, and nothing proves it is the same person.", "Compare the two people; then repair the ID, or free the address.";
+    /// The account carries a wrong ID of the same person.
+    AnchorWrong = "anchor_wrong", Held, "The account is proven to be the person's but carries a wrong immutable ID.", "Approve the repair.";
+    /// The account belongs to another person: InvalidSoftMatch.
+    AddressTaken = "address_taken", Refused, "The account with the person's name or address is anchored to another person (Entra Connect calls this InvalidSoftMatch).", "Decide who owns the address and change the other person's at the source.";
+    /// Different rules name different accounts.
+    Ambiguous = "ambiguous", Refused, "More than one account fits the person.", "Remove the address from the wrong account, or link the right one by hand.";
+    /// Several people claim one account.
+    Contested = "contested", Refused, "Several people of the source claim the same account.", "Give each person their own sign-in name and address at the source.";
+    /// The anchor history of a person names two links.
+    SplitIdentity = "split_identity", Refused, "The person's key and anchor are linked to two different accounts.", "Unlink the wrong one.";
+    /// Another connection has the person's account.
+    ClaimedByConnection = "claimed_by_connection", Refused, "The account belongs to another connection.", "Hand the account over from the other connection first.";
+    /// A guest holds the address.
+    AddressHeldByGuest = "address_held_by_guest", Refused, "A guest account holds the person's address.", "Remove the guest, or convert it to a member by hand.";
+    /// A group holds the address.
+    AddressHeldByGroup = "address_held_by_group", Refused, "A group holds one of the person's addresses.", "Change the group's address or the person's.";
+    /// A contact holds the address.
+    AddressHeldByContact = "address_held_by_contact", Refused, "A contact holds one of the person's addresses.", "Delete the contact in Exchange, or change the address.";
+    /// The account holds an admin role.
+    Privileged = "privileged", Refused, "The account holds a directory role, so sensitive changes are not made.", "Remove the role for the time of the change, or make the change by hand.";
+    /// Entra Connect masters the account.
+    MasteredElsewhere = "mastered_elsewhere", Refused, "Entra Connect masters this account; it is never written.", "Take the person out of Entra Connect's scope, or switch the object's source of authority to the cloud.";
+    /// The address is held by an account that does not give it up.
+    AddressInUse = "address_in_use", Refused, "Another account holds the person's sign-in name or address and is not giving it up.", "Change the address of one of the two at the source or in the tenant.";
+    /// Waits for another person's change in the same plan.
+    WaitsForRelease = "waits_for_release", Held, "The sign-in name is held by somebody who leaves it in the same plan; this change waits for that one.", "";
+    /// Known to be another person: the address was recycled.
+    RecycledIdentity = "recycled_identity", Refused, "The account with this address belongs to another person: the employee IDs differ.", "Free the address before it is given to somebody else.";
+    /// The same employee ID is on an account nobody links.
+    PossibleDuplicate = "possible_duplicate", Held, "An account without a link has the same employee ID but another name and address.", "Link the account if it is the person's; otherwise correct the employee ID.";
+    /// One holds the ID, another the mailbox.
+    DuplicatePair = "duplicate_pair", Held, "One account holds the person's ID and another their sign-in name or mailbox.", "Approve the merge after looking at both.";
+    /// Could be a shared mailbox.
+    MaybeShared = "maybe_shared", Held, "The account found by address alone is disabled, unlicensed and has mail: it may be a shared mailbox.", "Approve the takeover if it is the person's.";
+    /// Same employee ID, new anchor, old person absent.
+    Rehire = "rehire", Held, "The person is back under a new anchor; their old account is re-anchored.", "Approve the repair.";
+    /// Newcomers resemble absentees.
+    MaybeRekeyed = "maybe_rekeyed", Held, "This newcomer resembles somebody who disappeared at the same time: the source may have changed its keys.", "Check the source's key column before anything is created or removed.";
+    /// A repair sequence is needed.
+    RepairNeeded = "repair_needed", Held, "What is needed takes a repair sequence, which is planned and held.", "Look at the evidence and approve the repair when it is available.";
+    /// The soft-deleted account waits until the tenant purges it.
+    WaitForPurge = "wait_for_purge", Held, "The person's old account is in the recycle bin; policy waits until the tenant purges it.", "";
+    /// The soft-deleted account is refused by policy.
+    DeletedHolder = "deleted_holder", Refused, "An account in the recycle bin holds the person's ID, sign-in name or address.", "Restore it, purge it, or set match.soft_deleted.";
+
+    // Refusals of values.
+    /// UPN domain not verified.
+    DomainNotVerified = "domain_not_verified", Refused, "The domain of the sign-in name is not a verified domain of the tenant.", "Verify the domain in the tenant, or correct the sign-in name.";
+    /// Federated domain without an ID.
+    FederatedWithoutId = "federated_without_id", Refused, "The domain is federated and the person has no anchor; nobody could sign in.", "Give the source an anchor attribute (anchor.from).";
+    /// No anchor at all.
+    AnchorMissing = "anchor_missing", Refused, "The person has none of the anchor attributes.", "Fill the anchor attribute at the source, or change anchor.from.";
+    /// A value Graph would refuse.
+    InvalidValue = "invalid_value", Refused, "A value is too long or has characters that Microsoft 365 does not take.", "Correct the value at the source.";
+    /// A required value is missing.
+    MissingValue = "missing_value", Refused, "A value that an account needs is empty at the source.", "Fill it at the source, or map it from another attribute.";
+    /// An expression failed.
+    Unknown = "unknown", Refused, "An expression of the policy could not be evaluated for this person, so nothing is removed and nothing new is decided.", "Run `hardmatch config test` with this person.";
+    /// The source refused the entry.
+    EntryRefused = "entry_refused", Refused, "The source's entry for this person could not be understood.", "Correct the row that the report names.";
+
+    // Facts.
+    /// Something needed was not read.
+    Incomplete = "incomplete", Held, "Something this decision needs could not be read completely.", "See the run's list of collections; the next complete run decides.";
+    /// Roles unknown.
+    RolesUnknown = "roles_unknown", Held, "Who holds directory roles could not be read, so nobody is taken for unprivileged.", "Grant RoleManagement.Read.Directory to the application.";
+    /// The account we linked is gone.
+    AccountUnseen = "account_unseen", Held, "A full reading of the tenant did not show the linked account; it is looked for before it is believed gone.", "";
+    /// The account we linked was deleted by somebody.
+    AccountDeleted = "account_deleted", Reported, "Somebody deleted this linked account in the tenant.", "Restore it in the tenant, or set lifecycle.account_deleted.";
+    /// Facts changed since the decision.
+    FactsMoved = "facts_moved", Held, "The facts changed after this was decided; it is decided again.", "";
+    /// A reference outside the scope.
+    ReferenceOutOfScope = "reference_out_of_scope", Reported, "The manager is outside the scope or unknown to the source, so the manager is left as it is.", "";
+    /// The manager has no account yet.
+    WaitsForManager = "waits_for_manager", Held, "The manager's account does not exist yet; the reference is set when it does.", "";
+    /// Exchange masters the address.
+    MailMasteredElsewhere = "mail_mastered_elsewhere", Reported, "The primary address differs, but Exchange masters it.", "Change the primary address in Exchange.";
+
+    // Gates.
+    /// Waits for an approval.
+    AwaitingApproval = "awaiting_approval", Held, "Policy wants an approval for this action.", "Approve it, or apply the plan that shows it.";
+    /// Switched off.
+    ActionOff = "action_off", Reported, "Policy switches this action off; it is only reported.", "";
+    /// The guard holds it.
+    Guarded = "guarded", Held, "Too many removals at once: these wait for an approval of exactly this set.", "Look at why so many leave; apply the plan by its hash if they should.";
+    /// First removals of a connection.
+    FirstRemovals = "first_removals", Held, "Nothing is removed before a first plan was applied by its hash.", "Apply the plan by its hash.";
+    /// Grace period.
+    InGrace = "in_grace", Held, "The next stage of leaving is due later.", "";
+    /// Waiting for the same person's open change.
+    InProgress = "in_progress", Held, "An earlier change of this person is still being written.", "";
+
+    // Writing.
+    /// Graph refused.
+    TenantRefused = "tenant_refused", Refused, "Microsoft Graph refused the change.", "See Graph's code and request id in the report.";
+    /// Graph lacks a permission.
+    PermissionMissing = "permission_missing", Refused, "The application lacks a permission for this change, or the account holds a role above it.", "Run `hardmatch doctor`.";
+    /// Retries used up for now.
+    Unavailable = "unavailable", Held, "The tenant did not answer in time; it is tried again in the next run.", "";
+    /// Deciding this person failed.
+    Failed = "failed", Refused, "Deciding this person failed; the others went on.", "Report this with the run id.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        Code::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("unknown reason code {text}")))
+    }
+}
+
+/// A code with what it is about in this case.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reason {
+    /// Which.
+    pub code: Code,
+    /// What exactly: attribute names, limits, dates. May hold personal data: shown to operators, never logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<str>>,
+}
+
+impl Reason {
+    /// A reason with nothing to add.
+    pub fn plain(code: Code) -> Self {
+        Self { code, detail: None }
+    }
+
+    /// A reason with its detail.
+    pub fn with(code: Code, detail: impl Into<Box<str>>) -> Self {
+        Self { code, detail: Some(detail.into()) }
+    }
+}

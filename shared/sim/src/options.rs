@@ -1,0 +1,191 @@
+//! The switches: where the real service's answer is not documented, or differs between tenants, a test chooses.
+
+use serde::{Deserialize, Serialize};
+
+/// An answer that tenants give differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// The call succeeds.
+    Accept,
+    /// The call is refused.
+    Refuse,
+}
+
+/// Behaviour switches. Every field has a default, so a seed names only what it changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Options {
+    /// Seed of all randomness (ids, replicas, shuffling, replays).
+    pub seed: u64,
+    /// Life of an access token in seconds; 3599 in the documented sample.
+    pub token_seconds: u32,
+    /// Claim that a soft-deleted user's immutable ID is still taken. Default true.
+    pub deleted_immutable_ids_reserved: bool,
+    /// `manager@odata.bind` while creating a user. Default accept.
+    pub manager_bind_on_create: Answer,
+    /// Name the property in federated refusals instead of the generic message. Default false.
+    pub name_federated_property: bool,
+    /// Setting a first immutable ID on a user of a federated domain. Default refuse.
+    pub first_immutable_id_in_federated_domain: Answer,
+    /// Moving a user from one federated domain straight to another. Default refuse.
+    pub federated_to_federated: Answer,
+    /// Moving a user from a federated to a managed domain demands a password in the same call. Default false.
+    pub federated_to_managed_demands_password: bool,
+    /// Purging a user with application permissions. Default accept.
+    pub purge_app_only: Answer,
+    /// Listing contacts (refused for want of licence or permission in some tenants). Default accept.
+    pub read_contacts: Answer,
+    /// Reading `/directoryRoles` and role assignments. Default accept.
+    pub read_roles: Answer,
+    /// `accountEnabled` of a synced user. Default accept.
+    pub account_enabled_of_synced: Answer,
+    /// An Exchange licence makes Exchange the master of `mail`. Default true.
+    pub exchange_masters_mail: bool,
+    /// A UPN change of a licensed mailbox user moves the primary address too. Default true.
+    pub upn_change_moves_primary: bool,
+    /// Any PATCH of an object with an address that another object holds as well is refused. Default true.
+    pub latent_address_conflicts: bool,
+    /// A restore that conflicts answers 409 instead of 400. Default false.
+    pub restore_conflict_is_409: bool,
+    /// Uniqueness refusals come as 409 `Request_MultipleObjectsWithSameKeyValue`. Default false.
+    pub conflict_is_409: bool,
+    /// Uniqueness refusals name the other object. Older responses lacked it. Default true.
+    pub name_conflicting_objects: bool,
+    /// `revokeSignInSessions` answers 204 instead of 200 with a Boolean. Default false.
+    pub revoke_answers_204: bool,
+    /// Page size of collections when `$top` is not given.
+    pub page_size: usize,
+    /// Largest `$top`.
+    pub max_top: usize,
+    /// Objects per delta page.
+    pub delta_page_size: usize,
+    /// Life of a list page token in seconds.
+    pub page_token_seconds: u32,
+    /// Life of a delta token in days.
+    pub delta_token_days: u32,
+    /// Days a soft-deleted object can be restored.
+    pub deleted_days: u32,
+    /// Objects the tenant may hold; 0 is no limit.
+    pub object_quota: usize,
+    /// Traps of delta.
+    pub delta: DeltaTraps,
+    /// Replication.
+    pub lag: Lag,
+    /// Quotas.
+    pub throttle: Throttle,
+    /// Shuffle the responses of a batch. Default true.
+    pub shuffle_batch: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            token_seconds: 3599,
+            deleted_immutable_ids_reserved: true,
+            manager_bind_on_create: Answer::Accept,
+            name_federated_property: false,
+            first_immutable_id_in_federated_domain: Answer::Refuse,
+            federated_to_federated: Answer::Refuse,
+            federated_to_managed_demands_password: false,
+            purge_app_only: Answer::Accept,
+            read_contacts: Answer::Accept,
+            read_roles: Answer::Accept,
+            account_enabled_of_synced: Answer::Accept,
+            exchange_masters_mail: true,
+            upn_change_moves_primary: true,
+            latent_address_conflicts: true,
+            restore_conflict_is_409: false,
+            conflict_is_409: false,
+            name_conflicting_objects: true,
+            revoke_answers_204: false,
+            page_size: 100,
+            max_top: 999,
+            delta_page_size: 200,
+            page_token_seconds: 600,
+            delta_token_days: 7,
+            deleted_days: 30,
+            object_quota: 0,
+            delta: DeltaTraps::default(),
+            lag: Lag::default(),
+            throttle: Throttle::default(),
+            shuffle_batch: true,
+        }
+    }
+}
+
+/// Behaviours of delta that the documentation warns of
+/// (<https://learn.microsoft.com/graph/delta-query-overview>). Probabilities, all 0 by default.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct DeltaTraps {
+    /// A page is empty and still has a next link.
+    pub empty_pages: f64,
+    /// An object of an earlier page comes again.
+    pub duplicates: f64,
+    /// A round starts some changes earlier than its token.
+    pub replays: f64,
+    /// Purged objects also show up, as removed, in the first round. Not a probability.
+    pub removed_in_first_round: bool,
+}
+
+/// How late a write becomes visible, in milliseconds. All 0 by default: everything is visible at once.
+///
+/// With one replica every read is late by the full time. With more, a read is sent to one of them by seeded choice:
+/// the first sees everything at once, the last is late by the full time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Lag {
+    /// Reads of one object.
+    pub reads_ms: u32,
+    /// Lists and filters.
+    pub lists_ms: u32,
+    /// Delta. At least as late as reads and lists, so that what they missed comes after the token of that moment.
+    pub delta_ms: u32,
+    /// Writes that name a brand-new object answer 404 for so long.
+    pub writes_ms: u32,
+    /// Federated-domain rules look at the user as it was so long ago (a refusal just after the move away).
+    pub rules_ms: u32,
+    /// How many replicas answer.
+    pub replicas: u32,
+}
+
+impl Default for Lag {
+    fn default() -> Self {
+        Self { reads_ms: 0, lists_ms: 0, delta_ms: 0, writes_ms: 0, rules_ms: 0, replicas: 1 }
+    }
+}
+
+impl Lag {
+    /// How far back delta looks.
+    pub(crate) fn delta(&self) -> i64 {
+        i64::from(self.delta_ms.max(self.reads_ms).max(self.lists_ms))
+    }
+
+    pub(crate) fn longest(&self) -> i64 {
+        self.delta().max(i64::from(self.writes_ms)).max(i64::from(self.rules_ms))
+    }
+}
+
+/// Quotas of the identity service (<https://learn.microsoft.com/graph/throttling-limits>).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Throttle {
+    /// Whether quotas are enforced at all. Default true.
+    pub enabled: bool,
+    /// Writes per app and tenant: the bucket.
+    pub writes: u32,
+    /// The seconds in which the bucket of writes refills.
+    pub writes_seconds: u32,
+    /// Writes of all apps in the tenant per five minutes.
+    pub tenant_writes: u32,
+    /// Resource units per ten seconds; 0 follows the size of the tenant (3,500, 5,000, 8,000).
+    pub units: u32,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { enabled: true, writes: 3_000, writes_seconds: 150, tenant_writes: 18_000, units: 0 }
+    }
+}
