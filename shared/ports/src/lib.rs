@@ -1,1 +1,16 @@
-//! The traits between the functions and the world, and what travels between them.
+//! The traits between the functions and the world, and what travels between them. No adapter, no rule, no I/O.
+
+pub mod blobs;
+pub mod clock;
+pub mod credentials;
+pub mod doorbell;
+pub mod source;
+pub mod table;
+pub mod tenant;
+
+pub use blobs::{BlobError, Blobs};
+pub use clock::Clock;
+pub use doorbell::{Bell, Doorbell, DoorbellError};
+pub use source::{Entry, Listing, Source, SourceError};
+pub use table::{Condition, Item, Key, Page, Query, Table, TableError, Write};
+pub use tenant::{TenantError, TenantRead, TenantWrite};

@@ -1,0 +1,34 @@
+//! Large bodies: plans, listings, recordings, reports. Named by paths of ours, never by personal data.
+
+use async_trait::async_trait;
+
+/// Keeps byte strings by name.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Stores under the name, replacing what was there. Whole or not at all.
+    async fn put(&self, name: &str, body: Vec<u8>) -> Result<(), BlobError>;
+
+    /// What is stored; `None` when there is nothing of that name.
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, BlobError>;
+
+    /// Names that begin with the prefix, in order.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, BlobError>;
+
+    /// Forgets everything that begins with the prefix. Nothing there is no error.
+    async fn delete_all(&self, prefix: &str) -> Result<(), BlobError>;
+
+    /// Where an operator finds the blob: a path or URL.
+    fn location(&self, name: &str) -> String;
+}
+
+/// Storage failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} {name}: {cause}")]
+pub struct BlobError {
+    /// `read`, `write`, `list` or `delete`.
+    pub doing: &'static str,
+    /// Which.
+    pub name: String,
+    /// Why.
+    pub cause: String,
+}

@@ -1,0 +1,28 @@
+//! How the application proves who it is. Secrets travel only inside [`secrecy`] types and print redacted.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+/// Gives the proof for a token request, each time it is asked: a secret, or an assertion made for the occasion.
+#[async_trait]
+pub trait Credential: Send + Sync {
+    /// The proof to send. `token_url` is the audience of an assertion.
+    async fn proof(&self, client_id: &str, token_url: &str) -> Result<Proof, CredentialError>;
+
+    /// `secret`, `certificate`, `federated`: for `doctor`.
+    fn method(&self) -> &'static str;
+}
+
+/// A proof.
+#[derive(Debug)]
+pub enum Proof {
+    /// A shared secret.
+    Secret(SecretString),
+    /// A signed JWT (`client_assertion`).
+    Assertion(SecretString),
+}
+
+/// The proof could not be had. The message names where it was looked for and the cure, never the value.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CredentialError(pub String);

@@ -1,0 +1,260 @@
+//! The table that holds the work: a small port that DynamoDB and an embedded file both fit.
+//!
+//! An item is a body under a partition key and a sort key, with a revision that the table raises at every write. The
+//! limits of DynamoDB are the limits of the port: 400 KB an item, 100 items a transaction, 1 MB a page, no scan.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// Largest item, keys included, in bytes.
+pub const MAX_ITEM_BYTES: usize = 400 * 1024;
+/// Most writes in one transaction.
+pub const MAX_TRANSACT: usize = 100;
+/// Most bytes of items in one page of a query.
+pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
+
+/// Where an item lies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// Partition.
+    pub pk: String,
+    /// Place in the partition. Never empty.
+    pub sk: String,
+}
+
+impl Key {
+    /// A key.
+    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+}
+
+/// What the table keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Where.
+    pub key: Key,
+    /// 1 for a new item, one more at every write. Set by the table.
+    pub revision: u64,
+    /// JSON, with its own schema version where its kind has one.
+    pub body: Vec<u8>,
+    /// Unix seconds after which the table may forget it; not a clock.
+    pub expires: Option<i64>,
+}
+
+/// What must hold for a write to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    None,
+    /// There is no such item.
+    Absent,
+    /// The item is there.
+    Present,
+    /// The item is there with this revision.
+    Revision(u64),
+}
+
+/// One write of a transaction or batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Store.
+    Put {
+        /// Where.
+        key: Key,
+        /// What.
+        body: Vec<u8>,
+        /// Unix seconds after which it may be forgotten.
+        expires: Option<i64>,
+        /// What must hold.
+        condition: Condition,
+    },
+    /// Forget. Nothing there is no error under `Condition::None`.
+    Delete {
+        /// Where.
+        key: Key,
+        /// What must hold.
+        condition: Condition,
+    },
+    /// Write nothing; only the condition counts. For transactions.
+    Check {
+        /// Where.
+        key: Key,
+        /// What must hold.
+        condition: Condition,
+    },
+}
+
+impl Write {
+    /// An unconditional put without expiry.
+    pub fn put(key: Key, body: Vec<u8>) -> Self {
+        Self::Put { key, body, expires: None, condition: Condition::None }
+    }
+
+    /// A put under a condition.
+    pub fn put_if(key: Key, body: Vec<u8>, condition: Condition) -> Self {
+        Self::Put { key, body, expires: None, condition }
+    }
+
+    /// An unconditional delete.
+    pub fn delete(key: Key) -> Self {
+        Self::Delete { key, condition: Condition::None }
+    }
+
+    /// Which item it is about.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key, .. } | Self::Check { key, .. } => key,
+        }
+    }
+}
+
+/// Which items of a partition, in sort-key order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Partition.
+    pub pk: String,
+    /// Sort keys that begin with this.
+    pub prefix: String,
+    /// Start after this sort key.
+    pub after: Option<String>,
+    /// End before this sort key.
+    pub before: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// Ascending, or descending.
+    pub order: Order,
+}
+
+/// Direction of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Smallest sort key first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+impl Query {
+    /// Everything in a partition under a prefix, ascending; pages are bounded by bytes.
+    pub fn prefix(pk: impl Into<String>, prefix: impl Into<String>) -> Self {
+        Self {
+            pk: pk.into(),
+            prefix: prefix.into(),
+            after: None,
+            before: None,
+            limit: usize::MAX,
+            order: Order::Ascending,
+        }
+    }
+
+    /// The same, at most `limit` items.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The same, going on after a sort key.
+    #[must_use]
+    pub fn after(mut self, sk: impl Into<String>) -> Self {
+        self.after = Some(sk.into());
+        self
+    }
+
+    /// The same, ending before a sort key.
+    #[must_use]
+    pub fn before(mut self, sk: impl Into<String>) -> Self {
+        self.before = Some(sk.into());
+        self
+    }
+
+    /// The same, largest sort key first.
+    #[must_use]
+    pub fn descending(mut self) -> Self {
+        self.order = Order::Descending;
+        self
+    }
+}
+
+/// A page of a query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The items.
+    pub items: Vec<Item>,
+    /// Go on after this sort key; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Keeps items. Reads are strongly consistent.
+#[async_trait]
+pub trait Table: Send + Sync {
+    /// One item.
+    async fn get(&self, key: &Key) -> Result<Option<Item>, TableError>;
+
+    /// Those of the keys that exist, in no order. Any number of keys; duplicates are one.
+    async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError>;
+
+    /// One page.
+    async fn query(&self, query: &Query) -> Result<Page, TableError>;
+
+    /// One write. Returns the new revision of a put, 0 otherwise.
+    async fn write(&self, write: Write) -> Result<u64, TableError>;
+
+    /// Any number of unconditional writes, in no order and not atomic; a later write of the same key wins.
+    /// Conditions other than `None` are refused as `Invalid`.
+    async fn batch_write(&self, writes: Vec<Write>) -> Result<(), TableError>;
+
+    /// At most [`MAX_TRANSACT`] writes of different items, all or none.
+    async fn transact(&self, writes: Vec<Write>) -> Result<(), TableError>;
+
+    /// Read and write units used through this handle so far, counted as DynamoDB bills them (strongly consistent
+    /// reads: 1 per 4 KB; writes: 1 per KB, doubled in transactions).
+    fn units(&self) -> Units;
+}
+
+/// Counted units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Units {
+    /// Read request units.
+    pub read: u64,
+    /// Write request units.
+    pub write: u64,
+}
+
+/// Why the table did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// A condition did not hold; nothing was written. The index of the first write that failed.
+    #[error("the item was changed by somebody else")]
+    Conflict {
+        /// Which write of the call.
+        at: usize,
+    },
+    /// The call breaks a limit of the port.
+    #[error("{0}")]
+    Invalid(String),
+    /// The state was written by a newer version.
+    #[error(
+        "the state file {path} was written by a newer hardmatch (format {found}); this one knows up to {known}. Use the newer version"
+    )]
+    Newer {
+        /// Which.
+        path: String,
+        /// Its format.
+        found: u64,
+        /// Ours.
+        known: u64,
+    },
+    /// Somebody else has the state open.
+    #[error("the state file {path} is in use: lease held by {holder}. Wait for it to finish, or stop it")]
+    Locked {
+        /// Which.
+        path: String,
+        /// Process id and command, as far as known.
+        holder: String,
+    },
+    /// Storage failed. May be tried again.
+    #[error("{0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,388 @@
+//! The tenant: reading it whole, following its changes, and writing to it. One implementation: the Graph client.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hardmatch_domain::account::{Account, AddressHolder, Domain};
+use hardmatch_domain::attribute::Attributes;
+use hardmatch_domain::ids::{ImmutableId, ObjectId, TenantId};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+/// Reads the tenant. Nothing here changes anything.
+#[async_trait]
+pub trait TenantRead: Send + Sync {
+    /// The organisation and its domains.
+    async fn organization(&self) -> Result<Organization, TenantError>;
+
+    /// Who holds directory roles: users, by object id, with role names; members of a role-holding group stand for
+    /// themselves. Includes our own service principal under its object id.
+    async fn role_holders(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError>;
+
+    /// A cursor from which later changes can be followed ("from now").
+    async fn delta_start(&self) -> Result<Cursor, TenantError>;
+
+    /// One page of all live users. Begins when `page` is `None`.
+    async fn users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError>;
+
+    /// One page of changes. [`TenantError::is_cursor_lost`] means: read everything again.
+    async fn delta(&self, cursor: &Cursor) -> Result<DeltaPage, TenantError>;
+
+    /// One page of soft-deleted users; their UPNs as they were before the deletion.
+    async fn deleted_users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError>;
+
+    /// One page of the addresses that groups hold (lower case, without prefix).
+    async fn group_addresses(&self, page: Option<&Cursor>) -> Result<ListPage<(String, AddressHolder)>, TenantError>;
+
+    /// One page of the addresses that contacts hold.
+    async fn contact_addresses(&self, page: Option<&Cursor>) -> Result<ListPage<(String, AddressHolder)>, TenantError>;
+
+    /// One account: live, soft-deleted, or gone.
+    async fn account(&self, id: &ObjectId) -> Result<Option<Account>, TenantError>;
+
+    /// Licences the tenant has.
+    async fn skus(&self) -> Result<Vec<Sku>, TenantError>;
+
+    /// What the present token says about us.
+    async fn granted(&self) -> Result<Granted, TenantError>;
+}
+
+/// Writes to the tenant.
+#[async_trait]
+pub trait TenantWrite: Send + Sync {
+    /// Performs independent calls together, at most [`MAX_CALLS`]. One answer for each call, in order. Order of
+    /// execution is not promised: no call may depend on another of the same hand.
+    async fn perform(&self, calls: &[Call], priority: Priority) -> Vec<Answer>;
+
+    /// Requests, writes and throttles since the start, for reports.
+    fn counters(&self) -> Counters;
+}
+
+/// Most calls in one hand: the limit of a JSON batch. <https://learn.microsoft.com/graph/json-batching>
+pub const MAX_CALLS: usize = 20;
+
+/// Which work is shed first when the tenant is throttled. <https://learn.microsoft.com/graph/throttling-limits>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Scheduled runs.
+    Low,
+    /// One person, wanted now.
+    High,
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// `POST /users`.
+    Create {
+        /// All text attributes, UPN, display name and mail nickname among them.
+        attributes: Attributes,
+        /// The ID.
+        immutable_id: Option<ImmutableId>,
+        /// Whether sign-in is allowed.
+        enabled: bool,
+        /// Bound inline.
+        manager: Option<ObjectId>,
+        /// Initial password.
+        password: SecretString,
+    },
+    /// `PATCH /users/{id}`: an empty text clears; the ID only when it is to be set.
+    Update {
+        /// Whom.
+        account: ObjectId,
+        /// The new ID; `Some(None)` clears it.
+        immutable_id: Option<Option<ImmutableId>>,
+        /// What.
+        attributes: Attributes,
+    },
+    /// `PATCH` of `accountEnabled`.
+    SetEnabled {
+        /// Whom.
+        account: ObjectId,
+        /// To what.
+        enabled: bool,
+    },
+    /// `POST revokeSignInSessions`.
+    RevokeSessions {
+        /// Whose.
+        account: ObjectId,
+    },
+    /// `PUT` or `DELETE manager/$ref`. Removing a manager who is not there is success.
+    SetManager {
+        /// Whose.
+        account: ObjectId,
+        /// To whom; `None` removes.
+        manager: Option<ObjectId>,
+    },
+    /// `DELETE /users/{id}`. Already deleted is success.
+    Delete {
+        /// Whom.
+        account: ObjectId,
+    },
+    /// `POST restore`.
+    Restore {
+        /// Whom.
+        account: ObjectId,
+    },
+    /// `DELETE /directory/deletedItems/{id}`.
+    Purge {
+        /// Whom.
+        account: ObjectId,
+    },
+    /// `GET /users/{id}`: to re-read before a dangerous write, or after a lost answer.
+    Read {
+        /// Whom.
+        account: ObjectId,
+    },
+    /// `GET /users?$filter=onPremisesImmutableId eq …`: did a lost create succeed? Compared byte for byte.
+    FindByImmutableId {
+        /// Which.
+        immutable_id: ImmutableId,
+    },
+    /// `GET /users?$filter=userPrincipalName eq …`: the same for people without an ID.
+    FindByUpn {
+        /// Which.
+        upn: String,
+    },
+}
+
+impl Call {
+    /// Whether it counts against the write quota.
+    pub fn is_write(&self) -> bool {
+        !matches!(self, Call::Read { .. } | Call::FindByImmutableId { .. } | Call::FindByUpn { .. })
+    }
+}
+
+/// What became of a call.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Done. The account as the tenant described it, when it did.
+    Done(Option<Box<Account>>),
+    /// A look-up found nobody, or the account is gone (404).
+    NotFound,
+    /// Not done, and would not be if repeated unchanged.
+    Refused(Refusal),
+    /// Not done, for now; may be repeated after this time at the earliest.
+    Later(Later),
+    /// Sent, but the answer was lost or useless: it may have been done. Read before repeating.
+    Unknown(String),
+}
+
+/// Why Graph refused. Never holds bodies; the message may name properties.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What kind, in our terms.
+    pub kind: RefusalKind,
+    /// HTTP status.
+    pub status: u16,
+    /// Graph's code.
+    pub code: String,
+    /// Graph's message, with quoted values taken out.
+    pub message: String,
+    /// Graph's request id, for Microsoft's support.
+    pub request_id: String,
+    /// The object that stands in the way, when Graph names it.
+    pub conflict: Option<ObjectId>,
+    /// The property it is about, when Graph names it.
+    pub property: Option<String>,
+}
+
+/// Kinds of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// A unique value is held by another object.
+    Conflict,
+    /// A value is not acceptable.
+    InvalidValue,
+    /// The domain of a UPN is not verified.
+    DomainNotVerified,
+    /// The property cannot be changed while the UPN is in a federated domain, or the reason is generic.
+    Federated,
+    /// Entra Connect masters the object.
+    Mastered,
+    /// Exchange or another service masters the property.
+    ExternalMaster,
+    /// A permission is missing, or the account holds a role above ours.
+    Forbidden,
+    /// The password was refused.
+    Password,
+    /// The manager cannot be bound at creation.
+    ManagerBind,
+    /// The directory is full.
+    Quota,
+    /// Any other refusal.
+    Other,
+}
+
+/// Not now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Later {
+    /// At the earliest after this time.
+    pub after: Duration,
+    /// Whether it was throttling: nobody's failure.
+    pub cause: LaterCause,
+    /// Graph's request id.
+    pub request_id: String,
+}
+
+/// Why not now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaterCause {
+    /// 429, or 503 with a time.
+    Throttled,
+    /// Not there yet (replication): 404 or a refusal that follows a write of ours within seconds.
+    Lagging,
+    /// 5xx or no connection; the call was not performed, or repeating it is harmless.
+    Unavailable,
+}
+
+/// Counted since the client was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// HTTP requests sent.
+    pub requests: u64,
+    /// Calls inside batches and outside that count as writes.
+    pub writes: u64,
+    /// 429 answers, inner ones too.
+    pub throttles: u64,
+    /// JSON batches sent.
+    pub batches: u64,
+    /// Calls in them.
+    pub batched_calls: u64,
+    /// Tokens asked for.
+    pub tokens: u64,
+}
+
+/// Where to go on reading. Opaque; may hold a URL of the tenant's own host.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub String);
+
+impl std::fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cursor(…)")
+    }
+}
+
+/// A page of a listing.
+#[derive(Clone, Debug)]
+pub struct ListPage<T> {
+    /// What is on it; may be empty although more follow.
+    pub items: Vec<T>,
+    /// More; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// A page of changes.
+#[derive(Clone, Debug)]
+pub struct DeltaPage {
+    /// What changed, in order; the last word about an account wins.
+    pub changes: Vec<Delta>,
+    /// Where to go on.
+    pub next: DeltaNext,
+}
+
+/// Where a delta round goes on.
+#[derive(Clone, Debug)]
+pub enum DeltaNext {
+    /// More of this round.
+    Page(Cursor),
+    /// The round is over; the next one starts here. To be stored only after the whole round was processed.
+    Done(Cursor),
+}
+
+/// One change.
+#[derive(Clone, Debug)]
+pub enum Delta {
+    /// The account as it is now. Its manager only when the manager changed.
+    Seen {
+        /// As it is; `account.manager` is to be ignored.
+        account: Box<Account>,
+        /// The manager, when the round said something about it.
+        manager: Option<Option<ObjectId>>,
+    },
+    /// Soft-deleted.
+    Deleted(ObjectId),
+    /// Gone for good.
+    Purged(ObjectId),
+}
+
+/// The organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// Directory id.
+    pub id: TenantId,
+    /// Display name.
+    pub name: String,
+    /// Domains by lower-case name.
+    pub domains: BTreeMap<String, Domain>,
+    /// Tenant-wide directory synchronisation: on, turned off, never.
+    pub directory_sync: Option<bool>,
+    /// Last synchronisation, as Graph writes it.
+    pub last_sync: Option<String>,
+}
+
+/// A licence the tenant has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sku {
+    /// GUID.
+    pub id: String,
+    /// `SPE_E3` and the like.
+    pub part_number: String,
+    /// Bought and usable.
+    pub seats: i64,
+    /// In use.
+    pub used: i64,
+}
+
+/// What a token grants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// Application permissions (`roles`), sorted.
+    pub permissions: Vec<String>,
+    /// Our service principal's object id (`oid`).
+    pub principal: Option<ObjectId>,
+    /// The tenant of the token (`tid`).
+    pub tenant: Option<String>,
+}
+
+/// Reading failed. Says whether, and when, trying again can help.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct TenantError {
+    /// What to do about it.
+    pub retry: Retry,
+    /// HTTP status; 0 when there was no answer.
+    pub status: u16,
+    /// Graph's or the token endpoint's code (`Authorization_RequestDenied`, `AADSTS7000215`).
+    pub code: String,
+    /// One sentence with the cure, for people. No values.
+    pub message: String,
+    /// Graph's request id.
+    pub request_id: String,
+}
+
+impl TenantError {
+    /// Whether a cursor is no longer known: read everything again.
+    pub fn is_cursor_lost(&self) -> bool {
+        self.retry == Retry::FromTheStart
+    }
+
+    /// Whether a permission is missing (or consent, or a role).
+    pub fn is_forbidden(&self) -> bool {
+        self.status == 403
+    }
+}
+
+/// When trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// After this time.
+    After(Duration),
+    /// With a new listing.
+    FromTheStart,
+    /// Never, unless somebody changes something.
+    Never,
+}
