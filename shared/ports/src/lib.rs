@@ -4,6 +4,7 @@ pub mod blobs;
 pub mod clock;
 pub mod credentials;
 pub mod doorbell;
+pub mod run;
 pub mod source;
 pub mod table;
 pub mod tenant;

@@ -1,0 +1,273 @@
+//! What a run is and leaves behind: its phases, its plan, its outcomes. Stored as JSON and read by people's scripts, so
+//! every type here is versioned by `v` and only grows.
+
+use std::collections::BTreeMap;
+
+use hardmatch_domain::change::{ChangeId, Decision};
+use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
+use hardmatch_domain::reason::Reason;
+use serde::{Deserialize, Serialize};
+
+use crate::source::Refused;
+use crate::table::Units;
+use crate::tenant::{Counters, Refusal};
+
+/// One pass over a source and a tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Version of this shape.
+    pub v: u32,
+    /// ULID: sorts by start.
+    pub id: String,
+    /// Whose.
+    pub connection: ConnectionId,
+    /// Whether it may write.
+    pub intent: Intent,
+    /// Where it is.
+    pub phase: Phase,
+    /// How it ended; set when closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// The policy it pinned.
+    pub policy_revision: u64,
+    /// Unix milliseconds.
+    pub started_ms: i64,
+    /// Unix milliseconds; set when closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_ms: Option<i64>,
+    /// Whether it decides everybody again, not only those whose facts changed.
+    pub everybody: bool,
+    /// One person only, when asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<PersonKey>,
+    /// What was read, by name: `people`, `users`, `deleted_users`, `domains`, `roles`, `groups`, `contacts`.
+    pub collections: BTreeMap<String, Collection>,
+    /// Entries of the source that were refused; the first thousand.
+    #[serde(default)]
+    pub refused_entries: Vec<Refused>,
+    /// The plan, once everybody was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanHead>,
+    /// Why the run stopped at its plan, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+    /// Who accepted the plan, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Accepted>,
+    /// Outcomes of changes, counted by their name.
+    #[serde(default)]
+    pub outcomes: BTreeMap<String, u64>,
+    /// What the guard said, when it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardNote>,
+    /// What went wrong, for people. No personal data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// Calls to the tenant.
+    #[serde(default)]
+    pub tenant_calls: Counters,
+    /// Units of the table.
+    #[serde(default)]
+    pub units: Units,
+    /// Where the report lies, once written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
+}
+
+/// Whether a run may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// Observe and decide only.
+    Plan,
+    /// Observe, decide, write.
+    Sync,
+}
+
+/// Where a run is. Each is entered once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Reading both sides.
+    Observing,
+    /// Deciding slices.
+    Deciding,
+    /// Everybody is decided; the plan waits for somebody to accept it.
+    Planned,
+    /// Draining the lane.
+    Writing,
+    /// Judging removals.
+    Gate,
+    /// Draining released removals.
+    Removing,
+    /// Writing the report.
+    Reporting,
+    /// Over.
+    Closed,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nobody needs attention.
+    Converged,
+    /// Finished; some people need attention or approval.
+    Attention,
+    /// The plan is there and waits to be accepted.
+    Planned,
+    /// An observation was incomplete; nothing was removed, and perhaps nothing decided.
+    Incomplete,
+    /// Given up for a newer run.
+    Abandoned,
+    /// Could not go on.
+    Failed,
+}
+
+/// What is known of one collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collection {
+    /// How far.
+    pub state: CollectionState,
+    /// Items seen this time.
+    pub seen: u64,
+    /// Items that differ from before.
+    pub changed: u64,
+    /// Why it is not complete. No personal data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
+}
+
+/// Every collection is complete or unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectionState {
+    /// Being read.
+    Reading,
+    /// Everything was read.
+    Complete,
+    /// Not, or not all: nothing may be concluded from silence.
+    Unknown,
+}
+
+/// Why a run stops at its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// Only a plan was asked for.
+    Asked,
+    /// The connection's first run.
+    FirstRun,
+    /// The first run after the policy was widened.
+    PolicyWidened,
+    /// The first run after state was lost.
+    StateLost,
+}
+
+/// How a plan was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// By hash: removals and approvals that the plan shows are included. Otherwise only the stop was.
+    pub by_hash: bool,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// Who, as far as the system knows.
+    pub by: String,
+}
+
+/// A plan in short; its slices lie in blobs `runs/<run>/plan/<slice>.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanHead {
+    /// SHA-256 over the slices' hashes, hex.
+    pub hash: String,
+    /// SHA-256 of each slice's canonical JSON, hex, in order.
+    pub slices: Vec<String>,
+    /// People in it.
+    pub people: u64,
+    /// How many are decided to have which action.
+    pub by_action: BTreeMap<String, u64>,
+    /// How often each reason is given (all reasons of a person count).
+    pub by_reason: BTreeMap<String, u64>,
+}
+
+/// One row of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanRow {
+    /// Display name, for operators. Personal data.
+    pub name: Box<str>,
+    /// Sign-in name at the source. Personal data.
+    pub upn: Box<str>,
+    /// The decision.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// What the guard said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardNote {
+    /// Whether removals went through.
+    pub released: bool,
+    /// Removals of this run.
+    pub removals: u64,
+    /// Let through in the 24 hours before.
+    pub before: u64,
+    /// Links at the start of that window.
+    pub links: u64,
+    /// One sentence.
+    pub sentence: String,
+}
+
+/// What became of one person's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Version of this shape.
+    pub v: u32,
+    /// Which run.
+    pub run: String,
+    /// Who.
+    pub key: PersonKey,
+    /// Which change.
+    pub change: ChangeId,
+    /// What.
+    pub result: OutcomeKind,
+    /// The account it ended on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<ObjectId>,
+    /// Why it was refused or waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Graph's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// Kinds of outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeKind {
+    /// Written.
+    Done,
+    /// Refused by the tenant.
+    Refused,
+    /// Waits (approval, guard, another person's change).
+    Held,
+    /// Facts changed; decided again.
+    FactsMoved,
+    /// The tenant was not available for long enough; stays for the next run.
+    Unavailable,
+}
+
+impl OutcomeKind {
+    /// Stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            OutcomeKind::Done => "done",
+            OutcomeKind::Refused => "refused",
+            OutcomeKind::Held => "held",
+            OutcomeKind::FactsMoved => "facts_moved",
+            OutcomeKind::Unavailable => "unavailable",
+        }
+    }
+}
