@@ -1,1 +1,149 @@
-//! Item kinds, keys and access patterns over the Table port.
+#![doc = include_str!("../README.md")]
+
+pub mod accounts;
+pub mod changes;
+pub mod connection;
+pub mod fingerprints;
+pub mod gate;
+pub mod keys;
+pub mod people;
+pub mod runs;
+
+use std::sync::Arc;
+
+use hardmatch_ports::{Condition, Item, Key, Query, Table, TableError, Write};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use keys::{Pid, Scope, Secret};
+
+/// Item kinds over a table.
+#[derive(Clone)]
+pub struct Store {
+    table: Arc<dyn Table>,
+    secret: Secret,
+}
+
+/// Something stored, and the revision under which it may be replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored<T> {
+    /// What.
+    pub value: T,
+    /// The table's revision.
+    pub revision: u64,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// An item cannot be read: damaged, or written by something else.
+    #[error("the stored item of kind {kind} cannot be read: {cause}. If the file was changed by hand, restore it from a copy")]
+    Unreadable {
+        /// Which kind.
+        kind: &'static str,
+        /// Serde's word; names fields, not values.
+        cause: String,
+    },
+}
+
+impl StoreError {
+    /// Whether somebody else changed the item in between.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, StoreError::Table(TableError::Conflict { .. }))
+    }
+}
+
+/// Result of the store.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Over a table. Makes the table's secret when it is new.
+    pub async fn open(table: Arc<dyn Table>) -> Result<Self> {
+        let key = Key::new("STORE", "SECRET");
+        for _ in 0..2 {
+            if let Some(item) = table.get(&key).await?
+                && let Ok(bytes) = item.body.as_slice().try_into()
+            {
+                return Ok(Self { table, secret: Secret(bytes) });
+            }
+            let mut fresh = [0u8; 32];
+            fresh[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+            fresh[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+            match table.write(Write::put_if(key.clone(), fresh.to_vec(), Condition::Absent)).await {
+                Ok(_) | Err(TableError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Unreadable { kind: "secret", cause: "not 32 bytes".into() })
+    }
+
+    /// The table underneath.
+    pub fn table(&self) -> &Arc<dyn Table> {
+        &self.table
+    }
+
+    /// The secret of keyed hashes.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    async fn read<T: DeserializeOwned>(&self, key: &Key, kind: &'static str) -> Result<Option<Stored<T>>> {
+        self.table.get(key).await?.map(|item| parse(&item, kind)).transpose()
+    }
+
+    async fn read_all<T: DeserializeOwned>(&self, query: Query, kind: &'static str) -> Result<Vec<(Key, Stored<T>)>> {
+        let mut found = Vec::new();
+        self.each(query, |item| {
+            found.push((item.key.clone(), parse(&item, kind)?));
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Visits every item of a query, page by page, up to the query's limit.
+    async fn each(&self, mut query: Query, mut visit: impl FnMut(Item) -> Result<()>) -> Result<()> {
+        let mut left = query.limit;
+        loop {
+            query.limit = left;
+            let page = self.table.query(&query).await?;
+            left = left.saturating_sub(page.items.len());
+            for item in page.items {
+                visit(item)?;
+            }
+            match page.next {
+                Some(next) if left > 0 => query.after = Some(next),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Deletes every item of a partition under a prefix.
+    async fn clear(&self, pk: String, prefix: &str) -> Result<()> {
+        let mut keys = Vec::new();
+        self.each(Query::prefix(pk, prefix), |item| {
+            keys.push(Write::delete(item.key));
+            Ok(())
+        })
+        .await?;
+        if !keys.is_empty() {
+            self.table.batch_write(keys).await?;
+        }
+        Ok(())
+    }
+}
+
+fn parse<T: DeserializeOwned>(item: &Item, kind: &'static str) -> Result<Stored<T>> {
+    match serde_json::from_slice(&item.body) {
+        Ok(value) => Ok(Stored { value, revision: item.revision }),
+        Err(error) => Err(StoreError::Unreadable { kind, cause: error.to_string() }),
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    // Our own types with text keys always serialise; an empty body would be refused on reading.
+    serde_json::to_vec(value).unwrap_or_default()
+}

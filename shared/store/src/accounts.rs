@@ -1,0 +1,183 @@
+//! The mirror of a tenant: accounts, who holds which value, links, and the tenant as a whole.
+
+use std::collections::BTreeSet;
+
+use hardmatch_domain::account::{Account, AddressHolder, Tenant};
+use hardmatch_domain::attribute::Attributes;
+use hardmatch_domain::facts::{By, account_lookups};
+use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
+use hardmatch_domain::link::Link;
+use hardmatch_ports::tenant::Cursor;
+use hardmatch_ports::{Condition, Key, Query, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::keys::{Pid, Scope};
+use crate::{Result, Store, Stored, json, keys, parse};
+
+/// An account as last observed, and what we wrote to it lately.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountItem {
+    /// As observed, or as our last write left it.
+    #[serde(flatten)]
+    pub account: Account,
+    /// Our last write, while a replica may still show the time before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrote: Option<Wrote>,
+}
+
+/// What an account looked like before our last write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrote {
+    /// When (Unix seconds).
+    pub at: i64,
+    /// The attributes we wrote, as they were before.
+    pub before: Attributes,
+    /// `accountEnabled` before, when we wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled_before: Option<bool>,
+    /// Whether we set the immutable ID.
+    #[serde(default)]
+    pub set_id: bool,
+    /// Whether we created the account: a listing may not show it yet.
+    #[serde(default)]
+    pub created: bool,
+}
+
+/// `T#scope / TENANT`: what is known about the tenant as a whole, and where its changes are followed from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TenantItem {
+    /// Version of this shape.
+    pub v: u32,
+    /// The facts decisions see.
+    pub tenant: Tenant,
+    /// Where the next delta round starts; `None` forces a full reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<Cursor>,
+    /// When that cursor was given (Unix seconds): it lives seven days.
+    #[serde(default)]
+    pub delta_at: i64,
+    /// When the last full reading ended (Unix seconds).
+    #[serde(default)]
+    pub full_at: i64,
+    /// Live accounts at the last full reading.
+    #[serde(default)]
+    pub accounts: u64,
+}
+
+impl Store {
+    /// The tenant as a whole.
+    pub async fn tenant(&self, scope: &Scope) -> Result<Option<Stored<TenantItem>>> {
+        self.read(&keys::tenant(scope, "TENANT"), "tenant").await
+    }
+
+    /// Stores the tenant as a whole.
+    pub async fn put_tenant(&self, scope: &Scope, item: &TenantItem) -> Result<()> {
+        self.table.write(Write::put(keys::tenant(scope, "TENANT"), json(item))).await?;
+        Ok(())
+    }
+
+    /// One account.
+    pub async fn account(&self, scope: &Scope, id: &ObjectId) -> Result<Option<AccountItem>> {
+        Ok(self.read(&keys::account(scope, id), "account").await?.map(|stored: Stored<AccountItem>| stored.value))
+    }
+
+    /// Accounts by id; those not stored are left out.
+    pub async fn accounts(&self, scope: &Scope, ids: &[ObjectId]) -> Result<Vec<AccountItem>> {
+        let wanted: Vec<Key> = ids.iter().map(|id| keys::account(scope, id)).collect();
+        let items = self.table.batch_get(&wanted).await?;
+        items.iter().map(|item| parse(item, "account").map(|stored: Stored<AccountItem>| stored.value)).collect()
+    }
+
+    /// The writes that store an account and bring its look-ups from the old facts to the new.
+    pub fn put_account(&self, scope: &Scope, old: Option<&Account>, new: &AccountItem, writes: &mut Vec<Write>) {
+        writes.push(Write::put(keys::account(scope, &new.account.id), json(new)));
+        let wanted = self.account_lookup_keys(scope, &new.account);
+        let had = old.map(|old| self.account_lookup_keys(scope, old)).unwrap_or_default();
+        writes.extend(had.difference(&wanted).map(|key| Write::delete(key.clone())));
+        writes.extend(wanted.difference(&had).map(|key| Write::put(key.clone(), Vec::new())));
+    }
+
+    /// The writes that forget an account that is gone for good. Its link stays: the person must be decided.
+    pub fn delete_account(&self, scope: &Scope, old: &Account, writes: &mut Vec<Write>) {
+        writes.push(Write::delete(keys::account(scope, &old.id)));
+        writes.extend(self.account_lookup_keys(scope, old).into_iter().map(Write::delete));
+    }
+
+    fn account_lookup_keys(&self, scope: &Scope, account: &Account) -> BTreeSet<Key> {
+        let mut found = BTreeSet::new();
+        account_lookups(account, &mut |by, value| {
+            found.insert(keys::account_lookup(scope, &self.secret, by, value, &account.id));
+        });
+        found
+    }
+
+    /// Accounts, live and soft-deleted, that hold a value, in object-id order.
+    pub async fn accounts_by(&self, scope: &Scope, by: By, value: &str) -> Result<Vec<ObjectId>> {
+        let mut found = Vec::new();
+        self.each(Query::prefix(keys::account_lookup_pk(scope, &self.secret, by, value), ""), |item| {
+            found.push(ObjectId::new(item.key.sk));
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Groups and contacts that hold an address.
+    pub async fn holders(&self, scope: &Scope, address: &str) -> Result<Vec<AddressHolder>> {
+        let query = Query::prefix(keys::holder_pk(scope, &self.secret, address), "");
+        Ok(self.read_all(query, "address holder").await?.into_iter().map(|(_, stored)| stored.value).collect())
+    }
+
+    /// The write that says a group or contact holds an address.
+    pub fn put_holder(&self, scope: &Scope, address: &str, holder: &AddressHolder) -> Write {
+        Write::put(Key::new(keys::holder_pk(scope, &self.secret, address), holder.id.as_str()), json(holder))
+    }
+
+    /// The write that says it does not any more.
+    pub fn delete_holder(&self, scope: &Scope, address: &str, holder: &AddressHolder) -> Write {
+        Write::delete(Key::new(keys::holder_pk(scope, &self.secret, address), holder.id.as_str()))
+    }
+
+    /// The link that names an account.
+    pub async fn link_to(&self, scope: &Scope, account: &ObjectId) -> Result<Option<Stored<Link>>> {
+        self.read(&keys::link(scope, account), "link").await
+    }
+
+    /// A person's link.
+    pub async fn link_of(&self, scope: &Scope, who: &PersonRef) -> Result<Option<Stored<Link>>> {
+        let pointer = keys::person_link(&who.connection, self.pid(who));
+        let Some(account) = self.read::<ObjectId>(&pointer, "link pointer").await? else { return Ok(None) };
+        let link = self.link_to(scope, &account.value).await?;
+        Ok(link.filter(|link| link.value.person == *who))
+    }
+
+    /// The accounts that people are linked to, by the people's places; people without a link are left out. One read
+    /// for many people.
+    pub async fn linked_accounts(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<ObjectId>> {
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::person_link(c, *pid)).collect();
+        let items = self.table.batch_get(&wanted).await?;
+        items.iter().map(|item| parse(item, "link pointer").map(|stored: Stored<ObjectId>| stored.value)).collect()
+    }
+
+    /// Links by account; accounts without one are left out.
+    pub async fn links_to(&self, scope: &Scope, accounts: &[ObjectId]) -> Result<Vec<Stored<Link>>> {
+        let wanted: Vec<Key> = accounts.iter().map(|id| keys::link(scope, id)).collect();
+        let items = self.table.batch_get(&wanted).await?;
+        items.iter().map(|item| parse(item, "link")).collect()
+    }
+
+    /// The writes that make or replace a link. `had` is the link as it was read: one account has one link, and a
+    /// second claimant fails the condition. Use them in a transaction.
+    pub fn put_link(&self, scope: &Scope, had: Option<&Stored<Link>>, new: &Link, writes: &mut Vec<Write>) {
+        let condition = had.map_or(Condition::Absent, |had| Condition::Revision(had.revision));
+        writes.push(Write::put_if(keys::link(scope, &new.account), json(new), condition));
+        let pointer = keys::person_link(&new.person.connection, self.pid(&new.person));
+        writes.push(Write::put(pointer, json(&new.account)));
+    }
+
+    /// The writes that end a link.
+    pub fn delete_link(&self, scope: &Scope, link: &Link, writes: &mut Vec<Write>) {
+        writes.push(Write::delete(keys::link(scope, &link.account)));
+        writes.push(Write::delete(keys::person_link(&link.person.connection, self.pid(&link.person))));
+    }
+}

@@ -1,0 +1,188 @@
+//! Open changes, the lanes that point at them, held ones, and the history of what became of them.
+
+use hardmatch_domain::change::Change;
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::run::Outcome;
+use hardmatch_ports::{Condition, Key, Query, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::keys::Pid;
+use crate::{Result, Store, Stored, json, keys, parse};
+
+/// The one open change of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenChange {
+    /// Version of this shape.
+    pub v: u32,
+    /// What.
+    #[serde(flatten)]
+    pub change: Change,
+    /// Which run decided it.
+    pub run: String,
+    /// Where it is.
+    pub state: ChangeState,
+    /// Steps done so far.
+    #[serde(default)]
+    pub done: usize,
+    /// Attempts of the present step that did not end it.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Not to be tried before (Unix milliseconds).
+    #[serde(default)]
+    pub not_before_ms: i64,
+    /// The account, once a step made or found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landed: Option<hardmatch_domain::ids::ObjectId>,
+}
+
+/// The state of an open change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeState {
+    /// The next step may be sent.
+    Ready,
+    /// The next step was handed to the tenant under this fence. Under an older fence its result is unknown: read
+    /// before repeating.
+    Sending(u64),
+    /// Waits at the gate, for an approval or for a repair.
+    Held,
+}
+
+/// Which half of a run a pointer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LanePhase {
+    /// Additions and changes.
+    Write,
+    /// Released removals.
+    Remove,
+}
+
+impl LanePhase {
+    fn letter(self) -> char {
+        match self {
+            LanePhase::Write => 'a',
+            LanePhase::Remove => 'r',
+        }
+    }
+}
+
+/// A pointer of a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    /// Its key, to delete it by.
+    pub key: Key,
+    /// Whose change.
+    pub pid: Pid,
+}
+
+impl Store {
+    /// The open changes of people; those without one are left out.
+    pub async fn changes(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<(Pid, Stored<OpenChange>)>> {
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::change(c, *pid)).collect();
+        let items = self.table.batch_get(&wanted).await?;
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            let stored: Stored<OpenChange> = parse(&item, "change")?;
+            found.push((self.pid(&stored.value.change.person), stored));
+        }
+        found.sort_by_key(|(pid, _)| *pid);
+        Ok(found)
+    }
+
+    /// The write that stores a change over what was read (`None`: there was none).
+    pub fn put_change(&self, c: &ConnectionId, pid: Pid, had: Option<u64>, change: &OpenChange) -> Write {
+        let condition = had.map_or(Condition::Absent, Condition::Revision);
+        Write::put_if(keys::change(c, pid), json(change), condition)
+    }
+
+    /// The write that ends a change, unless a newer decision replaced it.
+    pub fn delete_change(&self, c: &ConnectionId, pid: Pid, revision: u64) -> Write {
+        Write::Delete { key: keys::change(c, pid), condition: Condition::Revision(revision) }
+    }
+
+    /// The write that puts a person's change into a run's lane. Lower depths go first.
+    pub fn put_pointer(&self, run: &str, phase: LanePhase, depth: u32, pid: Pid) -> Write {
+        Write::put(Key::new(keys::lane_pk(run), format!("{}#{depth:04}#{}", phase.letter(), pid.hex())), Vec::new())
+    }
+
+    /// The next pointers of a lane in order, after a sort key.
+    pub async fn pointers(
+        &self,
+        run: &str,
+        phase: LanePhase,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Pointer>> {
+        let mut query = Query::prefix(keys::lane_pk(run), format!("{}#", phase.letter())).limit(limit);
+        if let Some(after) = after {
+            query = query.after(after);
+        }
+        let mut found = Vec::new();
+        self.each(query, |item| {
+            if let Some(pid) = item.key.sk.rsplit('#').next().and_then(Pid::parse) {
+                found.push(Pointer { pid, key: item.key });
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The write that holds a person's removals until the gate.
+    pub fn put_held(&self, run: &str, pid: Pid) -> Write {
+        Write::put(keys::run(run, "held", pid.hex()), Vec::new())
+    }
+
+    /// The write that takes them out again.
+    pub fn delete_held(&self, run: &str, pid: Pid) -> Write {
+        Write::delete(keys::run(run, "held", pid.hex()))
+    }
+
+    /// Everybody whose removals wait at a run's gate.
+    pub async fn held(&self, run: &str) -> Result<Vec<Pid>> {
+        let mut found = Vec::new();
+        self.each(Query::prefix(format!("R#{run}#held"), ""), |item| {
+            found.extend(Pid::parse(&item.key.sk));
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The writes that record what became of a change: in the person's history, and in the run's results.
+    pub fn put_outcome(&self, c: &ConnectionId, pid: Pid, outcome: &Outcome, writes: &mut Vec<Write>) {
+        let body = json(outcome);
+        let name = format!("HIST#{:014}#{}", outcome.at_ms, outcome.change.as_str());
+        writes.push(Write::put(Key::new(keys::person_pk(c, pid), name), body.clone()));
+        writes.push(Write::put(keys::run(&outcome.run, "done", pid.hex()), body));
+    }
+
+    /// A run's results, sorted by place, after a place.
+    pub async fn outcomes(&self, run: &str, after: Option<Pid>, limit: usize) -> Result<Vec<(Pid, Outcome)>> {
+        let mut query = Query::prefix(format!("R#{run}#done"), "").limit(limit);
+        if let Some(after) = after {
+            query = query.after(after.hex());
+        }
+        let items = self.read_all::<Outcome>(query, "outcome").await?;
+        Ok(items.into_iter().filter_map(|(key, stored)| Some((Pid::parse(&key.sk)?, stored.value))).collect())
+    }
+
+    /// What became of people in a run.
+    pub async fn outcomes_of(&self, run: &str, pids: &[Pid]) -> Result<Vec<(Pid, Outcome)>> {
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::run(run, "done", pid.hex())).collect();
+        let items = self.table.batch_get(&wanted).await?;
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            let Some(pid) = Pid::parse(&item.key.sk) else { continue };
+            found.push((pid, parse::<Outcome>(&item, "outcome")?.value));
+        }
+        found.sort_by_key(|(pid, _)| *pid);
+        Ok(found)
+    }
+
+    /// A person's history, newest first, at most so many.
+    pub async fn history(&self, c: &ConnectionId, pid: Pid, limit: usize) -> Result<Vec<Outcome>> {
+        let query = Query::prefix(keys::person_pk(c, pid), "HIST#").descending().limit(limit);
+        Ok(self.read_all(query, "history").await?.into_iter().map(|(_, stored)| stored.value).collect())
+    }
+}

@@ -1,0 +1,170 @@
+//! Leases, and the write budget of a lane: what keeps writers apart and in measure.
+
+use hardmatch_ports::{Condition, Key, TableError, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, Scope, Store, Stored, json};
+
+/// The documented write quota of one application in one tenant: 3,000 writes in 150 seconds, as a token bucket.
+/// <https://learn.microsoft.com/graph/throttling-limits>
+pub const QUOTA_WRITES: f64 = 3_000.0;
+/// The window of [`QUOTA_WRITES`].
+pub const QUOTA_SECONDS: f64 = 150.0;
+/// The part of the bucket that scheduled work leaves for single people who are wanted now.
+pub const RESERVED: f64 = 0.10;
+
+/// A lease: who may do something, until when, under which fence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Who holds it, in words for people: host, process, since when.
+    pub holder: String,
+    /// Until when (Unix milliseconds); later anybody may take it.
+    pub until_ms: i64,
+    /// Raised with every new holder: work of an older fence is not trusted.
+    pub fence: u64,
+}
+
+/// Taking a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is ours, under this fence.
+    Ours(u64),
+    /// Somebody else has it.
+    Theirs(Lease),
+}
+
+/// The write budget and the switches of a lane.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Version of this shape.
+    pub v: u32,
+    /// Writes that may be sent at `at_ms`.
+    pub tokens: f64,
+    /// When `tokens` was right (Unix milliseconds).
+    pub at_ms: i64,
+    /// Nothing is sent before (Unix milliseconds): the tenant said so.
+    pub closed_until_ms: i64,
+}
+
+impl Gate {
+    /// Fills up to a time.
+    fn refill(&mut self, now_ms: i64) {
+        if self.v == 0 {
+            *self = Self { v: 1, tokens: QUOTA_WRITES, at_ms: now_ms, closed_until_ms: self.closed_until_ms };
+        }
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds between two grants are far below 2^52")]
+        let passed = (now_ms - self.at_ms).max(0) as f64 / 1000.0;
+        self.tokens = (self.tokens + passed * QUOTA_WRITES / QUOTA_SECONDS).min(QUOTA_WRITES);
+        self.at_ms = self.at_ms.max(now_ms);
+    }
+
+    /// Takes up to `wanted` writes of scheduled work; otherwise says how long to wait, in milliseconds.
+    pub fn take(&mut self, now_ms: i64, wanted: u32) -> std::result::Result<u32, i64> {
+        self.refill(now_ms);
+        if now_ms < self.closed_until_ms {
+            return Err(self.closed_until_ms - now_ms);
+        }
+        let free = self.tokens - QUOTA_WRITES * RESERVED;
+        if free < 1.0 {
+            #[expect(clippy::cast_possible_truncation, reason = "at most 15 seconds")]
+            let wait = ((1.0 - free) * QUOTA_SECONDS / QUOTA_WRITES * 1000.0).ceil() as i64;
+            return Err(wait.max(1));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 3,000")]
+        let granted = wanted.min(free as u32);
+        self.tokens -= f64::from(granted);
+        Ok(granted)
+    }
+
+    /// The tenant throttled: nothing before that time, and the bucket counts as empty then.
+    pub fn close(&mut self, now_ms: i64, until_ms: i64) {
+        self.refill(now_ms);
+        self.closed_until_ms = self.closed_until_ms.max(until_ms);
+        self.tokens = self.tokens.min(QUOTA_WRITES * RESERVED + 20.0);
+        self.at_ms = self.at_ms.max(until_ms);
+    }
+}
+
+impl Store {
+    /// Takes or renews a lease for some time. A holder renews by giving the fence it has.
+    pub async fn lease(&self, name: &str, holder: &str, mine: Option<u64>, now_ms: i64, for_ms: i64) -> Result<Taken> {
+        let key = Key::new(format!("LOCK#{name}"), "LEASE");
+        loop {
+            let had: Option<Stored<Lease>> = self.read(&key, "lease").await?;
+            let (condition, fence) = match &had {
+                None => (Condition::Absent, 1),
+                Some(had) if mine == Some(had.value.fence) => (Condition::Revision(had.revision), had.value.fence),
+                Some(had) if had.value.until_ms <= now_ms => (Condition::Revision(had.revision), had.value.fence + 1),
+                Some(had) => return Ok(Taken::Theirs(had.value.clone())),
+            };
+            let lease = Lease { holder: holder.to_owned(), until_ms: now_ms + for_ms, fence };
+            match self.table.write(Write::put_if(key.clone(), json(&lease), condition)).await {
+                Ok(_) => return Ok(Taken::Ours(fence)),
+                Err(TableError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Gives a lease back, when it is still ours. The fence stays.
+    pub async fn release(&self, name: &str, fence: u64) -> Result<()> {
+        let key = Key::new(format!("LOCK#{name}"), "LEASE");
+        if let Some(had) = self.read::<Lease>(&key, "lease").await?
+            && had.value.fence == fence
+        {
+            let lease = Lease { until_ms: 0, ..had.value };
+            match self.table.write(Write::put_if(key, json(&lease), Condition::Revision(had.revision))).await {
+                Ok(_) | Err(TableError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Works on a lane's gate; tries again when somebody else was faster.
+    pub async fn gate<T>(&self, scope: &Scope, client: &str, work: impl Fn(&mut Gate) -> T) -> Result<T> {
+        let key = Key::new(format!("GATE#{}~{client}", scope.as_str()), "GATE");
+        loop {
+            let had: Option<Stored<Gate>> = self.read(&key, "gate").await?;
+            let condition = had.as_ref().map_or(Condition::Absent, |had| Condition::Revision(had.revision));
+            let mut gate = had.map(|had| had.value).unwrap_or_default();
+            let before = gate.clone();
+            let answer = work(&mut gate);
+            if gate == before {
+                return Ok(answer);
+            }
+            match self.table.write(Write::put_if(key.clone(), json(&gate), condition)).await {
+                Ok(_) => return Ok(answer),
+                Err(TableError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_then_twenty_a_second() {
+        let mut gate = Gate::default();
+        let mut sent = 0;
+        while let Ok(granted) = gate.take(0, 20) {
+            sent += granted;
+        }
+        assert_eq!(sent, 2_700, "a tenth is left for those wanted now");
+        assert_eq!(gate.take(1_000, 100), Ok(20));
+        assert_eq!(gate.take(1_000, 1), Err(50));
+    }
+
+    #[test]
+    fn closed_until_is_obeyed_to_the_millisecond() {
+        let mut gate = Gate::default();
+        assert_eq!(gate.take(0, 5), Ok(5));
+        gate.close(100, 10_100);
+        assert_eq!(gate.take(10_099, 1), Err(1));
+        assert_eq!(gate.take(10_100, 100), Ok(20));
+        assert!(gate.take(10_100, 1).is_err());
+    }
+}

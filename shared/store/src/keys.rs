@@ -1,0 +1,169 @@
+//! Where everything lies. The one place that spells keys; nothing personal is ever in one.
+
+use hardmatch_domain::facts::{By, lookup_form};
+use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
+use hardmatch_ports::Key;
+
+/// A person's place in keys: a keyed hash of the person's key, 32 hex digits. Sorts evenly, says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pid([u8; 16]);
+
+impl Pid {
+    /// From its bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// As in keys.
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// From the form in keys.
+    pub fn parse(text: &str) -> Option<Self> {
+        unhex(text)?.try_into().ok().map(Self)
+    }
+
+    /// The first bits as a number: which bucket or slice the person falls into.
+    pub fn prefix(&self, bits: u32) -> usize {
+        let head = u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]]);
+        if bits == 0 { 0 } else { (head >> (32 - bits.min(32))) as usize }
+    }
+}
+
+/// The secret of a table's keyed hashes, made once when the table is new.
+#[derive(Clone)]
+pub struct Secret(pub(crate) [u8; 32]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Secret {
+    fn hash(&self, parts: &[&str]) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        let mut short = [0u8; 16];
+        short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        short
+    }
+
+    /// A person's place in keys.
+    pub fn pid(&self, key: &PersonKey) -> Pid {
+        Pid(self.hash(&["person", key.as_str()]))
+    }
+
+    /// A looked-up value's place in keys.
+    fn value(&self, by: By, value: &str) -> String {
+        hex(&self.hash(&[by.name(), &lookup_form(value)]))
+    }
+}
+
+/// Cloud and tenant: accounts, and look-ups over all connections of the tenant, lie under it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope(String);
+
+impl Scope {
+    /// Of a Graph host and a directory id.
+    pub fn new(graph_host: &str, tenant: &str) -> Self {
+        Self(format!("{}~{}", graph_host.to_lowercase(), tenant.to_lowercase()))
+    }
+
+    /// The text in keys.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+pub(crate) fn connection(c: &ConnectionId, sk: impl Into<String>) -> Key {
+    Key::new(format!("CONN#{c}"), sk)
+}
+
+pub(crate) fn person_pk(c: &ConnectionId, pid: Pid) -> String {
+    format!("P#{c}#{}", pid.hex())
+}
+
+pub(crate) fn person(c: &ConnectionId, pid: Pid) -> Key {
+    Key::new(person_pk(c, pid), "PERSON")
+}
+
+pub(crate) fn change(c: &ConnectionId, pid: Pid) -> Key {
+    Key::new(person_pk(c, pid), "CHANGE")
+}
+
+pub(crate) fn person_link(c: &ConnectionId, pid: Pid) -> Key {
+    Key::new(person_pk(c, pid), "LINK")
+}
+
+pub(crate) fn person_lookup_pk(scope: &Scope, secret: &Secret, by: By, value: &str) -> String {
+    format!("KP#{}#{}#{}", scope.as_str(), by.name(), secret.value(by, value))
+}
+
+pub(crate) fn person_lookup(scope: &Scope, secret: &Secret, by: By, value: &str, c: &ConnectionId, pid: Pid) -> Key {
+    Key::new(person_lookup_pk(scope, secret, by, value), format!("{c}#{}", pid.hex()))
+}
+
+pub(crate) fn account_pk(scope: &Scope, id: &ObjectId) -> String {
+    format!("A#{}#{id}", scope.as_str())
+}
+
+pub(crate) fn account(scope: &Scope, id: &ObjectId) -> Key {
+    Key::new(account_pk(scope, id), "ACCOUNT")
+}
+
+pub(crate) fn link(scope: &Scope, id: &ObjectId) -> Key {
+    Key::new(account_pk(scope, id), "LINK")
+}
+
+pub(crate) fn account_lookup_pk(scope: &Scope, secret: &Secret, by: By, value: &str) -> String {
+    format!("KA#{}#{}#{}", scope.as_str(), by.name(), secret.value(by, value))
+}
+
+pub(crate) fn account_lookup(scope: &Scope, secret: &Secret, by: By, value: &str, id: &ObjectId) -> Key {
+    Key::new(account_lookup_pk(scope, secret, by, value), id.as_str())
+}
+
+pub(crate) fn holder_pk(scope: &Scope, secret: &Secret, address: &str) -> String {
+    format!("KA#{}#hold#{}", scope.as_str(), secret.value(By::Address, address))
+}
+
+pub(crate) fn tenant(scope: &Scope, sk: impl Into<String>) -> Key {
+    Key::new(format!("T#{}", scope.as_str()), sk)
+}
+
+pub(crate) fn run(id: &str, part: &str, sk: impl Into<String>) -> Key {
+    Key::new(format!("R#{id}#{part}"), sk)
+}
+
+pub(crate) fn lane_pk(run: &str) -> String {
+    format!("LANE#{run}")
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)] as char);
+        text.push(DIGITS[usize::from(byte & 15)] as char);
+    }
+    text
+}
+
+/// The bytes of lower-case or upper-case hex.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+}
