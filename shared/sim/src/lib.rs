@@ -1,1 +1,50 @@
 //! A Microsoft 365 tenant that speaks Graph's HTTP and refuses as it does.
+
+mod admin;
+mod answer;
+mod batch;
+mod clock;
+mod deleted;
+mod delta;
+mod dice;
+mod directory;
+mod error;
+mod faults;
+mod filter;
+mod groups;
+mod http;
+mod journal;
+mod licenses;
+mod load;
+mod login;
+mod object;
+mod options;
+mod permits;
+mod query;
+mod read;
+mod records;
+mod roles;
+mod route;
+mod rules;
+mod schema;
+mod seed;
+mod serve;
+mod state;
+mod strike;
+mod tenant;
+mod throttle;
+mod tokens;
+mod users;
+mod values;
+mod world;
+
+pub use clock::{Clock, ManualClock};
+pub use error::SimError;
+pub use faults::{Fault, FaultRule, Faults, Place};
+pub use options::{Answer, DeltaTraps, Lag, Options, Throttle};
+pub use records::{Counters, Request};
+pub use seed::{
+    App, CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Domain, DomainType, FULL_LIFECYCLE, Organization, Plan,
+    Seed, Sku, Tenant,
+};
+pub use world::{Running, Sim, World};

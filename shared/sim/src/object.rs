@@ -125,7 +125,11 @@ impl Object {
     }
 
     pub(crate) fn sku_ids(&self) -> impl Iterator<Item = &str> {
-        self.get(at::ASSIGNED_LICENSES).and_then(Value::as_array).into_iter().flatten().filter_map(|l| l["skuId"].as_str())
+        self.get(at::ASSIGNED_LICENSES)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|l| l["skuId"].as_str())
     }
 
     /// Appends the selected properties as JSON members, a leading comma before each if `first` is false.

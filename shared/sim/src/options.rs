@@ -147,13 +147,15 @@ pub struct Lag {
     pub writes_ms: u32,
     /// Federated-domain rules look at the user as it was so long ago (a refusal just after the move away).
     pub rules_ms: u32,
+    /// A UPN moved away so recently still counts as taken, by the user itself.
+    pub uniqueness_ms: u32,
     /// How many replicas answer.
     pub replicas: u32,
 }
 
 impl Default for Lag {
     fn default() -> Self {
-        Self { reads_ms: 0, lists_ms: 0, delta_ms: 0, writes_ms: 0, rules_ms: 0, replicas: 1 }
+        Self { reads_ms: 0, lists_ms: 0, delta_ms: 0, writes_ms: 0, rules_ms: 0, uniqueness_ms: 0, replicas: 1 }
     }
 }
 
@@ -164,7 +166,7 @@ impl Lag {
     }
 
     pub(crate) fn longest(&self) -> i64 {
-        self.delta().max(i64::from(self.writes_ms)).max(i64::from(self.rules_ms))
+        self.delta().max(i64::from(self.writes_ms)).max(i64::from(self.rules_ms)).max(i64::from(self.uniqueness_ms))
     }
 }
 

@@ -46,7 +46,6 @@ pub(crate) struct Refused {
     pub(crate) seconds: u64,
     pub(crate) scope: String,
     pub(crate) information: &'static str,
-    pub(crate) write: bool,
 }
 
 /// What a call was charged.
@@ -71,7 +70,15 @@ impl Buckets {
         Self { limits, writes: HashMap::new(), units: HashMap::new(), tenant: None }
     }
 
-    pub(crate) fn charge(&mut self, app: &str, tenant: &str, units: u32, write: bool, users: usize, now: i64) -> Charge {
+    pub(crate) fn charge(
+        &mut self,
+        app: &str,
+        tenant: &str,
+        units: u32,
+        write: bool,
+        users: usize,
+        now: i64,
+    ) -> Charge {
         if !self.limits.enabled {
             return Charge { units, used: 0.0, refused: None };
         }
@@ -87,7 +94,6 @@ impl Buckets {
             seconds,
             scope: format!("Tenant_Application/ReadWrite/{app}/{tenant}"),
             information: "ResourceUnitLimitExceeded",
-            write: false,
         });
         let mut used = unit_bucket.used();
         if write {
@@ -100,7 +106,6 @@ impl Buckets {
                     seconds,
                     scope: format!("Tenant_Application/Write/{app}/{tenant}"),
                     information: "WriteLimitExceeded",
-                    write: true,
                 });
             }
             used = used.max(bucket.used());
@@ -110,7 +115,6 @@ impl Buckets {
                     seconds,
                     scope: format!("Tenant/Write/{app}/{tenant}"),
                     information: "WriteLimitExceeded",
-                    write: true,
                 });
             }
             used = used.max(bucket.used());

@@ -1,0 +1,196 @@
+//! Everything a tenant is, and the path of a call through it: token, quota, route, permission, work.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::dice::{Dice, stable_uuid};
+use crate::directory::Directory;
+use crate::error::SimError;
+use crate::faults::Armory;
+use crate::journal::Journal;
+use crate::load;
+use crate::object::{Mask, Object};
+use crate::options::Options;
+use crate::records::Records;
+use crate::roles::{Assignment, Roles};
+use crate::seed::{App, Domain, DomainType, Organization, Seed, Sku, Tenant};
+use crate::throttle::Buckets;
+
+/// Who calls: the app behind the token.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) app: String,
+    pub(crate) principal: Uuid,
+    pub(crate) permissions: Vec<String>,
+}
+
+impl Caller {
+    pub(crate) fn has(&self, permission: &str) -> bool {
+        self.permissions.iter().any(|p| p == permission)
+    }
+
+    pub(crate) fn has_any(&self, permissions: &[&str]) -> bool {
+        permissions.iter().any(|p| self.has(p))
+    }
+}
+
+/// A tenant at work.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) dice: Dice,
+    pub(crate) options: Options,
+    pub(crate) tenant: Tenant,
+    pub(crate) organization: Organization,
+    pub(crate) domains: Vec<Domain>,
+    pub(crate) apps: Vec<App>,
+    pub(crate) skus: Vec<Sku>,
+    pub(crate) dir: Directory,
+    pub(crate) roles: Roles,
+    pub(crate) buckets: Buckets,
+    pub(crate) faults: Armory,
+    pub(crate) records: Records,
+    pub(crate) journal: Option<Journal>,
+    /// Delta tokens of an earlier epoch are gone (410).
+    pub(crate) delta_epoch: u32,
+    /// `http://127.0.0.1:PORT`, known once the listener is bound.
+    pub(crate) base: String,
+    /// Seats taken by live users, per SKU.
+    pub(crate) seats: HashMap<String, i64>,
+    /// Milliseconds a stale-read fault adds to this call.
+    pub(crate) stale_ms: i64,
+}
+
+impl State {
+    pub(crate) fn new(mut seed: Seed, clock: Clock) -> Result<Self, SimError> {
+        check(&seed)?;
+        let mut dir = Directory::new(seed.options.lag.longest());
+        let mut roles = Roles::new(seed.custom_roles.clone());
+        load::load(&mut seed, &mut dir, &mut roles)?;
+        for app in &seed.apps {
+            for name in &app.directory_roles {
+                let role = roles
+                    .template(name)
+                    .ok_or_else(|| SimError::Seed(format!("app {}: unknown role '{name}'", app.client_id)))?;
+                roles.assignments.push(Assignment { principal: principal_of(&seed.tenant, &app.client_id), role });
+            }
+        }
+        let mut state = Self {
+            clock,
+            dice: Dice::new(seed.options.seed),
+            buckets: Buckets::new(seed.options.throttle.clone()),
+            options: seed.options,
+            tenant: seed.tenant,
+            organization: seed.organization,
+            domains: seed.domains,
+            apps: seed.apps,
+            skus: seed.skus,
+            dir,
+            roles,
+            faults: Armory::new(seed.faults),
+            records: Records::default(),
+            journal: None,
+            delta_epoch: 0,
+            base: String::new(),
+            seats: HashMap::new(),
+            stale_ms: 0,
+        };
+        state.count_seats();
+        Ok(state)
+    }
+
+    pub(crate) fn count_seats(&mut self) {
+        self.seats.clear();
+        for slot in &self.dir.slots {
+            if slot.object.live() {
+                for sku in slot.object.sku_ids() {
+                    *self.seats.entry(sku.to_owned()).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    /// Puts the next version of an object in place.
+    pub(crate) fn commit(&mut self, slot: u32, object: Object, mask: Mask) {
+        let before = Arc::clone(self.dir.object(slot));
+        self.count_object(&before, -1);
+        self.count_object(&object, 1);
+        let now = self.now();
+        self.dir.update(slot, object, now, mask);
+    }
+
+    /// Puts a new object in place.
+    pub(crate) fn commit_new(&mut self, object: Object) -> u32 {
+        self.count_object(&object, 1);
+        let now = self.now();
+        self.dir.create(object, now)
+    }
+
+    fn count_object(&mut self, object: &Object, by: i64) {
+        if object.live() {
+            for sku in object.sku_ids() {
+                *self.seats.entry(sku.to_owned()).or_default() += by;
+            }
+        }
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    pub(crate) fn domain(&self, name: &str) -> Option<&Domain> {
+        self.domains.iter().find(|d| d.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn initial_domain(&self) -> &str {
+        self.domains.iter().find(|d| d.initial).map_or("example.onmicrosoft.com", |d| d.name.as_str())
+    }
+
+    /// Whether sign-in of this UPN is federated. A subdomain that is not listed follows its parent.
+    pub(crate) fn federated(&self, upn: &str) -> bool {
+        let domain = upn.rsplit_once('@').map_or("", |(_, d)| d);
+        self.domain(domain).is_some_and(|d| d.kind == DomainType::Federated)
+    }
+
+    pub(crate) fn principal(&self, app: &str) -> Uuid {
+        principal_of(&self.tenant, app)
+    }
+
+    /// Writes what changed to the journal, if there is one.
+    pub(crate) fn persist(&mut self) -> Result<(), SimError> {
+        if self.journal.is_none() {
+            self.dir.dirty.clear();
+            return Ok(());
+        }
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        let result = journal.append(self);
+        self.journal = Some(journal);
+        result
+    }
+}
+
+fn principal_of(tenant: &Tenant, app: &str) -> Uuid {
+    stable_uuid(&["servicePrincipal", &tenant.id, app])
+}
+
+fn check(seed: &Seed) -> Result<(), SimError> {
+    let wrong = |what: String| Err(SimError::Seed(what));
+    if Uuid::parse_str(&seed.tenant.id).is_err() {
+        return wrong(format!("tenant.id '{}' is not a GUID", seed.tenant.id));
+    }
+    let initial: Vec<_> = seed.domains.iter().filter(|d| d.initial).collect();
+    match initial.as_slice() {
+        [one] if one.kind == DomainType::Managed && one.verified => {}
+        [one] => return wrong(format!("the initial domain {} must be managed and verified", one.name)),
+        other => return wrong(format!("exactly one domain must be initial, not {}", other.len())),
+    }
+    for sku in &seed.skus {
+        if Uuid::parse_str(&sku.sku_id).is_err() {
+            return wrong(format!("sku {}: skuId is not a GUID", sku.sku_part_number));
+        }
+    }
+    Ok(())
+}
