@@ -117,7 +117,10 @@ attributes! {
 impl Attr {
     /// Whether Graph refuses to clear the attribute once it has a value.
     pub fn keeps_a_value(self) -> bool {
-        matches!(self, Attr::UserPrincipalName | Attr::DisplayName | Attr::MailNickname | Attr::UsageLocation | Attr::Mail)
+        matches!(
+            self,
+            Attr::UserPrincipalName | Attr::DisplayName | Attr::MailNickname | Attr::UsageLocation | Attr::Mail
+        )
     }
 
     /// Whether Graph counts a change of it as a sensitive action, refused for role holders.
@@ -271,7 +274,8 @@ impl<'de> Deserialize<'de> for Attributes {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Attributes, M::Error> {
-                let mut pairs: Vec<(Attr, std::borrow::Cow<'de, str>)> = Vec::with_capacity(map.size_hint().unwrap_or(24));
+                let mut pairs: Vec<(Attr, std::borrow::Cow<'de, str>)> =
+                    Vec::with_capacity(map.size_hint().unwrap_or(24));
                 while let Some((attr, value)) = map.next_entry::<Attr, std::borrow::Cow<'de, str>>()? {
                     pairs.push((attr, value));
                 }
@@ -349,7 +353,8 @@ mod tests {
 
     #[test]
     fn packed_values_come_back() {
-        let set = Attributes::from_pairs([(Attr::Surname, "Hopper"), (Attr::Department, ""), (Attr::GivenName, "Grace")]);
+        let set =
+            Attributes::from_pairs([(Attr::Surname, "Hopper"), (Attr::Department, ""), (Attr::GivenName, "Grace")]);
         assert_eq!(set.get(Attr::GivenName), Some("Grace"));
         assert_eq!(set.get(Attr::Surname), Some("Hopper"));
         assert_eq!(set.get(Attr::Department), Some(""));

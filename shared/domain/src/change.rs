@@ -139,12 +139,30 @@ pub struct Change {
     /// What removals of the guard's kinds it holds.
     #[serde(default, skip_serializing_if = "Removals::is_none")]
     pub removals: Removals,
+    /// Index of the first step that is a removal; those before it are not, all from it on are. Set exactly when
+    /// `removals` is not empty. Steps before it are written in the writing phase and wait for nothing but `hold`
+    /// being [`Hold::Approval`] or [`Hold::Repair`]; steps from it on wait at the gate, whatever `hold` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal_from: Option<usize>,
+    /// Managers before reports: how many people in `after`, one upon the other, are to be created first. A lane
+    /// writes lower depths first; `after` alone is what makes it safe.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
+    /// Whose link to the account ends when this change stores its own: somebody who is gone from the source and whose
+    /// anchor or employment this person continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_from: Option<PersonRef>,
     /// The revisions of the facts it rests on.
     pub decided_on: Revisions,
     /// The join it rests on; stored with the link.
     pub joined_by: JoinRule,
     /// Why.
     pub reasons: Vec<Reason>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Names a change: lower-case hex of a SHA-256, shortened to 32 digits.
@@ -176,7 +194,7 @@ impl ChangeId {
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Step {
     /// `POST /users`: all attributes at once. An ensure, keyed by the immutable ID: an account that already holds the
-    /// ID is adopted, not duplicated.
+    /// ID is adopted, not duplicated. Stores the link too. Created with sign-in blocked, the blocking is ours.
     Create {
         /// All attributes, the UPN among them.
         attributes: Attributes,
@@ -246,7 +264,8 @@ pub enum Step {
 pub enum ManagerTarget {
     /// An account that exists.
     Account(ObjectId),
-    /// A person whose account is created in the same plan.
+    /// A person of the same connection whose account an earlier change creates or joins. If they have none when this
+    /// step's turn comes, the manager is left out and the person decided again.
     Person(PersonKey),
 }
 
@@ -254,11 +273,13 @@ pub enum ManagerTarget {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
-    /// Policy wants an approval for the action. Applying the plan that shows it approves it.
+    /// Policy wants an approval for the action. Applying the plan that shows it approves it. The whole change waits;
+    /// its removals, if any, go through the gate afterwards.
     Approval,
-    /// It holds removals: the gate judges them together, last.
+    /// It holds removals: the gate judges them together, last. Only the steps from `removal_from` on wait.
     Removal,
-    /// It needs a repair sequence; nothing applies it yet.
+    /// It needs a repair sequence; nothing applies it yet. The whole change waits: its steps say what the sequence
+    /// must end with, not how.
     Repair,
 }
 
@@ -312,7 +333,7 @@ pub struct Evidence {
     pub rule: EvidenceRule,
     /// What it found.
     pub found: Found,
-    /// At which account.
+    /// At which account, when it is not the joined one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<ObjectId>,
     /// The person's value that was compared. Personal data.

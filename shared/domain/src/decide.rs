@@ -1,10 +1,24 @@
-//! The decision about one person: scope → join → flow → plan.
+//! The decision about one person: scope → join → flow → plan. Start here.
+//!
+//! A decision is a pure function of recorded facts: it fails on nothing, asks nobody but [`Facts`], and changes nothing.
+//! Refusals are results. The rooms behind it, in the order a person walks through them:
+//! scope (`scope`), join (`join`), what is written (`flow`, `upn`, `manager`), leaving and returning (`lifecycle`),
+//! a new account (`create`), and the change made of it all (`assemble`).
 
 use crate::account::Tenant;
+use crate::assemble;
+use crate::case::Case;
 use crate::change::Decision;
+use crate::create;
+use crate::draft::Draft;
 use crate::facts::Facts;
+use crate::join::{self, Joining};
+use crate::keep;
+use crate::lifecycle;
 use crate::person::PersonRecord;
 use crate::policy::Policy;
+use crate::reason::{Code, Reason};
+use crate::scope::{self, Place};
 
 /// What every decision of a run shares.
 #[derive(Debug)]
@@ -17,7 +31,19 @@ pub struct Context<'a> {
     pub now: i64,
 }
 
-/// Decides one person. Same facts, same decision.
-pub fn decide(_record: &PersonRecord, _facts: &impl Facts, _context: &Context<'_>) -> Decision {
-    unimplemented!("the rules are being written")
+/// Decides one person. Same facts, same decision, in whatever order they are held.
+pub fn decide(record: &PersonRecord, facts: &impl Facts, context: &Context<'_>) -> Decision {
+    let case = Case::new(record, facts, context);
+    let mut draft = Draft::default();
+    match scope::place(&case, &mut draft) {
+        Place::Refused => draft.refuse(Reason::plain(Code::EntryRefused)),
+        Place::Unknown(reason) => draft.refuse(reason),
+        Place::Left { cause, since } => lifecycle::left(&case, &mut draft, cause, since),
+        Place::Here => match join::join(&case, &mut draft) {
+            Joining::To(target) => keep::keep(&case, &mut draft, &target),
+            Joining::Nobody => create::create(&case, &mut draft),
+            Joining::Settled => {}
+        },
+    }
+    assemble::decision(&case, draft)
 }

@@ -26,8 +26,7 @@ pub enum By {
 
 impl By {
     /// All of them.
-    pub const ALL: &'static [By] =
-        &[By::ImmutableId, By::Upn, By::Address, By::EmployeeId, By::LocalPart, By::Name];
+    pub const ALL: &'static [By] = &[By::ImmutableId, By::Upn, By::Address, By::EmployeeId, By::LocalPart, By::Name];
 
     /// Stable name, part of stored keys.
     pub fn name(self) -> &'static str {

@@ -5,10 +5,30 @@
 pub mod account;
 pub mod attribute;
 pub mod change;
+pub mod decide;
 pub mod facts;
 pub mod ids;
 pub mod link;
 pub mod person;
 pub mod policy;
 pub mod reason;
-pub mod decide;
+pub mod values;
+
+mod scope;
+
+mod join;
+mod proof;
+
+mod create;
+mod flow;
+mod keep;
+mod manager;
+mod upn;
+
+mod lifecycle;
+
+mod assemble;
+mod case;
+mod draft;
+
+pub use decide::{Context, decide};

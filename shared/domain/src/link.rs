@@ -58,9 +58,18 @@ pub struct Ledger {
     /// When the person's present reason to leave was first decided on (Unix seconds): graces count from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving_since: Option<i64>,
+    /// That reason to leave; when another one takes its place, the graces count anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving_cause: Option<LeavingCause>,
+    /// We soft-deleted the account, then, for this cause: a return restores it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Suspension>,
+    /// The account was looked for by GET and in deleted items, twice, and is gone for good (Unix seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_gone: Option<i64>,
 }
 
-/// Our blocking of an account.
+/// Our blocking (or soft-deleting) of an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Suspension {
     /// Unix seconds.

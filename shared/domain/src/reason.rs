@@ -95,6 +95,9 @@ codes! {
     /// Leaving is ignored by policy.
     LeavingIgnored = "leaving_ignored", Note, "Policy ignores this kind of leaving.", "";
 
+    /// Somebody else blocked sign-in: it stays blocked.
+    BlockedElsewhere = "blocked_elsewhere", Note, "Somebody else blocked sign-in, so it stays blocked.", "Allow sign-in in the tenant, or set lifecycle.reenable = \"always\".";
+
     // Refusals of joining.
     /// Link and hard match name different accounts.
     LinkConflict = "link_conflict", Refused, "Our link names one account and the immutable ID another; neither is written.", "Find out which account is the person's, then relink or repair the other one.";
@@ -122,6 +125,8 @@ codes! {
     AddressHeldByContact = "address_held_by_contact", Refused, "A contact holds one of the person's addresses.", "Delete the contact in Exchange, or change the address.";
     /// The account holds an admin role.
     Privileged = "privileged", Refused, "The account holds a directory role, so sensitive changes are not made.", "Remove the role for the time of the change, or make the change by hand.";
+    /// A leaver's account holds an admin role.
+    PrivilegedLeaver = "privileged_leaver", Refused, "Somebody who has left holds a directory role; their account is not touched by rule.", "Remove the role and block the account by hand, now.";
     /// Entra Connect masters the account.
     MasteredElsewhere = "mastered_elsewhere", Refused, "Entra Connect masters this account; it is never written.", "Take the person out of Entra Connect's scope, or switch the object's source of authority to the cloud.";
     /// The address is held by an account that does not give it up.
@@ -134,6 +139,12 @@ codes! {
     PossibleDuplicate = "possible_duplicate", Held, "An account without a link has the same employee ID but another name and address.", "Link the account if it is the person's; otherwise correct the employee ID.";
     /// One holds the ID, another the mailbox.
     DuplicatePair = "duplicate_pair", Held, "One account holds the person's ID and another their sign-in name or mailbox.", "Approve the merge after looking at both.";
+    /// Both accounts of a duplicate pair hold mail or licences.
+    DuplicateHasData = "duplicate_has_data", Refused, "Two accounts are the person's and both hold mail or licences, so neither can be dropped.", "Move the data of one to the other, then run again.";
+    /// The tenant's ID stays and the source is to learn it.
+    AnchorLearned = "anchor_learned", Reported, "The tenant's immutable ID is kept for this person; the source is to learn it.", "Import the writeback list into the source's anchor attribute.";
+    /// Somebody else at the source continues this person.
+    ContinuedElsewhere = "continued_elsewhere", Held, "Somebody else at the source now has this absent person's anchor, employee ID or name, so the account is left alone.", "Settle who continues the account; see the other person's decision.";
     /// Could be a shared mailbox.
     MaybeShared = "maybe_shared", Held, "The account found by address alone is disabled, unlicensed and has mail: it may be a shared mailbox.", "Approve the takeover if it is the person's.";
     /// Same employee ID, new anchor, old person absent.

@@ -1,0 +1,177 @@
+//! The decision made of the draft: switches, order of steps, holds, counts. Decides nothing about people.
+
+use crate::case::Case;
+use crate::change::{Action, Change, ChangeId, Decision, Hold, Join, Removals, Step};
+use crate::draft::{Consent, Draft, Part, When};
+use crate::facts::Facts;
+use crate::link::JoinRule;
+use crate::policy::{Actions, Switch};
+use crate::reason::{Code, Reason};
+
+pub(crate) fn decision<F: Facts>(case: &Case<'_, F>, mut draft: Draft<'_>) -> Decision {
+    let parts = permitted(&case.policy.actions, &mut draft);
+    let join = draft.join.take().unwrap_or(Join::NotLooked);
+    let change = (!parts.is_empty()).then(|| change(case, &mut draft, parts));
+    let action = change.as_ref().map_or(Action::None, |change| change.action);
+    let reasons = match &change {
+        Some(change) => change.reasons.clone(),
+        None => settled(draft.reasons),
+    };
+    Decision {
+        key: case.who.key.clone(),
+        join,
+        action,
+        reasons,
+        evidence: draft.evidence,
+        change,
+        look_again_at: draft.look_again_at,
+        leaving: draft.leaving,
+    }
+}
+
+/// The reasons of a decision without a change: the weightiest first, and never none.
+fn settled(mut reasons: Vec<Reason>) -> Vec<Reason> {
+    if reasons.is_empty() {
+        reasons.push(Reason::plain(Code::Converged));
+    }
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.code.weight()));
+    reasons
+}
+
+/// The parts that policy lets through, in order. Whatever needs a repair sequence is planned only when it stands
+/// alone: nothing applies it yet, and the rest must not wait for it.
+fn permitted(actions: &Actions, draft: &mut Draft<'_>) -> Vec<Part> {
+    let mut parts = std::mem::take(&mut draft.parts);
+    parts.sort_by_key(|part| part.when);
+    let opening_repair = parts.iter().any(|part| part.when == When::Opening && part.consent == Consent::Repair);
+    if opening_repair {
+        parts.retain(|part| part.when == When::Opening);
+    } else if parts.iter().any(|part| part.consent != Consent::Repair) {
+        parts.retain(|part| part.consent != Consent::Repair);
+    }
+    let mut closed = false;
+    parts.retain(|part| {
+        let off = switch(actions, part.action) == Switch::Off;
+        if off {
+            closed |= part.when == When::Opening;
+            draft.note(Reason::with(Code::ActionOff, described(part)));
+        }
+        !off
+    });
+    if closed {
+        parts.clear();
+    }
+    parts
+}
+
+fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>) -> Change {
+    let action = parts.iter().map(|part| part.action).max_by_key(|action| rank(*action)).unwrap_or(Action::None);
+    let mut hold = None;
+    let mut removals = Removals::default();
+    let mut removal_from = None;
+    let mut steps = Vec::new();
+    let mut reasons: Vec<Reason> = Vec::new();
+    for part in parts {
+        if part.when.is_removal() {
+            removal_from.get_or_insert(steps.len());
+            hold = hold.or(Some(Hold::Removal));
+        }
+        match part.when {
+            When::Blank => removals.blanks = 1,
+            When::Suspend => removals.suspends = 1,
+            When::Delete => removals.deletes = 1,
+            When::Opening | When::Write | When::Hazard | When::Rename | When::Manager | When::Enable => {}
+        }
+        let approve = switch(&case.policy.actions, part.action) == Switch::Approve;
+        match part.consent {
+            Consent::Repair => hold = Some(Hold::Repair),
+            Consent::Approval if hold != Some(Hold::Repair) => hold = Some(Hold::Approval),
+            Consent::Switch if approve && hold != Some(Hold::Repair) => hold = Some(Hold::Approval),
+            Consent::Approval | Consent::Switch => {}
+        }
+        if part.action == action {
+            reasons.insert(0, part.reason);
+        } else {
+            reasons.push(part.reason);
+        }
+        steps.extend(part.steps);
+    }
+    reasons.append(&mut draft.reasons);
+    if hold == Some(Hold::Approval) {
+        reasons.push(Reason::plain(Code::AwaitingApproval));
+    }
+    let account = draft.account.map(|account| account.id.clone());
+    draft.after.sort_unstable();
+    draft.after.dedup();
+    Change {
+        id: ChangeId::of(&case.who, account.as_ref(), &steps),
+        person: case.who.clone(),
+        account,
+        action,
+        steps,
+        after: std::mem::take(&mut draft.after),
+        hold,
+        removals,
+        removal_from,
+        depth: draft.depth,
+        link_from: draft.link_from.take(),
+        decided_on: case.revisions(draft.account),
+        joined_by: draft.rule.unwrap_or(JoinRule::Link),
+        reasons,
+    }
+}
+
+/// The switch of an action. Storing a link needs none: it writes nothing.
+fn switch(actions: &Actions, action: Action) -> Switch {
+    match action {
+        Action::None | Action::Link => Switch::On,
+        Action::Create => actions.create,
+        Action::Takeover => actions.takeover,
+        Action::Update => actions.update,
+        Action::Rename => actions.rename,
+        Action::Enable => actions.enable,
+        Action::Suspend => actions.suspend,
+        Action::Restore => actions.restore,
+        Action::Delete => actions.delete,
+        Action::Purge => actions.purge,
+        Action::Repair => actions.repair,
+        Action::Merge => actions.merge,
+    }
+}
+
+/// Which action names a change of several: what an operator would ask about first.
+fn rank(action: Action) -> u8 {
+    match action {
+        Action::None => 0,
+        Action::Update => 1,
+        Action::Rename => 2,
+        Action::Enable => 3,
+        Action::Suspend => 4,
+        Action::Delete => 5,
+        Action::Link => 6,
+        Action::Takeover => 7,
+        Action::Restore => 8,
+        Action::Create => 9,
+        Action::Purge => 10,
+        Action::Repair => 11,
+        Action::Merge => 12,
+    }
+}
+
+/// What is not done, in words: the action and what it would touch.
+fn described(part: &Part) -> String {
+    let mut text = part.action.name().to_owned();
+    if let Some(detail) = &part.reason.detail {
+        text.push_str(": ");
+        text.push_str(detail);
+    }
+    for step in &part.steps {
+        if let Step::Update { before, after, .. } = step {
+            for (attr, value) in after.iter() {
+                let now = before.get(attr).unwrap_or("");
+                text.push_str(&format!("; {attr} {now:?} → {value:?}"));
+            }
+        }
+    }
+    text
+}

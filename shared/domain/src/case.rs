@@ -1,0 +1,125 @@
+//! One person being decided: the record, and the questions every rule asks of the facts. Holds no rule itself.
+
+use crate::account::{Account, Tenant};
+use crate::change::Revisions;
+use crate::decide::Context;
+use crate::facts::{By, Facts};
+use crate::ids::{ImmutableId, ObjectId, PersonRef};
+use crate::person::{Person, PersonRecord, Standing};
+use crate::policy::{Policy, RuleError};
+
+pub(crate) struct Case<'a, F: Facts> {
+    pub(crate) record: &'a PersonRecord,
+    pub(crate) person: &'a Person,
+    pub(crate) who: PersonRef,
+    pub(crate) facts: &'a F,
+    pub(crate) policy: &'a Policy,
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) now: i64,
+}
+
+/// Whether an account holds a directory role.
+pub(crate) enum Roles<'a> {
+    /// Could not be read: nobody is taken for unprivileged.
+    Unknown,
+    None,
+    Held(&'a [String]),
+}
+
+impl<'a, F: Facts> Case<'a, F> {
+    pub(crate) fn new(record: &'a PersonRecord, facts: &'a F, context: &Context<'a>) -> Self {
+        Self {
+            record,
+            person: &record.person,
+            who: record.reference(),
+            facts,
+            policy: context.policy,
+            tenant: context.tenant,
+            now: context.now,
+        }
+    }
+
+    /// Every account, live or soft-deleted, that holds the value.
+    pub(crate) fn accounts(&self, by: By, value: &str) -> Vec<&'a Account> {
+        let mut ids = self.facts.accounts(by, value);
+        // The same decision whatever order the facts come in.
+        ids.sort_unstable();
+        ids.dedup();
+        ids.iter().filter_map(|id| self.facts.account(id)).collect()
+    }
+
+    /// Every account whose immutable ID is exactly this one. (The tenant's own filters ignore case.)
+    pub(crate) fn accounts_with_id(&self, id: &ImmutableId) -> Vec<&'a Account> {
+        let mut accounts = self.accounts(By::ImmutableId, id.as_str());
+        accounts.retain(|account| account.immutable_id.as_ref() == Some(id));
+        accounts
+    }
+
+    /// Everybody else who holds the value.
+    pub(crate) fn others(&self, by: By, value: &str) -> Vec<&'a PersonRecord> {
+        let mut people = self.facts.people(by, value);
+        people.sort_unstable();
+        people.dedup();
+        people.iter().filter(|who| **who != self.who).filter_map(|who| self.facts.person(who)).collect()
+    }
+
+    /// Everybody else of whom the ID is an anchor, byte for byte.
+    pub(crate) fn others_with_id(&self, id: &ImmutableId) -> Vec<&'a PersonRecord> {
+        let mut people = self.others(By::ImmutableId, id.as_str());
+        people.retain(|other| other.person.knows_anchor(id));
+        people
+    }
+
+    pub(crate) fn roles(&self, account: &ObjectId) -> Roles<'a> {
+        match &self.tenant.roles {
+            None => Roles::Unknown,
+            Some(holders) => match holders.get(account) {
+                Some(roles) => Roles::Held(roles),
+                None => Roles::None,
+            },
+        }
+    }
+
+    /// Whether "nobody has it" can be said of this tenant at all.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.tenant.users_complete && self.tenant.deleted_complete
+    }
+
+    /// Whether the scope includes the person; everybody when there is none.
+    pub(crate) fn includes(&self, person: &Person) -> Result<bool, RuleError> {
+        self.policy.scope.as_ref().map_or(Ok(true), |scope| scope.test(person))
+    }
+
+    /// Whether another person is, or may be, ours to manage now: present in this connection and not out of scope. An
+    /// expression that fails for them counts as "may be".
+    pub(crate) fn competes(&self, other: &PersonRecord) -> bool {
+        other.connection == self.record.connection
+            && other.standing == Standing::Present
+            && self.includes(&other.person).unwrap_or(true)
+    }
+
+    pub(crate) fn revisions(&self, account: Option<&Account>) -> Revisions {
+        Revisions {
+            person: self.record.revision,
+            account: account.map_or(0, |account| account.revision),
+            policy: self.policy.revision,
+        }
+    }
+
+    /// Whether the sign-in name is in a domain whose sign-in happens elsewhere.
+    pub(crate) fn is_federated(&self, upn: &str) -> bool {
+        self.tenant.verified_domain_of(upn).is_some_and(|domain| domain.federated)
+    }
+}
+
+/// Whether the source no longer has the person.
+pub(crate) fn is_gone(record: &PersonRecord) -> bool {
+    matches!(record.standing, Standing::Absent(_) | Standing::Deleted(_))
+}
+
+/// Whether two texts are the same sign-in name or address: upper and lower case do not count.
+pub(crate) fn same_name(one: &str, other: &str) -> bool {
+    one == other || (one.len() == other.len() && one.eq_ignore_ascii_case(other)) || {
+        !(one.is_ascii() && other.is_ascii()) && one.to_lowercase() == other.to_lowercase()
+    }
+}

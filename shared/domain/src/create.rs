@@ -1,0 +1,54 @@
+//! A new account: every value it needs, and whether it may be.
+
+use crate::attribute::{Attr, Attributes};
+use crate::case::Case;
+use crate::change::{Action, EvidenceRule, Found, Step};
+use crate::draft::{Draft, When};
+use crate::facts::Facts;
+use crate::flow;
+use crate::join;
+use crate::lifecycle;
+use crate::link::JoinRule;
+use crate::manager;
+use crate::reason::{Code, Reason};
+use crate::values;
+
+pub(crate) fn create<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) {
+    if case.person.enabled == Some(false) && !case.policy.lifecycle.create_disabled {
+        draft.refuse(Reason::plain(Code::DisabledNotProvisioned));
+        return;
+    }
+    if let Err(reason) = plan(case, draft) {
+        draft.refuse(reason);
+    }
+}
+
+fn plan<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Result<(), Reason> {
+    let pairs = flow::initial(case, draft)?;
+    let attributes = Attributes::from_pairs(pairs.iter().map(|(attr, value)| (*attr, value.as_ref())));
+    let upn = attributes.filled(Attr::UserPrincipalName).unwrap_or_default();
+    let Some(domain) = case.tenant.verified_domain_of(upn) else {
+        draft.saw(EvidenceRule::Domain, Found::Nothing);
+        return Err(Reason::plain(Code::DomainNotVerified));
+    };
+    let Some(id) = case.person.immutable_id() else {
+        return Err(Reason::plain(if domain.federated { Code::FederatedWithoutId } else { Code::AnchorMissing }));
+    };
+    if let Some(problem) = values::id_problem(id) {
+        return Err(Reason::with(Code::InvalidValue, format!("onPremisesImmutableId {problem}")));
+    }
+    if join::shared_anchor(case) {
+        draft.saw(EvidenceRule::Claims, Found::Several);
+        return Err(Reason::with(Code::Contested, "same immutable ID"));
+    }
+    if join::wanted_by_others(case, upn, join::Against::Everybody) {
+        draft.saw(EvidenceRule::Claims, Found::Several);
+        return Err(Reason::with(Code::Contested, "same sign-in name"));
+    }
+    let manager = manager::of_new(case, draft);
+    let enabled = !lifecycle::starts_blocked(case);
+    draft.rule = Some(JoinRule::Created);
+    let step = Step::Create { attributes, immutable_id: Some(id.clone()), enabled, manager };
+    draft.part(Action::Create, When::Opening, Reason::plain(Code::Provision), vec![step]);
+    Ok(())
+}

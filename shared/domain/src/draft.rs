@@ -1,0 +1,147 @@
+//! A decision in the making: reasons, evidence and the parts a change is made of. Chooses nothing.
+
+use crate::account::Account;
+use crate::change::{Action, Evidence, EvidenceRule, Found, Join, Step};
+use crate::ids::{ObjectId, PersonRef};
+use crate::link::{JoinRule, LeavingCause};
+use crate::reason::{Code, Reason};
+
+#[derive(Default)]
+pub(crate) struct Draft<'a> {
+    pub(crate) join: Option<Join>,
+    /// The account the parts are about; none for a create.
+    pub(crate) account: Option<&'a Account>,
+    pub(crate) rule: Option<JoinRule>,
+    pub(crate) link_from: Option<PersonRef>,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) after: Vec<PersonRef>,
+    pub(crate) depth: u32,
+    pub(crate) look_again_at: Option<i64>,
+    pub(crate) leaving: Option<(LeavingCause, i64)>,
+}
+
+/// Steps that are switched, approved or held together.
+pub(crate) struct Part {
+    /// The action whose switch decides.
+    pub(crate) action: Action,
+    pub(crate) when: When,
+    pub(crate) consent: Consent,
+    /// Why these steps are taken.
+    pub(crate) reason: Reason,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// Where in the change a part stands. The order of the variants is the order of the steps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum When {
+    /// Makes or claims the account: nothing else can be done without it.
+    Opening,
+    /// What differs.
+    Write,
+    /// What Graph may refuse for reasons of its own: apart, so that a refusal does not take the rest along.
+    Hazard,
+    Rename,
+    Manager,
+    Enable,
+    /// Removals, in the order in which they are taken.
+    Blank,
+    Suspend,
+    Delete,
+}
+
+impl When {
+    pub(crate) fn is_removal(self) -> bool {
+        matches!(self, When::Blank | When::Suspend | When::Delete)
+    }
+}
+
+/// What a part needs beside its switch.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Consent {
+    /// Nothing.
+    Switch,
+    /// An approval, even when the switch is on.
+    Approval,
+    /// A repair sequence.
+    Repair,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn note(&mut self, reason: Reason) {
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    pub(crate) fn code(&mut self, code: Code) {
+        self.note(Reason::plain(code));
+    }
+
+    /// Nothing is written for this reason.
+    pub(crate) fn refuse(&mut self, reason: Reason) {
+        self.parts.clear();
+        self.note(reason);
+    }
+
+    /// The join itself is refused, about this account.
+    pub(crate) fn refuse_join(&mut self, reason: Reason, account: Option<&Account>) {
+        self.join = Some(Join::Refused { account: account.map(|account| account.id.clone()) });
+        self.refuse(reason);
+    }
+
+    pub(crate) fn joined(&mut self, rule: JoinRule, account: &'a Account) {
+        self.join = Some(Join::Joined { rule, account: account.id.clone() });
+        self.account = Some(account);
+        self.rule = Some(rule);
+    }
+
+    pub(crate) fn part(&mut self, action: Action, when: When, reason: Reason, steps: Vec<Step>) {
+        self.parts.push(Part { action, when, consent: Consent::Switch, reason, steps });
+    }
+
+    /// A rule looked; nothing more is to be said.
+    pub(crate) fn saw(&mut self, rule: EvidenceRule, found: Found) {
+        self.evidence.push(Evidence { rule, found, account: None, ours: None, theirs: None });
+    }
+
+    /// A rule found something at an account.
+    pub(crate) fn saw_at(
+        &mut self,
+        rule: EvidenceRule,
+        found: Found,
+        account: &ObjectId,
+        ours: Option<&str>,
+        theirs: Option<&str>,
+    ) {
+        self.evidence.push(Evidence {
+            rule,
+            found,
+            account: Some(account.clone()),
+            ours: ours.map(Into::into),
+            theirs: theirs.map(Into::into),
+        });
+    }
+
+    /// What an approver wants to see of an account.
+    pub(crate) fn show(&mut self, account: &Account) {
+        let enabled = match account.enabled {
+            Some(true) => "enabled",
+            Some(false) => "disabled",
+            None => "unknown",
+        };
+        self.saw_at(EvidenceRule::Enabled, Found::Fact, &account.id, None, Some(enabled));
+        let licences = account.licences.iter().count().to_string();
+        self.saw_at(EvidenceRule::Licences, Found::Fact, &account.id, None, Some(&licences));
+        if let Some(mail) = account.primary_address() {
+            self.saw_at(EvidenceRule::Address, Found::Fact, &account.id, None, Some(mail));
+        }
+        let dates = [("created", &account.created), ("deleted", &account.deleted), ("last sync", &account.last_sync)];
+        for (name, date) in dates {
+            if let Some(date) = date {
+                self.saw_at(EvidenceRule::Dates, Found::Fact, &account.id, None, Some(&format!("{name} {date}")));
+            }
+        }
+    }
+}

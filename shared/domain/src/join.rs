@@ -1,0 +1,104 @@
+//! Finding the account that is the person, or saying why not.
+//!
+//! The order is Microsoft's own: immutable ID, then sign-in name and primary address, then nobody.
+//! <https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant>
+//! A rule whose condition fails refuses; it never falls through to "nobody".
+
+mod claims;
+mod deleted;
+mod free;
+mod hard;
+mod linked;
+mod merge;
+mod rehire;
+mod soft;
+
+pub(crate) use claims::{Against, rekeyed_into, shared_anchor, wanted_by_others};
+pub(crate) use free::{Release, holder_of, release};
+
+use std::borrow::Cow;
+
+use crate::account::Account;
+use crate::case::Case;
+use crate::change::Join;
+use crate::draft::{Consent, Draft};
+use crate::facts::Facts;
+use crate::flow;
+use crate::ids::ImmutableId;
+use crate::link::Link;
+use crate::reason::{Code, Reason};
+
+/// The verdict about one present, in-scope person.
+pub(crate) enum Joining<'a> {
+    /// This account is theirs.
+    To(Target<'a>),
+    /// No account, guest, group, contact or deleted account stands in the way of a new one.
+    Nobody,
+    /// Refused, held, or a repair: everything is said in the draft.
+    Settled,
+}
+
+/// The joined account and how it came to be joined.
+pub(crate) struct Target<'a> {
+    pub(crate) account: &'a Account,
+    /// The person's link, or that of the gone person whom this one continues.
+    pub(crate) link: Option<&'a Link>,
+    pub(crate) opening: Opening,
+    /// The ID to be set with the first write.
+    pub(crate) set_id: Option<ImmutableId>,
+}
+
+/// What must happen before the account can be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// Nothing: it is linked.
+    Linked,
+    /// Store or confirm the link.
+    Link,
+    /// Claim it.
+    Takeover(Consent),
+    /// Bring it back, and link it.
+    Restore,
+}
+
+pub(crate) fn join<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> Joining<'a> {
+    match case.facts.link(&case.who) {
+        Some(link) => linked::join(case, draft, link),
+        None => unlinked(case, draft),
+    }
+}
+
+/// Every step looks and leaves its evidence before any of them judges.
+fn unlinked<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> Joining<'a> {
+    let upn = match flow::wanted_upn(case.policy, case.person) {
+        Ok(upn) => upn.or_else(|| case.person.upn().map(Cow::Borrowed)),
+        Err(error) => {
+            draft.refuse(Reason::with(Code::Unknown, format!("userPrincipalName: {error}")));
+            return Joining::Settled;
+        }
+    };
+    let by_id = hard::look(case, draft);
+    let candidates = soft::look(case, draft, upn.as_deref());
+    let bin = deleted::look(case, draft, upn.as_deref());
+
+    if let Some(settled) = hard::judge(case, draft, &by_id.live, &candidates) {
+        return settled;
+    }
+    if let Some(settled) = deleted::judge_by_id(case, draft, &by_id.deleted, &candidates, upn.as_deref()) {
+        return settled;
+    }
+    if let Some(settled) = rehire::judge(case, draft, &candidates) {
+        return settled;
+    }
+    if let Some(settled) = soft::judge(case, draft, &candidates, upn.as_deref()) {
+        return settled;
+    }
+    if let Some(settled) = deleted::judge_by_name(case, draft, &bin, upn.as_deref()) {
+        return settled;
+    }
+    if let Some(settled) = free::judge(case, draft, upn.as_deref()) {
+        return settled;
+    }
+    draft.join = Some(Join::None);
+    Joining::Nobody
+}

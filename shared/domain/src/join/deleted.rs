@@ -1,0 +1,182 @@
+//! Accounts in the recycle bin: the person's by ID, or by name alone. An ID stays reserved while its holder lies there.
+//! <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>
+
+use crate::account::{Account, AccountKind, Authority};
+use crate::case::{Case, same_name};
+use crate::change::{Action, EvidenceRule, Found, Step};
+use crate::draft::{Consent, Draft, Part, When};
+use crate::facts::{By, Facts};
+use crate::ids::ImmutableId;
+use crate::join::soft::Candidate;
+use crate::join::{Joining, Opening, Target, claims, free, merge};
+use crate::link::JoinRule;
+use crate::policy::SoftDeleted;
+use crate::proof;
+use crate::reason::{Code, Reason};
+
+/// Soft-deleted accounts that had the person's sign-in name or an address.
+pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn: Option<&str>) -> Vec<&'a Account> {
+    let mut found: Vec<&'a Account> = Vec::new();
+    if let Some(upn) = upn {
+        found.extend(case.accounts(By::Upn, upn));
+    }
+    for address in case.person.addresses.all.iter() {
+        found.extend(case.accounts(By::Address, address));
+    }
+    found.retain(|account| account.is_deleted());
+    found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    found.dedup_by(|one, other| one.id == other.id);
+    if found.is_empty() {
+        draft.saw(EvidenceRule::DeletedSoftMatch, Found::Nothing);
+    }
+    found
+}
+
+pub(super) fn judge_by_id<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    deleted: &[&'a Account],
+    candidates: &[Candidate<'a>],
+    upn: Option<&str>,
+) -> Option<Joining<'a>> {
+    let account = *deleted.first()?;
+    let from = match claims::owner(case, account) {
+        claims::Owner::Nobody => None,
+        claims::Owner::Continued(link) => Some(link),
+        claims::Owner::Refused(code) => {
+            draft.refuse_join(Reason::plain(code), Some(account));
+            return Some(Joining::Settled);
+        }
+    };
+    if claims::shared_anchor(case) {
+        draft.refuse_join(Reason::with(Code::Contested, "same immutable ID"), Some(account));
+        return Some(Joining::Settled);
+    }
+    if !case.is_complete() {
+        draft.refuse_join(Reason::plain(Code::Incomplete), Some(account));
+        return Some(Joining::Settled);
+    }
+    if let Some(other) = claims::twin(case, account, candidates) {
+        merge::plan(case, draft, account, other);
+        return Some(Joining::Settled);
+    }
+    draft.link_from = from.map(|link| link.person.clone());
+    Some(bring_back(case, draft, account, JoinRule::DeletedHardMatch, upn))
+}
+
+/// By name alone: only when nothing says that it is somebody else's.
+pub(super) fn judge_by_name<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    bin: &[&'a Account],
+    upn: Option<&str>,
+) -> Option<Joining<'a>> {
+    let mut ours: Vec<&'a Account> = Vec::new();
+    for account in bin {
+        let another = account.immutable_id.is_some()
+            || account.kind == AccountKind::Guest
+            || account.authority == Authority::Synced
+            || case.facts.link_to(&account.id).is_some()
+            || proof::contradicts(case, draft, account);
+        let found = if another { Found::Different } else { Found::Same };
+        let theirs = account.immutable_id.as_ref().map(ImmutableId::as_str);
+        draft.saw_at(EvidenceRule::DeletedSoftMatch, found, &account.id, upn, theirs);
+        if let Some(date) = &account.deleted {
+            draft.saw_at(EvidenceRule::Dates, Found::Fact, &account.id, None, Some(&format!("deleted {date}")));
+        }
+        if !another {
+            ours.push(account);
+        }
+    }
+    let account = match ours.as_slice() {
+        [] => return None,
+        [account] => *account,
+        [_, _, ..] => {
+            let detail = "several accounts in the recycle bin";
+            draft.refuse_join(Reason::with(Code::Ambiguous, detail), None);
+            return Some(Joining::Settled);
+        }
+    };
+    if !case.is_complete() {
+        draft.refuse_join(Reason::plain(Code::Incomplete), Some(account));
+        return Some(Joining::Settled);
+    }
+    if claims::is_contested(case, account) || claims::shared_anchor(case) {
+        draft.refuse_join(Reason::plain(Code::Contested), Some(account));
+        return Some(Joining::Settled);
+    }
+    if case.person.immutable_id().is_none() {
+        draft.refuse_join(Reason::plain(Code::AnchorMissing), Some(account));
+        return Some(Joining::Settled);
+    }
+    Some(bring_back(case, draft, account, JoinRule::DeletedSoftMatch, upn))
+}
+
+/// What policy does with the person's account in the recycle bin.
+fn bring_back<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    account: &'a Account,
+    rule: JoinRule,
+    upn: Option<&str>,
+) -> Joining<'a> {
+    match case.policy.soft_deleted {
+        SoftDeleted::Restore => {
+            if let Some(holder) = in_the_way(case, account, upn) {
+                let detail = format!("held by {}, so {} is not restored", holder.id, account.id);
+                draft.refuse_join(Reason::with(Code::AddressInUse, detail), Some(account));
+                return Joining::Settled;
+            }
+            let set_id = match rule {
+                JoinRule::DeletedSoftMatch => case.person.immutable_id().cloned(),
+                JoinRule::Link
+                | JoinRule::HardMatch
+                | JoinRule::DeletedHardMatch
+                | JoinRule::Upn
+                | JoinRule::PrimarySmtp
+                | JoinRule::Created => None,
+            };
+            if set_id.is_some() && account.upn().is_some_and(|upn| case.is_federated(upn)) {
+                draft.joined(rule, account);
+                super::soft::set_id(case, draft, account, Reason::plain(Code::RestoreDeleted), &[Step::Link]);
+                return Joining::Settled;
+            }
+            draft.joined(rule, account);
+            Joining::To(Target { account, link: None, opening: Opening::Restore, set_id })
+        }
+        SoftDeleted::Purge => {
+            draft.joined(rule, account);
+            draft.show(account);
+            draft.parts.push(Part {
+                action: Action::Purge,
+                when: When::Opening,
+                consent: Consent::Repair,
+                reason: Reason::with(Code::RepairNeeded, "purge, then create"),
+                steps: vec![Step::Purge { account: account.id.clone() }],
+            });
+            Joining::Settled
+        }
+        SoftDeleted::Wait => {
+            draft.refuse_join(Reason::plain(Code::WaitForPurge), Some(account));
+            Joining::Settled
+        }
+        SoftDeleted::Refuse => {
+            draft.refuse_join(Reason::plain(Code::DeletedHolder), Some(account));
+            Joining::Settled
+        }
+    }
+}
+
+/// The live account that holds what the restored one would want back.
+pub(super) fn in_the_way<'a, F: Facts>(
+    case: &Case<'a, F>,
+    account: &Account,
+    upn: Option<&str>,
+) -> Option<&'a Account> {
+    let theirs = account.upn().into_iter().chain(account.addresses());
+    let ours = upn.into_iter().chain(case.person.addresses.all.iter());
+    let mut names: Vec<&str> = theirs.chain(ours).collect();
+    names.sort_unstable();
+    names.dedup_by(|one, other| same_name(one, other));
+    names.into_iter().find_map(|name| free::holder_of(case, name, Some(&account.id)))
+}

@@ -1,0 +1,156 @@
+//! Nobody: whether every name and address the person needs is free, and nothing suggests that they are somebody we know.
+
+use crate::account::{Account, AccountKind, Authority, HolderKind};
+use crate::attribute::Attr;
+use crate::case::{Case, Roles, same_name};
+use crate::change::{EvidenceRule, Found};
+use crate::draft::Draft;
+use crate::facts::{By, Facts};
+use crate::flow;
+use crate::ids::{ObjectId, PersonRef};
+use crate::join::{Joining, claims, hard};
+use crate::person::Standing;
+use crate::policy::Switch;
+use crate::reason::{Code, Reason};
+use crate::values;
+
+/// How many people may wait for one another's sign-in names before we stop following them.
+const LONGEST_CHAIN: usize = 32;
+
+pub(super) fn judge<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn: Option<&str>) -> Option<Joining<'a>> {
+    if !case.is_complete() {
+        draft.refuse_join(Reason::plain(Code::Incomplete), None);
+        return Some(Joining::Settled);
+    }
+    let mut names: Vec<&str> = upn.into_iter().collect();
+    for address in case.person.addresses.all.iter() {
+        if !names.iter().any(|name| same_name(name, address)) {
+            names.push(address);
+        }
+    }
+    for name in names {
+        if let Some((reason, account)) = in_use(case, draft, name) {
+            draft.saw_at(EvidenceRule::Address, Found::Same, account.as_ref()?, Some(name), None);
+            draft.refuse_join(reason, None);
+            draft.join = Some(crate::change::Join::Refused { account });
+            return Some(Joining::Settled);
+        }
+    }
+    if let Some(account) = duplicate(case) {
+        let employee = case.person.attributes.filled(Attr::EmployeeId);
+        draft.saw_at(EvidenceRule::Proof, Found::Same, &account.id, employee, employee);
+        draft.saw_at(EvidenceRule::Upn, Found::Different, &account.id, upn, account.upn());
+        draft.refuse_join(Reason::plain(Code::PossibleDuplicate), Some(account));
+        return Some(Joining::Settled);
+    }
+    if let Some(other) = claims::rekeyed_from(case) {
+        let key = other.person.key.as_str();
+        draft.saw(EvidenceRule::Claims, Found::Same);
+        draft.refuse_join(Reason::with(Code::MaybeRekeyed, format!("resembles {key}")), None);
+        return Some(Joining::Settled);
+    }
+    None
+}
+
+/// Why a name cannot be had, and whose it is. A name that is given up in this plan is waited for instead.
+fn in_use<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, name: &str) -> Option<(Reason, Option<ObjectId>)> {
+    if let Some(holder) = holder_of(case, name, None) {
+        if holder.kind == AccountKind::Guest {
+            return Some((hard::guest(holder), Some(holder.id.clone())));
+        }
+        match release(case, holder, name) {
+            Release::By(who) => {
+                draft.code(Code::WaitsForRelease);
+                if !draft.after.contains(&who) {
+                    draft.after.push(who);
+                }
+            }
+            Release::Cycle | Release::Never => {
+                return Some((
+                    Reason::with(Code::AddressInUse, format!("held by {}", holder.id)),
+                    Some(holder.id.clone()),
+                ));
+            }
+        }
+    }
+    let mut holders = case.facts.holders(name);
+    holders.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    holders.first().map(|holder| {
+        let code = match holder.kind {
+            HolderKind::Group => Code::AddressHeldByGroup,
+            HolderKind::Contact => Code::AddressHeldByContact,
+        };
+        (Reason::with(code, holder.id.as_str()), Some(holder.id.clone()))
+    })
+}
+
+/// The live account that holds a name as sign-in name or as any address, other than one.
+pub(crate) fn holder_of<'a, F: Facts>(case: &Case<'a, F>, name: &str, but: Option<&ObjectId>) -> Option<&'a Account> {
+    let other = |account: &&Account| !account.is_deleted() && but != Some(&account.id);
+    let upn = case.accounts(By::Upn, name).into_iter().find(other);
+    upn.or_else(|| case.accounts(By::Address, name).into_iter().find(other))
+}
+
+/// Whether the holder of a sign-in name gives it up in this plan.
+pub(crate) enum Release {
+    /// When this person is renamed.
+    By(PersonRef),
+    /// They wait for us in turn.
+    Cycle,
+    /// No.
+    Never,
+}
+
+/// Follows the chain of renames that would free the name. A light judgement: where it is wrong the write collides and
+/// the person is decided again.
+pub(crate) fn release<F: Facts>(case: &Case<'_, F>, holder: &Account, name: &str) -> Release {
+    if !holder.upn().is_some_and(|upn| same_name(upn, name)) {
+        return Release::Never;
+    }
+    let mut account = holder;
+    let mut first: Option<PersonRef> = None;
+    for _ in 0..LONGEST_CHAIN {
+        let Some(link) = case.facts.link_to(&account.id) else { return Release::Never };
+        if link.person == case.who {
+            return if first.is_some() { Release::Cycle } else { Release::Never };
+        }
+        let Some(wanted) = renamed_to(case, account, &link.person) else { return Release::Never };
+        let first = first.get_or_insert_with(|| link.person.clone());
+        match holder_of(case, &wanted, Some(&account.id)) {
+            None => return Release::By(first.clone()),
+            Some(next) => account = next,
+        }
+    }
+    Release::Never
+}
+
+/// The new sign-in name the linked person's account gets in this plan.
+fn renamed_to<F: Facts>(case: &Case<'_, F>, account: &Account, who: &PersonRef) -> Option<String> {
+    if who.connection != case.who.connection || case.policy.actions.rename == Switch::Off {
+        return None;
+    }
+    let record = case.facts.person(who)?;
+    let movable = record.standing == Standing::Present
+        && case.includes(&record.person).is_ok_and(|included| included)
+        && account.authority != Authority::Synced
+        && account.immutable_id.as_ref() == record.person.immutable_id()
+        && matches!(case.roles(&account.id), Roles::None);
+    let wanted = flow::wanted_upn(case.policy, &record.person).ok().flatten().filter(|_| movable)?;
+    let now = account.upn()?;
+    let plain = !same_name(&wanted, now)
+        && values::problem(Attr::UserPrincipalName, &wanted).is_none()
+        && case.tenant.verified_domain_of(&wanted).is_some_and(|domain| !domain.federated)
+        && !case.is_federated(now);
+    plain.then(|| wanted.into_owned())
+}
+
+/// An account that nobody links with the person's employee ID.
+fn duplicate<'a, F: Facts>(case: &Case<'a, F>) -> Option<&'a Account> {
+    let employee = case.person.attributes.filled(Attr::EmployeeId)?;
+    case.accounts(By::EmployeeId, employee).into_iter().find(|account| {
+        !account.is_deleted()
+            && account.kind == AccountKind::Member
+            && case.facts.link_to(&account.id).is_none()
+            && account.immutable_id.as_ref().is_none_or(|id| case.others_with_id(id).is_empty())
+    })
+}

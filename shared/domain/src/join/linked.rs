@@ -1,0 +1,225 @@
+//! Our link names the account. What the tenant and the source say since then may disagree with it.
+
+use std::borrow::Cow;
+
+use crate::account::{Account, Authority};
+use crate::case::{Case, Roles, same_name};
+use crate::change::{Action, EvidenceRule, Found, Join, Step};
+use crate::draft::{Consent, Draft, Part, When};
+use crate::facts::Facts;
+use crate::flow;
+use crate::ids::ImmutableId;
+use crate::join::soft::{self, Candidate};
+use crate::join::{Joining, Opening, Target, claims, deleted, merge, unlinked};
+use crate::link::{JoinRule, Link};
+use crate::policy::{AccountDeleted, OnConflict, SoftRule};
+use crate::reason::{Code, Reason};
+
+pub(super) fn join<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, link: &'a Link) -> Joining<'a> {
+    let Some(account) = case.facts.account(&link.account) else {
+        return missing(case, draft, link);
+    };
+    draft.saw(EvidenceRule::Link, Found::Same);
+    if account.is_deleted() {
+        return in_bin(case, draft, link, account);
+    }
+    draft.joined(JoinRule::Link, account);
+    if account.authority == Authority::Synced {
+        draft.show(account);
+        draft.refuse(Reason::plain(Code::MasteredElsewhere));
+        return Joining::Settled;
+    }
+    let opening = match same_id(case, draft, link, account) {
+        Ok(opening) => opening,
+        Err(settled) => return settled,
+    };
+    if let Some(other) = beside(case, draft, account) {
+        merge::plan(case, draft, account, other);
+        return Joining::Settled;
+    }
+    Joining::To(Target { account, link: Some(link), opening, set_id: None })
+}
+
+/// The account is neither live nor in the recycle bin.
+fn missing<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, link: &'a Link) -> Joining<'a> {
+    draft.saw(EvidenceRule::Link, Found::Nothing);
+    draft.join = Some(Join::Refused { account: Some(link.account.clone()) });
+    if !case.is_complete() {
+        draft.code(Code::Incomplete);
+    } else if link.ledger.confirmed_gone.is_none() {
+        draft.code(Code::AccountUnseen);
+    } else {
+        match case.policy.lifecycle.account_deleted {
+            AccountDeleted::Report | AccountDeleted::Restore => draft.code(Code::AccountDeleted),
+            AccountDeleted::Recreate => return unlinked(case, draft),
+        }
+    }
+    Joining::Settled
+}
+
+/// The account is in the recycle bin: by our hand, and then a return undoes it, or by somebody else's.
+fn in_bin<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    link: &'a Link,
+    account: &'a Account,
+) -> Joining<'a> {
+    if let Some(date) = &account.deleted {
+        draft.saw_at(EvidenceRule::Dates, Found::Fact, &account.id, None, Some(&format!("deleted {date}")));
+    }
+    let live = case.person.immutable_id().and_then(|id| {
+        case.accounts_with_id(id).into_iter().find(|other| !other.is_deleted() && other.id != account.id)
+    });
+    if let Some(other) = live {
+        draft.saw_at(EvidenceRule::HardMatch, Found::Different, &other.id, None, None);
+        draft.refuse_join(Reason::plain(Code::LinkConflict), Some(account));
+        return Joining::Settled;
+    }
+    let restore = link.ledger.deleted.is_some();
+    match (restore, case.policy.lifecycle.account_deleted) {
+        (true, _) | (false, AccountDeleted::Restore) => {
+            let upn = flow::wanted_upn(case.policy, case.person).ok().flatten();
+            if !case.is_complete() {
+                draft.refuse_join(Reason::plain(Code::Incomplete), Some(account));
+            } else if let Some(holder) = deleted::in_the_way(case, account, upn.as_deref()) {
+                let detail = format!("held by {}, so {} is not restored", holder.id, account.id);
+                draft.refuse_join(Reason::with(Code::AddressInUse, detail), Some(account));
+            } else {
+                draft.joined(JoinRule::Link, account);
+                return Joining::To(Target { account, link: Some(link), opening: Opening::Restore, set_id: None });
+            }
+        }
+        (false, AccountDeleted::Report) => {
+            draft.joined(JoinRule::Link, account);
+            draft.code(Code::AccountDeleted);
+        }
+        (false, AccountDeleted::Recreate) => {
+            draft.joined(JoinRule::Link, account);
+            draft.show(account);
+            draft.code(Code::AccountDeleted);
+            draft.parts.push(Part {
+                action: Action::Purge,
+                when: When::Opening,
+                consent: Consent::Repair,
+                reason: Reason::with(Code::RepairNeeded, "purge, then create"),
+                steps: vec![Step::Purge { account: account.id.clone() }],
+            });
+        }
+    }
+    Joining::Settled
+}
+
+/// Compares the immutable IDs. `Err` when they settle the matter.
+fn same_id<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    link: &'a Link,
+    account: &'a Account,
+) -> Result<Opening, Joining<'a>> {
+    let ours = case.person.immutable_id();
+    let theirs = account.immutable_id.as_ref();
+    if ours.is_some() && ours == theirs {
+        draft.saw(EvidenceRule::HardMatch, Found::Same);
+        return Ok(Opening::Linked);
+    }
+    draft.saw_at(
+        EvidenceRule::Drift,
+        Found::Different,
+        &account.id,
+        ours.map(ImmutableId::as_str),
+        theirs.map(ImmutableId::as_str),
+    );
+    if let Some(id) = theirs.filter(|id| !case.person.knows_anchor(id))
+        && !case.others_with_id(id).is_empty()
+    {
+        draft.saw(EvidenceRule::Claims, Found::Different);
+        draft.refuse(Reason::with(Code::LinkConflict, "the account's immutable ID is another person's"));
+        return Err(Joining::Settled);
+    }
+    let Some(ours) = ours else {
+        // The source has no anchor for them: the link alone holds, as long as the tenant's ID stays.
+        if theirs == link.immutable_id.as_ref() {
+            return Ok(Opening::Linked);
+        }
+        draft.refuse(Reason::plain(Code::AnchorDrift));
+        return Err(Joining::Settled);
+    };
+    let holders = case.accounts_with_id(ours);
+    if let Some(holder) = holders.iter().find(|holder| !holder.is_deleted()) {
+        draft.saw_at(EvidenceRule::HardMatch, Found::Different, &holder.id, Some(ours.as_str()), None);
+        draft.refuse(Reason::with(Code::LinkConflict, format!("{} and {}", account.id, holder.id)));
+        return Err(Joining::Settled);
+    }
+    let split = case.others_with_id(ours).iter().any(|other| {
+        other.connection == case.record.connection
+            && case.facts.link(&other.reference()).is_some_and(|theirs| theirs.account != link.account)
+    });
+    if split {
+        draft.saw(EvidenceRule::Claims, Found::Several);
+        draft.refuse(Reason::plain(Code::SplitIdentity));
+        return Err(Joining::Settled);
+    }
+    // Whose value moved: the tenant's since we linked, or the source's.
+    let code = if theirs == link.immutable_id.as_ref() { Code::AnchorWrong } else { Code::AnchorDrift };
+    match (case.policy.on_conflict, theirs) {
+        (OnConflict::Stop, _) | (OnConflict::TenantWins, None) => draft.refuse(Reason::plain(code)),
+        (OnConflict::TenantWins, Some(theirs)) => {
+            draft.code(Code::AnchorLearned);
+            let known = link.immutable_id.as_ref() == Some(theirs);
+            return Ok(if known { Opening::Linked } else { Opening::Link });
+        }
+        (OnConflict::SourceWins, _) => {
+            if let Some(holder) = holders.first() {
+                draft.refuse(Reason::with(Code::DeletedHolder, format!("the ID is reserved by {}", holder.id)));
+                draft.code(code);
+            } else if let Some(reason) = roles_forbid(case, account) {
+                draft.refuse(reason);
+                draft.code(code);
+            } else {
+                soft::set_id(case, draft, account, Reason::plain(code), &[Step::Link]);
+            }
+        }
+    }
+    Err(Joining::Settled)
+}
+
+fn roles_forbid<F: Facts>(case: &Case<'_, F>, account: &Account) -> Option<Reason> {
+    match case.roles(&account.id) {
+        Roles::Unknown => Some(Reason::plain(Code::RolesUnknown)),
+        Roles::Held(roles) => Some(Reason::with(Code::Privileged, roles.join(", "))),
+        Roles::None => None,
+    }
+}
+
+/// Another live account that the soft rules would find. Sign-in names and primary addresses are unique in a tenant:
+/// where the linked account has them itself, nobody else does.
+fn beside<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, account: &Account) -> Option<&'a Account> {
+    let mut candidates: Vec<Candidate<'a>> = Vec::new();
+    for &rule in &case.policy.soft {
+        let (evidence, ours, theirs) = match rule {
+            SoftRule::Upn => {
+                let ours = flow::wanted_upn(case.policy, case.person).ok().flatten();
+                (EvidenceRule::Upn, ours, account.upn())
+            }
+            SoftRule::PrimarySmtp => {
+                let ours = case.person.addresses.primary.as_ref().map(|address| Cow::Borrowed(address.as_str()));
+                (EvidenceRule::PrimarySmtp, ours, account.primary_address())
+            }
+        };
+        match (ours, theirs) {
+            (Some(ours), Some(theirs)) if same_name(&ours, theirs) => draft.saw(evidence, Found::Same),
+            (None, _) => draft.saw(evidence, Found::Nothing),
+            (Some(ours), _) => {
+                let found = soft::by_rule(case, rule, &ours);
+                if found.is_empty() {
+                    draft.saw(evidence, Found::Nothing);
+                }
+                for other in found {
+                    draft.saw_at(evidence, Found::Different, &other.id, Some(&ours), None);
+                    candidates.push(Candidate { rule, account: other });
+                }
+            }
+        }
+    }
+    claims::twin(case, account, &candidates)
+}

@@ -1,0 +1,86 @@
+//! Re-hire: the person is back under a new anchor; the same unique employee ID is on somebody who is gone and linked.
+
+use crate::account::Authority;
+use crate::case::{Case, Roles, is_gone};
+use crate::change::{EvidenceRule, Found, Step};
+use crate::draft::Draft;
+use crate::facts::{By, Facts};
+use crate::ids::ImmutableId;
+use crate::join::Joining;
+use crate::join::soft::{self, Candidate};
+use crate::link::JoinRule;
+use crate::person::Standing;
+use crate::reason::{Code, Reason};
+
+pub(super) fn judge<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    candidates: &[Candidate<'a>],
+) -> Option<Joining<'a>> {
+    let employee = soft::proving_employee_id(case)?;
+    let others = case.others(By::EmployeeId, employee);
+    let mut ours = others.iter().filter(|other| other.connection == case.record.connection);
+    let (old, None) = (ours.next()?, ours.next()) else { return None };
+    if !is_gone(old) {
+        return None;
+    }
+    let link = case.facts.link(&old.reference())?;
+    let account = case.facts.account(&link.account)?;
+    if case.accounts(By::EmployeeId, employee).iter().any(|other| other.id != account.id) {
+        return None;
+    }
+    let dates = match old.standing {
+        Standing::Absent(since) | Standing::Deleted(since) => format!("absent since {since}"),
+        Standing::Present | Standing::Refused => String::new(),
+    };
+    draft.saw_at(EvidenceRule::Proof, Found::Same, &account.id, Some(employee), Some(employee));
+    draft.saw_at(
+        EvidenceRule::HardMatch,
+        Found::Different,
+        &account.id,
+        case.person.immutable_id().map(ImmutableId::as_str),
+        account.immutable_id.as_ref().map(ImmutableId::as_str),
+    );
+    draft.saw_at(EvidenceRule::Dates, Found::Fact, &account.id, None, Some(&dates));
+    if let Some(suspended) = link.ledger.suspended {
+        let by = format!("sign-in blocked by us at {}", suspended.at);
+        draft.saw_at(EvidenceRule::Enabled, Found::Fact, &account.id, None, Some(&by));
+    } else {
+        draft.show(account);
+    }
+    if candidates.iter().any(|candidate| candidate.account.id != account.id) {
+        draft.refuse_join(Reason::plain(Code::Ambiguous), Some(account));
+        return Some(Joining::Settled);
+    }
+    // Somebody else may carry the old ID by now.
+    let taken = account
+        .immutable_id
+        .as_ref()
+        .is_some_and(|id| case.others_with_id(id).iter().any(|other| other.reference() != old.reference()));
+    let blocked = if taken {
+        Some(Code::AddressTaken)
+    } else if account.authority == Authority::Synced {
+        Some(Code::MasteredElsewhere)
+    } else if !case.is_complete() {
+        Some(Code::Incomplete)
+    } else {
+        match case.roles(&account.id) {
+            Roles::Unknown => Some(Code::RolesUnknown),
+            Roles::Held(_) => Some(Code::Privileged),
+            Roles::None => None,
+        }
+    };
+    if let Some(code) = blocked {
+        draft.refuse_join(Reason::plain(code), Some(account));
+        draft.code(Code::Rehire);
+        return Some(Joining::Settled);
+    }
+    draft.joined(JoinRule::Link, account);
+    draft.link_from = Some(old.reference());
+    let mut then = vec![Step::Link];
+    if account.enabled == Some(false) && link.ledger.suspended.is_some() && case.person.enabled != Some(false) {
+        then.push(Step::SetEnabled { before: account.enabled, after: true, cause: None });
+    }
+    soft::set_id(case, draft, account, Reason::plain(Code::Rehire), &then);
+    Some(Joining::Settled)
+}

@@ -1,0 +1,278 @@
+//! Soft match: an account that nobody claims has the person's sign-in name or primary address. Never a display name.
+
+use crate::account::{Account, AccountKind, Authority};
+use crate::attribute::Attr;
+use crate::case::{Case, Roles, is_gone, same_name};
+use crate::change::{Action, EvidenceRule, Found, Step};
+use crate::draft::{Consent, Draft, Part, When};
+use crate::facts::{By, Facts};
+use crate::ids::ImmutableId;
+use crate::join::{Joining, Opening, Target, claims, hard};
+use crate::link::JoinRule;
+use crate::policy::{OnConflict, SoftRule};
+use crate::proof::{self, Proof};
+use crate::reason::{Code, Reason};
+use crate::values;
+
+/// A live account that a soft rule found, once, by the first rule that found it.
+pub(super) struct Candidate<'a> {
+    pub(super) rule: SoftRule,
+    pub(super) account: &'a Account,
+}
+
+pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn: Option<&str>) -> Vec<Candidate<'a>> {
+    let mut candidates: Vec<Candidate<'a>> = Vec::new();
+    for &rule in &case.policy.soft {
+        let (evidence, ours) = match rule {
+            SoftRule::Upn => (EvidenceRule::Upn, upn),
+            SoftRule::PrimarySmtp => {
+                (EvidenceRule::PrimarySmtp, case.person.addresses.primary.as_ref().map(crate::person::Address::as_str))
+            }
+        };
+        let found = ours.map(|ours| by_rule(case, rule, ours)).unwrap_or_default();
+        if found.is_empty() {
+            draft.saw(evidence, Found::Nothing);
+        }
+        for account in found {
+            draft.saw_at(evidence, Found::Same, &account.id, ours, None);
+            if candidates.iter().all(|candidate| candidate.account.id != account.id) {
+                candidates.push(Candidate { rule, account });
+            }
+        }
+    }
+    candidates
+}
+
+/// The live accounts one soft rule finds.
+pub(super) fn by_rule<'a, F: Facts>(case: &Case<'a, F>, rule: SoftRule, ours: &str) -> Vec<&'a Account> {
+    let (by, theirs): (By, fn(&Account) -> Option<&str>) = match rule {
+        SoftRule::Upn => (By::Upn, Account::upn),
+        SoftRule::PrimarySmtp => (By::Address, Account::primary_address),
+    };
+    let mut found = case.accounts(by, ours);
+    found.retain(|account| !account.is_deleted() && theirs(account).is_some_and(|theirs| same_name(theirs, ours)));
+    found
+}
+
+pub(super) fn judge<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    candidates: &[Candidate<'a>],
+    upn: Option<&str>,
+) -> Option<Joining<'a>> {
+    let candidate = match candidates {
+        [] => return None,
+        [candidate] => candidate,
+        [_, _, ..] => {
+            let ids: Vec<&str> = candidates.iter().map(|candidate| candidate.account.id.as_str()).collect();
+            draft.refuse_join(Reason::with(Code::Ambiguous, ids.join(", ")), None);
+            return Some(Joining::Settled);
+        }
+    };
+    let account = candidate.account;
+    if account.kind == AccountKind::Guest {
+        draft.refuse_join(hard::guest(account), Some(account));
+        return Some(Joining::Settled);
+    }
+    if let Some(link) = case.facts.link_to(&account.id).filter(|link| link.person != case.who) {
+        return linked_to_another(case, draft, account, link);
+    }
+    match &account.immutable_id {
+        Some(id) => Some(anchored(case, draft, candidate, id)),
+        None => Some(unclaimed(case, draft, candidate, upn)),
+    }
+}
+
+/// Somebody's account by link. While they are here, it is a name in use (perhaps given up in this plan); when they are
+/// gone, either they came back under another key or the name was recycled.
+fn linked_to_another<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    account: &'a Account,
+    link: &'a crate::link::Link,
+) -> Option<Joining<'a>> {
+    let code = if link.person.connection != case.who.connection {
+        Code::ClaimedByConnection
+    } else if proof::contradicts(case, draft, account) {
+        Code::RecycledIdentity
+    } else {
+        match case.facts.person(&link.person) {
+            Some(other) if is_gone(other) => Code::MaybeRekeyed,
+            // Judged with the other names in use.
+            Some(_) => return None,
+            None => Code::AddressTaken,
+        }
+    };
+    draft.saw_at(EvidenceRule::Claims, Found::Different, &account.id, None, None);
+    draft.refuse_join(Reason::plain(code), Some(account));
+    Some(Joining::Settled)
+}
+
+/// It carries an ID, and not the person's.
+fn anchored<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    candidate: &Candidate<'a>,
+    id: &ImmutableId,
+) -> Joining<'a> {
+    let account = candidate.account;
+    let wanted = case.person.immutable_id();
+    if wanted.is_some_and(|wanted| wanted.as_str().eq_ignore_ascii_case(id.as_str())) {
+        let hint = "the IDs differ in upper and lower case only";
+        draft.refuse_join(Reason::with(Code::AnchorConflict, hint), Some(account));
+        return Joining::Settled;
+    }
+    draft.saw_at(
+        EvidenceRule::HardMatch,
+        Found::Different,
+        &account.id,
+        wanted.map(ImmutableId::as_str),
+        Some(id.as_str()),
+    );
+    let proof = proof::of(case, draft, account);
+    if !case.person.knows_anchor(id) && !case.others_with_id(id).is_empty() {
+        let code = if proof == Proof::Contradicted { Code::RecycledIdentity } else { Code::AddressTaken };
+        draft.saw(EvidenceRule::Claims, Found::Different);
+        draft.refuse_join(Reason::plain(code), Some(account));
+        return Joining::Settled;
+    }
+    match proof {
+        Proof::Contradicted => draft.refuse_join(Reason::plain(Code::RecycledIdentity), Some(account)),
+        Proof::Open => draft.refuse_join(Reason::plain(Code::AnchorConflict), Some(account)),
+        Proof::Proven => return wrong_id(case, draft, candidate),
+    }
+    Joining::Settled
+}
+
+/// It is proven to be the person's, but the ID is nobody's.
+fn wrong_id<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, candidate: &Candidate<'a>) -> Joining<'a> {
+    let account = candidate.account;
+    if !is_claimable(case, draft, account) {
+        return Joining::Settled;
+    }
+    match case.policy.on_conflict {
+        OnConflict::Stop => {
+            draft.refuse_join(Reason::plain(Code::AnchorWrong), Some(account));
+            Joining::Settled
+        }
+        OnConflict::TenantWins => {
+            draft.code(Code::AnchorLearned);
+            draft.joined(join_rule(candidate.rule), account);
+            Joining::To(Target { account, link: None, opening: Opening::Takeover(Consent::Switch), set_id: None })
+        }
+        OnConflict::SourceWins => {
+            draft.joined(join_rule(candidate.rule), account);
+            set_id(case, draft, account, Reason::plain(Code::AnchorWrong), &[Step::Link]);
+            Joining::Settled
+        }
+    }
+}
+
+/// A re-anchoring of an account: one write in a managed domain, a repair sequence in a federated one.
+pub(super) fn set_id<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    account: &'a Account,
+    reason: Reason,
+    then: &[Step],
+) {
+    let Some(id) = case.person.immutable_id() else {
+        draft.refuse(Reason::plain(Code::AnchorMissing));
+        return;
+    };
+    if let Some(problem) = values::id_problem(id) {
+        draft.refuse(Reason::with(Code::InvalidValue, format!("onPremisesImmutableId {problem}")));
+        return;
+    }
+    let federated = account.upn().is_some_and(|upn| case.is_federated(upn));
+    let consent = if federated { Consent::Repair } else { Consent::Switch };
+    if federated {
+        draft.code(Code::RepairNeeded);
+    }
+    let mut steps = Vec::with_capacity(then.len() + 2);
+    if account.is_deleted() {
+        steps.push(Step::Restore);
+    }
+    steps.push(Step::Update {
+        immutable_id: Some(id.clone()),
+        before: crate::attribute::Attributes::default(),
+        after: crate::attribute::Attributes::default(),
+    });
+    steps.extend(then.iter().cloned());
+    draft.parts.push(Part { action: Action::Repair, when: When::Opening, consent, reason, steps });
+}
+
+/// It carries no ID: ours to claim, if nothing speaks against it.
+fn unclaimed<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    candidate: &Candidate<'a>,
+    upn: Option<&str>,
+) -> Joining<'a> {
+    let account = candidate.account;
+    let Some(id) = case.person.immutable_id() else {
+        let federated = upn.is_some_and(|upn| case.is_federated(upn));
+        let code = if federated { Code::FederatedWithoutId } else { Code::AnchorMissing };
+        draft.refuse_join(Reason::plain(code), Some(account));
+        return Joining::Settled;
+    };
+    if let Some(problem) = values::id_problem(id) {
+        let detail = format!("onPremisesImmutableId {problem}");
+        draft.refuse_join(Reason::with(Code::InvalidValue, detail), Some(account));
+        return Joining::Settled;
+    }
+    if proof::contradicts(case, draft, account) {
+        draft.refuse_join(Reason::plain(Code::RecycledIdentity), Some(account));
+        return Joining::Settled;
+    }
+    if !is_claimable(case, draft, account) {
+        return Joining::Settled;
+    }
+    if claims::is_contested(case, account) || claims::shared_anchor(case) {
+        draft.saw_at(EvidenceRule::Claims, Found::Several, &account.id, None, None);
+        draft.refuse_join(Reason::plain(Code::Contested), Some(account));
+        return Joining::Settled;
+    }
+    let mut consent = Consent::Switch;
+    if candidate.rule == SoftRule::PrimarySmtp && account.enabled == Some(false) && account.licences.is_empty() {
+        draft.show(account);
+        draft.code(Code::MaybeShared);
+        consent = Consent::Approval;
+    }
+    if account.upn().is_some_and(|upn| case.is_federated(upn)) {
+        draft.code(Code::RepairNeeded);
+        consent = Consent::Repair;
+    }
+    draft.joined(join_rule(candidate.rule), account);
+    Joining::To(Target { account, link: None, opening: Opening::Takeover(consent), set_id: Some(id.clone()) })
+}
+
+/// The conditions that every taking of an account by name must meet.
+pub(super) fn is_claimable<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
+    let reason = if account.authority == Authority::Synced {
+        draft.show(account);
+        Reason::plain(Code::MasteredElsewhere)
+    } else if !case.is_complete() {
+        Reason::plain(Code::Incomplete)
+    } else {
+        match case.roles(&account.id) {
+            Roles::Unknown => Reason::plain(Code::RolesUnknown),
+            Roles::Held(roles) => Reason::with(Code::Privileged, roles.join(", ")),
+            Roles::None => return true,
+        }
+    };
+    draft.refuse_join(reason, Some(account));
+    false
+}
+
+fn join_rule(rule: SoftRule) -> JoinRule {
+    match rule {
+        SoftRule::Upn => JoinRule::Upn,
+        SoftRule::PrimarySmtp => JoinRule::PrimarySmtp,
+    }
+}
+
+/// The person's employee ID, when the policy lets it prove identity.
+pub(super) fn proving_employee_id<'a, F: Facts>(case: &Case<'a, F>) -> Option<&'a str> {
+    case.policy.prove.contains(&Attr::EmployeeId).then(|| case.person.attributes.filled(Attr::EmployeeId))?
+}

@@ -1,0 +1,92 @@
+//! A joined account: what is written to it so that it says what the source says.
+
+use crate::case::Case;
+use crate::change::{Action, Step};
+use crate::draft::{Consent, Draft, Part, When};
+use crate::facts::Facts;
+use crate::flow::{self, Differences, Moment};
+use crate::join::{Opening, Target};
+use crate::lifecycle;
+use crate::manager;
+use crate::reason::{Code, Reason};
+use crate::upn::{self, Verdict};
+
+pub(crate) fn keep<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) {
+    if let Err(reason) = write(case, draft, target) {
+        // An expression failed: nothing is known of what the person should be, so nothing is changed.
+        draft.refuse(reason);
+    }
+}
+
+fn write<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) -> Result<(), Reason> {
+    let account = target.account;
+    let moment = if target.link.is_some() { Moment::Later } else { Moment::First };
+    let found = flow::differences(case, draft, account, target.link, moment)?;
+    let renaming = upn::rename(case, draft, account, moment)?;
+    let refused = found.refused || renaming == Verdict::Refused;
+    if refused {
+        draft.parts.clear();
+        match target.opening {
+            Opening::Takeover(_) | Opening::Restore => return Ok(()),
+            Opening::Link => open(draft, target, &Differences::default()),
+            Opening::Linked => {}
+        }
+    } else {
+        open(draft, target, &found);
+        spread(draft, target, &found);
+        manager::change(case, draft, account, moment);
+    }
+    lifecycle::here(case, draft, target);
+    Ok(())
+}
+
+/// The first steps: claim the account, or bring it back. A takeover is one write with the ID in it: where the ID is
+/// refused, nothing is written.
+fn open(draft: &mut Draft<'_>, target: &Target<'_>, found: &Differences<'_>) {
+    let account = target.account;
+    let (action, consent, code, steps) = match target.opening {
+        Opening::Linked => return,
+        Opening::Link => (Action::Link, Consent::Switch, Code::HardMatched, vec![Step::Link]),
+        Opening::Takeover(consent) => {
+            let mut steps = Vec::with_capacity(2);
+            if target.set_id.is_some() || !found.ordinary.is_empty() {
+                steps.push(flow::update(account, &found.ordinary, target.set_id.clone()));
+            }
+            steps.push(Step::Link);
+            (Action::Takeover, consent, Code::Takeover, steps)
+        }
+        Opening::Restore => {
+            let mut steps = vec![Step::Restore];
+            if target.set_id.is_some() {
+                steps.push(flow::update(account, &[], target.set_id.clone()));
+            }
+            steps.push(Step::Link);
+            let ours = target.link.is_some_and(|link| link.ledger.deleted.is_some());
+            let code = if ours { Code::Returned } else { Code::RestoreDeleted };
+            (Action::Restore, Consent::Switch, code, steps)
+        }
+    };
+    draft.parts.push(Part { action, when: When::Opening, consent, reason: Reason::plain(code), steps });
+}
+
+/// The attribute writes beside the opening.
+fn spread(draft: &mut Draft<'_>, target: &Target<'_>, found: &Differences<'_>) {
+    let account = target.account;
+    let in_opening = matches!(target.opening, Opening::Takeover(_));
+    let code = if found.drifted { Code::Drift } else { Code::AttributesDiffer };
+    if !in_opening && !found.ordinary.is_empty() {
+        let names = flow::names(found.ordinary.iter().map(|(attr, _)| attr));
+        let steps = vec![flow::update(account, &found.ordinary, None)];
+        draft.part(Action::Update, When::Write, Reason::with(code, names), steps);
+    }
+    if !found.hazardous.is_empty() {
+        let names = flow::names(found.hazardous.iter().map(|(attr, _)| attr));
+        let steps = vec![flow::update(account, &found.hazardous, None)];
+        draft.part(Action::Update, When::Hazard, Reason::with(code, names), steps);
+    }
+    if !found.blanks.is_empty() {
+        let pairs: Vec<_> = found.blanks.iter().map(|attr| (*attr, "".into())).collect();
+        let reason = Reason::with(Code::AttributesDiffer, format!("{} cleared", flow::names(found.blanks.iter())));
+        draft.part(Action::Update, When::Blank, reason, vec![flow::update(account, &pairs, None)]);
+    }
+}

@@ -1,0 +1,237 @@
+//! Leaving and returning: what happens to sign-in and to the account, and when. Alone writes `accountEnabled`.
+
+use crate::account::{Account, Authority};
+use crate::case::{Case, Roles};
+use crate::change::{Action, EvidenceRule, Found, Join, Step};
+use crate::draft::{Draft, When};
+use crate::facts::Facts;
+use crate::join::{self, Opening, Target};
+use crate::link::{JoinRule, LeavingCause, Ledger, Link};
+use crate::policy::{LeavingAction, Reenable, Stage, Switch};
+use crate::reason::{Code, Reason};
+
+/// Somebody whom the source no longer has, or the scope no longer includes. Only an account that we linked is touched.
+pub(crate) fn left<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, cause: LeavingCause, since: Option<i64>) {
+    let Some(link) = case.facts.link(&case.who) else {
+        draft.join = Some(Join::NotLooked);
+        draft.code(if cause == LeavingCause::LeftScope { Code::OutOfScope } else { Code::LeftSettled });
+        return;
+    };
+    let Some(account) = case.facts.account(&link.account) else {
+        draft.join = Some(Join::Refused { account: Some(link.account.clone()) });
+        draft.code(match (case.is_complete(), link.ledger.confirmed_gone) {
+            (_, Some(_)) => Code::LeftSettled,
+            (true, None) => Code::AccountUnseen,
+            (false, None) => Code::Incomplete,
+        });
+        return;
+    };
+    draft.saw(EvidenceRule::Link, Found::Same);
+    draft.joined(JoinRule::Link, account);
+    if account.is_deleted() {
+        draft.code(Code::LeftSettled);
+        return;
+    }
+    if account.authority == Authority::Synced {
+        // The clocks stand still: not being remembered as leaving, the person starts anew when the account is ours.
+        draft.show(account);
+        draft.refuse(Reason::plain(Code::MasteredElsewhere));
+        return;
+    }
+    if !is_still_theirs(case, draft, link, account) {
+        return;
+    }
+    if cause == LeavingCause::Absent
+        && let Some(other) = join::rekeyed_into(case, since.unwrap_or(case.now))
+    {
+        draft.saw(EvidenceRule::Claims, Found::Several);
+        draft.refuse(Reason::with(Code::ContinuedElsewhere, format!("by {}", other.person.key.as_str())));
+        return;
+    }
+    stages(case, draft, account, Some(&link.ledger), cause, since);
+    if draft.parts.is_empty() && draft.reasons.is_empty() {
+        draft.code(Code::LeftSettled);
+    }
+}
+
+/// An account whose ID was changed to something else may be somebody else's by now.
+fn is_still_theirs<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, link: &Link, account: &Account) -> bool {
+    let Some(id) = &account.immutable_id else { return true };
+    if link.immutable_id.as_ref() == Some(id) || case.person.knows_anchor(id) {
+        // The same anchor at somebody else is judged by who continues whom.
+        return true;
+    }
+    let code = if case.others_with_id(id).is_empty() { Code::AnchorDrift } else { Code::LinkConflict };
+    draft.saw_at(
+        EvidenceRule::Drift,
+        Found::Different,
+        &account.id,
+        link.immutable_id.as_ref().map(crate::ids::ImmutableId::as_str),
+        Some(id.as_str()),
+    );
+    draft.refuse(Reason::plain(code));
+    false
+}
+
+/// A present, in-scope person with an account: blocked, allowed again, or neither.
+pub(crate) fn here<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) {
+    let ledger = target.link.map(|link| &link.ledger);
+    match cause_here(case) {
+        Cause::None => returning(case, draft, target, ledger),
+        Cause::Ignored => draft.code(Code::LeavingIgnored),
+        Cause::Leaving(cause) => stages(case, draft, target.account, ledger, cause, None),
+    }
+}
+
+/// Whether an account created now must not allow sign-in.
+pub(crate) fn starts_blocked<F: Facts>(case: &Case<'_, F>) -> bool {
+    let at_once = |stage: &Stage| stage.action == LeavingAction::Suspend && stage.after_seconds <= 0;
+    match cause_here(case) {
+        Cause::Leaving(cause) => cause == LeavingCause::Disabled || stages_of(case, cause).iter().any(at_once),
+        Cause::Ignored => case.person.enabled == Some(false),
+        Cause::None => false,
+    }
+}
+
+enum Cause {
+    None,
+    /// There is one, and policy ignores it.
+    Ignored,
+    Leaving(LeavingCause),
+}
+
+fn cause_here<F: Facts>(case: &Case<'_, F>) -> Cause {
+    let disabled = case.person.enabled == Some(false);
+    let expired = case.person.password_expired == Some(true);
+    if disabled && !case.policy.lifecycle.disabled.is_empty() {
+        Cause::Leaving(LeavingCause::Disabled)
+    } else if expired && !case.policy.lifecycle.password_expired.is_empty() {
+        Cause::Leaving(LeavingCause::PasswordExpired)
+    } else if disabled {
+        Cause::Ignored
+    } else {
+        Cause::None
+    }
+}
+
+fn stages_of<'p, F: Facts>(case: &Case<'p, F>, cause: LeavingCause) -> &'p [Stage] {
+    let lifecycle = &case.policy.lifecycle;
+    match cause {
+        LeavingCause::Absent => &lifecycle.absent,
+        LeavingCause::LeftScope => &lifecycle.left_scope,
+        LeavingCause::Disabled => &lifecycle.disabled,
+        LeavingCause::PasswordExpired => &lifecycle.password_expired,
+    }
+}
+
+fn code_of(cause: LeavingCause) -> Code {
+    match cause {
+        LeavingCause::Absent => Code::SourceAbsent,
+        LeavingCause::LeftScope => Code::LeftScope,
+        LeavingCause::Disabled => Code::SourceDisabled,
+        LeavingCause::PasswordExpired => Code::SourcePasswordExpired,
+    }
+}
+
+/// The stage that is due, and the next one's date. Disabling comes first: an account that still signs in is blocked,
+/// and deleted when that is done, unless policy never blocks.
+fn stages<F: Facts>(
+    case: &Case<'_, F>,
+    draft: &mut Draft<'_>,
+    account: &Account,
+    ledger: Option<&Ledger>,
+    cause: LeavingCause,
+    since: Option<i64>,
+) {
+    let stages = stages_of(case, cause);
+    if stages.is_empty() {
+        draft.code(Code::LeavingIgnored);
+        return;
+    }
+    let remembered = ledger.and_then(|ledger| {
+        ledger.leaving_since.filter(|_| ledger.leaving_cause.is_none_or(|remembered| remembered == cause))
+    });
+    let since = since.or(remembered).unwrap_or(case.now);
+    draft.leaving = Some((cause, since));
+    let due = |action: LeavingAction| {
+        stages
+            .iter()
+            .filter(|stage| stage.action == action)
+            .map(|stage| since.saturating_add(stage.after_seconds))
+            .min()
+    };
+    let blocked = account.enabled == Some(false);
+    let suspend_at = due(LeavingAction::Suspend).filter(|_| !blocked && case.policy.actions.suspend != Switch::Off);
+    let delete_at = due(LeavingAction::Delete);
+    let action = match (suspend_at, delete_at) {
+        (Some(at), _) if at <= case.now => Some(LeavingAction::Suspend),
+        (None, Some(at)) if at <= case.now => Some(LeavingAction::Delete),
+        _ => None,
+    };
+    let later = [suspend_at, delete_at].into_iter().flatten().filter(|at| *at > case.now).min();
+    if let Some(at) = later {
+        draft.look_again_at = Some(at);
+        draft.note(Reason::with(Code::InGrace, format!("until {at}")));
+    }
+    let Some(action) = action else {
+        if case.policy.actions.suspend == Switch::Off && !blocked && due(LeavingAction::Suspend).is_some() {
+            draft.note(Reason::with(Code::ActionOff, "suspend"));
+        }
+        return;
+    };
+    if let Some(reason) = forbidden(case, account, true) {
+        draft.note(reason);
+        return;
+    }
+    let reason = Reason::plain(code_of(cause));
+    match action {
+        LeavingAction::Suspend => {
+            let mut steps = vec![Step::SetEnabled { before: account.enabled, after: false, cause: Some(cause) }];
+            if case.policy.lifecycle.revoke_sessions {
+                steps.push(Step::RevokeSessions);
+            }
+            draft.part(Action::Suspend, When::Suspend, reason, steps);
+        }
+        LeavingAction::Delete => {
+            draft.show(account);
+            draft.part(Action::Delete, When::Delete, reason, vec![Step::Delete { cause }]);
+        }
+    }
+}
+
+/// Sign-in that we blocked is allowed again; what others blocked stays blocked, unless the source decides.
+fn returning<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, target: &Target<'_>, ledger: Option<&Ledger>) {
+    let account = target.account;
+    if account.enabled != Some(false) {
+        return;
+    }
+    let ours = ledger.is_some_and(|ledger| ledger.suspended.is_some());
+    let allowed = ours
+        || match case.policy.lifecycle.reenable {
+            Reenable::Ours => false,
+            Reenable::Always => case.person.enabled == Some(true) && target.opening == Opening::Linked,
+        };
+    if !allowed {
+        draft.code(Code::BlockedElsewhere);
+        return;
+    }
+    if let Some(reason) = forbidden(case, account, false) {
+        draft.note(reason);
+        return;
+    }
+    let steps = vec![Step::SetEnabled { before: account.enabled, after: true, cause: None }];
+    draft.part(Action::Enable, When::Enable, Reason::plain(Code::Returned), steps);
+}
+
+/// Why sign-in and existence of the account are not to be touched.
+fn forbidden<F: Facts>(case: &Case<'_, F>, account: &Account, leaver: bool) -> Option<Reason> {
+    match case.roles(&account.id) {
+        Roles::Unknown => Some(Reason::plain(Code::RolesUnknown)),
+        Roles::Held(roles) => {
+            let code = if leaver { Code::PrivilegedLeaver } else { Code::Privileged };
+            Some(Reason::with(code, roles.join(", ")))
+        }
+        Roles::None if leaver && !case.is_complete() => Some(Reason::plain(Code::Incomplete)),
+        Roles::None => None,
+    }
+}

@@ -1,0 +1,140 @@
+//! Who the account's manager shall be. Managers are created before their reports; nobody waits in a circle.
+
+use crate::account::{Account, AccountKind};
+use crate::case::Case;
+use crate::change::{Action, ManagerTarget, Step};
+use crate::draft::{Draft, When};
+use crate::facts::Facts;
+use crate::flow::Moment;
+use crate::ids::{PersonKey, PersonRef};
+use crate::person::{Manager, PersonRecord, Standing};
+use crate::policy::{FlowWhen, WhenEmpty};
+use crate::reason::{Code, Reason};
+
+/// How many managers above one another we follow.
+const HIGHEST: u32 = 32;
+
+/// What the source says, as far as it can be done.
+pub(crate) enum Wanted {
+    /// Nothing, or nothing that can be done now.
+    Leave,
+    /// No manager.
+    Nobody,
+    To(ManagerTarget),
+}
+
+/// The manager of a person whose account is created.
+pub(crate) fn of_new<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Option<ManagerTarget> {
+    match wanted(case, draft) {
+        Wanted::To(target) if case.policy.manager.when != FlowWhen::Never => Some(target),
+        Wanted::To(_) | Wanted::Nobody | Wanted::Leave => None,
+    }
+}
+
+/// The manager of a person who has an account.
+pub(crate) fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account, moment: Moment) {
+    match case.policy.manager.when {
+        FlowWhen::Always => {}
+        FlowWhen::Initial if moment == Moment::First && account.manager.is_none() => {}
+        FlowWhen::Initial | FlowWhen::Never => return,
+    }
+    if case.person.manager.is_none() {
+        return;
+    }
+    let before = account.manager.clone();
+    match wanted(case, draft) {
+        Wanted::Leave => {}
+        Wanted::Nobody => {
+            if before.is_some() && case.policy.manager.when_empty == WhenEmpty::Clear {
+                let reason = Reason::with(Code::ManagerDiffers, "no manager");
+                draft.part(Action::Update, When::Blank, reason, vec![Step::SetManager { before, after: None }]);
+            }
+        }
+        Wanted::To(ManagerTarget::Account(id)) if before.as_ref() == Some(&id) => {}
+        Wanted::To(target) => {
+            let steps = vec![Step::SetManager { before, after: Some(target) }];
+            draft.part(Action::Update, When::Manager, Reason::plain(Code::ManagerDiffers), steps);
+        }
+    }
+}
+
+fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
+    let key = match &case.person.manager {
+        None => return Wanted::Leave,
+        Some(Manager::Nobody) => return Wanted::Nobody,
+        Some(Manager::Unknown(text)) => {
+            draft.note(Reason::with(Code::ReferenceOutOfScope, text.clone()));
+            return Wanted::Leave;
+        }
+        Some(Manager::Person(key)) => key,
+    };
+    let who = PersonRef { connection: case.who.connection.clone(), key: key.clone() };
+    if who == case.who {
+        draft.note(Reason::with(Code::ReferenceOutOfScope, "their own manager"));
+        return Wanted::Leave;
+    }
+    if let Some(link) = case.facts.link(&who) {
+        if case.facts.account(&link.account).is_some_and(|account| !account.is_deleted()) {
+            return Wanted::To(ManagerTarget::Account(link.account.clone()));
+        }
+        draft.note(Reason::with(Code::ReferenceOutOfScope, "the manager's account is gone"));
+        return Wanted::Leave;
+    }
+    let Some(manager) = case.facts.person(&who).filter(|manager| will_join(case, manager)) else {
+        draft.code(Code::ReferenceOutOfScope);
+        return Wanted::Leave;
+    };
+    // Managers of managers who are to come, too. Whoever has the smallest key of a circle goes first, without theirs.
+    let mut depth = 1;
+    let mut smallest = key;
+    let mut above = next(case, manager);
+    while let Some(manager) = above {
+        if manager.person.key == case.person.key {
+            if case.person.key < *smallest {
+                draft.code(Code::WaitsForManager);
+                return Wanted::Leave;
+            }
+            break;
+        }
+        depth += 1;
+        if depth >= HIGHEST {
+            // A circle that does not pass through us, or a very long line: the reference is set when they are there.
+            draft.code(Code::WaitsForManager);
+            return Wanted::Leave;
+        }
+        smallest = smallest.min(&manager.person.key);
+        above = next(case, manager);
+    }
+    draft.after.push(who);
+    draft.depth = draft.depth.max(depth);
+    Wanted::To(ManagerTarget::Person(key.clone()))
+}
+
+/// The manager's manager, when they have no account yet either.
+fn next<'a, F: Facts>(case: &Case<'a, F>, record: &PersonRecord) -> Option<&'a PersonRecord> {
+    let key: &PersonKey = match &record.person.manager {
+        Some(Manager::Person(key)) => key,
+        Some(Manager::Nobody | Manager::Unknown(_)) | None => return None,
+    };
+    let who = PersonRef { connection: case.who.connection.clone(), key: key.clone() };
+    if case.facts.link(&who).is_some() {
+        return None;
+    }
+    case.facts.person(&who).filter(|above| will_join(case, above))
+}
+
+/// Whether the person looks as if this plan gives them an account. A light judgement: where it is wrong, the writer
+/// finds no account and leaves the manager out.
+fn will_join<F: Facts>(case: &Case<'_, F>, record: &PersonRecord) -> bool {
+    record.standing == Standing::Present
+        && case.includes(&record.person).is_ok_and(|included| included)
+        && record.person.immutable_id().is_some()
+        && record.person.upn().is_some_and(|upn| {
+            case.tenant.verified_domain_of(upn).is_some()
+                && case
+                    .accounts(crate::facts::By::Upn, upn)
+                    .iter()
+                    .all(|account| account.is_deleted() || account.kind == AccountKind::Member)
+        })
+        && (record.person.enabled != Some(false) || case.policy.lifecycle.create_disabled)
+}

@@ -1,0 +1,59 @@
+//! Proof of identity: whether an account is the person's, whatever its name says. A link proves it too; see `join`.
+
+use crate::account::Account;
+use crate::attribute::Attr;
+use crate::case::Case;
+use crate::change::{EvidenceRule, Found};
+use crate::draft::Draft;
+use crate::facts::{By, Facts};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Proof {
+    /// It is the person's.
+    Proven,
+    /// It is somebody else's.
+    Contradicted,
+    /// Neither.
+    Open,
+}
+
+/// A known anchor proves identity; so does an independent attribute that is filled and unique on both sides. An
+/// independent attribute that is filled on both sides and differs contradicts it. Only the employee ID can be looked
+/// up on both sides, so only it can be shown to be unique; the others can contradict, not prove.
+pub(crate) fn of<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> Proof {
+    let known = account.immutable_id.as_ref().is_some_and(|id| {
+        case.person.anchors.iter().any(|anchor| anchor.id == *id || anchor.id.text_order_twin().as_ref() == Some(id))
+    });
+    if known {
+        draft.saw_at(EvidenceRule::Proof, Found::Same, &account.id, Some("known anchor"), None);
+        return Proof::Proven;
+    }
+    let mut proof = Proof::Open;
+    for &attr in &case.policy.prove {
+        let (Some(ours), Some(theirs)) = (case.person.attributes.filled(attr), account.attributes.filled(attr)) else {
+            continue;
+        };
+        if !ours.eq_ignore_ascii_case(theirs) {
+            draft.saw_at(EvidenceRule::Proof, Found::Different, &account.id, Some(ours), Some(theirs));
+            return Proof::Contradicted;
+        }
+        let unique = attr == Attr::EmployeeId && is_unique(case, ours, account);
+        let found = if unique { Found::Same } else { Found::Several };
+        draft.saw_at(EvidenceRule::Proof, found, &account.id, Some(ours), Some(theirs));
+        if unique {
+            proof = Proof::Proven;
+        }
+    }
+    proof
+}
+
+/// Whether the independent attributes say outright that the account is somebody else's.
+pub(crate) fn contradicts<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
+    of(case, draft, account) == Proof::Contradicted
+}
+
+/// Whether nobody else at the source and no other account has the employee ID.
+fn is_unique<F: Facts>(case: &Case<'_, F>, value: &str, account: &Account) -> bool {
+    case.others(By::EmployeeId, value).iter().all(|other| other.connection != case.record.connection)
+        && case.accounts(By::EmployeeId, value).iter().all(|other| other.id == account.id)
+}

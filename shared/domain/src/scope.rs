@@ -1,0 +1,45 @@
+//! Whether a person is ours to manage now. Never decides what follows from it.
+
+use crate::case::Case;
+use crate::change::{EvidenceRule, Found};
+use crate::draft::Draft;
+use crate::facts::Facts;
+use crate::link::LeavingCause;
+use crate::person::Standing;
+use crate::reason::{Code, Reason};
+
+pub(crate) enum Place {
+    /// In the source and in scope.
+    Here,
+    /// Not (any more): why, and since when where the source knows.
+    Left { cause: LeavingCause, since: Option<i64> },
+    /// Seen in the source, but not understood: nothing is decided from old facts.
+    Refused,
+    /// The scope's expression failed.
+    Unknown(Reason),
+}
+
+pub(crate) fn place<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Place {
+    match case.record.standing {
+        Standing::Refused => Place::Refused,
+        Standing::Absent(since) | Standing::Deleted(since) => {
+            Place::Left { cause: LeavingCause::Absent, since: Some(since) }
+        }
+        Standing::Present => match case.includes(case.person) {
+            Ok(true) => {
+                if case.policy.scope.is_some() {
+                    draft.saw(EvidenceRule::Scope, Found::Same);
+                }
+                Place::Here
+            }
+            Ok(false) => {
+                draft.saw(EvidenceRule::Scope, Found::Different);
+                Place::Left { cause: LeavingCause::LeftScope, since: None }
+            }
+            Err(error) => {
+                draft.saw(EvidenceRule::Scope, Found::Unknown);
+                Place::Unknown(Reason::with(Code::Unknown, format!("scope: {error}")))
+            }
+        },
+    }
+}

@@ -1,0 +1,141 @@
+//! A new sign-in name for an account that is the person's already.
+//! <https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname>
+
+use crate::account::Account;
+use crate::attribute::Attr;
+use crate::case::{Case, Roles, same_name};
+use crate::change::{Action, EvidenceRule, Found, Step};
+use crate::draft::{Consent, Draft, Part, When};
+use crate::facts::Facts;
+use crate::flow::{self, Moment};
+use crate::join::{self, Release};
+use crate::policy::FlowWhen;
+use crate::reason::{Code, Reason};
+use crate::values;
+
+/// Whether the rest of the person's change may go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    GoOn,
+    Refused,
+}
+
+pub(crate) fn rename<F: Facts>(
+    case: &Case<'_, F>,
+    draft: &mut Draft<'_>,
+    account: &Account,
+    moment: Moment,
+) -> Result<Verdict, Reason> {
+    let mapping = case.policy.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName);
+    let Some(mapping) = mapping else { return Ok(Verdict::GoOn) };
+    match mapping.when {
+        FlowWhen::Always => {}
+        FlowWhen::Initial if moment == Moment::First && account.upn().is_none() => {}
+        FlowWhen::Initial | FlowWhen::Never => return Ok(Verdict::GoOn),
+    }
+    let wanted = flow::value(mapping, case.person)
+        .map_err(|error| Reason::with(Code::Unknown, format!("userPrincipalName: {error}")))?;
+    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(Verdict::GoOn) };
+    let now = account.upn().unwrap_or_default();
+    if same_name(&wanted, now) {
+        return Ok(Verdict::GoOn);
+    }
+    if let Some(problem) = values::problem(Attr::UserPrincipalName, &wanted) {
+        draft.note(Reason::with(Code::InvalidValue, format!("userPrincipalName {problem}")));
+        return Ok(Verdict::Refused);
+    }
+    let Some(domain) = case.tenant.verified_domain_of(&wanted) else {
+        draft.saw_at(EvidenceRule::Domain, Found::Nothing, &account.id, Some(&wanted), None);
+        draft.code(Code::DomainNotVerified);
+        return Ok(Verdict::Refused);
+    };
+    if domain.federated && account.immutable_id.is_none() && case.person.immutable_id().is_none() {
+        draft.code(Code::FederatedWithoutId);
+        return Ok(Verdict::Refused);
+    }
+    match case.roles(&account.id) {
+        Roles::Unknown => {
+            draft.note(Reason::with(Code::RolesUnknown, "userPrincipalName"));
+            return Ok(Verdict::GoOn);
+        }
+        Roles::Held(_) => {
+            draft.note(Reason::with(Code::Privileged, "userPrincipalName"));
+            return Ok(Verdict::GoOn);
+        }
+        Roles::None => {}
+    }
+    if !case.tenant.users_complete {
+        draft.note(Reason::with(Code::Incomplete, "userPrincipalName"));
+        return Ok(Verdict::GoOn);
+    }
+    let consent = match holder(case, draft, account, &wanted) {
+        Ok(Consent::Switch) if crosses(case, now, &wanted, domain.federated) => {
+            draft.note(Reason::with(Code::RepairNeeded, "the sign-in name moves to or from a federated domain"));
+            Consent::Repair
+        }
+        Ok(consent) => consent,
+        Err(reason) => {
+            draft.note(reason);
+            return Ok(Verdict::GoOn);
+        }
+    };
+    draft.parts.push(Part {
+        action: Action::Rename,
+        when: When::Rename,
+        consent,
+        reason: Reason::with(Code::Rename, format!("{now} → {wanted}")),
+        steps: vec![Step::Rename { before: now.into(), after: wanted.into() }],
+    });
+    Ok(Verdict::GoOn)
+}
+
+/// Between a managed and a federated domain, or between two federated ones, a plain write is refused.
+fn crosses<F: Facts>(case: &Case<'_, F>, now: &str, wanted: &str, to_federated: bool) -> bool {
+    let from_federated = case.is_federated(now);
+    let same_domain = match (now.rsplit_once('@'), wanted.rsplit_once('@')) {
+        (Some((_, from)), Some((_, to))) => same_name(from, to),
+        _ => false,
+    };
+    from_federated != to_federated || (from_federated && !same_domain)
+}
+
+/// Whether the wanted name is free, freed in this plan, or not to be had.
+fn holder<F: Facts>(
+    case: &Case<'_, F>,
+    draft: &mut Draft<'_>,
+    account: &Account,
+    wanted: &str,
+) -> Result<Consent, Reason> {
+    if join::wanted_by_others(case, wanted, join::Against::Linked) {
+        draft.saw(EvidenceRule::Claims, Found::Several);
+        return Err(Reason::with(Code::Contested, "userPrincipalName"));
+    }
+    let mut others = case.facts.holders(wanted);
+    others.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    if let Some(other) = others.first() {
+        let code = match other.kind {
+            crate::account::HolderKind::Group => Code::AddressHeldByGroup,
+            crate::account::HolderKind::Contact => Code::AddressHeldByContact,
+        };
+        return Err(Reason::with(code, other.id.as_str()));
+    }
+    let Some(holder) = join::holder_of(case, wanted, Some(&account.id)) else { return Ok(Consent::Switch) };
+    draft.saw_at(EvidenceRule::Upn, Found::Different, &holder.id, Some(wanted), None);
+    if holder.kind == crate::account::AccountKind::Guest {
+        return Err(Reason::with(Code::AddressHeldByGuest, holder.id.as_str()));
+    }
+    match join::release(case, holder, wanted) {
+        Release::By(who) => {
+            draft.code(Code::WaitsForRelease);
+            if !draft.after.contains(&who) {
+                draft.after.push(who);
+            }
+            Ok(Consent::Switch)
+        }
+        Release::Cycle => {
+            draft.note(Reason::with(Code::RepairNeeded, "sign-in names are exchanged"));
+            Ok(Consent::Repair)
+        }
+        Release::Never => Err(Reason::with(Code::AddressInUse, format!("held by {}", holder.id))),
+    }
+}

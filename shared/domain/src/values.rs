@@ -1,0 +1,130 @@
+//! What values Microsoft 365 takes: lengths and characters. Knows nothing of people and accounts.
+//! <https://learn.microsoft.com/graph/api/resources/user>
+
+use crate::attribute::Attr;
+use crate::ids::ImmutableId;
+
+/// Longest part of a sign-in name before the `@`.
+const UPN_LOCAL_MAX: usize = 64;
+/// Longest part after it.
+const UPN_DOMAIN_MAX: usize = 48;
+/// Entra Connect keeps anchors below this many characters.
+/// <https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-design-concepts>
+const ID_MAX: usize = 60;
+
+/// What is wrong with a value of the attribute, in words without the value; `None` when it can be written.
+pub fn problem(attr: Attr, value: &str) -> Option<&'static str> {
+    if value.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
+        return Some("has control characters");
+    }
+    if value.len() > attr.max_chars() && value.chars().count() > attr.max_chars() {
+        return Some("is too long");
+    }
+    match attr {
+        Attr::UserPrincipalName => upn_problem(value),
+        Attr::MailNickname => nickname_problem(value),
+        Attr::UsageLocation if value.len() != 2 || !value.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            Some("is not a two-letter country")
+        }
+        Attr::Mail if !value.is_ascii() || !value.contains('@') => Some("is not an address Microsoft 365 takes"),
+        _ => None,
+    }
+}
+
+/// What is wrong with an immutable ID.
+pub fn id_problem(id: &ImmutableId) -> Option<&'static str> {
+    let id = id.as_str();
+    if id.is_empty() || id.len() >= ID_MAX {
+        return Some("is empty or too long");
+    }
+    let forbidden = |c: char| matches!(c, '$' | '_') || c.is_whitespace() || c.is_control() || !c.is_ascii();
+    id.contains(forbidden).then_some("has characters that an immutable ID must not have")
+}
+
+fn upn_problem(upn: &str) -> Option<&'static str> {
+    let Some((local, domain)) = upn.split_once('@') else {
+        return Some("has no domain");
+    };
+    if local.is_empty() || domain.is_empty() {
+        return Some("has no name or no domain");
+    }
+    if local.len() > UPN_LOCAL_MAX || domain.len() > UPN_DOMAIN_MAX {
+        return Some("is too long");
+    }
+    if local.ends_with('.') {
+        return Some("has a full stop before the @");
+    }
+    let taken = |byte: u8| byte.is_ascii_alphanumeric() || b"'.-_!#^~".contains(&byte);
+    if !local.bytes().all(taken) {
+        return Some("has characters that a sign-in name must not have");
+    }
+    let taken = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    if !domain.bytes().all(taken) {
+        return Some("has characters that a domain must not have");
+    }
+    None
+}
+
+fn nickname_problem(nickname: &str) -> Option<&'static str> {
+    if nickname.is_empty() {
+        return Some("is empty");
+    }
+    let forbidden = |byte: u8| !byte.is_ascii_graphic() || b"@()\\[]\";:<>,".contains(&byte);
+    nickname.bytes().any(forbidden).then_some("has characters that a mail alias must not have")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_graphs() {
+        let long = |n: usize| "x".repeat(n);
+        let cases: &[(Attr, String, bool)] = &[
+            (Attr::EmployeeId, long(16), true),
+            (Attr::EmployeeId, long(17), false),
+            (Attr::GivenName, "é".repeat(64), true),
+            (Attr::GivenName, "é".repeat(65), false),
+            (Attr::City, "a\u{7}b".into(), false),
+            (Attr::UserPrincipalName, format!("{}@contoso.com", long(64)), true),
+            (Attr::UserPrincipalName, format!("{}@contoso.com", long(65)), false),
+            (Attr::UserPrincipalName, format!("a@{}.com", long(44)), true),
+            (Attr::UserPrincipalName, format!("a@{}.com", long(45)), false),
+            (Attr::UserPrincipalName, "o'brien.x-_!#^~1@contoso.com".into(), true),
+            (Attr::UserPrincipalName, "josé@contoso.com".into(), false),
+            (Attr::UserPrincipalName, "ada.@contoso.com".into(), false),
+            (Attr::UserPrincipalName, "a b@contoso.com".into(), false),
+            (Attr::UserPrincipalName, "a@b@contoso.com".into(), false),
+            (Attr::UserPrincipalName, "ada".into(), false),
+            (Attr::UserPrincipalName, "@contoso.com".into(), false),
+            (Attr::MailNickname, "ada.l".into(), true),
+            (Attr::MailNickname, "ada l".into(), false),
+            (Attr::MailNickname, "ada;l".into(), false),
+            (Attr::MailNickname, "adå".into(), false),
+            (Attr::MailNickname, long(65), false),
+            (Attr::UsageLocation, "se".into(), true),
+            (Attr::UsageLocation, "SWE".into(), false),
+            (Attr::UsageLocation, "S1".into(), false),
+            (Attr::Mail, "ada@contoso.com".into(), true),
+            (Attr::Mail, "adå@contoso.com".into(), false),
+        ];
+        for (attr, value, good) in cases {
+            assert_eq!(problem(*attr, value).is_none(), *good, "{attr} {value}");
+        }
+    }
+
+    #[test]
+    fn ids_keep_to_their_characters() {
+        for (id, good) in [
+            ("Z0UjAauJ780BI0VniavN7w==", true),
+            ("E-1001", true),
+            ("a$b", false),
+            ("a_b", false),
+            ("a b", false),
+            ("", false),
+        ] {
+            assert_eq!(id_problem(&ImmutableId::from(id)).is_none(), good, "{id}");
+        }
+        assert!(id_problem(&ImmutableId::new("x".repeat(60))).is_some());
+    }
+}
