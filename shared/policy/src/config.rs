@@ -1,0 +1,236 @@
+//! `hardmatch.toml` as types: every value present, defaults filled in, nothing left to check. No TOML, no CEL.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::policy::{
+    Actions, FlowManager, FlowWhen, Guard, Lifecycle, OnConflict, SoftDeleted, SoftRule, WhenEmpty,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::expression::Compiled;
+
+/// The version of the file's form that this version reads.
+pub const SCHEMA: i64 = 1;
+
+/// One connection's file, read and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `schema`: always [`SCHEMA`].
+    pub schema: i64,
+    /// `connection`: its name, unique in the installation.
+    pub connection: ConnectionId,
+    /// `[tenant]`: the Microsoft 365 tenant that is written to.
+    pub tenant: Tenant,
+    /// `[source]`: the directory that is read.
+    pub source: Source,
+    /// `[scope] include`: who is ours to manage; `None` means everybody in the source.
+    pub scope: Option<Arc<Compiled>>,
+    /// `[anchor]`: where immutable IDs come from.
+    pub anchor: Anchor,
+    /// `[match]`: how people are joined to accounts they already have.
+    pub matching: Matching,
+    /// `[attributes]`: what differs from the default flow, in attribute order.
+    pub attributes: BTreeMap<Attr, Override>,
+    /// `attributes.manager`.
+    pub manager: FlowManager,
+    /// `[lifecycle]`: what happens to leavers.
+    pub lifecycle: Lifecycle,
+    /// `[actions]`: what is done, what waits for approval, what is only reported.
+    pub actions: Actions,
+    /// `[guard]`: limits on removals.
+    pub guard: Guard,
+    /// `[state] path`: the file that holds state when hardmatch runs by itself. On AWS the table takes its place.
+    pub state_path: PathBuf,
+    /// `[passwords]`: where initial passwords go.
+    pub passwords: Passwords,
+}
+
+/// `[tenant]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tenant {
+    /// Directory id (lower case) or one of the tenant's domain names (lower case), as the token endpoint takes it.
+    pub id: String,
+    /// Where it is.
+    pub cloud: Cloud,
+    /// How we sign in. Only a simulated tenant needs none.
+    pub auth: Option<Auth>,
+}
+
+/// `tenant.cloud`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cloud {
+    /// Worldwide, GCC included.
+    Global,
+    /// US Government L4 (GCC High).
+    UsGov,
+    /// US Government L5 (DoD).
+    UsGovDod,
+    /// Operated by 21Vianet.
+    China,
+    /// Anywhere else: a proxy, an emulator.
+    Custom(Endpoints),
+    /// A simulated tenant, started with this run.
+    Simulated {
+        /// What it starts with; `None` starts it empty.
+        seed: Option<PathBuf>,
+    },
+}
+
+impl Cloud {
+    /// The login authority and the Graph root; `None` for a simulated tenant, whose address is known once it runs.
+    /// <https://learn.microsoft.com/graph/deployments>
+    pub fn endpoints(&self) -> Option<Endpoints> {
+        let fixed = |login: &str, graph: &str| Some(Endpoints { login: login.to_owned(), graph: graph.to_owned() });
+        match self {
+            Cloud::Global => fixed("https://login.microsoftonline.com", "https://graph.microsoft.com"),
+            Cloud::UsGov => fixed("https://login.microsoftonline.us", "https://graph.microsoft.us"),
+            Cloud::UsGovDod => fixed("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+            Cloud::China => fixed("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
+            Cloud::Custom(endpoints) => Some(endpoints.clone()),
+            Cloud::Simulated { .. } => None,
+        }
+    }
+}
+
+/// The two hosts of a cloud, as URLs without a trailing slash.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Endpoints {
+    /// The login authority; `/{tenant}/oauth2/v2.0/token` follows.
+    pub login: String,
+    /// The Graph root; `/v1.0/…` follows.
+    pub graph: String,
+}
+
+/// `[tenant.auth]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Auth {
+    /// The application (client) id, lower case.
+    pub client_id: String,
+    /// How the application proves itself.
+    pub method: Method,
+}
+
+/// `tenant.auth.method`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// A client secret.
+    Secret {
+        /// Where it is kept.
+        secret: SecretRef,
+    },
+}
+
+/// Where a secret is kept; never the secret. Prints only which kind of place.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// `env:NAME`: an environment variable.
+    Env(String),
+    /// `file:PATH`: a file holding nothing else; trailing newlines do not count.
+    File(PathBuf),
+    /// `secretsmanager:ARN`: AWS Secrets Manager.
+    SecretsManager(String),
+}
+
+impl fmt::Debug for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SecretRef::Env(_) => "env:…",
+            SecretRef::File(_) => "file:…",
+            SecretRef::SecretsManager(_) => "secretsmanager:…",
+        })
+    }
+}
+
+/// `[source]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// Which form.
+    pub kind: SourceKind,
+    /// The file, relative paths resolved against the configuration's folder.
+    pub location: PathBuf,
+    /// `source.columns`: attribute, in the spelling of [`crate::SOURCE_ATTRIBUTES`], to the source's own name of it.
+    pub columns: BTreeMap<String, String>,
+    /// What separates CSV fields; `None` finds out.
+    pub delimiter: Option<char>,
+    /// The CSV's character encoding as a WHATWG label; `None` finds out.
+    pub encoding: Option<String>,
+    /// The column or attribute that is the unchanging key; `None` lets the reader find it.
+    pub key: Option<String>,
+}
+
+/// `source.kind`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// Comma-separated values with a header line.
+    Csv,
+    /// One JSON object per line.
+    Jsonl,
+    /// LDAP data interchange format.
+    Ldif,
+}
+
+/// `[anchor]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Anchor {
+    /// Source attributes, in order. One element means exactly that one.
+    pub from: Vec<String>,
+    /// When the tenant's and the source's IDs differ.
+    pub on_conflict: OnConflict,
+}
+
+/// `[match]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Matching {
+    /// Soft match rules, in order; none switches soft match off.
+    pub soft: Vec<SoftRule>,
+    /// Independent attributes that can prove identity.
+    pub prove: Vec<Attr>,
+    /// What to do with a soft-deleted account of the person.
+    pub soft_deleted: SoftDeleted,
+    /// Synced duplicates have been taken out of Entra Connect's scope and may be deleted.
+    pub merge_synced: bool,
+}
+
+/// One entry of `[attributes]`.
+#[derive(Clone, Debug)]
+pub struct Override {
+    /// The expression; `None` keeps the source's attribute of the same name.
+    pub from: Option<Arc<Compiled>>,
+    /// When it is written.
+    pub flow: FlowWhen,
+    /// What an empty value means.
+    pub when_empty: WhenEmpty,
+}
+
+/// `[passwords] deliver_to`: where the random initial passwords of accounts in managed domains go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Passwords {
+    /// Nowhere: an administrator resets the password, or the person uses self-service reset.
+    Discard,
+    /// Appended to a file that only its owner can read (mode 0600).
+    File(PathBuf),
+}
+
+impl Config {
+    /// The source attributes that expressions read (`person.source['costCentre']`), sorted, each once in the spelling
+    /// first seen: a reader keeps these and no others.
+    pub fn source_attributes(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let flows = self.attributes.values().filter_map(|mapping| mapping.from.as_ref());
+        for compiled in self.scope.iter().chain(flows) {
+            for name in compiled.source_attributes() {
+                if !names.iter().any(|have| have.eq_ignore_ascii_case(name)) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+}

@@ -1,0 +1,608 @@
+//! The check of a parsed expression: names, functions and types, every fault at once. On the way, accesses to
+//! `person` are replaced by numbers and a few calls by cheaper ones.
+
+use std::ops::Range;
+
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SourceInfo, operators};
+use cel::common::types::CelString;
+use cel::{IdedExpr, ParseErrors};
+
+use super::fields::Field;
+use super::functions::{FIRST_OF, MATCHES, OVERLOADS, pattern};
+use super::{Fault, Wanted};
+use crate::names::{did_you_mean, nearest};
+
+/// What is known of a value before it exists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Type {
+    Text,
+    Bool,
+    Int,
+    Uint,
+    Double,
+    Bytes,
+    Null,
+    /// A list of texts.
+    Texts,
+    /// A list of anything else, or of a mixture.
+    List,
+    /// `[]`: a list of whatever is wanted.
+    Empty,
+    /// Not known: a fault was reported already, or nothing can be said.
+    Any,
+}
+
+impl Type {
+    fn word(self) -> &'static str {
+        match self {
+            Type::Text => "a text",
+            Type::Bool => "a yes or no",
+            Type::Int | Type::Uint | Type::Double => "a number",
+            Type::Bytes => "bytes",
+            Type::Null => "null",
+            Type::Texts => "a list of texts",
+            Type::List | Type::Empty => "a list",
+            Type::Any => "something",
+        }
+    }
+
+    fn is_list(self) -> bool {
+        matches!(self, Type::Texts | Type::List | Type::Empty)
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Type::Int | Type::Uint | Type::Double)
+    }
+
+    /// Whether a value of this type can stand where `wanted` is asked for.
+    fn fits(self, wanted: Type) -> bool {
+        self == wanted
+            || self == Type::Any
+            || wanted == Type::Any
+            || (self.is_list() && wanted == Type::List)
+            || (self == Type::Empty && wanted == Type::Texts)
+    }
+
+    /// The type of "one of the two".
+    fn join(self, other: Type) -> Type {
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Type::Empty, b) if b.is_list() => b,
+            (a, Type::Empty) if a.is_list() => a,
+            (a, b) if a.is_list() && b.is_list() => Type::List,
+            _ => Type::Any,
+        }
+    }
+
+    /// The type of an element.
+    fn element(self) -> Type {
+        match self {
+            Type::Texts => Type::Text,
+            _ => Type::Any,
+        }
+    }
+
+    fn list_of(self) -> Type {
+        match self {
+            Type::Text => Type::Texts,
+            _ => Type::List,
+        }
+    }
+}
+
+pub(super) fn check(
+    text: &str,
+    tree: &mut IdedExpr,
+    info: &SourceInfo,
+    wanted: Wanted,
+) -> Result<Vec<Field>, Vec<Fault>> {
+    let mut check = Check { text, info, locals: Vec::new(), fields: Vec::new(), faults: Vec::new(), loops: 0 };
+    let id = tree.id;
+    let gives = check.visit(tree);
+    match wanted {
+        Wanted::Rule if !gives.fits(Type::Bool) => {
+            let cure = if gives == Type::Text { "compare it: … == 'value', or … != ''" } else { "a rule answers yes or no" };
+            check.fault_whole(id, format!("the rule gives {}, not a yes or no", gives.word()), cure);
+        }
+        Wanted::Text if !gives.fits(Type::Text) => {
+            let cure = match gives {
+                Type::Bool => "choose a text for each case: condition ? 'this' : 'that'",
+                Type::Texts => "put them together: ….join(', ')",
+                _ => "make it a text: string(…)",
+            };
+            check.fault_whole(id, format!("the expression gives {}, not a text", gives.word()), cure);
+        }
+        Wanted::Rule | Wanted::Text => {}
+    }
+    if check.faults.is_empty() { Ok(check.fields) } else { Err(check.faults) }
+}
+
+struct Check<'t> {
+    text: &'t str,
+    info: &'t SourceInfo,
+    /// Variables of enclosing macros, innermost last.
+    locals: Vec<(String, Type)>,
+    fields: Vec<Field>,
+    faults: Vec<Fault>,
+    /// How many loops lie around the place.
+    loops: usize,
+}
+
+/// Loops within loops within loops take time that grows with the cube of a person's groups.
+const MAX_LOOPS: usize = 2;
+
+impl Check<'_> {
+    fn visit(&mut self, node: &mut IdedExpr) -> Type {
+        let id = node.id;
+        match &mut node.expr {
+            Expr::Literal(literal) => match literal {
+                LiteralValue::Boolean(_) => Type::Bool,
+                LiteralValue::Bytes(_) => Type::Bytes,
+                LiteralValue::Double(_) => Type::Double,
+                LiteralValue::Int(_) => Type::Int,
+                LiteralValue::Null => Type::Null,
+                LiteralValue::String(_) => Type::Text,
+                LiteralValue::UInt(_) => Type::Uint,
+            },
+            Expr::Ident(name) => {
+                let name = name.clone();
+                self.identifier(id, &name)
+            }
+            Expr::Select(_) => self.select(node),
+            Expr::Call(_) => self.call(node),
+            Expr::List(list) => {
+                let mut element = None;
+                for item in &mut list.elements {
+                    let item = self.visit(item);
+                    element = Some(element.map_or(item, |so_far: Type| so_far.join(item)));
+                }
+                element.map_or(Type::Empty, Type::list_of)
+            }
+            Expr::Comprehension(all) => self.comprehension(id, all),
+            Expr::Map(_) | Expr::Struct(_) => {
+                self.fault(id, "expressions have no maps".to_owned(), "use lists, or condition ? one : other");
+                Type::Any
+            }
+            Expr::Unspecified => Type::Any,
+        }
+    }
+
+    fn identifier(&mut self, id: u64, name: &str) -> Type {
+        if let Some((_, kind)) = self.locals.iter().rev().find(|(local, _)| local == name) {
+            return *kind;
+        }
+        if name == "person" {
+            self.fault(id, "`person` is used without a field".to_owned(), "name the field: person.department");
+        } else if Field::names().contains(&name) {
+            self.fault(id, format!("`{name}` is a field of person"), &format!("write person.{name}"));
+        } else {
+            let locals: Vec<String> = self.locals.iter().map(|(local, _)| local.clone()).collect();
+            let known: Vec<&str> =
+                locals.iter().map(String::as_str).filter(|local| !local.starts_with('@')).chain(["person"]).collect();
+            let cure = match nearest(name, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("if it is a text, put it in quotes: '{name}'; everything else begins with person."),
+            };
+            self.fault(id, format!("there is no variable `{name}`"), &cure);
+        }
+        Type::Any
+    }
+
+    /// Whether the node is the variable `person` itself.
+    fn is_person(&self, node: &IdedExpr) -> bool {
+        matches!(&node.expr, Expr::Ident(name) if name == "person")
+            && !self.locals.iter().any(|(local, _)| local == "person")
+    }
+
+    /// Whether the node is `person.source`.
+    fn is_source(&self, node: &IdedExpr) -> bool {
+        matches!(&node.expr, Expr::Select(select)
+            if !select.test && select.field == "source" && self.is_person(&select.operand))
+    }
+
+    fn select(&mut self, node: &mut IdedExpr) -> Type {
+        let id = node.id;
+        let Expr::Select(select) = &mut node.expr else { return Type::Any };
+        let test = select.test;
+        let name = select.field.clone();
+        let field = if self.is_person(&select.operand) {
+            match name.as_str() {
+                "source" => {
+                    self.fault(
+                        id,
+                        "`person.source` is used without an attribute".to_owned(),
+                        "name it: person.source['costCentre']",
+                    );
+                    return Type::Any;
+                }
+                _ => Field::parse(&name),
+            }
+        } else if self.is_source(&select.operand) {
+            Some(Field::Source(name.clone().into()))
+        } else {
+            let of = self.visit(&mut select.operand);
+            if of != Type::Any {
+                self.fault(id, format!("{} has no field `{name}`", of.word()), "only person has fields");
+            }
+            return Type::Any;
+        };
+        let Some(field) = field else {
+            let cure = match name.as_str() {
+                "manager" => "use person.hasManager; the manager flows by itself".to_owned(),
+                _ => match nearest(&name, Field::names()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the source's own attributes are read with person.source['{name}']"),
+                },
+            };
+            self.fault(id, format!("person has no field `{name}`"), &cure);
+            return Type::Any;
+        };
+        let kind = field.kind();
+        let read = self.field(id, field);
+        if !test {
+            node.expr = read.expr;
+            return kind;
+        }
+        // has(): filled.
+        node.expr = match kind {
+            Type::Texts => not_equal(
+                IdedExpr {
+                    id,
+                    expr: Expr::Call(CallExpr { func_name: "size".to_owned(), target: None, args: vec![read] }),
+                },
+                IdedExpr { id, expr: Expr::Literal(LiteralValue::Int(0.into())) },
+            ),
+            Type::Bool => read.expr,
+            _ => not_equal(read, IdedExpr { id, expr: Expr::Literal(LiteralValue::String(CelString::from(""))) }),
+        };
+        Type::Bool
+    }
+
+    /// The numbered variable that answers the field.
+    fn field(&mut self, id: u64, field: Field) -> IdedExpr {
+        let number = self.fields.iter().position(|have| *have == field).unwrap_or_else(|| {
+            self.fields.push(field);
+            self.fields.len() - 1
+        });
+        IdedExpr { id, expr: Expr::Ident(number.to_string()) }
+    }
+
+    fn call(&mut self, node: &mut IdedExpr) -> Type {
+        let id = node.id;
+        let Expr::Call(call) = &mut node.expr else { return Type::Any };
+        if call.func_name == operators::INDEX
+            && let [of, index] = call.args.as_mut_slice()
+            && self.is_source(of)
+        {
+            if let Expr::Literal(LiteralValue::String(name)) = &index.expr {
+                if name.inner().trim().is_empty() {
+                    self.fault(id, "the source attribute has no name".to_owned(), "name it: person.source['costCentre']");
+                    return Type::Any;
+                }
+                let field = Field::Source(name.inner().into());
+                node.expr = self.field(id, field).expr;
+                return Type::Text;
+            }
+            let at = index.id;
+            self.fault(
+                at,
+                "a source attribute is named by an expression".to_owned(),
+                "write its name in quotes, so that the reader knows what to keep: person.source['costCentre']",
+            );
+            return Type::Any;
+        }
+        let name = call.func_name.clone();
+        let target = call.target.as_mut().map(|target| self.visit(target));
+        let mut given: Vec<Type> = Vec::with_capacity(call.args.len());
+        for argument in &mut call.args {
+            given.push(self.visit(argument));
+        }
+        if let Some(gives) = self.operator(id, &name, &given) {
+            return gives;
+        }
+        if name == "firstOf" && target.is_none() {
+            return self.first_of(node, &given);
+        }
+        let gives = self.function(id, &name, target, &given);
+        if name == "matches" && target.is_some() {
+            self.literal_pattern(node);
+        }
+        gives
+    }
+
+    fn first_of(&mut self, node: &mut IdedExpr, given: &[Type]) -> Type {
+        let id = node.id;
+        if given.is_empty() || given.iter().any(|kind| !kind.fits(Type::Text)) {
+            self.fault(id, "`firstOf` takes texts".to_owned(), "firstOf(person.mail, person.userPrincipalName)");
+        }
+        if let Expr::Call(call) = &mut node.expr {
+            let list = IdedExpr { id, expr: Expr::List(ListExpr::new(std::mem::take(&mut call.args))) };
+            FIRST_OF.clone_into(&mut call.func_name);
+            call.args = vec![list];
+        }
+        Type::Text
+    }
+
+    /// A pattern is compiled once, so it must be known now.
+    fn literal_pattern(&mut self, node: &mut IdedExpr) {
+        let Expr::Call(call) = &mut node.expr else { return };
+        let [argument] = call.args.as_slice() else { return };
+        let at = argument.id;
+        let Expr::Literal(LiteralValue::String(written)) = &argument.expr else {
+            self.fault(at, "the pattern of `matches` is not written out".to_owned(), "write the pattern in quotes");
+            return;
+        };
+        if let Err(why) = pattern(written.inner()) {
+            self.fault(at, format!("the pattern cannot be used: {why}"), "https://docs.rs/regex explains the syntax");
+            return;
+        }
+        if let Some(target) = call.target.take() {
+            call.args.insert(0, *target);
+            MATCHES.clone_into(&mut call.func_name);
+        }
+    }
+
+    /// The type an operator gives; `None` when it is not one.
+    fn operator(&mut self, id: u64, name: &str, given: &[Type]) -> Option<Type> {
+        let symbol = name.trim_matches(|c| matches!(c, '_' | '@'));
+        let gives = match (name, given) {
+            (operators::LOGICAL_AND | operators::LOGICAL_OR, _) | (operators::LOGICAL_NOT, _) => {
+                if let Some(wrong) = given.iter().find(|kind| !kind.fits(Type::Bool)) {
+                    let cure = if *wrong == Type::Text { "compare it first: … != ''" } else { "compare it first" };
+                    self.fault(id, format!("`{symbol}` joins yes-or-no answers, not {}", wrong.word()), cure);
+                }
+                Type::Bool
+            }
+            (operators::CONDITIONAL, [condition, one, other]) => {
+                if !condition.fits(Type::Bool) {
+                    self.fault(id, format!("the condition before ? is {}", condition.word()), "compare it first");
+                }
+                let joined = one.join(*other);
+                if joined == Type::Any && *one != Type::Any && *other != Type::Any {
+                    self.fault(
+                        id,
+                        format!("the two sides of : differ, {} and {}", one.word(), other.word()),
+                        "let both give the same kind of value",
+                    );
+                }
+                joined
+            }
+            (operators::EQUALS | operators::NOT_EQUALS, [one, other]) => {
+                let alike = one.fits(*other) || other.fits(*one) || (one.is_number() && other.is_number());
+                if !alike {
+                    let cure = match (one, other) {
+                        (Type::Bool, Type::Text) | (Type::Text, Type::Bool) => "write true or false without quotes",
+                        (list, Type::Text) | (Type::Text, list) if list.is_list() => "use: 'value' in list",
+                        _ => "compare like with like",
+                    };
+                    self.fault(id, format!("compares {} with {}: never equal", one.word(), other.word()), cure);
+                }
+                Type::Bool
+            }
+            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [one, other]) => {
+                let ordered = |kind: &Type| kind.is_number() || matches!(kind, Type::Text | Type::Any | Type::Bool | Type::Bytes);
+                let alike = one.fits(*other) || other.fits(*one) || (one.is_number() && other.is_number());
+                if !alike || !ordered(one) || !ordered(other) {
+                    self.fault(
+                        id,
+                        format!("`{symbol}` cannot order {} and {}", one.word(), other.word()),
+                        "compare like with like; int(text) makes a number of a text",
+                    );
+                }
+                Type::Bool
+            }
+            (operators::IN, [one, list]) => {
+                if *list == Type::Text {
+                    self.fault(id, "`in` looks into a list, not into a text".to_owned(), "use text.contains('part')");
+                } else if !list.is_list() && *list != Type::Any {
+                    self.fault(id, format!("`in` looks into a list, not into {}", list.word()), "");
+                } else if *list == Type::Texts && !one.fits(Type::Text) {
+                    self.fault(id, format!("looks for {} in a list of texts", one.word()), "look for a text in quotes");
+                }
+                Type::Bool
+            }
+            (operators::INDEX, [list, index]) => {
+                if !list.is_list() && *list != Type::Any {
+                    self.fault(
+                        id,
+                        format!("{} has no elements", list.word()),
+                        "text.substring(start, end) takes a part of a text",
+                    );
+                } else if !index.is_number() && *index != Type::Any {
+                    self.fault(id, "an element is asked for by number".to_owned(), "the first is [0]");
+                }
+                list.element()
+            }
+            (operators::ADD, [one, other]) => match (one, other) {
+                (a, b) if a.is_list() && b.is_list() => a.join(*b),
+                (Type::Text, Type::Any) | (Type::Any, Type::Text) => Type::Text,
+                (Type::Any, _) | (_, Type::Any) => Type::Any,
+                (a, b) if a == b && (a.is_number() || matches!(a, Type::Text | Type::Bytes)) => *a,
+                (a, b) => {
+                    let cure = if *a == Type::Text || *b == Type::Text {
+                        "make it a text first: string(number), list.join(', '), condition ? 'yes' : 'no'"
+                    } else {
+                        "add like to like"
+                    };
+                    self.fault(id, format!("`+` cannot put {} and {} together", a.word(), b.word()), cure);
+                    if *a == Type::Text || *b == Type::Text { Type::Text } else { Type::Any }
+                }
+            },
+            (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO, [one, other]) => {
+                let number = |kind: &Type| kind.is_number() || *kind == Type::Any;
+                if !number(one) || !number(other) || one.join(*other) == Type::Any && *one != Type::Any && *other != Type::Any {
+                    self.fault(
+                        id,
+                        format!("`{symbol}` calculates with numbers of one kind, not {} and {}", one.word(), other.word()),
+                        "int(text) makes a number of a text",
+                    );
+                }
+                one.join(*other)
+            }
+            (operators::NEGATE, [one]) => {
+                if !one.is_number() && *one != Type::Any {
+                    self.fault(id, format!("`-` cannot be put before {}", one.word()), "use ! for not");
+                }
+                *one
+            }
+            _ => return None,
+        };
+        Some(gives)
+    }
+
+    fn function(&mut self, id: u64, name: &str, target: Option<Type>, given: &[Type]) -> Type {
+        let named: Vec<_> = OVERLOADS.iter().filter(|overload| overload.name == name).collect();
+        if named.is_empty() {
+            let macros = ["has", "exists", "all", "exists_one", "filter", "map", "firstOf"];
+            let known: Vec<&str> = OVERLOADS
+                .iter()
+                .map(|overload| overload.name)
+                .filter(|known| !known.starts_with('@'))
+                .chain(macros)
+                .collect();
+            if macros.contains(&name) {
+                self.fault(id, format!("`{name}` is not called like this"), "list.exists(x, x.startsWith('A')); has(person.field)");
+            } else {
+                self.fault(id, format!("there is no function `{name}`"), &did_you_mean(name, &known));
+            }
+            return Type::Any;
+        }
+        let fitting = named.iter().find(|overload| {
+            let target_fits = match (overload.target, target) {
+                (None, None) => true,
+                (Some(wanted), Some(have)) => have.fits(wanted),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            target_fits
+                && overload.arguments.len() == given.len()
+                && overload.arguments.iter().zip(given).all(|(wanted, have)| have.fits(*wanted))
+        });
+        if let Some(overload) = fitting {
+            return overload.gives;
+        }
+        let ways: Vec<String> = named
+            .iter()
+            .map(|overload| {
+                let arguments: Vec<&str> = overload.arguments.iter().map(|kind| plain(*kind)).collect();
+                match overload.target {
+                    Some(target) => format!("{}.{name}({})", plain(target), arguments.join(", ")),
+                    None => format!("{name}({})", arguments.join(", ")),
+                }
+            })
+            .collect();
+        let have: Vec<&str> = given.iter().map(|kind| plain(*kind)).collect();
+        let have = match target {
+            Some(target) => format!("{}.{name}({})", plain(target), have.join(", ")),
+            None => format!("{name}({})", have.join(", ")),
+        };
+        self.fault(id, format!("`{name}` is called as {have}"), &format!("it is called as {}", ways.join(" or ")));
+        named.first().map_or(Type::Any, |overload| overload.gives)
+    }
+
+    fn comprehension(&mut self, id: u64, all: &mut ComprehensionExpr) -> Type {
+        let range = self.visit(&mut all.iter_range);
+        if !range.is_list() && range != Type::Any {
+            self.fault(id, format!("{} has no elements to go through", range.word()), "use a list such as person.groups");
+        }
+        if self.loops >= MAX_LOOPS {
+            self.fault(id, format!("more than {MAX_LOOPS} loops in each other"), "let the source say it");
+            return Type::Any;
+        }
+        for local in [Some(&all.iter_var), all.iter_var2.as_ref()].into_iter().flatten() {
+            if local == "person" {
+                self.fault(id, "`person` is used as the name of an element".to_owned(), "use another letter, such as g");
+            }
+        }
+        let start = self.visit(&mut all.accu_init);
+        let outside = self.locals.len();
+        self.loops += 1;
+        self.locals.push((all.iter_var.clone(), range.element()));
+        if let Some(second) = &all.iter_var2 {
+            self.locals.push((second.clone(), Type::Any));
+        }
+        self.locals.push((all.accu_var.clone(), start));
+        self.visit(&mut all.loop_cond);
+        let step = self.visit(&mut all.loop_step);
+        self.locals.truncate(outside);
+        self.loops -= 1;
+        // The result sees the accumulator only.
+        self.locals.push((all.accu_var.clone(), start.join(step)));
+        let gives = self.visit(&mut all.result);
+        self.locals.truncate(outside);
+        gives
+    }
+
+    fn fault(&mut self, id: u64, message: String, cure: &str) {
+        let at = self.info.offset_for(id).and_then(|(start, stop)| chars_to_bytes(self.text, start, stop));
+        self.faults.push(Fault { at, message, cure: cure.to_owned() });
+    }
+
+    fn fault_whole(&mut self, _id: u64, message: String, cure: &str) {
+        self.faults.push(Fault { at: None, message, cure: cure.to_owned() });
+    }
+}
+
+fn plain(kind: Type) -> &'static str {
+    match kind {
+        Type::Text => "text",
+        Type::Bool => "yes-or-no",
+        Type::Int | Type::Uint | Type::Double => "number",
+        Type::Bytes => "bytes",
+        Type::Null => "null",
+        Type::Texts => "list of texts",
+        Type::List | Type::Empty => "list",
+        Type::Any => "something",
+    }
+}
+
+fn not_equal(one: IdedExpr, other: IdedExpr) -> Expr {
+    Expr::Call(CallExpr { func_name: operators::NOT_EQUALS.to_owned(), target: None, args: vec![one, other] })
+}
+
+/// The parser counts characters and includes the last one.
+fn chars_to_bytes(text: &str, start: u32, stop: u32) -> Option<Range<usize>> {
+    let at = |wanted: u32| text.char_indices().nth(wanted as usize);
+    let (start, _) = at(start)?;
+    let end = at(stop).map_or(text.len(), |(at, c)| at + c.len_utf8());
+    (start < end).then_some(start..end)
+}
+
+/// What the parser could not read, in our words and at its place.
+pub(super) fn syntax_faults(text: &str, errors: &ParseErrors) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    for error in &errors.errors {
+        let at = place(text, error.pos);
+        // One slip makes a parser complain several times about the same place.
+        if faults.iter().any(|have| have.at == at) {
+            continue;
+        }
+        let said = error.msg.lines().next().unwrap_or("").trim_start_matches("Syntax error: ");
+        faults.push(Fault {
+            at,
+            message: format!("the expression cannot be read: {}", shortened(said)),
+            cure: "texts stand in quotes, == compares, && || ! join answers".to_owned(),
+        });
+        if faults.len() == 3 {
+            break;
+        }
+    }
+    if faults.is_empty() {
+        faults.push(Fault { at: None, message: "the expression cannot be read".to_owned(), cure: String::new() });
+    }
+    faults
+}
+
+/// Without the parser's list of everything it would have liked instead.
+fn shortened(said: &str) -> String {
+    let said = said.split(" expecting ").next().unwrap_or(said).replace("<EOF>", "the end");
+    said.chars().take(120).collect()
+}
+
+fn place(text: &str, (line, column): (isize, isize)) -> Option<Range<usize>> {
+    let line = usize::try_from(line).ok()?.checked_sub(1)?;
+    let column = usize::try_from(column).ok()?.saturating_sub(1);
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let rest = text.get(start..)?;
+    let (at, c) = rest.char_indices().nth(column).or_else(|| rest.char_indices().next_back())?;
+    Some(start + at..start + at + c.len_utf8())
+}

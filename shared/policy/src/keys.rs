@@ -1,0 +1,320 @@
+//! Every key of the file: its kind, its default and what it does. The loader, the JSON Schema and the documentation
+//! read this one table.
+
+/// A table of the file.
+pub(crate) struct Table {
+    /// As written in brackets; empty for the top.
+    pub(crate) path: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) keys: &'static [Key],
+}
+
+/// A key of a table.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) need: Need,
+    pub(crate) doc: &'static str,
+}
+
+/// Whether a key must be there.
+pub(crate) enum Need {
+    Required,
+    Optional,
+    /// Optional, with a default as JSON.
+    Default(&'static str),
+}
+
+/// What a key holds.
+pub(crate) enum Kind {
+    Text,
+    /// One of these words. The second list is known words that this version does not carry out.
+    Choice(&'static [&'static str], &'static [&'static str]),
+    Flag,
+    Number(u64, u64),
+    /// A list of these words.
+    Words(&'static [&'static str]),
+    /// A list of account attributes.
+    Attributes,
+    /// A text or a list of texts.
+    OneOrMore,
+    /// A CEL rule.
+    Rule,
+    /// What one cause of leaving leads to.
+    Leaving,
+    Table(&'static Table),
+    Tables(&'static Table),
+    /// Source attribute to the source's own name of it.
+    Columns,
+    /// Account attribute to its mapping.
+    Mappings,
+}
+
+use Kind::{Attributes, Choice, Columns, Flag, Leaving, Mappings, Number, OneOrMore, Rule, Tables, Text, Words};
+use Need::{Default, Optional, Required};
+
+const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str) -> Key {
+    Key { name, kind, need, doc }
+}
+
+pub(crate) static ROOT: Table = Table {
+    path: "",
+    doc: "One connection: a source of people, a Microsoft 365 tenant, and the policy between them.",
+    keys: &[
+        key("schema", Number(1, 1), Required, "Version of the file's form. Always 1."),
+        key("connection", Text, Required, "The connection's name, unique in the installation: letters, digits, - _ . and at most 64 of them."),
+        key("tenant", Kind::Table(&TENANT), Required, "The Microsoft 365 tenant that is written to."),
+        key("source", Kind::Table(&SOURCE), Required, "The directory that is read."),
+        key("scope", Kind::Table(&SCOPE), Optional, "Who is managed."),
+        key("anchor", Kind::Table(&ANCHOR), Optional, "Where immutable IDs come from."),
+        key("match", Kind::Table(&MATCH), Optional, "How people are joined to accounts they already have."),
+        key("attributes", Mappings, Optional, "What differs from the default flow of attributes."),
+        key("lifecycle", Kind::Table(&LIFECYCLE), Optional, "What happens to the accounts of people who leave."),
+        key("actions", Kind::Table(&ACTIONS), Optional, "Which actions are taken, wait for approval, or are only reported."),
+        key("guard", Kind::Table(&GUARD), Optional, "Limits on removals."),
+        key("license", Tables(&LICENSE), Optional, "Licence rules. Known, and not carried out by this version."),
+        key("group", Tables(&GROUP), Optional, "Group rules. Known, and not carried out by this version."),
+        key("state", Kind::Table(&STATE), Optional, "Where state lies."),
+        key("passwords", Kind::Table(&PASSWORDS), Optional, "Where initial passwords go."),
+    ],
+};
+
+pub(crate) static TENANT: Table = Table {
+    path: "tenant",
+    doc: "The Microsoft 365 tenant that is written to.",
+    keys: &[
+        key("id", Text, Required, "The tenant's directory id (a GUID) or one of its domain names."),
+        key("cloud", Choice(&["global", "usgov", "usgov-dod", "china", "custom", "simulated"], &[]), Default("\"global\""), "Which Microsoft cloud; custom needs login and graph, simulated starts a tenant of its own."),
+        key("login", Text, Optional, "With cloud = \"custom\": URL of the login authority. Plain HTTP for loopback hosts only."),
+        key("graph", Text, Optional, "With cloud = \"custom\": URL of the Graph root. Plain HTTP for loopback hosts only."),
+        key("seed", Text, Optional, "With cloud = \"simulated\": file with what the tenant starts with."),
+        key("auth", Kind::Table(&AUTH), Optional, "How we sign in. Needed unless the tenant is simulated."),
+    ],
+};
+
+pub(crate) static AUTH: Table = Table {
+    path: "tenant.auth",
+    doc: "How we sign in to the tenant.",
+    keys: &[
+        key("method", Choice(&["secret"], &["certificate", "federated", "delegated"]), Default("\"secret\""), "How the application proves itself."),
+        key("client_id", Text, Required, "The application (client) id of the app registration."),
+        key("secret", Text, Required, "Where the client secret is kept, never the secret: env:NAME, file:PATH or secretsmanager:ARN."),
+    ],
+};
+
+pub(crate) static SOURCE: Table = Table {
+    path: "source",
+    doc: "The directory that is read.",
+    keys: &[
+        key("kind", Choice(&["csv", "jsonl", "ldif"], &["ldap", "scim", "okta", "onelogin", "jumpcloud"]), Required, "Which form the source has."),
+        key("location", Text, Required, "The file, relative to this one."),
+        key("columns", Columns, Optional, "Attribute to the source's own name of it; only what differs from the usual names."),
+        key("delimiter", Choice(&["auto", ",", ";", "|", "tab"], &[]), Default("\"auto\""), "What separates the fields of a CSV."),
+        key("encoding", Choice(ENCODINGS, &[]), Default("\"auto\""), "Character encoding of a CSV."),
+        key("key", Text, Optional, "The column or attribute that never changes for a person. Default: the reader takes objectGUID, entryUUID or the first anchor attribute that is there."),
+    ],
+};
+
+pub(crate) static SCOPE: Table = Table {
+    path: "scope",
+    doc: "Who is managed.",
+    keys: &[key("include", Rule, Optional, "A rule: who is managed. Default: everybody in the source.")],
+};
+
+pub(crate) static ANCHOR: Table = Table {
+    path: "anchor",
+    doc: "Where immutable IDs come from.",
+    keys: &[
+        key("from", OneOrMore, Default("[\"mS-DS-ConsistencyGuid\", \"objectGUID\"]"), "Source attributes, the first that is set; a single text means exactly that one."),
+        key("on_conflict", Choice(&["stop", "tenant-wins", "source-wins"], &[]), Default("\"stop\""), "When the tenant's and the source's IDs differ; both -wins need proof of identity."),
+    ],
+};
+
+pub(crate) static MATCH: Table = Table {
+    path: "match",
+    doc: "How people are joined to accounts they already have.",
+    keys: &[
+        key("soft", Words(&["userPrincipalName", "primarySmtp"]), Default("[\"userPrincipalName\", \"primarySmtp\"]"), "By what an account without an immutable ID is found, in order; [] switches it off."),
+        key("prove", Attributes, Default("[\"employeeId\"]"), "Independent attributes that can prove that two records are one person."),
+        key("soft_deleted", Choice(&["restore", "purge", "wait", "refuse"], &[]), Default("\"restore\""), "What to do with a deleted account of the person."),
+        key("merge_synced", Flag, Default("false"), "Synced duplicates have been taken out of Entra Connect's scope and may be deleted by a merge."),
+    ],
+};
+
+pub(crate) static LIFECYCLE: Table = Table {
+    path: "lifecycle",
+    doc: "What happens to the accounts of people who leave.",
+    keys: &[
+        key("absent", Leaving, Default("\"suspend\""), "Gone from a complete listing of the source."),
+        key("left_scope", Leaving, Default("\"suspend\""), "The scope no longer includes the person."),
+        key("disabled", Leaving, Default("\"suspend\""), "Disabled at the source."),
+        key("password_expired", Leaving, Default("\"ignore\""), "The password has expired at the source."),
+        key("account_deleted", Choice(&["report", "restore", "recreate"], &[]), Default("\"report\""), "Somebody deleted our account in the tenant."),
+        key("create_disabled", Flag, Default("false"), "Create (disabled) accounts for people who are disabled at the source."),
+        key("reenable", Choice(&["ours", "always"], &[]), Default("\"ours\""), "ours: allow sign-in only where we blocked it; always: the source decides."),
+        key("revoke_sessions", Flag, Default("false"), "End open sessions when sign-in is blocked."),
+    ],
+};
+
+pub(crate) static STAGE: Table = Table {
+    path: "",
+    doc: "One stage of leaving.",
+    keys: &[
+        key("action", Choice(&["ignore", "suspend", "delete"], &[]), Required, "ignore, suspend (block sign-in) or delete (into the recycle bin)."),
+        key("after", Text, Optional, "How long after leaving: 30d, 12h, 90m. A delete with a delay blocks sign-in at once."),
+    ],
+};
+
+const SWITCH: &[&str] = &["on", "approve", "off"];
+
+pub(crate) static ACTIONS: Table = Table {
+    path: "actions",
+    doc: "Which actions are taken (on), wait for approval (approve), or are only reported (off).",
+    keys: &[
+        key("create", Choice(SWITCH, &[]), Default("\"on\""), "Create an account."),
+        key("update", Choice(SWITCH, &[]), Default("\"on\""), "Write ordinary attributes."),
+        key("takeover", Choice(SWITCH, &[]), Default("\"on\""), "Soft match onto an existing account."),
+        key("rename", Choice(SWITCH, &[]), Default("\"on\""), "Give a linked account a new sign-in name."),
+        key("enable", Choice(SWITCH, &[]), Default("\"on\""), "Allow sign-in again."),
+        key("suspend", Choice(SWITCH, &[]), Default("\"on\""), "Block sign-in."),
+        key("restore", Choice(SWITCH, &[]), Default("\"on\""), "Bring back a deleted account."),
+        key("delete", Choice(SWITCH, &[]), Default("\"approve\""), "Delete an account into the recycle bin."),
+        key("repair", Choice(SWITCH, &[]), Default("\"approve\""), "Change an immutable ID."),
+        key("merge", Choice(SWITCH, &[]), Default("\"approve\""), "Make one account of two."),
+        key("purge", Choice(SWITCH, &[]), Default("\"approve\""), "Delete an account for good."),
+    ],
+};
+
+pub(crate) static GUARD: Table = Table {
+    path: "guard",
+    doc: "Limits on removals (block sign-in, delete, blank an attribute) within 24 hours. Beyond them removals wait for an approval of exactly that set.",
+    keys: &[
+        key("max_removals", Number(0, 1_000_000), Default("500"), "Most removals in 24 hours."),
+        key("max_removals_percent", Number(0, 100), Default("5"), "Most removals in 24 hours, in percent of the linked people."),
+        key("always_allow", Number(0, 1_000_000), Default("3"), "So many removals are allowed whatever the limits say."),
+    ],
+};
+
+pub(crate) static LICENSE: Table = Table {
+    path: "license",
+    doc: "A licence rule. Known, and not carried out by this version.",
+    keys: &[
+        key("sku", Text, Required, "Part number of the licence, such as SPE_E3."),
+        key("when", Rule, Required, "Who gets it."),
+    ],
+};
+
+pub(crate) static GROUP: Table = Table {
+    path: "group",
+    doc: "A group rule. Known, and not carried out by this version.",
+    keys: &[
+        key("name", Text, Required, "The group's name."),
+        key("kind", Choice(&["microsoft365", "security"], &[]), Default("\"security\""), "Which kind of group."),
+        key("when", Rule, Required, "Who is a member."),
+    ],
+};
+
+pub(crate) static STATE: Table = Table {
+    path: "state",
+    doc: "Where state lies.",
+    keys: &[key("path", Text, Optional, "The state file, relative to this one. Default: the connection's name with .db. On AWS the table takes its place.")],
+};
+
+pub(crate) static PASSWORDS: Table = Table {
+    path: "passwords",
+    doc: "Where the random initial passwords of new accounts in managed domains go.",
+    keys: &[key("deliver_to", Text, Default("\"discard\""), "discard, or file:PATH: appended to a CSV file that only its owner can read.")],
+};
+
+/// The long form of an entry of `[attributes]`.
+pub(crate) static MAPPING: Table = Table {
+    path: "attributes",
+    doc: "How one attribute flows.",
+    keys: &[
+        key("from", Kind::Text, Optional, "A CEL expression that gives a text. Default: the source's attribute of the same name."),
+        key("flow", Choice(&["always", "initial", "never"], &[]), Default("\"always\""), "always: whenever it differs; initial: only where the account has none; never."),
+        key("when_empty", Choice(&["keep", "clear"], &[]), Default("\"clear\""), "What an empty value means. Default: clear, except where Microsoft 365 cannot clear the attribute."),
+    ],
+};
+
+/// The entry `manager` of `[attributes]`.
+pub(crate) static MANAGER: Table = Table {
+    path: "attributes.manager",
+    doc: "How the manager flows.",
+    keys: &[
+        key("flow", Choice(&["always", "initial", "never"], &[]), Default("\"always\""), "always: whenever it differs; initial: only where the account has none; never."),
+        key("when_empty", Choice(&["keep", "clear"], &[]), Default("\"clear\""), "What a person without a manager means."),
+    ],
+};
+
+/// WHATWG labels that people meet in exports. <https://encoding.spec.whatwg.org/#names-and-labels>
+const ENCODINGS: &[&str] = &[
+    "auto", "utf-8", "utf-16le", "utf-16be", "windows-1250", "windows-1251", "windows-1252", "windows-1253",
+    "windows-1254", "windows-1255", "windows-1256", "windows-1257", "windows-1258", "iso-8859-1", "iso-8859-2",
+    "iso-8859-15", "macintosh", "koi8-r", "shift_jis", "euc-jp", "euc-kr", "gbk", "gb18030", "big5",
+];
+
+/// Names by which `[source.columns]` and `anchor.from` may call source attributes: Active Directory's
+/// (<https://learn.microsoft.com/windows/win32/adschema/attributes-all>), and Graph's where they differ.
+pub const SOURCE_ATTRIBUTES: &[&str] = &[
+    "objectGUID", "mS-DS-ConsistencyGuid", "entryUUID", "dn", "sAMAccountName", "userAccountControl",
+    "userPrincipalName", "mail", "proxyAddresses", "mailNickname", "displayName", "givenName", "sn", "surname",
+    "title", "jobTitle", "department", "company", "companyName", "employeeID", "employeeId", "employeeType",
+    "physicalDeliveryOfficeName", "officeLocation", "streetAddress", "l", "city", "st", "state", "postalCode", "c",
+    "co", "country", "usageLocation", "telephoneNumber", "businessPhones", "mobile", "mobilePhone",
+    "facsimileTelephoneNumber", "faxNumber", "preferredLanguage", "manager", "memberOf", "groups", "enabled",
+    "passwordExpired", "extensionAttribute1", "extensionAttribute2", "extensionAttribute3", "extensionAttribute4",
+    "extensionAttribute5", "extensionAttribute6", "extensionAttribute7", "extensionAttribute8",
+    "extensionAttribute9", "extensionAttribute10", "extensionAttribute11", "extensionAttribute12",
+    "extensionAttribute13", "extensionAttribute14", "extensionAttribute15",
+];
+
+/// Properties of an account that Graph has and that cannot be mapped, with the reason in words.
+/// <https://learn.microsoft.com/graph/api/resources/user>
+pub(crate) const NOT_MAPPABLE: &[(&str, &str)] = &[
+    ("accountEnabled", "[lifecycle] alone decides whether sign-in is allowed"),
+    ("onPremisesImmutableId", "joining and repair alone write it, from [anchor]"),
+    ("proxyAddresses", "Microsoft Graph does not let anybody write it; Exchange derives it"),
+    ("imAddresses", "Microsoft Graph does not let anybody write it"),
+    ("otherMails", "it is a list, and lists are not mapped by this version"),
+    ("assignedLicenses", "licences are not carried out by this version"),
+    ("passwordProfile", "passwords are written once, at creation"),
+    ("passwordPolicies", "passwords are written once, at creation"),
+    ("userType", "guests and members are not turned into each other"),
+    ("identities", "it needs a permission of its own and is not written"),
+    ("id", "the tenant chooses it"),
+    ("createdDateTime", "the tenant keeps it"),
+    ("deletedDateTime", "the tenant keeps it"),
+    ("onPremisesSyncEnabled", "the tenant keeps it"),
+    ("onPremisesLastSyncDateTime", "the tenant keeps it"),
+    ("onPremisesDistinguishedName", "Microsoft Graph lets only Entra Connect write it"),
+    ("onPremisesDomainName", "Microsoft Graph lets only Entra Connect write it"),
+    ("onPremisesSamAccountName", "Microsoft Graph lets only Entra Connect write it"),
+    ("onPremisesSecurityIdentifier", "Microsoft Graph lets only Entra Connect write it"),
+    ("onPremisesUserPrincipalName", "Microsoft Graph lets only Entra Connect write it"),
+    ("onPremisesExtensionAttributes", "map extensionAttribute1 to extensionAttribute15 one by one"),
+    ("employeeHireDate", "Microsoft Graph does not let an application write it"),
+    ("employeeLeaveDateTime", "it needs a permission of its own and is not written"),
+    ("employeeOrgData", "it is not written by this version"),
+    ("showInAddressList", "Microsoft advises against writing it"),
+    ("aboutMe", "Microsoft Graph does not let an application write it"),
+    ("birthday", "Microsoft Graph does not let an application write it"),
+    ("skills", "Microsoft Graph does not let an application write it"),
+    ("mySite", "Microsoft Graph does not let an application write it"),
+    ("interests", "Microsoft Graph does not let an application write it"),
+    ("responsibilities", "Microsoft Graph does not let an application write it"),
+    ("schools", "Microsoft Graph does not let an application write it"),
+    ("hireDate", "Microsoft Graph does not let an application write it"),
+    ("ageGroup", "it is not written by this version"),
+    ("consentProvidedForMinor", "it is not written by this version"),
+    ("primarySmtp", "map mail; where Exchange masters the mailbox, change the address there"),
+];
+
+impl Table {
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key>
+    where
+        Self: 'static,
+    {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
