@@ -1,1 +1,5 @@
-//! The Table in one ACID file, Blobs in a folder, the Doorbell in process.
+#![doc = include_str!("../README.md")]
+
+pub mod table;
+
+pub use table::{FileTable, Missing, Options};

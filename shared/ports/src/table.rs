@@ -8,8 +8,18 @@ use serde::{Deserialize, Serialize};
 
 /// Largest item, keys included, in bytes.
 pub const MAX_ITEM_BYTES: usize = 400 * 1024;
+/// Longest partition key, in bytes of UTF-8. Never empty.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+pub const MAX_PK_BYTES: usize = 2048;
+/// Longest sort key, in bytes of UTF-8. Never empty.
+pub const MAX_SK_BYTES: usize = 1024;
+/// What an item weighs besides its keys and body: the names of its attributes, its revision and its expiry. The same
+/// for every table, so that an item that fits one fits all.
+pub const ITEM_OVERHEAD_BYTES: usize = 48;
 /// Most writes in one transaction.
 pub const MAX_TRANSACT: usize = 100;
+/// Most bytes of items in one transaction.
+pub const MAX_TRANSACT_BYTES: usize = 4 * 1024 * 1024;
 /// Most bytes of items in one page of a query.
 pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
@@ -40,6 +50,18 @@ pub struct Item {
     pub body: Vec<u8>,
     /// Unix seconds after which the table may forget it; not a clock.
     pub expires: Option<i64>,
+}
+
+impl Item {
+    /// What it weighs: its share of a page, and what units are counted by.
+    pub fn bytes(&self) -> usize {
+        item_bytes(&self.key, &self.body)
+    }
+}
+
+/// What an item of this key and body weighs, against [`MAX_ITEM_BYTES`].
+pub fn item_bytes(key: &Key, body: &[u8]) -> usize {
+    key.pk.len() + key.sk.len() + body.len() + ITEM_OVERHEAD_BYTES
 }
 
 /// What must hold for a write to happen.
@@ -116,11 +138,11 @@ pub struct Query {
     pub pk: String,
     /// Sort keys that begin with this.
     pub prefix: String,
-    /// Start after this sort key.
+    /// Start after this sort key, in the direction of the query: a descending page goes on below it.
     pub after: Option<String>,
-    /// End before this sort key.
+    /// End before this sort key, in the direction of the query: a descending page ends above it.
     pub before: Option<String>,
-    /// At most so many.
+    /// At most so many; at least one.
     pub limit: usize,
     /// Ascending, or descending.
     pub order: Order,
@@ -182,7 +204,8 @@ impl Query {
 pub struct Page {
     /// The items.
     pub items: Vec<Item>,
-    /// Go on after this sort key; `None` at the end.
+    /// Go on after this sort key; `None` at the end. A page that was cut by its limit has one even when nothing
+    /// follows: the end is known by an empty last page, as in DynamoDB.
     pub next: Option<String>,
 }
 
