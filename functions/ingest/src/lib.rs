@@ -1,1 +1,147 @@
-//! Observe: people of the source and accounts of the tenant, into the store.
+#![doc = include_str!("../README.md")]
+
+mod census;
+mod mirror;
+mod people;
+mod tenant;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::run::{Collection, CollectionState, Phase, Run};
+use hardmatch_ports::{Bell, Clock, Doorbell, Source, TenantRead};
+use hardmatch_store::{Scope, Store, StoreError};
+
+/// What the source side may use: no way to the tenant.
+#[derive(Clone)]
+pub struct SourcePorts {
+    /// Where people are kept.
+    pub store: Store,
+    /// The cloud and tenant whose look-ups people are entered into.
+    pub scope: Scope,
+    /// The directory.
+    pub source: Arc<dyn Source>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// To say that the reading has ended.
+    pub doorbell: Arc<dyn Doorbell>,
+}
+
+/// What the tenant side may use: reading only.
+#[derive(Clone)]
+pub struct TenantPorts {
+    /// Where the mirror is kept.
+    pub store: Store,
+    /// Cloud and tenant.
+    pub scope: Scope,
+    /// The tenant.
+    pub tenant: Arc<dyn TenantRead>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// To say that the reading has ended.
+    pub doorbell: Arc<dyn Doorbell>,
+}
+
+/// What became of a bell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// The work is done, or was not there.
+    Done,
+    /// Ring again after this time.
+    Again(Duration),
+}
+
+/// Reads the people of the source for a run that observes, and says so when it is finished.
+pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, StoreError> {
+    let Some(open) = observing(&ports.store, connection, run, PEOPLE).await? else { return Ok(After::Done) };
+    let result = people::observe(ports, &open).await?;
+    finish(&ports.store, &*ports.doorbell, connection, run, result).await
+}
+
+/// Reads the tenant for a run that observes, and says so when it is finished.
+pub async fn observe_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, StoreError> {
+    let Some(open) = observing(&ports.store, connection, run, USERS).await? else { return Ok(After::Done) };
+    let result = tenant::observe(ports, &open).await?;
+    finish(&ports.store, &*ports.doorbell, connection, run, result).await
+}
+
+/// The collection of the source.
+pub const PEOPLE: &str = "people";
+/// The collection of live users.
+pub const USERS: &str = "users";
+/// The collections without which nobody can be decided.
+pub const NEEDED: &[&str] = &[PEOPLE, USERS, DELETED, DOMAINS];
+const DELETED: &str = "deleted_users";
+const DOMAINS: &str = "domains";
+const ROLES: &str = "roles";
+const GROUPS: &str = "groups";
+const CONTACTS: &str = "contacts";
+
+/// What an observation found out, to be entered into the run.
+#[derive(Default)]
+struct Observed {
+    collections: Vec<(&'static str, Collection)>,
+    refused: Vec<hardmatch_ports::source::Refused>,
+    problems: Vec<String>,
+    everybody: bool,
+    /// Not finished: go on after this time.
+    again: Option<Duration>,
+}
+
+/// The run, when it observes and the collection is not read yet.
+async fn observing(
+    store: &Store,
+    connection: &ConnectionId,
+    run: &str,
+    collection: &str,
+) -> Result<Option<Run>, StoreError> {
+    let open = store.run(connection, run).await?.map(|stored| stored.value);
+    Ok(open.filter(|open| {
+        open.phase == Phase::Observing
+            && open.collections.get(collection).is_none_or(|known| known.state == CollectionState::Reading)
+    }))
+}
+
+async fn finish(
+    store: &Store,
+    doorbell: &dyn Doorbell,
+    connection: &ConnectionId,
+    run: &str,
+    observed: Observed,
+) -> Result<After, StoreError> {
+    if let Some(delay) = observed.again {
+        return Ok(After::Again(delay));
+    }
+    store
+        .update_run(connection, run, |open| {
+            for (name, collection) in &observed.collections {
+                open.collections.insert((*name).to_owned(), collection.clone());
+            }
+            if !observed.refused.is_empty() {
+                open.refused_entries.clone_from(&observed.refused);
+            }
+            for problem in &observed.problems {
+                if !open.problems.contains(problem) {
+                    open.problems.push(problem.clone());
+                }
+            }
+            open.everybody |= observed.everybody;
+            true
+        })
+        .await?;
+    // A lost bell is no loss: whoever rings next finds both sides read.
+    if let Err(error) = doorbell.ring(Bell::new(connection.clone(), run, BellKind::Advance), Duration::ZERO).await {
+        tracing::warn!(run.id = run, error = %error, "the doorbell could not be rung");
+    }
+    Ok(After::Done)
+}
+
+fn complete(seen: u64, changed: u64) -> Collection {
+    Collection { state: CollectionState::Complete, seen, changed, doubts: Vec::new() }
+}
+
+fn unknown(doubt: impl Into<String>) -> Collection {
+    Collection { state: CollectionState::Unknown, seen: 0, changed: 0, doubts: vec![doubt.into()] }
+}

@@ -167,7 +167,7 @@ pub struct Domain {
 }
 
 /// Something other than a user that holds an address.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct AddressHolder {
     /// Its object id.
     pub id: ObjectId,
@@ -176,7 +176,7 @@ pub struct AddressHolder {
 }
 
 /// What kind of object holds an address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HolderKind {
     /// A group of any kind.

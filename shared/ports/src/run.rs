@@ -40,6 +40,9 @@ pub struct Run {
     /// One person only, when asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<PersonKey>,
+    /// The source's columns and keys are taken as they are now, whatever they were before.
+    #[serde(default)]
+    pub accept_source: bool,
     /// What was read, by name: `people`, `users`, `deleted_users`, `domains`, `roles`, `groups`, `contacts`.
     pub collections: BTreeMap<String, Collection>,
     /// Entries of the source that were refused; the first thousand.
