@@ -1,1 +1,6 @@
-//! Credentials: the only crate that sees them in clear.
+#![doc = include_str!("../README.md")]
+
+mod secret;
+
+pub use secrecy::SecretString;
+pub use secret::SecretCredential;

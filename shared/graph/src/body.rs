@@ -1,0 +1,203 @@
+//! Bodies of writes, serialised straight into the buffer that is sent.
+
+use hardmatch_domain::attribute::{Attr, Attributes};
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_ports::tenant::Call;
+use reqwest::Method;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::query::{escaped, user, users_where};
+
+/// A call as Graph takes it.
+pub(crate) struct Part<'c> {
+    pub(crate) method: Method,
+    /// Below the version root.
+    pub(crate) path: String,
+    /// The route for logs.
+    pub(crate) route: &'static str,
+    /// POST, PATCH and PUT carry a body even where the call takes none: without it a whole batch is refused.
+    pub(crate) body: Option<Body<'c>>,
+}
+
+/// The body of a write.
+pub(crate) struct Body<'c> {
+    call: &'c Call,
+    /// The version root, for references.
+    base: &'c str,
+}
+
+/// Why a call cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsendable {
+    /// It would change nothing.
+    Empty,
+    /// Its value is too long for a filter.
+    TooLong,
+}
+
+/// Translates a call. `base` is the version root.
+pub(crate) fn part<'c>(call: &'c Call, base: &'c str) -> Result<Part<'c>, Unsendable> {
+    let body = Some(Body { call, base });
+    let at = |id: &ObjectId, rest: &str| format!("/users/{}{rest}", escaped(id.as_str()));
+    let deleted = |id: &ObjectId, rest: &str| format!("/directory/deletedItems/{}{rest}", escaped(id.as_str()));
+    let part = |method, path, route, body| Part { method, path, route, body };
+    Ok(match call {
+        Call::Create { .. } => part(Method::POST, "/users".to_owned(), "/users", body),
+        Call::Update { immutable_id: None, attributes, .. } if attributes.is_empty() => return Err(Unsendable::Empty),
+        Call::Update { account, .. } | Call::SetEnabled { account, .. } => {
+            part(Method::PATCH, at(account, ""), "/users/{id}", body)
+        }
+        Call::RevokeSessions { account } => {
+            part(Method::POST, at(account, "/revokeSignInSessions"), "/users/{id}/revokeSignInSessions", body)
+        }
+        Call::SetManager { account, manager } => part(
+            if manager.is_some() { Method::PUT } else { Method::DELETE },
+            at(account, "/manager/$ref"),
+            "/users/{id}/manager/$ref",
+            body.filter(|_| manager.is_some()),
+        ),
+        Call::Delete { account } => part(Method::DELETE, at(account, ""), "/users/{id}", None),
+        Call::Restore { account } => {
+            part(Method::POST, deleted(account, "/restore"), "/directory/deletedItems/{id}/restore", body)
+        }
+        Call::Purge { account } => part(Method::DELETE, deleted(account, ""), "/directory/deletedItems/{id}", None),
+        Call::Read { account } => part(Method::GET, user(account.as_str()), "/users/{id}", None),
+        Call::FindByImmutableId { immutable_id } => {
+            let path = users_where("onPremisesImmutableId", immutable_id.as_str()).ok_or(Unsendable::TooLong)?;
+            part(Method::GET, path, "/users", None)
+        }
+        Call::FindByUpn { upn } => {
+            let path = users_where("userPrincipalName", upn).ok_or(Unsendable::TooLong)?;
+            part(Method::GET, path, "/users", None)
+        }
+    })
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.call {
+            Call::Create { attributes, immutable_id, enabled, manager, password } => {
+                map.serialize_entry("accountEnabled", enabled)?;
+                if let Some(id) = immutable_id {
+                    map.serialize_entry("onPremisesImmutableId", id.as_str())?;
+                }
+                let profile = PasswordProfile { password: password.expose_secret(), force_change: true };
+                map.serialize_entry("passwordProfile", &profile)?;
+                if let Some(manager) = manager {
+                    map.serialize_entry("manager@odata.bind", &Reference { base: self.base, id: manager })?;
+                }
+                // A new account has nothing to clear.
+                write_attributes(&mut map, attributes, |value| !value.is_empty())?;
+            }
+            Call::Update { immutable_id, attributes, .. } => {
+                if let Some(id) = immutable_id {
+                    map.serialize_entry("onPremisesImmutableId", &id.as_ref().map(AsRef::<str>::as_ref))?;
+                }
+                write_attributes(&mut map, attributes, |_| true)?;
+            }
+            Call::SetEnabled { enabled, .. } => map.serialize_entry("accountEnabled", enabled)?,
+            Call::SetManager { manager: Some(manager), .. } => {
+                map.serialize_entry("@odata.id", &Reference { base: self.base, id: manager })?;
+            }
+            // Addresses that somebody else holds by now are left out; a conflict of UPNs is still refused.
+            // <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>
+            Call::Restore { .. } => map.serialize_entry("autoReconcileProxyConflict", &true)?,
+            Call::RevokeSessions { .. }
+            | Call::SetManager { manager: None, .. }
+            | Call::Delete { .. }
+            | Call::Purge { .. }
+            | Call::Read { .. }
+            | Call::FindByImmutableId { .. }
+            | Call::FindByUpn { .. } => {}
+        }
+        map.end()
+    }
+}
+
+/// Text attributes under Graph's names: an empty text clears, phones are a list, extension attributes are nested.
+fn write_attributes<M: SerializeMap>(
+    map: &mut M,
+    attributes: &Attributes,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(), M::Error> {
+    let mut extensions = false;
+    for (attr, value) in attributes.iter().filter(|(_, value)| wanted(value)) {
+        if attr.extension_number().is_some() {
+            extensions = true;
+        } else if attr == Attr::BusinessPhones {
+            // At most one element. <https://learn.microsoft.com/graph/api/resources/user>
+            let phones: &[&str] = if value.is_empty() { &[] } else { &[value] };
+            map.serialize_entry(attr.name(), phones)?;
+        } else {
+            map.serialize_entry(attr.name(), &Some(value).filter(|value| !value.is_empty()))?;
+        }
+    }
+    if extensions {
+        map.serialize_entry("onPremisesExtensionAttributes", &Extensions(attributes, &wanted))?;
+    }
+    Ok(())
+}
+
+struct Extensions<'a, F>(&'a Attributes, &'a F);
+
+impl<F: Fn(&str) -> bool> Serialize for Extensions<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let pairs = self.0.iter().filter(|(attr, value)| attr.extension_number().is_some() && (self.1)(value));
+        serializer.collect_map(pairs.map(|(attr, value)| (attr.name(), Some(value).filter(|value| !value.is_empty()))))
+    }
+}
+
+#[derive(Serialize)]
+struct PasswordProfile<'p> {
+    password: &'p str,
+    #[serde(rename = "forceChangePasswordNextSignIn")]
+    force_change: bool,
+}
+
+/// The URL of a user, as references want it.
+struct Reference<'r> {
+    base: &'r str,
+    id: &'r ObjectId,
+}
+
+impl Serialize for Reference<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}/users/{}", self.base, escaped(self.id.as_str())))
+    }
+}
+
+/// The envelope of a batch. <https://learn.microsoft.com/graph/json-batching>
+#[derive(Serialize)]
+pub(crate) struct Envelope<'e, 'c> {
+    pub(crate) requests: Vec<Inner<'e, 'c>>,
+}
+
+/// A part in its envelope.
+pub(crate) struct Inner<'e, 'c> {
+    /// The place of the call in the hand.
+    pub(crate) at: usize,
+    pub(crate) part: &'e Part<'c>,
+}
+
+impl Serialize for Inner<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &format_args!("{}", self.at))?;
+        map.serialize_entry("method", self.part.method.as_str())?;
+        map.serialize_entry("url", &self.part.path)?;
+        if let Some(body) = &self.part.body {
+            map.serialize_entry("headers", &ContentType { content_type: "application/json" })?;
+            map.serialize_entry("body", body)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct ContentType<'t> {
+    #[serde(rename = "Content-Type")]
+    content_type: &'t str,
+}

@@ -1,0 +1,85 @@
+//! Failed reads as errors with a cure. Never a value, a body or a URL.
+
+use std::time::Duration;
+
+use hardmatch_ports::tenant::{RefusalKind, Retry, TenantError};
+
+use crate::error::{GraphError, Verdict};
+use crate::wire::Reply;
+
+/// After trouble that outlasted our tries.
+const LATER: Duration = Duration::from_mins(1);
+
+/// Refused for good, or with a new listing only.
+pub(crate) fn refused(route: &str, status: u16, verdict: Verdict, error: GraphError) -> TenantError {
+    let retry = if verdict == Verdict::CursorLost { Retry::FromTheStart } else { Retry::Never };
+    let cure = match verdict {
+        Verdict::CursorLost => "The position in the listing is no longer known: everything is read again.",
+        Verdict::NewToken => {
+            "A fresh token was refused too: check that the Graph URL belongs to the cloud of the tenant, and that the \
+             application is still installed and enabled there."
+        }
+        Verdict::Refused(RefusalKind::Forbidden) => {
+            "A permission is missing: add it to the application, let an administrator consent, and wait a few minutes."
+        }
+        Verdict::NotFound => "The object is not there, or not yet.",
+        Verdict::Refused(_) | Verdict::AlreadySo => "This should not happen: please report it with the request id.",
+        Verdict::Throttled | Verdict::Unavailable | Verdict::Concurrent => "It is tried again.",
+    };
+    let code = if error.code.is_empty() { format!("HTTP {status}") } else { error.code };
+    let said = if error.message.is_empty() { String::new() } else { format!(": {}", error.message) };
+    let message = format!("Graph refused GET {route} ({status} {code}){said} {cure}");
+    TenantError { retry, status, code, message, request_id: error.request_id }
+}
+
+/// The service said to come back later.
+pub(crate) fn throttled(route: &str, status: u16, wait: Duration, error: GraphError) -> TenantError {
+    let code = if error.code.is_empty() { "TooManyRequests".to_owned() } else { error.code };
+    let message =
+        format!("Graph throttles GET {route}: it is tried again in {} s, nothing is lost.", wait.as_secs().max(1));
+    TenantError { retry: Retry::After(wait), status, code, message, request_id: error.request_id }
+}
+
+/// The service's own trouble.
+pub(crate) fn unavailable(route: &str, reply: &Reply, error: GraphError) -> TenantError {
+    let code = if error.code.is_empty() { format!("HTTP {}", reply.status) } else { error.code };
+    let message = format!("Graph could not answer GET {route} ({} {code}): it is tried again.", reply.status);
+    let retry = Retry::After(reply.retry_after.unwrap_or(LATER));
+    TenantError { retry, status: reply.status, code, message, request_id: error.request_id }
+}
+
+/// No answer at all.
+pub(crate) fn unreachable(route: &str) -> TenantError {
+    TenantError {
+        retry: Retry::After(LATER),
+        status: 0,
+        code: "unreachable".to_owned(),
+        message: format!("Graph did not answer GET {route}. Check the network, the proxy and the Graph URL."),
+        request_id: String::new(),
+    }
+}
+
+/// An answer that was cut off or is no JSON.
+pub(crate) fn broken(route: &str, request_id: &str) -> TenantError {
+    TenantError {
+        retry: Retry::After(LATER),
+        status: 0,
+        code: "bad_answer".to_owned(),
+        message: format!("Graph's answer to GET {route} was cut off or could not be read: it is tried again."),
+        request_id: request_id.to_owned(),
+    }
+}
+
+/// A link to somewhere else than the configured Graph root. Never followed: the token would go with it.
+pub(crate) fn foreign_link(route: &str) -> TenantError {
+    TenantError {
+        retry: Retry::Never,
+        status: 0,
+        code: "foreign_link".to_owned(),
+        message: format!(
+            "The answer to GET {route} points to another host than the configured Graph root, and is not followed. \
+             Check the Graph URL and any proxy on the way."
+        ),
+        request_id: String::new(),
+    }
+}

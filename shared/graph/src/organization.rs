@@ -1,0 +1,236 @@
+//! The tenant as a whole: organisation, domains, licences, and who holds directory roles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hardmatch_domain::account::Domain;
+use hardmatch_domain::ids::{ObjectId, TenantId};
+use hardmatch_ports::tenant::{Organization, Sku, TenantError};
+use serde::Deserialize;
+
+use crate::client::GraphClient;
+use crate::query::escaped;
+use crate::read::items;
+use crate::text::Text;
+use crate::user::object_id;
+use crate::wire::Unread;
+
+impl GraphClient {
+    pub(crate) async fn read_organization(&self) -> Result<Organization, TenantError> {
+        let path = "/organization?$select=id,displayName,onPremisesSyncEnabled,onPremisesLastSyncDateTime";
+        let mut found = self
+            .list_all("/organization", path, |body| {
+                items(body, |organization: Described<'_>, out| {
+                    out.push(Organization {
+                        id: TenantId::new(organization.id.to_ascii_lowercase()),
+                        name: organization.name.as_deref().unwrap_or_default().to_owned(),
+                        domains: BTreeMap::new(),
+                        directory_sync: organization.sync_enabled,
+                        last_sync: organization.last_sync.as_deref().map(str::to_owned),
+                    });
+                    Some(())
+                })
+                .and_then(|items| if items.items.is_empty() { Err(Unread::Broken) } else { Ok(items) })
+            })
+            .await?;
+        let mut organization = found.swap_remove(0);
+        organization.domains = self.read_domains().await?;
+        Ok(organization)
+    }
+
+    /// Unverified domains are listed too. <https://learn.microsoft.com/graph/api/domain-list>
+    async fn read_domains(&self) -> Result<BTreeMap<String, Domain>, TenantError> {
+        let path = "/domains?$select=id,authenticationType,isVerified,isInitial";
+        let domains = self.list_all("/domains", path, |body| {
+            items(body, |domain: DomainObject<'_>, out| {
+                let state = Domain {
+                    verified: domain.verified.unwrap_or(false),
+                    federated: domain
+                        .authentication
+                        .as_deref()
+                        .is_some_and(|kind| kind.eq_ignore_ascii_case("federated")),
+                    initial: domain.initial.unwrap_or(false),
+                };
+                out.push((domain.id.to_lowercase(), state));
+                Some(())
+            })
+        });
+        Ok(domains.await?.into_iter().collect())
+    }
+
+    /// Licences for users, with the seats of the grace period.
+    /// <https://learn.microsoft.com/graph/api/subscribedsku-list>
+    pub(crate) async fn read_skus(&self) -> Result<Vec<Sku>, TenantError> {
+        let path = "/subscribedSkus?$select=skuId,skuPartNumber,appliesTo,consumedUnits,prepaidUnits";
+        self.list_all("/subscribedSkus", path, |body| {
+            items(body, |sku: SkuObject<'_>, out| {
+                if sku.applies_to.as_deref().is_none_or(|to| to.eq_ignore_ascii_case("user")) {
+                    let units = sku.prepaid.unwrap_or_default();
+                    out.push(Sku {
+                        id: sku.id.to_ascii_lowercase(),
+                        part_number: sku.part_number.to_string(),
+                        seats: units.enabled.unwrap_or(0).saturating_add(units.warning.unwrap_or(0)),
+                        used: sku.consumed.unwrap_or(0),
+                    });
+                }
+                Some(())
+            })
+        })
+        .await
+    }
+
+    /// Role assignments list users, groups and service principals; a group stands for its members.
+    /// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments>
+    pub(crate) async fn read_role_holders(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
+        let route = "/roleManagement/directory/roleDefinitions";
+        let path = format!("{route}?$select=id,displayName");
+        let names = self.list_all(route, &path, |body| {
+            items(body, |role: Named<'_>, out| {
+                out.push((role.id.to_string(), role.name.as_deref().map(str::to_owned)));
+                Some(())
+            })
+        });
+        let names: BTreeMap<String, Option<String>> = names.await?.into_iter().collect();
+        let route = "/roleManagement/directory/roleAssignments";
+        let path = format!("{route}?$expand=principal");
+        let assignments = self.list_all(route, &path, |body| {
+            items(body, |assignment: Assignment<'_>, out| {
+                let kind = assignment.principal.as_ref().and_then(|principal| principal.kind.as_deref());
+                out.push((object_id(&assignment.principal_id), assignment.role.to_string(), Kind::of(kind)));
+                Some(())
+            })
+        });
+        let mut roles: BTreeMap<ObjectId, BTreeSet<String>> = BTreeMap::new();
+        let mut members: BTreeMap<ObjectId, Vec<ObjectId>> = BTreeMap::new();
+        for (principal, role, kind) in assignments.await? {
+            let name = names.get(&role).cloned().flatten().unwrap_or(role);
+            if kind != Kind::Other {
+                if !members.contains_key(&principal) {
+                    let found = self.members_of(&principal, kind).await?;
+                    members.insert(principal.clone(), found);
+                }
+                for member in members.get(&principal).into_iter().flatten() {
+                    roles.entry(member.clone()).or_default().insert(name.clone());
+                }
+            }
+            roles.entry(principal).or_default().insert(name);
+        }
+        Ok(roles.into_iter().map(|(holder, roles)| (holder, roles.into_iter().collect())).collect())
+    }
+
+    /// Everybody in the group, through groups in it too.
+    async fn members_of(&self, group: &ObjectId, kind: Kind) -> Result<Vec<ObjectId>, TenantError> {
+        let mut seen = BTreeSet::from([group.clone()]);
+        let mut open = vec![group.clone()];
+        let mut people = Vec::new();
+        while let Some(group) = open.pop() {
+            let path = format!("/groups/{}/members?$select=id&$top=999", escaped(group.as_str()));
+            let read = self.list_all("/groups/{id}/members", &path, |body| {
+                items(body, |member: Principal<'_>, out| {
+                    out.push((object_id(member.id.as_deref()?), Kind::of(member.kind.as_deref())));
+                    Some(())
+                })
+            });
+            let found = match read.await {
+                // The assignment did not say what its principal is: no group.
+                Err(error) if error.status == 404 && kind == Kind::Unknown => return Ok(Vec::new()),
+                found => found?,
+            };
+            for (member, kind) in found {
+                if kind == Kind::Group && seen.insert(member.clone()) {
+                    open.push(member.clone());
+                }
+                people.push(member);
+            }
+        }
+        Ok(people)
+    }
+}
+
+/// What a principal is, as far as we must know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Group,
+    Other,
+    Unknown,
+}
+
+impl Kind {
+    fn of(odata_type: Option<&str>) -> Self {
+        match odata_type {
+            Some("#microsoft.graph.group") => Kind::Group,
+            Some(_) => Kind::Other,
+            None => Kind::Unknown,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Described<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(rename = "displayName", borrow, default)]
+    name: Option<Text<'a>>,
+    #[serde(rename = "onPremisesSyncEnabled", default)]
+    sync_enabled: Option<bool>,
+    #[serde(rename = "onPremisesLastSyncDateTime", borrow, default)]
+    last_sync: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct DomainObject<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(rename = "authenticationType", borrow, default)]
+    authentication: Option<Text<'a>>,
+    #[serde(rename = "isVerified", default)]
+    verified: Option<bool>,
+    #[serde(rename = "isInitial", default)]
+    initial: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct SkuObject<'a> {
+    #[serde(rename = "skuId", borrow)]
+    id: Text<'a>,
+    #[serde(rename = "skuPartNumber", borrow)]
+    part_number: Text<'a>,
+    #[serde(rename = "appliesTo", borrow, default)]
+    applies_to: Option<Text<'a>>,
+    #[serde(rename = "consumedUnits", default)]
+    consumed: Option<i64>,
+    #[serde(rename = "prepaidUnits", default)]
+    prepaid: Option<Units>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Units {
+    enabled: Option<i64>,
+    warning: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(rename = "displayName", borrow, default)]
+    name: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Assignment<'a> {
+    #[serde(rename = "principalId", borrow)]
+    principal_id: Text<'a>,
+    #[serde(rename = "roleDefinitionId", borrow)]
+    role: Text<'a>,
+    #[serde(borrow, default)]
+    principal: Option<Principal<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Principal<'a> {
+    #[serde(rename = "@odata.type", borrow, default)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    id: Option<Text<'a>>,
+}

@@ -1,0 +1,273 @@
+//! Graph's user object as an [`Account`]: what we ask for, and how it is read. No requests.
+//!
+//! An attribute without a value (`null`, or never set and therefore absent) is not in the account's set.
+//! <https://learn.microsoft.com/graph/api/resources/user>
+
+use std::borrow::Cow;
+use std::fmt;
+
+use hardmatch_domain::account::{Account, AccountKind, Authority};
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
+use hardmatch_domain::ids::{ImmutableId, ObjectId};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::text::Text;
+
+/// Every property we read of a user. `id` comes first; the fifteen extension attributes are one property.
+pub(crate) const SELECT: &str = "id,accountEnabled,userPrincipalName,onPremisesImmutableId,mailNickname,displayName,\
+givenName,surname,jobTitle,department,companyName,employeeId,employeeType,officeLocation,streetAddress,city,state,\
+postalCode,country,usageLocation,businessPhones,mobilePhone,faxNumber,preferredLanguage,mail,proxyAddresses,userType,\
+onPremisesSyncEnabled,onPremisesLastSyncDateTime,onPremisesExtensionAttributes,assignedLicenses,createdDateTime,\
+externalUserState";
+
+const SLOTS: usize = Attr::ALL.len();
+
+/// One place for each attribute.
+struct Slots<'a>([Option<Text<'a>>; SLOTS]);
+
+impl Default for Slots<'_> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| None))
+    }
+}
+
+impl<'a> Slots<'a> {
+    fn get(&self, attr: Attr) -> Option<&str> {
+        self.0[attr as usize].as_deref()
+    }
+
+    fn set(&mut self, attr: Attr, value: Option<Text<'a>>) {
+        self.0[attr as usize] = value;
+    }
+}
+
+/// A user as Graph wrote it, still borrowing from the answer.
+#[derive(Default)]
+pub(crate) struct User<'a> {
+    pub(crate) id: Text<'a>,
+    immutable_id: Option<Text<'a>>,
+    attributes: Slots<'a>,
+    enabled: Option<bool>,
+    proxies: Vec<Text<'a>>,
+    user_type: Option<Text<'a>>,
+    sync_enabled: Option<bool>,
+    licenses: Vec<License<'a>>,
+    manager: Option<Reference<'a>>,
+    /// Relationship changes of a delta round.
+    pub(crate) manager_changes: Vec<Reference<'a>>,
+    created: Option<Text<'a>>,
+    deleted: Option<Text<'a>>,
+    last_sync: Option<Text<'a>>,
+    guest_state: Option<Text<'a>>,
+    /// Set in a delta round when the user went away.
+    pub(crate) removed: Option<Removed<'a>>,
+    odata_type: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct License<'a> {
+    #[serde(rename = "skuId", borrow)]
+    sku: Text<'a>,
+}
+
+/// Another object by its id.
+#[derive(Deserialize)]
+pub(crate) struct Reference<'a> {
+    #[serde(borrow, default)]
+    pub(crate) id: Option<Text<'a>>,
+    #[serde(rename = "@removed", borrow, default)]
+    pub(crate) removed: Option<Removed<'a>>,
+}
+
+/// Why an object is no longer there: `changed` is soft-deleted, `deleted` is gone for good.
+/// <https://learn.microsoft.com/graph/delta-query-overview>
+#[derive(Deserialize)]
+pub(crate) struct Removed<'a> {
+    #[serde(borrow, default)]
+    pub(crate) reason: Option<Text<'a>>,
+}
+
+impl User<'_> {
+    /// The account.
+    pub(crate) fn account(&self) -> Account {
+        self.account_as(boxed(self.deleted.as_ref()))
+    }
+
+    /// The account of an entry of the recycle bin, its UPN as it was before.
+    pub(crate) fn deleted_account(&self) -> Account {
+        // Where it was found says that it is deleted, even if no date was given.
+        self.account_as(Some(boxed(self.deleted.as_ref()).unwrap_or_default()))
+    }
+
+    fn account_as(&self, deleted: Option<Box<str>>) -> Account {
+        let id = object_id(&self.id);
+        let upn = self
+            .attributes
+            .get(Attr::UserPrincipalName)
+            .map(|upn| if deleted.is_some() { without_id_prefix(upn, &id) } else { upn });
+        let attributes = Attributes::from_pairs(Attr::ALL.iter().filter_map(|&attr| {
+            let value = if attr == Attr::UserPrincipalName { upn } else { self.attributes.get(attr) };
+            value.filter(|value| !value.is_empty()).map(|value| (attr, value))
+        }));
+        Account {
+            immutable_id: filled(self.immutable_id.as_ref()).map(ImmutableId::new),
+            attributes,
+            enabled: self.enabled,
+            proxies: Texts::new(self.proxies.iter().map(|proxy| &**proxy)),
+            kind: match self.user_type.as_deref() {
+                Some(kind) if kind.eq_ignore_ascii_case("guest") => AccountKind::Guest,
+                Some(_) | None => AccountKind::Member,
+            },
+            authority: match self.sync_enabled {
+                Some(true) => Authority::Synced,
+                Some(false) => Authority::FormerlySynced,
+                None => Authority::Cloud,
+            },
+            licences: Texts::new(self.licenses.iter().map(|license| &*license.sku)),
+            manager: self.manager.as_ref().and_then(|manager| manager.id.as_deref()).map(object_id),
+            created: boxed(self.created.as_ref()),
+            deleted,
+            last_sync: boxed(self.last_sync.as_ref()),
+            guest_state: boxed(self.guest_state.as_ref()),
+            revision: 0,
+            id,
+        }
+    }
+
+    /// Whether it is a user at all: deleted items hold groups and others too.
+    pub(crate) fn is_user(&self) -> bool {
+        self.odata_type.as_deref().is_none_or(|kind| kind == "#microsoft.graph.user")
+    }
+}
+
+fn filled<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
+    text.map(|text| &**text).filter(|text| !text.is_empty())
+}
+
+fn boxed(text: Option<&Text<'_>>) -> Option<Box<str>> {
+    filled(text).map(Box::from)
+}
+
+/// An object id, lower case.
+pub(crate) fn object_id(text: &str) -> ObjectId {
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        ObjectId::new(text.to_ascii_lowercase())
+    } else {
+        ObjectId::from(text)
+    }
+}
+
+/// While soft-deleted, a UPN carries its object id without hyphens in front, which frees the name for others.
+fn without_id_prefix<'t>(upn: &'t str, id: &ObjectId) -> &'t str {
+    let mut rest = upn.bytes();
+    let fits =
+        id.as_str().bytes().filter(|b| *b != b'-').all(|b| rest.next().is_some_and(|u| u.eq_ignore_ascii_case(&b)));
+    if fits && id.as_str().len() == 36 { upn.get(32..).filter(|rest| !rest.is_empty()).unwrap_or(upn) } else { upn }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for User<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Properties;
+        impl<'de> Visitor<'de> for Properties {
+            type Value = User<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a user object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<User<'de>, M::Error> {
+                let mut user = User::default();
+                while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+                    user.property(&name, &mut map)?;
+                }
+                Ok(user)
+            }
+        }
+        deserializer.deserialize_map(Properties)
+    }
+}
+
+impl<'de> User<'de> {
+    fn property<M: MapAccess<'de>>(&mut self, name: &Cow<'de, str>, map: &mut M) -> Result<(), M::Error> {
+        match &**name {
+            "id" => self.id = map.next_value()?,
+            "accountEnabled" => self.enabled = map.next_value()?,
+            "onPremisesImmutableId" => self.immutable_id = map.next_value()?,
+            "proxyAddresses" => self.proxies = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "userType" => self.user_type = map.next_value()?,
+            "onPremisesSyncEnabled" => self.sync_enabled = map.next_value()?,
+            "onPremisesLastSyncDateTime" => self.last_sync = map.next_value()?,
+            "assignedLicenses" => self.licenses = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "createdDateTime" => self.created = map.next_value()?,
+            "deletedDateTime" => self.deleted = map.next_value()?,
+            "externalUserState" => self.guest_state = map.next_value()?,
+            "manager" => self.manager = map.next_value()?,
+            "manager@delta" => self.manager_changes = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "@removed" => self.removed = map.next_value()?,
+            "@odata.type" => self.odata_type = map.next_value()?,
+            "businessPhones" => {
+                let phones: Option<Vec<Text<'de>>> = map.next_value()?;
+                self.attributes.set(Attr::BusinessPhones, phones.and_then(|phones| phones.into_iter().next()));
+            }
+            "onPremisesExtensionAttributes" => {
+                if let Some(Extensions(values)) = map.next_value()? {
+                    for (attr, value) in values {
+                        self.attributes.set(attr, value);
+                    }
+                }
+            }
+            name => match attribute(name) {
+                Some(attr) => self.attributes.set(attr, map.next_value()?),
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Graph writes its names in one way, so this may be exact and therefore quick.
+fn attribute(name: &str) -> Option<Attr> {
+    Attr::ALL.iter().copied().find(|attr| attr.name() == name)
+}
+
+struct Extensions<'a>(Vec<(Attr, Option<Text<'a>>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Extensions<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Extensions<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of extension attributes")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Extensions<'de>, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some((name, value)) = map.next_entry::<Text<'de>, Option<Text<'de>>>()? {
+                    if let Some(attr) =
+                        attribute(&name).filter(|attr| attr.extension_number().is_some() && value.is_some())
+                    {
+                        pairs.push((attr, value));
+                    }
+                }
+                Ok(Extensions(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+/// A page of anything, with its links.
+#[derive(Deserialize)]
+pub(crate) struct Page<'a, T> {
+    /// Absent in half an answer.
+    pub(crate) value: Vec<T>,
+    #[serde(rename = "@odata.nextLink", borrow, default)]
+    pub(crate) next: Option<Text<'a>>,
+    #[serde(rename = "@odata.deltaLink", borrow, default)]
+    pub(crate) delta: Option<Text<'a>>,
+}

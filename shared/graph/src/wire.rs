@@ -1,0 +1,320 @@
+//! One HTTP exchange with Graph: headers, the token, the client-wide closed time, counters. Reads are tried again
+//! here; writes never are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hardmatch_ports::clock::Clock;
+use hardmatch_ports::tenant::{Counters, Priority, Retry, TenantError};
+use reqwest::Method;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
+};
+use secrecy::ExposeSecret;
+
+use crate::backoff::Backoff;
+use crate::error::{GraphError, Verdict, judge};
+use crate::token::{Token, Tokens};
+use crate::{challenge, explain, retry_after};
+
+/// A read is sent so often before its trouble is reported.
+const TRIES: u32 = 4;
+/// A wait longer than this is the caller's to plan: a function must not sleep its time away.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What the throttling headers said last. <https://learn.microsoft.com/graph/throttling-limits>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// `x-ms-throttle-limit-percentage` in percent: from 80 on it is time to slow down, above 100 calls are refused.
+    /// Zero while the service says nothing.
+    pub percent: u32,
+    /// How long nothing may be sent yet.
+    pub closed_for: Duration,
+}
+
+/// A request to Graph.
+pub(crate) struct Outgoing<'r> {
+    pub(crate) method: Method,
+    pub(crate) url: &'r str,
+    /// The route for errors and logs: URLs may hold personal data.
+    pub(crate) route: &'static str,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) priority: Priority,
+}
+
+/// A whole answer.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) request_id: String,
+    pub(crate) body: Bytes,
+    challenge: Option<String>,
+    /// The token it was sent with.
+    pub(crate) token: Arc<Token>,
+}
+
+impl Reply {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The error it holds, and what it means.
+    pub(crate) fn error(&self) -> (GraphError, Verdict) {
+        let mut error = GraphError::parse(&self.body);
+        if !self.request_id.is_empty() {
+            error.request_id.clone_from(&self.request_id);
+        }
+        let verdict = judge(self.status, &error, self.retry_after);
+        (error, verdict)
+    }
+}
+
+/// No whole answer.
+pub(crate) enum Failure {
+    /// There is no token. Nothing was sent.
+    Token(TenantError),
+    /// The service said when to come back. Nothing was sent.
+    Closed(Duration),
+    /// No connection. Nothing was sent.
+    NotSent,
+    /// Sent, and the answer did not come, or not whole.
+    Lost,
+}
+
+/// Sends requests.
+pub(crate) struct Wire {
+    pub(crate) http: reqwest::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: Tokens,
+    pub(crate) backoff: Arc<Backoff>,
+    pub(crate) tally: Tally,
+    /// Unix milliseconds before which nothing is sent, by any task.
+    closed_until: AtomicI64,
+    /// Throttled answers in a row, for waits that the service does not state.
+    throttled: AtomicU32,
+    percent: AtomicU32,
+}
+
+/// Counters.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) requests: AtomicU64,
+    pub(crate) writes: AtomicU64,
+    pub(crate) throttles: AtomicU64,
+    pub(crate) batches: AtomicU64,
+    pub(crate) batched_calls: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn add(counter: &AtomicU64, n: usize) {
+        counter.fetch_add(n as u64, Ordering::Relaxed);
+    }
+}
+
+impl Wire {
+    pub(crate) fn new(http: reqwest::Client, clock: Arc<dyn Clock>, tokens: Tokens, backoff: Arc<Backoff>) -> Self {
+        Self {
+            http,
+            clock,
+            tokens,
+            backoff,
+            tally: Tally::default(),
+            closed_until: AtomicI64::new(i64::MIN),
+            throttled: AtomicU32::new(0),
+            percent: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counters {
+            requests: read(&self.tally.requests),
+            writes: read(&self.tally.writes),
+            throttles: read(&self.tally.throttles),
+            batches: read(&self.tally.batches),
+            batched_calls: read(&self.tally.batched_calls),
+            tokens: self.tokens.asked(),
+        }
+    }
+
+    pub(crate) fn pressure(&self) -> Pressure {
+        Pressure {
+            percent: self.percent.load(Ordering::Relaxed),
+            closed_for: self.closed_for().unwrap_or(Duration::ZERO),
+        }
+    }
+
+    /// How long nothing may be sent yet.
+    fn closed_for(&self) -> Option<Duration> {
+        let left = self.closed_until.load(Ordering::Acquire).saturating_sub(self.clock.now().as_millisecond());
+        u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis)
+    }
+
+    /// Nothing is sent for so long, by any task. Returns the wait: the stated one, or one that grows.
+    pub(crate) fn close(&self, stated: Option<Duration>) -> Duration {
+        let wait = match stated {
+            Some(wait) => wait,
+            None => self.backoff.wait(self.throttled.fetch_add(1, Ordering::Relaxed) + 1),
+        };
+        // Rounded up: never earlier than stated.
+        let millis = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
+        let until = self.clock.now().as_millisecond().saturating_add(1).saturating_add(millis);
+        let until = if wait.is_zero() { i64::MIN } else { until };
+        self.closed_until.fetch_max(until, Ordering::AcqRel);
+        wait
+    }
+
+    /// What a header of an answer or of a part of a batch said about the load.
+    pub(crate) fn note_percentage(&self, text: &str) {
+        if let Ok(share) = text.trim().parse::<f32>() {
+            let percent = (share.clamp(0.0, 100.0) * 100.0).round();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=10000")]
+            self.percent.store(percent as u32, Ordering::Relaxed);
+        }
+    }
+
+    /// One exchange, with a new token when the first is refused. Notes what the answer says about throttling.
+    pub(crate) async fn exchange(&self, request: &Outgoing<'_>) -> Result<Reply, Failure> {
+        if let Some(wait) = self.closed_for() {
+            return Err(Failure::Closed(wait));
+        }
+        let token = self.tokens.get().await.map_err(Failure::Token)?;
+        let reply = self.send(request, &token).await?;
+        let refused = matches!(reply.status, 401 | 403) && reply.error().1 == Verdict::NewToken;
+        if !refused {
+            return Ok(reply);
+        }
+        let claims = reply.challenge.as_deref().and_then(challenge::claims);
+        let token = self.tokens.after(&token, claims).await.map_err(Failure::Token)?;
+        // While the token was fetched another task may have been told to wait.
+        if let Some(wait) = self.closed_for() {
+            return Err(Failure::Closed(wait));
+        }
+        self.send(request, &token).await
+    }
+
+    async fn send(&self, request: &Outgoing<'_>, token: &Arc<Token>) -> Result<Reply, Failure> {
+        Tally::add(&self.tally.requests, 1);
+        let mut bearer =
+            HeaderValue::from_str(&format!("Bearer {}", token.secret.expose_secret())).map_err(|_| Failure::NotSent)?;
+        bearer.set_sensitive(true);
+        let id = uuid::Uuid::new_v4().to_string();
+        let mut sending = self
+            .http
+            .request(request.method.clone(), request.url)
+            .header(AUTHORIZATION, bearer)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(USER_AGENT, HeaderValue::from_static(concat!("hardmatch/", env!("CARGO_PKG_VERSION"))))
+            .header("client-request-id", id)
+            .header("x-ms-throttle-priority", priority(request.priority));
+        if let Some(body) = &request.body {
+            sending = sending.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.clone());
+        }
+        let answer = sending
+            .send()
+            .await
+            .map_err(|error| if error.is_connect() || error.is_builder() { Failure::NotSent } else { Failure::Lost })?;
+        let status = answer.status().as_u16();
+        let headers = answer.headers();
+        let stated = header(headers, RETRY_AFTER.as_str());
+        let retry_after = stated.and_then(|text| retry_after::parse(text, self.clock.now()));
+        match header(headers, "x-ms-throttle-limit-percentage") {
+            Some(text) => self.note_percentage(text),
+            // Reads have a quota of their own, so their silence says nothing about writes.
+            None if request.method != Method::GET && status < 300 => self.percent.store(0, Ordering::Relaxed),
+            None => {}
+        }
+        let request_id = header(headers, "request-id").unwrap_or_default().to_owned();
+        let challenge = header(headers, WWW_AUTHENTICATE.as_str()).map(str::to_owned);
+        let throttled = status == 429 || status == 503 && retry_after.is_some();
+        if throttled {
+            Tally::add(&self.tally.throttles, 1);
+            self.close(retry_after);
+        } else if status < 300 {
+            self.throttled.store(0, Ordering::Relaxed);
+        }
+        let body = match answer.bytes().await {
+            Ok(body) => body,
+            // The status says all there is to know.
+            Err(_) if throttled => Bytes::new(),
+            Err(_) => return Err(Failure::Lost),
+        };
+        Ok(Reply { status, retry_after, request_id, body, challenge, token: Arc::clone(token) })
+    }
+
+    /// Reads, with a few tries, and hands the whole answer to `parse`; an answer that cannot be parsed counts as cut
+    /// off. Waits longer than half a minute are returned, not slept.
+    pub(crate) async fn read<T>(
+        &self,
+        route: &'static str,
+        url: &str,
+        priority: Priority,
+        parse: impl Fn(&[u8]) -> Result<T, Unread> + Send + Sync,
+    ) -> Result<T, TenantError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let request = Outgoing { method: Method::GET, url, route, body: None, priority };
+            // What failed, and how long the service wants us to wait.
+            let (trouble, stated) = match self.exchange(&request).await {
+                Ok(reply) if reply.is_success() => match parse(&reply.body) {
+                    Ok(parsed) => return Ok(parsed),
+                    Err(Unread::Broken) => (explain::broken(route, &reply.request_id), None),
+                    Err(Unread::Refused(error)) => return Err(error),
+                },
+                Ok(reply) => {
+                    let (error, verdict) = reply.error();
+                    match verdict {
+                        Verdict::Unavailable | Verdict::Concurrent => {
+                            (explain::unavailable(route, &reply, error), reply.retry_after)
+                        }
+                        Verdict::Throttled => {
+                            let wait = self.closed_for().unwrap_or_else(|| self.close(reply.retry_after));
+                            (explain::throttled(route, reply.status, wait, error), Some(wait))
+                        }
+                        verdict => return Err(explain::refused(route, reply.status, verdict, error)),
+                    }
+                }
+                Err(Failure::Token(error)) => return Err(error),
+                Err(Failure::Closed(wait)) => (explain::throttled(route, 429, wait, GraphError::default()), Some(wait)),
+                Err(Failure::NotSent | Failure::Lost) => (explain::unreachable(route), None),
+            };
+            let wait = stated.unwrap_or_else(|| self.backoff.wait(tries));
+            if wait > LONGEST_WAIT {
+                return Err(TenantError { retry: Retry::After(wait), ..trouble });
+            }
+            if tries == TRIES {
+                return Err(trouble);
+            }
+            self.clock.sleep(wait).await;
+        }
+    }
+}
+
+/// Why a successful answer could not be used.
+pub(crate) enum Unread {
+    /// Cut off, or no JSON.
+    Broken,
+    /// Understood, and not acceptable.
+    Refused(TenantError),
+}
+
+impl From<serde_json::Error> for Unread {
+    fn from(_: serde_json::Error) -> Self {
+        // The error's text can quote the body.
+        Self::Broken
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn priority(priority: Priority) -> HeaderValue {
+    HeaderValue::from_static(match priority {
+        Priority::Low => "Low",
+        Priority::High => "High",
+    })
+}
