@@ -1,1 +1,27 @@
-//! People from CSV, JSON Lines and LDIF files.
+#![doc = include_str!("../README.md")]
+
+mod shape;
+
+mod client;
+mod translate;
+
+mod columns;
+mod known;
+
+mod index;
+mod row;
+
+mod entries;
+
+mod csv;
+mod header;
+
+mod text;
+
+mod dn;
+mod guid;
+mod value;
+
+pub use client::FileSource;
+pub use known::known_attributes;
+pub use shape::{Format, Shape};

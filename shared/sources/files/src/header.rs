@@ -1,0 +1,140 @@
+//! The first row of a CSV file: the delimiter, and whether it is a header at all.
+
+use hardmatch_ports::source::SourceError;
+
+use crate::csv::Csv;
+use crate::guid;
+use crate::known;
+use crate::row::{Read, Row};
+use crate::shape::Shape;
+use crate::text::{Survey, Text};
+use crate::value::{self, Lines};
+use std::fs::File;
+
+/// Rows that decide on the delimiter.
+const SAMPLE: usize = 20;
+
+/// Opens a CSV file behind its header.
+pub(crate) fn open(file: &File, survey: &Survey, shape: &Shape) -> Result<(Csv, Vec<String>), SourceError> {
+    let prelude = prelude(&mut Text::new(file, survey)?)?;
+    let delimiter = match shape.delimiter.or(prelude.delimiter) {
+        Some(delimiter) if delimiter.is_ascii() && !matches!(delimiter, '"' | '\n' | '\r') => delimiter,
+        Some(_) => {
+            return Err(SourceError {
+                problem: "`delimiter` in [source] is not one ASCII character".into(),
+                cure: "Write \",\", \";\" or \"\\t\", or leave it out".into(),
+                retry: false,
+            });
+        }
+        None => sniff(file, survey, prelude.lines, shape)?,
+    };
+    let mut csv = start(file, survey, delimiter, prelude.lines)?;
+    let mut row = Row::default();
+    let names = match csv.read(&mut row)? {
+        Read::Row => names(&row)?,
+        Read::End => {
+            return Err(wrong("The file is empty", "Write the export again; the first row names the columns"));
+        }
+        Read::Fault(fault) => return Err(wrong(&format!("The header: {}", fault.problem), &fault.cure)),
+    };
+    refuse_data(&names, shape)?;
+    Ok((csv, names))
+}
+
+fn start(file: &File, survey: &Survey, delimiter: char, lines: usize) -> Result<Csv, SourceError> {
+    let mut csv = Csv::new(Text::new(file, survey)?, u8::try_from(delimiter).unwrap_or(b','));
+    for _ in 0..lines {
+        csv.skip_line()?;
+    }
+    Ok(csv)
+}
+
+/// Lines before the header that programs write for themselves.
+struct Prelude {
+    lines: usize,
+    delimiter: Option<char>,
+}
+
+/// `#TYPE …` by old PowerShell, `sep=;` for Excel.
+fn prelude(text: &mut Text) -> Result<Prelude, SourceError> {
+    let start = text.fill()?;
+    if start.starts_with(b"#TYPE ") {
+        return Ok(Prelude { lines: 1, delimiter: None });
+    }
+    if start.len() > 5 && start[..4].eq_ignore_ascii_case(b"sep=") && matches!(start[5], b'\r' | b'\n') {
+        return Ok(Prelude { lines: 1, delimiter: Some(start[4] as char) });
+    }
+    Ok(Prelude { lines: 0, delimiter: None })
+}
+
+/// The delimiter that gives the best table: known names in the header first, then rows as wide as the header.
+fn sniff(file: &File, survey: &Survey, lines: usize, shape: &Shape) -> Result<char, SourceError> {
+    let mut best = (',', (0, 0, 1));
+    let mut row = Row::default();
+    for delimiter in [',', ';', '\t'] {
+        let mut csv = start(file, survey, delimiter, lines)?;
+        let Read::Row = csv.read(&mut row)? else { continue };
+        let width = row.len();
+        let known = (0..width).filter(|column| cell(&row, *column).is_ok_and(|name| is_named(&name, shape))).count();
+        let mut even = 0;
+        for _ in 0..SAMPLE {
+            match csv.read(&mut row)? {
+                Read::Row => even += 1,
+                Read::Fault(_) => {}
+                Read::End => break,
+            }
+        }
+        // With one column every row fits.
+        let score = (known, if width > 1 { even } else { 0 }, width);
+        if score > best.1 {
+            best = (delimiter, score);
+        }
+    }
+    Ok(best.0)
+}
+
+fn is_named(name: &str, shape: &Shape) -> bool {
+    known::meaning(name).is_some()
+        || shape.columns.values().chain(&shape.key).chain(&shape.extra).any(|column| column.eq_ignore_ascii_case(name))
+        || shape.anchor_from.iter().any(|column| column.eq_ignore_ascii_case(name))
+}
+
+fn cell(row: &Row, column: usize) -> Result<String, SourceError> {
+    let value = row.values(column).next().unwrap_or_default();
+    value::clean(value, Lines::One)
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|fault| wrong(&format!("Column {}, in the header: {}", column + 1, fault.problem), &fault.cure))
+}
+
+fn names(row: &Row) -> Result<Vec<String>, SourceError> {
+    let mut names: Vec<String> = Vec::with_capacity(row.len());
+    for column in 0..row.len() {
+        let name = cell(row, column)?;
+        if name.is_empty() {
+            let problem = format!("Column {} has no name in the header", column + 1);
+            return Err(wrong(&problem, "Name it, or remove it and its delimiter"));
+        }
+        if let Some(first) = names.iter().position(|have| have.eq_ignore_ascii_case(&name)) {
+            let problem = format!("Columns {} and {} are both called {name:?}", first + 1, column + 1);
+            return Err(wrong(&problem, "Rename or remove one of them"));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// A file without a header would lose its first person and understand nobody.
+fn refuse_data(names: &[String], shape: &Shape) -> Result<(), SourceError> {
+    let data = |name: &String| {
+        name.contains('@') || name.parse::<f64>().is_ok() || (name.len() > 21 && guid::parse_text(name).is_some())
+    };
+    if names.iter().any(|name| is_named(name, shape)) || !names.iter().any(data) {
+        return Ok(());
+    }
+    // Not the values: they are somebody's data.
+    Err(wrong("The first row looks like data, not like a header", "Begin the file with a row of column names"))
+}
+
+fn wrong(problem: &str, cure: &str) -> SourceError {
+    SourceError { problem: problem.into(), cure: cure.into(), retry: false }
+}

@@ -1,0 +1,164 @@
+//! What must be known of all rows before the first is understood: who is referred to by what, and which keys repeat.
+//! 20-odd bytes a reference, so that a listing of any size fits.
+
+use std::collections::HashMap;
+
+use hardmatch_domain::ids::PersonKey;
+
+use crate::dn;
+use crate::guid;
+
+/// By what a row can be referred to.
+#[derive(Clone, Copy)]
+pub(crate) enum Name {
+    /// Its key.
+    Key,
+    /// Its distinguished name.
+    Dn,
+    /// Its user principal name.
+    Upn,
+    /// Its `sAMAccountName`.
+    Sam,
+}
+
+/// 128 bits of a cryptographic hash: two texts never share it.
+type Hash = [u64; 2];
+
+/// References of a whole listing.
+#[derive(Default)]
+pub(crate) struct Index {
+    /// Persons in file order; empty when nothing refers to them.
+    keys: Vec<PersonKey>,
+    /// What refers to which of `keys`, sorted once complete.
+    names: Vec<(Hash, u32)>,
+    /// Each key with its line, until complete.
+    seen: Vec<(Hash, u64)>,
+    /// The first two lines of a key that several rows have.
+    repeated: HashMap<Hash, [u64; 2]>,
+}
+
+impl Index {
+    /// Notes a row's key.
+    pub(crate) fn note(&mut self, key: &PersonKey, line: u64) {
+        self.seen.push((hash(b'=', key.as_str()), line));
+    }
+
+    /// Makes a row one that can be referred to; its names follow.
+    pub(crate) fn person(&mut self, key: &PersonKey) {
+        self.keys.push(key.clone());
+        self.name(Name::Key, key.as_str());
+    }
+
+    /// A name of the last person.
+    pub(crate) fn name(&mut self, name: Name, text: &str) {
+        if let (Some(last), false) = (self.keys.len().checked_sub(1), text.is_empty()) {
+            self.names.push((name_hash(name, text), u32::try_from(last).unwrap_or(u32::MAX)));
+        }
+    }
+
+    /// Everything is noted.
+    pub(crate) fn complete(&mut self) {
+        self.names.sort_unstable();
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.sort_unstable();
+        for pair in seen.windows(2) {
+            if pair[0].0 == pair[1].0 {
+                self.repeated.entry(pair[0].0).or_insert([pair[0].1, pair[1].1]);
+            }
+        }
+    }
+
+    /// Another line with the same key.
+    pub(crate) fn twin(&self, key: &PersonKey, line: u64) -> Option<u64> {
+        if self.repeated.is_empty() {
+            return None;
+        }
+        let [first, second] = *self.repeated.get(&hash(b'=', key.as_str()))?;
+        Some(if line == first { second } else { first })
+    }
+
+    /// Whom a reference means: exactly one person, or nobody guesses.
+    pub(crate) fn find(&self, text: &str) -> Option<&PersonKey> {
+        if dn::is_dn(text) {
+            return self.only(Name::Dn, text);
+        }
+        let guid = guid::parse_text(text).and_then(|guid| self.only(Name::Key, &guid.to_string()));
+        guid.or_else(|| [Name::Key, Name::Upn, Name::Sam].into_iter().find_map(|name| self.only(name, text)))
+    }
+
+    fn only(&self, name: Name, text: &str) -> Option<&PersonKey> {
+        let wanted = name_hash(name, text);
+        let from = self.names.partition_point(|(hash, _)| *hash < wanted);
+        let mut found = self.names[from..].iter().take_while(|(hash, _)| *hash == wanted).map(|(_, person)| *person);
+        let first = self.keys.get(found.next()? as usize)?;
+        found.all(|other| self.keys.get(other as usize) == Some(first)).then_some(first)
+    }
+}
+
+fn name_hash(name: Name, text: &str) -> Hash {
+    match name {
+        Name::Key => hash(b'k', &text.to_lowercase()),
+        Name::Dn => hash(b'd', &dn::canonical(text)),
+        Name::Upn => hash(b'u', &text.to_lowercase()),
+        Name::Sam => hash(b's', &text.to_lowercase()),
+    }
+}
+
+fn hash(kind: u8, text: &str) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[kind]);
+    hasher.update(text.as_bytes());
+    let bytes = hasher.finalize();
+    let (halves, _) = bytes.as_bytes().as_chunks::<8>();
+    [u64::from_le_bytes(halves[0]), u64::from_le_bytes(halves[1])]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_means_one_person_or_nobody() {
+        let mut index = Index::default();
+        for (line, (key, dn, upn, sam)) in [
+            ("1001", "CN=Jane Doe,OU=x", "jane@example.com", "jane"),
+            ("1002", "CN=Max,OU=x", "max@example.com", "admin"),
+            ("A7", "CN=Ann,OU=x", "ann@example.com", "admin"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let key = PersonKey::new(key);
+            index.note(&key, line as u64 + 2);
+            index.person(&key);
+            index.name(Name::Dn, dn);
+            index.name(Name::Upn, upn);
+            index.name(Name::Sam, sam);
+        }
+        index.complete();
+        for (text, key) in [
+            ("cn=jane doe, ou=X", Some("1001")),
+            ("MAX@example.com", Some("1002")),
+            ("a7", Some("A7")),
+            ("jane", Some("1001")),
+            ("admin", None),
+            ("CN=Nobody,OU=x", None),
+            ("", None),
+        ] {
+            assert_eq!(index.find(text).map(PersonKey::as_str), key, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_that_repeat_name_each_other() {
+        let mut index = Index::default();
+        for (line, key) in [(2, "a"), (3, "b"), (4, "a"), (5, "A")] {
+            index.note(&PersonKey::new(key), line);
+        }
+        index.complete();
+        assert_eq!(index.twin(&"a".into(), 2), Some(4));
+        assert_eq!(index.twin(&"a".into(), 4), Some(2));
+        assert_eq!(index.twin(&"b".into(), 3), None);
+        assert_eq!(index.twin(&"A".into(), 5), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! One entry as its format gave it, before anything is understood. Buffers are reused from row to row.
+
+/// Values by column, packed into one buffer.
+#[derive(Default)]
+pub(crate) struct Row {
+    /// Where it begins; 1 is the first line.
+    pub(crate) line: u64,
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    layout: Layout,
+}
+
+/// How the values of a row lie.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Value n is the one value of column n, a list is one text (CSV).
+    #[default]
+    Cells,
+    /// Any number of texts a column, in any order (JSON Lines).
+    Values,
+    /// The same, but a value can be bytes that are no text (LDIF).
+    Octets,
+}
+
+#[derive(Clone, Copy)]
+struct Span {
+    column: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Row {
+    /// Forgets the values, keeps the room.
+    pub(crate) fn clear(&mut self, line: u64, layout: Layout) {
+        self.line = line;
+        self.layout = layout;
+        self.bytes.clear();
+        self.spans.clear();
+    }
+
+    /// Adds a part of the value that is being written.
+    pub(crate) fn extend(&mut self, part: &[u8]) {
+        self.bytes.extend_from_slice(part);
+    }
+
+    /// Ends the value that is being written.
+    pub(crate) fn end_value(&mut self, column: usize) {
+        let start = self.spans.last().map_or(0, |span| span.end);
+        self.spans.push(Span { column, start, end: self.bytes.len() });
+    }
+
+    /// Adds a whole value.
+    pub(crate) fn push(&mut self, column: usize, value: &[u8]) {
+        self.extend(value);
+        self.end_value(column);
+    }
+
+    /// The values of a column, in the order of the file.
+    pub(crate) fn values(&self, column: usize) -> impl Iterator<Item = &[u8]> {
+        // CSV has exactly one value a column, in column order: no search.
+        let spans = match self.layout {
+            Layout::Cells => self.spans.get(column..=column).unwrap_or_default(),
+            Layout::Values | Layout::Octets => &self.spans[..],
+        };
+        spans.iter().filter(move |span| span.column == column).map(|span| &self.bytes[span.start..span.end])
+    }
+
+    /// How its values lie.
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// How many values there are.
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// How long all values are together, the unfinished one included.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether every value is empty.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.bytes.iter().all(|byte| *byte == b' ')
+    }
+}
+
+/// What reading the next entry gave.
+pub(crate) enum Read {
+    /// An entry, in the row.
+    Row,
+    /// Something that is not an entry.
+    Fault(Fault),
+    /// The end of the file.
+    End,
+}
+
+/// Why an entry is refused. Names the shape, never the value.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Column or attribute.
+    pub(crate) column: Option<String>,
+    /// What is wrong.
+    pub(crate) problem: String,
+    /// What to do.
+    pub(crate) cure: String,
+    /// Whether it is the end of a file that was cut off.
+    pub(crate) cut: Cut,
+}
+
+/// Whether a fault means that the file ends too early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Only this entry is wrong.
+    No,
+    /// Later entries may be missing.
+    Yes,
+}
+
+impl Fault {
+    /// A fault of the entry alone.
+    pub(crate) fn new(problem: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { column: None, problem: problem.into(), cure: cure.into(), cut: Cut::No }
+    }
+
+    /// A file that ends too early.
+    pub(crate) fn cut(problem: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { cut: Cut::Yes, ..Self::new(problem, cure) }
+    }
+
+    /// In that column.
+    pub(crate) fn at(self, column: impl Into<String>) -> Self {
+        Self { column: Some(column.into()), ..self }
+    }
+}

@@ -1,0 +1,4 @@
+//! Files in, entries out.
+
+mod csv;
+mod support;
