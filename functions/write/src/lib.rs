@@ -1,1 +1,64 @@
-//! Drain a lane: perform changes exactly as planned, journaled step by step.
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod call;
+mod drain;
+mod mirror;
+mod settle;
+mod task;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardmatch_ports::credentials::PasswordSink;
+use hardmatch_ports::{Clock, Doorbell, TenantWrite};
+use hardmatch_store::{Scope, Store};
+
+pub use drain::drain;
+
+/// What the writer may use.
+#[derive(Clone)]
+pub struct WritePorts {
+    /// Where the work is.
+    pub store: Store,
+    /// Cloud and tenant.
+    pub scope: Scope,
+    /// The application's client id: with the scope, the lane whose write quota is shared.
+    pub client: String,
+    /// The tenant.
+    pub tenant: Arc<dyn TenantWrite>,
+    /// Where initial passwords go.
+    pub passwords: Arc<dyn PasswordSink>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// To say that the lane is empty.
+    pub doorbell: Arc<dyn Doorbell>,
+    /// Who we are, in words, for whoever finds the lane taken.
+    pub holder: String,
+}
+
+/// What became of a bell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// The lane is empty, or was not ours to drain.
+    Done,
+    /// Ring again after this time.
+    Again(Duration),
+}
+
+/// Why the lane could not be worked on.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] hardmatch_store::StoreError),
+    /// An initial password could not be handed over; nothing more is created.
+    #[error(transparent)]
+    Password(#[from] hardmatch_ports::credentials::CredentialError),
+}
+
+impl From<hardmatch_ports::TableError> for WriteError {
+    fn from(error: hardmatch_ports::TableError) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -26,3 +26,21 @@ pub enum Proof {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct CredentialError(pub String);
+
+/// Where initial passwords of new accounts in managed domains go. Never a log, a plan or a report.
+#[async_trait]
+pub trait PasswordSink: Send + Sync {
+    /// Hands over one password, once the account exists. `upn` names the account to the operator.
+    async fn deliver(&self, upn: &str, password: &SecretString) -> Result<(), CredentialError>;
+}
+
+/// Forgets passwords: people sign in at another identity provider, or by self-service reset.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DiscardPasswords;
+
+#[async_trait]
+impl PasswordSink for DiscardPasswords {
+    async fn deliver(&self, _upn: &str, _password: &SecretString) -> Result<(), CredentialError> {
+        Ok(())
+    }
+}

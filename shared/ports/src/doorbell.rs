@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Where to look.
@@ -38,9 +39,12 @@ pub enum BellKind {
 }
 
 impl Bell {
-    /// Version 1.
+    /// The version written here, and the newest that can be read.
+    pub const VERSION: u32 = 1;
+
+    /// A bell of the present version.
     pub fn new(connection: ConnectionId, run: impl Into<String>, kind: BellKind) -> Self {
-        Self { v: 1, connection, run: run.into(), kind }
+        Self { v: Self::VERSION, connection, run: run.into(), kind }
     }
 
     /// Which function answers it.
@@ -72,6 +76,38 @@ pub enum Queue {
 pub trait Doorbell: Send + Sync {
     /// Rings after a delay. At least once, in any order.
     async fn ring(&self, bell: Bell, delay: Duration) -> Result<(), DoorbellError>;
+}
+
+/// The other end of a doorbell, for whoever plays the queue service in process: hands bells over, and hands them over
+/// again unless they are acknowledged.
+#[async_trait]
+pub trait BellQueue: Send + Sync {
+    /// At most `max` bells that are due, oldest first as a rule. They stay hidden until acknowledged, given back, or
+    /// forgotten for too long.
+    fn receive(&self, queue: Queue, max: usize, now: Timestamp) -> Vec<Received>;
+
+    /// Done: never again. An unknown id is no error.
+    fn ack(&self, id: &str);
+
+    /// Not done: due again after a delay.
+    fn nack(&self, id: &str, delay: Duration, now: Timestamp);
+
+    /// When the next bell of a queue can be received, those being handled included. `None`: nothing is left.
+    fn next_due(&self, queue: Queue) -> Option<Timestamp>;
+
+    /// Returns when a bell was rung since the last time this returned. For one waiter.
+    async fn rung(&self);
+}
+
+/// A bell as it was handed over; nobody has understood it yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Names the message, the same at every receipt.
+    pub id: String,
+    /// JSON of a [`Bell`], perhaps of a newer version.
+    pub body: String,
+    /// How often it has been handed over, this time included.
+    pub received: u32,
 }
 
 /// The bell could not be rung; the tick will ring for work left over.

@@ -2,6 +2,8 @@
 
 pub mod blobs;
 pub mod clock;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod credentials;
 pub mod doorbell;
 pub mod run;

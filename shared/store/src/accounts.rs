@@ -175,6 +175,11 @@ impl Store {
         writes.push(Write::put(pointer, json(&new.account)));
     }
 
+    /// The write that takes from a person the pointer to an account that is another's from now on.
+    pub fn delete_link_pointer(&self, who: &PersonRef) -> Write {
+        Write::delete(keys::person_link(&who.connection, self.pid(who)))
+    }
+
     /// The writes that end a link.
     pub fn delete_link(&self, scope: &Scope, link: &Link, writes: &mut Vec<Write>) {
         writes.push(Write::delete(keys::link(scope, &link.account)));

@@ -30,6 +30,15 @@ pub struct OpenChange {
     /// Not to be tried before (Unix milliseconds).
     #[serde(default)]
     pub not_before_ms: i64,
+    /// The manager whom the tenant did not take inline at the creation, to be set by a call of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager_pending: Option<hardmatch_domain::ids::ObjectId>,
+    /// The first refusal of a step; later steps that do not rest on it went on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<hardmatch_ports::tenant::Refusal>,
+    /// Something besides this change needs attention: the person stays marked when it is done.
+    #[serde(default)]
+    pub keep_open: bool,
     /// The account, once a step made or found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landed: Option<hardmatch_domain::ids::ObjectId>,

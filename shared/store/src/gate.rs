@@ -58,22 +58,22 @@ impl Gate {
         self.at_ms = self.at_ms.max(now_ms);
     }
 
-    /// Takes up to `wanted` writes of scheduled work; otherwise says how long to wait, in milliseconds.
-    pub fn take(&mut self, now_ms: i64, wanted: u32) -> std::result::Result<u32, i64> {
+    /// Takes `wanted` writes of scheduled work, all or none: batches stay full. Otherwise says how long to wait until
+    /// they can be had, in milliseconds.
+    pub fn take(&mut self, now_ms: i64, wanted: u32) -> std::result::Result<(), i64> {
         self.refill(now_ms);
         if now_ms < self.closed_until_ms {
             return Err(self.closed_until_ms - now_ms);
         }
-        let free = self.tokens - QUOTA_WRITES * RESERVED;
-        if free < 1.0 {
-            #[expect(clippy::cast_possible_truncation, reason = "at most 15 seconds")]
-            let wait = ((1.0 - free) * QUOTA_SECONDS / QUOTA_WRITES * 1000.0).ceil() as i64;
+        let lacking = f64::from(wanted) - (self.tokens - QUOTA_WRITES * RESERVED);
+        // A millionth of a write is rounding, not quota.
+        if lacking > 1e-6 {
+            #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
+            let wait = (lacking * QUOTA_SECONDS / QUOTA_WRITES * 1000.0).ceil() as i64;
             return Err(wait.max(1));
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 3,000")]
-        let granted = wanted.min(free as u32);
-        self.tokens -= f64::from(granted);
-        Ok(granted)
+        self.tokens -= f64::from(wanted);
+        Ok(())
     }
 
     /// The tenant throttled: nothing before that time, and the bucket counts as empty then.
@@ -149,22 +149,20 @@ mod tests {
     #[test]
     fn a_burst_then_twenty_a_second() {
         let mut gate = Gate::default();
-        let mut sent = 0;
-        while let Ok(granted) = gate.take(0, 20) {
-            sent += granted;
-        }
+        let sent = std::iter::from_fn(|| gate.take(0, 20).ok()).count() * 20;
         assert_eq!(sent, 2_700, "a tenth is left for those wanted now");
-        assert_eq!(gate.take(1_000, 100), Ok(20));
+        assert_eq!(gate.take(1_000, 20), Ok(()));
         assert_eq!(gate.take(1_000, 1), Err(50));
+        assert_eq!(gate.take(1_500, 20), Err(500), "full hands are waited for");
     }
 
     #[test]
     fn closed_until_is_obeyed_to_the_millisecond() {
         let mut gate = Gate::default();
-        assert_eq!(gate.take(0, 5), Ok(5));
+        assert_eq!(gate.take(0, 5), Ok(()));
         gate.close(100, 10_100);
         assert_eq!(gate.take(10_099, 1), Err(1));
-        assert_eq!(gate.take(10_100, 100), Ok(20));
+        assert_eq!(gate.take(10_100, 20), Ok(()));
         assert!(gate.take(10_100, 1).is_err());
     }
 }

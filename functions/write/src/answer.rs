@@ -1,0 +1,135 @@
+//! What an answer of the tenant means for a task. Pure: the store is told afterwards.
+
+use std::time::Duration;
+
+use hardmatch_domain::account::Account;
+use hardmatch_domain::change::Step;
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_ports::tenant::{Answer, LaterCause, Refusal, RefusalKind};
+
+use crate::mirror::{is_as_decided, shows};
+use crate::task::{Next, Task};
+
+/// After so many attempts that replication or an outage spoilt, the next run goes on.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// What to do with a task.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The step (or the pending manager) is done. The account as the answer described it.
+    Done(Option<Box<Account>>),
+    /// The account is as the decision saw it.
+    Reread,
+    /// The lost call had no effect: send it again.
+    NotDone,
+    /// It may have been done: look before repeating.
+    Unsure,
+    /// Refused.
+    Refused(Refusal),
+    /// The tenant does not take the manager inline.
+    ManagerApart,
+    /// The password was refused: another one.
+    NewPassword,
+    /// The same again, not before this time from now.
+    Later(Duration),
+    /// The lane is closed for this time from now.
+    Throttled(Duration),
+    /// What the decision saw is no longer so.
+    FactsMoved,
+    /// Tried often enough for one run.
+    GiveUp,
+}
+
+/// Judges an answer. `mirror` is the account as the decision saw it, where there is one.
+pub(crate) fn judge(
+    task: &Task,
+    asked: Next,
+    answer: Answer,
+    mirror: Option<&Account>,
+    manager: Option<&ObjectId>,
+) -> Verdict {
+    match answer {
+        Answer::Later(later) => match later.cause {
+            LaterCause::Throttled => Verdict::Throttled(later.after),
+            LaterCause::Lagging | LaterCause::Unavailable => again(task, later.after),
+        },
+        Answer::Unknown(_) => match asked {
+            Next::Send | Next::SendManager => Verdict::Unsure,
+            Next::Reread | Next::Verify | Next::Settle => again(task, Duration::ZERO),
+        },
+        Answer::Done(account) => match asked {
+            Next::Send | Next::SendManager | Next::Settle => Verdict::Done(account),
+            Next::Reread => match (account.as_deref(), mirror) {
+                (Some(read), Some(mirror)) if !is_as_decided(read, mirror) => Verdict::FactsMoved,
+                (Some(_) | None, _) => Verdict::Reread,
+            },
+            Next::Verify => verified(task, account, manager),
+        },
+        Answer::NotFound => match asked {
+            Next::Verify => verified(task, None, manager),
+            Next::Reread => Verdict::FactsMoved,
+            // An account that this change created may not have reached the replica that was asked.
+            Next::Send | Next::SendManager | Next::Settle if task.open.landed.is_some() => {
+                again(task, Duration::ZERO)
+            }
+            Next::Send | Next::SendManager | Next::Settle => Verdict::FactsMoved,
+        },
+        Answer::Refused(refusal) => refused(task, asked, refusal),
+    }
+}
+
+fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectId>) -> Verdict {
+    let Some(step) = task.step() else { return Verdict::NotDone };
+    if !shows(account.as_deref(), step, manager) {
+        return Verdict::NotDone;
+    }
+    match step {
+        // Found by its UPN only: ours if it has no ID of somebody else's and we sent the creation.
+        Step::Create { immutable_id, .. } => {
+            let theirs = account.as_ref().and_then(|account| account.immutable_id.as_ref());
+            if theirs == immutable_id.as_ref() { Verdict::Done(account) } else { Verdict::NotDone }
+        }
+        Step::Link
+        | Step::Update { .. }
+        | Step::Rename { .. }
+        | Step::SetEnabled { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::Restore
+        | Step::Delete { .. }
+        | Step::Purge { .. } => Verdict::Done(None),
+    }
+}
+
+fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
+    let creating = matches!(task.step(), Some(Step::Create { .. })) && asked == Next::Send;
+    match refusal.kind {
+        RefusalKind::ManagerBind if creating => Verdict::ManagerApart,
+        RefusalKind::Password if creating && task.open.attempts < 3 => Verdict::NewPassword,
+        // Our own name on our own account: a uniqueness cache that lags.
+        RefusalKind::Conflict if refusal.conflict.is_some() && refusal.conflict.as_ref() == task.account() => {
+            again(task, Duration::ZERO)
+        }
+        // An ensure: the holder may be the account that an earlier attempt of ours created.
+        RefusalKind::Conflict if creating && task.open.attempts == 0 => Verdict::Unsure,
+        RefusalKind::Conflict
+        | RefusalKind::InvalidValue
+        | RefusalKind::DomainNotVerified
+        | RefusalKind::Federated
+        | RefusalKind::Mastered
+        | RefusalKind::ExternalMaster
+        | RefusalKind::Forbidden
+        | RefusalKind::Password
+        | RefusalKind::ManagerBind
+        | RefusalKind::Quota
+        | RefusalKind::Other => Verdict::Refused(refusal),
+    }
+}
+
+/// 1, 2, 4 … seconds, at least what was asked for.
+fn again(task: &Task, at_least: Duration) -> Verdict {
+    if task.open.attempts >= MAX_ATTEMPTS {
+        return Verdict::GiveUp;
+    }
+    Verdict::Later(at_least.max(Duration::from_secs(1 << task.open.attempts.min(6))))
+}

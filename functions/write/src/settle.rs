@@ -1,0 +1,203 @@
+//! Bringing a verdict into the books: mirror, link, ledger, journal and history of one task, as writes.
+
+use hardmatch_domain::account::Account;
+use hardmatch_domain::change::Step;
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::link::Link;
+use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_ports::Write;
+use hardmatch_ports::run::{Outcome, OutcomeKind};
+use hardmatch_ports::tenant::{Refusal, RefusalKind};
+use hardmatch_store::accounts::AccountItem;
+use hardmatch_store::changes::{ChangeState, LanePhase};
+
+use crate::task::{Task, carries_the_rest};
+use crate::{WriteError, WritePorts, mirror};
+
+/// The writes of one task, and whether it is finished in this phase.
+#[derive(Default)]
+pub(crate) struct Books {
+    /// What is true of the tenant now, whoever decides what next.
+    pub(crate) facts: Vec<Write>,
+    /// The journal: only if nobody decided anew in the meantime.
+    pub(crate) journal: Vec<Write>,
+    /// What became of the change, when it is finished.
+    pub(crate) outcome: Option<OutcomeKind>,
+}
+
+/// The step is done: mirror, link and ledger follow it, and the journal moves on.
+pub(crate) async fn step_done(
+    ports: &WritePorts,
+    task: &mut Task,
+    answer: Option<Account>,
+    manager: Option<ObjectId>,
+    books: &mut Books,
+) -> Result<(), WriteError> {
+    let Some(step) = task.step().cloned() else { return Ok(()) };
+    let now = ports.clock.now_seconds();
+    let stamp = ports.clock.now().to_string();
+    if let Step::Purge { account } = &step {
+        if let Some(old) = ports.store.account(&ports.scope, account).await? {
+            ports.store.delete_account(&ports.scope, &old.account, &mut books.facts);
+        }
+    } else if let Step::Create { .. } = &step {
+        let Some(id) = answer.as_ref().map(|account| account.id.clone()) else { return Ok(()) };
+        let account = mirror::created(&step, answer, id.clone(), manager.clone());
+        let old = ports.store.account(&ports.scope, &id).await?;
+        let base = AccountItem { account, wrote: None };
+        let item = mirror::after(&base, &step, None, now, &stamp);
+        ports.store.put_account(&ports.scope, old.as_ref().map(|old| &old.account), &item, &mut books.facts);
+        task.open.landed = Some(id);
+    } else if let Some(id) = task.account().cloned() {
+        if let Some(old) = ports.store.account(&ports.scope, &id).await? {
+            let item = mirror::after(&old, &step, manager.as_ref(), now, &stamp);
+            if item != old && !matches!(step, Step::Link | Step::RevokeSessions) {
+                ports.store.put_account(&ports.scope, Some(&old.account), &item, &mut books.facts);
+            }
+        }
+        task.open.landed = Some(id);
+    }
+    put_link(ports, task, &step, now, books).await?;
+    task.open.done += 1;
+    task.open.attempts = 0;
+    task.open.state = ChangeState::Ready;
+    Ok(())
+}
+
+/// The link after a step: made by a creation or a link step, kept in step by the others.
+async fn put_link(
+    ports: &WritePorts,
+    task: &Task,
+    step: &Step,
+    now: i64,
+    books: &mut Books,
+) -> Result<(), WriteError> {
+    let Some(account) = task.account() else { return Ok(()) };
+    let change = &task.open.change;
+    let had = ports.store.link_to(&ports.scope, account).await?;
+    let makes = matches!(step, Step::Create { .. } | Step::Link);
+    let ours = had.as_ref().is_some_and(|had| had.value.person == change.person);
+    if !makes && !ours {
+        // The link step comes later in this change; until then there is no ledger to keep.
+        return Ok(());
+    }
+    let immutable_id = match step {
+        Step::Create { immutable_id, .. } => immutable_id.clone(),
+        Step::Update { immutable_id: Some(id), .. } => Some(id.clone()),
+        _ => match &had {
+            Some(had) if ours => had.value.immutable_id.clone(),
+            Some(_) | None => ports
+                .store
+                .account(&ports.scope, account)
+                .await?
+                .and_then(|item| item.account.immutable_id)
+                .or_else(|| written_id(change.steps.as_slice())),
+        },
+    };
+    let base = had.as_ref().filter(|_| ours).map(|had| had.value.ledger.clone()).unwrap_or_default();
+    // A link made after the writes of a takeover owns what those writes set.
+    let mut ledger = base;
+    if matches!(step, Step::Link) && !ours {
+        for earlier in &change.steps[..task.open.done.min(change.steps.len())] {
+            ledger = mirror::owned(&ledger, earlier, now);
+        }
+    }
+    let ledger = mirror::owned(&ledger, step, now);
+    let joined_by = match step {
+        Step::Create { .. } => hardmatch_domain::link::JoinRule::Created,
+        Step::Link => change.joined_by,
+        _ => had.as_ref().map_or(change.joined_by, |had| had.value.joined_by),
+    };
+    let revision = had.as_ref().map_or(1, |had| had.value.revision + 1);
+    let link =
+        Link { person: change.person.clone(), account: account.clone(), immutable_id, joined_by, ledger, revision };
+    if let Some(had) = &had
+        && had.value.person != link.person
+    {
+        books.facts.push(ports.store.delete_link_pointer(&had.value.person));
+    }
+    ports.store.put_link(&ports.scope, had.as_ref(), &link, &mut books.facts);
+    Ok(())
+}
+
+fn written_id(steps: &[Step]) -> Option<hardmatch_domain::ids::ImmutableId> {
+    steps.iter().find_map(|step| match step {
+        Step::Update { immutable_id, .. } => immutable_id.clone(),
+        _ => None,
+    })
+}
+
+/// The step was refused: the refusal is kept, and what does not rest on the step goes on.
+pub(crate) fn step_refused(task: &mut Task, refusal: Refusal, phase: LanePhase) {
+    let rest = task.step().is_none_or(carries_the_rest);
+    task.open.refusal.get_or_insert(refusal);
+    task.open.done = if rest { task.open.change.steps.len().max(task.end(phase)) } else { task.open.done + 1 };
+    task.open.attempts = 0;
+    task.open.state = ChangeState::Ready;
+}
+
+/// The phase has no more steps for this task: to the gate, or to the history.
+pub(crate) fn settle(ports: &WritePorts, task: &mut Task, phase: LanePhase, books: &mut Books) {
+    let change = &task.open.change;
+    books.journal.push(Write::delete(task.pointer.clone()));
+    if phase == LanePhase::Write && task.open.done < change.steps.len() {
+        task.open.state = ChangeState::Held;
+        let connection = &change.person.connection;
+        books.journal.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+        books.journal.push(ports.store.put_held(&task.open.run, task.pid));
+        books.outcome = Some(OutcomeKind::Held);
+        return;
+    }
+    let kind = if task.open.refusal.is_some() { OutcomeKind::Refused } else { OutcomeKind::Done };
+    close(ports, task, kind, None, books);
+}
+
+/// Ends the change with an outcome.
+pub(crate) fn finish(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reason>, books: &mut Books) {
+    books.journal.push(Write::delete(task.pointer.clone()));
+    close(ports, task, kind, reason, books);
+}
+
+fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reason>, books: &mut Books) {
+    let connection = &task.open.change.person.connection;
+    let refusal = task.open.refusal.clone();
+    let outcome = Outcome {
+        v: 1,
+        run: task.open.run.clone(),
+        key: task.open.change.person.key.clone(),
+        change: task.open.change.id.clone(),
+        result: kind,
+        account: task.account().cloned(),
+        reason: reason.or_else(|| refusal.as_ref().map(reason_of)),
+        refusal,
+        at_ms: ports.clock.now().as_millisecond(),
+    };
+    books.journal.push(ports.store.delete_change(connection, task.pid, task.revision));
+    ports.store.put_outcome(connection, task.pid, &outcome, &mut books.journal);
+    if kind == OutcomeKind::Done && !task.open.keep_open {
+        books.journal.push(ports.store.mark_settled(connection, task.pid));
+    }
+    books.outcome = Some(kind);
+}
+
+/// Graph's refusal in our words.
+fn reason_of(refusal: &Refusal) -> Reason {
+    let code = match refusal.kind {
+        RefusalKind::Conflict => Code::AddressInUse,
+        RefusalKind::InvalidValue => Code::InvalidValue,
+        RefusalKind::DomainNotVerified => Code::DomainNotVerified,
+        RefusalKind::Federated => Code::RepairNeeded,
+        RefusalKind::Mastered => Code::MasteredElsewhere,
+        RefusalKind::ExternalMaster => Code::MailMasteredElsewhere,
+        RefusalKind::Forbidden => Code::PermissionMissing,
+        RefusalKind::Password | RefusalKind::ManagerBind | RefusalKind::Quota | RefusalKind::Other => {
+            Code::TenantRefused
+        }
+    };
+    let mut detail = format!("{} {}: {}", refusal.status, refusal.code, refusal.message);
+    if let Some(holder) = &refusal.conflict {
+        detail.push_str(&format!("; held by {holder}"));
+    }
+    detail.push_str(&format!("; request {}", refusal.request_id));
+    Reason::with(code, detail)
+}

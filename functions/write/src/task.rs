@@ -1,0 +1,99 @@
+//! A change on its way: what the lane's pointer leads to, and what the next hand does with it.
+
+use hardmatch_domain::change::Step;
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_ports::Key;
+use hardmatch_store::Pid;
+use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
+use secrecy::SecretString;
+
+/// One person's open change in the writer's hands.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) pid: Pid,
+    pub(crate) pointer: Key,
+    pub(crate) open: OpenChange,
+    /// The table's revision of the change as we know it.
+    pub(crate) revision: u64,
+    /// The account was read again just now and is as the decision saw it.
+    pub(crate) reread: bool,
+    /// The initial password of the creation under way.
+    pub(crate) password: Option<SecretString>,
+}
+
+/// What is to be sent next for a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The step itself.
+    Send,
+    /// The manager that the creation did not take inline.
+    SendManager,
+    /// Is the account still as the decision saw it?
+    Reread,
+    /// Was the step done by a call whose answer was lost?
+    Verify,
+    /// Nothing in this phase: settle it.
+    Settle,
+}
+
+impl Task {
+    /// The steps of this phase end here.
+    pub(crate) fn end(&self, phase: LanePhase) -> usize {
+        match phase {
+            LanePhase::Write => self.open.change.removal_from.unwrap_or(self.open.change.steps.len()),
+            LanePhase::Remove => self.open.change.steps.len(),
+        }
+    }
+
+    /// The present step.
+    pub(crate) fn step(&self) -> Option<&Step> {
+        self.open.change.steps.get(self.open.done)
+    }
+
+    /// The account the change is about, once there is one.
+    pub(crate) fn account(&self) -> Option<&ObjectId> {
+        self.open.landed.as_ref().or(self.open.change.account.as_ref())
+    }
+
+    /// What to do next.
+    pub(crate) fn next(&self, phase: LanePhase, fence: u64) -> Next {
+        if self.open.manager_pending.is_some() {
+            return Next::SendManager;
+        }
+        let Some(step) = self.step().filter(|_| self.open.done < self.end(phase)) else { return Next::Settle };
+        match self.open.state {
+            ChangeState::Sending(by) if by != fence => Next::Verify,
+            ChangeState::Sending(_) | ChangeState::Ready | ChangeState::Held => {
+                if is_dangerous(step) && !self.reread { Next::Reread } else { Next::Send }
+            }
+        }
+    }
+}
+
+/// Takeovers, re-anchoring, suspension, deletion and purge look once more before they leap.
+pub(crate) fn is_dangerous(step: &Step) -> bool {
+    match step {
+        Step::Update { immutable_id, .. } => immutable_id.is_some(),
+        Step::SetEnabled { after, .. } => !after,
+        Step::Delete { .. } | Step::Purge { .. } => true,
+        Step::Create { .. }
+        | Step::Link
+        | Step::Rename { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::Restore => false,
+    }
+}
+
+/// Whether the steps after this one rest on it: refused, it takes them along.
+pub(crate) fn carries_the_rest(step: &Step) -> bool {
+    match step {
+        Step::Create { .. } | Step::Restore | Step::Purge { .. } | Step::Link => true,
+        Step::Update { immutable_id, .. } => immutable_id.is_some(),
+        Step::Rename { .. }
+        | Step::SetEnabled { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::Delete { .. } => false,
+    }
+}

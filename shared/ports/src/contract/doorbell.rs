@@ -1,0 +1,113 @@
+//! The contract of a doorbell with a queue behind it: nothing is lost that was not acknowledged.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hardmatch_domain::ids::ConnectionId;
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::doorbell::{Bell, BellKind, BellQueue, Doorbell, Queue, Received};
+
+/// A clock that stands until it is set; nobody can wait for it.
+#[derive(Default)]
+pub struct SetClock(AtomicI64);
+
+impl SetClock {
+    /// Moves it on.
+    pub fn pass(&self, seconds: u32) {
+        self.0.fetch_add(i64::from(seconds), Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).expect("a time within a test")
+    }
+
+    async fn sleep(&self, _: Duration) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Runs the whole contract. `make` gives an empty doorbell that tells time by the clock.
+pub async fn doorbell_contract<D: Doorbell + BellQueue>(make: impl Fn(Arc<dyn Clock>) -> D) {
+    let clock = Arc::new(SetClock::default());
+    let bells = make(Arc::clone(&clock) as Arc<dyn Clock>);
+    let bell = |run: &str, kind: BellKind| Bell::new(ConnectionId::new("contoso"), run, kind);
+    let ring = async |bell: Bell, seconds: u64| {
+        bells.ring(bell, Duration::from_secs(seconds)).await.expect("it rings");
+    };
+    let receive = |queue: Queue, max: usize| bells.receive(queue, max, clock.now());
+
+    // Nothing there.
+    assert!(receive(Queue::Write, 10).is_empty());
+    assert_eq!(bells.next_due(Queue::Write), None);
+    bells.ack("nobody");
+
+    // Each kind to its queue, as the JSON of the bell; handed over once while it is being handled.
+    for kind in [BellKind::ObserveSource, BellKind::ObserveTenant, BellKind::Match, BellKind::Write] {
+        let bell = bell("r1", kind);
+        ring(bell.clone(), 0).await;
+        bells.rung().await;
+        let received = receive(bell.queue(), 10);
+        assert_eq!(parsed(&received), vec![bell.clone()]);
+        assert_eq!(received[0].received, 1);
+        assert!(receive(bell.queue(), 10).is_empty(), "it is in somebody's hands");
+        assert!(bells.next_due(bell.queue()).is_some(), "and not forgotten");
+        bells.ack(&received[0].id);
+        assert_eq!(bells.next_due(bell.queue()), None);
+    }
+
+    // A delay keeps it back, to the second.
+    let late = bell("late", BellKind::Write);
+    ring(late.clone(), 5).await;
+    assert_eq!(bells.next_due(Queue::Write), Some(clock.now() + Duration::from_secs(5)));
+    clock.pass(4);
+    assert!(receive(Queue::Write, 10).is_empty());
+    clock.pass(1);
+    let received = receive(Queue::Write, 10);
+    assert_eq!(parsed(&received), vec![late.clone()]);
+
+    // Given back: again after the delay, counted, under the same id.
+    bells.nack(&received[0].id, Duration::from_secs(3), clock.now());
+    assert!(receive(Queue::Write, 10).is_empty());
+    clock.pass(3);
+    let again = receive(Queue::Write, 10);
+    assert_eq!((parsed(&again), again[0].received), (vec![late.clone()], 2));
+    assert_eq!(again[0].id, received[0].id);
+
+    // Neither acknowledged nor given back: again some time.
+    let due = bells.next_due(Queue::Write).expect("it is not forgotten");
+    assert!(due > clock.now());
+    clock.pass(u32::try_from(due.as_second() - clock.now_seconds()).expect("within a test"));
+    let again = receive(Queue::Write, 10);
+    assert_eq!((parsed(&again), again[0].received), (vec![late], 3));
+    bells.ack(&again[0].id);
+    assert_eq!(bells.next_due(Queue::Write), None);
+
+    // As many as asked for, the others later.
+    let rung: Vec<Bell> = (0..7).map(|n| bell(&format!("many-{n}"), BellKind::Match)).collect();
+    for bell in &rung {
+        ring(bell.clone(), 0).await;
+    }
+    let mut seen = Vec::new();
+    for expected in [3, 3, 1, 0] {
+        let received = receive(Queue::Match, 3);
+        assert_eq!(received.len(), expected);
+        seen.extend(parsed(&received));
+        for bell in received {
+            bells.ack(&bell.id);
+        }
+    }
+    let distinct: BTreeSet<&str> = seen.iter().map(|bell| bell.run.as_str()).collect();
+    assert!(distinct.len() == 7 && rung.iter().all(|bell| distinct.contains(bell.run.as_str())));
+}
+
+fn parsed(received: &[Received]) -> Vec<Bell> {
+    received.iter().map(|bell| serde_json::from_str(&bell.body).expect("the JSON of a bell")).collect()
+}
