@@ -2,18 +2,28 @@
 
 mod compile;
 mod config;
+mod explain;
 mod expression;
 mod keys;
 mod load;
 mod names;
 mod problem;
+mod schema;
+mod template;
+mod trace;
 mod tree;
+mod widen;
 
 pub use compile::DEFAULT_FLOW;
 pub use config::{
     Anchor, Auth, Cloud, Config, Endpoints, Matching, Method, Override, Passwords, SCHEMA, SecretRef, Source,
     SourceKind, Tenant,
 };
+pub use explain::explain;
 pub use expression::{Compiled, FIELDS, FUNCTIONS, FieldDoc, FunctionDoc, MAX_CHARS, MAX_DEPTH};
 pub use keys::SOURCE_ATTRIBUTES;
 pub use problem::{Paint, Problem, ProblemKind, Problems};
+pub use schema::json_schema;
+pub use template::{Detected, template};
+pub use trace::{RuleTrace, TraceOutcome, test_rules};
+pub use widen::{policy_hash, widens};

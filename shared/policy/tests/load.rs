@@ -1,18 +1,471 @@
-//! Files as operators write them.
+//! Files as operators write them: what is read, what is refused, and in which words.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use hardmatch_policy::{Config, Problems};
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::policy::{
+    AccountDeleted, FlowFrom, FlowWhen, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch,
+    WhenEmpty,
+};
+use hardmatch_policy::{
+    Cloud, Config, DEFAULT_FLOW, Endpoints, Method, Paint, Passwords, ProblemKind, Problems, SecretRef, SourceKind,
+};
+use proptest::prelude::*;
+
+const LAB: &str = include_str!("files/lab.toml");
+const DESIGN: &str = include_str!("files/design.toml");
+const WRONG: &str = include_str!("files/wrong.toml");
+
+/// The least a file can say.
+const LEAST: &str = r#"
+schema = 1
+connection = "least"
+[tenant]
+id = "contoso.onmicrosoft.com"
+cloud = "simulated"
+[source]
+kind = "csv"
+location = "people.csv"
+"#;
 
 fn load(text: &str) -> Result<Config, Problems> {
     Config::load(text, "hardmatch.toml", Path::new("/srv"))
 }
 
-const LAB: &str = include_str!("lab.toml");
+fn loaded(text: &str) -> Config {
+    load(text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn refused(text: &str) -> Problems {
+    match load(text) {
+        Ok(_) => panic!("this should be refused:\n{text}"),
+        Err(problems) => problems,
+    }
+}
+
+/// The least file with more below it.
+fn with(more: &str) -> String {
+    format!("{LEAST}{more}\n")
+}
+
+/// The first problem's kind and message.
+fn first(text: &str) -> (ProblemKind, String) {
+    let problems = refused(text);
+    let problem = problems.iter().next().unwrap();
+    (problem.kind, format!("{} | {}", problem.message, problem.cure))
+}
 
 #[test]
 fn the_lab_file_loads() {
-    let config = load(LAB).map_err(|e| e.to_string()).unwrap();
+    let config = loaded(LAB);
+    assert_eq!(config.connection.as_str(), "lab");
     assert_eq!(config.state_path, Path::new("/srv/lab.db"));
-    println!("{:#?}", config.policy(1));
+    assert_eq!(config.source.location, Path::new("/srv/source.csv"));
+    assert_eq!(config.lifecycle.reenable, Reenable::Always);
+    let ends = Endpoints { login: "http://127.0.0.1:8400".into(), graph: "http://127.0.0.1:8400".into() };
+    assert_eq!(config.tenant.cloud.endpoints(), Some(ends));
+    let auth = config.tenant.auth.unwrap();
+    assert_eq!(auth.method, Method::Secret { secret: SecretRef::Env("HARDMATCH_CLIENT_SECRET".into()) });
+    for kind in ["jsonl", "ldif"] {
+        loaded(&LAB.replace("kind = \"csv\"", &format!("kind = \"{kind}\"")));
+    }
+}
+
+#[test]
+fn the_example_of_the_manual_loads() {
+    let config = loaded(DESIGN);
+    assert_eq!(config.source.columns["department"], "Abteilung");
+    assert_eq!(config.source_attributes(), ["costCentre"]);
+    let policy = config.policy(7);
+    assert_eq!(policy.revision, 7);
+    assert_eq!(policy.flow.len(), DEFAULT_FLOW.len() + 1);
+    assert!(policy.flow.windows(2).all(|pair| pair[0].to < pair[1].to));
+    let mapping = |attr| policy.flow.iter().find(|mapping| mapping.to == attr).unwrap();
+    assert!(matches!(mapping(Attr::JobTitle).from, FlowFrom::Expression(_)));
+    assert!(matches!(mapping(Attr::City).from, FlowFrom::Same));
+    assert_eq!(mapping(Attr::MobilePhone).when_empty, WhenEmpty::Keep);
+    assert_eq!(mapping(Attr::City).when_empty, WhenEmpty::Clear);
+    assert_eq!(mapping(Attr::DisplayName).when_empty, WhenEmpty::Keep);
+    assert_eq!(mapping(Attr::ExtensionAttribute1).when, FlowWhen::Always);
+    assert!(policy.flow.iter().all(|mapping| mapping.to != Attr::Mail));
+}
+
+#[test]
+fn what_is_not_said_has_a_default() {
+    let config = loaded(LEAST);
+    assert_eq!(config.tenant.cloud, Cloud::Simulated { seed: None });
+    assert_eq!(config.tenant.cloud.endpoints(), None);
+    assert_eq!(config.tenant.auth, None);
+    assert_eq!(config.source.kind, SourceKind::Csv);
+    assert_eq!((config.source.delimiter, config.source.encoding, config.source.key), (None, None, None));
+    assert!(config.scope.is_none());
+    assert_eq!(config.anchor.from, ["mS-DS-ConsistencyGuid", "objectGUID"]);
+    assert_eq!(config.anchor.on_conflict, OnConflict::Stop);
+    assert_eq!(config.matching.soft, [SoftRule::Upn, SoftRule::PrimarySmtp]);
+    assert_eq!(config.matching.prove, [Attr::EmployeeId]);
+    assert_eq!(config.matching.soft_deleted, SoftDeleted::Restore);
+    assert!(!config.matching.merge_synced);
+    let suspend = [Stage { action: LeavingAction::Suspend, after_seconds: 0 }];
+    let rules = &config.lifecycle;
+    assert_eq!((&rules.absent[..], &rules.left_scope[..], &rules.disabled[..]), (&suspend[..], &suspend[..], &suspend[..]));
+    assert!(rules.password_expired.is_empty());
+    assert_eq!((rules.account_deleted, rules.reenable), (AccountDeleted::Report, Reenable::Ours));
+    assert!(!rules.create_disabled && !rules.revoke_sessions);
+    let a = config.actions;
+    assert!([a.create, a.update, a.takeover, a.rename, a.enable, a.suspend, a.restore].iter().all(|s| *s == Switch::On));
+    assert!([a.delete, a.repair, a.merge, a.purge].iter().all(|s| *s == Switch::Approve));
+    assert_eq!((config.guard.max_removals, config.guard.max_removals_percent, config.guard.always_allow), (500, 5, 3));
+    assert_eq!(config.state_path, Path::new("/srv/least.db"));
+    assert_eq!(config.passwords, Passwords::Discard);
+    assert_eq!((config.manager.when, config.manager.when_empty), (FlowWhen::Always, WhenEmpty::Clear));
+}
+
+#[test]
+fn clouds_have_their_hosts() {
+    for (word, login, graph) in [
+        ("global", "https://login.microsoftonline.com", "https://graph.microsoft.com"),
+        ("usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us"),
+        ("usgov-dod", "https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+        ("china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
+    ] {
+        let text = DESIGN.replace("cloud = \"global\"", &format!("cloud = \"{word}\""));
+        let ends = loaded(&text).tenant.cloud.endpoints().unwrap();
+        assert_eq!((ends.login.as_str(), ends.graph.as_str()), (login, graph));
+    }
+}
+
+#[test]
+fn plain_http_is_for_this_machine_only() {
+    let custom = |url: &str| LAB.replace("graph = \"http://127.0.0.1:8400\"", &format!("graph = \"{url}\""));
+    for (url, kept) in [
+        ("http://127.0.0.1:8400/", "http://127.0.0.1:8400"),
+        ("http://localhost:1", "http://localhost:1"),
+        ("http://[::1]:8400", "http://[::1]:8400"),
+        ("https://graph.example.com/base/", "https://graph.example.com/base"),
+    ] {
+        assert_eq!(loaded(&custom(url)).tenant.cloud.endpoints().unwrap().graph, kept);
+    }
+    for url in [
+        "http://graph.example.com", "http://127.0.0.1.example.com", "http://localhost.example.com", "ftp://localhost",
+        "https://", "https://u:hunter2@graph.example.com", "https://graph.example.com?x=1", "graph.example.com",
+        "https://graph.example.com:99999", "http://10.0.0.1",
+    ] {
+        let problems = refused(&custom(url));
+        assert_eq!(problems.len(), 1, "{url}");
+        assert!(!problems.to_string().contains("hunter2"), "{problems}");
+    }
+}
+
+#[test]
+fn every_word_of_every_choice_is_taken() {
+    let taken: &[(&str, &str, &[&str])] = &[
+        ("anchor", "on_conflict", &["stop", "tenant-wins", "source-wins"]),
+        ("match", "soft_deleted", &["restore", "purge", "wait", "refuse"]),
+        ("lifecycle", "absent", &["ignore", "suspend", "delete"]),
+        ("lifecycle", "left_scope", &["ignore", "suspend", "delete"]),
+        ("lifecycle", "disabled", &["ignore", "suspend", "delete"]),
+        ("lifecycle", "password_expired", &["ignore", "suspend", "delete"]),
+        ("lifecycle", "account_deleted", &["report", "restore", "recreate"]),
+        ("lifecycle", "reenable", &["ours", "always"]),
+    ];
+    for (table, key, words) in taken {
+        for word in *words {
+            loaded(&with(&format!("[{table}]\n{key} = \"{word}\"")));
+        }
+        let (kind, _) = first(&with(&format!("[{table}]\n{key} = \"nonsense\"")));
+        assert_eq!(kind, ProblemKind::BadValue, "{table}.{key}");
+    }
+    for action in
+        ["create", "update", "takeover", "rename", "enable", "suspend", "restore", "delete", "repair", "merge", "purge"]
+    {
+        for word in ["on", "approve", "off"] {
+            loaded(&with(&format!("[actions]\n{action} = \"{word}\"")));
+        }
+    }
+    for (delimiter, kept) in [("auto", None), (",", Some(',')), (";", Some(';')), ("|", Some('|')), ("tab", Some('\t'))] {
+        assert_eq!(loaded(&with(&format!("delimiter = \"{delimiter}\""))).source.delimiter, kept);
+    }
+    assert_eq!(loaded(&with("encoding = \"windows-1252\"")).source.encoding.as_deref(), Some("windows-1252"));
+}
+
+#[test]
+fn known_words_that_are_not_carried_out_say_so() {
+    for (text, word) in [
+        (DESIGN.replace("method = \"secret\"", "method = \"certificate\""), "use method = \"secret\""),
+        (DESIGN.replace("method = \"secret\"", "method = \"federated\""), "use method = \"secret\""),
+        (DESIGN.replace("method = \"secret\"", "method = \"delegated\""), "use method = \"secret\""),
+        (DESIGN.replace("kind = \"csv\"", "kind = \"ldap\""), "use one of: csv, jsonl, ldif"),
+        (DESIGN.replace("kind = \"csv\"", "kind = \"jumpcloud\""), "use one of: csv, jsonl, ldif"),
+        (DESIGN.replace("people.csv", "s3://bucket/people.csv"), "copy the file here"),
+        (with("[[license]]\nsku = \"SPE_E3\"\nwhen = \"'Staff' in person.groups\""), "remove the [[license]] table"),
+        (with("[[group]]\nname = \"S\"\nwhen = \"person.enabled\""), "remove the [[group]] table"),
+    ] {
+        let (kind, words) = first(&text);
+        assert_eq!(kind, ProblemKind::NotAvailable, "{words}");
+        assert!(words.contains("this version") && words.contains(word), "{words}");
+        assert_eq!(refused(&text).len(), 1, "{}", refused(&text));
+    }
+}
+
+#[test]
+fn o19_leaving_goes_in_stages() {
+    let s = |action, days: i64| Stage { action, after_seconds: days * 86_400 };
+    use LeavingAction::{Delete, Suspend};
+    for (value, stages) in [
+        ("\"ignore\"", vec![]),
+        ("\"suspend\"", vec![s(Suspend, 0)]),
+        ("\"delete\"", vec![s(Delete, 0)]),
+        ("{ action = \"suspend\", after = \"7d\" }", vec![s(Suspend, 7)]),
+        ("{ action = \"delete\", after = \"30d\" }", vec![s(Suspend, 0), s(Delete, 30)]),
+        ("[{ action = \"suspend\", after = \"2d\" }, { action = \"delete\", after = \"30d\" }]", vec![s(Suspend, 2), s(Delete, 30)]),
+        ("[{ action = \"delete\", after = \"30d\" }]", vec![s(Delete, 30)]),
+        ("[\"suspend\", { action = \"delete\", after = \"24h\" }]", vec![s(Suspend, 0), s(Delete, 1)]),
+    ] {
+        assert_eq!(loaded(&with(&format!("[lifecycle]\nabsent = {value}"))).lifecycle.absent, stages, "{value}");
+    }
+    let ninety = loaded(&with("[lifecycle]\nabsent = { action = \"suspend\", after = \"90m\" }"));
+    assert_eq!(ninety.lifecycle.absent[0].after_seconds, 5400);
+    for value in [
+        "[]", "[\"ignore\"]", "[\"delete\", \"suspend\"]", "[\"suspend\", \"suspend\"]", "3", "{ after = \"3d\" }",
+        "{ action = \"ignore\", after = \"3d\" }", "{ action = \"delete\", after = \"3w\" }",
+        "{ action = \"delete\", after = \"-3d\" }", "{ action = \"delete\", after = \"d\" }",
+        "{ action = \"delete\", after = \"99999999999999999999d\" }", "{ action = \"delete\", after = \"9999d\" }",
+        "{ action = \"delete\", after = \"3ü\" }",
+        "[{ action = \"suspend\", after = \"9d\" }, { action = \"delete\", after = \"3d\" }]",
+    ] {
+        refused(&with(&format!("[lifecycle]\nabsent = {value}")));
+    }
+}
+
+#[test]
+fn o5_what_graph_does_not_let_us_write_is_refused() {
+    for (name, why) in [
+        ("accountEnabled", "[lifecycle] alone"),
+        ("onPremisesImmutableId", "joining and repair alone"),
+        ("proxyAddresses", "Graph does not let anybody write it"),
+        ("assignedLicenses", "licences"),
+        ("jobTittle", "did you mean `jobTitle`?"),
+        ("title", "as Microsoft Graph names it"),
+    ] {
+        let (_, words) = first(&with(&format!("[attributes]\n{name} = \"person.jobTitle\"")));
+        assert!(words.contains(why), "{name}: {words}");
+    }
+}
+
+#[test]
+fn an_attribute_can_be_left_out_or_only_started() {
+    let config = loaded(&with(
+        "[attributes]\ncity = { flow = \"never\" }\nmail = { flow = \"initial\" }\nmanager = { flow = \"never\" }",
+    ));
+    let policy = config.policy(1);
+    let when = |attr| policy.flow.iter().find(|mapping| mapping.to == attr).map(|mapping| mapping.when);
+    assert_eq!(when(Attr::City), Some(FlowWhen::Never));
+    assert_eq!(when(Attr::Mail), Some(FlowWhen::Initial));
+    assert_eq!(policy.manager.when, FlowWhen::Never);
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let problems = refused(WRONG);
+    insta::assert_snapshot!("all_at_once_lines", problems.lines());
+    insta::assert_snapshot!("all_at_once_pictures", problems.pictures(Paint::Plain));
+}
+
+#[test]
+fn missing_parts_are_named_once() {
+    insta::assert_snapshot!("empty_file", refused("").lines());
+    insta::assert_snapshot!(
+        "missing_keys",
+        refused("schema = 1\nconnection = \"x\"\n[tenant]\n[tenant.auth]\n[source]\n").lines()
+    );
+    insta::assert_snapshot!("wrong_tables", refused("schema = \"1\"\nconnection = 3\ntenant = \"x\"\nsource = []\nscope = 1\nattributes = 1\nlicense = 1\n").lines());
+}
+
+#[test]
+fn a_newer_file_is_not_picked_apart() {
+    let problems = refused("schema = 2\nfuture = \"x\"\n[tenant]\nshape = 1\n");
+    insta::assert_snapshot!("newer", problems.to_string());
+}
+
+#[test]
+fn broken_toml_is_shown() {
+    insta::assert_snapshot!("broken", refused("schema = 1\nconnection = \"lab\n[tenant\nid = 3 4\n").to_string());
+    insta::assert_snapshot!("twice", refused("schema = 1\nschema = 1\n").to_string());
+}
+
+#[test]
+fn a_literal_secret_is_never_echoed() {
+    let secrets = [
+        "hunter2~literal", "env:", "env:hunter2-1", "env:1hunter2", "file:", "secretsmanager:hunter2",
+        "secretsmanager:arn:aws:iam::1:hunter2", "hunter2ü", "ENV:hunter2",
+    ];
+    for secret in secrets {
+        let text = DESIGN.replace("env:HARDMATCH_CLIENT_SECRET", secret);
+        let problems = refused(&text);
+        let problem = problems.iter().next().unwrap();
+        assert_eq!((problem.kind, problem.line), (ProblemKind::LiteralSecret, 10), "{secret}");
+        assert!(problem.cure.contains("env:NAME"));
+        let all = format!("{problems} {problems:?} {} {}", problems.lines(), problems.pictures(Paint::Colour));
+        assert!(!all.contains("hunter2"), "{secret}: {all}");
+    }
+    // The same in places and forms where nobody looks for it.
+    for text in [
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secrt = \"hunter2\""),
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = \"hunter2"),
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = \"\"\"\nhunter2\nhunter2\"\"\""),
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = '''\nhunter2\nhunter2"),
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = hunter2"),
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = [\"hunter2\"]"),
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = { value = \"hunter2\" }"),
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "client_secret = { value = [\"hunter2\"] }\nsecret = 3"),
+        DESIGN.replace("0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77", "hunter2"),
+        DESIGN.replace("[tenant.auth]", "[tenant.auth]\nsecret = \"hunter2\""),
+        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "\"secret\" = \"hunter2\"\nbroken ="),
+        DESIGN.replace("schema = 1", "schema = 1\nauth = { secret = \"hunter2\", x = 1"),
+        with("[passwords]\ndeliver_to = \"hunter2\""),
+    ] {
+        let problems = refused(&text);
+        let all = format!("{problems} {problems:?} {} {}", problems.lines(), problems.pictures(Paint::Colour));
+        assert!(!all.contains("hunter2"), "{all}");
+    }
+    let picture = refused(&DESIGN.replace("env:HARDMATCH_CLIENT_SECRET", "hunter2~literal")).to_string();
+    insta::assert_snapshot!("literal_secret", picture);
+}
+
+#[test]
+fn a_configuration_prints_no_secret_places() {
+    for (text, kept) in [
+        ("file:secret.txt", SecretRef::File(PathBuf::from("/srv/secret.txt"))),
+        (
+            "secretsmanager:arn:aws:secretsmanager:eu-west-1:123456789012:secret:hardmatch-a1b2c3",
+            SecretRef::SecretsManager("arn:aws:secretsmanager:eu-west-1:123456789012:secret:hardmatch-a1b2c3".into()),
+        ),
+    ] {
+        let config = loaded(&DESIGN.replace("env:HARDMATCH_CLIENT_SECRET", text));
+        assert!(!format!("{config:?}").contains(text));
+        assert_eq!(config.tenant.auth.unwrap().method, Method::Secret { secret: kept });
+    }
+}
+
+#[test]
+fn names_of_connections_and_tenants_are_checked() {
+    for name in ["a", "Con_1.x-y", &"n".repeat(64)] {
+        loaded(&LEAST.replace("\"least\"", &format!("\"{name}\"")));
+    }
+    for name in ["", " ", "a b", "ü", "a/b", "a#b", &"n".repeat(65)] {
+        refused(&LEAST.replace("\"least\"", &format!("\"{name}\"")));
+    }
+    for id in ["5F0D2C1E-6A0B-4C7E-9B6E-0A1B2C3D4E5F", "Contoso.Example", "a-b.onmicrosoft.com"] {
+        assert_eq!(loaded(&LEAST.replace("contoso.onmicrosoft.com", id)).tenant.id, id.to_lowercase());
+    }
+    for id in ["common", "organizations", "contoso", "-a.com", "a..com", "a b.com", "5f0d2c1e6a0b4c7e9b6e0a1b2c3d4e5", "x@y.com"] {
+        refused(&LEAST.replace("contoso.onmicrosoft.com", id));
+    }
+}
+
+#[test]
+fn faults_of_expressions_are_shown_where_they_are() {
+    for (value, under) in [
+        ("\"person.departmnt == ''\"", "departmnt"),
+        ("'person.departmnt == \"\"'", "departmnt"),
+        ("'''\nperson.enabled &&\n  person.departmnt == \"\"'''", "departmnt"),
+        // With an escape the places do not fit any more: the whole value is shown.
+        ("\"person.departmnt == \\\"\\\"\"", "\"person.departmnt == \\\"\\\"\""),
+    ] {
+        let text = with(&format!("[scope]\ninclude = {value}"));
+        let problems = refused(&text);
+        let problem = problems.iter().next().unwrap();
+        let line = text.lines().nth(problem.line - 1).unwrap();
+        let shown: String = line.chars().skip(problem.column - 1).take(under.chars().count()).collect();
+        assert_eq!(shown, under, "{problems}");
+    }
+}
+
+#[test]
+fn columns_are_known_attributes_in_any_case() {
+    let config = loaded(&with("columns = { DEPARTMENT = \"Abteilung\", employeeID = \"Nr\", groups = \"Gruppen\" }\nkey = \"Nr\""));
+    assert_eq!(config.source.columns.keys().collect::<Vec<_>>(), ["department", "employeeID", "groups"]);
+    assert_eq!(config.source.key.as_deref(), Some("Nr"));
+    let (_, words) = first(&with("columns = { departmnt = \"x\" }"));
+    assert!(words.contains("did you mean `department`?"), "{words}");
+    let (_, words) = first(&with("columns = { city = \"x\", state = \"x\" }"));
+    assert!(words.contains("already fills `city`"), "{words}");
+}
+
+#[test]
+fn files_with_windows_line_ends_and_byte_order_marks_load() {
+    loaded(&DESIGN.replace('\n', "\r\n"));
+    loaded(&format!("\u{feff}{DESIGN}"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+        let _ = load(&text).map_err(|problems| problems.to_string());
+    }
+
+    #[test]
+    fn no_value_makes_it_panic(key in "[a-z_]{1,12}", value in toml_value(), at in 0usize..40) {
+        // Every line of a good file in turn is replaced, so that each reader meets each type.
+        for file in [DESIGN, LAB] {
+            let lines: Vec<String> = file.lines().enumerate().map(|(number, line)| match line.split_once(" = ") {
+                Some((own, _)) if number == at => format!("{own} = {value}"),
+                _ if number == at && !line.starts_with('[') => format!("{key} = {value}"),
+                _ => line.to_owned(),
+            }).collect();
+            if let Err(problems) = load(&lines.join("\n")) {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(!problems.to_string().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn no_expression_makes_it_panic(expression in expression()) {
+        let value = toml::Value::String(expression).to_string();
+        let _ = load(&with(&format!("[scope]\ninclude = {value}"))).map_err(|problems| problems.to_string());
+    }
+
+    #[test]
+    fn cut_files_never_panic(end in 0usize..DESIGN.len()) {
+        if let Some(text) = DESIGN.get(..end) {
+            let _ = load(text).map_err(|problems| problems.to_string());
+        }
+    }
+}
+
+/// Any TOML value, small, nested a little.
+fn toml_value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(|flag| flag.to_string()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        Just("1.5".to_owned()),
+        Just("2026-01-01".to_owned()),
+        "\\PC{0,12}".prop_map(|text| toml::Value::String(text).to_string()),
+        Just("\"delete\"".to_owned()),
+        Just("\"'''\"".to_owned()),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(|items| format!("[{}]", items.join(", "))),
+            proptest::collection::btree_map("(action|after|from|flow|when_empty|[a-z]{1,4})", inner, 0..3).prop_map(
+                |pairs| {
+                    let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                    format!("{{ {} }}", pairs.join(", "))
+                }
+            ),
+        ]
+    })
+}
+
+/// Something like an expression.
+fn expression() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        Just("person".to_owned()), Just(".groups".to_owned()), Just(".department".to_owned()), Just("source".to_owned()),
+        Just("[".to_owned()), Just("]".to_owned()), Just("(".to_owned()), Just(")".to_owned()), Just("'a'".to_owned()),
+        Just(" in ".to_owned()), Just(" && ".to_owned()), Just("==".to_owned()), Just("!".to_owned()),
+        Just(".exists(g, ".to_owned()), Just(".matches(".to_owned()), Just("ü".to_owned()), Just("\"".to_owned()),
+        Just("?".to_owned()), Just(":".to_owned()), Just("1".to_owned()), Just("has(".to_owned()), "\\PC{1,3}",
+    ];
+    proptest::collection::vec(part, 0..16).prop_map(|parts| parts.concat())
 }

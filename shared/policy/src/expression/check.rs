@@ -8,7 +8,7 @@ use cel::common::types::CelString;
 use cel::{IdedExpr, ParseErrors};
 
 use super::fields::Field;
-use super::functions::{FIRST_OF, MATCHES, OVERLOADS, pattern};
+use super::functions::{FIRST_OF, MATCHES, OVERLOADS, SAME_LIST, pattern};
 use super::{Fault, Wanted};
 use crate::names::{did_you_mean, nearest};
 
@@ -298,6 +298,9 @@ impl Check<'_> {
             given.push(self.visit(argument));
         }
         if let Some(gives) = self.operator(id, &name, &given) {
+            if given.len() == 2 && given.iter().any(|kind| kind.is_list()) {
+                compare_lists(node);
+            }
             return gives;
         }
         if name == "firstOf" && target.is_none() {
@@ -533,12 +536,29 @@ impl Check<'_> {
     }
 
     fn fault(&mut self, id: u64, message: String, cure: &str) {
-        let at = self.info.offset_for(id).and_then(|(start, stop)| chars_to_bytes(self.text, start, stop));
+        let at = self.info.offset_for(id).and_then(|(start, _)| widened(self.text, start as usize));
         self.faults.push(Fault { at, message, cure: cure.to_owned() });
     }
 
     fn fault_whole(&mut self, _id: u64, message: String, cure: &str) {
         self.faults.push(Fault { at: None, message, cure: cure.to_owned() });
+    }
+}
+
+/// Lists of ours and of CEL's own are compared by our function: CEL's list only ever equals another of its own.
+fn compare_lists(node: &mut IdedExpr) {
+    let id = node.id;
+    let Expr::Call(call) = &mut node.expr else { return };
+    let negated = match call.func_name.as_str() {
+        operators::EQUALS => false,
+        operators::NOT_EQUALS => true,
+        _ => return,
+    };
+    SAME_LIST.clone_into(&mut call.func_name);
+    if negated {
+        let same = IdedExpr { id, expr: std::mem::take(&mut node.expr) };
+        let not = CallExpr { func_name: operators::LOGICAL_NOT.to_owned(), target: None, args: vec![same] };
+        node.expr = Expr::Call(not);
     }
 }
 
@@ -559,12 +579,30 @@ fn not_equal(one: IdedExpr, other: IdedExpr) -> Expr {
     Expr::Call(CallExpr { func_name: operators::NOT_EQUALS.to_owned(), target: None, args: vec![one, other] })
 }
 
-/// The parser counts characters and includes the last one.
-fn chars_to_bytes(text: &str, start: u32, stop: u32) -> Option<Range<usize>> {
-    let at = |wanted: u32| text.char_indices().nth(wanted as usize);
-    let (start, _) = at(start)?;
-    let end = at(stop).map_or(text.len(), |(at, c)| at + c.len_utf8());
-    (start < end).then_some(start..end)
+/// The parser remembers one token a node: the dot of a field, the bracket of a call, the operator. Widened to what an
+/// operator would point at.
+fn widened(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = text.get(at..)?;
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let run = |rest: &str, fits: &dyn Fn(char) -> bool| rest.find(|c: char| !fits(c)).unwrap_or(rest.len());
+    let first = rest.chars().next()?;
+    let range = match first {
+        '.' => {
+            let field = rest[1..].trim_start();
+            let start = text.len() - field.len();
+            start..start + run(field, &word)
+        }
+        '(' => {
+            let before = text[..at].trim_end();
+            let start = before.rfind(|c: char| !word(c)).map_or(0, |end| end + before[end..].chars().next().map_or(1, char::len_utf8));
+            start..before.len()
+        }
+        '"' | '\'' => at..at + 1 + rest[1..].find(first).map_or(rest.len() - 1, |end| end + 1),
+        c if word(c) => at..at + run(rest, &word),
+        '=' | '<' | '>' | '!' | '&' | '|' => at..at + run(rest, &|c| matches!(c, '=' | '<' | '>' | '!' | '&' | '|')),
+        c => at..at + c.len_utf8(),
+    };
+    if range.is_empty() { Some(at..at + first.len_utf8()) } else { Some(range) }
 }
 
 /// What the parser could not read, in our words and at its place.
@@ -580,7 +618,7 @@ pub(super) fn syntax_faults(text: &str, errors: &ParseErrors) -> Vec<Fault> {
         faults.push(Fault {
             at,
             message: format!("the expression cannot be read: {}", shortened(said)),
-            cure: "texts stand in quotes, == compares, && || ! join answers".to_owned(),
+            cure: syntax_cure(said).to_owned(),
         });
         if faults.len() == 3 {
             break;
@@ -590,6 +628,16 @@ pub(super) fn syntax_faults(text: &str, errors: &ParseErrors) -> Vec<Fault> {
         faults.push(Fault { at: None, message: "the expression cannot be read".to_owned(), cure: String::new() });
     }
     faults
+}
+
+fn syntax_cure(said: &str) -> &'static str {
+    let token = said.split_once("recognition error at: '").map_or("", |(_, token)| token);
+    match token.chars().next() {
+        Some('=') => "== compares",
+        Some('\'' | '"') => "the quotes around a text are not closed",
+        Some('&' | '|') => "&& and || are written twice",
+        _ => "texts stand in quotes, == compares, && || ! join answers",
+    }
 }
 
 /// Without the parser's list of everything it would have liked instead.
@@ -602,7 +650,8 @@ fn place(text: &str, (line, column): (isize, isize)) -> Option<Range<usize>> {
     let line = usize::try_from(line).ok()?.checked_sub(1)?;
     let column = usize::try_from(column).ok()?.saturating_sub(1);
     let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    let rest = text.get(start..)?;
-    let (at, c) = rest.char_indices().nth(column).or_else(|| rest.char_indices().next_back())?;
-    Some(start + at..start + at + c.len_utf8())
+    // The parser counts bytes. Past the end stands the end of the text: the last character is pointed at.
+    let last = text.char_indices().next_back()?;
+    let (at, c) = text.char_indices().find(|(at, _)| *at >= start + column).unwrap_or(last);
+    Some(at..at + c.len_utf8())
 }

@@ -108,6 +108,7 @@ pub(super) const OVERLOADS: &[Overload] = &[
 /// Calls written by the check in place of what the operator wrote.
 pub(super) const FIRST_OF: &str = "@first_of";
 pub(super) const MATCHES: &str = "@matches";
+pub(super) const SAME_LIST: &str = "@same_list";
 
 /// Standard CEL, its string extension and our own, built once.
 pub(super) fn environment() -> Arc<Env> {
@@ -125,6 +126,7 @@ fn build() -> Env {
         .expect("upper is ours");
     env.add_overload(FIRST_OF, "first_of_texts", vec![LIST_TYPE], first_of).expect("first_of is ours");
     env.add_overload(MATCHES, "matches_literal", vec![STRING_TYPE, STRING_TYPE], matches).expect("matches is ours");
+    env.add_overload(SAME_LIST, "same_lists", vec![LIST_TYPE, LIST_TYPE], same_list).expect("same_list is ours");
     env
 }
 
@@ -147,6 +149,23 @@ fn first_of<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executi
         }
     }
     Ok(CowVal::owned(CelString::from("")))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a CEL function")]
+fn same_list<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let [one, other] = args.as_slice() else { return Err(ExecutionError::missing_argument_or_target()) };
+    let (Some(one), Some(other)) = (one.as_iterable(), other.as_iterable()) else {
+        return Err(ExecutionError::missing_argument_or_target());
+    };
+    let (mut one, mut other) = (one.iter(), other.iter());
+    let same = loop {
+        match (one.next(), other.next()) {
+            (None, None) => break true,
+            (Some(a), Some(b)) if a.equals(b) => {}
+            _ => break false,
+        }
+    };
+    Ok(CowVal::owned(CelBool::from(same)))
 }
 
 /// The regular expression, when it is one of a bearable size.

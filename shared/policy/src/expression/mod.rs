@@ -50,13 +50,15 @@ pub struct Compiled {
 impl Compiled {
     pub(crate) fn compile(text: &str, wanted: Wanted) -> Result<Self, Vec<Fault>> {
         limits::check_text(text).map_err(|fault| vec![fault])?;
-        let (mut tree, info) = functions::environment()
-            .parser()
-            .parse_with_source_info(text)
-            .map_err(|errors| check::syntax_faults(text, &errors))?;
+        let (mut tree, info) = parse(text)?;
         limits::check_tree(&tree).map_err(|fault| vec![fault])?;
         let fields = check::check(text, &mut tree, &info, wanted)?;
         Ok(Self { text: text.into(), tree, fields })
+    }
+
+    /// As the operator wrote it.
+    pub fn written(&self) -> &str {
+        &self.text
     }
 
     /// Source attributes it reads.
@@ -87,6 +89,25 @@ impl Compiled {
             }
             Err(error) => Err(RuleError(words(&error))),
         }
+    }
+}
+
+/// The parser descends a dozen calls for each bracket: far more stack than the evaluation of what it builds. It gets a
+/// stack of its own, so that a policy loads on any thread.
+const PARSER_STACK: usize = 16 << 20;
+
+fn parse(text: &str) -> Result<(IdedExpr, cel::common::ast::SourceInfo), Vec<Fault>> {
+    let parsed = std::thread::scope(|scope| {
+        let work = || functions::environment().parser().parse_with_source_info(text);
+        std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, work).ok()?.join().ok()
+    });
+    match parsed {
+        Some(parsed) => parsed.map_err(|errors| check::syntax_faults(text, &errors)),
+        None => Err(vec![Fault {
+            at: None,
+            message: "the expression could not be read".to_owned(),
+            cure: "make it simpler".to_owned(),
+        }]),
     }
 }
 

@@ -1,0 +1,273 @@
+//! What a file will do, in words: for the person who must answer for it.
+
+use std::fmt::Write as _;
+
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::policy::{
+    AccountDeleted, FlowWhen, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch,
+    WhenEmpty,
+};
+
+use crate::compile::DEFAULT_FLOW;
+use crate::config::{Cloud, Config, Method, Passwords, SecretRef, SourceKind};
+
+/// In plain words, what the file will do.
+pub fn explain(config: &Config) -> String {
+    let mut out = String::new();
+    let mut say = |title: &str, lines: Vec<String>| {
+        let _ = writeln!(out, "{title}");
+        for line in lines {
+            let _ = writeln!(out, "  - {line}");
+        }
+        out.push('\n');
+    };
+    say(&format!("Connection {}", config.connection), ends(config));
+    say("Who", who(config));
+    say("How people are joined to accounts", joined(config));
+    say("What flows", flows(config));
+    say("What happens to those who leave", leaving(config));
+    say("What is done and what waits", switches(config));
+    say("Limits on removals", limits(config));
+    say("Where things lie", places(config));
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+fn ends(config: &Config) -> Vec<String> {
+    let source = &config.source;
+    let kind = match source.kind {
+        SourceKind::Csv => "the CSV file",
+        SourceKind::Jsonl => "the JSON Lines file",
+        SourceKind::Ldif => "the LDIF file",
+    };
+    let mut lines = vec![format!("People are read from {kind} {}.", source.location.display())];
+    match &source.key {
+        Some(key) => lines.push(format!("`{key}` is the key that never changes for a person.")),
+        None => lines.push("The key that never changes for a person is objectGUID, entryUUID or the first anchor attribute that is there.".to_owned()),
+    }
+    for (attribute, column) in &source.columns {
+        lines.push(format!("{attribute} is read from `{column}`."));
+    }
+    let tenant = &config.tenant;
+    lines.push(match &tenant.cloud {
+        Cloud::Global => format!("Accounts are written to the tenant {} in the worldwide cloud.", tenant.id),
+        Cloud::UsGov => format!("Accounts are written to the tenant {} in the US Government cloud (GCC High).", tenant.id),
+        Cloud::UsGovDod => format!("Accounts are written to the tenant {} in the US Government cloud (DoD).", tenant.id),
+        Cloud::China => format!("Accounts are written to the tenant {} in the cloud operated by 21Vianet.", tenant.id),
+        Cloud::Custom(ends) => format!("Accounts are written to the tenant {} at {} (sign-in at {}).", tenant.id, ends.graph, ends.login),
+        Cloud::Simulated { .. } => format!("Accounts are written to a simulated tenant called {}: nothing real is touched.", tenant.id),
+    });
+    if let Some(auth) = &tenant.auth {
+        let Method::Secret { secret } = &auth.method;
+        let place = match secret {
+            SecretRef::Env(name) => format!("the environment variable {name}"),
+            SecretRef::File(path) => format!("the file {}", path.display()),
+            SecretRef::SecretsManager(_) => "AWS Secrets Manager".to_owned(),
+        };
+        lines.push(format!("We sign in as the application {} with a client secret kept in {place}.", auth.client_id));
+    }
+    lines
+}
+
+fn who(config: &Config) -> Vec<String> {
+    let mut lines = match &config.scope {
+        None => vec!["Everybody in the source is managed.".to_owned()],
+        Some(scope) => vec![
+            format!("Only those are managed for whom this holds: {}", scope.written()),
+            "Where that cannot be worked out for somebody, nothing is removed and the person is reported.".to_owned(),
+        ],
+    };
+    lines.push(if config.lifecycle.create_disabled {
+        "People who are disabled at the source get a disabled account.".to_owned()
+    } else {
+        "People who are disabled at the source and have no account get none.".to_owned()
+    });
+    lines
+}
+
+fn joined(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    lines.push(match config.anchor.from.as_slice() {
+        [one] => format!("The immutable ID comes from {one}, and from nothing else."),
+        many => format!("The immutable ID comes from the first of {} that is set.", many.join(", ")),
+    });
+    lines.push("First by our own link, then by immutable ID, byte for byte.".to_owned());
+    let soft: Vec<&str> = config
+        .matching
+        .soft
+        .iter()
+        .map(|rule| match rule {
+            SoftRule::Upn => "sign-in name",
+            SoftRule::PrimarySmtp => "primary address",
+        })
+        .collect();
+    lines.push(if soft.is_empty() {
+        "Never by name or address: soft match is switched off.".to_owned()
+    } else {
+        format!("Then by {}, only onto a cloud account without an immutable ID and without an admin role.", soft.join(", then by "))
+    });
+    let prove: Vec<&str> = config.matching.prove.iter().map(|attr| attr.name()).collect();
+    lines.push(if prove.is_empty() {
+        "No attribute proves that two records are one person.".to_owned()
+    } else {
+        format!("Two records are proven to be one person by {}.", prove.join(" or "))
+    });
+    lines.push(
+        match config.anchor.on_conflict {
+            OnConflict::Stop => "When the tenant's and the source's IDs differ, the person is refused and reported.",
+            OnConflict::TenantWins => "When the IDs differ and identity is proven, the tenant's is kept and handed to the source.",
+            OnConflict::SourceWins => "When the IDs differ and identity is proven, the source's is written.",
+        }
+        .to_owned(),
+    );
+    lines.push(
+        match config.matching.soft_deleted {
+            SoftDeleted::Restore => "A deleted account of the person is restored.",
+            SoftDeleted::Purge => "A deleted account of the person is deleted for good, then a new one is created.",
+            SoftDeleted::Wait => "While a deleted account of the person is in the recycle bin, nothing is created.",
+            SoftDeleted::Refuse => "A deleted account of the person is reported and left alone.",
+        }
+        .to_owned(),
+    );
+    if config.matching.merge_synced {
+        lines.push("Synced duplicates may be deleted by a merge: they are said to be out of Entra Connect's scope.".to_owned());
+    }
+    lines
+}
+
+fn flows(config: &Config) -> Vec<String> {
+    let plain: Vec<&str> =
+        DEFAULT_FLOW.iter().filter(|attr| !config.attributes.contains_key(attr)).map(|attr| attr.name()).collect();
+    let mut lines = vec![format!("As the source has them, and only where it has them: {}.", plain.join(", "))];
+    for (attr, mapping) in &config.attributes {
+        let from = match &mapping.from {
+            Some(expression) => expression.written().to_owned(),
+            None => format!("the source's {attr}"),
+        };
+        lines.push(match mapping.flow {
+            FlowWhen::Never => format!("{attr} is never written."),
+            FlowWhen::Initial => format!("{attr} is written only where the account has none, from {from}"),
+            FlowWhen::Always => format!("{attr} from {from} ({})", empty_words(*attr, mapping.when_empty)),
+        });
+    }
+    lines.push(match config.manager.when {
+        FlowWhen::Never => "The manager is never written.".to_owned(),
+        FlowWhen::Initial => "The manager is written only where the account has none.".to_owned(),
+        FlowWhen::Always => "The manager follows the source.".to_owned(),
+    });
+    lines.push("A value that is empty at the source is emptied in the tenant, as a removal under the limits below, unless said otherwise; a column that the source lacks says nothing.".to_owned());
+    lines
+}
+
+fn empty_words(attr: Attr, when_empty: WhenEmpty) -> &'static str {
+    match when_empty {
+        WhenEmpty::Clear => "empty there means empty here",
+        WhenEmpty::Keep if attr.keeps_a_value() => "kept when empty: Microsoft 365 cannot clear it",
+        WhenEmpty::Keep => "kept when empty",
+    }
+}
+
+fn leaving(config: &Config) -> Vec<String> {
+    let rules = &config.lifecycle;
+    let mut lines = vec![
+        format!("Gone from the source: {}.", stages(&rules.absent)),
+        format!("Left the scope: {}.", stages(&rules.left_scope)),
+        format!("Disabled at the source: {}.", stages(&rules.disabled)),
+        format!("Password expired at the source: {}.", stages(&rules.password_expired)),
+    ];
+    if rules.revoke_sessions {
+        lines.push("Blocking sign-in also ends open sessions.".to_owned());
+    }
+    lines.push(
+        match rules.reenable {
+            Reenable::Ours => "Who comes back is allowed to sign in again only where we had blocked it.",
+            Reenable::Always => "The source decides who may sign in: an account that somebody else blocked is opened as well.",
+        }
+        .to_owned(),
+    );
+    lines.push(
+        match rules.account_deleted {
+            AccountDeleted::Report => "An account that somebody deletes in the tenant is reported.",
+            AccountDeleted::Restore => "An account that somebody deletes in the tenant is restored.",
+            AccountDeleted::Recreate => "An account that somebody deletes in the tenant is created anew.",
+        }
+        .to_owned(),
+    );
+    lines
+}
+
+fn stages(stages: &[Stage]) -> String {
+    if stages.is_empty() {
+        return "nothing is done".to_owned();
+    }
+    let words: Vec<String> = stages
+        .iter()
+        .map(|stage| {
+            let what = match stage.action {
+                LeavingAction::Suspend => "sign-in is blocked",
+                LeavingAction::Delete => "the account is deleted (recycle bin)",
+            };
+            match stage.after_seconds {
+                0 => format!("{what} at once"),
+                seconds => format!("{what} after {}", delay(seconds)),
+            }
+        })
+        .collect();
+    words.join(", then ")
+}
+
+fn delay(seconds: i64) -> String {
+    let (count, unit) = match seconds {
+        s if s % 86_400 == 0 => (s / 86_400, "day"),
+        s if s % 3_600 == 0 => (s / 3_600, "hour"),
+        s => (s / 60, "minute"),
+    };
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+fn switches(config: &Config) -> Vec<String> {
+    let a = &config.actions;
+    let all = [
+        ("creating accounts", a.create),
+        ("writing attributes", a.update),
+        ("taking over existing accounts (soft match)", a.takeover),
+        ("renaming", a.rename),
+        ("allowing sign-in again", a.enable),
+        ("blocking sign-in", a.suspend),
+        ("restoring deleted accounts", a.restore),
+        ("deleting accounts", a.delete),
+        ("repairing immutable IDs", a.repair),
+        ("merging two accounts", a.merge),
+        ("deleting for good", a.purge),
+    ];
+    [(Switch::On, "Done"), (Switch::Approve, "Waits for an approval"), (Switch::Off, "Only reported")]
+        .into_iter()
+        .filter_map(|(switch, title)| {
+            let names: Vec<&str> = all.iter().filter(|(_, have)| *have == switch).map(|(name, _)| *name).collect();
+            (!names.is_empty()).then(|| format!("{title}: {}.", names.join(", ")))
+        })
+        .collect()
+}
+
+fn limits(config: &Config) -> Vec<String> {
+    let guard = &config.guard;
+    vec![
+        format!(
+            "Up to {} removals in 24 hours are always allowed; beyond that at most {}, and at most {} % of the linked people.",
+            guard.always_allow, guard.max_removals, guard.max_removals_percent
+        ),
+        "More than that waits for an approval of exactly that set; everything else goes on.".to_owned(),
+        "The first plan of the connection, and the first after a change that widens this file, stops for you to look at it.".to_owned(),
+    ]
+}
+
+fn places(config: &Config) -> Vec<String> {
+    vec![
+        format!("State: {} (on AWS, the stack's table).", config.state_path.display()),
+        match &config.passwords {
+            Passwords::Discard => "Initial passwords of new accounts in managed domains are random and kept nowhere.".to_owned(),
+            Passwords::File(path) => format!("Initial passwords of new accounts in managed domains are appended to {}, readable by its owner only.", path.display()),
+        },
+    ]
+}

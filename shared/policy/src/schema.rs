@@ -1,0 +1,125 @@
+//! The file's form as JSON Schema, for editors: made from the same table of keys that the loader reads.
+
+use hardmatch_domain::attribute::Attr;
+use serde_json::{Map, Value, json};
+
+use crate::keys::{self, Key, Kind, NOT_MAPPABLE, Need, SOURCE_ATTRIBUTES, Table};
+
+/// JSON Schema (2020-12) of `hardmatch.toml`.
+pub fn json_schema() -> Value {
+    let mut schema = table(&keys::ROOT);
+    if let Value::Object(root) = &mut schema {
+        root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        root.insert("title".to_owned(), json!("hardmatch.toml"));
+    }
+    schema
+}
+
+fn table(table: &'static Table) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for key in table.keys {
+        properties.insert(key.name.to_owned(), property(key));
+        if matches!(key.need, Need::Required) {
+            required.push(key.name);
+        }
+    }
+    let mut schema = json!({
+        "type": "object",
+        "description": table.doc,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    });
+    if std::ptr::eq(table, &raw const keys::TENANT) {
+        schema["allOf"] = json!([
+            {
+                "if": { "properties": { "cloud": { "const": "custom" } }, "required": ["cloud"] },
+                "then": { "required": ["login", "graph"] },
+                "else": { "properties": { "login": false, "graph": false } },
+            },
+            {
+                "if": { "properties": { "cloud": { "const": "simulated" } }, "required": ["cloud"] },
+                "then": {},
+                "else": { "required": ["auth"], "properties": { "seed": false } },
+            },
+        ]);
+    }
+    schema
+}
+
+fn property(key: &'static Key) -> Value {
+    let mut schema = match &key.kind {
+        Kind::Text => match key.name {
+            "secret" => json!({ "type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:arn:.+)$" }),
+            "connection" => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" }),
+            "after" => json!({ "type": "string", "pattern": "^[0-9]+[dhm]$" }),
+            "deliver_to" => json!({ "type": "string", "pattern": "^(discard|file:.+)$" }),
+            _ => json!({ "type": "string", "minLength": 1 }),
+        },
+        Kind::Rule => json!({ "type": "string", "minLength": 1, "maxLength": crate::MAX_CHARS }),
+        Kind::Choice(known, _) => json!({ "enum": known }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Kind::Words(known) => json!({ "type": "array", "items": { "enum": known }, "uniqueItems": true }),
+        Kind::Attributes => {
+            let names: Vec<&str> = Attr::ALL
+                .iter()
+                .filter(|attr| !matches!(attr, Attr::UserPrincipalName | Attr::Mail | Attr::MailNickname))
+                .map(|attr| attr.name())
+                .collect();
+            json!({ "type": "array", "items": { "enum": names }, "uniqueItems": true })
+        }
+        Kind::OneOrMore => json!({ "oneOf": [
+            { "type": "string", "minLength": 1 },
+            { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1, "uniqueItems": true },
+        ] }),
+        Kind::Leaving => json!({ "oneOf": [
+            { "enum": ["ignore", "suspend", "delete"] },
+            table(&keys::STAGE),
+            { "type": "array", "minItems": 1, "maxItems": 2, "items": { "oneOf": [
+                { "enum": ["suspend", "delete"] },
+                table(&keys::STAGE),
+            ] } },
+        ] }),
+        Kind::Table(below) => table(below),
+        // Known words, refused by this version: an editor marks any entry.
+        Kind::Tables(_) => json!({ "type": "array", "maxItems": 0 }),
+        Kind::Columns => columns(),
+        Kind::Mappings => mappings(),
+    };
+    schema["description"] = json!(key.doc);
+    if let Need::Default(default) = key.need {
+        // A default that is not JSON would show in the test of all defaults.
+        schema["default"] = serde_json::from_str(default).unwrap_or(Value::Null);
+    }
+    schema
+}
+
+fn columns() -> Value {
+    let properties: Map<String, Value> = SOURCE_ATTRIBUTES
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({ "type": "string", "minLength": 1 })))
+        .collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn mappings() -> Value {
+    let mut properties = Map::new();
+    for attr in Attr::ALL {
+        let mut long = table(&keys::MAPPING);
+        if attr.keeps_a_value() {
+            long["properties"]["when_empty"] = json!({ "enum": ["keep"], "default": "keep", "description": "This attribute cannot be cleared." });
+        }
+        let text = json!({ "type": "string", "minLength": 1, "maxLength": crate::MAX_CHARS, "description": "A CEL expression that gives a text." });
+        properties.insert(attr.name().to_owned(), json!({ "oneOf": [text, long] }));
+    }
+    properties.insert("manager".to_owned(), table(&keys::MANAGER));
+    let never: Vec<&str> = NOT_MAPPABLE.iter().map(|(name, _)| *name).collect();
+    json!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "$comment": format!("never mapped: {}", never.join(", ")),
+    })
+}

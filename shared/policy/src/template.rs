@@ -1,0 +1,169 @@
+//! The file that `hardmatch init` writes: every choice visible, each explained, and it loads as it is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::config::SourceKind;
+use crate::keys::SOURCE_ATTRIBUTES;
+
+/// What was found out about a source before there is a file.
+#[derive(Clone, Debug)]
+pub struct Detected {
+    /// A name for the connection; characters that do not fit are replaced.
+    pub connection: String,
+    /// The tenant, when it is known; otherwise the file starts with a simulated one.
+    pub tenant: Option<String>,
+    /// The form of the people file.
+    pub kind: SourceKind,
+    /// Where it is, relative to the file that is written.
+    pub location: String,
+    /// Attributes whose column is called differently: attribute to column.
+    pub columns: BTreeMap<String, String>,
+    /// The column that is the unchanging key.
+    pub key: Option<String>,
+    /// Anchor attributes that the file has; none leaves the default.
+    pub anchor_from: Vec<String>,
+    /// Names of groups that people are in, for the example of a scope.
+    pub groups: Vec<String>,
+}
+
+/// The text of a first `hardmatch.toml`.
+pub fn template(detected: &Detected) -> String {
+    let connection = name(&detected.connection);
+    let mut out = String::new();
+    // Writing to a String cannot fail; the results are let go of throughout.
+    let mut line = |text: &str| {
+        let _ = writeln!(out, "{text}");
+    };
+    line("# One connection of hardmatch: where people come from, the Microsoft 365 tenant they go to, and the rules.");
+    line("# `hardmatch config explain` says in words what this file will do. Paths are relative to this file.");
+    line("schema = 1");
+    line(&format!("connection = {}", quoted(&connection)));
+    line("");
+    match &detected.tenant {
+        Some(tenant) => {
+            line("[tenant]");
+            line(&format!("id = {}", quoted(tenant)));
+            line("cloud = \"global\"                # global | usgov | usgov-dod | china | custom | simulated");
+            line("[tenant.auth]");
+            line("client_id = \"00000000-0000-0000-0000-000000000000\"   # Application (client) ID of the app registration");
+            line("secret = \"env:HARDMATCH_CLIENT_SECRET\"               # where the secret is kept: env:NAME, file:PATH, secretsmanager:ARN");
+        }
+        None => {
+            line("[tenant]");
+            line(&format!("id = {}", quoted(&format!("{}.onmicrosoft.com", label(&connection)))));
+            line("cloud = \"simulated\"             # nothing real is touched; for a real tenant write \"global\" and add:");
+            line("# [tenant.auth]");
+            line("# client_id = \"00000000-0000-0000-0000-000000000000\"");
+            line("# secret = \"env:HARDMATCH_CLIENT_SECRET\"   # never the secret itself");
+        }
+    }
+    line("");
+    line("[source]");
+    let kind = match detected.kind {
+        SourceKind::Csv => "csv",
+        SourceKind::Jsonl => "jsonl",
+        SourceKind::Ldif => "ldif",
+    };
+    line(&format!("kind = \"{kind}\""));
+    line(&format!("location = {}", quoted(&detected.location)));
+    match &detected.key {
+        Some(key) => line(&format!("key = {}                    # never changes for a person", quoted(key))),
+        None => line("# key = \"personnelNumber\"       # the column that never changes for a person"),
+    }
+    let columns: Vec<_> =
+        detected.columns.iter().filter(|(attribute, _)| SOURCE_ATTRIBUTES.contains(&attribute.as_str())).collect();
+    if columns.is_empty() {
+        line("# [source.columns]               # only what is not called as in Active Directory");
+        line("# department = \"Abteilung\"");
+    } else {
+        line("[source.columns]                 # attribute = the source's own name");
+        for (attribute, column) in columns {
+            line(&format!("{} = {}", quoted(attribute), quoted(column)));
+        }
+    }
+    line("");
+    line("[scope]                          # without a rule, everybody in the source is managed");
+    let group = detected.groups.iter().find(|group| !group.contains(['\'', '\\', '\n']));
+    let group = group.map_or("Office 365", String::as_str);
+    line(&format!("# include = {}", quoted(&format!("'{group}' in person.groups")).replace('\n', " ")));
+    line("");
+    line("[anchor]                         # where immutable IDs come from; a single name means exactly that one");
+    if detected.anchor_from.is_empty() {
+        line("from = [\"mS-DS-ConsistencyGuid\", \"objectGUID\"]");
+    } else {
+        let names: Vec<String> = detected.anchor_from.iter().map(|from| quoted(from)).collect();
+        line(&format!("from = [{}]", names.join(", ")));
+    }
+    line("on_conflict = \"stop\"             # stop | tenant-wins | source-wins");
+    line("");
+    for text in REST {
+        line(text);
+    }
+    line(&format!("path = {}", quoted(&format!("{connection}.db"))));
+    line("");
+    line("[passwords]                      # random initial passwords of new accounts in managed domains");
+    line("deliver_to = \"discard\"           # discard | file:initial-passwords.csv");
+    out
+}
+
+/// What does not depend on anything that was found out: the defaults, written out.
+const REST: &[&str] = &[
+    "[match]                          # how people find the accounts they already have",
+    "soft = [\"userPrincipalName\", \"primarySmtp\"]",
+    "prove = [\"employeeId\"]           # independent attributes that can prove identity",
+    "soft_deleted = \"restore\"         # restore | purge | wait | refuse",
+    "",
+    "[attributes]                     # only what differs from the source's own values; expressions are CEL",
+    "# jobTitle = \"person.jobTitle + ' (' + person.department + ')'\"",
+    "# mobilePhone = { from = \"person.mobilePhone\", when_empty = \"keep\" }",
+    "# extensionAttribute1 = \"person.source['costCentre']\"",
+    "",
+    "[lifecycle]                      # ignore | suspend | delete, or { action = \"delete\", after = \"30d\" }",
+    "absent = \"suspend\"               # gone from a complete listing",
+    "left_scope = \"suspend\"",
+    "disabled = \"suspend\"",
+    "password_expired = \"ignore\"",
+    "account_deleted = \"report\"       # report | restore | recreate",
+    "create_disabled = false",
+    "reenable = \"ours\"                # ours: only what we blocked | always: the source decides",
+    "revoke_sessions = false",
+    "",
+    "[actions]                        # on | approve | off",
+    "takeover = \"on\"                  # soft match onto an existing account",
+    "rename = \"on\"",
+    "delete = \"approve\"",
+    "repair = \"approve\"",
+    "merge = \"approve\"",
+    "purge = \"approve\"",
+    "",
+    "[guard]                          # removals beyond these limits wait for an approval",
+    "max_removals = 500",
+    "max_removals_percent = 5",
+    "always_allow = 3",
+    "",
+    "[state]                          # on AWS the stack's table takes its place",
+];
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn name(wanted: &str) -> String {
+    let name: String = wanted
+        .trim()
+        .chars()
+        .take(64)
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
+        .collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "people".to_owned() } else { name.to_owned() }
+}
+
+/// A name as a label of a domain.
+fn label(name: &str) -> String {
+    let label: String =
+        name.chars().take(48).map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let label = label.trim_matches('-');
+    if label.is_empty() { "people".to_owned() } else { label.to_owned() }
+}

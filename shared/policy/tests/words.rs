@@ -1,0 +1,229 @@
+//! What is made from a good file: its words, its form, its rules tried out, its versions compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
+use hardmatch_domain::ids::PersonKey;
+use hardmatch_domain::person::{Addresses, Extra, Person};
+use hardmatch_policy::{
+    Config, Detected, Problems, SourceKind, explain, json_schema, policy_hash, template, test_rules, widens,
+};
+use serde_json::Value;
+
+const LAB: &str = include_str!("files/lab.toml");
+const DESIGN: &str = include_str!("files/design.toml");
+
+fn load(text: &str) -> Result<Config, Problems> {
+    Config::load(text, "hardmatch.toml", Path::new("/srv"))
+}
+
+fn loaded(text: &str) -> Config {
+    load(text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn c_15_a_file_says_in_words_what_it_will_do() {
+    insta::assert_snapshot!("explained_design", explain(&loaded(DESIGN)));
+    insta::assert_snapshot!("explained_lab", explain(&loaded(LAB)));
+}
+
+/// Every path of keys that the schema knows, with the schema of each.
+fn paths<'a>(schema: &'a Value, at: &[String], found: &mut Vec<(Vec<String>, &'a Value)>) {
+    for (name, below) in schema["properties"].as_object().into_iter().flatten() {
+        let mut path = at.to_vec();
+        path.push(name.clone());
+        found.push((path.clone(), below));
+        paths(below, &path, found);
+    }
+}
+
+#[test]
+fn schema_and_loader_know_the_same_keys() {
+    let schema = json_schema();
+    let mut found = Vec::new();
+    paths(&schema, &[], &mut found);
+    assert!(found.len() > 150, "{}", found.len());
+    for (path, below) in &found {
+        assert!(below["description"].is_string() || path[0] == "source" || path[0] == "attributes", "{path:?} lacks words");
+        let (last, tables) = path.split_last().unwrap();
+        // A value of a type that fits nowhere: the loader may complain about anything but the key.
+        let known = |key: &str| {
+            let header = if tables.is_empty() { String::new() } else { format!("[{}]\n", tables.join(".")) };
+            let problems = load(&format!("{header}{key} = 2026-01-01\n")).unwrap_err();
+            !problems.iter().any(|problem| problem.kind.as_str() == "unknown-key")
+        };
+        assert!(known(last), "the loader does not know {path:?}");
+        assert!(!known(&format!("{last}x")), "the loader takes {path:?}x");
+    }
+    // And the other way round: the keys that the loader lists as known are in the schema.
+    let top: BTreeSet<&str> = found.iter().filter(|(path, _)| path.len() == 1).map(|(path, _)| path[0].as_str()).collect();
+    for key in ["schema", "connection", "tenant", "source", "scope", "anchor", "match", "attributes", "lifecycle", "actions", "guard", "license", "group", "state", "passwords"] {
+        assert!(top.contains(key), "{key}");
+    }
+    for (name, table) in [("tenant", &schema["properties"]["tenant"]), ("top", &schema)] {
+        assert_eq!(table["additionalProperties"], false, "{name}");
+    }
+    insta::assert_snapshot!("schema_keys", found.iter().map(|(path, _)| path.join(".")).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn defaults_of_the_schema_are_those_of_the_loader() {
+    let least = "schema = 1\nconnection = \"x\"\n[tenant]\nid = \"a.b\"\ncloud = \"simulated\"\n[source]\nkind = \"csv\"\nlocation = \"p\"\n";
+    let plain = format!("{:?}", loaded(least));
+    let schema = json_schema();
+    let mut found = Vec::new();
+    paths(&schema, &[], &mut found);
+    let mut tried = 0;
+    for (path, below) in found {
+        let default = &below["default"];
+        // The default cloud needs a sign-in; it is tried below.
+        if default.is_null() || path[0] == "attributes" || path[0] == "tenant" {
+            continue;
+        }
+        let (last, tables) = path.split_last().unwrap();
+        let text = match tables {
+            [table] if table == "source" => format!("{least}{last} = {default}\n"),
+            _ => format!("{least}[{}]\n{last} = {default}\n", tables.join(".")),
+        };
+        assert_eq!(format!("{:?}", loaded(&text)), plain, "{path:?}");
+        tried += 1;
+    }
+    assert!(tried >= 30, "{tried}");
+    let global = DESIGN.replace("cloud = \"global\"\n", "").replace("method = \"secret\"\n", "");
+    assert_eq!(format!("{:?}", loaded(&global)), format!("{:?}", loaded(DESIGN)));
+}
+
+fn person() -> Person {
+    Person {
+        key: PersonKey::new("k1"),
+        anchors: vec![],
+        attributes: Attributes::from_pairs([(Attr::JobTitle, "Engineer"), (Attr::Department, "Compilers")]),
+        addresses: Addresses::default(),
+        groups: Texts::new(["Office 365"]),
+        manager: None,
+        enabled: Some(true),
+        password_expired: None,
+        extra: Extra::new([("costCentre".into(), "4711".into())]),
+    }
+}
+
+#[test]
+fn o38_each_rule_says_what_it_makes_of_a_person() {
+    let text = DESIGN.replace("person.source['costCentre']", "person.department.substring(99)");
+    let traces = test_rules(&loaded(&text), &person());
+    insta::assert_json_snapshot!("traces", traces);
+    assert!(!format!("{traces:?}").contains("Engineer"));
+}
+
+fn detected() -> Detected {
+    Detected {
+        connection: "Contoso \"HR\"".to_owned(),
+        tenant: None,
+        kind: SourceKind::Csv,
+        location: "people's list.csv".to_owned(),
+        columns: BTreeMap::new(),
+        key: None,
+        anchor_from: vec![],
+        groups: vec![],
+    }
+}
+
+#[test]
+fn the_first_file_loads_as_it_is_written() {
+    let text = template(&detected());
+    insta::assert_snapshot!("template_least", text);
+    let config = loaded(&text);
+    assert_eq!(config.connection.as_str(), "Contoso--HR");
+    let full = Detected {
+        tenant: Some("contoso.onmicrosoft.com".to_owned()),
+        kind: SourceKind::Ldif,
+        columns: BTreeMap::from([("department".to_owned(), "Abteilung \\ \"A\"".to_owned()), ("nonsense".to_owned(), "x".to_owned())]),
+        key: Some("Nr".to_owned()),
+        anchor_from: vec!["objectGUID".to_owned()],
+        groups: vec!["it's".to_owned(), "Staff".to_owned()],
+        ..detected()
+    };
+    let text = template(&full);
+    insta::assert_snapshot!("template_full", text);
+    let config = loaded(&text);
+    assert_eq!(config.source.columns["department"], "Abteilung \\ \"A\"");
+    assert_eq!(config.anchor.from, ["objectGUID"]);
+    // The commented lines are as good as the others.
+    let uncommented: Vec<&str> = text
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(code) if code.contains(" = ") && !code.starts_with("`hardmatch") => code,
+            _ => line,
+        })
+        .collect();
+    loaded(&uncommented.join("\n"));
+    for name in ["", "---", "ü", &"x".repeat(200)] {
+        loaded(&template(&Detected { connection: name.to_owned(), ..detected() }));
+    }
+}
+
+#[test]
+fn the_same_text_has_the_same_hash() {
+    let hash = policy_hash(LAB);
+    assert_eq!(hash.len(), 64);
+    assert_eq!(policy_hash(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_eq!(policy_hash(&LAB.replace('\n', "\r\n")), hash);
+    assert_eq!(policy_hash(&format!("\u{feff}{LAB}\n\n")), hash);
+    assert_ne!(policy_hash(&LAB.replace("restore", "refuse")), hash);
+}
+
+#[test]
+fn what_widens_a_policy_stops_to_be_looked_at() {
+    let base = loaded(DESIGN);
+    let change = |from: &str, to: &str| {
+        let text = DESIGN.replacen(from, to, 1);
+        assert_ne!(text, DESIGN, "{from}");
+        widens(&base, &loaded(&text))
+    };
+    for (from, to) in [
+        ("'Office 365' in", "'Staff' in"),
+        ("people.csv", "other.csv"),
+        ("\"Abteilung\"", "\"Bereich\""),
+        ("contoso.onmicrosoft.com", "fabrikam.onmicrosoft.com"),
+        ("cloud = \"global\"", "cloud = \"usgov\""),
+        ("\"mS-DS-ConsistencyGuid\", ", ""),
+        ("on_conflict = \"stop\"", "on_conflict = \"source-wins\""),
+        ("[\"userPrincipalName\", \"primarySmtp\"]", "[\"userPrincipalName\"]"),
+        ("prove = [\"employeeId\"]", "prove = []"),
+        ("soft_deleted = \"restore\"", "soft_deleted = \"purge\""),
+        ("merge_synced = false", "merge_synced = true"),
+        ("absent = \"suspend\"", "absent = \"delete\""),
+        ("after = \"30d\"", "after = \"29d\""),
+        ("password_expired = \"ignore\"", "password_expired = \"suspend\""),
+        ("account_deleted = \"report\"", "account_deleted = \"recreate\""),
+        ("create_disabled = false", "create_disabled = true"),
+        ("reenable = \"ours\"", "reenable = \"always\""),
+        ("reenable = \"ours\"", "revoke_sessions = true"),
+        ("delete = \"approve\"", "delete = \"on\""),
+        ("max_removals = 500", "max_removals = 501"),
+        ("max_removals_percent = 5", "max_removals_percent = 6"),
+        ("always_allow = 3", "always_allow = 4"),
+        ("when_empty = \"keep\"", "when_empty = \"clear\""),
+        ("extensionAttribute1 = ", "extensionAttribute2 = "),
+        ("person.source['costCentre']", "person.source['cc']"),
+        ("[attributes]", "[attributes]\nmanager = { flow = \"initial\" }"),
+    ] {
+        assert!(change(from, to), "{from} to {to}");
+    }
+    assert!(!widens(&base, &base));
+    for (from, to) in [
+        ("absent = \"suspend\"", "absent = \"ignore\""),
+        ("after = \"30d\"", "after = \"31d\""),
+        ("takeover = \"on\"", "takeover = \"approve\""),
+        ("rename = \"on\"", "rename = \"off\""),
+        ("max_removals = 500", "max_removals = 499"),
+        ("always_allow = 3", "always_allow = 0"),
+        ("mobilePhone = { from = \"person.mobilePhone\", when_empty = \"keep\" }", "mobilePhone = { flow = \"never\" }"),
+        ("contoso.db", "other.db"),
+        ("HARDMATCH_CLIENT_SECRET", "OTHER_SECRET"),
+        ("[guard]", "# a comment\n[guard]"),
+    ] {
+        assert!(!change(from, to), "{from} to {to}");
+    }
+}
