@@ -1,19 +1,39 @@
 //! The file table keeps what every table promises, and what only a file can lose.
 
-use hardmatch_embedded::{FileTable, Options};
+use std::fs;
+use std::path::Path;
+
+use hardmatch_embedded::{FileTable, Missing, Options};
+use hardmatch_ports::contract::table_contract;
 use hardmatch_ports::table::{Condition, Key, Query, Table as _, TableError, Write};
+
+#[tokio::test]
+async fn it_keeps_the_contract_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = std::cell::Cell::new(0);
+    table_contract(async || {
+        count.set(count.get() + 1);
+        open(&folder.path().join(format!("{}.db", count.get()))).unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_keeps_the_contract_in_memory() {
+    table_contract(async || FileTable::in_memory().unwrap()).await;
+}
 
 #[tokio::test]
 async fn what_was_written_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    let table = FileTable::open(&path, &Options::default()).unwrap();
+    let table = open(&path).unwrap();
     let key = Key::new("p", "s");
     assert_eq!(table.write(Write::put_if(key.clone(), b"1".to_vec(), Condition::Absent)).await.unwrap(), 1);
     assert_eq!(table.write(Write::put(key.clone(), b"2".to_vec())).await.unwrap(), 2);
     drop(table);
 
-    let table = FileTable::open(&path, &Options::default()).unwrap();
+    let table = open(&path).unwrap();
     let item = table.get(&key).await.unwrap().unwrap();
     assert_eq!((item.revision, item.body.as_slice()), (2, b"2".as_slice()));
     assert_eq!(table.query(&Query::prefix("p", "")).await.unwrap().items, [item]);
@@ -23,12 +43,91 @@ async fn what_was_written_is_there_after_reopening() {
 async fn a_file_in_use_names_its_holder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    let held = FileTable::open(&path, &Options::default()).unwrap();
-    let Err(TableError::Locked { holder, .. }) = FileTable::open(&path, &Options::default()).map(drop) else {
+    let held = open(&path).unwrap();
+    let other_handle = held.handle();
+    drop(held);
+    let Err(TableError::Locked { holder, path: named }) = open(&path).map(drop) else {
         panic!("opened twice");
     };
     assert!(holder.starts_with(&format!("process {} (", std::process::id())), "{holder}");
-    drop(held);
+    assert!(holder.contains(", since 2"), "{holder}");
+    assert_eq!(named, path.display().to_string());
+    drop(other_handle);
     assert!(!folder.path().join("state.db.lock").exists());
-    FileTable::open(&path, &Options::default()).unwrap();
+    open(&path).unwrap();
+}
+
+#[test]
+fn a_name_left_behind_by_a_killed_holder_locks_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    fs::write(folder.path().join("state.db.lock"), "process 1 (hardmatch sync)\n").unwrap();
+    open(&path).unwrap();
+}
+
+#[test]
+fn a_newer_file_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    drop(open(&path).unwrap());
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let about = redb::TableDefinition::<&str, u64>::new("about");
+    transaction.open_table(about).unwrap().insert("format", 2).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+
+    let error = open(&path).map(drop).unwrap_err();
+    assert!(matches!(error, TableError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(error.to_string().contains("Use the newer version"));
+    assert!(!folder.path().join("state.db.lock").exists(), "a refused file is not held");
+}
+
+#[test]
+fn what_cannot_be_opened_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |path: &Path, options: &Options| FileTable::open(path, options).map(drop).unwrap_err().to_string();
+    let create = Options::default();
+
+    let nowhere = refused(&folder.path().join("missing/state.db"), &create);
+    assert!(nowhere.contains("does not exist. Create it"), "{nowhere}");
+    let missing = Options { missing: Missing::Refuse, ..Options::default() };
+    let none = refused(&folder.path().join("state.db"), &missing);
+    assert!(none.contains("there is no state file") && none.contains("Make a plan first"), "{none}");
+    assert!(!folder.path().join("state.db").exists());
+    let is_folder = refused(folder.path(), &create);
+    assert!(is_folder.contains("is a folder. Name a file"), "{is_folder}");
+
+    let stranger = folder.path().join("people.csv");
+    let text = "objectGUID,mail\n".repeat(500);
+    fs::write(&stranger, &text).unwrap();
+    let other = refused(&stranger, &create);
+    assert!(other.contains("is not a state file. Name another one"), "{other}");
+    assert_eq!(fs::read_to_string(&stranger).unwrap(), text, "and it is left alone");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let _table = open(&path).unwrap();
+    for file in [path, folder.path().join("state.db.lock")] {
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn each_handle_counts_its_own_units() {
+    let table = FileTable::in_memory().unwrap();
+    let other = table.handle();
+    table.write(Write::put(Key::new("p", "s"), b"x".to_vec())).await.unwrap();
+    other.get(&Key::new("p", "s")).await.unwrap();
+    assert_eq!((table.units().read, table.units().write), (0, 1));
+    assert_eq!((other.units().read, other.units().write), (1, 0));
+}
+
+fn open(path: &Path) -> Result<FileTable, TableError> {
+    FileTable::open(path, &Options::default())
 }

@@ -1,0 +1,242 @@
+//! Blobs as files of a folder. A blob is there whole or not at all, also after a power cut; only its owner may read it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use hardmatch_ports::blobs::{BlobError, Blobs};
+
+/// Longest name, in bytes: what an object store allows.
+const MAX_NAME_BYTES: usize = 1024;
+/// Ends the name of a file that is still being written.
+const UNFINISHED: &str = ".tmp";
+
+/// [`Blobs`] in a folder, which is made when the first one is stored. Slashes of a name are folders.
+#[derive(Clone, Debug)]
+pub struct FolderBlobs {
+    folder: PathBuf,
+}
+
+impl FolderBlobs {
+    /// Blobs of this folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        name: &str,
+        work: impl FnOnce(&Path, &str) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, BlobError> {
+        let (folder, owned) = (self.folder.clone(), name.to_owned());
+        let failed = |cause: String| BlobError { doing, name: name.to_owned(), cause };
+        tokio::task::spawn_blocking(move || work(&folder, &owned))
+            .await
+            .map_err(|_| failed("interrupted".to_owned()))?
+            .map_err(|error| failed(cause(&error)))
+    }
+}
+
+#[async_trait]
+impl Blobs for FolderBlobs {
+    async fn put(&self, name: &str, body: Vec<u8>) -> Result<(), BlobError> {
+        self.run("write", name, move |folder, name| write(folder, &inside(folder, name)?, &body)).await
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        self.run("read", name, |folder, name| if_there(fs::read(inside(folder, name)?))).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, BlobError> {
+        self.run("list", prefix, |folder, prefix| {
+            let mut names = Vec::new();
+            walk(folder, prefix, &mut |name, entry| {
+                if entry == Entry::Blob {
+                    names.push(name.to_owned());
+                }
+                Ok(())
+            })?;
+            names.sort_unstable();
+            Ok(names)
+        })
+        .await
+    }
+
+    async fn delete_all(&self, prefix: &str) -> Result<(), BlobError> {
+        self.run("delete", prefix, |folder, prefix| {
+            walk(folder, prefix, &mut |name, entry| match entry {
+                Entry::Blob | Entry::Unfinished => if_there(fs::remove_file(folder.join(name))).map(drop),
+                Entry::Folder => match fs::remove_dir(folder.join(name)) {
+                    // Something outside the prefix is left in it, or somebody was faster.
+                    Err(e) if matches!(e.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) => Ok(()),
+                    other => other,
+                },
+            })
+        })
+        .await
+    }
+
+    fn location(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+}
+
+/// Writes beside the place, flushes, and renames onto it.
+fn write(folder: &Path, place: &Path, body: &[u8]) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let parent = place.parent().unwrap_or(folder);
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let unfinished = parent.join(format!(".{name}.{}-{count}{UNFINISHED}", std::process::id()));
+    let written = create(parent, &unfinished)
+        .and_then(|mut file| {
+            file.write_all(body)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&unfinished, place));
+    if written.is_err() {
+        // The first error is the one to tell; the remains would only be in the way.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written?;
+    flush(parent)
+}
+
+fn create(parent: &Path, unfinished: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    make_folders(parent)?;
+    match options.open(unfinished) {
+        // A deletion took the folder away while it was still empty.
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            make_folders(parent)?;
+            options.open(unfinished)
+        }
+        other => other,
+    }
+}
+
+/// Makes the folders that are missing, each flushed into the one above it.
+fn make_folders(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above {
+        make_folders(above)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
+        Ok(()) | Err(_) => above.map_or(Ok(()), flush),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Blob,
+    /// What a process left that was killed while it wrote; its name is given without the additions.
+    Unfinished,
+    /// After what is in it.
+    Folder,
+}
+
+/// Visits everything whose name begins with the prefix.
+fn walk(folder: &Path, prefix: &str, visit: &mut dyn FnMut(&str, Entry) -> io::Result<()>) -> io::Result<()> {
+    let (folders, rest) = prefix.rsplit_once('/').map_or((None, prefix), |(folders, rest)| (Some(folders), rest));
+    folders.map_or(Ok(()), check)?;
+    check_end(rest)?;
+    walk_folder(folder, "", prefix, visit)
+}
+
+fn walk_folder(
+    top: &Path,
+    within: &str,
+    prefix: &str,
+    visit: &mut dyn FnMut(&str, Entry) -> io::Result<()>,
+) -> io::Result<()> {
+    let Some(entries) = if_there(fs::read_dir(top.join(within)))? else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry?;
+        // A name that is not text is not ours.
+        let Ok(file) = entry.file_name().into_string() else { continue };
+        let full = |file: &str| if within.is_empty() { file.to_owned() } else { format!("{within}/{file}") };
+        let name = full(&file);
+        if let Some(target) = unfinished_target(&file) {
+            if full(target).starts_with(prefix) {
+                visit(&name, Entry::Unfinished)?;
+            }
+        } else if entry.file_type()?.is_dir() {
+            let below = format!("{name}/");
+            if below.starts_with(prefix) || prefix.starts_with(&below) {
+                walk_folder(top, &name, prefix, visit)?;
+                visit(&name, Entry::Folder)?;
+            }
+        } else if name.starts_with(prefix) && check(&name).is_ok() {
+            visit(&name, Entry::Blob)?;
+        }
+    }
+    Ok(())
+}
+
+/// Which blob an unfinished file was to become.
+fn unfinished_target(file: &str) -> Option<&str> {
+    let (target, _process_and_count) = file.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplit_once('.')?;
+    Some(target)
+}
+
+fn inside(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    check(name)?;
+    Ok(folder.join(name))
+}
+
+/// A name that stays inside the folder on every system and is a valid key of an object store.
+fn check(name: &str) -> io::Result<()> {
+    if name.len() > MAX_NAME_BYTES {
+        return Err(refused());
+    }
+    name.split('/').try_for_each(|part| if part.is_empty() { Err(refused()) } else { check_end(part) })
+}
+
+/// The last part of a prefix: perhaps empty, otherwise the beginning of a part of a name.
+fn check_end(part: &str) -> io::Result<()> {
+    let plain = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    if plain && !part.starts_with('.') { Ok(()) } else { Err(refused()) }
+}
+
+fn refused() -> io::Error {
+    io::Error::new(
+        ErrorKind::InvalidInput,
+        "a name is parts of letters, digits, '_', '-' and '.', joined by '/'; no part is empty or begins with '.'",
+    )
+}
+
+fn cause(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::PermissionDenied => format!("{error}. Give this user write permission to the folder"),
+        ErrorKind::StorageFull => format!("{error}. Free space on this disk"),
+        _ => error.to_string(),
+    }
+}
+
+fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(there) => Ok(Some(there)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// A rename is there after a power cut only when its folder was flushed too.
+fn flush(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

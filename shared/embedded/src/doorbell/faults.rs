@@ -1,0 +1,64 @@
+//! What a queue may do to a message and still keep its promise, done on purpose and repeatably.
+
+/// Faults, each so many times in a hundred, drawn from a seed: the same seed and calls fail in the same way.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Where the dice begin.
+    pub seed: u64,
+    /// A bell that is rung is not heard.
+    pub lose: u8,
+    /// A bell that is rung is heard twice.
+    pub duplicate: u8,
+    /// A bell is handed over out of turn.
+    pub reorder: u8,
+}
+
+/// Throws the dice.
+#[derive(Default)]
+pub(super) struct Mischief {
+    faults: Faults,
+    dice: u64,
+}
+
+impl Mischief {
+    pub(super) fn new(faults: &Faults) -> Self {
+        Self { faults: faults.clone(), dice: faults.seed }
+    }
+
+    /// How many messages one ring makes.
+    pub(super) fn copies(&mut self) -> usize {
+        if self.happens(self.faults.lose) {
+            0
+        } else if self.happens(self.faults.duplicate) {
+            2
+        } else {
+            1
+        }
+    }
+
+    /// One of those that are due: the first, or any.
+    pub(super) fn choose<T>(&mut self, mut due: impl Iterator<Item = T>) -> Option<T> {
+        if !self.happens(self.faults.reorder) {
+            return due.next();
+        }
+        let mut all: Vec<T> = due.collect();
+        if all.is_empty() {
+            return None;
+        }
+        let at = self.throw() % all.len() as u64;
+        Some(all.swap_remove(usize::try_from(at).unwrap_or(0)))
+    }
+
+    fn happens(&mut self, percent: u8) -> bool {
+        percent > 0 && self.throw() % 100 < u64::from(percent)
+    }
+
+    /// SplitMix64: small, and the same on every machine.
+    fn throw(&mut self) -> u64 {
+        self.dice = self.dice.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.dice;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
