@@ -1,14 +1,15 @@
 //! Delta query, with the traps its documentation warns of
 //! (<https://learn.microsoft.com/graph/delta-query-overview>, <https://learn.microsoft.com/graph/delta-query-users>).
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Outcome, Refusal};
+use crate::directory::Link;
 use crate::filter::{Filter, Literal, Op};
 use crate::object::{Mask, Object, write_value};
 use crate::options;
-use crate::schema::{Kind, Shape, at};
+use crate::schema::{Kind, at};
 use crate::serve::Ask;
 use crate::state::State;
 use crate::tokens::{Cursor, Round};
@@ -71,7 +72,7 @@ impl State {
             }
             round.at = round.from;
         }
-        self.delta_page(kind, ask, round, horizon)
+        Ok(self.delta_page(kind, ask, round, horizon))
     }
 
     fn first_round(&mut self, kind: Kind, ask: &Ask<'_>, latest: bool, horizon: i64) -> Outcome {
@@ -99,10 +100,10 @@ impl State {
             ids,
             page: 0,
         };
-        self.delta_page(kind, ask, round, horizon)
+        Ok(self.delta_page(kind, ask, round, horizon))
     }
 
-    fn delta_page(&mut self, kind: Kind, ask: &Ask<'_>, mut round: Round, horizon: i64) -> Outcome {
+    fn delta_page(&mut self, kind: Kind, ask: &Ask<'_>, mut round: Round, horizon: i64) -> Answer {
         let tracked =
             round.select.as_deref().and_then(|s| u128::from_str_radix(s, 16).ok()).map_or(Mask(kind.defaults()), Mask);
         // https://learn.microsoft.com/graph/delta-query-overview#optional-request-header
@@ -110,7 +111,6 @@ impl State {
         let size = self.options.delta_page_size.max(1);
         let more_to_come = round.end.map_or(round.at < round.to, |end| round.at < end);
         let empty = more_to_come && round.page < 1_000 && self.dice.chance(self.options.delta.empty_pages);
-        let started = round.at;
         let mut rows: Vec<Vec<u8>> = Vec::new();
         let mut carried = None;
         if !empty {
@@ -128,7 +128,6 @@ impl State {
         rows.extend(carried);
         let done = !empty && round.end.map_or(round.at >= round.to, |end| round.at >= end);
         round.page += 1;
-        let _ = started;
         let version = if ask.call.beta { "beta" } else { "v1.0" };
         let path = format!("{}/{version}/{}/delta", self.base, kind.set());
         let (name, link) = if done {
@@ -147,7 +146,7 @@ impl State {
         out.extend_from_slice(&rows.join(&b','));
         out.extend_from_slice(b"]}");
         let answer = Answer::bytes(200, out);
-        Ok(if minimal { answer.with("preference-applied", "return=minimal") } else { answer })
+        if minimal { answer.with("preference-applied", "return=minimal") } else { answer }
     }
 
     /// An object of an earlier page, once more.
@@ -171,7 +170,7 @@ impl State {
             let shown = self.options.delta.removed_in_first_round;
             return shown.then(|| removed(object));
         }
-        Some(self.row(object, tracked, tracked))
+        Some(self.row(object, tracked, None))
     }
 
     /// The change at this position of the log, unless a later one of the same round tells it.
@@ -182,11 +181,18 @@ impl State {
             return None;
         }
         let mut mask = Mask::default();
+        let mut links: Vec<Link> = Vec::new();
         for position in slot.changes.iter().filter(|p| (round.from..round.to).contains(*p)) {
             if *position > round.at {
                 return None;
             }
-            mask = mask.or(self.dir.change(*position)?.mask);
+            let change = self.dir.change(*position)?;
+            mask = mask.or(change.mask);
+            // The last word on each relationship counts.
+            for link in &change.links {
+                links.retain(|(p, id, _)| (*p, *id) != (link.0, link.1));
+                links.push(*link);
+            }
         }
         let object = slot.seen(horizon)?;
         if !round.ids.is_empty() && !round.ids.contains(&object.id) {
@@ -198,37 +204,46 @@ impl State {
         if !mask.meets(tracked) {
             return None;
         }
-        Some(self.row(object, if minimal { tracked.and(mask) } else { tracked }, tracked))
+        Some(self.row(object, if minimal { tracked.and(mask) } else { tracked }, Some(&links)))
     }
 
-    fn row(&self, object: &Object, shown: Mask, tracked: Mask) -> Vec<u8> {
-        let mut shown = shown;
+    /// One object with its properties, and its relationships: all of them, or those that came and went.
+    fn row(&self, object: &Object, mut shown: Mask, links: Option<&[Link]>) -> Vec<u8> {
         shown.add(at::ID);
         let mut out = vec![b'{'];
         object.write(&mut out, shown, false, true);
-        if object.kind == Kind::User && tracked.has(at::MANAGER) && shown.has(at::MANAGER) {
-            let manager = object.manager.and_then(|m| self.dir.live(m));
-            if let Some(manager) = manager {
-                let entry = json!([{ "@odata.type": manager.kind.odata(), "id": manager.id.to_string() }]);
-                out.extend_from_slice(b",\"manager@delta\":");
-                write_value(&mut out, &entry);
+        let lists: &[(u8, &str, &[Uuid])] = match object.kind {
+            Kind::User => &[(at::MANAGER, "manager@delta", object.manager.as_slice())],
+            Kind::Group => {
+                &[(at::MEMBERS, "members@delta", &object.members), (at::OWNERS, "owners@delta", &object.owners)]
             }
-        }
-        if object.kind == Kind::Group {
-            for (prop, name, list) in
-                [(at::MEMBERS, "members@delta", &object.members), (at::OWNERS, "owners@delta", &object.owners)]
-            {
-                if shown.has(prop) && Kind::Group.props()[prop as usize].shape == Shape::Relation {
-                    let live = list.iter().filter_map(|m| self.dir.live(*m));
-                    let entries: Vec<_> =
-                        live.map(|m| json!({ "@odata.type": m.kind.odata(), "id": m.id.to_string() })).collect();
-                    out.extend_from_slice(format!(",\"{name}\":").as_bytes());
-                    write_value(&mut out, &json!(entries));
+            Kind::Contact => &[],
+        };
+        for (prop, name, all) in lists.iter().filter(|(prop, ..)| shown.has(*prop)) {
+            let entries: Vec<Value> = match links {
+                None => all.iter().filter_map(|id| self.link(*id, true)).collect(),
+                Some(links) => {
+                    links.iter().filter(|(p, ..)| p == prop).filter_map(|(_, id, came)| self.link(*id, *came)).collect()
                 }
+            };
+            if !entries.is_empty() {
+                out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+                write_value(&mut out, &json!(entries));
             }
         }
         out.push(b'}');
         out
+    }
+
+    fn link(&self, id: Uuid, came: bool) -> Option<Value> {
+        let object = self.dir.by_id(id)?;
+        let mut entry = json!({ "@odata.type": object.kind.odata(), "id": id.to_string() });
+        if !came {
+            entry["@removed"] = json!({ "reason": "deleted" });
+        } else if !object.live() {
+            return None;
+        }
+        Some(entry)
     }
 }
 

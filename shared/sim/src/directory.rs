@@ -13,11 +13,32 @@ use crate::schema::{Kind, at};
 const KEEP_VERSIONS_MS: i64 = 600_000;
 
 /// One line of the change log.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) slot: u32,
     pub(crate) at: i64,
     pub(crate) mask: Mask,
+    /// Relationships that came or went.
+    pub(crate) links: Vec<Link>,
+}
+
+/// A relationship that came (true) or went (false): its property and the other object.
+pub(crate) type Link = (u8, Uuid, bool);
+
+/// What came and went between two versions.
+fn links(before: &Object, after: &Object) -> Vec<Link> {
+    let mut found = Vec::new();
+    if before.manager != after.manager {
+        found.extend(before.manager.map(|id| (at::MANAGER, id, false)));
+        found.extend(after.manager.map(|id| (at::MANAGER, id, true)));
+    }
+    for (prop, old, new) in
+        [(at::MEMBERS, &before.members, &after.members), (at::OWNERS, &before.owners, &after.owners)]
+    {
+        found.extend(old.iter().filter(|id| !new.contains(id)).map(|id| (prop, *id, false)));
+        found.extend(new.iter().filter(|id| !old.contains(id)).map(|id| (prop, *id, true)));
+    }
+    found
 }
 
 #[derive(Clone, Debug)]
@@ -132,13 +153,16 @@ impl Directory {
     /// Adds a new object.
     pub(crate) fn create(&mut self, object: Object, now: i64) -> u32 {
         let slot = self.insert(object, now);
-        self.record(slot, now, Mask::ALL);
+        let empty = Object::new(self.object(slot).kind, self.object(slot).id);
+        let links = links(&empty, self.object(slot));
+        self.record(slot, now, Mask::ALL, links);
         slot
     }
 
     /// Replaces an object by its next version.
     pub(crate) fn update(&mut self, slot: u32, object: Object, now: i64, mask: Mask) {
         let before = Arc::clone(self.object(slot));
+        let links = links(&before, &object);
         self.unindex(slot, &before);
         self.index(slot, &object);
         let keep_from = now.saturating_sub(self.keep_ms);
@@ -149,21 +173,21 @@ impl Directory {
         entry.past.drain(..cut);
         entry.object = Arc::new(object);
         entry.at = now;
-        self.record(slot, now, mask);
+        self.record(slot, now, mask, links);
     }
 
-    fn record(&mut self, slot: u32, now: i64, mask: Mask) {
+    fn record(&mut self, slot: u32, now: i64, mask: Mask, links: Vec<Link>) {
         let position = self.log_end();
-        self.log.push(Change { slot, at: now, mask });
+        self.log.push(Change { slot, at: now, mask, links });
         self.slots[slot as usize].changes.push(position);
         self.unsettled.insert(slot);
         self.dirty.push(slot);
     }
 
     /// Puts back a change of an earlier process.
-    pub(crate) fn replay(&mut self, slot: u32, at: i64, mask: Mask) {
+    pub(crate) fn replay(&mut self, slot: u32, at: i64, mask: Mask, links: Vec<Link>) {
         let position = self.log_end();
-        self.log.push(Change { slot, at, mask });
+        self.log.push(Change { slot, at, mask, links });
         self.slots[slot as usize].changes.push(position);
     }
 

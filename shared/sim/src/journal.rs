@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::directory::Link;
 use crate::error::SimError;
 use crate::object::{Mask, Object};
 use crate::roles::Assignment;
@@ -36,10 +37,13 @@ enum Line {
         id: Uuid,
         at: i64,
         mask: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        links: Vec<Link>,
     },
     Roles(Vec<Assignment>),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the file mirrors the object")]
 #[derive(Serialize, Deserialize)]
 struct Stored {
     id: Uuid,
@@ -187,7 +191,7 @@ fn put(out: &mut impl Write, line: &Line) -> std::io::Result<()> {
 fn put_change(out: &mut impl Write, state: &State, position: u64) -> std::io::Result<()> {
     let Some(change) = state.dir.change(position) else { return Ok(()) };
     let id = state.dir.object(change.slot).id;
-    put(out, &Line::Change { id, at: change.at, mask: format!("{:x}", change.mask.0) })
+    put(out, &Line::Change { id, at: change.at, mask: format!("{:x}", change.mask.0), links: change.links.clone() })
 }
 
 fn write_all(path: &Path, state: &mut State) -> Result<(), SimError> {
@@ -242,10 +246,10 @@ fn load(path: &Path, state: &mut State) -> Result<(), SimError> {
                 dir.put(stored.object());
             }
             Line::Change { at, .. } if at < oldest && dir.log.is_empty() => base += 1,
-            Line::Change { id, at, mask } => {
+            Line::Change { id, at, mask, links } => {
                 dir.log_base = base;
                 if let (Some(slot), Ok(mask)) = (dir.slot_of(id), u128::from_str_radix(&mask, 16)) {
-                    dir.replay(slot, at, Mask(mask));
+                    dir.replay(slot, at, Mask(mask), links);
                 }
             }
             Line::Roles(list) => roles = list,

@@ -1,4 +1,5 @@
-//! A Microsoft 365 tenant that speaks Graph's HTTP and refuses as it does.
+#![doc = include_str!("../README.md")]
+#![expect(clippy::unnecessary_box_returns, reason = "refusals travel in results; boxed, the good path stays small")]
 
 mod admin;
 mod answer;

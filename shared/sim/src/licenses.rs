@@ -59,19 +59,14 @@ fn strip(object: &mut Object, sku: &Sku) {
     object.set(at::ASSIGNED_PLANS, json!(plans));
 }
 
+/// Whether an Exchange plan is at work.
+pub(crate) fn has_mailbox(object: &Object) -> bool {
+    object.get(at::ASSIGNED_PLANS).and_then(Value::as_array).into_iter().flatten().any(|p| p["service"] == "exchange")
+}
+
 impl State {
     fn sku(&self, id: &str) -> Option<&Sku> {
         self.skus.iter().find(|s| s.sku_id.eq_ignore_ascii_case(id))
-    }
-
-    /// Whether an Exchange plan is at work.
-    pub(crate) fn has_mailbox(&self, object: &Object) -> bool {
-        object
-            .get(at::ASSIGNED_PLANS)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .any(|p| p["service"] == "exchange")
     }
 
     fn consumed(&self, sku: &Sku) -> i64 {
@@ -178,7 +173,7 @@ impl State {
 
     /// A first Exchange plan gives a mailbox its addresses.
     fn open_mailbox(&self, slot: u32, before: &Object, user: &mut Object) -> Outcome<()> {
-        if self.has_mailbox(before) || !self.has_mailbox(user) || self.mastered(user) {
+        if has_mailbox(before) || !has_mailbox(user) || self.mastered(user) {
             return Ok(());
         }
         let primary = user.text(at::MAIL).unwrap_or(user.upn()).to_owned();

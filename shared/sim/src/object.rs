@@ -38,6 +38,7 @@ impl Mask {
 }
 
 /// A user, group or contact as it is at one moment.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a mode")]
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub(crate) id: Uuid,

@@ -13,6 +13,7 @@ pub enum Answer {
 }
 
 /// Behaviour switches. Every field has a default, so a seed names only what it changes.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, not a mode")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Options {

@@ -15,14 +15,14 @@ pub(crate) fn allows(caller: &Caller, op: Op) -> bool {
             reads_users(caller) || caller.has("User.ReadBasic.All")
         }
         Op::Delta(Kind::User) | Op::GetManager | Op::ListDeleted(Kind::User) | Op::GetDeleted => reads_users(caller),
-        Op::CreateUser => any(&["User.ReadWrite.All", "Directory.ReadWrite.All"]),
-        Op::SetManager | Op::RemoveManager => any(&["User.ReadWrite.All", "Directory.ReadWrite.All"]),
+        Op::CreateUser | Op::SetManager | Op::RemoveManager | Op::ReprocessLicense => {
+            any(&["User.ReadWrite.All", "Directory.ReadWrite.All"])
+        }
         // Directory.ReadWrite.All does not allow deleting users.
         Op::DeleteUser | Op::Restore => any(&["User.DeleteRestore.All", "User.ReadWrite.All"]),
         Op::Purge => caller.has("User.DeleteRestore.All"),
         Op::RevokeSessions => any(&["User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"]),
         Op::AssignLicense => any(&["LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"]),
-        Op::ReprocessLicense => any(&["User.ReadWrite.All", "Directory.ReadWrite.All"]),
         Op::LicenseDetails => any(&[
             "LicenseAssignment.Read.All",
             "LicenseAssignment.ReadWrite.All",

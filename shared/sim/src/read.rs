@@ -46,7 +46,7 @@ impl State {
     pub(crate) fn get(&mut self, kind: Kind, ask: &Ask<'_>) -> Outcome {
         self.may_read(kind)?;
         ask.query.only(if kind == Kind::User { &["$select", "$expand"] } else { &["$select"] })?;
-        let mask = self.columns(kind, ask, false)?;
+        let mask = columns(kind, ask, false)?;
         let expand = expand(ask)?;
         let horizon = self.read_horizon();
         let (_, object) = self.seen(kind, ask.key, horizon)?;
@@ -79,11 +79,6 @@ impl State {
             return Err(Refusal::denied());
         }
         Ok(())
-    }
-
-    fn columns(&self, kind: Kind, ask: &Ask<'_>, collection: bool) -> Outcome<Mask> {
-        let mask = ask.query.select(kind, ask.call.beta, collection)?;
-        Ok(if kind == Kind::User { mask.and(permits::readable(ask.caller)) } else { mask })
     }
 
     pub(crate) fn count(&mut self, kind: Kind, ask: &Ask<'_>) -> Outcome {
@@ -124,7 +119,7 @@ impl State {
             return Err(Refusal::unsupported_query("Expand is not supported here.")
                 .violating("$expand where it is not allowed"));
         }
-        let mask = self.columns(kind, ask, true)?;
+        let mask = columns(kind, ask, true)?;
         let filter = ask.query.get("$filter").map(|f| Filter::parse(f, kind, advanced)).transpose()?;
         let top = ask.query.top(self.options.page_size, self.options.max_top)?;
         let (start, end) = self.page_start(ask, self.dir.of_kind(kind).len() as u64)?;
@@ -252,6 +247,12 @@ impl State {
         out.push(b'}');
         Ok(Answer::bytes(200, out))
     }
+}
+
+/// The selected properties, as far as the caller may read them.
+fn columns(kind: Kind, ask: &Ask<'_>, collection: bool) -> Outcome<Mask> {
+    let mask = ask.query.select(kind, ask.call.beta, collection)?;
+    Ok(if kind == Kind::User { mask.and(permits::readable(ask.caller)) } else { mask })
 }
 
 /// `$expand=manager` or `$expand=manager($select=…)`; nothing else is modelled.

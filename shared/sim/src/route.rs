@@ -88,12 +88,13 @@ pub(crate) fn segments(path: &str) -> Vec<String> {
 
 /// Finds the operation.
 pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<Route> {
+    use Kind::{Contact, Group, User};
+
     let owned = segments(path);
     let parts: Vec<&str> = owned.iter().map(String::as_str).collect();
     let route = |op, template, key: &str, second: &str| {
         Ok(Route { op, template, key: key.to_owned(), second: second.to_owned() })
     };
-    use Kind::{Contact, Group, User};
     match (method, parts.as_slice()) {
         ("POST", ["$batch"]) => route(Op::Batch, "/$batch", "", ""),
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::answer::{Outcome, Refusal};
 use crate::directory::{Directory, Key};
+use crate::licenses::has_mailbox;
 use crate::object::Object;
 use crate::options::Answer;
 use crate::roles::{Protection, may_set_passwords, reaches};
@@ -84,7 +85,7 @@ impl State {
     }
 
     fn exchange_masters(&self, object: &Object) -> bool {
-        object.exchange_mastered || (self.options.exchange_masters_mail && self.has_mailbox(object))
+        object.exchange_mastered || (self.options.exchange_masters_mail && has_mailbox(object))
     }
 
     /// Only a verified domain may stand in a UPN.

@@ -89,6 +89,7 @@ pub enum DomainType {
 }
 
 /// A domain of the tenant.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a mode")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Domain {

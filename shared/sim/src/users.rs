@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Outcome, Refusal};
 use crate::clock::iso;
+use crate::licenses::has_mailbox;
 use crate::object::{Mask, Object};
 use crate::options;
 use crate::rules::{set_primary, synced_refusal};
@@ -90,7 +91,7 @@ impl State {
         assign(&mut user, &write);
         if !user.upn().eq_ignore_ascii_case(before.upn()) {
             self.check_upn_domain(user.upn())?;
-            if self.options.upn_change_moves_primary && self.has_mailbox(&before) {
+            if self.options.upn_change_moves_primary && has_mailbox(&before) {
                 let upn = user.upn().to_owned();
                 set_primary(&mut user, &upn);
             }

@@ -1,0 +1,83 @@
+//! Replication lag: what is late, and that nothing is lost.
+
+use std::time::Duration;
+
+use hardmatch_sim::Seed;
+use serde_json::json;
+
+use crate::desk::{Desk, with_user};
+
+#[tokio::test]
+async fn a_new_user_is_unknown_for_a_while() {
+    let desk = Desk::open(Seed::contoso().with(|o| {
+        o.lag.reads_ms = 2_000;
+        o.lag.lists_ms = 4_000;
+        o.lag.writes_ms = 2_000;
+    }))
+    .await;
+    let id = desk.create("ada@contoso.com", json!({})).await;
+    let user = format!("/users/{id}");
+    desk.get(&user).await.refused(404, "Request_ResourceNotFound", &id);
+    desk.patch(&user, json!({ "jobTitle": "x" })).await.refused(404, "Request_ResourceNotFound", &id);
+    desk.pass(Duration::from_secs(2));
+    desk.get(&user).await.ok(200);
+    desk.patch(&user, json!({ "jobTitle": "x" })).await.ok(204);
+    assert_eq!(desk.get(&user).await.ok(200)["jobTitle"], json!(null));
+    let filter = "/users?$filter=userPrincipalName%20eq%20'ada@contoso.com'";
+    assert!(desk.get(filter).await.ids().is_empty() && desk.get("/users").await.ids().is_empty());
+    desk.pass(Duration::from_secs(2));
+    assert_eq!(desk.get(filter).await.ids(), std::slice::from_ref(&id));
+    assert_eq!(desk.get(&user).await.ok(200)["jobTitle"], "x");
+}
+
+#[tokio::test]
+async fn what_a_listing_missed_comes_after_latest() {
+    let desk = Desk::open(Seed::contoso().with(|o| o.lag.lists_ms = 10_000)).await;
+    let id = desk.create("ada@contoso.com", json!({})).await;
+    let (_, link) = desk.round("/users/delta?$deltatoken=latest&$select=id").await;
+    assert!(desk.get("/users").await.ids().is_empty());
+    let (nothing, link) = desk.round(&link).await;
+    assert!(nothing.is_empty(), "delta is no faster than a listing");
+    desk.pass(Duration::from_secs(10));
+    let (changes, _) = desk.round(&link).await;
+    assert_eq!(changes, [json!({ "id": id })]);
+}
+
+#[tokio::test]
+async fn what_a_first_round_missed_comes_in_the_next() {
+    let desk = Desk::open(with_user("a@contoso.com", json!({})).with(|o| o.lag.delta_ms = 5_000)).await;
+    let id = desk.create("b@contoso.com", json!({})).await;
+    let (all, link) = desk.round("/users/delta?$select=id").await;
+    assert_eq!(all.len(), 1);
+    desk.pass(Duration::from_secs(5));
+    assert_eq!(desk.round(&link).await.0, [json!({ "id": id })]);
+}
+
+#[tokio::test]
+async fn deletions_are_late_too() {
+    let desk = Desk::open(with_user("a@contoso.com", json!({})).with(|o| o.lag.reads_ms = 1_000)).await;
+    let id = desk.id("a@contoso.com");
+    desk.delete(&format!("/users/{id}")).await.ok(204);
+    desk.get(&format!("/users/{id}")).await.ok(200);
+    desk.pass(Duration::from_secs(1));
+    desk.get(&format!("/users/{id}")).await.refused(404, "Request_ResourceNotFound", "");
+}
+
+#[tokio::test]
+async fn k12_replicas_disagree_and_then_agree() {
+    let desk = Desk::open(with_user("a@contoso.com", json!({ "jobTitle": "old" })).with(|o| {
+        o.lag.reads_ms = 8_000;
+        o.lag.replicas = 3;
+    }))
+    .await;
+    desk.patch("/users/a@contoso.com", json!({ "jobTitle": "new" })).await.ok(204);
+    let mut seen = Vec::new();
+    for _ in 0..40 {
+        seen.push(desk.get("/users/a@contoso.com").await.ok(200)["jobTitle"].clone());
+    }
+    assert!(seen.contains(&json!("old")) && seen.contains(&json!("new")));
+    desk.pass(Duration::from_secs(8));
+    for _ in 0..20 {
+        assert_eq!(desk.get("/users/a@contoso.com").await.ok(200)["jobTitle"], "new");
+    }
+}

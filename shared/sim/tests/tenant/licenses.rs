@@ -1,0 +1,115 @@
+//! Licences.
+
+use hardmatch_sim::{Plan, Seed, Sku};
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, rows};
+
+const E3: &str = "00000000-0000-4000-8000-0000000000e3";
+const ADDON: &str = "00000000-0000-4000-8000-0000000000ad";
+const RIVAL: &str = "00000000-0000-4000-8000-0000000000e1";
+
+fn plan(id: &str, name: &str, excludes: &[&str], needs: &[&str]) -> Plan {
+    let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
+    Plan {
+        service_plan_id: id.into(),
+        service_plan_name: name.into(),
+        excludes: owned(excludes),
+        depends_on: owned(needs),
+    }
+}
+
+fn sku(id: &str, name: &str, enabled: i64, plans: Vec<Plan>) -> Sku {
+    Sku {
+        sku_id: id.into(),
+        sku_part_number: name.into(),
+        enabled,
+        warning: 0,
+        consumed: 0,
+        applies_to: "User".into(),
+        capability_status: "Enabled".into(),
+        plans,
+    }
+}
+
+fn seed() -> Seed {
+    let mut seed = Seed::contoso();
+    let exchange = || plan("00000000-0000-4000-8000-000000000001", "EXCHANGE_S_ENTERPRISE", &[], &[]);
+    seed.skus = vec![
+        sku(E3, "SPE_E3", 2, vec![exchange()]),
+        sku(
+            ADDON,
+            "ADDON",
+            5,
+            vec![plan("00000000-0000-4000-8000-000000000002", "ADDON", &[], &["EXCHANGE_S_ENTERPRISE"])],
+        ),
+        sku(
+            RIVAL,
+            "SPE_E1",
+            5,
+            vec![plan("00000000-0000-4000-8000-000000000003", "EXCHANGE_S_STANDARD", &["EXCHANGE_S_ENTERPRISE"], &[])],
+        ),
+    ];
+    seed.user(json!({ "userPrincipalName": "ada@contoso.com", "usageLocation": "DE" }))
+        .user(json!({ "userPrincipalName": "bob@contoso.com" }))
+        .user(json!({ "userPrincipalName": "g@contoso.com", "usageLocation": "DE", "groupLicenses": [{ "sku": "SPE_E3", "group": "00000000-0000-4000-8000-00000000000a" }] }))
+        .user(json!({ "userPrincipalName": "z@contoso.com", "usageLocation": "DE" }))
+}
+
+fn add(sku: &str) -> Value {
+    json!({ "addLicenses": [{ "skuId": sku, "disabledPlans": [] }], "removeLicenses": [] })
+}
+
+fn remove(sku: &str) -> Value {
+    json!({ "addLicenses": [], "removeLicenses": [sku] })
+}
+
+#[tokio::test]
+async fn seats_locations_and_plans() {
+    let desk = Desk::open(seed()).await;
+    let assign =
+        async |user: &str, body: Value| desk.post(&format!("/users/{user}@contoso.com/assignLicense"), body).await;
+    assign("bob", add(E3)).await.refused(
+        400,
+        "Request_BadRequest",
+        "License assignment cannot be done for user with invalid usage location.",
+    );
+    assign("ada", add(ADDON)).await.refused(400, "Request_BadRequest", "depends on the service plan");
+    assign("ada", add(E3)).await.ok(200);
+    assign("z", add(E3)).await.refused(
+        400,
+        "Request_BadRequest",
+        &format!("Subscription with SKU {E3} does not have any available licenses."),
+    );
+    assign("ada", add(RIVAL)).await.refused(400, "Request_BadRequest", "mutually exclusive");
+    assign("ada", add("00000000-0000-4000-8000-00000000ffff")).await.refused(
+        400,
+        "Request_BadRequest",
+        "does not correspond to a valid company License",
+    );
+    assign("g", remove(E3)).await.refused(400, "Request_BadRequest", "inherited from a group membership");
+    assign("ada", json!({ "addLicenses": [{ "skuId": RIVAL }], "removeLicenses": [E3] })).await.ok(200);
+    assign("z", add(E3)).await.ok(200);
+    let skus = desk.get("/subscribedSkus").await.ok(200);
+    assert_eq!((&rows(&skus)[0]["consumedUnits"], &rows(&skus)[0]["prepaidUnits"]["enabled"]), (&json!(2), &json!(2)));
+    let user = desk.get("/users/g@contoso.com?$select=assignedLicenses,licenseAssignmentStates").await.ok(200);
+    assert_eq!(user["licenseAssignmentStates"][0]["assignedByGroup"], "00000000-0000-4000-8000-00000000000a");
+    assert_eq!(rows(&desk.get("/users/z@contoso.com/licenseDetails").await.ok(200))[0]["skuPartNumber"], "SPE_E3");
+}
+
+#[tokio::test]
+async fn a_mailbox_changes_who_masters_addresses() {
+    let desk = Desk::open(seed()).await;
+    desk.post("/users/ada@contoso.com/assignLicense", add(E3)).await.ok(200);
+    let user = || desk.world().user(&desk.world().users()[0]["id"].as_str().unwrap()).unwrap();
+    assert_eq!(user()["proxyAddresses"], json!(["SMTP:ada@contoso.com", "smtp:ada@contoso.onmicrosoft.com"]));
+    desk.patch("/users/ada@contoso.com", json!({ "mail": "x@contoso.com" })).await.refused(
+        400,
+        "Request_BadRequest",
+        "external service",
+    );
+    desk.patch("/users/ada@contoso.com", json!({ "userPrincipalName": "ada.l@contoso.com" })).await.ok(204);
+    assert_eq!(user()["mail"], "ada.l@contoso.com");
+    assert_eq!(user()["proxyAddresses"][0], "SMTP:ada.l@contoso.com");
+    assert_eq!(user()["proxyAddresses"][1], "smtp:ada@contoso.com");
+}

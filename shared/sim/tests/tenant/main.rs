@@ -1,0 +1,28 @@
+//! Behaviour of the simulated tenant, through real HTTP.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![expect(
+    clippy::assigning_clones,
+    clippy::duration_suboptimal_units,
+    clippy::needless_pass_by_value,
+    reason = "tables of cases read better so"
+)]
+
+mod batches;
+mod deleted;
+mod delta;
+mod desk;
+mod durable;
+mod faults;
+mod federation;
+mod groups;
+mod lag;
+mod licenses;
+mod login;
+mod permissions;
+mod quotas;
+mod readme;
+mod reads;
+mod strict;
+mod tenant;
+mod writes;
