@@ -9,9 +9,9 @@ use hardmatch_ports::clock::Clock;
 use hardmatch_ports::source::{Completeness, Entry, Listing, Refused, Source, SourceError};
 
 use crate::columns::Columns;
-use crate::entries::Entries;
+use crate::entries::{self, Entries};
 use crate::index::Index;
-use crate::row::{Cut, Fault, Read, Row};
+use crate::row::{Fault, Layout, Reach, Read, Row};
 use crate::shape::Shape;
 use crate::text::{self, Survey};
 use crate::translate::{self, Translation};
@@ -112,10 +112,9 @@ impl Reading {
     fn open(shape: &Shape, now: i64) -> Result<Self, SourceError> {
         let mut file = File::open(&shape.path).map_err(text::unreadable)?;
         let survey = text::survey(&mut file, shape.encoding.as_deref())?;
-        let (mut entries, names) = Entries::open(&file, &survey, shape)?;
-        let columns = Columns::new(names, shape)?;
-        let index = index(&mut entries, &columns, &survey)?;
-        let (entries, _) = Entries::open(&file, &survey, shape)?;
+        let columns = Columns::new(entries::columns(&file, &survey, shape)?, shape)?;
+        let index = index(&mut Entries::open(&file, &survey, shape, &columns.names)?, &columns, &survey)?;
+        let entries = Entries::open(&file, &survey, shape, &columns.names)?;
         Ok(Self {
             survey,
             entries,
@@ -157,13 +156,16 @@ impl Reading {
         let translation = Translation { columns: &self.columns, index: &self.index, now: self.now };
         match translation.person(&self.row, key.clone()) {
             Ok(person) => Entry::Person(Box::new(person)),
-            Err(fault) => Entry::Refused(self.refused(Some(key), fault)),
+            Err(fault) => {
+                let alone = fault.reach == Reach::Entry || self.row.layout() != Layout::Cells;
+                Entry::Refused(self.refused(alone.then_some(key), fault))
+            }
         }
     }
 
     fn refused(&mut self, key: Option<PersonKey>, fault: Fault) -> Refused {
         let line = self.row.line;
-        if fault.cut == Cut::Yes {
+        if fault.reach == Reach::Rest {
             self.cut = Some(format!("The file seems cut off at line {line}: {}", fault.problem));
         }
         if key.is_none() {

@@ -5,7 +5,7 @@
 
 use hardmatch_ports::source::SourceError;
 
-use crate::row::{Cut, Fault, Layout, Read, Row};
+use crate::row::{Fault, Layout, Reach, Read, Row};
 use crate::text::Text;
 
 /// The longest row. A longer one has a quote that was opened by mistake.
@@ -72,7 +72,7 @@ impl Csv {
             }
             row.clear(self.line, Layout::Cells);
             if let Some(fault) = self.cells(row)? {
-                return Ok(Read::Fault(fault));
+                return Ok(Read::Fault(self.reaching(row, fault)));
             }
             if row.is_blank() {
                 continue;
@@ -83,11 +83,21 @@ impl Csv {
             if row.len() == self.width {
                 return Ok(Read::Row);
             }
-            let cut = if self.ended && row.len() < self.width { Cut::Yes } else { Cut::No };
             let problem = format!("The row has {} cells, the header {}", row.len(), self.width);
-            let cure = "Put cells that hold the delimiter or a line break into quotes";
-            return Ok(Read::Fault(Fault { cut, ..Fault::new(problem, cure) }));
+            let fault = Fault::new(problem, "Put cells that hold the delimiter or a line break into quotes");
+            let cut = self.ended && row.len() < self.width;
+            return Ok(Read::Fault(if cut {
+                Fault { reach: Reach::Rest, ..fault }
+            } else {
+                self.reaching(row, fault)
+            }));
         }
+    }
+
+    /// A broken row of several lines may have swallowed others.
+    fn reaching(&self, row: &Row, fault: Fault) -> Fault {
+        let next = if self.ended { row.line } else { row.line + 1 };
+        if self.line > next && fault.reach == Reach::Entry { fault.near() } else { fault }
     }
 
     fn cells(&mut self, row: &mut Row) -> Result<Option<Fault>, SourceError> {
@@ -153,13 +163,9 @@ impl Csv {
                 let delimiter = self.delimiter;
                 let end = part[used..].iter().position(|byte| *byte == delimiter || matches!(byte, b'\n' | b'\r'));
                 let cell = &part[used..used + end.unwrap_or(part.len() - used)];
-                if at == At::Quote && cell.iter().any(|byte| *byte != b' ') {
-                    fault = fault.or_else(|| {
-                        Some(Fault::new(
-                            format!("Cell {} goes on after its closing quote", row.len() + 1),
-                            "Double the quotes inside a quoted cell",
-                        ))
-                    });
+                if at == At::Quote && fault.is_none() && cell.iter().any(|byte| *byte != b' ') {
+                    let problem = format!("Cell {} goes on after its closing quote", row.len() + 1);
+                    fault = Some(Fault::new(problem, "Double the quotes inside a quoted cell").near());
                 }
                 if at != At::Quote {
                     row.extend(cell);

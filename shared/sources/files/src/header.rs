@@ -14,8 +14,18 @@ use std::fs::File;
 /// Rows that decide on the delimiter.
 const SAMPLE: usize = 20;
 
+/// A CSV file whose header is read.
+pub(crate) struct Header {
+    /// Behind the header.
+    pub(crate) csv: Csv,
+    /// The columns.
+    pub(crate) names: Vec<String>,
+    /// Between the cells.
+    pub(crate) delimiter: char,
+}
+
 /// Opens a CSV file behind its header.
-pub(crate) fn open(file: &File, survey: &Survey, shape: &Shape) -> Result<(Csv, Vec<String>), SourceError> {
+pub(crate) fn open(file: &File, survey: &Survey, shape: &Shape) -> Result<Header, SourceError> {
     let prelude = prelude(&mut Text::new(file, survey)?)?;
     let delimiter = match shape.delimiter.or(prelude.delimiter) {
         Some(delimiter) if delimiter.is_ascii() && !matches!(delimiter, '"' | '\n' | '\r') => delimiter,
@@ -38,7 +48,7 @@ pub(crate) fn open(file: &File, survey: &Survey, shape: &Shape) -> Result<(Csv, 
         Read::Fault(fault) => return Err(wrong(&format!("The header: {}", fault.problem), &fault.cure)),
     };
     refuse_data(&names, shape)?;
-    Ok((csv, names))
+    Ok(Header { csv, names, delimiter })
 }
 
 fn start(file: &File, survey: &Survey, delimiter: char, lines: usize) -> Result<Csv, SourceError> {

@@ -28,7 +28,6 @@ pub(crate) enum Meaning {
     AccountExpires,
     Enabled,
     PasswordExpired,
-    ObjectClass,
     /// Understood by nothing here, but well known: not a misspelling when an expression names it.
     Plain,
 }
@@ -43,6 +42,19 @@ pub fn known_attributes() -> impl Iterator<Item = &'static str> {
 pub(crate) fn meaning(name: &str) -> Option<Meaning> {
     let name = name.trim();
     KNOWN.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, meaning)| *meaning)
+}
+
+/// The name to show for what `name` says.
+pub(crate) fn canonical(name: &str) -> Option<&'static str> {
+    let wanted = meaning(name)?;
+    KNOWN
+        .iter()
+        .find(|(known, have)| match (*have, wanted) {
+            (Meaning::Plain, Meaning::Plain) => known.eq_ignore_ascii_case(name.trim()),
+            (Meaning::Text(have, _), Meaning::Text(wanted, _)) => have == wanted,
+            (have, wanted) => have == wanted,
+        })
+        .map(|(known, _)| *known)
 }
 
 const KNOWN: &[(&str, Meaning)] = &[
@@ -140,7 +152,7 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("extensionAttribute15", Meaning::Text(Attr::ExtensionAttribute15, 0)),
     ("msDS-cloudExtensionAttribute15", Meaning::Text(Attr::ExtensionAttribute15, 1)),
     ("id", Meaning::Id),
-    ("objectClass", Meaning::ObjectClass),
+    ("objectClass", Meaning::Plain),
     ("pwdLastSet", Meaning::Plain),
     ("lockoutTime", Meaning::Plain),
     ("lastLogonTimestamp", Meaning::Plain),
@@ -184,5 +196,8 @@ mod tests {
         assert_eq!(meaning(" OBJECTguid"), Some(Meaning::ObjectGuid));
         assert_eq!(meaning("SN"), Some(Meaning::Text(Attr::Surname, 0)));
         assert_eq!(meaning("Abteilung"), None);
+        assert_eq!(canonical("jobtitle"), Some("title"));
+        assert_eq!(canonical("pager"), Some("pager"));
+        assert_eq!(canonical("Email"), Some("mail"));
     }
 }

@@ -3,6 +3,7 @@
 mod shape;
 
 mod client;
+mod detect;
 mod translate;
 
 mod columns;
@@ -15,7 +16,11 @@ mod entries;
 
 mod csv;
 mod header;
+mod jsonl;
+mod ldif;
 
+mod lines;
+mod names;
 mod text;
 
 mod dn;
@@ -23,5 +28,6 @@ mod guid;
 mod value;
 
 pub use client::FileSource;
+pub use detect::{Detected, DetectedColumn, detect};
 pub use known::known_attributes;
 pub use shape::{Format, Shape};

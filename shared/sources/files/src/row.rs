@@ -105,28 +105,35 @@ pub(crate) struct Fault {
     pub(crate) problem: String,
     /// What to do.
     pub(crate) cure: String,
-    /// Whether it is the end of a file that was cut off.
-    pub(crate) cut: Cut,
+    /// How far it reaches.
+    pub(crate) reach: Reach,
 }
 
-/// Whether a fault means that the file ends too early.
+/// What a fault may have hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// Only this entry is wrong.
-    No,
-    /// Later entries may be missing.
-    Yes,
+pub(crate) enum Reach {
+    /// Nothing but this entry.
+    Entry,
+    /// Also the entries near it: a line break in a cell can be a quote that is never closed.
+    Neighbors,
+    /// The rest of the file: it was cut off.
+    Rest,
 }
 
 impl Fault {
     /// A fault of the entry alone.
     pub(crate) fn new(problem: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { column: None, problem: problem.into(), cure: cure.into(), cut: Cut::No }
+        Self { column: None, problem: problem.into(), cure: cure.into(), reach: Reach::Entry }
     }
 
     /// A file that ends too early.
     pub(crate) fn cut(problem: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { cut: Cut::Yes, ..Self::new(problem, cure) }
+        Self { reach: Reach::Rest, ..Self::new(problem, cure) }
+    }
+
+    /// Others may be hidden too.
+    pub(crate) fn near(self) -> Self {
+        Self { reach: Reach::Neighbors, ..self }
     }
 
     /// In that column.

@@ -47,6 +47,10 @@ impl Shape {
 pub enum Format {
     /// Cells with a header row.
     Csv,
+    /// One JSON object a line. <https://jsonlines.org/>
+    JsonLines,
+    /// The LDAP Data Interchange Format. <https://www.rfc-editor.org/rfc/rfc2849>
+    Ldif,
 }
 
 impl Format {
@@ -54,6 +58,8 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Format::Csv => "csv",
+            Format::JsonLines => "jsonl",
+            Format::Ldif => "ldif",
         }
     }
 }

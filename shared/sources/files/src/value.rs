@@ -39,10 +39,9 @@ pub(crate) fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, Fault> {
         }
         let line = lines == Lines::Many && matches!(c, '\n' | '\r' | '\t');
         if c.is_control() && !line {
-            return Err(Fault::new(
-                format!("The value has a control character (U+{:04X})", u32::from(c)),
-                "Remove it at the source",
-            ));
+            let problem = format!("The value has a control character (U+{:04X})", u32::from(c));
+            let fault = Fault::new(problem, "Remove it at the source");
+            return Err(if matches!(c, '\n' | '\r') { fault.near() } else { fault });
         }
     }
     Ok(if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) })

@@ -87,3 +87,121 @@ fn a_file_that_is_none_is_an_error_with_a_cure() {
         assert!(!error.cure.is_empty() && !error.problem.contains('@'));
     }
 }
+
+#[test]
+fn lines_are_true_to_the_file() {
+    for newline in ["\n", "\r\n", "\r"] {
+        let text = "objectGUID,mail,streetAddress\n\
+                    01234567-89ab-cdef-0123-456789abcdef,a@x.com,\"1 High St\n\nYork\"\n\
+                    \n\
+                    897485c7-81a7-42e3-97c6-37ed73077b1f,bad,\n\
+                    ,,\n\
+                    3f2504e0-4f89-11d3-9a0c-0305e82c3301,b@x.com,\"say \"\"hi\"\"\"\n\
+                    9c5923e9,c@x.com,\n"
+            .replace('\n', newline);
+        let given = csv(&text);
+        let lines: Vec<_> = given.refused().iter().map(|refused| (refused.line, refused.column.as_deref())).collect();
+        assert_eq!(lines, [(6, Some("mail")), (9, Some("objectGUID"))], "{newline:?}");
+        assert_eq!(given.refused()[0].key, Some("897485c7-81a7-42e3-97c6-37ed73077b1f".into()));
+        assert_eq!(given.refused()[1].key, None);
+        assert_eq!(given.people()[1].attributes.get(Attr::StreetAddress), Some("say \"hi\""));
+        assert_eq!(given.completeness.entries, 4);
+        assert_eq!(given.completeness.doubts, ["1 refused without a readable key, the first in line 9"]);
+    }
+}
+
+#[test]
+fn accidents_never_look_like_absence() {
+    const TOP: &str = "employeeID,mail,department\n1001,a@x.com,Sales\n";
+    for (rest, key, expected) in [
+        // Cut off inside the last row: its key may be cut off too.
+        ("10", None, "cut off"),
+        ("1002,b@x.com", None, "cut off"),
+        ("1002,b@x.com,\"Sal", None, "cut off"),
+        // An open quote swallows the rows below it.
+        ("1002,\"b@x.com,Sales\n1003,c@x.com,Sales\n1004,\"d@x.com\",Sales\n", None, "without a readable key"),
+        ("1002,b@x.com,\"Sales\n1003,c@x.com,Sales\n1004,d@x.com,Sales\"\n", None, "without a readable key"),
+        // One cell too many: the first has not moved.
+        ("1002,b@x.com,Sales, Marketing\n", Some("1002"), ""),
+        ("1002,b@@ x.com,Sales\n", Some("1002"), ""),
+        ("1002,\"b\"@x.com,Sales\n", None, "without a readable key"),
+        (",b@x.com,Sales\n", None, "without a readable key"),
+    ] {
+        let given = csv(format!("{TOP}{rest}"));
+        let refused = given.refused();
+        assert_eq!(refused.len(), 1, "{rest}: {refused:?}");
+        assert_eq!(refused[0].key.as_ref().map(AsRef::as_ref), key, "{rest}");
+        assert_eq!(refused[0].line, 3, "{rest}");
+        assert!(!refused[0].cure.is_empty() && !refused[0].problem.contains("x.com"));
+        let doubts = given.completeness.doubts.join("\n");
+        assert_eq!(doubts.is_empty(), expected.is_empty(), "{rest}: {doubts}");
+        assert!(doubts.contains(expected), "{rest}: {doubts}");
+    }
+    assert_eq!(csv("employeeID,mail\n").completeness.doubts, ["The file has no entries"]);
+}
+
+#[test]
+fn a_key_that_repeats_refuses_every_row_that_has_it() {
+    let given = csv("id,mail\n7,a@x.com\n8,b@x.com\n7,c@x.com\n");
+    let refused: Vec<_> = given.refused().iter().map(|r| (r.line, r.key.clone().unwrap(), r.problem.clone())).collect();
+    assert_eq!(refused[0], (2, "7".into(), "The row has the same key as line 4".into()));
+    assert_eq!(refused[1], (4, "7".into(), "The row has the same key as line 2".into()));
+    assert_eq!(given.one_of_many("8").addresses.primary.as_ref().unwrap().as_str(), "b@x.com");
+    assert_eq!(given.completeness.doubts, Vec::<String>::new());
+}
+
+#[test]
+fn one_damaged_row_of_utf8_is_refused_by_its_line() {
+    let mut bytes = "id,displayName\n1,José\n2,Zoë\n3,".as_bytes().to_vec();
+    bytes.extend(b"Jos\xe9\n4,Ren\xc3\xa9\n");
+    let given = csv(bytes);
+    assert_eq!(given.people().len(), 3);
+    assert_eq!((given.refused()[0].line, given.refused()[0].column.as_deref()), (4, Some("displayName")));
+    assert_eq!(given.refused()[0].key, Some("3".into()));
+}
+
+#[test]
+fn an_encoding_that_only_looks_similar_is_not_guessed() {
+    let polish = "id;displayName\n1;Zażółć gęślą jaźń\n2;Łukasz Wiśniewski\n3;Małgorzata Kwiatkowska-Święch\n";
+    let (bytes, ..) = encoding_rs::WINDOWS_1250.encode(polish);
+    let error = read(Format::Csv, &bytes).unwrap_err();
+    assert!(error.problem.contains("windows-125"), "{error}");
+    let given = read_as(Format::Csv, &bytes, |shape| shape.encoding = Some("windows-1250".into())).unwrap();
+    assert_eq!(given.people()[0].attributes.get(Attr::DisplayName), Some("Zażółć gęślą jaźń"));
+}
+
+#[test]
+fn columns_of_any_name_in_any_order() {
+    let text = "Abteilung;Kennung;E-Post;costCentre\nVertrieb;7;A@x.com;K1\n";
+    let given = read_as(Format::Csv, text, |shape| {
+        shape.columns = [("department", "abteilung"), ("mail", "E-Post")].map(|(a, b)| (a.into(), b.into())).into();
+        shape.key = Some("Kennung".into());
+        shape.anchor_from = vec!["kennung".into()];
+        shape.extra = vec!["costcentre".into(), "department".into()];
+    })
+    .unwrap();
+    let person = given.one();
+    assert_eq!(person.key.as_str(), "7");
+    assert_eq!(person.attributes.get(Attr::Department), Some("Vertrieb"));
+    assert_eq!(person.immutable_id().unwrap().as_str(), "7");
+    assert_eq!(person.extra.get("costCentre"), Some("K1"));
+    assert_eq!(person.extra.get("department"), Some("Vertrieb"));
+    assert_eq!(person.addresses.primary.as_ref().unwrap().as_str(), "a@x.com");
+    for (attribute, column, expected) in [("departement", "Abteilung", "no attribute"), ("title", "Rolle", "Rolle")] {
+        let error = read_as(Format::Csv, text, |shape| {
+            shape.columns = [(attribute.into(), column.into())].into();
+        })
+        .unwrap_err();
+        assert!(error.problem.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn what_powershell_and_excel_leave_behind() {
+    let given = csv("#TYPE Selected.Microsoft.ActiveDirectory.Management.ADUser\n\
+                     \"ObjectGUID\",\"Enabled\",\"memberOf\"\n\
+                     \"01234567-89ab-cdef-0123-456789abcdef\",\"True\",\"Microsoft.ActiveDirectory.Management.ADPropertyValueCollection\"\n");
+    assert_eq!((given.refused()[0].line, given.refused()[0].column.as_deref()), (3, Some("memberOf")));
+    assert!(given.refused()[0].cure.contains("-join ';'"));
+    assert_eq!(csv("sep=;\r\nid;displayName\r\n7;Doe, Jane\r\n ; \r\n").one().key.as_str(), "7");
+}

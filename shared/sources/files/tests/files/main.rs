@@ -1,4 +1,9 @@
 //! Files in, entries out.
 
 mod csv;
+mod detect;
+mod flow;
+mod jsonl;
+mod laws;
+mod ldif;
 mod support;

@@ -12,9 +12,9 @@ use hardmatch_sources_files::{FileSource, Format, Shape};
 use jiff::Timestamp;
 
 /// 2026-11-21T00:00:00Z.
-pub const NOW: i64 = 1_795_219_200;
+pub(crate) const NOW: i64 = 1_795_219_200;
 
-pub struct Still;
+pub(crate) struct Still;
 
 #[async_trait]
 impl Clock for Still {
@@ -27,13 +27,13 @@ impl Clock for Still {
 
 /// What a listing gave.
 #[derive(Debug)]
-pub struct Given {
-    pub entries: Vec<Entry>,
-    pub completeness: Completeness,
+pub(crate) struct Given {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) completeness: Completeness,
 }
 
 impl Given {
-    pub fn people(&self) -> Vec<&Person> {
+    pub(crate) fn people(&self) -> Vec<&Person> {
         self.entries
             .iter()
             .filter_map(|entry| match entry {
@@ -43,7 +43,7 @@ impl Given {
             .collect()
     }
 
-    pub fn refused(&self) -> Vec<&Refused> {
+    pub(crate) fn refused(&self) -> Vec<&Refused> {
         self.entries
             .iter()
             .filter_map(|entry| match entry {
@@ -53,22 +53,31 @@ impl Given {
             .collect()
     }
 
+    /// The person of that key.
+    pub(crate) fn one_of_many(&self, key: &str) -> &Person {
+        self.people().into_iter().find(|person| person.key.as_str() == key).unwrap()
+    }
+
     /// The one person of the file.
-    pub fn one(&self) -> &Person {
+    pub(crate) fn one(&self) -> &Person {
         assert_eq!(self.entries.len(), 1, "{:?}", self.entries);
         self.people().first().unwrap_or_else(|| panic!("{:?}", self.entries))
     }
 }
 
-pub fn read(format: Format, bytes: impl AsRef<[u8]>) -> Result<Given, SourceError> {
+pub(crate) fn read(format: Format, bytes: impl AsRef<[u8]>) -> Result<Given, SourceError> {
     read_as(format, bytes, |_| {})
 }
 
-pub fn csv(bytes: impl AsRef<[u8]>) -> Given {
+pub(crate) fn csv(bytes: impl AsRef<[u8]>) -> Given {
     read(Format::Csv, bytes).unwrap()
 }
 
-pub fn read_as(format: Format, bytes: impl AsRef<[u8]>, change: impl FnOnce(&mut Shape)) -> Result<Given, SourceError> {
+pub(crate) fn read_as(
+    format: Format,
+    bytes: impl AsRef<[u8]>,
+    change: impl FnOnce(&mut Shape),
+) -> Result<Given, SourceError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes.as_ref()).unwrap();
     file.flush().unwrap();

@@ -1,0 +1,289 @@
+//! LDIF content records. Read here and not by a library: those at hand give values as text and lose binary ones.
+//! <https://www.rfc-editor.org/rfc/rfc2849>
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hardmatch_ports::source::SourceError;
+
+use crate::lines::{Ending, LONGEST, Lines};
+use crate::names::Names;
+use crate::row::{Fault, Layout, Read, Row};
+use crate::text::Text;
+
+/// Entries of people; other entries are passed over.
+pub(crate) struct Ldif {
+    lines: Lines,
+    record: Record,
+    names: Names,
+    /// A line read ahead: the first of the next record.
+    ended: bool,
+}
+
+/// A record as its unfolded lines, comments left out.
+#[derive(Default)]
+struct Record {
+    bytes: Vec<u8>,
+    /// Where each line ends in `bytes`.
+    ends: Vec<usize>,
+    /// Its first line.
+    line: u64,
+    ending: Option<Ending>,
+}
+
+impl Record {
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+}
+
+/// A line taken apart.
+struct Line<'a> {
+    /// Without options.
+    name: &'a str,
+    /// `lang-de`, `range=0-1499`, `binary`.
+    options: &'a str,
+    value: Value<'a>,
+}
+
+enum Value<'a> {
+    Plain(&'a [u8]),
+    Base64(&'a [u8]),
+    Url,
+}
+
+impl<'a> Line<'a> {
+    fn new(line: &'a [u8]) -> Option<Self> {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, rest) = (std::str::from_utf8(&line[..colon]).ok()?, &line[colon + 1..]);
+        let (name, options) = name.split_once(';').unwrap_or((name, ""));
+        let name = name.trim();
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) {
+            return None;
+        }
+        let value = match rest.first() {
+            Some(b':') => Value::Base64(rest[1..].trim_ascii()),
+            Some(b'<') => Value::Url,
+            _ => Value::Plain(rest.trim_ascii_start()),
+        };
+        Some(Self { name, options, value })
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// A value that only its own characters can spell.
+    fn word(&self) -> Cow<'a, str> {
+        match self.value {
+            Value::Plain(text) => String::from_utf8_lossy(text.trim_ascii()),
+            Value::Base64(text) => {
+                Cow::Owned(String::from_utf8_lossy(&STANDARD.decode(text).unwrap_or_default()).trim().to_owned())
+            }
+            Value::Url => Cow::Borrowed(""),
+        }
+    }
+}
+
+/// What a record is.
+enum Kind {
+    Person,
+    /// A group, a computer, the summary of a search.
+    Other,
+    Fault(Fault),
+}
+
+impl Ldif {
+    /// From the first record on, with the names known so far.
+    pub(crate) fn new(text: Text, names: Names) -> Self {
+        Self { lines: Lines::new(text), record: Record::default(), names, ended: false }
+    }
+
+    /// The text, for its hash.
+    pub(crate) fn text(&mut self) -> &mut Text {
+        self.lines.text()
+    }
+
+    /// The names seen on people.
+    pub(crate) fn into_names(self) -> Vec<String> {
+        self.names.into_all()
+    }
+
+    /// The next person's entry.
+    pub(crate) fn read(&mut self, row: &mut Row) -> Result<Read, SourceError> {
+        loop {
+            if !self.record()? {
+                return Ok(Read::End);
+            }
+            row.clear(self.record.line, Layout::Octets);
+            match (kind(&self.record), self.record.ending) {
+                (_, Some(Ending::TooLong)) => {
+                    let problem = "The entry is longer than 16 MiB; everything after it was not read";
+                    return Ok(Read::Fault(Fault::cut(problem, "Separate entries by empty lines")));
+                }
+                (_, Some(Ending::File)) => {
+                    let problem = "The file ends inside a line";
+                    return Ok(Read::Fault(Fault::cut(problem, "The file was cut off: write it again")));
+                }
+                (Kind::Other, _) => {}
+                (Kind::Fault(fault), _) => return Ok(Read::Fault(fault)),
+                (Kind::Person, _) => return Ok(self.values(row).map_or(Read::Row, Read::Fault)),
+            }
+        }
+    }
+
+    /// Reads the lines up to the next empty one. `false`: there are none.
+    fn record(&mut self) -> Result<bool, SourceError> {
+        let record = &mut self.record;
+        record.bytes.clear();
+        record.ends.clear();
+        record.ending = None;
+        let mut comment = false;
+        while !self.ended {
+            let start = record.bytes.len();
+            let ending = self.lines.read(&mut record.bytes)?;
+            let line = &record.bytes[start..];
+            match ending {
+                Ending::Nothing => self.ended = true,
+                Ending::TooLong => {
+                    self.ended = true;
+                    record.ending = Some(ending);
+                    record.ends.push(record.bytes.len());
+                    return Ok(true);
+                }
+                // An empty line, also one of spaces that an editor left.
+                Ending::Break | Ending::File if line.is_empty() => {
+                    comment = false;
+                    if !record.ends.is_empty() {
+                        return Ok(true);
+                    }
+                }
+                Ending::Break | Ending::File if line[0] == b'#' || (line[0] == b' ' && comment) => {
+                    comment = true;
+                    record.bytes.truncate(start);
+                }
+                Ending::Break | Ending::File => {
+                    comment = false;
+                    if ending == Ending::File {
+                        record.ending = Some(ending);
+                    }
+                    match (line[0], record.ends.last_mut()) {
+                        (b' ', Some(last)) => {
+                            record.bytes.remove(start);
+                            *last = record.bytes.len();
+                        }
+                        _ => {
+                            if record.ends.is_empty() {
+                                record.line = self.lines.number();
+                            }
+                            record.ends.push(record.bytes.len());
+                        }
+                    }
+                }
+            }
+            if record.bytes.len() > LONGEST {
+                self.ended = true;
+                record.ending = Some(Ending::TooLong);
+                return Ok(true);
+            }
+        }
+        Ok(!record.ends.is_empty())
+    }
+
+    /// Takes the values over. What is wrong with one does not hide the others.
+    fn values(&mut self, row: &mut Row) -> Option<Fault> {
+        let mut fault = None;
+        // A value in a certain language stands behind those for everybody.
+        for translated in [false, true] {
+            for line in self.record.lines().filter_map(Line::new) {
+                if line.options.to_ascii_lowercase().starts_with("lang-") != translated
+                    || ["version", "changetype", "control"].iter().any(|name| line.is(name))
+                {
+                    continue;
+                }
+                let column = self.names.number(line.name);
+                let taken = match line.value {
+                    _ if line.options.to_ascii_lowercase().contains("range=") => Err(Fault::new(
+                        "The attribute has only a part of its values (range)",
+                        "Export with a tool that fetches all ranges, or leave the attribute out",
+                    )),
+                    Value::Plain(value) => {
+                        row.push(column, value);
+                        Ok(())
+                    }
+                    Value::Base64(text) => STANDARD
+                        .decode(text)
+                        .map(|value| row.push(column, &value))
+                        .map_err(|_| Fault::new("The value after \"::\" is not base64", "Write the export again")),
+                    Value::Url => Err(Fault::new(
+                        "The value is a reference to a URL, which is never fetched",
+                        "Export the value itself",
+                    )),
+                };
+                fault = fault.or(taken.err().map(|fault| fault.at(line.name)));
+            }
+        }
+        fault
+    }
+}
+
+/// Judges a record by its first lines and classes.
+fn kind(record: &Record) -> Kind {
+    if record.lines().any(|line| Line::new(line).is_none()) {
+        let problem = "A line of the entry is not \"name: value\"";
+        return Kind::Fault(Fault::new(problem, "Write the export again; a folded line begins with one space"));
+    }
+    let mut lines = record.lines().filter_map(Line::new).peekable();
+    if lines.next_if(|line| line.is("version")).is_some_and(|version| version.word() != "1") {
+        return Kind::Fault(Fault::new("The version of LDIF is not 1", "Export as LDIF version 1"));
+    }
+    match lines.peek() {
+        None => return Kind::Other,
+        Some(line) if line.is("dn") => {}
+        // What ldapsearch says beside the entries: where else to ask, and how the search ended.
+        Some(line) if line.is("ref") || line.is("search") || line.is("result") => {
+            let result = lines.find(|line| line.is("result")).map(|line| line.word().into_owned());
+            return match result {
+                Some(result) if !result.starts_with("0 ") && result != "0" => Kind::Fault(Fault::cut(
+                    "The search that wrote the file did not end well (its result is not 0)",
+                    "Search again with paging (-E pr=500/noprompt) and enough rights",
+                )),
+                _ => Kind::Other,
+            };
+        }
+        Some(_) => {
+            let problem = "The entry does not begin with \"dn:\"";
+            return Kind::Fault(Fault::new(
+                problem,
+                "Begin every entry with its dn, and separate entries by empty lines",
+            ));
+        }
+    }
+    let mut classed = false;
+    let mut person = false;
+    for line in lines {
+        if line.is("changetype") && !line.word().eq_ignore_ascii_case("add") {
+            return Kind::Fault(Fault::new(
+                "The entry is a change and not a person",
+                "Export entries (content records), not changes",
+            ));
+        }
+        if line.is("isDeleted") && line.word().eq_ignore_ascii_case("true") {
+            return Kind::Other;
+        }
+        if line.is("objectClass") {
+            let class = line.word().to_lowercase();
+            match class.as_str() {
+                "computer" | "contact" | "msds-managedserviceaccount" | "msds-groupmanagedserviceaccount" => {
+                    return Kind::Other;
+                }
+                "person" | "organizationalperson" | "user" | "inetorgperson" => person = true,
+                _ => {}
+            }
+            classed = true;
+        }
+    }
+    if person || !classed { Kind::Person } else { Kind::Other }
+}
