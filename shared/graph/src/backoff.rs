@@ -25,7 +25,7 @@ impl Backoff {
         let mut bits = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let share = u32::try_from(bits >> 48).unwrap_or(0);
-        whole - (whole / 4).saturating_mul(share) / 0x1_0000
+        whole.saturating_sub((whole / 4).saturating_mul(share) / 0x1_0000)
     }
 }
 

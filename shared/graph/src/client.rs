@@ -46,7 +46,7 @@ impl GraphClient {
             options.credential,
             options.client_id.clone(),
             format!("{login}/{}/oauth2/v2.0/token", options.tenant),
-            options.scope.unwrap_or_else(|| format!("{graph}/.default")),
+            options.scope.unwrap_or_else(|| default_scope(&options.graph, &graph)),
             Arc::clone(&backoff),
         );
         Ok(Self {
@@ -67,6 +67,12 @@ impl GraphClient {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
+}
+
+/// The Graph root followed by `/.default`. A stand-in on this machine plays the global cloud, whose scope it checks.
+fn default_scope(url: &Url, root: &str) -> String {
+    let resource = if is_loopback(url) { "https://graph.microsoft.com" } else { root };
+    format!("{resource}/.default")
 }
 
 impl fmt::Debug for GraphClient {

@@ -143,14 +143,13 @@ pub(crate) fn judge(status: u16, error: &GraphError, retry_after: Option<Duratio
         403 if error.is("Directory_QuotaExceeded") => Verdict::Refused(RefusalKind::Quota),
         403 => Verdict::Refused(RefusalKind::Forbidden),
         404 => Verdict::NotFound,
-        408 => Verdict::Unavailable,
         409 if error.is("Directory_ConcurrencyViolation") => Verdict::Concurrent,
         409 if error.is("Request_MultipleObjectsWithSameKeyValue") => Verdict::Refused(RefusalKind::Conflict),
         // We never make parts of a batch depend on each other: a part is 424 only where parts were throttled.
         424 | 429 => Verdict::Throttled,
         501 => Verdict::Refused(RefusalKind::Other),
         503 if retry_after.is_some() || error.is("Request_ThrottledTemporarily") => Verdict::Throttled,
-        500.. => Verdict::Unavailable,
+        408 | 500.. => Verdict::Unavailable,
         400 | 409 => bad_request(error),
         _ => Verdict::Refused(RefusalKind::Other),
     }
@@ -189,6 +188,10 @@ fn bad_request(error: &GraphError) -> Verdict {
         return *verdict;
     }
     if error.is("InvalidValue") {
+        // Any text without `$` and `_` is a good immutable ID: what is refused is setting it in a federated domain.
+        if error.property.as_deref() == Some("onPremisesImmutableId") {
+            return Verdict::Refused(RefusalKind::Federated);
+        }
         return Verdict::Refused(RefusalKind::InvalidValue);
     }
     Verdict::Refused(RefusalKind::Other)

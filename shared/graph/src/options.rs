@@ -23,7 +23,8 @@ pub struct GraphOptions {
     /// Graph root without a version, such as `https://graph.microsoft.com`.
     /// <https://learn.microsoft.com/graph/deployments>
     pub graph: Url,
-    /// The scope to ask for; `None` is the Graph root followed by `/.default`.
+    /// The scope to ask for; `None` is the Graph root followed by `/.default`, or for a loopback root the scope of the
+    /// global cloud.
     pub scope: Option<String>,
     /// Proves who we are.
     pub credential: Arc<dyn Credential>,

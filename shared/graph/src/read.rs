@@ -98,12 +98,12 @@ impl TenantRead for GraphClient {
     }
 
     async fn account(&self, id: &ObjectId) -> Result<Option<Account>, TenantError> {
-        let live = self.one("/users/{id}", &query::user(id.as_str()), |user| user.account()).await?;
+        let live = self.one("/users/{id}", &query::user(id.as_str()), Found::Live).await?;
         if live.is_some() {
             return Ok(live);
         }
         let path = format!("/directory/deletedItems/{}?$select={SELECT},deletedDateTime", escaped(id.as_str()));
-        self.one("/directory/deletedItems/{id}", &path, |user| user.deleted_account()).await
+        self.one("/directory/deletedItems/{id}", &path, Found::Deleted).await
     }
 
     async fn skus(&self) -> Result<Vec<Sku>, TenantError> {
@@ -160,25 +160,30 @@ impl GraphClient {
     }
 
     /// One user, or none when there is nobody, or something else, under the id.
-    async fn one(
-        &self,
-        route: &'static str,
-        path: &str,
-        translate: impl Fn(&User<'_>) -> Account + Send + Sync,
-    ) -> Result<Option<Account>, TenantError> {
+    async fn one(&self, route: &'static str, path: &str, found: Found) -> Result<Option<Account>, TenantError> {
         let url = self.url(path);
         let read = self.wire.read(route, &url, self.read_priority, |body| {
             let user: User<'_> = serde_json::from_slice(body)?;
             if user.id.is_empty() {
                 return Err(Unread::Broken);
             }
-            Ok(user.is_user().then(|| translate(&user)))
+            Ok(user.is_user().then(|| match found {
+                Found::Live => user.account(),
+                Found::Deleted => user.deleted_account(),
+            }))
         });
         match read.await {
             Err(error) if error.status == 404 => Ok(None),
             other => other,
         }
     }
+}
+
+/// Where one user was found.
+#[derive(Clone, Copy)]
+enum Found {
+    Live,
+    Deleted,
 }
 
 /// A page, translated.
@@ -216,6 +221,7 @@ fn change(user: &User<'_>) -> Option<Delta> {
 }
 
 /// What a round said about the manager: the new one, or that there is none any more.
+#[expect(clippy::option_option, reason = "the shape of the port: nothing said, none, somebody")]
 fn manager_change(changes: &[Reference<'_>]) -> Option<Option<ObjectId>> {
     let now = changes.iter().rev().find(|change| change.removed.is_none()).and_then(|change| change.id.as_deref());
     match now {

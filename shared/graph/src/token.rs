@@ -28,7 +28,7 @@ const TRIES: u32 = 3;
 /// A wait longer than this is the caller's to plan.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// After a renewal that failed while the old token is still good.
-const RENEW_AGAIN: Duration = Duration::from_secs(60);
+const RENEW_AGAIN: Duration = Duration::from_mins(1);
 /// When the answer does not say how long a token lives: short of the shortest life a tenant can set.
 /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
 const SHORTEST_LIFE: Duration = Duration::from_mins(10);

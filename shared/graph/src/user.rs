@@ -50,7 +50,7 @@ pub(crate) struct User<'a> {
     attributes: Slots<'a>,
     enabled: Option<bool>,
     proxies: Vec<Text<'a>>,
-    user_type: Option<Text<'a>>,
+    kind: Option<Text<'a>>,
     sync_enabled: Option<bool>,
     licenses: Vec<License<'a>>,
     manager: Option<Reference<'a>>,
@@ -115,7 +115,7 @@ impl User<'_> {
             attributes,
             enabled: self.enabled,
             proxies: Texts::new(self.proxies.iter().map(|proxy| &**proxy)),
-            kind: match self.user_type.as_deref() {
+            kind: match self.kind.as_deref() {
                 Some(kind) if kind.eq_ignore_ascii_case("guest") => AccountKind::Guest,
                 Some(_) | None => AccountKind::Member,
             },
@@ -195,7 +195,7 @@ impl<'de> User<'de> {
             "accountEnabled" => self.enabled = map.next_value()?,
             "onPremisesImmutableId" => self.immutable_id = map.next_value()?,
             "proxyAddresses" => self.proxies = map.next_value::<Option<_>>()?.unwrap_or_default(),
-            "userType" => self.user_type = map.next_value()?,
+            "userType" => self.kind = map.next_value()?,
             "onPremisesSyncEnabled" => self.sync_enabled = map.next_value()?,
             "onPremisesLastSyncDateTime" => self.last_sync = map.next_value()?,
             "assignedLicenses" => self.licenses = map.next_value::<Option<_>>()?.unwrap_or_default(),

@@ -72,6 +72,7 @@ impl Reply {
 }
 
 /// No whole answer.
+#[derive(Debug)]
 pub(crate) enum Failure {
     /// There is no token. Nothing was sent.
     Token(TenantError),
@@ -81,6 +82,16 @@ pub(crate) enum Failure {
     NotSent,
     /// Sent, and the answer did not come, or not whole.
     Lost,
+}
+
+impl Failure {
+    /// Whether the request left this machine.
+    pub(crate) fn was_sent(&self) -> bool {
+        match self {
+            Failure::Token(_) | Failure::Closed(_) | Failure::NotSent => false,
+            Failure::Lost => true,
+        }
+    }
 }
 
 /// Sends requests.
@@ -158,10 +169,9 @@ impl Wire {
             Some(wait) => wait,
             None => self.backoff.wait(self.throttled.fetch_add(1, Ordering::Relaxed) + 1),
         };
-        // Rounded up: never earlier than stated.
-        let millis = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
-        let until = self.clock.now().as_millisecond().saturating_add(1).saturating_add(millis);
-        let until = if wait.is_zero() { i64::MIN } else { until };
+        // Rounded up to whole milliseconds: never earlier than stated.
+        let until = self.clock.now().as_nanosecond().saturating_add_unsigned(wait.as_nanos());
+        let until = i64::try_from(until.saturating_add(999_999) / 1_000_000).unwrap_or(i64::MAX);
         self.closed_until.fetch_max(until, Ordering::AcqRel);
         wait
     }
@@ -235,6 +245,14 @@ impl Wire {
         } else if status < 300 {
             self.throttled.store(0, Ordering::Relaxed);
         }
+        tracing::debug!(
+            graph.route = request.route,
+            graph.status = status,
+            graph.request_id = request_id,
+            "Graph answered {} {}.",
+            request.method,
+            request.route
+        );
         let body = match answer.bytes().await {
             Ok(body) => body,
             // The status says all there is to know.

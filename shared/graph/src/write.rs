@@ -1,17 +1,18 @@
 //! Writing: one call as it is, several as a JSON batch. Nothing is tried again here except after a refused token;
 //! what became of each call is for the writer to act on.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use hardmatch_domain::account::Account;
-use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::attribute::Attributes;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantWrite;
 use hardmatch_ports::tenant::{
     Answer, Call, Counters, Later, LaterCause, MAX_CALLS, Priority, Refusal, RefusalKind, Retry,
 };
 use reqwest::Method;
-use std::time::Duration;
 
 use crate::batch::{self, PartAnswer};
 use crate::body::{Envelope, Inner, Part, Unsendable, part};
@@ -84,13 +85,12 @@ impl GraphClient {
             priority,
         };
         let outcome = self.wire.exchange(&request).await;
+        if outcome.as_ref().err().is_none_or(Failure::was_sent) {
+            Tally::add(&self.wire.tally.writes, usize::from(ready.call.is_write()));
+        }
         match outcome {
-            Err(failure) => {
-                self.count_writes(&failure, [ready.call]);
-                self.failed(ready.call, &failure)
-            }
+            Err(failure) => self.failed(ready.call, &failure),
             Ok(reply) => {
-                Tally::add(&self.wire.tally.writes, usize::from(ready.call.is_write()));
                 let came = Came {
                     status: reply.status,
                     retry_after: reply.retry_after,
@@ -139,19 +139,10 @@ impl GraphClient {
         let body = Some(Bytes::from(body));
         let request = Outgoing { method: Method::POST, url: &url, route: "/$batch", body, priority };
         let outcome = self.wire.exchange(&request).await;
-        let calls = ready.clone().map(|ready| ready.call);
-        match &outcome {
-            Err(failure @ (Failure::Token(_) | Failure::Closed(_) | Failure::NotSent)) => {
-                for ready in ready {
-                    answers[ready.at] = Some(self.failed(ready.call, failure));
-                }
-                return None;
-            }
-            Err(Failure::Lost) | Ok(_) => {
-                Tally::add(&self.wire.tally.batches, 1);
-                Tally::add(&self.wire.tally.batched_calls, sent);
-                Tally::add(&self.wire.tally.writes, calls.filter(|call| call.is_write()).count());
-            }
+        if outcome.as_ref().err().is_none_or(Failure::was_sent) {
+            Tally::add(&self.wire.tally.batches, 1);
+            Tally::add(&self.wire.tally.batched_calls, sent);
+            Tally::add(&self.wire.tally.writes, ready.clone().filter(|ready| ready.call.is_write()).count());
         }
         let reply = match outcome {
             Ok(reply) => reply,
@@ -189,8 +180,9 @@ impl GraphClient {
                 self.later(LaterCause::Throttled, Some(wait), &error.request_id)
             }
             Verdict::Concurrent => self.later(LaterCause::Unavailable, reply.retry_after, &error.request_id),
-            Verdict::NewToken => refused(RefusalKind::Forbidden, reply.status, error),
-            Verdict::Refused(RefusalKind::Forbidden) => refused(RefusalKind::Forbidden, reply.status, error),
+            Verdict::NewToken | Verdict::Refused(RefusalKind::Forbidden) => {
+                refused(RefusalKind::Forbidden, reply.status, error)
+            }
             Verdict::Refused(_) | Verdict::AlreadySo | Verdict::CursorLost | Verdict::NotFound => {
                 refused(RefusalKind::Other, reply.status, error)
             }
@@ -351,19 +343,12 @@ impl GraphClient {
         let after = stated.unwrap_or_else(|| self.wire.backoff.wait(2));
         Answer::Later(Later { after, cause, request_id: request_id.to_owned() })
     }
-
-    fn count_writes<'c>(&self, failure: &Failure, calls: impl IntoIterator<Item = &'c Call>) {
-        if matches!(failure, Failure::Lost) {
-            Tally::add(&self.wire.tally.writes, calls.into_iter().filter(|call| call.is_write()).count());
-        }
-    }
 }
 
 /// The new account: its id and what else the answer says, over what was sent.
 fn created(call: &Call, said: Account) -> Account {
     let Call::Create { attributes, immutable_id, enabled, manager, .. } = call else { return said };
-    let sent: hardmatch_domain::attribute::Attributes =
-        attributes.iter().filter(|(_, value): &(Attr, &str)| !value.is_empty()).collect();
+    let sent: Attributes = attributes.iter().filter(|(_, value)| !value.is_empty()).collect();
     Account {
         immutable_id: said.immutable_id.or_else(|| immutable_id.clone()),
         attributes: sent.overlaid(&said.attributes),
