@@ -1,5 +1,7 @@
 //! What an expression costs per person: `cargo bench -p hardmatch-policy`.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot run says so")]
+
 use std::path::Path;
 
 use divan::{Bencher, black_box};

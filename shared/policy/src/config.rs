@@ -90,7 +90,9 @@ impl Cloud {
             Cloud::Global => fixed("https://login.microsoftonline.com", "https://graph.microsoft.com"),
             Cloud::UsGov => fixed("https://login.microsoftonline.us", "https://graph.microsoft.us"),
             Cloud::UsGovDod => fixed("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
-            Cloud::China => fixed("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
+            Cloud::China => {
+                fixed("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn")
+            }
             Cloud::Custom(endpoints) => Some(endpoints.clone()),
             Cloud::Simulated { .. } => None,
         }

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::policy::{
-    AccountDeleted, FlowWhen, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch,
-    WhenEmpty,
+    AccountDeleted, FlowWhen, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
 };
 
 use crate::compile::DEFAULT_FLOW;
@@ -44,7 +43,7 @@ fn ends(config: &Config) -> Vec<String> {
     let mut lines = vec![format!("People are read from {kind} {}.", source.location.display())];
     match &source.key {
         Some(key) => lines.push(format!("`{key}` is the key that never changes for a person.")),
-        None => lines.push("The key that never changes for a person is objectGUID, entryUUID or the first anchor attribute that is there.".to_owned()),
+        None => lines.push("The key that never changes for a person is the first there is of objectGUID, entryUUID, the anchor attributes, employeeID, employeeNumber and id.".to_owned()),
     }
     for (attribute, column) in &source.columns {
         lines.push(format!("{attribute} is read from `{column}`."));
@@ -52,11 +51,19 @@ fn ends(config: &Config) -> Vec<String> {
     let tenant = &config.tenant;
     lines.push(match &tenant.cloud {
         Cloud::Global => format!("Accounts are written to the tenant {} in the worldwide cloud.", tenant.id),
-        Cloud::UsGov => format!("Accounts are written to the tenant {} in the US Government cloud (GCC High).", tenant.id),
-        Cloud::UsGovDod => format!("Accounts are written to the tenant {} in the US Government cloud (DoD).", tenant.id),
+        Cloud::UsGov => {
+            format!("Accounts are written to the tenant {} in the US Government cloud (GCC High).", tenant.id)
+        }
+        Cloud::UsGovDod => {
+            format!("Accounts are written to the tenant {} in the US Government cloud (DoD).", tenant.id)
+        }
         Cloud::China => format!("Accounts are written to the tenant {} in the cloud operated by 21Vianet.", tenant.id),
-        Cloud::Custom(ends) => format!("Accounts are written to the tenant {} at {} (sign-in at {}).", tenant.id, ends.graph, ends.login),
-        Cloud::Simulated { .. } => format!("Accounts are written to a simulated tenant called {}: nothing real is touched.", tenant.id),
+        Cloud::Custom(ends) => {
+            format!("Accounts are written to the tenant {} at {} (sign-in at {}).", tenant.id, ends.graph, ends.login)
+        }
+        Cloud::Simulated { .. } => {
+            format!("Accounts are written to a simulated tenant called {}: nothing real is touched.", tenant.id)
+        }
     });
     if let Some(auth) = &tenant.auth {
         let Method::Secret { secret } = &auth.method;
@@ -105,7 +112,10 @@ fn joined(config: &Config) -> Vec<String> {
     lines.push(if soft.is_empty() {
         "Never by name or address: soft match is switched off.".to_owned()
     } else {
-        format!("Then by {}, only onto a cloud account without an immutable ID and without an admin role.", soft.join(", then by "))
+        format!(
+            "Then by {}, only onto a cloud account without an immutable ID and without an admin role.",
+            soft.join(", then by ")
+        )
     });
     let prove: Vec<&str> = config.matching.prove.iter().map(|attr| attr.name()).collect();
     lines.push(if prove.is_empty() {
@@ -116,7 +126,9 @@ fn joined(config: &Config) -> Vec<String> {
     lines.push(
         match config.anchor.on_conflict {
             OnConflict::Stop => "When the tenant's and the source's IDs differ, the person is refused and reported.",
-            OnConflict::TenantWins => "When the IDs differ and identity is proven, the tenant's is kept and handed to the source.",
+            OnConflict::TenantWins => {
+                "When the IDs differ and identity is proven, the tenant's is kept and handed to the source."
+            }
             OnConflict::SourceWins => "When the IDs differ and identity is proven, the source's is written.",
         }
         .to_owned(),
@@ -131,7 +143,9 @@ fn joined(config: &Config) -> Vec<String> {
         .to_owned(),
     );
     if config.matching.merge_synced {
-        lines.push("Synced duplicates may be deleted by a merge: they are said to be out of Entra Connect's scope.".to_owned());
+        lines.push(
+            "Synced duplicates may be deleted by a merge: they are said to be out of Entra Connect's scope.".to_owned(),
+        );
     }
     lines
 }
@@ -182,7 +196,9 @@ fn leaving(config: &Config) -> Vec<String> {
     lines.push(
         match rules.reenable {
             Reenable::Ours => "Who comes back is allowed to sign in again only where we had blocked it.",
-            Reenable::Always => "The source decides who may sign in: an account that somebody else blocked is opened as well.",
+            Reenable::Always => {
+                "The source decides who may sign in: an account that somebody else blocked is opened as well."
+            }
         }
         .to_owned(),
     );
@@ -266,8 +282,13 @@ fn places(config: &Config) -> Vec<String> {
     vec![
         format!("State: {} (on AWS, the stack's table).", config.state_path.display()),
         match &config.passwords {
-            Passwords::Discard => "Initial passwords of new accounts in managed domains are random and kept nowhere.".to_owned(),
-            Passwords::File(path) => format!("Initial passwords of new accounts in managed domains are appended to {}, readable by its owner only.", path.display()),
+            Passwords::Discard => {
+                "Initial passwords of new accounts in managed domains are random and kept nowhere.".to_owned()
+            }
+            Passwords::File(path) => format!(
+                "Initial passwords of new accounts in managed domains are appended to {}, readable by its owner only.",
+                path.display()
+            ),
         },
     ]
 }

@@ -12,7 +12,7 @@ pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
 }
 
 /// "Did you mean …?", or the list of what there is when it is short enough to read, or nothing.
-pub(crate) fn did_you_mean<'a>(wrong: &str, known: &[&'a str]) -> String {
+pub(crate) fn did_you_mean(wrong: &str, known: &[&str]) -> String {
     match nearest(wrong, known.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None if known.len() <= 14 => format!("known here: {}", known.join(", ")),

@@ -1,7 +1,7 @@
 //! What is wrong with a file: every problem with its place, its words and its cure. Never a secret: whatever could be
 //! one is blanked out of the text before a picture of it is drawn.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
@@ -121,11 +121,12 @@ impl Problems {
     pub fn lines(&self) -> String {
         let mut out = String::new();
         for p in &self.list {
-            out.push_str(&format!("{}:{}:{}: {}: {}", self.origin, p.line, p.column, p.kind, p.message));
-            if !p.cure.is_empty() {
-                out.push_str(&format!(" ({})", p.cure));
-            }
-            out.push('\n');
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{}:{}:{}: {}: {}", self.origin, p.line, p.column, p.kind, p.message);
+            let _ = match p.cure.as_str() {
+                "" => writeln!(out),
+                cure => writeln!(out, " ({cure})"),
+            };
         }
         out
     }
@@ -143,7 +144,7 @@ impl Problems {
             let picture = Picture { problem, source: &source };
             // Writing to a String cannot fail, and a picture that cannot be drawn must not hide the words.
             if handler.render_report(&mut out, &picture).is_err() {
-                out.push_str(&format!("{}: {}\n  help: {}\n", problem.line, problem.message, problem.cure));
+                let _ = writeln!(out, "{}: {}\n  help: {}", problem.line, problem.message, problem.cure);
             }
             out.push('\n');
         }

@@ -51,7 +51,9 @@ fn table(table: &'static Table) -> Value {
 fn property(key: &'static Key) -> Value {
     let mut schema = match &key.kind {
         Kind::Text => match key.name {
-            "secret" => json!({ "type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:arn:.+)$" }),
+            "secret" => {
+                json!({ "type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:arn:.+)$" })
+            }
             "connection" => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" }),
             "after" => json!({ "type": "string", "pattern": "^[0-9]+[dhm]$" }),
             "deliver_to" => json!({ "type": "string", "pattern": "^(discard|file:.+)$" }),
@@ -109,7 +111,8 @@ fn mappings() -> Value {
     for attr in Attr::ALL {
         let mut long = table(&keys::MAPPING);
         if attr.keeps_a_value() {
-            long["properties"]["when_empty"] = json!({ "enum": ["keep"], "default": "keep", "description": "This attribute cannot be cleared." });
+            long["properties"]["when_empty"] =
+                json!({ "enum": ["keep"], "default": "keep", "description": "This attribute cannot be cleared." });
         }
         let text = json!({ "type": "string", "minLength": 1, "maxLength": crate::MAX_CHARS, "description": "A CEL expression that gives a text." });
         properties.insert(attr.name().to_owned(), json!({ "oneOf": [text, long] }));

@@ -40,23 +40,26 @@ pub fn template(detected: &Detected) -> String {
     line("schema = 1");
     line(&format!("connection = {}", quoted(&connection)));
     line("");
-    match &detected.tenant {
-        Some(tenant) => {
-            line("[tenant]");
-            line(&format!("id = {}", quoted(tenant)));
-            line("cloud = \"global\"                # global | usgov | usgov-dod | china | custom | simulated");
-            line("[tenant.auth]");
-            line("client_id = \"00000000-0000-0000-0000-000000000000\"   # Application (client) ID of the app registration");
-            line("secret = \"env:HARDMATCH_CLIENT_SECRET\"               # where the secret is kept: env:NAME, file:PATH, secretsmanager:ARN");
-        }
-        None => {
-            line("[tenant]");
-            line(&format!("id = {}", quoted(&format!("{}.onmicrosoft.com", label(&connection)))));
-            line("cloud = \"simulated\"             # nothing real is touched; for a real tenant write \"global\" and add:");
-            line("# [tenant.auth]");
-            line("# client_id = \"00000000-0000-0000-0000-000000000000\"");
-            line("# secret = \"env:HARDMATCH_CLIENT_SECRET\"   # never the secret itself");
-        }
+    if let Some(tenant) = &detected.tenant {
+        line("[tenant]");
+        line(&format!("id = {}", quoted(tenant)));
+        line("cloud = \"global\"                # global | usgov | usgov-dod | china | custom | simulated");
+        line("[tenant.auth]");
+        line(
+            "client_id = \"00000000-0000-0000-0000-000000000000\"   # Application (client) ID of the app registration",
+        );
+        line(
+            "secret = \"env:HARDMATCH_CLIENT_SECRET\"               # where the secret is kept: env:NAME, file:PATH, secretsmanager:ARN",
+        );
+    } else {
+        line("[tenant]");
+        line(&format!("id = {}", quoted(&format!("{}.onmicrosoft.com", label(&connection)))));
+        line(
+            "cloud = \"simulated\"             # nothing real is touched; for a real tenant write \"global\" and add:",
+        );
+        line("# [tenant.auth]");
+        line("# client_id = \"00000000-0000-0000-0000-000000000000\"");
+        line("# secret = \"env:HARDMATCH_CLIENT_SECRET\"   # never the secret itself");
     }
     line("");
     line("[source]");

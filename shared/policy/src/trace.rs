@@ -55,17 +55,19 @@ pub fn test_rules(config: &Config, person: &Person) -> Vec<RuleTrace> {
             Err(error) => TraceOutcome::Unknown(error.0),
         },
     });
-    let flows = config.attributes.iter().filter(|(_, mapping)| mapping.flow != FlowWhen::Never).filter_map(|(attr, mapping)| {
-        let expression = mapping.from.as_ref()?;
-        Some(RuleTrace {
-            key: format!("attributes.{attr}"),
-            expression: expression.written().to_owned(),
-            reads: expression.reads().collect(),
-            outcome: match expression.eval(person) {
-                Ok(text) => TraceOutcome::Text(text),
-                Err(error) => TraceOutcome::Unknown(error.0),
-            },
-        })
-    });
+    let flows = config.attributes.iter().filter(|(_, mapping)| mapping.flow != FlowWhen::Never).filter_map(
+        |(attr, mapping)| {
+            let expression = mapping.from.as_ref()?;
+            Some(RuleTrace {
+                key: format!("attributes.{attr}"),
+                expression: expression.written().to_owned(),
+                reads: expression.reads().collect(),
+                outcome: match expression.eval(person) {
+                    Ok(text) => TraceOutcome::Text(text),
+                    Err(error) => TraceOutcome::Unknown(error.0),
+                },
+            })
+        },
+    );
     scope.chain(flows).collect()
 }

@@ -50,6 +50,12 @@ impl<'t> Section<'t> {
     pub(crate) fn exists(&self) -> bool {
         self.table.is_some()
     }
+
+    /// A key of it, as messages call it: `tenant.id`.
+    pub(crate) fn full_name(&self, key: &str) -> String {
+        let table = self.name.trim_matches(|c| matches!(c, '[' | ']' | '`'));
+        if table.is_empty() { format!("`{key}`") } else { format!("`{table}.{key}`") }
+    }
 }
 
 impl<'t> Reader<'t> {
@@ -94,13 +100,25 @@ impl<'t> Reader<'t> {
         Section { name: name.to_owned(), keys, table: Some(table), span }
     }
 
-    pub(crate) fn unknown_key(&mut self, section: &str, key: &Spanned<std::borrow::Cow<'t, str>>, value: &Value<'t>, cure: &str) {
+    pub(crate) fn unknown_key(
+        &mut self,
+        section: &str,
+        key: &Spanned<std::borrow::Cow<'t, str>>,
+        value: &Value<'t>,
+        cure: &str,
+    ) {
         if !matches!(value.get_ref(), DeValue::Boolean(_)) {
             self.hide(value);
         }
         let of = if section.is_empty() { "the file".to_owned() } else { section.to_owned() };
         let name: String = key.get_ref().chars().take(64).collect();
-        self.problem(ProblemKind::UnknownKey, key.span(), format!("unknown key `{name}` in {of}"), "not known here", cure);
+        self.problem(
+            ProblemKind::UnknownKey,
+            key.span(),
+            format!("unknown key `{name}` in {of}"),
+            "not known here",
+            cure,
+        );
     }
 
     /// Hides every text below the value.
@@ -108,7 +126,11 @@ impl<'t> Reader<'t> {
         match value.get_ref() {
             DeValue::Table(table) => table.values().for_each(|value| self.hide(value)),
             DeValue::Array(array) => array.iter().for_each(|value| self.hide(value)),
-            DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => {
                 self.hidden.push(value.span());
             }
         }
@@ -151,23 +173,41 @@ impl<'t> Reader<'t> {
             "a number" => "write a whole number, without quotes",
             _ => "",
         };
-        self.problem(ProblemKind::WrongType, value.span(), format!("{name} is {have}, and {want} belongs there"), have, cure);
+        self.problem(
+            ProblemKind::WrongType,
+            value.span(),
+            format!("{name} is {have}, where {want} belongs"),
+            have,
+            cure,
+        );
     }
 
     pub(crate) fn text(&mut self, section: &Section<'t>, key: &'static str) -> Option<At<&'t str>> {
         let value = section.get(key)?;
-        let name = self.full_name(section, key);
+        let name = section.full_name(key);
         self.text_value(value, &name)
     }
 
     pub(crate) fn text_value(&mut self, value: &'t Value<'t>, name: &str) -> Option<At<&'t str>> {
         match value.get_ref() {
             DeValue::String(text) if text.trim().is_empty() => {
-                self.problem(ProblemKind::BadValue, value.span(), format!("{name} is empty"), "empty", "write a value, or remove the key");
+                self.problem(
+                    ProblemKind::BadValue,
+                    value.span(),
+                    format!("{name} is empty"),
+                    "empty",
+                    "write a value, or remove the key",
+                );
                 None
             }
             DeValue::String(text) if text.contains('\0') => {
-                self.problem(ProblemKind::BadValue, value.span(), format!("{name} holds a NUL character"), "", "remove it");
+                self.problem(
+                    ProblemKind::BadValue,
+                    value.span(),
+                    format!("{name} holds a NUL character"),
+                    "",
+                    "remove it",
+                );
                 None
             }
             DeValue::String(text) => Some(At { value: text.as_ref(), span: value.span() }),
@@ -208,7 +248,7 @@ impl<'t> Reader<'t> {
         match value.get_ref() {
             DeValue::Boolean(flag) => *flag,
             other => {
-                let name = self.full_name(section, key);
+                let name = section.full_name(key);
                 self.wrong_type(value, other, &name, "true or false");
                 default
             }
@@ -221,7 +261,7 @@ impl<'t> Reader<'t> {
             Some(Kind::Number(least, most)) => (*least, *most),
             _ => (0, u64::MAX),
         };
-        let name = self.full_name(section, key);
+        let name = section.full_name(key);
         match value.get_ref() {
             DeValue::Integer(_) => match integer(value) {
                 Some(number) if (least..=most).contains(&number) => number,
@@ -250,7 +290,15 @@ impl<'t> Reader<'t> {
         key: &'static str,
     ) -> Result<Option<At<T>>, ()> {
         let Some(value) = section.get(key) else { return Ok(None) };
-        let name = self.full_name(section, key);
+        let name = section.full_name(key);
+        if !value.get_ref().is_str() {
+            let words = match section.keys.key(key).map(|key| &key.kind) {
+                Some(Kind::Choice(known, _)) => quoted(known),
+                _ => "a text".to_owned(),
+            };
+            self.wrong_type(value, value.get_ref(), &name, &words);
+            return Err(());
+        }
         let text = self.text_value(value, &name).ok_or(())?;
         let word = self.word(section, key, &text).ok_or(())?;
         // The table of keys and the type list the same words; a test holds them together.
@@ -278,7 +326,7 @@ impl<'t> Reader<'t> {
         if known.contains(&text.value) {
             return Some(text.value);
         }
-        let name = self.full_name(section, key);
+        let name = section.full_name(key);
         if later.contains(&text.value) {
             let cure = match known {
                 [one] => format!("use {key} = \"{one}\""),
@@ -293,18 +341,25 @@ impl<'t> Reader<'t> {
             );
             return None;
         }
-        let cure = match crate::names::nearest(text.value, known.iter().copied()) {
-            Some(nearest) => format!("did you mean \"{nearest}\"? There is: {}", known.join(", ")),
-            None => format!("there is: {}", known.join(", ")),
+        let nearest = crate::names::nearest(text.value, known.iter().copied()).filter(|nearest| nearest.len() > 1);
+        let cure = match nearest {
+            Some(nearest) => format!("did you mean \"{nearest}\"? There is {}", quoted(known)),
+            None => format!("there is {}", quoted(known)),
         };
-        self.problem(ProblemKind::BadValue, text.span.clone(), format!("{name} does not know this word"), "not known", cure);
+        self.problem(
+            ProblemKind::BadValue,
+            text.span.clone(),
+            format!("{name} does not know this word"),
+            "not known",
+            cure,
+        );
         None
     }
 
     /// A list of texts.
     pub(crate) fn texts(&mut self, section: &Section<'t>, key: &'static str) -> Option<Vec<At<&'t str>>> {
         let value = section.get(key)?;
-        let name = self.full_name(section, key);
+        let name = section.full_name(key);
         match value.get_ref() {
             DeValue::Array(array) => {
                 Some(array.iter().filter_map(|item| self.text_value(item, &format!("an element of {name}"))).collect())
@@ -314,11 +369,6 @@ impl<'t> Reader<'t> {
                 None
             }
         }
-    }
-
-    pub(crate) fn full_name(&self, section: &Section<'_>, key: &str) -> String {
-        let table = section.name.trim_matches(|c| matches!(c, '[' | ']'));
-        if table.is_empty() { format!("`{key}`") } else { format!("`{table}.{key}`") }
     }
 
     /// Where a part of a text value is written: exact when the value stands in the file as it is, without escapes.
@@ -331,6 +381,11 @@ impl<'t> Reader<'t> {
             _ => value.span.clone(),
         }
     }
+}
+
+/// The words as they are written: `"on", "off"`.
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// A whole number that is not negative.

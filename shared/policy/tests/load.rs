@@ -1,7 +1,10 @@
 //! Files as operators write them: what is read, what is refused, and in which words.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::path::{Path, PathBuf};
 
+use LeavingAction::{Delete, Suspend};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::policy::{
     AccountDeleted, FlowFrom, FlowWhen, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch,
@@ -107,12 +110,17 @@ fn what_is_not_said_has_a_default() {
     assert!(!config.matching.merge_synced);
     let suspend = [Stage { action: LeavingAction::Suspend, after_seconds: 0 }];
     let rules = &config.lifecycle;
-    assert_eq!((&rules.absent[..], &rules.left_scope[..], &rules.disabled[..]), (&suspend[..], &suspend[..], &suspend[..]));
+    assert_eq!(
+        (&rules.absent[..], &rules.left_scope[..], &rules.disabled[..]),
+        (&suspend[..], &suspend[..], &suspend[..])
+    );
     assert!(rules.password_expired.is_empty());
     assert_eq!((rules.account_deleted, rules.reenable), (AccountDeleted::Report, Reenable::Ours));
     assert!(!rules.create_disabled && !rules.revoke_sessions);
     let a = config.actions;
-    assert!([a.create, a.update, a.takeover, a.rename, a.enable, a.suspend, a.restore].iter().all(|s| *s == Switch::On));
+    assert!(
+        [a.create, a.update, a.takeover, a.rename, a.enable, a.suspend, a.restore].iter().all(|s| *s == Switch::On)
+    );
     assert!([a.delete, a.repair, a.merge, a.purge].iter().all(|s| *s == Switch::Approve));
     assert_eq!((config.guard.max_removals, config.guard.max_removals_percent, config.guard.always_allow), (500, 5, 3));
     assert_eq!(config.state_path, Path::new("/srv/least.db"));
@@ -146,9 +154,16 @@ fn plain_http_is_for_this_machine_only() {
         assert_eq!(loaded(&custom(url)).tenant.cloud.endpoints().unwrap().graph, kept);
     }
     for url in [
-        "http://graph.example.com", "http://127.0.0.1.example.com", "http://localhost.example.com", "ftp://localhost",
-        "https://", "https://u:hunter2@graph.example.com", "https://graph.example.com?x=1", "graph.example.com",
-        "https://graph.example.com:99999", "http://10.0.0.1",
+        "http://graph.example.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "ftp://localhost",
+        "https://",
+        "https://u:hunter2@graph.example.com",
+        "https://graph.example.com?x=1",
+        "graph.example.com",
+        "https://graph.example.com:99999",
+        "http://10.0.0.1",
     ] {
         let problems = refused(&custom(url));
         assert_eq!(problems.len(), 1, "{url}");
@@ -182,7 +197,8 @@ fn every_word_of_every_choice_is_taken() {
             loaded(&with(&format!("[actions]\n{action} = \"{word}\"")));
         }
     }
-    for (delimiter, kept) in [("auto", None), (",", Some(',')), (";", Some(';')), ("|", Some('|')), ("tab", Some('\t'))] {
+    for (delimiter, kept) in [("auto", None), (",", Some(',')), (";", Some(';')), ("|", Some('|')), ("tab", Some('\t'))]
+    {
         assert_eq!(loaded(&with(&format!("delimiter = \"{delimiter}\""))).source.delimiter, kept);
     }
     assert_eq!(loaded(&with("encoding = \"windows-1252\"")).source.encoding.as_deref(), Some("windows-1252"));
@@ -210,14 +226,16 @@ fn known_words_that_are_not_carried_out_say_so() {
 #[test]
 fn o19_leaving_goes_in_stages() {
     let s = |action, days: i64| Stage { action, after_seconds: days * 86_400 };
-    use LeavingAction::{Delete, Suspend};
     for (value, stages) in [
         ("\"ignore\"", vec![]),
         ("\"suspend\"", vec![s(Suspend, 0)]),
         ("\"delete\"", vec![s(Delete, 0)]),
         ("{ action = \"suspend\", after = \"7d\" }", vec![s(Suspend, 7)]),
         ("{ action = \"delete\", after = \"30d\" }", vec![s(Suspend, 0), s(Delete, 30)]),
-        ("[{ action = \"suspend\", after = \"2d\" }, { action = \"delete\", after = \"30d\" }]", vec![s(Suspend, 2), s(Delete, 30)]),
+        (
+            "[{ action = \"suspend\", after = \"2d\" }, { action = \"delete\", after = \"30d\" }]",
+            vec![s(Suspend, 2), s(Delete, 30)],
+        ),
         ("[{ action = \"delete\", after = \"30d\" }]", vec![s(Delete, 30)]),
         ("[\"suspend\", { action = \"delete\", after = \"24h\" }]", vec![s(Suspend, 0), s(Delete, 1)]),
     ] {
@@ -226,10 +244,18 @@ fn o19_leaving_goes_in_stages() {
     let ninety = loaded(&with("[lifecycle]\nabsent = { action = \"suspend\", after = \"90m\" }"));
     assert_eq!(ninety.lifecycle.absent[0].after_seconds, 5400);
     for value in [
-        "[]", "[\"ignore\"]", "[\"delete\", \"suspend\"]", "[\"suspend\", \"suspend\"]", "3", "{ after = \"3d\" }",
-        "{ action = \"ignore\", after = \"3d\" }", "{ action = \"delete\", after = \"3w\" }",
-        "{ action = \"delete\", after = \"-3d\" }", "{ action = \"delete\", after = \"d\" }",
-        "{ action = \"delete\", after = \"99999999999999999999d\" }", "{ action = \"delete\", after = \"9999d\" }",
+        "[]",
+        "[\"ignore\"]",
+        "[\"delete\", \"suspend\"]",
+        "[\"suspend\", \"suspend\"]",
+        "3",
+        "{ after = \"3d\" }",
+        "{ action = \"ignore\", after = \"3d\" }",
+        "{ action = \"delete\", after = \"3w\" }",
+        "{ action = \"delete\", after = \"-3d\" }",
+        "{ action = \"delete\", after = \"d\" }",
+        "{ action = \"delete\", after = \"99999999999999999999d\" }",
+        "{ action = \"delete\", after = \"9999d\" }",
         "{ action = \"delete\", after = \"3ü\" }",
         "[{ action = \"suspend\", after = \"9d\" }, { action = \"delete\", after = \"3d\" }]",
     ] {
@@ -278,7 +304,13 @@ fn missing_parts_are_named_once() {
         "missing_keys",
         refused("schema = 1\nconnection = \"x\"\n[tenant]\n[tenant.auth]\n[source]\n").lines()
     );
-    insta::assert_snapshot!("wrong_tables", refused("schema = \"1\"\nconnection = 3\ntenant = \"x\"\nsource = []\nscope = 1\nattributes = 1\nlicense = 1\n").lines());
+    insta::assert_snapshot!(
+        "wrong_tables",
+        refused(
+            "schema = \"1\"\nconnection = 3\ntenant = \"x\"\nsource = []\nscope = 1\nattributes = 1\nlicense = 1\n"
+        )
+        .lines()
+    );
 }
 
 #[test]
@@ -296,8 +328,15 @@ fn broken_toml_is_shown() {
 #[test]
 fn a_literal_secret_is_never_echoed() {
     let secrets = [
-        "hunter2~literal", "env:", "env:hunter2-1", "env:1hunter2", "file:", "secretsmanager:hunter2",
-        "secretsmanager:arn:aws:iam::1:hunter2", "hunter2ü", "ENV:hunter2",
+        "hunter2~literal",
+        "env:",
+        "env:hunter2-1",
+        "env:1hunter2",
+        "file:",
+        "secretsmanager:hunter2",
+        "secretsmanager:arn:aws:iam::1:hunter2",
+        "hunter2ü",
+        "ENV:hunter2",
     ];
     for secret in secrets {
         let text = DESIGN.replace("env:HARDMATCH_CLIENT_SECRET", secret);
@@ -317,7 +356,10 @@ fn a_literal_secret_is_never_echoed() {
         DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = hunter2"),
         DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = [\"hunter2\"]"),
         DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "secret = { value = \"hunter2\" }"),
-        DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "client_secret = { value = [\"hunter2\"] }\nsecret = 3"),
+        DESIGN.replace(
+            "secret = \"env:HARDMATCH_CLIENT_SECRET\"",
+            "client_secret = { value = [\"hunter2\"] }\nsecret = 3",
+        ),
         DESIGN.replace("0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77", "hunter2"),
         DESIGN.replace("[tenant.auth]", "[tenant.auth]\nsecret = \"hunter2\""),
         DESIGN.replace("secret = \"env:HARDMATCH_CLIENT_SECRET\"", "\"secret\" = \"hunter2\"\nbroken ="),
@@ -358,7 +400,16 @@ fn names_of_connections_and_tenants_are_checked() {
     for id in ["5F0D2C1E-6A0B-4C7E-9B6E-0A1B2C3D4E5F", "Contoso.Example", "a-b.onmicrosoft.com"] {
         assert_eq!(loaded(&LEAST.replace("contoso.onmicrosoft.com", id)).tenant.id, id.to_lowercase());
     }
-    for id in ["common", "organizations", "contoso", "-a.com", "a..com", "a b.com", "5f0d2c1e6a0b4c7e9b6e0a1b2c3d4e5", "x@y.com"] {
+    for id in [
+        "common",
+        "organizations",
+        "contoso",
+        "-a.com",
+        "a..com",
+        "a b.com",
+        "5f0d2c1e6a0b4c7e9b6e0a1b2c3d4e5",
+        "x@y.com",
+    ] {
         refused(&LEAST.replace("contoso.onmicrosoft.com", id));
     }
 }
@@ -383,13 +434,34 @@ fn faults_of_expressions_are_shown_where_they_are() {
 
 #[test]
 fn columns_are_known_attributes_in_any_case() {
-    let config = loaded(&with("columns = { DEPARTMENT = \"Abteilung\", employeeID = \"Nr\", groups = \"Gruppen\" }\nkey = \"Nr\""));
+    let config = loaded(&with(
+        "columns = { DEPARTMENT = \"Abteilung\", employeeID = \"Nr\", groups = \"Gruppen\" }\nkey = \"Nr\"",
+    ));
     assert_eq!(config.source.columns.keys().collect::<Vec<_>>(), ["department", "employeeID", "groups"]);
     assert_eq!(config.source.key.as_deref(), Some("Nr"));
     let (_, words) = first(&with("columns = { departmnt = \"x\" }"));
     assert!(words.contains("did you mean `department`?"), "{words}");
     let (_, words) = first(&with("columns = { city = \"x\", state = \"x\" }"));
     assert!(words.contains("already fills `city`"), "{words}");
+}
+
+#[test]
+fn pictures_keep_what_is_no_secret() {
+    let problems = refused(&with(
+        "[scope]\ninclude = \"person.passwordExpired == 'x'\"\n[lifecycle]\npassword_expired = \"suspned\"",
+    ));
+    let all = problems.to_string();
+    assert!(all.contains("person.passwordExpired == 'x'") && all.contains("suspned"), "{all}");
+}
+
+#[test]
+fn every_source_attribute_is_listed_once() {
+    let mut names: Vec<String> = hardmatch_policy::SOURCE_ATTRIBUTES.iter().map(|name| name.to_lowercase()).collect();
+    names.sort();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    for attr in Attr::ALL.iter().filter(|attr| attr.extension_number().is_none()) {
+        assert!(names.contains(&attr.name().to_lowercase()), "{attr}");
+    }
 }
 
 #[test]
@@ -461,11 +533,28 @@ fn toml_value() -> impl Strategy<Value = String> {
 /// Something like an expression.
 fn expression() -> impl Strategy<Value = String> {
     let part = prop_oneof![
-        Just("person".to_owned()), Just(".groups".to_owned()), Just(".department".to_owned()), Just("source".to_owned()),
-        Just("[".to_owned()), Just("]".to_owned()), Just("(".to_owned()), Just(")".to_owned()), Just("'a'".to_owned()),
-        Just(" in ".to_owned()), Just(" && ".to_owned()), Just("==".to_owned()), Just("!".to_owned()),
-        Just(".exists(g, ".to_owned()), Just(".matches(".to_owned()), Just("ü".to_owned()), Just("\"".to_owned()),
-        Just("?".to_owned()), Just(":".to_owned()), Just("1".to_owned()), Just("has(".to_owned()), "\\PC{1,3}",
+        Just("person".to_owned()),
+        Just(".groups".to_owned()),
+        Just(".department".to_owned()),
+        Just("source".to_owned()),
+        Just("[".to_owned()),
+        Just("]".to_owned()),
+        Just("(".to_owned()),
+        Just(")".to_owned()),
+        Just("'a'".to_owned()),
+        Just(" in ".to_owned()),
+        Just(" && ".to_owned()),
+        Just("==".to_owned()),
+        Just("!".to_owned()),
+        Just(".exists(g, ".to_owned()),
+        Just(".matches(".to_owned()),
+        Just("ü".to_owned()),
+        Just("\"".to_owned()),
+        Just("?".to_owned()),
+        Just(":".to_owned()),
+        Just("1".to_owned()),
+        Just("has(".to_owned()),
+        "\\PC{1,3}",
     ];
     proptest::collection::vec(part, 0..16).prop_map(|parts| parts.concat())
 }

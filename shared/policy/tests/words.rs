@@ -1,5 +1,7 @@
 //! What is made from a good file: its words, its form, its rules tried out, its versions compared.
 
+#![expect(clippy::panic, reason = "helpers of tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -45,7 +47,10 @@ fn schema_and_loader_know_the_same_keys() {
     paths(&schema, &[], &mut found);
     assert!(found.len() > 150, "{}", found.len());
     for (path, below) in &found {
-        assert!(below["description"].is_string() || path[0] == "source" || path[0] == "attributes", "{path:?} lacks words");
+        assert!(
+            below["description"].is_string() || path[0] == "source" || path[0] == "attributes",
+            "{path:?} lacks words"
+        );
         let (last, tables) = path.split_last().unwrap();
         // A value of a type that fits nowhere: the loader may complain about anything but the key.
         let known = |key: &str| {
@@ -57,8 +62,25 @@ fn schema_and_loader_know_the_same_keys() {
         assert!(!known(&format!("{last}x")), "the loader takes {path:?}x");
     }
     // And the other way round: the keys that the loader lists as known are in the schema.
-    let top: BTreeSet<&str> = found.iter().filter(|(path, _)| path.len() == 1).map(|(path, _)| path[0].as_str()).collect();
-    for key in ["schema", "connection", "tenant", "source", "scope", "anchor", "match", "attributes", "lifecycle", "actions", "guard", "license", "group", "state", "passwords"] {
+    let top: BTreeSet<&str> =
+        found.iter().filter(|(path, _)| path.len() == 1).map(|(path, _)| path[0].as_str()).collect();
+    for key in [
+        "schema",
+        "connection",
+        "tenant",
+        "source",
+        "scope",
+        "anchor",
+        "match",
+        "attributes",
+        "lifecycle",
+        "actions",
+        "guard",
+        "license",
+        "group",
+        "state",
+        "passwords",
+    ] {
         assert!(top.contains(key), "{key}");
     }
     for (name, table) in [("tenant", &schema["properties"]["tenant"]), ("top", &schema)] {
@@ -138,7 +160,10 @@ fn the_first_file_loads_as_it_is_written() {
     let full = Detected {
         tenant: Some("contoso.onmicrosoft.com".to_owned()),
         kind: SourceKind::Ldif,
-        columns: BTreeMap::from([("department".to_owned(), "Abteilung \\ \"A\"".to_owned()), ("nonsense".to_owned(), "x".to_owned())]),
+        columns: BTreeMap::from([
+            ("department".to_owned(), "Abteilung \\ \"A\"".to_owned()),
+            ("nonsense".to_owned(), "x".to_owned()),
+        ]),
         key: Some("Nr".to_owned()),
         anchor_from: vec!["objectGUID".to_owned()],
         groups: vec!["it's".to_owned(), "Staff".to_owned()],
@@ -219,7 +244,10 @@ fn what_widens_a_policy_stops_to_be_looked_at() {
         ("rename = \"on\"", "rename = \"off\""),
         ("max_removals = 500", "max_removals = 499"),
         ("always_allow = 3", "always_allow = 0"),
-        ("mobilePhone = { from = \"person.mobilePhone\", when_empty = \"keep\" }", "mobilePhone = { flow = \"never\" }"),
+        (
+            "mobilePhone = { from = \"person.mobilePhone\", when_empty = \"keep\" }",
+            "mobilePhone = { flow = \"never\" }",
+        ),
         ("contoso.db", "other.db"),
         ("HARDMATCH_CLIENT_SECRET", "OTHER_SECRET"),
         ("[guard]", "# a comment\n[guard]"),

@@ -1,94 +1,16 @@
 //! The check of a parsed expression: names, functions and types, every fault at once. On the way, accesses to
 //! `person` are replaced by numbers and a few calls by cheaper ones.
 
-use std::ops::Range;
-
+use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SourceInfo, operators};
 use cel::common::types::CelString;
-use cel::{IdedExpr, ParseErrors};
 
 use super::fields::Field;
 use super::functions::{FIRST_OF, MATCHES, OVERLOADS, SAME_LIST, pattern};
+use super::place::widened;
+use super::types::Type;
 use super::{Fault, Wanted};
 use crate::names::{did_you_mean, nearest};
-
-/// What is known of a value before it exists.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Type {
-    Text,
-    Bool,
-    Int,
-    Uint,
-    Double,
-    Bytes,
-    Null,
-    /// A list of texts.
-    Texts,
-    /// A list of anything else, or of a mixture.
-    List,
-    /// `[]`: a list of whatever is wanted.
-    Empty,
-    /// Not known: a fault was reported already, or nothing can be said.
-    Any,
-}
-
-impl Type {
-    fn word(self) -> &'static str {
-        match self {
-            Type::Text => "a text",
-            Type::Bool => "a yes or no",
-            Type::Int | Type::Uint | Type::Double => "a number",
-            Type::Bytes => "bytes",
-            Type::Null => "null",
-            Type::Texts => "a list of texts",
-            Type::List | Type::Empty => "a list",
-            Type::Any => "something",
-        }
-    }
-
-    fn is_list(self) -> bool {
-        matches!(self, Type::Texts | Type::List | Type::Empty)
-    }
-
-    fn is_number(self) -> bool {
-        matches!(self, Type::Int | Type::Uint | Type::Double)
-    }
-
-    /// Whether a value of this type can stand where `wanted` is asked for.
-    fn fits(self, wanted: Type) -> bool {
-        self == wanted
-            || self == Type::Any
-            || wanted == Type::Any
-            || (self.is_list() && wanted == Type::List)
-            || (self == Type::Empty && wanted == Type::Texts)
-    }
-
-    /// The type of "one of the two".
-    fn join(self, other: Type) -> Type {
-        match (self, other) {
-            (a, b) if a == b => a,
-            (Type::Empty, b) if b.is_list() => b,
-            (a, Type::Empty) if a.is_list() => a,
-            (a, b) if a.is_list() && b.is_list() => Type::List,
-            _ => Type::Any,
-        }
-    }
-
-    /// The type of an element.
-    fn element(self) -> Type {
-        match self {
-            Type::Texts => Type::Text,
-            _ => Type::Any,
-        }
-    }
-
-    fn list_of(self) -> Type {
-        match self {
-            Type::Text => Type::Texts,
-            _ => Type::List,
-        }
-    }
-}
 
 pub(super) fn check(
     text: &str,
@@ -97,12 +19,15 @@ pub(super) fn check(
     wanted: Wanted,
 ) -> Result<Vec<Field>, Vec<Fault>> {
     let mut check = Check { text, info, locals: Vec::new(), fields: Vec::new(), faults: Vec::new(), loops: 0 };
-    let id = tree.id;
     let gives = check.visit(tree);
     match wanted {
         Wanted::Rule if !gives.fits(Type::Bool) => {
-            let cure = if gives == Type::Text { "compare it: … == 'value', or … != ''" } else { "a rule answers yes or no" };
-            check.fault_whole(id, format!("the rule gives {}, not a yes or no", gives.word()), cure);
+            let cure = if gives == Type::Text {
+                "compare it: … == 'value', or … != ''"
+            } else {
+                "a rule answers yes or no"
+            };
+            check.fault_whole(format!("the rule gives {}, not a yes or no", gives.word()), cure);
         }
         Wanted::Text if !gives.fits(Type::Text) => {
             let cure = match gives {
@@ -110,7 +35,7 @@ pub(super) fn check(
                 Type::Texts => "put them together: ….join(', ')",
                 _ => "make it a text: string(…)",
             };
-            check.fault_whole(id, format!("the expression gives {}, not a text", gives.word()), cure);
+            check.fault_whole(format!("the expression gives {}, not a text", gives.word()), cure);
         }
         Wanted::Rule | Wanted::Text => {}
     }
@@ -276,7 +201,11 @@ impl Check<'_> {
         {
             if let Expr::Literal(LiteralValue::String(name)) = &index.expr {
                 if name.inner().trim().is_empty() {
-                    self.fault(id, "the source attribute has no name".to_owned(), "name it: person.source['costCentre']");
+                    self.fault(
+                        id,
+                        "the source attribute has no name".to_owned(),
+                        "name it: person.source['costCentre']",
+                    );
                     return Type::Any;
                 }
                 let field = Field::Source(name.inner().into());
@@ -349,7 +278,7 @@ impl Check<'_> {
     fn operator(&mut self, id: u64, name: &str, given: &[Type]) -> Option<Type> {
         let symbol = name.trim_matches(|c| matches!(c, '_' | '@'));
         let gives = match (name, given) {
-            (operators::LOGICAL_AND | operators::LOGICAL_OR, _) | (operators::LOGICAL_NOT, _) => {
+            (operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT, _) => {
                 if let Some(wrong) = given.iter().find(|kind| !kind.fits(Type::Bool)) {
                     let cure = if *wrong == Type::Text { "compare it first: … != ''" } else { "compare it first" };
                     self.fault(id, format!("`{symbol}` joins yes-or-no answers, not {}", wrong.word()), cure);
@@ -382,8 +311,12 @@ impl Check<'_> {
                 }
                 Type::Bool
             }
-            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [one, other]) => {
-                let ordered = |kind: &Type| kind.is_number() || matches!(kind, Type::Text | Type::Any | Type::Bool | Type::Bytes);
+            (
+                operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
+                [one, other],
+            ) => {
+                let ordered =
+                    |kind: &Type| kind.is_number() || matches!(kind, Type::Text | Type::Any | Type::Bool | Type::Bytes);
                 let alike = one.fits(*other) || other.fits(*one) || (one.is_number() && other.is_number());
                 if !alike || !ordered(one) || !ordered(other) {
                     self.fault(
@@ -433,10 +366,17 @@ impl Check<'_> {
             },
             (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO, [one, other]) => {
                 let number = |kind: &Type| kind.is_number() || *kind == Type::Any;
-                if !number(one) || !number(other) || one.join(*other) == Type::Any && *one != Type::Any && *other != Type::Any {
+                if !number(one)
+                    || !number(other)
+                    || one.join(*other) == Type::Any && *one != Type::Any && *other != Type::Any
+                {
                     self.fault(
                         id,
-                        format!("`{symbol}` calculates with numbers of one kind, not {} and {}", one.word(), other.word()),
+                        format!(
+                            "`{symbol}` calculates with numbers of one kind, not {} and {}",
+                            one.word(),
+                            other.word()
+                        ),
                         "int(text) makes a number of a text",
                     );
                 }
@@ -464,7 +404,11 @@ impl Check<'_> {
                 .chain(macros)
                 .collect();
             if macros.contains(&name) {
-                self.fault(id, format!("`{name}` is not called like this"), "list.exists(x, x.startsWith('A')); has(person.field)");
+                self.fault(
+                    id,
+                    format!("`{name}` is not called like this"),
+                    "list.exists(x, x.startsWith('A')); has(person.field)",
+                );
             } else {
                 self.fault(id, format!("there is no function `{name}`"), &did_you_mean(name, &known));
             }
@@ -486,16 +430,16 @@ impl Check<'_> {
         let ways: Vec<String> = named
             .iter()
             .map(|overload| {
-                let arguments: Vec<&str> = overload.arguments.iter().map(|kind| plain(*kind)).collect();
+                let arguments: Vec<&str> = overload.arguments.iter().map(|kind| kind.plain()).collect();
                 match overload.target {
-                    Some(target) => format!("{}.{name}({})", plain(target), arguments.join(", ")),
+                    Some(target) => format!("{}.{name}({})", target.plain(), arguments.join(", ")),
                     None => format!("{name}({})", arguments.join(", ")),
                 }
             })
             .collect();
-        let have: Vec<&str> = given.iter().map(|kind| plain(*kind)).collect();
+        let have: Vec<&str> = given.iter().map(|kind| kind.plain()).collect();
         let have = match target {
-            Some(target) => format!("{}.{name}({})", plain(target), have.join(", ")),
+            Some(target) => format!("{}.{name}({})", target.plain(), have.join(", ")),
             None => format!("{name}({})", have.join(", ")),
         };
         self.fault(id, format!("`{name}` is called as {have}"), &format!("it is called as {}", ways.join(" or ")));
@@ -505,7 +449,11 @@ impl Check<'_> {
     fn comprehension(&mut self, id: u64, all: &mut ComprehensionExpr) -> Type {
         let range = self.visit(&mut all.iter_range);
         if !range.is_list() && range != Type::Any {
-            self.fault(id, format!("{} has no elements to go through", range.word()), "use a list such as person.groups");
+            self.fault(
+                id,
+                format!("{} has no elements to go through", range.word()),
+                "use a list such as person.groups",
+            );
         }
         if self.loops >= MAX_LOOPS {
             self.fault(id, format!("more than {MAX_LOOPS} loops in each other"), "let the source say it");
@@ -513,7 +461,11 @@ impl Check<'_> {
         }
         for local in [Some(&all.iter_var), all.iter_var2.as_ref()].into_iter().flatten() {
             if local == "person" {
-                self.fault(id, "`person` is used as the name of an element".to_owned(), "use another letter, such as g");
+                self.fault(
+                    id,
+                    "`person` is used as the name of an element".to_owned(),
+                    "use another letter, such as g",
+                );
             }
         }
         let start = self.visit(&mut all.accu_init);
@@ -540,7 +492,7 @@ impl Check<'_> {
         self.faults.push(Fault { at, message, cure: cure.to_owned() });
     }
 
-    fn fault_whole(&mut self, _id: u64, message: String, cure: &str) {
+    fn fault_whole(&mut self, message: String, cure: &str) {
         self.faults.push(Fault { at: None, message, cure: cure.to_owned() });
     }
 }
@@ -562,96 +514,6 @@ fn compare_lists(node: &mut IdedExpr) {
     }
 }
 
-fn plain(kind: Type) -> &'static str {
-    match kind {
-        Type::Text => "text",
-        Type::Bool => "yes-or-no",
-        Type::Int | Type::Uint | Type::Double => "number",
-        Type::Bytes => "bytes",
-        Type::Null => "null",
-        Type::Texts => "list of texts",
-        Type::List | Type::Empty => "list",
-        Type::Any => "something",
-    }
-}
-
 fn not_equal(one: IdedExpr, other: IdedExpr) -> Expr {
     Expr::Call(CallExpr { func_name: operators::NOT_EQUALS.to_owned(), target: None, args: vec![one, other] })
-}
-
-/// The parser remembers one token a node: the dot of a field, the bracket of a call, the operator. Widened to what an
-/// operator would point at.
-fn widened(text: &str, at: usize) -> Option<Range<usize>> {
-    let rest = text.get(at..)?;
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let run = |rest: &str, fits: &dyn Fn(char) -> bool| rest.find(|c: char| !fits(c)).unwrap_or(rest.len());
-    let first = rest.chars().next()?;
-    let range = match first {
-        '.' => {
-            let field = rest[1..].trim_start();
-            let start = text.len() - field.len();
-            start..start + run(field, &word)
-        }
-        '(' => {
-            let before = text[..at].trim_end();
-            let start = before.rfind(|c: char| !word(c)).map_or(0, |end| end + before[end..].chars().next().map_or(1, char::len_utf8));
-            start..before.len()
-        }
-        '"' | '\'' => at..at + 1 + rest[1..].find(first).map_or(rest.len() - 1, |end| end + 1),
-        c if word(c) => at..at + run(rest, &word),
-        '=' | '<' | '>' | '!' | '&' | '|' => at..at + run(rest, &|c| matches!(c, '=' | '<' | '>' | '!' | '&' | '|')),
-        c => at..at + c.len_utf8(),
-    };
-    if range.is_empty() { Some(at..at + first.len_utf8()) } else { Some(range) }
-}
-
-/// What the parser could not read, in our words and at its place.
-pub(super) fn syntax_faults(text: &str, errors: &ParseErrors) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = Vec::new();
-    for error in &errors.errors {
-        let at = place(text, error.pos);
-        // One slip makes a parser complain several times about the same place.
-        if faults.iter().any(|have| have.at == at) {
-            continue;
-        }
-        let said = error.msg.lines().next().unwrap_or("").trim_start_matches("Syntax error: ");
-        faults.push(Fault {
-            at,
-            message: format!("the expression cannot be read: {}", shortened(said)),
-            cure: syntax_cure(said).to_owned(),
-        });
-        if faults.len() == 3 {
-            break;
-        }
-    }
-    if faults.is_empty() {
-        faults.push(Fault { at: None, message: "the expression cannot be read".to_owned(), cure: String::new() });
-    }
-    faults
-}
-
-fn syntax_cure(said: &str) -> &'static str {
-    let token = said.split_once("recognition error at: '").map_or("", |(_, token)| token);
-    match token.chars().next() {
-        Some('=') => "== compares",
-        Some('\'' | '"') => "the quotes around a text are not closed",
-        Some('&' | '|') => "&& and || are written twice",
-        _ => "texts stand in quotes, == compares, && || ! join answers",
-    }
-}
-
-/// Without the parser's list of everything it would have liked instead.
-fn shortened(said: &str) -> String {
-    let said = said.split(" expecting ").next().unwrap_or(said).replace("<EOF>", "the end");
-    said.chars().take(120).collect()
-}
-
-fn place(text: &str, (line, column): (isize, isize)) -> Option<Range<usize>> {
-    let line = usize::try_from(line).ok()?.checked_sub(1)?;
-    let column = usize::try_from(column).ok()?.saturating_sub(1);
-    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    // The parser counts bytes. Past the end stands the end of the text: the last character is pointed at.
-    let last = text.char_indices().next_back()?;
-    let (at, c) = text.char_indices().find(|(at, _)| *at >= start + column).unwrap_or(last);
-    Some(at..at + c.len_utf8())
 }

@@ -6,7 +6,7 @@ use cel::context::VariableResolver;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::person::{Manager, Person};
 
-use super::check::Type;
+use super::types::Type;
 use super::values::List;
 
 /// A field of `person` that is not one of the account attributes.
@@ -23,14 +23,30 @@ pub struct FieldDoc {
 /// Fields of `person` beside the account attributes, which are there under their Graph names and are empty when the
 /// source has none.
 pub const FIELDS: &[FieldDoc] = &[
-    FieldDoc { name: "groups", kind: "list of texts", meaning: "names of the groups the source says the person is in, and their full DNs where it gives them" },
-    FieldDoc { name: "enabled", kind: "yes or no", meaning: "whether the source lets the person sign in; yes when it does not say" },
-    FieldDoc { name: "passwordExpired", kind: "yes or no", meaning: "whether the source says the password has expired; no when it does not say" },
+    FieldDoc {
+        name: "groups",
+        kind: "list of texts",
+        meaning: "names of the groups the source says the person is in, and their full DNs where it gives them",
+    },
+    FieldDoc {
+        name: "enabled",
+        kind: "yes or no",
+        meaning: "whether the source lets the person sign in; yes when it does not say",
+    },
+    FieldDoc {
+        name: "passwordExpired",
+        kind: "yes or no",
+        meaning: "whether the source says the password has expired; no when it does not say",
+    },
     FieldDoc { name: "primarySmtp", kind: "text", meaning: "the primary SMTP address, lower case" },
     FieldDoc { name: "addresses", kind: "list of texts", meaning: "all SMTP addresses, lower case" },
     FieldDoc { name: "hasManager", kind: "yes or no", meaning: "whether the source names a manager" },
     FieldDoc { name: "key", kind: "text", meaning: "the source's unchanging key of the person" },
-    FieldDoc { name: "source", kind: "texts by name", meaning: "the source's own attributes: person.source['costCentre']; empty when there is none" },
+    FieldDoc {
+        name: "source",
+        kind: "texts by name",
+        meaning: "the source's own attributes: person.source['costCentre']; empty when there is none",
+    },
 ];
 
 /// One thing an expression reads.
@@ -95,7 +111,9 @@ impl Field {
         let flag = |flag: bool| CowVal::owned(CelBool::from(flag));
         match self {
             Field::Attr(attr) => text(person.attributes.get(*attr)),
-            Field::PrimarySmtp => text(person.addresses.primary.as_ref().map(|address| address.as_str())),
+            Field::PrimarySmtp => {
+                text(person.addresses.primary.as_ref().map(hardmatch_domain::person::Address::as_str))
+            }
             Field::Key => text(Some(person.key.as_str())),
             Field::Source(name) => text(person.extra.get(name)),
             // Silence is not a no: a source without the column must not look as if it had disabled everybody.

@@ -9,7 +9,7 @@ use cel::common::value::CowVal;
 use cel::{Env, ExecutionError};
 use regex::Regex;
 
-use super::check::Type;
+use super::types::Type;
 
 /// What an operator reads about a function.
 #[derive(Clone, Copy, Debug)]
@@ -25,23 +25,38 @@ pub const FUNCTIONS: &[FunctionDoc] = &[
     FunctionDoc { usage: "text.contains(part)", meaning: "whether the text holds the part" },
     FunctionDoc { usage: "text.startsWith(part)", meaning: "whether it begins with it" },
     FunctionDoc { usage: "text.endsWith(part)", meaning: "whether it ends with it" },
-    FunctionDoc { usage: "text.matches('pattern')", meaning: "whether the regular expression is found in it; the pattern is written in quotes" },
+    FunctionDoc {
+        usage: "text.matches('pattern')",
+        meaning: "whether the regular expression is found in it; the pattern is written in quotes",
+    },
     FunctionDoc { usage: "text.size(), size(text), size(list)", meaning: "characters, or elements" },
     FunctionDoc { usage: "text.lower(), text.upper()", meaning: "in lower or upper case, in any script" },
     FunctionDoc { usage: "text.lowerAscii(), text.upperAscii()", meaning: "the same for A to Z only" },
     FunctionDoc { usage: "text.trim()", meaning: "without blanks at both ends" },
-    FunctionDoc { usage: "text.substring(start), text.substring(start, end)", meaning: "a part, counted in characters from 0; a position outside the text is an error" },
+    FunctionDoc {
+        usage: "text.substring(start), text.substring(start, end)",
+        meaning: "a part, counted in characters from 0; a position outside the text is an error",
+    },
     FunctionDoc { usage: "text.charAt(at)", meaning: "one character" },
-    FunctionDoc { usage: "text.indexOf(part), text.indexOf(part, from)", meaning: "where it is first found, -1 when it is not" },
+    FunctionDoc {
+        usage: "text.indexOf(part), text.indexOf(part, from)",
+        meaning: "where it is first found, -1 when it is not",
+    },
     FunctionDoc { usage: "text.lastIndexOf(part)", meaning: "where it is last found, -1 when it is not" },
-    FunctionDoc { usage: "text.replace(what, with), text.replace(what, with, times)", meaning: "with every, or the first so many, replaced" },
+    FunctionDoc {
+        usage: "text.replace(what, with), text.replace(what, with, times)",
+        meaning: "with every, or the first so many, replaced",
+    },
     FunctionDoc { usage: "text.split(separator), text.split(separator, parts)", meaning: "a list of the parts" },
     FunctionDoc { usage: "list.join(), list.join(separator)", meaning: "one text of a list of texts" },
     FunctionDoc { usage: "text.reverse()", meaning: "back to front" },
     FunctionDoc { usage: "firstOf(text, text, …)", meaning: "the first that is not empty" },
     FunctionDoc { usage: "string(number), int(text)", meaning: "one as the other; text that is no number is an error" },
     FunctionDoc { usage: "has(person.field)", meaning: "whether the field is not empty" },
-    FunctionDoc { usage: "list.exists(x, …), list.all(x, …), list.exists_one(x, …)", meaning: "whether some, all, exactly one element fits" },
+    FunctionDoc {
+        usage: "list.exists(x, …), list.all(x, …), list.exists_one(x, …)",
+        meaning: "whether some, all, exactly one element fits",
+    },
     FunctionDoc { usage: "list.filter(x, …), list.map(x, …)", meaning: "the elements that fit; a value of each" },
 ];
 
@@ -130,10 +145,7 @@ fn build() -> Env {
     env
 }
 
-fn text1<'b, 'v>(
-    args: &[CowVal<'b, 'v>],
-    change: impl Fn(&str) -> String,
-) -> Result<CowVal<'b, 'v>, ExecutionError> {
+fn text1<'b, 'v>(args: &[CowVal<'b, 'v>], change: impl Fn(&str) -> String) -> Result<CowVal<'b, 'v>, ExecutionError> {
     let text = args.first().and_then(|arg| arg.downcast_ref::<CelString>());
     let text = text.ok_or_else(ExecutionError::missing_argument_or_target)?;
     Ok(CowVal::owned(CelString::from(change(text.inner()))))

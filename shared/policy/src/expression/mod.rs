@@ -6,6 +6,8 @@ mod check;
 mod fields;
 mod functions;
 mod limits;
+mod place;
+mod types;
 mod values;
 
 use std::fmt;
@@ -102,7 +104,7 @@ fn parse(text: &str) -> Result<(IdedExpr, cel::common::ast::SourceInfo), Vec<Fau
         std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, work).ok()?.join().ok()
     });
     match parsed {
-        Some(parsed) => parsed.map_err(|errors| check::syntax_faults(text, &errors)),
+        Some(parsed) => parsed.map_err(|errors| place::syntax_faults(text, &errors)),
         None => Err(vec![Fault {
             at: None,
             message: "the expression could not be read".to_owned(),

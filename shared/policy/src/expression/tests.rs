@@ -123,21 +123,53 @@ fn names_are_checked_before_anybody_is_decided() {
     for (text, message, cure) in [
         ("person.departmnt == 'x'", "person has no field `departmnt`", "did you mean `department`?"),
         ("person.Department == 'x'", "person has no field `Department`", "did you mean `department`?"),
-        ("person.costCentre == 'x'", "person has no field `costCentre`", "the source's own attributes are read with person.source['costCentre']"),
-        ("person.manager == 'x'", "person has no field `manager`", "use person.hasManager; the manager flows by itself"),
+        (
+            "person.costCentre == 'x'",
+            "person has no field `costCentre`",
+            "the source's own attributes are read with person.source['costCentre']",
+        ),
+        (
+            "person.manager == 'x'",
+            "person has no field `manager`",
+            "use person.hasManager; the manager flows by itself",
+        ),
         ("person.department.startWith('x')", "there is no function `startWith`", "did you mean `startsWith`?"),
         ("lenght(person.department) > 1", "there is no function `lenght`", ""),
         ("department == 'x'", "`department` is a field of person", "write person.department"),
         ("persn.department == 'x'", "there is no variable `persn`", "did you mean `person`?"),
-        ("Sales == person.department", "there is no variable `Sales`", "if it is a text, put it in quotes: 'Sales'; everything else begins with person."),
+        (
+            "Sales == person.department",
+            "there is no variable `Sales`",
+            "if it is a text, put it in quotes: 'Sales'; everything else begins with person.",
+        ),
         ("person == 'x'", "`person` is used without a field", "name the field: person.department"),
-        ("person.source == 'x'", "`person.source` is used without an attribute", "name it: person.source['costCentre']"),
-        ("person.source[person.key] == 'x'", "a source attribute is named by an expression", "write its name in quotes, so that the reader knows what to keep: person.source['costCentre']"),
-        ("person.department.matches(person.city)", "the pattern of `matches` is not written out", "write the pattern in quotes"),
+        (
+            "person.source == 'x'",
+            "`person.source` is used without an attribute",
+            "name it: person.source['costCentre']",
+        ),
+        (
+            "person.source[person.key] == 'x'",
+            "a source attribute is named by an expression",
+            "write its name in quotes, so that the reader knows what to keep: person.source['costCentre']",
+        ),
+        (
+            "person.department.matches(person.city)",
+            "the pattern of `matches` is not written out",
+            "write the pattern in quotes",
+        ),
         ("person.department.size == 1", "a text has no field `size`", "only person has fields"),
         ("{'a': 1} == {'a': 1}", "expressions have no maps", "use lists, or condition ? one : other"),
-        ("person.groups.exists(person, true)", "`person` is used as the name of an element", "use another letter, such as g"),
-        ("size(person.groups, 1) > 1", "`size` is called as size(list of texts, number)", "it is called as text.size() or list.size() or size(text) or size(list)"),
+        (
+            "person.groups.exists(person, true)",
+            "`person` is used as the name of an element",
+            "use another letter, such as g",
+        ),
+        (
+            "size(person.groups, 1) > 1",
+            "`size` is called as size(list of texts, number)",
+            "it is called as text.size() or list.size() or size(text) or size(list)",
+        ),
     ] {
         let found = faults(text, Wanted::Rule);
         assert_eq!(found.first().map(|fault| fault.message.as_str()), Some(message), "{text}");
@@ -169,7 +201,11 @@ fn types_are_checked_before_anybody_is_decided() {
         ("person.department.exists(x, true)", Wanted::Rule, "a text has no elements to go through"),
         ("person.department.matches('(')", Wanted::Rule, "the pattern cannot be used: unclosed group"),
         ("-person.department == 'a'", Wanted::Rule, "`-` cannot be put before a text"),
-        ("person.department * 2 == 2", Wanted::Rule, "`*` calculates with numbers of one kind, not a text and a number"),
+        (
+            "person.department * 2 == 2",
+            Wanted::Rule,
+            "`*` calculates with numbers of one kind, not a text and a number",
+        ),
     ] {
         let found = faults(text, wanted);
         assert_eq!(found.first().map(|fault| fault.message.as_str()), Some(message), "{text}: {found:?}");
@@ -187,7 +223,16 @@ fn every_fault_of_an_expression_is_found_at_its_place() {
 
 #[test]
 fn syntax_is_explained_at_its_place() {
-    for text in ["person.department = 'x'", "person.department == 'x", "(person.enabled", "person.groups.exists(g)", "a &&", "`x`", "person.?city == ''", "1 2"] {
+    for text in [
+        "person.department = 'x'",
+        "person.department == 'x",
+        "(person.enabled",
+        "person.groups.exists(g)",
+        "a &&",
+        "`x`",
+        "person.?city == ''",
+        "1 2",
+    ] {
         let found = faults(text, Wanted::Rule);
         assert!(!found.is_empty(), "{text}");
         for fault in found {
@@ -269,7 +314,8 @@ fn what_the_limits_let_through_fits_a_small_stack() {
 
 #[test]
 fn source_attributes_are_collected_once() {
-    let compiled = Compiled::compile("person.source['b'] + person.source['a'] + person.source.b", Wanted::Text).unwrap();
+    let compiled =
+        Compiled::compile("person.source['b'] + person.source['a'] + person.source.b", Wanted::Text).unwrap();
     assert_eq!(compiled.source_attributes().collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(compiled.reads().collect::<Vec<_>>(), ["person.source['b']", "person.source['a']"]);
 }

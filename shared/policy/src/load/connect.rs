@@ -60,9 +60,15 @@ fn tenant_id(reader: &mut Reader<'_>, id: &At<&str>) -> Option<String> {
         return Some(text);
     }
     let (message, cure) = if matches!(text.as_str(), "common" | "organizations" | "consumers") {
-        ("`tenant.id` names no tenant: an application signs in to one tenant", "write the tenant's directory id or domain name")
+        (
+            "`tenant.id` names no tenant: an application signs in to one tenant",
+            "write the tenant's directory id or domain name",
+        )
     } else {
-        ("`tenant.id` is neither a directory id nor a domain name", "it looks like 5f0d2c1e-6a0b-4c7e-9b6e-0a1b2c3d4e5f or contoso.onmicrosoft.com")
+        (
+            "`tenant.id` is neither a directory id nor a domain name",
+            "it looks like 5f0d2c1e-6a0b-4c7e-9b6e-0a1b2c3d4e5f or contoso.onmicrosoft.com",
+        )
     };
     reader.problem(ProblemKind::BadValue, id.span.clone(), message, "not a tenant", cure);
     None
@@ -123,7 +129,9 @@ fn url(reader: &mut Reader<'_>, text: &At<&str>, name: &str) -> Option<String> {
         refuse(reader, "holds a user name", "write the address alone");
         return None;
     }
-    let odd = rest.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control() || matches!(b, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>'));
+    let odd = rest.bytes().any(|b| {
+        b.is_ascii_whitespace() || b.is_ascii_control() || matches!(b, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>')
+    });
     let authority = rest.split('/').next().unwrap_or("");
     let (host, port) = match authority.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
         Some((v6, port)) => (v6, port.strip_prefix(':')),
@@ -136,7 +144,11 @@ fn url(reader: &mut Reader<'_>, text: &At<&str>, name: &str) -> Option<String> {
     let loopback = host.eq_ignore_ascii_case("localhost")
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     if plain && !loopback {
-        refuse(reader, "is plain HTTP: secrets and tokens would travel in the clear", "use https://; http:// is for 127.0.0.1 and localhost only");
+        refuse(
+            reader,
+            "is plain HTTP: secrets and tokens would travel in the clear",
+            "use https://; http:// is for 127.0.0.1 and localhost only",
+        );
         return None;
     }
     Some(format!("{}://{rest}", if plain { "http" } else { "https" }))
@@ -228,7 +240,9 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
     // Where another kind of source has its location in another form, nothing is said about it.
     let location = match &kind {
         Err(()) => None,
-        Ok(_) => reader.required_text(&section, "location").and_then(|text| path(reader, &text, base_dir, "`source.location`")),
+        Ok(_) => reader
+            .required_text(&section, "location")
+            .and_then(|text| path(reader, &text, base_dir, "`source.location`")),
     };
     let kind = kind.ok().flatten().map(|at| at.value);
     if matches!(kind, Some(SourceKind::Jsonl | SourceKind::Ldif)) {

@@ -23,10 +23,7 @@ pub(crate) fn default_when_empty(attr: Attr) -> WhenEmpty {
     if attr.keeps_a_value() { WhenEmpty::Keep } else { WhenEmpty::Clear }
 }
 
-pub(super) fn attributes<'t>(
-    reader: &mut Reader<'t>,
-    root: &Section<'t>,
-) -> (BTreeMap<Attr, Override>, FlowManager) {
+pub(super) fn attributes<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> (BTreeMap<Attr, Override>, FlowManager) {
     let mut mappings = BTreeMap::new();
     let mut manager = FlowManager { when: FlowWhen::Always, when_empty: WhenEmpty::Clear };
     let Some(value) = root.get("attributes") else { return (mappings, manager) };
@@ -108,23 +105,20 @@ fn mapping<'t>(reader: &mut Reader<'t>, attr: Attr, value: &'t Value<'t>) -> Opt
 }
 
 fn manager_flow<'t>(reader: &mut Reader<'t>, value: &'t Value<'t>) -> Option<FlowManager> {
-    match value.get_ref() {
-        DeValue::Table(table) => {
-            let section = reader.open("[attributes.manager]", &keys::MANAGER, table, value.span());
-            Some(FlowManager {
-                when: reader.choice_or(&section, "flow", FlowWhen::Always),
-                when_empty: reader.choice_or(&section, "when_empty", WhenEmpty::Clear),
-            })
-        }
-        _ => {
-            reader.problem(
-                ProblemKind::BadValue,
-                value.span(),
-                "`attributes.manager` is not an expression: the manager is another person, found by the source's own reference",
-                "not a text",
-                "write manager = { flow = \"always\" } or { flow = \"never\" }; the column is named in [source.columns]",
-            );
-            None
-        }
+    if let DeValue::Table(table) = value.get_ref() {
+        let section = reader.open("[attributes.manager]", &keys::MANAGER, table, value.span());
+        Some(FlowManager {
+            when: reader.choice_or(&section, "flow", FlowWhen::Always),
+            when_empty: reader.choice_or(&section, "when_empty", WhenEmpty::Clear),
+        })
+    } else {
+        reader.problem(
+            ProblemKind::BadValue,
+            value.span(),
+            "`attributes.manager` is not an expression: the manager is another person, found by the source's own reference",
+            "not a text",
+            "write manager = { flow = \"always\" } or { flow = \"never\" }; the column is named in [source.columns]",
+        );
+        None
     }
 }

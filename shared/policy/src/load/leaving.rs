@@ -73,14 +73,24 @@ fn listed<'t>(
                     refuse(reader, "stages go from suspend to delete, each once", "suspend first, then delete");
                 }
                 Some(last) if stage.after_seconds < last.after_seconds => {
-                    refuse(reader, "the stage is due before the one above it", "delays count from the day of leaving; let them grow");
+                    refuse(
+                        reader,
+                        "the stage is due before the one above it",
+                        "delays count from the day of leaving; let them grow",
+                    );
                 }
                 _ => stages.push(stage),
             },
         }
     }
     if !any {
-        reader.problem(ProblemKind::BadValue, whole.span(), format!("{name} lists no stage"), "empty", "write \"ignore\" to do nothing");
+        reader.problem(
+            ProblemKind::BadValue,
+            whole.span(),
+            format!("{name} lists no stage"),
+            "empty",
+            "write \"ignore\" to do nothing",
+        );
     }
     stages
 }

@@ -45,13 +45,21 @@ impl Config {
         for error in &errors {
             let span = error.span().unwrap_or(0..0);
             let span = secrets::on_characters(text, span);
-            reader.problem(ProblemKind::Syntax, span, format!("not TOML: {}", error.message()), "here", "https://toml.io describes the syntax");
+            reader.problem(
+                ProblemKind::Syntax,
+                span,
+                format!("not TOML: {}", error.message()),
+                "here",
+                "https://toml.io describes the syntax",
+            );
         }
         let broken = !errors.is_empty();
         let config = read(&mut reader, tree.get_ref(), base_dir);
         if broken {
             // What the parser skipped must not be reported as missing or misspelt as well.
-            reader.problems.retain(|problem| problem.kind == ProblemKind::Syntax || problem.kind == ProblemKind::LiteralSecret);
+            reader
+                .problems
+                .retain(|problem| problem.kind == ProblemKind::Syntax || problem.kind == ProblemKind::LiteralSecret);
         }
         match config {
             Some(config) if reader.problems.is_empty() => Ok(config),
@@ -194,7 +202,13 @@ fn anchor<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Anchor {
             let mut names: Vec<String> = Vec::new();
             for text in texts {
                 if names.iter().any(|have| have.eq_ignore_ascii_case(text.value)) {
-                    reader.problem(ProblemKind::BadValue, text.span, "the attribute is named twice", "again", "name it once");
+                    reader.problem(
+                        ProblemKind::BadValue,
+                        text.span,
+                        "the attribute is named twice",
+                        "again",
+                        "name it once",
+                    );
                 } else {
                     names.push(text.value.trim().to_owned());
                 }
@@ -215,7 +229,15 @@ fn matching<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Matching {
             let source: StrDeserializer<'_, NotAWord> = known.into_deserializer();
             match SoftRule::deserialize(source) {
                 Ok(rule) if !soft.contains(&rule) => soft.push(rule),
-                _ => reader.problem(ProblemKind::BadValue, word.span, "the rule is named twice", "again", "name it once"),
+                _ => {
+                    reader.problem(
+                        ProblemKind::BadValue,
+                        word.span,
+                        "the rule is named twice",
+                        "again",
+                        "name it once",
+                    );
+                }
             }
         }
     }
@@ -233,7 +255,13 @@ fn matching<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Matching {
                     "name an attribute that is assigned independently, such as employeeId",
                 );
             } else if prove.contains(&attr) {
-                reader.problem(ProblemKind::BadValue, word.span, "the attribute is named twice", "again", "name it once");
+                reader.problem(
+                    ProblemKind::BadValue,
+                    word.span,
+                    "the attribute is named twice",
+                    "again",
+                    "name it once",
+                );
             } else {
                 prove.push(attr);
             }
@@ -256,7 +284,13 @@ fn attribute(reader: &mut Reader<'_>, word: &At<&str>, name: &str) -> Option<Att
         Some(meant) => format!("did you mean \"{meant}\"?"),
         None => "use the names of Microsoft Graph's user, such as employeeId".to_owned(),
     };
-    reader.problem(ProblemKind::BadValue, word.span.clone(), format!("{name} names an unknown attribute"), "not known", cure);
+    reader.problem(
+        ProblemKind::BadValue,
+        word.span.clone(),
+        format!("{name} names an unknown attribute"),
+        "not known",
+        cure,
+    );
     None
 }
 
@@ -346,7 +380,8 @@ fn passwords<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: &Path) -
     }
     if let Some(file) = to.value.strip_prefix("file:").filter(|file| !file.trim().is_empty()) {
         let file = At { value: file, span: to.span };
-        return connect::path(reader, &file, base_dir, "`passwords.deliver_to`").map_or(Passwords::Discard, Passwords::File);
+        return connect::path(reader, &file, base_dir, "`passwords.deliver_to`")
+            .map_or(Passwords::Discard, Passwords::File);
     }
     reader.hidden.push(to.span.clone());
     reader.problem(

@@ -16,8 +16,16 @@ pub(super) fn assigned(text: &str) -> Vec<Range<usize>> {
         let folded = line.to_ascii_lowercase();
         let mut from = 0;
         let mut next = line_end + 1;
-        while let Some(word) = WORDS.iter().filter_map(|word| folded[from..].find(word).map(|found| from + found)).min() {
+        while let Some(word) = WORDS.iter().filter_map(|word| folded[from..].find(word).map(|found| from + found)).min()
+        {
             let Some(equals) = line[word..].find('=').map(|found| word + found) else { break };
+            if !names_a_secret(&folded, word, equals) {
+                from = word + 1;
+                while !line.is_char_boundary(from) {
+                    from += 1;
+                }
+                continue;
+            }
             let value = equals + 1 + (line[equals + 1..].len() - line[equals + 1..].trim_start().len());
             let rest = &line[value..];
             let start = at + value;
@@ -39,6 +47,15 @@ pub(super) fn assigned(text: &str) -> Vec<Range<usize>> {
         at = next;
     }
     hidden
+}
+
+/// Whether the word stands in the key before the `=`: not in a value, not in an expression about `person`, and not in
+/// the one key of ours that is about passwords and holds none.
+fn names_a_secret(folded: &str, word: usize, equals: usize) -> bool {
+    let within_key = folded[word..equals]
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '"' | '\'' | ' ' | '\t'));
+    within_key && !folded[..word].ends_with("person.") && !folded[word..].starts_with("password_expired")
 }
 
 /// Where a quoted one-line value ends; `None` when it does not.
