@@ -127,7 +127,7 @@ impl World {
     /// Creates a user as an administrator would, without any rule; answers its id.
     pub fn add_user(&self, properties: Value) -> Result<Uuid, SimError> {
         self.edit(|state| {
-            let id = state.dice.uuid();
+            let id = state.fresh_id();
             let mut user = Object::new(Kind::User, id);
             let now = iso(state.now());
             user.set(at::CREATED, json!(now));

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::dice::hash;
 use crate::object::{Mask, Object};
 use crate::schema::{Kind, at};
 
@@ -234,7 +233,7 @@ impl Directory {
     }
 
     fn holders(&self, key: Key, value: &str) -> Vec<u32> {
-        let h = hash((key as u8, fold(value).as_str()));
+        let h = folded_hash(key, value);
         let mut found: Vec<u32> = self.first.get(&h).copied().into_iter().collect();
         if let Some(more) = self.more.get(&h) {
             found.extend(more);
@@ -273,7 +272,7 @@ impl Directory {
             self.deleted.insert((at, slot));
         }
         each_key(object, |key, value| {
-            let h = hash((key as u8, fold(value).as_str()));
+            let h = folded_hash(key, value);
             if *self.first.entry(h).or_insert(slot) != slot {
                 self.more.entry(h).or_default().push(slot);
             }
@@ -291,7 +290,7 @@ impl Directory {
             self.deleted.remove(&(at, slot));
         }
         each_key(object, |key, value| {
-            let h = hash((key as u8, fold(value).as_str()));
+            let h = folded_hash(key, value);
             if let Some(more) = self.more.get_mut(&h) {
                 more.retain(|s| *s != slot);
             }
@@ -303,6 +302,23 @@ impl Directory {
             }
         });
     }
+}
+
+/// Hashes a value without regard to case and without allocating: a large tenant does this a million times at start.
+fn folded_hash(key: Key, value: &str) -> u64 {
+    // FNV-1a.
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let mut state = 0xcbf2_9ce4_8422_2325_u64 ^ key as u64;
+    if value.is_ascii() {
+        for byte in value.as_bytes() {
+            state = (state ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(PRIME);
+        }
+    } else {
+        for byte in fold(value).as_bytes() {
+            state = (state ^ u64::from(*byte)).wrapping_mul(PRIME);
+        }
+    }
+    state
 }
 
 /// Directory comparison ignores case.

@@ -46,7 +46,7 @@ impl State {
             return Err(too_many());
         }
         self.check_quota()?;
-        let mut group = Object::new(Kind::Group, self.dice.uuid());
+        let mut group = Object::new(Kind::Group, self.fresh_id());
         group.set(at::CREATED, json!(iso(self.now())));
         group.set(at::GROUP_TYPES, json!([]));
         assign(&mut group, &write);

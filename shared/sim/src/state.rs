@@ -122,6 +122,16 @@ impl State {
         self.dir.update(slot, object, now, mask);
     }
 
+    /// An id that nobody has: after a restart the same seed would deal the same ids again.
+    pub(crate) fn fresh_id(&mut self) -> Uuid {
+        loop {
+            let id = self.dice.uuid();
+            if self.dir.slot_of(id).is_none() {
+                return id;
+            }
+        }
+    }
+
     /// Puts a new object in place.
     pub(crate) fn commit_new(&mut self, object: Object) -> u32 {
         self.count_object(&object, 1);

@@ -41,7 +41,7 @@ impl State {
         }
         self.check_quota()?;
 
-        let mut user = Object::new(Kind::User, self.dice.uuid());
+        let mut user = Object::new(Kind::User, self.fresh_id());
         user.set(at::CREATED, json!(iso(self.now())));
         user.set(at::USER_TYPE, json!("Member"));
         user.set(at::BUSINESS_PHONES, json!([]));

@@ -5,6 +5,11 @@ use serde_json::json;
 
 use crate::desk::{Desk, rows, with_user};
 
+/// The link below the version root: the port changes with each start.
+fn token_of(link: &str) -> String {
+    link.split_once("/v1.0").unwrap().1.to_owned()
+}
+
 async fn open(directory: &std::path::Path) -> Desk {
     let mut desk = Desk::open(Seed::contoso()).await;
     let clock = hardmatch_sim::Clock::Manual(desk.clock.clone());
@@ -31,13 +36,15 @@ async fn a_killed_tenant_comes_back_and_delta_goes_on() {
     let ada = desk.world().user("ada@contoso.com").unwrap();
     assert_eq!((&ada["jobTitle"], &ada["deleted"]), (&json!("changed"), &json!(true)));
     assert_eq!(desk.world().user(&bob).unwrap()["roles"], json!(["Global Reader"]));
-    let token = link.split_once("/v1.0").unwrap().1.to_owned();
-    let (changes, link) = desk.round(&token).await;
+    let (changes, link) = desk.round(&token_of(&link)).await;
     assert_eq!(changes.len(), 2);
     assert_eq!(changes[1]["@removed"]["reason"], "changed");
+    // The same seed deals no id twice.
+    assert_ne!(desk.create("eve@contoso.com", json!({})).await, bob);
+    let (_, link) = desk.round(&token_of(&link)).await;
     drop(desk);
     let desk = open(directory.path()).await;
-    assert!(desk.round(link.split_once("/v1.0").unwrap().1).await.0.is_empty());
+    assert!(desk.round(&token_of(&link)).await.0.is_empty());
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn seats_locations_and_plans() {
 async fn a_mailbox_changes_who_masters_addresses() {
     let desk = Desk::open(seed()).await;
     desk.post("/users/ada@contoso.com/assignLicense", add(E3)).await.ok(200);
-    let user = || desk.world().user(&desk.world().users()[0]["id"].as_str().unwrap()).unwrap();
+    let user = || desk.world().user(desk.world().users()[0]["id"].as_str().unwrap()).unwrap();
     assert_eq!(user()["proxyAddresses"], json!(["SMTP:ada@contoso.com", "smtp:ada@contoso.onmicrosoft.com"]));
     desk.patch("/users/ada@contoso.com", json!({ "mail": "x@contoso.com" })).await.refused(
         400,
