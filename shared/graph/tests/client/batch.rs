@@ -31,6 +31,7 @@ fn ada(manager: Option<&str>) -> Call {
     }
 }
 
+#[expect(clippy::option_option, reason = "the shape of the port: untouched, cleared, set")]
 fn update(pairs: &[(Attr, &str)], immutable_id: Option<Option<&str>>) -> Call {
     Call::Update {
         account: id("a"),

@@ -1,7 +1,7 @@
 //! Delta's traps, the recycle bin, address holders and role holders, from answers as Graph gives them.
 
 use crate::support::{Say, Stub};
-use hardmatch_domain::account::{AccountKind, Authority, HolderKind};
+use hardmatch_domain::account::{Account, AccountKind, Authority, HolderKind};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::tenant::{Cursor, Delta, DeltaNext, Retry, TenantRead};
@@ -160,7 +160,7 @@ async fn the_recycle_bin_shows_names_as_they_were() {
     let upns: Vec<&str> = items.iter().filter_map(|account| account.upn()).collect();
     assert_eq!(upns[..2], ["ada@contoso.com", "ada@contoso.com"]);
     assert!(upns[2].starts_with(&compact), "another's prefix is part of the name");
-    assert!(items.iter().all(|account| account.is_deleted()));
+    assert!(items.iter().all(Account::is_deleted));
     assert!(stub.seen()[0].path.starts_with("/v1.0/directory/deletedItems/microsoft.graph.user?$select=id,"));
 }
 

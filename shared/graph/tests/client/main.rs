@@ -1,5 +1,7 @@
 //! The client from outside: against a server that misbehaves on purpose, and against the simulated tenant.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
 mod batch;
 mod delta;
 mod sim;

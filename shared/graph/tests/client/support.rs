@@ -75,7 +75,7 @@ impl Say {
         };
         let mut text = format!("HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\nconnection: close\r\n");
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text.extend([*name, ": ", value, "\r\n"]);
         }
         text.push_str("\r\n");
         text.push_str(body);
