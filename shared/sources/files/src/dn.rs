@@ -21,16 +21,30 @@ pub(crate) fn first_value(dn: &str) -> Option<String> {
 
 /// One text for all spellings of a DN: lower case, no spaces beside separators, no escapes.
 pub(crate) fn canonical(dn: &str) -> String {
-    let mut text = String::with_capacity(dn.len());
+    let mut text = String::with_capacity(dn.len() + 8);
     for part in split(dn, |c| c == ',') {
         let (kind, value) = part.split_once('=').unwrap_or(("", part));
-        text.push_str(&kind.trim().to_lowercase());
+        push_lower(&mut text, kind.trim());
         text.push('=');
-        text.push_str(&unescape(value).to_lowercase());
+        if value.contains('\\') {
+            push_lower(&mut text, &unescape(value));
+        } else {
+            push_lower(&mut text, value.trim_matches(' '));
+        }
         // No value holds it: control characters are refused.
         text.push('\u{1f}');
     }
     text
+}
+
+fn push_lower(to: &mut String, text: &str) {
+    let start = to.len();
+    if text.is_ascii() {
+        to.push_str(text);
+        to[start..].make_ascii_lowercase();
+    } else {
+        to.push_str(&text.to_lowercase());
+    }
 }
 
 /// The parts between separators that are not escaped.

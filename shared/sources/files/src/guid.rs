@@ -32,6 +32,20 @@ pub(crate) fn parse_text(text: &str) -> Option<Guid> {
     Some(Guid::from_ad_bytes(decoded?.try_into().ok()?))
 }
 
+/// The canonical text, as `Display` gives it, without a formatter: keys are made by the hundred thousand.
+pub(crate) fn text(guid: &Guid) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(36);
+    for (at, byte) in guid.text_bytes().into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
 /// Sixteen pairs of hex digits, whatever stands between them.
 fn hex(text: &str) -> Option<Vec<u8>> {
     let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
@@ -75,6 +89,7 @@ mod tests {
         ] {
             let guid = parse(form.as_bytes()).unwrap_or_else(|| panic!("{form}"));
             assert_eq!(ImmutableId::from_guid(&guid).as_str(), id, "{form}");
+            assert_eq!(text(&guid), guid.to_string());
         }
     }
 

@@ -42,8 +42,6 @@ pub(crate) fn survey(file: &mut File, wanted: Option<&str>) -> Result<Survey, So
         utf8.feed(part);
         if utf8.bad > 0 {
             detector.feed(part, false);
-        }
-        if !part.is_ascii() {
             part.iter().for_each(|byte| high[usize::from(*byte)] = true);
         }
     }
@@ -186,9 +184,7 @@ impl Utf8 {
     }
 
     fn count(&mut self, text: &str) {
-        if !text.is_ascii() {
-            self.good += text.chars().filter(|c| !c.is_ascii()).count() as u64;
-        }
+        self.good += text.bytes().filter(|byte| *byte >= 0xc0).count() as u64;
     }
 
     /// Valid, or so nearly valid that single rows are damaged: in another encoding, sequences that happen to be UTF-8

@@ -89,13 +89,13 @@ pub(crate) fn key(row: &Row, columns: &Columns) -> Result<PersonKey, Fault> {
     }
     match columns.meaning(column) {
         Some(Meaning::ObjectGuid | Meaning::ConsistencyGuid) => {
-            Ok(PersonKey::new(reader.guid(column, first)?.to_string()))
+            Ok(PersonKey::new(guid::text(&reader.guid(column, first)?)))
         }
         Some(Meaning::EntryUuid) => {
             let uuid = Guid::parse(&reader.text(column, Lines::One)?);
             let malformed =
                 || fault(Fault::new("The value is not a UUID", "Export entryUUID as the directory shows it"));
-            Ok(PersonKey::new(uuid.ok_or_else(malformed)?.to_string()))
+            Ok(PersonKey::new(guid::text(&uuid.ok_or_else(malformed)?)))
         }
         _ => Ok(PersonKey::new(reader.text(column, Lines::One)?)),
     }
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
     fn clean(&self, column: usize, value: &'a [u8], lines: Lines) -> Result<Cow<'a, str>, Fault> {
         let binary = match self.columns.meaning(column) {
             Some(Meaning::ObjectGuid | Meaning::ConsistencyGuid) if value.len() == 16 => {
-                guid::parse(value).map(|guid| guid.to_string())
+                guid::parse(value).map(|guid| guid::text(&guid))
             }
             Some(Meaning::Sid) => value::sid(value),
             _ => None,
