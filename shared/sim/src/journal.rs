@@ -121,6 +121,11 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// Whether this directory holds a tenant already.
+    pub(crate) fn exists(directory: &Path) -> bool {
+        directory.join(FILE).exists()
+    }
+
     /// Loads what the directory holds into the state, compacts it, and keeps it open.
     pub(crate) fn open(directory: &Path, state: &mut State) -> Result<(), SimError> {
         fs::create_dir_all(directory).map_err(SimError::io(format!("creating {}", directory.display())))?;

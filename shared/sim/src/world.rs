@@ -51,7 +51,14 @@ impl Sim {
         if !addr.ip().is_loopback() {
             return Err(SimError::NotLoopback(addr));
         }
-        let mut state = State::new(self.seed, self.clock)?;
+        let mut seed = self.seed;
+        if self.state.as_deref().is_some_and(Journal::exists) {
+            // Reading them twice would only cost time: what happened wins.
+            seed.users.clear();
+            seed.groups.clear();
+            seed.contacts.clear();
+        }
+        let mut state = State::new(seed, self.clock)?;
         if let Some(directory) = self.state {
             Journal::open(&directory, &mut state)?;
         }
