@@ -64,6 +64,11 @@ fn permitted(actions: &Actions, draft: &mut Draft<'_>) -> Vec<Part> {
     parts
 }
 
+/// Whether the draft creates or joins an account that is then linked.
+pub(crate) fn gives_account(actions: &Actions, mut draft: Draft<'_>) -> bool {
+    permitted(actions, &mut draft).iter().any(|part| part.when == When::Opening && part.consent != Consent::Repair)
+}
+
 fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>) -> Change {
     let action = parts.iter().map(|part| part.action).max_by_key(|action| rank(*action)).unwrap_or(Action::None);
     let mut hold = None;

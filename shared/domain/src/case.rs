@@ -16,6 +16,14 @@ pub(crate) struct Case<'a, F: Facts> {
     pub(crate) policy: &'a Policy,
     pub(crate) tenant: &'a Tenant,
     pub(crate) now: i64,
+    pub(crate) managers: Managers,
+}
+
+/// Whether the person's manager is part of the decision. A manager is decided without theirs, so that it ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Managers {
+    Follow,
+    Ignore,
 }
 
 /// Whether an account holds a directory role.
@@ -36,7 +44,13 @@ impl<'a, F: Facts> Case<'a, F> {
             policy: context.policy,
             tenant: context.tenant,
             now: context.now,
+            managers: Managers::Follow,
         }
+    }
+
+    /// The same case for another person of this connection, their manager left aside.
+    pub(crate) fn for_manager(&self, record: &'a PersonRecord) -> Self {
+        Self { record, person: &record.person, who: record.reference(), managers: Managers::Ignore, ..*self }
     }
 
     /// Every account, live or soft-deleted, that holds the value.

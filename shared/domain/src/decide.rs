@@ -34,16 +34,21 @@ pub struct Context<'a> {
 /// Decides one person. Same facts, same decision, in whatever order they are held.
 pub fn decide(record: &PersonRecord, facts: &impl Facts, context: &Context<'_>) -> Decision {
     let case = Case::new(record, facts, context);
+    assemble::decision(&case, draft(&case))
+}
+
+/// Everything that is to be said and done about the person, before switches, approvals and holds.
+pub(crate) fn draft<'a, F: Facts>(case: &Case<'a, F>) -> Draft<'a> {
     let mut draft = Draft::default();
-    match scope::place(&case, &mut draft) {
+    match scope::place(case, &mut draft) {
         Place::Refused => draft.refuse(Reason::plain(Code::EntryRefused)),
         Place::Unknown(reason) => draft.refuse(reason),
-        Place::Left { cause, since } => lifecycle::left(&case, &mut draft, cause, since),
-        Place::Here => match join::join(&case, &mut draft) {
-            Joining::To(target) => keep::keep(&case, &mut draft, &target),
-            Joining::Nobody => create::create(&case, &mut draft),
+        Place::Left { cause, since } => lifecycle::left(case, &mut draft, cause, since),
+        Place::Here => match join::join(case, &mut draft) {
+            Joining::To(target) => keep::keep(case, &mut draft, &target),
+            Joining::Nobody => create::create(case, &mut draft),
             Joining::Settled => {}
         },
     }
-    assemble::decision(&case, draft)
+    draft
 }

@@ -1,6 +1,10 @@
 //! What a decision may ask of the recorded facts. A decision never sees a half-answer: whoever implements [`Facts`]
 //! over a partial view records what was asked and not loaded, throws the decision away, loads, and decides again.
 
+mod index;
+pub mod memory;
+pub mod partial;
+
 use crate::account::{Account, AddressHolder};
 use crate::ids::{ObjectId, PersonRef};
 use crate::link::Link;

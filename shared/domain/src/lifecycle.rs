@@ -1,7 +1,7 @@
 //! Leaving and returning: what happens to sign-in and to the account, and when. Alone writes `accountEnabled`.
 
 use crate::account::{Account, Authority};
-use crate::case::{Case, Roles};
+use crate::case::{Case, Roles, is_gone};
 use crate::change::{Action, EvidenceRule, Found, Join, Step};
 use crate::draft::{Draft, When};
 use crate::facts::Facts;
@@ -54,21 +54,19 @@ pub(crate) fn left<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, caus
     }
 }
 
-/// An account whose ID was changed to something else may be somebody else's by now.
+/// An account whose ID was changed to something else, or is somebody else's at the source by now, is left alone.
 fn is_still_theirs<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, link: &Link, account: &Account) -> bool {
     let Some(id) = &account.immutable_id else { return true };
-    if link.immutable_id.as_ref() == Some(id) || case.person.knows_anchor(id) {
-        // The same anchor at somebody else is judged by who continues whom.
+    let known = case.person.knows_anchor(id);
+    let code = if case.others_with_id(id).iter().any(|other| !is_gone(other)) {
+        if known { Code::ContinuedElsewhere } else { Code::LinkConflict }
+    } else if known || link.immutable_id.as_ref() == Some(id) {
         return true;
-    }
-    let code = if case.others_with_id(id).is_empty() { Code::AnchorDrift } else { Code::LinkConflict };
-    draft.saw_at(
-        EvidenceRule::Drift,
-        Found::Different,
-        &account.id,
-        link.immutable_id.as_ref().map(crate::ids::ImmutableId::as_str),
-        Some(id.as_str()),
-    );
+    } else {
+        Code::AnchorDrift
+    };
+    let linked = link.immutable_id.as_ref().map(crate::ids::ImmutableId::as_str);
+    draft.saw_at(EvidenceRule::Drift, Found::Different, &account.id, linked, Some(id.as_str()));
     draft.refuse(Reason::plain(code));
     false
 }

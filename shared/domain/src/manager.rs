@@ -1,13 +1,15 @@
 //! Who the account's manager shall be. Managers are created before their reports; nobody waits in a circle.
 
-use crate::account::{Account, AccountKind};
-use crate::case::Case;
+use crate::account::Account;
+use crate::assemble;
+use crate::case::{Case, Managers};
 use crate::change::{Action, ManagerTarget, Step};
+use crate::decide;
 use crate::draft::{Draft, When};
 use crate::facts::Facts;
 use crate::flow::Moment;
 use crate::ids::{PersonKey, PersonRef};
-use crate::person::{Manager, PersonRecord, Standing};
+use crate::person::{Manager, PersonRecord};
 use crate::policy::{FlowWhen, WhenEmpty};
 use crate::reason::{Code, Reason};
 
@@ -61,6 +63,7 @@ pub(crate) fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, accoun
 fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
     let key = match &case.person.manager {
         None => return Wanted::Leave,
+        Some(_) if case.managers == Managers::Ignore => return Wanted::Leave,
         Some(Manager::Nobody) => return Wanted::Nobody,
         Some(Manager::Unknown(text)) => {
             draft.note(Reason::with(Code::ReferenceOutOfScope, text.clone()));
@@ -105,12 +108,18 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
         smallest = smallest.min(&manager.person.key);
         above = next(case, manager);
     }
+    // Whoever gives up a sign-in name waits for no manager: the manager may be waiting for that name.
+    if draft.parts.iter().any(|part| part.when == When::Rename) {
+        draft.code(Code::WaitsForManager);
+        return Wanted::Leave;
+    }
     draft.after.push(who);
     draft.depth = draft.depth.max(depth);
     Wanted::To(ManagerTarget::Person(key.clone()))
 }
 
-/// The manager's manager, when they have no account yet either.
+/// The manager's manager, when they may be without an account too. More people than will be given one are followed:
+/// a circle that is none costs a run, a circle that is overlooked would never end.
 fn next<'a, F: Facts>(case: &Case<'a, F>, record: &PersonRecord) -> Option<&'a PersonRecord> {
     let key: &PersonKey = match &record.person.manager {
         Some(Manager::Person(key)) => key,
@@ -120,21 +129,10 @@ fn next<'a, F: Facts>(case: &Case<'a, F>, record: &PersonRecord) -> Option<&'a P
     if case.facts.link(&who).is_some() {
         return None;
     }
-    case.facts.person(&who).filter(|above| will_join(case, above))
+    case.facts.person(&who).filter(|above| case.competes(above))
 }
 
-/// Whether the person looks as if this plan gives them an account. A light judgement: where it is wrong, the writer
-/// finds no account and leaves the manager out.
+/// Whether this plan gives the person an account: they are decided as if they had no manager.
 fn will_join<F: Facts>(case: &Case<'_, F>, record: &PersonRecord) -> bool {
-    record.standing == Standing::Present
-        && case.includes(&record.person).is_ok_and(|included| included)
-        && record.person.immutable_id().is_some()
-        && record.person.upn().is_some_and(|upn| {
-            case.tenant.verified_domain_of(upn).is_some()
-                && case
-                    .accounts(crate::facts::By::Upn, upn)
-                    .iter()
-                    .all(|account| account.is_deleted() || account.kind == AccountKind::Member)
-        })
-        && (record.person.enabled != Some(false) || case.policy.lifecycle.create_disabled)
+    case.competes(record) && assemble::gives_account(&case.policy.actions, decide::draft(&case.for_manager(record)))
 }

@@ -68,7 +68,11 @@ pub(crate) fn rename<F: Facts>(
         draft.note(Reason::with(Code::Incomplete, "userPrincipalName"));
         return Ok(Verdict::GoOn);
     }
-    let consent = match holder(case, draft, account, &wanted) {
+    let against = match moment {
+        Moment::First => join::Against::Everybody,
+        Moment::Later => join::Against::Linked,
+    };
+    let consent = match holder(case, draft, account, &wanted, against) {
         Ok(Consent::Switch) if crosses(case, now, &wanted, domain.federated) => {
             draft.note(Reason::with(Code::RepairNeeded, "the sign-in name moves to or from a federated domain"));
             Consent::Repair
@@ -105,8 +109,9 @@ fn holder<F: Facts>(
     draft: &mut Draft<'_>,
     account: &Account,
     wanted: &str,
+    against: join::Against,
 ) -> Result<Consent, Reason> {
-    if join::wanted_by_others(case, wanted, join::Against::Linked) {
+    if join::wanted_by_others(case, wanted, against) {
         draft.saw(EvidenceRule::Claims, Found::Several);
         return Err(Reason::with(Code::Contested, "userPrincipalName"));
     }

@@ -102,12 +102,19 @@ pub(crate) enum Against {
     Linked,
 }
 
-/// Whether somebody else who is ours to manage wants the same sign-in name.
+/// Whether somebody else who is ours to manage wants the same sign-in name and does not have it yet. Who has it is
+/// judged as its holder.
 pub(crate) fn wanted_by_others<F: Facts>(case: &Case<'_, F>, upn: &str, against: Against) -> bool {
     case.others(By::Upn, upn).iter().any(|other| {
-        other.person.upn().is_some_and(|theirs| same_name(theirs, upn))
-            && case.competes(other)
-            && (against == Against::Everybody || case.facts.link(&other.reference()).is_some())
+        if !other.person.upn().is_some_and(|theirs| same_name(theirs, upn)) || !case.competes(other) {
+            return false;
+        }
+        match case.facts.link(&other.reference()) {
+            None => against == Against::Everybody,
+            Some(link) => !case.facts.account(&link.account).is_some_and(|account| {
+                !account.is_deleted() && account.upn().is_some_and(|theirs| same_name(theirs, upn))
+            }),
+        }
     })
 }
 

@@ -122,9 +122,8 @@ fn bring_back<'a, F: Facts>(
 ) -> Joining<'a> {
     match case.policy.soft_deleted {
         SoftDeleted::Restore => {
-            if let Some(holder) = in_the_way(case, account, upn) {
-                let detail = format!("held by {}, so {} is not restored", holder.id, account.id);
-                draft.refuse_join(Reason::with(Code::AddressInUse, detail), Some(account));
+            if let Some(reason) = in_the_way(case, account, upn) {
+                draft.refuse_join(reason, Some(account));
                 return Joining::Settled;
             }
             let set_id = match rule {
@@ -167,16 +166,21 @@ fn bring_back<'a, F: Facts>(
     }
 }
 
-/// The live account that holds what the restored one would want back.
-pub(super) fn in_the_way<'a, F: Facts>(
-    case: &Case<'a, F>,
-    account: &Account,
-    upn: Option<&str>,
-) -> Option<&'a Account> {
+/// Why an account is not brought back: a live account holds what it would have again, or somebody else at the source
+/// has been given its name.
+pub(super) fn in_the_way<F: Facts>(case: &Case<'_, F>, account: &Account, upn: Option<&str>) -> Option<Reason> {
     let theirs = account.upn().into_iter().chain(account.addresses());
     let ours = upn.into_iter().chain(case.person.addresses.all.iter());
     let mut names: Vec<&str> = theirs.chain(ours).collect();
     names.sort_unstable();
     names.dedup_by(|one, other| same_name(one, other));
-    names.into_iter().find_map(|name| free::holder_of(case, name, Some(&account.id)))
+    if let Some(holder) = names.into_iter().find_map(|name| free::holder_of(case, name, Some(&account.id))) {
+        let detail = format!("held by {}, so {} is not restored", holder.id, account.id);
+        return Some(Reason::with(Code::AddressInUse, detail));
+    }
+    let given_away = account.upn().is_some_and(|upn| claims::wanted_by_others(case, upn, claims::Against::Everybody));
+    given_away.then(|| {
+        let detail = format!("the name of {} was given to somebody else at the source", account.id);
+        Reason::with(Code::AddressInUse, detail)
+    })
 }

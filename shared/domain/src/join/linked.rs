@@ -75,15 +75,19 @@ fn in_bin<'a, F: Facts>(
         draft.refuse_join(Reason::plain(Code::LinkConflict), Some(account));
         return Joining::Settled;
     }
+    if is_anothers(case, account) {
+        draft.saw(EvidenceRule::Claims, Found::Different);
+        draft.refuse_join(Reason::plain(Code::LinkConflict), Some(account));
+        return Joining::Settled;
+    }
     let restore = link.ledger.deleted.is_some();
     match (restore, case.policy.lifecycle.account_deleted) {
         (true, _) | (false, AccountDeleted::Restore) => {
             let upn = flow::wanted_upn(case.policy, case.person).ok().flatten();
             if !case.is_complete() {
                 draft.refuse_join(Reason::plain(Code::Incomplete), Some(account));
-            } else if let Some(holder) = deleted::in_the_way(case, account, upn.as_deref()) {
-                let detail = format!("held by {}, so {} is not restored", holder.id, account.id);
-                draft.refuse_join(Reason::with(Code::AddressInUse, detail), Some(account));
+            } else if let Some(reason) = deleted::in_the_way(case, account, upn.as_deref()) {
+                draft.refuse_join(reason, Some(account));
             } else {
                 draft.joined(JoinRule::Link, account);
                 return Joining::To(Target { account, link: Some(link), opening: Opening::Restore, set_id: None });
@@ -129,9 +133,7 @@ fn same_id<'a, F: Facts>(
         ours.map(ImmutableId::as_str),
         theirs.map(ImmutableId::as_str),
     );
-    if let Some(id) = theirs.filter(|id| !case.person.knows_anchor(id))
-        && !case.others_with_id(id).is_empty()
-    {
+    if is_anothers(case, account) {
         draft.saw(EvidenceRule::Claims, Found::Different);
         draft.refuse(Reason::with(Code::LinkConflict, "the account's immutable ID is another person's"));
         return Err(Joining::Settled);
@@ -181,6 +183,12 @@ fn same_id<'a, F: Facts>(
         }
     }
     Err(Joining::Settled)
+}
+
+/// Whether the account's ID is another person's, out-of-scope and absent people included.
+fn is_anothers<F: Facts>(case: &Case<'_, F>, account: &Account) -> bool {
+    let theirs = account.immutable_id.as_ref().filter(|id| !case.person.knows_anchor(id));
+    theirs.is_some_and(|id| !case.others_with_id(id).is_empty())
 }
 
 fn roles_forbid<F: Facts>(case: &Case<'_, F>, account: &Account) -> Option<Reason> {

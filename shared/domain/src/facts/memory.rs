@@ -1,0 +1,175 @@
+//! Facts held whole in memory, compactly: answers every question from its indexes.
+
+use std::collections::BTreeMap;
+
+use super::index::{Hash, Index};
+use super::{By, Facts, account_lookups, full_name, local_part, lookup_form, person_lookups};
+use crate::account::{Account, AddressHolder};
+use crate::attribute::Attr;
+use crate::case::same_name;
+use crate::ids::{ObjectId, PersonRef};
+use crate::link::Link;
+use crate::person::PersonRecord;
+
+/// Everything known about a tenant and the people of its connections.
+#[derive(Default)]
+pub struct MemoryFacts {
+    people: Vec<PersonRecord>,
+    accounts: Vec<Account>,
+    links: Vec<Link>,
+    holders: BTreeMap<String, Vec<AddressHolder>>,
+    people_by_ref: Index,
+    people_by: Index,
+    accounts_by_id: Index,
+    accounts_by: Index,
+    links_by_person: Index,
+    links_by_account: Index,
+}
+
+/// What kind of key a hash is of; the look-ups take the numbers of [`By`].
+const REFERENCE: u8 = 100;
+const OBJECT: u8 = 101;
+
+impl MemoryFacts {
+    /// Sorts and indexes the facts. `holders` pairs addresses with the groups and contacts that hold them.
+    pub fn new(
+        mut people: Vec<PersonRecord>,
+        mut accounts: Vec<Account>,
+        links: Vec<Link>,
+        holders: impl IntoIterator<Item = (String, AddressHolder)>,
+    ) -> Self {
+        people.sort_unstable_by(|one, other| {
+            (&one.connection, &one.person.key).cmp(&(&other.connection, &other.person.key))
+        });
+        accounts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let mut by_address: BTreeMap<String, Vec<AddressHolder>> = BTreeMap::new();
+        for (address, holder) in holders {
+            by_address.entry(lookup_form(&address)).or_default().push(holder);
+        }
+        let refs = |at: usize, record: &PersonRecord| (reference(&record.connection, &record.person.key), position(at));
+        let people_by_ref = Index::new(people.iter().enumerate().map(|(at, record)| refs(at, record)).collect());
+        let mut pairs = Vec::with_capacity(people.len() * 6);
+        for (at, record) in people.iter().enumerate() {
+            person_lookups(record, &mut |by, value| pairs.push((lookup(by, value), position(at))));
+        }
+        let people_by = Index::new(pairs);
+        let ids = |at: usize, account: &Account| (object(&account.id), position(at));
+        let accounts_by_id = Index::new(accounts.iter().enumerate().map(|(at, account)| ids(at, account)).collect());
+        let mut pairs = Vec::with_capacity(accounts.len() * 5);
+        for (at, account) in accounts.iter().enumerate() {
+            account_lookups(account, &mut |by, value| pairs.push((lookup(by, value), position(at))));
+        }
+        let accounts_by = Index::new(pairs);
+        let whose = |link: &Link| reference(&link.person.connection, &link.person.key);
+        let links_by_person =
+            Index::new(links.iter().enumerate().map(|(at, link)| (whose(link), position(at))).collect());
+        let links_by_account =
+            Index::new(links.iter().enumerate().map(|(at, link)| (object(&link.account), position(at))).collect());
+        Self {
+            people,
+            accounts,
+            links,
+            holders: by_address,
+            people_by_ref,
+            people_by,
+            accounts_by_id,
+            accounts_by,
+            links_by_person,
+            links_by_account,
+        }
+    }
+
+    /// Everybody, in connection and key order.
+    pub fn all_people(&self) -> &[PersonRecord] {
+        &self.people
+    }
+
+    /// Every account, in object-id order.
+    pub fn all_accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// Every link.
+    pub fn all_links(&self) -> &[Link] {
+        &self.links
+    }
+}
+
+impl Facts for MemoryFacts {
+    fn accounts(&self, by: By, value: &str) -> Vec<ObjectId> {
+        let found = self.accounts_by.find(lookup(by, value)).map(|at| &self.accounts[at]);
+        found.filter(|account| account_has(account, by, value)).map(|account| account.id.clone()).collect()
+    }
+
+    fn account(&self, id: &ObjectId) -> Option<&Account> {
+        self.accounts_by_id.find(object(id)).map(|at| &self.accounts[at]).find(|account| account.id == *id)
+    }
+
+    fn holders(&self, address: &str) -> Vec<AddressHolder> {
+        if self.holders.is_empty() {
+            return Vec::new();
+        }
+        self.holders.get(&lookup_form(address)).cloned().unwrap_or_default()
+    }
+
+    fn people(&self, by: By, value: &str) -> Vec<PersonRef> {
+        let found = self.people_by.find(lookup(by, value)).map(|at| &self.people[at]);
+        found.filter(|record| person_has(record, by, value)).map(PersonRecord::reference).collect()
+    }
+
+    fn person(&self, who: &PersonRef) -> Option<&PersonRecord> {
+        let found = self.people_by_ref.find(reference(&who.connection, &who.key)).map(|at| &self.people[at]);
+        { found }.find(|record| record.person.key == who.key && record.connection == who.connection)
+    }
+
+    fn link(&self, who: &PersonRef) -> Option<&Link> {
+        let found = self.links_by_person.find(reference(&who.connection, &who.key)).map(|at| &self.links[at]);
+        { found }.find(|link| link.person == *who)
+    }
+
+    fn link_to(&self, account: &ObjectId) -> Option<&Link> {
+        self.links_by_account.find(object(account)).map(|at| &self.links[at]).find(|link| link.account == *account)
+    }
+}
+
+fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn lookup(by: By, value: &str) -> u64 {
+    Hash::of(by as u8).folded(value).done()
+}
+
+fn reference(connection: &crate::ids::ConnectionId, key: &crate::ids::PersonKey) -> u64 {
+    Hash::of(REFERENCE).exact(connection.as_str()).exact(key.as_str()).done()
+}
+
+fn object(id: &ObjectId) -> u64 {
+    Hash::of(OBJECT).exact(id.as_str()).done()
+}
+
+fn is_form(have: &str, value: &str) -> bool {
+    same_name(have.trim(), value.trim())
+}
+
+fn account_has(account: &Account, by: By, value: &str) -> bool {
+    match by {
+        By::ImmutableId => account.immutable_id.as_ref().is_some_and(|id| is_form(id.as_str(), value)),
+        By::Upn => account.upn().is_some_and(|upn| is_form(upn, value)),
+        By::Address => account.addresses().any(|address| is_form(address, value)),
+        By::EmployeeId => account.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_form(id, value)),
+        By::LocalPart | By::Name => false,
+    }
+}
+
+fn person_has(record: &PersonRecord, by: By, value: &str) -> bool {
+    let person = &record.person;
+    match by {
+        By::ImmutableId => person.anchors.iter().any(|anchor| is_form(anchor.id.as_str(), value)),
+        By::Upn => person.upn().is_some_and(|upn| is_form(upn, value)),
+        By::Address => person.addresses.all.iter().any(|address| is_form(address, value)),
+        By::EmployeeId => person.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_form(id, value)),
+        By::LocalPart => local_part(person).is_some_and(|local| is_form(local, value)),
+        By::Name => full_name(person).is_some_and(|name| is_form(&name, value)),
+    }
+}

@@ -1,0 +1,178 @@
+//! Facts loaded piece by piece: a question about something not loaded is written down, so that it can be loaded and the
+//! decision made again. A decision made while something was asked in vain is worth nothing; [`attempt`] never returns one.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+
+use super::{By, Facts, lookup_form};
+use crate::account::{Account, AddressHolder};
+use crate::change::Decision;
+use crate::decide::{Context, decide};
+use crate::ids::{ObjectId, PersonRef};
+use crate::link::Link;
+use crate::person::PersonRecord;
+
+/// Something that was asked for and not loaded. Values are in look-up form.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Want {
+    /// The accounts that hold a value.
+    Accounts(By, String),
+    /// One account.
+    Account(ObjectId),
+    /// Groups and contacts that hold an address.
+    Holders(String),
+    /// The people who hold a value.
+    People(By, String),
+    /// One person.
+    Person(PersonRef),
+    /// A person's link.
+    Link(PersonRef),
+    /// The link that names an account.
+    LinkTo(ObjectId),
+}
+
+/// Personal data: the kind of question only.
+impl std::fmt::Debug for Want {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Want::Accounts(by, _) => write!(f, "Accounts({by:?}, …)"),
+            Want::Account(id) => write!(f, "Account({id})"),
+            Want::Holders(_) => f.write_str("Holders(…)"),
+            Want::People(by, _) => write!(f, "People({by:?}, …)"),
+            Want::Person(_) => f.write_str("Person(…)"),
+            Want::Link(_) => f.write_str("Link(…)"),
+            Want::LinkTo(id) => write!(f, "LinkTo({id})"),
+        }
+    }
+}
+
+/// A partial view. Tell it what was loaded, "there is none" included.
+#[derive(Default)]
+pub struct PartialFacts {
+    accounts_by: HashMap<(By, String), Vec<ObjectId>>,
+    accounts: HashMap<ObjectId, Option<Account>>,
+    holders: HashMap<String, Vec<AddressHolder>>,
+    people_by: HashMap<(By, String), Vec<PersonRef>>,
+    people: HashMap<PersonRef, Option<PersonRecord>>,
+    links: HashMap<PersonRef, Option<Link>>,
+    links_to: HashMap<ObjectId, Option<Link>>,
+    wants: RefCell<BTreeSet<Want>>,
+}
+
+impl PartialFacts {
+    /// Which accounts hold a value.
+    pub fn put_accounts(&mut self, by: By, value: &str, mut ids: Vec<ObjectId>) {
+        ids.sort_unstable();
+        self.accounts_by.insert((by, lookup_form(value)), ids);
+    }
+
+    /// One account, or that there is none.
+    pub fn put_account(&mut self, id: ObjectId, account: Option<Account>) {
+        self.accounts.insert(id, account);
+    }
+
+    /// Which groups and contacts hold an address.
+    pub fn put_holders(&mut self, address: &str, holders: Vec<AddressHolder>) {
+        self.holders.insert(lookup_form(address), holders);
+    }
+
+    /// Which people hold a value.
+    pub fn put_people(&mut self, by: By, value: &str, mut people: Vec<PersonRef>) {
+        people.sort_unstable();
+        self.people_by.insert((by, lookup_form(value)), people);
+    }
+
+    /// One person, or that there is none.
+    pub fn put_person(&mut self, who: PersonRef, record: Option<PersonRecord>) {
+        self.people.insert(who, record);
+    }
+
+    /// A person's link, or that there is none. A link answers for its account too.
+    pub fn put_link(&mut self, who: PersonRef, link: Option<Link>) {
+        if let Some(link) = &link {
+            self.links_to.insert(link.account.clone(), Some(link.clone()));
+        }
+        self.links.insert(who, link);
+    }
+
+    /// The link that names an account, or that there is none.
+    pub fn put_link_to(&mut self, account: ObjectId, link: Option<Link>) {
+        self.links_to.insert(account, link);
+    }
+
+    /// What was asked for and not loaded since the last call, in a stable order.
+    pub fn take_wants(&self) -> Vec<Want> {
+        std::mem::take(&mut *self.wants.borrow_mut()).into_iter().collect()
+    }
+
+    fn want(&self, want: Want) {
+        self.wants.borrow_mut().insert(want);
+    }
+}
+
+/// Decides, if everything the decision asks is loaded; otherwise says what is not. Load that and try again: each round
+/// asks for something new, so it ends.
+pub fn attempt(record: &PersonRecord, facts: &PartialFacts, context: &Context<'_>) -> Result<Decision, Vec<Want>> {
+    facts.wants.borrow_mut().clear();
+    let decision = decide(record, facts, context);
+    let wants = facts.take_wants();
+    if wants.is_empty() { Ok(decision) } else { Err(wants) }
+}
+
+impl Facts for PartialFacts {
+    fn accounts(&self, by: By, value: &str) -> Vec<ObjectId> {
+        let key = (by, lookup_form(value));
+        self.accounts_by.get(&key).cloned().unwrap_or_else(|| {
+            self.want(Want::Accounts(key.0, key.1));
+            Vec::new()
+        })
+    }
+
+    fn account(&self, id: &ObjectId) -> Option<&Account> {
+        let found = self.accounts.get(id);
+        if found.is_none() {
+            self.want(Want::Account(id.clone()));
+        }
+        found?.as_ref()
+    }
+
+    fn holders(&self, address: &str) -> Vec<AddressHolder> {
+        let key = lookup_form(address);
+        self.holders.get(&key).cloned().unwrap_or_else(|| {
+            self.want(Want::Holders(key));
+            Vec::new()
+        })
+    }
+
+    fn people(&self, by: By, value: &str) -> Vec<PersonRef> {
+        let key = (by, lookup_form(value));
+        self.people_by.get(&key).cloned().unwrap_or_else(|| {
+            self.want(Want::People(key.0, key.1));
+            Vec::new()
+        })
+    }
+
+    fn person(&self, who: &PersonRef) -> Option<&PersonRecord> {
+        let found = self.people.get(who);
+        if found.is_none() {
+            self.want(Want::Person(who.clone()));
+        }
+        found?.as_ref()
+    }
+
+    fn link(&self, who: &PersonRef) -> Option<&Link> {
+        let found = self.links.get(who);
+        if found.is_none() {
+            self.want(Want::Link(who.clone()));
+        }
+        found?.as_ref()
+    }
+
+    fn link_to(&self, account: &ObjectId) -> Option<&Link> {
+        let found = self.links_to.get(account);
+        if found.is_none() {
+            self.want(Want::LinkTo(account.clone()));
+        }
+        found?.as_ref()
+    }
+}

@@ -1,0 +1,323 @@
+//! The guard: whether a run's removals may go, judged together when everybody is decided. Pure arithmetic: whoever
+//! calls knows the past and the approvals.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::change::{Action, Change, Removals};
+use crate::ids::{PersonKey, PersonRef};
+use crate::policy::Guard;
+
+/// What is limited. Each kind has the same limits, counted apart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Deletions, blocked sign-ins, cleared attributes, licences and memberships taken away, all together.
+    Removals,
+    /// New sign-in names.
+    Renames,
+    /// Changed immutable IDs.
+    IdChanges,
+    /// Soft matches onto existing accounts.
+    Takeovers,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: &'static [Kind] = &[Kind::Removals, Kind::Renames, Kind::IdChanges, Kind::Takeovers];
+
+    /// How much of this kind a change holds.
+    pub fn count(self, change: &Change) -> u64 {
+        let is = |yes: bool| u64::from(yes);
+        match self {
+            Kind::Removals => u64::from(change.removals.total()),
+            Kind::Renames => is(change.steps.iter().any(|step| matches!(step, crate::change::Step::Rename { .. }))),
+            Kind::IdChanges => is(change.action == Action::Repair),
+            Kind::Takeovers => is(change.action == Action::Takeover),
+        }
+    }
+}
+
+/// What the judgement rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The policy's limits.
+    pub limits: Guard,
+    /// Links at the start of the 24-hour window; 0 when there was none.
+    pub links: u64,
+    /// How many of this kind were let through in the last 24 hours, webhook included.
+    pub spent: u64,
+    /// The hash of the set that an operator approved, when they did.
+    pub approved: Option<&'a str>,
+    /// Whether an operator applied this connection's first plan by its hash. Before that nothing is removed.
+    pub first_plan: FirstPlan,
+}
+
+/// Whether a connection's first plan was applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FirstPlan {
+    /// By its hash.
+    Applied,
+    /// Not yet.
+    Pending,
+}
+
+/// What a run wants of one kind: people with what of theirs. Sorted, so that one set has one hash.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    kind: Kind,
+    people: BTreeMap<PersonKey, (Box<str>, u64)>,
+}
+
+impl Wanted {
+    /// Nothing yet.
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, people: BTreeMap::new() }
+    }
+
+    /// Adds a change, if it holds any of the kind. Its id says exactly what is done.
+    pub fn add(&mut self, change: &Change) {
+        let count = self.kind.count(change);
+        if count > 0 {
+            self.insert(&change.person, change.id.as_str(), count);
+        }
+    }
+
+    /// Adds a person by hand: the change's id, and how many removals it holds.
+    pub fn insert(&mut self, person: &PersonRef, change: &str, count: u64) {
+        self.people.insert(person.key.clone(), (change.into(), count));
+    }
+
+    /// How many in all.
+    pub fn total(&self) -> u64 {
+        self.people.values().map(|(_, count)| count).sum()
+    }
+
+    /// How many people.
+    pub fn how_many_people(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Lower-case hex SHA-256 of who and what: an approval is of exactly this set.
+    pub fn hash(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update([self.kind as u8]);
+        for (key, (change, count)) in &self.people {
+            let sizes = [key.as_str().len() as u64, change.len() as u64, *count];
+            digest.update(sizes.map(u64::to_be_bytes).concat());
+            digest.update(key.as_str());
+            digest.update(change.as_bytes());
+        }
+        crate::plan::hex(&digest.finalize())
+    }
+}
+
+/// The judgement.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Judgement {
+    /// They may go.
+    Go(Released),
+    /// They wait.
+    Wait(Guarded),
+}
+
+/// Proof that the guard let a set go. Only [`judge`] makes one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Released {
+    hash: String,
+    why: ReleasedBy,
+}
+
+impl Released {
+    /// The hash of the set that may go, and no other.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Why it may.
+    pub fn why(&self) -> ReleasedBy {
+        self.why
+    }
+
+    /// Whether it covers this set.
+    pub fn covers(&self, wanted: &Wanted) -> bool {
+        self.hash == wanted.hash()
+    }
+}
+
+/// Why a set may go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleasedBy {
+    /// There is nothing to hold.
+    Nothing,
+    /// Few enough.
+    Limits,
+    /// An operator approved exactly this set.
+    Approval,
+}
+
+/// Why a set waits, in numbers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Guarded {
+    /// The set's hash: approve this.
+    pub hash: String,
+    /// How many are wanted now.
+    pub wanted: u64,
+    /// How many went in the last 24 hours.
+    pub spent: u64,
+    /// Links at the start of the window.
+    pub links: u64,
+    /// Which limit holds them.
+    pub over: Over,
+}
+
+/// Which limit holds a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Over {
+    /// The first plan has not been applied, or there was no link before.
+    First,
+    /// `max_removals`.
+    Count,
+    /// `max_removals_percent`.
+    Percent,
+}
+
+/// Judges one kind of a run together with what went before it. Nothing is let through in part.
+///
+/// More than `always_allow` in the window, and more than `max_removals` or more than `max_removals_percent` of the
+/// links: guarded, unless exactly this set is approved. An operator who applied the first plan by its hash approved the
+/// sets in it, so those hashes come as `approved`; without it nothing goes, and nothing is removed while no link existed.
+pub fn judge(wanted: &Wanted, record: &Record<'_>) -> Judgement {
+    let hash = wanted.hash();
+    let now = wanted.total();
+    if now == 0 {
+        return Judgement::Go(Released { hash, why: ReleasedBy::Nothing });
+    }
+    if record.approved == Some(hash.as_str()) {
+        return Judgement::Go(Released { hash, why: ReleasedBy::Approval });
+    }
+    let total = now.saturating_add(record.spent);
+    let Guard { max_removals, max_removals_percent, always_allow } = record.limits;
+    let over_percent = u128::from(total) * 100 > u128::from(record.links) * u128::from(max_removals_percent);
+    let unlinked = wanted.kind == Kind::Removals && record.links == 0;
+    let over = if record.first_plan == FirstPlan::Pending || unlinked {
+        Some(Over::First)
+    } else if total <= always_allow {
+        None
+    } else if total > max_removals {
+        Some(Over::Count)
+    } else if over_percent {
+        Some(Over::Percent)
+    } else {
+        None
+    };
+    match over {
+        None => Judgement::Go(Released { hash, why: ReleasedBy::Limits }),
+        Some(over) => Judgement::Wait(Guarded { hash, wanted: now, spent: record.spent, links: record.links, over }),
+    }
+}
+
+/// Adds up what many changes remove.
+pub fn add(into: &mut Removals, more: &Removals) {
+    into.deletes += more.deletes;
+    into.suspends += more.suspends;
+    into.blanks += more.blanks;
+    into.licences += more.licences;
+    into.memberships += more.memberships;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Guard = Guard { max_removals: 500, max_removals_percent: 5, always_allow: 3 };
+
+    fn set(count: u64) -> Wanted {
+        let mut wanted = Wanted::new(Kind::Removals);
+        for n in 0..count {
+            let person = PersonRef { connection: "c".into(), key: PersonKey::new(format!("{n:05}")) };
+            wanted.insert(&person, "change", 1);
+        }
+        wanted
+    }
+
+    fn check(count: u64, links: u64, spent: u64, first_plan: FirstPlan, expected: Option<Over>) {
+        let record = Record { limits: LIMITS, links, spent, approved: None, first_plan };
+        let over = match judge(&set(count), &record) {
+            Judgement::Go(released) => {
+                assert!(released.covers(&set(count)));
+                None
+            }
+            Judgement::Wait(guarded) => {
+                assert_eq!((guarded.wanted, guarded.spent, guarded.links), (count, spent, links));
+                Some(guarded.over)
+            }
+        };
+        assert_eq!(over, expected, "{count} of {links} after {spent}");
+    }
+
+    #[test]
+    fn limits_hold_at_their_edges() {
+        use FirstPlan::{Applied, Pending};
+        for (count, links, spent, first_plan, expected) in [
+            (0, 0, 0, Pending, None),
+            (1, 0, 0, Applied, Some(Over::First)),
+            (1, 100, 0, Pending, Some(Over::First)),
+            (3, 10, 0, Applied, None),
+            (4, 10, 0, Applied, Some(Over::Percent)),
+            (5, 100, 0, Applied, None),
+            (6, 100, 0, Applied, Some(Over::Percent)),
+            (4, 79, 0, Applied, Some(Over::Percent)),
+            (4, 80, 0, Applied, None),
+            (500, 10_000, 0, Applied, None),
+            (501, 100_000, 0, Applied, Some(Over::Count)),
+            (1, 100_000, 500, Applied, Some(Over::Count)),
+            (1, 100_000, 499, Applied, None),
+            (1, 10, 2, Applied, None),
+            (1, 10, 3, Applied, Some(Over::Percent)),
+        ] {
+            check(count, links, spent, first_plan, expected);
+        }
+    }
+
+    #[test]
+    fn an_approval_is_of_exactly_one_set() {
+        let wanted = set(600);
+        let hash = wanted.hash();
+        let record =
+            |approved| Record { limits: LIMITS, links: 1000, spent: 0, approved, first_plan: FirstPlan::Applied };
+        assert!(matches!(judge(&wanted, &record(Some(&hash))), Judgement::Go(_)));
+        assert!(matches!(judge(&set(601), &record(Some(&hash))), Judgement::Wait(_)));
+        assert!(matches!(judge(&set(599), &record(Some(&hash))), Judgement::Wait(_)));
+        let mut other = set(600);
+        let person = PersonRef { connection: "c".into(), key: "00000".into() };
+        other.insert(&person, "another change", 1);
+        assert!(matches!(judge(&other, &record(Some(&hash))), Judgement::Wait(_)));
+    }
+
+    #[test]
+    fn takeovers_after_the_first_plan_have_the_same_limits() {
+        let record = |links| Record { limits: LIMITS, links, spent: 0, approved: None, first_plan: FirstPlan::Applied };
+        let mut wanted = Wanted::new(Kind::Takeovers);
+        for key in ["a", "b", "c"] {
+            wanted.insert(&PersonRef { connection: "c".into(), key: key.into() }, "change", 1);
+        }
+        assert!(matches!(judge(&wanted, &record(0)), Judgement::Go(_)));
+        wanted.insert(&PersonRef { connection: "c".into(), key: "d".into() }, "change", 1);
+        assert!(matches!(judge(&wanted, &record(0)), Judgement::Wait(_)));
+        assert!(matches!(judge(&wanted, &record(80)), Judgement::Go(_)));
+    }
+
+    #[test]
+    fn first_plan_applied_by_hash_approves_its_set_before_any_link() {
+        let wanted = set(2);
+        let hash = wanted.hash();
+        let record =
+            Record { limits: LIMITS, links: 0, spent: 0, approved: Some(&hash), first_plan: FirstPlan::Pending };
+        assert!(matches!(judge(&wanted, &record), Judgement::Go(released) if released.why() == ReleasedBy::Approval));
+    }
+}

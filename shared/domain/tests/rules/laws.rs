@@ -1,0 +1,401 @@
+//! Laws: what holds in every world, however odd. Worlds are small and crowded, so that people collide.
+
+use hardmatch_domain::account::{Account, HolderKind};
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::change::{Change, Decision, Hold, ManagerTarget, Step};
+use hardmatch_domain::ids::{ObjectId, PersonRef};
+use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link, Suspension};
+use hardmatch_domain::person::{PersonRecord, Standing};
+use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
+use hardmatch_domain::policy::{AccountDeleted, OnConflict, SoftDeleted};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use crate::loading::by_pieces;
+use crate::world::*;
+
+const NAMES: [&str; 4] = ["ada", "bob", "eve", "mal"];
+
+fn a_person(n: usize) -> impl Strategy<Value = PersonRecord> {
+    let name = 0..NAMES.len();
+    let standing = prop_oneof![
+        6 => Just(Standing::Present),
+        1 => Just(Standing::Refused),
+        2 => Just(Standing::Absent(NOW - DAY)),
+        1 => Just(Standing::Deleted(NOW - 40 * DAY)),
+    ];
+    let enabled = prop_oneof![3 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
+    let groups = prop_oneof![4 => Just("Staff"), 1 => Just("Others"), 1 => Just("Broken")];
+    (name.clone(), name.clone(), name, standing, enabled, groups, 0..5u8, any::<bool>()).prop_map(
+        move |(upn, id, manager, standing, enabled, groups, employee, other)| {
+            let mut record = person(&format!("p{n}"))
+                .login(&format!("{}@contoso.com", NAMES[upn]))
+                .primary(&format!("{}@contoso.com", NAMES[upn]))
+                .anchors(&[&format!("id-{}", NAMES[id])])
+                .groups(&[groups])
+                .standing(standing)
+                .enabled(enabled);
+            if manager != n {
+                record = record.manager(&format!("p{manager}"));
+            }
+            if employee < 3 {
+                record = record.set(Attr::EmployeeId, &employee.to_string());
+            }
+            if other && n == 3 { record.of("other") } else { record }
+        },
+    )
+}
+
+fn an_account(n: usize) -> impl Strategy<Value = Account> {
+    (0..8usize, 0..5u8, 0..10u8, prop_oneof![3 => Just(Some(true)), 1 => Just(Some(false))], any::<bool>()).prop_map(
+        move |(id, employee, kind, enabled, licensed)| {
+            let name = NAMES[n];
+            let id = NAMES.get(id).map(|name| format!("id-{name}"));
+            let mut account = account(name).id(id.as_deref()).enabled(enabled);
+            if employee < 3 {
+                account = account.set(Attr::EmployeeId, &employee.to_string());
+            }
+            if !licensed {
+                account = account.unlicensed();
+            }
+            match kind {
+                0 => account.guest(),
+                1 => account.synced(),
+                2 | 3 => account.deleted(),
+                _ => account,
+            }
+        },
+    )
+}
+
+/// Up to four people and four accounts; names unique among accounts, IDs too, as the tenant sees to it.
+fn a_world() -> impl Strategy<Value = World> {
+    let people = (a_person(0), a_person(1), a_person(2), a_person(3), 1..=4usize);
+    let accounts = (an_account(0), an_account(1), an_account(2), an_account(3), 0..=4usize);
+    let links = proptest::collection::vec((0..4usize, 0..4usize, any::<bool>()), 0..4);
+    let policy = (
+        prop_oneof![Just(OnConflict::Stop), Just(OnConflict::TenantWins), Just(OnConflict::SourceWins)],
+        prop_oneof![Just(SoftDeleted::Restore), Just(SoftDeleted::Wait)],
+        prop_oneof![Just(AccountDeleted::Report), Just(AccountDeleted::Restore)],
+        any::<bool>(),
+    );
+    let unknown = 0..12u8;
+    (people, accounts, links, policy, unknown).prop_map(|(people, accounts, links, policy, unknown)| {
+        let mut world = world().policy(staff).policy(|p| {
+            (p.on_conflict, p.soft_deleted, p.lifecycle.account_deleted) = (policy.0, policy.1, policy.2);
+            p.lifecycle.absent = [suspend(0), delete(30 * DAY)].concat();
+            p.lifecycle.create_disabled = policy.3;
+        });
+        let (p0, p1, p2, p3, count) = people;
+        world.people = [p0, p1, p2, p3].into_iter().take(count).collect();
+        let (a0, a1, a2, a3, count) = accounts;
+        for account in [a0, a1, a2, a3].into_iter().take(count) {
+            let taken = account.immutable_id.is_some()
+                && world.accounts.iter().any(|other| other.immutable_id == account.immutable_id);
+            world.accounts.push(if taken { account.id(None) } else { account });
+        }
+        for (person, account, suspended) in links {
+            let (Some(record), Some(account)) = (world.people.get(person), world.accounts.get(account)) else {
+                continue;
+            };
+            let (who, id) = (record.reference(), account.id.clone());
+            if world.links.iter().any(|link| link.person == who || link.account == id) {
+                continue;
+            }
+            let mut link = link_of("", id.as_str(), account.immutable_id.as_ref().map(|id| id.as_str()));
+            link.person = who;
+            world.links.push(if suspended { link.suspended() } else { link });
+        }
+        match unknown {
+            0 => world.tenant.users_complete = false,
+            1 => world.tenant.deleted_complete = false,
+            2 => world.tenant.roles = None,
+            3 => world = world.role("a-ada"),
+            4 => world = world.federate("contoso.com"),
+            5 => world = world.holder("mal@contoso.com", HolderKind::Group),
+            _ => {}
+        }
+        world
+    })
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for record in &self.people {
+            let person = &record.person;
+            writeln!(
+                f,
+                "person {}/{} {:?} upn {:?} id {:?} emp {:?} enabled {:?} manager {} groups {:?}",
+                record.connection,
+                person.key.as_str(),
+                record.standing,
+                person.upn(),
+                person.immutable_id().map(|id| id.as_str()),
+                person.attributes.filled(Attr::EmployeeId),
+                person.enabled,
+                person.manager.is_some(),
+                person.groups.iter().collect::<Vec<_>>()
+            )?;
+        }
+        for account in &self.accounts {
+            writeln!(
+                f,
+                "account {} upn {:?} id {:?} emp {:?} {:?} {:?} enabled {:?} deleted {}",
+                account.id,
+                account.upn(),
+                account.immutable_id.as_ref().map(|id| id.as_str()),
+                account.attributes.filled(Attr::EmployeeId),
+                account.kind,
+                account.authority,
+                account.enabled,
+                account.is_deleted()
+            )?;
+        }
+        for link in &self.links {
+            writeln!(f, "link {}/{} -> {}", link.person.connection, link.person.key.as_str(), link.account)?;
+        }
+        writeln!(f, "{:?} {:?}", self.policy.on_conflict, self.tenant)
+    }
+}
+
+fn ours(world: &World) -> Vec<Decision> {
+    let (facts, context) = (world.facts(), world.context());
+    let of_ours = world.people.iter().filter(|record| record.connection == world.policy.connection);
+    of_ours.map(|record| hardmatch_domain::decide(record, &facts, &context)).collect()
+}
+
+/// Performs what is decided, approvals given, managers and names in order. Repairs are left. Whether anything was done.
+fn perform(world: &mut World, decisions: &[Decision]) -> bool {
+    let mut waiting: Vec<&Change> = decisions.iter().filter_map(|decision| decision.change.as_ref()).collect();
+    waiting.retain(|change| change.hold != Some(Hold::Repair));
+    let done = !waiting.is_empty();
+    while !waiting.is_empty() {
+        let open: Vec<PersonRef> = waiting.iter().map(|change| change.person.clone()).collect();
+        let at = waiting.iter().position(|change| change.after.iter().all(|who| !open.contains(who)));
+        let change = waiting.remove(at.expect("nobody waits in a circle"));
+        apply(world, change);
+    }
+    for decision in decisions {
+        if let Some(link) = world.links.iter_mut().find(|link| link.person.key == decision.key) {
+            link.ledger.leaving_cause = decision.leaving.map(|(cause, _)| cause);
+            link.ledger.leaving_since = decision.leaving.map(|(_, since)| since);
+        }
+    }
+    done
+}
+
+fn apply(world: &mut World, change: &Change) {
+    for step in &change.steps {
+        let id = change.account.clone().unwrap_or_else(|| ObjectId::new(format!("new-{}", change.person.key.as_str())));
+        let target = |world: &World, target: &ManagerTarget| match target {
+            ManagerTarget::Account(id) => Some(id.clone()),
+            ManagerTarget::Person(key) => {
+                world.links.iter().find(|link| link.person.key == *key).map(|link| link.account.clone())
+            }
+        };
+        if let Step::Create { attributes, immutable_id, enabled, manager } = step {
+            let mut new = account("x").named(id.as_str()).enabled(Some(*enabled));
+            new.attributes = attributes.clone();
+            new.immutable_id.clone_from(immutable_id);
+            new.proxies = [format!("SMTP:{}", new.upn().unwrap())].iter().map(String::as_str).collect();
+            new.manager = manager.as_ref().and_then(|manager| target(world, manager));
+            world.accounts.push(new);
+            store_link(world, change, &id, JoinRule::Created);
+            if !enabled {
+                ledger(world, &id).suspended = Some(Suspension { at: NOW, cause: LeavingCause::Disabled });
+            }
+            unique(world);
+            continue;
+        }
+        if let Step::Link = step {
+            store_link(world, change, &id, change.joined_by);
+            continue;
+        }
+        let manager = match step {
+            Step::SetManager { after, .. } => after.as_ref().and_then(|manager| target(world, manager)),
+            _ => None,
+        };
+        let at = world.accounts.iter().position(|account| account.id == id).expect("an existing account");
+        let account = &mut world.accounts[at];
+        account.revision += 1;
+        match step {
+            Step::Update { immutable_id, after, .. } => {
+                account.attributes = account.attributes.overlaid(after);
+                if immutable_id.is_some() {
+                    account.immutable_id.clone_from(immutable_id);
+                }
+            }
+            Step::Rename { before, after } => {
+                assert_eq!(account.upn(), Some(&**before));
+                account.attributes = account.attributes.with(Attr::UserPrincipalName, after);
+                account.proxies = [format!("SMTP:{after}")].iter().map(String::as_str).collect();
+            }
+            Step::SetEnabled { after, cause, .. } => {
+                account.enabled = Some(*after);
+                ledger(world, &id).suspended = cause.map(|cause| Suspension { at: NOW, cause });
+            }
+            Step::SetManager { .. } => account.manager = manager,
+            Step::Restore => account.deleted = None,
+            Step::Delete { cause } => {
+                account.deleted = Some("now".into());
+                ledger(world, &id).deleted = Some(Suspension { at: NOW, cause: *cause });
+            }
+            Step::RevokeSessions => {}
+            Step::Purge { account } => {
+                let account = account.clone();
+                world.accounts.retain(|other| other.id != account);
+            }
+            Step::Create { .. } | Step::Link => unreachable!("done above"),
+        }
+        unique(world);
+    }
+}
+
+/// What the tenant sees to.
+fn unique(world: &World) {
+    for (at, account) in world.accounts.iter().enumerate() {
+        for other in &world.accounts[at + 1..] {
+            assert!(
+                account.immutable_id.is_none() || account.immutable_id != other.immutable_id,
+                "one ID twice: {account:?} {other:?}"
+            );
+            let both_live = !account.is_deleted() && !other.is_deleted();
+            assert!(!both_live || account.upn() != other.upn(), "one name twice: {account:?} {other:?}");
+        }
+    }
+}
+
+fn store_link(world: &mut World, change: &Change, id: &ObjectId, rule: JoinRule) {
+    let old =
+        world.links.iter().find(|link| link.account == *id).map(|link| (link.person.clone(), link.ledger.clone()));
+    if let Some((owner, _)) = &old {
+        let expected = change.link_from.as_ref().unwrap_or(&change.person);
+        assert_eq!(owner, expected, "a link is taken only from whom the change names");
+    }
+    world.links.retain(|link| link.account != *id && link.person != change.person);
+    let account = world.accounts.iter().find(|account| account.id == *id).expect("an account");
+    world.links.push(Link {
+        person: change.person.clone(),
+        account: id.clone(),
+        immutable_id: account.immutable_id.clone(),
+        joined_by: rule,
+        ledger: old.map_or_else(Ledger::default, |(_, ledger)| Ledger { deleted: None, ..ledger }),
+        revision: 1,
+    });
+}
+
+fn ledger<'w>(world: &'w mut World, id: &ObjectId) -> &'w mut Ledger {
+    &mut world.links.iter_mut().find(|link| link.account == *id).expect("a link").ledger
+}
+
+/// The same worlds every time; `PROPTEST_CASES` asks for more of them.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    let cases = config.cases.max(1024);
+    ProptestConfig { cases, rng_seed: RngSeed::Fixed(20_271_101), failure_persistence: None, ..config }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn same_facts_same_plan_in_whatever_order(world in a_world()) {
+        let decisions = ours(&world);
+        let mut other = world;
+        other.people.reverse();
+        other.accounts.reverse();
+        other.links.reverse();
+        let mut again = ours(&other);
+        again.reverse();
+        prop_assert_eq!(&decisions, &again);
+        prop_assert_eq!(slice_hash(&decisions), slice_hash(again.iter().rev()));
+    }
+
+    #[test]
+    fn every_decision_is_lawful(world in a_world()) {
+        for decision in ours(&world) {
+            lawful(&world, &decision);
+        }
+    }
+
+    #[test]
+    fn by_pieces_or_whole(world in a_world()) {
+        for decision in ours(&world) {
+            prop_assert_eq!(&by_pieces(&world, decision.key.as_str()).0, &decision);
+        }
+    }
+
+    /// What is performed is done: nobody is asked twice for the same change, and the plan runs dry.
+    #[test]
+    fn a_performed_plan_is_not_planned_again(mut world in a_world()) {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..12 {
+            let decisions = ours(&world);
+            for change in decisions.iter().filter_map(|decision| decision.change.as_ref()) {
+                if change.hold != Some(Hold::Repair) {
+                    prop_assert!(seen.insert(change.id.clone()), "twice: {}", line_of(&decisions, change));
+                }
+            }
+            if !perform(&mut world, &decisions) {
+                return Ok(());
+            }
+        }
+        prop_assert!(false, "it never ends");
+    }
+}
+
+fn line_of(decisions: &[Decision], change: &Change) -> String {
+    let decision = decisions.iter().find(|decision| decision.key == change.person.key);
+    decision.map(line).unwrap_or_default()
+}
+
+#[test]
+fn counts_of_parts_add_up() {
+    let world = linked("ada")
+        .person(person("bob"))
+        .person(person("eve").standing(Standing::Absent(NOW)))
+        .account(account("eve"))
+        .link(link("eve"));
+    let decisions = ours(&world);
+    let mut whole = Counts::default();
+    let mut parts = Counts::default();
+    for decision in &decisions {
+        whole.add(decision);
+        let mut part = Counts::default();
+        part.add(decision);
+        parts.merge(&part);
+    }
+    assert_eq!(whole, parts);
+    assert_eq!((whole.people, whole.converged, whole.removals.suspends), (3, 1, 1));
+    assert_eq!(whole.actions["create"], 1);
+    assert_eq!(whole.reasons["source_absent"], 1);
+    assert_eq!(whole.holds["removal"], 1);
+    let json = serde_json::to_string(&whole).unwrap();
+    assert_eq!(serde_json::from_str::<Counts>(&json).unwrap(), whole);
+}
+
+#[test]
+fn a_plans_hash_says_what_would_be_done() {
+    let hash = |world: &World| plan_hash([slice_hash(&ours(world)).as_str()]);
+    let new = || world().person(person("ada"));
+    let first = hash(&new());
+    assert_eq!(first.len(), 64);
+    let mut renumbered = new();
+    renumbered.people[0].revision = 9;
+    assert_eq!(hash(&renumbered), first, "revisions alone change nothing");
+    assert_ne!(hash(&world().person(person("ada").set(Attr::JobTitle, "x"))), first);
+    assert_ne!(hash(&world()), first);
+}
+
+#[test]
+fn decisions_survive_the_store() {
+    let world = linked("ada")
+        .person(person("bob").manager("eve"))
+        .person(person("eve"))
+        .person(person("mal"))
+        .account(account("mal").id(None));
+    for decision in ours(&world) {
+        let json = serde_json::to_string(&decision).unwrap();
+        assert_eq!(serde_json::from_str::<Decision>(&json).unwrap(), decision);
+    }
+}

@@ -1,0 +1,248 @@
+//! Leaving, returning, and who is not ours: every lifecycle policy, the graces, the ledger.
+
+use hardmatch_domain::link::LeavingCause;
+use hardmatch_domain::person::Standing;
+use hardmatch_domain::policy::{Reenable, Switch};
+use hardmatch_domain::reason::Code;
+
+use crate::world::*;
+
+fn absent(since: i64) -> World {
+    let mut world = linked("ada");
+    world.people[0].standing = Standing::Absent(since);
+    world
+}
+
+fn disabled() -> World {
+    let mut world = linked("ada");
+    world.people[0].person.enabled = Some(false);
+    world
+}
+
+#[test]
+fn o19_delete_suspend_or_nothing() {
+    let by = |stages| absent(NOW).policy(|p| p.lifecycle.absent = stages);
+    let decision = check(&by(suspend(0)), "ada", "suspend: source_absent | suspend Absent | removal from 0");
+    assert_eq!(decision.leaving, Some((LeavingCause::Absent, NOW)));
+    check(&by(delete(0)), "ada", "delete: source_absent, awaiting_approval | delete Absent | approval, removal from 0");
+    check(&by(Vec::new()), "ada", "none: leaving_ignored");
+}
+
+#[test]
+fn deleted_by_the_sources_word_is_absent() {
+    let mut world = linked("ada");
+    world.people[0].standing = Standing::Deleted(NOW);
+    check(&world, "ada", "suspend: source_absent | suspend Absent | removal from 0");
+}
+
+#[test]
+fn j18_left_scope_is_blocked_then_sessions_revoked() {
+    let mut world = linked("ada").policy(staff);
+    check(&world, "ada", "suspend: left_scope | suspend LeftScope | removal from 0");
+    world.policy.lifecycle.revoke_sessions = true;
+    check(&world, "ada", "suspend: left_scope | suspend LeftScope + revoke | removal from 0");
+    world.people[0] = person("ada").groups(&["Staff"]);
+    check(&world, "ada", "none: converged");
+}
+
+#[test]
+fn out_of_scope_and_never_ours() {
+    let world = world().policy(staff).person(person("ada")).account(account("ada"));
+    assert!(check(&world, "ada", "none: out_of_scope").is_converged());
+    let gone = crate::world::world().person(person("ada").standing(Standing::Absent(0))).account(account("ada"));
+    assert!(check(&gone, "ada", "none: left_settled").is_converged());
+}
+
+#[test]
+fn an_expression_that_fails_removes_nothing() {
+    let mut world = linked("ada").policy(staff);
+    world.people[0] = person("ada").groups(&["Broken"]).enabled(Some(false));
+    check(&world, "ada", "none: unknown");
+}
+
+#[test]
+fn a_refused_entry_decides_nothing() {
+    let mut world = disabled();
+    world.people[0].standing = Standing::Refused;
+    check(&world, "ada", "none: entry_refused");
+}
+
+#[test]
+fn graces_count_from_the_cause() {
+    let staged = |since: i64, now: i64| {
+        let mut world = absent(since).policy(|p| {
+            p.lifecycle.absent = [suspend(DAY), delete(30 * DAY)].concat();
+            p.actions.delete = Switch::On;
+        });
+        world.now = now;
+        world
+    };
+    let due = |days: i64, expected: &str| check(&staged(NOW, NOW + days * DAY), "ada", expected);
+    let waiting = due(0, "none: in_grace");
+    assert_eq!(waiting.look_again_at, Some(NOW + DAY));
+    let first = due(1, "suspend: source_absent, in_grace | suspend Absent | removal from 0");
+    assert_eq!(first.look_again_at, Some(NOW + 30 * DAY));
+    // Both due: sign-in is blocked first, the account deleted when that is done.
+    due(31, "suspend: source_absent | suspend Absent | removal from 0");
+    let mut blocked = staged(NOW, NOW + 31 * DAY);
+    blocked.accounts[0].enabled = Some(false);
+    check(&blocked, "ada", "delete: source_absent | delete Absent | removal from 0");
+    blocked.now = NOW + 29 * DAY;
+    check(&blocked, "ada", "none: in_grace");
+    blocked.accounts[0].deleted = Some("2026-11-20".into());
+    check(&blocked, "ada", "none: left_settled");
+}
+
+#[test]
+fn the_clock_of_other_causes_is_the_ledgers() {
+    let staged = |since: Option<i64>, cause| {
+        let mut world = disabled().policy(|p| p.lifecycle.disabled = delete(30 * DAY));
+        if let Some(since) = since {
+            world.links[0] = link("ada").since(cause, since);
+        }
+        world
+    };
+    let first = check(&staged(None, LeavingCause::Disabled), "ada", "none: in_grace");
+    assert_eq!(first.leaving, Some((LeavingCause::Disabled, NOW)));
+    let due = staged(Some(NOW - 30 * DAY), LeavingCause::Disabled);
+    check(&due, "ada", "delete: source_disabled, awaiting_approval | delete Disabled | approval, removal from 0");
+    // Another cause before: the grace of this one begins now.
+    let other = check(&staged(Some(NOW - 300 * DAY), LeavingCause::LeftScope), "ada", "none: in_grace");
+    assert_eq!(other.leaving, Some((LeavingCause::Disabled, NOW)));
+}
+
+#[test]
+fn disabled_at_the_source_still_flows() {
+    let mut world = disabled();
+    world.people[0] = world.people[0].clone().set(hardmatch_domain::attribute::Attr::GivenName, "Ada");
+    check(
+        &world,
+        "ada",
+        "suspend: source_disabled, attributes_differ | set givenName=Ada + suspend Disabled | removal from 1",
+    );
+    // An invalid value does not save anybody from being blocked.
+    world.people[0] = world.people[0].clone().set(hardmatch_domain::attribute::Attr::MailNickname, "a b");
+    check(&world, "ada", "suspend: source_disabled, invalid_value | suspend Disabled | removal from 0");
+}
+
+#[test]
+fn j28_password_expired_by_policy() {
+    let mut world = linked("ada");
+    world.people[0] = person("ada").expired();
+    check(&world, "ada", "none: converged");
+    world.policy.lifecycle.password_expired = suspend(0);
+    check(&world, "ada", "suspend: source_password_expired | suspend PasswordExpired | removal from 0");
+}
+
+#[test]
+fn somebody_else_blocked_it_first() {
+    let mut world = disabled();
+    world.accounts[0].enabled = Some(false);
+    let decision = check(&world, "ada", "none: converged");
+    assert_eq!(decision.leaving, Some((LeavingCause::Disabled, NOW)));
+}
+
+#[test]
+fn j19_j29_a_return_undoes_what_we_did() {
+    let back = |ours: bool, reenable: Reenable, enabled: Option<bool>| {
+        let mut world = linked("ada").policy(|p| p.lifecycle.reenable = reenable);
+        world.accounts[0].enabled = Some(false);
+        world.people[0].person.enabled = enabled;
+        if ours {
+            world.links[0] = link("ada").suspended();
+        }
+        world
+    };
+    check(&back(true, Reenable::Ours, Some(true)), "ada", "enable: returned | enable");
+    check(&back(true, Reenable::Ours, None), "ada", "enable: returned | enable");
+    assert!(check(&back(false, Reenable::Ours, Some(true)), "ada", "none: blocked_elsewhere").is_converged());
+    check(&back(false, Reenable::Always, Some(true)), "ada", "enable: returned | enable");
+    check(&back(false, Reenable::Always, None), "ada", "none: blocked_elsewhere");
+    check(&back(true, Reenable::Ours, Some(true)).role("a-ada"), "ada", "none: privileged");
+    check(&back(true, Reenable::Ours, Some(true)).tenant(|t| t.roles = None), "ada", "none: roles_unknown");
+    // Somebody who is disabled, and whom policy ignores, is not allowed again.
+    let ignored = back(true, Reenable::Ours, Some(false)).policy(|p| p.lifecycle.disabled.clear());
+    check(&ignored, "ada", "none: leaving_ignored");
+}
+
+#[test]
+fn j22_a_return_restores_what_we_deleted() {
+    let mut world = linked("ada");
+    world.accounts[0] = account("ada").deleted().enabled(Some(false));
+    world.links[0] = link("ada").suspended().ledger(|ledger| ledger.deleted = ledger.suspended);
+    check(&world, "ada", "restore: returned, returned | restore + link + enable");
+}
+
+#[test]
+fn privileged_leavers_alarm_and_are_not_touched() {
+    check(&absent(NOW).role("a-ada"), "ada", "none: privileged_leaver");
+    check(&disabled().role("a-ada"), "ada", "none: privileged_leaver");
+    check(&absent(NOW).tenant(|t| t.roles = None), "ada", "none: roles_unknown");
+}
+
+#[test]
+fn nothing_is_removed_over_an_incomplete_listing() {
+    check(&absent(NOW).tenant(|t| t.users_complete = false), "ada", "none: incomplete");
+    check(&disabled().tenant(|t| t.deleted_complete = false), "ada", "none: incomplete");
+}
+
+#[test]
+fn a_leaver_whose_account_is_unseen() {
+    let mut world = absent(NOW);
+    world.accounts.clear();
+    check(&world, "ada", "none: account_unseen");
+    world.links[0].ledger.confirmed_gone = Some(NOW);
+    check(&world, "ada", "none: left_settled");
+}
+
+#[test]
+fn a_leaver_whose_id_was_changed_is_not_touched() {
+    let mut world = absent(NOW);
+    world.accounts[0].immutable_id = Some("x".into());
+    check(&world, "ada", "none: anchor_drift");
+    let taken = world.person(person("bob").anchors(&["x"]));
+    check(&taken, "ada", "none: link_conflict");
+    // Cleared: still the linked account.
+    let mut cleared = absent(NOW);
+    cleared.accounts[0].immutable_id = None;
+    check(&cleared, "ada", "suspend: source_absent | suspend Absent | removal from 0");
+}
+
+#[test]
+fn disabled_people_without_an_account() {
+    let new = || world().person(person("ada").enabled(Some(false)));
+    assert!(check(&new(), "ada", "none: disabled_not_provisioned").is_converged());
+    check(&new().policy(|p| p.lifecycle.create_disabled = true), "ada", "create: provision | create id-ada blocked");
+    // They are joined by ID all the same, and blocked.
+    check(
+        &new().account(account("ada")),
+        "ada",
+        "link: hard_matched, source_disabled | link + suspend Disabled | removal from 1",
+    );
+    // Those who are gone are not.
+    let gone = world().person(person("ada").standing(Standing::Absent(NOW))).account(account("ada"));
+    check(&gone, "ada", "none: left_settled");
+    // A password that has expired blocks from the start where policy blocks at once.
+    let expired = world().person(person("ada").expired()).policy(|p| p.lifecycle.password_expired = suspend(0));
+    check(&expired, "ada", "create: provision | create id-ada blocked");
+}
+
+#[test]
+fn suspending_may_be_switched_off_or_approved() {
+    let off = absent(NOW).policy(|p| p.actions.suspend = Switch::Off);
+    assert!(check(&off, "ada", "none: action_off").is_converged());
+    let approve = absent(NOW).policy(|p| p.actions.suspend = Switch::Approve);
+    check(&approve, "ada", "suspend: source_absent, awaiting_approval | suspend Absent | approval, removal from 0");
+}
+
+#[test]
+fn c12_every_code_has_a_sentence_and_what_needs_somebody_a_remedy() {
+    use hardmatch_domain::reason::Weight;
+    for code in Code::ALL {
+        assert!(code.sentence().ends_with('.'), "{code}");
+        assert_eq!(Code::parse(code.as_str()), Some(*code));
+        if code.weight() == Weight::Refused {
+            assert!(!code.remedy().is_empty(), "{code}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A partial view gives the same decision as the whole, once everything it asks is loaded, and none before.
+
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::change::Decision;
+use hardmatch_domain::facts::Facts;
+use hardmatch_domain::facts::memory::MemoryFacts;
+use hardmatch_domain::facts::partial::{PartialFacts, Want, attempt};
+use hardmatch_domain::person::Standing;
+
+use crate::world::*;
+
+/// Loads what is asked until nothing is; also how many rounds it took.
+pub(crate) fn by_pieces(world: &World, key: &str) -> (Decision, usize) {
+    let whole = world.facts();
+    let record = world.people.iter().find(|record| record.person.key.as_str() == key).unwrap();
+    let mut facts = PartialFacts::default();
+    for round in 0..100 {
+        match attempt(record, &facts, &world.context()) {
+            Ok(decision) => return (decision, round),
+            Err(wants) => wants.into_iter().for_each(|want| load(&whole, &mut facts, want)),
+        }
+    }
+    panic!("it never ends");
+}
+
+fn load(whole: &MemoryFacts, facts: &mut PartialFacts, want: Want) {
+    match want {
+        Want::Accounts(by, value) => facts.put_accounts(by, &value, whole.accounts(by, &value)),
+        Want::Account(id) => facts.put_account(id.clone(), whole.account(&id).cloned()),
+        Want::Holders(address) => facts.put_holders(&address, whole.holders(&address)),
+        Want::People(by, value) => facts.put_people(by, &value, whole.people(by, &value)),
+        Want::Person(who) => facts.put_person(who.clone(), whole.person(&who).cloned()),
+        Want::Link(who) => facts.put_link(who.clone(), whole.link(&who).cloned()),
+        Want::LinkTo(id) => facts.put_link_to(id.clone(), whole.link_to(&id).cloned()),
+    }
+}
+
+#[test]
+fn the_same_decision_by_pieces() {
+    let world = linked("ada")
+        .person(person("new").set(Attr::EmployeeId, "7").manager("ada"))
+        .person(person("soft"))
+        .account(account("soft").id(None))
+        .person(person("gone").standing(Standing::Absent(NOW)))
+        .account(account("gone"))
+        .link(link("gone"));
+    for key in ["ada", "new", "soft", "gone"] {
+        let (decision, rounds) = by_pieces(&world, key);
+        assert_eq!(decision, world.decide(key), "{key}");
+        assert!(rounds > 0 && rounds < 8, "{key}: {rounds}");
+    }
+    // A linked person costs two rounds: the link, then the account.
+    assert!(by_pieces(&world, "ada").1 <= 3);
+}

@@ -1,0 +1,9 @@
+//! The rules as tables: a small world, one person, one line for what is decided. And laws that hold in every world.
+
+mod world;
+
+mod joining;
+mod laws;
+mod leaving;
+mod loading;
+mod writing;
