@@ -159,7 +159,7 @@ impl State {
         self.domains.iter().find(|d| d.initial).map_or("example.onmicrosoft.com", |d| d.name.as_str())
     }
 
-    /// Whether sign-in of this UPN is federated. A subdomain that is not listed follows its parent.
+    /// Whether sign-in of this UPN is federated. Every domain is listed by itself.
     pub(crate) fn federated(&self, upn: &str) -> bool {
         let domain = upn.rsplit_once('@').map_or("", |(_, d)| d);
         self.domain(domain).is_some_and(|d| d.kind == DomainType::Federated)
