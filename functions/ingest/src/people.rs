@@ -188,6 +188,9 @@ async fn store_chunk(
             // Refused before we ever understood them: the run's report names the entry, there is nobody to store.
             (Entry::Refused(_), None) => continue,
         };
+        if old.is_some_and(|old| matches!(old.standing, Standing::Absent(_) | Standing::Deleted(_))) {
+            writes.push(ports.store.note_gone(connection, pid, None));
+        }
         ports.store.put_person(&ports.scope, old, &new, &mut writes);
         writes.push(ports.store.mark_open(connection, pid));
     }
@@ -227,6 +230,7 @@ async fn store_absences(
             let new = PersonRecord { standing: Standing::Absent(since), revision: old.revision + 1, ..old.clone() };
             ports.store.put_person(&ports.scope, Some(&old), &new, &mut writes);
             writes.push(ports.store.mark_open(connection, pid));
+            writes.push(ports.store.note_gone(connection, pid, Some(since)));
         }
         if !writes.is_empty() {
             ports.store.table().batch_write(writes).await?;

@@ -77,8 +77,13 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     Ok(after)
 }
 
+/// Frees the lane of a writer that is gone for certain: nobody else can have the state open.
+pub async fn release_lane(ports: &WritePorts) -> Result<(), hardmatch_store::StoreError> {
+    ports.store.free(&lane_name(ports)).await
+}
+
 /// The lease of a lane.
-pub(crate) fn lane_name(ports: &WritePorts) -> String {
+fn lane_name(ports: &WritePorts) -> String {
     format!("lane~{}~{}", ports.scope.as_str(), ports.client)
 }
 

@@ -14,7 +14,7 @@ use hardmatch_ports::credentials::PasswordSink;
 use hardmatch_ports::{Clock, Doorbell, TenantWrite};
 use hardmatch_store::{Scope, Store};
 
-pub use drain::drain;
+pub use drain::{drain, release_lane};
 
 /// What the writer may use.
 #[derive(Clone)]

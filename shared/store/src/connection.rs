@@ -1,5 +1,6 @@
 //! A connection's own items: its state, its policies, its runs in short.
 
+use hardmatch_domain::guard::Kind;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Condition, Query, Write};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,44 @@ pub struct Meta {
     /// People in the last complete listing.
     #[serde(default)]
     pub people: u64,
+    /// Links, as the last run left them.
+    #[serde(default)]
+    pub links: u64,
+    /// What the guard let through lately.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Spent>,
+    /// Timers up to here were taken (Unix seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timers_seen: Option<i64>,
+}
+
+/// What the guard let through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// In which run.
+    pub run: String,
+    /// Of which kind.
+    pub kind: Kind,
+    /// When (Unix seconds).
+    pub at: i64,
+    /// How many.
+    pub count: u64,
+}
+
+/// The guard's window (seconds).
+const WINDOW: i64 = 24 * 60 * 60;
+
+impl Meta {
+    /// How much of a kind went in the 24 hours before a time.
+    pub fn spent_since(&self, kind: Kind, now: i64) -> u64 {
+        self.spent.iter().filter(|spent| spent.kind == kind && now - spent.at < WINDOW).map(|spent| spent.count).sum()
+    }
+
+    /// Remembers what was let through; once for each run and kind, however often it is told.
+    pub fn spend(&mut self, run: &str, kind: Kind, now: i64, count: u64) {
+        self.spent.retain(|spent| now - spent.at < WINDOW && !(spent.run == run && spent.kind == kind));
+        self.spent.push(Spent { run: run.to_owned(), kind, at: now, count });
+    }
 }
 
 /// A connection that writes nothing.

@@ -121,6 +121,15 @@ impl Store {
         Ok(())
     }
 
+    /// Ends a lease whoever has it, for a caller who knows that its holder is gone. The fence stays.
+    pub async fn free(&self, name: &str) -> Result<()> {
+        let key = Key::new(format!("LOCK#{name}"), "LEASE");
+        match self.read::<Lease>(&key, "lease").await? {
+            Some(had) => self.release(name, had.value.fence).await,
+            None => Ok(()),
+        }
+    }
+
     /// Works on a lane's gate; tries again when somebody else was faster.
     pub async fn gate<T>(&self, scope: &Scope, client: &str, work: impl Fn(&mut Gate) -> T) -> Result<T> {
         let key = Key::new(format!("GATE#{}~{client}", scope.as_str()), "GATE");

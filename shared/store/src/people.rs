@@ -93,6 +93,26 @@ impl Store {
         Ok(found)
     }
 
+    /// The write that remembers somebody who is not in the listing any more; `None` when they are back.
+    pub fn note_gone(&self, c: &ConnectionId, pid: Pid, gone: Option<i64>) -> Write {
+        let key = Key::new(format!("GONE#{c}"), pid.hex());
+        match gone {
+            Some(since) => Write::put(key, since.to_string().into_bytes()),
+            None => Write::delete(key),
+        }
+    }
+
+    /// Everybody who is not in the listing any more, sorted.
+    pub async fn gone_people(&self, c: &ConnectionId) -> Result<Vec<Pid>> {
+        let mut found = Vec::new();
+        self.each(Query::prefix(format!("GONE#{c}"), ""), |item| {
+            found.extend(Pid::parse(&item.key.sk));
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
     /// The write that brings a person up for decision at a time (Unix seconds).
     pub fn put_due(&self, c: &ConnectionId, pid: Pid, at: i64) -> Write {
         Write::put(Key::new(format!("DUE#{c}#{}", day(at)), format!("{at:012}#person#{}", pid.hex())), Vec::new())

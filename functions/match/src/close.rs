@@ -1,0 +1,181 @@
+//! Ending: the report, the status, and what the connection remembers.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+
+use hardmatch_domain::change::Join;
+use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, PlanHead, PlanRow, Run, Status};
+use hardmatch_report::{FileNames, ReportBuilder};
+use hardmatch_store::Pid;
+
+use crate::plan::Slices;
+use crate::{MatchError, MatchPorts, phases};
+
+/// What a run comes to.
+#[derive(Default)]
+struct Sum {
+    outcomes: BTreeMap<String, u64>,
+    attention: bool,
+    /// People who have an account of theirs now.
+    joined: u64,
+    /// Of these, those who had none before.
+    fresh: u64,
+}
+
+/// Writes the report of a finished run and closes it.
+pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+    let now_ms = ports.clock.now().as_millisecond();
+    let (tenant_calls, units) = ports.meter.read();
+    let mut shown = Run { closed_ms: Some(now_ms), tenant_calls, units, ..run.clone() };
+    let sum = render(ports, &mut shown).await?;
+    let status = if sum.attention || !run.refused_entries.is_empty() { Status::Attention } else { Status::Converged };
+    let everybody = run.everybody && run.only.is_none();
+    ports
+        .store
+        .update_meta(&run.connection, |meta| {
+            meta.last_success = Some(now_ms / 1000);
+            meta.links = if everybody { sum.joined } else { meta.links + sum.fresh };
+        })
+        .await?;
+    phases::enter(ports, run, Phase::Closed, |run| {
+        run.status = Some(status);
+        run.closed_ms = Some(now_ms);
+        run.outcomes.clone_from(&sum.outcomes);
+        run.tenant_calls = tenant_calls;
+        run.units = units;
+        run.report.clone_from(&shown.report);
+    })
+    .await?;
+    ports.store.clear_run(&run.id).await?;
+    Ok(false)
+}
+
+/// Writes the report of a plan that waits.
+pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) -> Result<(), MatchError> {
+    let (tenant_calls, units) = ports.meter.read();
+    let mut shown =
+        Run { plan: Some(head.clone()), status: Some(Status::Planned), tenant_calls, units, ..run.clone() };
+    render(ports, &mut shown).await?;
+    ports
+        .store
+        .update_run(&run.connection, &run.id, |run| {
+            run.report.clone_from(&shown.report);
+            run.tenant_calls = tenant_calls;
+            run.units = units;
+            true
+        })
+        .await?;
+    Ok(())
+}
+
+/// An observation was incomplete: nothing is decided on half a listing. A plan that was being applied waits again.
+pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+    let now_ms = ports.clock.now().as_millisecond();
+    if run.plan.is_some() {
+        phases::enter(ports, run, Phase::Planned, |run| {
+            run.accepted = None;
+            run.status = Some(Status::Incomplete);
+        })
+        .await?;
+        return Ok(false);
+    }
+    let (tenant_calls, units) = ports.meter.read();
+    let mut shown = Run {
+        closed_ms: Some(now_ms),
+        status: Some(Status::Incomplete),
+        tenant_calls,
+        units,
+        ..run.clone()
+    };
+    render(ports, &mut shown).await?;
+    phases::enter(ports, run, Phase::Closed, |run| {
+        run.status = Some(Status::Incomplete);
+        run.closed_ms = Some(now_ms);
+        run.tenant_calls = tenant_calls;
+        run.units = units;
+        run.report.clone_from(&shown.report);
+    })
+    .await?;
+    Ok(false)
+}
+
+/// Renders page, CSV and JSON Lines. Rows pass through one by one; only the page is held in memory.
+async fn render(ports: &MatchPorts, run: &mut Run) -> Result<Sum, MatchError> {
+    let base = format!("runs/{}", run.id);
+    let page = format!("{base}/report.html");
+    run.report = Some(ports.blobs.location(&page));
+    let mut sum = Sum::default();
+    let broken = |error: &dyn std::fmt::Display| MatchError::Broken(format!("the report cannot be written: {error}"));
+    let csv = BufWriter::new(tempfile::tempfile().map_err(|error| broken(&error))?);
+    let jsonl = BufWriter::new(tempfile::tempfile().map_err(|error| broken(&error))?);
+    let names = FileNames { csv: "report.csv", jsonl: "report.jsonl" };
+    let snapshot = run.clone();
+    let mut builder = ReportBuilder::new(&snapshot, names, csv, jsonl);
+    let mut slices = Slices::of(ports, &snapshot.id).await?;
+    while let Some(rows) = slices.next().await? {
+        let pids: Vec<Pid> = rows.iter().map(|row| ports.store.secret().pid(&row.decision.key)).collect();
+        let outcomes: BTreeMap<Pid, Outcome> =
+            ports.store.outcomes_of(&snapshot.id, &pids).await?.into_iter().collect();
+        for (row, pid) in rows.iter().zip(&pids) {
+            let outcome = outcomes.get(pid);
+            sum.add(row, outcome);
+            builder.row(row, outcome).map_err(|error| broken(&error))?;
+        }
+    }
+    let report = builder.finish().map_err(|error| broken(&error))?;
+    ports.blobs.put(&page, report.html.into_bytes()).await?;
+    for (name, file) in [("report.csv", report.csv), ("report.jsonl", report.jsonl)] {
+        let body = contents(file).map_err(|error| broken(&error))?;
+        ports.blobs.put(&format!("{base}/{name}"), body).await?;
+    }
+    Ok(sum)
+}
+
+fn contents(mut file: BufWriter<std::fs::File>) -> std::io::Result<Vec<u8>> {
+    file.flush()?;
+    let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut body = Vec::new();
+    file.read_to_end(&mut body)?;
+    Ok(body)
+}
+
+impl Sum {
+    fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>) {
+        let decision = &row.decision;
+        let done = match (&decision.change, outcome) {
+            (None, _) => true,
+            (Some(_), Some(outcome)) => {
+                *self.outcomes.entry(outcome.result.name().to_owned()).or_default() += 1;
+                outcome.result == OutcomeKind::Done
+            }
+            (Some(_), None) => false,
+        };
+        self.attention |= !done || needs_somebody(decision);
+        let joined = matches!(decision.join, Join::Joined { .. });
+        let made = done && decision.change.as_ref().is_some_and(makes_link);
+        self.joined += u64::from(joined || made);
+        self.fresh += u64::from(made);
+    }
+}
+
+fn makes_link(change: &hardmatch_domain::change::Change) -> bool {
+    use hardmatch_domain::change::Step;
+    change.steps.iter().any(|step| matches!(step, Step::Create { .. } | Step::Link))
+}
+
+/// Whether a person must look although everything that was planned is done.
+fn needs_somebody(decision: &hardmatch_domain::change::Decision) -> bool {
+    decision.reasons.iter().any(|reason| match reason.code.weight() {
+        Weight::Note | Weight::Reported => false,
+        Weight::Refused => true,
+        Weight::Held => match reason.code {
+            // Time brings these back by itself.
+            Code::InGrace | Code::WaitForPurge | Code::WaitsForManager | Code::WaitsForRelease => false,
+            // Approved with the plan, when the change is done.
+            Code::AwaitingApproval | Code::AnchorWrong | Code::Rehire | Code::MaybeShared => decision.change.is_none(),
+            _ => true,
+        },
+    })
+}

@@ -1,0 +1,149 @@
+//! Gathering facts for decisions, and deciding: rounds of "decide, see what was asked in vain, load it", until nothing
+//! is missing. A decision never rests on something that was merely not loaded.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use hardmatch_domain::change::{Action, Decision, Join};
+use hardmatch_domain::decide::Context;
+use hardmatch_domain::facts::partial::{PartialFacts, Want, attempt};
+use hardmatch_domain::ids::PersonRef;
+use hardmatch_domain::person::PersonRecord;
+use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_ports::run::PlanRow;
+use hardmatch_store::accounts::AccountItem;
+
+use crate::{MatchError, MatchPorts};
+
+/// Rounds after which something is wrong with the rules rather than with the facts.
+const MOST_ROUNDS: usize = 64;
+
+/// Decides people, loading what their decisions ask for. In the order given.
+pub(crate) async fn decide_all(
+    ports: &MatchPorts,
+    people: &[PersonRecord],
+    context: &Context<'_>,
+) -> Result<Vec<Decision>, MatchError> {
+    let mut facts = PartialFacts::default();
+    for record in people {
+        facts.put_person(record.reference(), Some(record.clone()));
+    }
+    let mut decisions: Vec<Option<Decision>> = vec![None; people.len()];
+    for _ in 0..MOST_ROUNDS {
+        let mut wants = Vec::new();
+        for (record, slot) in people.iter().zip(&mut decisions) {
+            if slot.is_some() {
+                continue;
+            }
+            // One poisoned person must not take the others along.
+            match catch_unwind(AssertUnwindSafe(|| attempt(record, &facts, context))) {
+                Ok(Ok(decision)) => *slot = Some(decision),
+                Ok(Err(missing)) => wants.extend(missing),
+                Err(_) => *slot = Some(failed(record)),
+            }
+        }
+        if wants.is_empty() {
+            break;
+        }
+        wants.sort_unstable();
+        wants.dedup();
+        load(ports, &mut facts, wants).await?;
+    }
+    Ok(decisions
+        .into_iter()
+        .zip(people)
+        .map(|(decision, record)| decision.unwrap_or_else(|| failed(record)))
+        .collect())
+}
+
+fn failed(record: &PersonRecord) -> Decision {
+    Decision {
+        key: record.person.key.clone(),
+        join: Join::Refused { account: None },
+        action: Action::None,
+        reasons: vec![Reason::plain(Code::Failed)],
+        evidence: Vec::new(),
+        change: None,
+        look_again_at: None,
+        leaving: None,
+    }
+}
+
+async fn load(ports: &MatchPorts, facts: &mut PartialFacts, wants: Vec<Want>) -> Result<(), MatchError> {
+    let (store, scope) = (&ports.store, &ports.scope);
+    let mut accounts = Vec::new();
+    let mut links_to = Vec::new();
+    for want in wants {
+        match want {
+            Want::Accounts(by, value) => {
+                let found = store.accounts_by(scope, by, &value).await?;
+                facts.put_accounts(by, &value, found);
+            }
+            Want::People(by, value) => {
+                let found = store.people_by(scope, by, &value).await?;
+                facts.put_people(by, &value, found);
+            }
+            Want::Holders(address) => {
+                let found = store.holders(scope, &address).await?;
+                facts.put_holders(&address, found);
+            }
+            Want::Person(who) => {
+                let found = store.person(&who).await?;
+                facts.put_person(who, found);
+            }
+            Want::Link(who) => {
+                let found = store.link_of(scope, &who).await?.map(|link| link.value);
+                facts.put_link(who, found);
+            }
+            Want::Account(id) => accounts.push(id),
+            Want::LinkTo(id) => links_to.push(id),
+        }
+    }
+    let mut found: std::collections::BTreeMap<_, AccountItem> = store
+        .accounts(scope, &accounts)
+        .await?
+        .into_iter()
+        .map(|item| (item.account.id.clone(), item))
+        .collect();
+    for id in accounts {
+        let account = found.remove(&id).map(|item| item.account);
+        facts.put_account(id, account);
+    }
+    let mut found: std::collections::BTreeMap<_, _> = store
+        .links_to(scope, &links_to)
+        .await?
+        .into_iter()
+        .map(|link| (link.value.account.clone(), link.value))
+        .collect();
+    for id in links_to {
+        let link = found.remove(&id);
+        facts.put_link_to(id, link);
+    }
+    Ok(())
+}
+
+/// A person's row of a plan.
+pub(crate) fn row(record: &PersonRecord, decision: Decision) -> PlanRow {
+    use hardmatch_domain::attribute::Attr;
+    let name = record.person.attributes.filled(Attr::DisplayName).unwrap_or_default();
+    PlanRow { name: name.into(), upn: record.person.upn().unwrap_or_default().into(), decision }
+}
+
+/// One person, decided now from the stored facts. Nothing is stored.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The person's row.
+    pub row: PlanRow,
+    /// Their record.
+    pub record: PersonRecord,
+}
+
+/// Decides one person from the stored facts, under the connection's active policy.
+pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Explained>, MatchError> {
+    let Some(record) = ports.store.person(who).await? else { return Ok(None) };
+    let meta = ports.store.meta(&who.connection).await?.value;
+    let policy = crate::slice::policy(ports, &who.connection, meta.policy_revision).await?;
+    let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
+    let context = Context { policy: &policy, tenant: &tenant.value.tenant, now: ports.clock.now_seconds() };
+    let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context).await?;
+    Ok(decisions.pop().map(|decision| Explained { row: row(&record, decision), record }))
+}

@@ -1,0 +1,196 @@
+//! Opening a run, and accepting the plan it stopped at.
+
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::run::{Accepted, Intent, Phase, Run, Status, Stop};
+use hardmatch_ports::{Bell, Doorbell};
+use hardmatch_store::Store;
+use hardmatch_store::connection::Meta;
+
+use crate::{MatchError, MatchPorts};
+
+/// What a new run shall be.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// A name that sorts by time: a ULID.
+    pub id: String,
+    /// Whose.
+    pub connection: ConnectionId,
+    /// Whether it may write.
+    pub intent: Intent,
+    /// Accept the stop of a first run or of a widened policy: never the guard, never an approval.
+    pub accept: Accept,
+    /// Decide everybody again.
+    pub everybody: bool,
+    /// One person only.
+    pub only: Option<PersonKey>,
+    /// Take the source's columns and keys as they are now.
+    pub accept_source: bool,
+    /// Who asks, for the record.
+    pub by: String,
+}
+
+/// Whether a stop at the plan is accepted beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accept {
+    /// Stop and show.
+    Nothing,
+    /// `--yes`.
+    TheStop,
+}
+
+/// Opens a run and rings for its observation. A run of the connection that is still open is abandoned: what it had
+/// decided is decided again, because everybody it concerned is still marked.
+pub async fn open_run(
+    store: &Store,
+    doorbell: &dyn Doorbell,
+    opening: &Opening,
+    now_ms: i64,
+) -> Result<Run, MatchError> {
+    let connection = &opening.connection;
+    let meta = store.meta(connection).await?.value;
+    if let Some(before) = &meta.run {
+        abandon(store, connection, before, now_ms).await?;
+    }
+    let run = Run {
+        v: 1,
+        id: opening.id.clone(),
+        connection: connection.clone(),
+        intent: opening.intent,
+        phase: Phase::Observing,
+        status: None,
+        policy_revision: meta.policy_revision,
+        started_ms: now_ms,
+        closed_ms: None,
+        everybody: opening.everybody || meta.decided_policy != meta.policy_revision,
+        only: opening.only.clone(),
+        accept_source: opening.accept_source,
+        collections: std::collections::BTreeMap::new(),
+        refused_entries: Vec::new(),
+        plan: None,
+        stop: stop(opening.intent, &meta),
+        accepted: (opening.accept == Accept::TheStop && opening.intent == Intent::Sync)
+            .then(|| Accepted { by_hash: false, at_ms: now_ms, by: opening.by.clone() }),
+        outcomes: std::collections::BTreeMap::new(),
+        guard: None,
+        problems: Vec::new(),
+        tenant_calls: hardmatch_ports::tenant::Counters::default(),
+        units: hardmatch_ports::table::Units::default(),
+        report: None,
+    };
+    store.create_run(&run).await?;
+    store.update_meta(connection, |meta| meta.run = Some(run.id.clone())).await?;
+    ring_observation(doorbell, &run).await;
+    Ok(run)
+}
+
+/// Why the run stops at its plan.
+fn stop(intent: Intent, meta: &Meta) -> Option<Stop> {
+    match (intent, meta.first_accepted) {
+        (Intent::Plan, _) => Some(Stop::Asked),
+        (Intent::Sync, None) => Some(Stop::FirstRun),
+        (Intent::Sync, Some(_)) => meta.widened.then_some(Stop::PolicyWidened),
+    }
+}
+
+async fn abandon(store: &Store, connection: &ConnectionId, id: &str, now_ms: i64) -> Result<(), MatchError> {
+    let closed = store
+        .update_run(connection, id, |run| {
+            let open = run.phase != Phase::Closed;
+            if open {
+                run.phase = Phase::Closed;
+                run.status = Some(Status::Abandoned);
+                run.closed_ms = Some(now_ms);
+            }
+            open
+        })
+        .await?;
+    if closed.is_some() {
+        store.clear_run(id).await?;
+    }
+    Ok(())
+}
+
+/// Both sides. A lost bell is rung again by whoever looks at the run next.
+pub(crate) async fn ring_observation(doorbell: &dyn Doorbell, run: &Run) {
+    for kind in [BellKind::ObserveTenant, BellKind::ObserveSource] {
+        let bell = Bell::new(run.connection.clone(), run.id.clone(), kind);
+        if let Err(error) = doorbell.ring(bell, std::time::Duration::ZERO).await {
+            tracing::warn!(run.id = %run.id, error = %error, "the doorbell could not be rung");
+        }
+    }
+}
+
+/// What became of an acceptance.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Acceptance {
+    /// The run goes on; both sides are looked at once more before anything is written.
+    GoesOn(Box<Run>),
+    /// It was accepted before and is not finished: it goes on where it was.
+    Resumes(Box<Run>),
+    /// It was applied before.
+    Applied(Box<Run>),
+    /// No plan of this connection has the hash. The newest plan that waits, if any.
+    Unknown {
+        /// Its hash.
+        waiting: Option<String>,
+    },
+}
+
+/// Accepts the plan with this hash: what it shows, removals and approvals included.
+pub async fn accept(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    hash: &str,
+    by: &str,
+) -> Result<Acceptance, MatchError> {
+    let now_ms = ports.clock.now().as_millisecond();
+    let mut waiting = None;
+    for id in ports.store.run_ids(connection, 100).await? {
+        let Some(stored) = ports.store.run(connection, &id).await? else { continue };
+        let run = stored.value;
+        let Some(plan) = &run.plan else { continue };
+        if run.phase == Phase::Planned {
+            waiting.get_or_insert_with(|| plan.hash.clone());
+        }
+        if !is_hash(&plan.hash, hash) {
+            continue;
+        }
+        return Ok(match (run.phase, run.status) {
+            (Phase::Closed, Some(Status::Abandoned)) => continue,
+            (Phase::Closed, _) => Acceptance::Applied(Box::new(run)),
+            (Phase::Planned, _) => {
+                let accepted = Accepted { by_hash: true, at_ms: now_ms, by: by.to_owned() };
+                let run = ports
+                    .store
+                    .update_run(connection, &id, |run| {
+                        run.accepted = Some(accepted.clone());
+                        run.intent = Intent::Sync;
+                        run.phase = Phase::Observing;
+                        run.collections.clear();
+                        run.problems.clear();
+                        true
+                    })
+                    .await?
+                    .ok_or_else(|| MatchError::Broken(format!("run {id} is gone")))?;
+                ring_observation(&*ports.doorbell, &run).await;
+                Acceptance::GoesOn(Box::new(run))
+            }
+            (
+                Phase::Observing
+                | Phase::Deciding
+                | Phase::Writing
+                | Phase::Gate
+                | Phase::Removing
+                | Phase::Reporting,
+                _,
+            ) => Acceptance::Resumes(Box::new(run)),
+        });
+    }
+    Ok(Acceptance::Unknown { waiting })
+}
+
+/// A hash may be shortened to eight digits or more.
+fn is_hash(whole: &str, given: &str) -> bool {
+    given.len() >= 8 && whole.starts_with(&given.to_ascii_lowercase())
+}

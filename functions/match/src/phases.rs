@@ -1,0 +1,198 @@
+//! The phases of a run, each entered once by a conditional change; a phase ends when a query finds no open work.
+
+use std::time::Duration;
+
+use hardmatch_domain::decide::Context;
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::Bell;
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::run::{CollectionState, Intent, Phase, Run, Status};
+use hardmatch_store::changes::LanePhase;
+use hardmatch_store::fingerprints::Series;
+use hardmatch_store::Pid;
+
+use crate::{After, MatchError, MatchPorts, begin, close, gate, plan, slice};
+
+/// Without these nobody can be decided.
+const NEEDED: &[&str] = &["people", "users", "deleted_users", "domains"];
+/// People of a slice, more or less.
+const SLICE_PEOPLE: u64 = 64;
+/// Slices decided before the bell is acknowledged.
+const SLICES_AT_ONCE: usize = 64;
+
+/// Moves a run on as far as it goes without waiting for somebody else's work.
+pub async fn advance(ports: &MatchPorts, connection: &ConnectionId, id: &str) -> Result<After, MatchError> {
+    loop {
+        let Some(run) = ports.store.run(connection, id).await?.map(|stored| stored.value) else {
+            return Ok(After::Done);
+        };
+        let moved = match run.phase {
+            Phase::Observing => observed(ports, &run).await?,
+            Phase::Deciding => decided(ports, &run).await?,
+            Phase::Writing => written(ports, &run).await?,
+            Phase::Gate => gate::judge(ports, &run).await?,
+            Phase::Removing => removed(ports, &run).await?,
+            Phase::Reporting => close::report(ports, &run).await?,
+            Phase::Planned | Phase::Closed => false,
+        };
+        if !moved {
+            return Ok(After::Done);
+        }
+    }
+}
+
+/// Enters a phase, unless somebody else did.
+pub(crate) async fn enter(
+    ports: &MatchPorts,
+    run: &Run,
+    to: Phase,
+    also: impl Fn(&mut Run),
+) -> Result<bool, MatchError> {
+    let from = run.phase;
+    let entered = ports
+        .store
+        .update_run(&run.connection, &run.id, |run| {
+            let here = run.phase == from;
+            if here {
+                run.phase = to;
+                also(run);
+            }
+            here
+        })
+        .await?;
+    Ok(entered.is_some())
+}
+
+pub(crate) async fn ring(ports: &MatchPorts, run: &Run, kind: BellKind) {
+    let bell = Bell::new(run.connection.clone(), run.id.clone(), kind);
+    if let Err(error) = ports.doorbell.ring(bell, Duration::ZERO).await {
+        tracing::warn!(run.id = %run.id, error = %error, "the doorbell could not be rung");
+    }
+}
+
+/// Both sides are read: cut the work into slices, or give up, or go on with an accepted plan.
+async fn observed(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+    let state = |name: &&str| run.collections.get(*name).map(|collection| collection.state);
+    let failed = NEEDED.iter().any(|name| state(name) == Some(CollectionState::Unknown));
+    if !failed && NEEDED.iter().any(|name| state(name) != Some(CollectionState::Complete)) {
+        return Ok(false);
+    }
+    if failed {
+        // A side that is still being read finds the run closed and stops.
+        return close::incomplete(ports, run).await;
+    }
+    if run.plan.is_some() && run.accepted.is_some() {
+        return begin::writing(ports, run).await;
+    }
+    let todo = everybody_to_decide(ports, run).await?;
+    let size = ports.store.meta(&run.connection).await?.value.people.max(todo.len() as u64);
+    ports.store.put_slices(&run.id, bits(size), &todo).await?;
+    let entered = enter(ports, run, Phase::Deciding, |_| ()).await?;
+    ring(ports, run, BellKind::Match).await;
+    Ok(entered && todo.is_empty())
+}
+
+/// Slices are cut by the first bits of people's places, so that the same people fall into the same slices next time.
+fn bits(people: u64) -> u32 {
+    (people / SLICE_PEOPLE).max(1).next_power_of_two().trailing_zeros().min(16)
+}
+
+/// Who has to be decided: one person who was asked for, everybody, or those who are marked or due.
+async fn everybody_to_decide(ports: &MatchPorts, run: &Run) -> Result<Vec<Pid>, MatchError> {
+    if let Some(key) = &run.only {
+        return Ok(vec![ports.store.secret().pid(key)]);
+    }
+    let connection = &run.connection;
+    let mut todo = ports.store.open_people(connection).await?;
+    let now = run.started_ms / 1000;
+    let meta = ports.store.meta(connection).await?.value;
+    let due = ports.store.due_people(connection, meta.timers_seen.unwrap_or(now), now).await?;
+    let (pids, keys): (Vec<Pid>, Vec<_>) = due.into_iter().unzip();
+    if !pids.is_empty() {
+        // Marked before the timer is forgotten.
+        let marks = pids.iter().map(|pid| ports.store.mark_open(connection, *pid)).collect();
+        ports.store.table().batch_write(marks).await?;
+        ports.store.delete_keys(keys).await?;
+        todo.extend(pids);
+    }
+    ports.store.update_meta(connection, |meta| meta.timers_seen = Some(now)).await?;
+    if run.everybody {
+        let names = ports.store.all_names(&Series::people(connection)).await?;
+        todo.extend(names.into_iter().map(Pid::from_bytes));
+        todo.extend(ports.store.gone_people(connection).await?);
+    }
+    todo.sort_unstable();
+    todo.dedup();
+    Ok(todo)
+}
+
+/// Decides slices that are left; rings again while there are more.
+pub async fn decide_slices(ports: &MatchPorts, connection: &ConnectionId, id: &str) -> Result<After, MatchError> {
+    let Some(run) = ports.store.run(connection, id).await?.map(|stored| stored.value) else { return Ok(After::Done) };
+    if run.phase != Phase::Deciding {
+        return Ok(After::Done);
+    }
+    let policy = slice::policy(ports, connection, run.policy_revision).await?;
+    let tenant = ports
+        .store
+        .tenant(&ports.scope)
+        .await?
+        .ok_or_else(|| MatchError::Broken("the tenant was not observed".to_owned()))?;
+    let context = Context { policy: &policy, tenant: &tenant.value.tenant, now: run.started_ms / 1000 };
+    let slices = ports.store.slices(id, None, SLICES_AT_ONCE).await?;
+    let more = slices.len() == SLICES_AT_ONCE;
+    for (number, pids) in slices {
+        slice::decide(ports, &run, &context, number, &pids).await?;
+    }
+    ring(ports, &run, if more { BellKind::Match } else { BellKind::Advance }).await;
+    Ok(After::Done)
+}
+
+/// Everybody is decided: the plan stands, and stops here or goes on.
+async fn decided(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+    if !ports.store.slices(&run.id, None, 1).await?.is_empty() {
+        return Ok(false);
+    }
+    let (head, _) = plan::head(ports, &run.id).await?;
+    if run.only.is_none() {
+        let revision = run.policy_revision;
+        ports.store.update_meta(&run.connection, |meta| meta.decided_policy = revision).await?;
+    }
+    // Nothing to write needs nobody's word.
+    let nothing = head.slices.is_empty();
+    let stops = run.intent == Intent::Plan || (run.stop.is_some() && run.accepted.is_none() && !nothing);
+    if !stops {
+        let with_plan = Run { plan: Some(head.clone()), ..run.clone() };
+        ports
+            .store
+            .update_run(&run.connection, &run.id, |run| {
+                run.plan = Some(head.clone());
+                true
+            })
+            .await?;
+        return begin::writing(ports, &with_plan).await;
+    }
+    close::plan_report(ports, run, &head).await?;
+    enter(ports, run, Phase::Planned, |run| {
+        run.plan = Some(head.clone());
+        run.status = Some(Status::Planned);
+    })
+    .await?;
+    Ok(false)
+}
+
+async fn written(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+    if !ports.store.pointers(&run.id, LanePhase::Write, None, 1).await?.is_empty() {
+        ring(ports, run, BellKind::Write).await;
+        return Ok(false);
+    }
+    enter(ports, run, Phase::Gate, |_| ()).await
+}
+
+async fn removed(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+    if !ports.store.pointers(&run.id, LanePhase::Remove, None, 1).await?.is_empty() {
+        ring(ports, run, BellKind::Write).await;
+        return Ok(false);
+    }
+    enter(ports, run, Phase::Reporting, |_| ()).await
+}

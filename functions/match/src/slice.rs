@@ -1,0 +1,158 @@
+//! Deciding one slice and bringing it into the books: the open change of each person, marks, clocks and timers. The
+//! slice itself is deleted last: it is the unit of retry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hardmatch_domain::change::Decision;
+use hardmatch_domain::decide::Context;
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::link::Link;
+use hardmatch_domain::policy::Policy;
+use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_ports::Write;
+use hardmatch_ports::run::Run;
+use hardmatch_store::changes::{ChangeState, OpenChange};
+use hardmatch_store::{Pid, Stored};
+
+use crate::gather::{decide_all, row};
+use crate::{MatchError, MatchPorts, plan};
+
+/// The policy of a revision.
+pub(crate) async fn policy(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    revision: u64,
+) -> Result<Arc<Policy>, MatchError> {
+    let text = ports
+        .store
+        .policy(connection, revision)
+        .await?
+        .ok_or_else(|| MatchError::Broken(format!("policy {revision} of {connection} is not stored")))?;
+    ports.policies.compile(&text, revision).map_err(MatchError::Broken)
+}
+
+/// Decides a slice.
+pub(crate) async fn decide(
+    ports: &MatchPorts,
+    run: &Run,
+    context: &Context<'_>,
+    slice: usize,
+    pids: &[Pid],
+) -> Result<(), MatchError> {
+    let people: Vec<_> = ports.store.people(&run.connection, pids).await?;
+    let records: Vec<_> = people.iter().map(|(_, record)| record.clone()).collect();
+    let decisions = decide_all(ports, &records, context).await?;
+    let open: BTreeMap<Pid, Stored<OpenChange>> =
+        ports.store.changes(&run.connection, pids).await?.into_iter().collect();
+    let mut writes = Vec::new();
+    for ((pid, _), decision) in people.iter().zip(&decisions) {
+        keep_change(ports, run, *pid, open.get(pid), decision, &mut writes);
+        keep_clocks(ports, run, *pid, decision, &mut writes).await?;
+    }
+    // Marked, but never stored: a mark left behind by a person who was refused before anybody understood them.
+    let known: std::collections::BTreeSet<Pid> = people.iter().map(|(pid, _)| *pid).collect();
+    writes.extend(
+        pids.iter().filter(|pid| !known.contains(pid)).map(|pid| ports.store.mark_settled(&run.connection, *pid)),
+    );
+    store(ports, writes).await?;
+    let rows: Vec<_> = records.iter().zip(decisions).map(|(record, decision)| row(record, decision)).collect();
+    plan::put_slice(ports, &run.id, slice, &rows).await?;
+    ports.store.delete_slice(&run.id, slice).await?;
+    Ok(())
+}
+
+/// Unconditional writes together, conditional ones in transactions.
+pub(crate) async fn store(ports: &MatchPorts, writes: Vec<Write>) -> Result<(), MatchError> {
+    let (plain, conditional): (Vec<Write>, Vec<Write>) = writes.into_iter().partition(|write| match write {
+        Write::Put { condition, .. } | Write::Delete { condition, .. } | Write::Check { condition, .. } => {
+            *condition == hardmatch_ports::Condition::None
+        }
+    });
+    if !plain.is_empty() {
+        ports.store.table().batch_write(plain).await?;
+    }
+    for chunk in conditional.chunks(hardmatch_ports::table::MAX_TRANSACT) {
+        ports.store.table().transact(chunk.to_vec()).await?;
+    }
+    Ok(())
+}
+
+/// The one open change of a person: new, kept as it is when it is the same, or ended.
+fn keep_change(
+    ports: &MatchPorts,
+    run: &Run,
+    pid: Pid,
+    had: Option<&Stored<OpenChange>>,
+    decision: &Decision,
+    writes: &mut Vec<Write>,
+) {
+    let (connection, store) = (&run.connection, &ports.store);
+    match (&decision.change, had) {
+        (Some(change), had) => {
+            // A change that was handed to the tenant under an older fence may have been done: whoever writes next
+            // looks before repeating, whatever was decided since.
+            let unknown = had.is_some_and(|had| matches!(had.value.state, ChangeState::Sending(_)));
+            let same = had.filter(|had| had.value.change.id == change.id);
+            let next = OpenChange {
+                v: 1,
+                change: change.clone(),
+                run: run.id.clone(),
+                state: if unknown { ChangeState::Sending(0) } else { ChangeState::Ready },
+                done: same.map_or(0, |had| had.value.done),
+                attempts: 0,
+                not_before_ms: 0,
+                manager_pending: same.and_then(|had| had.value.manager_pending.clone()),
+                refusal: None,
+                keep_open: needs_more(decision),
+                landed: same.and_then(|had| had.value.landed.clone()),
+            };
+            writes.push(store.put_change(connection, pid, had.map(|had| had.revision), &next));
+        }
+        (None, Some(had)) => writes.push(store.delete_change(connection, pid, had.revision)),
+        (None, None) => {}
+    }
+    let settled = decision.change.is_none() && !needs_more(decision);
+    writes.push(if settled { store.mark_settled(connection, pid) } else { store.mark_open(connection, pid) });
+}
+
+/// Whether something besides the change needs attention, so that the person stays marked after it is written.
+fn needs_more(decision: &Decision) -> bool {
+    decision.reasons.iter().any(|reason| match reason.code.weight() {
+        Weight::Note | Weight::Reported => false,
+        Weight::Refused => true,
+        // A timer brings these back, or the change itself ends them.
+        Weight::Held => {
+            !matches!(reason.code, Code::InGrace | Code::AwaitingApproval | Code::WaitsForRelease | Code::Rehire)
+        }
+    })
+}
+
+/// When leaving began, and when to look again.
+async fn keep_clocks(
+    ports: &MatchPorts,
+    run: &Run,
+    pid: Pid,
+    decision: &Decision,
+    writes: &mut Vec<Write>,
+) -> Result<(), MatchError> {
+    if let Some(at) = decision.look_again_at {
+        writes.push(ports.store.put_due(&run.connection, pid, at));
+    }
+    let who = hardmatch_domain::ids::PersonRef { connection: run.connection.clone(), key: decision.key.clone() };
+    let leaving = decision.leaving;
+    // Only people with a link have a ledger; whoever neither leaves nor left has nothing to keep.
+    if leaving.is_none() && !matches!(decision.join, hardmatch_domain::change::Join::Joined { .. }) {
+        return Ok(());
+    }
+    let Some(link) = ports.store.link_of(&ports.scope, &who).await? else { return Ok(()) };
+    let (cause, since) = leaving.map_or((None, None), |(cause, since)| (Some(cause), Some(since)));
+    if link.value.ledger.leaving_since != since || link.value.ledger.leaving_cause != cause {
+        let mut next: Link = link.value.clone();
+        next.ledger.leaving_since = since;
+        next.ledger.leaving_cause = cause;
+        next.revision += 1;
+        ports.store.put_link(&ports.scope, Some(&link), &next, writes);
+    }
+    Ok(())
+}
