@@ -1,0 +1,179 @@
+//! JSON for programs: the documents that commands print with `--json`, and one object for each row. Keys are stable;
+//! new ones may be added, none is renamed or taken away.
+
+use std::fmt::Write as _;
+
+use hardmatch_domain::change::{ChangeId, Evidence, Hold, Join, Removals, Step};
+use hardmatch_domain::ids::{ObjectId, PersonKey, PersonRef};
+use hardmatch_domain::reason::{Reason, Weight};
+use hardmatch_ports::run::{Outcome, PlanRow, Run};
+use hardmatch_ports::tenant::Refusal;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::standing::Standing;
+use crate::visible::steers;
+
+/// What `plan --json` prints. `rows` only when they are given: a plan of 200,000 people is better read as JSON Lines.
+pub fn plan_document(run: &Run, rows: Option<&[PlanRow]>) -> Value {
+    let mut document = head(run);
+    if let Some(rows) = rows {
+        document["rows"] = rows.iter().map(|row| row_document(row, None)).collect();
+    }
+    document
+}
+
+/// What `sync --json`, `apply --json` and `runs show --json` print: the plan's document without rows, and what became
+/// of it.
+pub fn run_document(run: &Run) -> Value {
+    let mut document = head(run);
+    let more = json!({
+        "accepted": run.accepted,
+        "outcomes": run.outcomes,
+        "guard": run.guard,
+        "requests": run.tenant_calls.requests,
+        "writes": run.tenant_calls.writes,
+        "throttles": run.tenant_calls.throttles,
+        "units": run.units,
+        "started_ms": run.started_ms,
+        "closed_ms": run.closed_ms,
+        "duration_seconds": run.closed_ms.map(|closed| (closed - run.started_ms) / 1000),
+        "report": run.report,
+    });
+    if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
+        document.extend(more);
+    }
+    document
+}
+
+fn head(run: &Run) -> Value {
+    let plan = run.plan.as_ref();
+    json!({
+        "v": 1,
+        "plan": plan.map(|plan| &plan.hash),
+        "run": run.id,
+        "connection": run.connection,
+        "intent": run.intent,
+        "phase": run.phase,
+        "status": run.status,
+        "stop": run.stop,
+        "counts": {
+            "by_action": plan.map(|plan| plan.by_action.clone()).unwrap_or_default(),
+            "by_reason": plan.map(|plan| plan.by_reason.clone()).unwrap_or_default(),
+        },
+        "people": plan.map_or(0, |plan| plan.people),
+        "collections": run.collections,
+        "refused_entries": run.refused_entries,
+        "problems": run.problems,
+    })
+}
+
+/// One row: the object of a line of JSON Lines, and of `rows` in [`plan_document`].
+pub fn row_document(row: &PlanRow, outcome: Option<&Outcome>) -> Value {
+    serde_json::to_value(RowDocument::of(row, outcome)).unwrap_or_default()
+}
+
+/// A document as indented text that is safe to print: JSON escapes what is below U+0020, and this the other characters
+/// that could steer a terminal.
+pub fn json_text(document: &Value) -> String {
+    terminal_safe(&serde_json::to_string_pretty(document).unwrap_or_default())
+}
+
+/// JSON with the steering characters inside its strings escaped; the parsed value is the same.
+pub(crate) fn terminal_safe(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for character in json.chars() {
+        // Between its strings JSON has line feeds and spaces; inside, everything below U+0020 is already escaped.
+        if character != '\n' && steers(character) {
+            let _ = write!(safe, "\\u{:04x}", u32::from(character));
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+/// The keys of a row. Every key is always there; what does not apply is `null` or empty.
+#[derive(Serialize)]
+pub(crate) struct RowDocument<'a> {
+    key: &'a PersonKey,
+    name: &'a str,
+    upn: &'a str,
+    action: &'static str,
+    outcome: &'static str,
+    join: &'a Join,
+    account: Option<&'a ObjectId>,
+    reasons: Vec<ReasonDocument<'a>>,
+    evidence: &'a [Evidence],
+    change: Option<&'a ChangeId>,
+    steps: &'a [Step],
+    hold: Option<&'a Hold>,
+    waits_for: &'a [PersonRef],
+    removals: Option<Removals>,
+    look_again_at: Option<i64>,
+    graph: Option<&'a Refusal>,
+}
+
+#[derive(Serialize)]
+struct ReasonDocument<'a> {
+    code: &'static str,
+    weight: Weight,
+    sentence: &'static str,
+    detail: Option<&'a str>,
+    remedy: &'static str,
+}
+
+impl<'a> RowDocument<'a> {
+    pub(crate) fn of(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> Self {
+        let decision = &row.decision;
+        let change = decision.change.as_ref();
+        Self {
+            key: &decision.key,
+            name: &row.name,
+            upn: &row.upn,
+            action: decision.action.name(),
+            outcome: Standing::of(row, outcome).name(),
+            join: &decision.join,
+            account: account(row, outcome),
+            reasons: reasons(row, outcome).map(ReasonDocument::of).collect(),
+            evidence: &decision.evidence,
+            change: change.map(|change| &change.id),
+            steps: change.map(|change| &change.steps[..]).unwrap_or_default(),
+            hold: change.and_then(|change| change.hold.as_ref()),
+            waits_for: change.map(|change| &change.after[..]).unwrap_or_default(),
+            removals: change.map(|change| change.removals),
+            look_again_at: decision.look_again_at,
+            graph: outcome.and_then(|outcome| outcome.refusal.as_ref()),
+        }
+    }
+}
+
+impl<'a> ReasonDocument<'a> {
+    fn of(reason: &'a Reason) -> Self {
+        Self {
+            code: reason.code.as_str(),
+            weight: reason.code.weight(),
+            sentence: reason.code.sentence(),
+            detail: reason.detail.as_deref(),
+            remedy: reason.code.remedy(),
+        }
+    }
+}
+
+/// The account a row is about: where the change ended, else what it was decided on.
+pub(crate) fn account<'a>(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> Option<&'a ObjectId> {
+    let joined = match &row.decision.join {
+        Join::Joined { account, .. } => Some(account),
+        Join::Refused { account } => account.as_ref(),
+        Join::None | Join::NotLooked => None,
+    };
+    let changed = row.decision.change.as_ref().and_then(|change| change.account.as_ref());
+    outcome.and_then(|outcome| outcome.account.as_ref()).or(changed).or(joined)
+}
+
+/// The outcome's reason, if it has one, then the decision's; each code once.
+pub(crate) fn reasons<'a>(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> impl Iterator<Item = &'a Reason> {
+    let first = outcome.and_then(|outcome| outcome.reason.as_ref());
+    let others = row.decision.reasons.iter().filter(move |reason| first.is_none_or(|first| first.code != reason.code));
+    first.into_iter().chain(others)
+}

@@ -1,0 +1,157 @@
+//! One person or one run in plain sentences, for terminals.
+
+use hardmatch_ports::run::{CollectionState, Outcome, OutcomeKind, PlanRow, Run};
+
+use crate::documents::{account, reasons};
+use crate::steps;
+use crate::tables::person;
+use crate::visible::visible;
+use crate::words;
+
+/// A run in a few lines: how it ended, its numbers, what needs somebody, and where to go on.
+pub fn summary_lines(run: &Run) -> Vec<String> {
+    let mut lines = vec![format!("{}, run {}: {}", run.connection, run.id, words::status(run))];
+    if let Some(plan) = &run.plan {
+        lines.push(format!("Plan: {}{}.", words::people(plan.people), counted(": ", &plan.by_action)));
+    }
+    if !run.outcomes.is_empty() {
+        lines.push(format!("Outcomes{}.", counted(": ", &run.outcomes)));
+    }
+    if let Some(guard) = &run.guard {
+        lines.push(format!("Guard: {}", guard.sentence));
+    }
+    for (name, collection) in &run.collections {
+        match collection.state {
+            CollectionState::Complete => {}
+            CollectionState::Reading | CollectionState::Unknown => {
+                let doubts = if collection.doubts.is_empty() { String::new() } else { collection.doubts.join("; ") };
+                let state = words::collection_state(collection.state);
+                lines.push(format!("{}: {state}. {doubts}", words::collection(name)).trim_end().to_owned());
+            }
+        }
+    }
+    match run.refused_entries.len() {
+        0 => {}
+        1 => lines.push("1 entry of the source was refused.".to_owned()),
+        refused => lines.push(format!("{refused} entries of the source were refused.")),
+    }
+    lines.extend(run.problems.iter().map(|problem| format!("Problem: {problem}")));
+    if let Some(stop) = run.stop.filter(|_| run.accepted.is_none()) {
+        lines.push(words::stop(stop).to_owned());
+        if let Some(plan) = &run.plan {
+            lines.push(format!("To accept exactly this plan: hardmatch apply {}", plan.hash));
+        }
+    }
+    if let Some(report) = &run.report {
+        lines.push(format!("Report: {report}"));
+    }
+    lines.iter().map(|line| visible(line).into_owned()).collect()
+}
+
+fn counted(before: &str, counts: &std::collections::BTreeMap<String, u64>) -> String {
+    let parts: Vec<String> =
+        counts.iter().map(|(name, count)| format!("{} {}", words::number(*count), words::counted(name))).collect();
+    if parts.is_empty() { String::new() } else { format!("{before}{}", parts.join(", ")) }
+}
+
+/// Everything that is known of one person's decision: what each rule found, what would be written, why, and what
+/// became of earlier changes (newest first, as given).
+pub fn explain_text(row: &PlanRow, history: &[Outcome]) -> String {
+    let decision = &row.decision;
+    let mut text = Lines::default();
+    text.line(0, person(row));
+    if !row.upn.is_empty() && person(row) != &*row.upn {
+        text.line(0, &row.upn);
+    }
+    text.line(0, &format!("Key: {}", decision.key.as_str()));
+    let account = account(row, None).map(|account| format!(", account {account}")).unwrap_or_default();
+    text.line(0, &format!("Join: {}{account}", words::join(&decision.join)));
+    text.line(0, &format!("Action: {}", words::action(decision.action)));
+
+    text.heading("Why");
+    for reason in reasons(row, None) {
+        text.line(1, &format!("{}: {}", reason.code, reason.code.sentence()));
+        if let Some(detail) = &reason.detail {
+            text.line(2, detail);
+        }
+        if !reason.code.remedy().is_empty() {
+            text.line(2, &format!("What to do: {}", reason.code.remedy()));
+        }
+        text.line(2, &format!("More: hardmatch explain --reason {}", reason.code));
+    }
+
+    text.heading("What the rules found");
+    for evidence in &decision.evidence {
+        let at = evidence.account.as_ref().map(|account| format!(" at account {account}")).unwrap_or_default();
+        text.line(1, &format!("{}: {}{at}", words::evidence_rule(evidence.rule), words::found(evidence.found)));
+        if let Some(ours) = &evidence.ours {
+            text.line(2, &format!("source: {ours}"));
+        }
+        if let Some(theirs) = &evidence.theirs {
+            text.line(2, &format!("tenant: {theirs}"));
+        }
+    }
+    if decision.evidence.is_empty() {
+        text.line(1, "No rule looked.");
+    }
+
+    text.heading("What changes");
+    match &decision.change {
+        None => text.line(1, "Nothing."),
+        Some(change) => {
+            for (at, step) in steps::of(change).into_iter().enumerate() {
+                text.line(1, &format!("{}. {}", at + 1, step.title));
+                for line in step.lines {
+                    text.line(2, &format!("{}: {} → {}", line.what, line.before.text(), line.after.text()));
+                }
+            }
+            if let Some(hold) = &change.hold {
+                text.line(1, words::hold(hold));
+            }
+            if !change.after.is_empty() {
+                text.line(1, &format!("Waits for the changes of {}.", words::people(change.after.len() as u64)));
+            }
+            text.line(1, &format!("Change: {}", change.id.as_str()));
+        }
+    }
+    if let Some(again) = decision.look_again_at {
+        text.line(1, &format!("Decided again at {}.", words::moment(again.saturating_mul(1000))));
+    }
+
+    if !history.is_empty() {
+        text.heading("Before");
+        for outcome in history {
+            let reason = outcome.reason.as_ref().map(|reason| format!(" ({})", reason.code)).unwrap_or_default();
+            let result = match outcome.result {
+                OutcomeKind::Done => "written",
+                OutcomeKind::Refused => "refused",
+                OutcomeKind::Held => "held",
+                OutcomeKind::FactsMoved => "facts moved, decided again",
+                OutcomeKind::Unavailable => "the tenant was not available",
+            };
+            text.line(1, &format!("{}: {result}{reason}, run {}", words::moment(outcome.at_ms), outcome.run));
+            if let Some(refusal) = &outcome.refusal {
+                text.line(2, &format!("Graph: {} {}: {}", refusal.status, refusal.code, refusal.message));
+                text.line(2, &format!("Request id: {}", refusal.request_id));
+            }
+        }
+    }
+    text.0
+}
+
+/// Lines with indents, each made safe to show.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn line(&mut self, depth: usize, text: &str) {
+        self.0.extend(std::iter::repeat_n("  ", depth));
+        self.0.push_str(&visible(text));
+        self.0.push('\n');
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.0.push('\n');
+        self.line(0, text);
+    }
+}

@@ -1,0 +1,114 @@
+//! The report: one self-contained page. Rows are rendered as they come and only so many are kept, so a run of 200,000
+//! people needs the memory of a page, not of its people.
+
+mod page;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use askama::Template;
+use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_ports::run::{Outcome, PlanRow, Run};
+
+use self::page::PageView;
+use crate::beside::{CsvRows, JsonRows, ReportError};
+use crate::standing::{self, Standing, Tally};
+use crate::view::RowView;
+
+/// Most rows of each of the page's three tables. Browsers stay quick up to here; the rest lies beside the page.
+pub const MAX_ROWS: usize = 5_000;
+
+/// What the files beside the page are called, as seen from the page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileNames<'a> {
+    /// All rows as CSV.
+    pub csv: &'a str,
+    /// All rows as JSON Lines.
+    pub jsonl: &'a str,
+}
+
+/// Takes a run's rows one after the other and makes the page, the CSV and the JSON Lines of them.
+#[derive(Debug)]
+pub struct ReportBuilder<'a, C: Write, J: Write> {
+    run: &'a Run,
+    names: FileNames<'a>,
+    csv: CsvRows<C>,
+    jsonl: JsonRows<J>,
+    tally: Tally,
+    used: BTreeSet<Code>,
+    refused: Section,
+    removals: Section,
+    others: Section,
+}
+
+/// A finished report.
+#[derive(Debug)]
+pub struct Report<C, J> {
+    /// The page.
+    pub html: String,
+    /// Where CSV was written to.
+    pub csv: C,
+    /// Where JSON Lines were written to.
+    pub jsonl: J,
+    /// What the rows add up to.
+    pub tally: Tally,
+}
+
+impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
+    /// Begins a report. Rows go to `csv` and `jsonl` as they come (`std::io::sink()` for one that is not wanted).
+    pub fn new(run: &'a Run, names: FileNames<'a>, csv: C, jsonl: J) -> Self {
+        Self {
+            run,
+            names,
+            csv: CsvRows::new(csv),
+            jsonl: JsonRows::new(jsonl),
+            tally: Tally::default(),
+            used: BTreeSet::new(),
+            refused: Section::default(),
+            removals: Section::default(),
+            others: Section::default(),
+        }
+    }
+
+    /// One more person, in the order in which they are to be shown.
+    pub fn row(&mut self, row: &PlanRow, outcome: Option<&Outcome>) -> Result<(), ReportError> {
+        self.csv.row(row, outcome)?;
+        self.jsonl.row(row, outcome)?;
+        self.tally.add(row, outcome);
+        let section = if Standing::of(row, outcome) == Standing::Refused || any_refused(row) {
+            &mut self.refused
+        } else if standing::is_removal(row) {
+            &mut self.removals
+        } else {
+            &mut self.others
+        };
+        section.total += 1;
+        if section.shown < MAX_ROWS {
+            section.shown += 1;
+            RowView::of(row, outcome).render_into(&mut section.html)?;
+            self.used.extend(standing::codes(row, outcome));
+        }
+        Ok(())
+    }
+
+    /// Ends: the page, and the places of the rows beside it.
+    pub fn finish(self) -> Result<Report<C, J>, ReportError> {
+        let page = PageView::of(&self);
+        let mut html =
+            String::with_capacity(self.refused.html.len() + self.removals.html.len() + self.others.html.len() + 65_536);
+        page.render_into(&mut html)?;
+        Ok(Report { html, csv: self.csv.finish()?, jsonl: self.jsonl.finish()?, tally: self.tally })
+    }
+}
+
+fn any_refused(row: &PlanRow) -> bool {
+    row.decision.change.is_none() && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
+}
+
+/// A table of people, already rendered.
+#[derive(Debug, Default)]
+struct Section {
+    html: String,
+    shown: usize,
+    total: u64,
+}

@@ -1,0 +1,145 @@
+//! Where a person stands: one word from the decision and, once written, its outcome. Every count of a report counts
+//! these, so that its numbers add up to its people.
+
+use std::collections::BTreeMap;
+
+use hardmatch_domain::change::Action;
+use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
+
+use crate::words;
+
+/// Where a person stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Standing {
+    /// Written.
+    Done,
+    /// Decided, not yet written.
+    Planned,
+    /// Waits for an approval, the guard, a timer or another change.
+    Held,
+    /// Refused by a rule or by the tenant: a person must look.
+    Refused,
+    /// Facts changed; decided again.
+    FactsMoved,
+    /// The tenant was not available for long enough; the next run goes on.
+    Unavailable,
+    /// Nothing is to be done.
+    Unchanged,
+}
+
+impl Standing {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: &'static [Standing] = &[
+        Standing::Done,
+        Standing::Planned,
+        Standing::Held,
+        Standing::Refused,
+        Standing::FactsMoved,
+        Standing::Unavailable,
+        Standing::Unchanged,
+    ];
+
+    /// Where a person stands by their plan row and, if there is one, the outcome of their change.
+    pub fn of(row: &PlanRow, outcome: Option<&Outcome>) -> Self {
+        if let Some(outcome) = outcome {
+            return match outcome.result {
+                OutcomeKind::Done => Standing::Done,
+                OutcomeKind::Refused => Standing::Refused,
+                OutcomeKind::Held => Standing::Held,
+                OutcomeKind::FactsMoved => Standing::FactsMoved,
+                OutcomeKind::Unavailable => Standing::Unavailable,
+            };
+        }
+        let decision = &row.decision;
+        if let Some(change) = &decision.change {
+            return if change.hold.is_some() { Standing::Held } else { Standing::Planned };
+        }
+        match decision.reasons.iter().map(|reason| reason.code.weight()).max() {
+            Some(Weight::Refused) => Standing::Refused,
+            Some(Weight::Held) => Standing::Held,
+            Some(Weight::Note | Weight::Reported) | None => Standing::Unchanged,
+        }
+    }
+
+    /// Stable name, in JSON and CSV.
+    pub fn name(self) -> &'static str {
+        match self {
+            Standing::Done => "done",
+            Standing::Planned => "planned",
+            Standing::Held => "held",
+            Standing::Refused => "refused",
+            Standing::FactsMoved => "facts_moved",
+            Standing::Unavailable => "unavailable",
+            Standing::Unchanged => "unchanged",
+        }
+    }
+
+    /// In words, for people.
+    pub fn words(self) -> &'static str {
+        words::standing(self)
+    }
+}
+
+/// What rows add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Rows.
+    pub people: u64,
+    /// Rows that hold a removal.
+    pub removals: u64,
+    /// People by where they stand.
+    pub by_standing: BTreeMap<Standing, u64>,
+    /// People by action.
+    pub by_action: BTreeMap<Action, u64>,
+    /// How often each reason is given; a person may have several.
+    pub by_reason: BTreeMap<Code, u64>,
+}
+
+impl Tally {
+    /// Counts one more row.
+    pub fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>) {
+        self.people += 1;
+        self.removals += u64::from(is_removal(row));
+        *self.by_standing.entry(Standing::of(row, outcome)).or_default() += 1;
+        *self.by_action.entry(row.decision.action).or_default() += 1;
+        for code in codes(row, outcome) {
+            *self.by_reason.entry(code).or_default() += 1;
+        }
+    }
+
+    /// How many stand there.
+    pub fn standing(&self, standing: Standing) -> u64 {
+        self.by_standing.get(&standing).copied().unwrap_or_default()
+    }
+}
+
+/// Whether the row takes something away: a deletion, a blocked sign-in, a blanked attribute.
+pub(crate) fn is_removal(row: &PlanRow) -> bool {
+    let decision = &row.decision;
+    match decision.action {
+        Action::Suspend | Action::Delete | Action::Purge => decision.change.is_some(),
+        Action::None
+        | Action::Create
+        | Action::Takeover
+        | Action::Link
+        | Action::Update
+        | Action::Rename
+        | Action::Enable
+        | Action::Restore
+        | Action::Repair
+        | Action::Merge => decision.change.as_ref().is_some_and(|change| !change.removals.is_none()),
+    }
+}
+
+/// Every reason of a row, the outcome's too; each code once.
+pub(crate) fn codes(row: &PlanRow, outcome: Option<&Outcome>) -> Vec<Code> {
+    let mut codes: Vec<Code> = Vec::with_capacity(row.decision.reasons.len() + 1);
+    let given = outcome.and_then(|outcome| outcome.reason.as_ref()).into_iter().chain(&row.decision.reasons);
+    for reason in given {
+        if !codes.contains(&reason.code) {
+            codes.push(reason.code);
+        }
+    }
+    codes
+}

@@ -1,0 +1,136 @@
+//! A change as lines of what was before and what shall be after: one form for pages, terminals and spreadsheets.
+
+use hardmatch_domain::attribute::Attributes;
+use hardmatch_domain::change::{Change, ManagerTarget, Step};
+
+use crate::words;
+
+/// One step of a change, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StepView {
+    /// What is done.
+    pub(crate) title: String,
+    /// What differs.
+    pub(crate) lines: Vec<Line>,
+}
+
+/// One value that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Which.
+    pub(crate) what: &'static str,
+    /// As it was.
+    pub(crate) before: Value,
+    /// As it shall be.
+    pub(crate) after: Value,
+}
+
+/// A value, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// There was no such thing yet.
+    None,
+    /// Known to be empty.
+    Empty,
+    /// This. Personal data.
+    Text(String),
+}
+
+impl Value {
+    fn of(text: Option<&str>) -> Self {
+        match text {
+            None => Value::None,
+            Some("") => Value::Empty,
+            Some(text) => Value::Text(text.to_owned()),
+        }
+    }
+
+    /// The value, or a word for its lack.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Value::None => "(none)",
+            Value::Empty => "(empty)",
+            Value::Text(text) => text,
+        }
+    }
+
+    /// Whether it is a word of ours and not a value.
+    pub(crate) fn is_lack(&self) -> bool {
+        match self {
+            Value::None | Value::Empty => true,
+            Value::Text(_) => false,
+        }
+    }
+}
+
+/// The steps of a change in words, in order.
+pub(crate) fn of(change: &Change) -> Vec<StepView> {
+    change.steps.iter().map(view).collect()
+}
+
+fn view(step: &Step) -> StepView {
+    match step {
+        Step::Create { attributes, immutable_id, enabled, manager } => {
+            let mut lines = differing(&Attributes::default(), attributes);
+            if let Some(id) = immutable_id {
+                lines.push(line("onPremisesImmutableId", Value::None, Value::of(Some(id.as_str()))));
+            }
+            lines.push(line("accountEnabled", Value::None, yes_or_no(*enabled)));
+            if let Some(manager) = manager {
+                lines.push(line("manager", Value::None, target(manager)));
+            }
+            StepView { title: "Create the account".to_owned(), lines }
+        }
+        Step::Link => StepView { title: "Store the link (no call)".to_owned(), lines: Vec::new() },
+        Step::Update { immutable_id, before, after } => {
+            let mut lines = differing(before, after);
+            if let Some(id) = immutable_id {
+                lines.push(line("onPremisesImmutableId", Value::None, Value::of(Some(id.as_str()))));
+            }
+            StepView { title: "Write attributes".to_owned(), lines }
+        }
+        Step::Rename { before, after } => StepView {
+            title: "Change the sign-in name".to_owned(),
+            lines: vec![line("userPrincipalName", Value::of(Some(before)), Value::of(Some(after)))],
+        },
+        Step::SetEnabled { before, after, cause } => {
+            let what = if *after { "Allow sign-in" } else { "Block sign-in" };
+            let title = cause.map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", words::leaving(cause)));
+            let before = before.map_or(Value::None, yes_or_no);
+            StepView { title, lines: vec![line("accountEnabled", before, yes_or_no(*after))] }
+        }
+        Step::RevokeSessions => StepView { title: "End all sessions".to_owned(), lines: Vec::new() },
+        Step::SetManager { before, after } => StepView {
+            title: if after.is_some() { "Set the manager" } else { "Remove the manager" }.to_owned(),
+            lines: vec![line(
+                "manager",
+                Value::of(before.as_ref().map(AsRef::as_ref)),
+                after.as_ref().map_or(Value::None, target),
+            )],
+        },
+        Step::Restore => StepView { title: "Restore from the recycle bin".to_owned(), lines: Vec::new() },
+        Step::Delete { cause } => {
+            StepView { title: format!("Delete to the recycle bin: {}", words::leaving(*cause)), lines: Vec::new() }
+        }
+        Step::Purge { account } => StepView { title: format!("Delete account {account} for good"), lines: Vec::new() },
+    }
+}
+
+fn differing(before: &Attributes, after: &Attributes) -> Vec<Line> {
+    after.iter().map(|(attr, value)| line(attr.name(), Value::of(before.get(attr)), Value::of(Some(value)))).collect()
+}
+
+fn line(what: &'static str, before: Value, after: Value) -> Line {
+    Line { what, before, after }
+}
+
+fn yes_or_no(value: bool) -> Value {
+    Value::Text(if value { "yes" } else { "no" }.to_owned())
+}
+
+fn target(manager: &ManagerTarget) -> Value {
+    match manager {
+        ManagerTarget::Account(account) => Value::Text(account.as_str().to_owned()),
+        ManagerTarget::Person(key) => Value::Text(format!("{} (created in this plan)", key.as_str())),
+    }
+}

@@ -1,0 +1,339 @@
+//! Stories over the sample company's run: what a report says adds up, and nothing in it can be made to act.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on fails")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::sink;
+
+use hardmatch_domain::reason::Code;
+use hardmatch_ports::run::{Outcome, PlanRow, Run};
+use hardmatch_report::{
+    Check, CheckState, Color, CsvRows, FileNames, MAX_ROWS, Report, ReportBuilder, Standing, Style, doctor_table,
+    explain_text, json_text, outcome_table, page, plan_document, plan_table, row_document, run_document, runs_table,
+    summary_lines,
+};
+use serde_json::Value;
+
+const NAMES: FileNames<'static> = FileNames { csv: "rows.csv", jsonl: "rows.jsonl" };
+const WIDE: Style = Style::Terminal { width: 120, color: Color::Off };
+
+struct Sample {
+    run: Run,
+    rows: Vec<PlanRow>,
+    outcomes: HashMap<String, Outcome>,
+}
+
+fn sample() -> Sample {
+    fn lines<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+    let outcomes: Vec<Outcome> = lines(include_str!("fixtures/outcomes.jsonl"));
+    Sample {
+        run: serde_json::from_str(include_str!("fixtures/run.json")).unwrap(),
+        rows: lines(include_str!("fixtures/rows.jsonl")),
+        outcomes: outcomes.into_iter().map(|outcome| (outcome.key.as_str().to_owned(), outcome)).collect(),
+    }
+}
+
+impl Sample {
+    fn outcome(&self, row: &PlanRow) -> Option<&Outcome> {
+        self.outcomes.get(row.decision.key.as_str())
+    }
+
+    fn row(&self, name: &str) -> &PlanRow {
+        self.rows.iter().find(|row| &*row.name == name).unwrap()
+    }
+
+    fn report(&self) -> Report<Vec<u8>, Vec<u8>> {
+        let mut builder = ReportBuilder::new(&self.run, NAMES, Vec::new(), Vec::new());
+        for row in &self.rows {
+            builder.row(row, self.outcome(row)).unwrap();
+        }
+        builder.finish().unwrap()
+    }
+}
+
+/// The row's HTML in a page.
+fn html_row<'a>(html: &'a str, text: &str) -> &'a str {
+    let at = html.find(text).unwrap_or_else(|| panic!("{text} is not in the page"));
+    let start = html[..at].rfind("<tr data-a").unwrap();
+    &html[start..start + html[start..].find("</details>").unwrap()]
+}
+
+#[test]
+fn a_hostile_name_is_only_text_on_the_page() {
+    let sample = sample();
+    let html = sample.report().html;
+    assert_eq!(html.matches("<script").count(), 1, "our own script only");
+    for foreign in ["<img", "onerror=alert(1)>", "<svg/onload", "<b>forbidden", "<!--"] {
+        assert!(!html.contains(foreign), "{foreign}");
+    }
+    let row = html_row(&html, "&#60;/script&#62;&#60;img src=x onerror=alert(1)&#62;");
+    assert!(row.contains("&#39;&#34;&#62;&#60;svg/onload=alert(2)&#62;@contoso.com"), "{row}");
+    assert!(!html.chars().any(|c| c.is_control() && c != '\n'), "control characters are shown, not sent");
+    assert!(!html.contains('\u{202e}'), "nothing reverses the page");
+}
+
+#[test]
+fn the_page_loads_nothing_and_runs_only_what_its_policy_names() {
+    let html = sample().report().html;
+    let policy = html.split_once("Content-Security-Policy\" content=\"").unwrap().1.split_once('"').unwrap().0;
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    for loading in [" src=", "@import", "url(", "<link", "<iframe", " style=", " onclick=", "javascript:"] {
+        let inert = html.matches(loading).count() - html.matches(&format!("&#60;img{loading}")).count();
+        assert_eq!(inert, 0, "{loading}");
+    }
+}
+
+#[test]
+fn c5_a_refusal_shows_graphs_code_and_request_id_once() {
+    let sample = sample();
+    let report = sample.report();
+    let row = html_row(&report.html, "Kurt Gödel");
+    for told in ["tenant_refused", "Request_BadRequest", "7c2f9f0e-5d1c-4c57-9a39-0c9bb2f5a1aa", "proxyAddresses"] {
+        assert!(row.contains(told), "{told}");
+    }
+    let csv = String::from_utf8(report.csv).unwrap();
+    assert_eq!(csv.matches("7c2f9f0e-5d1c-4c57-9a39-0c9bb2f5a1aa").count(), 1);
+}
+
+#[test]
+fn k1_every_row_says_why_and_every_reason_has_its_section() {
+    let sample = sample();
+    let html = sample.report().html;
+    for row in &sample.rows {
+        for reason in &row.decision.reasons {
+            let code = reason.code;
+            assert!(html.contains(&format!("<a href=\"#reason-{code}\">")), "{code} is linked");
+            assert_eq!(html.matches(&format!("<article id=\"reason-{code}\"")).count(), 1, "{code} is explained once");
+        }
+    }
+    let unused = Code::ALL.iter().find(|code| !html.contains(&format!("#reason-{code}\""))).unwrap();
+    assert!(!html.contains(&format!("id=\"reason-{unused}\"")), "{unused} is not used, so not explained");
+}
+
+#[test]
+fn numbers_add_up_to_the_rows() {
+    let sample = sample();
+    let report = sample.report();
+    let tally = &report.tally;
+    let people = sample.rows.len() as u64;
+    assert_eq!(tally.people, people);
+    assert_eq!(tally.by_standing.values().sum::<u64>(), people);
+    assert_eq!(tally.by_action.values().sum::<u64>(), people);
+    assert_eq!(report.html.matches("<tr data-a=").count(), sample.rows.len());
+    assert_eq!(String::from_utf8(report.jsonl).unwrap().lines().count(), sample.rows.len());
+    let mut csv = csv::Reader::from_reader(&report.csv[..]);
+    assert_eq!(csv.records().map(Result::unwrap).count(), sample.rows.len());
+    for standing in Standing::ALL {
+        let rows = report.html.matches(&format!("data-o=\"{}\"", standing.name())).count() as u64;
+        assert_eq!(tally.standing(*standing), rows, "{}", standing.name());
+    }
+    let by_action: BTreeMap<String, u64> =
+        tally.by_action.iter().map(|(action, count)| (action.name().to_owned(), *count)).collect();
+    assert_eq!(Some(by_action), sample.run.plan.as_ref().map(|plan| plan.by_action.clone()));
+    assert!(!report.html.contains("Numbers do not agree"));
+}
+
+#[test]
+fn a_plan_that_is_not_its_rows_is_called_so() {
+    let sample = sample();
+    let report = ReportBuilder::new(&sample.run, NAMES, sink(), sink()).finish().unwrap();
+    assert!(report.html.contains("The plan is about 46 people and this report has rows of 0 people."));
+    assert_eq!(report.html.matches("<p class=\"none\">Nobody.</p>").count(), 3);
+}
+
+#[test]
+fn a_large_report_is_cut_and_says_where_the_rest_is() {
+    let mut sample = sample();
+    let (converged, refused) = (sample.row("Ken Thompson").clone(), sample.row("Haskell Curry").clone());
+    sample.run.plan = None;
+    let mut builder = ReportBuilder::new(&sample.run, NAMES, Vec::new(), Vec::new());
+    for _ in 0..MAX_ROWS + 7 {
+        builder.row(&converged, None).unwrap();
+    }
+    // Refusals that come last are there all the same.
+    for _ in 0..3 {
+        builder.row(&refused, None).unwrap();
+    }
+    let report = builder.finish().unwrap();
+    assert_eq!(report.html.matches("<tr data-a=").count(), MAX_ROWS + 3);
+    assert_eq!(report.html.matches("data-o=\"refused\"").count(), 3);
+    assert!(report.html.contains("This page shows the first 5,000 of 5,007."));
+    assert!(report.html.contains("<a href=\"rows.csv\">"));
+    assert_eq!(report.tally.people, MAX_ROWS as u64 + 10);
+    assert_eq!(String::from_utf8(report.jsonl).unwrap().lines().count(), MAX_ROWS + 10);
+    assert_eq!(String::from_utf8(report.csv).unwrap().lines().count(), MAX_ROWS + 11, "and a header");
+}
+
+#[test]
+fn removals_have_their_own_table() {
+    let html = sample().report().html;
+    let start = html.find("<section id=\"removals\"").unwrap();
+    let section = &html[start..start + html[start..].find("</section>").unwrap()];
+    assert_eq!(section.matches("<tr data-a=").count(), 6);
+    for gone in ["Charles Babbage", "Herman Hollerith", "Ida Rhodes"] {
+        assert!(section.contains(gone), "{gone}");
+    }
+}
+
+#[test]
+fn no_cell_of_the_csv_starts_a_formula() {
+    let sample = sample();
+    let csv = sample.report().csv;
+    let mut reader = csv::Reader::from_reader(&csv[..]);
+    assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), CsvRows::<Vec<u8>>::HEADER);
+    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    for cell in records.iter().flatten() {
+        assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+        assert!(!cell.chars().any(char::is_control), "{cell}");
+    }
+    let names: Vec<&str> = records.iter().map(|record| &record[1]).collect();
+    assert!(names.contains(&"'=HYPERLINK(\"http://example.com\",\"click\")"));
+    assert!(names.contains(&"Bell␇ Escape␛[31m \\u{202e}gpj"));
+}
+
+#[test]
+fn csv_rows_are_stable() {
+    let sample = sample();
+    let mut csv = CsvRows::new(Vec::new());
+    for name in ["Barbara Liskov", "Charles Babbage", "Kurt Gödel"] {
+        let row = sample.row(name);
+        csv.row(row, sample.outcome(row)).unwrap();
+    }
+    insta::assert_snapshot!(String::from_utf8(csv.finish().unwrap()).unwrap().replace('\r', ""));
+}
+
+#[test]
+fn json_lines_have_the_same_keys_in_every_row() {
+    let sample = sample();
+    let text = String::from_utf8(sample.report().jsonl).unwrap();
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n') && !text.contains('\u{202e}'));
+    let rows: Vec<serde_json::Map<String, Value>> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let keys: Vec<&String> = rows[0].keys().collect();
+    for (row, given) in rows.iter().zip(&sample.rows) {
+        assert_eq!(row.keys().collect::<Vec<_>>(), keys);
+        assert_eq!(row["name"], *given.name, "exact, only escaped");
+        assert_eq!(Value::Object(row.clone()), row_document(given, sample.outcome(given)));
+    }
+}
+
+#[test]
+fn documents_are_stable() {
+    let sample = sample();
+    insta::with_settings!({ sort_maps => true }, {
+        insta::assert_json_snapshot!("plan_document", plan_document(&sample.run, Some(&sample.rows[5..6])));
+        insta::assert_json_snapshot!("run_document", run_document(&sample.run));
+        let refused = sample.row("Kurt Gödel");
+        insta::assert_json_snapshot!("row_document", row_document(refused, sample.outcome(refused)));
+    });
+    assert_eq!(plan_document(&sample.run, None).get("rows"), None);
+}
+
+#[test]
+fn printed_json_cannot_steer_a_terminal() {
+    let sample = sample();
+    let mut row = sample.row("Ken Thompson").clone();
+    row.name = "a\u{9b}31m\u{7f}\u{202e}\u{1b}".into();
+    let document = row_document(&row, None);
+    let text = json_text(&document);
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n') && !text.contains('\u{202e}'));
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), document);
+}
+
+#[test]
+fn tables_are_readable() {
+    let sample = sample();
+    let few: Vec<&PlanRow> =
+        ["Ada Lovelace", "Barbara Liskov", "Alonzo Church", "Bell\u{7} Escape\u{1b}[31m \u{202e}gpj"]
+            .map(|name| sample.row(name))
+            .to_vec();
+    insta::assert_snapshot!("plan_terminal", plan_table(few.iter().copied(), WIDE));
+    insta::assert_snapshot!("plan_piped", plan_table(few.iter().copied(), Style::Piped));
+    let outcomes = few.iter().map(|row| (*row, sample.outcome(row)));
+    insta::assert_snapshot!("outcomes_terminal", outcome_table(outcomes, WIDE));
+    insta::assert_snapshot!("runs", runs_table(&[sample.run], WIDE));
+}
+
+#[test]
+fn only_asked_for_colors_are_there_and_only_ours() {
+    let sample = sample();
+    let plain = plan_table(&sample.rows, WIDE);
+    assert!(!plain.chars().any(|c| c.is_control() && c != '\n'), "no escape sequence unasked");
+    assert!(plain.lines().all(|line| line.chars().count() <= 120));
+    let colored = plan_table(&sample.rows, Style::Terminal { width: 120, color: Color::On });
+    assert!(colored.contains("\u{1b}["));
+    assert!(!colored.contains("Escape\u{1b}[31m"), "a name brings no color of its own");
+    let piped = plan_table(&sample.rows, Style::Piped);
+    assert_eq!(piped.lines().count(), sample.rows.len() + 1);
+    assert!(piped.lines().all(|line| line.matches('\t').count() == 5));
+}
+
+#[test]
+fn doctor_says_what_to_do() {
+    let check = |area: &str, state, finding: &str, cure: &str| Check {
+        area: area.to_owned(),
+        state,
+        finding: finding.to_owned(),
+        cure: cure.to_owned(),
+    };
+    let checks = [
+        check("permissions", CheckState::Fail, "User.ReadWrite.All is not granted.", "Grant it and consent."),
+        check("domains", CheckState::Ok, "contoso.com is verified.", ""),
+        check("roles", CheckState::Unknown, "Could not be read.", "Grant RoleManagement.Read.Directory."),
+        check("secret", CheckState::Warn, "Expires in 9 days.", "Make a new one."),
+    ];
+    insta::assert_snapshot!(doctor_table(&checks, WIDE));
+}
+
+#[test]
+fn an_explanation_shows_rules_values_and_remedy() {
+    let sample = sample();
+    let row = sample.row("Kurt Gödel");
+    let history = [sample.outcome(row).unwrap().clone()];
+    insta::assert_snapshot!("explain_refused", explain_text(row, &history));
+    insta::assert_snapshot!("explain_repair", explain_text(sample.row("Sophie Wilson"), &[]));
+    let hostile = explain_text(sample.row("Bell\u{7} Escape\u{1b}[31m \u{202e}gpj"), &[]);
+    assert!(!hostile.chars().any(|c| c.is_control() && c != '\n'));
+}
+
+#[test]
+fn a_summary_says_what_needs_somebody() {
+    let mut sample = sample();
+    insta::assert_snapshot!("summary", summary_lines(&sample.run).join("\n"));
+    sample.run.accepted = None;
+    sample.run.stop = Some(hardmatch_ports::run::Stop::FirstRun);
+    let lines = summary_lines(&sample.run);
+    assert!(lines.iter().any(|line| line.starts_with("To accept exactly this plan: hardmatch apply ")), "{lines:?}");
+}
+
+#[test]
+fn a_small_page_is_stable() {
+    let mut sample = sample();
+    let mut plan = sample.run.plan.take().unwrap();
+    plan.people = 2;
+    sample.run.plan = Some(plan);
+    let mut builder = ReportBuilder::new(&sample.run, NAMES, sink(), sink());
+    for name in ["Vint Cerf", "Alonzo Church"] {
+        let row = sample.row(name);
+        builder.row(row, sample.outcome(row)).unwrap();
+    }
+    let html = builder.finish().unwrap().html;
+    // What is said about people; style, script and reason pages have their own tests.
+    let body = html.split_once("<body>").unwrap().1;
+    insta::assert_snapshot!(body.split_once("<section id=\"reasons\">").unwrap().0);
+}
+
+#[test]
+fn pages_are_for_operators_who_know_entra_connect() {
+    for (code, name) in [
+        (Code::AnchorConflict, "InvalidSoftMatch"),
+        (Code::AddressTaken, "AttributeValueMustBeUnique"),
+        (Code::AddressHeldByGroup, "ObjectTypeMismatch"),
+        (Code::InvalidValue, "IdentityDataValidationFailed"),
+    ] {
+        assert!(page(code).meaning.contains(name), "{code} names {name}");
+    }
+}
