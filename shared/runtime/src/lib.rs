@@ -1,1 +1,11 @@
-//! Environment names, tracing, the batch runner and the real clock.
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod env;
+pub mod pump;
+pub mod queue;
+pub mod telemetry;
+
+pub use clock::{ManualClock, RealClock};
+pub use pump::{Ended, Pump};
+pub use queue::{Outcome, run_batch};

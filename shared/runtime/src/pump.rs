@@ -1,0 +1,215 @@
+//! The loop that plays SQS and Lambda on one machine: takes bells from the queues, hands them to the functions in the
+//! shape Lambda uses, and believes their partial batch responses. It knows nothing of what the functions do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardmatch_ports::clock::Clock;
+use hardmatch_ports::doorbell::{BellQueue, Queue, Received};
+use jiff::Timestamp;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::queue::{BatchResponse, RECEIVE_COUNT, SqsEvent, SqsMessage};
+
+/// A failed bell is due again after this time, then after twice as much, and so on.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// Up to this.
+const LAST_RETRY: Duration = Duration::from_mins(1);
+
+/// How a queue is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serving {
+    /// Most bells in one call of the function.
+    pub batch: usize,
+    /// Most calls of it at a time.
+    pub at_once: usize,
+}
+
+impl Default for Serving {
+    fn default() -> Self {
+        Self { batch: 10, at_once: 1 }
+    }
+}
+
+/// Why the pump came to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// No bell waits, none is being handled.
+    Dry,
+    /// It was told to stop; what was being handled was finished, the rest waits.
+    Stopped,
+}
+
+/// Serves queues until they run dry.
+pub struct Pump {
+    bells: Arc<dyn BellQueue>,
+    clock: Arc<dyn Clock>,
+    functions: BTreeMap<Queue, (Serving, Function)>,
+}
+
+type Function = Arc<dyn Fn(SqsEvent) -> Call + Send + Sync>;
+type Call = Pin<Box<dyn Future<Output = BatchResponse> + Send>>;
+
+impl Pump {
+    /// A pump that serves nothing yet.
+    pub fn new(bells: Arc<dyn BellQueue>, clock: Arc<dyn Clock>) -> Self {
+        Self { bells, clock, functions: BTreeMap::new() }
+    }
+
+    /// The same, with a function that answers a queue. Queues without one are left alone.
+    #[must_use]
+    pub fn serve<F, Fut>(mut self, queue: Queue, serving: Serving, function: F) -> Self
+    where
+        F: Fn(SqsEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = BatchResponse> + Send + 'static,
+    {
+        let function: Function = Arc::new(move |event| Box::pin(function(event)));
+        self.functions.insert(queue, (serving, function));
+        self
+    }
+
+    /// Until nothing is left in the queues served. Bells with a delay are waited for.
+    pub async fn run_dry(&self) -> Ended {
+        self.run(std::future::pending(), WhenDry::End).await
+    }
+
+    /// Until nothing is left, or until told to stop.
+    pub async fn run_dry_or_until(&self, stop: impl Future<Output = ()>) -> Ended {
+        self.run(stop, WhenDry::End).await
+    }
+
+    /// Until told to stop; when nothing is left, waits for the next bell.
+    pub async fn run_until(&self, stop: impl Future<Output = ()>) -> Ended {
+        self.run(stop, WhenDry::Wait).await
+    }
+
+    async fn run(&self, stop: impl Future<Output = ()>, when_dry: WhenDry) -> Ended {
+        let mut stop = std::pin::pin!(stop);
+        let mut calls = Calls::default();
+        loop {
+            self.start_calls(&mut calls);
+            let next = self.next_due(&calls);
+            if calls.running.is_empty() && next.is_none() && when_dry == WhenDry::End {
+                return Ended::Dry;
+            }
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(ended) = calls.running.join_next_with_id() => self.settle(&mut calls, ended),
+                () = self.bells.rung() => {}
+                () = self.sleep_until(next) => {}
+            }
+        }
+        while let Some(ended) = calls.running.join_next_with_id().await {
+            self.settle(&mut calls, ended);
+        }
+        Ended::Stopped
+    }
+
+    /// Calls every function that has something due and is not called too often already.
+    fn start_calls(&self, calls: &mut Calls) {
+        let now = self.clock.now();
+        for (&queue, (serving, function)) in &self.functions {
+            while calls.of(queue) < serving.at_once {
+                let batch = self.bells.receive(queue, serving.batch, now);
+                if batch.is_empty() {
+                    break;
+                }
+                let (at_work, function, event) = (self.clock.at_work(), Arc::clone(function), event(queue, &batch));
+                let started = calls.running.spawn(async move {
+                    let response = function(event).await;
+                    drop(at_work);
+                    response
+                });
+                calls.batches.insert(started.id(), (queue, batch));
+            }
+        }
+    }
+
+    /// Acknowledges what was answered and gives back what was not.
+    fn settle(&self, calls: &mut Calls, ended: Result<(Id, BatchResponse), JoinError>) {
+        let (id, response) = match ended {
+            Ok((id, response)) => (id, Some(response)),
+            Err(error) => (error.id(), None),
+        };
+        let Some((queue, batch)) = calls.batches.remove(&id) else { return };
+        let failed = failed_of(&batch, response.as_ref());
+        let now = self.clock.now();
+        for bell in &batch {
+            if failed.contains(bell.id.as_str()) {
+                self.bells.nack(&bell.id, retry_after(bell.received), now);
+            } else {
+                self.bells.ack(&bell.id);
+            }
+        }
+        if response.is_none() {
+            tracing::error!("the function that answers {queue:?} failed as a whole; its bells will be rung again");
+        }
+    }
+
+    /// When something can be handed to a function that is free.
+    fn next_due(&self, calls: &Calls) -> Option<Timestamp> {
+        self.functions
+            .iter()
+            .filter(|(queue, (serving, _))| calls.of(**queue) < serving.at_once)
+            .filter_map(|(&queue, _)| self.bells.next_due(queue))
+            .min()
+    }
+
+    async fn sleep_until(&self, due: Option<Timestamp>) {
+        let Some(due) = due else { return std::future::pending().await };
+        // Waiting for the next bell is no reason for time to pass while a function works.
+        let _at_work = self.clock.at_work();
+        let time = self.clock.now().duration_until(due);
+        self.clock.sleep(Duration::try_from(time).unwrap_or_default()).await;
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WhenDry {
+    End,
+    Wait,
+}
+
+/// What is being handled. Dropped, it ends the calls; their bells are due again when the queue thinks them forgotten.
+#[derive(Default)]
+struct Calls {
+    running: JoinSet<BatchResponse>,
+    batches: BTreeMap<Id, (Queue, Vec<Received>)>,
+}
+
+impl Calls {
+    fn of(&self, queue: Queue) -> usize {
+        self.batches.values().filter(|(of, _)| *of == queue).count()
+    }
+}
+
+/// The ids that failed. No response, or one that names what was not in the batch, means all, as with Lambda.
+fn failed_of<'b>(batch: &'b [Received], response: Option<&'b BatchResponse>) -> BTreeSet<&'b str> {
+    let all: BTreeSet<&str> = batch.iter().map(|bell| bell.id.as_str()).collect();
+    let Some(response) = response else { return all };
+    let named: BTreeSet<&str> =
+        response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+    if named.is_subset(&all) { named } else { all }
+}
+
+fn retry_after(received: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(2_u32.saturating_pow(received.saturating_sub(1))).min(LAST_RETRY)
+}
+
+/// The event that Lambda makes of messages.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+fn event(queue: Queue, batch: &[Received]) -> SqsEvent {
+    let message = |bell: &Received| SqsMessage {
+        message_id: bell.id.clone(),
+        receipt_handle: format!("{}/{}", bell.id, bell.received),
+        body: bell.body.clone(),
+        attributes: [(RECEIVE_COUNT.to_owned(), bell.received.to_string())].into(),
+        event_source: "aws:sqs".to_owned(),
+        event_source_arn: format!("arn:aws:sqs:local:000000000000:{queue:?}").to_lowercase(),
+        aws_region: "local".to_owned(),
+    };
+    SqsEvent { records: batch.iter().map(message).collect() }
+}

@@ -1,0 +1,105 @@
+//! The batch runner: a batch of messages in, the failed ones out. Each bell is handled by itself, and one that fails, or
+//! panics, takes nobody along.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+
+mod event;
+
+use std::fmt::Display;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use hardmatch_ports::doorbell::{Bell, Doorbell};
+use serde::Deserialize;
+
+pub use self::event::{BatchResponse, ItemFailure, RECEIVE_COUNT, SqsEvent, SqsMessage};
+use crate::telemetry::field;
+
+/// What a handler made of a bell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing more to do for this bell.
+    Done,
+    /// There is more, at the earliest after this time: the bell is acknowledged and rung again. No failure.
+    Again(Duration),
+}
+
+/// Handles the bells of a batch one after the other. What the answer names is handed over again by the queue: bells whose
+/// handler failed or panicked, bells of a newer version (for whoever knows them), messages that are no bell, and bells
+/// that were to be rung again and could not be.
+pub async fn run_batch<F, Fut, E>(event: SqsEvent, doorbell: &dyn Doorbell, handle: F) -> BatchResponse
+where
+    F: Fn(Bell) -> Fut,
+    Fut: Future<Output = Result<Outcome, E>>,
+    E: Display,
+{
+    let mut response = BatchResponse::default();
+    for message in event.records {
+        if run_one(&message, doorbell, &handle).await.is_err() {
+            response.batch_item_failures.push(ItemFailure { item_identifier: message.message_id });
+        }
+    }
+    response
+}
+
+/// Already logged, where it happened.
+struct Failed;
+
+async fn run_one<F, Fut, E>(message: &SqsMessage, doorbell: &dyn Doorbell, handle: &F) -> Result<(), Failed>
+where
+    F: Fn(Bell) -> Fut,
+    Fut: Future<Output = Result<Outcome, E>>,
+    E: Display,
+{
+    let id = message.message_id.as_str();
+    let bell = match understand(&message.body) {
+        Ok(bell) => bell,
+        Err(problem) => {
+            tracing::error!({ field::BELL_ID } = id, "a message was left in its queue: {problem}");
+            return Err(Failed);
+        }
+    };
+    let failed = |what: &str, error: &dyn Display| {
+        tracing::error!(
+            { field::BELL_ID } = id,
+            { field::BELL_RECEIVED } = message.received(),
+            { field::CONNECTION_ID } = %bell.connection,
+            { field::RUN_ID } = bell.run,
+            { field::BELL_KIND } = ?bell.kind,
+            { field::ERROR } = %error,
+            "{what}; the bell stays in its queue"
+        );
+        Failed
+    };
+    // The closure runs inside, so that a panic before its first await is caught too. Handlers keep nothing in memory
+    // between bells that a panic could leave half done: state is in the table.
+    let handled = AssertUnwindSafe(async { handle(bell.clone()).await }).catch_unwind().await;
+    match handled {
+        Ok(Ok(Outcome::Done)) => Ok(()),
+        Ok(Ok(Outcome::Again(delay))) => {
+            doorbell.ring(bell.clone(), delay).await.map_err(|error| failed("a bell could not be rung again", &error))
+        }
+        Ok(Err(error)) => Err(failed("a bell could not be answered", &format_args!("{error:#}"))),
+        // What was said in panic may carry what it was about; its place has been logged.
+        Err(_) => Err(failed("the handler of a bell panicked", &"panic")),
+    }
+}
+
+/// The bell of a message; or what is wrong, without the message's own words.
+fn understand(body: &str) -> Result<Bell, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let Version { v } =
+        serde_json::from_str(body).map_err(|_| "it is no bell. Look who else sends to it".to_owned())?;
+    if v > Bell::VERSION {
+        return Err(format!(
+            "it has version {v}, this one knows up to {}. A newer version of this function will answer it",
+            Bell::VERSION
+        ));
+    }
+    serde_json::from_str(body).map_err(|error| {
+        format!("it is not a bell of version {v} (column {}). Look who else sends to it", error.column())
+    })
+}

@@ -1,0 +1,153 @@
+//! Logs: where they go, how they look, and the names of their fields. Personal data, tokens and bodies never enter one.
+
+use std::io;
+use std::panic;
+use std::str::FromStr;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::env;
+
+/// The names of fields: stable, dotted, with units. A message reads alone *and* carries them.
+pub mod field {
+    /// Which connection: [`hardmatch_ports::Bell::connection`].
+    pub const CONNECTION_ID: &str = "connection.id";
+    /// Which run.
+    pub const RUN_ID: &str = "run.id";
+    /// Which lane of writes.
+    pub const LANE_ID: &str = "lane.id";
+    /// Which account, by its object id in the tenant.
+    pub const ACCOUNT_ID: &str = "account.id";
+    /// The stable code of a reason.
+    pub const REASON_CODE: &str = "reason.code";
+    /// Microsoft's id of a request, for its support.
+    pub const REQUEST_ID: &str = "request.id";
+    /// Which message of a queue.
+    pub const BELL_ID: &str = "bell.id";
+    /// What the bell is for.
+    pub const BELL_KIND: &str = "bell.kind";
+    /// How often the message has been handed over.
+    pub const BELL_RECEIVED: &str = "bell.received";
+    /// The error, with its causes.
+    pub const ERROR: &str = "error";
+    /// How many.
+    pub const COUNT: &str = "count";
+    /// How long, in milliseconds.
+    pub const DURATION_MS: &str = "duration.ms";
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people: one short line each.
+    Compact,
+    /// For machines: one JSON object each.
+    Json,
+}
+
+impl FromStr for Format {
+    type Err = TelemetryError;
+
+    fn from_str(text: &str) -> Result<Self, TelemetryError> {
+        match text {
+            "compact" => Ok(Self::Compact),
+            "json" => Ok(Self::Json),
+            other => Err(TelemetryError {
+                name: env::LOG_FORMAT.name,
+                problem: format!("'{other}' is no format of log lines"),
+                cure: "Use compact or json",
+            }),
+        }
+    }
+}
+
+/// The set-up of the log is not understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}. {cure}")]
+pub struct TelemetryError {
+    /// Which variable.
+    pub name: &'static str,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub cure: &'static str,
+}
+
+/// Sends the log of this process to standard error, as [`env::LOG`] and [`env::LOG_FORMAT`] say; where they say nothing,
+/// in this format and from this level on (`warn` for people, `info` for functions). To be called once, by `main`.
+///
+/// Panics are logged with their place and without their message, which may carry what it was about.
+pub fn start(format: Format, level: &str) -> Result<(), TelemetryError> {
+    let wanted = text(env::LOG)?;
+    let filter = filter(wanted.as_deref().unwrap_or(level))?;
+    let format = match text(env::LOG_FORMAT)? {
+        Some(text) => text.parse()?,
+        None => format,
+    };
+    let registry = Registry::default().with(filter);
+    let started = match format {
+        Format::Compact => {
+            let layer = tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(io::stderr);
+            registry.with(layer).try_init()
+        }
+        Format::Json => {
+            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(io::stderr);
+            registry.with(layer).try_init()
+        }
+    };
+    started.map_err(|error| TelemetryError {
+        name: env::LOG.name,
+        problem: error.to_string(),
+        cure: "Start the log once in a process",
+    })?;
+    panic::set_hook(Box::new(|panicked| {
+        let place = panicked.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a part of the program failed unexpectedly; please report this place");
+    }));
+    Ok(())
+}
+
+fn text(variable: env::Variable) -> Result<Option<String>, TelemetryError> {
+    env::read(variable.name).map_err(|_| TelemetryError {
+        name: variable.name,
+        problem: "the value is not valid UTF-8".to_owned(),
+        cure: "Set it again as plain text",
+    })
+}
+
+fn filter(text: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(text).map_err(|error| TelemetryError {
+        name: env::LOG.name,
+        problem: format!("'{text}' is not understood ({error})"),
+        cure: "Use off, error, warn, info, debug or trace, or name parts as in warn,hardmatch_graph=debug",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_parts_are_understood() {
+        use tracing_subscriber::filter::LevelFilter;
+        for (text, most) in
+            [("off", LevelFilter::OFF), ("warn", LevelFilter::WARN), ("warn,hardmatch_graph=debug", LevelFilter::DEBUG)]
+        {
+            assert_eq!(filter(text).unwrap().max_level_hint(), Some(most), "{text}");
+        }
+        let error = filter("hardmatch=loud").unwrap_err();
+        assert!(error.to_string().starts_with("HARDMATCH_LOG: 'hardmatch=loud' is not understood"), "{error}");
+        assert!(error.to_string().ends_with("hardmatch_graph=debug"), "{error}");
+    }
+
+    #[test]
+    fn formats_are_two() {
+        assert_eq!("compact".parse(), Ok(Format::Compact));
+        assert_eq!("json".parse(), Ok(Format::Json));
+        let error = "xml".parse::<Format>().unwrap_err();
+        assert_eq!(error.to_string(), "HARDMATCH_LOG_FORMAT: 'xml' is no format of log lines. Use compact or json");
+    }
+}

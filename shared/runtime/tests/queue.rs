@@ -1,0 +1,143 @@
+//! The batch runner answers for each message by itself.
+
+#![cfg(test)]
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, DoorbellError};
+use hardmatch_runtime::queue::{BatchResponse, Outcome, SqsEvent, SqsMessage, run_batch};
+use serde_json::json;
+
+#[tokio::test]
+async fn bells_are_handled_one_after_the_other() {
+    let seen = Mutex::new(Vec::new());
+    let response = run_batch(event([bell("a"), bell("b"), bell("c")]), &Rung::default(), |bell| {
+        seen.lock().unwrap().push(bell.run);
+        async { Ok::<_, String>(Outcome::Done) }
+    })
+    .await;
+    assert_eq!(response, BatchResponse::default());
+    assert_eq!(seen.into_inner().unwrap(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn one_that_fails_or_panics_takes_nobody_along() {
+    let response = run_batch(
+        event([bell("good"), bell("bad"), bell("panics at once"), bell("panics later"), bell("also good")]),
+        &Rung::default(),
+        |bell| {
+            assert_ne!(bell.run, "panics at once");
+            async move {
+                tokio::task::yield_now().await;
+                assert_ne!(bell.run, "panics later");
+                if bell.run == "bad" {
+                    Err(anyhow::anyhow!("no table").context("no answer"))
+                } else {
+                    Ok(Outcome::Done)
+                }
+            }
+        },
+    )
+    .await;
+    assert_eq!(failed(&response), ["m1", "m2", "m3"]);
+}
+
+#[tokio::test]
+async fn what_is_not_understood_stays_and_is_never_handled() {
+    let newer = json!({"v": 2, "connection": "contoso", "run": "r", "kind": "dream", "depth": 3});
+    let bodies = [
+        newer.to_string(),
+        "{}".to_owned(),
+        "hello".to_owned(),
+        String::new(),
+        json!({"v": 1, "connection": "contoso", "run": "r", "kind": "dream"}).to_string(),
+        json!({"v": 1, "connection": "contoso", "run": "r", "kind": "match", "new": "field"}).to_string(),
+    ];
+    let seen = Mutex::new(Vec::new());
+    let response = run_batch(event(bodies), &Rung::default(), |bell| {
+        seen.lock().unwrap().push(bell);
+        async { Ok::<_, String>(Outcome::Done) }
+    })
+    .await;
+    assert_eq!(failed(&response), ["m0", "m1", "m2", "m3", "m4"]);
+    // A field that is not known yet does no harm.
+    assert_eq!(seen.into_inner().unwrap(), [Bell::new("contoso".into(), "r", BellKind::Match)]);
+}
+
+#[tokio::test]
+async fn again_rings_the_same_bell_later_and_is_no_failure() {
+    let rung = Rung::default();
+    let again = |_| async { Ok::<_, String>(Outcome::Again(Duration::from_secs(7))) };
+    let response = run_batch(event([bell("r")]), &rung, again).await;
+    assert_eq!(response, BatchResponse::default());
+    let expected = (Bell::new("contoso".into(), "r", BellKind::Write), Duration::from_secs(7));
+    assert_eq!(*rung.bells.lock().unwrap(), [expected]);
+
+    // When it cannot be rung, the message itself has to come again.
+    let broken = Rung { broken: true, ..Rung::default() };
+    let response = run_batch(event([bell("r")]), &broken, again).await;
+    assert_eq!(failed(&response), ["m0"]);
+}
+
+#[test]
+fn events_and_responses_have_the_shape_of_lambda() {
+    let from_lambda = json!({"Records": [{
+        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+        "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+        "body": "{\"v\":1}",
+        "attributes": {
+            "ApproximateReceiveCount": "3",
+            "SentTimestamp": "1545082649183",
+            "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+            "ApproximateFirstReceiveTimestamp": "1545082649185"
+        },
+        "messageAttributes": {},
+        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-2:123456789012:hardmatch-match",
+        "awsRegion": "us-east-2"
+    }]});
+    let event: SqsEvent = serde_json::from_value(from_lambda).unwrap();
+    let message = &event.records[0];
+    assert_eq!(message.message_id, "059f36b4-87a3-44ab-83d2-661975830a7d");
+    assert_eq!((message.body.as_str(), message.received()), ("{\"v\":1}", Some(3)));
+    assert_eq!(message.event_source_arn, "arn:aws:sqs:us-east-2:123456789012:hardmatch-match");
+    assert_eq!(serde_json::to_value(&event).unwrap()["Records"][0]["eventSourceARN"], message.event_source_arn);
+
+    let response: BatchResponse =
+        serde_json::from_value(json!({"batchItemFailures": [{"itemIdentifier": "m"}]})).unwrap();
+    assert_eq!(failed(&response), ["m"]);
+    assert_eq!(serde_json::to_value(BatchResponse::default()).unwrap(), json!({"batchItemFailures": []}));
+}
+
+fn bell(run: &str) -> String {
+    serde_json::to_string(&Bell::new("contoso".into(), run, BellKind::Write)).unwrap()
+}
+
+fn event(bodies: impl IntoIterator<Item = String>) -> SqsEvent {
+    let message = |(n, body)| SqsMessage { message_id: format!("m{n}"), body, ..SqsMessage::default() };
+    SqsEvent { records: bodies.into_iter().enumerate().map(message).collect() }
+}
+
+fn failed(response: &BatchResponse) -> Vec<&str> {
+    response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect()
+}
+
+#[derive(Default)]
+struct Rung {
+    bells: Mutex<Vec<(Bell, Duration)>>,
+    broken: bool,
+}
+
+#[async_trait]
+impl Doorbell for Rung {
+    async fn ring(&self, bell: Bell, delay: Duration) -> Result<(), DoorbellError> {
+        if self.broken {
+            return Err(DoorbellError("no queue".to_owned()));
+        }
+        self.bells.lock().unwrap().push((bell, delay));
+        Ok(())
+    }
+}
