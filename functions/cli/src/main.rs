@@ -1,2 +1,52 @@
-//! The `hardmatch` command.
-fn main() {}
+//! The `hardmatch` command: the same handlers as on AWS, in one process on embedded state.
+
+mod args;
+mod commands;
+mod connection;
+mod engine;
+mod fail;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+use crate::fail::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = hardmatch_runtime::telemetry::start(hardmatch_runtime::telemetry::Format::Compact, "warn") {
+        output::note(format!("hardmatch: {error}"));
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::note(format!("hardmatch: cannot start: {error}"));
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failure) => {
+            output::note(format!("hardmatch: {failure}"));
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Plan(args) => commands::run::plan(args).await,
+        Command::Apply(args) => commands::run::apply(args).await,
+        Command::Sync(args) => commands::run::sync(args).await,
+        Command::Demo(_)
+        | Command::Init(_)
+        | Command::Explain(_)
+        | Command::Doctor(_)
+        | Command::Runs(_)
+        | Command::Config(_) => Err(Failure::usage("not there yet")),
+    }
+}

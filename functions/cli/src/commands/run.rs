@@ -1,0 +1,340 @@
+//! `plan`, `apply`, `sync`: the same run, stopped at different places.
+
+use hardmatch_domain::ids::{PersonKey, PersonRef};
+use hardmatch_embedded::Missing;
+use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
+use hardmatch_ports::run::{Intent, Phase, PlanRow, Run, Status};
+use hardmatch_report::{plan_document, plan_table, run_document, summary_lines};
+use hardmatch_store::connection::Meta;
+use serde_json::{Value, json};
+
+use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
+use crate::connection::{load, open_state, tenant_side};
+use crate::engine::Engine;
+use crate::fail::{Exit, Failure};
+use crate::output;
+use crate::progress::Progress;
+
+/// A run left open is taken up again for so long (milliseconds); an older one has decided on facts of yesterday.
+const RESUME_MS: i64 = 12 * 60 * 60 * 1000;
+/// Rows of a plan shown on a terminal.
+const ROWS_SHOWN: usize = 200;
+
+/// Opens a connection with both sides.
+pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
+    let loaded = load(&common.config)?;
+    let state = open_state(loaded, Missing::Create).await?;
+    let meta = state.activate_policy().await?;
+    let side = tenant_side(&state.loaded.config, &state.clock).await?;
+    let engine = Engine::open(state, side, &meta).await?;
+    Ok((engine, meta))
+}
+
+/// What a run is asked to be.
+pub(crate) struct Wish {
+    pub(crate) intent: Intent,
+    pub(crate) accept: Accept,
+    pub(crate) full: bool,
+    pub(crate) accept_source: bool,
+    pub(crate) only: Option<PersonKey>,
+}
+
+pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
+    let (engine, meta) = engine(&args.common).await?;
+    let wish = Wish {
+        intent: Intent::Plan,
+        accept: Accept::Nothing,
+        full: args.full,
+        accept_source: args.accept_source,
+        only: None,
+    };
+    let result = drive(&engine, &meta, &wish).await;
+    let shown = match result {
+        Ok(run) => show_plan(&engine, &run, &args.common, if args.rows { Rows::Shown } else { Rows::Left }).await,
+        Err(failure) => Err(failure),
+    };
+    engine.stop().await;
+    shown
+}
+
+pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
+    let (engine, meta) = engine(&args.common).await?;
+    let only = match &args.who {
+        Some(who) => match super::who::find(&engine.deciding, engine.connection(), who).await? {
+            Some(found) => Some(found.key),
+            None => return Err(super::who::nobody(who)),
+        },
+        None => None,
+    };
+    let wish = Wish {
+        intent: Intent::Sync,
+        accept: if args.yes { Accept::TheStop } else { Accept::Nothing },
+        full: args.full,
+        accept_source: args.accept_source,
+        only,
+    };
+    let result = drive(&engine, &meta, &wish).await;
+    let shown = match result {
+        Ok(run) if run.phase == Phase::Planned => show_stop(&engine, &run, &args.common).await,
+        Ok(run) => show_run(&engine, &run, &args.common).await,
+        Err(failure) => Err(failure),
+    };
+    engine.stop().await;
+    shown
+}
+
+pub(crate) async fn apply(args: ApplyArgs) -> Result<Exit, Failure> {
+    let (engine, _) = engine(&args.common).await?;
+    let result = apply_hash(&engine, &args.hash).await;
+    let shown = match result {
+        Ok(run) => show_run(&engine, &run, &args.common).await,
+        Err(failure) => Err(failure),
+    };
+    engine.stop().await;
+    shown
+}
+
+/// Applies a plan by its hash.
+pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failure> {
+    let connection = engine.connection().clone();
+    let run = match accept(&engine.deciding, &connection, hash, &operator()).await? {
+        Acceptance::GoesOn(run) | Acceptance::Resumes(run) => run,
+        Acceptance::Applied(run) => {
+            output::note(format!("This plan was applied in run {}; nothing is left to do.", run.id));
+            return Ok(*run);
+        }
+        Acceptance::Unknown { waiting: Some(waiting) } => {
+            return Err(Failure::usage(format!(
+                "no plan of connection {connection} that waits has the hash {hash}. The plan that waits is {waiting}; look at it with `hardmatch runs show`"
+            )));
+        }
+        Acceptance::Unknown { waiting: None } => {
+            return Err(Failure::usage(format!(
+                "no plan of connection {connection} waits under the hash {hash}: it is of another connection, or a newer run took its place. Make a plan with `hardmatch plan`"
+            )));
+        }
+    };
+    let progress = Progress::start();
+    let run = engine.drive(&run.id, &progress).await;
+    progress.end();
+    let run = run?;
+    if run.status == Some(Status::Incomplete) {
+        return Err(Failure::run(incomplete(&run)));
+    }
+    Ok(run)
+}
+
+/// Opens a run, or takes up the one that was left open, and drives it until it rests.
+pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &Wish) -> Result<Run, Failure> {
+    let connection = engine.connection().clone();
+    let now_ms = engine.state.clock.now().as_millisecond();
+    let left = match &meta.run {
+        Some(id) => engine.store().run(&connection, id).await?.map(|stored| stored.value),
+        None => None,
+    };
+    let resumable = left.filter(|run| {
+        !matches!(run.phase, Phase::Closed | Phase::Planned)
+            && run.intent == wish.intent
+            && run.policy_revision == meta.policy_revision
+            && run.only == wish.only
+            && now_ms - run.started_ms < RESUME_MS
+    });
+    let run = match resumable {
+        Some(run) => {
+            output::note(format!("Going on with run {} where it was.", run.id));
+            run
+        }
+        None => {
+            let opening = Opening {
+                id: new_run_id(now_ms),
+                connection,
+                intent: wish.intent,
+                accept: wish.accept,
+                everybody: wish.full,
+                only: wish.only.clone(),
+                accept_source: wish.accept_source,
+                by: operator(),
+            };
+            open_run(engine.store(), engine.doorbell(), &opening, now_ms).await?
+        }
+    };
+    let progress = Progress::start();
+    let run = engine.drive(&run.id, &progress).await;
+    progress.end();
+    run
+}
+
+fn new_run_id(now_ms: i64) -> String {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+    ulid::Ulid::from_datetime(time).to_string()
+}
+
+fn operator() -> String {
+    format!("operator on this machine, process {}", std::process::id())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    Shown,
+    Left,
+}
+
+async fn show_plan(engine: &Engine, run: &Run, common: &Common, rows: Rows) -> Result<Exit, Failure> {
+    if run.status == Some(Status::Incomplete) {
+        return show_incomplete(run, common);
+    }
+    if common.json {
+        let listed = match rows {
+            Rows::Shown => Some(all_rows(engine, run, usize::MAX).await?),
+            Rows::Left => None,
+        };
+        output::document(&with_report(plan_document(run, listed.as_deref()), run));
+    } else {
+        print_rows(engine, run).await?;
+        for line in summary_lines(run) {
+            output::line(line);
+        }
+        if let Some(plan) = &run.plan
+            && !plan.slices.is_empty()
+        {
+            output::line(format!("Apply it with: hardmatch apply {} --config {}", &plan.hash[..12], common.config.display()));
+        }
+    }
+    Ok(exit_of_plan(engine, run).await?)
+}
+
+/// The run stopped at its plan: shown, and how to go on.
+async fn show_stop(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, Failure> {
+    if common.json {
+        output::document(&with_report(run_document(run), run));
+    } else {
+        print_rows(engine, run).await?;
+        for line in summary_lines(run) {
+            output::line(line);
+        }
+        if let Some(plan) = &run.plan {
+            output::line(format!(
+                "Nothing is written yet. Apply this plan with: hardmatch apply {} --config {}",
+                &plan.hash[..12],
+                common.config.display()
+            ));
+        }
+    }
+    Ok(Exit::Attention)
+}
+
+async fn show_run(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, Failure> {
+    if run.status == Some(Status::Incomplete) {
+        return show_incomplete(run, common);
+    }
+    if common.json {
+        output::document(&run_document(run));
+    } else {
+        print_outcomes(engine, run).await?;
+        for line in summary_lines(run) {
+            output::line(line);
+        }
+    }
+    Ok(if run.status == Some(Status::Converged) { Exit::Converged } else { Exit::Attention })
+}
+
+fn show_incomplete(run: &Run, common: &Common) -> Result<Exit, Failure> {
+    if common.json {
+        output::document(&run_document(run));
+    }
+    Err(Failure::run(incomplete(run)))
+}
+
+/// Why nobody was decided.
+fn incomplete(run: &Run) -> String {
+    let mut text = "nobody was decided and nothing was written, because not everything could be read:".to_owned();
+    for (name, collection) in &run.collections {
+        for doubt in &collection.doubts {
+            text.push_str(&format!("\n  {name}: {doubt}"));
+        }
+    }
+    for refused in run.refused_entries.iter().filter(|refused| refused.key.is_none()).take(20) {
+        text.push_str(&format!(
+            "\n  line {}{}: {}. {}",
+            refused.line,
+            refused.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default(),
+            refused.problem,
+            refused.cure
+        ));
+    }
+    text
+}
+
+fn with_report(mut document: Value, run: &Run) -> Value {
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("report".to_owned(), json!(run.report));
+    }
+    document
+}
+
+/// A plan asks for attention when somebody is refused in it, not because it has something to do.
+async fn exit_of_plan(engine: &Engine, run: &Run) -> Result<Exit, Failure> {
+    use hardmatch_domain::reason::Weight;
+    let refused = run.refused_entries.iter().any(|_| true);
+    let slices = hardmatch_match::slice_count(&engine.deciding, &run.id).await?;
+    for place in 0..slices {
+        let rows = hardmatch_match::read_slice(&engine.deciding, &run.id, place).await?;
+        let attention = rows.iter().any(|row| {
+            row.decision.change.is_none()
+                && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
+        });
+        if attention {
+            return Ok(Exit::Attention);
+        }
+    }
+    Ok(if refused { Exit::Attention } else { Exit::Converged })
+}
+
+async fn all_rows(engine: &Engine, run: &Run, most: usize) -> Result<Vec<PlanRow>, Failure> {
+    let mut rows = Vec::new();
+    for place in 0..hardmatch_match::slice_count(&engine.deciding, &run.id).await? {
+        rows.extend(hardmatch_match::read_slice(&engine.deciding, &run.id, place).await?);
+        if rows.len() >= most {
+            break;
+        }
+    }
+    rows.truncate(most);
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(rows)
+}
+
+async fn print_rows(engine: &Engine, run: &Run) -> Result<(), Failure> {
+    let rows = all_rows(engine, run, ROWS_SHOWN).await?;
+    if !rows.is_empty() {
+        output::line(plan_table(&rows, output::style()));
+    }
+    more(run, rows.len());
+    Ok(())
+}
+
+async fn print_outcomes(engine: &Engine, run: &Run) -> Result<(), Failure> {
+    let rows = all_rows(engine, run, ROWS_SHOWN).await?;
+    let mut outcomes = std::collections::BTreeMap::new();
+    for row in &rows {
+        let who = PersonRef { connection: run.connection.clone(), key: row.decision.key.clone() };
+        let pid = engine.store().pid(&who);
+        for (_, outcome) in engine.store().outcomes_of(&run.id, &[pid]).await? {
+            outcomes.insert(row.decision.key.clone(), outcome);
+        }
+    }
+    if !rows.is_empty() {
+        let pairs = rows.iter().map(|row| (row, outcomes.get(&row.decision.key)));
+        output::line(hardmatch_report::outcome_table(pairs, output::style()));
+    }
+    more(run, rows.len());
+    Ok(())
+}
+
+fn more(run: &Run, shown: usize) {
+    let all = run.plan.as_ref().map_or(0, |plan| plan.people);
+    if all > shown as u64
+        && let Some(report) = &run.report
+    {
+        output::note(format!("{} more people are in {report}", all - shown as u64));
+    }
+}

@@ -1,0 +1,346 @@
+//! One connection, opened: its file, its state, its two sides, wired to the adapters that this build has.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use hardmatch_domain::policy::Policy;
+use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options};
+use hardmatch_graph::{GraphClient, GraphOptions};
+use hardmatch_match::{Meter, Policies};
+use hardmatch_policy::{Cloud, Config, Endpoints, Method, Passwords, SecretRef, SourceKind};
+use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink};
+use hardmatch_ports::table::Units;
+use hardmatch_ports::tenant::Counters;
+use hardmatch_ports::{Blobs, Clock, Source, Table, TenantRead as _, TenantWrite as _};
+use hardmatch_runtime::RealClock;
+use hardmatch_sources_files::{FileSource, Format, Shape};
+use hardmatch_store::connection::Meta;
+use hardmatch_store::{Scope, Store};
+use hardmatch_vault::SecretCredential;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::fail::Failure;
+
+/// A connection's file, read and checked, and its text.
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) text: String,
+    pub(crate) path: PathBuf,
+}
+
+/// Reads and checks the file. Problems come as pictures of their lines.
+pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!(
+            "cannot read {}: {error}. Name the file with --config, or write one with `hardmatch init`",
+            path.display()
+        ))
+    })?;
+    let config = Config::load(&text, &path.display().to_string(), folder(path))
+        .map_err(|problems| Failure::usage(problems.pictures(crate::output::paint())))?;
+    Ok(Loaded { config, text, path: path.to_owned() })
+}
+
+pub(crate) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The state of a connection: enough to explain and to list, without the two sides.
+pub(crate) struct State {
+    pub(crate) loaded: Loaded,
+    pub(crate) table: Arc<dyn Table>,
+    pub(crate) store: Store,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Opens the state. `missing` says whether a new file may be begun.
+pub(crate) async fn open_state(loaded: Loaded, missing: Missing) -> Result<State, Failure> {
+    let path = &loaded.config.state_path;
+    let options = Options { missing, ..Options::default() };
+    let table: Arc<dyn Table> = Arc::new(FileTable::open(path, &options)?);
+    let blobs: Arc<dyn Blobs> = Arc::new(FolderBlobs::new(beside(path, "files")));
+    let store = Store::open(Arc::clone(&table)).await?;
+    Ok(State { loaded, table, store, blobs, clock: Arc::new(RealClock) })
+}
+
+/// A path beside the state file: `lab.db` and `files` give `lab.files`.
+fn beside(state: &Path, extension: &str) -> PathBuf {
+    state.with_extension(extension)
+}
+
+impl State {
+    /// The cloud and tenant under which the connection's look-ups lie. Known without asking anybody once the tenant
+    /// was observed, or when the file gives its directory id.
+    pub(crate) fn scope(&self, meta: &Meta) -> Option<Scope> {
+        let graph = graph_host(&self.loaded.config);
+        let tenant = meta.tenant.clone().or_else(|| guid(&self.loaded.config.tenant.id))?;
+        Some(Scope::new(&graph, &tenant))
+    }
+
+    /// Makes the file's policy the active one: a new revision when it says something new.
+    pub(crate) async fn activate_policy(&self) -> Result<Meta, Failure> {
+        let connection = &self.loaded.config.connection;
+        let hash = hardmatch_policy::policy_hash(&self.loaded.text);
+        let meta = self.store.meta(connection).await?.value;
+        if meta.policy_hash == hash && meta.policy_revision > 0 {
+            return Ok(meta);
+        }
+        let widened = match self.store.policy(connection, meta.policy_revision).await? {
+            Some(old) => match Config::load(&old, "policy", folder(&self.loaded.path)) {
+                Ok(old) => hardmatch_policy::widens(&old, &self.loaded.config),
+                // The old text is not understood any more: anything may have changed.
+                Err(_) => true,
+            },
+            None => false,
+        };
+        let revision = meta.policy_revision + 1;
+        self.store.put_policy(connection, revision, &self.loaded.text).await?;
+        Ok(self
+            .store
+            .update_meta(connection, |meta| {
+                meta.policy_revision = revision;
+                meta.policy_hash.clone_from(&hash);
+                meta.widened |= widened;
+            })
+            .await?)
+    }
+}
+
+fn graph_host(config: &Config) -> String {
+    match config.tenant.cloud.endpoints() {
+        Some(Endpoints { graph, .. }) => graph.split("://").last().unwrap_or(&graph).to_owned(),
+        None => "simulated".to_owned(),
+    }
+}
+
+fn guid(text: &str) -> Option<String> {
+    hardmatch_domain::ids::Guid::parse(text).map(|guid| guid.to_string())
+}
+
+/// The source as the file describes it.
+pub(crate) fn source(config: &Config, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
+    let format = match config.source.kind {
+        SourceKind::Csv => Format::Csv,
+        SourceKind::Jsonl => Format::JsonLines,
+        SourceKind::Ldif => Format::Ldif,
+    };
+    let shape = Shape {
+        path: config.source.location.clone(),
+        format,
+        delimiter: config.source.delimiter,
+        encoding: config.source.encoding.clone(),
+        columns: config.source.columns.clone(),
+        key: config.source.key.clone(),
+        anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
+        extra: config.source_attributes(),
+    };
+    Arc::new(FileSource::new(shape, Arc::clone(clock)))
+}
+
+/// The tenant's client, and the simulated tenant when there is one.
+pub(crate) struct TenantSide {
+    pub(crate) client: Arc<GraphClient>,
+    pub(crate) client_id: String,
+    simulated: Option<hardmatch_sim::Running>,
+}
+
+impl TenantSide {
+    /// Stops the simulated tenant, its state safe.
+    pub(crate) async fn stop(self) {
+        if let Some(running) = self.simulated {
+            running.stop().await;
+        }
+    }
+}
+
+/// Connects to the tenant, or starts the simulated one.
+pub(crate) async fn tenant_side(config: &Config, clock: &Arc<dyn Clock>) -> Result<TenantSide, Failure> {
+    let (endpoints, simulated) = match &config.tenant.cloud {
+        Cloud::Simulated { seed } => {
+            let running = simulate(config, seed.as_deref()).await?;
+            let url = running.url().to_owned();
+            (Endpoints { login: url.clone(), graph: url }, Some(running))
+        }
+        cloud => match cloud.endpoints() {
+            Some(endpoints) => (endpoints, None),
+            None => return Err(Failure::usage("tenant.cloud names no host")),
+        },
+    };
+    let (client_id, credential) = credential(config, simulated.is_some())?;
+    let parse = |text: &str| Url::parse(text).map_err(|error| Failure::usage(format!("{text}: {error}")));
+    let options = GraphOptions::new(
+        config.tenant.id.clone(),
+        client_id.clone(),
+        parse(&endpoints.login)?,
+        parse(&endpoints.graph)?,
+        credential,
+        Arc::clone(clock),
+    );
+    let client = GraphClient::new(options).map_err(Failure::usage)?;
+    Ok(TenantSide { client: Arc::new(client), client_id, simulated })
+}
+
+async fn simulate(config: &Config, seed: Option<&Path>) -> Result<hardmatch_sim::Running, Failure> {
+    let seed = match seed {
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .map_err(|error| Failure::usage(format!("cannot read the seed {}: {error}", path.display())))?;
+            hardmatch_sim::Seed::from_json(&text).map_err(Failure::usage)?
+        }
+        None => hardmatch_sim::Seed::contoso(),
+    };
+    hardmatch_sim::Sim::new(seed)
+        .state(beside(&config.state_path, "tenant"))
+        .start_local()
+        .await
+        .map_err(|error| Failure::run(format!("the simulated tenant could not be started: {error}")))
+}
+
+fn credential(config: &Config, simulated: bool) -> Result<(String, Arc<dyn Credential>), Failure> {
+    match &config.tenant.auth {
+        Some(auth) => {
+            let Method::Secret { secret } = &auth.method;
+            let credential = match secret {
+                SecretRef::Env(name) => SecretCredential::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten()),
+                SecretRef::File(path) => SecretCredential::file(path.clone()),
+                SecretRef::SecretsManager(_) => {
+                    return Err(Failure::usage(
+                        "secretsmanager: references need AWS; use env:NAME or file:PATH on this machine",
+                    ));
+                }
+            };
+            Ok((auth.client_id.clone(), Arc::new(credential)))
+        }
+        None if simulated => Ok((
+            hardmatch_sim::CONTOSO_CLIENT_ID.to_owned(),
+            Arc::new(SecretCredential::literal(SecretString::from(hardmatch_sim::CONTOSO_SECRET))),
+        )),
+        None => Err(Failure::usage("[tenant.auth] is missing: say how the application proves itself")),
+    }
+}
+
+/// Compiles stored policies, each revision once.
+pub(crate) struct CompiledPolicies {
+    folder: PathBuf,
+    seen: Mutex<BTreeMap<u64, Arc<Policy>>>,
+}
+
+impl CompiledPolicies {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { folder: folder(path).to_owned(), seen: Mutex::new(BTreeMap::new()) }
+    }
+}
+
+impl Policies for CompiledPolicies {
+    fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(policy) = seen.get(&revision) {
+            return Ok(Arc::clone(policy));
+        }
+        let config = Config::load(text, "stored policy", &self.folder).map_err(|problems| problems.lines())?;
+        let policy = Arc::new(config.policy(revision));
+        seen.insert(revision, Arc::clone(&policy));
+        Ok(policy)
+    }
+}
+
+/// Counts of this process.
+pub(crate) struct ProcessMeter {
+    pub(crate) client: Option<Arc<GraphClient>>,
+    pub(crate) table: Arc<dyn Table>,
+}
+
+impl Meter for ProcessMeter {
+    fn read(&self) -> (Counters, Units) {
+        (self.client.as_ref().map(|client| client.counters()).unwrap_or_default(), self.table.units())
+    }
+}
+
+/// Where initial passwords go, as the file says.
+pub(crate) fn password_sink(config: &Config) -> Arc<dyn PasswordSink> {
+    match &config.passwords {
+        Passwords::Discard => Arc::new(DiscardPasswords),
+        Passwords::File(path) => Arc::new(PasswordFile { path: path.clone(), turn: tokio::sync::Mutex::new(()) }),
+    }
+}
+
+/// Appends `userPrincipalName,password` lines to a file that only its owner can read.
+struct PasswordFile {
+    path: PathBuf,
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[async_trait]
+impl PasswordSink for PasswordFile {
+    async fn deliver(&self, upn: &str, password: &SecretString) -> Result<(), CredentialError> {
+        let _turn = self.turn.lock().await;
+        self.append(upn, password).map_err(|error| {
+            CredentialError(format!(
+                "an initial password could not be written to {}: {error}. Make the file writable for its owner and run again",
+                self.path.display()
+            ))
+        })
+    }
+}
+
+impl PasswordFile {
+    fn append(&self, upn: &str, password: &SecretString) -> std::io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let mut file = options.open(&self.path)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            if file.metadata()?.permissions().mode() & 0o077 != 0 {
+                file.set_permissions(fs::Permissions::from_mode(0o600))?;
+            }
+        }
+        let mut line = csv::WriterBuilder::new().from_writer(Vec::new());
+        line.write_record([upn, password.expose_secret()])?;
+        let line = line.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
+        file.write_all(&line)?;
+        file.sync_data()
+    }
+}
+
+/// The tenant's directory id: from the file, from the connection's memory, or asked for.
+pub(crate) async fn tenant_id(state: &State, meta: &Meta, side: &TenantSide) -> Result<String, Failure> {
+    let known = meta.tenant.clone();
+    let named = guid(&state.loaded.config.tenant.id);
+    let found = match (&known, &named) {
+        (Some(known), Some(named)) if known != named => return Err(other_tenant(known, named)),
+        (Some(known), Some(_)) => return Ok(known.clone()),
+        (None, Some(named)) if side.simulated.is_none() => named.clone(),
+        (_, _) => side.client.organization().await?.id.as_str().to_owned(),
+    };
+    if let Some(known) = &known
+        && *known != found
+    {
+        return Err(other_tenant(known, &found));
+    }
+    let connection = &state.loaded.config.connection;
+    state.store.update_meta(connection, |meta| meta.tenant = Some(found.clone())).await?;
+    Ok(found)
+}
+
+fn other_tenant(known: &str, found: &str) -> Failure {
+    Failure::usage(format!(
+        "this connection's state is of tenant {known}, but the file names tenant {found}. Give the other tenant a connection and a state file of its own"
+    ))
+}
+
+/// The scope of a tenant.
+pub(crate) fn scope_of(config: &Config, tenant: &str) -> Scope {
+    Scope::new(&graph_host(config), tenant)
+}

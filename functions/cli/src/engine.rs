@@ -1,0 +1,262 @@
+//! The functions in one process: the same handlers as on AWS, the doorbell and the queues played by the pump.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_embedded::ProcessDoorbell;
+use hardmatch_ingest::{SourcePorts, TenantPorts};
+use hardmatch_match::MatchPorts;
+use hardmatch_ports::doorbell::{BellKind, Queue};
+use hardmatch_ports::run::{CollectionState, Phase, Run};
+use hardmatch_ports::{Bell, Clock, Doorbell as _};
+use hardmatch_runtime::pump::{Pump, Serving};
+use hardmatch_runtime::{Outcome, run_batch};
+use hardmatch_store::connection::Meta;
+use hardmatch_store::{Scope, Store};
+use hardmatch_write::WritePorts;
+
+use crate::connection::{CompiledPolicies, ProcessMeter, State, TenantSide, password_sink, scope_of, source, tenant_id};
+use crate::fail::Failure;
+use crate::progress::Progress;
+
+/// A connection with both sides wired.
+pub(crate) struct Engine {
+    pub(crate) state: State,
+    pub(crate) side: TenantSide,
+    pub(crate) deciding: MatchPorts,
+    doorbell: Arc<ProcessDoorbell>,
+    source: SourcePorts,
+    tenant: TenantPorts,
+    writing: WritePorts,
+}
+
+impl Engine {
+    /// Wires everything. Asks the tenant for its id when nobody knows it yet.
+    pub(crate) async fn open(state: State, side: TenantSide, meta: &Meta) -> Result<Self, Failure> {
+        let config = &state.loaded.config;
+        let tenant = tenant_id(&state, meta, &side).await?;
+        let scope = scope_of(config, &tenant);
+        let doorbell = Arc::new(ProcessDoorbell::new(Arc::clone(&state.clock)));
+        let deciding = deciding(&state, &scope, &doorbell, Some(&side));
+        let source = SourcePorts {
+            store: state.store.clone(),
+            scope: scope.clone(),
+            source: source(config, &state.clock),
+            clock: Arc::clone(&state.clock),
+            doorbell: doorbell.clone(),
+        };
+        let tenant = TenantPorts {
+            store: state.store.clone(),
+            scope: scope.clone(),
+            tenant: side.client.clone(),
+            clock: Arc::clone(&state.clock),
+            doorbell: doorbell.clone(),
+        };
+        let writing = WritePorts {
+            store: state.store.clone(),
+            scope,
+            client: side.client_id.clone(),
+            tenant: side.client.clone(),
+            passwords: password_sink(config),
+            clock: Arc::clone(&state.clock),
+            doorbell: doorbell.clone(),
+            holder: format!("process {}", std::process::id()),
+        };
+        // The state file is ours alone, so a lease in it is of a process that is gone.
+        hardmatch_write::release_lane(&writing).await?;
+        Ok(Self { state, side, deciding, doorbell, source, tenant, writing })
+    }
+
+    pub(crate) fn connection(&self) -> &ConnectionId {
+        &self.state.loaded.config.connection
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.state.store
+    }
+
+    pub(crate) fn doorbell(&self) -> &ProcessDoorbell {
+        &self.doorbell
+    }
+
+    /// Drives a run until it rests: planned or closed.
+    pub(crate) async fn drive(&self, run: &str, progress: &Progress) -> Result<Run, Failure> {
+        let connection = self.connection().clone();
+        let errors: Arc<Mutex<Vec<String>>> = Arc::default();
+        let mut idle = 0;
+        loop {
+            let now = self.run(&connection, run).await?;
+            if matches!(now.phase, Phase::Planned | Phase::Closed) {
+                return Ok(now);
+            }
+            let before = (now.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
+            self.tick(&now).await?;
+            self.pump(&errors, progress).run_dry().await;
+            let then = self.run(&connection, run).await?;
+            let after = (then.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
+            idle = if before == after { idle + 1 } else { 0 };
+            let said = errors.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            if let Some(said) = said {
+                return Err(Failure::run(said));
+            }
+            if idle > 2 {
+                return Err(Failure::run(format!(
+                    "run {run} does not go on in phase {:?}. Run the same command again; if it stays, look at `hardmatch runs show {run}`",
+                    then.phase
+                )));
+            }
+        }
+    }
+
+    async fn run(&self, connection: &ConnectionId, run: &str) -> Result<Run, Failure> {
+        self.store()
+            .run(connection, run)
+            .await?
+            .map(|stored| stored.value)
+            .ok_or_else(|| Failure::run(format!("there is no run {run} of this connection")))
+    }
+
+    /// Rings for work left over: what a timer does on AWS every few minutes.
+    async fn tick(&self, run: &Run) -> Result<(), Failure> {
+        let kinds: &[BellKind] = match run.phase {
+            Phase::Observing => {
+                let read = |name: &str| {
+                    run.collections.get(name).is_some_and(|known| known.state != CollectionState::Reading)
+                };
+                match (read(hardmatch_ingest::USERS), read(hardmatch_ingest::PEOPLE)) {
+                    (true, true) => &[BellKind::Advance],
+                    (true, false) => &[BellKind::ObserveSource],
+                    (false, true) => &[BellKind::ObserveTenant],
+                    (false, false) => &[BellKind::ObserveTenant, BellKind::ObserveSource],
+                }
+            }
+            Phase::Deciding => &[BellKind::Match],
+            Phase::Writing | Phase::Removing => &[BellKind::Write],
+            Phase::Gate | Phase::Reporting => &[BellKind::Advance],
+            Phase::Planned | Phase::Closed => &[],
+        };
+        for kind in kinds {
+            let bell = Bell::new(run.connection.clone(), run.id.clone(), kind.clone());
+            self.doorbell.ring(bell, Duration::ZERO).await.map_err(Failure::run)?;
+        }
+        Ok(())
+    }
+
+    fn pump(&self, errors: &Arc<Mutex<Vec<String>>>, progress: &Progress) -> Pump {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.state.clock);
+        let one = Serving { batch: 1, at_once: 1 };
+        let queue = self.doorbell.clone();
+        let mut pump = Pump::new(queue, clock);
+        for side in [Queue::Source, Queue::Tenant, Queue::Match, Queue::Write] {
+            let rooms = Rooms {
+                source: self.source.clone(),
+                tenant: self.tenant.clone(),
+                deciding: self.deciding.clone(),
+                writing: self.writing.clone(),
+                errors: Arc::clone(errors),
+                progress: progress.clone(),
+            };
+            let doorbell = self.doorbell.clone();
+            pump = pump.serve(side, one, move |event| {
+                let (rooms, doorbell) = (rooms.clone(), doorbell.clone());
+                async move { run_batch(event, &*doorbell, |bell| rooms.answer(bell)).await }
+            });
+        }
+        pump
+    }
+
+    /// Stops what was started.
+    pub(crate) async fn stop(self) {
+        self.side.stop().await;
+    }
+}
+
+/// What deciding needs, with or without the tenant at hand.
+pub(crate) fn deciding(
+    state: &State,
+    scope: &Scope,
+    doorbell: &Arc<ProcessDoorbell>,
+    side: Option<&TenantSide>,
+) -> MatchPorts {
+    MatchPorts {
+        store: state.store.clone(),
+        scope: scope.clone(),
+        blobs: Arc::clone(&state.blobs),
+        clock: Arc::clone(&state.clock),
+        doorbell: doorbell.clone(),
+        policies: Arc::new(CompiledPolicies::new(&state.loaded.path)),
+        meter: Arc::new(ProcessMeter {
+            client: side.map(|side| Arc::clone(&side.client)),
+            table: Arc::clone(&state.table),
+        }),
+    }
+}
+
+/// The functions, each with its own ports.
+#[derive(Clone)]
+struct Rooms {
+    source: SourcePorts,
+    tenant: TenantPorts,
+    deciding: MatchPorts,
+    writing: WritePorts,
+    errors: Arc<Mutex<Vec<String>>>,
+    progress: Progress,
+}
+
+impl Rooms {
+    async fn answer(&self, bell: Bell) -> Result<Outcome, String> {
+        let answer = self.hand(&bell).await;
+        if let Ok(Some(run)) = self.deciding.store.run(&bell.connection, &bell.run).await {
+            self.progress.show(&run.value, &self.deciding.meter.read().0);
+        }
+        // On AWS the queue would hand the bell over again; here somebody is waiting, and the next start goes on.
+        answer.map_err(|error| {
+            self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone());
+            error
+        })
+    }
+
+    async fn hand(&self, bell: &Bell) -> Result<Outcome, String> {
+        let (connection, run) = (&bell.connection, bell.run.as_str());
+        match bell.kind {
+            BellKind::ObserveSource => hardmatch_ingest::observe_source(&self.source, connection, run)
+                .await
+                .map(|after| match after {
+                    hardmatch_ingest::After::Done => Outcome::Done,
+                    hardmatch_ingest::After::Again(delay) => Outcome::Again(delay),
+                })
+                .map_err(|error| error.to_string()),
+            BellKind::ObserveTenant => hardmatch_ingest::observe_tenant(&self.tenant, connection, run)
+                .await
+                .map(|after| match after {
+                    hardmatch_ingest::After::Done => Outcome::Done,
+                    hardmatch_ingest::After::Again(delay) => Outcome::Again(delay),
+                })
+                .map_err(|error| error.to_string()),
+            BellKind::Match => hardmatch_match::decide_slices(&self.deciding, connection, run)
+                .await
+                .map(decided)
+                .map_err(|error| error.to_string()),
+            BellKind::Advance => hardmatch_match::advance(&self.deciding, connection, run)
+                .await
+                .map(decided)
+                .map_err(|error| error.to_string()),
+            BellKind::Write => hardmatch_write::drain(&self.writing, connection, run)
+                .await
+                .map(|after| match after {
+                    hardmatch_write::After::Done => Outcome::Done,
+                    hardmatch_write::After::Again(delay) => Outcome::Again(delay),
+                })
+                .map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn decided(after: hardmatch_match::After) -> Outcome {
+    match after {
+        hardmatch_match::After::Done => Outcome::Done,
+        hardmatch_match::After::Again(delay) => Outcome::Again(delay),
+    }
+}
+
