@@ -27,6 +27,11 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Database, TableErro
     let backend = FileBackend::new(file).map_err(|e| explain(path, e))?;
     let database = Builder::new()
         .set_cache_size(options.cache_bytes)
+        .set_repair_callback(|repair| {
+            if repair.progress() == 0.0 {
+                tracing::info!("the state file was not closed the last time; it is being checked");
+            }
+        })
         .create_with_backend(backend)
         .map_err(|e| explain(path, e))?;
     set_up(&database, &path.display().to_string())?;
