@@ -1,5 +1,6 @@
 //! How fast a large CSV file is read, and how much memory that takes:
 //! `cargo bench -p hardmatch-sources-files` (it ends with the most memory the process ever had, on Linux).
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should say so")]
 
 use std::io::{BufWriter, Write as _};
 use std::sync::Arc;

@@ -17,7 +17,6 @@ pub(crate) struct Ldif {
     lines: Lines,
     record: Record,
     names: Names,
-    /// A line read ahead: the first of the next record.
     ended: bool,
 }
 
@@ -153,7 +152,6 @@ impl Ldif {
                     record.ends.push(record.bytes.len());
                     return Ok(true);
                 }
-                // An empty line, also one of spaces that an editor left.
                 Ending::Break | Ending::File if line.is_empty() => {
                     comment = false;
                     if !record.ends.is_empty() {
@@ -169,17 +167,15 @@ impl Ldif {
                     if ending == Ending::File {
                         record.ending = Some(ending);
                     }
-                    match (line[0], record.ends.last_mut()) {
-                        (b' ', Some(last)) => {
-                            record.bytes.remove(start);
-                            *last = record.bytes.len();
+                    let folded = line[0] == b' ';
+                    if let (true, Some(last)) = (folded, record.ends.last_mut()) {
+                        record.bytes.remove(start);
+                        *last = record.bytes.len();
+                    } else {
+                        if record.ends.is_empty() {
+                            record.line = self.lines.number();
                         }
-                        _ => {
-                            if record.ends.is_empty() {
-                                record.line = self.lines.number();
-                            }
-                            record.ends.push(record.bytes.len());
-                        }
+                        record.ends.push(record.bytes.len());
                     }
                 }
             }

@@ -42,7 +42,9 @@ pub(crate) fn survey(file: &mut File, wanted: Option<&str>) -> Result<Survey, So
         utf8.feed(part);
         if utf8.bad > 0 {
             detector.feed(part, false);
-            part.iter().for_each(|byte| high[usize::from(*byte)] = true);
+            for byte in part {
+                high[usize::from(*byte)] = true;
+            }
         }
     }
     let (mark_encoding, mark) = match Encoding::for_bom(&first) {
@@ -164,19 +166,15 @@ impl Utf8 {
                 Err(error) => {
                     let (good, bad) = rest.split_at(error.valid_up_to());
                     self.count(std::str::from_utf8(good).unwrap_or_default());
-                    match error.error_len() {
-                        Some(length) => {
-                            if self.bad == 0 {
-                                self.first_bad = offset + (whole - bad.len()) as u64;
-                            }
-                            self.bad += 1;
-                            rest = &bad[length..];
-                        }
-                        None => {
-                            pending = bad.to_vec();
-                            break;
-                        }
+                    let Some(length) = error.error_len() else {
+                        pending = bad.to_vec();
+                        break;
+                    };
+                    if self.bad == 0 {
+                        self.first_bad = offset + (whole - bad.len()) as u64;
                     }
+                    self.bad += 1;
+                    rest = &bad[length..];
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! Which column feeds what, in every format alike.
 
+use std::fmt::Write as _;
+
 use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::person::Address;
 use hardmatch_ports::source::Entry;
 use hardmatch_sources_files::{Format, known_attributes};
 
@@ -88,7 +91,7 @@ fn addresses_are_never_guessed() {
     ] {
         let given = row(header, cells);
         let addresses = &given.one().addresses;
-        assert_eq!(addresses.primary.as_ref().map(|address| address.as_str()), primary, "{cells}");
+        assert_eq!(addresses.primary.as_ref().map(Address::as_str), primary, "{cells}");
         assert_eq!(addresses.all.iter().collect::<Vec<_>>().join(" "), all, "{cells}");
     }
 }
@@ -186,7 +189,7 @@ fn known_attributes_are_those_of_directories() {
 fn a_listing_comes_in_chunks_and_whole() {
     let mut text = String::from("id,displayName\n");
     for number in 0..1234 {
-        text.push_str(&format!("{number},Person {number}\n"));
+        writeln!(text, "{number},Person {number}").unwrap();
     }
     let given = csv(text);
     assert_eq!(given.completeness.entries, 1234);

@@ -120,7 +120,9 @@ fn write(format: Format, people: &[Somebody]) -> String {
                 ldif_line(&mut file, "dn", format!("CN={id}").as_bytes());
                 ldif_line(&mut file, "objectGUID", guid);
                 ldif_line(&mut file, "displayName", name.as_bytes());
-                groups.iter().for_each(|group| ldif_line(&mut file, "memberOf", group.as_bytes()));
+                for group in groups {
+                    ldif_line(&mut file, "memberOf", group.as_bytes());
+                }
                 ldif_line(&mut file, "streetAddress", street.as_bytes());
                 file.push('\n');
             }
