@@ -109,9 +109,10 @@ fn serve(socket: &TcpStream, page: &str, batch: &str) {
         } else {
             page
         };
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+        // In one piece: two small writes would wait for each other's acknowledgement.
+        let whole = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
         let mut writer = socket;
-        if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(answer.as_bytes())).is_err() {
+        if writer.write_all(whole.as_bytes()).is_err() {
             return;
         }
     }
