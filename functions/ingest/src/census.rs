@@ -105,6 +105,7 @@ mod tests {
         let completeness = Completeness {
             doubts: Vec::new(),
             columns: columns.iter().map(|&c| c.to_owned()).collect(),
+            expected: Vec::new(),
             entries: entries.len() as u64,
         };
         Census { entries, completeness, ..Census::default() }

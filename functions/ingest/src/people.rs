@@ -61,7 +61,7 @@ pub(crate) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
     store_absences(ports, &run.connection, &census, &known).await?;
     store_fingerprints(ports, &series, &census, &differing, &now).await?;
     let people = census.entries.len() as u64;
-    let columns = census.completeness.columns.clone();
+    let columns = census.completeness.expected.clone();
     ports
         .store
         .update_meta(&run.connection, |meta| {

@@ -54,8 +54,12 @@ pub struct Refused {
 pub struct Completeness {
     /// Why nobody may be taken for absent; empty when the listing is complete as far as the source can tell.
     pub doubts: Vec<String>,
-    /// The columns or attributes that the listing had, in order: one that is missing next time makes it incomplete.
+    /// The columns or attributes that the listing had, in order.
     pub columns: Vec<String>,
+    /// Those of them that the next listing must have too: without one of these it is incomplete. A form without a
+    /// header expects only what many entries have.
+    #[serde(default)]
+    pub expected: Vec<String>,
     /// Entries read, refused ones included.
     pub entries: u64,
 }

@@ -28,7 +28,7 @@ pub struct Meta {
     /// The run that is open, or was last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// Columns of the last complete listing, lower case.
+    /// Columns that the next listing must have, lower case.
     #[serde(default)]
     pub columns: Vec<String>,
     /// When a plan was first accepted (Unix seconds).

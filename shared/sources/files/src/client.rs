@@ -105,8 +105,14 @@ struct Reading {
     /// Rows refused without a key, and the line of the first.
     keyless: (u64, u64),
     cut: Option<String>,
+    /// How many entries have each column at all. A header speaks for all rows; without one, attributes come and go.
+    filled: Vec<u32>,
     ended: bool,
 }
+
+/// An attribute that so many entries have is part of how the listing looks; its loss is an accident of the export. One
+/// that fewer have may go with the last person who had it.
+const FIRM: u32 = 10;
 
 impl Reading {
     fn open(shape: &Shape, now: i64) -> Result<Self, SourceError> {
@@ -125,6 +131,7 @@ impl Reading {
             count: 0,
             keyless: (0, 0),
             cut: None,
+            filled: Vec::new(),
             ended: false,
         })
     }
@@ -133,7 +140,10 @@ impl Reading {
         let mut chunk = Vec::new();
         while chunk.len() < CHUNK && !self.ended {
             match self.entries.read(&mut self.row)? {
-                Read::Row => chunk.push(self.entry()),
+                Read::Row => {
+                    self.count_filled();
+                    chunk.push(self.entry());
+                }
                 Read::Fault(fault) => {
                     let key = self.entries.certain_key(&self.row, &self.columns, &fault);
                     chunk.push(Entry::Refused(self.refused(key, fault)));
@@ -146,6 +156,16 @@ impl Reading {
         }
         self.count += chunk.len() as u64;
         Ok(chunk)
+    }
+
+    fn count_filled(&mut self) {
+        if self.row.layout() == Layout::Cells {
+            return;
+        }
+        self.filled.resize(self.columns.names.len(), 0);
+        for (column, filled) in self.filled.iter_mut().enumerate() {
+            *filled += u32::from(self.row.values(column).next().is_some());
+        }
     }
 
     fn entry(&mut self) -> Entry {
@@ -184,8 +204,11 @@ impl Reading {
         if keyless > 0 {
             doubts.push(format!("{keyless} refused without a readable key, the first in line {line}"));
         }
-        let columns = self.columns.names.iter().map(|name| name.to_lowercase()).collect();
-        Completeness { doubts, columns, entries: self.count }
+        let columns: Vec<String> = self.columns.names.iter().map(|name| name.to_lowercase()).collect();
+        let firm = |column: usize| self.filled.get(column).is_none_or(|filled| *filled >= FIRM);
+        let expected =
+            columns.iter().enumerate().filter(|(column, _)| firm(*column)).map(|(_, name)| name.clone()).collect();
+        Completeness { doubts, columns, expected, entries: self.count }
     }
 }
 
