@@ -3,7 +3,7 @@
 use crate::account::{Account, Authority};
 use crate::case::{Case, Roles, is_gone};
 use crate::change::{Action, EvidenceRule, Found, Join, Step};
-use crate::draft::{Draft, When};
+use crate::draft::{Consent, Draft, When};
 use crate::facts::Facts;
 use crate::join::{self, Opening, Target};
 use crate::link::{JoinRule, LeavingCause, Ledger, Link};
@@ -207,7 +207,10 @@ fn returning<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, target: &Targe
     let allowed = ours
         || match case.policy.lifecycle.reenable {
             Reenable::Ours => false,
-            Reenable::Always => case.person.enabled == Some(true) && target.opening == Opening::Linked,
+            // Also at the first join; but whose account it is must be beyond doubt.
+            Reenable::Always => {
+                case.person.enabled == Some(true) && target.opening != Opening::Takeover(Consent::Approval)
+            }
         };
     if !allowed {
         draft.code(Code::BlockedElsewhere);
