@@ -131,7 +131,7 @@ fn optional<T>(
             observed.collections.push((name, complete(0, 0)));
             Ok(Some(value))
         }
-        Err(error) if error.is_forbidden() => {
+        Err(error) if error.retry == Retry::Never && error.status >= 400 && error.status != 401 => {
             observed.collections.push((name, unknown(describe(&error))));
             Ok(None)
         }
@@ -383,7 +383,11 @@ async fn store_accounts(ports: &TenantPorts, seen: Vec<Account>, marks: &mut Mar
         let old = known.get(&id);
         match merge(old, account, now) {
             Seen::Same => {}
-            Seen::Stale => recheck_later(ports, &id, now).await?,
+            // A stale sighting may have hidden a real change back; a later observation asks for the account by its id.
+            Seen::Stale => writes.push(ports.store.write_note(&rechecks(ports), id.as_str(), now.to_string().into())),
+            Seen::Filled(item) => {
+                ports.store.put_account(&ports.scope, old.map(|old| &old.account), &item, &mut writes);
+            }
             Seen::New(item) => {
                 changed += 1;
                 marks.account(old.map(|old| &old.account), Some(&item.account)).await?;
@@ -398,10 +402,9 @@ async fn store_accounts(ports: &TenantPorts, seen: Vec<Account>, marks: &mut Mar
     Ok(changed)
 }
 
-/// A stale sighting may have hidden a real change back; the next observation asks for the account by its id.
-async fn recheck_later(ports: &TenantPorts, id: &ObjectId, now: i64) -> Result<(), Stopped> {
-    let body = now.to_string().into_bytes();
-    Ok(ports.store.put_note(&format!("{}#recheck", ports.scope.as_str()), id.as_str(), body).await?)
+/// Where accounts are noted whose last sighting was stale.
+fn rechecks(ports: &TenantPorts) -> String {
+    format!("{}#recheck", ports.scope.as_str())
 }
 
 /// Follows a cursor to the end of its round.
@@ -467,11 +470,11 @@ fn delta_id(change: &Delta) -> &ObjectId {
 
 /// Accounts whose last sighting was stale, once the quarter of an hour has passed.
 async fn recheck(ports: &TenantPorts, marks: &mut Marks<'_>) -> Result<(), Stopped> {
-    let pk = format!("{}#recheck", ports.scope.as_str());
+    let pk = rechecks(ports);
     let now = ports.clock.now_seconds();
     let mut settled = Vec::new();
-    for id in ports.store.notes(&pk).await? {
-        let since = ports.store.note(&pk, &id).await?.and_then(|body| String::from_utf8(body).ok()?.parse().ok());
+    for (id, body) in ports.store.notes_of(&pk).await? {
+        let since = String::from_utf8(body).ok().and_then(|since| since.parse().ok());
         if since.is_some_and(|since: i64| now - since < crate::mirror::STALE_SECONDS) {
             continue;
         }
@@ -565,7 +568,7 @@ async fn observe_holders(
                     None => break,
                 }
             }
-            Err(error) if error.is_forbidden() => {
+            Err(error) if error.retry == Retry::Never && error.status >= 400 && error.status != 401 => {
                 observed.collections.push((name, unknown(describe(&error))));
                 return Ok(false);
             }
@@ -601,13 +604,10 @@ const HOLDERS_PER_NOTE: usize = 2000;
 
 async fn read_holders(ports: &TenantPorts, pk: &str) -> Result<BTreeSet<(String, AddressHolder)>, Stopped> {
     let mut found = BTreeSet::new();
-    for name in ports.store.notes(pk).await? {
-        if let Some(body) = ports.store.note(pk, &name).await? {
-            let part: Vec<(String, AddressHolder)> = serde_json::from_slice(&body).map_err(|error| {
-                StoreError::Unreadable { kind: "address holders", cause: error.to_string() }
-            })?;
-            found.extend(part);
-        }
+    for (_, body) in ports.store.notes_of(pk).await? {
+        let part: Vec<(String, AddressHolder)> = serde_json::from_slice(&body)
+            .map_err(|error| StoreError::Unreadable { kind: "address holders", cause: error.to_string() })?;
+        found.extend(part);
     }
     Ok(found)
 }

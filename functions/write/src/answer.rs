@@ -26,8 +26,8 @@ pub(crate) enum Verdict {
     Unsure,
     /// Refused.
     Refused(Refusal),
-    /// The tenant does not take the manager inline.
-    ManagerApart,
+    /// The creation is to go without the manager, who follows in a call of their own.
+    ManagerApart(Whom),
     /// The password was refused: another one.
     NewPassword,
     /// The same again, not before this time from now.
@@ -38,6 +38,15 @@ pub(crate) enum Verdict {
     FactsMoved,
     /// Tried often enough for one run.
     GiveUp,
+}
+
+/// For whom managers go apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// The tenant does not take managers inline at all.
+    Everybody,
+    /// This one was refused for another reason, such as a replica that does not know the manager yet.
+    ThisPerson,
 }
 
 /// Judges an answer. `mirror` is the account as the decision saw it, where there is one.
@@ -104,7 +113,8 @@ fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectI
 fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
     let creating = matches!(task.step(), Some(Step::Create { .. })) && asked == Next::Send;
     match refusal.kind {
-        RefusalKind::ManagerBind if creating => Verdict::ManagerApart,
+        RefusalKind::ManagerBind if creating && refusal.status == 400 => Verdict::ManagerApart(Whom::Everybody),
+        RefusalKind::ManagerBind if creating => Verdict::ManagerApart(Whom::ThisPerson),
         RefusalKind::Password if creating && task.open.attempts < 3 => Verdict::NewPassword,
         // Our own name on our own account: a uniqueness cache that lags.
         RefusalKind::Conflict if refusal.conflict.is_some() && refusal.conflict.as_ref() == task.account() => {

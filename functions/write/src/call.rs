@@ -77,7 +77,7 @@ pub(crate) fn of_step(task: &mut Task, manager: Option<ObjectId>, binding: Bindi
     match task.step()?.clone() {
         Step::Create { attributes, immutable_id, enabled, .. } => {
             let password = task.password.get_or_insert_with(new_password).clone();
-            let manager = manager.filter(|_| binding != Binding::Apart);
+            let manager = manager.filter(|_| binding != Binding::Apart && !task.apart);
             Some(Call::Create { attributes, immutable_id, enabled, manager, password })
         }
         Step::Link => None,

@@ -17,7 +17,7 @@ use hardmatch_store::Pid;
 use hardmatch_store::changes::{ChangeState, LanePhase};
 use hardmatch_store::gate::Taken;
 
-use crate::answer::{Verdict, judge};
+use crate::answer::{Verdict, Whom, judge};
 use crate::call::{self, Binding};
 use crate::settle::{self, Books};
 use crate::task::{Next, Task};
@@ -207,6 +207,7 @@ impl Drain<'_> {
                         revision: stored.revision,
                         open: stored.value,
                         reread: false,
+                        apart: false,
                         password: None,
                     }),
                     // Settled before, or decided anew by another run: the pointer is left over.
@@ -517,8 +518,11 @@ async fn apply(
             task.open.state = ChangeState::Sending(0);
             task.open.attempts += 1;
         }
-        Verdict::ManagerApart => {
-            played.binding = Some(Binding::Apart);
+        Verdict::ManagerApart(whom) => {
+            task.apart = true;
+            if whom == Whom::Everybody {
+                played.binding = Some(Binding::Apart);
+            }
             task.open.state = ChangeState::Ready;
         }
         Verdict::NewPassword => {
@@ -587,7 +591,7 @@ async fn done(
             // The manager has no account: left out, and looked at again.
             task.open.keep_open = true;
         }
-        let apart = played.binding == Some(Binding::Apart) || Binding::of(ports).await? == Binding::Apart;
+        let apart = task.apart || played.binding == Some(Binding::Apart) || Binding::of(ports).await? == Binding::Apart;
         if let Some(manager) = manager.clone() {
             if apart || asked == Next::Verify {
                 // Sent without it, or not known whether it was taken.

@@ -42,7 +42,7 @@ pub(crate) fn created(step: &Step, answer: Option<Account>, id: ObjectId, manage
 pub(crate) fn after(item: &AccountItem, step: &Step, manager: Option<&ObjectId>, now: i64, stamp: &str) -> AccountItem {
     let mut account = item.account.clone();
     let mut before = Attributes::default();
-    let (mut enabled_before, mut set_id, mut was_created) = (None, false, false);
+    let (mut enabled_before, mut set_id, mut set_manager, mut was_created) = (None, false, false, false);
     match step {
         Step::Update { immutable_id, before: was, after } => {
             before = after.iter().map(|(attr, _)| (attr, was.get(attr).unwrap_or(""))).collect();
@@ -61,19 +61,24 @@ pub(crate) fn after(item: &AccountItem, step: &Step, manager: Option<&ObjectId>,
             account.enabled = Some(*after);
         }
         Step::SetManager { after, .. } => {
+            set_manager = true;
             account.manager = after.as_ref().and(manager).cloned();
         }
         Step::Restore => account.deleted = None,
         Step::Delete { .. } => account.deleted = Some(stamp.into()),
-        Step::Create { .. } => was_created = true,
+        Step::Create { manager, .. } => {
+            set_manager = manager.is_some();
+            was_created = true;
+        }
         Step::Link | Step::RevokeSessions | Step::Purge { .. } => {}
     }
-    let mut wrote = Wrote { at: now, before, enabled_before, set_id, created: was_created };
+    let mut wrote = Wrote { at: now, before, enabled_before, set_id, set_manager, created: was_created };
     if let Some(earlier) = item.wrote.as_ref().filter(|earlier| now - earlier.at < TRACE_SECONDS) {
         // The oldest value is what a lagging replica shows.
         wrote.before = wrote.before.overlaid(&earlier.before);
         wrote.enabled_before = earlier.enabled_before.or(wrote.enabled_before);
         wrote.set_id |= earlier.set_id;
+        wrote.set_manager |= earlier.set_manager;
         wrote.created |= earlier.created;
     }
     if account != item.account {

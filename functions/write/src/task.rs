@@ -17,6 +17,8 @@ pub(crate) struct Task {
     pub(crate) revision: u64,
     /// The account was read again just now and is as the decision saw it.
     pub(crate) reread: bool,
+    /// The manager goes apart for this person: the creation was refused because of them, perhaps for a lagging replica.
+    pub(crate) apart: bool,
     /// The initial password of the creation under way.
     pub(crate) password: Option<SecretString>,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::account::Domain;
 use hardmatch_domain::ids::{ObjectId, TenantId};
-use hardmatch_ports::tenant::{Organization, Sku, TenantError};
+use hardmatch_ports::tenant::{Organization, Retry, Sku, TenantError};
 use serde::Deserialize;
 
 use crate::client::GraphClient;
@@ -39,7 +39,7 @@ impl GraphClient {
 
     /// Unverified domains are listed too. <https://learn.microsoft.com/graph/api/domain-list>
     async fn read_domains(&self) -> Result<BTreeMap<String, Domain>, TenantError> {
-        let path = "/domains?$select=id,authenticationType,isVerified,isInitial";
+        let path = "/domains";
         let domains = self.list_all("/domains", path, |body| {
             items(body, |domain: DomainObject<'_>, out| {
                 let state = Domain {
@@ -78,18 +78,10 @@ impl GraphClient {
         .await
     }
 
-    /// Role assignments list users, groups and service principals; a group stands for its members.
+    /// Role assignments list users, groups and service principals; a group stands for its members. A tenant that does
+    /// not know them is asked for the members of its activated roles instead.
     /// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments>
     pub(crate) async fn read_role_holders(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
-        let route = "/roleManagement/directory/roleDefinitions";
-        let path = format!("{route}?$select=id,displayName");
-        let names = self.list_all(route, &path, |body| {
-            items(body, |role: Named<'_>, out| {
-                out.push((role.id.to_string(), role.name.as_deref().map(str::to_owned)));
-                Some(())
-            })
-        });
-        let names: BTreeMap<String, Option<String>> = names.await?.into_iter().collect();
         let route = "/roleManagement/directory/roleAssignments";
         let path = format!("{route}?$expand=principal");
         let assignments = self.list_all(route, &path, |body| {
@@ -99,10 +91,31 @@ impl GraphClient {
                 Some(())
             })
         });
+        let assignments = match assignments.await {
+            Ok(assignments) => {
+                // Names are for people; without them the roles' ids must do.
+                let names = match self.read_directory_roles().await {
+                    Ok(roles) => roles.into_iter().map(|role| (role.template, role.name)).collect(),
+                    Err(error) if error.retry == Retry::Never => BTreeMap::new(),
+                    Err(error) => return Err(error),
+                };
+                let named = |role: String| names.get(&role).cloned().unwrap_or(role);
+                assignments.into_iter().map(|(holder, role, kind)| (holder, named(role), kind)).collect()
+            }
+            Err(error) if matches!(error.status, 404 | 501) => self.read_directory_role_members().await?,
+            Err(error) => return Err(error),
+        };
+        self.holders_of(assignments).await
+    }
+
+    /// Who stands behind the holders: themselves, and the members of groups.
+    async fn holders_of(
+        &self,
+        assignments: Vec<(ObjectId, String, Kind)>,
+    ) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
         let mut roles: BTreeMap<ObjectId, BTreeSet<String>> = BTreeMap::new();
         let mut members: BTreeMap<ObjectId, Vec<ObjectId>> = BTreeMap::new();
-        for (principal, role, kind) in assignments.await? {
-            let name = names.get(&role).cloned().flatten().unwrap_or(role);
+        for (principal, name, kind) in assignments {
             if kind != Kind::Other {
                 if !members.contains_key(&principal) {
                     let found = self.members_of(&principal, kind).await?;
@@ -115,6 +128,36 @@ impl GraphClient {
             roles.entry(principal).or_default().insert(name);
         }
         Ok(roles.into_iter().map(|(holder, roles)| (holder, roles.into_iter().collect())).collect())
+    }
+
+    /// The activated roles. <https://learn.microsoft.com/graph/api/directoryrole-list-members>
+    async fn read_directory_roles(&self) -> Result<Vec<DirectoryRole>, TenantError> {
+        let path = "/directoryRoles?$select=id,displayName,roleTemplateId";
+        self.list_all("/directoryRoles", path, |body| {
+            items(body, |role: RoleObject<'_>, out| {
+                let id = role.id.to_string();
+                let template = role.template.map_or_else(|| id.clone(), |template| template.to_string());
+                let name = role.name.map_or_else(|| template.clone(), |name| name.to_string());
+                out.push(DirectoryRole { id, template, name });
+                Some(())
+            })
+        })
+        .await
+    }
+
+    async fn read_directory_role_members(&self) -> Result<Vec<(ObjectId, String, Kind)>, TenantError> {
+        let mut holders = Vec::new();
+        for role in self.read_directory_roles().await? {
+            let path = format!("/directoryRoles/{}/members?$select=id", escaped(&role.id));
+            let members = self.list_all("/directoryRoles/{id}/members", &path, |body| {
+                items(body, |member: Principal<'_>, out| {
+                    out.push((object_id(member.id.as_deref()?), Kind::of(member.kind.as_deref())));
+                    Some(())
+                })
+            });
+            holders.extend(members.await?.into_iter().map(|(id, kind)| (id, role.name.clone(), kind)));
+        }
+        Ok(holders)
     }
 
     /// Everybody in the group, through groups in it too.
@@ -210,11 +253,20 @@ struct Units {
 }
 
 #[derive(Deserialize)]
-struct Named<'a> {
+struct RoleObject<'a> {
     #[serde(borrow)]
     id: Text<'a>,
+    #[serde(rename = "roleTemplateId", borrow, default)]
+    template: Option<Text<'a>>,
     #[serde(rename = "displayName", borrow, default)]
     name: Option<Text<'a>>,
+}
+
+/// An activated role. Assignments name it by its template.
+struct DirectoryRole {
+    id: String,
+    template: String,
+    name: String,
 }
 
 #[derive(Deserialize)]

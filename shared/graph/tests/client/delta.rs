@@ -208,8 +208,8 @@ async fn holders_give_their_smtp_addresses_once_and_in_lower_case() {
 async fn members_of_a_role_holding_group_stand_for_themselves() {
     let stub = Stub::start(|seen, _| {
         Say::ok(match seen.path.split('?').next().unwrap() {
-            "/v1.0/roleManagement/directory/roleDefinitions" => {
-                r#"{"value":[{"id":"r1","displayName":"User Administrator"},{"id":"r2","displayName":"Global Reader"}]}"#
+            "/v1.0/directoryRoles" => {
+                r#"{"value":[{"id":"x","roleTemplateId":"r1","displayName":"User Administrator"},{"id":"y","roleTemplateId":"r2","displayName":"Global Reader"}]}"#
             }
             "/v1.0/roleManagement/directory/roleAssignments" => {
                 r##"{"value":[{"principalId":"G","roleDefinitionId":"r1","principal":{"@odata.type":"#microsoft.graph.group","id":"g"}},
@@ -233,6 +233,22 @@ async fn members_of_a_role_holding_group_stand_for_themselves() {
     assert_eq!(of("u2"), "User Administrator");
     assert_eq!(of("g"), "User Administrator");
     assert_eq!((of("sp").as_str(), of("who").as_str()), ("r9", "Global Reader"));
+}
+
+#[tokio::test]
+async fn a_tenant_without_role_assignments_is_asked_for_the_members_of_its_roles() {
+    let stub = Stub::start(|seen, _| match seen.path.split('?').next().unwrap() {
+        "/v1.0/directoryRoles" => {
+            Say::ok(r#"{"value":[{"id":"x","roleTemplateId":"r1","displayName":"User Administrator"}]}"#)
+        }
+        "/v1.0/directoryRoles/x/members" => {
+            Say::ok(r##"{"value":[{"@odata.type":"#microsoft.graph.user","id":"u1"}]}"##)
+        }
+        _ => Say::error(501, "NotImplemented", "x"),
+    })
+    .await;
+    let roles = stub.client().role_holders().await.unwrap();
+    assert_eq!(roles.get(&ObjectId::from("u1")).map(|roles| roles.join("+")).as_deref(), Some("User Administrator"));
 }
 
 #[tokio::test]
