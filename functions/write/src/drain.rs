@@ -29,6 +29,12 @@ const HANDS: usize = 8;
 const AHEAD: usize = 400;
 /// How long the lane is ours without a sign of life.
 const LEASE: Duration = Duration::from_secs(120);
+/// How often we give one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
+/// After so long the bell is rung anew, well before a function's deadline.
+const WORK_FOR: Duration = Duration::from_secs(240);
+/// A wait up to here keeps the hands as they are; a longer one is left to the table and a later bell.
+const SHORT_WAIT: Duration = Duration::from_secs(5);
 
 /// Performs what the lane of a run points at, in order, until it is empty or must wait.
 pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> Result<After, WriteError> {
@@ -42,8 +48,7 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     };
     let lane = lane_name(ports);
     let now_ms = ports.clock.now().as_millisecond();
-    let lease_ms = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
-    let fence = match ports.store.lease(&lane, &ports.holder, None, now_ms, lease_ms).await? {
+    let fence = match ports.store.lease(&lane, &ports.holder, None, now_ms, millis(LEASE)).await? {
         Taken::Ours(fence) => fence,
         Taken::Theirs(lease) => {
             let wait = u64::try_from(lease.until_ms - now_ms).unwrap_or(0).clamp(50, 5_000);
@@ -51,6 +56,8 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
         }
     };
     let mut lane_work = Drain {
+        began_ms: now_ms,
+        seen_ms: now_ms,
         ports,
         connection,
         run,
@@ -87,7 +94,14 @@ fn lane_name(ports: &WritePorts) -> String {
     format!("lane~{}~{}", ports.scope.as_str(), ports.client)
 }
 
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 struct Drain<'a> {
+    /// When this draining began, and when the lease was renewed last (Unix milliseconds).
+    began_ms: i64,
+    seen_ms: i64,
     ports: &'a WritePorts,
     connection: &'a ConnectionId,
     run: &'a str,
@@ -123,23 +137,29 @@ impl Drain<'_> {
         let mut starved_until: Option<i64> = None;
         loop {
             let now = self.ports.clock.now().as_millisecond();
+            let over = now - self.began_ms > millis(WORK_FOR) || !self.still_ours(now).await?;
             self.wake(now);
             self.refill().await?;
-            let closed = now < self.closed_until_ms || starved_until.is_some_and(|until| now < until);
-            while !closed && hands.len() < HANDS {
+            let closed = over || now < self.closed_until_ms || starved_until.is_some_and(|until| now < until);
+            let width = if starved_until.is_some() { 1 } else { HANDS };
+            while !closed && hands.len() < width {
                 let Some((tasks, probe)) = self.deal(now).await? else { break };
                 self.probing |= probe;
                 hands.push(play(self.ports, self.phase, self.fence, tasks, self.binding, probe));
             }
             let Some(played) = hands.next().await else {
-                if let Some(after) = self.rest(now, starved_until) {
-                    return Ok(after);
+                match self.rest(now, starved_until) {
+                    Some(After::Again(wait)) if !over && wait <= SHORT_WAIT => self.ports.clock.sleep(wait).await,
+                    Some(after) => return Ok(after),
+                    None if over => return Ok(After::Again(Duration::ZERO)),
+                    None => {}
                 }
                 continue;
             };
             let played = played?;
             self.closed_until_ms = self.closed_until_ms.max(played.closed_until_ms);
             if let Some(wait) = played.starved_ms {
+                // From here on the budget sets the pace: one hand at a time is enough to spend it as it comes in.
                 starved_until = Some(self.ports.clock.now().as_millisecond() + wait);
             }
             if let Some(binding) = played.binding {
@@ -154,6 +174,17 @@ impl Drain<'_> {
                 if task.open.not_before_ms > now { self.waiting.push(task) } else { self.ready.push_front(task) }
             }
         }
+    }
+
+    /// Renews the lease now and then; whether the lane is still ours.
+    async fn still_ours(&mut self, now: i64) -> Result<bool, WriteError> {
+        if now - self.seen_ms < millis(SIGN_OF_LIFE) {
+            return Ok(true);
+        }
+        self.seen_ms = now;
+        let lane = lane_name(self.ports);
+        let taken = self.ports.store.lease(&lane, &self.ports.holder, Some(self.fence), now, millis(LEASE)).await?;
+        Ok(taken == Taken::Ours(self.fence))
     }
 
     /// Nothing is in flight and nothing was dealt: done, or until when to wait; `None`: go on, what waited for
