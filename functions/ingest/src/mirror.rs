@@ -15,6 +15,8 @@ pub(crate) enum Seen {
     Same,
     /// Shows the time before our last write: ignore it, and look again later.
     Stale,
+    /// As the mirror has it, and besides what the answer to our creation did not say: store it; nobody decides by it.
+    Filled(Box<AccountItem>),
     /// New: store it.
     New(Box<AccountItem>),
 }
@@ -29,6 +31,9 @@ pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> S
     if seen == old.account {
         return Seen::Same;
     }
+    if old.account.created.is_none() && seen == (Account { created: seen.created.clone(), ..old.account.clone() }) {
+        return Seen::Filled(Box::new(AccountItem { account: seen, wrote: old.wrote.clone() }));
+    }
     if old.wrote.as_ref().is_some_and(|wrote| now - wrote.at < STALE_SECONDS) && is_before_our_write(old, &seen) {
         return Seen::Stale;
     }
@@ -36,7 +41,7 @@ pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> S
     Seen::New(Box::new(AccountItem { account: seen, wrote: None }))
 }
 
-/// Whether everything that differs from the mirror is as it was before our write.
+/// Whether something that we wrote is shown as it was before, and nothing that we wrote as anything else.
 fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
     let Some(wrote) = &old.wrote else { return false };
     let mut before = old.account.clone();
@@ -58,7 +63,11 @@ fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
         let value = seen.attributes.filled(attr);
         value == before.attributes.filled(attr) || value == old.account.attributes.filled(attr)
     };
-    Attr::ALL.iter().all(|&attr| mixture(attr))
+    let lags = Attr::ALL.iter().any(|&attr| seen.attributes.filled(attr) != old.account.attributes.filled(attr))
+        || seen.enabled != old.account.enabled
+        || seen.immutable_id != old.account.immutable_id
+        || (wrote.set_manager && seen.manager != old.account.manager);
+    lags && Attr::ALL.iter().all(|&attr| mixture(attr))
         && (seen.enabled == before.enabled || seen.enabled == old.account.enabled)
         && (seen.immutable_id == before.immutable_id || seen.immutable_id == old.account.immutable_id)
         && seen.deleted == old.account.deleted
@@ -98,6 +107,7 @@ mod tests {
             before: Attributes::from_pairs([(Attr::JobTitle, before)]),
             enabled_before: None,
             set_id: false,
+            set_manager: false,
             created: false,
         };
         AccountItem { account: account(title), wrote: Some(wrote) }
@@ -110,6 +120,31 @@ mod tests {
         assert!(matches!(merge(Some(&mirror), account("old"), 1000 + STALE_SECONDS), Seen::New(_)));
         assert!(matches!(merge(Some(&mirror), account("third"), 1001), Seen::New(_)), "drift is drift");
         assert_eq!(merge(Some(&mirror), account("new"), 1001), Seen::Same);
+    }
+
+    #[test]
+    fn an_account_of_ours_concerns_nobody_when_it_comes_back_with_its_date() {
+        let mirror = mirror("new", "");
+        let dated = |title| Account { created: Some("2026-01-01T00:00:00Z".into()), ..account(title) };
+        let Seen::Filled(item) = merge(Some(&mirror), dated("new"), 1001) else { panic!("not filled") };
+        assert_eq!((item.account.revision, item.wrote.is_some()), (3, true), "no decision rests on the date");
+        assert_eq!(merge(Some(&item), dated("new"), 1002), Seen::Same);
+        assert!(matches!(merge(Some(&mirror), dated("third"), 1001), Seen::New(_)));
+    }
+
+    #[test]
+    fn c28_what_we_did_not_write_is_never_stale() {
+        let licensed = Account { licences: Texts::new(["sku"]), ..account("new") };
+        assert!(matches!(merge(Some(&mirror("new", "old")), licensed, 1001), Seen::New(_)));
+    }
+
+    #[test]
+    fn c28_a_manager_we_set_may_lag() {
+        let mut mirror = mirror("new", "new");
+        mirror.account.manager = Some(ObjectId::from("boss"));
+        assert!(matches!(merge(Some(&mirror), account("new"), 1001), Seen::New(_)), "somebody else removed them");
+        mirror.wrote.as_mut().unwrap().set_manager = true;
+        assert_eq!(merge(Some(&mirror), account("new"), 1001), Seen::Stale);
     }
 
     #[test]

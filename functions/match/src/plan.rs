@@ -52,8 +52,7 @@ pub(crate) async fn put_slice(
 pub(crate) async fn head(ports: &MatchPorts, run: &str) -> Result<(PlanHead, Counts), MatchError> {
     let mut hashes = Vec::new();
     let mut counts = Counts::default();
-    for name in ports.store.notes(&notes(run)).await? {
-        let Some(body) = ports.store.note(&notes(run), &name).await? else { continue };
+    for (name, body) in ports.store.notes_of(&notes(run)).await? {
         let head: SliceHead = serde_json::from_slice(&body).map_err(|error| broken(run, &name, &error))?;
         counts.merge(&head.counts);
         // Slices without a change are not part of the plan: the same changes have the same hash, however many

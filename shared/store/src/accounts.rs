@@ -38,6 +38,9 @@ pub struct Wrote {
     /// Whether we set the immutable ID.
     #[serde(default)]
     pub set_id: bool,
+    /// Whether we set or took away the manager.
+    #[serde(default)]
+    pub set_manager: bool,
     /// Whether we created the account: a listing may not show it yet.
     #[serde(default)]
     pub created: bool,

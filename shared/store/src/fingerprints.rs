@@ -157,10 +157,26 @@ impl Store {
         Ok(self.table.get(&Key::new(format!("NOTE#{pk}"), name)).await?.map(|item| item.body))
     }
 
+    /// The write that stores such a fact.
+    pub fn write_note(&self, pk: &str, name: &str, body: Vec<u8>) -> Write {
+        Write::put(Key::new(format!("NOTE#{pk}"), name), body)
+    }
+
     /// Stores such a fact.
     pub async fn put_note(&self, pk: &str, name: &str, body: Vec<u8>) -> Result<()> {
-        self.table.write(Write::put(Key::new(format!("NOTE#{pk}"), name), body)).await?;
+        self.table.write(self.write_note(pk, name, body)).await?;
         Ok(())
+    }
+
+    /// All such facts, by name.
+    pub async fn notes_of(&self, pk: &str) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut notes = Vec::new();
+        self.each(Query::prefix(format!("NOTE#{pk}"), ""), |item| {
+            notes.push((item.key.sk, item.body));
+            Ok(())
+        })
+        .await?;
+        Ok(notes)
     }
 
     /// Names of such facts.
