@@ -37,13 +37,20 @@ pub fn run_document(run: &Run) -> Value {
         "units": run.units,
         "started_ms": run.started_ms,
         "closed_ms": run.closed_ms,
-        "duration_seconds": run.closed_ms.map(|closed| (closed - run.started_ms) / 1000),
+        "duration_seconds": duration(run),
         "report": run.report,
     });
     if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
         document.extend(more);
     }
     document
+}
+
+/// From the start, or for a plan that lay and was then applied from its acceptance, to the end; whole milliseconds.
+fn duration(run: &Run) -> Option<f64> {
+    let began = run.accepted.as_ref().filter(|accepted| accepted.by_hash).map_or(run.started_ms, |accepted| accepted.at_ms);
+    let millis = u32::try_from((run.closed_ms? - began).max(0)).unwrap_or(u32::MAX);
+    Some(f64::from(millis) / 1000.0)
 }
 
 fn head(run: &Run) -> Value {
