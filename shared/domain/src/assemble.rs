@@ -1,5 +1,7 @@
 //! The decision made of the draft: switches, order of steps, holds, counts. Decides nothing about people.
 
+use std::fmt::Write as _;
+
 use crate::case::Case;
 use crate::change::{Action, Change, ChangeId, Decision, Hold, Join, Removals, Step};
 use crate::draft::{Consent, Draft, Part, When};
@@ -174,7 +176,7 @@ fn described(part: &Part) -> String {
         if let Step::Update { before, after, .. } = step {
             for (attr, value) in after.iter() {
                 let now = before.get(attr).unwrap_or("");
-                text.push_str(&format!("; {attr} {now:?} → {value:?}"));
+                let _ = write!(text, "; {attr} {now:?} → {value:?}");
             }
         }
     }

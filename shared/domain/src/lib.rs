@@ -1,6 +1,4 @@
-//! The rules: who is joined to which account, what changes, and why.
-//!
-//! Pure: no async, no I/O, no clock, no randomness, no logging. Start at [`decide`].
+#![doc = include_str!("../README.md")]
 
 pub mod account;
 pub mod attribute;

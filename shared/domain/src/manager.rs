@@ -2,12 +2,12 @@
 
 use crate::account::Account;
 use crate::assemble;
-use crate::case::{Case, Managers};
+use crate::case::{Case, Managers, same_name};
 use crate::change::{Action, ManagerTarget, Step};
 use crate::decide;
 use crate::draft::{Draft, When};
 use crate::facts::Facts;
-use crate::flow::Moment;
+use crate::flow::{self, Moment};
 use crate::ids::{PersonKey, PersonRef};
 use crate::person::{Manager, PersonRecord};
 use crate::policy::{FlowWhen, WhenEmpty};
@@ -108,14 +108,20 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
         smallest = smallest.min(&manager.person.key);
         above = next(case, manager);
     }
-    // Whoever gives up a sign-in name waits for no manager: the manager may be waiting for that name.
-    if draft.parts.iter().any(|part| part.when == When::Rename) {
+    if gives_up_a_name(case, draft) {
         draft.code(Code::WaitsForManager);
         return Wanted::Leave;
     }
     draft.after.push(who);
     draft.depth = draft.depth.max(depth);
     Wanted::To(ManagerTarget::Person(key.clone()))
+}
+
+/// Whoever may give up a sign-in name waits for no manager: the manager may be waiting for that name.
+fn gives_up_a_name<F: Facts>(case: &Case<'_, F>, draft: &Draft<'_>) -> bool {
+    let now = draft.account.and_then(Account::upn);
+    let wanted = flow::wanted_upn(case.policy, case.person).ok().flatten();
+    now.zip(wanted.as_deref()).is_some_and(|(now, wanted)| !same_name(now, wanted))
 }
 
 /// The manager's manager, when they may be without an account too. More people than will be given one are followed:

@@ -37,12 +37,11 @@ impl Index {
 
     /// Positions of the records that probably hold the value with this hash, ascending.
     pub(super) fn find(&self, hash: u64) -> impl Iterator<Item = usize> + '_ {
-        let entries = match self.starts.len() {
-            0 => &self.entries[..],
-            _ => {
-                let at = bucket(hash, self.shift);
-                &self.entries[self.starts[at] as usize..self.starts[at + 1] as usize]
-            }
+        let entries = if self.starts.is_empty() {
+            &self.entries[..]
+        } else {
+            let at = bucket(hash, self.shift);
+            &self.entries[self.starts[at] as usize..self.starts[at + 1] as usize]
         };
         entries.iter().filter(move |(have, _)| *have == low(hash)).map(|(_, at)| *at as usize)
     }

@@ -35,13 +35,14 @@ impl MemoryFacts {
     pub fn new(
         mut people: Vec<PersonRecord>,
         mut accounts: Vec<Account>,
-        links: Vec<Link>,
+        mut links: Vec<Link>,
         holders: impl IntoIterator<Item = (String, AddressHolder)>,
     ) -> Self {
         people.sort_unstable_by(|one, other| {
             (&one.connection, &one.person.key).cmp(&(&other.connection, &other.person.key))
         });
         accounts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        links.sort_unstable_by(|one, other| one.person.cmp(&other.person));
         let mut by_address: BTreeMap<String, Vec<AddressHolder>> = BTreeMap::new();
         for (address, holder) in holders {
             by_address.entry(lookup_form(&address)).or_default().push(holder);

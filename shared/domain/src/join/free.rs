@@ -140,7 +140,8 @@ fn renamed_to<F: Facts>(case: &Case<'_, F>, account: &Account, who: &PersonRef) 
     let plain = !same_name(&wanted, now)
         && values::problem(Attr::UserPrincipalName, &wanted).is_none()
         && case.tenant.verified_domain_of(&wanted).is_some_and(|domain| !domain.federated)
-        && !case.is_federated(now);
+        && !case.is_federated(now)
+        && case.facts.holders(&wanted).is_empty();
     plain.then(|| wanted.into_owned())
 }
 

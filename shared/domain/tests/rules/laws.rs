@@ -3,7 +3,7 @@
 use hardmatch_domain::account::{Account, HolderKind};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::{Change, Decision, Hold, ManagerTarget, Step};
-use hardmatch_domain::ids::{ObjectId, PersonRef};
+use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonRef};
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link, Suspension};
 use hardmatch_domain::person::{PersonRecord, Standing};
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
@@ -102,7 +102,7 @@ fn a_world() -> impl Strategy<Value = World> {
             if world.links.iter().any(|link| link.person == who || link.account == id) {
                 continue;
             }
-            let mut link = link_of("", id.as_str(), account.immutable_id.as_ref().map(|id| id.as_str()));
+            let mut link = link_of("", id.as_str(), account.immutable_id.as_ref().map(ImmutableId::as_str));
             link.person = who;
             world.links.push(if suspended { link.suspended() } else { link });
         }
@@ -130,7 +130,7 @@ impl std::fmt::Debug for World {
                 person.key.as_str(),
                 record.standing,
                 person.upn(),
-                person.immutable_id().map(|id| id.as_str()),
+                person.immutable_id().map(ImmutableId::as_str),
                 person.attributes.filled(Attr::EmployeeId),
                 person.enabled,
                 person.manager.is_some(),
@@ -143,7 +143,7 @@ impl std::fmt::Debug for World {
                 "account {} upn {:?} id {:?} emp {:?} {:?} {:?} enabled {:?} deleted {}",
                 account.id,
                 account.upn(),
-                account.immutable_id.as_ref().map(|id| id.as_str()),
+                account.immutable_id.as_ref().map(ImmutableId::as_str),
                 account.attributes.filled(Attr::EmployeeId),
                 account.kind,
                 account.authority,
@@ -172,7 +172,9 @@ fn perform(world: &mut World, decisions: &[Decision]) -> bool {
     while !waiting.is_empty() {
         let open: Vec<PersonRef> = waiting.iter().map(|change| change.person.clone()).collect();
         let at = waiting.iter().position(|change| change.after.iter().all(|who| !open.contains(who)));
-        let change = waiting.remove(at.expect("nobody waits in a circle"));
+        let lines: Vec<String> = decisions.iter().map(line).collect();
+        assert!(at.is_some(), "nobody waits in a circle: {lines:#?}");
+        let change = waiting.remove(at.unwrap_or_default());
         apply(world, change);
     }
     for decision in decisions {
@@ -197,7 +199,7 @@ fn apply(world: &mut World, change: &Change) {
             let mut new = account("x").named(id.as_str()).enabled(Some(*enabled));
             new.attributes = attributes.clone();
             new.immutable_id.clone_from(immutable_id);
-            new.proxies = [format!("SMTP:{}", new.upn().unwrap())].iter().map(String::as_str).collect();
+            new.proxies = [format!("SMTP:{}", new.upn().expect("a name"))].iter().map(String::as_str).collect();
             new.manager = manager.as_ref().and_then(|manager| target(world, manager));
             world.accounts.push(new);
             store_link(world, change, &id, JoinRule::Created);

@@ -195,7 +195,7 @@ impl Rule for Staff {
         Ok(person.groups.contains("Staff"))
     }
 
-    fn text(&self) -> &str {
+    fn text(&self) -> &'static str {
         "'Staff' in person.groups"
     }
 }
@@ -216,7 +216,7 @@ impl Expression for Bracketed {
         Ok(format!("({})", person.attributes.filled(Attr::JobTitle).unwrap_or("-")))
     }
 
-    fn text(&self) -> &str {
+    fn text(&self) -> &'static str {
         "'(' + person.jobTitle + ')'"
     }
 }
@@ -480,7 +480,7 @@ fn step(step: &Step) -> String {
         Step::SetEnabled { after: true, .. } => "enable".into(),
         Step::SetEnabled { after: false, cause, .. } => format!("suspend {:?}", cause.expect("a cause")),
         Step::RevokeSessions => "revoke".into(),
-        Step::SetManager { after, .. } => format!("manager {}", after.as_ref().map(target).unwrap_or("none".into())),
+        Step::SetManager { after, .. } => format!("manager {}", after.as_ref().map_or("none".into(), target)),
         Step::Restore => "restore".into(),
         Step::Delete { cause } => format!("delete {cause:?}"),
         Step::Purge { account } => format!("purge {account}"),
