@@ -1,6 +1,6 @@
 //! One connection, opened: its file, its state, its two sides, wired to the adapters that this build has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hardmatch_domain::policy::Policy;
-use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options};
+use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options, ProcessDoorbell};
 use hardmatch_graph::{GraphClient, GraphOptions};
-use hardmatch_match::{Meter, Policies};
+use hardmatch_match::{MatchPorts, Meter, Policies};
 use hardmatch_policy::{Cloud, Config, Endpoints, Method, Passwords, SecretRef, SourceKind};
 use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink};
+use hardmatch_ports::source::Entry;
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Blobs, Clock, Source, Table, TenantRead as _, TenantWrite as _};
 use hardmatch_runtime::RealClock;
+use hardmatch_sim::{Domain, DomainType};
 use hardmatch_sources_files::{FileSource, Format, Shape};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store};
@@ -33,14 +35,24 @@ pub(crate) struct Loaded {
     pub(crate) path: PathBuf,
 }
 
-/// Reads and checks the file. Problems come as pictures of their lines.
-pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| {
+/// The real clock.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(RealClock)
+}
+
+/// The file's text.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| {
         Failure::usage(format!(
             "cannot read {}: {error}. Name the file with --config, or write one with `hardmatch init`",
             path.display()
         ))
-    })?;
+    })
+}
+
+/// Reads and checks the file. Problems come as pictures of their lines.
+pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
+    let text = read_text(path)?;
     let config = Config::load(&text, &path.display().to_string(), folder(path))
         .map_err(|problems| Failure::usage(problems.pictures(crate::output::paint())))?;
     Ok(Loaded { config, text, path: path.to_owned() })
@@ -66,7 +78,7 @@ pub(crate) async fn open_state(loaded: Loaded, missing: Missing) -> Result<State
     let table: Arc<dyn Table> = Arc::new(FileTable::open(path, &options)?);
     let blobs: Arc<dyn Blobs> = Arc::new(FolderBlobs::new(beside(path, "files")));
     let store = Store::open(Arc::clone(&table)).await?;
-    Ok(State { loaded, table, store, blobs, clock: Arc::new(RealClock) })
+    Ok(State { loaded, table, store, blobs, clock: clock() })
 }
 
 /// A path beside the state file: `lab.db` and `files` give `lab.files`.
@@ -81,6 +93,13 @@ impl State {
         let graph = graph_host(&self.loaded.config);
         let tenant = meta.tenant.clone().or_else(|| guid(&self.loaded.config.tenant.id))?;
         Some(Scope::new(&graph, &tenant))
+    }
+
+    /// What deciding needs, without the tenant at hand; `None` when no tenant is known yet.
+    pub(crate) fn deciding(&self, meta: &Meta) -> Option<MatchPorts> {
+        let scope = self.scope(meta)?;
+        let doorbell = Arc::new(ProcessDoorbell::new(Arc::clone(&self.clock)));
+        Some(crate::engine::deciding(self, &scope, &doorbell, None))
     }
 
     /// Makes the file's policy the active one: a new revision when it says something new.
@@ -193,13 +212,57 @@ async fn simulate(config: &Config, seed: Option<&Path>) -> Result<hardmatch_sim:
                 .map_err(|error| Failure::usage(format!("cannot read the seed {}: {error}", path.display())))?;
             hardmatch_sim::Seed::from_json(&text).map_err(Failure::usage)?
         }
-        None => hardmatch_sim::Seed::contoso(),
+        None => unseeded(config).await,
     };
     hardmatch_sim::Sim::new(seed)
         .state(beside(&config.state_path, "tenant"))
         .start_local()
         .await
         .map_err(|error| Failure::run(format!("the simulated tenant could not be started: {error}")))
+}
+
+/// An empty tenant that fits the file: it goes by the name that the file gives it, and has verified the domains of the
+/// source's sign-in names, so that a directory can be tried without describing a tenant first.
+async fn unseeded(config: &Config) -> hardmatch_sim::Seed {
+    let mut seed = hardmatch_sim::Seed::contoso();
+    let mut names = upn_domains(config).await;
+    let id = &config.tenant.id;
+    let initial = match id.split_once('.') {
+        Some((_, "onmicrosoft.com")) => id.clone(),
+        Some((label, _)) => {
+            names.insert(id.clone());
+            format!("{label}.onmicrosoft.com")
+        }
+        None => {
+            seed.tenant.id.clone_from(id);
+            "simulated.onmicrosoft.com".to_owned()
+        }
+    };
+    names.remove(&initial);
+    names.insert(initial);
+    seed.tenant.display_name = config.connection.to_string();
+    seed.domains = names.iter().map(|name| Domain::new(name, DomainType::Managed)).collect();
+    seed
+}
+
+/// The domains of the source's sign-in names. A source that cannot be read has none; the run says why.
+async fn upn_domains(config: &Config) -> BTreeSet<String> {
+    let mut domains = BTreeSet::new();
+    let Ok(mut listing) = source(config, &clock()).open().await else { return domains };
+    loop {
+        let entries = listing.next().await.unwrap_or_default();
+        if entries.is_empty() {
+            return domains;
+        }
+        for entry in entries {
+            if let Entry::Person(person) = entry
+                && let Some((_, domain)) = person.upn().and_then(|upn| upn.rsplit_once('@'))
+                && !domain.is_empty()
+            {
+                domains.insert(domain.to_lowercase());
+            }
+        }
+    }
 }
 
 fn credential(config: &Config, simulated: bool) -> Result<(String, Arc<dyn Credential>), Failure> {

@@ -42,11 +42,11 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::run::plan(args).await,
         Command::Apply(args) => commands::run::apply(args).await,
         Command::Sync(args) => commands::run::sync(args).await,
-        Command::Demo(_)
-        | Command::Init(_)
-        | Command::Explain(_)
-        | Command::Doctor(_)
-        | Command::Runs(_)
-        | Command::Config(_) => Err(Failure::usage("not there yet")),
+        Command::Explain(args) => commands::explain::explain(args).await,
+        Command::Runs(command) => commands::runs::runs(command).await,
+        Command::Config(command) => commands::config::config(command).await,
+        Command::Init(args) => commands::init::init(args).await,
+        Command::Doctor(common) => commands::doctor::doctor(common).await,
+        Command::Demo(_) => Err(Failure::usage("not in this build")),
     }
 }

@@ -36,6 +36,11 @@ pub(crate) fn style() -> Style {
     Style::Terminal { width, color: if wants_color(terminal) { Color::On } else { Color::Off } }
 }
 
+/// How wide running text may be: as the terminal, within reason; not wrapped at all elsewhere.
+pub(crate) fn text_width() -> Option<usize> {
+    std::io::stdout().is_terminal().then(|| usize::from(console_width()).clamp(40, 100))
+}
+
 fn console_width() -> u16 {
     comfy_table::Table::new().width().unwrap_or(120)
 }

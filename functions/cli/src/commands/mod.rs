@@ -1,4 +1,10 @@
 //! One command a file.
 
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod rows;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod who;

@@ -1,14 +1,15 @@
 //! `plan`, `apply`, `sync`: the same run, stopped at different places.
 
-use hardmatch_domain::ids::{PersonKey, PersonRef};
+use hardmatch_domain::ids::PersonKey;
 use hardmatch_embedded::Missing;
 use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
-use hardmatch_ports::run::{Intent, Phase, PlanRow, Run, Status};
-use hardmatch_report::{plan_document, plan_table, run_document, summary_lines};
+use hardmatch_ports::run::{Intent, Phase, Run, Status};
+use hardmatch_report::{plan_document, run_document, summary_lines};
 use hardmatch_store::connection::Meta;
 use serde_json::{Value, json};
 
 use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
+use crate::commands::rows;
 use crate::connection::{load, open_state, tenant_side};
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
@@ -17,8 +18,6 @@ use crate::progress::Progress;
 
 /// A run left open is taken up again for so long (milliseconds); an older one has decided on facts of yesterday.
 const RESUME_MS: i64 = 12 * 60 * 60 * 1000;
-/// Rows of a plan shown on a terminal.
-const ROWS_SHOWN: usize = 200;
 
 /// Opens a connection with both sides.
 pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
@@ -179,18 +178,18 @@ enum Rows {
     Left,
 }
 
-async fn show_plan(engine: &Engine, run: &Run, common: &Common, rows: Rows) -> Result<Exit, Failure> {
+async fn show_plan(engine: &Engine, run: &Run, common: &Common, wanted: Rows) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
         return show_incomplete(run, common);
     }
     if common.json {
-        let listed = match rows {
-            Rows::Shown => Some(all_rows(engine, run, usize::MAX).await?),
+        let listed = match wanted {
+            Rows::Shown => Some(rows::read(&engine.deciding, run, usize::MAX).await?),
             Rows::Left => None,
         };
         output::document(&with_report(plan_document(run, listed.as_deref()), run));
     } else {
-        print_rows(engine, run).await?;
+        rows::print_plan(&engine.deciding, run).await?;
         for line in summary_lines(run) {
             output::line(line);
         }
@@ -208,7 +207,7 @@ async fn show_stop(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, 
     if common.json {
         output::document(&with_report(run_document(run), run));
     } else {
-        print_rows(engine, run).await?;
+        rows::print_plan(&engine.deciding, run).await?;
         for line in summary_lines(run) {
             output::line(line);
         }
@@ -230,7 +229,7 @@ async fn show_run(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, F
     if common.json {
         output::document(&run_document(run));
     } else {
-        print_outcomes(engine, run).await?;
+        rows::print_outcomes(&engine.deciding, run).await?;
         for line in summary_lines(run) {
             output::line(line);
         }
@@ -288,53 +287,4 @@ async fn exit_of_plan(engine: &Engine, run: &Run) -> Result<Exit, Failure> {
         }
     }
     Ok(if refused { Exit::Attention } else { Exit::Converged })
-}
-
-async fn all_rows(engine: &Engine, run: &Run, most: usize) -> Result<Vec<PlanRow>, Failure> {
-    let mut rows = Vec::new();
-    for place in 0..hardmatch_match::slice_count(&engine.deciding, &run.id).await? {
-        rows.extend(hardmatch_match::read_slice(&engine.deciding, &run.id, place).await?);
-        if rows.len() >= most {
-            break;
-        }
-    }
-    rows.truncate(most);
-    rows.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(rows)
-}
-
-async fn print_rows(engine: &Engine, run: &Run) -> Result<(), Failure> {
-    let rows = all_rows(engine, run, ROWS_SHOWN).await?;
-    if !rows.is_empty() {
-        output::line(plan_table(&rows, output::style()));
-    }
-    more(run, rows.len());
-    Ok(())
-}
-
-async fn print_outcomes(engine: &Engine, run: &Run) -> Result<(), Failure> {
-    let rows = all_rows(engine, run, ROWS_SHOWN).await?;
-    let mut outcomes = std::collections::BTreeMap::new();
-    for row in &rows {
-        let who = PersonRef { connection: run.connection.clone(), key: row.decision.key.clone() };
-        let pid = engine.store().pid(&who);
-        for (_, outcome) in engine.store().outcomes_of(&run.id, &[pid]).await? {
-            outcomes.insert(row.decision.key.clone(), outcome);
-        }
-    }
-    if !rows.is_empty() {
-        let pairs = rows.iter().map(|row| (row, outcomes.get(&row.decision.key)));
-        output::line(hardmatch_report::outcome_table(pairs, output::style()));
-    }
-    more(run, rows.len());
-    Ok(())
-}
-
-fn more(run: &Run, shown: usize) {
-    let all = run.plan.as_ref().map_or(0, |plan| plan.people);
-    if all > shown as u64
-        && let Some(report) = &run.report
-    {
-        output::note(format!("{} more people are in {report}", all - shown as u64));
-    }
 }

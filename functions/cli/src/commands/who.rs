@@ -6,7 +6,7 @@ use hardmatch_match::MatchPorts;
 
 use crate::fail::Failure;
 
-/// The person of a key, sign-in name, address, employee ID or object id. An error when several fit.
+/// The person of a key, object id, sign-in name, address, employee ID, immutable ID, local part or name. An error when several fit.
 pub(crate) async fn find(
     ports: &MatchPorts,
     connection: &ConnectionId,
@@ -25,14 +25,20 @@ pub(crate) async fn find(
     {
         return Ok(Some(link.value.person));
     }
-    for by in [By::Upn, By::Address, By::EmployeeId, By::ImmutableId] {
-        let mut found = ports.store.people_by(&ports.scope, by, who).await?;
+    let named_whole = who.split_once(' ').map(|(given, surname)| format!("{given}\u{1f}{surname}\u{1f}{who}"));
+    let by_value = [By::Upn, By::Address, By::EmployeeId, By::ImmutableId, By::LocalPart].map(|by| (by, who.to_owned()));
+    for (by, value) in by_value.into_iter().chain(named_whole.map(|name| (By::Name, name))) {
+        let mut found = ports.store.people_by(&ports.scope, by, &value).await?;
         found.retain(|person| person.connection == *connection);
         match found.len() {
             0 => {}
             1 => return Ok(found.pop()),
             several => {
-                return Err(Failure::usage(format!("{several} people have this {}; name one by key", by.name())));
+                let keys: Vec<&str> = found.iter().take(10).map(|person| person.key.as_str()).collect();
+                return Err(Failure::usage(format!(
+                    "{several} people fit {who}; name one by key: {}",
+                    keys.join(", ")
+                )));
             }
         }
     }
@@ -42,6 +48,6 @@ pub(crate) async fn find(
 /// Nobody is called that.
 pub(crate) fn nobody(who: &str) -> Failure {
     Failure::usage(format!(
-        "nobody of this connection has the key, sign-in name, address or object id {who}. People are known once `hardmatch plan` has read the source"
+        "nobody of this connection has the key, sign-in name, address, employee ID, name or object id {who}. People are known once `hardmatch plan` has read the source"
     ))
 }

@@ -1,0 +1,204 @@
+//! `config`: the file checked, explained and tried, without touching the tenant.
+
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::person::Person;
+use hardmatch_policy::{Config, RuleTrace, TraceOutcome, explain, json_schema, test_rules};
+use hardmatch_ports::source::{Entry, Refused};
+use serde_json::json;
+
+use crate::args::{Common, ConfigCommand, ConfigTestArgs};
+use crate::commands::explain::place;
+use crate::connection::{clock, folder, load, read_text, source};
+use crate::fail::{Exit, Failure};
+use crate::output;
+
+/// People shown when nobody is named.
+const FIRST: usize = 3;
+
+pub(crate) async fn config(command: ConfigCommand) -> Result<Exit, Failure> {
+    match command {
+        ConfigCommand::Check(common) => check(&common),
+        ConfigCommand::Explain(common) => words(&common),
+        ConfigCommand::Schema => {
+            output::document(&json_schema());
+            Ok(Exit::Converged)
+        }
+        ConfigCommand::Test(args) => test(args).await,
+    }
+}
+
+fn check(common: &Common) -> Result<Exit, Failure> {
+    let path = &common.config;
+    if !common.json {
+        let loaded = load(path)?;
+        output::line(format!(
+            "{}: good. Connection {}; `hardmatch config explain` says in words what it does.",
+            path.display(),
+            loaded.config.connection
+        ));
+        return Ok(Exit::Converged);
+    }
+    let text = read_text(path)?;
+    match Config::load(&text, &path.display().to_string(), folder(path)) {
+        Ok(config) => {
+            output::document(&json!({ "v": 1, "connection": config.connection, "problems": [] }));
+            Ok(Exit::Converged)
+        }
+        Err(problems) => {
+            let list: Vec<_> = problems.iter().collect();
+            output::document(&json!({ "v": 1, "problems": list }));
+            Err(Failure::usage(format!("{} has {} problems", path.display(), problems.len())))
+        }
+    }
+}
+
+fn words(common: &Common) -> Result<Exit, Failure> {
+    let loaded = load(&common.config)?;
+    let text = explain(&loaded.config);
+    if common.json {
+        output::document(&json!({ "v": 1, "connection": loaded.config.connection, "text": text }));
+    } else {
+        output::line(text);
+    }
+    Ok(Exit::Converged)
+}
+
+/// One person of the source with what each expression gives.
+struct Tried {
+    person: Box<Person>,
+    traces: Vec<RuleTrace>,
+}
+
+async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
+    let loaded = load(&args.common.config)?;
+    let config = &loaded.config;
+    let (people, refused, missing) = pick(config, &args.who).await?;
+    if !missing.is_empty() && people.is_empty() && refused.is_empty() {
+        return Err(Failure::usage(format!(
+            "the source {} has nobody with the key, sign-in name, address or employee ID {}",
+            config.source.location.display(),
+            missing.join(", ")
+        )));
+    }
+    let tried: Vec<Tried> = people
+        .into_iter()
+        .map(|person| {
+            let traces = test_rules(config, &person);
+            Tried { person, traces }
+        })
+        .collect();
+    if args.common.json {
+        let people: Vec<_> = tried
+            .iter()
+            .map(|tried| {
+                json!({
+                    "key": tried.person.key,
+                    "name": tried.person.attributes.filled(Attr::DisplayName),
+                    "upn": tried.person.upn(),
+                    "in_scope": in_scope(config, tried),
+                    "rules": tried.traces,
+                })
+            })
+            .collect();
+        output::document(&json!({ "v": 1, "people": people, "refused_entries": refused, "not_found": missing }));
+    } else {
+        for tried in &tried {
+            show(config, tried);
+        }
+        for refused in &refused {
+            output::line(format!("Refused at the source. {}", place(refused)));
+        }
+        for missing in &missing {
+            output::note(format!("The source has nobody called {missing}."));
+        }
+    }
+    let unknown = tried.iter().flat_map(|tried| &tried.traces).any(|trace| is_unknown(&trace.outcome));
+    let attention = unknown || !refused.is_empty() || !missing.is_empty();
+    Ok(if attention { Exit::Attention } else { Exit::Converged })
+}
+
+/// Reads the source once and keeps who is wanted.
+async fn pick(config: &Config, wanted: &[String]) -> Result<(Vec<Box<Person>>, Vec<Refused>, Vec<String>), Failure> {
+    let mut listing = source(config, &clock()).open().await?;
+    let mut people: Vec<Box<Person>> = Vec::new();
+    let mut refused = Vec::new();
+    let mut missing: Vec<String> = wanted.to_vec();
+    loop {
+        let entries = listing.next().await?;
+        if entries.is_empty() || (wanted.is_empty() && people.len() >= FIRST) {
+            break;
+        }
+        for entry in entries {
+            match entry {
+                Entry::Person(person) => {
+                    if wanted.is_empty() && people.len() < FIRST {
+                        people.push(person);
+                    } else if wanted.iter().any(|who| is_called(&person, who)) {
+                        missing.retain(|who| !is_called(&person, who));
+                        people.push(person);
+                    }
+                }
+                Entry::Refused(entry) => {
+                    let key = entry.key.as_ref().map(|key| key.as_str().to_owned());
+                    let is = |who: &String| key.as_ref().is_some_and(|key| key.eq_ignore_ascii_case(who));
+                    if wanted.iter().any(is) {
+                        missing.retain(|who| !is(who));
+                        refused.push(entry);
+                    }
+                }
+            }
+        }
+    }
+    Ok((people, refused, missing))
+}
+
+fn is_called(person: &Person, who: &str) -> bool {
+    let named = [Some(person.key.as_str()), person.upn(), person.attributes.filled(Attr::EmployeeId)];
+    named.into_iter().flatten().chain(person.addresses.all.iter()).any(|name| name.eq_ignore_ascii_case(who))
+}
+
+fn is_unknown(outcome: &TraceOutcome) -> bool {
+    matches!(outcome, TraceOutcome::Unknown(_))
+}
+
+/// Whether the person will be managed; `None` when nobody can say.
+fn in_scope(config: &Config, tried: &Tried) -> Option<bool> {
+    if config.scope.is_none() {
+        return Some(true);
+    }
+    tried.traces.iter().find(|trace| trace.key == "scope.include").and_then(|trace| match trace.outcome {
+        TraceOutcome::Answer(answer) => Some(answer),
+        TraceOutcome::Text(_) | TraceOutcome::Unknown(_) => None,
+    })
+}
+
+fn show(config: &Config, tried: &Tried) {
+    let person = &tried.person;
+    let name = person.attributes.filled(Attr::DisplayName).or(person.upn()).unwrap_or("(no name)");
+    output::line(hardmatch_report::visible(&format!(
+        "{name} <{}>, key {}",
+        person.upn().unwrap_or("no sign-in name"),
+        person.key.as_str()
+    )));
+    output::line(match in_scope(config, tried) {
+        Some(true) if config.scope.is_none() => "  will be managed: there is no [scope] rule, so everybody is",
+        Some(true) => "  will be managed",
+        Some(false) => "  will not be managed",
+        None => "  unknown whether they will be managed: nothing is removed, nothing new is decided",
+    });
+    for trace in &tried.traces {
+        let outcome = match &trace.outcome {
+            TraceOutcome::Answer(true) => "yes".to_owned(),
+            TraceOutcome::Answer(false) => "no".to_owned(),
+            TraceOutcome::Text(text) if text.is_empty() => "(empty)".to_owned(),
+            TraceOutcome::Text(text) => format!("\u{201c}{text}\u{201d}"),
+            TraceOutcome::Unknown(why) => format!("unknown: {why}"),
+        };
+        output::line(hardmatch_report::visible(&format!("  {}: {outcome}", trace.key)));
+        output::line(hardmatch_report::visible(&format!("    {}", trace.expression)));
+        if !trace.reads.is_empty() {
+            output::line(hardmatch_report::visible(&format!("    reads {}", trace.reads.join(", "))));
+        }
+    }
+    output::line("");
+}

@@ -1,0 +1,162 @@
+//! `explain`: one person's decision, from what was read last. Needs neither the tenant nor a secret.
+
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_domain::person::Standing;
+use hardmatch_domain::reason::Code;
+use hardmatch_embedded::Missing;
+use hardmatch_match::MatchPorts;
+use hardmatch_ports::run::Outcome;
+use hardmatch_ports::source::Refused;
+use hardmatch_report::{explain_text, page, row_document};
+use hardmatch_store::connection::Meta;
+use serde_json::json;
+
+use crate::args::ExplainArgs;
+use crate::commands::who;
+use crate::connection::{State, load, open_state};
+use crate::fail::{Exit, Failure};
+use crate::output;
+
+/// Outcomes of earlier changes that are shown.
+const HISTORY: usize = 50;
+
+pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
+    if let Some(code) = &args.reason {
+        return reason(code, args.common.json);
+    }
+    let Some(wanted) = &args.who else {
+        return Err(Failure::usage("name a person, or a reason code with --reason"));
+    };
+    let loaded = load(&args.common.config)?;
+    let connection = loaded.config.connection.clone();
+    let state = open_state(loaded, Missing::Refuse).await?;
+    let meta = state.store.meta(&connection).await?.value;
+    let Some(ports) = state.deciding(&meta) else {
+        return Err(Failure::run("the tenant was never read. Make a plan first: `hardmatch plan`"));
+    };
+    stale_policy(&state, &meta);
+    let Some(found) = who::find(&ports, &connection, wanted).await? else {
+        return Err(unseen(&ports, &connection, &meta, wanted).await?);
+    };
+    let Some(explained) = hardmatch_match::decide_one(&ports, &found).await? else {
+        return Err(Failure::run("the tenant was never read completely. Make a plan first: `hardmatch plan`"));
+    };
+    let pid = ports.store.pid(&found);
+    let history: Vec<Outcome> =
+        if args.history { ports.store.history(&connection, pid, HISTORY).await? } else { Vec::new() };
+    let refused = match explained.record.standing {
+        Standing::Refused => refused_entry(&ports, &connection, &meta, &found.key).await?,
+        Standing::Present | Standing::Absent(_) | Standing::Deleted(_) => None,
+    };
+    if args.common.json {
+        output::document(&json!({
+            "v": 1,
+            "person": row_document(&explained.row, None),
+            "standing": explained.record.standing,
+            "refused_entry": refused,
+            "history": history,
+        }));
+    } else {
+        output::line(explain_text(&explained.row, &history));
+        if let Some(refused) = refused {
+            output::line(format!("\nThe source's entry was refused: {}", place(&refused)));
+        }
+    }
+    Ok(Exit::Converged)
+}
+
+/// The page of a reason code.
+fn reason(text: &str, as_json: bool) -> Result<Exit, Failure> {
+    let Some(code) = Code::parse(text) else {
+        let wanted = text.to_lowercase();
+        let near: Vec<&str> = Code::ALL
+            .iter()
+            .map(|code| code.as_str())
+            .filter(|code| code.split('_').any(|word| wanted.split(['_', '-', ' ']).any(|part| part == word)))
+            .collect();
+        let all: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let (word, list) = if near.is_empty() { ("The codes are", all) } else { ("Perhaps", near) };
+        return Err(Failure::usage(format!("there is no reason code {text}. {word}: {}", list.join(", "))));
+    };
+    let page = page(code);
+    if as_json {
+        output::document(&json!({
+            "v": 1,
+            "code": code.as_str(),
+            "weight": code.weight(),
+            "sentence": code.sentence(),
+            "remedy": code.remedy(),
+            "title": page.title,
+            "meaning": page.meaning,
+            "causes": page.causes,
+            "cure": page.cure,
+        }));
+    } else {
+        output::line(page.text(output::text_width()));
+    }
+    Ok(Exit::Converged)
+}
+
+/// Says so when the file is not the policy that people were decided under.
+fn stale_policy(state: &State, meta: &Meta) {
+    if meta.policy_hash != hardmatch_policy::policy_hash(&state.loaded.text) {
+        output::note(format!(
+            "{} has changed since the last run; this is decided under the policy of that run. `hardmatch plan` takes the new one.",
+            state.loaded.path.display()
+        ));
+    }
+}
+
+/// Why somebody is not known: never seen, or their entry could not be understood.
+async fn unseen(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta, wanted: &str) -> Result<Failure, Failure> {
+    let key = PersonKey::new(wanted);
+    if let Some(refused) = refused_entry(ports, connection, meta, &key).await? {
+        return Ok(Failure::usage(format!(
+            "{wanted} was never understood: the source's entry is refused. {}",
+            place(&refused)
+        )));
+    }
+    let line = match wanted.strip_prefix("line ").and_then(|line| line.trim().parse::<u64>().ok()) {
+        Some(line) => refused_entries(ports, connection, meta).await?.into_iter().find(|entry| entry.line == line),
+        None => None,
+    };
+    if let Some(refused) = line {
+        return Ok(Failure::usage(format!("the entry was refused. {}", place(&refused))));
+    }
+    let refused = refused_entries(ports, connection, meta).await?.len();
+    let Failure::Usage(mut text) = who::nobody(wanted) else { return Ok(who::nobody(wanted)) };
+    if refused > 0 {
+        text.push_str(&format!(
+            ". Of the last listing {refused} could not be understood; `hardmatch runs show` names them"
+        ));
+    }
+    Ok(Failure::usage(text))
+}
+
+async fn refused_entry(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    meta: &Meta,
+    key: &PersonKey,
+) -> Result<Option<Refused>, Failure> {
+    let entries = refused_entries(ports, connection, meta).await?;
+    Ok(entries.into_iter().find(|entry| {
+        entry.key.as_ref().is_some_and(|have| have.as_str().eq_ignore_ascii_case(key.as_str()))
+    }))
+}
+
+async fn refused_entries(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    meta: &Meta,
+) -> Result<Vec<Refused>, Failure> {
+    let Some(run) = &meta.run else { return Ok(Vec::new()) };
+    let run = ports.store.run(connection, run).await?;
+    Ok(run.map(|run| run.value.refused_entries).unwrap_or_default())
+}
+
+/// Where, what and how to cure it, in one line.
+pub(crate) fn place(refused: &Refused) -> String {
+    let column = refused.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
+    format!("Line {}{column}: {}. {}", refused.line, refused.problem.trim_end_matches('.'), refused.cure)
+}
