@@ -8,6 +8,7 @@ use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, PlanHead, PlanRow, Run, Status};
 use hardmatch_report::{FileNames, ReportBuilder};
 use hardmatch_store::Pid;
+use hardmatch_store::connection::Quarantine;
 
 use crate::plan::Slices;
 use crate::{MatchError, MatchPorts, phases};
@@ -31,10 +32,14 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
     let sum = render(ports, &mut shown).await?;
     let status = if sum.attention || !run.refused_entries.is_empty() { Status::Attention } else { Status::Converged };
     let everybody = run.everybody && run.only.is_none();
+    let failing = sum.is_failing();
     ports
         .store
         .update_meta(&run.connection, |meta| {
-            meta.last_success = Some(now_ms / 1000);
+            meta.quarantine = failing.then(|| quarantine(meta.quarantine.as_ref(), now_ms / 1000));
+            if !failing {
+                meta.last_success = Some(now_ms / 1000);
+            }
             meta.links = if everybody { sum.joined } else { meta.links + sum.fresh };
         })
         .await?;
@@ -49,6 +54,22 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
     .await?;
     ports.store.clear_run(&run.id).await?;
     Ok(false)
+}
+
+/// 6, 12, 24 hours, then daily, until a run succeeds or somebody applies a plan by hand.
+fn quarantine(before: Option<&Quarantine>, now: i64) -> Quarantine {
+    let attempts = before.map_or(0, |before| before.attempts) + 1;
+    let hours: i64 = match attempts {
+        1 => 6,
+        2 => 12,
+        _ => 24,
+    };
+    Quarantine {
+        since: before.map_or(now, |before| before.since),
+        next: now + hours * 60 * 60,
+        attempts,
+        why: "40 % or more of a run's changes failed".to_owned(),
+    }
 }
 
 /// Writes the report of a plan that waits.
@@ -141,7 +162,17 @@ fn contents(mut file: BufWriter<std::fs::File>) -> std::io::Result<Vec<u8>> {
     Ok(body)
 }
 
+/// Below so many failures a run is having a bad day, not a bad connection.
+const FAILURES_MIN: u64 = 20;
+
 impl Sum {
+    /// Whether 40 % or more of what was tried failed.
+    fn is_failing(&self) -> bool {
+        let count = |kind: OutcomeKind| self.outcomes.get(kind.name()).copied().unwrap_or(0);
+        let failed = count(OutcomeKind::Refused) + count(OutcomeKind::Unavailable);
+        failed >= FAILURES_MIN && failed * 5 >= (failed + count(OutcomeKind::Done)) * 2
+    }
+
     fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>) {
         let decision = &row.decision;
         let done = match (&decision.change, outcome) {
@@ -178,4 +209,33 @@ fn needs_somebody(decision: &hardmatch_domain::change::Decision) -> bool {
             _ => true,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(done: u64, refused: u64) -> Sum {
+        let outcomes = [("done".to_owned(), done), ("refused".to_owned(), refused)].into();
+        Sum { outcomes, ..Sum::default() }
+    }
+
+    #[test]
+    fn forty_percent_failing_is_a_quarantine_and_a_bad_day_is_not() {
+        assert!(sum(30, 20).is_failing());
+        assert!(!sum(31, 20).is_failing());
+        assert!(!sum(0, 19).is_failing());
+    }
+
+    #[test]
+    fn retries_slow_down() {
+        let mut last: Option<Quarantine> = None;
+        let mut hours = Vec::new();
+        for _ in 0..4 {
+            let next = quarantine(last.as_ref(), 1_000);
+            hours.push((next.next - 1_000) / 3600);
+            last = Some(next);
+        }
+        assert_eq!(hours, [6, 12, 24, 24]);
+    }
 }

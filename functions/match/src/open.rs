@@ -52,6 +52,7 @@ pub async fn open_run(
     if let Some(before) = &meta.run {
         abandon(store, connection, before, now_ms).await?;
     }
+    let stop = stop(opening.intent, &meta, now_ms / 1000);
     let run = Run {
         v: 1,
         id: opening.id.clone(),
@@ -68,9 +69,12 @@ pub async fn open_run(
         collections: std::collections::BTreeMap::new(),
         refused_entries: Vec::new(),
         plan: None,
-        stop: stop(opening.intent, &meta),
-        accepted: (opening.accept == Accept::TheStop && opening.intent == Intent::Sync)
-            .then(|| Accepted { by_hash: false, at_ms: now_ms, by: opening.by.clone() }),
+        stop,
+        // Beforehand nobody releases a quarantine; that takes a look at the plan.
+        accepted: (opening.accept == Accept::TheStop
+            && opening.intent == Intent::Sync
+            && stop != Some(Stop::Quarantined))
+        .then(|| Accepted { by_hash: false, at_ms: now_ms, by: opening.by.clone() }),
         outcomes: std::collections::BTreeMap::new(),
         guard: None,
         problems: Vec::new(),
@@ -85,9 +89,11 @@ pub async fn open_run(
 }
 
 /// Why the run stops at its plan.
-fn stop(intent: Intent, meta: &Meta) -> Option<Stop> {
+fn stop(intent: Intent, meta: &Meta, now: i64) -> Option<Stop> {
+    let quarantined = meta.quarantine.as_ref().is_some_and(|quarantine| now < quarantine.next);
     match (intent, meta.first_accepted) {
         (Intent::Plan, _) => Some(Stop::Asked),
+        (Intent::Sync, _) if quarantined => Some(Stop::Quarantined),
         (Intent::Sync, None) => Some(Stop::FirstRun),
         (Intent::Sync, Some(_)) => meta.widened.then_some(Stop::PolicyWidened),
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hardmatch_domain::change::Decision;
+use hardmatch_domain::change::{Action, Decision};
 use hardmatch_domain::decide::Context;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::link::Link;
@@ -104,7 +104,7 @@ fn keep_change(
                 not_before_ms: 0,
                 manager_pending: same.and_then(|had| had.value.manager_pending.clone()),
                 refusal: None,
-                keep_open: needs_more(decision),
+                keep_open: needs_more(decision) || stands_alone(change.action),
                 landed: same.and_then(|had| had.value.landed.clone()),
             };
             writes.push(store.put_change(connection, pid, had.map(|had| had.revision), &next));
@@ -114,6 +114,23 @@ fn keep_change(
     }
     let settled = decision.change.is_none() && !needs_more(decision);
     writes.push(if settled { store.mark_settled(connection, pid) } else { store.mark_open(connection, pid) });
+}
+
+/// Whether an action is planned without the rest of what the person needs, so that they are decided again after it.
+fn stands_alone(action: Action) -> bool {
+    match action {
+        Action::Repair | Action::Merge | Action::Purge => true,
+        Action::None
+        | Action::Create
+        | Action::Takeover
+        | Action::Link
+        | Action::Update
+        | Action::Rename
+        | Action::Enable
+        | Action::Suspend
+        | Action::Restore
+        | Action::Delete => false,
+    }
 }
 
 /// Whether something besides the change needs attention, so that the person stays marked after it is written.
@@ -128,7 +145,25 @@ fn needs_more(decision: &Decision) -> bool {
     })
 }
 
-/// When leaving began, and when to look again.
+/// What we blocked or deleted, and somebody else has allowed or restored since, is ours no more: the next to block or
+/// delete the account is not us.
+async fn disown(ports: &MatchPorts, link: &mut Link) -> Result<(), MatchError> {
+    let ledger = &mut link.ledger;
+    if ledger.suspended.is_none() && ledger.deleted.is_none() {
+        return Ok(());
+    }
+    let Some(item) = ports.store.account(&ports.scope, &link.account).await? else { return Ok(()) };
+    if item.account.is_deleted() {
+        return Ok(());
+    }
+    ledger.deleted = None;
+    if item.account.enabled == Some(true) {
+        ledger.suspended = None;
+    }
+    Ok(())
+}
+
+/// When leaving began, what is still ours, and when to look again.
 async fn keep_clocks(
     ports: &MatchPorts,
     run: &Run,
@@ -147,10 +182,11 @@ async fn keep_clocks(
     }
     let Some(link) = ports.store.link_of(&ports.scope, &who).await? else { return Ok(()) };
     let (cause, since) = leaving.map_or((None, None), |(cause, since)| (Some(cause), Some(since)));
-    if link.value.ledger.leaving_since != since || link.value.ledger.leaving_cause != cause {
-        let mut next: Link = link.value.clone();
-        next.ledger.leaving_since = since;
-        next.ledger.leaving_cause = cause;
+    let mut next: Link = link.value.clone();
+    next.ledger.leaving_since = since;
+    next.ledger.leaving_cause = cause;
+    disown(ports, &mut next).await?;
+    if next.ledger != link.value.ledger {
         next.revision += 1;
         ports.store.put_link(&ports.scope, Some(&link), &next, writes);
     }

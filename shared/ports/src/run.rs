@@ -165,6 +165,8 @@ pub enum Stop {
     PolicyWidened,
     /// The first run after state was lost.
     StateLost,
+    /// Too much of the last runs failed; nothing is written before the next attempt is due, or by hand.
+    Quarantined,
 }
 
 /// How a plan was accepted.

@@ -59,6 +59,9 @@ pub(crate) fn stop(stop: Stop) -> &'static str {
         Stop::PolicyWidened => {
             "The policy now reaches more than before: nothing is written before somebody accepts the plan."
         }
+        Stop::Quarantined => {
+            "Too much of the last run failed, so the connection is quarantined: nothing is written before the next attempt is due. Applying the plan by its hash releases it."
+        }
         Stop::StateLost => {
             "The state was lost and rebuilt from the tenant: nothing is written before somebody accepts the plan."
         }
