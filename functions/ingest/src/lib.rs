@@ -90,6 +90,22 @@ struct Observed {
     again: Option<Duration>,
 }
 
+/// For so long a side that may recover is asked again; then its run ends incomplete, and the next one asks.
+const PATIENCE_MS: i64 = 60 * 60 * 1000;
+
+/// Whether a run may still wait for a side that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Left,
+    Over,
+}
+
+/// Counted from the run's start, or from the acceptance of a plan that lay.
+fn patience(run: &Run, now_ms: i64) -> Patience {
+    let since = run.accepted.as_ref().map_or(run.started_ms, |accepted| accepted.at_ms.max(run.started_ms));
+    if now_ms - since < PATIENCE_MS { Patience::Left } else { Patience::Over }
+}
+
 /// The run, when it observes and the collection is not read yet.
 async fn observing(
     store: &Store,

@@ -12,7 +12,7 @@ use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of};
 use hardmatch_store::{Pid, StoreError};
 
 use crate::census::{self, Census};
-use crate::{Observed, PEOPLE, SourcePorts, complete, unknown};
+use crate::{Observed, PEOPLE, Patience, SourcePorts, complete, patience, unknown};
 
 /// How long to wait before a source that may recover is asked again.
 const SOURCE_RETRY: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ const CHUNK: usize = 500;
 pub(crate) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, StoreError> {
     let census = match read_census(ports).await {
         Ok(census) => census,
-        Err(error) => return Ok(failed(&error)),
+        Err(error) => return Ok(failed(ports, run, &error)),
     };
     let series = Series::people(&run.connection);
     let meta = ports.store.meta(&run.connection).await?.value;
@@ -56,7 +56,7 @@ pub(crate) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
     let changed = changed(&census, before.is_some().then_some(&known));
     match store_facts(ports, &run.connection, &census, &changed).await? {
         Ok(()) => {}
-        Err(error) => return Ok(failed(&error)),
+        Err(error) => return Ok(failed(ports, run, &error)),
     }
     store_absences(ports, &run.connection, &census, &known).await?;
     store_fingerprints(ports, &series, &census, &differing, &now).await?;
@@ -79,8 +79,9 @@ async fn read_census(ports: &SourcePorts) -> Result<Census, SourceError> {
     census::take(&mut *listing, ports.store.secret()).await
 }
 
-fn failed(error: &SourceError) -> Observed {
-    if error.retry {
+fn failed(ports: &SourcePorts, run: &Run, error: &SourceError) -> Observed {
+    if error.retry && patience(run, ports.clock.now().as_millisecond()) == Patience::Left {
+        tracing::warn!(run.id = run.id, error = %error, "the source could not be read; it is asked again");
         return Observed { again: Some(SOURCE_RETRY), ..Observed::default() };
     }
     Observed {
@@ -90,8 +91,10 @@ fn failed(error: &SourceError) -> Observed {
     }
 }
 
-/// Everybody who was known, when enough differs that a change of keys is possible; otherwise only the differing
-/// buckets were read, and reading the rest would cost a quiet night its point.
+/// Everybody who was known, when so much differs that most keys may have changed. Otherwise nobody, without reading
+/// more: only people of buckets that differ can be gone, and where these hold no more than half of all people, at most
+/// half are gone. The names of those few buckets alone would prove nothing, since in a small directory everybody in
+/// them may have left.
 async fn names_for_doubts(
     ports: &SourcePorts,
     series: &Series,
@@ -99,14 +102,11 @@ async fn names_for_doubts(
     people: u64,
     seen_before: bool,
 ) -> Result<Vec<[u8; 16]>, StoreError> {
-    if !seen_before {
-        return Ok(Vec::new());
-    }
     let in_differing: usize = known.values().map(Bucket::len).sum();
-    if (in_differing as u64) * 2 > people {
+    if seen_before && (in_differing as u64) * 2 > people {
         return ports.store.all_names(series).await;
     }
-    Ok(known.values().flat_map(|bucket| bucket.keys().copied()).collect())
+    Ok(Vec::new())
 }
 
 /// Entries whose content is new. `known` holds the buckets that differ; `None` when there never was a listing.

@@ -15,7 +15,7 @@ use hardmatch_store::accounts::{AccountItem, TenantItem};
 use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of, content_hash};
 
 use crate::mirror::{Seen, merge};
-use crate::{CONTACTS, DELETED, DOMAINS, GROUPS, Observed, ROLES, TenantPorts, USERS, complete, unknown};
+use crate::{CONTACTS, DELETED, DOMAINS, GROUPS, Observed, Patience, ROLES, TenantPorts, USERS, complete, patience, unknown};
 
 /// Delta tokens of directory objects live seven days; a day is left for a night that fails.
 /// <https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources>
@@ -52,10 +52,16 @@ pub(crate) async fn observe(ports: &TenantPorts, run: &Run) -> Result<Observed, 
     match observe_all(ports, run, &mut observed).await {
         Ok(()) => Ok(observed),
         Err(Stopped::Store(error)) => Err(error),
-        Err(Stopped::Tenant(error)) => Ok(match error.retry {
-            Retry::After(delay) => Observed { again: Some(delay.max(Duration::from_secs(1))), ..Observed::default() },
-            Retry::FromTheStart => Observed { again: Some(Duration::from_secs(1)), ..Observed::default() },
-            Retry::Never => {
+        Err(Stopped::Tenant(error)) => Ok(match (error.retry, left_for(ports, run, &error)) {
+            (Retry::After(delay), Patience::Left) => {
+                let delay = delay.max(Duration::from_secs(1));
+                tracing::warn!(run.id = run.id, error = describe(&error), delay.s = delay.as_secs(), "{WAITING}");
+                Observed { again: Some(delay), ..Observed::default() }
+            }
+            (Retry::FromTheStart, Patience::Left) => {
+                Observed { again: Some(Duration::from_secs(1)), ..Observed::default() }
+            }
+            (Retry::Never, _) | (_, Patience::Over) => {
                 observed.collections.retain(|(name, _)| *name != USERS);
                 observed.collections.push((USERS, unknown(describe(&error))));
                 observed.problems.push(describe(&error));
@@ -64,6 +70,14 @@ pub(crate) async fn observe(ports: &TenantPorts, run: &Run) -> Result<Observed, 
         }),
     }
 }
+
+/// Throttling names its own end; everything else may last.
+fn left_for(ports: &TenantPorts, run: &Run, error: &TenantError) -> Patience {
+    if error.status == 429 { Patience::Left } else { patience(run, ports.clock.now().as_millisecond()) }
+}
+
+/// Said while somebody may be waiting in front of it.
+const WAITING: &str = "the tenant could not be read; it is asked again";
 
 fn describe(error: &TenantError) -> String {
     if error.request_id.is_empty() {

@@ -28,8 +28,29 @@ pub(crate) fn refused(route: &str, status: u16, verdict: Verdict, error: GraphEr
     };
     let code = if error.code.is_empty() { format!("HTTP {status}") } else { error.code };
     let said = if error.message.is_empty() { String::new() } else { format!(": {}", error.message) };
-    let message = format!("Graph refused GET {route} ({status} {code}){said} {cure}");
+    let needs = match (verdict, permission(route)) {
+        (Verdict::Refused(RefusalKind::Forbidden), Some(permission)) => format!(" It needs {permission}."),
+        _ => String::new(),
+    };
+    let message = format!("Graph refused GET {route} ({status} {code}){said} {cure}{needs}");
     TenantError { retry, status, code, message, request_id: error.request_id }
+}
+
+/// The least application permission that reads a route.
+/// <https://learn.microsoft.com/graph/permissions-reference>
+fn permission(route: &str) -> Option<&'static str> {
+    let table = [
+        ("/users", "User.Read.All"),
+        ("/directory/deletedItems", "User.Read.All"),
+        ("/groups", "GroupMember.Read.All"),
+        ("/contacts", "OrgContact.Read.All"),
+        ("/organization", "Organization.Read.All"),
+        ("/domains", "Domain.Read.All"),
+        ("/subscribedSkus", "LicenseAssignment.Read.All"),
+        ("/roleManagement", "RoleManagement.Read.Directory"),
+        ("/directoryRoles", "RoleManagement.Read.Directory"),
+    ];
+    table.iter().find(|(start, _)| route.starts_with(start)).map(|(_, permission)| *permission)
 }
 
 /// The service said to come back later.

@@ -193,7 +193,7 @@ impl State {
 
     fn find(&self, call: &Call) -> Outcome<Route> {
         // The predecessor's paths carry the tenant in front.
-        if call.path.starts_with(&format!("/{}/", self.tenant.id)) || call.path.contains("graph.windows.net") {
+        if call.path.starts_with(&format!("/{}/", self.tenant.id)) {
             return Err(Refusal::unknown(format!("{} on a path of the retired directory API", call.method)));
         }
         route::find(&call.method, &call.path, call.beta)

@@ -290,6 +290,7 @@ pub(crate) fn unreadable(error: io::Error) -> SourceError {
             _ => "Try again; if it stays so, check the disk or the share",
         }
         .into(),
-        retry: !locked,
+        // Neither comes right by itself while somebody waits.
+        retry: !gone && !locked,
     }
 }
