@@ -6,14 +6,24 @@ use url::Url;
 
 use crate::explain;
 
-/// Checks a link against the root and makes it a cursor.
+/// Checks a link against the root and makes it a cursor: the link without its origin, byte for byte. A cursor outlives
+/// the address under which the tenant was reached, and can name no other.
 pub(crate) fn cursor(root: &Url, link: &str, route: &'static str) -> Result<Cursor, TenantError> {
-    if is_own(root, link) { Ok(Cursor(link.to_owned())) } else { Err(explain::foreign_link(route)) }
+    let path = link.split_once("://").and_then(|(_, rest)| Some(&rest[rest.find('/')?..]));
+    match path {
+        Some(path) if is_own(root, link) => Ok(Cursor(path.to_owned())),
+        Some(_) | None => Err(explain::foreign_link(route)),
+    }
 }
 
-/// Checks a stored cursor again before it is followed: whoever could change the table must not get a token.
-pub(crate) fn follow<'c>(root: &Url, cursor: &'c Cursor, route: &'static str) -> Result<&'c str, TenantError> {
-    if is_own(root, &cursor.0) { Ok(&cursor.0) } else { Err(explain::foreign_link(route)) }
+/// The URL of a stored cursor. Checked again: whoever could change the table must not get a token.
+pub(crate) fn follow(root: &Url, cursor: &Cursor, route: &'static str) -> Result<String, TenantError> {
+    let url = if cursor.0.starts_with('/') {
+        format!("{}{}", root.origin().ascii_serialization(), cursor.0)
+    } else {
+        cursor.0.clone()
+    };
+    if is_own(root, &url) { Ok(url) } else { Err(explain::foreign_link(route)) }
 }
 
 fn is_own(root: &Url, link: &str) -> bool {
@@ -44,5 +54,25 @@ mod tests {
         check("//graph.microsoft.com/v1.0/users", false);
         check("/v1.0/users?$skiptoken=a", false);
         check("", false);
+    }
+
+    #[test]
+    fn a_cursor_is_followed_byte_for_byte_wherever_the_tenant_is_reached() {
+        let link = "http://127.0.0.1:8400/v1.0/users/delta?$deltatoken=a%2Bb+c'd";
+        let cursor = cursor(&Url::parse("http://127.0.0.1:8400").unwrap(), link, "/users/delta").unwrap();
+        let there = Url::parse("http://127.0.0.1:9000").unwrap();
+        let url = follow(&there, &cursor, "/users/delta").unwrap();
+        assert_eq!(url, "http://127.0.0.1:9000/v1.0/users/delta?$deltatoken=a%2Bb+c'd");
+    }
+
+    #[test]
+    fn a_cursor_that_was_tampered_with_is_not_followed() {
+        let root = Url::parse("https://graph.microsoft.com").unwrap();
+        for bad in ["https://evil.example/v1.0/users", "@evil.example/v1.0", ".evil.example/", ""] {
+            assert!(follow(&root, &Cursor(bad.to_owned()), "/users").is_err(), "{bad}");
+        }
+        // Two slashes stay a path under our own host.
+        let url = follow(&root, &Cursor("//evil.example/v1.0".to_owned()), "/users").unwrap();
+        assert!(url.starts_with("https://graph.microsoft.com//"));
     }
 }

@@ -53,12 +53,12 @@ impl TenantRead for GraphClient {
         let route = "/users/delta";
         let url = links::follow(&self.graph, cursor, route)?;
         self.wire
-            .read(route, url, self.read_priority, |body| {
+            .read(route, &url, self.read_priority, |body| {
                 let page: Page<'_, User<'_>> = serde_json::from_slice(body)?;
                 let link = |text: &str| links::cursor(&self.graph, text, route).map_err(Unread::Refused);
                 let next = match (&page.next, &page.delta) {
                     // Never both; if both came, there may be more to read.
-                    (Some(next), _) if **next != *url => DeltaNext::Page(link(next)?),
+                    (Some(next), _) if **next != *url.as_str() => DeltaNext::Page(link(next)?),
                     (None, Some(done)) => DeltaNext::Done(link(done)?),
                     (Some(_), _) | (None, None) => return Err(Unread::Broken),
                 };
@@ -127,11 +127,11 @@ impl GraphClient {
         let begin = Cursor(self.url(first));
         let url = links::follow(&self.graph, page.unwrap_or(&begin), route)?;
         self.wire
-            .read(route, url, self.read_priority, |body| {
+            .read(route, &url, self.read_priority, |body| {
                 let Items { items, next } = parse(body)?;
                 // A page that leads to itself would be read for ever.
                 let next = next.filter(|next| !next.is_empty());
-                if next.as_deref() == Some(url) {
+                if next.as_deref() == Some(url.as_str()) {
                     return Err(Unread::Broken);
                 }
                 let next = next.map(|next| links::cursor(&self.graph, &next, route)).transpose();

@@ -62,7 +62,7 @@ async fn a_round_goes_over_empty_pages_and_keeps_the_last_word_last() {
     let page = stub.client().delta(&Cursor(stub.at("/v1.0/users/delta?$deltatoken=1"))).await.unwrap();
     assert!(page.changes.is_empty());
     let DeltaNext::Page(next) = page.next else { panic!("not at the end") };
-    assert_eq!(next.0, stub.at("/v1.0/users/delta?$skiptoken=2"));
+    assert_eq!(next.0, "/v1.0/users/delta?$skiptoken=2");
 
     let body = r##"{"@odata.deltaLink":"http://HOST/v1.0/users/delta?$deltatoken=2","value":[
         {"id":"a","displayName":"One"},
@@ -74,7 +74,7 @@ async fn a_round_goes_over_empty_pages_and_keeps_the_last_word_last() {
     let stub = Stub::start(delta_stub(body)).await;
     let page = stub.client().delta(&Cursor(stub.at("/v1.0/users/delta?$deltatoken=1"))).await.unwrap();
     let DeltaNext::Done(next) = page.next else { panic!("at the end") };
-    assert_eq!(next.0, stub.at("/v1.0/users/delta?$deltatoken=2"));
+    assert_eq!(next.0, "/v1.0/users/delta?$deltatoken=2");
     let said: Vec<String> = page
         .changes
         .iter()
@@ -141,7 +141,7 @@ async fn a_start_from_now_selects_what_is_to_be_followed() {
     })
     .await;
     let cursor = stub.client().delta_start().await.unwrap();
-    assert_eq!(cursor.0, stub.at("/v1.0/users/delta?$token=deltaLink"));
+    assert_eq!(cursor.0, "/v1.0/users/delta?$token=deltaLink");
     let first = &stub.seen()[0].path;
     assert!(first.contains("onPremisesImmutableId") && first.contains(",manager&$deltatoken=latest"), "{first}");
     assert!(!first.contains("$top") && !first.contains("$expand"), "{first}");
