@@ -84,9 +84,10 @@ fn failed(ports: &SourcePorts, run: &Run, error: &SourceError) -> Observed {
         tracing::warn!(run.id = run.id, error = %error, "the source could not be read; it is asked again");
         return Observed { again: Some(SOURCE_RETRY), ..Observed::default() };
     }
+    let said = format!("{}: {error}", ports.source.location());
     Observed {
-        collections: vec![(PEOPLE, unknown(error.to_string()))],
-        problems: vec![error.to_string()],
+        collections: vec![(PEOPLE, unknown(said.clone()))],
+        problems: vec![said],
         ..Observed::default()
     }
 }

@@ -311,13 +311,12 @@ async fn known_entries(ports: &TenantPorts, series: &Series) -> Result<BTreeMap<
 
 /// Object ids are GUIDs, so the name in the fingerprints gives the id back.
 fn fingerprint(account: &Account) -> ([u8; 16], [u8; 8]) {
-    let name = match Guid::parse(account.id.as_str()) {
-        Some(guid) => guid.text_bytes(),
-        None => {
-            let mut short = [0; 16];
-            short[..8].copy_from_slice(&content_hash(account.id.as_str().as_bytes()));
-            short
-        }
+    let name = if let Some(guid) = Guid::parse(account.id.as_str()) {
+        guid.text_bytes()
+    } else {
+        let mut short = [0; 16];
+        short[..8].copy_from_slice(&content_hash(account.id.as_str().as_bytes()));
+        short
     };
     (name, content_hash(&serde_json::to_vec(account).unwrap_or_default()))
 }

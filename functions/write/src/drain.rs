@@ -28,11 +28,11 @@ const HANDS: usize = 8;
 /// Pointers read ahead.
 const AHEAD: usize = 400;
 /// How long the lane is ours without a sign of life.
-const LEASE: Duration = Duration::from_secs(120);
+const LEASE: Duration = Duration::from_mins(2);
 /// How often we give one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 /// After so long the bell is rung anew, well before a function's deadline.
-const WORK_FOR: Duration = Duration::from_secs(240);
+const WORK_FOR: Duration = Duration::from_mins(4);
 /// A wait up to here keeps the hands as they are; a longer one is left to the table and a later bell.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
 
@@ -200,17 +200,15 @@ impl Drain<'_> {
         if let Some(starved) = starved_until.filter(|starved| *starved > now) {
             until = Some(until.map_or(starved, |until| until.min(starved)).max(self.closed_until_ms));
         }
-        match until {
-            Some(until) => Some(After::Again(Duration::from_millis(u64::try_from(until - now).unwrap_or(1).max(1)))),
-            None => {
-                // Only people who wait for one another are left: nobody will come first. Each goes on alone.
-                for task in std::mem::take(&mut self.waiting) {
-                    self.settled.extend(task.open.change.after.iter().map(|who| self.ports.store.pid(who)));
-                    self.ready.push_back(task);
-                }
-                None
-            }
+        if let Some(until) = until {
+            return Some(After::Again(Duration::from_millis(u64::try_from(until - now).unwrap_or(1).max(1))));
         }
+        // Only people who wait for one another are left: nobody will come first. Each goes on alone.
+        for task in std::mem::take(&mut self.waiting) {
+            self.settled.extend(task.open.change.after.iter().map(|who| self.ports.store.pid(who)));
+            self.ready.push_back(task);
+        }
+        None
     }
 
     fn wake(&mut self, now: i64) {
@@ -532,7 +530,8 @@ async fn apply(
         _ => None,
     };
     let now_ms = ports.clock.now().as_millisecond();
-    let in_ms = |wait: Duration| now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
+    // Rounded up: a call a fraction of a millisecond too early is refused again, at once and without end.
+    let in_ms = |wait: Duration| now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2) + 1;
     match judge(task, asked, answer, mirror.as_ref(), manager.as_ref()) {
         Verdict::Done(account) => {
             if asked == Next::SendManager {

@@ -194,10 +194,7 @@ fn reason_of(refusal: &Refusal) -> Reason {
             Code::TenantRefused
         }
     };
-    let mut detail = format!("{} {}: {}", refusal.status, refusal.code, refusal.message);
-    if let Some(holder) = &refusal.conflict {
-        detail.push_str(&format!("; held by {holder}"));
-    }
-    detail.push_str(&format!("; request {}", refusal.request_id));
-    Reason::with(code, detail)
+    let holder = refusal.conflict.as_ref().map(|holder| format!("; held by {holder}")).unwrap_or_default();
+    let Refusal { status, code: graph, message, request_id, .. } = refusal;
+    Reason::with(code, format!("{status} {graph}: {message}{holder}; request {request_id}"))
 }

@@ -1,22 +1,23 @@
 //! The names of things: connections, people, accounts, anchors. Parsed once, valid inside.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $text:ty) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Box<str>);
+        pub struct $name($text);
 
         impl $name {
             /// Takes the text as it is; the caller has checked it.
             pub fn new(text: impl Into<Box<str>>) -> Self {
-                Self(text.into())
+                Self(<$text>::from(text.into()))
             }
 
             /// The text.
@@ -55,27 +56,27 @@ macro_rules! shown {
 }
 
 text_id! {
-    /// One pairing of a source and a tenant, as named in `hardmatch.toml`.
-    ConnectionId
+    /// One pairing of a source and a tenant, as named in `hardmatch.toml`. Shared: every person and link names one.
+    ConnectionId, Arc<str>
 }
 shown!(ConnectionId);
 
 text_id! {
     /// The tenant's directory id (a GUID in text), lower case.
-    TenantId
+    TenantId, Box<str>
 }
 shown!(TenantId);
 
 text_id! {
     /// An account's object id in the tenant (a GUID in text, lower case). Says nothing about the person.
-    ObjectId
+    ObjectId, Box<str>
 }
 shown!(ObjectId);
 
 text_id! {
     /// The source's unchanging key of one entry: canonical GUID text where the source has GUIDs, otherwise the
     /// configured key's own text. Some sources use personal data as key, so it prints redacted.
-    PersonKey
+    PersonKey, Box<str>
 }
 
 impl fmt::Debug for PersonKey {
@@ -88,7 +89,7 @@ text_id! {
     /// What the tenant stores as `onPremisesImmutableId`: base64 of the 16 GUID bytes in AD order, or any configured
     /// immutable text. Compared byte for byte: base64 is case-sensitive although the tenant's filters are not.
     /// <https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-design-concepts>
-    ImmutableId
+    ImmutableId, Box<str>
 }
 
 impl fmt::Debug for ImmutableId {
