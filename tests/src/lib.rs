@@ -1,1 +1,18 @@
-//! Stories of the whole product.
+#![doc = include_str!("../README.md")]
+
+pub mod account;
+pub mod cut;
+pub mod dice;
+pub mod directory;
+pub mod invariants;
+pub mod ran;
+pub mod world;
+
+mod stage;
+
+pub use account::{Seen, immutable_id};
+pub use cut::{Cut, Spoil};
+pub use dice::Dice;
+pub use directory::{Directory, guid};
+pub use ran::Ran;
+pub use world::{Stopped, World};

@@ -25,11 +25,13 @@ impl Bucket {
         let passed = now.saturating_sub(self.at).max(0) as f64;
         self.level = (self.level + passed * self.per_ms).min(self.capacity);
         self.at = now;
-        let short = cost - self.level;
+        let enough = self.level >= cost;
         self.level = (self.level - cost).max(-self.capacity / 5.0);
-        if short <= 0.0 {
+        if enough {
             return None;
         }
+        // Counted from what the refusal itself cost: whoever waits so long and asks once is served.
+        let short = cost - self.level;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and small")]
         let seconds = ((short / self.per_ms) / 1000.0).ceil().max(1.0) as u64;
         Some(seconds)

@@ -2,7 +2,7 @@
 //! <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>
 
 use crate::account::{Account, AccountKind, Authority};
-use crate::case::{Case, same_name};
+use crate::case::{Case, Roles, same_name};
 use crate::change::{Action, EvidenceRule, Found, Step};
 use crate::draft::{Consent, Draft, Part, When};
 use crate::facts::{By, Facts};
@@ -107,6 +107,16 @@ pub(super) fn judge_by_name<'a, F: Facts>(
     }
     if case.person.immutable_id().is_none() {
         draft.refuse_join(Reason::plain(Code::AnchorMissing), Some(account));
+        return Some(Joining::Settled);
+    }
+    // Restored and given the person's ID it is a takeover like any other: never of an administrator's account.
+    let privileged = match case.roles(&account.id) {
+        Roles::Unknown => Some(Reason::plain(Code::RolesUnknown)),
+        Roles::Held(roles) => Some(Reason::with(Code::Privileged, roles.join(", "))),
+        Roles::None => None,
+    };
+    if let Some(reason) = privileged {
+        draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
     Some(bring_back(case, draft, account, JoinRule::DeletedSoftMatch, upn))

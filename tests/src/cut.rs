@@ -1,0 +1,121 @@
+//! A table that stops: the process is killed at its n-th write, and whatever it asks afterwards is refused.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use hardmatch_ports::table::Units;
+use hardmatch_ports::{Item, Key, Page, Query, Table, TableError, Write};
+use tokio::sync::Notify;
+
+/// Where a command is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// At which write of the table; 1 is the first.
+    pub at: u64,
+    /// What became of that write.
+    pub spoil: Spoil,
+}
+
+/// What became of the write at which a process is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoil {
+    /// It did not happen.
+    Lost,
+    /// It happened, and nobody heard of it. Of a batch, the first half.
+    Done,
+}
+
+pub(crate) struct CutTable<T> {
+    inner: T,
+    cut: Option<Cut>,
+    writes: AtomicU64,
+    dead: AtomicBool,
+    killed: Notify,
+}
+
+impl<T: Table> CutTable<T> {
+    pub(crate) fn new(inner: T, cut: Option<Cut>) -> Self {
+        Self { inner, cut, writes: AtomicU64::new(0), dead: AtomicBool::new(false), killed: Notify::new() }
+    }
+
+    /// Returns when the process is killed.
+    pub(crate) async fn killed(&self) {
+        self.killed.notified().await;
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
+    /// Writes so far.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    fn alive(&self) -> Result<(), TableError> {
+        if self.is_dead() { Err(gone()) } else { Ok(()) }
+    }
+
+    /// Counts a write; says how it is spoilt when it is the one.
+    fn strikes(&self) -> Result<Option<Spoil>, TableError> {
+        self.alive()?;
+        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        let Some(cut) = self.cut.filter(|cut| cut.at == number) else { return Ok(None) };
+        self.dead.store(true, Ordering::SeqCst);
+        self.killed.notify_one();
+        Ok(Some(cut.spoil))
+    }
+}
+
+fn gone() -> TableError {
+    TableError::Unavailable("the process was killed".to_owned())
+}
+
+#[async_trait]
+impl<T: Table> Table for CutTable<T> {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
+        self.alive()?;
+        self.inner.get(key).await
+    }
+
+    async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
+        self.alive()?;
+        self.inner.batch_get(keys).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, TableError> {
+        self.alive()?;
+        self.inner.query(query).await
+    }
+
+    async fn write(&self, write: Write) -> Result<u64, TableError> {
+        match self.strikes()? {
+            None => self.inner.write(write).await,
+            Some(Spoil::Lost) => Err(gone()),
+            Some(Spoil::Done) => self.inner.write(write).await.and(Err(gone())),
+        }
+    }
+
+    async fn batch_write(&self, mut writes: Vec<Write>) -> Result<(), TableError> {
+        match self.strikes()? {
+            None => self.inner.batch_write(writes).await,
+            Some(Spoil::Lost) => Err(gone()),
+            Some(Spoil::Done) => {
+                writes.truncate(writes.len().div_ceil(2));
+                self.inner.batch_write(writes).await.and(Err(gone()))
+            }
+        }
+    }
+
+    async fn transact(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        match self.strikes()? {
+            None => self.inner.transact(writes).await,
+            Some(Spoil::Lost) => Err(gone()),
+            Some(Spoil::Done) => self.inner.transact(writes).await.and(Err(gone())),
+        }
+    }
+
+    fn units(&self) -> Units {
+        self.inner.units()
+    }
+}

@@ -1,0 +1,293 @@
+//! The functions in one process, as one command starts them. A stage is used for one command and dropped.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::policy::Policy;
+use hardmatch_embedded::doorbell::Habits;
+use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
+use hardmatch_graph::{GraphClient, GraphOptions};
+use hardmatch_ingest::{SourcePorts, TenantPorts};
+use hardmatch_match::{MatchPorts, Meter, Policies};
+use hardmatch_policy::{Config, SourceKind};
+use hardmatch_ports::credentials::DiscardPasswords;
+use hardmatch_ports::doorbell::{BellKind, Queue};
+use hardmatch_ports::run::{CollectionState, Phase, Run};
+use hardmatch_ports::table::Units;
+use hardmatch_ports::tenant::Counters;
+use hardmatch_ports::{Bell, Clock, Doorbell as _, Source, Table, TenantWrite as _};
+use hardmatch_runtime::pump::{Pump, Serving};
+use hardmatch_runtime::{ManualClock, Outcome, run_batch};
+use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
+use hardmatch_sources_files::{FileSource, Format, Shape};
+use hardmatch_store::{Scope, Store};
+use hardmatch_vault::{SecretCredential, SecretString};
+use hardmatch_write::WritePorts;
+
+use crate::cut::CutTable;
+use crate::world::Stopped;
+
+/// What a stage is built from.
+pub(crate) struct Plan<'a> {
+    pub(crate) clock: &'a ManualClock,
+    pub(crate) table: CutTable<FileTable>,
+    pub(crate) folder: &'a Path,
+    pub(crate) config: &'a Config,
+    pub(crate) url: &'a str,
+    pub(crate) habits: Habits,
+    pub(crate) at_once: usize,
+}
+
+pub(crate) struct Stage {
+    pub(crate) store: Store,
+    pub(crate) deciding: MatchPorts,
+    pub(crate) table: Arc<CutTable<FileTable>>,
+    pub(crate) doorbell: Arc<ProcessDoorbell>,
+    clock: Arc<dyn Clock>,
+    source: SourcePorts,
+    tenant: TenantPorts,
+    writing: WritePorts,
+    at_once: usize,
+}
+
+/// Rounds in a row without progress after which a run is stuck. With bells that get lost some are to be expected.
+const PATIENCE: usize = 40;
+
+impl Stage {
+    pub(crate) async fn open(plan: Plan<'_>) -> Result<Self, Stopped> {
+        let clock: Arc<dyn Clock> = Arc::new(plan.clock.clone());
+        let table = Arc::new(plan.table);
+        let store = Store::open(table.clone()).await.map_err(|error| stopped(&table, &error))?;
+        let doorbell = Arc::new(ProcessDoorbell::with_habits(Arc::clone(&clock), plan.habits));
+        let scope = Scope::new("simulated", CONTOSO_TENANT_ID);
+        let client = client(plan.url, &clock)?;
+        let deciding = MatchPorts {
+            store: store.clone(),
+            scope: scope.clone(),
+            blobs: Arc::new(FolderBlobs::new(plan.folder.join("files"))),
+            clock: Arc::clone(&clock),
+            doorbell: doorbell.clone(),
+            policies: Arc::new(Compiling(plan.folder.to_owned())),
+            meter: Arc::new(Counting { client: Arc::clone(&client), table: table.clone() }),
+        };
+        let source = SourcePorts {
+            store: store.clone(),
+            scope: scope.clone(),
+            source: source(plan.config, &clock),
+            clock: Arc::clone(&clock),
+            doorbell: doorbell.clone(),
+        };
+        let tenant = TenantPorts {
+            store: store.clone(),
+            scope: scope.clone(),
+            tenant: client.clone(),
+            clock: Arc::clone(&clock),
+            doorbell: doorbell.clone(),
+        };
+        let writing = WritePorts {
+            store: store.clone(),
+            scope,
+            client: CONTOSO_CLIENT_ID.to_owned(),
+            tenant: client,
+            passwords: Arc::new(DiscardPasswords),
+            clock: Arc::clone(&clock),
+            doorbell: doorbell.clone(),
+            holder: "a test".to_owned(),
+        };
+        hardmatch_write::release_lane(&writing).await.map_err(|error| stopped(&table, &error))?;
+        Ok(Self { store, deciding, table, doorbell, clock, source, tenant, writing, at_once: plan.at_once })
+    }
+
+    /// An error as the end of a command: the process was killed, or it failed by itself.
+    pub(crate) fn stopped(&self, error: &dyn std::fmt::Display) -> Stopped {
+        stopped(&self.table, error)
+    }
+
+    /// Drives a run until it rests: planned or closed.
+    pub(crate) async fn drive(&self, connection: &ConnectionId, id: &str) -> Result<Run, Stopped> {
+        let errors: Arc<Mutex<Vec<String>>> = Arc::default();
+        let mut idle = 0;
+        loop {
+            let now = self.run(connection, id).await?;
+            if matches!(now.phase, Phase::Planned | Phase::Closed) {
+                return Ok(now);
+            }
+            let before = self.progress(&now).await?;
+            self.tick(&now).await?;
+            let pump = self.pump(&errors);
+            tokio::select! {
+                biased;
+                () = self.table.killed() => return Err(Stopped::Killed),
+                _ = pump.run_dry() => {}
+            }
+            if self.table.is_dead() {
+                return Err(Stopped::Killed);
+            }
+            // Two who do the same at a time may meet, and the queue hands the bell over again. What fails each time is
+            // put aside in the end.
+            let said = errors.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            if let Some(letter) = self.doorbell.dead_letters().pop() {
+                return Err(Stopped::Failed(format!("{}: {}", letter.reason, said.unwrap_or_default())));
+            }
+            let then = self.run(connection, id).await?;
+            idle = if before == self.progress(&then).await? { idle + 1 } else { 0 };
+            if idle > PATIENCE {
+                return Err(Stopped::Failed(format!("the run does not go on in phase {:?}", then.phase)));
+            }
+        }
+    }
+
+    pub(crate) async fn run(&self, connection: &ConnectionId, id: &str) -> Result<Run, Stopped> {
+        let run = self.store.run(connection, id).await.map_err(|error| self.stopped(&error))?;
+        run.map(|stored| stored.value).ok_or_else(|| Stopped::Failed(format!("there is no run {id}")))
+    }
+
+    async fn progress(&self, run: &Run) -> Result<(Phase, usize, usize), Stopped> {
+        let slices = self.store.slices(&run.id, None, usize::MAX).await.map_err(|error| self.stopped(&error))?;
+        Ok((run.phase, slices.len(), run.collections.len()))
+    }
+
+    /// Rings for work left over.
+    async fn tick(&self, run: &Run) -> Result<(), Stopped> {
+        let known = |name: &str| run.collections.get(name).is_some_and(|it| it.state != CollectionState::Reading);
+        let kinds: &[BellKind] = match run.phase {
+            Phase::Observing => match (known(hardmatch_ingest::USERS), known(hardmatch_ingest::PEOPLE)) {
+                (true, true) => &[BellKind::Advance],
+                (true, false) => &[BellKind::ObserveSource],
+                (false, true) => &[BellKind::ObserveTenant],
+                (false, false) => &[BellKind::ObserveTenant, BellKind::ObserveSource],
+            },
+            Phase::Deciding => &[BellKind::Match],
+            Phase::Writing | Phase::Removing => &[BellKind::Write],
+            Phase::Gate | Phase::Reporting => &[BellKind::Advance],
+            Phase::Planned | Phase::Closed => &[],
+        };
+        for kind in kinds {
+            let bell = Bell::new(run.connection.clone(), run.id.clone(), kind.clone());
+            self.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| self.stopped(&error))?;
+        }
+        Ok(())
+    }
+
+    fn pump(&self, errors: &Arc<Mutex<Vec<String>>>) -> Pump {
+        let serving = Serving { batch: 1, at_once: self.at_once };
+        let mut pump = Pump::new(self.doorbell.clone(), Arc::clone(&self.clock));
+        for queue in [Queue::Source, Queue::Tenant, Queue::Match, Queue::Write] {
+            let rooms = Rooms {
+                source: self.source.clone(),
+                tenant: self.tenant.clone(),
+                deciding: self.deciding.clone(),
+                writing: self.writing.clone(),
+                errors: Arc::clone(errors),
+            };
+            let doorbell = self.doorbell.clone();
+            pump = pump.serve(queue, serving, move |event| {
+                let (rooms, doorbell) = (rooms.clone(), doorbell.clone());
+                async move { run_batch(event, &*doorbell, |bell| rooms.answer(bell)).await }
+            });
+        }
+        pump
+    }
+}
+
+fn stopped(table: &CutTable<FileTable>, error: &dyn std::fmt::Display) -> Stopped {
+    if table.is_dead() { Stopped::Killed } else { Stopped::Failed(error.to_string()) }
+}
+
+fn client(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<GraphClient>, Stopped> {
+    let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
+    let root = url::Url::parse(url).map_err(|error| failed(&error))?;
+    let credential = Arc::new(SecretCredential::literal(SecretString::from(CONTOSO_SECRET)));
+    let mut options =
+        GraphOptions::new(CONTOSO_TENANT_ID, CONTOSO_CLIENT_ID, root.clone(), root, credential, Arc::clone(clock));
+    options.jitter_seed = Some(7);
+    Ok(Arc::new(GraphClient::new(options).map_err(|error| failed(&error))?))
+}
+
+fn source(config: &Config, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
+    let format = match config.source.kind {
+        SourceKind::Csv => Format::Csv,
+        SourceKind::Jsonl => Format::JsonLines,
+        SourceKind::Ldif => Format::Ldif,
+    };
+    let shape = Shape {
+        delimiter: config.source.delimiter,
+        encoding: config.source.encoding.clone(),
+        columns: config.source.columns.clone(),
+        key: config.source.key.clone(),
+        anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
+        extra: config.source_attributes(),
+        ..Shape::new(config.source.location.clone(), format)
+    };
+    Arc::new(FileSource::new(shape, Arc::clone(clock)))
+}
+
+struct Compiling(std::path::PathBuf);
+
+impl Policies for Compiling {
+    fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String> {
+        let config = Config::load(text, "stored policy", &self.0).map_err(|problems| problems.lines())?;
+        Ok(Arc::new(config.policy(revision)))
+    }
+}
+
+struct Counting {
+    client: Arc<GraphClient>,
+    table: Arc<CutTable<FileTable>>,
+}
+
+impl Meter for Counting {
+    fn read(&self) -> (Counters, Units) {
+        (self.client.counters(), self.table.units())
+    }
+}
+
+/// The functions, each with its own ports.
+#[derive(Clone)]
+struct Rooms {
+    source: SourcePorts,
+    tenant: TenantPorts,
+    deciding: MatchPorts,
+    writing: WritePorts,
+    errors: Arc<Mutex<Vec<String>>>,
+}
+
+impl Rooms {
+    async fn answer(&self, bell: Bell) -> Result<Outcome, String> {
+        let answer = self.hand(&bell).await;
+        answer.inspect_err(|error| self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone()))
+    }
+
+    async fn hand(&self, bell: &Bell) -> Result<Outcome, String> {
+        let (connection, run) = (&bell.connection, bell.run.as_str());
+        match bell.kind {
+            BellKind::ObserveSource => match hardmatch_ingest::observe_source(&self.source, connection, run).await {
+                Ok(hardmatch_ingest::After::Done) => Ok(Outcome::Done),
+                Ok(hardmatch_ingest::After::Again(delay)) => Ok(Outcome::Again(delay)),
+                Err(error) => Err(error.to_string()),
+            },
+            BellKind::ObserveTenant => match hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await {
+                Ok(hardmatch_ingest::After::Done) => Ok(Outcome::Done),
+                Ok(hardmatch_ingest::After::Again(delay)) => Ok(Outcome::Again(delay)),
+                Err(error) => Err(error.to_string()),
+            },
+            BellKind::Match => decided(hardmatch_match::decide_slices(&self.deciding, connection, run).await),
+            BellKind::Advance => decided(hardmatch_match::advance(&self.deciding, connection, run).await),
+            BellKind::Write => match hardmatch_write::drain(&self.writing, connection, run).await {
+                Ok(hardmatch_write::After::Done) => Ok(Outcome::Done),
+                Ok(hardmatch_write::After::Again(delay)) => Ok(Outcome::Again(delay)),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+}
+
+fn decided(after: Result<hardmatch_match::After, hardmatch_match::MatchError>) -> Result<Outcome, String> {
+    match after {
+        Ok(hardmatch_match::After::Done) => Ok(Outcome::Done),
+        Ok(hardmatch_match::After::Again(delay)) => Ok(Outcome::Again(delay)),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,354 @@
+//! The world of a story: a directory, a tenant, a table and a clock, and the commands an operator has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_embedded::FileTable;
+use hardmatch_embedded::doorbell::Habits;
+use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
+use hardmatch_policy::Config;
+use hardmatch_ports::clock::Clock as _;
+use hardmatch_ports::run::{Intent, Phase, PlanRow, Run};
+use hardmatch_ports::{Key, Table as _, Write};
+use hardmatch_runtime::ManualClock;
+use hardmatch_sim::{CONTOSO_TENANT_ID, Clock, Running, Seed, Sim};
+use hardmatch_store::changes::LanePhase;
+use hardmatch_store::connection::Meta;
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use crate::account::Seen;
+use crate::cut::{Cut, CutTable};
+use crate::directory::Directory;
+use crate::ran::Ran;
+use crate::stage::{self, Stage};
+
+/// Noon on 15 January 2026, UTC.
+const NOON: i64 = 1_768_478_400;
+
+/// Why a command ended before its run rested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// The process was killed.
+    Killed,
+    /// It gave up, and why.
+    Failed(String),
+}
+
+/// A directory, a tenant, a table, a clock.
+pub struct World {
+    /// The clock of everything. It passes by itself when everybody waits.
+    pub clock: ManualClock,
+    /// The source.
+    pub people: Directory,
+    /// The tenant, as an administrator sees it.
+    pub tenant: hardmatch_sim::World,
+    /// How the queues behave in the next commands.
+    pub habits: Habits,
+    /// Where the next command is killed.
+    pub cut: Option<Cut>,
+    /// How many of a function work at a time.
+    pub at_once: usize,
+    running: Running,
+    table: FileTable,
+    folder: TempDir,
+    policy: String,
+    commands: u64,
+}
+
+impl World {
+    /// The tenant of [`Seed::contoso`], nobody in the source, the default policy.
+    pub async fn new() -> Self {
+        Self::with(Seed::contoso(), "").await
+    }
+
+    /// A tenant, and what the policy says besides connection, tenant and source.
+    pub async fn with(seed: Seed, policy: &str) -> Self {
+        let clock = ManualClock::auto(Timestamp::from_second(NOON).expect("a date"));
+        let shared = clock.clone();
+        let running = Sim::new(seed)
+            .clock(Clock::Shared(Arc::new(move || shared.now())))
+            .start_local()
+            .await
+            .expect("the tenant starts");
+        let folder = tempfile::tempdir().expect("a folder");
+        let table = FileTable::in_memory().expect("a table");
+        // The table's secret orders people in keys: always the same, so that a story is the same at every run.
+        table.write(Write::put(Key::new("STORE", "SECRET"), vec![7; 32])).await.expect("a secret");
+        let mut world = Self {
+            clock,
+            people: Directory::new(folder.path().join("people.csv")),
+            tenant: running.world().clone(),
+            habits: Habits::default(),
+            cut: None,
+            at_once: 1,
+            running,
+            table,
+            folder,
+            policy: String::new(),
+            commands: 0,
+        };
+        world.set_policy(policy);
+        world
+    }
+
+    /// From now on the policy says this besides connection, tenant and source.
+    pub fn set_policy(&mut self, more: &str) {
+        self.policy = format!(
+            "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\
+             [source]\nkind = \"csv\"\nlocation = \"people.csv\"\n{more}\n"
+        );
+    }
+
+    /// Time passes.
+    pub fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// Days pass.
+    pub fn pass_days(&self, days: u64) {
+        self.pass(Duration::from_secs(days * 24 * 60 * 60));
+    }
+
+    /// All accounts, live and in the recycle bin.
+    pub fn accounts(&self) -> Vec<Seen> {
+        self.tenant.users().into_iter().map(Seen).collect()
+    }
+
+    /// The account with a sign-in name (or that had it before it was deleted).
+    pub fn account(&self, upn: &str) -> Seen {
+        self.tenant.user(upn).map(Seen).unwrap_or_else(|| Seen(serde_json::Value::Null))
+    }
+
+    /// Plans.
+    pub async fn plan(&mut self) -> Ran {
+        self.try_plan().await.expect("the plan rests")
+    }
+
+    /// Synchronises. A first run stops at its plan.
+    pub async fn sync(&mut self) -> Ran {
+        self.try_sync(Accept::Nothing).await.expect("the run rests")
+    }
+
+    /// Synchronises with `--yes`.
+    pub async fn sync_yes(&mut self) -> Ran {
+        self.try_sync(Accept::TheStop).await.expect("the run rests")
+    }
+
+    /// Applies a plan by its hash.
+    pub async fn apply(&mut self, hash: &str) -> Ran {
+        self.try_apply(hash).await.expect("the plan is applied")
+    }
+
+    /// Plans, and applies what was planned.
+    pub async fn settle_by_hash(&mut self) -> Ran {
+        let hash = self.plan().await.hash();
+        self.apply(&hash).await
+    }
+
+    /// Plans.
+    pub async fn try_plan(&mut self) -> Result<Ran, Stopped> {
+        self.command(Wish::new(Intent::Plan, Accept::Nothing)).await
+    }
+
+    /// Synchronises.
+    pub async fn try_sync(&mut self, accept: Accept) -> Result<Ran, Stopped> {
+        self.command(Wish::new(Intent::Sync, accept)).await
+    }
+
+    /// Synchronises with `--accept-source`.
+    pub async fn sync_accepting_source(&mut self) -> Ran {
+        let wish = Wish { source: Source::AsItIs, ..Wish::new(Intent::Sync, Accept::TheStop) };
+        self.command(wish).await.expect("the run rests")
+    }
+
+    /// Plans for everybody, not only for those whose facts changed.
+    pub async fn plan_everybody(&mut self) -> Ran {
+        let wish = Wish { everybody: true, ..Wish::new(Intent::Plan, Accept::Nothing) };
+        self.command(wish).await.expect("the plan rests")
+    }
+
+    /// Applies a plan by its hash.
+    pub async fn try_apply(&mut self, hash: &str) -> Result<Ran, Stopped> {
+        let (stage, config) = self.begin().await?;
+        let accepted = accept(&stage.deciding, &config.connection, hash, "a test").await;
+        let run = match accepted.map_err(|error| stage.stopped(&error))? {
+            Acceptance::GoesOn(run) | Acceptance::Resumes(run) | Acceptance::Applied(run) => *run,
+            Acceptance::Unknown { waiting } => {
+                return Err(Stopped::Failed(format!("no plan has the hash {hash}; {waiting:?} waits")));
+            }
+        };
+        let run = stage.drive(&config.connection, &run.id).await?;
+        self.ended(&stage, run).await
+    }
+
+    /// How many commands there were.
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+
+    /// The rows of all plans that were begun after so many commands.
+    pub async fn rows_since(&mut self, commands: u64) -> Vec<PlanRow> {
+        let (stage, config) = self.begin().await.expect("a process");
+        let mut rows = Vec::new();
+        for id in stage.store.run_ids(&config.connection, usize::MAX).await.expect("runs") {
+            if id.parse().is_ok_and(|number: u64| number > commands) {
+                rows.extend(rows_of(&stage, &id).await.expect("rows"));
+            }
+        }
+        rows
+    }
+
+    async fn command(&mut self, wish: Wish) -> Result<Ran, Stopped> {
+        let (stage, config) = self.begin().await?;
+        let meta = self.activate(&stage, &config).await.map_err(|error| stage.stopped(&error))?;
+        let run = match self.left_open(&stage, &config.connection, &meta, &wish).await? {
+            Some(run) => run,
+            None => {
+                let opening = Opening {
+                    id: format!("{:026}", self.commands),
+                    connection: config.connection.clone(),
+                    intent: wish.intent,
+                    accept: wish.accept,
+                    everybody: wish.everybody,
+                    only: None,
+                    accept_source: wish.source == Source::AsItIs,
+                    by: "a test".to_owned(),
+                };
+                let now = self.clock.now().as_millisecond();
+                let opened = open_run(&stage.store, &*stage.doorbell, &opening, now).await;
+                opened.map_err(|error| stage.stopped(&error))?
+            }
+        };
+        let run = stage.drive(&config.connection, &run.id).await?;
+        self.ended(&stage, run).await
+    }
+
+    /// A new process a minute later.
+    async fn begin(&mut self) -> Result<(Stage, Config), Stopped> {
+        self.commands += 1;
+        self.pass(Duration::from_secs(60));
+        self.people.write().map_err(|error| Stopped::Failed(error.to_string()))?;
+        self.tenant.take_requests();
+        let config = Config::load(&self.policy, "hardmatch.toml", self.folder.path())
+            .map_err(|problems| Stopped::Failed(problems.lines()))?;
+        let mut habits = self.habits.clone();
+        habits.faults.seed = habits.faults.seed.wrapping_add(self.commands);
+        let stage = Stage::open(stage::Plan {
+            clock: &self.clock,
+            table: CutTable::new(self.table.handle(), self.cut.take()),
+            folder: self.folder.path(),
+            config: &config,
+            url: self.running.url(),
+            habits,
+            at_once: self.at_once,
+        })
+        .await?;
+        Ok((stage, config))
+    }
+
+    /// A new policy text becomes a new revision.
+    async fn activate(&self, stage: &Stage, config: &Config) -> Result<Meta, hardmatch_store::StoreError> {
+        let (store, connection) = (&stage.store, &config.connection);
+        let hash = hardmatch_policy::policy_hash(&self.policy);
+        let meta = store.meta(connection).await?.value;
+        if meta.policy_hash == hash && meta.policy_revision > 0 {
+            return Ok(meta);
+        }
+        let widened = match store.policy(connection, meta.policy_revision).await? {
+            Some(old) => Config::load(&old, "policy", self.folder.path())
+                .map_or(true, |old| hardmatch_policy::widens(&old, config)),
+            None => false,
+        };
+        let revision = meta.policy_revision + 1;
+        store.put_policy(connection, revision, &self.policy).await?;
+        store
+            .update_meta(connection, |meta| {
+                meta.policy_revision = revision;
+                meta.policy_hash.clone_from(&hash);
+                meta.widened |= widened;
+                meta.tenant = Some(CONTOSO_TENANT_ID.to_owned());
+            })
+            .await
+    }
+
+    /// A run that a killed process left open is taken up again.
+    async fn left_open(
+        &self,
+        stage: &Stage,
+        connection: &ConnectionId,
+        meta: &Meta,
+        wish: &Wish,
+    ) -> Result<Option<Run>, Stopped> {
+        let Some(id) = &meta.run else { return Ok(None) };
+        let run = stage.run(connection, id).await?;
+        let is_open = !matches!(run.phase, Phase::Closed | Phase::Planned);
+        Ok(Some(run).filter(|run| {
+            is_open && run.intent == wish.intent && run.policy_revision == meta.policy_revision && run.only.is_none()
+        }))
+    }
+
+    /// Gathers what a command left behind. Fails when work is left that nobody would ever do.
+    async fn ended(&mut self, stage: &Stage, run: Run) -> Result<Ran, Stopped> {
+        let failed = |what: String| Err(Stopped::Failed(what));
+        if !stage.doorbell.is_empty() || !stage.doorbell.dead_letters().is_empty() {
+            return failed(format!("bells are left over: {:?}", stage.doorbell.dead_letters()));
+        }
+        let violations = self.tenant.violations();
+        if !violations.is_empty() {
+            return failed(format!("the tenant was asked for what Graph does not have: {violations:?}"));
+        }
+        let (store, gone) = (&stage.store, |error: hardmatch_store::StoreError| stage.stopped(&error));
+        if run.phase == Phase::Closed {
+            let mut left = store.slices(&run.id, None, usize::MAX).await.map_err(gone)?.len();
+            left += store.held(&run.id).await.map_err(gone)?.len();
+            for phase in [LanePhase::Write, LanePhase::Remove] {
+                left += store.pointers(&run.id, phase, None, usize::MAX).await.map_err(gone)?.len();
+            }
+            if left > 0 {
+                return failed(format!("{left} pieces of work are left in a closed run"));
+            }
+        }
+        let mut rows = rows_of(stage, &run.id).await?;
+        rows.sort_by(|one, other| one.upn.cmp(&other.upn));
+        let outcomes: BTreeMap<PersonKey, _> = store
+            .outcomes(&run.id, None, usize::MAX)
+            .await
+            .map_err(gone)?
+            .into_iter()
+            .map(|(_, outcome)| (outcome.key.clone(), outcome))
+            .collect();
+        let writes = self.tenant.requests().into_iter().filter(crate::invariants::is_write).collect();
+        Ok(Ran { run, rows, outcomes, writes, table_writes: stage.table.writes() })
+    }
+}
+
+async fn rows_of(stage: &Stage, run: &str) -> Result<Vec<PlanRow>, Stopped> {
+    let told = |error: hardmatch_match::MatchError| stage.stopped(&error);
+    let mut rows = Vec::new();
+    for place in 0..hardmatch_match::slice_count(&stage.deciding, run).await.map_err(told)? {
+        rows.extend(hardmatch_match::read_slice(&stage.deciding, run, place).await.map_err(told)?);
+    }
+    Ok(rows)
+}
+
+struct Wish {
+    intent: Intent,
+    accept: Accept,
+    source: Source,
+    everybody: bool,
+}
+
+impl Wish {
+    fn new(intent: Intent, accept: Accept) -> Self {
+        Self { intent, accept, source: Source::AsKnown, everybody: false }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Source {
+    AsKnown,
+    AsItIs,
+}

@@ -1,0 +1,438 @@
+//! One history: its dice, its world, and what must hold all along.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use hardmatch_domain::change::Hold;
+use hardmatch_embedded::doorbell::Faults;
+use hardmatch_match::Accept;
+use hardmatch_ports::Clock as _;
+use hardmatch_sim::{Fault, FaultRule, Request, Seed};
+use hardmatch_tests::{Cut, Dice, Ran, Seen, Spoil, Stopped, World, guid, immutable_id, invariants};
+use serde_json::json;
+
+/// Rounds of edits and commands in a history.
+const EPISODES: usize = 5;
+/// `[guard] always_allow`: with so few people the only limit that counts.
+const ALLOWED: usize = 3;
+
+pub struct History {
+    seed: u64,
+    dice: Dice,
+    world: World,
+    /// People who left and may come back: as they were.
+    gone: Vec<(String, BTreeMap<String, String>)>,
+    hired: usize,
+    /// Anchors of everybody who was ever there, by key.
+    anchors: BTreeMap<String, String>,
+    /// Removals that nobody approved by hash: when, and of which account.
+    removals: Vec<(i64, String)>,
+    log: Vec<String>,
+}
+
+impl History {
+    pub async fn begin(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let conflict = ["stop", "source-wins"][dice.below(2)];
+        let absent = ["\"suspend\"", "{ action = \"delete\", after = \"2d\" }", "\"delete\""][dice.below(3)];
+        let delete = ["on", "approve"][dice.below(2)];
+        let deleted = ["report", "restore"][dice.below(2)];
+        let empty = ["keep", "clear"][dice.below(2)];
+        let policy = format!(
+            "[anchor]\non_conflict = \"{conflict}\"\n[match]\nprove = [\"employeeId\"]\n\
+             [lifecycle]\nabsent = {absent}\naccount_deleted = \"{deleted}\"\n[actions]\ndelete = \"{delete}\"\n\
+             [attributes]\ndepartment = {{ from = \"person.department\", when_empty = \"{empty}\" }}\n\
+             [guard]\nalways_allow = {ALLOWED}\n"
+        );
+        let world = World::with(tenant(&mut dice), &policy).await;
+        let mut history = Self {
+            seed,
+            dice,
+            world,
+            gone: Vec::new(),
+            hired: 0,
+            anchors: BTreeMap::new(),
+            removals: Vec::new(),
+            log: vec![policy],
+        };
+        for _ in 0..8 + history.dice.below(6) {
+            history.hire();
+        }
+        history
+    }
+
+    pub async fn play(mut self) {
+        for episode in 0..EPISODES {
+            self.say(format!("episode {episode}"));
+            for _ in 0..self.dice.below(4) {
+                self.edit_people();
+            }
+            for _ in 0..self.dice.below(3) {
+                self.edit_tenant();
+            }
+            self.misfortune();
+            let spoilt = episode > 0 && self.dice.happens(10);
+            if spoilt {
+                let text = self.world.people.csv();
+                let cut = text.len() * 2 / 3;
+                self.world.people.spoil(Some(text[..cut].to_owned()));
+            }
+            self.command(spoilt).await;
+            self.world.people.spoil(None);
+            let hours = self.dice.below(40);
+            self.world.pass(Duration::from_secs(hours as u64 * 3600 + 60));
+        }
+        self.settle().await;
+    }
+
+    fn say(&mut self, what: String) {
+        self.log.push(what);
+    }
+
+    fn check(&self, problems: &[String]) {
+        assert!(problems.is_empty(), "seed {}:\n{}\n{problems:#?}", self.seed, self.log.join("\n"));
+    }
+
+    /// One command, repeated as long as it is killed, and what must hold afterwards.
+    async fn command(&mut self, spoilt: bool) {
+        let first = self.world.commands();
+        let by_hash = self.dice.happens(30);
+        let mut writes = Vec::new();
+        let mut hash = None;
+        let before = self.world.accounts();
+        if by_hash {
+            hash = self.attempts(&mut writes, Do::Plan).await.map(|ran| ran.hash());
+            self.check(&told(&writes, "a plan wrote"));
+            if self.dice.happens(30) {
+                self.edit_tenant();
+            }
+        }
+        let before = if by_hash { self.world.accounts() } else { before };
+        let ran = match hash.filter(|hash| !hash.is_empty()) {
+            Some(hash) => self.attempts(&mut writes, Do::Apply(hash)).await,
+            None if by_hash => None,
+            None => self.attempts(&mut writes, Do::Sync).await,
+        };
+        let approved = ran.as_ref().is_some_and(|ran| ran.run.accepted.as_ref().is_some_and(|it| it.by_hash));
+        self.say(format!("ended {:?}: {} writes", ran.as_ref().map(|ran| ran.status()), writes.len()));
+        if spoilt {
+            self.check(&told(&writes, "written on the word of half a file"));
+        }
+        self.judge(first, &before, &writes, approved).await;
+    }
+
+    /// The same command until it is not killed any more.
+    async fn attempts(&mut self, writes: &mut Vec<Request>, what: Do) -> Option<Ran> {
+        for attempt in 0..4 {
+            if attempt < 3 && self.dice.happens(35) {
+                let at = 1 + self.dice.below(60) as u64;
+                let spoil = if self.dice.happens(50) { Spoil::Lost } else { Spoil::Done };
+                self.world.cut = Some(Cut { at, spoil });
+            }
+            let ran = match &what {
+                Do::Plan => self.world.try_plan().await,
+                Do::Sync => self.world.try_sync(Accept::TheStop).await,
+                Do::Apply(hash) => self.world.try_apply(hash).await,
+            };
+            writes.extend(self.world.tenant.requests().into_iter().filter(invariants::is_write));
+            match ran {
+                Ok(ran) => return Some(ran),
+                Err(Stopped::Killed) => self.say(format!("killed in attempt {attempt} of {what:?}")),
+                Err(Stopped::Failed(why)) => self.check(&[why]),
+            }
+        }
+        None
+    }
+
+    async fn judge(&mut self, first: u64, before: &[Seen], writes: &[Request], approved: bool) {
+        let rows = self.world.rows_since(first.saturating_sub(1)).await;
+        let after = self.world.accounts();
+        let mut problems = invariants::twice(&after);
+        problems.extend(invariants::unplanned(writes, &rows, before, &after));
+        problems.extend(invariants::mixed_up(&rows, &after, &self.anchors));
+        self.check(&problems);
+        let now = self.world.clock.now().as_second();
+        let removed: BTreeSet<&str> =
+            writes.iter().filter(|write| removes(write)).filter_map(|write| write.target.as_deref()).collect();
+        if !approved {
+            self.removals.extend(removed.into_iter().map(|id| (now, id.to_owned())));
+            let lately = self.removals.iter().filter(|(at, _)| now - at < 23 * 3600).count();
+            if lately > ALLOWED {
+                self.check(&[format!("{lately} removals in a day that nobody approved")]);
+            }
+        }
+    }
+
+    /// The faults end: everything that can be done is done, and then nothing more.
+    async fn settle(mut self) {
+        self.world.tenant.clear_faults();
+        self.world.habits.faults = Faults::default();
+        self.world.at_once = 1;
+        self.say("settling".to_owned());
+        let mut quiet = 0;
+        let mut refused = BTreeSet::new();
+        for _ in 0..14 {
+            let (first, before) = (self.world.commands(), self.world.accounts());
+            let mut writes = Vec::new();
+            let hash = self.attempts(&mut writes, Do::Plan).await.map(|ran| ran.hash()).unwrap_or_default();
+            let before_apply = writes.len();
+            let ran = self.attempts(&mut writes, Do::Apply(hash)).await;
+            self.check(&told(&writes[..before_apply], "a plan wrote"));
+            self.judge(first, &before, &writes, true).await;
+            let calls: Vec<String> =
+                writes.iter().map(|call| format!("{} {} {}", call.method, call.route, call.status)).collect();
+            refused = ran.iter().flat_map(|ran| ran.outcomes.values().map(|outcome| outcome.change.clone())).collect();
+            let decided: Vec<String> = ran
+                .iter()
+                .flat_map(|ran| {
+                    ran.rows
+                        .iter()
+                        .map(|row| format!("{} = {} ({})", row.upn, ran.decided(&row.upn), ran.outcome(&row.upn)))
+                })
+                .collect();
+            self.say(format!("settling wrote {calls:?}: {decided:#?}"));
+            // What the tenant refuses is tried again every time somebody asks for it.
+            let applied = writes.iter().filter(|call| (200..300).contains(&call.status)).count();
+            quiet = if applied == 0 { quiet + 1 } else { 0 };
+            if quiet == 4 {
+                break;
+            }
+            self.world.pass_days(1);
+        }
+        if quiet < 4 {
+            self.check(&["it does not come to rest".to_owned()]);
+        }
+        // Looking at everybody again finds nothing that looking at the changed ones left undone.
+        let full = self.world.plan_everybody().await;
+        let left: Vec<String> = full
+            .rows
+            .iter()
+            .filter_map(|row| Some((row, row.decision.change.as_ref()?)))
+            .filter(|(_, change)| change.hold != Some(Hold::Repair) && !refused.contains(&change.id))
+            .map(|(row, change)| format!("{}: {:?} {:?}", full.decided(&row.upn), change.steps, row.decision.join))
+            .collect();
+        self.check(&left);
+        self.everybody_has_what_they_should();
+    }
+
+    /// People whom nothing stands in the way of have one live account that says what the source says.
+    fn everybody_has_what_they_should(&self) {
+        let accounts = self.world.accounts();
+        let mut problems = Vec::new();
+        for name in self.world.people.names() {
+            let people = &self.world.people;
+            let anchor = immutable_id(people.get(&name, "objectGUID"));
+            let mine: Vec<&Seen> = accounts.iter().filter(|account| account.immutable_id() == Some(&anchor)).collect();
+            let [account] = mine.as_slice() else { continue };
+            if account.synced() || account.guest() || account.deleted() {
+                continue;
+            }
+            let wanted = people.get(&name, "title");
+            if !wanted.is_empty() && account.text("jobTitle") != wanted {
+                problems.push(format!("{name} is {:?} and should be {wanted:?}", account.text("jobTitle")));
+            }
+        }
+        self.check(&problems);
+    }
+
+    fn hire(&mut self) {
+        self.hired += 1;
+        let name = format!("p{:02}", self.hired);
+        self.world.people.hire(&name);
+        self.note_anchor(&name);
+        self.say(format!("{name} is hired"));
+    }
+
+    fn note_anchor(&mut self, name: &str) {
+        let guid = self.world.people.get(name, "objectGUID").to_owned();
+        self.anchors.insert(guid.clone(), immutable_id(&guid));
+    }
+
+    fn edit_people(&mut self) {
+        let names = self.world.people.names();
+        let Some(name) = self.dice.pick(&names).cloned() else { return self.hire() };
+        let other = self.dice.pick(&names).cloned().unwrap_or_default();
+        let number = self.dice.below(1000);
+        let what = self.dice.below(13);
+        match what {
+            0 => return self.hire(),
+            1 if names.len() > 4 => {
+                if let Some(row) = self.world.people.remove(&name) {
+                    self.gone.push((name.clone(), row));
+                }
+            }
+            2 => {
+                let Some((name, row)) = self.gone.pop() else { return };
+                self.world.people.put_back(&name, row);
+                return self.say(format!("{name} returns"));
+            }
+            3 => drop(self.world.people.rename(&name, &format!("{name}.{number}@contoso.com"))),
+            4 => drop(self.world.people.set(&name, "title", &format!("Title {number}"))),
+            5 => drop(self.world.people.set(&name, "department", ["", "Sales", "Research"][number % 3])),
+            6 => drop(self.world.people.set(&name, "enabled", "false")),
+            7 => drop(self.world.people.set(&name, "enabled", "true")),
+            8 => drop(self.world.people.set(
+                &name,
+                "manager",
+                &self.world.people.get(&other, "userPrincipalName").to_owned(),
+            )),
+            9 => drop(self.world.people.set(&name, "manager", "")),
+            10 => {
+                // Hired again: another GUID, the same employee number and name.
+                let Some((old, row)) = self.gone.pop() else { return };
+                self.hire();
+                let new = format!("p{:02}", self.hired);
+                let people = &mut self.world.people;
+                people.set(&new, "employeeID", &row["employeeID"]).rename(&new, &row["userPrincipalName"]);
+                return self.say(format!("{old} is hired again as {new}"));
+            }
+            11 => {
+                // A newcomer gets the name of somebody who moves away from it.
+                let upn = self.world.people.get(&name, "userPrincipalName").to_owned();
+                self.world.people.rename(&name, &format!("{name}.moved{number}@contoso.com"));
+                self.hire();
+                let new = format!("p{:02}", self.hired);
+                self.world.people.rename(&new, &upn);
+            }
+            _ => {
+                // Two exchange departments, and one's address is somebody's who is gone.
+                let Some((_, row)) = self.gone.last() else { return };
+                let upn = row["userPrincipalName"].clone();
+                self.world.people.rename(&name, &upn);
+            }
+        }
+        self.say(format!("people: {what} {name} {other} {number}"));
+    }
+
+    fn edit_tenant(&mut self) {
+        let accounts = self.world.accounts();
+        let Some(account) = self.dice.pick(&accounts).cloned() else { return };
+        let tenant = &self.world.tenant;
+        let id = account.id();
+        let what = self.dice.below(11);
+        let number = self.dice.below(1000);
+        let done = match what {
+            0 => tenant.set_user(id, json!({ "jobTitle": format!("Meddled {number}") })),
+            1 => tenant.set_user(id, json!({ "accountEnabled": false })),
+            2 => tenant.set_user(id, json!({ "accountEnabled": true })),
+            3 if !account.deleted() => tenant.delete_user(id),
+            4 if account.deleted() && !self.is_taken(&account) => tenant.restore_user(id),
+            5 => tenant.grant_role(id, "User Administrator"),
+            6 if account.privileged() => tenant.revoke_role(id, "User Administrator"),
+            7 if !account.deleted() => tenant.set_user(id, json!({ "onPremisesSyncEnabled": !account.synced() })),
+            8 if !account.deleted() => tenant.set_user(id, json!({ "onPremisesImmutableId": null })),
+            9 if !account.deleted() => {
+                tenant.set_user(id, json!({ "onPremisesImmutableId": immutable_id(&guid(50_000 + number)) }))
+            }
+            _ => tenant
+                .add_user(json!({
+                    "userPrincipalName": format!("guest{number}@contoso.com"),
+                    "mail": format!("p{:02}.{number}@contoso.com", number % 12),
+                    "displayName": "Somebody",
+                    "userType": if number % 2 == 0 { "Guest" } else { "Member" },
+                }))
+                .map(drop),
+        };
+        self.say(format!("tenant: {what} {} {number} {:?}", account.upn(), done.err()));
+    }
+
+    /// Whether somebody else holds a deleted account's name or ID by now: nobody could restore it.
+    fn is_taken(&self, account: &Seen) -> bool {
+        let upn = account.upn().to_owned();
+        self.world.accounts().iter().any(|other| {
+            !other.deleted()
+                && (upn.ends_with(&other.upn().to_lowercase())
+                    || (other.immutable_id().is_some() && other.immutable_id() == account.immutable_id()))
+        })
+    }
+
+    /// What goes wrong in this episode.
+    fn misfortune(&mut self) {
+        self.world.tenant.clear_faults();
+        let percent = |dice: &mut Dice| u8::try_from(dice.below(50)).unwrap_or(0);
+        let dice = &mut self.dice;
+        self.world.habits.faults = if dice.happens(40) {
+            Faults { seed: dice.throw(), lose: percent(dice), duplicate: percent(dice), reorder: percent(dice) }
+        } else {
+            Faults::default()
+        };
+        self.world.at_once = 1 + dice.below(2);
+        let mut told = Vec::new();
+        for _ in 0..dice.below(4) {
+            let route =
+                ["*", "POST /users", "PATCH /users/{id}", "POST /$batch", "GET /users*", "PUT /users*", "DELETE /*"]
+                    [dice.below(7)];
+            let status = [500, 502, 503, 504][dice.below(4)];
+            let fault = match dice.below(9) {
+                0 | 1 => Fault::Throttled { retry_after: [Some("7".to_owned()), None][dice.below(2)].clone() },
+                2 => Fault::Status { status, code: None, message: None, retry_after: None, applied: false },
+                3 => Fault::Status { status, code: None, message: None, retry_after: None, applied: true },
+                4 => Fault::Dropped,
+                5 | 6 => Fault::DroppedAfter,
+                7 => Fault::Truncated,
+                _ => Fault::TokenExpired,
+            };
+            told.push(format!("{route} {fault:?}"));
+            let times = 1 + dice.below(6) as u64;
+            self.world.tenant.inject(FaultRule::new(route, fault).with_probability(0.5).times(times));
+        }
+        if dice.happens(15) {
+            self.world.tenant.inject(FaultRule::once("GET /users/{id}", Fault::Stale { ms: 300_000 }));
+        }
+        if dice.happens(10) {
+            self.world.tenant.reset_delta();
+        }
+        let habits = self.world.habits.faults.clone();
+        self.say(format!("faults: {told:?} {habits:?}"));
+    }
+}
+
+#[derive(Debug)]
+enum Do {
+    Plan,
+    Sync,
+    Apply(String),
+}
+
+fn told(writes: &[Request], what: &str) -> Vec<String> {
+    writes.iter().map(|write| format!("{what}: {} {}", write.method, write.route)).collect()
+}
+
+fn removes(write: &Request) -> bool {
+    let blocks = write.body.as_ref().is_some_and(|body| body["accountEnabled"] == json!(false));
+    (write.method == "DELETE" && write.route == "/users/{id}") || (write.method == "PATCH" && blocks)
+}
+
+/// Accounts that are there before us: some are people's, some only look like it.
+fn tenant(dice: &mut Dice) -> Seed {
+    let mut seed = Seed::contoso();
+    for number in 1..=8_usize {
+        let upn = format!("p{number:02}@contoso.com");
+        let mut account = json!({ "userPrincipalName": upn, "mail": upn, "displayName": upn });
+        match dice.below(10) {
+            0 => {}
+            1 => account["onPremisesImmutableId"] = json!(immutable_id(&guid(number))),
+            2 => account["onPremisesImmutableId"] = json!(immutable_id(&guid(40_000 + number))),
+            3 => account["onPremisesSyncEnabled"] = json!(true),
+            4 => account["userType"] = json!("Guest"),
+            5 => account["roles"] = json!(["User Administrator"]),
+            6 => {
+                account["onPremisesImmutableId"] = json!(immutable_id(&guid(number)));
+                account["deletedDateTime"] = json!("2026-01-10T08:00:00Z");
+            }
+            _ => continue,
+        }
+        seed = seed.user(account);
+    }
+    seed.options.seed = dice.throw() % 1_000_000;
+    if dice.happens(30) {
+        seed = seed.with(|options| options.manager_bind_on_create = hardmatch_sim::Answer::Refuse);
+    }
+    if dice.happens(30) {
+        seed = seed.with(|options| {
+            options.delta.replays = 0.3;
+            options.delta.duplicates = 0.2;
+        });
+    }
+    seed
+}
