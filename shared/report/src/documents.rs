@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::standing::Standing;
 use crate::visible::steers;
+use crate::words;
 
 /// What `plan --json` prints. `rows` only when they are given: a plan of 200,000 people is better read as JSON Lines.
 pub fn plan_document(run: &Run, rows: Option<&[PlanRow]>) -> Value {
@@ -46,10 +47,9 @@ pub fn run_document(run: &Run) -> Value {
     document
 }
 
-/// From the start, or for a plan that lay and was then applied from its acceptance, to the end; whole milliseconds.
+/// Seconds to the millisecond.
 fn duration(run: &Run) -> Option<f64> {
-    let began = run.accepted.as_ref().filter(|accepted| accepted.by_hash).map_or(run.started_ms, |accepted| accepted.at_ms);
-    let millis = u32::try_from((run.closed_ms? - began).max(0)).unwrap_or(u32::MAX);
+    let millis = u32::try_from(words::run_ms(run)?).unwrap_or(u32::MAX);
     Some(f64::from(millis) / 1000.0)
 }
 

@@ -84,8 +84,7 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
         };
         section.total += 1;
         if section.shown < MAX_ROWS {
-            section.shown += 1;
-            RowView::of(row, outcome).render_into(&mut section.html)?;
+            section.push(&RowView::of(row, outcome))?;
             self.used.extend(standing::codes(row, outcome));
         }
         Ok(())
@@ -94,8 +93,8 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
     /// Ends: the page, and the places of the rows beside it.
     pub fn finish(self) -> Result<Report<C, J>, ReportError> {
         let page = PageView::of(&self);
-        let mut html =
-            String::with_capacity(self.refused.html.len() + self.removals.html.len() + self.others.html.len() + 65_536);
+        let rows: usize = [&self.refused, &self.removals, &self.others].map(Section::len).iter().sum();
+        let mut html = String::with_capacity(rows + 65_536);
         page.render_into(&mut html)?;
         Ok(Report { html, csv: self.csv.finish()?, jsonl: self.jsonl.finish()?, tally: self.tally })
     }
@@ -105,10 +104,31 @@ fn any_refused(row: &PlanRow) -> bool {
     row.decision.change.is_none() && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
 }
 
-/// A table of people, already rendered.
+/// Rows of one table. A browser lays out only the tables that are on the screen, so a long list is many short ones.
+const ROWS_A_TABLE: usize = 100;
+
+/// People under one heading, already rendered, in tables of a hundred.
 #[derive(Debug, Default)]
 struct Section {
-    html: String,
+    tables: Vec<String>,
     shown: usize,
     total: u64,
+}
+
+impl Section {
+    fn push(&mut self, row: &RowView) -> Result<(), ReportError> {
+        if self.shown.is_multiple_of(ROWS_A_TABLE) {
+            self.tables.push(String::new());
+        }
+        self.shown += 1;
+        if let Some(table) = self.tables.last_mut() {
+            row.render_into(table)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of HTML.
+    fn len(&self) -> usize {
+        self.tables.iter().map(String::len).sum()
+    }
 }

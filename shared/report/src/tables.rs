@@ -87,7 +87,7 @@ pub fn outcome_table<'a>(rows: impl IntoIterator<Item = (&'a PlanRow, Option<&'a
 pub fn runs_table(runs: &[Run], style: Style) -> String {
     let header = ["run", "started", "took", "kind", "status", "people", "outcomes"];
     let rows = runs.iter().map(|run| {
-        let took = run.closed_ms.map(|closed| words::duration(closed - run.started_ms)).unwrap_or_default();
+        let took = words::run_ms(run).map(words::duration).unwrap_or_default();
         let people = run.plan.as_ref().map(|plan| plan.people.to_string()).unwrap_or_default();
         let outcomes: Vec<String> = run.outcomes.iter().map(|(name, count)| format!("{count} {name}")).collect();
         vec![

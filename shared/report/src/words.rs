@@ -246,6 +246,13 @@ pub(crate) fn moment(unix_ms: i64) -> String {
         .map_or_else(|_| format!("{unix_ms} ms"), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
+/// How long a closed run took: from its start, or for a plan that lay and was then applied, from its acceptance.
+pub(crate) fn run_ms(run: &Run) -> Option<i64> {
+    let began =
+        run.accepted.as_ref().filter(|accepted| accepted.by_hash).map_or(run.started_ms, |accepted| accepted.at_ms);
+    Some((run.closed_ms? - began).max(0))
+}
+
 /// A length of time in its two largest units: `1 h 5 min`, `42 s`, `1.5 s`.
 pub(crate) fn duration(ms: i64) -> String {
     if ms < 0 {

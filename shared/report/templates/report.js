@@ -3,7 +3,12 @@
   'use strict';
   const form = document.getElementById('filter');
   const rows = Array.from(document.querySelectorAll('tr[data-o]'));
-  const lists = Array.from(document.querySelectorAll('section.list'));
+  const lists = Array.from(document.querySelectorAll('section.list'), (list) => ({
+    nomatch: list.querySelector('.nomatch'),
+    parts: Array.from(list.querySelectorAll('.part'), (box) => ({
+      box, rows: Array.from(box.querySelectorAll('tr[data-o]')),
+    })),
+  }));
   const field = (id) => document.getElementById(id);
   const count = field('count');
   const texts = new Map();
@@ -33,13 +38,16 @@
       row.hidden = !match;
       if (match) { shown += 1; }
     }
-    for (const list of lists) {
-      const table = list.querySelector('table.people');
-      if (table) {
-        const none = !table.querySelector('tr[data-o]:not([hidden])');
-        table.hidden = none;
-        list.querySelector('.nomatch').hidden = !none;
+    for (const { parts, nomatch } of lists) {
+      let first = true;
+      for (const part of parts) {
+        const some = part.rows.some((row) => !row.hidden);
+        part.box.hidden = !some;
+        // The headings of a list are shown once, above the first part that is shown.
+        part.box.classList.toggle('on', some && !first);
+        if (some) { first = false; }
       }
+      if (nomatch) { nomatch.hidden = !first; }
     }
     count.textContent = shown.toLocaleString('en') + ' of ' + rows.length.toLocaleString('en')
       + (rows.length === 1 ? ' person shown' : ' people shown');

@@ -111,7 +111,7 @@ struct SectionView<'a> {
     id: &'static str,
     title: &'static str,
     lead: &'static str,
-    rows: &'a str,
+    tables: &'a [String],
     shown: String,
     total: String,
     cut: bool,
@@ -180,12 +180,7 @@ fn facts(run: &Run) -> Vec<Pair> {
     let mut facts = vec![
         Pair { name: "Run", value: run.id.clone() },
         Pair { name: "Started", value: words::moment(run.started_ms) },
-        Pair {
-            name: "Took",
-            value: run
-                .closed_ms
-                .map_or_else(|| "not closed yet".to_owned(), |closed| words::duration(closed - run.started_ms)),
-        },
+        Pair { name: "Took", value: words::run_ms(run).map_or_else(|| "not closed yet".to_owned(), words::duration) },
         Pair { name: "Kind", value: words::intent(run.intent).to_owned() },
         Pair { name: "Policy", value: format!("revision {}", run.policy_revision) },
     ];
@@ -285,7 +280,7 @@ fn sections<'a, C: Write, J: Write>(builder: &'a ReportBuilder<'_, C, J>) -> Vec
         id,
         title,
         lead,
-        rows: &section.html,
+        tables: &section.tables,
         shown: words::number(section.shown as u64),
         total: words::number(section.total),
         cut: section.total > section.shown as u64,

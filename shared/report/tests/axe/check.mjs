@@ -65,6 +65,8 @@ async function open(context) {
 async function check(page, look, state) {
   // The policy of the page forbids foreign scripts, axe too; the browser's own channel is not bound by it.
   await page.evaluate((await import('node:fs')).readFileSync(axe, 'utf8'));
+  // What was never on the screen has no true places yet; everything is laid out before places are judged.
+  await page.evaluate(() => document.querySelectorAll('.part').forEach((part) => { part.style.contentVisibility = 'visible'; }));
   const { violations, incomplete } = await page.evaluate((values) => axe.run({ runOnly: { type: 'tag', values } }), tags);
   const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.slice(0, 5).map((n) => n.html.slice(0, 200)).join('\n  ')}`);
   assert.equal(violations.length, 0, `${look}, ${state}:\n${told.join('\n')}`);
