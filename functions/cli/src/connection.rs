@@ -16,7 +16,7 @@ use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords
 use hardmatch_ports::source::Entry;
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Blobs, Clock, Source, Table, TenantRead as _, TenantWrite as _};
+use hardmatch_ports::{Blobs, Clock, Source, Table, TenantError, TenantRead as _, TenantWrite as _};
 use hardmatch_runtime::RealClock;
 use hardmatch_sim::{Domain, DomainType};
 use hardmatch_sources_files::{FileSource, Format, Shape};
@@ -166,15 +166,31 @@ pub(crate) fn source(config: &Config, clock: &Arc<dyn Clock>) -> Arc<dyn Source>
 pub(crate) struct TenantSide {
     pub(crate) client: Arc<GraphClient>,
     pub(crate) client_id: String,
+    pub(crate) endpoints: Endpoints,
     simulated: Option<hardmatch_sim::Running>,
 }
 
 impl TenantSide {
+    /// A failed call as a person needs it.
+    pub(crate) fn said(&self, error: &TenantError) -> String {
+        said(&self.endpoints, error)
+    }
+
     /// Stops the simulated tenant, its state safe.
     pub(crate) async fn stop(self) {
         if let Some(running) = self.simulated {
             running.stop().await;
         }
+    }
+}
+
+/// A failed call as a person needs it: with the hosts when nobody answered, with the request id when somebody did.
+pub(crate) fn said(endpoints: &Endpoints, error: &TenantError) -> String {
+    let Endpoints { login, graph } = endpoints;
+    match (error.code.as_str(), error.request_id.as_str()) {
+        ("unreachable", _) => format!("{} (login {login}, Graph {graph})", error.message),
+        (_, "") => error.message.clone(),
+        (_, id) => format!("{} (request {id})", error.message),
     }
 }
 
@@ -202,7 +218,7 @@ pub(crate) async fn tenant_side(config: &Config, clock: &Arc<dyn Clock>) -> Resu
         Arc::clone(clock),
     );
     let client = GraphClient::new(options).map_err(Failure::usage)?;
-    Ok(TenantSide { client: Arc::new(client), client_id, simulated })
+    Ok(TenantSide { client: Arc::new(client), client_id, endpoints, simulated })
 }
 
 async fn simulate(config: &Config, seed: Option<&Path>) -> Result<hardmatch_sim::Running, Failure> {
@@ -270,7 +286,9 @@ fn credential(config: &Config, simulated: bool) -> Result<(String, Arc<dyn Crede
         Some(auth) => {
             let Method::Secret { secret } = &auth.method;
             let credential = match secret {
-                SecretRef::Env(name) => SecretCredential::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten()),
+                SecretRef::Env(name) => {
+                    SecretCredential::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten())
+                }
                 SecretRef::File(path) => SecretCredential::file(path.clone()),
                 SecretRef::SecretsManager(_) => {
                     return Err(Failure::usage(
@@ -385,7 +403,10 @@ pub(crate) async fn tenant_id(state: &State, meta: &Meta, side: &TenantSide) -> 
         (Some(known), Some(named)) if known != named => return Err(other_tenant(known, named)),
         (Some(known), Some(_)) => return Ok(known.clone()),
         (None, Some(named)) if side.simulated.is_none() => named.clone(),
-        (_, _) => side.client.organization().await?.id.as_str().to_owned(),
+        (_, _) => {
+            let organization = side.client.organization().await.map_err(|error| Failure::run(side.said(&error)))?;
+            organization.id.as_str().to_owned()
+        }
     };
     if let Some(known) = &known
         && *known != found

@@ -7,6 +7,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::ProcessDoorbell;
 use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_match::MatchPorts;
+use hardmatch_policy::Endpoints;
 use hardmatch_ports::doorbell::{BellKind, Queue};
 use hardmatch_ports::run::{CollectionState, Phase, Run};
 use hardmatch_ports::{Bell, Clock, Doorbell as _};
@@ -15,8 +16,11 @@ use hardmatch_runtime::{Outcome, run_batch};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store};
 use hardmatch_write::WritePorts;
+use tokio::sync::Notify;
 
-use crate::connection::{CompiledPolicies, ProcessMeter, State, TenantSide, password_sink, scope_of, source, tenant_id};
+use crate::connection::{
+    CompiledPolicies, ProcessMeter, State, TenantSide, password_sink, said, scope_of, source, tenant_id,
+};
 use crate::fail::Failure;
 use crate::progress::Progress;
 
@@ -76,6 +80,11 @@ impl Engine {
         &self.state.store
     }
 
+    /// Where people come from, for people.
+    pub(crate) fn source_location(&self) -> String {
+        self.source.source.location()
+    }
+
     pub(crate) fn doorbell(&self) -> &ProcessDoorbell {
         &self.doorbell
     }
@@ -83,7 +92,7 @@ impl Engine {
     /// Drives a run until it rests: planned or closed.
     pub(crate) async fn drive(&self, run: &str, progress: &Progress) -> Result<Run, Failure> {
         let connection = self.connection().clone();
-        let errors: Arc<Mutex<Vec<String>>> = Arc::default();
+        let trouble = Arc::new(Trouble::default());
         let mut idle = 0;
         loop {
             let now = self.run(&connection, run).await?;
@@ -92,12 +101,11 @@ impl Engine {
             }
             let before = (now.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
             self.tick(&now).await?;
-            self.pump(&errors, progress).run_dry().await;
+            self.pump(&trouble, progress).run_dry_or_until(trouble.came.notified()).await;
             let then = self.run(&connection, run).await?;
             let after = (then.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
             idle = if before == after { idle + 1 } else { 0 };
-            let said = errors.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            if let Some(said) = said {
+            if let Some(said) = trouble.take() {
                 return Err(Failure::run(said));
             }
             if idle > 2 {
@@ -121,9 +129,8 @@ impl Engine {
     async fn tick(&self, run: &Run) -> Result<(), Failure> {
         let kinds: &[BellKind] = match run.phase {
             Phase::Observing => {
-                let read = |name: &str| {
-                    run.collections.get(name).is_some_and(|known| known.state != CollectionState::Reading)
-                };
+                let read =
+                    |name: &str| run.collections.get(name).is_some_and(|known| known.state != CollectionState::Reading);
                 match (read(hardmatch_ingest::USERS), read(hardmatch_ingest::PEOPLE)) {
                     (true, true) => &[BellKind::Advance],
                     (true, false) => &[BellKind::ObserveSource],
@@ -143,7 +150,7 @@ impl Engine {
         Ok(())
     }
 
-    fn pump(&self, errors: &Arc<Mutex<Vec<String>>>, progress: &Progress) -> Pump {
+    fn pump(&self, trouble: &Arc<Trouble>, progress: &Progress) -> Pump {
         let clock: Arc<dyn Clock> = Arc::clone(&self.state.clock);
         let one = Serving { batch: 1, at_once: 1 };
         let queue = self.doorbell.clone();
@@ -154,7 +161,8 @@ impl Engine {
                 tenant: self.tenant.clone(),
                 deciding: self.deciding.clone(),
                 writing: self.writing.clone(),
-                errors: Arc::clone(errors),
+                trouble: Arc::clone(trouble),
+                endpoints: self.side.endpoints.clone(),
                 progress: progress.clone(),
             };
             let doorbell = self.doorbell.clone();
@@ -193,6 +201,24 @@ pub(crate) fn deciding(
     }
 }
 
+/// What ended the work: the first is told, and the pump is stopped.
+#[derive(Default)]
+struct Trouble {
+    said: Mutex<Option<String>>,
+    came: Notify,
+}
+
+impl Trouble {
+    fn tell(&self, said: String) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
+        self.came.notify_one();
+    }
+
+    fn take(&self) -> Option<String> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// The functions, each with its own ports.
 #[derive(Clone)]
 struct Rooms {
@@ -200,7 +226,8 @@ struct Rooms {
     tenant: TenantPorts,
     deciding: MatchPorts,
     writing: WritePorts,
-    errors: Arc<Mutex<Vec<String>>>,
+    trouble: Arc<Trouble>,
+    endpoints: Endpoints,
     progress: Progress,
 }
 
@@ -211,29 +238,47 @@ impl Rooms {
             self.progress.show(&run.value, &self.deciding.meter.read().0);
         }
         // On AWS the queue would hand the bell over again; here somebody is waiting, and the next start goes on.
-        answer.map_err(|error| {
-            self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone());
-            error
-        })
+        answer.inspect_err(|error| self.trouble.tell(error.clone()))
+    }
+
+    /// A source that is to be asked again is waited for when it is there, as a file that is being written is; one that
+    /// is not there is somebody's to cure.
+    async fn source_answers(&self) -> Result<(), String> {
+        match self.source.source.open().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("the source {} cannot be read: {error}", self.source.source.location())),
+        }
+    }
+
+    /// A tenant that throttles is waited for; one that cannot be reached is not.
+    async fn tenant_answers(&self) -> Result<(), String> {
+        match self.tenant.tenant.organization().await {
+            Err(error) if error.code == "unreachable" => Err(said(&self.endpoints, &error)),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     async fn hand(&self, bell: &Bell) -> Result<Outcome, String> {
         let (connection, run) = (&bell.connection, bell.run.as_str());
         match bell.kind {
-            BellKind::ObserveSource => hardmatch_ingest::observe_source(&self.source, connection, run)
-                .await
-                .map(|after| match after {
-                    hardmatch_ingest::After::Done => Outcome::Done,
-                    hardmatch_ingest::After::Again(delay) => Outcome::Again(delay),
-                })
-                .map_err(|error| error.to_string()),
-            BellKind::ObserveTenant => hardmatch_ingest::observe_tenant(&self.tenant, connection, run)
-                .await
-                .map(|after| match after {
-                    hardmatch_ingest::After::Done => Outcome::Done,
-                    hardmatch_ingest::After::Again(delay) => Outcome::Again(delay),
-                })
-                .map_err(|error| error.to_string()),
+            BellKind::ObserveSource => {
+                let after = hardmatch_ingest::observe_source(&self.source, connection, run);
+                match after.await.map_err(|error| error.to_string())? {
+                    hardmatch_ingest::After::Done => Ok(Outcome::Done),
+                    hardmatch_ingest::After::Again(delay) => {
+                        self.source_answers().await.map(|()| Outcome::Again(delay))
+                    }
+                }
+            }
+            BellKind::ObserveTenant => {
+                let after = hardmatch_ingest::observe_tenant(&self.tenant, connection, run);
+                match after.await.map_err(|error| error.to_string())? {
+                    hardmatch_ingest::After::Done => Ok(Outcome::Done),
+                    hardmatch_ingest::After::Again(delay) => {
+                        self.tenant_answers().await.map(|()| Outcome::Again(delay))
+                    }
+                }
+            }
             BellKind::Match => hardmatch_match::decide_slices(&self.deciding, connection, run)
                 .await
                 .map(decided)
@@ -259,4 +304,3 @@ fn decided(after: hardmatch_match::After) -> Outcome {
         hardmatch_match::After::Again(delay) => Outcome::Again(delay),
     }
 }
-

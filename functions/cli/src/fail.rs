@@ -74,16 +74,6 @@ impl From<hardmatch_match::MatchError> for Failure {
     }
 }
 
-impl From<hardmatch_ports::TenantError> for Failure {
-    fn from(error: hardmatch_ports::TenantError) -> Self {
-        if error.request_id.is_empty() {
-            Failure::run(error)
-        } else {
-            Failure::run(format!("{} (request {})", error.message, error.request_id))
-        }
-    }
-}
-
 impl From<hardmatch_ports::SourceError> for Failure {
     fn from(error: hardmatch_ports::SourceError) -> Self {
         Failure::run(error)

@@ -28,7 +28,15 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    match runtime.block_on(run(cli.command)) {
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = run(cli.command) => ended,
+            _ = tokio::signal::ctrl_c() => Err(Failure::run(
+                "stopped. Whatever was written is remembered; the same command goes on where it was",
+            )),
+        }
+    });
+    match ended {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {
             output::note(format!("hardmatch: {failure}"));
@@ -47,6 +55,6 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Config(command) => commands::config::config(command).await,
         Command::Init(args) => commands::init::init(args).await,
         Command::Doctor(common) => commands::doctor::doctor(common).await,
-        Command::Demo(_) => Err(Failure::usage("not in this build")),
+        Command::Demo(args) => commands::demo::demo(args).await,
     }
 }

@@ -1,5 +1,7 @@
 //! `explain`: one person's decision, from what was read last. Needs neither the tenant nor a secret.
 
+use std::fmt::Write as _;
+
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::person::Standing;
 use hardmatch_domain::reason::Code;
@@ -126,9 +128,9 @@ async fn unseen(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta, want
     let refused = refused_entries(ports, connection, meta).await?.len();
     let Failure::Usage(mut text) = who::nobody(wanted) else { return Ok(who::nobody(wanted)) };
     if refused > 0 {
-        text.push_str(&format!(
-            ". Of the last listing {refused} could not be understood; `hardmatch runs show` names them"
-        ));
+        // Writing to a String cannot fail.
+        let _ =
+            write!(text, ". Of the last listing {refused} could not be understood; `hardmatch runs show` names them");
     }
     Ok(Failure::usage(text))
 }
@@ -140,16 +142,12 @@ async fn refused_entry(
     key: &PersonKey,
 ) -> Result<Option<Refused>, Failure> {
     let entries = refused_entries(ports, connection, meta).await?;
-    Ok(entries.into_iter().find(|entry| {
-        entry.key.as_ref().is_some_and(|have| have.as_str().eq_ignore_ascii_case(key.as_str()))
-    }))
+    Ok(entries
+        .into_iter()
+        .find(|entry| entry.key.as_ref().is_some_and(|have| have.as_str().eq_ignore_ascii_case(key.as_str()))))
 }
 
-async fn refused_entries(
-    ports: &MatchPorts,
-    connection: &ConnectionId,
-    meta: &Meta,
-) -> Result<Vec<Refused>, Failure> {
+async fn refused_entries(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta) -> Result<Vec<Refused>, Failure> {
     let Some(run) = &meta.run else { return Ok(Vec::new()) };
     let run = ports.store.run(connection, run).await?;
     Ok(run.map(|run| run.value.refused_entries).unwrap_or_default())

@@ -97,8 +97,11 @@ async fn look(from: &Path, config: &Path) -> Result<(Detected, Vec<String>), Fai
         Format::JsonLines => SourceKind::Jsonl,
         Format::Ldif => SourceKind::Ldif,
     };
-    let guids: Vec<String> =
-        GUIDS.iter().filter(|guid| seen.anchors.iter().any(|name| name.eq_ignore_ascii_case(guid))).map(|guid| (*guid).to_owned()).collect();
+    let guids: Vec<String> = GUIDS
+        .iter()
+        .filter(|guid| seen.anchors.iter().any(|name| name.eq_ignore_ascii_case(guid)))
+        .map(|guid| (*guid).to_owned())
+        .collect();
     let anchor_from = if guids.is_empty() { seen.anchors.first().cloned().into_iter().collect() } else { guids };
     let mut found = vec![format!(
         "{}: {}, {} people, {} columns.",
@@ -182,20 +185,27 @@ async fn groups(config: &Config) -> Vec<String> {
 }
 
 fn next_steps(config: &Path) {
-    let option = if config == Path::new("hardmatch.toml") { String::new() } else { format!(" --config {}", config.display()) };
+    let option =
+        if config == Path::new("hardmatch.toml") { String::new() } else { format!(" --config {}", config.display()) };
     output::line("");
     output::line("Next:");
     output::line(format!(
         "  1. hardmatch config explain{option}   what the file will do. It starts with a simulated tenant, so that"
     ));
     output::line(format!("     hardmatch plan{option}             works at once and touches nothing real."));
-    output::line("  2. For your tenant, register an application in Entra (App registrations, New registration, one tenant)");
+    output::line(
+        "  2. For your tenant, register an application in Entra (App registrations, New registration, one tenant)",
+    );
     output::line("     and give it these Microsoft Graph application permissions, with admin consent:");
     for line in super::doctor::permission_lines() {
         output::line(format!("       {line}"));
     }
-    output::line("     Create a client secret, put it into HARDMATCH_CLIENT_SECRET, and set tenant.id, tenant.cloud = \"global\"");
+    output::line(
+        "     Create a client secret, put it into HARDMATCH_CLIENT_SECRET, and set tenant.id, tenant.cloud = \"global\"",
+    );
     output::line("     and [tenant.auth] client_id and secret in the file.");
     output::line(format!("  3. hardmatch doctor{option}           checks all of it and writes nothing."));
-    output::line(format!("  4. hardmatch plan{option}             shows what would be done; `hardmatch apply HASH` does exactly that."));
+    output::line(format!(
+        "  4. hardmatch plan{option}             shows what would be done; `hardmatch apply HASH` does exactly that."
+    ));
 }

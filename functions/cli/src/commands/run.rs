@@ -1,8 +1,11 @@
 //! `plan`, `apply`, `sync`: the same run, stopped at different places.
 
+use std::fmt::Write as _;
+
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_embedded::Missing;
 use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
+use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, Phase, Run, Status};
 use hardmatch_report::{plan_document, run_document, summary_lines};
 use hardmatch_store::connection::Meta;
@@ -26,6 +29,12 @@ pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
     let meta = state.activate_policy().await?;
     let side = tenant_side(&state.loaded.config, &state.clock).await?;
     let engine = Engine::open(state, side, &meta).await?;
+    // Somebody waits in front of this: who cannot get a token is told now. A run would go on trying.
+    if let Err(error) = engine.side.client.granted().await {
+        let said = engine.side.said(&error);
+        engine.stop().await;
+        return Err(Failure::run(said));
+    }
     Ok((engine, meta))
 }
 
@@ -118,7 +127,7 @@ pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failu
     progress.end();
     let run = run?;
     if run.status == Some(Status::Incomplete) {
-        return Err(Failure::run(incomplete(&run)));
+        return Err(Failure::run(incomplete(engine, &run)));
     }
     Ok(run)
 }
@@ -138,24 +147,21 @@ pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &Wish) -> Result<R
             && run.only == wish.only
             && now_ms - run.started_ms < RESUME_MS
     });
-    let run = match resumable {
-        Some(run) => {
-            output::note(format!("Going on with run {} where it was.", run.id));
-            run
-        }
-        None => {
-            let opening = Opening {
-                id: new_run_id(now_ms),
-                connection,
-                intent: wish.intent,
-                accept: wish.accept,
-                everybody: wish.full,
-                only: wish.only.clone(),
-                accept_source: wish.accept_source,
-                by: operator(),
-            };
-            open_run(engine.store(), engine.doorbell(), &opening, now_ms).await?
-        }
+    let run = if let Some(run) = resumable {
+        output::note(format!("Going on with run {} where it was.", run.id));
+        run
+    } else {
+        let opening = Opening {
+            id: new_run_id(now_ms),
+            connection,
+            intent: wish.intent,
+            accept: wish.accept,
+            everybody: wish.full,
+            only: wish.only.clone(),
+            accept_source: wish.accept_source,
+            by: operator(),
+        };
+        open_run(engine.store(), engine.doorbell(), &opening, now_ms).await?
     };
     let progress = Progress::start();
     let run = engine.drive(&run.id, &progress).await;
@@ -180,7 +186,7 @@ enum Rows {
 
 async fn show_plan(engine: &Engine, run: &Run, common: &Common, wanted: Rows) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
-        return show_incomplete(run, common);
+        return show_incomplete(engine, run, common);
     }
     if common.json {
         let listed = match wanted {
@@ -196,10 +202,14 @@ async fn show_plan(engine: &Engine, run: &Run, common: &Common, wanted: Rows) ->
         if let Some(plan) = &run.plan
             && !plan.slices.is_empty()
         {
-            output::line(format!("Apply it with: hardmatch apply {} --config {}", &plan.hash[..12], common.config.display()));
+            output::line(format!(
+                "Apply it with: hardmatch apply {} --config {}",
+                &plan.hash[..12],
+                common.config.display()
+            ));
         }
     }
-    Ok(exit_of_plan(engine, run).await?)
+    exit_of_plan(engine, run).await
 }
 
 /// The run stopped at its plan: shown, and how to go on.
@@ -224,7 +234,7 @@ async fn show_stop(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, 
 
 async fn show_run(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
-        return show_incomplete(run, common);
+        return show_incomplete(engine, run, common);
     }
     if common.json {
         output::document(&run_document(run));
@@ -237,29 +247,28 @@ async fn show_run(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, F
     Ok(if run.status == Some(Status::Converged) { Exit::Converged } else { Exit::Attention })
 }
 
-fn show_incomplete(run: &Run, common: &Common) -> Result<Exit, Failure> {
+fn show_incomplete(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, Failure> {
     if common.json {
         output::document(&run_document(run));
     }
-    Err(Failure::run(incomplete(run)))
+    Err(Failure::run(incomplete(engine, run)))
 }
 
 /// Why nobody was decided.
-fn incomplete(run: &Run) -> String {
+pub(crate) fn incomplete(engine: &Engine, run: &Run) -> String {
     let mut text = "nobody was decided and nothing was written, because not everything could be read:".to_owned();
     for (name, collection) in &run.collections {
+        let place = match name.as_str() {
+            hardmatch_ingest::PEOPLE => format!("{name} ({})", engine.source_location()),
+            _ => name.clone(),
+        };
         for doubt in &collection.doubts {
-            text.push_str(&format!("\n  {name}: {doubt}"));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n  {place}: {doubt}");
         }
     }
     for refused in run.refused_entries.iter().filter(|refused| refused.key.is_none()).take(20) {
-        text.push_str(&format!(
-            "\n  line {}{}: {}. {}",
-            refused.line,
-            refused.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default(),
-            refused.problem,
-            refused.cure
-        ));
+        let _ = write!(text, "\n  {}", super::explain::place(refused));
     }
     text
 }

@@ -84,13 +84,18 @@ async fn find(state: &State, wanted: Option<&str>) -> Result<Run, Failure> {
     let connection = &state.loaded.config.connection;
     let ids = state.store.run_ids(connection, usize::MAX).await?;
     let id = match wanted {
-        None => ids.first().cloned().ok_or_else(|| Failure::usage("there are no runs yet. Make a plan: `hardmatch plan`"))?,
+        None => ids
+            .first()
+            .cloned()
+            .ok_or_else(|| Failure::usage("there are no runs yet. Make a plan: `hardmatch plan`"))?,
         Some(wanted) => {
             let upper = wanted.to_uppercase();
             let fits: Vec<&String> = ids.iter().filter(|id| id.starts_with(&upper) || id.ends_with(&upper)).collect();
             match fits.as_slice() {
                 [id] => (*id).clone(),
-                [] => return Err(Failure::usage(format!("there is no run {wanted}. `hardmatch runs list` names them"))),
+                [] => {
+                    return Err(Failure::usage(format!("there is no run {wanted}. `hardmatch runs list` names them")));
+                }
                 [_, _, ..] => return Err(Failure::usage(format!("{} runs fit {wanted}; give more of it", fits.len()))),
             }
         }

@@ -26,7 +26,8 @@ pub(crate) async fn find(
         return Ok(Some(link.value.person));
     }
     let named_whole = who.split_once(' ').map(|(given, surname)| format!("{given}\u{1f}{surname}\u{1f}{who}"));
-    let by_value = [By::Upn, By::Address, By::EmployeeId, By::ImmutableId, By::LocalPart].map(|by| (by, who.to_owned()));
+    let by_value =
+        [By::Upn, By::Address, By::EmployeeId, By::ImmutableId, By::LocalPart].map(|by| (by, who.to_owned()));
     for (by, value) in by_value.into_iter().chain(named_whole.map(|name| (By::Name, name))) {
         let mut found = ports.store.people_by(&ports.scope, by, &value).await?;
         found.retain(|person| person.connection == *connection);

@@ -18,7 +18,8 @@ const STALE: i64 = 48 * 60 * 60;
 const NAMED: usize = 10;
 
 pub(super) fn configuration(path: &str, config: &Config) -> Check {
-    let simulated = if matches!(config.tenant.cloud, Cloud::Simulated { .. }) { " The tenant is simulated." } else { "" };
+    let simulated =
+        if matches!(config.tenant.cloud, Cloud::Simulated { .. }) { " The tenant is simulated." } else { "" };
     good("configuration", format!("{path} is good; connection {}.{simulated}", config.connection))
 }
 
@@ -34,14 +35,22 @@ pub(super) fn last_run(meta: &Meta, now: i64, show: impl Fn(i64) -> String) -> V
         ));
     }
     checks.push(match meta.last_success {
-        None => check("last run", CheckState::Ok, "No run has finished yet.", "hardmatch plan shows what a first one would do."),
+        None => check(
+            "last run",
+            CheckState::Ok,
+            "No run has finished yet.",
+            "hardmatch plan shows what a first one would do.",
+        ),
         Some(at) if now - at > STALE => check(
             "last run",
             CheckState::Warn,
             format!("The last run that finished was at {}.", show(at)),
             "Look at `hardmatch runs list`, and at whatever should start a run every night.",
         ),
-        Some(at) => good("last run", format!("Finished at {}: {} people, {} of them linked.", show(at), meta.people, meta.links)),
+        Some(at) => good(
+            "last run",
+            format!("Finished at {}: {} people, {} of them linked.", show(at), meta.people, meta.links),
+        ),
     });
     checks
 }
@@ -67,7 +76,8 @@ pub(super) fn tenant_id(organization: &Organization, config: &Config, meta: &Met
         );
     }
     let domain = config.tenant.id.to_lowercase();
-    if config.tenant.id.contains('.') && !organization.domains.is_empty() && !organization.domains.contains_key(&domain) {
+    if config.tenant.id.contains('.') && !organization.domains.is_empty() && !organization.domains.contains_key(&domain)
+    {
         return check(
             "tenant",
             CheckState::Warn,
@@ -99,8 +109,7 @@ pub(super) fn domains(organization: &Organization, wanted: &BTreeMap<String, u64
         .collect();
     if !strange.is_empty() {
         let people: u64 = strange.iter().map(|(_, count)| **count).sum();
-        let named: Vec<String> =
-            strange.iter().take(NAMED).map(|(name, count)| format!("{name} ({count})")).collect();
+        let named: Vec<String> = strange.iter().take(NAMED).map(|(name, count)| format!("{name} ({count})")).collect();
         let more = if strange.len() > NAMED { format!(" and {} more", strange.len() - NAMED) } else { String::new() };
         checks.push(check(
             "domains",
@@ -141,7 +150,9 @@ pub(super) fn directory_sync(organization: &Organization) -> Check {
         ),
         Some(false) => good(
             "directory sync",
-            format!("Turned off after having been on{last}: accounts are the cloud's and keep the immutable IDs they had; those join by hard match."),
+            format!(
+                "Turned off after having been on{last}: accounts are the cloud's and keep the immutable IDs they had; those join by hard match."
+            ),
         ),
         None => good("directory sync", "Never on: every account is the cloud's. Immutable IDs are set without it."),
     }
@@ -154,8 +165,7 @@ pub(super) fn seats(skus: &[Sku]) -> Check {
     }
     let named: Vec<String> =
         skus.iter().take(NAMED).map(|sku| format!("{} {} of {}", sku.part_number, sku.used, sku.seats)).collect();
-    let full: Vec<&str> =
-        skus.iter().filter(|sku| sku.used >= sku.seats).map(|sku| sku.part_number.as_str()).collect();
+    let full: Vec<&str> = skus.iter().filter(|sku| sku.used >= sku.seats).map(|sku| sku.part_number.as_str()).collect();
     let finding = format!("In use: {}.", named.join(", "));
     if full.is_empty() {
         good("seats", finding)
@@ -178,7 +188,8 @@ pub(super) fn break_glass(
     };
     let independent = |account: &&Account| {
         let domain = account.upn().and_then(|upn| upn.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase());
-        let managed = domain.and_then(|domain| organization.domains.get(&domain)).is_some_and(|domain| !domain.federated);
+        let managed =
+            domain.and_then(|domain| organization.domains.get(&domain)).is_some_and(|domain| !domain.federated);
         managed && account.authority != Authority::Synced && account.enabled != Some(false) && !account.is_deleted()
     };
     let global: Vec<&Account> = admins.iter().filter(global).collect();
@@ -198,7 +209,12 @@ pub(super) fn break_glass(
             ),
             "Create an emergency administrator in the initial (onmicrosoft.com) domain.",
         ),
-        (all, safe) => good(AREA, format!("{safe} of {all} Global Administrators can sign in without the federation and without Entra Connect.")),
+        (all, safe) => good(
+            AREA,
+            format!(
+                "{safe} of {all} Global Administrators can sign in without the federation and without Entra Connect."
+            ),
+        ),
     }
 }
 
@@ -207,7 +223,8 @@ pub(super) const GLOBAL_ADMINISTRATOR: &str = "Global Administrator";
 
 /// What becomes of the initial passwords of new accounts in managed domains.
 pub(super) fn passwords(config: &Config, organization: &Organization, wanted: &BTreeMap<String, u64>) -> Option<Check> {
-    let managed = |name: &String| organization.domains.get(name).is_some_and(|domain| domain.verified && !domain.federated);
+    let managed =
+        |name: &String| organization.domains.get(name).is_some_and(|domain| domain.verified && !domain.federated);
     if config.actions.create == Switch::Off || !wanted.keys().any(managed) {
         return None;
     }

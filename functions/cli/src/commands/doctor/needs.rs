@@ -293,8 +293,8 @@ mod tests {
         assert!(purge.contains(&(CheckState::Warn, "User.DeleteRestore.All".to_owned())), "{purge:?}");
         let read_only: Vec<&str> = LEAST.into_iter().filter(|name| *name != "User.ReadWrite.All").collect();
         let off = ["create", "update", "takeover", "rename", "enable", "suspend", "restore", "repair", "merge"];
-        let off: String = off.iter().map(|action| format!("{action} = \"off\"\n")).collect();
-        let states = found(&read_only, &format!("[actions]\n{off}"));
+        let off: Vec<String> = off.iter().map(|action| format!("{action} = \"off\"")).collect();
+        let states = found(&read_only, &format!("[actions]\n{}", off.join("\n")));
         assert!(states.iter().all(|(state, _)| *state == CheckState::Ok), "{states:?}");
     }
 

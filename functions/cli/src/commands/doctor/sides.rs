@@ -46,7 +46,8 @@ pub(super) async fn state(config: &Config) -> (Vec<Check>, Meta) {
     };
     match meta {
         Ok(meta) => {
-            let mut checks = vec![good(AREA, format!("{} can be read and written, and nobody else uses it.", path.display()))];
+            let mut checks =
+                vec![good(AREA, format!("{} can be read and written, and nobody else uses it.", path.display()))];
             checks.extend(judge::last_run(&meta.value, clock().now_seconds(), moment));
             (checks, meta.value)
         }
@@ -117,7 +118,12 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
             let mut checks = vec![good(AREA, format!("{}: {people} people.", config.source.location.display()))];
             checks.extend(refused_entries(&refused));
             for doubt in &listing.doubts {
-                checks.push(check(AREA, CheckState::Warn, format!("The listing is not complete: {doubt}"), "Nobody is taken for gone until it is."));
+                checks.push(check(
+                    AREA,
+                    CheckState::Warn,
+                    format!("The listing is not complete: {doubt}"),
+                    "Nobody is taken for gone until it is.",
+                ));
             }
             let lost: Vec<&str> = meta
                 .columns
@@ -174,18 +180,23 @@ async fn look(config: &Config, meta: &Meta, wanted: &BTreeMap<String, u64>, side
         Ok(granted) => granted,
         Err(error) => {
             let areas = ["permissions", "tenant", "domains", "directory sync", "break-glass", "seats"];
-            let mut checks = vec![failed("credentials", &error)];
+            let mut checks = vec![failed("credentials", side, &error)];
             checks.extend(areas.map(|area| check(area, CheckState::Unknown, "Not looked at: there is no token.", "")));
             return checks;
         }
     };
-    let method = if matches!(config.tenant.cloud, Cloud::Simulated { .. }) { "the simulated tenant's own secret" } else { "client secret" };
-    let mut checks = vec![good("credentials", format!("A token for application {} was given, by {method}.", side.client_id))];
+    let method = if matches!(config.tenant.cloud, Cloud::Simulated { .. }) {
+        "the simulated tenant's own secret"
+    } else {
+        "client secret"
+    };
+    let mut checks =
+        vec![good("credentials", format!("A token for application {} was given, by {method}.", side.client_id))];
     checks.extend(needs::judge(&granted.permissions, config));
     let organization = match side.client.organization().await {
         Ok(organization) => organization,
         Err(error) => {
-            checks.push(failed("tenant", &error));
+            checks.push(failed("tenant", side, &error));
             return checks;
         }
     };
@@ -195,7 +206,7 @@ async fn look(config: &Config, meta: &Meta, wanted: &BTreeMap<String, u64>, side
     checks.push(admins(side, &organization).await);
     checks.push(match side.client.skus().await {
         Ok(skus) => judge::seats(&skus),
-        Err(error) => unknown("seats", &error),
+        Err(error) => unknown("seats", side, &error),
     });
     checks.extend(judge::passwords(config, &organization, wanted));
     checks
@@ -204,7 +215,7 @@ async fn look(config: &Config, meta: &Meta, wanted: &BTreeMap<String, u64>, side
 async fn admins(side: &TenantSide, organization: &hardmatch_ports::tenant::Organization) -> Check {
     let roles = match side.client.role_holders().await {
         Ok(roles) => roles,
-        Err(error) => return unknown("break-glass", &error),
+        Err(error) => return unknown("break-glass", side, &error),
     };
     let global = roles.iter().filter(|(_, roles)| roles.iter().any(|role| role == judge::GLOBAL_ADMINISTRATOR));
     let mut accounts: Vec<Account> = Vec::new();
@@ -212,24 +223,16 @@ async fn admins(side: &TenantSide, organization: &hardmatch_ports::tenant::Organ
         match side.client.account(id).await {
             // Nobody: an application, or a group that stands for its members.
             Ok(found) => accounts.extend(found),
-            Err(error) => return unknown("break-glass", &error),
+            Err(error) => return unknown("break-glass", side, &error),
         }
     }
     judge::break_glass(organization, &roles, &accounts)
 }
 
-fn failed(area: &str, error: &TenantError) -> Check {
-    check(area, CheckState::Fail, said(error), "")
+fn failed(area: &str, side: &TenantSide, error: &TenantError) -> Check {
+    check(area, CheckState::Fail, side.said(error), "")
 }
 
-fn unknown(area: &str, error: &TenantError) -> Check {
-    check(area, CheckState::Unknown, said(error), "")
-}
-
-fn said(error: &TenantError) -> String {
-    if error.request_id.is_empty() {
-        error.message.clone()
-    } else {
-        format!("{} (request {})", error.message, error.request_id)
-    }
+fn unknown(area: &str, side: &TenantSide, error: &TenantError) -> Check {
+    check(area, CheckState::Unknown, side.said(error), "")
 }
