@@ -124,14 +124,7 @@ async fn guarded_kinds(
 }
 
 /// The change stays as it is, the history says why it waits.
-pub(crate) fn hold(
-    ports: &MatchPorts,
-    run: &Run,
-    pid: Pid,
-    change: &Change,
-    reason: Reason,
-    writes: &mut Vec<Write>,
-) {
+pub(crate) fn hold(ports: &MatchPorts, run: &Run, pid: Pid, change: &Change, reason: Reason, writes: &mut Vec<Write>) {
     let outcome = Outcome {
         v: 1,
         run: run.id.clone(),

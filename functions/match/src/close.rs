@@ -28,9 +28,19 @@ struct Sum {
 pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
     let (tenant_calls, units) = ports.meter.read();
-    let mut shown = Run { closed_ms: Some(now_ms), tenant_calls, units, ..run.clone() };
-    let sum = render(ports, &mut shown).await?;
-    let status = if sum.attention || !run.refused_entries.is_empty() { Status::Attention } else { Status::Converged };
+    // The page says at its top how the run ended, so the rows are added up before they are shown.
+    let sum = add_up(ports, run).await?;
+    let attention = sum.attention || !run.refused_entries.is_empty();
+    let mut closed = Run {
+        phase: Phase::Closed,
+        status: Some(if attention { Status::Attention } else { Status::Converged }),
+        closed_ms: Some(now_ms),
+        outcomes: sum.outcomes.clone(),
+        tenant_calls,
+        units,
+        ..run.clone()
+    };
+    render(ports, &mut closed).await?;
     let everybody = run.everybody && run.only.is_none();
     let failing = sum.is_failing();
     ports
@@ -43,15 +53,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
             meta.links = if everybody { sum.joined } else { meta.links + sum.fresh };
         })
         .await?;
-    phases::enter(ports, run, Phase::Closed, |run| {
-        run.status = Some(status);
-        run.closed_ms = Some(now_ms);
-        run.outcomes.clone_from(&sum.outcomes);
-        run.tenant_calls = tenant_calls;
-        run.units = units;
-        run.report.clone_from(&shown.report);
-    })
-    .await?;
+    phases::enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
     ports.store.clear_run(&run.id).await?;
     Ok(false)
 }
@@ -75,8 +77,14 @@ fn quarantine(before: Option<&Quarantine>, now: i64) -> Quarantine {
 /// Writes the report of a plan that waits.
 pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) -> Result<(), MatchError> {
     let (tenant_calls, units) = ports.meter.read();
-    let mut shown =
-        Run { plan: Some(head.clone()), status: Some(Status::Planned), tenant_calls, units, ..run.clone() };
+    let mut shown = Run {
+        phase: Phase::Planned,
+        plan: Some(head.clone()),
+        status: Some(Status::Planned),
+        tenant_calls,
+        units,
+        ..run.clone()
+    };
     render(ports, &mut shown).await?;
     ports
         .store
@@ -103,6 +111,7 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
     }
     let (tenant_calls, units) = ports.meter.read();
     let mut shown = Run {
+        phase: Phase::Closed,
         closed_ms: Some(now_ms),
         status: Some(Status::Incomplete),
         tenant_calls,
@@ -122,11 +131,10 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
 }
 
 /// Renders page, CSV and JSON Lines. Rows pass through one by one; only the page is held in memory.
-async fn render(ports: &MatchPorts, run: &mut Run) -> Result<Sum, MatchError> {
+async fn render(ports: &MatchPorts, run: &mut Run) -> Result<(), MatchError> {
     let base = format!("runs/{}", run.id);
     let page = format!("{base}/report.html");
     run.report = Some(ports.blobs.location(&page));
-    let mut sum = Sum::default();
     let broken = |error: &dyn std::fmt::Display| MatchError::Broken(format!("the report cannot be written: {error}"));
     let csv = BufWriter::new(tempfile::tempfile().map_err(|error| broken(&error))?);
     let jsonl = BufWriter::new(tempfile::tempfile().map_err(|error| broken(&error))?);
@@ -135,13 +143,8 @@ async fn render(ports: &MatchPorts, run: &mut Run) -> Result<Sum, MatchError> {
     let mut builder = ReportBuilder::new(&snapshot, names, csv, jsonl);
     let mut slices = Slices::of(ports, &snapshot.id).await?;
     while let Some(rows) = slices.next().await? {
-        let pids: Vec<Pid> = rows.iter().map(|row| ports.store.secret().pid(&row.decision.key)).collect();
-        let outcomes: BTreeMap<Pid, Outcome> =
-            ports.store.outcomes_of(&snapshot.id, &pids).await?.into_iter().collect();
-        for (row, pid) in rows.iter().zip(&pids) {
-            let outcome = outcomes.get(pid);
-            sum.add(row, outcome);
-            builder.row(row, outcome).map_err(|error| broken(&error))?;
+        for (row, outcome) in with_outcomes(ports, &snapshot.id, &rows).await? {
+            builder.row(row, outcome.as_ref()).map_err(|error| broken(&error))?;
         }
     }
     let report = builder.finish().map_err(|error| broken(&error))?;
@@ -150,7 +153,30 @@ async fn render(ports: &MatchPorts, run: &mut Run) -> Result<Sum, MatchError> {
         let body = contents(file).map_err(|error| broken(&error))?;
         ports.blobs.put(&format!("{base}/{name}"), body).await?;
     }
+    Ok(())
+}
+
+/// What all rows of a run come to.
+async fn add_up(ports: &MatchPorts, run: &Run) -> Result<Sum, MatchError> {
+    let mut sum = Sum::default();
+    let mut slices = Slices::of(ports, &run.id).await?;
+    while let Some(rows) = slices.next().await? {
+        for (row, outcome) in with_outcomes(ports, &run.id, &rows).await? {
+            sum.add(row, outcome.as_ref());
+        }
+    }
     Ok(sum)
+}
+
+/// A slice's rows, each with what became of its change.
+async fn with_outcomes<'r>(
+    ports: &MatchPorts,
+    run: &str,
+    rows: &'r [PlanRow],
+) -> Result<Vec<(&'r PlanRow, Option<Outcome>)>, MatchError> {
+    let pids: Vec<Pid> = rows.iter().map(|row| ports.store.secret().pid(&row.decision.key)).collect();
+    let mut outcomes: BTreeMap<Pid, Outcome> = ports.store.outcomes_of(run, &pids).await?.into_iter().collect();
+    Ok(rows.iter().zip(&pids).map(|(row, pid)| (row, outcomes.remove(pid))).collect())
 }
 
 fn contents(mut file: BufWriter<std::fs::File>) -> std::io::Result<Vec<u8>> {

@@ -48,11 +48,7 @@ pub(crate) async fn decide_all(
         wants.dedup();
         load(ports, &mut facts, wants).await?;
     }
-    Ok(decisions
-        .into_iter()
-        .zip(people)
-        .map(|(decision, record)| decision.unwrap_or_else(|| failed(record)))
-        .collect())
+    Ok(decisions.into_iter().zip(people).map(|(decision, record)| decision.unwrap_or_else(|| failed(record))).collect())
 }
 
 fn failed(record: &PersonRecord) -> Decision {
@@ -98,12 +94,8 @@ async fn load(ports: &MatchPorts, facts: &mut PartialFacts, wants: Vec<Want>) ->
             Want::LinkTo(id) => links_to.push(id),
         }
     }
-    let mut found: std::collections::BTreeMap<_, AccountItem> = store
-        .accounts(scope, &accounts)
-        .await?
-        .into_iter()
-        .map(|item| (item.account.id.clone(), item))
-        .collect();
+    let mut found: std::collections::BTreeMap<_, AccountItem> =
+        store.accounts(scope, &accounts).await?.into_iter().map(|item| (item.account.id.clone(), item)).collect();
     for id in accounts {
         let account = found.remove(&id).map(|item| item.account);
         facts.put_account(id, account);

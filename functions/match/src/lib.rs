@@ -2,8 +2,8 @@
 
 mod begin;
 mod close;
-mod gather;
 mod gate;
+mod gather;
 mod open;
 mod phases;
 mod plan;

@@ -183,12 +183,7 @@ pub async fn accept(
                 Acceptance::GoesOn(Box::new(run))
             }
             (
-                Phase::Observing
-                | Phase::Deciding
-                | Phase::Writing
-                | Phase::Gate
-                | Phase::Removing
-                | Phase::Reporting,
+                Phase::Observing | Phase::Deciding | Phase::Writing | Phase::Gate | Phase::Removing | Phase::Reporting,
                 _,
             ) => Acceptance::Resumes(Box::new(run)),
         });

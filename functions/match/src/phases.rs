@@ -7,9 +7,9 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::Bell;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{CollectionState, Intent, Phase, Run, Status};
+use hardmatch_store::Pid;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::fingerprints::Series;
-use hardmatch_store::Pid;
 
 use crate::{After, MatchError, MatchPorts, begin, close, gate, plan, slice};
 

@@ -26,12 +26,7 @@ fn notes(run: &str) -> String {
 }
 
 /// Keeps a slice's rows. The head last: without it the slice is not decided.
-pub(crate) async fn put_slice(
-    ports: &MatchPorts,
-    run: &str,
-    slice: usize,
-    rows: &[PlanRow],
-) -> Result<(), MatchError> {
+pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows: &[PlanRow]) -> Result<(), MatchError> {
     let name = format!("{slice:06}");
     let body = serde_json::to_vec(rows).map_err(|error| MatchError::Broken(error.to_string()))?;
     ports.blobs.put(&blob(run, &name), body).await?;
