@@ -1,4 +1,4 @@
-//! The traits between the functions and the world, and what travels between them. No adapter, no rule, no I/O.
+#![doc = include_str!("../README.md")]
 
 pub mod blobs;
 pub mod clock;

@@ -1,0 +1,145 @@
+//! What the people we build for asked for, case by case, in `tests/cases.toml`: each is shown by a test that exists, or
+//! says what it waits for, or why it is not ours.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::MetadataCommand;
+use serde::Deserialize;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The letters of the five documents, and how many cases each has.
+const CASES: [(char, u32); 5] = [('C', 12), ('D', 27), ('J', 32), ('K', 21), ('O', 48)];
+
+/// What is said of a case.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Standing {
+    /// Shown by these tests: `package::file::function`.
+    Test(Names),
+    /// What it waits for.
+    Later(String),
+    /// Why it is not ours.
+    NotApplicable(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Names {
+    fn all(&self) -> &[String] {
+        match self {
+            Names::One(name) => std::slice::from_ref(name),
+            Names::Several(names) => names,
+        }
+    }
+}
+
+fn cases() -> BTreeMap<String, Standing> {
+    let text = fs::read_to_string(Path::new(ROOT).join("tests/cases.toml")).unwrap();
+    toml::from_str(&text).unwrap_or_else(|error| panic!("cases.toml: {error}"))
+}
+
+/// Every test function of the workspace, by the path it is named with here.
+fn tests() -> BTreeSet<String> {
+    let metadata = MetadataCommand::new().manifest_path(Path::new(ROOT).join("Cargo.toml")).no_deps().exec().unwrap();
+    let mut found = BTreeSet::new();
+    for package in &metadata.packages {
+        let folder = package.manifest_path.parent().unwrap();
+        for path in sources(folder.as_std_path()) {
+            let file = path.file_stem().unwrap().to_string_lossy().into_owned();
+            for name in tests_in(&fs::read_to_string(&path).unwrap()) {
+                found.insert(format!("{}::{file}::{name}", package.name));
+            }
+        }
+    }
+    found
+}
+
+/// Rust files of a package, without packages inside it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.join("src"), folder.join("tests")];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Names of functions that a test attribute stands above. Macros that test, such as proptest's, count as well.
+fn tests_in(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut marked = false;
+    for line in text.lines().map(str::trim_start) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            marked = true;
+        } else if let Some(rest) = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn ")) {
+            if marked {
+                found.push(rest.split(['(', '<']).next().unwrap_or_default().to_owned());
+            }
+            marked = false;
+        } else if !line.starts_with("#[") && !line.starts_with("//") && !line.is_empty() {
+            marked = false;
+        }
+    }
+    found
+}
+
+#[test]
+fn every_case_is_shown_or_says_why_not() {
+    let cases = cases();
+    let wanted: BTreeSet<String> =
+        CASES.iter().flat_map(|(letter, last)| (1..=*last).map(move |number| format!("{letter}{number}"))).collect();
+    let known: BTreeSet<String> = cases.keys().cloned().collect();
+    let missing: Vec<_> = wanted.difference(&known).collect();
+    assert!(missing.is_empty(), "cases.toml says nothing of {missing:?}");
+    let unknown: Vec<_> = known.difference(&wanted).collect();
+    assert!(unknown.is_empty(), "cases.toml names cases that do not exist: {unknown:?}");
+
+    let tests = tests();
+    let mut dead = Vec::new();
+    let (mut shown, mut later, mut not_ours) = (0, 0, 0);
+    for (id, standing) in &cases {
+        match standing {
+            Standing::Test(names) => {
+                shown += 1;
+                assert!(!names.all().is_empty(), "{id} names no test");
+                dead.extend(
+                    names.all().iter().filter(|name| !tests.contains(*name)).map(|name| format!("{id}: {name}")),
+                );
+            }
+            Standing::Later(what) => {
+                later += 1;
+                assert!(!what.trim().is_empty(), "{id} does not say what it waits for");
+            }
+            Standing::NotApplicable(why) => {
+                not_ours += 1;
+                assert!(!why.trim().is_empty(), "{id} does not say why it is not ours");
+            }
+        }
+    }
+    assert!(dead.is_empty(), "no test of the workspace is called:\n{}", dead.join("\n"));
+    println!("{} cases: {shown} shown by a test, {later} later, {not_ours} not applicable", cases.len());
+}
+
+#[test]
+fn a_test_is_told_from_another_function() {
+    let text = "#[test]\nfn one() {}\nfn two() {}\n#[tokio::test]\n#[expect(x)]\nasync fn three() {}\n// #[test]\nfn four() {}";
+    assert_eq!(tests_in(text), ["one", "three"]);
+}

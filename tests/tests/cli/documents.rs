@@ -1,0 +1,189 @@
+//! The way an operator takes: plan, apply, edit the source, synchronise; and the documents printed on it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::lab::{Lab, Row, csv, jsonl, ldif, rows, tenant, text};
+
+/// Bob is there without an ID, Carol with hers: a soft and a hard match beside the new people.
+fn with_bob_and_carol() -> (hardmatch_sim::Seed, Vec<Row>) {
+    let mut people = rows(30);
+    let mut bob = Row::nth(900);
+    "bob@contoso.com".clone_into(&mut bob.upn);
+    let mut carol = Row::nth(901);
+    "01234567-89ab-cdef-0123-456789abcdef".clone_into(&mut carol.guid);
+    "carol@contoso.com".clone_into(&mut carol.upn);
+    people.extend([bob, carol]);
+    let seed = tenant()
+        .user(json!({ "userPrincipalName": "bob@contoso.com", "displayName": "Bob Old", "mailNickname": "bob" }))
+        .user(json!({
+            "userPrincipalName": "carol@contoso.com", "displayName": "Carol Old", "mailNickname": "carol",
+            "onPremisesImmutableId": "Z0UjAauJ780BI0VniavN7w==",
+        }));
+    (seed, people)
+}
+
+#[test]
+fn o10_plan_apply_edit_sync() {
+    let (seed, mut people) = with_bob_and_carol();
+    let lab = Lab::with_people(seed, &people);
+    let bob = lab.user("bob@contoso.com")["id"].clone();
+    let carol = lab.user("carol@contoso.com")["id"].clone();
+
+    // The plan says what would be done, once, and writes nothing.
+    let said = lab.run(&["plan", "--config", "lab.toml", "--json"]).ends(0);
+    let plan = said.json();
+    let hash = text(&plan["plan"]);
+    assert_eq!(hash.len(), 64, "{plan}");
+    assert_eq!(plan["counts"]["by_action"]["create"], 30, "{plan}");
+    assert_eq!(plan["counts"]["by_reason"]["provision"], 30, "{plan}");
+    assert_eq!(plan["counts"]["by_reason"]["takeover"], 1, "{plan}");
+    assert_eq!(plan["counts"]["by_reason"]["hard_matched"], 1, "{plan}");
+    assert_eq!(plan["people"], 32);
+    assert_eq!(lab.world().counters().writes, 0);
+    assert_eq!(lab.world().live_users(), 2);
+
+    // Made again over the same facts it is the same plan.
+    assert_eq!(lab.plan()["plan"], plan["plan"]);
+
+    // Applied, it is exactly that.
+    let applied = lab.run(&["apply", hash, "--config", "lab.toml", "--json"]).ends(0).json();
+    assert_eq!(applied["status"], "converged", "{applied}");
+    assert_eq!(applied["plan"], plan["plan"]);
+    assert_eq!(applied["outcomes"]["done"], 32, "{applied}");
+    assert_eq!(lab.world().live_users(), 32);
+    assert_eq!(lab.user("bob@contoso.com")["id"], bob);
+    assert_eq!(lab.user("carol@contoso.com")["id"], carol);
+    assert_eq!(lab.user("bob@contoso.com")["displayName"], "Given900 Surname900");
+    let boss = &lab.user("person0@contoso.com")["id"];
+    for upn in ["person29@contoso.com", "bob@contoso.com", "carol@contoso.com"] {
+        assert_eq!(&lab.user(upn)["manager"], boss, "{upn}");
+    }
+
+    // One value changes at the source: one write.
+    "Research".clone_into(&mut people[3].department);
+    lab.write("source.csv", csv(&people));
+    lab.world().take_counters();
+    let synced = lab.sync().ends(0).json();
+    assert_eq!(synced["status"], "converged", "{synced}");
+    assert_eq!(synced["counts"]["by_action"], json!({ "update": 1 }), "{synced}");
+    assert_eq!(synced["counts"]["by_reason"]["attributes_differ"], 1, "{synced}");
+    assert_eq!(synced["writes"], 1, "{synced}");
+    assert_eq!(synced["throttles"], 0, "{synced}");
+    assert!(synced["requests"].as_u64().is_some_and(|requests| requests > 0), "{synced}");
+    assert!(synced["duration_seconds"].is_number(), "{synced}");
+    assert!(!text(&synced["run"]).is_empty());
+    let report = std::fs::read_to_string(lab.path(text(&synced["report"]))).unwrap();
+    assert!(report.contains("Given3 Surname3"), "the report names whom it is about");
+    assert_eq!(lab.world().counters().writes_applied, 1);
+    assert_eq!(lab.user("person3@contoso.com")["department"], "Research");
+
+    // Nothing changed: nothing is written.
+    lab.world().take_counters();
+    let again = lab.sync().ends(0).json();
+    assert_eq!(again["writes"], 0, "{again}");
+    assert_eq!(lab.world().counters().writes, 0);
+    lab.lawful();
+}
+
+#[test]
+fn the_first_synchronisation_stops_at_its_plan_and_yes_accepts_exactly_that() {
+    let lab = Lab::with_people(tenant(), &rows(3));
+    let stopped = lab.run(&["sync", "--config", "lab.toml", "--json"]).ends(3).json();
+    assert_eq!(stopped["stop"], "first_run", "{stopped}");
+    assert_eq!(lab.world().counters().writes, 0);
+    let done = lab.sync().ends(0).json();
+    assert_eq!(done["status"], "converged", "{done}");
+    assert_eq!(lab.world().live_users(), 3);
+}
+
+#[test]
+fn o48_csv_json_lines_and_ldif_give_the_same_tenant() {
+    let people = rows(25);
+    let users = |kind: &str, name: &str, source: String| -> Vec<Value> {
+        let lab = Lab::new(tenant());
+        let config = lab.config().replace("kind = \"csv\"", &format!("kind = \"{kind}\"")).replace("source.csv", name);
+        lab.write("lab.toml", config);
+        lab.write(name, source);
+        lab.plan_and_apply();
+        lab.lawful();
+        let boss = lab.user("person0@contoso.com")["id"].clone();
+        let mut users = lab.world().users();
+        users.sort_by(|one, other| text(&one["userPrincipalName"]).cmp(text(&other["userPrincipalName"])));
+        for user in &mut users {
+            let user = user.as_object_mut().unwrap();
+            if user.get("manager").is_some_and(|manager| *manager == boss) {
+                user.insert("manager".to_owned(), json!("person0"));
+            }
+            user.retain(|name, _| !matches!(name.as_str(), "id" | "createdDateTime"));
+        }
+        users
+    };
+    let from_csv = users("csv", "people.csv", csv(&people));
+    assert_eq!(from_csv.len(), 25);
+    assert_eq!(from_csv, users("jsonl", "people.jsonl", jsonl(&people)));
+    assert_eq!(from_csv, users("ldif", "people.ldif", ldif(&people)));
+}
+
+#[test]
+fn a_shortened_hash_is_enough_and_a_plan_applied_twice_does_nothing_twice() {
+    let lab = Lab::with_people(tenant(), &rows(5));
+    let hash = text(&lab.plan()["plan"])[..12].to_owned();
+    let first = lab.run(&["apply", &hash, "--config", "lab.toml", "--json"]).ends(0).json();
+    let writes = lab.world().counters().writes;
+    let second = lab.run(&["apply", &hash, "--config", "lab.toml", "--json"]).ends(0).says(&["was applied in run"]);
+    assert_eq!(second.json()["run"], first["run"]);
+    assert_eq!(lab.world().counters().writes, writes);
+}
+
+#[test]
+fn k1_every_row_of_a_plan_says_how_it_was_joined_and_why() {
+    let (seed, people) = with_bob_and_carol();
+    let lab = Lab::with_people(seed, &people);
+    let plan = lab.run(&["plan", "--config", "lab.toml", "--json", "--rows"]).ends(0).json();
+    let rows = plan["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 32);
+    for row in rows {
+        assert!(!row["join"].is_null(), "{row}");
+        assert!(row["reasons"].as_array().is_some_and(|reasons| !reasons.is_empty()), "{row}");
+        assert!(row["evidence"].is_array(), "{row}");
+    }
+    let of = |upn: &str| rows.iter().find(|row| row["upn"] == upn).unwrap();
+    assert!(!of("bob@contoso.com")["evidence"].as_array().unwrap().is_empty(), "{}", of("bob@contoso.com"));
+}
+
+#[test]
+fn d1_people_who_were_there_before_are_joined_and_nobody_is_created_twice() {
+    let people = rows(50);
+    let seed = people.iter().fold(tenant(), |seed, row| {
+        seed.user(json!({ "userPrincipalName": row.upn, "displayName": row.name(), "mail": row.upn }))
+    });
+    let lab = Lab::with_people(seed, &people);
+    let done = lab.plan_and_apply();
+    assert_eq!(done["counts"]["by_reason"]["takeover"], 50, "{done}");
+    assert_eq!(lab.world().live_users(), 50);
+    assert_eq!(lab.world().counters().requests.get("POST /users"), None);
+}
+
+#[test]
+fn without_json_a_table_is_printed_and_the_way_on() {
+    let lab = Lab::with_people(tenant(), &rows(2));
+    let plan = lab.run(&["plan", "--config", "lab.toml"]).ends(0);
+    assert!(plan.out.contains("person1@contoso.com"), "{plan}");
+    let way = plan.out.lines().find_map(|line| line.strip_prefix("Apply it with: hardmatch ")).unwrap().to_owned();
+    let words: Vec<&str> = way.split_whitespace().collect();
+    lab.run(&words).ends(0);
+    assert_eq!(lab.world().live_users(), 2);
+    assert!(!plan.out.contains('\u{1b}'), "no colours where nobody looks: {plan}");
+}
+
+#[test]
+fn it_works_from_any_folder_because_paths_are_relative_to_the_file() {
+    let lab = Lab::with_people(tenant(), &rows(2));
+    let config = lab.path("lab.toml");
+    let mut command = lab.command(&["sync", "--yes", "--json", "--config"]);
+    Lab::finish(command.arg(&config).current_dir(Path::new("/"))).ends(0);
+    assert!(lab.path("lab.db").is_file());
+    assert_eq!(lab.world().live_users(), 2);
+}

@@ -1,0 +1,14 @@
+//! The real `hardmatch` command in processes of its own, against a simulated tenant on loopback. What an operator
+//! types, reads and gets back as exit status stands here; rules of deciding do not.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod doctor;
+mod documents;
+mod kill;
+mod lab;
+mod mistakes;
+mod policy;
+mod secrets;
+mod source;
+mod tenant;

@@ -1,0 +1,49 @@
+//! The README's two commands: there as written, and the second is what the continuous integration runs.
+
+#![expect(clippy::panic, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::Path;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const FIRST: &str = "cargo run -p hardmatch -- demo";
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Commands of fenced blocks, in order: lines that start a program of ours or cargo.
+fn commands(page: &str) -> Vec<String> {
+    let mut fenced = false;
+    let mut found = Vec::new();
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if fenced {
+            let line = line.trim().trim_start_matches("$ ");
+            if line.starts_with("cargo ") || line.starts_with(".ci/") || line.starts_with("./") {
+                found.push(line.split(" #").next().unwrap_or_default().trim().to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_two_commands_are_there_as_written() {
+    let commands = commands(&read("README.md"));
+    assert_eq!(commands.first().map(String::as_str), Some(FIRST), "{commands:?}");
+    let second = commands.get(1).unwrap_or_else(|| panic!("the README has one command only: {commands:?}"));
+    let run = read(".ci/run");
+    assert!(
+        run.lines().any(|line| line.trim().starts_with(second.as_str())),
+        "the README's second command, {second}, is not what .ci/run runs"
+    );
+    assert!(second.contains("test"), "the second command passes the tests: {second}");
+}
+
+#[test]
+fn the_first_command_is_a_command_of_ours() {
+    let words = read("functions/cli/src/args.rs");
+    assert!(words.contains("Demo("), "the README shows `demo`, which the command line does not know");
+}
