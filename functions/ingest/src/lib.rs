@@ -1,9 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod census;
+mod deleted;
+mod holders;
+mod marks;
 mod mirror;
 mod people;
 mod tenant;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;

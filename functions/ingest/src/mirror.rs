@@ -46,11 +46,8 @@ fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
     let Some(wrote) = &old.wrote else { return false };
     let mut before = old.account.clone();
     for (attr, value) in wrote.before.iter() {
-        before.attributes = if value.is_empty() {
-            before.attributes.without(attr)
-        } else {
-            before.attributes.with(attr, value)
-        };
+        before.attributes =
+            if value.is_empty() { before.attributes.without(attr) } else { before.attributes.with(attr, value) };
     }
     if let Some(enabled) = wrote.enabled_before {
         before.enabled = Some(enabled);

@@ -85,11 +85,7 @@ fn failed(ports: &SourcePorts, run: &Run, error: &SourceError) -> Observed {
         return Observed { again: Some(SOURCE_RETRY), ..Observed::default() };
     }
     let said = format!("{}: {error}", ports.source.location());
-    Observed {
-        collections: vec![(PEOPLE, unknown(said.clone()))],
-        problems: vec![said],
-        ..Observed::default()
-    }
+    Observed { collections: vec![(PEOPLE, unknown(said.clone()))], problems: vec![said], ..Observed::default() }
 }
 
 /// Everybody who was known, when so much differs that most keys may have changed. Otherwise nobody, without reading

@@ -5,22 +5,19 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use hardmatch_domain::account::Account;
 use hardmatch_domain::change::Step;
-use hardmatch_domain::ids::{ConnectionId, ObjectId};
-use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::BellKind;
-use hardmatch_ports::run::{OutcomeKind, Phase};
-use hardmatch_ports::tenant::{Answer, Call, MAX_CALLS, Priority};
-use hardmatch_ports::{Bell, TableError, Write};
+use hardmatch_ports::run::Phase;
+use hardmatch_ports::tenant::MAX_CALLS;
+use hardmatch_ports::{Bell, Write};
 use hardmatch_store::Pid;
 use hardmatch_store::changes::{ChangeState, LanePhase};
 use hardmatch_store::gate::Taken;
 
-use crate::answer::{Verdict, Whom, judge};
-use crate::call::{self, Binding};
-use crate::settle::{self, Books};
-use crate::task::{Next, Task};
+use crate::call::Binding;
+use crate::hand;
+use crate::task::Task;
 use crate::{After, WriteError, WritePorts};
 
 /// Hands in flight. With 300 ms of latency, eight hands of twenty move 500 calls a second, far above the quota.
@@ -41,9 +38,7 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     let phase = match ports.store.run(connection, run).await?.map(|stored| stored.value.phase) {
         Some(Phase::Writing) => LanePhase::Write,
         Some(Phase::Removing) => LanePhase::Remove,
-        Some(
-            Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Gate | Phase::Reporting | Phase::Closed,
-        )
+        Some(Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Gate | Phase::Reporting | Phase::Closed)
         | None => return Ok(After::Done),
     };
     let lane = lane_name(ports);
@@ -120,17 +115,6 @@ struct Drain<'a> {
     closed_until_ms: i64,
 }
 
-/// What came back of one hand.
-struct Played {
-    tasks: Vec<Task>,
-    settled: Vec<Pid>,
-    closed_until_ms: i64,
-    binding: Option<Binding>,
-    /// The budget gave nothing: nothing was sent.
-    starved_ms: Option<i64>,
-    probe: bool,
-}
-
 impl Drain<'_> {
     async fn work(&mut self) -> Result<After, WriteError> {
         let mut hands = FuturesUnordered::new();
@@ -145,7 +129,7 @@ impl Drain<'_> {
             while !closed && hands.len() < width {
                 let Some((tasks, probe)) = self.deal(now).await? else { break };
                 self.probing |= probe;
-                hands.push(play(self.ports, self.phase, self.fence, tasks, self.binding, probe));
+                hands.push(hand::play(self.ports, self.phase, self.fence, tasks, self.binding, probe));
             }
             let Some(played) = hands.next().await else {
                 match self.rest(now, starved_until) {
@@ -294,9 +278,9 @@ impl Drain<'_> {
                 continue;
             }
             let found = self.ports.store.changes(&who.connection, &[pid]).await?;
-            let open = found.first().is_some_and(|(_, other)| {
-                other.value.run == self.run && other.value.state != ChangeState::Held
-            });
+            let open = found
+                .first()
+                .is_some_and(|(_, other)| other.value.run == self.run && other.value.state != ChangeState::Held);
             if open {
                 return Ok(true);
             }
@@ -305,423 +289,3 @@ impl Drain<'_> {
         Ok(false)
     }
 }
-
-/// Plays one hand: prepares, sends, and brings the answers into the books.
-async fn play(
-    ports: &WritePorts,
-    phase: LanePhase,
-    fence: u64,
-    tasks: Vec<Task>,
-    binding: Binding,
-    probe: bool,
-) -> Result<Played, WriteError> {
-    let mut played = Played {
-        tasks: Vec::new(),
-        settled: Vec::new(),
-        closed_until_ms: 0,
-        binding: None,
-        starved_ms: None,
-        probe,
-    };
-    let moved = moved(ports, &tasks).await?;
-    let mut books: Vec<(Task, Books)> = Vec::new();
-    let mut sending: Vec<(Task, Next, Option<ObjectId>)> = Vec::new();
-    let mut calls: Vec<Call> = Vec::new();
-    for mut task in tasks {
-        let mut book = Books::default();
-        if moved.contains(&task.pid) {
-            let reason = Some(Reason::plain(Code::FactsMoved));
-            settle::finish(ports, &task, OutcomeKind::FactsMoved, reason, &mut book);
-            books.push((task, book));
-            continue;
-        }
-        match prepare(ports, phase, fence, &mut task, binding, &mut book).await? {
-            Prepared::Call { next, manager, call } => {
-                calls.push(call);
-                sending.push((task, next, manager));
-            }
-            // The books first, then, in another hand, the call that rests on them.
-            Prepared::Booked => books.push((task, book)),
-            Prepared::Settled => {
-                settle::settle(ports, &mut task, phase, &mut book);
-                books.push((task, book));
-            }
-        }
-    }
-    record(ports, books, &mut played).await?;
-    if calls.is_empty() {
-        return Ok(played);
-    }
-
-    let writes = u32::try_from(calls.iter().filter(|call| call.is_write()).count()).unwrap_or(u32::MAX);
-    let now_ms = ports.clock.now().as_millisecond();
-    if writes > 0
-        && let Err(wait) = ports.store.gate(&ports.scope, &ports.client, |gate| gate.take(now_ms, writes)).await?
-    {
-        played.starved_ms = Some(wait);
-        played.tasks.extend(sending.into_iter().map(|(task, _, _)| task));
-        return Ok(played);
-    }
-    let sending = mark_sending(ports, fence, sending, &mut calls).await?;
-    let answers = ports.tenant.perform(&calls, Priority::Low).await;
-    let mut books = Vec::with_capacity(sending.len());
-    for ((mut task, next, manager), answer) in sending.into_iter().zip(answers) {
-        let mut book = Books::default();
-        apply(ports, phase, &mut task, next, manager, answer, &mut book, &mut played).await?;
-        books.push((task, book));
-    }
-    record(ports, books, &mut played).await?;
-    Ok(played)
-}
-
-/// People whose facts are not those of the decision any more. Asked before the first step only.
-async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<HashSet<Pid>, WriteError> {
-    let fresh: Vec<&Task> =
-        tasks.iter().filter(|task| task.open.done == 0 && task.open.state == ChangeState::Ready).collect();
-    let Some(first) = fresh.first() else { return Ok(HashSet::new()) };
-    let connection = &first.open.change.person.connection;
-    let pids: Vec<Pid> = fresh.iter().map(|task| task.pid).collect();
-    let people: BTreeMap<Pid, u64> = ports
-        .store
-        .people(connection, &pids)
-        .await?
-        .into_iter()
-        .map(|(pid, record)| (pid, record.revision))
-        .collect();
-    let ids: Vec<ObjectId> = fresh.iter().filter_map(|task| task.open.change.account.clone()).collect();
-    let accounts: BTreeMap<ObjectId, u64> = ports
-        .store
-        .accounts(&ports.scope, &ids)
-        .await?
-        .into_iter()
-        .map(|item| (item.account.id, item.account.revision))
-        .collect();
-    let mut moved = HashSet::new();
-    for task in fresh {
-        let change = &task.open.change;
-        let account = change.account.as_ref().and_then(|id| accounts.get(id)).copied().unwrap_or(0);
-        if people.get(&task.pid) != Some(&change.decided_on.person) || account != change.decided_on.account {
-            moved.insert(task.pid);
-        }
-    }
-    Ok(moved)
-}
-
-/// What a task needs next.
-enum Prepared {
-    /// A call.
-    Call { next: Next, manager: Option<ObjectId>, call: Call },
-    /// Its books stored; then it is dealt again.
-    Booked,
-    /// Nothing more in this phase.
-    Settled,
-}
-
-/// Takes the steps that need no call, and gives the next call.
-async fn prepare(
-    ports: &WritePorts,
-    phase: LanePhase,
-    fence: u64,
-    task: &mut Task,
-    binding: Binding,
-    book: &mut Books,
-) -> Result<Prepared, WriteError> {
-    loop {
-        let next = task.next(phase, fence);
-        let call = match next {
-            Next::Settle => return Ok(Prepared::Settled),
-            Next::SendManager => {
-                let manager = task.open.manager_pending.clone();
-                task.account().cloned().map(|account| (manager.clone(), Call::SetManager { account, manager }))
-            }
-            Next::Reread => task.account().map(|account| (None, Call::Read { account: account.clone() })),
-            Next::Verify => {
-                let manager = call::manager_of(ports, task).await?;
-                call::to_verify(task).map(|call| (manager, call))
-            }
-            Next::Send => {
-                let manager = call::manager_of(ports, task).await?;
-                call::of_step(task, manager.clone(), binding).map(|call| (manager, call))
-            }
-        };
-        match call {
-            Some(_) if !book.facts.is_empty() => {
-                let connection = &task.open.change.person.connection;
-                book.journal.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
-                return Ok(Prepared::Booked);
-            }
-            Some((manager, call)) => return Ok(Prepared::Call { next, manager, call }),
-            // A manager who has no account: left out, and looked at again.
-            None if matches!(task.step(), Some(Step::SetManager { .. })) => {
-                task.open.keep_open = true;
-                task.open.done += 1;
-                task.open.state = ChangeState::Ready;
-            }
-            // A link, which is only in our books.
-            None => settle::step_done(ports, task, None, None, book).await?,
-        }
-    }
-}
-
-/// Journals that the next step is on its way. Whoever was decided anew in the meantime is left out.
-async fn mark_sending(
-    ports: &WritePorts,
-    fence: u64,
-    sending: Vec<(Task, Next, Option<ObjectId>)>,
-    calls: &mut Vec<Call>,
-) -> Result<Vec<(Task, Next, Option<ObjectId>)>, WriteError> {
-    let mut sending = sending;
-    let mut writes = Vec::new();
-    for (task, next, _) in &mut sending {
-        if matches!(next, Next::Send | Next::SendManager) {
-            task.open.state = ChangeState::Sending(fence);
-            let connection = &task.open.change.person.connection;
-            writes.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
-        }
-    }
-    if writes.is_empty() {
-        return Ok(sending);
-    }
-    match ports.store.table().transact(writes.clone()).await {
-        Ok(()) => {
-            for (task, next, _) in &mut sending {
-                if matches!(next, Next::Send | Next::SendManager) {
-                    task.revision += 1;
-                }
-            }
-            Ok(sending)
-        }
-        Err(TableError::Conflict { .. }) => {
-            let mut kept = Vec::with_capacity(sending.len());
-            let mut kept_calls = Vec::with_capacity(sending.len());
-            for ((mut task, next, manager), call) in sending.into_iter().zip(std::mem::take(calls)) {
-                if matches!(next, Next::Send | Next::SendManager) {
-                    let connection = &task.open.change.person.connection;
-                    let write = ports.store.put_change(connection, task.pid, Some(task.revision), &task.open);
-                    match ports.store.table().write(write).await {
-                        Ok(revision) => task.revision = revision,
-                        Err(TableError::Conflict { .. }) => continue,
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                kept.push((task, next, manager));
-                kept_calls.push(call);
-            }
-            *calls = kept_calls;
-            Ok(kept)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one answer meets everything that may follow from it")]
-async fn apply(
-    ports: &WritePorts,
-    phase: LanePhase,
-    task: &mut Task,
-    asked: Next,
-    manager: Option<ObjectId>,
-    answer: Answer,
-    book: &mut Books,
-    played: &mut Played,
-) -> Result<(), WriteError> {
-    let mirror: Option<Account> = match (asked, &task.open.change.account) {
-        (Next::Reread, Some(id)) => ports.store.account(&ports.scope, id).await?.map(|item| item.account),
-        _ => None,
-    };
-    let now_ms = ports.clock.now().as_millisecond();
-    // Rounded up: a call a fraction of a millisecond too early is refused again, at once and without end.
-    let in_ms = |wait: Duration| now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2) + 1;
-    match judge(task, asked, answer, mirror.as_ref(), manager.as_ref()) {
-        Verdict::Done(account) => {
-            if asked == Next::SendManager {
-                task.open.manager_pending = None;
-                task.open.state = ChangeState::Ready;
-            } else {
-                done(ports, task, asked, manager, account, book, played).await?;
-            }
-        }
-        Verdict::Reread => task.reread = true,
-        Verdict::NotDone => task.open.state = ChangeState::Ready,
-        Verdict::Unsure => {
-            // An older fence than any: look before repeating.
-            task.open.state = ChangeState::Sending(0);
-            task.open.attempts += 1;
-        }
-        Verdict::ManagerApart(whom) => {
-            task.apart = true;
-            if whom == Whom::Everybody {
-                played.binding = Some(Binding::Apart);
-            }
-            task.open.state = ChangeState::Ready;
-        }
-        Verdict::NewPassword => {
-            task.password = None;
-            task.open.attempts += 1;
-            task.open.state = ChangeState::Ready;
-        }
-        Verdict::Refused(refusal) => {
-            if asked == Next::SendManager {
-                task.open.manager_pending = None;
-                task.open.refusal.get_or_insert(refusal);
-                task.open.state = ChangeState::Ready;
-            } else {
-                settle::step_refused(task, refusal, phase);
-            }
-        }
-        Verdict::Throttled(wait) => {
-            let until = in_ms(wait);
-            played.closed_until_ms = played.closed_until_ms.max(until);
-            ports.store.gate(&ports.scope, &ports.client, |gate| gate.close(now_ms, until)).await?;
-            task.open.not_before_ms = until;
-            if asked == Next::Send || asked == Next::SendManager {
-                task.open.state = ChangeState::Ready;
-            }
-        }
-        Verdict::Later(wait) => {
-            task.open.attempts += 1;
-            task.open.not_before_ms = in_ms(wait);
-            if asked == Next::Send || asked == Next::SendManager {
-                task.open.state = ChangeState::Ready;
-            }
-        }
-        Verdict::FactsMoved => {
-            let reason = Some(Reason::plain(Code::FactsMoved));
-            settle::finish(ports, task, OutcomeKind::FactsMoved, reason, book);
-            return Ok(());
-        }
-        Verdict::GiveUp => {
-            let reason = Some(Reason::plain(Code::Unavailable));
-            settle::finish(ports, task, OutcomeKind::Unavailable, reason, book);
-            return Ok(());
-        }
-    }
-    if task.next(phase, 0) == Next::Settle && task.open.manager_pending.is_none() {
-        settle::settle(ports, task, phase, book);
-    } else {
-        let connection = &task.open.change.person.connection;
-        book.journal.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
-    }
-    Ok(())
-}
-
-async fn done(
-    ports: &WritePorts,
-    task: &mut Task,
-    asked: Next,
-    manager: Option<ObjectId>,
-    account: Option<Box<Account>>,
-    book: &mut Books,
-    played: &mut Played,
-) -> Result<(), WriteError> {
-    let mut bound = manager.clone();
-    if let Some(Step::Create { manager: target, .. }) = task.step() {
-        let wanted = target.is_some();
-        if wanted && manager.is_none() {
-            // The manager has no account: left out, and looked at again.
-            task.open.keep_open = true;
-        }
-        let apart = task.apart || played.binding == Some(Binding::Apart) || Binding::of(ports).await? == Binding::Apart;
-        if let Some(manager) = manager.clone() {
-            if apart || asked == Next::Verify {
-                // Sent without it, or not known whether it was taken.
-                task.open.manager_pending = Some(manager);
-                bound = None;
-            } else if played.probe {
-                played.binding = Some(Binding::Inline);
-            }
-        }
-        if let Some(password) = task.password.take()
-            && asked == Next::Send
-            && let Some(upn) = upn_of(task)
-        {
-            ports.passwords.deliver(&upn, &password).await?;
-        }
-    }
-    settle::step_done(ports, task, account.map(|account| *account), bound, book).await
-}
-
-fn upn_of(task: &Task) -> Option<String> {
-    match task.step() {
-        Some(Step::Create { attributes, .. }) => {
-            attributes.filled(hardmatch_domain::attribute::Attr::UserPrincipalName).map(str::to_owned)
-        }
-        _ => None,
-    }
-}
-
-/// Stores the books of a hand: as few transactions as fit, and each person's on its own where one was decided anew.
-async fn record(ports: &WritePorts, books: Vec<(Task, Books)>, played: &mut Played) -> Result<(), WriteError> {
-    let mut group: Vec<(Task, Books)> = Vec::new();
-    let mut size = 0;
-    for (task, book) in books {
-        let more = book.facts.len() + book.journal.len();
-        if size + more > hardmatch_ports::table::MAX_TRANSACT && !group.is_empty() {
-            record_group(ports, std::mem::take(&mut group), played).await?;
-            size = 0;
-        }
-        size += more;
-        group.push((task, book));
-    }
-    record_group(ports, group, played).await
-}
-
-async fn record_group(ports: &WritePorts, group: Vec<(Task, Books)>, played: &mut Played) -> Result<(), WriteError> {
-    if group.is_empty() {
-        return Ok(());
-    }
-    let table = ports.store.table();
-    let all: Vec<Write> =
-        group.iter().flat_map(|(_, book)| book.facts.iter().chain(&book.journal).cloned()).collect();
-    let together = match table.transact(distinct(all)).await {
-        Ok(()) => true,
-        Err(TableError::Conflict { .. } | TableError::Invalid(_)) => false,
-        Err(error) => return Err(error.into()),
-    };
-    for (mut task, book) in group {
-        let mut kept = true;
-        if !together {
-            let own: Vec<Write> = book.facts.iter().chain(&book.journal).cloned().collect();
-            match table.transact(distinct(own)).await {
-                Ok(()) => {}
-                Err(TableError::Conflict { .. }) => {
-                    // Decided anew, or the account was claimed by somebody faster: what is true stays true, and the
-                    // person is looked at again.
-                    let mut facts: Vec<Write> = book.facts.into_iter().filter(unconditional).collect();
-                    facts.push(ports.store.mark_open(&task.open.change.person.connection, task.pid));
-                    facts.push(Write::delete(task.pointer.clone()));
-                    table.batch_write(facts).await?;
-                    kept = false;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if !kept || book.outcome.is_some() {
-            played.settled.push(task.pid);
-            continue;
-        }
-        if book.journal.iter().any(|write| matches!(write, Write::Put { .. })) {
-            task.revision += 1;
-        }
-        played.tasks.push(task);
-    }
-    Ok(())
-}
-
-fn unconditional(write: &Write) -> bool {
-    match write {
-        Write::Put { condition, .. } | Write::Delete { condition, .. } | Write::Check { condition, .. } => {
-            *condition == hardmatch_ports::Condition::None
-        }
-    }
-}
-
-/// A transaction may name an item once; the last word wins.
-fn distinct(writes: Vec<Write>) -> Vec<Write> {
-    let mut last = BTreeMap::new();
-    for write in writes {
-        last.insert(write.key().clone(), write);
-    }
-    last.into_values().collect()
-}
-

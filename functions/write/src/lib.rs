@@ -3,7 +3,9 @@
 mod answer;
 mod call;
 mod drain;
+mod hand;
 mod mirror;
+mod record;
 mod settle;
 mod task;
 

@@ -100,8 +100,7 @@ pub(crate) fn owned(ledger: &Ledger, step: &Step, now: i64) -> Ledger {
             ledger.created = true;
             ledger.written = attributes.clone();
             if !enabled {
-                ledger.suspended =
-                    Some(Suspension { at: now, cause: hardmatch_domain::link::LeavingCause::Disabled });
+                ledger.suspended = Some(Suspension { at: now, cause: hardmatch_domain::link::LeavingCause::Disabled });
             }
         }
         Step::Update { after, .. } => ledger.written = ledger.written.overlaid(after),
@@ -131,9 +130,7 @@ pub(crate) fn shows(account: Option<&Account>, step: &Step, manager: Option<&Obj
             immutable_id.as_ref().is_none_or(|id| account.immutable_id.as_ref() == Some(id))
                 && after.iter().all(|(attr, value)| account.attributes.filled(attr).unwrap_or("") == value)
         }),
-        Step::Rename { after, .. } => {
-            live.and_then(Account::upn).is_some_and(|upn| upn.eq_ignore_ascii_case(after))
-        }
+        Step::Rename { after, .. } => live.and_then(Account::upn).is_some_and(|upn| upn.eq_ignore_ascii_case(after)),
         Step::SetEnabled { after, .. } => live.is_some_and(|account| account.enabled == Some(*after)),
         // Repeating these is harmless.
         Step::RevokeSessions => false,
@@ -161,7 +158,10 @@ mod tests {
 
     fn account() -> Account {
         let step = Step::Create {
-            attributes: Attributes::from_pairs([(Attr::JobTitle, "Engineer"), (Attr::UserPrincipalName, "a@x.example")]),
+            attributes: Attributes::from_pairs([
+                (Attr::JobTitle, "Engineer"),
+                (Attr::UserPrincipalName, "a@x.example"),
+            ]),
             immutable_id: None,
             enabled: true,
             manager: None,

@@ -65,13 +65,7 @@ pub(crate) async fn step_done(
 }
 
 /// The link after a step: made by a creation or a link step, kept in step by the others.
-async fn put_link(
-    ports: &WritePorts,
-    task: &Task,
-    step: &Step,
-    now: i64,
-    books: &mut Books,
-) -> Result<(), WriteError> {
+async fn put_link(ports: &WritePorts, task: &Task, step: &Step, now: i64, books: &mut Books) -> Result<(), WriteError> {
     let Some(account) = task.account() else { return Ok(()) };
     let change = &task.open.change;
     let had = ports.store.link_to(&ports.scope, account).await?;

@@ -66,7 +66,11 @@ impl Task {
         match self.open.state {
             ChangeState::Sending(by) if by != fence => Next::Verify,
             ChangeState::Sending(_) | ChangeState::Ready | ChangeState::Held => {
-                if is_dangerous(step) && !self.reread { Next::Reread } else { Next::Send }
+                if is_dangerous(step) && !self.reread {
+                    Next::Reread
+                } else {
+                    Next::Send
+                }
             }
         }
     }

@@ -1,0 +1,365 @@
+//! One hand: twenty people's next steps, prepared, sent together, and each answer brought into its person's books.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use hardmatch_domain::account::Account;
+use hardmatch_domain::change::Step;
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_ports::TableError;
+use hardmatch_ports::run::OutcomeKind;
+use hardmatch_ports::tenant::{Answer, Call, Priority};
+use hardmatch_store::Pid;
+use hardmatch_store::changes::{ChangeState, LanePhase};
+
+use crate::answer::{Verdict, Whom, judge};
+use crate::call::{self, Binding};
+use crate::record::record;
+use crate::settle::{self, Books};
+use crate::task::{Next, Task};
+use crate::{WriteError, WritePorts};
+
+/// What came back of one hand.
+pub(crate) struct Played {
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) settled: Vec<Pid>,
+    pub(crate) closed_until_ms: i64,
+    pub(crate) binding: Option<Binding>,
+    /// The budget gave nothing: nothing was sent.
+    pub(crate) starved_ms: Option<i64>,
+    pub(crate) probe: bool,
+}
+
+/// Plays one hand: prepares, sends, and brings the answers into the books.
+pub(crate) async fn play(
+    ports: &WritePorts,
+    phase: LanePhase,
+    fence: u64,
+    tasks: Vec<Task>,
+    binding: Binding,
+    probe: bool,
+) -> Result<Played, WriteError> {
+    let mut played =
+        Played { tasks: Vec::new(), settled: Vec::new(), closed_until_ms: 0, binding: None, starved_ms: None, probe };
+    let moved = moved(ports, &tasks).await?;
+    let mut books: Vec<(Task, Books)> = Vec::new();
+    let mut sending: Vec<(Task, Next, Option<ObjectId>)> = Vec::new();
+    let mut calls: Vec<Call> = Vec::new();
+    for mut task in tasks {
+        let mut book = Books::default();
+        if moved.contains(&task.pid) {
+            let reason = Some(Reason::plain(Code::FactsMoved));
+            settle::finish(ports, &task, OutcomeKind::FactsMoved, reason, &mut book);
+            books.push((task, book));
+            continue;
+        }
+        match prepare(ports, phase, fence, &mut task, binding, &mut book).await? {
+            Prepared::Call { next, manager, call } => {
+                calls.push(call);
+                sending.push((task, next, manager));
+            }
+            // The books first, then, in another hand, the call that rests on them.
+            Prepared::Booked => books.push((task, book)),
+            Prepared::Settled => {
+                settle::settle(ports, &mut task, phase, &mut book);
+                books.push((task, book));
+            }
+        }
+    }
+    record(ports, books, &mut played).await?;
+    if calls.is_empty() {
+        return Ok(played);
+    }
+
+    let writes = u32::try_from(calls.iter().filter(|call| call.is_write()).count()).unwrap_or(u32::MAX);
+    let now_ms = ports.clock.now().as_millisecond();
+    if writes > 0
+        && let Err(wait) = ports.store.gate(&ports.scope, &ports.client, |gate| gate.take(now_ms, writes)).await?
+    {
+        played.starved_ms = Some(wait);
+        played.tasks.extend(sending.into_iter().map(|(task, _, _)| task));
+        return Ok(played);
+    }
+    let sending = mark_sending(ports, fence, sending, &mut calls).await?;
+    let answers = ports.tenant.perform(&calls, Priority::Low).await;
+    let mut books = Vec::with_capacity(sending.len());
+    for ((mut task, next, manager), answer) in sending.into_iter().zip(answers) {
+        let mut book = Books::default();
+        apply(ports, phase, &mut task, next, manager, answer, &mut book, &mut played).await?;
+        books.push((task, book));
+    }
+    record(ports, books, &mut played).await?;
+    Ok(played)
+}
+
+/// People whose facts are not those of the decision any more. Asked before the first step only.
+async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<HashSet<Pid>, WriteError> {
+    let fresh: Vec<&Task> =
+        tasks.iter().filter(|task| task.open.done == 0 && task.open.state == ChangeState::Ready).collect();
+    let Some(first) = fresh.first() else { return Ok(HashSet::new()) };
+    let connection = &first.open.change.person.connection;
+    let pids: Vec<Pid> = fresh.iter().map(|task| task.pid).collect();
+    let people: BTreeMap<Pid, u64> =
+        ports.store.people(connection, &pids).await?.into_iter().map(|(pid, record)| (pid, record.revision)).collect();
+    let ids: Vec<ObjectId> = fresh.iter().filter_map(|task| task.open.change.account.clone()).collect();
+    let accounts: BTreeMap<ObjectId, u64> = ports
+        .store
+        .accounts(&ports.scope, &ids)
+        .await?
+        .into_iter()
+        .map(|item| (item.account.id, item.account.revision))
+        .collect();
+    let mut moved = HashSet::new();
+    for task in fresh {
+        let change = &task.open.change;
+        let account = change.account.as_ref().and_then(|id| accounts.get(id)).copied().unwrap_or(0);
+        if people.get(&task.pid) != Some(&change.decided_on.person) || account != change.decided_on.account {
+            moved.insert(task.pid);
+        }
+    }
+    Ok(moved)
+}
+
+/// What a task needs next.
+enum Prepared {
+    /// A call.
+    Call { next: Next, manager: Option<ObjectId>, call: Call },
+    /// Its books stored; then it is dealt again.
+    Booked,
+    /// Nothing more in this phase.
+    Settled,
+}
+
+/// Takes the steps that need no call, and gives the next call.
+async fn prepare(
+    ports: &WritePorts,
+    phase: LanePhase,
+    fence: u64,
+    task: &mut Task,
+    binding: Binding,
+    book: &mut Books,
+) -> Result<Prepared, WriteError> {
+    loop {
+        let next = task.next(phase, fence);
+        let call = match next {
+            Next::Settle => return Ok(Prepared::Settled),
+            Next::SendManager => {
+                let manager = task.open.manager_pending.clone();
+                task.account().cloned().map(|account| (manager.clone(), Call::SetManager { account, manager }))
+            }
+            Next::Reread => task.account().map(|account| (None, Call::Read { account: account.clone() })),
+            Next::Verify => {
+                let manager = call::manager_of(ports, task).await?;
+                call::to_verify(task).map(|call| (manager, call))
+            }
+            Next::Send => {
+                let manager = call::manager_of(ports, task).await?;
+                call::of_step(task, manager.clone(), binding).map(|call| (manager, call))
+            }
+        };
+        match call {
+            Some(_) if !book.facts.is_empty() => {
+                let connection = &task.open.change.person.connection;
+                book.journal.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+                return Ok(Prepared::Booked);
+            }
+            Some((manager, call)) => return Ok(Prepared::Call { next, manager, call }),
+            // A manager who has no account: left out, and looked at again.
+            None if matches!(task.step(), Some(Step::SetManager { .. })) => {
+                task.open.keep_open = true;
+                task.open.done += 1;
+                task.open.state = ChangeState::Ready;
+            }
+            // A link, which is only in our books.
+            None => settle::step_done(ports, task, None, None, book).await?,
+        }
+    }
+}
+
+/// Journals that the next step is on its way. Whoever was decided anew in the meantime is left out.
+async fn mark_sending(
+    ports: &WritePorts,
+    fence: u64,
+    sending: Vec<(Task, Next, Option<ObjectId>)>,
+    calls: &mut Vec<Call>,
+) -> Result<Vec<(Task, Next, Option<ObjectId>)>, WriteError> {
+    let mut sending = sending;
+    let mut writes = Vec::new();
+    for (task, next, _) in &mut sending {
+        if matches!(next, Next::Send | Next::SendManager) {
+            task.open.state = ChangeState::Sending(fence);
+            let connection = &task.open.change.person.connection;
+            writes.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+        }
+    }
+    if writes.is_empty() {
+        return Ok(sending);
+    }
+    match ports.store.table().transact(writes.clone()).await {
+        Ok(()) => {
+            for (task, next, _) in &mut sending {
+                if matches!(next, Next::Send | Next::SendManager) {
+                    task.revision += 1;
+                }
+            }
+            Ok(sending)
+        }
+        Err(TableError::Conflict { .. }) => {
+            let mut kept = Vec::with_capacity(sending.len());
+            let mut kept_calls = Vec::with_capacity(sending.len());
+            for ((mut task, next, manager), call) in sending.into_iter().zip(std::mem::take(calls)) {
+                if matches!(next, Next::Send | Next::SendManager) {
+                    let connection = &task.open.change.person.connection;
+                    let write = ports.store.put_change(connection, task.pid, Some(task.revision), &task.open);
+                    match ports.store.table().write(write).await {
+                        Ok(revision) => task.revision = revision,
+                        Err(TableError::Conflict { .. }) => continue,
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                kept.push((task, next, manager));
+                kept_calls.push(call);
+            }
+            *calls = kept_calls;
+            Ok(kept)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one answer meets everything that may follow from it")]
+async fn apply(
+    ports: &WritePorts,
+    phase: LanePhase,
+    task: &mut Task,
+    asked: Next,
+    manager: Option<ObjectId>,
+    answer: Answer,
+    book: &mut Books,
+    played: &mut Played,
+) -> Result<(), WriteError> {
+    let mirror: Option<Account> = match (asked, &task.open.change.account) {
+        (Next::Reread, Some(id)) => ports.store.account(&ports.scope, id).await?.map(|item| item.account),
+        _ => None,
+    };
+    let now_ms = ports.clock.now().as_millisecond();
+    // Rounded up: a call a fraction of a millisecond too early is refused again, at once and without end.
+    let in_ms = |wait: Duration| now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2) + 1;
+    match judge(task, asked, answer, mirror.as_ref(), manager.as_ref()) {
+        Verdict::Done(account) => {
+            if asked == Next::SendManager {
+                task.open.manager_pending = None;
+                task.open.state = ChangeState::Ready;
+            } else {
+                done(ports, task, asked, manager, account, book, played).await?;
+            }
+        }
+        Verdict::Reread => task.reread = true,
+        Verdict::NotDone => task.open.state = ChangeState::Ready,
+        Verdict::Unsure => {
+            // An older fence than any: look before repeating.
+            task.open.state = ChangeState::Sending(0);
+            task.open.attempts += 1;
+        }
+        Verdict::ManagerApart(whom) => {
+            task.apart = true;
+            if whom == Whom::Everybody {
+                played.binding = Some(Binding::Apart);
+            }
+            task.open.state = ChangeState::Ready;
+        }
+        Verdict::NewPassword => {
+            task.password = None;
+            task.open.attempts += 1;
+            task.open.state = ChangeState::Ready;
+        }
+        Verdict::Refused(refusal) => {
+            if asked == Next::SendManager {
+                task.open.manager_pending = None;
+                task.open.refusal.get_or_insert(refusal);
+                task.open.state = ChangeState::Ready;
+            } else {
+                settle::step_refused(task, refusal, phase);
+            }
+        }
+        Verdict::Throttled(wait) => {
+            let until = in_ms(wait);
+            played.closed_until_ms = played.closed_until_ms.max(until);
+            ports.store.gate(&ports.scope, &ports.client, |gate| gate.close(now_ms, until)).await?;
+            task.open.not_before_ms = until;
+            if asked == Next::Send || asked == Next::SendManager {
+                task.open.state = ChangeState::Ready;
+            }
+        }
+        Verdict::Later(wait) => {
+            task.open.attempts += 1;
+            task.open.not_before_ms = in_ms(wait);
+            if asked == Next::Send || asked == Next::SendManager {
+                task.open.state = ChangeState::Ready;
+            }
+        }
+        Verdict::FactsMoved => {
+            let reason = Some(Reason::plain(Code::FactsMoved));
+            settle::finish(ports, task, OutcomeKind::FactsMoved, reason, book);
+            return Ok(());
+        }
+        Verdict::GiveUp => {
+            let reason = Some(Reason::plain(Code::Unavailable));
+            settle::finish(ports, task, OutcomeKind::Unavailable, reason, book);
+            return Ok(());
+        }
+    }
+    if task.next(phase, 0) == Next::Settle && task.open.manager_pending.is_none() {
+        settle::settle(ports, task, phase, book);
+    } else {
+        let connection = &task.open.change.person.connection;
+        book.journal.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+    }
+    Ok(())
+}
+
+async fn done(
+    ports: &WritePorts,
+    task: &mut Task,
+    asked: Next,
+    manager: Option<ObjectId>,
+    account: Option<Box<Account>>,
+    book: &mut Books,
+    played: &mut Played,
+) -> Result<(), WriteError> {
+    let mut bound = manager.clone();
+    if let Some(Step::Create { manager: target, .. }) = task.step() {
+        let wanted = target.is_some();
+        if wanted && manager.is_none() {
+            // The manager has no account: left out, and looked at again.
+            task.open.keep_open = true;
+        }
+        let apart = task.apart || played.binding == Some(Binding::Apart) || Binding::of(ports).await? == Binding::Apart;
+        if let Some(manager) = manager.clone() {
+            if apart || asked == Next::Verify {
+                // Sent without it, or not known whether it was taken.
+                task.open.manager_pending = Some(manager);
+                bound = None;
+            } else if played.probe {
+                played.binding = Some(Binding::Inline);
+            }
+        }
+        if let Some(password) = task.password.take()
+            && asked == Next::Send
+            && let Some(upn) = upn_of(task)
+        {
+            ports.passwords.deliver(&upn, &password).await?;
+        }
+    }
+    settle::step_done(ports, task, account.map(|account| *account), bound, book).await
+}
+
+fn upn_of(task: &Task) -> Option<String> {
+    match task.step() {
+        Some(Step::Create { attributes, .. }) => {
+            attributes.filled(hardmatch_domain::attribute::Attr::UserPrincipalName).map(str::to_owned)
+        }
+        _ => None,
+    }
+}
