@@ -119,7 +119,7 @@ impl World {
 
     /// The account with a sign-in name (or that had it before it was deleted).
     pub fn account(&self, upn: &str) -> Seen {
-        self.tenant.user(upn).map(Seen).unwrap_or_else(|| Seen(serde_json::Value::Null))
+        Seen(self.tenant.user(upn).unwrap_or_default())
     }
 
     /// Plans.
@@ -204,23 +204,21 @@ impl World {
     async fn command(&mut self, wish: Wish) -> Result<Ran, Stopped> {
         let (stage, config) = self.begin().await?;
         let meta = self.activate(&stage, &config).await.map_err(|error| stage.stopped(&error))?;
-        let run = match self.left_open(&stage, &config.connection, &meta, &wish).await? {
-            Some(run) => run,
-            None => {
-                let opening = Opening {
-                    id: format!("{:026}", self.commands),
-                    connection: config.connection.clone(),
-                    intent: wish.intent,
-                    accept: wish.accept,
-                    everybody: wish.everybody,
-                    only: None,
-                    accept_source: wish.source == Source::AsItIs,
-                    by: "a test".to_owned(),
-                };
-                let now = self.clock.now().as_millisecond();
-                let opened = open_run(&stage.store, &*stage.doorbell, &opening, now).await;
-                opened.map_err(|error| stage.stopped(&error))?
-            }
+        let run = if let Some(run) = self.left_open(&stage, &config.connection, &meta, &wish).await? {
+            run
+        } else {
+            let opening = Opening {
+                id: format!("{:026}", self.commands),
+                connection: config.connection.clone(),
+                intent: wish.intent,
+                accept: wish.accept,
+                everybody: wish.everybody,
+                only: None,
+                accept_source: wish.source == Source::AsItIs,
+                by: "a test".to_owned(),
+            };
+            let now = self.clock.now().as_millisecond();
+            open_run(&stage.store, &*stage.doorbell, &opening, now).await.map_err(|error| stage.stopped(&error))?
         };
         let run = stage.drive(&config.connection, &run.id).await?;
         self.ended(&stage, run).await
@@ -229,7 +227,7 @@ impl World {
     /// A new process a minute later.
     async fn begin(&mut self) -> Result<(Stage, Config), Stopped> {
         self.commands += 1;
-        self.pass(Duration::from_secs(60));
+        self.pass(Duration::from_mins(1));
         self.people.write().map_err(|error| Stopped::Failed(error.to_string()))?;
         self.tenant.take_requests();
         let config = Config::load(&self.policy, "hardmatch.toml", self.folder.path())

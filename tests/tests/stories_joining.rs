@@ -98,7 +98,7 @@ async fn drifted(policy: &str, anchor: serde_json::Value) -> (World, hardmatch_t
     world.people.hire("ada");
     world.settle_by_hash().await;
     world.pass_days(1);
-    world.tenant.set_user("ada@contoso.com", json!({ "onPremisesImmutableId": anchor })).unwrap();
+    world.tenant.set_user("ada@contoso.com", json!({ "onPremisesImmutableId": anchor })).expect("the account is there");
     let ran = world.sync().await;
     (world, ran)
 }

@@ -258,6 +258,25 @@ async fn managers_come_before_their_reports_and_changes_follow() {
 }
 
 #[tokio::test]
+async fn a_manager_who_was_refused_at_first_is_set_when_they_get_their_account() {
+    let mut world = four("").await;
+    world.people.hire("boss").rename("boss", "boss@unverified.contoso.com");
+    world.people.set("ada", "manager", "boss@unverified.contoso.com");
+    let ran = world.sync().await;
+    assert!(ran.decided("ada@contoso.com").contains("waits_for_manager"), "{}", ran.decided("ada@contoso.com"));
+    world.pass_days(1);
+    // The domain is verified, as far as boss is concerned; nothing about ada changes.
+    let row = world.people.get("boss", "objectGUID").to_owned();
+    world.people.set("ada", "manager", &row);
+    world.sync().await;
+    world.people.rename("boss", "boss@contoso.com");
+    world.sync().await;
+    world.sync().await;
+    assert_eq!(world.account("ada@contoso.com").text("manager"), world.account("boss@contoso.com").id());
+    assert!(world.sync().await.writes.is_empty());
+}
+
+#[tokio::test]
 async fn a_tenant_that_takes_no_manager_in_a_creation_is_asked_once() {
     let seed = Seed::contoso().with(|options| options.manager_bind_on_create = hardmatch_sim::Answer::Refuse);
     let mut world = World::with(seed, "").await;

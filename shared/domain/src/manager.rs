@@ -83,10 +83,21 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
         draft.note(Reason::with(Code::ReferenceOutOfScope, "the manager's account is gone"));
         return Wanted::Leave;
     }
-    let Some(manager) = case.facts.person(&who).filter(|manager| will_join(case, manager)) else {
+    let Some(manager) = case.facts.person(&who).filter(|manager| case.competes(manager)) else {
         draft.code(Code::ReferenceOutOfScope);
         return Wanted::Leave;
     };
+    if !will_join(case, manager) {
+        // Refused for now: when they get an account after all, nothing about this person will have changed.
+        draft.code(Code::WaitsForManager);
+        return Wanted::Leave;
+    }
+    if let Some(entered) = draft.account.and_then(|account| account.manager.as_ref())
+        && decide::draft(&case.for_manager(manager)).account.is_some_and(|theirs| theirs.id == *entered)
+    {
+        // The very account that the manager is about to be joined to is entered already.
+        return Wanted::To(ManagerTarget::Account(entered.clone()));
+    }
     // Managers of managers who are to come, too. Whoever has the smallest key of a circle goes first, without theirs.
     let mut depth = 1;
     let mut smallest = key;
@@ -140,5 +151,5 @@ fn next<'a, F: Facts>(case: &Case<'a, F>, record: &PersonRecord) -> Option<&'a P
 
 /// Whether this plan gives the person an account: they are decided as if they had no manager.
 fn will_join<F: Facts>(case: &Case<'_, F>, record: &PersonRecord) -> bool {
-    case.competes(record) && assemble::gives_account(&case.policy.actions, decide::draft(&case.for_manager(record)))
+    assemble::gives_account(&case.policy.actions, decide::draft(&case.for_manager(record)))
 }

@@ -7,6 +7,7 @@ use hardmatch_domain::change::Hold;
 use hardmatch_embedded::doorbell::Faults;
 use hardmatch_match::Accept;
 use hardmatch_ports::Clock as _;
+use hardmatch_ports::run::PlanRow;
 use hardmatch_sim::{Fault, FaultRule, Request, Seed};
 use hardmatch_tests::{Cut, Dice, Ran, Seen, Spoil, Stopped, World, guid, immutable_id, invariants};
 use serde_json::json;
@@ -16,7 +17,7 @@ const EPISODES: usize = 5;
 /// `[guard] always_allow`: with so few people the only limit that counts.
 const ALLOWED: usize = 3;
 
-pub struct History {
+pub(crate) struct History {
     seed: u64,
     dice: Dice,
     world: World,
@@ -31,7 +32,7 @@ pub struct History {
 }
 
 impl History {
-    pub async fn begin(seed: u64) -> Self {
+    pub(crate) async fn begin(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let conflict = ["stop", "source-wins"][dice.below(2)];
         let absent = ["\"suspend\"", "{ action = \"delete\", after = \"2d\" }", "\"delete\""][dice.below(3)];
@@ -61,7 +62,7 @@ impl History {
         history
     }
 
-    pub async fn play(mut self) {
+    pub(crate) async fn play(mut self) {
         for episode in 0..EPISODES {
             self.say(format!("episode {episode}"));
             for _ in 0..self.dice.below(4) {
@@ -114,7 +115,7 @@ impl History {
             None => self.attempts(&mut writes, Do::Sync).await,
         };
         let approved = ran.as_ref().is_some_and(|ran| ran.run.accepted.as_ref().is_some_and(|it| it.by_hash));
-        self.say(format!("ended {:?}: {} writes", ran.as_ref().map(|ran| ran.status()), writes.len()));
+        self.say(format!("ended {:?}: {} writes", ran.as_ref().map(Ran::status), writes.len()));
         if spoilt {
             self.check(&told(&writes, "written on the word of half a file"));
         }
@@ -212,16 +213,22 @@ impl History {
             .map(|(row, change)| format!("{}: {:?} {:?}", full.decided(&row.upn), change.steps, row.decision.join))
             .collect();
         self.check(&left);
-        self.everybody_has_what_they_should();
+        self.everybody_has_what_they_should(&full);
     }
 
     /// People whom nothing stands in the way of have one live account that says what the source says.
-    fn everybody_has_what_they_should(&self) {
+    fn everybody_has_what_they_should(&self, full: &Ran) {
         let accounts = self.world.accounts();
         let mut problems = Vec::new();
         for name in self.world.people.names() {
             let people = &self.world.people;
-            let anchor = immutable_id(people.get(&name, "objectGUID"));
+            let key = people.get(&name, "objectGUID");
+            let is_theirs = |row: &&PlanRow| row.decision.key.as_str() == key;
+            let free = full.rows.iter().find(is_theirs).is_none_or(|row| row.decision.is_converged());
+            if !free {
+                continue;
+            }
+            let anchor = immutable_id(key);
             let mine: Vec<&Seen> = accounts.iter().filter(|account| account.immutable_id() == Some(&anchor)).collect();
             let [account] = mine.as_slice() else { continue };
             if account.synced() || account.guest() || account.deleted() {
@@ -271,11 +278,10 @@ impl History {
             5 => drop(self.world.people.set(&name, "department", ["", "Sales", "Research"][number % 3])),
             6 => drop(self.world.people.set(&name, "enabled", "false")),
             7 => drop(self.world.people.set(&name, "enabled", "true")),
-            8 => drop(self.world.people.set(
-                &name,
-                "manager",
-                &self.world.people.get(&other, "userPrincipalName").to_owned(),
-            )),
+            8 => {
+                let boss = self.world.people.get(&other, "userPrincipalName").to_owned();
+                self.world.people.set(&name, "manager", &boss);
+            }
             9 => drop(self.world.people.set(&name, "manager", "")),
             10 => {
                 // Hired again: another GUID, the same employee number and name.
@@ -295,7 +301,7 @@ impl History {
                 self.world.people.rename(&new, &upn);
             }
             _ => {
-                // Two exchange departments, and one's address is somebody's who is gone.
+                // Somebody is given the name of one who is gone.
                 let Some((_, row)) = self.gone.last() else { return };
                 let upn = row["userPrincipalName"].clone();
                 self.world.people.rename(&name, &upn);
@@ -329,7 +335,7 @@ impl History {
                     "userPrincipalName": format!("guest{number}@contoso.com"),
                     "mail": format!("p{:02}.{number}@contoso.com", number % 12),
                     "displayName": "Somebody",
-                    "userType": if number % 2 == 0 { "Guest" } else { "Member" },
+                    "userType": if number.is_multiple_of(2) { "Guest" } else { "Member" },
                 }))
                 .map(drop),
         };
