@@ -300,6 +300,16 @@ fn managers_by_link() {
 }
 
 #[test]
+fn a_manager_entered_already_is_not_written_while_the_links_are_new() {
+    let world = world().person(person("ada").manager("bob")).person(person("bob"));
+    let world = world.account(account("ada").manager("a-bob")).account(account("bob"));
+    check(&world, "ada", "link: hard_matched | link");
+    let mut other = world;
+    other.accounts[0] = account("ada").manager("a-x");
+    check(&other, "ada", "link: hard_matched, manager_differs | link + manager person bob | after bob");
+}
+
+#[test]
 fn managers_outside_scope_are_left_as_they_are() {
     let outside = |manager: Manager| {
         let mut world = linked("ada").person(person("bob").standing(Standing::Refused));
