@@ -104,10 +104,13 @@ enum Patience {
     Over,
 }
 
-/// Counted from the run's start, or from the acceptance of a plan that lay.
 fn patience(run: &Run, now_ms: i64) -> Patience {
-    let since = run.accepted.as_ref().map_or(run.started_ms, |accepted| accepted.at_ms.max(run.started_ms));
-    if now_ms - since < PATIENCE_MS { Patience::Left } else { Patience::Over }
+    if now_ms - begun_ms(run) < PATIENCE_MS { Patience::Left } else { Patience::Over }
+}
+
+/// When a run began to observe: its start, or the acceptance of a plan that lay.
+fn begun_ms(run: &Run) -> i64 {
+    run.accepted.as_ref().map_or(run.started_ms, |accepted| accepted.at_ms.max(run.started_ms))
 }
 
 /// The run, when it observes and the collection is not read yet.

@@ -12,7 +12,7 @@ use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of};
 use hardmatch_store::{Pid, StoreError};
 
 use crate::census::{self, Census};
-use crate::{Observed, PEOPLE, Patience, SourcePorts, complete, patience, unknown};
+use crate::{Observed, PEOPLE, Patience, SourcePorts, begun_ms, complete, patience, unknown};
 
 /// How long to wait before a source that may recover is asked again.
 const SOURCE_RETRY: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ pub(crate) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
         Ok(()) => {}
         Err(error) => return Ok(failed(ports, run, &error)),
     }
-    store_absences(ports, &run.connection, &census, &known).await?;
+    store_absences(ports, run, &census, &known).await?;
     store_fingerprints(ports, &series, &census, &differing, &now).await?;
     let people = census.entries.len() as u64;
     let columns = census.completeness.expected.clone();
@@ -207,7 +207,7 @@ fn dedupe(writes: Vec<Write>) -> Vec<Write> {
 /// Those who were there and are not any more, on the word of a complete listing.
 async fn store_absences(
     ports: &SourcePorts,
-    connection: &ConnectionId,
+    run: &Run,
     census: &Census,
     known: &BTreeMap<usize, Bucket>,
 ) -> Result<(), StoreError> {
@@ -217,7 +217,10 @@ async fn store_absences(
         .filter(|name| !census.entries.contains_key(*name))
         .map(|name| Pid::from_bytes(*name))
         .collect();
-    let since = ports.clock.now_seconds();
+    let connection = &run.connection;
+    // The moment of the run, which its decisions take for now: a clock read here would be later, and who leaves
+    // without grace would look as if their grace were not over.
+    let since = begun_ms(run) / 1000;
     for chunk in gone.chunks(CHUNK) {
         let mut writes = Vec::new();
         for (pid, old) in ports.store.people(connection, chunk).await? {
