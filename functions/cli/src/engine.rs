@@ -80,11 +80,6 @@ impl Engine {
         &self.state.store
     }
 
-    /// Where people come from, for people.
-    pub(crate) fn source_location(&self) -> String {
-        self.source.source.location()
-    }
-
     pub(crate) fn doorbell(&self) -> &ProcessDoorbell {
         &self.doorbell
     }
@@ -237,8 +232,12 @@ impl Rooms {
         if let Ok(Some(run)) = self.deciding.store.run(&bell.connection, &bell.run).await {
             self.progress.show(&run.value, &self.deciding.meter.read().0);
         }
-        // On AWS the queue would hand the bell over again; here somebody is waiting, and the next start goes on.
-        answer.inspect_err(|error| self.trouble.tell(error.clone()))
+        // On AWS the queue would hand the bell over again; here somebody is waiting and is told, and the next start goes
+        // on where this one was.
+        Ok(answer.unwrap_or_else(|error| {
+            self.trouble.tell(error);
+            Outcome::Done
+        }))
     }
 
     /// A source that is to be asked again is waited for when it is there, as a file that is being written is; one that

@@ -17,7 +17,7 @@ use crate::fail::{Exit, Failure};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = hardmatch_runtime::telemetry::start(hardmatch_runtime::telemetry::Format::Compact, "warn") {
+    if let Err(error) = hardmatch_runtime::telemetry::start(hardmatch_runtime::telemetry::Format::Compact, "error") {
         output::note(format!("hardmatch: {error}"));
         return ExitCode::from(2);
     }

@@ -84,7 +84,7 @@ async fn rested(common: &Common, intent: Intent, everybody: Everybody) -> Result
     let full = everybody == Everybody::Again;
     let wish = Wish { intent, accept: Accept::Nothing, full, accept_source: false, only: None };
     let told = match drive(&engine, &meta, &wish).await {
-        Ok(run) if run.status == Some(Status::Incomplete) => Err(Failure::run(run::incomplete(&engine, &run))),
+        Ok(run) if run.status == Some(Status::Incomplete) => Err(Failure::run(run::incomplete(&run))),
         Ok(run) => tell(&engine, run).await,
         Err(failure) => Err(failure),
     };

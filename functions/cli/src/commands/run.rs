@@ -127,7 +127,7 @@ pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failu
     progress.end();
     let run = run?;
     if run.status == Some(Status::Incomplete) {
-        return Err(Failure::run(incomplete(engine, &run)));
+        return Err(Failure::run(incomplete(&run)));
     }
     Ok(run)
 }
@@ -186,7 +186,7 @@ enum Rows {
 
 async fn show_plan(engine: &Engine, run: &Run, common: &Common, wanted: Rows) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
-        return show_incomplete(engine, run, common);
+        return show_incomplete(run, common);
     }
     if common.json {
         let listed = match wanted {
@@ -234,7 +234,7 @@ async fn show_stop(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, 
 
 async fn show_run(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
-        return show_incomplete(engine, run, common);
+        return show_incomplete(run, common);
     }
     if common.json {
         output::document(&run_document(run));
@@ -247,24 +247,20 @@ async fn show_run(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, F
     Ok(if run.status == Some(Status::Converged) { Exit::Converged } else { Exit::Attention })
 }
 
-fn show_incomplete(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, Failure> {
+fn show_incomplete(run: &Run, common: &Common) -> Result<Exit, Failure> {
     if common.json {
         output::document(&run_document(run));
     }
-    Err(Failure::run(incomplete(engine, run)))
+    Err(Failure::run(incomplete(run)))
 }
 
 /// Why nobody was decided.
-pub(crate) fn incomplete(engine: &Engine, run: &Run) -> String {
+pub(crate) fn incomplete(run: &Run) -> String {
     let mut text = "nobody was decided and nothing was written, because not everything could be read:".to_owned();
     for (name, collection) in &run.collections {
-        let place = match name.as_str() {
-            hardmatch_ingest::PEOPLE => format!("{name} ({})", engine.source_location()),
-            _ => name.clone(),
-        };
         for doubt in &collection.doubts {
             // Writing to a String cannot fail.
-            let _ = write!(text, "\n  {place}: {doubt}");
+            let _ = write!(text, "\n  {name}: {doubt}");
         }
     }
     for refused in run.refused_entries.iter().filter(|refused| refused.key.is_none()).take(20) {
