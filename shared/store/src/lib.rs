@@ -40,7 +40,9 @@ pub enum StoreError {
     #[error(transparent)]
     Table(#[from] TableError),
     /// An item cannot be read: damaged, or written by something else.
-    #[error("the stored item of kind {kind} cannot be read: {cause}. If the file was changed by hand, restore it from a copy")]
+    #[error(
+        "the stored item of kind {kind} cannot be read: {cause}. If the file was changed by hand, restore it from a copy"
+    )]
     Unreadable {
         /// Which kind.
         kind: &'static str,
