@@ -80,7 +80,9 @@ impl Blobs for FolderBlobs {
     }
 
     fn location(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
+        let place = self.folder.join(name);
+        // Whoever reads it may stand in another folder.
+        std::path::absolute(&place).unwrap_or(place).display().to_string()
     }
 }
 
