@@ -1,9 +1,11 @@
 //! The tenant side: the organisation, who holds roles and addresses, and the users: whole in the first round, by delta
 //! later. The cursor is stored last; whatever is killed before that is read again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hardmatch_domain::account::Tenant;
+use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantError;
 use hardmatch_ports::run::Run;
 use hardmatch_ports::tenant::Retry;
@@ -63,7 +65,7 @@ async fn observe_all(ports: &TenantPorts, run: &Run, observed: &mut Observed) ->
     let had = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value);
     observed.collections.push((DOMAINS, complete(organization.domains.len() as u64, 0)));
 
-    let roles = optional(ports.tenant.role_holders().await, ROLES, observed)?;
+    let roles = known_roles(ports.tenant.role_holders().await, observed)?;
     let mut tenant = Tenant {
         id: organization.id,
         domains: organization.domains,
@@ -105,19 +107,19 @@ async fn observe_all(ports: &TenantPorts, run: &Run, observed: &mut Observed) ->
     Ok(())
 }
 
-/// A collection that permissions may withhold: then it is unknown, and the run goes on.
-fn optional<T>(
-    result: Result<T, TenantError>,
-    name: &'static str,
+/// Who holds roles. Permissions may withhold it: then it is unknown, nobody is taken for unprivileged, and the run goes
+/// on.
+fn known_roles(
+    result: Result<BTreeMap<ObjectId, Vec<String>>, TenantError>,
     observed: &mut Observed,
-) -> Result<Option<T>, Stopped> {
+) -> Result<Option<BTreeMap<ObjectId, Vec<String>>>, Stopped> {
     match result {
-        Ok(value) => {
-            observed.collections.push((name, complete(0, 0)));
-            Ok(Some(value))
+        Ok(roles) => {
+            observed.collections.push((ROLES, complete(roles.len() as u64, 0)));
+            Ok(Some(roles))
         }
         Err(error) if error.retry == Retry::Never && error.status >= 400 && error.status != 401 => {
-            observed.collections.push((name, unknown(describe(&error))));
+            observed.collections.push((ROLES, unknown(describe(&error))));
             Ok(None)
         }
         Err(error) => Err(error.into()),

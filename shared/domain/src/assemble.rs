@@ -151,11 +151,12 @@ fn rank(action: Action) -> u8 {
     match action {
         Action::None => 0,
         Action::Update => 1,
-        Action::Rename => 2,
-        Action::Enable => 3,
-        Action::Suspend => 4,
-        Action::Delete => 5,
-        Action::Link => 6,
+        // Storing a link writes nothing to the tenant: whatever else happens names the change.
+        Action::Link => 2,
+        Action::Rename => 3,
+        Action::Enable => 4,
+        Action::Suspend => 5,
+        Action::Delete => 6,
         Action::Takeover => 7,
         Action::Restore => 8,
         Action::Create => 9,

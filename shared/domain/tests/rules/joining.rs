@@ -28,7 +28,7 @@ fn k3_hard_match_is_byte_exact() {
     check(
         &new().account(moved.clone()),
         "ada",
-        "link: hard_matched, rename | link + rename other@contoso.com to ada@contoso.com",
+        "rename: rename, hard_matched | link + rename other@contoso.com to ada@contoso.com",
     );
     // Graph's filter would find this one too.
     check(&new().account(account("ada").id(Some("ID-ADA"))), "ada", "none: anchor_conflict");

@@ -217,7 +217,7 @@ fn disabled_people_without_an_account() {
     check(
         &new().account(account("ada")),
         "ada",
-        "link: hard_matched, source_disabled | link + suspend Disabled | removal from 1",
+        "suspend: source_disabled, hard_matched | link + suspend Disabled | removal from 1",
     );
     // Those who are gone are not.
     let gone = world().person(person("ada").standing(Standing::Absent(NOW))).account(account("ada"));
