@@ -1,7 +1,7 @@
 //! Ending: the report, the status, and what the connection remembers.
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::BufWriter;
 
 use hardmatch_domain::change::Join;
 use hardmatch_domain::reason::{Code, Weight};
@@ -150,8 +150,8 @@ async fn render(ports: &MatchPorts, run: &mut Run) -> Result<(), MatchError> {
     let report = builder.finish().map_err(|error| broken(&error))?;
     ports.blobs.put(&page, report.html.into_bytes()).await?;
     for (name, file) in [("report.csv", report.csv), ("report.jsonl", report.jsonl)] {
-        let body = contents(file).map_err(|error| broken(&error))?;
-        ports.blobs.put(&format!("{base}/{name}"), body).await?;
+        let file = file.into_inner().map_err(|error| broken(&error))?;
+        ports.blobs.put_file(&format!("{base}/{name}"), file).await?;
     }
     Ok(())
 }
@@ -177,15 +177,6 @@ async fn with_outcomes<'r>(
     let pids: Vec<Pid> = rows.iter().map(|row| ports.store.secret().pid(&row.decision.key)).collect();
     let mut outcomes: BTreeMap<Pid, Outcome> = ports.store.outcomes_of(run, &pids).await?.into_iter().collect();
     Ok(rows.iter().zip(&pids).map(|(row, pid)| (row, outcomes.remove(pid))).collect())
-}
-
-fn contents(mut file: BufWriter<std::fs::File>) -> std::io::Result<Vec<u8>> {
-    file.flush()?;
-    let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    file.seek(SeekFrom::Start(0))?;
-    let mut body = Vec::new();
-    file.read_to_end(&mut body)?;
-    Ok(body)
 }
 
 /// Below so many failures a run is having a bad day, not a bad connection.

@@ -1,7 +1,7 @@
 //! Blobs as files of a folder. A blob is there whole or not at all, also after a power cut; only its owner may read it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,7 +43,15 @@ impl FolderBlobs {
 #[async_trait]
 impl Blobs for FolderBlobs {
     async fn put(&self, name: &str, body: Vec<u8>) -> Result<(), BlobError> {
-        self.run("write", name, move |folder, name| write(folder, &inside(folder, name)?, &body)).await
+        self.run("write", name, move |folder, name| write(folder, &inside(folder, name)?, &mut body.as_slice())).await
+    }
+
+    async fn put_file(&self, name: &str, mut file: File) -> Result<(), BlobError> {
+        self.run("write", name, move |folder, name| {
+            file.seek(SeekFrom::Start(0))?;
+            write(folder, &inside(folder, name)?, &mut file)
+        })
+        .await
     }
 
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, BlobError> {
@@ -87,7 +95,7 @@ impl Blobs for FolderBlobs {
 }
 
 /// Writes beside the place, flushes, and renames onto it.
-fn write(folder: &Path, place: &Path, body: &[u8]) -> io::Result<()> {
+fn write(folder: &Path, place: &Path, body: &mut dyn Read) -> io::Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let parent = place.parent().unwrap_or(folder);
     let name = place.file_name().unwrap_or_default().to_string_lossy();
@@ -95,7 +103,7 @@ fn write(folder: &Path, place: &Path, body: &[u8]) -> io::Result<()> {
     let unfinished = parent.join(format!(".{name}.{}-{count}{UNFINISHED}", std::process::id()));
     let written = create(parent, &unfinished)
         .and_then(|mut file| {
-            file.write_all(body)?;
+            io::copy(body, &mut file)?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&unfinished, place));

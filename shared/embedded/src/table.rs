@@ -33,7 +33,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { missing: Missing::Create, cache_bytes: 128 * 1024 * 1024 }
+        Self { missing: Missing::Create, cache_bytes: 64 * 1024 * 1024 }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Large bodies: plans, listings, recordings, reports. Named by paths of ours, never by personal data.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+
 use async_trait::async_trait;
 
 /// Keeps byte strings by name.
@@ -7,6 +10,18 @@ use async_trait::async_trait;
 pub trait Blobs: Send + Sync {
     /// Stores under the name, replacing what was there. Whole or not at all.
     async fn put(&self, name: &str, body: Vec<u8>) -> Result<(), BlobError>;
+
+    /// Stores what is in a file, from its beginning; for bodies too large to hold in memory.
+    async fn put_file(&self, name: &str, mut file: File) -> Result<(), BlobError> {
+        let body = file.seek(SeekFrom::Start(0)).and_then(|_| {
+            let mut body = Vec::new();
+            file.read_to_end(&mut body).map(|_| body)
+        });
+        match body {
+            Ok(body) => self.put(name, body).await,
+            Err(error) => Err(BlobError { doing: "write", name: name.to_owned(), cause: error.to_string() }),
+        }
+    }
 
     /// What is stored; `None` when there is nothing of that name.
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, BlobError>;

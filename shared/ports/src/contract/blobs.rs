@@ -1,5 +1,8 @@
 //! The contract of the blobs.
 
+use std::fs::File;
+use std::io::{Seek as _, SeekFrom};
+
 use crate::blobs::Blobs;
 
 /// Runs the whole contract. `make` gives an empty store.
@@ -16,6 +19,12 @@ pub async fn blobs_contract<B: Blobs, F: AsyncFn() -> B>(make: F) {
     }
     blobs.put("runs/01/plan.json", vec![0, 255, 10]).await.expect("it replaces");
     assert_eq!(blobs.get("runs/01/plan.json").await.expect("it reads"), Some(vec![0, 255, 10]));
+
+    // Any file will do: this one is there wherever the contract is compiled. It is stored whole, wherever it was read to.
+    let mut file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/src/contract/blobs.rs")).expect("it is there");
+    file.seek(SeekFrom::End(0)).expect("it has an end");
+    blobs.put_file("z", file).await.expect("it stores a file");
+    assert_eq!(blobs.get("z").await.expect("it reads"), Some(include_bytes!("blobs.rs").to_vec()));
 
     let list = async |prefix: &str| blobs.list(prefix).await.expect("it lists");
     assert_eq!(list("").await, ["runs/01/a.csv", "runs/01/plan.json", "runs/010/plan.json", "z"]);
