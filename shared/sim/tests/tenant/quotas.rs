@@ -26,11 +26,11 @@ async fn writes_run_dry_and_refill() {
     }
     let got = write(10).await;
     got.refused(429, "TooManyRequests", "");
-    // One second for this write; the refused one was charged as well.
-    assert_eq!(got.header("retry-after"), Some("1"));
+    // One second for this write, and one for the refused one, which was charged as well.
+    assert_eq!(got.header("retry-after"), Some("2"));
     assert_eq!(got.header("x-ms-throttle-information"), Some("WriteLimitExceeded"));
     assert!(got.header("x-ms-throttle-scope").unwrap().starts_with("Tenant_Application/Write/"));
-    assert_eq!(write(11).await.header("retry-after"), Some("2"));
+    assert_eq!(write(11).await.header("retry-after"), Some("3"));
     assert_eq!(desk.world().counters().early_calls, 1);
     desk.get("/users").await.ok(200);
     assert_eq!(desk.world().counters().early_calls, 1, "reads were not told to wait");
