@@ -23,6 +23,7 @@ type Scenario = fn(&mut Table) -> anyhow::Result<()>;
 /// Name, whether it runs unasked, and what it does.
 const SCENARIOS: &[(&str, Unasked, Scenario)] = &[
     ("create", Unasked::Runs, scenarios::create),
+    ("storm", Unasked::Runs, scenarios::storm),
     ("faults", Unasked::Runs, scenarios::faults),
     ("company", Unasked::Runs, scenarios::company),
     ("first-sync", Unasked::Waits, scenarios::first_sync),
@@ -39,7 +40,7 @@ fn main() -> anyhow::Result<()> {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     for name in &asked {
         let known = SCENARIOS.iter().any(|(known, _, _)| known == name);
-        anyhow::ensure!(known, "no scenario {name}; there are create, faults, company and first-sync");
+        anyhow::ensure!(known, "no scenario {name}; there are create, storm, faults, company and first-sync");
     }
     let mut table = Table::default();
     for (name, unasked, scenario) in SCENARIOS {

@@ -1,7 +1,7 @@
 //! The scenarios, each with its aims. A broken promise (somebody lost, somebody twice) is an error, not a figure.
 
 use anyhow::ensure;
-use hardmatch_sim::{Counters, Fault, FaultRule, Place, Seed};
+use hardmatch_sim::{Counters, Fault, FaultRule, Place, Request, Seed};
 use serde_json::Value;
 
 use crate::lab::{Lab, Ran};
@@ -10,6 +10,12 @@ use crate::table::Table;
 
 /// People who fit into the burst of the write quota, so that no pause is measured.
 const BURST: usize = 2_500;
+/// People in a storm: every refusal closes the lane for its Retry-After, so that more only take longer.
+const STORMY: usize = 1_000;
+/// The Retry-After of the storms.
+const CLOSED_MS: i64 = 2_000;
+/// A call may be on its way when the refusal of another comes back.
+const UNDER_WAY_MS: i64 = 100;
 /// A company.
 const COMPANY: usize = 100_000;
 /// The documented write quota of an application in a tenant. <https://learn.microsoft.com/graph/throttling-limits>
@@ -38,13 +44,12 @@ pub(crate) fn create(table: &mut Table) -> anyhow::Result<()> {
 
 /// The same while one call in five goes wrong.
 pub(crate) fn faults(table: &mut Table) -> anyhow::Result<()> {
-    let name = format!("{BURST} new people, 5 % each of 429, 503, lost and truncated answers");
+    let name = format!("{STORMY} new people, 5 % each of 429, 503, lost and truncated answers");
     let lab = Lab::new(Seed::contoso())?;
-    lab.export(BURST, 0)?;
+    lab.export(STORMY, 0)?;
     let plan = lab.run(&["plan"])?;
-    let throttled = Fault::Throttled { retry_after: Some("2".to_owned()) };
     let unavailable = Fault::Status { status: 503, code: None, message: None, retry_after: None, applied: false };
-    for fault in [throttled, unavailable, Fault::DroppedAfter] {
+    for fault in [throttled(), unavailable, Fault::DroppedAfter] {
         lab.tenant().inject(FaultRule::new("*", fault).with_probability(0.05));
     }
     lab.tenant().inject(FaultRule::new("*", Fault::Truncated).with_probability(0.05).only(Place::Outer));
@@ -57,7 +62,7 @@ pub(crate) fn faults(table: &mut Table) -> anyhow::Result<()> {
         runs += 1;
     }
     let tenant = lab.tenant().take_counters();
-    everybody_once(&lab, BURST)?;
+    everybody_once(&lab, STORMY)?;
     lab.tenant().clear_faults();
     let quiet = lab.run(&["sync"])?;
     ensure!(lab.tenant().take_counters().writes == 0, "a quiet run after the storm wrote something");
@@ -65,9 +70,44 @@ pub(crate) fn faults(table: &mut Table) -> anyhow::Result<()> {
     table.row(&name, "people lost, or with two accounts", "0".to_owned(), "0");
     table.row(&name, "people reported wrongly at the end", wrong(&quiet.said).to_string(), "0");
     table.row(&name, "runs until converged", runs.to_string(), "1");
-    table.row(&name, "calls before their Retry-After", tenant.early_calls.to_string(), "0");
-    writing(table, &name, &tenant, BURST);
+    writing(table, &name, &tenant, STORMY);
     Ok(())
+}
+
+/// Nothing but refusals for too many calls: whether the wait they ask for is kept.
+pub(crate) fn storm(table: &mut Table) -> anyhow::Result<()> {
+    let name = format!("{STORMY} new people, 5 % of 429");
+    let lab = Lab::new(Seed::contoso())?;
+    lab.export(STORMY, 0)?;
+    let plan = lab.run(&["plan"])?;
+    lab.tenant().take_requests();
+    lab.tenant().inject(FaultRule::new("*", throttled()).with_probability(0.05));
+    let hash = plan.said["plan"].as_str().unwrap_or_default().to_owned();
+    let apply = lab.run(&["apply", &hash])?;
+    everybody_once(&lab, STORMY)?;
+    table.row(&name, "refused", lab.tenant().counters().throttled.to_string(), "");
+    table.row(&name, "people not done", wrong(&apply.said).to_string(), "0");
+    table.row(&name, "calls sent before a known Retry-After", early(&lab.tenant().requests()).to_string(), "0");
+    Ok(())
+}
+
+fn throttled() -> Fault {
+    Fault::Throttled { retry_after: Some((CLOSED_MS / 1000).to_string()) }
+}
+
+/// Calls that arrived while a refusal of their kind, reads or writes, was in force and had long come back.
+fn early(requests: &[Request]) -> usize {
+    let mut refused: Vec<(bool, i64)> = Vec::new();
+    let mut early = 0;
+    for request in requests {
+        let writes = request.method != "GET";
+        let in_force = |at: i64| request.at - at > UNDER_WAY_MS && request.at - at < CLOSED_MS;
+        early += usize::from(refused.iter().rev().any(|&(kind, at)| kind == writes && in_force(at)));
+        if request.status == 429 {
+            refused.push((writes, request.at));
+        }
+    }
+    early
 }
 
 /// A company whose accounts exist: joined once, then nights without and with changes.
