@@ -354,3 +354,21 @@ async fn stale_reads_for_a_quarter_of_an_hour_are_not_drift() {
     world.pass(Duration::from_mins(15));
     assert!(world.sync().await.decided("ada@contoso.com").contains("drift"));
 }
+
+#[tokio::test]
+async fn j20_an_account_that_an_administrator_purged_is_reported_or_made_anew() {
+    for (policy, decided, live) in
+        [("", "none: account_deleted", 3), ("[lifecycle]\naccount_deleted = \"recreate\"", "create: provision", 4)]
+    {
+        let mut world = four(policy).await;
+        let lost = world.account("ada@contoso.com").id().to_owned();
+        world.tenant.delete_user(&lost).unwrap();
+        world.tenant.purge_user(&lost).unwrap();
+        world.pass_days(1);
+        let ran = world.sync().await;
+        assert_eq!(ran.decided("ada@contoso.com"), decided, "{policy}");
+        assert_eq!(world.tenant.live_users(), live, "{policy}");
+        world.pass_days(1);
+        assert_eq!(world.sync().await.writes.len(), 0, "{policy}");
+    }
+}

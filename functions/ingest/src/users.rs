@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::ids::{Guid, ObjectId};
+use hardmatch_ports::TableError;
 use hardmatch_ports::run::Collection;
 use hardmatch_ports::tenant::{Cursor, Delta, DeltaNext, ListPage};
 use hardmatch_store::accounts::{AccountItem, TenantItem};
@@ -166,11 +167,25 @@ fn object_id(name: &[u8; 16]) -> ObjectId {
     ObjectId::new(Guid::from_ad_bytes(ad).to_string())
 }
 
+/// An account that is gone for good: the tenant said so, or two looks some minutes apart found it nowhere. Its link
+/// learns it, so that policy can decide what a lost account means.
 pub(crate) async fn forget(ports: &TenantPorts, old: &Account, marks: &mut Marks<'_>) -> Result<(), Stopped> {
     marks.account(Some(old), None).await?;
+    marks.flush().await?;
+    if let Some(link) = ports.store.link_to(&ports.scope, &old.id).await? {
+        let mut gone = link.value.clone();
+        gone.ledger.confirmed_gone.get_or_insert(ports.clock.now_seconds());
+        gone.revision += 1;
+        let mut writes = Vec::new();
+        ports.store.put_link(&ports.scope, Some(&link), &gone, &mut writes);
+        match ports.store.table().transact(writes).await {
+            // A writer was faster; the next observation finds the account missing again.
+            Ok(()) | Err(TableError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     let mut writes = Vec::new();
     ports.store.delete_account(&ports.scope, old, &mut writes);
-    marks.flush().await?;
     ports.store.table().batch_write(writes).await?;
     Ok(())
 }
