@@ -1,16 +1,15 @@
 //! The tenant's recycle bin.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::Write;
 use hardmatch_ports::run::Collection;
 use hardmatch_ports::tenant::{Cursor, ListPage};
-use hardmatch_store::accounts::AccountItem;
 
 use crate::marks::{Marks, Stopped};
-use crate::users::{forget, store_accounts};
+use crate::users::{forget, known_accounts, store_accounts};
 use crate::{TenantPorts, complete};
 
 /// The recycle bin, whole each time: it is short, and what is no longer in it is gone for good or restored.
@@ -52,13 +51,7 @@ pub(crate) async fn observe_deleted(ports: &TenantPorts, marks: &mut Marks<'_>) 
 /// date of a deletion that a delta round told.
 async fn store_deleted(ports: &TenantPorts, items: Vec<Account>, marks: &mut Marks<'_>) -> Result<u64, Stopped> {
     let ids: Vec<ObjectId> = items.iter().map(|account| account.id.clone()).collect();
-    let known: BTreeMap<ObjectId, AccountItem> = ports
-        .store
-        .accounts(&ports.scope, &ids)
-        .await?
-        .into_iter()
-        .map(|item| (item.account.id.clone(), item))
-        .collect();
+    let known = known_accounts(ports, &ids).await?;
     let merged = items
         .into_iter()
         .map(|mut account| {

@@ -167,6 +167,15 @@ fn object_id(name: &[u8; 16]) -> ObjectId {
     ObjectId::new(Guid::from_ad_bytes(ad).to_string())
 }
 
+/// Accounts as the mirror has them.
+pub(crate) async fn known_accounts(
+    ports: &TenantPorts,
+    ids: &[ObjectId],
+) -> Result<BTreeMap<ObjectId, AccountItem>, Stopped> {
+    let items = ports.store.accounts(&ports.scope, ids).await?;
+    Ok(items.into_iter().map(|item| (item.account.id.clone(), item)).collect())
+}
+
 /// An account that is gone for good: the tenant said so, or two looks some minutes apart found it nowhere. Its link
 /// learns it, so that policy can decide what a lost account means.
 pub(crate) async fn forget(ports: &TenantPorts, old: &Account, marks: &mut Marks<'_>) -> Result<(), Stopped> {
@@ -202,13 +211,7 @@ pub(crate) async fn store_accounts(
     }
     let now = ports.clock.now_seconds();
     let ids: Vec<ObjectId> = seen.iter().map(|account| account.id.clone()).collect();
-    let known: BTreeMap<ObjectId, AccountItem> = ports
-        .store
-        .accounts(&ports.scope, &ids)
-        .await?
-        .into_iter()
-        .map(|item| (item.account.id.clone(), item))
-        .collect();
+    let known = known_accounts(ports, &ids).await?;
     // The last word about an account wins.
     let seen: BTreeMap<ObjectId, Account> = seen.into_iter().map(|account| (account.id.clone(), account)).collect();
     let mut writes = Vec::new();
@@ -249,13 +252,7 @@ async fn follow(ports: &TenantPorts, mut cursor: Cursor, marks: &mut Marks<'_>) 
         let page = ports.tenant.delta(&cursor).await?;
         seen += page.changes.len() as u64;
         let ids: Vec<ObjectId> = page.changes.iter().map(|change| delta_id(change).clone()).collect();
-        let known: BTreeMap<ObjectId, AccountItem> = ports
-            .store
-            .accounts(&ports.scope, &ids)
-            .await?
-            .into_iter()
-            .map(|item| (item.account.id.clone(), item))
-            .collect();
+        let known = known_accounts(ports, &ids).await?;
         let mut latest: BTreeMap<ObjectId, Account> = BTreeMap::new();
         for change in page.changes {
             match change {
