@@ -8,7 +8,7 @@ use hardmatch_embedded::ProcessDoorbell;
 use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::Endpoints;
-use hardmatch_ports::doorbell::{BellKind, Queue};
+use hardmatch_ports::doorbell::{After, BellKind, Queue};
 use hardmatch_ports::run::{CollectionState, Phase, Run};
 use hardmatch_ports::{Bell, Clock, Doorbell as _};
 use hardmatch_runtime::pump::{Pump, Serving};
@@ -263,43 +263,37 @@ impl Rooms {
             BellKind::ObserveSource => {
                 let after = hardmatch_ingest::observe_source(&self.source, connection, run);
                 match after.await.map_err(|error| error.to_string())? {
-                    hardmatch_ingest::After::Done => Ok(Outcome::Done),
-                    hardmatch_ingest::After::Again(delay) => {
-                        self.source_answers().await.map(|()| Outcome::Again(delay))
-                    }
+                    After::Done => Ok(Outcome::Done),
+                    After::Again(delay) => self.source_answers().await.map(|()| Outcome::Again(delay)),
                 }
             }
             BellKind::ObserveTenant => {
                 let after = hardmatch_ingest::observe_tenant(&self.tenant, connection, run);
                 match after.await.map_err(|error| error.to_string())? {
-                    hardmatch_ingest::After::Done => Ok(Outcome::Done),
-                    hardmatch_ingest::After::Again(delay) => {
-                        self.tenant_answers().await.map(|()| Outcome::Again(delay))
-                    }
+                    After::Done => Ok(Outcome::Done),
+                    After::Again(delay) => self.tenant_answers().await.map(|()| Outcome::Again(delay)),
                 }
             }
             BellKind::Match => hardmatch_match::decide_slices(&self.deciding, connection, run)
                 .await
-                .map(decided)
+                .map(outcome)
                 .map_err(|error| error.to_string()),
             BellKind::Advance => hardmatch_match::advance(&self.deciding, connection, run)
                 .await
-                .map(decided)
+                .map(outcome)
                 .map_err(|error| error.to_string()),
             BellKind::Write => hardmatch_write::drain(&self.writing, connection, run)
                 .await
-                .map(|after| match after {
-                    hardmatch_write::After::Done => Outcome::Done,
-                    hardmatch_write::After::Again(delay) => Outcome::Again(delay),
-                })
+                .map(outcome)
                 .map_err(|error| error.to_string()),
         }
     }
 }
 
-fn decided(after: hardmatch_match::After) -> Outcome {
+/// In the batch runner's words.
+fn outcome(after: After) -> Outcome {
     match after {
-        hardmatch_match::After::Done => Outcome::Done,
-        hardmatch_match::After::Again(delay) => Outcome::Again(delay),
+        After::Done => Outcome::Done,
+        After::Again(delay) => Outcome::Again(delay),
     }
 }

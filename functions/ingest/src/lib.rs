@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
+pub use hardmatch_ports::doorbell::After;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Collection, CollectionState, Phase, Run};
 use hardmatch_ports::{Bell, Clock, Doorbell, Source, TenantRead};
@@ -46,15 +47,6 @@ pub struct TenantPorts {
     pub clock: Arc<dyn Clock>,
     /// To say that the reading has ended.
     pub doorbell: Arc<dyn Doorbell>,
-}
-
-/// What became of a bell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
-    /// The work is done, or was not there.
-    Done,
-    /// Ring again after this time.
-    Again(Duration),
 }
 
 /// Reads the people of the source for a run that observes, and says so when it is finished.

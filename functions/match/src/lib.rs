@@ -10,11 +10,12 @@ mod plan;
 mod slice;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hardmatch_domain::policy::Policy;
 use hardmatch_ports::{Blobs, Clock, Doorbell};
 use hardmatch_store::{Scope, Store};
+
+pub use hardmatch_ports::doorbell::After;
 
 pub use gather::{Explained, decide_one};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
@@ -50,15 +51,6 @@ pub trait Meter: Send + Sync {
 pub trait Policies: Send + Sync {
     /// The policy stored under the revision as this text.
     fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String>;
-}
-
-/// What became of a bell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
-    /// The work is done, or was not there.
-    Done,
-    /// Ring again after this time.
-    Again(Duration),
 }
 
 /// Why a run cannot go on.

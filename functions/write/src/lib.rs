@@ -10,11 +10,12 @@ mod settle;
 mod task;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hardmatch_ports::credentials::PasswordSink;
 use hardmatch_ports::{Clock, Doorbell, TenantWrite};
 use hardmatch_store::{Scope, Store};
+
+pub use hardmatch_ports::doorbell::After;
 
 pub use drain::{drain, release_lane};
 
@@ -37,15 +38,6 @@ pub struct WritePorts {
     pub doorbell: Arc<dyn Doorbell>,
     /// Who we are, in words, for whoever finds the lane taken.
     pub holder: String,
-}
-
-/// What became of a bell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
-    /// The lane is empty, or was not ours to drain.
-    Done,
-    /// Ring again after this time.
-    Again(Duration),
 }
 
 /// Why the lane could not be worked on.

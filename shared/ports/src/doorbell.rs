@@ -58,6 +58,15 @@ impl Bell {
     }
 }
 
+/// What a function made of a bell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// The work is done, or was not there, or is not ours to do.
+    Done,
+    /// Ring again after this time.
+    Again(Duration),
+}
+
 /// One queue for each function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Queue {
