@@ -176,6 +176,7 @@ impl Tokens {
             Proof::Secret(secret) => {
                 client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
             }
+            Proof::Public => {}
             Proof::Assertion(jwt) => parameters.extend([
                 ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned()),
                 ("client_assertion", jwt.expose_secret().to_owned()),

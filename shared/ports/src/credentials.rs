@@ -1,6 +1,7 @@
 //! How the application proves who it is. Secrets travel only inside [`secrecy`] types and print redacted.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 /// Gives the proof for a token request, each time it is asked: a secret, or an assertion made for the occasion.
@@ -9,8 +10,28 @@ pub trait Credential: Send + Sync {
     /// The proof to send. `token_url` is the audience of an assertion.
     async fn proof(&self, client_id: &str, token_url: &str) -> Result<Proof, CredentialError>;
 
-    /// `secret`, `certificate`, `federated`: for `doctor`.
+    /// `secret`, `certificate`, `federated`, `delegated`: for `doctor`.
     fn method(&self) -> &'static str;
+
+    /// When the proof ends, as far as it can be known from the proof itself: a certificate says so, a secret does not.
+    async fn expires(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// The platform's own identity for the function that runs, as a signed token for one audience.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html>
+#[async_trait]
+pub trait WebIdentity: Send + Sync {
+    /// A fresh token for this audience.
+    async fn token(&self, audience: &str) -> Result<SecretString, CredentialError>;
+}
+
+/// Reads secrets from where an operator keeps them.
+#[async_trait]
+pub trait SecretReader: Send + Sync {
+    /// The value behind a reference (an ARN of AWS Secrets Manager).
+    async fn read(&self, reference: &str) -> Result<SecretString, CredentialError>;
 }
 
 /// A proof.
@@ -20,6 +41,8 @@ pub enum Proof {
     Secret(SecretString),
     /// A signed JWT (`client_assertion`).
     Assertion(SecretString),
+    /// None: a public client, which only a signed-in administrator's refresh token speaks for.
+    Public,
 }
 
 /// The proof could not be had. The message names where it was looked for and the cure, never the value.

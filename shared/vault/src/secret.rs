@@ -122,7 +122,7 @@ mod tests {
     async fn value(credential: &SecretCredential) -> Result<String, String> {
         match credential.proof("client", "https://login/token").await {
             Ok(Proof::Secret(secret)) => Ok(secret.expose_secret().to_owned()),
-            Ok(Proof::Assertion(_)) => Err("an assertion".to_owned()),
+            Ok(Proof::Assertion(_) | Proof::Public) => Err("no secret".to_owned()),
             Err(error) => Err(error.to_string()),
         }
     }
