@@ -22,4 +22,4 @@ pub use seal::{DataKey, Seal, SealContext, SealError};
 pub use source::{Entry, Listing, Source, SourceError};
 pub use table::{Condition, Item, Key, Page, Query, Table, TableError, Write};
 pub use tenant::{TenantError, TenantRead, TenantWrite};
-pub use tokens::{Kept, KeptToken, TokenError, TokenKeeper, TokenKind};
+pub use tokens::{Kept, KeptToken, Sealed, TokenError, TokenKeeper, TokenKind};

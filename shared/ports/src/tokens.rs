@@ -1,4 +1,4 @@
-//! Tokens kept between two starts of a function, sealed.
+//! Tokens kept between two starts of a function, and secrets kept for one use, sealed.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -55,6 +55,17 @@ pub trait TokenKeeper: Send + Sync {
 
     /// Forgets every token of the connection. Nothing there is no error.
     async fn forget(&self) -> Result<(), TokenError>;
+}
+
+/// Keeps small secrets of one connection for one use: what a sign-in must still know when the browser comes back.
+#[async_trait]
+pub trait Sealed: Send + Sync {
+    /// Keeps a secret under a name that nobody else has, until it is taken or its time has come. The name shows in keys:
+    /// never a secret, never personal data.
+    async fn put(&self, name: &str, secret: &SecretString, expires: Timestamp) -> Result<(), TokenError>;
+
+    /// Takes it out: of two who ask, one gets it. `None` when it is not there, was taken, or is past its time.
+    async fn take(&self, name: &str) -> Result<Option<SecretString>, TokenError>;
 }
 
 /// Tokens could not be read or kept. Without a keeper work goes on with a fresh token; with a refresh token it cannot.
