@@ -4,6 +4,7 @@ mod compile;
 mod config;
 mod explain;
 mod expression;
+mod features;
 mod keys;
 mod load;
 mod names;

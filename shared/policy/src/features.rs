@@ -1,0 +1,52 @@
+//! Which features a file switches on, as permissions are asked for by them. Nothing here knows a permission.
+
+use std::collections::BTreeSet;
+
+use hardmatch_domain::permission::Feature;
+use hardmatch_domain::policy::{AccountDeleted, LeavingAction, SoftDeleted, Stage, Switch};
+
+use crate::Config;
+
+impl Config {
+    /// What the file switches on. An action that waits for approval is on.
+    pub fn features(&self) -> BTreeSet<Feature> {
+        let mut features = BTreeSet::from([Feature::Read]);
+        let actions = &self.actions;
+        let writes = [
+            actions.create,
+            actions.update,
+            actions.takeover,
+            actions.rename,
+            actions.enable,
+            actions.suspend,
+            actions.repair,
+            actions.merge,
+        ];
+        if writes.iter().any(|switch| *switch != Switch::Off) {
+            features.insert(Feature::Write);
+        }
+        let lifecycle = &self.lifecycle;
+        let stages = [&lifecycle.absent, &lifecycle.left_scope, &lifecycle.disabled, &lifecycle.password_expired];
+        let deletes = stages.iter().any(|stages| stages.iter().any(is_delete)) && actions.delete != Switch::Off;
+        let restores = (self.matching.soft_deleted == SoftDeleted::Restore
+            || lifecycle.account_deleted == AccountDeleted::Restore)
+            && actions.restore != Switch::Off;
+        if deletes || restores {
+            features.insert(Feature::DeleteRestore);
+        }
+        let purges = self.matching.soft_deleted == SoftDeleted::Purge
+            || lifecycle.account_deleted == AccountDeleted::Recreate
+            || self.matching.merge_synced;
+        if purges && actions.purge != Switch::Off {
+            features.insert(Feature::Purge);
+        }
+        if lifecycle.revoke_sessions && actions.suspend != Switch::Off {
+            features.insert(Feature::RevokeSessions);
+        }
+        features
+    }
+}
+
+fn is_delete(stage: &Stage) -> bool {
+    stage.action == LeavingAction::Delete
+}
