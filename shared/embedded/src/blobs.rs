@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use hardmatch_ports::blobs::{BlobError, Blobs};
+use hardmatch_ports::blobs::{BlobError, Blobs, NAME_RULE, is_name, is_prefix};
 
-/// Longest name, in bytes: what an object store allows.
-const MAX_NAME_BYTES: usize = 1024;
 /// Ends the name of a file that is still being written.
 const UNFINISHED: &str = ".tmp";
 
@@ -160,9 +158,9 @@ enum Entry {
 
 /// Visits everything whose name begins with the prefix.
 fn walk(folder: &Path, prefix: &str, visit: &mut dyn FnMut(&str, Entry) -> io::Result<()>) -> io::Result<()> {
-    let (folders, rest) = prefix.rsplit_once('/').map_or((None, prefix), |(folders, rest)| (Some(folders), rest));
-    folders.map_or(Ok(()), check)?;
-    check_end(rest)?;
+    if !is_prefix(prefix) {
+        return Err(refused());
+    }
     walk_folder(folder, "", prefix, visit)
 }
 
@@ -191,7 +189,7 @@ fn walk_folder(
                 walk_folder(top, &name, prefix, visit)?;
                 visit(&name, Entry::Folder)?;
             }
-        } else if name.starts_with(prefix) && check(&name).is_ok() {
+        } else if name.starts_with(prefix) && is_name(&name) {
             visit(&name, Entry::Blob)?;
         }
     }
@@ -205,29 +203,11 @@ fn unfinished_target(file: &str) -> Option<&str> {
 }
 
 fn inside(folder: &Path, name: &str) -> io::Result<PathBuf> {
-    check(name)?;
-    Ok(folder.join(name))
-}
-
-/// A name that stays inside the folder on every system and is a valid key of an object store.
-fn check(name: &str) -> io::Result<()> {
-    if name.len() > MAX_NAME_BYTES {
-        return Err(refused());
-    }
-    name.split('/').try_for_each(|part| if part.is_empty() { Err(refused()) } else { check_end(part) })
-}
-
-/// The last part of a prefix: perhaps empty, otherwise the beginning of a part of a name.
-fn check_end(part: &str) -> io::Result<()> {
-    let plain = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-    if plain && !part.starts_with('.') { Ok(()) } else { Err(refused()) }
+    if is_name(name) { Ok(folder.join(name)) } else { Err(refused()) }
 }
 
 fn refused() -> io::Error {
-    io::Error::new(
-        ErrorKind::InvalidInput,
-        "a name is parts of letters, digits, '_', '-' and '.', joined by '/'; no part is empty or begins with '.'",
-    )
+    io::Error::new(ErrorKind::InvalidInput, NAME_RULE)
 }
 
 fn cause(error: &io::Error) -> String {

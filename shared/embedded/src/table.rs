@@ -3,7 +3,6 @@
 mod apply;
 mod file;
 mod lease;
-mod limits;
 mod record;
 mod writer;
 
@@ -12,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use hardmatch_ports::table::{Item, Key, MAX_PAGE_BYTES, Order, Page, Query, Table, TableError, Units, Write};
+use hardmatch_ports::table::{Item, Key, MAX_PAGE_BYTES, Order, Page, Query, Table, TableError, Units, Write, limits};
 use redb::{AccessGuard, Database, ReadOnlyTable, ReadableDatabase as _};
 
 use self::apply::Work;

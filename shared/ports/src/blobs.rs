@@ -5,6 +5,30 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 
 use async_trait::async_trait;
 
+/// Longest name, in bytes: what an object store allows.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
+pub const MAX_NAME_BYTES: usize = 1024;
+
+/// What a name may be, in words for whoever gave another.
+pub const NAME_RULE: &str =
+    "a name is parts of letters, digits, '_', '-' and '.', joined by '/'; no part is empty or begins with '.'";
+
+/// Whether a blob may have this name: one that stays inside a folder on every system and is a key of an object store.
+pub fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_BYTES && name.split('/').all(|part| !part.is_empty() && is_beginning(part))
+}
+
+/// Whether names may begin so: whole parts, and the beginning of another. The empty prefix is that of all names.
+pub fn is_prefix(prefix: &str) -> bool {
+    let (folders, rest) = prefix.rsplit_once('/').map_or((None, prefix), |(folders, rest)| (Some(folders), rest));
+    folders.is_none_or(is_name) && is_beginning(rest)
+}
+
+fn is_beginning(part: &str) -> bool {
+    !part.starts_with('.')
+        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
 /// Keeps byte strings by name.
 #[async_trait]
 pub trait Blobs: Send + Sync {

@@ -1,7 +1,15 @@
 //! The table that holds the work: a small port that DynamoDB and an embedded file both fit.
 //!
-//! An item is a body under a partition key and a sort key, with a revision that the table raises at every write. The
-//! limits of DynamoDB are the limits of the port: 400 KB an item, 100 items a transaction, 1 MB a page, no scan.
+//! An item is a body under a partition key and a sort key, with a revision that the table replaces at every write. The
+//! limits of DynamoDB are the limits of the port: 400 KB an item, 100 items a transaction, 1 MB a page, no scan; every
+//! table refuses by [`limits`] what breaks them, before it begins.
+//!
+//! **Revisions are compared for equality and for nothing else.** They are never 0, and after every write of an item it
+//! has another one than before. Only of a put under [`Condition::Revision`] is the new revision known beforehand: one
+//! more than the old, so that whoever writes in a transaction can go on from it. The revision of any other put may be
+//! any number.
+
+pub mod limits;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -44,7 +52,7 @@ impl Key {
 pub struct Item {
     /// Where.
     pub key: Key,
-    /// 1 for a new item, one more at every write. Set by the table.
+    /// Another at every write, never 0; one more after a put under [`Condition::Revision`]. Set by the table.
     pub revision: u64,
     /// JSON, with its own schema version where its kind has one.
     pub body: Vec<u8>,

@@ -1,8 +1,8 @@
 //! What a piece of work does to the items, inside a transaction of the file that others may share.
 
-use hardmatch_ports::table::{Condition, Key, TableError, Write, item_bytes};
+use hardmatch_ports::table::{Condition, Key, TableError, Write, item_bytes, limits};
 
-use super::{file, limits, record};
+use super::{file, record};
 
 /// The items as the writer sees them.
 pub(super) type Items<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;

@@ -1,5 +1,7 @@
 //! The contract of the table: revisions, conditions, pages, transactions, limits.
 
+use std::collections::BTreeSet;
+
 use futures::future::{join, join_all};
 
 use crate::table::{
@@ -25,45 +27,66 @@ pub async fn table_contract<T: Table, F: AsyncFn() -> T>(make: F) {
 async fn revisions(table: &impl Table) {
     let key = Key::new("revisions", "s");
     assert_eq!(get(table, &key).await, None);
-    assert_eq!(done(table.write(put(&key, "a")).await), 1, "a new item has revision 1");
-    assert_eq!(done(table.write(put(&key, "b")).await), 2, "each write raises the revision");
+    let mut seen = vec![0, done(table.write(put(&key, "a")).await)];
+    seen.push(done(table.write(put(&key, "b")).await));
     let kept = Write::Put { key: key.clone(), body: b"c".to_vec(), expires: Some(-5), condition: Condition::None };
-    assert_eq!(done(table.write(kept).await), 3);
+    seen.push(done(table.write(kept).await));
     let item = get(table, &key).await.expect("the item is there");
-    assert_eq!((item.revision, item.body.as_slice(), item.expires), (3, b"c".as_slice(), Some(-5)));
-    assert_eq!(done(table.write(put(&key, "")).await), 4);
+    assert_eq!((item.revision, item.body.as_slice(), item.expires), (seen[3], b"c".as_slice(), Some(-5)));
+    seen.push(done(table.write(put(&key, "")).await));
     let item = get(table, &key).await.expect("an empty body is an item");
-    assert_eq!((item.body.as_slice(), item.expires), (b"".as_slice(), None), "a put replaces the expiry too");
+    assert_eq!((item.revision, item.body.as_slice()), (seen[4], b"".as_slice()));
+    assert_eq!(item.expires, None, "a put replaces the expiry too");
+
+    // Under a revision the next one is known beforehand, by itself and in a transaction.
+    let next = Write::put_if(key.clone(), b"d".to_vec(), Condition::Revision(seen[4]));
+    assert_eq!(done(table.write(next).await), seen[4] + 1);
+    let next = Write::put_if(key.clone(), b"e".to_vec(), Condition::Revision(seen[4] + 1));
+    done(table.transact(vec![next]).await);
+    assert_eq!(get(table, &key).await.map(|item| item.revision), Some(seen[4] + 2));
+    seen.extend([seen[4] + 1, seen[4] + 2]);
+
+    done(table.transact(vec![put(&key, "f")]).await);
+    seen.push(get(table, &key).await.expect("it is there").revision);
+    done(table.batch_write(vec![put(&key, "g")]).await);
+    seen.push(get(table, &key).await.expect("it is there").revision);
+    let distinct: BTreeSet<u64> = seen.iter().copied().collect();
+    assert_eq!(distinct.len(), seen.len(), "another revision after every write, and never 0: {seen:?}");
 
     assert_eq!(done(table.write(Write::delete(key.clone())).await), 0);
     assert_eq!(get(table, &key).await, None);
     assert_eq!(done(table.write(Write::delete(key.clone())).await), 0, "deleting nothing is no error");
-    assert_eq!(done(table.write(put(&key, "d")).await), 1, "an item that was deleted is new");
+    assert_ne!(done(table.write(put(&key, "h")).await), 0, "an item that was deleted is an item again");
 }
 
 async fn conditions(table: &impl Table) {
-    // Whether a condition holds for an absent item, and for one of revision 2.
-    let cases = [
-        (Condition::None, true, true),
-        (Condition::Absent, true, false),
-        (Condition::Present, false, true),
-        (Condition::Revision(0), false, false),
-        (Condition::Revision(1), false, false),
-        (Condition::Revision(2), false, true),
-        (Condition::Revision(3), false, false),
+    // Given the revision before the last write and the last one: what to ask for, and whether it holds for an absent
+    // item and for one of the last revision.
+    type Case = (fn(u64, u64) -> Condition, bool, bool);
+    let cases: [Case; 7] = [
+        (|_, _| Condition::None, true, true),
+        (|_, _| Condition::Absent, true, false),
+        (|_, _| Condition::Present, false, true),
+        (|_, _| Condition::Revision(0), false, false),
+        (|older, _| Condition::Revision(older), false, false),
+        (|_, last| Condition::Revision(last), false, true),
+        (|_, last| Condition::Revision(last + 1), false, false),
     ];
     for (at, (condition, if_absent, if_there)) in cases.into_iter().enumerate() {
         for (there, holds) in [(false, if_absent), (true, if_there)] {
             let key = Key::new("conditions", format!("put-{at}-{there}"));
-            prepare(table, &key, there).await;
+            let (older, last) = prepare(table, &key, there).await;
+            let condition = condition(older, last);
             let result = table.write(Write::put_if(key.clone(), b"new".to_vec(), condition)).await;
             verdict(&result, holds, &format!("put {condition:?} there={there}"));
             let body = get(table, &key).await.map(|item| item.body);
             let expected = if holds { Some(b"new".to_vec()) } else { there.then(|| b"old".to_vec()) };
             assert_eq!(body, expected, "a refused write leaves the item alone");
-
+        }
+        for (there, holds) in [(false, if_absent), (true, if_there)] {
             let key = Key::new("conditions", format!("delete-{at}-{there}"));
-            prepare(table, &key, there).await;
+            let (older, last) = prepare(table, &key, there).await;
+            let condition = condition(older, last);
             let result = table.write(Write::Delete { key: key.clone(), condition }).await;
             verdict(&result, holds, &format!("delete {condition:?} there={there}"));
             assert_eq!(get(table, &key).await.is_some(), there && !holds);
@@ -170,7 +193,7 @@ async fn batches(table: &impl Table) {
     let mut found = done(table.batch_get(&asked).await);
     found.sort_by(|a, b| a.key.cmp(&b.key));
     assert_eq!(found.len(), 257, "those that exist, each once");
-    assert!(found.iter().enumerate().all(|(n, item)| item.key == key(n) && item.body == b"a" && item.revision == 1));
+    assert!(found.iter().enumerate().all(|(n, item)| item.key == key(n) && item.body == b"a" && item.revision != 0));
 
     let old = get(table, &key(1)).await.expect("it is there").revision;
     let writes = vec![
@@ -185,7 +208,7 @@ async fn batches(table: &impl Table) {
     done(table.batch_write(writes).await);
     assert_eq!(get(table, &key(0)).await, None, "the later write of a key wins");
     let item = get(table, &key(1)).await.expect("it is there");
-    assert!(item.body == b"c" && item.revision > old, "a batch raises revisions");
+    assert!(item.body == b"c" && item.revision != old, "a batch replaces revisions");
     assert_eq!(get(table, &key(2)).await.map(|item| item.body), Some(b"d".to_vec()));
 
     done(table.batch_write(vec![]).await);
@@ -198,7 +221,7 @@ async fn batches(table: &impl Table) {
 async fn transactions(table: &impl Table) {
     let key = |sk: &str| Key::new("transact", sk);
     let other = Key::new("transact-other", "s");
-    done(table.write(put(&key("a"), "1")).await);
+    let first = done(table.write(put(&key("a"), "1")).await);
     let writes = |revision: u64| {
         vec![
             Write::put_if(key("a"), b"2".to_vec(), Condition::Revision(revision)),
@@ -208,36 +231,37 @@ async fn transactions(table: &impl Table) {
             Write::delete(key("d")),
         ]
     };
-    let result = table.transact(writes(7)).await;
+    let result = table.transact(writes(first + 7)).await;
     assert!(matches!(result, Err(TableError::Conflict { at: 0 })), "{result:?}");
     assert_eq!(get(table, &key("b")).await, None, "all or none");
     assert_eq!(get(table, &other).await, None);
 
-    done(table.transact(writes(1)).await);
+    done(table.transact(writes(first)).await);
     let a = get(table, &key("a")).await.expect("it is there");
-    assert_eq!((a.revision, a.body.as_slice()), (2, b"2".as_slice()));
-    assert_eq!(get(table, &key("b")).await.map(|item| item.revision), Some(1));
+    assert_eq!((a.revision, a.body.as_slice()), (first + 1, b"2".as_slice()));
+    assert!(get(table, &key("b")).await.is_some_and(|item| item.revision != 0));
     assert_eq!(get(table, &key("c")).await, None, "a check writes nothing");
     assert!(get(table, &other).await.is_some());
 
     // The same once more: its first condition fails, then its second, then the check.
-    let result = table.transact(writes(1)).await;
+    let result = table.transact(writes(first)).await;
     assert!(matches!(result, Err(TableError::Conflict { at: 0 })), "{result:?}");
-    let result = table.transact(writes(2)).await;
+    let result = table.transact(writes(first + 1)).await;
     assert!(matches!(result, Err(TableError::Conflict { at: 1 })), "{result:?}");
-    done(table.write(put(&key("c"), "1")).await);
+    let c = done(table.write(put(&key("c"), "1")).await);
     done(table.write(Write::delete(key("b"))).await);
-    let result = table.transact(writes(2)).await;
+    let result = table.transact(writes(first + 1)).await;
     assert!(matches!(result, Err(TableError::Conflict { at: 3 })), "{result:?}");
-    assert_eq!(get(table, &key("a")).await.map(|item| item.revision), Some(2));
-    assert_eq!(get(table, &key("c")).await.map(|item| item.revision), Some(1));
+    assert_eq!(get(table, &key("a")).await.map(|item| item.revision), Some(first + 1));
+    assert_eq!(get(table, &key("c")).await.map(|item| item.revision), Some(c));
 
     let deletes = vec![
         Write::Delete { key: key("a"), condition: Condition::Present },
-        Write::Delete { key: key("c"), condition: Condition::Revision(1) },
+        Write::Delete { key: key("c"), condition: Condition::Revision(c) },
     ];
     done(table.transact(deletes).await);
     assert_eq!(get(table, &key("a")).await, None);
+    assert_eq!(get(table, &key("c")).await, None);
     done(table.transact(vec![]).await);
 }
 
@@ -321,8 +345,8 @@ async fn races(table: &impl Table) {
         let claim = |who: &str| Write::put_if(key.clone(), who.as_bytes().to_vec(), Condition::Absent);
         let (one, two) = join(table.write(claim("one")), table.write(claim("two"))).await;
         let winner = match (&one, &two) {
-            (Ok(1), Err(TableError::Conflict { at: 0 })) => "one",
-            (Err(TableError::Conflict { at: 0 }), Ok(1)) => "two",
+            (Ok(_), Err(TableError::Conflict { at: 0 })) => "one",
+            (Err(TableError::Conflict { at: 0 }), Ok(_)) => "two",
             _ => "nobody, or both",
         };
         assert_eq!(get(table, &key).await.map(|item| item.body), Some(winner.as_bytes().to_vec()));
@@ -345,15 +369,14 @@ async fn races(table: &impl Table) {
         }
     }))
     .await;
-    let item = get(table, &key).await.expect("the counter is there");
-    assert_eq!((item.body.as_slice(), item.revision), (b"20".as_slice(), 21));
+    assert_eq!(get(table, &key).await.map(|item| item.body), Some(b"20".to_vec()));
 }
 
-async fn prepare(table: &impl Table, key: &Key, there: bool) {
-    if there {
-        done(table.write(put(key, "older")).await);
-        done(table.write(put(key, "old")).await);
-    }
+/// The item of a case: its revision before the last write, and its last; of no item, those of another one.
+async fn prepare(table: &impl Table, key: &Key, there: bool) -> (u64, u64) {
+    let written = if there { key.clone() } else { Key::new("conditions", format!("{}-other", key.sk)) };
+    let older = done(table.write(put(&written, "older")).await);
+    (older, done(table.write(put(&written, "old")).await))
 }
 
 async fn get(table: &impl Table, key: &Key) -> Option<Item> {

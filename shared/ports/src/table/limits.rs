@@ -1,15 +1,15 @@
-//! The limits of DynamoDB, refused here before the file is touched, and its way of counting units.
+//! The limits of DynamoDB, which every table refuses to break before it begins, and its way of counting units.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
 
 use std::collections::BTreeSet;
 
-use hardmatch_ports::table::{
+use super::{
     Condition, Key, MAX_ITEM_BYTES, MAX_PK_BYTES, MAX_SK_BYTES, MAX_TRANSACT, MAX_TRANSACT_BYTES, Query, TableError,
     Write, item_bytes,
 };
 
 /// One key.
-pub(super) fn key(key: &Key) -> Result<(), TableError> {
+pub fn key(key: &Key) -> Result<(), TableError> {
     partition(&key.pk)?;
     match key.sk.len() {
         0 => refuse("a sort key is empty"),
@@ -19,7 +19,7 @@ pub(super) fn key(key: &Key) -> Result<(), TableError> {
 }
 
 /// One query.
-pub(super) fn query(query: &Query) -> Result<(), TableError> {
+pub fn query(query: &Query) -> Result<(), TableError> {
     partition(&query.pk)?;
     if query.limit == 0 {
         return refuse("a query asks for no items");
@@ -28,7 +28,7 @@ pub(super) fn query(query: &Query) -> Result<(), TableError> {
 }
 
 /// One write by itself.
-pub(super) fn single(write: &Write) -> Result<(), TableError> {
+pub fn single(write: &Write) -> Result<(), TableError> {
     match write {
         Write::Put { .. } | Write::Delete { .. } => any(write),
         Write::Check { .. } => refuse("a check stands outside a transaction"),
@@ -36,7 +36,7 @@ pub(super) fn single(write: &Write) -> Result<(), TableError> {
 }
 
 /// One write of a batch.
-pub(super) fn batched(write: &Write) -> Result<(), TableError> {
+pub fn batched(write: &Write) -> Result<(), TableError> {
     single(write)?;
     match condition(write) {
         Condition::None => Ok(()),
@@ -45,7 +45,7 @@ pub(super) fn batched(write: &Write) -> Result<(), TableError> {
 }
 
 /// A transaction.
-pub(super) fn transaction(writes: &[Write]) -> Result<(), TableError> {
+pub fn transaction(writes: &[Write]) -> Result<(), TableError> {
     if writes.len() > MAX_TRANSACT {
         return refuse(format!("a transaction has {} writes; the limit is {MAX_TRANSACT}", writes.len()));
     }
@@ -68,14 +68,14 @@ pub(super) fn transaction(writes: &[Write]) -> Result<(), TableError> {
 }
 
 /// What must hold for a write.
-pub(super) fn condition(write: &Write) -> Condition {
+pub fn condition(write: &Write) -> Condition {
     match write {
         Write::Put { condition, .. } | Write::Delete { condition, .. } | Write::Check { condition, .. } => *condition,
     }
 }
 
 /// What a write would leave behind, in bytes.
-pub(super) fn weight(write: &Write) -> usize {
+pub fn weight(write: &Write) -> usize {
     match write {
         Write::Put { key, body, .. } => item_bytes(key, body),
         Write::Delete { .. } | Write::Check { .. } => 0,
@@ -84,13 +84,13 @@ pub(super) fn weight(write: &Write) -> usize {
 
 /// Strongly consistent reads: one for each 4 KB begun, at least one.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
-pub(super) fn read_units(bytes: usize) -> u64 {
+pub fn read_units(bytes: usize) -> u64 {
     bytes.div_ceil(4096).max(1) as u64
 }
 
 /// Writes: one for each KB begun of the larger of what was and what is, at least one. A condition that fails is billed
 /// as well.
-pub(super) fn write_units(before: usize, after: usize) -> u64 {
+pub fn write_units(before: usize, after: usize) -> u64 {
     before.max(after).div_ceil(1024).max(1) as u64
 }
 
