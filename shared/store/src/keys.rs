@@ -47,15 +47,24 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
-    fn hash(&self, parts: &[&str]) -> [u8; 16] {
+    fn whole(&self, parts: &[&str]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         for part in parts {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
+        hasher.finalize()
+    }
+
+    fn hash(&self, parts: &[&str]) -> [u8; 16] {
         let mut short = [0u8; 16];
-        short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        short.copy_from_slice(&self.whole(parts).as_bytes()[..16]);
         short
+    }
+
+    /// The whole hash, for what must not be found by trying.
+    pub(crate) fn long(&self, parts: &[&str]) -> String {
+        hex(self.whole(parts).as_bytes())
     }
 
     /// A person's place in keys.
@@ -87,6 +96,11 @@ impl Scope {
 
 pub(crate) fn connection(c: &ConnectionId, sk: impl Into<String>) -> Key {
     Key::new(format!("CONN#{c}"), sk)
+}
+
+/// A link to connect, or an attempt to: under the hash of what opens it.
+pub(crate) fn connect(id: &str, sk: &str) -> Key {
+    Key::new(format!("CONNECT#{id}"), sk)
 }
 
 pub(crate) fn person_pk(c: &ConnectionId, pid: Pid) -> String {

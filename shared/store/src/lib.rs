@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod changes;
+pub mod connecting;
 pub mod connection;
 pub mod fingerprints;
 pub mod gate;

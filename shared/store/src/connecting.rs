@@ -1,0 +1,252 @@
+//! Connecting a tenant in a browser: the link an operator made, the attempt that it began, and what the command that
+//! waits for it is told.
+//!
+//! What opens something (the link's secret, the `state` of a redirect, the browser's cookie) is known here by its keyed
+//! hash alone; whoever reads the table can open nothing. Nothing says who signed in.
+
+use std::collections::BTreeSet;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::{Condition, Key, TableError, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, Store, Stored, json, keys};
+
+/// Which secret a hash stands for: the same text under another name has another hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectSecret {
+    /// Of the link that an operator made.
+    Ticket,
+    /// Of a redirect (`state`).
+    State,
+    /// Of the browser that began.
+    Browser,
+}
+
+impl ConnectSecret {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ticket => "connect-ticket",
+            Self::State => "connect-state",
+            Self::Browser => "connect-browser",
+        }
+    }
+}
+
+/// `CONNECT#hash / TICKET`: a link that may be used once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Version of this shape.
+    pub v: u32,
+    /// What it connects.
+    pub connection: ConnectionId,
+    /// It is worth nothing from then on (Unix seconds).
+    pub expires: i64,
+}
+
+/// `CONNECT#hash / ATTEMPT`: a browser was sent to Microsoft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Version of this shape.
+    pub v: u32,
+    /// What it connects.
+    pub connection: ConnectionId,
+    /// Hash of the link that began it.
+    pub ticket: String,
+    /// Hash of the browser's cookie: an answer that another browser brings is not ours.
+    pub browser: String,
+    /// How far it is.
+    pub phase: AttemptPhase,
+    /// It is worth nothing from then on (Unix seconds).
+    pub expires: i64,
+}
+
+/// How far an attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptPhase {
+    /// The browser is at Microsoft's; one answer is awaited.
+    Sent,
+    /// The answer came. What was granted may be looked at again, by the same browser.
+    Returned,
+}
+
+/// `CONN#C / CONNECT`: what came of connecting, for the command that waits and for `auth status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connecting {
+    /// Version of this shape.
+    pub v: u32,
+    /// Hash of the link that was made last.
+    pub ticket: String,
+    /// How it stands with that link.
+    pub state: ConnectState,
+    /// Why it waits still, or failed: a stable word of ours or Microsoft's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Since when (Unix seconds).
+    pub at: i64,
+    /// The last success, whatever came after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected: Option<Connected>,
+}
+
+/// How it stands with a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectState {
+    /// Somebody has yet to finish.
+    Waiting,
+    /// Connected.
+    Done,
+    /// Not connected, and this link will not bring it about.
+    Failed,
+}
+
+/// How a connection may act in its tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectMethod {
+    /// An administrator granted the application its own permissions.
+    Consent,
+    /// An administrator signed in, and the application acts for them.
+    SignIn,
+}
+
+/// A success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connected {
+    /// How.
+    pub method: ConnectMethod,
+    /// When (Unix seconds).
+    pub at: i64,
+    /// Directory id of the tenant, as its token said.
+    pub tenant: String,
+    /// What the token carried.
+    pub permissions: BTreeSet<String>,
+}
+
+/// News for whoever waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Connected.
+    Done(Connected),
+    /// Not yet, and why.
+    Waiting(String),
+    /// Not, and why.
+    Failed(String),
+}
+
+fn ticket_key(id: &str) -> Key {
+    keys::connect(id, "TICKET")
+}
+
+fn attempt_key(id: &str) -> Key {
+    keys::connect(id, "ATTEMPT")
+}
+
+/// Not before it is worth nothing: expiry in the table only tidies up.
+const KEPT_AFTER: i64 = 60 * 60;
+
+impl Store {
+    /// The name under which a secret is known here: a keyed hash, 64 hex digits.
+    pub fn connect_id(&self, kind: ConnectSecret, secret: &str) -> String {
+        self.secret.long(&[kind.word(), secret])
+    }
+
+    /// Keeps a new link under its hash; from then on the connection waits for it.
+    pub async fn put_ticket(&self, id: &str, ticket: &Ticket, now: i64) -> Result<()> {
+        loop {
+            let seen = self.connecting(&ticket.connection).await?;
+            let condition = seen.as_ref().map_or(Condition::Absent, |seen| Condition::Revision(seen.revision));
+            let waiting = Connecting {
+                v: 1,
+                ticket: id.to_owned(),
+                state: ConnectState::Waiting,
+                code: None,
+                at: now,
+                connected: seen.and_then(|seen| seen.value.connected),
+            };
+            let writes = vec![
+                Write::Put {
+                    key: ticket_key(id),
+                    body: json(ticket),
+                    expires: Some(ticket.expires + KEPT_AFTER),
+                    condition: Condition::Absent,
+                },
+                Write::put_if(keys::connection(&ticket.connection, "CONNECT"), json(&waiting), condition),
+            ];
+            match self.table.transact(writes).await {
+                // Somebody else's link or news; ours comes after.
+                Err(TableError::Conflict { at: 1 }) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// A link that was not used yet. Whether it is still worth something is for the caller's clock.
+    pub async fn ticket(&self, id: &str) -> Result<Option<Stored<Ticket>>> {
+        self.read(&ticket_key(id), "link").await
+    }
+
+    /// Uses a link up and begins an attempt, both or neither. A conflict: somebody was faster.
+    pub async fn begin_attempt(&self, ticket: (&str, u64), id: &str, attempt: &Attempt) -> Result<()> {
+        let (ticket, revision) = ticket;
+        let writes = vec![
+            Write::Delete { key: ticket_key(ticket), condition: Condition::Revision(revision) },
+            put_attempt(id, attempt, Condition::Absent),
+        ];
+        Ok(self.table.transact(writes).await?)
+    }
+
+    /// An attempt. Whether it is still worth something is for the caller's clock.
+    pub async fn attempt(&self, id: &str) -> Result<Option<Stored<Attempt>>> {
+        self.read(&attempt_key(id), "attempt").await
+    }
+
+    /// Replaces an attempt, unless somebody else did: one answer is taken once.
+    pub async fn put_attempt(&self, id: &str, attempt: &Stored<Attempt>) -> Result<()> {
+        self.table.write(put_attempt(id, &attempt.value, Condition::Revision(attempt.revision))).await?;
+        Ok(())
+    }
+
+    /// Ends an attempt, unless somebody else changed or ended it.
+    pub async fn end_attempt(&self, id: &str, revision: u64) -> Result<()> {
+        let end = Write::Delete { key: attempt_key(id), condition: Condition::Revision(revision) };
+        self.table.write(end).await?;
+        Ok(())
+    }
+
+    /// What came of connecting; `None` when no link was ever made.
+    pub async fn connecting(&self, c: &ConnectionId) -> Result<Option<Stored<Connecting>>> {
+        self.read(&keys::connection(c, "CONNECT"), "connect").await
+    }
+
+    /// Tells what came of the link of this hash. A success is told whatever link it came by; anything else only while
+    /// that link is the last one made.
+    pub async fn tell_connecting(&self, c: &ConnectionId, ticket: &str, news: &News, now: i64) -> Result<()> {
+        loop {
+            let Some(mut seen) = self.connecting(c).await? else { return Ok(()) };
+            let record = &mut seen.value;
+            (record.state, record.code) = match news {
+                News::Done(connected) => {
+                    record.connected = Some(connected.clone());
+                    (ConnectState::Done, None)
+                }
+                News::Waiting(_) | News::Failed(_) if record.ticket != ticket => return Ok(()),
+                News::Waiting(code) => (ConnectState::Waiting, Some(code.clone())),
+                News::Failed(code) => (ConnectState::Failed, Some(code.clone())),
+            };
+            record.at = now;
+            let key = keys::connection(c, "CONNECT");
+            let write = Write::put_if(key, json(record), Condition::Revision(seen.revision));
+            match self.table.write(write).await {
+                Err(TableError::Conflict { .. }) => {}
+                other => return Ok(other.map(|_| ())?),
+            }
+        }
+    }
+}
+
+fn put_attempt(id: &str, attempt: &Attempt, condition: Condition) -> Write {
+    Write::Put { key: attempt_key(id), body: json(attempt), expires: Some(attempt.expires + KEPT_AFTER), condition }
+}
