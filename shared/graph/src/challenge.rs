@@ -2,13 +2,8 @@
 //! <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+use crate::claims::{STANDARD, URL_SAFE};
 
 /// The claims that the next token request must carry, decoded.
 pub(crate) fn claims(header: &str) -> Option<String> {

@@ -4,12 +4,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hardmatch_ports::tenant::Priority;
+use hardmatch_ports::identity::Grant;
+use hardmatch_ports::tenant::{Priority, TenantError};
+use hardmatch_ports::tokens::TokenError;
 use url::Url;
 
-use crate::backoff::Backoff;
-use crate::options::{GraphOptions, OptionsError, check_tenant, is_loopback, root};
-use crate::token::Tokens;
+use crate::claims::claims_of;
+use crate::delegated::Delegated;
+use crate::kept::Pocket;
+use crate::options::{GrantKind, GraphOptions, OptionsError, root};
+use crate::token::{Source, Tokens};
 use crate::wire::{Pressure, Wire};
 
 /// Microsoft Graph, one tenant, one application. Share it: token, throttling and counters belong to the whole client.
@@ -26,29 +30,19 @@ pub struct GraphClient {
 impl GraphClient {
     /// Checks the options. Sends nothing yet.
     pub fn new(options: GraphOptions) -> Result<Self, OptionsError> {
-        check_tenant(&options.tenant)?;
-        let login = root("login", &options.login)?;
+        let http = options.http()?;
+        let backoff = options.backoff();
+        let endpoint = options.endpoint(http.clone(), Arc::clone(&backoff))?;
         let graph = root("graph", &options.graph)?;
-        let mut builder = reqwest::Client::builder()
-            // A redirect would carry the token, or the secret, to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(options.connect_timeout)
-            .timeout(options.request_timeout);
-        if is_loopback(&options.login) || is_loopback(&options.graph) {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| OptionsError::Http(error.to_string()))?;
-        let backoff = Arc::new(Backoff::new(options.jitter_seed.unwrap_or_else(rand::random)));
-        let tokens = Tokens::new(
-            http.clone(),
-            Arc::clone(&options.clock),
-            options.credential,
-            options.client_id.clone(),
-            format!("{login}/{}/oauth2/v2.0/token", options.tenant),
-            options.scope.unwrap_or_else(|| default_scope(&options.graph, &graph)),
-            Arc::clone(&backoff),
-        );
+        let source = match &options.grant {
+            GrantKind::ClientCredentials => Source::Application(options.default_scope()?),
+            GrantKind::Delegated { scopes } => {
+                let keeper = options.keeper.clone().ok_or(OptionsError::Keeper)?;
+                Source::Administrator(Delegated::new(keeper, options.delegated_scopes(scopes)?))
+            }
+        };
+        let tenant = options.tenant_id();
+        let tokens = Tokens::new(endpoint, source, Pocket::new(options.keeper), tenant);
         Ok(Self {
             wire: Wire::new(http, options.clock, tokens, backoff),
             base: format!("{graph}/v1.0"),
@@ -56,6 +50,29 @@ impl GraphClient {
             read_priority: options.read_priority,
             client_id: options.client_id,
         })
+    }
+
+    /// What the present access token carries, for comparing with what is needed. Asks for a token only where there is
+    /// none; a permission granted since then shows in the next one, or after [`GraphClient::reset`].
+    ///
+    /// # Errors
+    /// There is no token, or it cannot be read.
+    pub async fn grant(&self) -> Result<Grant, TenantError> {
+        claims_of(&self.wire.tokens.get().await?.secret)
+    }
+
+    /// Forgets the access token in memory and every token that is kept: the refresh token of an administrator too, who
+    /// then has to sign in again. The application itself just asks for its next token.
+    ///
+    /// # Errors
+    /// What is kept could not be forgotten. The token in memory is gone even so.
+    pub async fn reset(&self) -> Result<(), TokenError> {
+        self.wire.tokens.reset().await
+    }
+
+    /// How often access tokens could not be read from, or handed to, the keeper. Work went on with fresh ones.
+    pub fn keeper_failures(&self) -> u64 {
+        self.wire.tokens.keeper_failures()
     }
 
     /// What the throttling headers said last, so that whoever holds the budget can slow down.
@@ -67,12 +84,6 @@ impl GraphClient {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
-}
-
-/// The Graph root followed by `/.default`. A stand-in on this machine plays the global cloud, whose scope it checks.
-fn default_scope(url: &Url, root: &str) -> String {
-    let resource = if is_loopback(url) { "https://graph.microsoft.com" } else { root };
-    format!("{resource}/.default")
 }
 
 impl fmt::Debug for GraphClient {

@@ -20,11 +20,22 @@ mod text;
 mod backoff;
 mod challenge;
 mod claims;
+mod delegated;
+mod endpoint;
+mod id_token;
+mod kept;
+mod metadata;
+mod platform;
 mod retry_after;
 mod token;
 mod token_error;
 mod wire;
 
+pub mod aadsts;
+
+pub use claims::claims_of;
 pub use client::GraphClient;
-pub use options::{GraphOptions, OptionsError};
+pub use metadata::Metadata;
+pub use options::{GrantKind, GraphOptions, OptionsError};
+pub use platform::EntraPlatform;
 pub use wire::Pressure;

@@ -1,14 +1,20 @@
 //! What a client is made from, and the checks that keep tokens on the hosts they are meant for.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hardmatch_ports::clock::Clock;
 use hardmatch_ports::credentials::Credential;
 use hardmatch_ports::tenant::Priority;
+use hardmatch_ports::tokens::TokenKeeper;
 use url::{Host, Url};
+
+use crate::backoff::Backoff;
+use crate::endpoint::Endpoint;
 
 /// What a [`GraphClient`](crate::GraphClient) is made from.
 #[derive(Clone)]
@@ -38,6 +44,25 @@ pub struct GraphOptions {
     pub read_priority: Priority,
     /// Seed of the jitter of waits; `None` takes a random one.
     pub jitter_seed: Option<u64>,
+    /// Keeps tokens between two starts. Access tokens do without; a refresh token has nowhere else to be.
+    pub keeper: Option<Arc<dyn TokenKeeper>>,
+    /// Who the tokens speak for.
+    pub grant: GrantKind,
+}
+
+/// Who tokens speak for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum GrantKind {
+    /// The application itself.
+    /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
+    #[default]
+    ClientCredentials,
+    /// An administrator who signed in, by the refresh token that was kept then. Needs a keeper.
+    /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow>
+    Delegated {
+        /// Delegated permissions of Graph, without its host: `User.ReadWrite.All`. Empty: those consented to.
+        scopes: BTreeSet<String>,
+    },
 }
 
 /// Longer than the slowest page of a listing is expected to take.
@@ -66,6 +91,8 @@ impl GraphOptions {
             request_timeout: REQUEST_TIMEOUT,
             read_priority: Priority::Low,
             jitter_seed: None,
+            keeper: None,
+            grant: GrantKind::ClientCredentials,
         }
     }
 }
@@ -77,6 +104,7 @@ impl fmt::Debug for GraphOptions {
             .field("client_id", &self.client_id)
             .field("login", &self.login.as_str())
             .field("graph", &self.graph.as_str())
+            .field("grant", &self.grant)
             .finish_non_exhaustive()
     }
 }
@@ -99,9 +127,78 @@ pub enum OptionsError {
     /// `common` and its like, or characters that no tenant name has.
     #[error("The tenant must be a directory id or a verified domain name; an alias such as `common` gets no token.")]
     Tenant,
+    /// A refresh token must be kept somewhere.
+    #[error("Delegated sign-in needs a place to keep its refresh token: configure the state that keeps tokens.")]
+    Keeper,
     /// The HTTP stack did not start.
     #[error("The HTTP client could not be made: {0}. Check the certificate store and the proxy settings.")]
     Http(String),
+}
+
+impl GraphOptions {
+    /// The token endpoint, for the waits of `backoff`.
+    pub(crate) fn endpoint(&self, http: reqwest::Client, backoff: Arc<Backoff>) -> Result<Endpoint, OptionsError> {
+        check_tenant(&self.tenant)?;
+        let login = root("login", &self.login)?;
+        Ok(Endpoint {
+            http,
+            clock: Arc::clone(&self.clock),
+            credential: Arc::clone(&self.credential),
+            client_id: self.client_id.clone(),
+            token_url: format!("{login}/{}/oauth2/v2.0/token", self.tenant),
+            backoff,
+            asked: AtomicU64::new(0),
+        })
+    }
+
+    /// Waits of this client.
+    pub(crate) fn backoff(&self) -> Arc<Backoff> {
+        Arc::new(Backoff::new(self.jitter_seed.unwrap_or_else(rand::random)))
+    }
+
+    /// The HTTP client for everything that carries a secret.
+    pub(crate) fn http(&self) -> Result<reqwest::Client, OptionsError> {
+        let mut builder = reqwest::Client::builder()
+            // A redirect would carry the token, or the secret, to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.request_timeout);
+        if is_loopback(&self.login) || is_loopback(&self.graph) {
+            builder = builder.no_proxy();
+        }
+        builder.build().map_err(|error| OptionsError::Http(error.to_string()))
+    }
+
+    /// The scope of the application itself: the Graph root followed by `/.default`. A stand-in on this machine plays the
+    /// global cloud, whose scope it checks.
+    pub(crate) fn default_scope(&self) -> Result<String, OptionsError> {
+        let root = root("graph", &self.graph)?;
+        let resource = if is_loopback(&self.graph) { "https://graph.microsoft.com" } else { &root };
+        Ok(self.scope.clone().unwrap_or_else(|| format!("{resource}{DEFAULT}")))
+    }
+
+    /// The scopes of an administrator: each with the resource in front, and the one that brings refresh tokens.
+    pub(crate) fn delegated_scopes(&self, scopes: &BTreeSet<String>) -> Result<Vec<String>, OptionsError> {
+        Ok(with_resource(&self.default_scope()?, scopes))
+    }
+
+    /// The directory id, where the tenant is configured by it.
+    pub(crate) fn tenant_id(&self) -> Option<String> {
+        uuid::Uuid::parse_str(&self.tenant).ok().map(|id| id.hyphenated().to_string())
+    }
+}
+
+const DEFAULT: &str = "/.default";
+
+/// Delegated permissions as the platform wants them; without any, those consented to.
+pub(crate) fn with_resource(default_scope: &str, scopes: &BTreeSet<String>) -> Vec<String> {
+    let resource = default_scope.strip_suffix(DEFAULT).unwrap_or(default_scope);
+    let whole = |scope: &String| if scope.contains("://") { scope.clone() } else { format!("{resource}/{scope}") };
+    let asked =
+        if scopes.is_empty() { vec![format!("{resource}{DEFAULT}")] } else { scopes.iter().map(whole).collect() };
+    // Without it no refresh token comes. <https://learn.microsoft.com/entra/identity-platform/scopes-oidc>
+    asked.into_iter().chain(["offline_access".to_owned()]).collect()
 }
 
 /// An origin that requests may go to, as text without a trailing slash.
@@ -158,6 +255,19 @@ mod tests {
         {
             assert_eq!(rooted(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn delegated_permissions_are_asked_for_of_the_resource() {
+        let asked = |scope: &str, scopes: &[&str]| {
+            with_resource(scope, &scopes.iter().map(|scope| (*scope).to_owned()).collect()).join(" ")
+        };
+        let usgov = "https://graph.microsoft.us/.default";
+        assert_eq!(
+            asked(usgov, &["User.ReadWrite.All", "https://graph.microsoft.us/Domain.Read.All"]),
+            "https://graph.microsoft.us/User.ReadWrite.All https://graph.microsoft.us/Domain.Read.All offline_access"
+        );
+        assert_eq!(asked(usgov, &[]), "https://graph.microsoft.us/.default offline_access");
     }
 
     #[test]

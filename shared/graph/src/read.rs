@@ -31,14 +31,17 @@ impl TenantRead for GraphClient {
     }
 
     async fn delta_start(&self) -> Result<Cursor, TenantError> {
-        // `manager` turns on relationship tracking. What is not selected is not tracked.
-        let mut at = Cursor(self.url(&format!("/users/delta?$select={SELECT},manager&$deltatoken=latest")));
+        let mut at = Cursor(self.delta_url("&$deltatoken=latest"));
         loop {
             match self.delta(&at).await?.next {
                 DeltaNext::Page(next) => at = next,
                 DeltaNext::Done(start) => return Ok(start),
             }
         }
+    }
+
+    async fn delta_whole(&self) -> Result<Cursor, TenantError> {
+        Ok(Cursor(self.delta_url("")))
     }
 
     async fn users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError> {
@@ -116,6 +119,11 @@ impl TenantRead for GraphClient {
 }
 
 impl GraphClient {
+    /// A delta round's beginning. `manager` turns on relationship tracking; what is not selected is not tracked.
+    fn delta_url(&self, more: &str) -> String {
+        self.url(&format!("/users/delta?$select={SELECT},manager{more}"))
+    }
+
     /// One page of a listing: from the first path, or from the cursor.
     pub(crate) async fn list<I>(
         &self,

@@ -14,10 +14,15 @@ pub(crate) fn parse(text: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds.ceil()).ok();
     }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let date = date(text)?;
     // Rounded up: a date has whole seconds, and the clock has parts of one.
     let millis = date.as_millisecond().saturating_sub(now.as_millisecond()).max(0);
     Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+}
+
+/// An HTTP date. <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7>
+pub(crate) fn date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
 }
 
 #[cfg(test)]

@@ -1,56 +1,68 @@
-//! The access token: asked for once for all tasks, renewed in time, and after a 401.
-//! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
+//! The access token: asked for once for all tasks, kept between two starts, renewed in time, and after a 401.
+//! <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime>
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::credentials::{Credential, Proof};
 use hardmatch_ports::tenant::{Retry, TenantError};
+use hardmatch_ports::tokens::{Kept, KeptToken, TokenError};
 use jiff::Timestamp;
-use oauth2::basic::BasicClient;
-use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope,
-    TokenResponse, TokenUrl,
-};
-use reqwest::StatusCode;
-use reqwest::header::RETRY_AFTER;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use crate::backoff::Backoff;
-use crate::{retry_after, token_error};
+use crate::claims::Claims;
+use crate::delegated::Delegated;
+use crate::endpoint::{Ask, Endpoint, Issued, Patience, SHORTEST_LIFE};
+use crate::kept::Pocket;
 
-/// Asked so often before the trouble is reported.
-const TRIES: u32 = 3;
-/// A wait longer than this is the caller's to plan.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// After a renewal that failed while the old token is still good.
 const RENEW_AGAIN: Duration = Duration::from_mins(1);
-/// When the answer does not say how long a token lives: short of the shortest life a tenant can set.
-/// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
-const SHORTEST_LIFE: Duration = Duration::from_mins(10);
 
 /// A token and its number; a higher number is a newer one.
 pub(crate) struct Token {
     pub(crate) secret: SecretString,
     number: u64,
+    obtained: Timestamp,
     renew_at: Timestamp,
     ends_at: Timestamp,
 }
 
+impl Token {
+    /// What becomes of a token that an earlier start, or somebody else, kept.
+    fn of_kept(kept: &KeptToken, number: u64) -> Self {
+        let ends_at = kept.expires.unwrap_or_else(|| later(kept.obtained, SHORTEST_LIFE));
+        let renew_at = later(kept.obtained, renewal(until_then(kept.obtained, ends_at)));
+        Self { secret: kept.secret.clone(), number, obtained: kept.obtained, renew_at, ends_at }
+    }
+
+    fn of_issued(issued: Issued, number: u64) -> Self {
+        let at = |life| later(issued.obtained, life);
+        let (renew_at, ends_at) = (at(renewal(issued.life)), at(issued.life));
+        Self { secret: issued.access, number, obtained: issued.obtained, renew_at, ends_at }
+    }
+
+    fn to_keep(&self) -> KeptToken {
+        KeptToken { secret: self.secret.clone(), obtained: self.obtained, expires: Some(self.ends_at) }
+    }
+}
+
+/// Who a token speaks for.
+pub(crate) enum Source {
+    /// The application itself, with this scope.
+    Application(String),
+    /// An administrator who signed in.
+    Administrator(Delegated),
+}
+
 /// Where tokens come from.
 pub(crate) struct Tokens {
-    http: reqwest::Client,
-    clock: Arc<dyn Clock>,
-    credential: Arc<dyn Credential>,
-    client_id: String,
-    token_url: String,
-    scope: String,
-    backoff: Arc<Backoff>,
-    asked: AtomicU64,
+    endpoint: Endpoint,
+    source: Source,
+    pocket: Pocket,
+    /// The tenant's directory id, where it is configured by it.
+    tenant: Option<String>,
     /// How many fetches were finished: who waited for one that failed shares its failure.
     rounds: AtomicU64,
     state: Mutex<State>,
@@ -64,25 +76,46 @@ struct State {
     not_before: Option<Timestamp>,
     /// Of the last token.
     number: u64,
+    /// Of the kept token, as we last saw it.
+    revision: Option<u64>,
+}
+
+impl State {
+    fn next_number(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
 }
 
 impl Tokens {
-    pub(crate) fn new(
-        http: reqwest::Client,
-        clock: Arc<dyn Clock>,
-        credential: Arc<dyn Credential>,
-        client_id: String,
-        token_url: String,
-        scope: String,
-        backoff: Arc<Backoff>,
-    ) -> Self {
-        let (asked, rounds, state) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::default());
-        Self { http, clock, credential, client_id, token_url, scope, backoff, asked, rounds, state }
+    pub(crate) fn new(endpoint: Endpoint, source: Source, pocket: Pocket, tenant: Option<String>) -> Self {
+        Self { endpoint, source, pocket, tenant, rounds: AtomicU64::new(0), state: Mutex::default() }
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.endpoint.clock
     }
 
     /// Tokens asked for.
     pub(crate) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
+        self.endpoint.asked.load(Ordering::Relaxed)
+    }
+
+    /// How often the keeper of access tokens failed.
+    pub(crate) fn keeper_failures(&self) -> u64 {
+        self.pocket.failures()
+    }
+
+    /// Forgets the token in memory and everything kept.
+    pub(crate) async fn reset(&self) -> Result<(), TokenError> {
+        let mut state = self.state.lock().await;
+        // The number goes on: tasks may still hold tokens of lower ones.
+        *state = State { number: state.number, ..State::default() };
+        match &self.source {
+            Source::Application(_) => {}
+            Source::Administrator(delegated) => delegated.reset().await,
+        }
+        self.pocket.forget().await
     }
 
     /// A good token.
@@ -98,7 +131,7 @@ impl Tokens {
     async fn renewed(&self, refused: Option<u64>, claims: Option<String>) -> Result<Arc<Token>, TenantError> {
         let round = self.rounds.load(Ordering::Acquire);
         let mut state = self.state.lock().await;
-        let now = self.clock.now();
+        let now = self.clock().now();
         let usable = state.token.clone().filter(|token| refused.is_none_or(|number| token.number > number));
         if let Some(token) = usable.as_ref().filter(|token| now < token.renew_at) {
             return Ok(Arc::clone(token));
@@ -111,28 +144,34 @@ impl Tokens {
                 return Err(TenantError { retry, ..failure.clone() });
             }
         }
-        let fetched = self.fetch(state.number + 1, claims).await;
+        // A refused token may be the kept one, so nothing kept is good then.
+        let kept = if refused.is_none() { self.kept(&mut state).await } else { None };
+        if let Some(token) = kept.as_ref().filter(|token| now < token.renew_at) {
+            return Ok(state.adopt(Arc::clone(token)));
+        }
+        let fetched = self.fetch(claims.as_deref()).await;
         self.rounds.fetch_add(1, Ordering::Release);
-        let now = self.clock.now();
         match fetched {
-            Ok(token) => {
-                let token = Arc::new(token);
-                *state =
-                    State { number: token.number, token: Some(Arc::clone(&token)), failure: None, not_before: None };
-                Ok(token)
+            Ok(issued) => {
+                let token = Token::of_issued(issued, state.next_number());
+                let token = self.share(&mut state, token, now, claims.is_some()).await;
+                Ok(state.adopt(Arc::new(token)))
             }
             Err(failure) => {
+                let now = self.clock().now();
                 if let Retry::After(wait) = failure.retry {
                     state.not_before = now.checked_add(wait).ok();
                 }
                 state.failure = Some(failure.clone());
                 // The old one serves a little longer when the trouble may pass.
-                let still = usable.filter(|token| failure.retry != Retry::Never && now < token.ends_at);
+                let old = usable.into_iter().chain(kept).max_by_key(|token| token.ends_at);
+                let still = old.filter(|token| failure.retry != Retry::Never && now < token.ends_at);
                 let Some(old) = still else { return Err(failure) };
                 let again = Token {
                     secret: old.secret.clone(),
                     number: old.number,
-                    renew_at: now.saturating_add(RENEW_AGAIN).unwrap_or(now).min(old.ends_at),
+                    obtained: old.obtained,
+                    renew_at: later(now, RENEW_AGAIN).min(old.ends_at),
                     ends_at: old.ends_at,
                 };
                 let again = Arc::new(again);
@@ -142,69 +181,72 @@ impl Tokens {
         }
     }
 
-    async fn fetch(&self, number: u64, claims: Option<String>) -> Result<Token, TenantError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let failure = match self.ask(number, claims.as_deref()).await {
-                Ok(token) => return Ok(token),
-                Err(failure) => failure,
-            };
-            let Retry::After(wait) = failure.retry else { return Err(failure) };
-            if tries == TRIES || wait > LONGEST_WAIT {
-                return Err(failure);
+    /// The token another start kept, unless it is over or not ours to use.
+    async fn kept(&self, state: &mut State) -> Option<Arc<Token>> {
+        let (kept, revision) = self.pocket.load().await?;
+        state.revision = Some(revision);
+        let token = Token::of_kept(&kept, state.number + 1);
+        if self.clock().now() >= token.ends_at || !self.is_ours(&kept.secret) {
+            return None;
+        }
+        state.number = token.number;
+        Some(Arc::new(token))
+    }
+
+    /// Whether a kept token is for the tenant, the application and the way of signing in that are configured now. One
+    /// that cannot be read says nothing against itself.
+    fn is_ours(&self, secret: &SecretString) -> bool {
+        let Some(claims) = Claims::of(secret.expose_secret()) else { return true };
+        let same = |ours: &str, theirs: Option<&str>| theirs.is_none_or(|theirs| theirs.eq_ignore_ascii_case(ours));
+        self.tenant.as_deref().is_none_or(|tenant| same(tenant, claims.tenant()))
+            && same(&self.endpoint.client_id, claims.client())
+            && claims.is_delegated() == matches!(self.source, Source::Administrator(_))
+    }
+
+    /// Keeps a fresh token for others. Somebody else who fetched one since `began` has kept theirs: that is used, so that
+    /// all share one, unless ours had to meet a demand of its own.
+    async fn share(&self, state: &mut State, token: Token, began: Timestamp, demanded: bool) -> Token {
+        let ours = token.to_keep();
+        match self.pocket.keep(&ours, state.revision).await {
+            None => token,
+            Some(Kept::Ours(revision)) => {
+                state.revision = Some(revision);
+                token
             }
-            self.clock.sleep(wait.max(self.backoff.wait(tries))).await;
+            Some(Kept::Theirs(kept, revision)) => {
+                let theirs = Token::of_kept(&kept, token.number);
+                let newer = theirs.obtained >= began && self.clock().now() < theirs.renew_at;
+                if newer && !demanded && self.is_ours(&kept.secret) {
+                    state.revision = Some(revision);
+                    return theirs;
+                }
+                // Once: who loses again has lost to somebody as new.
+                state.revision = match self.pocket.keep(&ours, Some(revision)).await {
+                    Some(Kept::Ours(revision) | Kept::Theirs(_, revision)) => Some(revision),
+                    None => Some(revision),
+                };
+                token
+            }
         }
     }
 
-    async fn ask(&self, number: u64, claims: Option<&str>) -> Result<Token, TenantError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let proof = self.credential.proof(&self.client_id, &self.token_url).await.map_err(|error| TenantError {
-            retry: Retry::Never,
-            status: 0,
-            code: "credential".to_owned(),
-            message: format!("No token: {error}"),
-            request_id: String::new(),
-        })?;
-        let url = TokenUrl::new(self.token_url.clone()).map_err(|_| bad_answer())?;
-        let mut client = BasicClient::new(ClientId::new(self.client_id.clone()))
-            .set_token_uri(url)
-            .set_auth_type(AuthType::RequestBody);
-        let mut parameters: Vec<(&str, String)> = Vec::new();
-        match proof {
-            Proof::Secret(secret) => {
-                client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+    async fn fetch(&self, claims: Option<&str>) -> Result<Issued, TenantError> {
+        let issued = match &self.source {
+            Source::Application(scope) => {
+                self.endpoint.ask(&Ask::Application { scope }, claims, Patience::Ordinary).await
             }
-            Proof::Public => {}
-            Proof::Assertion(jwt) => parameters.extend([
-                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned()),
-                ("client_assertion", jwt.expose_secret().to_owned()),
-            ]),
-        }
-        if let Some(claims) = claims {
-            parameters.push(("claims", claims.to_owned()));
-        }
-        let mut request = client.exchange_client_credentials().add_scope(Scope::new(self.scope.clone()));
-        for (name, value) in parameters {
-            request = request.add_extra_param(name, value);
-        }
-        let post = Post { http: &self.http, now: self.clock.now() };
-        let answer = request.request_async(&post).await.map_err(|error| match error {
-            RequestTokenError::Request(Refused(error)) => *error,
-            RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                bad_answer()
-            }
-        })?;
-        let life = answer.expires_in().unwrap_or(SHORTEST_LIFE);
-        let now = self.clock.now();
-        let at = |life: Duration| now.saturating_add(life).unwrap_or(now);
-        Ok(Token {
-            secret: SecretString::from(answer.access_token().secret().as_str()),
-            number,
-            renew_at: at(renewal(life)),
-            ends_at: at(life),
-        })
+            Source::Administrator(delegated) => delegated.refresh(&self.endpoint, claims).await,
+        };
+        issued.map_err(|refusal| refusal.error)
+    }
+}
+
+impl State {
+    /// From now on this one.
+    fn adopt(&mut self, token: Arc<Token>) -> Arc<Token> {
+        self.token = Some(Arc::clone(&token));
+        (self.failure, self.not_before) = (None, None);
+        token
     }
 }
 
@@ -214,63 +256,12 @@ fn renewal(life: Duration) -> Duration {
     (life * 4 / 5).max(life.saturating_sub(Duration::from_mins(5)))
 }
 
+fn later(than: Timestamp, by: Duration) -> Timestamp {
+    than.saturating_add(by).unwrap_or(than)
+}
+
 fn until_then(now: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO)
-}
-
-fn bad_answer() -> TenantError {
-    TenantError {
-        retry: Retry::After(token_error::SOON),
-        status: 0,
-        code: "bad_answer".to_owned(),
-        message:
-            "No token: the login service's answer could not be read. Check the login URL and any proxy on the way."
-                .to_owned(),
-        request_id: String::new(),
-    }
-}
-
-/// An error the login service answered with, already explained.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Refused(Box<TenantError>);
-
-/// The HTTP client of the `oauth2` crate, over ours.
-struct Post<'h> {
-    http: &'h reqwest::Client,
-    now: Timestamp,
-}
-
-impl<'c> AsyncHttpClient<'c> for Post<'_> {
-    type Error = Refused;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Refused>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let sending = self.http.post(parts.uri.to_string()).headers(parts.headers).body(body);
-            let answer = sending.send().await.map_err(|error| unreachable(&error))?;
-            let status = answer.status();
-            let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let wait = wait.and_then(|text| retry_after::parse(text, self.now));
-            let body = answer.bytes().await.map_err(|error| unreachable(&error))?;
-            if status != StatusCode::OK {
-                return Err(Refused(Box::new(token_error::explain(status.as_u16(), wait, &body))));
-            }
-            Ok(HttpResponse::new(body.to_vec()))
-        })
-    }
-}
-
-fn unreachable(error: &reqwest::Error) -> Refused {
-    let what = if error.is_timeout() { "did not answer in time" } else { "could not be reached" };
-    Refused(Box::new(TenantError {
-        retry: Retry::After(token_error::SOON),
-        status: 0,
-        code: "unreachable".to_owned(),
-        message: format!("No token: the login service {what}. Check the network, the proxy and the login URL."),
-        request_id: String::new(),
-    }))
 }
 
 #[cfg(test)]

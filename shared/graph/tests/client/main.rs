@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod batch;
+mod delegated;
 mod delta;
+mod drawer;
+mod platform;
 mod sim;
 mod support;
+mod tokens;
 mod wire;

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_ports::Clock;
 use hardmatch_ports::credentials::{Credential, CredentialError, Proof};
@@ -13,6 +15,16 @@ use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
+
+/// A listing with nothing on it.
+pub(crate) const EMPTY: &str = r#"{"value":[]}"#;
+/// A directory id.
+pub(crate) const TENANT: &str = "0d4b1a2c-0000-4000-8000-000000000001";
+
+/// A token with these claims.
+pub(crate) fn jwt(claims: &str) -> String {
+    format!("e30.{}.signature", URL_SAFE_NO_PAD.encode(claims))
+}
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]

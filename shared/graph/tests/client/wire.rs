@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Say, Secret, Stub, TestClock, options, token};
+use crate::support::{EMPTY, Say, Secret, Stub, TestClock, options, token};
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_graph::GraphClient;
 use hardmatch_ports::tenant::{
     Answer, Call, Cursor, LaterCause, Priority, RefusalKind, Retry, TenantRead, TenantWrite,
 };
 use url::Url;
-
-const EMPTY: &str = r#"{"value":[]}"#;
 
 fn page(ids: &[&str], next: Option<&str>) -> String {
     let users: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}"}}"#)).collect();

@@ -1,0 +1,102 @@
+//! Tokens of an administrator who signed in: got with the kept refresh token, which is replaced at each use.
+//! <https://learn.microsoft.com/entra/identity-platform/refresh-tokens>
+//!
+//! Two processes may refresh at once. The platform does not revoke a refresh token by its use, but others do, and so
+//! may it: a refused token is looked up again before anybody is told to sign in, because the other process may have
+//! replaced it in between. What is kept is never overwritten unseen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardmatch_ports::tenant::Retry;
+use hardmatch_ports::tokens::{KeptToken, TokenError, TokenKeeper, TokenKind};
+use secrecy::ExposeSecret;
+use tokio::sync::Mutex;
+
+use crate::endpoint::{Ask, Endpoint, Issued, Patience};
+use crate::token_error::{self, Refusal};
+
+/// The keeper's trouble is expected to pass.
+const KEEPER_AGAIN: Duration = Duration::from_secs(5);
+
+/// The refresh token of one connection.
+pub(crate) struct Delegated {
+    keeper: Arc<dyn TokenKeeper>,
+    scopes: Vec<String>,
+    /// A new refresh token that could not be kept yet, and the revision it replaces. It may be the only good one.
+    unkept: Mutex<Option<(KeptToken, u64)>>,
+}
+
+impl Delegated {
+    pub(crate) fn new(keeper: Arc<dyn TokenKeeper>, scopes: Vec<String>) -> Self {
+        Self { keeper, scopes, unkept: Mutex::default() }
+    }
+
+    /// Forgets what could not be kept.
+    pub(crate) async fn reset(&self) {
+        *self.unkept.lock().await = None;
+    }
+
+    /// A fresh access token. The refresh token that came with it is kept by then.
+    pub(crate) async fn refresh(&self, endpoint: &Endpoint, claims: Option<&str>) -> Result<Issued, Box<Refusal>> {
+        let mut unkept = self.unkept.lock().await;
+        if let Some((token, seen)) = unkept.clone() {
+            // Kept, or replaced by somebody else: either way the keeper knows a good one now.
+            self.keeper.keep(TokenKind::Refresh, &token, Some(seen)).await.map_err(keeper_failed)?;
+            *unkept = None;
+        }
+        let (mut token, mut seen) = self.load().await?.ok_or_else(not_connected)?;
+        let mut looked_again = false;
+        let issued = loop {
+            let ask = Ask::Refresh { token: &token.secret, scopes: &self.scopes };
+            let refusal = match endpoint.ask(&ask, claims, Patience::Ordinary).await {
+                Ok(issued) => break issued,
+                Err(refusal) => refusal,
+            };
+            if !refusal.is_invalid_grant || looked_again {
+                return Err(refusal);
+            }
+            looked_again = true;
+            // Whoever used it before us gets a moment to keep its successor.
+            endpoint.clock.sleep(endpoint.backoff.wait(1)).await;
+            match self.load().await? {
+                Some((other, revision)) if other.secret.expose_secret() != token.secret.expose_secret() => {
+                    (token, seen) = (other, revision);
+                }
+                _ => return Err(refusal),
+            }
+        };
+        if let Some(secret) = &issued.refresh {
+            let expires = issued.refresh_life.and_then(|life| issued.obtained.checked_add(life).ok());
+            let new = KeptToken { secret: secret.clone(), obtained: issued.obtained, expires };
+            // Where somebody else kept theirs meanwhile, theirs stays: it is as good as ours.
+            if let Err(error) = self.keeper.keep(TokenKind::Refresh, &new, Some(seen)).await {
+                *unkept = Some((new, seen));
+                return Err(keeper_failed(error));
+            }
+        }
+        Ok(issued)
+    }
+
+    async fn load(&self) -> Result<Option<(KeptToken, u64)>, Box<Refusal>> {
+        self.keeper.load(TokenKind::Refresh).await.map_err(keeper_failed)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn keeper_failed(error: TokenError) -> Box<Refusal> {
+    let message = format!(
+        "No token: the refresh token of the administrator could not be read or kept: {error} It is tried again; if it \
+         goes on, check the table and the key of tokens with `hardmatch doctor`."
+    );
+    Box::new(Refusal::of(token_error::local(Retry::After(KEEPER_AGAIN), "token_keeper", message)))
+}
+
+fn not_connected() -> Box<Refusal> {
+    Box::new(Refusal::of(token_error::local(
+        Retry::Never,
+        "not_connected",
+        "No token: no administrator has signed in for this connection, or the sign-in has lapsed. Run `hardmatch auth \
+         connect` and sign in.",
+    )))
+}
