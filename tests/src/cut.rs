@@ -7,6 +7,8 @@ use hardmatch_ports::table::Units;
 use hardmatch_ports::{Item, Key, Page, Query, Table, TableError, Write};
 use tokio::sync::Notify;
 
+use crate::bill::Bill;
+
 /// Where a command is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -31,11 +33,24 @@ pub(crate) struct CutTable<T> {
     writes: AtomicU64,
     dead: AtomicBool,
     killed: Notify,
+    bill: Option<Bill>,
 }
 
 impl<T: Table> CutTable<T> {
     pub(crate) fn new(inner: T, cut: Option<Cut>) -> Self {
-        Self { inner, cut, writes: AtomicU64::new(0), dead: AtomicBool::new(false), killed: Notify::new() }
+        let (writes, dead) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { inner, cut, writes, dead, killed: Notify::new(), bill: None }
+    }
+
+    /// The same, with everything it writes entered into a bill.
+    pub(crate) fn billed(self, bill: Option<Bill>) -> Self {
+        Self { bill, ..self }
+    }
+
+    async fn enter(&self, writes: &[Write], times: u64) {
+        if let Some(bill) = &self.bill {
+            bill.enter(&self.inner, writes, times).await;
+        }
     }
 
     /// Returns when the process is killed.
@@ -89,6 +104,7 @@ impl<T: Table> Table for CutTable<T> {
     }
 
     async fn write(&self, write: Write) -> Result<u64, TableError> {
+        self.enter(std::slice::from_ref(&write), 1).await;
         match self.strikes()? {
             None => self.inner.write(write).await,
             Some(Spoil::Lost) => Err(gone()),
@@ -97,6 +113,7 @@ impl<T: Table> Table for CutTable<T> {
     }
 
     async fn batch_write(&self, mut writes: Vec<Write>) -> Result<(), TableError> {
+        self.enter(&writes, 1).await;
         match self.strikes()? {
             None => self.inner.batch_write(writes).await,
             Some(Spoil::Lost) => Err(gone()),
@@ -108,6 +125,7 @@ impl<T: Table> Table for CutTable<T> {
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        self.enter(&writes, 2).await;
         match self.strikes()? {
             None => self.inner.transact(writes).await,
             Some(Spoil::Lost) => Err(gone()),

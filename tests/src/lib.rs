@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod account;
+pub mod bill;
 pub mod cut;
 pub mod dice;
 pub mod directory;
@@ -11,8 +12,10 @@ pub mod world;
 mod stage;
 
 pub use account::{Seen, immutable_id};
+pub use bill::Bill;
 pub use cut::{Cut, Spoil};
 pub use dice::Dice;
 pub use directory::{Directory, guid};
 pub use ran::Ran;
+pub use stage::Bells;
 pub use world::{Stopped, World};

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::doorbell::Habits;
@@ -14,10 +15,10 @@ use hardmatch_match::{MatchPorts, Meter, Policies};
 use hardmatch_policy::{Config, SourceKind};
 use hardmatch_ports::credentials::DiscardPasswords;
 use hardmatch_ports::doorbell::{BellKind, Queue};
-use hardmatch_ports::run::{CollectionState, Phase, Run};
+use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Bell, Clock, Doorbell as _, Source, Table, TenantWrite as _};
+use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Source, Table, TenantWrite as _};
 use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::{ManualClock, Outcome, run_batch};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
@@ -37,7 +38,28 @@ pub(crate) struct Plan<'a> {
     pub(crate) config: &'a Config,
     pub(crate) url: &'a str,
     pub(crate) habits: Habits,
+    pub(crate) bells: Bells,
     pub(crate) at_once: usize,
+}
+
+/// What becomes of the bells that the functions ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bells {
+    /// They are heard, as far as the habits of the queues allow.
+    #[default]
+    Heard,
+    /// None is ever heard: the tick alone keeps the work going.
+    Lost,
+}
+
+/// A doorbell that nobody hears.
+struct Unheard;
+
+#[async_trait]
+impl Doorbell for Unheard {
+    async fn ring(&self, _: Bell, _: Duration) -> Result<(), DoorbellError> {
+        Ok(())
+    }
 }
 
 pub(crate) struct Stage {
@@ -45,6 +67,10 @@ pub(crate) struct Stage {
     pub(crate) deciding: MatchPorts,
     pub(crate) table: Arc<CutTable<FileTable>>,
     pub(crate) doorbell: Arc<ProcessDoorbell>,
+    /// What the functions ring.
+    theirs: Arc<dyn Doorbell>,
+    /// As the functions decide, with a bell of its own.
+    ticking: MatchPorts,
     clock: Arc<dyn Clock>,
     source: SourcePorts,
     tenant: TenantPorts,
@@ -61,6 +87,10 @@ impl Stage {
         let table = Arc::new(plan.table);
         let store = Store::open(table.clone()).await.map_err(|error| stopped(&table, &error))?;
         let doorbell = Arc::new(ProcessDoorbell::with_habits(Arc::clone(&clock), plan.habits));
+        let theirs: Arc<dyn Doorbell> = match plan.bells {
+            Bells::Heard => doorbell.clone(),
+            Bells::Lost => Arc::new(Unheard),
+        };
         let scope = Scope::new("simulated", CONTOSO_TENANT_ID);
         let client = client(plan.url, &clock)?;
         let deciding = MatchPorts {
@@ -68,23 +98,26 @@ impl Stage {
             scope: scope.clone(),
             blobs: Arc::new(FolderBlobs::new(plan.folder.join("files"))),
             clock: Arc::clone(&clock),
-            doorbell: doorbell.clone(),
+            doorbell: Arc::clone(&theirs),
             policies: Arc::new(Compiling(plan.folder.to_owned())),
             meter: Arc::new(Counting { client: Arc::clone(&client), table: table.clone() }),
         };
+        let ticking = MatchPorts { doorbell: doorbell.clone(), ..deciding.clone() };
         let source = SourcePorts {
             store: store.clone(),
             scope: scope.clone(),
             source: source(plan.config, &clock),
+            policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&clock),
-            doorbell: doorbell.clone(),
+            doorbell: Arc::clone(&theirs),
         };
         let tenant = TenantPorts {
             store: store.clone(),
             scope: scope.clone(),
             tenant: client.clone(),
+            policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&clock),
-            doorbell: doorbell.clone(),
+            doorbell: Arc::clone(&theirs),
         };
         let writing = WritePorts {
             store: store.clone(),
@@ -93,11 +126,23 @@ impl Stage {
             tenant: client,
             passwords: Arc::new(DiscardPasswords),
             clock: Arc::clone(&clock),
-            doorbell: doorbell.clone(),
+            doorbell: Arc::clone(&theirs),
             holder: "a test".to_owned(),
         };
         hardmatch_write::release_lane(&writing).await.map_err(|error| stopped(&table, &error))?;
-        Ok(Self { store, deciding, table, doorbell, clock, source, tenant, writing, at_once: plan.at_once })
+        Ok(Self {
+            store,
+            deciding,
+            ticking,
+            table,
+            doorbell,
+            theirs,
+            clock,
+            source,
+            tenant,
+            writing,
+            at_once: plan.at_once,
+        })
     }
 
     /// An error as the end of a command: the process was killed, or it failed by itself.
@@ -115,22 +160,9 @@ impl Stage {
                 return Ok(now);
             }
             let before = self.progress(&now).await?;
-            self.tick(&now).await?;
-            let pump = self.pump(&errors);
-            tokio::select! {
-                biased;
-                () = self.table.killed() => return Err(Stopped::Killed),
-                _ = pump.run_dry() => {}
-            }
-            if self.table.is_dead() {
-                return Err(Stopped::Killed);
-            }
-            // Two who do the same at a time may meet, and the queue hands the bell over again. What fails each time is
-            // put aside in the end.
-            let said = errors.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            if let Some(letter) = self.doorbell.dead_letters().pop() {
-                return Err(Stopped::Failed(format!("{}: {}", letter.reason, said.unwrap_or_default())));
-            }
+            let rung = hardmatch_match::ring_left_over(&self.ticking, &now).await;
+            rung.map_err(|error| self.stopped(&error))?;
+            self.answer_bells(&errors).await?;
             let then = self.run(connection, id).await?;
             idle = if before == self.progress(&then).await? { idle + 1 } else { 0 };
             if idle > PATIENCE {
@@ -144,37 +176,42 @@ impl Stage {
         run.map(|stored| stored.value).ok_or_else(|| Stopped::Failed(format!("there is no run {id}")))
     }
 
+    /// Rings from outside, and lets the functions answer until no bell is left.
+    pub(crate) async fn ring(&self, bells: Vec<Bell>) -> Result<(), Stopped> {
+        for bell in bells {
+            self.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| self.stopped(&error))?;
+        }
+        self.answer_bells(&Arc::default()).await
+    }
+
+    async fn answer_bells(&self, errors: &Arc<Mutex<Vec<String>>>) -> Result<(), Stopped> {
+        let pump = self.pump(errors);
+        tokio::select! {
+            biased;
+            () = self.table.killed() => return Err(Stopped::Killed),
+            _ = pump.run_dry() => {}
+        }
+        if self.table.is_dead() {
+            return Err(Stopped::Killed);
+        }
+        // Two who do the same at a time may meet, and the queue hands the bell over again. What fails each time is put
+        // aside in the end.
+        let said = errors.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match self.doorbell.dead_letters().pop() {
+            Some(letter) => Err(Stopped::Failed(format!("{}: {}", letter.reason, said.unwrap_or_default()))),
+            None => Ok(()),
+        }
+    }
+
     async fn progress(&self, run: &Run) -> Result<(Phase, usize, usize), Stopped> {
         let slices = self.store.slices(&run.id, None, usize::MAX).await.map_err(|error| self.stopped(&error))?;
         Ok((run.phase, slices.len(), run.collections.len()))
     }
 
-    /// Rings for work left over.
-    async fn tick(&self, run: &Run) -> Result<(), Stopped> {
-        let known = |name: &str| run.collections.get(name).is_some_and(|it| it.state != CollectionState::Reading);
-        let kinds: &[BellKind] = match run.phase {
-            Phase::Observing => match (known(hardmatch_ingest::USERS), known(hardmatch_ingest::PEOPLE)) {
-                (true, true) => &[BellKind::Advance],
-                (true, false) => &[BellKind::ObserveSource],
-                (false, true) => &[BellKind::ObserveTenant],
-                (false, false) => &[BellKind::ObserveTenant, BellKind::ObserveSource],
-            },
-            Phase::Deciding => &[BellKind::Match],
-            Phase::Writing | Phase::Removing => &[BellKind::Write],
-            Phase::Gate | Phase::Reporting => &[BellKind::Advance],
-            Phase::Planned | Phase::Closed => &[],
-        };
-        for kind in kinds {
-            let bell = Bell::new(run.connection.clone(), run.id.clone(), kind.clone());
-            self.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| self.stopped(&error))?;
-        }
-        Ok(())
-    }
-
     fn pump(&self, errors: &Arc<Mutex<Vec<String>>>) -> Pump {
         let serving = Serving { batch: 1, at_once: self.at_once };
         let mut pump = Pump::new(self.doorbell.clone(), Arc::clone(&self.clock));
-        for queue in [Queue::Source, Queue::Tenant, Queue::Match, Queue::Write] {
+        for queue in Queue::ALL {
             let rooms = Rooms {
                 source: self.source.clone(),
                 tenant: self.tenant.clone(),
@@ -182,7 +219,7 @@ impl Stage {
                 writing: self.writing.clone(),
                 errors: Arc::clone(errors),
             };
-            let doorbell = self.doorbell.clone();
+            let doorbell = Arc::clone(&self.theirs);
             pump = pump.serve(queue, serving, move |event| {
                 let (rooms, doorbell) = (rooms.clone(), doorbell.clone());
                 async move { run_batch(event, &*doorbell, |bell| rooms.answer(bell)).await }
@@ -273,8 +310,11 @@ impl Rooms {
                 Ok(hardmatch_ingest::After::Again(delay)) => Ok(Outcome::Again(delay)),
                 Err(error) => Err(error.to_string()),
             },
-            BellKind::Match => decided(hardmatch_match::decide_slices(&self.deciding, connection, run).await),
-            BellKind::Advance => decided(hardmatch_match::advance(&self.deciding, connection, run).await),
+            BellKind::Match
+            | BellKind::Advance
+            | BellKind::Start { .. }
+            | BellKind::Nightly { .. }
+            | BellKind::Tick => decided(hardmatch_match::answer(&self.deciding, bell).await),
             BellKind::Write => match hardmatch_write::drain(&self.writing, connection, run).await {
                 Ok(hardmatch_write::After::Done) => Ok(Outcome::Done),
                 Ok(hardmatch_write::After::Again(delay)) => Ok(Outcome::Again(delay)),

@@ -10,20 +10,23 @@ use hardmatch_embedded::doorbell::Habits;
 use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
 use hardmatch_policy::Config;
 use hardmatch_ports::clock::Clock as _;
+use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::run::{Intent, Phase, PlanRow, Run};
 use hardmatch_ports::{Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_TENANT_ID, Clock, Running, Seed, Sim};
+use hardmatch_store::Store;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Meta;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
 use crate::account::Seen;
+use crate::bill::Bill;
 use crate::cut::{Cut, CutTable};
 use crate::directory::Directory;
 use crate::ran::Ran;
-use crate::stage::{self, Stage};
+use crate::stage::{self, Bells, Stage};
 
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
@@ -49,6 +52,10 @@ pub struct World {
     pub habits: Habits,
     /// Where the next command is killed.
     pub cut: Option<Cut>,
+    /// Whether the bells of the functions are heard at all.
+    pub bells: Bells,
+    /// Where the next commands' writes are entered.
+    pub bill: Option<Bill>,
     /// How many of a function work at a time.
     pub at_once: usize,
     running: Running,
@@ -74,15 +81,15 @@ impl World {
             .await
             .expect("the tenant starts");
         let folder = tempfile::tempdir().expect("a folder");
-        let table = FileTable::in_memory().expect("a table");
-        // The table's secret orders people in keys: always the same, so that a story is the same at every run.
-        table.write(Write::put(Key::new("STORE", "SECRET"), vec![7; 32])).await.expect("a secret");
+        let table = new_table().await;
         let mut world = Self {
             clock,
             people: Directory::new(folder.path().join("people.csv")),
             tenant: running.world().clone(),
             habits: Habits::default(),
             cut: None,
+            bill: None,
+            bells: Bells::Heard,
             at_once: 1,
             running,
             table,
@@ -100,6 +107,11 @@ impl World {
             "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\
              [source]\nkind = \"csv\"\nlocation = \"people.csv\"\n{more}\n"
         );
+    }
+
+    /// The table is lost, and a new one takes its place. What lies in files stays.
+    pub async fn lose_the_table(&mut self) {
+        self.table = new_table().await;
     }
 
     /// Time passes.
@@ -170,6 +182,44 @@ impl World {
         self.command(wish).await.expect("the plan rests")
     }
 
+    /// Synchronises one person, by their key at the source.
+    pub async fn sync_one(&mut self, key: &str) -> Ran {
+        let wish = Wish { only: Some(PersonKey::new(key)), ..Wish::new(Intent::Sync, Accept::Nothing) };
+        self.command(wish).await.expect("the run rests")
+    }
+
+    /// Rings from outside, as a schedule does, in a process of its own that answers until no bell is left. The tick is
+    /// such a bell.
+    pub async fn ring(&mut self, kinds: &[BellKind]) -> Result<(), Stopped> {
+        let (stage, config) = self.begin().await?;
+        self.activate(&stage, &config).await.map_err(|error| stage.stopped(&error))?;
+        let bell = |kind: &BellKind| match kind {
+            BellKind::Start { .. } => Bell::new(config.connection.clone(), "", kind.clone()),
+            other => Bell::for_all(other.clone()),
+        };
+        stage.ring(kinds.iter().map(bell).collect()).await
+    }
+
+    /// What is stored.
+    pub async fn store(&self) -> Store {
+        Store::open(Arc::new(self.table.handle())).await.expect("a store")
+    }
+
+    /// The one connection.
+    pub fn connection(&self) -> ConnectionId {
+        ConnectionId::new("contoso")
+    }
+
+    /// All runs, newest first.
+    pub async fn runs(&self) -> Vec<Run> {
+        let (store, connection) = (self.store().await, self.connection());
+        let mut runs = Vec::new();
+        for id in store.run_ids(&connection, usize::MAX).await.expect("runs") {
+            runs.extend(store.run(&connection, &id).await.expect("a run").map(|stored| stored.value));
+        }
+        runs
+    }
+
     /// Applies a plan by its hash.
     pub async fn try_apply(&mut self, hash: &str) -> Result<Ran, Stopped> {
         let (stage, config) = self.begin().await?;
@@ -213,7 +263,7 @@ impl World {
                 intent: wish.intent,
                 accept: wish.accept,
                 everybody: wish.everybody,
-                only: None,
+                only: wish.only.clone(),
                 accept_source: wish.source == Source::AsItIs,
                 by: "a test".to_owned(),
             };
@@ -236,11 +286,12 @@ impl World {
         habits.faults.seed = habits.faults.seed.wrapping_add(self.commands);
         let stage = Stage::open(stage::Plan {
             clock: &self.clock,
-            table: CutTable::new(self.table.handle(), self.cut.take()),
+            table: CutTable::new(self.table.handle(), self.cut.take()).billed(self.bill.clone()),
             folder: self.folder.path(),
             config: &config,
             url: self.running.url(),
             habits,
+            bells: self.bells,
             at_once: self.at_once,
         })
         .await?;
@@ -284,7 +335,7 @@ impl World {
         let run = stage.run(connection, id).await?;
         let is_open = !matches!(run.phase, Phase::Closed | Phase::Planned);
         Ok(Some(run).filter(|run| {
-            is_open && run.intent == wish.intent && run.policy_revision == meta.policy_revision && run.only.is_none()
+            is_open && run.intent == wish.intent && run.policy_revision == meta.policy_revision && run.only == wish.only
         }))
     }
 
@@ -311,8 +362,9 @@ impl World {
         }
         let mut rows = rows_of(stage, &run.id).await?;
         rows.sort_by(|one, other| one.upn.cmp(&other.upn));
+        let pids: Vec<_> = rows.iter().map(|row| store.secret().pid(&row.decision.key)).collect();
         let outcomes: BTreeMap<PersonKey, _> = store
-            .outcomes(&run.id, None, usize::MAX)
+            .outcomes_of(&run.id, &pids)
             .await
             .map_err(gone)?
             .into_iter()
@@ -321,6 +373,13 @@ impl World {
         let writes = self.tenant.requests().into_iter().filter(crate::invariants::is_write).collect();
         Ok(Ran { run, rows, outcomes, writes, table_writes: stage.table.writes() })
     }
+}
+
+async fn new_table() -> FileTable {
+    let table = FileTable::in_memory().expect("a table");
+    // The table's secret orders people in keys: always the same, so that a story is the same at every run.
+    table.write(Write::put(Key::new("STORE", "SECRET"), vec![7; 32])).await.expect("a secret");
+    table
 }
 
 async fn rows_of(stage: &Stage, run: &str) -> Result<Vec<PlanRow>, Stopped> {
@@ -337,11 +396,12 @@ struct Wish {
     accept: Accept,
     source: Source,
     everybody: bool,
+    only: Option<PersonKey>,
 }
 
 impl Wish {
     fn new(intent: Intent, accept: Accept) -> Self {
-        Self { intent, accept, source: Source::AsKnown, everybody: false }
+        Self { intent, accept, source: Source::AsKnown, everybody: false, only: None }
     }
 }
 

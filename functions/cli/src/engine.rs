@@ -1,7 +1,6 @@
 //! The functions in one process: the same handlers as on AWS, the doorbell and the queues played by the pump.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::ProcessDoorbell;
@@ -9,8 +8,8 @@ use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::Endpoints;
 use hardmatch_ports::doorbell::{After, BellKind, Queue};
-use hardmatch_ports::run::{CollectionState, Phase, Run};
-use hardmatch_ports::{Bell, Clock, Doorbell as _};
+use hardmatch_ports::run::{Phase, Run};
+use hardmatch_ports::{Bell, Clock};
 use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::{Outcome, run_batch};
 use hardmatch_store::connection::Meta;
@@ -47,6 +46,7 @@ impl Engine {
             store: state.store.clone(),
             scope: scope.clone(),
             source: source(config, &state.clock),
+            policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&state.clock),
             doorbell: doorbell.clone(),
         };
@@ -54,6 +54,7 @@ impl Engine {
             store: state.store.clone(),
             scope: scope.clone(),
             tenant: side.client.clone(),
+            policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&state.clock),
             doorbell: doorbell.clone(),
         };
@@ -95,7 +96,7 @@ impl Engine {
                 return Ok(now);
             }
             let before = (now.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
-            self.tick(&now).await?;
+            hardmatch_match::ring_left_over(&self.deciding, &now).await?;
             self.pump(&trouble, progress).run_dry_or_until(trouble.came.notified()).await;
             let then = self.run(&connection, run).await?;
             let after = (then.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
@@ -120,37 +121,12 @@ impl Engine {
             .ok_or_else(|| Failure::run(format!("there is no run {run} of this connection")))
     }
 
-    /// Rings for work left over: what a timer does on AWS every few minutes.
-    async fn tick(&self, run: &Run) -> Result<(), Failure> {
-        let kinds: &[BellKind] = match run.phase {
-            Phase::Observing => {
-                let read =
-                    |name: &str| run.collections.get(name).is_some_and(|known| known.state != CollectionState::Reading);
-                match (read(hardmatch_ingest::USERS), read(hardmatch_ingest::PEOPLE)) {
-                    (true, true) => &[BellKind::Advance],
-                    (true, false) => &[BellKind::ObserveSource],
-                    (false, true) => &[BellKind::ObserveTenant],
-                    (false, false) => &[BellKind::ObserveTenant, BellKind::ObserveSource],
-                }
-            }
-            Phase::Deciding => &[BellKind::Match],
-            Phase::Writing | Phase::Removing => &[BellKind::Write],
-            Phase::Gate | Phase::Reporting => &[BellKind::Advance],
-            Phase::Planned | Phase::Closed => &[],
-        };
-        for kind in kinds {
-            let bell = Bell::new(run.connection.clone(), run.id.clone(), kind.clone());
-            self.doorbell.ring(bell, Duration::ZERO).await.map_err(Failure::run)?;
-        }
-        Ok(())
-    }
-
     fn pump(&self, trouble: &Arc<Trouble>, progress: &Progress) -> Pump {
         let clock: Arc<dyn Clock> = Arc::clone(&self.state.clock);
         let one = Serving { batch: 1, at_once: 1 };
         let queue = self.doorbell.clone();
         let mut pump = Pump::new(queue, clock);
-        for side in [Queue::Source, Queue::Tenant, Queue::Match, Queue::Write] {
+        for side in Queue::ALL {
             let rooms = Rooms {
                 source: self.source.clone(),
                 tenant: self.tenant.clone(),
@@ -274,14 +250,13 @@ impl Rooms {
                     After::Again(delay) => self.tenant_answers().await.map(|()| Outcome::Again(delay)),
                 }
             }
-            BellKind::Match => hardmatch_match::decide_slices(&self.deciding, connection, run)
-                .await
-                .map(outcome)
-                .map_err(|error| error.to_string()),
-            BellKind::Advance => hardmatch_match::advance(&self.deciding, connection, run)
-                .await
-                .map(outcome)
-                .map_err(|error| error.to_string()),
+            BellKind::Match
+            | BellKind::Advance
+            | BellKind::Start { .. }
+            | BellKind::Nightly { .. }
+            | BellKind::Tick => {
+                hardmatch_match::answer(&self.deciding, bell).await.map(outcome).map_err(|error| error.to_string())
+            }
             BellKind::Write => hardmatch_write::drain(&self.writing, connection, run)
                 .await
                 .map(outcome)

@@ -1,6 +1,6 @@
 //! From plan to lane: every change that may be written gets its pointer, every other one its reason for waiting.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::change::{Change, Hold};
 use hardmatch_domain::guard::{FirstPlan, Judgement, Kind, Record, Wanted, judge};
@@ -9,11 +9,11 @@ use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, Run};
 use hardmatch_store::Pid;
-use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
+use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange, POINTED};
 use hardmatch_store::connection::Meta;
 
 use crate::plan::Slices;
-use crate::{MatchError, MatchPorts, phases, slice};
+use crate::{MatchError, MatchPorts, lost, phases, slice};
 
 /// Enters the writing phase. Everything before the phase change may be repeated.
 pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
@@ -25,6 +25,7 @@ pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<bool, Match
     } else {
         guarded_kinds(ports, run, &meta, policy.guard).await?
     };
+    let mut lane = Lane::new(ports, run, LanePhase::Write);
     let mut slices = Slices::of(ports, &run.id).await?;
     while let Some(rows) = slices.next().await? {
         let changes: Vec<&Change> = rows.iter().filter_map(|row| row.decision.change.as_ref()).collect();
@@ -41,13 +42,14 @@ pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<bool, Match
             match waits {
                 Some(code) => hold(ports, run, pid, change, Reason::plain(code), &mut writes),
                 None if change.removal_from == Some(0) => writes.push(ports.store.put_held(&run.id, pid)),
-                None => writes.push(ports.store.put_pointer(&run.id, LanePhase::Write, change.depth, pid)),
+                None => lane.put(change.depth, pid, &mut writes),
             }
         }
         if !writes.is_empty() {
             ports.store.table().batch_write(writes).await?;
         }
     }
+    lane.end().await?;
     let now = ports.clock.now_seconds();
     let accepted = run.accepted.is_some();
     ports
@@ -62,9 +64,56 @@ pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<bool, Match
             }
         })
         .await?;
+    if accepted {
+        lost::keep(ports, run).await?;
+    }
     let entered = phases::enter(ports, run, Phase::Writing, |run| run.status = None).await?;
     phases::ring(ports, run, BellKind::Write).await;
     Ok(entered)
+}
+
+/// A run's lane while it is filled: people of one depth share pointers, as many as fit. The same plan gives the same
+/// pointers, so this may be repeated.
+pub(crate) struct Lane<'a> {
+    ports: &'a MatchPorts,
+    run: &'a Run,
+    phase: LanePhase,
+    depths: BTreeMap<u32, Depth>,
+}
+
+#[derive(Default)]
+struct Depth {
+    /// Pointers written so far.
+    written: usize,
+    /// People who are in none yet.
+    waiting: Vec<Pid>,
+}
+
+impl<'a> Lane<'a> {
+    pub(crate) fn new(ports: &'a MatchPorts, run: &'a Run, phase: LanePhase) -> Self {
+        Self { ports, run, phase, depths: BTreeMap::new() }
+    }
+
+    /// Puts a person's change into the lane.
+    pub(crate) fn put(&mut self, depth: u32, pid: Pid, writes: &mut Vec<Write>) {
+        let here = self.depths.entry(depth).or_default();
+        here.waiting.push(pid);
+        if here.waiting.len() == POINTED {
+            let pids = std::mem::take(&mut here.waiting);
+            writes.extend(self.ports.store.put_pointers(&self.run.id, self.phase, depth, here.written, &pids));
+            here.written += 1;
+        }
+    }
+
+    /// Writes the pointers that are not full.
+    pub(crate) async fn end(self) -> Result<(), MatchError> {
+        let store = &self.ports.store;
+        let last = self.depths.iter().flat_map(|(depth, here)| {
+            store.put_pointers(&self.run.id, self.phase, *depth, here.written, &here.waiting)
+        });
+        let last: Vec<Write> = last.collect();
+        if last.is_empty() { Ok(()) } else { Ok(store.table().batch_write(last).await?) }
+    }
 }
 
 /// Whether a plan was accepted before this run began.

@@ -8,7 +8,6 @@ use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, PlanHead, PlanRow, Run, Status};
 use hardmatch_report::{FileNames, ReportBuilder};
 use hardmatch_store::Pid;
-use hardmatch_store::connection::Quarantine;
 
 use crate::plan::Slices;
 use crate::{MatchError, MatchPorts, phases};
@@ -43,36 +42,33 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
     render(ports, &mut closed).await?;
     let everybody = run.everybody && run.only.is_none();
     let failing = sum.is_failing();
+    if failing {
+        ports.store.quarantine(&run.connection, &run.id, FAILING, now_ms / 1000).await?;
+    }
     ports
         .store
         .update_meta(&run.connection, |meta| {
-            meta.quarantine = failing.then(|| quarantine(meta.quarantine.as_ref(), now_ms / 1000));
-            if !failing {
+            // A run that was turned away, or that failed in most of what it tried, is no success.
+            let turned_away = meta.quarantine.as_ref().is_some_and(|quarantine| quarantine.run == run.id);
+            if !failing && !turned_away {
+                meta.quarantine = None;
                 meta.last_success = Some(now_ms / 1000);
+            }
+            if run.only.is_none() {
+                // Timers up to the beginning of this run were taken by it.
+                meta.timers_seen = Some(run.started_ms / 1000);
             }
             meta.links = if everybody { sum.joined } else { meta.links + sum.fresh };
         })
         .await?;
     phases::enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
     ports.store.clear_run(&run.id).await?;
+    ports.store.free_place(run).await?;
     Ok(false)
 }
 
-/// 6, 12, 24 hours, then daily, until a run succeeds or somebody applies a plan by hand.
-fn quarantine(before: Option<&Quarantine>, now: i64) -> Quarantine {
-    let attempts = before.map_or(0, |before| before.attempts) + 1;
-    let hours: i64 = match attempts {
-        1 => 6,
-        2 => 12,
-        _ => 24,
-    };
-    Quarantine {
-        since: before.map_or(now, |before| before.since),
-        next: now + hours * 60 * 60,
-        attempts,
-        why: "40 % or more of a run's changes failed".to_owned(),
-    }
-}
+/// Why a connection is quarantined after a run that failed in most of what it tried.
+const FAILING: &str = "40 % or more of a run's changes failed";
 
 /// Writes the report of a plan that waits.
 pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) -> Result<(), MatchError> {
@@ -127,6 +123,7 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
         run.report.clone_from(&shown.report);
     })
     .await?;
+    ports.store.free_place(run).await?;
     Ok(false)
 }
 
@@ -242,17 +239,5 @@ mod tests {
         assert!(sum(30, 20).is_failing());
         assert!(!sum(31, 20).is_failing());
         assert!(!sum(0, 19).is_failing());
-    }
-
-    #[test]
-    fn retries_slow_down() {
-        let mut last: Option<Quarantine> = None;
-        let mut hours = Vec::new();
-        for _ in 0..4 {
-            let next = quarantine(last.as_ref(), 1_000);
-            hours.push((next.next - 1_000) / 3600);
-            last = Some(next);
-        }
-        assert_eq!(hours, [6, 12, 24, 24]);
     }
 }

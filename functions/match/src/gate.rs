@@ -6,7 +6,7 @@ use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{GuardNote, Phase, Run};
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 
-use crate::begin::{first_plan, held as held_change, hold};
+use crate::begin::{Lane, first_plan, held as held_change, hold};
 use crate::{MatchError, MatchPorts, phases, slice};
 
 /// People whose changes are read together.
@@ -38,13 +38,14 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<bool, MatchEr
     let judgement = judge_set(&wanted, &record);
     let (note, code) = describe(&judgement, wanted.total(), spent, meta.links);
     let released = matches!(judgement, Judgement::Go(_));
+    let mut lane = Lane::new(ports, run, LanePhase::Remove);
     for chunk in held.chunks(CHUNK) {
         let mut writes = Vec::new();
         for (pid, stored) in ports.store.changes(&run.connection, chunk).await? {
             if released {
                 let ready = OpenChange { state: ChangeState::Ready, ..stored.value.clone() };
                 writes.push(ports.store.put_change(&run.connection, pid, Some(stored.revision), &ready));
-                writes.push(ports.store.put_pointer(&run.id, LanePhase::Remove, stored.value.change.depth, pid));
+                lane.put(stored.value.change.depth, pid, &mut writes);
             } else {
                 let waits = held_change(&stored.value);
                 writes.push(ports.store.put_change(&run.connection, pid, Some(stored.revision), &waits));
@@ -53,6 +54,7 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<bool, MatchEr
         }
         slice::store(ports, writes).await?;
     }
+    lane.end().await?;
     if released && wanted.total() > 0 {
         let count = wanted.total();
         ports.store.update_meta(&run.connection, |meta| meta.spend(&run.id, Kind::Removals, now, count)).await?;

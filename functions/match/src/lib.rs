@@ -4,23 +4,29 @@ mod begin;
 mod close;
 mod gate;
 mod gather;
+mod lost;
 mod open;
 mod phases;
 mod plan;
+mod schedule;
 mod slice;
+mod tick;
 
 use std::sync::Arc;
 
-use hardmatch_domain::policy::Policy;
+use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::{Blobs, Clock, Doorbell};
 use hardmatch_store::{Scope, Store};
 
+pub use hardmatch_ports::Policies;
 pub use hardmatch_ports::doorbell::After;
 
 pub use gather::{Explained, decide_one};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
 pub use phases::{advance, decide_slices};
 pub use plan::{read_slice, slice_count};
+pub use schedule::{PassedBy, Started, start_scheduled};
+pub use tick::{ring_left_over, tick};
 
 /// What deciding may use: the store and nothing else of the world. No way to the tenant, none to the source.
 #[derive(Clone)]
@@ -41,16 +47,26 @@ pub struct MatchPorts {
     pub meter: Arc<dyn Meter>,
 }
 
+/// Answers a bell of the queues `match` and `match-now`. Bells of other queues are not ours.
+pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError> {
+    match &bell.kind {
+        BellKind::Match => decide_slices(ports, &bell.connection, &bell.run).await,
+        BellKind::Advance => advance(ports, &bell.connection, &bell.run).await,
+        BellKind::Start { slot } => {
+            let started = start_scheduled(ports, &bell.connection, slot).await?;
+            tracing::info!(connection.id = %bell.connection, slot, started = ?started, "a scheduled time has come");
+            Ok(After::Done)
+        }
+        BellKind::Nightly { slot } => schedule::nightly(ports, slot).await.map(|()| After::Done),
+        BellKind::Tick => tick::all(ports).await.map(|()| After::Done),
+        BellKind::ObserveSource | BellKind::ObserveTenant | BellKind::Write => Ok(After::Done),
+    }
+}
+
 /// What was counted elsewhere and belongs into a run's report.
 pub trait Meter: Send + Sync {
     /// Calls to the tenant, and units of the table.
     fn read(&self) -> (hardmatch_ports::tenant::Counters, hardmatch_ports::table::Units);
-}
-
-/// Policies by revision. A run pins one; compiling it is the policy crate's business.
-pub trait Policies: Send + Sync {
-    /// The policy stored under the revision as this text.
-    fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String>;
 }
 
 /// Why a run cannot go on.

@@ -1,11 +1,12 @@
 //! Opening a run, and accepting the plan it stopped at.
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_ports::Doorbell;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Accepted, Intent, Phase, Run, Status, Stop};
-use hardmatch_ports::{Bell, Doorbell};
-use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
+use hardmatch_store::runs::Place;
+use hardmatch_store::{Store, Stored};
 
 use crate::{MatchError, MatchPorts};
 
@@ -39,24 +40,64 @@ pub enum Accept {
     TheStop,
 }
 
-/// Opens a run and rings for its observation. A run of the connection that is still open is abandoned: what it had
-/// decided is decided again, because everybody it concerned is still marked.
+/// Opens a run and rings for its observation. A run over everybody abandons the one of the connection that is still open:
+/// what it had decided is decided again, because everybody it concerned is still marked. A run about one person leaves the
+/// others alone, and abandons only an older one about the same person.
 pub async fn open_run(
     store: &Store,
     doorbell: &dyn Doorbell,
     opening: &Opening,
     now_ms: i64,
 ) -> Result<Run, MatchError> {
+    loop {
+        let meta = store.meta(&opening.connection).await?;
+        if let Some(run) = enter(store, opening, &meta, None, now_ms).await? {
+            ring_observation(doorbell, &run).await;
+            return Ok(run);
+        }
+    }
+}
+
+/// Enters a run into the books after abandoning the one whose place it takes; `None` when somebody else was faster.
+/// `meta` was read before anything the decision to open rests on.
+pub(crate) async fn enter(
+    store: &Store,
+    opening: &Opening,
+    meta: &Stored<Meta>,
+    slot: Option<&str>,
+    now_ms: i64,
+) -> Result<Option<Run>, MatchError> {
     let connection = &opening.connection;
-    let meta = store.meta(connection).await?.value;
-    if let Some(before) = &meta.run {
+    let (place, before) = match &opening.only {
+        None => (Place::Connection(Box::new(meta.clone())), meta.value.run.clone()),
+        Some(key) => {
+            let pid = store.secret().pid(key);
+            let held = store.now_run(connection, pid).await?;
+            let before = held.as_ref().map(|held| held.value.clone());
+            (Place::Person(pid, held), before)
+        }
+    };
+    if let Some(before) = &before {
         abandon(store, connection, before, now_ms).await?;
     }
-    let stop = stop(opening.intent, &meta, now_ms / 1000);
-    let run = Run {
+    let run = Run { slot: slot.map(str::to_owned), ..fresh(opening, &meta.value, now_ms) };
+    match store.open_run(&run, &place).await {
+        Ok(()) => Ok(Some(run)),
+        Err(error) if error.is_conflict() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A run that has not begun.
+fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
+    let stop = stop(opening.intent, meta, now_ms / 1000);
+    // Beforehand nobody releases a quarantine; that takes a look at the plan.
+    let accepted =
+        opening.accept == Accept::TheStop && opening.intent == Intent::Sync && stop != Some(Stop::Quarantined);
+    Run {
         v: 1,
         id: opening.id.clone(),
-        connection: connection.clone(),
+        connection: opening.connection.clone(),
         intent: opening.intent,
         phase: Phase::Observing,
         status: None,
@@ -70,22 +111,16 @@ pub async fn open_run(
         refused_entries: Vec::new(),
         plan: None,
         stop,
-        // Beforehand nobody releases a quarantine; that takes a look at the plan.
-        accepted: (opening.accept == Accept::TheStop
-            && opening.intent == Intent::Sync
-            && stop != Some(Stop::Quarantined))
-        .then(|| Accepted { by_hash: false, at_ms: now_ms, by: opening.by.clone() }),
+        accepted: accepted.then(|| Accepted { by_hash: false, at_ms: now_ms, by: opening.by.clone() }),
         outcomes: std::collections::BTreeMap::new(),
         guard: None,
         problems: Vec::new(),
         tenant_calls: hardmatch_ports::tenant::Counters::default(),
         units: hardmatch_ports::table::Units::default(),
         report: None,
-    };
-    store.create_run(&run).await?;
-    store.update_meta(connection, |meta| meta.run = Some(run.id.clone())).await?;
-    ring_observation(doorbell, &run).await;
-    Ok(run)
+        slot: None,
+        stalled: None,
+    }
 }
 
 /// Why the run stops at its plan.
@@ -120,8 +155,7 @@ async fn abandon(store: &Store, connection: &ConnectionId, id: &str, now_ms: i64
 /// Both sides. A lost bell is rung again by whoever looks at the run next.
 pub(crate) async fn ring_observation(doorbell: &dyn Doorbell, run: &Run) {
     for kind in [BellKind::ObserveTenant, BellKind::ObserveSource] {
-        let bell = Bell::new(run.connection.clone(), run.id.clone(), kind);
-        if let Err(error) = doorbell.ring(bell, std::time::Duration::ZERO).await {
+        if let Err(error) = doorbell.ring(run.bell(kind), std::time::Duration::ZERO).await {
             tracing::warn!(run.id = %run.id, error = %error, "the doorbell could not be rung");
         }
     }

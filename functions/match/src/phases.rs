@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use hardmatch_domain::decide::Context;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::Bell;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{CollectionState, Intent, Phase, Run, Status};
 use hardmatch_store::Pid;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::fingerprints::Series;
+use hardmatch_store::hops::Hop;
 
-use crate::{After, MatchError, MatchPorts, begin, close, gate, plan, slice};
+use crate::{After, MatchError, MatchPorts, begin, close, gate, lost, plan, slice, tick};
 
 /// Without these nobody can be decided.
 const NEEDED: &[&str] = &["people", "users", "deleted_users", "domains"];
@@ -55,6 +55,7 @@ pub(crate) async fn enter(
             let here = run.phase == from;
             if here {
                 run.phase = to;
+                run.stalled = None;
                 also(run);
             }
             here
@@ -64,8 +65,7 @@ pub(crate) async fn enter(
 }
 
 pub(crate) async fn ring(ports: &MatchPorts, run: &Run, kind: BellKind) {
-    let bell = Bell::new(run.connection.clone(), run.id.clone(), kind);
-    if let Err(error) = ports.doorbell.ring(bell, Duration::ZERO).await {
+    if let Err(error) = ports.doorbell.ring(run.bell(kind), Duration::ZERO).await {
         tracing::warn!(run.id = %run.id, error = %error, "the doorbell could not be rung");
     }
 }
@@ -84,6 +84,7 @@ async fn observed(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
     if run.plan.is_some() && run.accepted.is_some() {
         return begin::writing(ports, run).await;
     }
+    lost::look(ports, run).await?;
     let todo = everybody_to_decide(ports, run).await?;
     let size = ports.store.meta(&run.connection).await?.value.people.max(todo.len() as u64);
     ports.store.put_slices(&run.id, bits(size), &todo).await?;
@@ -103,19 +104,11 @@ async fn everybody_to_decide(ports: &MatchPorts, run: &Run) -> Result<Vec<Pid>, 
         return Ok(vec![ports.store.secret().pid(key)]);
     }
     let connection = &run.connection;
-    let mut todo = ports.store.open_people(connection).await?;
     let now = run.started_ms / 1000;
-    let meta = ports.store.meta(connection).await?.value;
-    let due = ports.store.due_people(connection, meta.timers_seen.unwrap_or(now), now).await?;
-    let (pids, keys): (Vec<Pid>, Vec<_>) = due.into_iter().unzip();
-    if !pids.is_empty() {
-        // Marked before the timer is forgotten.
-        let marks = pids.iter().map(|pid| ports.store.mark_open(connection, *pid)).collect();
-        ports.store.table().batch_write(marks).await?;
-        ports.store.delete_keys(keys).await?;
-        todo.extend(pids);
-    }
-    ports.store.update_meta(connection, |meta| meta.timers_seen = Some(now)).await?;
+    let meta = ports.store.update_meta(connection, |meta| _ = meta.timers_seen.get_or_insert(now)).await?;
+    // Whose time has come is marked, and then read with the others who are.
+    tick::take_due(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
+    let mut todo = ports.store.open_people(connection).await?;
     if run.everybody {
         let names = ports.store.all_names(&Series::people(connection)).await?;
         todo.extend(names.into_iter().map(Pid::from_bytes));
@@ -182,17 +175,54 @@ async fn decided(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
 }
 
 async fn written(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
-    if !ports.store.pointers(&run.id, LanePhase::Write, None, 1).await?.is_empty() {
-        ring(ports, run, BellKind::Write).await;
-        return Ok(false);
+    match left_in(ports, run, LanePhase::Write).await? {
+        Left::Nothing => enter(ports, run, Phase::Gate, |_| ()).await,
+        Left::Work => Ok(false),
+        Left::GivenUp => give_up(ports, run).await,
     }
-    enter(ports, run, Phase::Gate, |_| ()).await
 }
 
 async fn removed(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
-    if !ports.store.pointers(&run.id, LanePhase::Remove, None, 1).await?.is_empty() {
-        ring(ports, run, BellKind::Write).await;
-        return Ok(false);
+    match left_in(ports, run, LanePhase::Remove).await? {
+        Left::Nothing => enter(ports, run, Phase::Reporting, |_| ()).await,
+        Left::Work => Ok(false),
+        Left::GivenUp => give_up(ports, run).await,
     }
-    enter(ports, run, Phase::Reporting, |_| ()).await
+}
+
+/// What is left of a lane.
+enum Left {
+    Nothing,
+    /// Somebody was rung for, or the tick will.
+    Work,
+    /// Changes that nobody will write in this run: its writer was turned away for good.
+    GivenUp,
+}
+
+async fn left_in(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Result<Left, MatchError> {
+    if ports.store.pointers(&run.id, lane, None, 1).await?.is_empty() {
+        return Ok(Left::Nothing);
+    }
+    if turned_away(ports, run).await? {
+        return Ok(Left::GivenUp);
+    }
+    let now_ms = ports.clock.now().as_millisecond();
+    if ports.store.hop(&run.connection, &run.id, 0, now_ms).await? == Hop::On {
+        ring(ports, run, BellKind::Write).await;
+    }
+    Ok(Left::Work)
+}
+
+/// Whether this run put its connection into quarantine: nobody would take what it still has to write.
+pub(crate) async fn turned_away(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+    let quarantine = ports.store.meta(&run.connection).await?.value.quarantine;
+    Ok(quarantine.is_some_and(|quarantine| quarantine.run == run.id))
+}
+
+/// The tenant took no more of our word in the middle of the run: it ends with what it has, and whatever is left is
+/// decided again, removals included. Everybody concerned is still marked.
+async fn give_up(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+    let why = ports.store.meta(&run.connection).await?.value.quarantine.map(|quarantine| quarantine.why);
+    let tell = |run: &mut Run| run.problems.extend(why.clone().filter(|why| !run.problems.contains(why)));
+    enter(ports, run, Phase::Reporting, tell).await
 }

@@ -10,9 +10,10 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::link::Link;
 use hardmatch_domain::policy::Policy;
 use hardmatch_domain::reason::{Code, Weight};
-use hardmatch_ports::Write;
 use hardmatch_ports::run::Run;
+use hardmatch_ports::{Condition, TableError, Write};
 use hardmatch_store::changes::{ChangeState, OpenChange};
+use hardmatch_store::timers::Timer;
 use hardmatch_store::{Pid, Stored};
 
 use crate::gather::{decide_all, row};
@@ -62,20 +63,23 @@ pub(crate) async fn decide(
     Ok(())
 }
 
-/// Unconditional writes together, conditional ones in transactions.
+/// Unconditional writes together, then the conditional ones, each by itself: none rests on another, and a transaction
+/// would cost twice as much. When one does not hold, somebody else decided or wrote meanwhile: the whole is done again on
+/// what is true then.
 pub(crate) async fn store(ports: &MatchPorts, writes: Vec<Write>) -> Result<(), MatchError> {
     let (plain, conditional): (Vec<Write>, Vec<Write>) = writes.into_iter().partition(|write| match write {
         Write::Put { condition, .. } | Write::Delete { condition, .. } | Write::Check { condition, .. } => {
-            *condition == hardmatch_ports::Condition::None
+            *condition == Condition::None
         }
     });
     if !plain.is_empty() {
         ports.store.table().batch_write(plain).await?;
     }
-    for chunk in conditional.chunks(hardmatch_ports::table::MAX_TRANSACT) {
-        ports.store.table().transact(chunk.to_vec()).await?;
+    let held = ports.store.each_if(conditional).await?;
+    match held.iter().position(Option::is_none) {
+        None => Ok(()),
+        Some(at) => Err(TableError::Conflict { at }.into()),
     }
-    Ok(())
 }
 
 /// The one open change of a person: new, kept as it is when it is the same, or ended.
@@ -113,7 +117,12 @@ fn keep_change(
         (None, None) => {}
     }
     let settled = decision.change.is_none() && !needs_more(decision);
-    writes.push(if settled { store.mark_settled(connection, pid) } else { store.mark_open(connection, pid) });
+    if settled {
+        writes.push(store.mark_settled(connection, pid));
+    } else if run.everybody || run.only.is_some() {
+        writes.push(store.mark_open(connection, pid));
+    }
+    // Otherwise they are here because they are marked.
 }
 
 /// Whether an action is planned without the rest of what the person needs, so that they are decided again after it.
@@ -172,7 +181,7 @@ async fn keep_clocks(
     writes: &mut Vec<Write>,
 ) -> Result<(), MatchError> {
     if let Some(at) = decision.look_again_at {
-        writes.push(ports.store.put_due(&run.connection, pid, at));
+        writes.push(ports.store.put_timer(&run.connection, Timer::Person(pid), at));
     }
     let who = hardmatch_domain::ids::PersonRef { connection: run.connection.clone(), key: decision.key.clone() };
     let leaving = decision.leaving;

@@ -149,6 +149,18 @@ impl Doorbell for ProcessDoorbell {
         self.rung.notify_one();
         Ok(())
     }
+
+    async fn put_back(&self, queue: Queue, body: &str, delay: Duration) -> Result<(), DoorbellError> {
+        let due = self.clock.now() + delay;
+        {
+            let State { next, queues, .. } = &mut *self.state();
+            let message = Message { body: body.to_owned(), received: 0, last: Last::Forgotten };
+            queues.entry(queue).or_default().waiting.insert((due, *next), message);
+            *next += 1;
+        }
+        self.rung.notify_one();
+        Ok(())
+    }
 }
 
 #[async_trait]

@@ -9,17 +9,42 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Where to look.
+///
+/// As JSON it is what lies in a queue. A schedule sends the shortest form, `{"v":1,"kind":"nightly","slot":"…"}`: what is
+/// about no connection and no run names none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bell {
     /// Version of this message; a reader that does not know it leaves it and asks for it again.
     pub v: u32,
-    /// Whose work.
+    /// Whose work. [`Bell::nobody`] when it is about all connections.
+    #[serde(default = "Bell::nobody", skip_serializing_if = "is_nobody")]
     pub connection: ConnectionId,
-    /// Which run.
+    /// Which run. Empty before there is one, and when it is about all runs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub run: String,
+    /// Whether it waits behind scheduled work or goes past it.
+    #[serde(default, skip_serializing_if = "Urgency::is_scheduled")]
+    pub urgency: Urgency,
     /// What.
     #[serde(flatten)]
     pub kind: BellKind,
+}
+
+/// Whose turn it is: a person who is wanted now does not wait behind a company.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Urgency {
+    /// A run over everybody.
+    #[default]
+    Scheduled,
+    /// One person, wanted now.
+    Now,
+}
+
+impl Urgency {
+    fn is_scheduled(&self) -> bool {
+        *self == Self::Scheduled
+    }
 }
 
 /// What there is to do.
@@ -36,6 +61,18 @@ pub enum BellKind {
     Write,
     /// See whether the run's phase has ended.
     Advance,
+    /// Begin the connection's run of a scheduled time.
+    Start {
+        /// The scheduled time (RFC 3339): one run for each.
+        slot: String,
+    },
+    /// Begin the runs of all connections at a scheduled time.
+    Nightly {
+        /// The scheduled time (RFC 3339): one run for each connection.
+        slot: String,
+    },
+    /// Take what is due and ring for work left over, of all connections.
+    Tick,
 }
 
 impl Bell {
@@ -44,18 +81,42 @@ impl Bell {
 
     /// A bell of the present version.
     pub fn new(connection: ConnectionId, run: impl Into<String>, kind: BellKind) -> Self {
-        Self { v: Self::VERSION, connection, run: run.into(), kind }
+        Self { v: Self::VERSION, connection, run: run.into(), urgency: Urgency::Scheduled, kind }
     }
 
-    /// Which function answers it.
+    /// A bell about all connections.
+    pub fn for_all(kind: BellKind) -> Self {
+        Self::new(Self::nobody(), "", kind)
+    }
+
+    /// What stands for the connection when a bell is about all of them.
+    pub fn nobody() -> ConnectionId {
+        ConnectionId::new("")
+    }
+
+    /// The same, with an urgency.
+    #[must_use]
+    pub fn with_urgency(mut self, urgency: Urgency) -> Self {
+        self.urgency = urgency;
+        self
+    }
+
+    /// Which function answers it. Observing has one queue whatever the urgency: a listing is read as a whole.
     pub fn queue(&self) -> Queue {
-        match self.kind {
-            BellKind::ObserveSource => Queue::Source,
-            BellKind::ObserveTenant => Queue::Tenant,
-            BellKind::Match | BellKind::Advance => Queue::Match,
-            BellKind::Write => Queue::Write,
+        match (&self.kind, self.urgency) {
+            (BellKind::ObserveSource, _) => Queue::Source,
+            (BellKind::ObserveTenant, _) => Queue::Tenant,
+            (BellKind::Match | BellKind::Advance, Urgency::Scheduled) => Queue::Match,
+            (BellKind::Match | BellKind::Advance, Urgency::Now) => Queue::MatchNow,
+            (BellKind::Start { .. } | BellKind::Nightly { .. } | BellKind::Tick, _) => Queue::Match,
+            (BellKind::Write, Urgency::Scheduled) => Queue::Write,
+            (BellKind::Write, Urgency::Now) => Queue::WriteNow,
         }
     }
+}
+
+fn is_nobody(connection: &ConnectionId) -> bool {
+    connection.as_str().is_empty()
 }
 
 /// What a function made of a bell.
@@ -67,7 +128,7 @@ pub enum After {
     Again(Duration),
 }
 
-/// One queue for each function.
+/// One queue for each function, and a second one, for single people, where scheduled work could stand in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Queue {
     /// Ingest, source side.
@@ -78,6 +139,36 @@ pub enum Queue {
     Match,
     /// Write.
     Write,
+    /// Match, for single people.
+    MatchNow,
+    /// Write, for single people.
+    WriteNow,
+}
+
+impl Queue {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Source, Self::Tenant, Self::Match, Self::Write, Self::MatchNow, Self::WriteNow];
+
+    /// Its name, as in the names of deployed queues: `source`, `tenant`, `match`, `write`, `match-now`, `write-now`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Queue::Source => "source",
+            Queue::Tenant => "tenant",
+            Queue::Match => "match",
+            Queue::Write => "write",
+            Queue::MatchNow => "match-now",
+            Queue::WriteNow => "write-now",
+        }
+    }
+
+    /// The queue whose deployed name ends in ours, as `…:stack-match-now` does.
+    pub fn named(name: &str) -> Option<Self> {
+        let of = |queue: &Self| {
+            let rest = name.strip_suffix(queue.name());
+            rest.is_some_and(|rest| rest.is_empty() || !rest.ends_with(|last: char| last.is_ascii_alphanumeric()))
+        };
+        Self::ALL.into_iter().find(of)
+    }
 }
 
 /// Rings.
@@ -85,6 +176,14 @@ pub enum Queue {
 pub trait Doorbell: Send + Sync {
     /// Rings after a delay. At least once, in any order.
     async fn ring(&self, bell: Bell, delay: Duration) -> Result<(), DoorbellError>;
+
+    /// Puts a message that nobody here understands back into its queue as it is, to be handed over after a delay as if it
+    /// were new: receipts so far do not count against it. For messages of a newer version, which a newer function will
+    /// answer. Whoever only rings has no queue to put anything into: the message then stays where it is, as failed.
+    async fn put_back(&self, queue: Queue, body: &str, delay: Duration) -> Result<(), DoorbellError> {
+        let (_, _) = (body, delay);
+        Err(DoorbellError(format!("nothing can be put back into the queue {}", queue.name())))
+    }
 }
 
 /// The other end of a doorbell, for whoever plays the queue service in process: hands bells over, and hands them over
@@ -123,3 +222,54 @@ pub struct Received {
 #[derive(Debug, thiserror::Error)]
 #[error("the doorbell could not be rung: {0}")]
 pub struct DoorbellError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What lies in queues while a new version is deployed: every form here must be read for ever.
+    #[test]
+    fn bells_are_this_json() {
+        let of = |run: &str, kind| Bell::new(ConnectionId::new("contoso"), run, kind);
+        let slot = "2026-01-15T03:00:00Z".to_owned();
+        let golden = [
+            (of("r1", BellKind::ObserveSource), r#"{"v":1,"connection":"contoso","run":"r1","kind":"observe-source"}"#),
+            (of("r1", BellKind::ObserveTenant), r#"{"v":1,"connection":"contoso","run":"r1","kind":"observe-tenant"}"#),
+            (of("r1", BellKind::Match), r#"{"v":1,"connection":"contoso","run":"r1","kind":"match"}"#),
+            (of("r1", BellKind::Advance), r#"{"v":1,"connection":"contoso","run":"r1","kind":"advance"}"#),
+            (
+                of("r1", BellKind::Write).with_urgency(Urgency::Now),
+                r#"{"v":1,"connection":"contoso","run":"r1","urgency":"now","kind":"write"}"#,
+            ),
+            (
+                of("", BellKind::Start { slot: slot.clone() }),
+                r#"{"v":1,"connection":"contoso","kind":"start","slot":"2026-01-15T03:00:00Z"}"#,
+            ),
+            (Bell::for_all(BellKind::Nightly { slot }), r#"{"v":1,"kind":"nightly","slot":"2026-01-15T03:00:00Z"}"#),
+            (Bell::for_all(BellKind::Tick), r#"{"v":1,"kind":"tick"}"#),
+        ];
+        for (bell, json) in golden {
+            assert_eq!(serde_json::to_string(&bell).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Bell>(json).unwrap(), bell);
+        }
+    }
+
+    #[test]
+    fn a_queue_is_known_by_the_end_of_its_name() {
+        for queue in Queue::ALL {
+            assert_eq!(Queue::named(queue.name()), Some(queue));
+            let arn = format!("arn:aws:sqs:eu-central-1:123456789012:hardmatch-prod-{}", queue.name());
+            assert_eq!(Queue::named(&arn), Some(queue));
+        }
+        assert_eq!(Queue::named("arn:aws:sqs:eu-central-1:123456789012:rematch"), None);
+        assert_eq!(Queue::named("match-now.fifo"), None);
+    }
+
+    #[test]
+    fn one_person_goes_past_a_company() {
+        let bell = |kind| Bell::new(ConnectionId::new("contoso"), "r1", kind).with_urgency(Urgency::Now);
+        let queues = [BellKind::Match, BellKind::Advance, BellKind::Write, BellKind::ObserveTenant]
+            .map(|kind| bell(kind).queue());
+        assert_eq!(queues, [Queue::MatchNow, Queue::MatchNow, Queue::WriteNow, Queue::Tenant]);
+    }
+}

@@ -8,6 +8,7 @@ use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
 use hardmatch_domain::reason::Reason;
 use serde::{Deserialize, Serialize};
 
+use crate::doorbell::{Bell, BellKind, Urgency};
 use crate::source::Refused;
 use crate::table::Units;
 use crate::tenant::{Counters, Refusal};
@@ -75,6 +76,45 @@ pub struct Run {
     /// Where the report lies, once written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
+    /// The scheduled time it was begun for, when a schedule began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// Bells that found its work where the bell before them had left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<Stalled>,
+}
+
+/// Work that does not move. Forgotten as soon as it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stalled {
+    /// Where the work was, as a digest.
+    pub at: String,
+    /// Bells in a row that found it there.
+    pub bells: u32,
+    /// Since when (Unix milliseconds).
+    pub since_ms: i64,
+}
+
+impl Stalled {
+    /// So many bells in a row may find a run where it was; then ringing is left to the tick.
+    pub const MOST: u32 = 3;
+}
+
+impl Run {
+    /// Whether it is about one person, wanted now.
+    pub fn urgency(&self) -> Urgency {
+        if self.only.is_some() { Urgency::Now } else { Urgency::Scheduled }
+    }
+
+    /// A bell about it.
+    pub fn bell(&self, kind: BellKind) -> Bell {
+        Bell::new(self.connection.clone(), self.id.clone(), kind).with_urgency(self.urgency())
+    }
+
+    /// Whether its bells have given up: it goes on at the pace of the tick, and somebody should look why.
+    pub fn is_stuck(&self) -> bool {
+        self.phase != Phase::Closed && self.stalled.as_ref().is_some_and(|stalled| stalled.bells >= Stalled::MOST)
+    }
 }
 
 /// Whether a run may write.

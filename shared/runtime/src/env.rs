@@ -10,11 +10,18 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
+/// The bucket of plans and reports.
+pub const BUCKET: Variable =
+    Variable { name: "HARDMATCH_BUCKET", meaning: "On AWS: the bucket of plans, listings and reports" };
+
 /// Where the client secret stands unless `tenant.auth.secret` names another place.
 pub const CLIENT_SECRET: Variable = Variable {
     name: "HARDMATCH_CLIENT_SECRET",
     meaning: "The client secret of the application, as `secret = \"env:HARDMATCH_CLIENT_SECRET\"` refers to it",
 };
+
+/// The key that seals tokens.
+pub const KEY: Variable = Variable { name: "HARDMATCH_KEY", meaning: "On AWS: the KMS key that seals tokens" };
 
 /// What is logged.
 pub const LOG: Variable = Variable {
@@ -27,11 +34,74 @@ pub const LOG: Variable = Variable {
 pub const LOG_FORMAT: Variable =
     Variable { name: "HARDMATCH_LOG_FORMAT", meaning: "How log lines look: compact or json" };
 
+/// The queue of the match function.
+pub const QUEUE_MATCH: Variable = queue("HARDMATCH_QUEUE_MATCH", "On AWS: the URL of the queue of match");
+
+/// The queue of the match function, for single people.
+pub const QUEUE_MATCH_NOW: Variable =
+    queue("HARDMATCH_QUEUE_MATCH_NOW", "On AWS: the URL of the queue of match for single people");
+
+/// The queue of ingest, source side.
+pub const QUEUE_SOURCE: Variable =
+    queue("HARDMATCH_QUEUE_SOURCE", "On AWS: the URL of the queue of ingest, source side");
+
+/// The queue of ingest, tenant side.
+pub const QUEUE_TENANT: Variable =
+    queue("HARDMATCH_QUEUE_TENANT", "On AWS: the URL of the queue of ingest, tenant side");
+
+/// The queue of the write function.
+pub const QUEUE_WRITE: Variable = queue("HARDMATCH_QUEUE_WRITE", "On AWS: the URL of the queue of write");
+
+/// The queue of the write function, for single people.
+pub const QUEUE_WRITE_NOW: Variable =
+    queue("HARDMATCH_QUEUE_WRITE_NOW", "On AWS: the URL of the queue of write for single people");
+
+/// Which side of ingest a function is.
+pub const SIDE: Variable =
+    Variable { name: "HARDMATCH_SIDE", meaning: "On AWS: which side of ingest this is: source or tenant" };
+
+/// The stack.
+pub const STACK: Variable =
+    Variable { name: "HARDMATCH_STACK", meaning: "On AWS: the name of the stack, a dimension of metrics" };
+
+/// The table that holds the work.
+pub const TABLE: Variable = Variable { name: "HARDMATCH_TABLE", meaning: "On AWS: the table that holds the work" };
+
+/// The table of sealed tokens.
+pub const TOKEN_TABLE: Variable =
+    Variable { name: "HARDMATCH_TOKEN_TABLE", meaning: "On AWS: the table of sealed tokens" };
+
+/// Where the pages of the connect function are.
+pub const URL: Variable =
+    Variable { name: "HARDMATCH_URL", meaning: "On AWS: the address of the pages for connecting a tenant" };
+
+const fn queue(name: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, meaning }
+}
+
 /// Whether output may be coloured. <https://no-color.org>
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "Set to anything: no colours" };
 
 /// All of them, by name.
-pub const ALL: [Variable; 4] = [CLIENT_SECRET, LOG, LOG_FORMAT, NO_COLOR];
+pub const ALL: [Variable; 17] = [
+    BUCKET,
+    CLIENT_SECRET,
+    KEY,
+    LOG,
+    LOG_FORMAT,
+    QUEUE_MATCH,
+    QUEUE_MATCH_NOW,
+    QUEUE_SOURCE,
+    QUEUE_TENANT,
+    QUEUE_WRITE,
+    QUEUE_WRITE_NOW,
+    SIDE,
+    STACK,
+    TABLE,
+    TOKEN_TABLE,
+    URL,
+    NO_COLOR,
+];
 
 /// The value is there but is not text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -208,7 +208,7 @@ fn event(queue: Queue, batch: &[Received]) -> SqsEvent {
         body: bell.body.clone(),
         attributes: [(RECEIVE_COUNT.to_owned(), bell.received.to_string())].into(),
         event_source: "aws:sqs".to_owned(),
-        event_source_arn: format!("arn:aws:sqs:local:000000000000:{queue:?}").to_lowercase(),
+        event_source_arn: format!("arn:aws:sqs:local:000000000000:{}", queue.name()),
         aws_region: "local".to_owned(),
     };
     SqsEvent { records: batch.iter().map(message).collect() }

@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use hardmatch_ports::doorbell::{Bell, Doorbell};
+use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError, Queue};
 use serde::Deserialize;
 
 pub use self::event::{BatchResponse, ItemFailure, RECEIVE_COUNT, SqsEvent, SqsMessage};
@@ -24,9 +24,16 @@ pub enum Outcome {
     Again(Duration),
 }
 
+/// For so long a message of a newer version rests before it is looked at again: the longest delay of a queue.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>
+pub const NEWER_RESTS: Duration = Duration::from_mins(15);
+
 /// Handles the bells of a batch one after the other. What the answer names is handed over again by the queue: bells whose
-/// handler failed or panicked, bells of a newer version (for whoever knows them), messages that are no bell, and bells
-/// that were to be rung again and could not be.
+/// handler failed or panicked, messages that are no bell, and bells that were to be rung again and could not be.
+///
+/// A message of a newer version is not failed: while a new version is deployed, old and new functions serve one queue, and
+/// a message that an old one fails five times would be put aside before a new one has seen it. It is put back into its
+/// queue as it is, as often as it takes.
 pub async fn run_batch<F, Fut, E>(event: SqsEvent, doorbell: &dyn Doorbell, handle: F) -> BatchResponse
 where
     F: Fn(Bell) -> Fut,
@@ -54,7 +61,18 @@ where
     let id = message.message_id.as_str();
     let bell = match understand(&message.body) {
         Ok(bell) => bell,
-        Err(problem) => {
+        Err(Problem::Newer(version)) => {
+            tracing::warn!(
+                { field::BELL_ID } = id,
+                "a message has version {version}, this one knows up to {}. It waits for a newer version of this function",
+                Bell::VERSION
+            );
+            return put_back(message, doorbell).await.map_err(|error| {
+                tracing::error!({ field::BELL_ID } = id, { field::ERROR } = %error, "a message was left in its queue");
+                Failed
+            });
+        }
+        Err(Problem::NoBell(problem)) => {
             tracing::error!({ field::BELL_ID } = id, "a message was left in its queue: {problem}");
             return Err(Failed);
         }
@@ -85,21 +103,33 @@ where
     }
 }
 
-/// The bell of a message; or what is wrong, without the message's own words.
-fn understand(body: &str) -> Result<Bell, String> {
+async fn put_back(message: &SqsMessage, doorbell: &dyn Doorbell) -> Result<(), DoorbellError> {
+    let queue = Queue::named(&message.event_source_arn)
+        .ok_or_else(|| DoorbellError("the message does not say which queue it came from".to_owned()))?;
+    doorbell.put_back(queue, &message.body, NEWER_RESTS).await
+}
+
+/// Why a message is not answered.
+enum Problem {
+    /// It has this version.
+    Newer(u32),
+    /// What is wrong, without the message's own words.
+    NoBell(String),
+}
+
+/// The bell of a message.
+fn understand(body: &str) -> Result<Bell, Problem> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
     }
-    let Version { v } =
-        serde_json::from_str(body).map_err(|_| "it is no bell. Look who else sends to it".to_owned())?;
+    let Version { v } = serde_json::from_str(body)
+        .map_err(|_| Problem::NoBell("it is no bell. Look who else sends to it".to_owned()))?;
     if v > Bell::VERSION {
-        return Err(format!(
-            "it has version {v}, this one knows up to {}. A newer version of this function will answer it",
-            Bell::VERSION
-        ));
+        return Err(Problem::Newer(v));
     }
     serde_json::from_str(body).map_err(|error| {
-        format!("it is not a bell of version {v} (column {}). Look who else sends to it", error.column())
+        let column = error.column();
+        Problem::NoBell(format!("it is not a bell of version {v} (column {column}). Look who else sends to it"))
     })
 }

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, DoorbellError};
-use hardmatch_runtime::queue::{BatchResponse, Outcome, SqsEvent, SqsMessage, run_batch};
+use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, DoorbellError, Queue};
+use hardmatch_runtime::queue::{BatchResponse, NEWER_RESTS, Outcome, SqsEvent, SqsMessage, run_batch};
 use serde_json::json;
 
 #[tokio::test]
@@ -46,9 +46,7 @@ async fn one_that_fails_or_panics_takes_nobody_along() {
 
 #[tokio::test]
 async fn what_is_not_understood_stays_and_is_never_handled() {
-    let newer = json!({"v": 2, "connection": "contoso", "run": "r", "kind": "dream", "depth": 3});
     let bodies = [
-        newer.to_string(),
         "{}".to_owned(),
         "hello".to_owned(),
         String::new(),
@@ -61,9 +59,27 @@ async fn what_is_not_understood_stays_and_is_never_handled() {
         async { Ok::<_, String>(Outcome::Done) }
     })
     .await;
-    assert_eq!(failed(&response), ["m0", "m1", "m2", "m3", "m4"]);
+    assert_eq!(failed(&response), ["m0", "m1", "m2", "m3"]);
     // A field that is not known yet does no harm.
     assert_eq!(seen.into_inner().unwrap(), [Bell::new("contoso".into(), "r", BellKind::Match)]);
+}
+
+#[tokio::test]
+async fn a_newer_message_is_put_back_as_it_is_and_never_fails() {
+    let newer = json!({"v": 2, "connection": "contoso", "run": "r", "kind": "dream", "depth": 3}).to_string();
+    let handle = |_: Bell| async { Ok::<_, String>(Outcome::Done) };
+    let rung = Rung::default();
+    let mut event = event([newer.clone()]);
+    event.records[0].event_source_arn = "arn:aws:sqs:eu-central-1:123456789012:hardmatch-prod-write-now".to_owned();
+    let response = run_batch(event.clone(), &rung, handle).await;
+    assert_eq!(response, BatchResponse::default(), "a failure would count towards the dead letters");
+    assert_eq!(*rung.back.lock().unwrap(), [(Queue::WriteNow, newer, NEWER_RESTS)]);
+
+    // What cannot be put back stays.
+    let broken = Rung { broken: true, ..Rung::default() };
+    assert_eq!(failed(&run_batch(event.clone(), &broken, handle).await), ["m0"]);
+    event.records[0].event_source_arn.clear();
+    assert_eq!(failed(&run_batch(event, &rung, handle).await), ["m0"]);
 }
 
 #[tokio::test]
@@ -128,6 +144,7 @@ fn failed(response: &BatchResponse) -> Vec<&str> {
 #[derive(Default)]
 struct Rung {
     bells: Mutex<Vec<(Bell, Duration)>>,
+    back: Mutex<Vec<(Queue, String, Duration)>>,
     broken: bool,
 }
 
@@ -138,6 +155,13 @@ impl Doorbell for Rung {
             return Err(DoorbellError("no queue".to_owned()));
         }
         self.bells.lock().unwrap().push((bell, delay));
+        Ok(())
+    }
+    async fn put_back(&self, queue: Queue, body: &str, delay: Duration) -> Result<(), DoorbellError> {
+        if self.broken {
+            return Err(DoorbellError("no queue".to_owned()));
+        }
+        self.back.lock().unwrap().push((queue, body.to_owned(), delay));
         Ok(())
     }
 }

@@ -2,10 +2,24 @@
 
 use hardmatch_domain::guard::Kind;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Condition, Query, Write};
+use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 use serde::{Deserialize, Serialize};
 
+use crate::timers::Timer;
 use crate::{Result, Store, Stored, json, keys};
+
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Schedules begin its runs.
+    #[default]
+    Active,
+    /// Schedules pass it by; an operator can still run it.
+    Paused,
+    /// Its credentials were given up: schedules pass it by.
+    Disconnected,
+}
 
 /// `CONN#C / META`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +29,9 @@ pub struct Meta {
     /// The tenant's directory id, learnt in the first run and never allowed to change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// What it may do.
+    #[serde(default)]
+    pub standing: Standing,
     /// The active policy.
     pub policy_revision: u64,
     /// Its hash.
@@ -87,7 +104,7 @@ impl Meta {
 }
 
 /// A connection that writes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
     /// Since (Unix seconds).
     pub since: i64,
@@ -97,7 +114,31 @@ pub struct Quarantine {
     pub attempts: u32,
     /// One sentence.
     pub why: String,
+    /// The run that failed last: it counts once, however often it is told.
+    #[serde(default)]
+    pub run: String,
 }
+
+/// Hours until the next attempt: the first failure, the second, and from the third on daily.
+const RETRY_HOURS: [i64; 3] = [6, 12, 24];
+
+impl Quarantine {
+    /// After one more failure at a time (Unix seconds).
+    fn after(before: Option<&Self>, run: &str, why: &str, now: i64) -> Self {
+        let attempts = before.map_or(0, |before| before.attempts);
+        let place = usize::try_from(attempts).unwrap_or(usize::MAX).min(RETRY_HOURS.len() - 1);
+        Self {
+            since: before.map_or(now, |before| before.since),
+            next: now + RETRY_HOURS[place] * 60 * 60,
+            attempts: attempts.saturating_add(1),
+            why: why.to_owned(),
+            run: run.to_owned(),
+        }
+    }
+}
+
+/// The partition that lists all connections.
+const CONNECTIONS: &str = "CONNS";
 
 impl Store {
     /// A connection's state; the default at revision 0 when it is new.
@@ -107,18 +148,80 @@ impl Store {
     }
 
     /// Replaces a connection's state, unless somebody else did.
-    pub async fn put_meta(&self, c: &ConnectionId, meta: &Stored<Meta>) -> Result<u64> {
-        let condition = if meta.revision == 0 { Condition::Absent } else { Condition::Revision(meta.revision) };
-        Ok(self.table.write(Write::put_if(keys::connection(c, "META"), json(&meta.value), condition)).await?)
+    pub async fn put_meta(&self, c: &ConnectionId, meta: &Stored<Meta>) -> Result<()> {
+        let mut writes = self.meta_writes(c, meta);
+        match (writes.pop(), writes.is_empty()) {
+            (Some(write), true) => self.table.write(write).await.map(drop)?,
+            (last, _) => self.table.transact(writes.into_iter().chain(last).collect()).await?,
+        }
+        Ok(())
     }
 
-    /// Changes a connection's state; tries again when somebody else was faster.
+    /// The writes that replace a connection's state; the first ones enter it into the list of connections. Use them in a
+    /// transaction.
+    pub(crate) fn meta_writes(&self, c: &ConnectionId, meta: &Stored<Meta>) -> Vec<Write> {
+        let new = meta.revision == 0;
+        let condition = if new { Condition::Absent } else { Condition::Revision(meta.revision) };
+        let mut writes = vec![Write::put_if(keys::connection(c, "META"), json(&meta.value), condition)];
+        if new {
+            writes.push(Write::put(Key::new(CONNECTIONS, c.as_str()), Vec::new()));
+        }
+        writes
+    }
+
+    /// All connections, by name.
+    pub async fn connections(&self) -> Result<Vec<ConnectionId>> {
+        let mut found = Vec::new();
+        self.each(Query::prefix(CONNECTIONS, ""), |item| {
+            found.push(ConnectionId::new(item.key.sk));
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Nothing of the connection is written until `next`, and a timer brings the next attempt: after 6 hours, 12, 24, then
+    /// daily. For bad credentials (`why` names the cure) and for runs of which too much failed. A run that is told twice
+    /// counts once.
+    pub async fn quarantine(&self, c: &ConnectionId, run: &str, why: &str, now: i64) -> Result<Quarantine> {
+        loop {
+            let mut meta = self.meta(c).await?;
+            let had = meta.value.quarantine.as_ref();
+            if let Some(had) = had.filter(|had| had.run == run) {
+                return Ok(had.clone());
+            }
+            let next = Quarantine::after(had, run, why, now);
+            meta.value.quarantine = Some(next.clone());
+            let mut writes = self.meta_writes(c, &meta);
+            writes.push(self.put_timer(c, Timer::Quarantine, next.next));
+            match self.table.transact(writes).await {
+                Ok(()) => return Ok(next),
+                Err(TableError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Ends a quarantine by hand; whether there was one. Its timer finds nothing to do.
+    pub async fn release_quarantine(&self, c: &ConnectionId) -> Result<bool> {
+        let held = self.meta(c).await?.value.quarantine.is_some();
+        if held {
+            self.update_meta(c, |meta| meta.quarantine = None).await?;
+        }
+        Ok(held)
+    }
+
+    /// Changes a connection's state; tries again when somebody else was faster. What stays as it is is not written.
     pub async fn update_meta(&self, c: &ConnectionId, change: impl Fn(&mut Meta)) -> Result<Meta> {
         loop {
             let mut meta = self.meta(c).await?;
+            let before = meta.value.clone();
             change(&mut meta.value);
+            if meta.revision > 0 && meta.value == before {
+                return Ok(before);
+            }
             match self.put_meta(c, &meta).await {
-                Ok(_) => return Ok(meta.value),
+                Ok(()) => return Ok(meta.value),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error),
             }
@@ -129,7 +232,7 @@ impl Store {
     pub async fn put_policy(&self, c: &ConnectionId, revision: u64, text: &str) -> Result<()> {
         let key = keys::connection(c, format!("POLICY#{revision:012}"));
         match self.table.write(Write::put_if(key, json(&text), Condition::Absent)).await {
-            Ok(_) | Err(hardmatch_ports::TableError::Conflict { .. }) => Ok(()),
+            Ok(_) | Err(TableError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -150,5 +253,22 @@ impl Store {
         })
         .await?;
         Ok(ids)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_slow_down() {
+        let mut last: Option<Quarantine> = None;
+        let mut hours = Vec::new();
+        for run in 0..4 {
+            let next = Quarantine::after(last.as_ref(), &run.to_string(), "bad secret", 1_000);
+            hours.push((next.next - 1_000) / 3600);
+            last = Some(next);
+        }
+        assert_eq!(hours, [6, 12, 24, 24]);
     }
 }

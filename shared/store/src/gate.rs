@@ -1,5 +1,9 @@
 //! Leases, and the write budget of a lane: what keeps writers apart and in measure.
 
+use std::collections::BTreeSet;
+
+use hardmatch_domain::change::Action;
+use hardmatch_ports::doorbell::Urgency;
 use hardmatch_ports::{Condition, Key, TableError, Write};
 use serde::{Deserialize, Serialize};
 
@@ -44,13 +48,48 @@ pub struct Gate {
     pub at_ms: i64,
     /// Nothing is sent before (Unix milliseconds): the tenant said so.
     pub closed_until_ms: i64,
+    /// Nothing is sent at all: an operator said so.
+    #[serde(default, skip_serializing_if = "Switch::is_on")]
+    pub sending: Switch,
+    /// Actions an operator switched off: changes already decided stay where they are.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub off: BTreeSet<Action>,
 }
+
+/// On, as everything is, or off by an operator's hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// As always.
+    #[default]
+    On,
+    /// Switched off.
+    Off,
+}
+
+impl Switch {
+    fn is_on(&self) -> bool {
+        *self == Self::On
+    }
+}
+
+/// Why a lane gives no writes now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotNow {
+    /// An operator paused it. Nobody knows until when.
+    Paused,
+    /// Until so many milliseconds have passed: the budget is spent, or the tenant asked to wait.
+    Wait(i64),
+}
+
+/// A paused lane is looked at again after this (milliseconds).
+const PAUSED_REST_MS: i64 = 60_000;
 
 impl Gate {
     /// Fills up to a time.
     fn refill(&mut self, now_ms: i64) {
         if self.v == 0 {
-            *self = Self { v: 1, tokens: QUOTA_WRITES, at_ms: now_ms, closed_until_ms: self.closed_until_ms };
+            (self.v, self.tokens, self.at_ms) = (1, QUOTA_WRITES, now_ms);
         }
         #[expect(clippy::cast_precision_loss, reason = "milliseconds between two grants are far below 2^52")]
         let passed = (now_ms - self.at_ms).max(0) as f64 / 1000.0;
@@ -58,22 +97,42 @@ impl Gate {
         self.at_ms = self.at_ms.max(now_ms);
     }
 
-    /// Takes `wanted` writes of scheduled work, all or none: batches stay full. Otherwise says how long to wait until
-    /// they can be had, in milliseconds.
-    pub fn take(&mut self, now_ms: i64, wanted: u32) -> std::result::Result<(), i64> {
+    /// Takes `wanted` writes, all or none: batches stay full. Scheduled work leaves a tenth of the bucket to single people
+    /// who are wanted now.
+    pub fn grant(&mut self, now_ms: i64, wanted: u32, urgency: Urgency) -> std::result::Result<(), NotNow> {
+        if self.sending == Switch::Off {
+            return Err(NotNow::Paused);
+        }
         self.refill(now_ms);
         if now_ms < self.closed_until_ms {
-            return Err(self.closed_until_ms - now_ms);
+            return Err(NotNow::Wait(self.closed_until_ms - now_ms));
         }
-        let lacking = f64::from(wanted) - (self.tokens - QUOTA_WRITES * RESERVED);
+        let reserved = match urgency {
+            Urgency::Scheduled => QUOTA_WRITES * RESERVED,
+            Urgency::Now => 0.0,
+        };
+        let lacking = f64::from(wanted) - (self.tokens - reserved);
         // A millionth of a write is rounding, not quota.
         if lacking > 1e-6 {
             #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
             let wait = (lacking * QUOTA_SECONDS / QUOTA_WRITES * 1000.0).ceil() as i64;
-            return Err(wait.max(1));
+            return Err(NotNow::Wait(wait.max(1)));
         }
         self.tokens -= f64::from(wanted);
         Ok(())
+    }
+
+    /// As [`Gate::grant`] for scheduled work; otherwise when to ask again, in milliseconds.
+    pub fn take(&mut self, now_ms: i64, wanted: u32) -> std::result::Result<(), i64> {
+        self.grant(now_ms, wanted, Urgency::Scheduled).map_err(|not_now| match not_now {
+            NotNow::Paused => PAUSED_REST_MS,
+            NotNow::Wait(wait) => wait,
+        })
+    }
+
+    /// Whether changes of this action may be sent.
+    pub fn allows(&self, action: Action) -> bool {
+        !self.off.contains(&action)
     }
 
     /// The tenant throttled: nothing before that time, and the bucket counts as empty then.
@@ -130,6 +189,29 @@ impl Store {
         }
     }
 
+    /// Stops everything a lane sends, or lets it go on. What is on its way is not called back; what was decided waits.
+    pub async fn pause(&self, scope: &Scope, client: &str, sending: Switch) -> Result<()> {
+        self.gate(scope, client, |gate| gate.sending = sending).await
+    }
+
+    /// Switches an action of a lane on or off, for changes already decided too.
+    pub async fn switch(&self, scope: &Scope, client: &str, action: Action, to: Switch) -> Result<()> {
+        let work = |gate: &mut Gate| match to {
+            Switch::On => {
+                gate.off.remove(&action);
+            }
+            Switch::Off => {
+                gate.off.insert(action);
+            }
+        };
+        self.gate(scope, client, work).await
+    }
+
+    /// A lane's gate as it is.
+    pub async fn lane_gate(&self, scope: &Scope, client: &str) -> Result<Gate> {
+        self.gate(scope, client, |gate| gate.clone()).await
+    }
+
     /// Works on a lane's gate; tries again when somebody else was faster.
     pub async fn gate<T>(&self, scope: &Scope, client: &str, work: impl Fn(&mut Gate) -> T) -> Result<T> {
         let key = Key::new(format!("GATE#{}~{client}", scope.as_str()), "GATE");
@@ -173,5 +255,32 @@ mod tests {
         assert_eq!(gate.take(10_099, 1), Err(1));
         assert_eq!(gate.take(10_100, 20), Ok(()));
         assert!(gate.take(10_100, 1).is_err());
+    }
+
+    #[test]
+    fn one_person_goes_past_a_company_that_has_spent_its_share() {
+        let mut gate = Gate::default();
+        while gate.grant(0, 20, Urgency::Scheduled).is_ok() {}
+        assert_eq!(gate.grant(0, 5, Urgency::Now), Ok(()), "the tenth is theirs");
+        gate.close(0, 9_000);
+        assert_eq!(gate.grant(0, 1, Urgency::Now), Err(NotNow::Wait(9_000)), "but the tenant's word is for everybody");
+    }
+
+    #[test]
+    fn a_paused_lane_gives_nothing_and_loses_nothing() {
+        let mut gate = Gate { sending: Switch::Off, ..Gate::default() };
+        for urgency in [Urgency::Scheduled, Urgency::Now] {
+            assert_eq!(gate.grant(0, 1, urgency), Err(NotNow::Paused));
+        }
+        gate.sending = Switch::On;
+        assert_eq!(gate.grant(0, 2_700, Urgency::Scheduled), Ok(()), "the first grant fills the bucket");
+    }
+
+    #[test]
+    fn a_gate_without_switches_is_one_with_all_of_them_on() {
+        let old = r#"{"v":1,"tokens":5.0,"at_ms":7,"closed_until_ms":0}"#;
+        let gate: Gate = serde_json::from_str(old).unwrap();
+        assert!(gate.allows(Action::Delete) && gate.sending == Switch::On);
+        assert_eq!(serde_json::to_string(&gate).unwrap(), old);
     }
 }

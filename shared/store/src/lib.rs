@@ -4,14 +4,22 @@ pub mod accounts;
 pub mod changes;
 pub mod connecting;
 pub mod connection;
+pub mod costs;
 pub mod fingerprints;
 pub mod gate;
+pub mod hands;
+pub mod hops;
 pub mod keys;
+pub mod lookups;
 pub mod people;
+pub mod refusals;
 pub mod runs;
+pub mod slots;
+pub mod timers;
 
 use std::sync::Arc;
 
+use hardmatch_domain::facts::Lookups;
 use hardmatch_ports::{Condition, Item, Key, Query, Table, TableError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +31,8 @@ pub use keys::{Pid, Scope, Secret};
 pub struct Store {
     table: Arc<dyn Table>,
     secret: Secret,
+    /// What people and accounts are entered under beside the usual look-ups.
+    lookups: Arc<Lookups>,
 }
 
 /// Something stored, and the revision under which it may be replaced.
@@ -70,7 +80,7 @@ impl Store {
             if let Some(item) = table.get(&key).await?
                 && let Ok(bytes) = item.body.as_slice().try_into()
             {
-                return Ok(Self { table, secret: Secret(bytes) });
+                return Ok(Self { table, secret: Secret(bytes), lookups: Arc::default() });
             }
             let mut fresh = [0u8; 32];
             fresh[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
@@ -86,6 +96,11 @@ impl Store {
     /// The table underneath.
     pub fn table(&self) -> &Arc<dyn Table> {
         &self.table
+    }
+
+    /// What people and accounts are entered under beside the usual look-ups.
+    pub fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// The secret of keyed hashes.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hardmatch_domain::facts::{By, person_lookups};
+use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, PersonRef};
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::{Key, Query, Write};
@@ -42,14 +42,25 @@ impl Store {
         writes.push(Write::put(keys::person(c, pid), json(new)));
         let wanted = self.person_lookup_keys(scope, new, pid);
         let had = old.map(|old| self.person_lookup_keys(scope, old, pid)).unwrap_or_default();
-        let body = json(&new.reference());
-        writes.extend(had.difference(&wanted).map(|key| Write::delete(key.clone())));
-        writes.extend(wanted.difference(&had).map(|key| Write::put(key.clone(), body.clone())));
+        self.move_person(&had, &wanted, new, writes);
     }
 
-    fn person_lookup_keys(&self, scope: &Scope, record: &PersonRecord, pid: Pid) -> BTreeSet<Key> {
+    /// The writes that take a person from some look-ups to others.
+    pub(crate) fn move_person(
+        &self,
+        had: &BTreeSet<Key>,
+        wanted: &BTreeSet<Key>,
+        record: &PersonRecord,
+        writes: &mut Vec<Write>,
+    ) {
+        let body = json(&record.reference());
+        writes.extend(had.difference(wanted).map(|key| Write::delete(key.clone())));
+        writes.extend(wanted.difference(had).map(|key| Write::put(key.clone(), body.clone())));
+    }
+
+    pub(crate) fn person_lookup_keys(&self, scope: &Scope, record: &PersonRecord, pid: Pid) -> BTreeSet<Key> {
         let mut found = BTreeSet::new();
-        person_lookups(record, &mut |by, value| {
+        self.lookups.person(record, &mut |by, value| {
             found.insert(keys::person_lookup(scope, &self.secret, by, value, &record.connection, pid));
         });
         found
@@ -113,33 +124,8 @@ impl Store {
         Ok(found)
     }
 
-    /// The write that brings a person up for decision at a time (Unix seconds).
-    pub fn put_due(&self, c: &ConnectionId, pid: Pid, at: i64) -> Write {
-        Write::put(Key::new(format!("DUE#{c}#{}", day(at)), format!("{at:012}#person#{}", pid.hex())), Vec::new())
-    }
-
-    /// People whose time has come since a time (both Unix seconds), and the keys to delete once they are noted.
-    pub async fn due_people(&self, c: &ConnectionId, since: i64, now: i64) -> Result<Vec<(Pid, Key)>> {
-        let mut found = Vec::new();
-        for day in day(since)..=day(now) {
-            let query = Query::prefix(format!("DUE#{c}#{day}"), "").before(format!("{:012}", now + 1));
-            self.each(query, |item| {
-                if let Some(pid) = item.key.sk.rsplit('#').next().and_then(Pid::parse) {
-                    found.push((pid, item.key));
-                }
-                Ok(())
-            })
-            .await?;
-        }
-        Ok(found)
-    }
-
-    /// Forgets timers.
+    /// Forgets items by their keys.
     pub async fn delete_keys(&self, found: Vec<Key>) -> Result<()> {
         Ok(self.table.batch_write(found.into_iter().map(Write::delete).collect()).await?)
     }
-}
-
-fn day(at: i64) -> i64 {
-    at.div_euclid(86_400)
 }

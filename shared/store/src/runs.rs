@@ -2,10 +2,30 @@
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::Run;
-use hardmatch_ports::{Condition, Key, Query, Write};
+use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 
+use crate::connection::Meta;
 use crate::keys::Pid;
 use crate::{Result, Store, Stored, json, keys};
+
+/// Where a run is entered as the open one.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A run over everybody: one for each connection, as its state was read.
+    Connection(Box<Stored<Meta>>),
+    /// A run about one person: one for each person, whatever else runs; and whose it was as it was read.
+    Person(Pid, Option<Stored<String>>),
+}
+
+/// A name for a run that begins now (Unix milliseconds): sorts by time.
+pub fn new_run_id(now_ms: i64) -> String {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+    ulid::Ulid::from_datetime(time).to_string()
+}
+
+fn now_key(c: &ConnectionId, pid: Pid) -> Key {
+    keys::connection(c, format!("NOW#{}", pid.hex()))
+}
 
 impl Store {
     fn run_key(c: &ConnectionId, id: &str) -> Key {
@@ -17,11 +37,60 @@ impl Store {
         self.read(&Self::run_key(c, id), "run").await
     }
 
-    /// Stores a new run.
-    pub async fn create_run(&self, run: &Run) -> Result<()> {
-        let key = Self::run_key(&run.connection, &run.id);
-        self.table.write(Write::put_if(key, json(run), Condition::Absent)).await?;
-        Ok(())
+    /// Enters a new run into the books, all or nothing: the run, who has it open (the connection, or one person's place
+    /// where it is about one), whose it is, and the scheduled time it is for. A conflict means that somebody else opened one since
+    /// `place` was read.
+    pub async fn open_run(&self, run: &Run, place: &Place) -> Result<()> {
+        let c = &run.connection;
+        let mut writes = vec![Write::put_if(Self::run_key(c, &run.id), json(run), Condition::Absent)];
+        match place {
+            Place::Connection(meta) => {
+                let mut meta = meta.clone();
+                meta.value.run = Some(run.id.clone());
+                writes.extend(self.meta_writes(c, &meta));
+            }
+            Place::Person(pid, had) => {
+                let condition = had.as_ref().map_or(Condition::Absent, |had| Condition::Revision(had.revision));
+                writes.push(Write::put_if(now_key(c, *pid), json(&run.id), condition));
+            }
+        }
+        writes.push(Write::put(keys::run_owner(&run.id), json(c)));
+        if let Some(slot) = &run.slot {
+            writes.push(self.put_slot(c, slot, &run.id, run.started_ms / 1000));
+        }
+        Ok(self.table.transact(writes).await?)
+    }
+
+    /// Whose run it is.
+    pub(crate) async fn connection_of(&self, run: &str) -> Result<Option<ConnectionId>> {
+        let found: Option<Stored<ConnectionId>> = self.read(&keys::run_owner(run), "owner of a run").await?;
+        Ok(found.map(|stored| stored.value))
+    }
+
+    /// The run about one person that is open, or waits with its plan.
+    pub async fn now_run(&self, c: &ConnectionId, pid: Pid) -> Result<Option<Stored<String>>> {
+        self.read(&now_key(c, pid), "run of one person").await
+    }
+
+    /// Names of all runs about one person that are open or wait with their plans.
+    pub async fn now_runs(&self, c: &ConnectionId) -> Result<Vec<String>> {
+        let query = Query::prefix(format!("CONN#{c}"), "NOW#");
+        let found = self.read_all::<String>(query, "run of one person").await?;
+        Ok(found.into_iter().map(|(_, stored)| stored.value).collect())
+    }
+
+    /// A run about one person is over: their place is free, unless a newer run has taken it.
+    pub async fn free_place(&self, run: &Run) -> Result<()> {
+        let Some(key) = &run.only else { return Ok(()) };
+        let pid = self.secret().pid(key);
+        let Some(held) = self.now_run(&run.connection, pid).await?.filter(|held| held.value == run.id) else {
+            return Ok(());
+        };
+        let condition = Condition::Revision(held.revision);
+        match self.table.write(Write::Delete { key: now_key(&run.connection, pid), condition }).await {
+            Ok(_) | Err(TableError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Changes a run; tries again when somebody else was faster. `change` says whether it still applies; `None` when
@@ -40,7 +109,7 @@ impl Store {
             let write = Write::put_if(Self::run_key(c, id), json(&run.value), Condition::Revision(run.revision));
             match self.table.write(write).await {
                 Ok(_) => return Ok(Some(run.value)),
-                Err(hardmatch_ports::TableError::Conflict { .. }) => {}
+                Err(TableError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }

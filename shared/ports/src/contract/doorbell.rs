@@ -10,7 +10,7 @@ use hardmatch_domain::ids::ConnectionId;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
-use crate::doorbell::{Bell, BellKind, BellQueue, Doorbell, Queue, Received};
+use crate::doorbell::{Bell, BellKind, BellQueue, Doorbell, Queue, Received, Urgency};
 
 /// A clock that stands until it is set; nobody can wait for it.
 #[derive(Default)]
@@ -50,8 +50,10 @@ pub async fn doorbell_contract<D: Doorbell + BellQueue>(make: impl Fn(Arc<dyn Cl
     bells.ack("nobody");
 
     // Each kind to its queue, as the JSON of the bell; handed over once while it is being handled.
-    for kind in [BellKind::ObserveSource, BellKind::ObserveTenant, BellKind::Match, BellKind::Write] {
-        let bell = bell("r1", kind);
+    let kinds = [BellKind::ObserveSource, BellKind::ObserveTenant, BellKind::Match, BellKind::Write, BellKind::Tick];
+    let urgencies = [Urgency::Scheduled, Urgency::Now];
+    for (kind, urgency) in kinds.into_iter().flat_map(|kind| urgencies.map(|urgency| (kind.clone(), urgency))) {
+        let bell = bell("r1", kind).with_urgency(urgency);
         ring(bell.clone(), 0).await;
         bells.rung().await;
         let received = receive(bell.queue(), 10);
@@ -89,6 +91,15 @@ pub async fn doorbell_contract<D: Doorbell + BellQueue>(make: impl Fn(Arc<dyn Cl
     assert_eq!((parsed(&again), again[0].received), (vec![late], 3));
     bells.ack(&again[0].id);
     assert_eq!(bells.next_due(Queue::Write), None);
+
+    // Put back as it is, whoever understands it: as if it were new.
+    let newer = r#"{"v":99,"kind":"dream"}"#;
+    bells.put_back(Queue::MatchNow, newer, Duration::from_secs(5)).await.expect("it is put back");
+    assert!(receive(Queue::MatchNow, 10).is_empty());
+    clock.pass(5);
+    let again = receive(Queue::MatchNow, 10);
+    assert_eq!((again[0].body.as_str(), again[0].received), (newer, 1));
+    bells.ack(&again[0].id);
 
     // As many as asked for, the others later.
     let rung: Vec<Bell> = (0..7).map(|n| bell(&format!("many-{n}"), BellKind::Match)).collect();

@@ -1,0 +1,122 @@
+//! What a schedule begins: one run for each scheduled time and connection, however often it is told.
+
+use std::time::Duration;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::Bell;
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::run::Intent;
+use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_store::runs::new_run_id;
+use jiff::Timestamp;
+
+use crate::open::{self, Accept, Opening};
+use crate::{MatchError, MatchPorts, tick};
+
+/// What became of a scheduled time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// A run was opened for it.
+    Opened(String),
+    /// It was taken before, or a later one was: nothing to do. The run of the newest slot.
+    Already(String),
+    /// The connection writes nothing at that time, and why.
+    PassedBy(PassedBy),
+}
+
+/// Why a schedule passes a connection by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassedBy {
+    /// It was paused by hand.
+    Paused,
+    /// Its credentials were given up.
+    Disconnected,
+    /// It is quarantined, and the next attempt is not due.
+    Quarantined,
+    /// It has no policy yet.
+    NoPolicy,
+}
+
+/// Begins the run of a connection for a scheduled time (RFC 3339), once. A run that is still open is abandoned. Told
+/// again, it rings for the run it began, so that a kill between the books and the bells leaves nothing lying.
+pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot: &str) -> Result<Started, MatchError> {
+    let slot = slot_name(slot)?;
+    loop {
+        // Read before the slot: whoever takes it in between changes this too, and is noticed when the run is entered.
+        let meta = ports.store.meta(connection).await?;
+        if let Some((newest, taken)) = ports.store.newest_slot(connection).await?
+            && newest >= slot
+        {
+            if newest == slot
+                && let Some(run) = ports.store.run(connection, &taken.run).await?
+            {
+                tick::ring_left_over(ports, &run.value).await?;
+            }
+            return Ok(Started::Already(taken.run));
+        }
+        let now_ms = ports.clock.now().as_millisecond();
+        if let Some(why) = passes_by(&meta.value, now_ms / 1000) {
+            return Ok(Started::PassedBy(why));
+        }
+        let opening = Opening {
+            id: new_run_id(now_ms),
+            connection: connection.clone(),
+            intent: Intent::Sync,
+            accept: Accept::Nothing,
+            everybody: false,
+            only: None,
+            accept_source: false,
+            by: format!("schedule, {slot}"),
+        };
+        if let Some(run) = open::enter(&ports.store, &opening, &meta, Some(&slot), now_ms).await? {
+            open::ring_observation(&*ports.doorbell, &run).await;
+            return Ok(Started::Opened(run.id));
+        }
+    }
+}
+
+fn passes_by(meta: &Meta, now: i64) -> Option<PassedBy> {
+    match meta.standing {
+        Standing::Paused => return Some(PassedBy::Paused),
+        Standing::Disconnected => return Some(PassedBy::Disconnected),
+        Standing::Active => {}
+    }
+    if meta.policy_revision == 0 {
+        return Some(PassedBy::NoPolicy);
+    }
+    meta.quarantine.as_ref().filter(|quarantine| now < quarantine.next).map(|_| PassedBy::Quarantined)
+}
+
+/// Rings for the run of each connection at a scheduled time. A bell that cannot be rung fails the whole, to be told again:
+/// who was rung for already finds the slot taken.
+pub(crate) async fn nightly(ports: &MatchPorts, slot: &str) -> Result<(), MatchError> {
+    let slot = slot_name(slot)?;
+    for connection in ports.store.connections().await? {
+        ring_start(ports, connection, slot.clone()).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn ring_start(ports: &MatchPorts, connection: ConnectionId, slot: String) -> Result<(), MatchError> {
+    let bell = Bell::new(connection, "", BellKind::Start { slot });
+    ports.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| MatchError::Broken(error.to_string()))
+}
+
+/// One spelling for one time, to the second: slots are compared as text.
+fn slot_name(slot: &str) -> Result<String, MatchError> {
+    let broken = |_| {
+        MatchError::Broken(
+            "the scheduled time of a bell is no RFC 3339 timestamp. Give the schedule the input \
+             {\"v\":1,\"kind\":\"nightly\",\"slot\":\"<aws.scheduler.scheduled-time>\"}"
+                .to_owned(),
+        )
+    };
+    let at: Timestamp = slot.parse().map_err(broken)?;
+    Ok(spelled(at.as_second()))
+}
+
+/// The slot of a time (Unix seconds).
+pub(crate) fn spelled(at: i64) -> String {
+    // Every second that a timer or a schedule names is one that can be spelled.
+    Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default()
+}

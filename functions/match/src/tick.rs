@@ -1,0 +1,121 @@
+//! The tick: takes what is due and rings for work left over. On AWS every five minutes, locally at the start and each
+//! minute. Whatever bell was lost, duplicated or given up, the table holds the work and this finds it.
+
+use std::time::Duration;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::Write;
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::run::{CollectionState, Phase, Run};
+use hardmatch_store::timers::{Due, Timer};
+
+use crate::{MatchError, MatchPorts, phases, schedule};
+
+/// A run that writes for longer looks at the tenant again after each of these (seconds).
+const LOOK_AGAIN: i64 = 60 * 60;
+
+/// Ticks for all connections. One that fails is left to the next tick; the first failure is told.
+pub(crate) async fn all(ports: &MatchPorts) -> Result<(), MatchError> {
+    let mut first = Ok(());
+    for connection in ports.store.connections().await? {
+        if let Err(error) = tick(ports, &connection).await {
+            tracing::error!(connection.id = %connection, error = %error, "a connection could not be looked after");
+            first = first.and(Err(error));
+        }
+    }
+    first
+}
+
+/// Ticks for one connection: what is due is taken, and bells are rung for its open runs.
+pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), MatchError> {
+    let meta = ports.store.meta(connection).await?.value;
+    let now = ports.clock.now_seconds();
+    take_due(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
+    let mut open = ports.store.now_runs(connection).await?;
+    open.extend(meta.run);
+    for id in open {
+        let Some(run) = ports.store.run(connection, &id).await? else { continue };
+        if run.value.phase == Phase::Closed {
+            // Left behind by a kill between the end of the run and this.
+            ports.store.free_place(&run.value).await?;
+        }
+        ring_left_over(ports, &run.value).await?;
+    }
+    Ok(())
+}
+
+/// Acts on timers that came due since a time (Unix seconds), and forgets each when that is done: killed in between, the
+/// next to look does it again, which changes nothing.
+pub(crate) async fn take_due(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    since: i64,
+    now: i64,
+) -> Result<(), MatchError> {
+    let due = ports.store.due(connection, since, now).await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let mut marks = Vec::new();
+    let mut keys = Vec::with_capacity(due.len());
+    for Due { timer, at, key } in due {
+        match timer {
+            Timer::Person(pid) => marks.push(ports.store.mark_open(connection, pid)),
+            Timer::Quarantine => try_again(ports, connection, at).await?,
+        }
+        keys.push(Write::delete(key));
+    }
+    if !marks.is_empty() {
+        ports.store.table().batch_write(marks).await?;
+    }
+    Ok(ports.store.table().batch_write(keys).await?)
+}
+
+/// The next attempt of a quarantined connection, unless it was released or put off since the timer was set.
+async fn try_again(ports: &MatchPorts, connection: &ConnectionId, at: i64) -> Result<(), MatchError> {
+    let quarantine = ports.store.meta(connection).await?.value.quarantine;
+    if quarantine.is_some_and(|quarantine| quarantine.next == at) {
+        schedule::ring_start(ports, connection.clone(), schedule::spelled(at)).await?;
+    }
+    Ok(())
+}
+
+/// Rings for what a run has left to do.
+pub async fn ring_left_over(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
+    let mut kinds = left_over(run);
+    if matches!(run.phase, Phase::Writing | Phase::Removing) {
+        if phases::turned_away(ports, run).await? {
+            kinds = vec![BellKind::Advance];
+        } else if looks_again(ports).await? {
+            kinds.push(BellKind::ObserveTenant);
+        }
+    }
+    for kind in kinds {
+        let rung = ports.doorbell.ring(run.bell(kind), Duration::ZERO).await;
+        rung.map_err(|error| MatchError::Broken(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Whether the tenant was last looked at so long ago that what others did there meanwhile should be known.
+async fn looks_again(ports: &MatchPorts) -> Result<bool, MatchError> {
+    let tenant = ports.store.tenant(&ports.scope).await?;
+    Ok(tenant.is_some_and(|tenant| ports.clock.now_seconds() - tenant.value.delta_at >= LOOK_AGAIN))
+}
+
+/// What there is to do in a run's phase.
+fn left_over(run: &Run) -> Vec<BellKind> {
+    let read = |name: &str| run.collections.get(name).is_some_and(|known| known.state != CollectionState::Reading);
+    match run.phase {
+        Phase::Observing => match (read("users"), read("people")) {
+            (true, true) => vec![BellKind::Advance],
+            (true, false) => vec![BellKind::ObserveSource],
+            (false, true) => vec![BellKind::ObserveTenant],
+            (false, false) => vec![BellKind::ObserveTenant, BellKind::ObserveSource],
+        },
+        Phase::Deciding => vec![BellKind::Match],
+        Phase::Writing | Phase::Removing => vec![BellKind::Write],
+        Phase::Gate | Phase::Reporting => vec![BellKind::Advance],
+        Phase::Planned | Phase::Closed => Vec::new(),
+    }
+}

@@ -1,0 +1,414 @@
+//! Schedules, ticks, timers and hops over an embedded table: what is rung for, and how often.
+
+#![cfg(test)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_domain::policy::Policy;
+use hardmatch_embedded::{FileTable, FolderBlobs};
+use hardmatch_match::{Accept, MatchPorts, Meter, Opening, PassedBy, Started, answer, open_run, start_scheduled, tick};
+use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, DoorbellError, Queue};
+use hardmatch_ports::run::{Intent, Phase, Run, Status};
+use hardmatch_ports::table::Units;
+use hardmatch_ports::tenant::Counters;
+use hardmatch_ports::{Clock as _, Policies};
+use hardmatch_runtime::ManualClock;
+use hardmatch_store::changes::LanePhase;
+use hardmatch_store::connection::Standing;
+use hardmatch_store::hops::Hop;
+use hardmatch_store::timers::Timer;
+use hardmatch_store::{Pid, Scope, Store};
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+/// Noon on 15 January 2026, UTC.
+const NOON: i64 = 1_768_478_400;
+const SLOT: &str = "2026-01-15T12:00:00Z";
+
+/// Keeps what is rung.
+#[derive(Default)]
+struct Rung(Mutex<Vec<Bell>>);
+
+#[async_trait]
+impl Doorbell for Rung {
+    async fn ring(&self, bell: Bell, _: Duration) -> Result<(), DoorbellError> {
+        self.0.lock().unwrap().push(bell);
+        Ok(())
+    }
+}
+
+struct Nothing;
+
+impl Policies for Nothing {
+    fn compile(&self, _: &str, _: u64) -> Result<Arc<Policy>, String> {
+        Err("nobody is decided here".to_owned())
+    }
+}
+
+impl Meter for Nothing {
+    fn read(&self) -> (Counters, Units) {
+        (Counters::default(), Units::default())
+    }
+}
+
+struct Lab {
+    clock: ManualClock,
+    store: Store,
+    rung: Arc<Rung>,
+    ports: MatchPorts,
+    _folder: TempDir,
+}
+
+impl Lab {
+    async fn new(connections: &[&str]) -> Self {
+        let clock = ManualClock::new(Timestamp::from_second(NOON).unwrap());
+        let store = Store::open(Arc::new(FileTable::in_memory().unwrap())).await.unwrap();
+        let (rung, folder) = (Arc::new(Rung::default()), tempfile::tempdir().unwrap());
+        let ports = MatchPorts {
+            store: store.clone(),
+            scope: Scope::new("graph.test", "t1"),
+            blobs: Arc::new(FolderBlobs::new(folder.path())),
+            clock: Arc::new(clock.clone()),
+            doorbell: rung.clone(),
+            policies: Arc::new(Nothing),
+            meter: Arc::new(Nothing),
+        };
+        for name in connections {
+            store.update_meta(&ConnectionId::new(*name), |meta| meta.policy_revision = 1).await.unwrap();
+        }
+        Self { clock, store, rung, ports, _folder: folder }
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now_seconds()
+    }
+
+    fn rung(&self) -> Vec<Bell> {
+        std::mem::take(&mut *self.rung.0.lock().unwrap())
+    }
+
+    fn kinds(&self) -> Vec<BellKind> {
+        self.rung().into_iter().map(|bell| bell.kind).collect()
+    }
+
+    async fn started(&self, slot: &str) -> Started {
+        start_scheduled(&self.ports, &contoso(), slot).await.unwrap()
+    }
+
+    async fn run(&self, id: &str) -> Run {
+        self.store.run(&contoso(), id).await.unwrap().unwrap().value
+    }
+
+    async fn opened(&self, slot: &str) -> Run {
+        match self.started(slot).await {
+            Started::Opened(id) => self.run(&id).await,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn enter(&self, run: &Run, phase: Phase) -> Run {
+        let (contoso, enter) = (contoso(), |run: &mut Run| {
+            run.phase = phase;
+            true
+        });
+        self.store.update_run(&contoso, &run.id, enter).await.unwrap().unwrap()
+    }
+
+    async fn tick(&self) {
+        tick(&self.ports, &contoso()).await.unwrap();
+    }
+}
+
+fn contoso() -> ConnectionId {
+    ConnectionId::new("contoso")
+}
+
+fn start(slot: &str) -> BellKind {
+    BellKind::Start { slot: slot.to_owned() }
+}
+
+#[tokio::test]
+async fn one_run_for_a_slot_however_it_is_spelled_and_however_often_it_comes() {
+    let lab = Lab::new(&["contoso"]).await;
+    let run = lab.opened(SLOT).await;
+    assert_eq!((run.slot.as_deref(), run.intent, run.phase), (Some(SLOT), Intent::Sync, Phase::Observing));
+    assert_eq!(lab.kinds(), [BellKind::ObserveTenant, BellKind::ObserveSource]);
+    for again in [SLOT, "2026-01-15T13:00:00+01:00", "2026-01-15T12:00:00.7Z"] {
+        assert_eq!(lab.started(again).await, Started::Already(run.id.clone()), "{again}");
+        assert_eq!(lab.kinds(), [BellKind::ObserveTenant, BellKind::ObserveSource], "its bells may have been lost");
+    }
+    // One that was late is not made up for: a newer run has seen everything since.
+    assert_eq!(lab.started("2026-01-14T12:00:00Z").await, Started::Already(run.id.clone()));
+    assert!(lab.rung().is_empty());
+    assert!(start_scheduled(&lab.ports, &contoso(), "noon").await.is_err());
+    assert_eq!(lab.store.run_ids(&contoso(), 10).await.unwrap(), [run.id]);
+}
+
+#[tokio::test]
+async fn two_bells_of_a_slot_at_a_time_begin_one_run() {
+    let lab = Lab::new(&["contoso"]).await;
+    let started = futures::future::join_all((0..8).map(|_| lab.started(SLOT))).await;
+    let opened = started.iter().filter(|started| matches!(started, Started::Opened(_))).count();
+    assert_eq!((opened, lab.store.run_ids(&contoso(), 10).await.unwrap().len()), (1, 1), "{started:?}");
+    let run = lab.store.meta(&contoso()).await.unwrap().value.run.unwrap();
+    assert_eq!(lab.run(&run).await.phase, Phase::Observing, "nobody abandoned it");
+}
+
+#[tokio::test]
+async fn a_run_that_is_open_when_the_next_begins_is_abandoned() {
+    let lab = Lab::new(&["contoso"]).await;
+    let first = lab.opened(SLOT).await;
+    lab.clock.advance(Duration::from_hours(24));
+    let second = lab.opened("2026-01-16T12:00:00Z").await;
+    let first = lab.run(&first.id).await;
+    assert_eq!((first.phase, first.status), (Phase::Closed, Some(Status::Abandoned)));
+    assert_eq!(lab.store.meta(&contoso()).await.unwrap().value.run, Some(second.id));
+}
+
+#[tokio::test]
+async fn the_nightly_bell_rings_once_for_each_connection() {
+    let lab = Lab::new(&["contoso", "fabrikam"]).await;
+    let nightly = Bell::for_all(BellKind::Nightly { slot: SLOT.to_owned() });
+    assert_eq!(nightly.queue(), Queue::Match);
+    answer(&lab.ports, &nightly).await.unwrap();
+    let rung = lab.rung();
+    let expected = ["contoso", "fabrikam"].map(|name| Bell::new(name.into(), "", start(SLOT)));
+    assert_eq!(rung, expected);
+    for bell in rung.iter().chain(&rung) {
+        answer(&lab.ports, bell).await.unwrap();
+    }
+    for name in ["contoso", "fabrikam"] {
+        assert_eq!(lab.store.run_ids(&name.into(), 10).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_passes_by_who_is_paused_disconnected_or_without_a_policy() {
+    let lab = Lab::new(&["contoso"]).await;
+    for (standing, why) in [(Standing::Paused, PassedBy::Paused), (Standing::Disconnected, PassedBy::Disconnected)] {
+        lab.store.update_meta(&contoso(), |meta| meta.standing = standing).await.unwrap();
+        assert_eq!(lab.started(SLOT).await, Started::PassedBy(why));
+    }
+    let nobody = start_scheduled(&lab.ports, &"fabrikam".into(), SLOT).await.unwrap();
+    assert_eq!(nobody, Started::PassedBy(PassedBy::NoPolicy));
+    assert!(lab.rung().is_empty());
+    // Taken up again, the same slot is still to be had.
+    lab.store.update_meta(&contoso(), |meta| meta.standing = Standing::Active).await.unwrap();
+    lab.opened(SLOT).await;
+}
+
+#[tokio::test]
+async fn a_quarantined_connection_is_tried_again_after_6_12_24_hours_and_then_daily() {
+    let lab = Lab::new(&["contoso"]).await;
+    let mut hours = Vec::new();
+    for attempt in 1..=4 {
+        let run = format!("run-{attempt}");
+        let held = lab.store.quarantine(&contoso(), &run, "the secret has expired", lab.now()).await.unwrap();
+        let told_again = lab.store.quarantine(&contoso(), &run, "the secret has expired", lab.now()).await.unwrap();
+        assert_eq!((&held, held.attempts), (&told_again, attempt), "a run counts once");
+        hours.push((held.next - lab.now()) / 3600);
+
+        let before = held.next - lab.now() - 1;
+        lab.clock.advance(Duration::from_secs(before.unsigned_abs()));
+        let slot = lab.clock.now().to_string();
+        assert_eq!(lab.started(&slot).await, Started::PassedBy(PassedBy::Quarantined));
+        lab.tick().await;
+        assert_eq!(lab.kinds(), [], "one second too early");
+
+        lab.clock.advance(Duration::from_secs(1));
+        lab.tick().await;
+        let next = start(&lab.clock.now().to_string());
+        assert_eq!(lab.kinds(), [next.clone()]);
+        lab.tick().await;
+        assert_eq!(lab.kinds(), [], "each timer is taken once");
+        answer(&lab.ports, &Bell::new(contoso(), "", next)).await.unwrap();
+        let open = lab.store.meta(&contoso()).await.unwrap().value.run.unwrap();
+        assert_eq!(lab.run(&open).await.stop, None, "an attempt that is due may write");
+        lab.enter(&lab.run(&open).await, Phase::Closed).await;
+        lab.rung();
+    }
+    assert_eq!(hours, [6, 12, 24, 24]);
+}
+
+#[tokio::test]
+async fn a_quarantine_released_by_hand_leaves_a_timer_that_does_nothing() {
+    let lab = Lab::new(&["contoso"]).await;
+    lab.store.quarantine(&contoso(), "run", "the secret has expired", lab.now()).await.unwrap();
+    assert!(lab.store.release_quarantine(&contoso()).await.unwrap());
+    assert!(!lab.store.release_quarantine(&contoso()).await.unwrap());
+    lab.clock.advance(Duration::from_hours(7));
+    lab.tick().await;
+    assert_eq!(lab.kinds(), []);
+    lab.opened("2026-01-15T19:00:00Z").await;
+}
+
+#[tokio::test]
+async fn a_tick_takes_what_is_due_and_nothing_else_once() {
+    let lab = Lab::new(&["contoso"]).await;
+    let c = contoso();
+    lab.opened(SLOT).await;
+    let [due, older, later] = [1, 2, 3].map(|n| Pid::from_bytes([n; 16]));
+    lab.store.update_meta(&c, |meta| meta.timers_seen = Some(NOON)).await.unwrap();
+    let timers = [(due, 60 * 60), (older, 3 * 24 * 60 * 60), (later, 3 * 24 * 60 * 60 + 1)];
+    let writes = timers.map(|(pid, after)| lab.store.put_timer(&c, Timer::Person(pid), NOON + after));
+    lab.store.table().batch_write(writes.into()).await.unwrap();
+    lab.clock.advance(Duration::from_hours(72));
+    for _ in 0..2 {
+        lab.tick().await;
+        assert_eq!(lab.store.open_people(&c).await.unwrap(), [due, older]);
+    }
+    let left: Vec<Timer> = lab.store.due(&c, NOON, NOON * 2).await.unwrap().into_iter().map(|due| due.timer).collect();
+    assert_eq!(left, [Timer::Person(later)]);
+}
+
+#[tokio::test]
+async fn a_tick_rings_for_what_each_phase_has_left() {
+    let lab = Lab::new(&["contoso"]).await;
+    let run = lab.opened(SLOT).await;
+    lab.rung();
+    for (phase, kinds) in [
+        (Phase::Observing, vec![BellKind::ObserveTenant, BellKind::ObserveSource]),
+        (Phase::Deciding, vec![BellKind::Match]),
+        (Phase::Planned, vec![]),
+        (Phase::Writing, vec![BellKind::Write]),
+        (Phase::Gate, vec![BellKind::Advance]),
+        (Phase::Removing, vec![BellKind::Write]),
+        (Phase::Reporting, vec![BellKind::Advance]),
+        (Phase::Closed, vec![]),
+    ] {
+        lab.enter(&run, phase).await;
+        answer(&lab.ports, &Bell::for_all(BellKind::Tick)).await.unwrap();
+        assert_eq!(lab.kinds(), kinds, "{phase:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_writes_for_hours_looks_at_the_tenant_each_hour() {
+    let lab = Lab::new(&["contoso"]).await;
+    let tenant = serde_json::json!({
+        "v": 1, "delta_at": NOON,
+        "tenant": {
+            "id": "t1", "domains": {}, "roles": null, "users_complete": true, "deleted_complete": true,
+            "groups_complete": true, "contacts_complete": true, "directory_sync": null
+        }
+    });
+    let item = serde_json::from_value(tenant).unwrap();
+    lab.store.put_tenant(&lab.ports.scope, &item).await.unwrap();
+    let run = lab.opened(SLOT).await;
+    lab.rung();
+    for phase in [Phase::Writing, Phase::Removing] {
+        lab.enter(&run, phase).await;
+        lab.clock.advance(Duration::from_mins(59));
+        lab.tick().await;
+        assert_eq!(lab.kinds(), [BellKind::Write]);
+        lab.clock.advance(Duration::from_mins(1));
+        lab.tick().await;
+        assert_eq!(lab.kinds(), [BellKind::Write, BellKind::ObserveTenant]);
+        let looked = hardmatch_store::accounts::TenantItem { delta_at: lab.now(), ..item.clone() };
+        lab.store.put_tenant(&lab.ports.scope, &looked).await.unwrap();
+    }
+    lab.enter(&run, Phase::Deciding).await;
+    lab.clock.advance(Duration::from_hours(5));
+    lab.tick().await;
+    assert_eq!(lab.kinds(), [BellKind::Match], "nothing is being written");
+}
+
+#[tokio::test]
+async fn bells_that_find_nothing_moved_stop_after_three_and_a_move_starts_them_again() {
+    let lab = Lab::new(&["contoso"]).await;
+    let run = lab.opened(SLOT).await;
+    lab.rung();
+    let run = lab.enter(&run, Phase::Writing).await;
+    let people = [1, 2].map(|n| Pid::from_bytes([n; 16]));
+    let lane = lab.store.put_pointers(&run.id, LanePhase::Write, 0, 0, &people);
+    lab.store.table().batch_write(lane).await.unwrap();
+    let advance = run.bell(BellKind::Advance);
+    for expected in [1, 1, 0, 0] {
+        answer(&lab.ports, &advance).await.unwrap();
+        assert_eq!(lab.kinds(), vec![BellKind::Write; expected]);
+    }
+    let stuck = lab.run(&run.id).await;
+    assert!(stuck.is_stuck(), "{:?}", stuck.stalled);
+
+    // The tick rings all the same, a pass at a time.
+    lab.tick().await;
+    assert_eq!(lab.kinds(), [BellKind::Write]);
+    // Something moves.
+    let lane = lab.store.put_pointers(&run.id, LanePhase::Write, 0, 1, &people[..1]);
+    lab.store.table().batch_write(lane).await.unwrap();
+    answer(&lab.ports, &advance).await.unwrap();
+    assert_eq!(lab.kinds(), [BellKind::Write]);
+    assert!(!lab.run(&run.id).await.is_stuck());
+    // So does a new word of the tenant about when to come again.
+    for (news, hop) in [(7, Hop::On), (7, Hop::On), (7, Hop::Leave), (8, Hop::On)] {
+        assert_eq!(lab.store.hop(&contoso(), &run.id, news, NOON).await.unwrap(), hop);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_turned_away_ends_without_what_it_had_left() {
+    let lab = Lab::new(&["contoso"]).await;
+    let run = lab.opened(SLOT).await;
+    let run = lab.enter(&run, Phase::Writing).await;
+    let lane = lab.store.put_pointers(&run.id, LanePhase::Write, 0, 0, &[Pid::from_bytes([1; 16])]);
+    lab.store.table().batch_write(lane).await.unwrap();
+    lab.store.quarantine(&contoso(), &run.id, "the secret has expired", NOON).await.unwrap();
+    lab.rung();
+    lab.tick().await;
+    let rung = lab.rung();
+    assert_eq!(rung, [run.bell(BellKind::Advance)], "the writer is not asked again");
+    answer(&lab.ports, &rung[0]).await.unwrap();
+    let run = lab.run(&run.id).await;
+    assert_eq!((run.phase, run.problems.len()), (Phase::Closed, 1), "{:?}", run.problems);
+    let meta = lab.store.meta(&contoso()).await.unwrap().value;
+    assert!(meta.quarantine.is_some() && meta.last_success.is_none(), "its end is no success");
+    assert!(lab.store.pointers(&run.id, LanePhase::Write, None, 9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_person_wanted_now_abandons_nobody_but_an_older_run_of_theirs() {
+    let lab = Lab::new(&["contoso"]).await;
+    let nightly = lab.opened(SLOT).await;
+    lab.rung();
+    let mut ids = Vec::new();
+    for (number, key) in ["ada", "bea", "ada"].into_iter().enumerate() {
+        let opening = Opening {
+            id: format!("now-{number}"),
+            connection: contoso(),
+            intent: Intent::Sync,
+            accept: Accept::Nothing,
+            everybody: false,
+            only: Some(PersonKey::new(key)),
+            accept_source: false,
+            by: "a hook".to_owned(),
+        };
+        ids.push(open_run(&lab.store, &*lab.rung, &opening, NOON * 1000).await.unwrap().id);
+    }
+    assert_eq!(lab.run(&nightly.id).await.phase, Phase::Observing);
+    let mut phases = Vec::new();
+    for id in &ids {
+        phases.push(lab.run(id).await.phase);
+    }
+    assert_eq!(phases, [Phase::Closed, Phase::Observing, Phase::Observing]);
+    lab.rung();
+
+    // The tick knows all of them, and its bells for single people go past the company's.
+    for id in &ids[1..] {
+        lab.enter(&lab.run(id).await, Phase::Deciding).await;
+    }
+    lab.enter(&nightly, Phase::Deciding).await;
+    lab.tick().await;
+    let mut queues: Vec<Queue> = lab.rung().iter().map(Bell::queue).collect();
+    queues.sort();
+    assert_eq!(queues, [Queue::Match, Queue::MatchNow, Queue::MatchNow]);
+
+    // Whose place was not given back by a kill is given back by the tick.
+    for id in &ids[1..] {
+        lab.enter(&lab.run(id).await, Phase::Closed).await;
+    }
+    lab.tick().await;
+    assert!(lab.store.now_runs(&contoso()).await.unwrap().is_empty());
+}

@@ -1,0 +1,81 @@
+//! Timers: what must happen later is an item, taken when its time has come. Nothing here waits, and no clock of the table
+//! is relied on: whoever looks next takes what is due.
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::{Key, Query, Write};
+
+use crate::keys::Pid;
+use crate::{Result, Store};
+
+/// What a timer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// Time alone may change what is decided about a person: a grace ends, a deleted account is gone for good.
+    Person(Pid),
+    /// A connection in quarantine may try again.
+    Quarantine,
+}
+
+/// A timer whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// What it is about.
+    pub timer: Timer,
+    /// When it was due (Unix seconds).
+    pub at: i64,
+    /// Its key, to delete it by once it has been acted on.
+    pub key: Key,
+}
+
+impl Timer {
+    fn name(self) -> String {
+        match self {
+            Timer::Person(pid) => format!("person#{}", pid.hex()),
+            Timer::Quarantine => "quarantine#-".to_owned(),
+        }
+    }
+
+    fn parse(kind: &str, key: &str) -> Option<Self> {
+        match kind {
+            "person" => Pid::parse(key).map(Timer::Person),
+            "quarantine" => Some(Timer::Quarantine),
+            _ => None,
+        }
+    }
+}
+
+impl Store {
+    /// The write that sets a timer (Unix seconds). The same timer at the same time is one.
+    pub fn put_timer(&self, c: &ConnectionId, timer: Timer, at: i64) -> Write {
+        Write::put(Key::new(pk(c, day(at)), format!("{at:012}#{}", timer.name())), Vec::new())
+    }
+
+    /// Timers whose time has come since a time (both Unix seconds), in order of their time. Kinds we do not know are left
+    /// for whoever set them.
+    pub async fn due(&self, c: &ConnectionId, since: i64, now: i64) -> Result<Vec<Due>> {
+        let mut found = Vec::new();
+        for day in day(since)..=day(now) {
+            let query = Query::prefix(pk(c, day), "").before(format!("{:012}", now + 1));
+            self.each(query, |item| {
+                let mut parts = item.key.sk.splitn(3, '#');
+                let at = parts.next().and_then(|at| at.parse().ok());
+                let timer = parts.next().zip(parts.next()).and_then(|(kind, key)| Timer::parse(kind, key));
+                if let (Some(at), Some(timer)) = (at, timer) {
+                    found.push(Due { timer, at, key: item.key });
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(found)
+    }
+}
+
+/// Timers of a day lie together, so that looking for due ones reads today and not the future.
+fn pk(c: &ConnectionId, day: i64) -> String {
+    format!("DUE#{c}#{day}")
+}
+
+fn day(at: i64) -> i64 {
+    at.div_euclid(86_400)
+}
