@@ -124,7 +124,7 @@ pub(crate) fn described(number: Option<u32>, error: &str) -> (Kind, Explained) {
     let known = words::word(error);
     let code = match (number, known) {
         (Some(number), _) => format!("AADSTS{number}"),
-        (None, Some(word)) => word.word.to_owned(),
+        (None, Some(word)) => word.text.to_owned(),
         (None, None) => "unknown_error".to_owned(),
     };
     let (kind, means, cure) = match (number.and_then(entry), known) {

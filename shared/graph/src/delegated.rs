@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hardmatch_ports::tenant::Retry;
+use hardmatch_ports::tenant::{Retry, TenantError};
 use hardmatch_ports::tokens::{KeptToken, TokenError, TokenKeeper, TokenKind};
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
@@ -72,31 +72,31 @@ impl Delegated {
             // Where somebody else kept theirs meanwhile, theirs stays: it is as good as ours.
             if let Err(error) = self.keeper.keep(TokenKind::Refresh, &new, Some(seen)).await {
                 *unkept = Some((new, seen));
-                return Err(keeper_failed(error));
+                return Err(keeper_failed(error).into());
             }
         }
         Ok(issued)
     }
 
-    async fn load(&self) -> Result<Option<(KeptToken, u64)>, Box<Refusal>> {
+    async fn load(&self) -> Result<Option<(KeptToken, u64)>, TenantError> {
         self.keeper.load(TokenKind::Refresh).await.map_err(keeper_failed)
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
-fn keeper_failed(error: TokenError) -> Box<Refusal> {
+fn keeper_failed(error: TokenError) -> TenantError {
     let message = format!(
         "No token: the refresh token of the administrator could not be read or kept: {error} It is tried again; if it \
          goes on, check the table and the key of tokens with `hardmatch doctor`."
     );
-    Box::new(Refusal::of(token_error::local(Retry::After(KEEPER_AGAIN), "token_keeper", message)))
+    token_error::local(Retry::After(KEEPER_AGAIN), "token_keeper", message)
 }
 
-fn not_connected() -> Box<Refusal> {
-    Box::new(Refusal::of(token_error::local(
+fn not_connected() -> TenantError {
+    token_error::local(
         Retry::Never,
         "not_connected",
         "No token: no administrator has signed in for this connection, or the sign-in has lapsed. Run `hardmatch auth \
          connect` and sign in.",
-    )))
+    )
 }

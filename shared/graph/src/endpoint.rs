@@ -95,7 +95,7 @@ impl Endpoint {
         let (mut tries, mut minted_again) = (0, false);
         loop {
             tries += 1;
-            let refusal = match self.ask_once(ask, claims).await {
+            let mut refusal = match self.ask_once(ask, claims).await {
                 Ok(issued) => return Ok(issued),
                 Err(refusal) => refusal,
             };
@@ -124,7 +124,11 @@ impl Endpoint {
             let wait = stated.max(self.backoff.wait(tries));
             let too_late = until.is_some_and(|until| self.clock.now().saturating_add(wait).is_ok_and(|at| at > until));
             if wait > LONGEST_WAIT || too_late {
-                return Err(outlasted(refusal));
+                // Whoever asked may ask again later, even where the refusal looks final to others.
+                if refusal.again == Again::AfterConsent {
+                    refusal.error.retry = Retry::After(token_error::AFTER_CHANGE);
+                }
+                return Err(refusal);
             }
             self.clock.sleep(wait).await;
         }
@@ -132,11 +136,12 @@ impl Endpoint {
 
     async fn ask_once(&self, ask: &Ask<'_>, claims: Option<&str>) -> Result<Issued, Box<Refusal>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let proof = self.credential.proof(&self.client_id, &self.token_url).await.map_err(|error| {
-            let error = token_error::local(Retry::Never, "credential", format!("{NO_TOKEN}: {error}"));
-            Box::new(Refusal::of(error))
-        })?;
-        let unreadable = || Box::new(Refusal::of(token_error::bad_answer(NO_TOKEN)));
+        let proof = self
+            .credential
+            .proof(&self.client_id, &self.token_url)
+            .await
+            .map_err(|error| token_error::local(Retry::Never, "credential", format!("{NO_TOKEN}: {error}")))?;
+        let unreadable = || token_error::bad_answer(NO_TOKEN);
         let url = TokenUrl::new(self.token_url.clone()).map_err(|_| unreadable())?;
         let mut client =
             OAuth::new(ClientId::new(self.client_id.clone())).set_token_uri(url).set_auth_type(AuthType::RequestBody);
@@ -182,7 +187,7 @@ impl Endpoint {
         let answer = answer.map_err(|error| match error {
             RequestTokenError::Request(Refused(refusal)) => refusal,
             RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                unreadable()
+                unreadable().into()
             }
         })?;
         let extra = answer.extra_fields();
@@ -199,14 +204,6 @@ impl Endpoint {
             id_token: extra.id_token.as_ref().map(|hidden| SecretString::from(hidden.0.as_str())),
         })
     }
-}
-
-/// It lasted longer than we may wait: whoever asked may ask again later, even where the refusal looks final.
-fn outlasted(mut refusal: Box<Refusal>) -> Box<Refusal> {
-    if refusal.again == Again::AfterConsent {
-        refusal.error.retry = Retry::After(token_error::AFTER_CHANGE);
-    }
-    refusal
 }
 
 type OAuth = Client<
@@ -253,8 +250,7 @@ impl<'c> AsyncHttpClient<'c> for Post<'_> {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let lost =
-                |error: reqwest::Error| Refused(Box::new(Refusal::of(token_error::unreachable(NO_TOKEN, &error))));
+            let lost = |error: reqwest::Error| Refused(token_error::unreachable(NO_TOKEN, &error).into());
             let (parts, body) = request.into_parts();
             let sending = self.http.post(parts.uri.to_string()).headers(parts.headers).body(body);
             let answer = sending.send().await.map_err(lost)?;
@@ -268,9 +264,10 @@ impl<'c> AsyncHttpClient<'c> for Post<'_> {
             let mut refusal = token_error::explain(NO_TOKEN, status.as_u16(), wait, &body);
             if let (Again::Remint, Some(theirs)) = (refusal.again, date) {
                 let off = now.duration_since(theirs).as_secs();
-                let side = if off < 0 { "behind" } else { "ahead of" };
-                let off = off.unsigned_abs();
-                refusal.error.message += &format!(" This machine's clock is {off} s {side} the login service's.");
+                let (off, side) = (off.unsigned_abs(), if off < 0 { "behind" } else { "ahead of" });
+                let message = refusal.error.message;
+                refusal.error.message =
+                    format!("{message} This machine's clock is {off} s {side} the login service's.");
             }
             Err(Refused(Box::new(refusal)))
         })

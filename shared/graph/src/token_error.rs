@@ -37,11 +37,11 @@ pub(crate) struct Refusal {
     pub(crate) error: TenantError,
 }
 
-impl Refusal {
-    /// Trouble that no answer of the service described.
-    pub(crate) fn of(error: TenantError) -> Self {
+/// Trouble that no answer of the service described.
+impl From<TenantError> for Box<Refusal> {
+    fn from(error: TenantError) -> Self {
         let again = if error.retry == Retry::Never { Again::Never } else { Again::Soon };
-        Self { again, is_invalid_grant: false, error }
+        Box::new(Refusal { again, is_invalid_grant: false, error })
     }
 }
 

@@ -40,10 +40,10 @@ fn every_number_has_a_meaning_of_its_own_and_a_cure() {
 fn every_word_has_a_meaning_of_its_own_and_a_cure() {
     let (mut words, mut meanings) = (BTreeSet::new(), BTreeSet::new());
     for word in WORDS {
-        assert!(words.insert(word.word) && meanings.insert(word.means), "{}", word.word);
-        assert!(!word.cure.is_empty() && !TABLE.iter().any(|entry| entry.means == word.means), "{}", word.word);
-        let (kind, explained) = explain(word.word, "");
-        assert_eq!((kind, explained.code.as_str()), (word.kind, word.word));
+        assert!(words.insert(word.text) && meanings.insert(word.means), "{}", word.text);
+        assert!(!word.cure.is_empty() && !TABLE.iter().any(|entry| entry.means == word.means), "{}", word.text);
+        let (kind, explained) = explain(word.text, "");
+        assert_eq!((kind, explained.code.as_str()), (word.kind, word.text));
     }
     for class in [
         "invalid_request",

@@ -6,14 +6,14 @@ use super::table::{ASK_ADMINISTRATOR, CONNECT, CONSENT, REPORT, WAIT};
 
 /// A word.
 pub(super) struct Word {
-    pub(super) word: &'static str,
+    pub(super) text: &'static str,
     pub(super) kind: Kind,
     pub(super) means: &'static str,
     pub(super) cure: &'static str,
 }
 
-const fn known(word: &'static str, kind: Kind, means: &'static str, cure: &'static str) -> Word {
-    Word { word, kind, means, cure }
+const fn known(text: &'static str, kind: Kind, means: &'static str, cure: &'static str) -> Word {
+    Word { text, kind, means, cure }
 }
 
 #[rustfmt::skip]
@@ -46,5 +46,5 @@ pub(super) const WORDS: &[Word] = &[
 
 /// What is known about a word.
 pub(super) fn word(error: &str) -> Option<&'static Word> {
-    WORDS.iter().find(|known| known.word == error)
+    WORDS.iter().find(|known| known.text == error)
 }

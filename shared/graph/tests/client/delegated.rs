@@ -104,7 +104,7 @@ async fn a_kept_access_token_saves_the_refresh() {
     let stub = Stub::start_whole(|seen, _| if seen.is_token() { Say::status(500) } else { Say::ok(EMPTY) }).await;
     let now = stub.clock.now();
     let drawer = signed_in(now);
-    drawer.put(Access, "access-9", now, Some(now + Duration::from_secs(3600)));
+    drawer.put(Access, "access-9", now, Some(now + Duration::from_hours(1)));
     client(&stub, &drawer).users(None).await.unwrap();
     assert!(stub.tokens().is_empty());
 }
@@ -190,11 +190,11 @@ async fn a_new_refresh_token_that_cannot_be_kept_is_not_lost_and_nothing_is_done
     assert!(matches!(error.retry, Retry::After(_)) && stub.seen().is_empty(), "{error:?}");
     assert!(error.message.contains("the drawer is stuck"), "{}", error.message);
     // Nothing is asked for again before it can be kept.
-    stub.clock.advance(Duration::from_secs(60));
+    stub.clock.advance(Duration::from_mins(1));
     client.users(None).await.unwrap_err();
     assert_eq!(presented(&stub), ["refresh-0"]);
     drawer.set(Trouble::None);
-    stub.clock.advance(Duration::from_secs(60));
+    stub.clock.advance(Duration::from_mins(1));
     client.users(None).await.unwrap();
     assert_eq!(presented(&stub), ["refresh-0", "refresh-1"]);
     assert_eq!(drawer.kept(Refresh).as_deref(), Some("refresh-2"));

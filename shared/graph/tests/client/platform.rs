@@ -228,7 +228,7 @@ async fn a_consent_that_has_not_spread_is_waited_for() {
 
 #[tokio::test]
 async fn the_wait_for_a_consent_is_bounded_and_a_lasting_fault_is_not_waited_for() {
-    let after = Duration::from_secs(60);
+    let after = Duration::from_mins(1);
     for (number, retry, most) in
         [(700016, Retry::After(after), 20), (70021, Retry::After(after), 20), (7000215, Retry::Never, 0)]
     {
