@@ -11,8 +11,11 @@ use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options, ProcessDoorbell};
 use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_match::{MatchPorts, Meter, Policies};
-use hardmatch_policy::{Cloud, Config, Endpoints, Method, Passwords, SecretRef, SourceKind};
-use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink};
+use hardmatch_policy::{
+    ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Method, Passwords, SecretRef, SourceKind,
+    TokenRef,
+};
+use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink, WebIdentity};
 use hardmatch_ports::source::Entry;
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
@@ -22,7 +25,10 @@ use hardmatch_sim::{Domain, DomainType};
 use hardmatch_sources_files::{FileSource, Format, Shape};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store};
-use hardmatch_vault::SecretCredential;
+use hardmatch_vault::{
+    CertificateCredential, CommandIdentity, DelegatedCredential, FederatedCredential, FileIdentity, SecretCredential,
+    SecretPlace,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -207,7 +213,7 @@ pub(crate) async fn tenant_side(config: &Config, clock: &Arc<dyn Clock>) -> Resu
             None => return Err(Failure::usage("tenant.cloud names no host")),
         },
     };
-    let (client_id, credential) = credential(config, simulated.is_some())?;
+    let (client_id, credential) = credential(config, clock, simulated.is_some())?;
     let parse = |text: &str| Url::parse(text).map_err(|error| Failure::usage(format!("{text}: {error}")));
     let options = GraphOptions::new(
         config.tenant.id.clone(),
@@ -281,28 +287,65 @@ async fn upn_domains(config: &Config) -> BTreeSet<String> {
     }
 }
 
-fn credential(config: &Config, simulated: bool) -> Result<(String, Arc<dyn Credential>), Failure> {
-    match &config.tenant.auth {
-        Some(auth) => {
-            let Method::Secret { secret } = &auth.method;
-            let credential = match secret {
-                SecretRef::Env(name) => {
-                    SecretCredential::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten())
+fn credential(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    simulated: bool,
+) -> Result<(String, Arc<dyn Credential>), Failure> {
+    let Some(auth) = &config.tenant.auth else {
+        if simulated {
+            let secret = SecretCredential::literal(SecretString::from(hardmatch_sim::CONTOSO_SECRET));
+            return Ok((hardmatch_sim::CONTOSO_CLIENT_ID.to_owned(), Arc::new(secret)));
+        }
+        return Err(Failure::usage("[tenant.auth] is missing: say how the application proves itself"));
+    };
+    let credential: Arc<dyn Credential> = match &auth.method {
+        Method::Secret(secret) => client_secret(secret)?,
+        Method::Certificate(certificate) => client_certificate(certificate, clock)?,
+        Method::Federated { audience, token } => {
+            let identity: Arc<dyn WebIdentity> = match token {
+                Some(TokenRef::File(path)) => Arc::new(FileIdentity::new(path)),
+                Some(TokenRef::Command { program, arguments }) => {
+                    Arc::new(CommandIdentity::new(program, arguments.clone(), Arc::clone(clock)))
                 }
-                SecretRef::File(path) => SecretCredential::file(path.clone()),
-                SecretRef::SecretsManager(_) => {
+                None => {
                     return Err(Failure::usage(
-                        "secretsmanager: references need AWS; use env:NAME or file:PATH on this machine",
+                        "method = \"federated\" has the platform's own identity on AWS only; on this machine add token = \"file:PATH\" or \"command:PROGRAM\"",
                     ));
                 }
             };
-            Ok((auth.client_id.clone(), Arc::new(credential)))
+            Arc::new(FederatedCredential::new(identity, audience))
         }
-        None if simulated => Ok((
-            hardmatch_sim::CONTOSO_CLIENT_ID.to_owned(),
-            Arc::new(SecretCredential::literal(SecretString::from(hardmatch_sim::CONTOSO_SECRET))),
-        )),
-        None => Err(Failure::usage("[tenant.auth] is missing: say how the application proves itself")),
+        Method::Delegated { client, .. } => Arc::new(match client {
+            ClientProof::Secret(secret) => DelegatedCredential::confidential(client_secret(secret)?),
+            ClientProof::Certificate(certificate) => {
+                DelegatedCredential::confidential(client_certificate(certificate, clock)?)
+            }
+            ClientProof::Public => DelegatedCredential::public(),
+        }),
+    };
+    Ok((auth.client_id.clone(), credential))
+}
+
+fn client_secret(secret: &ClientSecret) -> Result<Arc<dyn Credential>, Failure> {
+    let expires = secret.expires;
+    Ok(Arc::new(SecretCredential::new(secret_place(&secret.place)?, expires)))
+}
+
+fn client_certificate(wanted: &ClientCertificate, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Credential>, Failure> {
+    let key = wanted.key.as_ref().map(secret_place).transpose()?;
+    Ok(Arc::new(CertificateCredential::new(secret_place(&wanted.certificate)?, key, Arc::clone(clock))))
+}
+
+fn secret_place(kept: &SecretRef) -> Result<SecretPlace, Failure> {
+    match kept {
+        SecretRef::Env(name) => {
+            Ok(SecretPlace::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten()))
+        }
+        SecretRef::File(path) => Ok(SecretPlace::file(path.clone())),
+        SecretRef::SecretsManager(_) => {
+            Err(Failure::usage("secretsmanager: references need AWS; use env:NAME or file:PATH on this machine"))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::policy::{
     Actions, FlowManager, FlowWhen, Guard, Lifecycle, OnConflict, SoftDeleted, SoftRule, WhenEmpty,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Compiled;
@@ -97,6 +98,16 @@ impl Cloud {
             Cloud::Simulated { .. } => None,
         }
     }
+
+    /// The audience of another provider's token, unless the file says otherwise.
+    /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations>
+    pub fn token_exchange_audience(&self) -> &'static str {
+        match self {
+            Cloud::UsGov | Cloud::UsGovDod => "api://AzureADTokenExchangeUSGov",
+            Cloud::China => "api://AzureADTokenExchangeChina",
+            Cloud::Global | Cloud::Custom(_) | Cloud::Simulated { .. } => "api://AzureADTokenExchange",
+        }
+    }
 }
 
 /// The two hosts of a cloud, as URLs without a trailing slash.
@@ -121,10 +132,76 @@ pub struct Auth {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Method {
     /// A client secret.
-    Secret {
-        /// Where it is kept.
-        secret: SecretRef,
+    Secret(ClientSecret),
+    /// A certificate whose key signs an assertion for each token request.
+    Certificate(ClientCertificate),
+    /// No secret: another identity provider vouches for us.
+    Federated {
+        /// The audience that the app registration's federated credential names.
+        audience: String,
+        /// Where the provider's token comes from on a machine of one's own; `None`: the platform's own identity.
+        token: Option<TokenRef>,
     },
+    /// An administrator signs in; we act with the permissions that were delegated to us.
+    Delegated {
+        /// What the application proves beside the administrator's sign-in.
+        client: ClientProof,
+        /// Where the browser comes back to, letter by letter as it is registered; `None`: the stack knows.
+        redirect: Option<String>,
+    },
+}
+
+/// A client secret: where it is kept, and when it ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientSecret {
+    /// Where it is kept.
+    pub place: SecretRef,
+    /// `secret_expires`: the first moment (UTC) of the day it ends, as noted when it was made. The identity platform tells
+    /// nobody.
+    pub expires: Option<Timestamp>,
+}
+
+/// A certificate with its private key, as PEM.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientCertificate {
+    /// Where the certificate is kept, and the key unless `key` says otherwise.
+    pub certificate: SecretRef,
+    /// Where the key is kept apart.
+    pub key: Option<SecretRef>,
+}
+
+/// What an application proves beside an administrator's sign-in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientProof {
+    /// A client secret.
+    Secret(ClientSecret),
+    /// A certificate.
+    Certificate(ClientCertificate),
+    /// Nothing: registered as a public client.
+    Public,
+}
+
+/// Where another identity provider's token comes from. Prints only which kind of place.
+#[derive(Clone, PartialEq, Eq)]
+pub enum TokenRef {
+    /// `file:PATH`: a file that somebody else keeps fresh.
+    File(PathBuf),
+    /// `command:PROGRAM ARGUMENTS`: a program that prints a token. Run without a shell.
+    Command {
+        /// What is run.
+        program: String,
+        /// With what.
+        arguments: Vec<String>,
+    },
+}
+
+impl fmt::Debug for TokenRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TokenRef::File(_) => "file:…",
+            TokenRef::Command { .. } => "command:…",
+        })
+    }
 }
 
 /// Where a secret is kept; never the secret. Prints only which kind of place.

@@ -8,7 +8,10 @@ use hardmatch_domain::policy::{
 };
 
 use crate::compile::DEFAULT_FLOW;
-use crate::config::{Cloud, Config, Method, Passwords, SecretRef, SourceKind};
+use crate::config::{
+    Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Method, Passwords, SecretRef, SourceKind,
+    TokenRef,
+};
 
 /// In plain words, what the file will do.
 pub fn explain(config: &Config) -> String {
@@ -66,15 +69,73 @@ fn ends(config: &Config) -> Vec<String> {
         }
     });
     if let Some(auth) = &tenant.auth {
-        let Method::Secret { secret } = &auth.method;
-        let place = match secret {
-            SecretRef::Env(name) => format!("the environment variable {name}"),
-            SecretRef::File(path) => format!("the file {}", path.display()),
-            SecretRef::SecretsManager(_) => "AWS Secrets Manager".to_owned(),
-        };
-        lines.push(format!("We sign in as the application {} with a client secret kept in {place}.", auth.client_id));
+        lines.extend(signing_in(auth));
     }
     lines
+}
+
+fn signing_in(auth: &Auth) -> Vec<String> {
+    let id = &auth.client_id;
+    match &auth.method {
+        Method::Secret(secret) => {
+            let mut lines = vec![format!("We sign in as the application {id} with {}.", client_secret(secret))];
+            lines.extend(secret_end(secret));
+            lines
+        }
+        Method::Certificate(certificate) => {
+            vec![format!("We sign in as the application {id} with {}.", client_certificate(certificate))]
+        }
+        Method::Federated { audience, token } => {
+            let whose = match token {
+                None => "the platform's own identity (on AWS, the function's role)".to_owned(),
+                Some(TokenRef::File(path)) => format!("the token in the file {}", path.display()),
+                Some(TokenRef::Command { program, .. }) => format!("the token that the program {program} prints"),
+            };
+            vec![format!(
+                "We sign in as the application {id} without a secret, with {whose}, for the audience {audience}."
+            )]
+        }
+        Method::Delegated { client, redirect } => {
+            let (proof, end) = match client {
+                ClientProof::Secret(secret) => {
+                    (format!("proves itself with {}", client_secret(secret)), secret_end(secret))
+                }
+                ClientProof::Certificate(certificate) => {
+                    (format!("proves itself with {}", client_certificate(certificate)), None)
+                }
+                ClientProof::Public => ("is a public client and proves nothing".to_owned(), None),
+            };
+            let mut lines = vec![format!(
+                "An administrator signs in, and we act with what was delegated to the application {id}, which {proof}."
+            )];
+            lines.extend(redirect.as_ref().map(|url| format!("The administrator's browser comes back to {url}.")));
+            lines.extend(end);
+            lines
+        }
+    }
+}
+
+fn client_secret(secret: &ClientSecret) -> String {
+    format!("a client secret kept in {}", kept(&secret.place))
+}
+
+fn secret_end(secret: &ClientSecret) -> Option<String> {
+    secret.expires.map(|end| format!("The client secret ends on {}.", end.strftime("%Y-%m-%d")))
+}
+
+fn client_certificate(ClientCertificate { certificate, key }: &ClientCertificate) -> String {
+    match key {
+        None => format!("a certificate kept with its key in {}", kept(certificate)),
+        Some(key) => format!("a certificate kept in {}, its key in {}", kept(certificate), kept(key)),
+    }
+}
+
+fn kept(place: &SecretRef) -> String {
+    match place {
+        SecretRef::Env(name) => format!("the environment variable {name}"),
+        SecretRef::File(path) => format!("the file {}", path.display()),
+        SecretRef::SecretsManager(_) => "AWS Secrets Manager".to_owned(),
+    }
 }
 
 fn who(config: &Config) -> Vec<String> {

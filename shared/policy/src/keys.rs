@@ -48,9 +48,15 @@ pub(crate) enum Kind {
     Columns,
     /// Account attribute to its mapping.
     Mappings,
+    /// Where a secret is kept: env:, file: or secretsmanager:.
+    Place,
+    /// A day.
+    Day,
 }
 
-use Kind::{Attributes, Choice, Columns, Flag, Leaving, Mappings, Number, OneOrMore, Rule, Tables, Text, Words};
+use Kind::{
+    Attributes, Choice, Columns, Day, Flag, Leaving, Mappings, Number, OneOrMore, Place, Rule, Tables, Text, Words,
+};
 use Need::{Default, Optional, Required};
 
 const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str) -> Key {
@@ -123,19 +129,61 @@ pub(crate) static AUTH: Table = Table {
     keys: &[
         key(
             "method",
-            Choice(&["secret"], &["certificate", "federated", "delegated"]),
+            Choice(&["secret", "certificate", "federated", "delegated"], &[]),
             Default("\"secret\""),
-            "How the application proves itself.",
+            "How the application proves itself: a client secret, a certificate, another identity provider's word (federated), or an administrator's sign-in (delegated).",
         ),
         key("client_id", Text, Required, "The application (client) id of the app registration."),
         key(
             "secret",
-            Text,
-            Required,
+            Place,
+            Optional,
             "Where the client secret is kept, never the secret: env:NAME, file:PATH or secretsmanager:ARN.",
+        ),
+        key(
+            "secret_expires",
+            Day,
+            Optional,
+            "The day the client secret ends, such as 2027-01-31: the tenant does not tell, and a warning needs to know.",
+        ),
+        key(
+            "certificate",
+            Place,
+            Optional,
+            "Where the certificate and its RSA key are kept, as PEM: env:NAME, file:PATH or secretsmanager:ARN.",
+        ),
+        key("key", Place, Optional, "Where the certificate's key is kept, when it is kept apart."),
+        key(
+            "audience",
+            Text,
+            Optional,
+            "With method = \"federated\": the audience of the app registration's federated credential. Default: the cloud's own.",
+        ),
+        key(
+            "token",
+            Text,
+            Optional,
+            "With method = \"federated\", away from AWS: file:PATH, or command:PROGRAM ARGUMENTS that prints a token.",
+        ),
+        key(
+            "redirect",
+            Text,
+            Optional,
+            "With method = \"delegated\": where the browser comes back to, as registered. Default: the stack's own address.",
         ),
     ],
 };
+
+/// Which keys of `[tenant.auth]` belong to which methods; the others belong to all.
+pub(crate) const AUTH_KEYS: &[(&str, &[&str])] = &[
+    ("secret", &["secret", "delegated"]),
+    ("secret_expires", &["secret", "delegated"]),
+    ("certificate", &["certificate", "delegated"]),
+    ("key", &["certificate", "delegated"]),
+    ("audience", &["federated"]),
+    ("token", &["federated"]),
+    ("redirect", &["delegated"]),
+];
 
 pub(crate) static SOURCE: Table = Table {
     path: "source",

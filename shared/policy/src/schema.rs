@@ -45,18 +45,44 @@ fn table(table: &'static Table) -> Value {
             },
         ]);
     }
+    if std::ptr::eq(table, &raw const keys::AUTH) {
+        schema["allOf"] = Value::Array(methods());
+        schema["dependentRequired"] = json!({ "key": ["certificate"], "secret_expires": ["secret"] });
+        schema["not"] = json!({ "required": ["secret", "certificate"] });
+    }
     schema
+}
+
+/// What each method of signing in needs, and what it has no use for.
+fn methods() -> Vec<Value> {
+    let only = |method: &str, needs: &[&str]| {
+        let unused: Map<String, Value> = keys::AUTH_KEYS
+            .iter()
+            .filter(|(_, methods)| !methods.contains(&method))
+            .map(|(key, _)| ((*key).to_owned(), json!(false)))
+            .collect();
+        // Without the word the default holds.
+        let said = if method == "secret" { json!([]) } else { json!(["method"]) };
+        json!({
+            "if": { "properties": { "method": { "const": method } }, "required": said },
+            "then": { "required": needs, "properties": unused },
+        })
+    };
+    vec![
+        only("secret", &["secret"]),
+        only("certificate", &["certificate"]),
+        only("federated", &[]),
+        only("delegated", &[]),
+    ]
 }
 
 fn property(key: &'static Key) -> Value {
     let mut schema = match &key.kind {
         Kind::Text => match key.name {
-            "secret" => {
-                json!({ "type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:arn:.+)$" })
-            }
             "connection" => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" }),
             "after" => json!({ "type": "string", "pattern": "^[0-9]+[dhm]$" }),
             "deliver_to" => json!({ "type": "string", "pattern": "^(discard|file:.+)$" }),
+            "token" => json!({ "type": "string", "pattern": "^(file|command):.+$" }),
             _ => json!({ "type": "string", "minLength": 1 }),
         },
         Kind::Rule => json!({ "type": "string", "minLength": 1, "maxLength": crate::MAX_CHARS }),
@@ -89,6 +115,10 @@ fn property(key: &'static Key) -> Value {
         Kind::Tables(_) => json!({ "type": "array", "maxItems": 0 }),
         Kind::Columns => columns(),
         Kind::Mappings => mappings(),
+        Kind::Place => {
+            json!({ "type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:arn:.+)$" })
+        }
+        Kind::Day => json!({ "type": "string", "format": "date" }),
     };
     schema["description"] = json!(key.doc);
     if let Need::Default(default) = key.need {

@@ -46,6 +46,12 @@ pub fn template(detected: &Detected) -> String {
         line("cloud = \"global\"                # global | usgov | usgov-dod | china | custom | simulated");
         line("[tenant.auth]");
         line(
+            "method = \"secret\"                # secret | certificate | federated (no secret at all) | delegated (an",
+        );
+        line(
+            "                                 # administrator signs in); `hardmatch config schema` has the keys of each",
+        );
+        line(
             "client_id = \"00000000-0000-0000-0000-000000000000\"   # Application (client) ID of the app registration",
         );
         line(
@@ -59,6 +65,7 @@ pub fn template(detected: &Detected) -> String {
         );
         line("# [tenant.auth]");
         line("# client_id = \"00000000-0000-0000-0000-000000000000\"");
+        line("# method = \"secret\"               # secret | certificate | federated | delegated");
         line("# secret = \"env:HARDMATCH_CLIENT_SECRET\"   # never the secret itself");
     }
     line("");

@@ -11,7 +11,8 @@ use hardmatch_domain::policy::{
     WhenEmpty,
 };
 use hardmatch_policy::{
-    Cloud, Config, DEFAULT_FLOW, Endpoints, Method, Paint, Passwords, ProblemKind, Problems, SecretRef, SourceKind,
+    ClientSecret, Cloud, Config, DEFAULT_FLOW, Endpoints, Method, Paint, Passwords, ProblemKind, Problems, SecretRef,
+    SourceKind,
 };
 use proptest::prelude::*;
 
@@ -68,7 +69,8 @@ fn the_lab_file_loads() {
     let ends = Endpoints { login: "http://127.0.0.1:8400".into(), graph: "http://127.0.0.1:8400".into() };
     assert_eq!(config.tenant.cloud.endpoints(), Some(ends));
     let auth = config.tenant.auth.unwrap();
-    assert_eq!(auth.method, Method::Secret { secret: SecretRef::Env("HARDMATCH_CLIENT_SECRET".into()) });
+    let place = SecretRef::Env("HARDMATCH_CLIENT_SECRET".into());
+    assert_eq!(auth.method, Method::Secret(ClientSecret { place, expires: None }));
     for kind in ["jsonl", "ldif"] {
         loaded(&LAB.replace("kind = \"csv\"", &format!("kind = \"{kind}\"")));
     }
@@ -207,9 +209,6 @@ fn every_word_of_every_choice_is_taken() {
 #[test]
 fn known_words_that_are_not_carried_out_say_so() {
     for (text, word) in [
-        (DESIGN.replace("method = \"secret\"", "method = \"certificate\""), "use method = \"secret\""),
-        (DESIGN.replace("method = \"secret\"", "method = \"federated\""), "use method = \"secret\""),
-        (DESIGN.replace("method = \"secret\"", "method = \"delegated\""), "use method = \"secret\""),
         (DESIGN.replace("kind = \"csv\"", "kind = \"ldap\""), "use one of: csv, jsonl, ldif"),
         (DESIGN.replace("kind = \"csv\"", "kind = \"jumpcloud\""), "use one of: csv, jsonl, ldif"),
         (DESIGN.replace("people.csv", "s3://bucket/people.csv"), "copy the file here"),
@@ -385,7 +384,8 @@ fn a_configuration_prints_no_secret_places() {
     ] {
         let config = loaded(&DESIGN.replace("env:HARDMATCH_CLIENT_SECRET", text));
         assert!(!format!("{config:?}").contains(text));
-        assert_eq!(config.tenant.auth.unwrap().method, Method::Secret { secret: kept });
+        let want = Method::Secret(ClientSecret { place: kept, expires: None });
+        assert_eq!(config.tenant.auth.unwrap().method, want);
     }
 }
 

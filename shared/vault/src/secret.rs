@@ -5,116 +5,71 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use hardmatch_ports::credentials::{Credential, CredentialError, Proof};
+use jiff::Timestamp;
 use secrecy::SecretString;
-use zeroize::Zeroizing;
 
-/// Reads one environment variable. The runtime's reader, or a test's.
-type EnvReader = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+use crate::place::SecretPlace;
 
-/// A client secret and where it lives.
-pub struct SecretCredential(Place);
-
-enum Place {
-    Env { name: String, read: EnvReader },
-    File(PathBuf),
-    Literal(SecretString),
+/// A client secret: where it lives, and when it ends, which an operator must say, because the identity platform tells
+/// nobody.
+pub struct SecretCredential {
+    place: SecretPlace,
+    expires: Option<Timestamp>,
 }
 
 impl SecretCredential {
+    /// The secret that is kept there. `expires` is what the operator noted when the secret was made.
+    pub fn new(place: SecretPlace, expires: Option<Timestamp>) -> Self {
+        Self { place, expires }
+    }
+
     /// The value of an environment variable (`env:NAME`), read through `read` whenever it is needed.
     pub fn env(name: impl Into<String>, read: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self(Place::Env { name: name.into(), read: Box::new(read) })
+        Self::new(SecretPlace::env(name, read), None)
     }
 
     /// The content of a file (`file:PATH`) without the line break at its end, read whenever it is needed.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(Place::File(path.into()))
+        Self::new(SecretPlace::file(path), None)
     }
 
     /// A value that is there already.
     pub fn literal(secret: SecretString) -> Self {
-        Self(Place::Literal(secret))
-    }
-
-    /// The secret.
-    async fn resolve(&self) -> Result<SecretString, CredentialError> {
-        match &self.0 {
-            Place::Literal(secret) => Ok(secret.clone()),
-            Place::Env { name, read } => {
-                let value = Zeroizing::new(read(name).unwrap_or_default());
-                let said =
-                    || format!("The environment variable {name} holds no client secret. Set it to the secret's value.");
-                filled(&value, said)
-            }
-            Place::File(path) => {
-                let bytes = tokio::fs::read(path).await.map(Zeroizing::new).map_err(|error| {
-                    CredentialError(format!(
-                        "The client secret's file {} cannot be read ({}). Create it with the secret's value in it, \
-                         readable by this user.",
-                        path.display(),
-                        error.kind()
-                    ))
-                })?;
-                let said = || {
-                    format!(
-                        "The client secret's file {} is empty or no text. Put the secret's value in it.",
-                        path.display()
-                    )
-                };
-                let text = std::str::from_utf8(&bytes).map_err(|_| CredentialError(said()))?;
-                filled(text, said)
-            }
-        }
+        Self::new(SecretPlace::literal(secret), None)
     }
 
     /// Advice about where the secret lives: a file that every user of the machine may read.
     pub async fn hint(&self) -> Option<String> {
-        let Place::File(path) = &self.0 else { return None };
-        let open = readable_by_all(&tokio::fs::metadata(path).await.ok()?);
-        open.then(|| format!("Every user of this machine can read {}: run chmod 600 on it.", path.display()))
+        self.place.hint().await
     }
-}
-
-/// Without the line break that editors and `echo` leave behind.
-fn filled(text: &str, said: impl Fn() -> String) -> Result<SecretString, CredentialError> {
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.trim().is_empty() { Err(CredentialError(said())) } else { Ok(SecretString::from(text)) }
-}
-
-#[cfg(unix)]
-fn readable_by_all(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.mode() & 0o004 != 0
-}
-
-#[cfg(not(unix))]
-fn readable_by_all(_: &std::fs::Metadata) -> bool {
-    false
 }
 
 #[async_trait]
 impl Credential for SecretCredential {
     async fn proof(&self, _client_id: &str, _token_url: &str) -> Result<Proof, CredentialError> {
-        self.resolve().await.map(Proof::Secret)
+        self.place.read("client secret").await.map(Proof::Secret)
     }
 
     fn method(&self) -> &'static str {
         "secret"
     }
+
+    async fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
 }
 
 impl fmt::Debug for SecretCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Place::Env { name, .. } => write!(f, "SecretCredential(env:{name})"),
-            Place::File(path) => write!(f, "SecretCredential(file:{})", path.display()),
-            Place::Literal(_) => f.write_str("SecretCredential(…)"),
-        }
+        write!(f, "SecretCredential({:?})", self.place)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use hardmatch_ports::credentials::SecretReader;
     use secrecy::ExposeSecret;
 
     use super::*;
@@ -169,7 +124,7 @@ mod tests {
         for content in [b"".as_slice(), b"\n", b"\xff\xfetopsecret"] {
             std::fs::write(&path, content).unwrap();
             let said = value(&credential).await.unwrap_err();
-            assert!(said.contains("secret's value in it") && !said.contains("topsecret"), "{said}");
+            assert!(said.contains("Put the client secret in it") && !said.contains("topsecret"), "{said}");
         }
     }
 
@@ -193,5 +148,35 @@ mod tests {
         assert_eq!(format!("{literal:?}"), "SecretCredential(…)");
         let env = SecretCredential::env("NAME", |_| Some("topsecret".to_owned()));
         assert_eq!(format!("{env:?}"), "SecretCredential(env:NAME)");
+    }
+
+    struct Manager(&'static str);
+
+    #[async_trait]
+    impl SecretReader for Manager {
+        async fn read(&self, reference: &str) -> Result<SecretString, CredentialError> {
+            match self.0 {
+                "" => Err(CredentialError(format!("no access to {reference}"))),
+                value => Ok(SecretString::from(value)),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_of_secrets_manager_comes_through_its_reader() {
+        let of = |value| SecretCredential::new(SecretPlace::secrets_manager("arn:x", Arc::new(Manager(value))), None);
+        assert_eq!(value(&of("s3cret\n")).await.as_deref(), Ok("s3cret"));
+        assert_eq!(value(&of("")).await.unwrap_err(), "no access to arn:x");
+        let said = value(&of(" ")).await.unwrap_err();
+        assert!(said.contains("arn:x") && said.contains("Store the client secret"), "{said}");
+        assert_eq!(format!("{:?}", of("s3cret")), "SecretCredential(secretsmanager:arn:x)");
+    }
+
+    #[tokio::test]
+    async fn a_secret_ends_when_the_operator_says_so() {
+        let end: Timestamp = "2027-01-31T00:00:00Z".parse().unwrap();
+        let place = || SecretPlace::literal(SecretString::from("x"));
+        assert_eq!(SecretCredential::new(place(), Some(end)).expires().await, Some(end));
+        assert_eq!(SecretCredential::new(place(), None).expires().await, None);
     }
 }

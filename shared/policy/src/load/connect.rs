@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use hardmatch_domain::ids::Guid;
 use toml::de::DeValue;
 
-use crate::config::{Auth, Cloud, Endpoints, Method, SecretRef, Source, SourceKind, Tenant};
+use super::auth::auth_table;
+use crate::config::{Cloud, Endpoints, Source, SourceKind, Tenant};
 use crate::keys::SOURCE_ATTRIBUTES;
 use crate::names::nearest;
 use crate::problem::ProblemKind;
@@ -26,7 +27,7 @@ pub(super) fn tenant<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
     let simulated = matches!(cloud, Some(Cloud::Simulated { .. }));
     let auth = if section.has("auth") {
         let auth = reader.section(&section, "auth");
-        auth_table(reader, &auth, base_dir).map(Some)
+        auth_table(reader, &auth, cloud.as_ref(), base_dir).map(Some)
     } else {
         if !simulated && section.exists() && cloud.is_some() {
             reader.problem(
@@ -93,8 +94,12 @@ fn cloud<'t>(reader: &mut Reader<'t>, section: &Section<'t>, word: &str, base_di
         "usgov-dod" => Some(Cloud::UsGovDod),
         "china" => Some(Cloud::China),
         "custom" => {
-            let login = reader.required_text(section, "login").and_then(|text| url(reader, &text, "`tenant.login`"));
-            let graph = reader.required_text(section, "graph").and_then(|text| url(reader, &text, "`tenant.graph`"));
+            let login = reader
+                .required_text(section, "login")
+                .and_then(|text| url(reader, &text, "`tenant.login`", "https://login.microsoftonline.com"));
+            let graph = reader
+                .required_text(section, "graph")
+                .and_then(|text| url(reader, &text, "`tenant.graph`", "https://graph.microsoft.com"));
             Some(Cloud::Custom(Endpoints { login: login?, graph: graph? }))
         }
         "simulated" => {
@@ -109,7 +114,7 @@ fn cloud<'t>(reader: &mut Reader<'t>, section: &Section<'t>, word: &str, base_di
 }
 
 /// A root URL: https, or http to this machine itself; no user, query or fragment. Returned without trailing slash.
-fn url(reader: &mut Reader<'_>, text: &At<&str>, name: &str) -> Option<String> {
+pub(super) fn url(reader: &mut Reader<'_>, text: &At<&str>, name: &str, example: &str) -> Option<String> {
     let refuse = |reader: &mut Reader<'_>, message: &str, cure: &str| {
         reader.problem(ProblemKind::BadValue, text.span.clone(), format!("{name} {message}"), "not usable", cure);
     };
@@ -119,7 +124,7 @@ fn url(reader: &mut Reader<'_>, text: &At<&str>, name: &str) -> Option<String> {
     } else if let Some(rest) = trimmed.strip_prefix("http://") {
         (true, rest)
     } else {
-        refuse(reader, "is not a URL", "it looks like https://graph.microsoft.com");
+        refuse(reader, "is not a URL", &format!("it looks like {example}"));
         return None;
     };
     let rest = rest.trim_end_matches('/');
@@ -138,7 +143,7 @@ fn url(reader: &mut Reader<'_>, text: &At<&str>, name: &str) -> Option<String> {
         None => authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
     };
     if odd || host.is_empty() || port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        refuse(reader, "is not a URL that can be called", "it looks like https://graph.microsoft.com, without ? and #");
+        refuse(reader, "is not a URL that can be called", &format!("it looks like {example}, without ? and #"));
         return None;
     }
     let loopback = host.eq_ignore_ascii_case("localhost")
@@ -152,70 +157,6 @@ fn url(reader: &mut Reader<'_>, text: &At<&str>, name: &str) -> Option<String> {
         return None;
     }
     Some(format!("{}://{rest}", if plain { "http" } else { "https" }))
-}
-
-fn auth_table<'t>(reader: &mut Reader<'t>, section: &Section<'t>, base_dir: &Path) -> Option<Auth> {
-    if !section.exists() {
-        return None;
-    }
-    let method = reader.choice::<String>(section, "method");
-    let client_id = reader.required_text(section, "client_id").and_then(|id| {
-        let text = id.value.trim().to_ascii_lowercase();
-        if Guid::parse(&text).is_some() && text.len() == 36 {
-            return Some(text);
-        }
-        // A secret pasted into the wrong line looks exactly like this.
-        reader.hidden.push(id.span.clone());
-        reader.problem(
-            ProblemKind::BadValue,
-            id.span,
-            "`tenant.auth.client_id` is not an application id",
-            "not an id",
-            "copy \"Application (client) ID\" of the app registration; it is a GUID",
-        );
-        None
-    });
-    // With another method there is nothing to say about its keys; a literal secret is still noticed.
-    let secret = match (&method, section.has("secret")) {
-        (_, true) => reader.text(section, "secret").and_then(|text| secret(reader, &text, base_dir)),
-        (Ok(_), false) => {
-            reader.missing(section, "secret");
-            None
-        }
-        (Err(()), false) => None,
-    };
-    method.ok()?;
-    Some(Auth { client_id: client_id?, method: Method::Secret { secret: secret? } })
-}
-
-fn secret(reader: &mut Reader<'_>, text: &At<&str>, base_dir: &Path) -> Option<SecretRef> {
-    let value = text.value.trim();
-    if let Some(name) = value.strip_prefix("env:")
-        && !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    {
-        return Some(SecretRef::Env(name.to_owned()));
-    }
-    if let Some(file) = value.strip_prefix("file:").filter(|file| !file.trim().is_empty()) {
-        return Some(SecretRef::File(base_dir.join(file.trim())));
-    }
-    if let Some(arn) = value.strip_prefix("secretsmanager:")
-        && arn.starts_with("arn:")
-        && arn.splitn(7, ':').count() == 7
-        && arn.split(':').nth(2) == Some("secretsmanager")
-    {
-        return Some(SecretRef::SecretsManager(arn.to_owned()));
-    }
-    reader.hidden.push(text.span.clone());
-    reader.problem(
-        ProblemKind::LiteralSecret,
-        text.span.clone(),
-        "`tenant.auth.secret` does not say where a secret is kept; a secret itself does not belong into the file",
-        "not shown",
-        "keep it elsewhere and write secret = \"env:NAME\", \"file:PATH\" or \"secretsmanager:ARN\"; a secret that stood here must be replaced in the tenant",
-    );
-    None
 }
 
 pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: &Path) -> Option<Source> {

@@ -1,5 +1,6 @@
 //! From text to [`Config`]: one walk over the parsed file, every problem noted on the way.
 
+mod auth;
 mod connect;
 mod flow;
 mod leaving;

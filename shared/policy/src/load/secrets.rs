@@ -36,7 +36,7 @@ pub(super) fn assigned(text: &str) -> Vec<Range<usize>> {
                 break;
             }
             let end = value_end(rest).map_or(line.len(), |end| value + end);
-            if !is_reference(&line[value..end]) {
+            if !is_reference(&line[value..end]) && !is_day(&line[value..end]) {
                 hidden.push(start..at + end);
             }
             from = end.max(word + 1);
@@ -45,6 +45,19 @@ pub(super) fn assigned(text: &str) -> Vec<Range<usize>> {
             }
         }
         at = next;
+    }
+    hidden.extend(blocks(text));
+    hidden
+}
+
+/// Places of PEM: a key may be among them, whatever it is assigned to.
+fn blocks(text: &str) -> Vec<Range<usize>> {
+    let mut hidden = Vec::new();
+    let mut at = 0;
+    while let Some(start) = text[at..].find("-----BEGIN").map(|found| at + found) {
+        let end = text[start..].find("-----END").map_or(text.len(), |found| start + found);
+        hidden.push(start..end);
+        at = end;
     }
     hidden
 }
@@ -71,6 +84,13 @@ fn value_end(rest: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// `2027-01-31`, when a secret ends: no secret looks like that.
+fn is_day(value: &str) -> bool {
+    let day = value.trim().trim_matches('"');
+    let digits = day.len() == 10 && day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    digits && day.matches('-').count() == 2
 }
 
 fn is_reference(value: &str) -> bool {
