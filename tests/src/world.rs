@@ -200,6 +200,15 @@ impl World {
         stage.ring(kinds.iter().map(bell).collect()).await
     }
 
+    /// Rings for the newest run, in a process of its own that answers until no bell is left.
+    pub async fn ring_run(&mut self, kinds: &[BellKind]) -> Result<(), Stopped> {
+        let (stage, config) = self.begin().await?;
+        let newest = stage.store.run_ids(&config.connection, 1).await.map_err(|error| stage.stopped(&error))?;
+        let id = newest.into_iter().next().unwrap_or_default();
+        let bell = |kind: &BellKind| Bell::new(config.connection.clone(), id.clone(), kind.clone());
+        stage.ring(kinds.iter().map(bell).collect()).await
+    }
+
     /// What is stored.
     pub async fn store(&self) -> Store {
         Store::open(Arc::new(self.table.handle())).await.expect("a store")

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hardmatch_domain::change::Action;
-use hardmatch_ports::run::{OutcomeKind, Status};
-use hardmatch_sim::{Answer, Seed};
+use hardmatch_ports::run::{OutcomeKind, Status, Stop};
+use hardmatch_sim::{Answer, Fault, FaultRule, Place, Seed};
 use hardmatch_tests::{World, guid, immutable_id};
 use serde_json::json;
 
@@ -351,4 +351,139 @@ async fn an_administrators_account_in_the_recycle_bin_is_left_there_when_the_ten
     assert_eq!(ran.writes.len(), 1, "and nothing that rests on the restore is tried");
     let ada = world.account("ada@contoso.com");
     assert_eq!((ada.deleted(), ada.immutable_id()), (true, None));
+}
+
+/// Ada at the source, and an account by her name that carries somebody's ID and her telephone number.
+async fn same_phone(policy: &str) -> World {
+    let mut account = by_hand("ada");
+    account["onPremisesImmutableId"] = json!(immutable_id(&guid(99)));
+    account["mobilePhone"] = json!("+46 1");
+    let mut world = World::with(Seed::contoso().user(account), policy).await;
+    world.people.columns.push("mobile".to_owned());
+    world.people.hire("ada").hire("bea");
+    world.people.set("ada", "mobile", "+46 1").set("bea", "mobile", "+46 2");
+    world
+}
+
+#[tokio::test]
+async fn o26_any_attribute_of_the_policy_proves_identity_from_the_first_run_on() {
+    let policy = "[anchor]\non_conflict = \"source-wins\"\n[match]\nprove = [\"mobilePhone\"]";
+    let mut world = same_phone(policy).await;
+    let ran = world.settle_by_hash().await;
+    assert!(ran.decided("ada@contoso.com").starts_with("repair: anchor_wrong"), "{}", ran.decided("ada@contoso.com"));
+    assert_eq!(world.account("ada@contoso.com").immutable_id(), Some(immutable_id(&guid(1)).as_str()));
+    assert_eq!(world.sync().await.status(), Some(Status::Converged));
+}
+
+#[tokio::test]
+async fn o26_an_attribute_that_a_policy_adds_proves_as_soon_as_everybody_was_read_under_it() {
+    let with = |prove: &str| format!("[anchor]\non_conflict = \"source-wins\"\n[match]\nprove = [{prove}]");
+    let mut world = same_phone(&with("\"employeeId\"")).await;
+    // Somebody who is gone before the policy changes counts too.
+    world.people.hire("cleo").set("cleo", "mobile", "+46 1");
+    let ran = world.settle_by_hash().await;
+    assert_eq!(ran.decided("ada@contoso.com"), "none: anchor_conflict");
+    world.people.remove("cleo");
+    world.sync().await;
+    world.set_policy(&with("\"employeeId\", \"mobilePhone\""));
+    let ran = world.plan().await;
+    assert_eq!(ran.decided("ada@contoso.com"), "none: anchor_conflict", "cleo had the number");
+    // Once it is hers alone it proves that the account is, until another account has it.
+    let cleo = world.people.remove("cleo");
+    assert!(cleo.is_none());
+    world.people.set("ada", "mobile", "+46 3");
+    world.tenant.set_user("ada@contoso.com", json!({ "mobilePhone": "+46 3" })).unwrap();
+    let ran = world.plan().await;
+    assert!(ran.decided("ada@contoso.com").starts_with("repair: anchor_wrong"), "{}", ran.decided("ada@contoso.com"));
+    world.tenant.set_user("bea@contoso.com", json!({ "mobilePhone": "+46 3" })).unwrap();
+    assert_eq!(world.plan().await.decided("ada@contoso.com"), "none: anchor_conflict");
+}
+
+#[tokio::test]
+async fn names_that_an_expression_makes_are_compared_between_people() {
+    let by_given_name = "[attributes]\nuserPrincipalName = \"person.givenName.lowerAscii() + '@contoso.com'\"";
+    let mut world = World::new().await;
+    world.people.hire("ada").hire("bea").hire("cleo");
+    world.people.set("bea", "givenName", "Ada").set("bea", "mail", "b@contoso.com");
+    let ran = world.plan().await;
+    assert_eq!(ran.planned(Action::Create), 3, "by the names of the source nobody stands in anybody's way");
+    // The people were read under another policy: they are entered under the names of this one first.
+    world.set_policy(by_given_name);
+    let ran = world.settle_by_hash().await;
+    assert_eq!(ran.decided("ada@contoso.com"), "none: contested");
+    assert_eq!(ran.decided("bea@contoso.com"), "none: contested");
+    assert_eq!((ran.outcome("cleo@contoso.com").as_str(), world.accounts().len()), ("done", 1));
+    world.people.set("bea", "givenName", "Beatrice");
+    world.sync_yes().await;
+    assert_eq!((world.account("ada@contoso.com").upn(), world.accounts().len()), ("ada@contoso.com", 3));
+    assert_eq!(world.account("beatrice@contoso.com").upn(), "beatrice@contoso.com");
+    // Two who have accounts want one name: neither gets it, and the plan rests.
+    world.people.set("ada", "givenName", "Eve").set("bea", "givenName", "Eve");
+    let ran = world.sync().await;
+    assert!(ran.decided("ada@contoso.com").contains("contested"), "{}", ran.decided("ada@contoso.com"));
+    assert!(ran.decided("bea@contoso.com").contains("contested"), "{}", ran.decided("bea@contoso.com"));
+    assert_eq!(world.account("ada@contoso.com").upn(), "ada@contoso.com");
+}
+
+#[tokio::test]
+async fn a_tenant_that_refuses_its_listing_is_read_as_changes() {
+    let refused = |status| Fault::Status {
+        status,
+        code: Some("Authorization_RequestDenied".to_owned()),
+        message: None,
+        retry_after: None,
+        applied: false,
+    };
+    for status in [400, 403] {
+        let mut boss = by_hand("boss");
+        boss["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
+        let mut world = World::with(Seed::contoso().user(boss).user(by_hand("ada")), "").await;
+        world.tenant.configure(|options| options.delta_page_size = 1);
+        world.tenant.inject(FaultRule::new("GET /users", refused(status)).only(Place::Outer));
+        world.people.hire("boss").hire("ada").hire("new");
+        let ran = world.settle_by_hash().await;
+        assert_eq!((ran.count(OutcomeKind::Done), world.accounts().len()), (3, 3), "{:?}", ran.run.collections);
+        assert!(ran.decided("ada@contoso.com").starts_with("takeover"), "{}", ran.decided("ada@contoso.com"));
+        world.pass_days(1);
+        assert_eq!(world.sync().await.status(), Some(Status::Converged));
+        // The cursor is lost: everything is read again, and nobody is taken for gone.
+        world.tenant.reset_delta();
+        world.pass_days(1);
+        let ran = world.sync().await;
+        assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 0));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_table_is_told_from_a_first_run_and_links_come_back_by_id() {
+    let mut world = World::new().await;
+    world.people.hire("ada").hire("bea").hire("cleo");
+    assert_eq!(world.plan().await.run.stop, Some(Stop::Asked), "nothing was ever accepted");
+    world.settle_by_hash().await;
+    // What ada's repair left, and nobody remembers.
+    world.tenant.set_user("ada@contoso.com", json!({ "userPrincipalName": "hardmatch-repair-1@contoso.com" })).unwrap();
+    world.pass_days(1);
+    world.lose_the_table().await;
+    world.people.set("bea", "title", "Lead");
+    world.people.remove("cleo");
+    let ran = world.sync().await;
+    assert_eq!((ran.run.stop, ran.status()), (Some(Stop::StateLost), Some(Status::Planned)));
+    assert!(ran.writes.is_empty(), "it stops at the plan");
+    assert!(ran.decided("ada@contoso.com").contains("repair_needed"), "{}", ran.decided("ada@contoso.com"));
+    let ran = world.sync_yes().await;
+    assert_eq!((ran.outcome("bea@contoso.com").as_str(), world.accounts().len()), ("done", 3));
+    assert!(world.account("cleo@contoso.com").enabled(), "nobody knows her any more: she is not ours to block");
+    let ran = world.sync().await;
+    assert_eq!((ran.run.stop, ran.status()), (None, Some(Status::Converged)));
+    assert_eq!(world.account("ada@contoso.com").upn(), "ada@contoso.com");
+}
+
+#[tokio::test]
+async fn names_of_unfinished_repairs_alone_tell_that_a_table_was_lost() {
+    let mut left = by_hand("ada");
+    left["userPrincipalName"] = json!("hardmatch-repair-7@contoso.com");
+    left["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
+    let mut world = World::with(Seed::contoso().user(left), "").await;
+    world.people.hire("ada");
+    assert_eq!(world.plan().await.run.stop, Some(Stop::StateLost));
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use hardmatch_ports::run::{OutcomeKind, Status};
-use hardmatch_sim::Seed;
-use hardmatch_tests::World;
+use hardmatch_match::Accept;
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::run::{OutcomeKind, Phase, Status};
+use hardmatch_sim::{Fault, FaultRule, Place, Seed};
+use hardmatch_tests::{Cut, Spoil, Stopped, World};
 use serde_json::json;
 
 /// Ada, Bea, Cleo and Dora with accounts of ours, under a policy.
@@ -371,4 +373,87 @@ async fn j20_an_account_that_an_administrator_purged_is_reported_or_made_anew() 
         world.pass_days(1);
         assert_eq!(world.sync().await.writes.len(), 0, "{policy}");
     }
+}
+
+#[tokio::test]
+async fn c28_a_listing_that_lags_behind_our_deletion_does_not_make_it_somebody_elses() {
+    let mut world = four("[lifecycle]\nabsent = \"delete\"\n[actions]\ndelete = \"on\"").await;
+    let ada = world.people.remove("ada").expect("she is there");
+    world.sync().await;
+    assert!(world.account("ada@contoso.com").deleted());
+    // Everything is read anew, and both listings are of the time before.
+    world.tenant.reset_delta();
+    let lagging = || Fault::Stale { ms: 300_000 };
+    world.tenant.inject(FaultRule::new("GET /users", lagging()).only(Place::Outer));
+    world.tenant.inject(FaultRule::new("GET /directory/deletedItems*", lagging()).only(Place::Outer));
+    let ran = world.sync().await;
+    assert!(ran.writes.is_empty(), "{:?}", ran.calls());
+    world.tenant.clear_faults();
+    world.pass_days(1);
+    world.sync().await;
+    // She is back, and what we deleted is ours to restore.
+    world.people.put_back("ada", ada);
+    let ran = world.sync().await;
+    assert!(ran.decided("ada@contoso.com").starts_with("restore: returned"), "{}", ran.decided("ada@contoso.com"));
+    assert!(!world.account("ada@contoso.com").deleted());
+    // The other way round: the listings still show her deleted.
+    world.tenant.reset_delta();
+    world.tenant.inject(FaultRule::new("GET /users", lagging()).only(Place::Outer));
+    world.tenant.inject(FaultRule::new("GET /directory/deletedItems*", lagging()).only(Place::Outer));
+    let ran = world.sync().await;
+    assert!(ran.writes.is_empty(), "{:?}", ran.calls());
+    world.tenant.clear_faults();
+    world.pass_days(1);
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 0), "{:?}", ran.calls());
+}
+
+/// A run that was killed while it wrote.
+async fn killed_while_writing() -> World {
+    for at in 1.. {
+        let mut world = four("").await;
+        world.people.set("ada", "title", "Lead");
+        world.cut = Some(Cut { at, spoil: Spoil::Lost });
+        let ran = world.try_sync(Accept::Nothing).await;
+        assert_eq!(ran.err(), Some(Stopped::Killed), "no write is made while the run writes");
+        if world.runs().await[0].phase == Phase::Writing {
+            return world;
+        }
+    }
+    unreachable!("a run ends")
+}
+
+#[tokio::test]
+async fn a_run_that_takes_hours_sees_what_changes_meanwhile() {
+    let mut world = killed_while_writing().await;
+    world.tenant.set_user("bea@contoso.com", json!({ "jobTitle": "Changed by hand" })).unwrap();
+    world.tenant.delete_user("cleo@contoso.com").unwrap();
+    let title = async |world: &World| {
+        let (store, id) = (world.store().await, world.account("bea@contoso.com").id().to_owned());
+        let scope = hardmatch_store::Scope::new("simulated", hardmatch_sim::CONTOSO_TENANT_ID);
+        let account = store.account(&scope, &id.as_str().into()).await.unwrap().unwrap().account;
+        account.attributes.filled(hardmatch_domain::attribute::Attr::JobTitle).unwrap_or_default().to_owned()
+    };
+    let rung = |world: &World| {
+        let requests = world.tenant.requests();
+        requests.iter().filter(|request| request.route == "/users/delta").count()
+    };
+    // Within the hour the run goes on with what it saw.
+    world.pass(Duration::from_mins(30));
+    let observe = [BellKind::ObserveTenant];
+    world.ring_run(&observe).await.unwrap();
+    assert_eq!((title(&world).await.as_str(), rung(&world)), ("Engineer", 0));
+    world.pass(Duration::from_mins(40));
+    world.ring_run(&observe).await.unwrap();
+    assert_eq!((title(&world).await.as_str(), rung(&world)), ("Changed by hand", 1));
+    let run = world.runs().await.remove(0);
+    assert_eq!(run.phase, Phase::Writing, "the run learns nothing of it");
+    // Once an hour, however often it is rung for.
+    world.ring_run(&observe).await.unwrap();
+    assert_eq!(rung(&world), 0);
+    // Whom it concerns is looked at by the next run.
+    world.sync().await;
+    let ran = world.sync().await;
+    assert_eq!(world.account("bea@contoso.com").text("jobTitle"), "Engineer");
+    assert_eq!(ran.decided("cleo@contoso.com"), "none: account_deleted");
 }

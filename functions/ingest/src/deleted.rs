@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use hardmatch_domain::account::Account;
+use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::Write;
 use hardmatch_ports::run::Collection;
@@ -12,8 +13,13 @@ use crate::marks::{Marks, Stopped};
 use crate::users::{forget, known_accounts, store_accounts};
 use crate::{TenantPorts, complete};
 
-/// The recycle bin, whole each time: it is short, and what is no longer in it is gone for good or restored.
-pub(crate) async fn observe_deleted(ports: &TenantPorts, marks: &mut Marks<'_>) -> Result<Collection, Stopped> {
+/// The recycle bin, whole each time: it is short, and what is no longer in it is gone for good or restored. Accounts are
+/// entered under the attributes that are `missing`.
+pub(crate) async fn observe_deleted(
+    ports: &TenantPorts,
+    marks: &mut Marks<'_>,
+    missing: &[Attr],
+) -> Result<Collection, Stopped> {
     let pk = format!("{}#bin", ports.scope.as_str());
     let before: BTreeSet<String> = ports.store.notes(&pk).await?.into_iter().collect();
     let mut now: BTreeSet<String> = BTreeSet::new();
@@ -22,7 +28,7 @@ pub(crate) async fn observe_deleted(ports: &TenantPorts, marks: &mut Marks<'_>) 
     loop {
         let ListPage { items, next } = ports.tenant.deleted_users(page.as_ref()).await?;
         now.extend(items.iter().map(|account| account.id.as_str().to_owned()));
-        changed += store_deleted(ports, items, marks).await?;
+        changed += store_deleted(ports, items, marks, missing).await?;
         match next {
             Some(next) => page = Some(next),
             None => break,
@@ -49,7 +55,12 @@ pub(crate) async fn observe_deleted(ports: &TenantPorts, marks: &mut Marks<'_>) 
 
 /// The bin's listing carries fewer properties than the mirror may have; the mirror's manager is kept, and so is the
 /// date of a deletion that a delta round told.
-async fn store_deleted(ports: &TenantPorts, items: Vec<Account>, marks: &mut Marks<'_>) -> Result<u64, Stopped> {
+async fn store_deleted(
+    ports: &TenantPorts,
+    items: Vec<Account>,
+    marks: &mut Marks<'_>,
+    missing: &[Attr],
+) -> Result<u64, Stopped> {
     let ids: Vec<ObjectId> = items.iter().map(|account| account.id.clone()).collect();
     let known = known_accounts(ports, &ids).await?;
     let merged = items
@@ -61,5 +72,5 @@ async fn store_deleted(ports: &TenantPorts, items: Vec<Account>, marks: &mut Mar
             account
         })
         .collect();
-    store_accounts(ports, merged, marks).await
+    store_accounts(ports, merged, marks, missing).await
 }

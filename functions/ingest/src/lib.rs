@@ -3,20 +3,24 @@
 mod census;
 mod deleted;
 mod holders;
+mod lookups;
 mod marks;
 mod mirror;
 mod people;
+mod refresh;
 mod tenant;
 mod users;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ConnectionId;
 pub use hardmatch_ports::doorbell::After;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Collection, CollectionState, Phase, Run};
-use hardmatch_ports::{Bell, Clock, Doorbell, Source, TenantRead};
+use hardmatch_ports::{Bell, Clock, Doorbell, Policies, Source, TenantRead, Write};
 use hardmatch_store::{Scope, Store, StoreError};
 
 /// What the source side may use: no way to the tenant.
@@ -28,6 +32,8 @@ pub struct SourcePorts {
     pub scope: Scope,
     /// The directory.
     pub source: Arc<dyn Source>,
+    /// The policy of a revision: it says under what people are looked up.
+    pub policies: Arc<dyn Policies>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// To say that the reading has ended.
@@ -43,6 +49,8 @@ pub struct TenantPorts {
     pub scope: Scope,
     /// The tenant.
     pub tenant: Arc<dyn TenantRead>,
+    /// The policy of a revision: it says under what accounts are looked up.
+    pub policies: Arc<dyn Policies>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// To say that the reading has ended.
@@ -52,14 +60,33 @@ pub struct TenantPorts {
 /// Reads the people of the source for a run that observes, and says so when it is finished.
 pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, StoreError> {
     let Some(open) = observing(&ports.store, connection, run, PEOPLE).await? else { return Ok(After::Done) };
-    let result = people::observe(ports, &open).await?;
+    let policy = lookups::policy(&ports.store, &*ports.policies, connection, open.policy_revision).await?;
+    let result = match policy {
+        Ok(policy) => {
+            let store = ports.store.entering(Lookups::of(&policy));
+            people::observe(&SourcePorts { store, ..ports.clone() }, &open).await?
+        }
+        Err(problem) => lookups::unreadable(PEOPLE, problem),
+    };
     finish(&ports.store, &*ports.doorbell, connection, run, result).await
 }
 
-/// Reads the tenant for a run that observes, and says so when it is finished.
+/// Reads the tenant for a run that observes, and says so when it is finished. For a run that writes it looks, once an
+/// hour at most, at what changed meanwhile: ring for it whenever [`wants_refresh`] says so.
+///
+/// [`wants_refresh`]: hardmatch_store::accounts::TenantItem::wants_refresh
 pub async fn observe_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, StoreError> {
-    let Some(open) = observing(&ports.store, connection, run, USERS).await? else { return Ok(After::Done) };
-    let result = tenant::observe(ports, &open).await?;
+    let Some(open) = observing(&ports.store, connection, run, USERS).await? else {
+        return match ports.store.run(connection, run).await? {
+            Some(open) if refresh::is_writing(&open.value) => refresh::refresh(ports, &open.value).await,
+            Some(_) | None => Ok(After::Done),
+        };
+    };
+    let policy = lookups::policy(&ports.store, &*ports.policies, connection, open.policy_revision).await?;
+    let result = match policy {
+        Ok(policy) => tenant::observe(ports, &open, &Lookups::of(&policy)).await?,
+        Err(problem) => lookups::unreadable(USERS, problem),
+    };
     finish(&ports.store, &*ports.doorbell, connection, run, result).await
 }
 
@@ -159,4 +186,14 @@ fn complete(seen: u64, changed: u64) -> Collection {
 
 fn unknown(doubt: impl Into<String>) -> Collection {
     Collection { state: CollectionState::Unknown, seen: 0, changed: 0, doubts: vec![doubt.into()] }
+}
+
+/// Each item once, as the last write leaves it: a person twice in one listing, or an account entered twice, is written
+/// twice, and a table takes no item twice in one batch.
+fn last_of_each(writes: Vec<Write>) -> Vec<Write> {
+    let mut last: BTreeMap<_, Write> = BTreeMap::new();
+    for write in writes {
+        last.insert(write.key().clone(), write);
+    }
+    last.into_values().collect()
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::facts::account_lookups;
 use hardmatch_domain::ids::{ObjectId, PersonRef};
 use hardmatch_ports::run::Run;
 use hardmatch_ports::{TenantError, Write};
@@ -59,7 +58,7 @@ impl<'a> Marks<'a> {
         }
         let mut values = BTreeSet::new();
         for account in [old, new].into_iter().flatten() {
-            account_lookups(account, &mut |by, value| {
+            self.ports.store.lookups().account(account, &mut |by, value| {
                 values.insert((by, value.to_owned()));
             });
         }

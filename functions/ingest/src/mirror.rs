@@ -2,7 +2,7 @@
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::Attr;
-use hardmatch_store::accounts::AccountItem;
+use hardmatch_store::accounts::{AccountItem, Wrote};
 
 /// For so long after a write of ours a replica may still show the time before it (seconds).
 /// Graph documents no bound; public reports speak of seconds, rarely minutes.
@@ -34,16 +34,32 @@ pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> S
     if old.account.created.is_none() && seen == (Account { created: seen.created.clone(), ..old.account.clone() }) {
         return Seen::Filled(Box::new(AccountItem { account: seen, wrote: old.wrote.clone() }));
     }
-    if old.wrote.as_ref().is_some_and(|wrote| now - wrote.at < STALE_SECONDS) && is_before_our_write(old, &seen) {
+    if old.wrote.as_ref().is_some_and(|wrote| is_recent(wrote, now)) && is_before_our_write(old, &seen) {
         return Seen::Stale;
     }
     seen.revision += 1;
-    Seen::New(Box::new(AccountItem { account: seen, wrote: None }))
+    // That we deleted or restored it is confirmed, and a lagging listing may still show the time before.
+    let confirmed = |wrote: &&Wrote| wrote.moved && is_recent(wrote, now) && is_where_it_was(old, &seen);
+    let wrote = old.wrote.as_ref().filter(confirmed).cloned();
+    Seen::New(Box::new(AccountItem { account: seen, wrote }))
+}
+
+fn is_recent(wrote: &Wrote, now: i64) -> bool {
+    now - wrote.at < STALE_SECONDS
+}
+
+/// Whether both are live, or both in the recycle bin. When it was deleted is the tenant's to say.
+fn is_where_it_was(old: &AccountItem, seen: &Account) -> bool {
+    seen.is_deleted() == old.account.is_deleted()
 }
 
 /// Whether something that we wrote is shown as it was before, and nothing that we wrote as anything else.
 fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
     let Some(wrote) = &old.wrote else { return false };
+    let moved = !is_where_it_was(old, seen);
+    if moved && !wrote.moved {
+        return false;
+    }
     let mut before = old.account.clone();
     for (attr, value) in wrote.before.iter() {
         before.attributes =
@@ -55,29 +71,27 @@ fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
     if wrote.set_id {
         before.immutable_id = None;
     }
-    // A replica may show any mixture of before and after, but nothing else.
+    // A replica may show any mixture of before and after, but nothing else. The recycle bin tells less of an account.
     let mixture = |attr: Attr| {
-        let value = seen.attributes.filled(attr);
-        value == before.attributes.filled(attr) || value == old.account.attributes.filled(attr)
+        let (value, now) = (seen.attributes.filled(attr), old.account.attributes.filled(attr));
+        value == before.attributes.filled(attr) || value == now || (moved && (value.is_none() || now.is_none()))
     };
-    let lags = Attr::ALL.iter().any(|&attr| seen.attributes.filled(attr) != old.account.attributes.filled(attr))
+    let lags = moved
+        || Attr::ALL.iter().any(|&attr| seen.attributes.filled(attr) != old.account.attributes.filled(attr))
         || seen.enabled != old.account.enabled
         || seen.immutable_id != old.account.immutable_id
         || (wrote.set_manager && seen.manager != old.account.manager);
     lags && Attr::ALL.iter().all(|&attr| mixture(attr))
-        && (seen.enabled == before.enabled || seen.enabled == old.account.enabled)
+        && (seen.enabled == before.enabled || seen.enabled == old.account.enabled || (moved && seen.enabled.is_none()))
         && (seen.immutable_id == before.immutable_id || seen.immutable_id == old.account.immutable_id)
-        && seen.deleted == old.account.deleted
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use hardmatch_domain::account::{AccountKind, Authority};
     use hardmatch_domain::attribute::{Attributes, Texts};
     use hardmatch_domain::ids::ObjectId;
-    use hardmatch_store::accounts::Wrote;
-
-    use super::*;
 
     fn account(title: &str) -> Account {
         Account {
@@ -106,6 +120,7 @@ mod tests {
             set_id: false,
             set_manager: false,
             created: false,
+            moved: false,
         };
         AccountItem { account: account(title), wrote: Some(wrote) }
     }
@@ -142,6 +157,33 @@ mod tests {
         assert!(matches!(merge(Some(&mirror), account("new"), 1001), Seen::New(_)), "somebody else removed them");
         mirror.wrote.as_mut().unwrap().set_manager = true;
         assert_eq!(merge(Some(&mirror), account("new"), 1001), Seen::Stale);
+    }
+
+    fn in_bin(title: &str, date: &str) -> Account {
+        Account { deleted: Some(date.into()), ..account(title) }
+    }
+
+    #[test]
+    fn c28_who_we_deleted_or_restored_is_not_taken_for_live_or_deleted_by_a_lagging_listing() {
+        let mut deleted = mirror("new", "new");
+        deleted.account = in_bin("new", "ours");
+        assert!(matches!(merge(Some(&deleted), account("new"), 1001), Seen::New(_)), "somebody else deleted it");
+        deleted.wrote.as_mut().unwrap().moved = true;
+        assert_eq!(merge(Some(&deleted), account("new"), 1001), Seen::Stale);
+        assert!(matches!(merge(Some(&deleted), account("new"), 1000 + STALE_SECONDS), Seen::New(_)), "restored");
+        // The recycle bin confirms it, with its own date and less of the account, and the listing lags all the same.
+        let bare = |date: &str| Account {
+            attributes: Attributes::from_pairs([(Attr::DisplayName, "Ada")]),
+            ..in_bin("", date)
+        };
+        let Seen::New(confirmed) = merge(Some(&deleted), bare("theirs"), 1002) else { panic!("not new") };
+        assert_eq!(merge(Some(&confirmed), account("new"), 1003), Seen::Stale);
+        assert!(matches!(merge(Some(&confirmed), account("new"), 1000 + STALE_SECONDS), Seen::New(_)));
+        // The other way round.
+        let mut restored = mirror("new", "new");
+        restored.wrote.as_mut().unwrap().moved = true;
+        assert_eq!(merge(Some(&restored), bare("theirs"), 1001), Seen::Stale);
+        assert!(matches!(merge(Some(&restored), bare("theirs"), 1000 + STALE_SECONDS), Seen::New(_)));
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::time::Duration;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::person::{PersonRecord, Standing};
 use hardmatch_ports::run::Run;
-use hardmatch_ports::{Entry, SourceError, Write};
+use hardmatch_ports::{Entry, SourceError};
 use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of};
 use hardmatch_store::{Pid, StoreError};
 
 use crate::census::{self, Census};
-use crate::{Observed, PEOPLE, Patience, SourcePorts, begun_ms, complete, patience, unknown};
+use crate::lookups::enter_everybody;
+use crate::{Observed, PEOPLE, Patience, SourcePorts, begun_ms, complete, last_of_each, patience, unknown};
 
 /// How long to wait before a source that may recover is asked again.
 const SOURCE_RETRY: Duration = Duration::from_secs(30);
@@ -53,6 +54,7 @@ pub(crate) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
         });
     }
 
+    enter_everybody(ports, run, &series).await?;
     let changed = changed(&census, before.is_some().then_some(&known));
     match store_facts(ports, &run.connection, &census, &changed).await? {
         Ok(()) => {}
@@ -191,17 +193,7 @@ async fn store_chunk(
         ports.store.put_person(&ports.scope, old, &new, &mut writes);
         writes.push(ports.store.mark_open(connection, pid));
     }
-    Ok(ports.store.table().batch_write(dedupe(writes)).await?)
-}
-
-/// The same look-up may be left by one person and taken by another in one chunk; keys hold the person, so they never
-/// collide, but one person twice in a listing would. The later write wins.
-fn dedupe(writes: Vec<Write>) -> Vec<Write> {
-    let mut last: BTreeMap<_, Write> = BTreeMap::new();
-    for write in writes {
-        last.insert(write.key().clone(), write);
-    }
-    last.into_values().collect()
+    Ok(ports.store.table().batch_write(last_of_each(writes)).await?)
 }
 
 /// Those who were there and are not any more, on the word of a complete listing.

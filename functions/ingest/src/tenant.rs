@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hardmatch_domain::account::Tenant;
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantError;
 use hardmatch_ports::run::Run;
@@ -20,9 +22,12 @@ use crate::{
     CONTACTS, DELETED, DOMAINS, GROUPS, Observed, Patience, ROLES, TenantPorts, USERS, complete, patience, unknown,
 };
 
-pub(crate) async fn observe(ports: &TenantPorts, run: &Run) -> Result<Observed, StoreError> {
+pub(crate) async fn observe(ports: &TenantPorts, run: &Run, lookups: &Lookups) -> Result<Observed, StoreError> {
     let mut observed = Observed::default();
-    match observe_all(ports, run, &mut observed).await {
+    let attributes = lookups.attributes();
+    let proving = ports.store.want_proving(&ports.scope, &run.connection, attributes).await?;
+    let ports = &TenantPorts { store: ports.store.entering(proving.lookups()), ..ports.clone() };
+    match observe_all(ports, run, attributes, &proving.missing(), &mut observed).await {
         Ok(()) => Ok(observed),
         Err(Stopped::Store(error)) => Err(error),
         Err(Stopped::Tenant(error)) => Ok(match (error.retry, left_for(ports, run, &error)) {
@@ -60,7 +65,14 @@ pub(crate) fn describe(error: &TenantError) -> String {
     }
 }
 
-async fn observe_all(ports: &TenantPorts, run: &Run, observed: &mut Observed) -> Result<(), Stopped> {
+/// `proving` can prove identity under the run's policy; under `missing` accounts are still to be entered.
+async fn observe_all(
+    ports: &TenantPorts,
+    run: &Run,
+    proving: &[Attr],
+    missing: &[Attr],
+    observed: &mut Observed,
+) -> Result<(), Stopped> {
     let organization = ports.tenant.organization().await?;
     let had = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value);
     observed.collections.push((DOMAINS, complete(organization.domains.len() as u64, 0)));
@@ -75,6 +87,7 @@ async fn observe_all(ports: &TenantPorts, run: &Run, observed: &mut Observed) ->
         groups_complete: false,
         contacts_complete: false,
         directory_sync: organization.directory_sync,
+        proving: had.as_ref().map(|had| had.tenant.proving.clone()).unwrap_or_default(),
     };
     if let Some(had) = &had {
         // Domains decide who may sign in where: everybody is looked at again. Roles concern their holders.
@@ -86,10 +99,16 @@ async fn observe_all(ports: &TenantPorts, run: &Run, observed: &mut Observed) ->
     tenant.contacts_complete = observe_holders(ports, CONTACTS, observed).await?;
 
     let mut marks = Marks::new(ports, run, had.is_none());
-    let users = observe_users(ports, had.as_ref(), &mut marks).await?;
+    let users = observe_users(ports, had.as_ref(), &mut marks, missing).await?;
     // Deleted users last: whoever is deleted while the users are read is then in one of the two.
-    let deleted = observe_deleted(ports, &mut marks).await?;
+    let deleted = observe_deleted(ports, &mut marks, missing).await?;
     marks.flush().await?;
+    if !missing.is_empty() {
+        ports.store.proving_complete(&ports.scope, missing).await?;
+    }
+    // Decided is only when the people are entered under them too: the source side does that for the same run.
+    tenant.proving.insert(run.connection.clone(), proving.to_vec());
+    tenant.proving.retain(|_, attrs| !attrs.is_empty());
 
     tenant.users_complete = true;
     tenant.deleted_complete = true;
@@ -101,6 +120,7 @@ async fn observe_all(ports: &TenantPorts, run: &Run, observed: &mut Observed) ->
         delta_at: ports.clock.now_seconds(),
         full_at: users.full_at,
         accounts: users.live,
+        half_repaired: had.map_or(users.temporary, |had| had.half_repaired),
     };
     ports.store.put_tenant(&ports.scope, &item).await?;
     observed.collections.push((USERS, users.collection));

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use hardmatch_domain::account::Account;
+use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::{Guid, ObjectId};
+use hardmatch_domain::values::is_temporary;
 use hardmatch_ports::TableError;
 use hardmatch_ports::run::Collection;
 use hardmatch_ports::tenant::{Cursor, Delta, DeltaNext, ListPage};
@@ -12,7 +14,7 @@ use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of, content_
 
 use crate::marks::{Marks, Stopped};
 use crate::mirror::{Seen, merge};
-use crate::{TenantPorts, complete};
+use crate::{TenantPorts, complete, last_of_each};
 
 /// Delta tokens of directory objects live seven days; a day is left for a night that fails.
 /// <https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources>
@@ -25,15 +27,19 @@ pub(crate) struct Users {
     pub(crate) cursor: Cursor,
     pub(crate) full_at: i64,
     pub(crate) live: u64,
+    /// Accounts with a temporary sign-in name, when everything was read.
+    pub(crate) temporary: u64,
 }
 
 pub(crate) async fn observe_users(
     ports: &TenantPorts,
     had: Option<&TenantItem>,
     marks: &mut Marks<'_>,
+    missing: &[Attr],
 ) -> Result<Users, Stopped> {
     let now = ports.clock.now_seconds();
-    if let Some(had) = had
+    // Under a new attribute everybody must be entered, so everybody is read.
+    if let Some(had) = had.filter(|_| missing.is_empty())
         && let Some(cursor) = &had.delta
         && now - had.delta_at < CURSOR_SECONDS
     {
@@ -44,6 +50,7 @@ pub(crate) async fn observe_users(
                     cursor,
                     full_at: had.full_at,
                     live: had.accounts,
+                    temporary: 0,
                 });
             }
             Err(Stopped::Tenant(error)) if error.is_cursor_lost() => {
@@ -52,40 +59,31 @@ pub(crate) async fn observe_users(
             Err(stopped) => return Err(stopped),
         }
     }
-    read_all(ports, marks).await
+    read_all(ports, marks, missing).await
 }
 
-/// A full reading: a cursor from now, the listing, and then what changed while it was read.
-async fn read_all(ports: &TenantPorts, marks: &mut Marks<'_>) -> Result<Users, Stopped> {
-    let cursor = ports.tenant.delta_start().await?;
+/// A full reading: a cursor from now, the listing, and then what changed while it was read. A tenant that refuses the
+/// listing is read by a delta round that begins with everything.
+/// <https://learn.microsoft.com/graph/delta-query-overview>
+async fn read_all(ports: &TenantPorts, marks: &mut Marks<'_>, missing: &[Attr]) -> Result<Users, Stopped> {
+    let start = ports.tenant.delta_start().await?;
     let series = Series::accounts(&ports.scope);
-    let mut known = match ports.store.digests(&series).await? {
+    let known = match ports.store.digests(&series).await? {
         Some(_) => Some(known_entries(ports, &series).await?),
         None => None,
     };
-    let mut entries: BTreeMap<[u8; 16], [u8; 8]> = BTreeMap::new();
-    let (mut seen, mut changed) = (0, 0);
-    let mut page: Option<Cursor> = None;
-    loop {
-        let ListPage { items, next } = ports.tenant.users(page.as_ref()).await?;
-        seen += items.len() as u64;
-        let mut fresh = Vec::with_capacity(items.len());
-        for account in items {
-            let (name, content) = fingerprint(&account);
-            entries.insert(name, content);
-            let had = known.as_mut().and_then(|known| known.remove(&name));
-            if had != Some(content) {
-                fresh.push(account);
-            }
+    let mut whole = Whole { missing, known, entries: BTreeMap::new(), seen: 0, changed: 0, temporary: 0 };
+    let cursor = match whole.list(ports, marks).await {
+        Ok(()) => start,
+        Err(Stopped::Tenant(error)) if whole.seen == 0 && error.is_refused() => {
+            tracing::info!(error.code = %error.code, "the listing of users is refused; reading them as changes");
+            whole.follow(ports, marks).await?
         }
-        changed += store_accounts(ports, fresh, marks).await?;
-        match next {
-            Some(next) => page = Some(next),
-            None => break,
-        }
-    }
+        Err(stopped) => return Err(stopped),
+    };
+    let Whole { known, mut entries, seen, changed, temporary, .. } = whole;
     for name in known.unwrap_or_default().into_keys() {
-        unseen(ports, &name, &mut entries, marks).await?;
+        unseen(ports, &name, &mut entries, marks, missing).await?;
     }
     let (cursor, more_seen, more_changed) = follow(ports, cursor, marks).await?;
     let mut digests = Digests::default();
@@ -101,7 +99,87 @@ async fn read_all(ports: &TenantPorts, marks: &mut Marks<'_>) -> Result<Users, S
         cursor,
         full_at: ports.clock.now_seconds(),
         live: entries.len() as u64,
+        temporary,
     })
+}
+
+/// A full reading as far as it has come.
+struct Whole<'m> {
+    /// Attributes under which accounts are entered for the first time.
+    missing: &'m [Attr],
+    /// Entries of the last full reading that were not seen in this one; `None` when it is the first.
+    known: Option<BTreeMap<[u8; 16], [u8; 8]>>,
+    entries: BTreeMap<[u8; 16], [u8; 8]>,
+    seen: u64,
+    changed: u64,
+    temporary: u64,
+}
+
+impl Whole<'_> {
+    /// By listing.
+    async fn list(&mut self, ports: &TenantPorts, marks: &mut Marks<'_>) -> Result<(), Stopped> {
+        let mut page: Option<Cursor> = None;
+        loop {
+            let ListPage { items, next } = ports.tenant.users(page.as_ref()).await?;
+            self.page(ports, marks, items).await?;
+            match next {
+                Some(next) => page = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// By a delta round that begins with everything; gives where later changes are followed from.
+    async fn follow(&mut self, ports: &TenantPorts, marks: &mut Marks<'_>) -> Result<Cursor, Stopped> {
+        let mut cursor = ports.tenant.delta_whole().await?;
+        loop {
+            let page = ports.tenant.delta(&cursor).await?;
+            let mut accounts: BTreeMap<ObjectId, Account> = BTreeMap::new();
+            for change in page.changes {
+                match change {
+                    Delta::Seen { mut account, manager } => {
+                        // Who is told of a second time may be told of in part: what was said of the manager stays.
+                        account.manager = match (manager, accounts.get(&account.id)) {
+                            (Some(manager), _) => manager,
+                            (None, Some(before)) => before.manager.clone(),
+                            (None, None) if self.entries.contains_key(&fingerprint(&account).0) => {
+                                let before = ports.store.account(&ports.scope, &account.id).await?;
+                                before.and_then(|before| before.account.manager)
+                            }
+                            (None, None) => None,
+                        };
+                        accounts.insert(account.id.clone(), *account);
+                    }
+                    // Those who are gone are not among everybody: what the mirror has of them is asked for below.
+                    Delta::Deleted(id) | Delta::Purged(id) => {
+                        accounts.remove(&id);
+                        self.entries.remove(&name_of(&id));
+                    }
+                }
+            }
+            self.page(ports, marks, accounts.into_values().collect()).await?;
+            match page.next {
+                DeltaNext::Page(next) => cursor = next,
+                DeltaNext::Done(next) => return Ok(next),
+            }
+        }
+    }
+
+    async fn page(&mut self, ports: &TenantPorts, marks: &mut Marks<'_>, items: Vec<Account>) -> Result<(), Stopped> {
+        self.seen += items.len() as u64;
+        let mut fresh = Vec::with_capacity(items.len());
+        for account in items {
+            let (name, content) = fingerprint(&account);
+            self.temporary += u64::from(account.upn().is_some_and(is_temporary));
+            let again = self.entries.insert(name, content).is_some();
+            let had = self.known.as_mut().and_then(|known| known.remove(&name));
+            if again || had != Some(content) || !self.missing.is_empty() {
+                fresh.push(account);
+            }
+        }
+        self.changed += store_accounts(ports, fresh, marks, self.missing).await?;
+        Ok(())
+    }
 }
 
 async fn known_entries(ports: &TenantPorts, series: &Series) -> Result<BTreeMap<[u8; 16], [u8; 8]>, Stopped> {
@@ -114,14 +192,17 @@ async fn known_entries(ports: &TenantPorts, series: &Series) -> Result<BTreeMap<
 
 /// Object ids are GUIDs, so the name in the fingerprints gives the id back.
 fn fingerprint(account: &Account) -> ([u8; 16], [u8; 8]) {
-    let name = if let Some(guid) = Guid::parse(account.id.as_str()) {
+    (name_of(&account.id), content_hash(&serde_json::to_vec(account).unwrap_or_default()))
+}
+
+fn name_of(id: &ObjectId) -> [u8; 16] {
+    if let Some(guid) = Guid::parse(id.as_str()) {
         guid.text_bytes()
     } else {
         let mut short = [0; 16];
-        short[..8].copy_from_slice(&content_hash(account.id.as_str().as_bytes()));
+        short[..8].copy_from_slice(&content_hash(id.as_str().as_bytes()));
         short
-    };
-    (name, content_hash(&serde_json::to_vec(account).unwrap_or_default()))
+    }
 }
 
 /// An account that a full reading did not show. Without a link the mirror forgets it; a linked one is asked for, and
@@ -131,6 +212,7 @@ async fn unseen(
     name: &[u8; 16],
     entries: &mut BTreeMap<[u8; 16], [u8; 8]>,
     marks: &mut Marks<'_>,
+    missing: &[Attr],
 ) -> Result<(), Stopped> {
     let id = object_id(name);
     let Some(old) = ports.store.account(&ports.scope, &id).await? else { return Ok(()) };
@@ -140,7 +222,7 @@ async fn unseen(
     if ports.store.link_to(&ports.scope, &id).await?.is_some() {
         if let Some(found) = ports.tenant.account(&id).await? {
             entries.insert(*name, fingerprint(&found).1);
-            store_accounts(ports, vec![found], marks).await?;
+            store_accounts(ports, vec![found], marks, missing).await?;
             return Ok(());
         }
         let now = ports.clock.now_seconds();
@@ -200,11 +282,12 @@ pub(crate) async fn forget(ports: &TenantPorts, old: &Account, marks: &mut Marks
 }
 
 /// Stores what differs; gives the number of accounts that did. Marks are written before the facts, so that a kill in
-/// between leaves too many marks, never too few.
+/// between leaves too many marks, never too few. Everybody seen is entered under the attributes that are `missing`.
 pub(crate) async fn store_accounts(
     ports: &TenantPorts,
     seen: Vec<Account>,
     marks: &mut Marks<'_>,
+    missing: &[Attr],
 ) -> Result<u64, Stopped> {
     if seen.is_empty() {
         return Ok(0);
@@ -218,6 +301,9 @@ pub(crate) async fn store_accounts(
     let mut changed = 0;
     for (id, account) in seen {
         let old = known.get(&id);
+        if let Some(old) = old {
+            ports.store.enter_account(&ports.scope, &old.account, missing, &mut writes);
+        }
         match merge(old, account, now) {
             Seen::Same => {}
             // A stale sighting may have hidden a real change back; a later observation asks for the account by its id.
@@ -234,7 +320,7 @@ pub(crate) async fn store_accounts(
     }
     marks.flush().await?;
     if !writes.is_empty() {
-        ports.store.table().batch_write(writes).await?;
+        ports.store.table().batch_write(last_of_each(writes)).await?;
     }
     Ok(changed)
 }
@@ -245,7 +331,11 @@ fn rechecks(ports: &TenantPorts) -> String {
 }
 
 /// Follows a cursor to the end of its round.
-async fn follow(ports: &TenantPorts, mut cursor: Cursor, marks: &mut Marks<'_>) -> Result<(Cursor, u64, u64), Stopped> {
+pub(crate) async fn follow(
+    ports: &TenantPorts,
+    mut cursor: Cursor,
+    marks: &mut Marks<'_>,
+) -> Result<(Cursor, u64, u64), Stopped> {
     let (mut seen, mut changed) = (0, 0);
     recheck(ports, marks).await?;
     loop {
@@ -280,7 +370,7 @@ async fn follow(ports: &TenantPorts, mut cursor: Cursor, marks: &mut Marks<'_>) 
                 }
             }
         }
-        changed += store_accounts(ports, latest.into_values().collect(), marks).await?;
+        changed += store_accounts(ports, latest.into_values().collect(), marks, &[]).await?;
         match page.next {
             DeltaNext::Page(next) => cursor = next,
             DeltaNext::Done(next) => return Ok((next, seen, changed)),
@@ -306,7 +396,7 @@ async fn recheck(ports: &TenantPorts, marks: &mut Marks<'_>) -> Result<(), Stopp
             continue;
         }
         if let Some(account) = ports.tenant.account(&ObjectId::new(id.clone())).await? {
-            store_accounts(ports, vec![account], marks).await?;
+            store_accounts(ports, vec![account], marks, &[]).await?;
         }
         settled.push(hardmatch_ports::Key::new(format!("NOTE#{pk}"), id));
     }

@@ -7,12 +7,10 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{CollectionState, Phase, Run};
+use hardmatch_store::changes::LanePhase;
 use hardmatch_store::timers::{Due, Timer};
 
 use crate::{MatchError, MatchPorts, phases, schedule};
-
-/// A run that writes for longer looks at the tenant again after each of these (seconds).
-const LOOK_AGAIN: i64 = 60 * 60;
 
 /// Ticks for all connections. One that fails is left to the next tick; the first failure is told.
 pub(crate) async fn all(ports: &MatchPorts) -> Result<(), MatchError> {
@@ -80,42 +78,49 @@ async fn try_again(ports: &MatchPorts, connection: &ConnectionId, at: i64) -> Re
     Ok(())
 }
 
-/// Rings for what a run has left to do.
+/// Rings for what a run has left to do: for the work itself where there is some, else for whoever sees that the phase has
+/// ended. Nothing rests on a bell that the functions rang for one another.
 pub async fn ring_left_over(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
-    let mut kinds = left_over(run);
-    if matches!(run.phase, Phase::Writing | Phase::Removing) {
-        if phases::turned_away(ports, run).await? {
-            kinds = vec![BellKind::Advance];
-        } else if looks_again(ports).await? {
-            kinds.push(BellKind::ObserveTenant);
-        }
-    }
-    for kind in kinds {
+    for kind in left_over(ports, run).await? {
         let rung = ports.doorbell.ring(run.bell(kind), Duration::ZERO).await;
         rung.map_err(|error| MatchError::Broken(error.to_string()))?;
     }
     Ok(())
 }
 
-/// Whether the tenant was last looked at so long ago that what others did there meanwhile should be known.
-async fn looks_again(ports: &MatchPorts) -> Result<bool, MatchError> {
-    let tenant = ports.store.tenant(&ports.scope).await?;
-    Ok(tenant.is_some_and(|tenant| ports.clock.now_seconds() - tenant.value.delta_at >= LOOK_AGAIN))
-}
-
 /// What there is to do in a run's phase.
-fn left_over(run: &Run) -> Vec<BellKind> {
+async fn left_over(ports: &MatchPorts, run: &Run) -> Result<Vec<BellKind>, MatchError> {
     let read = |name: &str| run.collections.get(name).is_some_and(|known| known.state != CollectionState::Reading);
-    match run.phase {
+    Ok(match run.phase {
         Phase::Observing => match (read("users"), read("people")) {
             (true, true) => vec![BellKind::Advance],
             (true, false) => vec![BellKind::ObserveSource],
             (false, true) => vec![BellKind::ObserveTenant],
             (false, false) => vec![BellKind::ObserveTenant, BellKind::ObserveSource],
         },
+        Phase::Deciding if ports.store.slices(&run.id, None, 1).await?.is_empty() => vec![BellKind::Advance],
         Phase::Deciding => vec![BellKind::Match],
-        Phase::Writing | Phase::Removing => vec![BellKind::Write],
+        Phase::Writing => to_write(ports, run, LanePhase::Write).await?,
+        Phase::Removing => to_write(ports, run, LanePhase::Remove).await?,
         Phase::Gate | Phase::Reporting => vec![BellKind::Advance],
         Phase::Planned | Phase::Closed => Vec::new(),
+    })
+}
+
+async fn to_write(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Result<Vec<BellKind>, MatchError> {
+    let empty = ports.store.pointers(&run.id, lane, None, 1).await?.is_empty();
+    if empty || phases::turned_away(ports, run).await? {
+        return Ok(vec![BellKind::Advance]);
     }
+    let mut kinds = vec![BellKind::Write];
+    if looks_again(ports).await? {
+        kinds.push(BellKind::ObserveTenant);
+    }
+    Ok(kinds)
+}
+
+/// Whether the tenant was last looked at so long ago that what others did there meanwhile should be known.
+async fn looks_again(ports: &MatchPorts) -> Result<bool, MatchError> {
+    let tenant = ports.store.tenant(&ports.scope).await?;
+    Ok(tenant.is_some_and(|tenant| tenant.value.wants_refresh(ports.clock.now_seconds())))
 }

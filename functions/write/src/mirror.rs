@@ -72,7 +72,8 @@ pub(crate) fn after(item: &AccountItem, step: &Step, manager: Option<&ObjectId>,
         }
         Step::Link | Step::RevokeSessions | Step::Purge { .. } => {}
     }
-    let mut wrote = Wrote { at: now, before, enabled_before, set_id, set_manager, created: was_created };
+    let moved = matches!(step, Step::Delete { .. } | Step::Restore);
+    let mut wrote = Wrote { at: now, before, enabled_before, set_id, set_manager, created: was_created, moved };
     if let Some(earlier) = item.wrote.as_ref().filter(|earlier| now - earlier.at < TRACE_SECONDS) {
         // The oldest value is what a lagging replica shows.
         wrote.before = wrote.before.overlaid(&earlier.before);
@@ -80,6 +81,7 @@ pub(crate) fn after(item: &AccountItem, step: &Step, manager: Option<&ObjectId>,
         wrote.set_id |= earlier.set_id;
         wrote.set_manager |= earlier.set_manager;
         wrote.created |= earlier.created;
+        wrote.moved |= earlier.moved;
     }
     if account != item.account {
         account.revision += 1;

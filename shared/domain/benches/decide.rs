@@ -11,6 +11,7 @@ use divan::counter::ItemsCount;
 use hardmatch_domain::account::{Account, AccountKind, Authority, Domain, Tenant};
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::Decision;
+use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::ids::{Guid, ImmutableId, ObjectId, PersonRef};
 use hardmatch_domain::link::{JoinRule, Ledger, Link};
@@ -132,7 +133,7 @@ fn facts() -> MemoryFacts {
         people.push(record);
         accounts.push(account);
     }
-    MemoryFacts::new(people, accounts, links, [])
+    MemoryFacts::new(Lookups::default(), people, accounts, links, [])
 }
 
 /// People come in key order, as a store lists them.
@@ -234,6 +235,7 @@ fn tenant() -> Tenant {
         groups_complete: true,
         contacts_complete: true,
         directory_sync: None,
+        proving: BTreeMap::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::{Attr, Attributes, Texts};
-use crate::ids::{ImmutableId, ObjectId, TenantId};
+use crate::ids::{ConnectionId, ImmutableId, ObjectId, TenantId};
 
 /// A user object of the tenant, live or soft-deleted.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,9 +136,18 @@ pub struct Tenant {
     pub contacts_complete: bool,
     /// Tenant-wide directory synchronisation: on, turned off, never.
     pub directory_sync: Option<bool>,
+    /// Attributes beside the employee ID by which accounts can be looked up, by the connection whose people can be
+    /// too: only these can be shown to be unique.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub proving: BTreeMap<ConnectionId, Vec<Attr>>,
 }
 
 impl Tenant {
+    /// Whether the people of a connection, and all accounts, can be looked up by an attribute that may prove identity.
+    pub fn can_look_up(&self, connection: &ConnectionId, attr: Attr) -> bool {
+        attr == Attr::EmployeeId || self.proving.get(connection).is_some_and(|attrs| attrs.contains(&attr))
+    }
+
     /// The domain of a UPN or address, when the tenant owns it and has verified it.
     pub fn verified_domain_of(&self, upn: &str) -> Option<&Domain> {
         let (_, domain) = upn.rsplit_once('@')?;

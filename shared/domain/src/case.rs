@@ -1,9 +1,12 @@
 //! One person being decided: the record, and the questions every rule asks of the facts. Holds no rule itself.
 
+use std::borrow::Cow;
+
 use crate::account::{Account, Tenant};
 use crate::change::Revisions;
 use crate::decide::Context;
 use crate::facts::{By, Facts};
+use crate::flow;
 use crate::ids::{ImmutableId, ObjectId, PersonRef};
 use crate::person::{Person, PersonRecord, Standing};
 use crate::policy::{Policy, RuleError};
@@ -102,6 +105,17 @@ impl<'a, F: Facts> Case<'a, F> {
     /// Whether the scope includes the person; everybody when there is none.
     pub(crate) fn includes(&self, person: &Person) -> Result<bool, RuleError> {
         self.policy.scope.as_ref().map_or(Ok(true), |scope| scope.test(person))
+    }
+
+    /// The sign-in name by which an account of a person is looked for: what the flow gives, else what the source says.
+    pub(crate) fn name_of<'p>(&self, person: &'p Person) -> Result<Option<Cow<'p, str>>, RuleError> {
+        Ok(flow::wanted_upn(self.policy, person)?.or_else(|| person.upn().map(Cow::Borrowed)))
+    }
+
+    /// Whether another person of this connection goes by the sign-in name. Whose expression fails goes by none: they
+    /// are refused themselves.
+    pub(crate) fn goes_by(&self, other: &PersonRecord, upn: &str) -> bool {
+        self.name_of(&other.person).ok().flatten().is_some_and(|theirs| same_name(&theirs, upn))
     }
 
     /// Whether another person is, or may be, ours to manage now: present in this connection and not out of scope. An

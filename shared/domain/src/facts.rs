@@ -2,17 +2,20 @@
 //! over a partial view records what was asked and not loaded, throws the decision away, loads, and decides again.
 
 mod index;
+mod lookups;
 pub mod memory;
 pub mod partial;
 
+pub use lookups::{Lookups, full_name, local_part};
+
 use crate::account::{Account, AddressHolder};
+use crate::attribute::Attr;
 use crate::ids::{ObjectId, PersonRef};
 use crate::link::Link;
 use crate::person::PersonRecord;
 
 /// By what something is looked up. Values are compared as [`lookup_form`] writes them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
 pub enum By {
     /// Immutable ID (accounts) or any anchor (people). Looked up without regard to case, compared exactly afterwards.
     ImmutableId,
@@ -26,11 +29,15 @@ pub enum By {
     LocalPart,
     /// Given name, surname and display name together: finds people who were re-keyed.
     Name,
+    /// Another attribute that a policy lets prove identity.
+    Proof(Attr),
 }
 
 impl By {
-    /// All of them.
-    pub const ALL: &'static [By] = &[By::ImmutableId, By::Upn, By::Address, By::EmployeeId, By::LocalPart, By::Name];
+    /// By what a proving attribute is looked up.
+    pub fn proof(attr: Attr) -> Self {
+        if attr == Attr::EmployeeId { By::EmployeeId } else { By::Proof(attr) }
+    }
 
     /// Stable name, part of stored keys.
     pub fn name(self) -> &'static str {
@@ -41,6 +48,7 @@ impl By {
             By::EmployeeId => "emp",
             By::LocalPart => "local",
             By::Name => "name",
+            By::Proof(attr) => attr.name(),
         }
     }
 }
@@ -48,62 +56,6 @@ impl By {
 /// The form in which look-up values are compared and stored: trimmed and lower case.
 pub fn lookup_form(value: &str) -> String {
     value.trim().to_lowercase()
-}
-
-/// Every look-up under which a person is to be found, over all connections of the tenant, out-of-scope people too.
-pub fn person_lookups(record: &PersonRecord, visit: &mut dyn FnMut(By, &str)) {
-    use crate::attribute::Attr;
-    let person = &record.person;
-    for anchor in &person.anchors {
-        visit(By::ImmutableId, anchor.id.as_str());
-    }
-    if let Some(upn) = person.upn() {
-        visit(By::Upn, upn);
-    }
-    for address in person.addresses.all.iter() {
-        visit(By::Address, address);
-    }
-    if let Some(id) = person.attributes.filled(Attr::EmployeeId) {
-        visit(By::EmployeeId, id);
-    }
-    if let Some(local) = local_part(person) {
-        visit(By::LocalPart, local);
-    }
-    if let Some(name) = full_name(person) {
-        visit(By::Name, &name);
-    }
-}
-
-/// Every look-up under which an account is to be found.
-pub fn account_lookups(account: &Account, visit: &mut dyn FnMut(By, &str)) {
-    use crate::attribute::Attr;
-    if let Some(id) = &account.immutable_id {
-        visit(By::ImmutableId, id.as_str());
-    }
-    if let Some(upn) = account.upn() {
-        visit(By::Upn, upn);
-    }
-    for address in account.addresses() {
-        visit(By::Address, address);
-    }
-    if let Some(id) = account.attributes.filled(Attr::EmployeeId) {
-        visit(By::EmployeeId, id);
-    }
-}
-
-/// The part before the `@` of the primary address, else of the UPN.
-pub fn local_part(person: &crate::person::Person) -> Option<&str> {
-    let address = person.addresses.primary.as_ref().map(crate::person::Address::as_str).or_else(|| person.upn())?;
-    address.rsplit_once('@').map(|(local, _)| local)
-}
-
-/// Given name, surname and display name, when given name and surname are known: a display name alone is too weak.
-pub fn full_name(person: &crate::person::Person) -> Option<String> {
-    use crate::attribute::Attr;
-    let given = person.attributes.filled(Attr::GivenName)?;
-    let surname = person.attributes.filled(Attr::Surname)?;
-    let display = person.attributes.filled(Attr::DisplayName).unwrap_or("");
-    Some(format!("{given}\u{1f}{surname}\u{1f}{display}"))
 }
 
 /// The recorded facts. Answers are complete: "none" means a complete listing shows none.

@@ -59,6 +59,12 @@ pub(crate) fn wanted_upn<'a>(policy: &Policy, person: &'a Person) -> Result<Opti
     }
 }
 
+/// Whether an account that has a sign-in name is ever given another.
+pub(crate) fn renames(policy: &Policy) -> bool {
+    let mapping = policy.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName);
+    mapping.is_some_and(|mapping| mapping.when == FlowWhen::Always)
+}
+
 /// Whether graph would see a difference. Sign-in names and addresses ignore case, countries too.
 fn is_same(attr: Attr, wanted: &str, have: &str) -> bool {
     wanted == have

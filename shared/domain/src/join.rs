@@ -16,14 +16,11 @@ mod soft;
 pub(crate) use claims::{Against, rekeyed_into, shared_anchor, wanted_by_others};
 pub(crate) use free::{Release, holder_of, release};
 
-use std::borrow::Cow;
-
 use crate::account::Account;
 use crate::case::Case;
 use crate::change::Join;
 use crate::draft::{Consent, Draft};
 use crate::facts::Facts;
-use crate::flow;
 use crate::ids::ImmutableId;
 use crate::link::Link;
 use crate::reason::{Code, Reason};
@@ -70,8 +67,8 @@ pub(crate) fn join<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> J
 
 /// Every step looks and leaves its evidence before any of them judges.
 fn unlinked<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> Joining<'a> {
-    let upn = match flow::wanted_upn(case.policy, case.person) {
-        Ok(upn) => upn.or_else(|| case.person.upn().map(Cow::Borrowed)),
+    let upn = match case.name_of(case.person) {
+        Ok(upn) => upn,
         Err(error) => {
             draft.refuse(Reason::with(Code::Unknown, format!("userPrincipalName: {error}")));
             return Joining::Settled;

@@ -10,6 +10,7 @@ use crate::lifecycle;
 use crate::manager;
 use crate::reason::{Code, Reason};
 use crate::upn::{self, Verdict};
+use crate::values;
 
 pub(crate) fn keep<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) {
     if let Err(reason) = write(case, draft, target) {
@@ -20,6 +21,9 @@ pub(crate) fn keep<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, targ
 
 fn write<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) -> Result<(), Reason> {
     let account = target.account;
+    if account.upn().is_some_and(values::is_temporary) {
+        draft.note(Reason::with(Code::RepairNeeded, "a repair was not finished: the sign-in name is a temporary one"));
+    }
     let moment = if target.link.is_some() { Moment::Later } else { Moment::First };
     let found = flow::differences(case, draft, account, target.link, moment)?;
     let renaming = upn::rename(case, draft, account, moment)?;
@@ -56,11 +60,7 @@ fn open(draft: &mut Draft<'_>, target: &Target<'_>, found: &Differences<'_>) {
             (Action::Takeover, consent, Code::Takeover, steps)
         }
         Opening::Restore => {
-            let mut steps = vec![Step::Restore];
-            if target.set_id.is_some() {
-                steps.push(flow::update(account, &[], target.set_id.clone()));
-            }
-            steps.push(Step::Link);
+            let steps = vec![Step::Restore, Step::Link];
             let ours = target.link.is_some_and(|link| link.ledger.deleted.is_some());
             let code = if ours { Code::Returned } else { Code::RestoreDeleted };
             (Action::Restore, Consent::Switch, code, steps)

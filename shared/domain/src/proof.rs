@@ -1,11 +1,11 @@
 //! Proof of identity: whether an account is the person's, whatever its name says. A link proves it too; see `join`.
 
 use crate::account::Account;
-use crate::attribute::Attr;
+use crate::attribute::{Attr, Attributes};
 use crate::case::Case;
 use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
-use crate::facts::{By, Facts};
+use crate::facts::{By, Facts, lookup_form};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Proof {
@@ -18,8 +18,8 @@ pub(crate) enum Proof {
 }
 
 /// A known anchor proves identity; so does an independent attribute that is filled and unique on both sides. An
-/// independent attribute that is filled on both sides and differs contradicts it. Only the employee ID can be looked
-/// up on both sides, so only it can be shown to be unique; the others can contradict, not prove.
+/// independent attribute that is filled on both sides and differs contradicts it, whatever else agrees. One that
+/// cannot be looked up yet on both sides cannot be shown to be unique: it can contradict, not prove.
 pub(crate) fn of<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> Proof {
     let known = account.immutable_id.as_ref().is_some_and(|id| {
         case.person.anchors.iter().any(|anchor| anchor.id == *id || anchor.id.text_order_twin().as_ref() == Some(id))
@@ -37,8 +37,13 @@ pub(crate) fn of<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &
             draft.saw_at(EvidenceRule::Proof, Found::Different, &account.id, Some(ours), Some(theirs));
             return Proof::Contradicted;
         }
-        let unique = attr == Attr::EmployeeId && is_unique(case, ours, account);
-        let found = if unique { Found::Same } else { Found::Several };
+        let known = case.tenant.can_look_up(&case.record.connection, attr);
+        let unique = known && is_unique(case, attr, ours, account);
+        let found = match (known, unique) {
+            (true, true) => Found::Same,
+            (true, false) => Found::Several,
+            (false, _) => Found::Unknown,
+        };
         draft.saw_at(EvidenceRule::Proof, found, &account.id, Some(ours), Some(theirs));
         if unique {
             proof = Proof::Proven;
@@ -52,8 +57,14 @@ pub(crate) fn contradicts<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, a
     of(case, draft, account) == Proof::Contradicted
 }
 
-/// Whether nobody else at the source and no other account has the employee ID.
-fn is_unique<F: Facts>(case: &Case<'_, F>, value: &str, account: &Account) -> bool {
-    case.others(By::EmployeeId, value).iter().all(|other| other.connection != case.record.connection)
-        && case.accounts(By::EmployeeId, value).iter().all(|other| other.id == account.id)
+/// Whether nobody else at the source and no other account has the value. What was found is compared itself: a look-up
+/// may be left over from before.
+fn is_unique<F: Facts>(case: &Case<'_, F>, attr: Attr, value: &str, account: &Account) -> bool {
+    let by = By::proof(attr);
+    let has = |attributes: &Attributes| {
+        attributes.filled(attr).is_some_and(|theirs| lookup_form(theirs) == lookup_form(value))
+    };
+    let ours = &case.record.connection;
+    !case.others(by, value).iter().any(|other| other.connection == *ours && has(&other.person.attributes))
+        && !case.accounts(by, value).iter().any(|other| other.id != account.id && has(&other.attributes))
 }

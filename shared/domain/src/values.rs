@@ -12,6 +12,15 @@ const UPN_DOMAIN_MAX: usize = 48;
 /// <https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-design-concepts>
 const ID_MAX: usize = 60;
 
+/// How the temporary sign-in names begin that a repair gives on its way. Nobody is called so; an account that still is
+/// belongs to a repair that was not finished.
+pub const TEMPORARY_UPN: &str = "hardmatch-repair-";
+
+/// Whether a sign-in name is one that a repair gave on its way.
+pub fn is_temporary(upn: &str) -> bool {
+    upn.get(..TEMPORARY_UPN.len()).is_some_and(|start| start.eq_ignore_ascii_case(TEMPORARY_UPN))
+}
+
 /// What is wrong with a value of the attribute, in words without the value; `None` when it can be written.
 pub fn problem(attr: Attr, value: &str) -> Option<&'static str> {
     if value.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
@@ -111,6 +120,14 @@ mod tests {
         for (attr, value, good) in cases {
             assert_eq!(problem(*attr, value).is_none(), *good, "{attr} {value}");
         }
+    }
+
+    #[test]
+    fn a_repairs_temporary_name_is_known_by_its_beginning() {
+        let upn = format!("{TEMPORARY_UPN}0a1b@contoso.onmicrosoft.com");
+        assert!(is_temporary(&upn) && is_temporary(&upn.to_uppercase()));
+        assert!(problem(Attr::UserPrincipalName, &upn).is_none(), "it can be written");
+        assert!(!is_temporary("hardmatch@contoso.com") && !is_temporary("é") && !is_temporary("ada@contoso.com"));
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub trait TenantRead: Send + Sync {
     /// A cursor from which later changes can be followed ("from now").
     async fn delta_start(&self) -> Result<Cursor, TenantError>;
 
+    /// A cursor whose round tells of every user, as if all had just changed, and ends where later changes are followed
+    /// from: for tenants that refuse their listing.
+    async fn delta_whole(&self) -> Result<Cursor, TenantError>;
+
     /// One page of all live users. Begins when `page` is `None`.
     async fn users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError>;
 
@@ -186,6 +190,18 @@ pub struct Refusal {
     pub conflict: Option<ObjectId>,
     /// The property it is about, when Graph names it.
     pub property: Option<String>,
+}
+
+impl Refusal {
+    /// Whether it is we who are refused, not what we asked for: the login service gave no token for our credentials.
+    /// Its codes are `AADSTS…` or, without a number, OAuth's lower-case words; Graph's are not.
+    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+    pub fn is_about_credentials(&self) -> bool {
+        let is_word =
+            |code: &str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        self.kind == RefusalKind::Forbidden
+            && (self.code.starts_with("AADSTS") || is_word(&self.code))
+    }
 }
 
 /// Kinds of refusal.
@@ -368,6 +384,12 @@ impl TenantError {
     /// Whether a cursor is no longer known: read everything again.
     pub fn is_cursor_lost(&self) -> bool {
         self.retry == Retry::FromTheStart
+    }
+
+    /// Whether the request itself was refused, for good: another way to the same answer may be open. Neither bad
+    /// credentials nor something that passes.
+    pub fn is_refused(&self) -> bool {
+        self.retry == Retry::Never && matches!(self.status, 400 | 403 | 404 | 405 | 501)
     }
 
     /// Whether a permission is missing (or consent, or a role).

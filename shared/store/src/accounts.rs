@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use hardmatch_domain::account::{Account, AddressHolder, Tenant};
 use hardmatch_domain::attribute::Attributes;
-use hardmatch_domain::facts::{By, account_lookups};
+use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
 use hardmatch_domain::link::Link;
 use hardmatch_ports::tenant::Cursor;
-use hardmatch_ports::{Condition, Key, Query, Write};
+use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{Pid, Scope};
@@ -27,6 +27,7 @@ pub struct AccountItem {
 
 /// What an account looked like before our last write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing was written; none excludes another")]
 pub struct Wrote {
     /// When (Unix seconds).
     pub at: i64,
@@ -44,6 +45,9 @@ pub struct Wrote {
     /// Whether we created the account: a listing may not show it yet.
     #[serde(default)]
     pub created: bool,
+    /// Whether we deleted or restored it: a listing may show it where it was.
+    #[serde(default)]
+    pub moved: bool,
 }
 
 /// `T#scope / TENANT`: what is known about the tenant as a whole, and where its changes are followed from.
@@ -65,6 +69,20 @@ pub struct TenantItem {
     /// Live accounts at the last full reading.
     #[serde(default)]
     pub accounts: u64,
+    /// Accounts that had a temporary sign-in name when the tenant was read for the first time: left by repairs that
+    /// this table knows nothing of.
+    #[serde(default)]
+    pub half_repaired: u64,
+}
+
+/// For so long a run that writes goes on with what it saw of the tenant (seconds).
+const REFRESH_SECONDS: i64 = 60 * 60;
+
+impl TenantItem {
+    /// Whether a run that writes should look at what changed in the tenant since.
+    pub fn wants_refresh(&self, now: i64) -> bool {
+        now - self.delta_at >= REFRESH_SECONDS
+    }
 }
 
 impl Store {
@@ -77,6 +95,16 @@ impl Store {
     pub async fn put_tenant(&self, scope: &Scope, item: &TenantItem) -> Result<()> {
         self.table.write(Write::put(keys::tenant(scope, "TENANT"), json(item))).await?;
         Ok(())
+    }
+
+    /// Replaces what is known about the tenant as a whole, unless somebody else did; whether it was replaced.
+    pub async fn replace_tenant(&self, scope: &Scope, had: u64, item: &TenantItem) -> Result<bool> {
+        let write = Write::put_if(keys::tenant(scope, "TENANT"), json(item), Condition::Revision(had));
+        match self.table.write(write).await {
+            Ok(_) => Ok(true),
+            Err(TableError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// One account.
@@ -106,9 +134,9 @@ impl Store {
         writes.extend(self.account_lookup_keys(scope, old).into_iter().map(Write::delete));
     }
 
-    fn account_lookup_keys(&self, scope: &Scope, account: &Account) -> BTreeSet<Key> {
+    pub(crate) fn account_lookup_keys(&self, scope: &Scope, account: &Account) -> BTreeSet<Key> {
         let mut found = BTreeSet::new();
-        account_lookups(account, &mut |by, value| {
+        self.lookups.account(account, &mut |by, value| {
             found.insert(keys::account_lookup(scope, &self.secret, by, value, &account.id));
         });
         found
@@ -172,10 +200,20 @@ impl Store {
     /// The writes that make or replace a link. `had` is the link as it was read: one account has one link, and a
     /// second claimant fails the condition. Use them in a transaction.
     pub fn put_link(&self, scope: &Scope, had: Option<&Stored<Link>>, new: &Link, writes: &mut Vec<Write>) {
+        writes.push(self.claim(scope, had, new));
+        writes.push(self.put_link_pointer(&new.person, &new.account));
+    }
+
+    /// The write that makes or replaces a link, under the condition that it is as it was read. One account has one
+    /// link: a second claimant's write fails.
+    pub fn claim(&self, scope: &Scope, had: Option<&Stored<Link>>, new: &Link) -> Write {
         let condition = had.map_or(Condition::Absent, |had| Condition::Revision(had.revision));
-        writes.push(Write::put_if(keys::link(scope, &new.account), json(new), condition));
-        let pointer = keys::person_link(&new.person.connection, self.pid(&new.person));
-        writes.push(Write::put(pointer, json(&new.account)));
+        Write::put_if(keys::link(scope, &new.account), json(new), condition)
+    }
+
+    /// The write by which a person's place leads to their account. Alone it makes no link.
+    pub fn put_link_pointer(&self, who: &PersonRef, account: &ObjectId) -> Write {
+        Write::put(keys::person_link(&who.connection, self.pid(who)), json(account))
     }
 
     /// The write that takes from a person the pointer to an account that is another's from now on.

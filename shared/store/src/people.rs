@@ -42,20 +42,7 @@ impl Store {
         writes.push(Write::put(keys::person(c, pid), json(new)));
         let wanted = self.person_lookup_keys(scope, new, pid);
         let had = old.map(|old| self.person_lookup_keys(scope, old, pid)).unwrap_or_default();
-        self.move_person(&had, &wanted, new, writes);
-    }
-
-    /// The writes that take a person from some look-ups to others.
-    pub(crate) fn move_person(
-        &self,
-        had: &BTreeSet<Key>,
-        wanted: &BTreeSet<Key>,
-        record: &PersonRecord,
-        writes: &mut Vec<Write>,
-    ) {
-        let body = json(&record.reference());
-        writes.extend(had.difference(wanted).map(|key| Write::delete(key.clone())));
-        writes.extend(wanted.difference(had).map(|key| Write::put(key.clone(), body.clone())));
+        move_person(&had, &wanted, new, writes);
     }
 
     pub(crate) fn person_lookup_keys(&self, scope: &Scope, record: &PersonRecord, pid: Pid) -> BTreeSet<Key> {
@@ -128,4 +115,16 @@ impl Store {
     pub async fn delete_keys(&self, found: Vec<Key>) -> Result<()> {
         Ok(self.table.batch_write(found.into_iter().map(Write::delete).collect()).await?)
     }
+}
+
+/// The writes that take a person from some look-ups to others.
+pub(crate) fn move_person(
+    had: &BTreeSet<Key>,
+    wanted: &BTreeSet<Key>,
+    record: &PersonRecord,
+    writes: &mut Vec<Write>,
+) {
+    let body = json(&record.reference());
+    writes.extend(had.difference(wanted).map(|key| Write::delete(key.clone())));
+    writes.extend(wanted.difference(had).map(|key| Write::put(key.clone(), body.clone())));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::index::{Hash, Index};
-use super::{By, Facts, account_lookups, full_name, local_part, lookup_form, person_lookups};
+use super::{By, Facts, Lookups, full_name, local_part, lookup_form};
 use crate::account::{Account, AddressHolder};
 use crate::attribute::Attr;
 use crate::case::same_name;
@@ -14,6 +14,7 @@ use crate::person::PersonRecord;
 /// Everything known about a tenant and the people of its connections.
 #[derive(Default)]
 pub struct MemoryFacts {
+    lookups: Lookups,
     people: Vec<PersonRecord>,
     accounts: Vec<Account>,
     links: Vec<Link>,
@@ -26,13 +27,17 @@ pub struct MemoryFacts {
     links_by_account: Index,
 }
 
-/// What kind of key a hash is of; the look-ups take the numbers of [`By`].
+/// What kind of key a hash is of.
 const REFERENCE: u8 = 100;
 const OBJECT: u8 = 101;
+/// Attributes that prove identity are counted from here.
+const PROOF: u8 = 128;
 
 impl MemoryFacts {
-    /// Sorts and indexes the facts. `holders` pairs addresses with the groups and contacts that hold them.
+    /// Sorts and indexes the facts under what a policy adds to the look-ups. `holders` pairs addresses with the groups
+    /// and contacts that hold them.
     pub fn new(
+        lookups: Lookups,
         mut people: Vec<PersonRecord>,
         mut accounts: Vec<Account>,
         mut links: Vec<Link>,
@@ -51,14 +56,14 @@ impl MemoryFacts {
         let people_by_ref = Index::new(people.iter().enumerate().map(|(at, record)| refs(at, record)).collect());
         let mut pairs = Vec::with_capacity(people.len() * 6);
         for (at, record) in people.iter().enumerate() {
-            person_lookups(record, &mut |by, value| pairs.push((lookup(by, value), position(at))));
+            lookups.person(record, &mut |by, value| pairs.push((lookup(by, value), position(at))));
         }
         let people_by = Index::new(pairs);
         let ids = |at: usize, account: &Account| (object(&account.id), position(at));
         let accounts_by_id = Index::new(accounts.iter().enumerate().map(|(at, account)| ids(at, account)).collect());
         let mut pairs = Vec::with_capacity(accounts.len() * 5);
         for (at, account) in accounts.iter().enumerate() {
-            account_lookups(account, &mut |by, value| pairs.push((lookup(by, value), position(at))));
+            lookups.account(account, &mut |by, value| pairs.push((lookup(by, value), position(at))));
         }
         let accounts_by = Index::new(pairs);
         let whose = |link: &Link| reference(&link.person.connection, &link.person.key);
@@ -67,6 +72,7 @@ impl MemoryFacts {
         let links_by_account =
             Index::new(links.iter().enumerate().map(|(at, link)| (object(&link.account), position(at))).collect());
         Self {
+            lookups,
             people,
             accounts,
             links,
@@ -115,7 +121,7 @@ impl Facts for MemoryFacts {
 
     fn people(&self, by: By, value: &str) -> Vec<PersonRef> {
         let found = self.people_by.find(lookup(by, value)).map(|at| &self.people[at]);
-        found.filter(|record| person_has(record, by, value)).map(PersonRecord::reference).collect()
+        found.filter(|record| self.person_has(record, by, value)).map(PersonRecord::reference).collect()
     }
 
     fn person(&self, who: &PersonRef) -> Option<&PersonRecord> {
@@ -138,7 +144,16 @@ fn position(at: usize) -> u32 {
 }
 
 fn lookup(by: By, value: &str) -> u64 {
-    Hash::of(by as u8).folded(value).done()
+    let kind = match by {
+        By::ImmutableId => 0,
+        By::Upn => 1,
+        By::Address => 2,
+        By::EmployeeId => 3,
+        By::LocalPart => 4,
+        By::Name => 5,
+        By::Proof(attr) => PROOF + attr as u8,
+    };
+    Hash::of(kind).folded(value).done()
 }
 
 fn reference(connection: &crate::ids::ConnectionId, key: &crate::ids::PersonKey) -> u64 {
@@ -159,18 +174,22 @@ fn account_has(account: &Account, by: By, value: &str) -> bool {
         By::Upn => account.upn().is_some_and(|upn| is_form(upn, value)),
         By::Address => account.addresses().any(|address| is_form(address, value)),
         By::EmployeeId => account.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_form(id, value)),
+        By::Proof(attr) => account.attributes.filled(attr).is_some_and(|have| is_form(have, value)),
         By::LocalPart | By::Name => false,
     }
 }
 
-fn person_has(record: &PersonRecord, by: By, value: &str) -> bool {
-    let person = &record.person;
-    match by {
-        By::ImmutableId => person.anchors.iter().any(|anchor| is_form(anchor.id.as_str(), value)),
-        By::Upn => person.upn().is_some_and(|upn| is_form(upn, value)),
-        By::Address => person.addresses.all.iter().any(|address| is_form(address, value)),
-        By::EmployeeId => person.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_form(id, value)),
-        By::LocalPart => local_part(person).is_some_and(|local| is_form(local, value)),
-        By::Name => full_name(person).is_some_and(|name| is_form(&name, value)),
+impl MemoryFacts {
+    fn person_has(&self, record: &PersonRecord, by: By, value: &str) -> bool {
+        let person = &record.person;
+        match by {
+            By::ImmutableId => person.anchors.iter().any(|anchor| is_form(anchor.id.as_str(), value)),
+            By::Upn => self.lookups.has_upn(person, &|upn| is_form(upn, value)),
+            By::Address => person.addresses.all.iter().any(|address| is_form(address, value)),
+            By::EmployeeId => person.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_form(id, value)),
+            By::LocalPart => local_part(person).is_some_and(|local| is_form(local, value)),
+            By::Name => full_name(person).is_some_and(|name| is_form(&name, value)),
+            By::Proof(attr) => person.attributes.filled(attr).is_some_and(|have| is_form(have, value)),
+        }
     }
 }

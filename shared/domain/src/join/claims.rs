@@ -3,6 +3,7 @@
 use crate::account::{Account, AccountKind, Authority};
 use crate::case::{Case, is_gone, same_name};
 use crate::facts::{By, Facts, full_name, local_part};
+use crate::flow;
 use crate::ids::ImmutableId;
 use crate::join::soft::Candidate;
 use crate::link::Link;
@@ -71,8 +72,7 @@ pub(super) fn twin<'a, F: Facts>(
 /// Whether somebody else who is ours to manage and has no account yet claims this one by name too.
 pub(super) fn is_contested<F: Facts>(case: &Case<'_, F>, account: &Account) -> bool {
     let by_upn = account.upn().is_some_and(|upn| {
-        let claims = |other: &&PersonRecord| other.person.upn().is_some_and(|theirs| same_name(theirs, upn));
-        case.others(By::Upn, upn).iter().filter(|other| claims(other)).any(|other| is_rival(case, other))
+        case.others(By::Upn, upn).iter().any(|other| case.goes_by(other, upn) && is_rival(case, other))
     });
     by_upn
         || account.primary_address().is_some_and(|address| {
@@ -102,18 +102,22 @@ pub(crate) enum Against {
     Linked,
 }
 
-/// Whether somebody else who is ours to manage wants the same sign-in name and does not have it yet. Who has it is
-/// judged as its holder.
+/// Whether somebody else who is ours to manage wants the same sign-in name, by whatever expression, and does not have
+/// it yet. Who has it is judged as its holder; whose account keeps the name it has wants none.
 pub(crate) fn wanted_by_others<F: Facts>(case: &Case<'_, F>, upn: &str, against: Against) -> bool {
+    let renames = flow::renames(case.policy);
     case.others(By::Upn, upn).iter().any(|other| {
-        if !other.person.upn().is_some_and(|theirs| same_name(theirs, upn)) || !case.competes(other) {
+        if !case.competes(other) || !case.goes_by(other, upn) {
             return false;
         }
         match case.facts.link(&other.reference()) {
             None => against == Against::Everybody,
-            Some(link) => !case.facts.account(&link.account).is_some_and(|account| {
-                !account.is_deleted() && account.upn().is_some_and(|theirs| same_name(theirs, upn))
-            }),
+            Some(link) => {
+                renames
+                    && !case.facts.account(&link.account).is_some_and(|account| {
+                        !account.is_deleted() && account.upn().is_some_and(|theirs| same_name(theirs, upn))
+                    })
+            }
         }
     })
 }

@@ -4,8 +4,9 @@ use crate::world::*;
 use hardmatch_domain::account::{HolderKind, Tenant};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::{EvidenceRule, Found};
+use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::person::Standing;
-use hardmatch_domain::policy::{AccountDeleted, OnConflict, SoftDeleted, SoftRule, Switch};
+use hardmatch_domain::policy::{AccountDeleted, FlowWhen, OnConflict, SoftDeleted, SoftRule, Switch};
 
 #[test]
 fn d1_nobody_has_it_so_it_is_created() {
@@ -127,6 +128,58 @@ fn o26_on_conflict_needs_proof() {
 }
 
 #[test]
+fn any_attribute_of_match_prove_proves_where_it_is_unique_and_can_be_looked_up() {
+    let phone = |value: &str| {
+        world()
+            .person(person("ada").set(Attr::MobilePhone, "+46 1"))
+            .account(account("ada").id(Some("x")).set(Attr::MobilePhone, value))
+            .policy(|p| {
+                p.on_conflict = OnConflict::SourceWins;
+                p.prove = vec![Attr::EmployeeId, Attr::MobilePhone];
+            })
+    };
+    let proven = "repair: anchor_wrong, awaiting_approval | set id=id-ada + link | approval";
+    // Not looked up yet: it may be anybody's.
+    check(&phone("+46 1"), "ada", "none: anchor_conflict");
+    let known = |value| phone(value).proving(&[Attr::MobilePhone]);
+    check(&known("+46 1"), "ada", proven);
+    // Looked up for another connection's people only.
+    let mut theirs = phone("+46 1");
+    theirs.tenant.proving.insert("other".into(), vec![Attr::MobilePhone]);
+    check(&theirs, "ada", "none: anchor_conflict");
+    check(&known("+46 2"), "ada", "none: recycled_identity");
+    // Two people, or two accounts, have it.
+    let people = known("+46 1").person(person("bob").set(Attr::MobilePhone, "+46 1"));
+    check(&people, "ada", "none: anchor_conflict");
+    let accounts = known("+46 1").account(account("eve").set(Attr::MobilePhone, "+46 1"));
+    check(&accounts, "ada", "none: anchor_conflict");
+    // Another connection describes the same people.
+    check(
+        &known("+46 1").person(person("ada").of("other").set(Attr::MobilePhone, "+46 1").anchors(&[])),
+        "ada",
+        proven,
+    );
+    // One that contradicts speaks louder.
+    let mut both = known("+46 1");
+    both.people[0] = both.people[0].clone().set(Attr::EmployeeId, "7");
+    both.accounts[0] = both.accounts[0].clone().set(Attr::EmployeeId, "8");
+    check(&both, "ada", "none: recycled_identity");
+}
+
+#[test]
+fn what_a_policy_adds_to_the_look_ups_is_told_apart() {
+    let mut policy = world().policy;
+    let plain = Lookups::of(&policy).signature();
+    policy.prove.push(Attr::MobilePhone);
+    let phone = Lookups::of(&policy).signature();
+    policy = world().policy(mapped_upn).policy;
+    let mapped = Lookups::of(&policy).signature();
+    assert_eq!(plain, "");
+    assert!(plain != phone && phone != mapped && mapped != plain);
+    assert_eq!(Lookups::of(&policy).attributes(), [], "the employee ID is always looked up");
+}
+
+#[test]
 fn known_anchors_prove_identity() {
     let twin = "ASNFZ4mrze8BI0VniavN7w==";
     for theirs in ["old", twin] {
@@ -156,6 +209,56 @@ fn newcomers_with_one_id_or_one_name_are_contested() {
     let same_name = world().person(person("ada")).person(person("bob").login("Ada@contoso.com"));
     check(&same_name, "ada", "none: contested");
     check(&same_name, "bob", "none: contested");
+}
+
+#[test]
+fn names_that_expressions_give_are_compared_as_names() {
+    // At the source their names differ; by the policy's expression both shall be x@contoso.com.
+    let alias = |key: &str| person(key).set(Attr::MailNickname, "x");
+    let newcomers = world().policy(mapped_upn).person(alias("ada")).person(alias("bob"));
+    check(&newcomers, "ada", "none: contested");
+    check(&newcomers, "bob", "none: contested");
+    // And names that are the same at the source and differ by the expression are no matter.
+    let apart = world()
+        .policy(mapped_upn)
+        .person(person("ada").login("same@contoso.com"))
+        .person(person("bob").login("same@contoso.com"));
+    check(&apart, "ada", "create: provision | create id-ada");
+    // Both claim the account that has the name.
+    let account_of_x = account("x").id(None);
+    let claimed = world().policy(mapped_upn).person(alias("ada")).person(alias("bob")).account(account_of_x);
+    check(&claimed, "ada", "none: contested");
+    check(&claimed, "bob", "none: contested");
+    // Linked people who shall both have it.
+    let renamed = world()
+        .policy(mapped_upn)
+        .person(alias("ada"))
+        .person(alias("bob"))
+        .account(account("ada").set(Attr::MailNickname, "x"))
+        .account(account("bob").set(Attr::MailNickname, "x"))
+        .link(link("ada"))
+        .link(link("bob"));
+    check(&renamed, "ada", "none: contested");
+    check(&renamed, "bob", "none: contested");
+    // Where names are set once only, nobody who has an account wants another name.
+    let initial = renamed.person(person("new").set(Attr::MailNickname, "x")).policy(|p| {
+        let mapping = p.flow.iter_mut().find(|mapping| mapping.to == Attr::UserPrincipalName);
+        mapping.expect("a mapping").when = FlowWhen::Initial;
+    });
+    check(&initial, "ada", "none: converged");
+    check(&initial, "new", "create: provision | create id-new");
+}
+
+#[test]
+fn a_name_that_an_expression_frees_is_waited_for() {
+    let world = world()
+        .policy(mapped_upn)
+        .person(person("ada").set(Attr::MailNickname, "y"))
+        .person(person("new").set(Attr::MailNickname, "ada").primary("new@contoso.com"))
+        .account(account("ada").set(Attr::MailNickname, "y").proxies(&[]))
+        .link(link("ada"));
+    check(&world, "ada", "rename: rename | rename ada@contoso.com to y@contoso.com");
+    check(&world, "new", "create: provision, waits_for_release | create id-new | after ada");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link, Suspension};
 use hardmatch_domain::person::{PersonRecord, Standing};
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
 use hardmatch_domain::policy::{AccountDeleted, OnConflict, SoftDeleted};
+use hardmatch_domain::reason::Code;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -26,8 +27,8 @@ fn a_person(n: usize) -> impl Strategy<Value = PersonRecord> {
     ];
     let enabled = prop_oneof![3 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
     let groups = prop_oneof![4 => Just("Staff"), 1 => Just("Others"), 1 => Just("Broken")];
-    (name.clone(), name.clone(), name, standing, enabled, groups, 0..5u8, any::<bool>()).prop_map(
-        move |(upn, id, manager, standing, enabled, groups, employee, other)| {
+    (name.clone(), name.clone(), name, standing, enabled, groups, (0..5u8, 0..4u8), any::<bool>()).prop_map(
+        move |(upn, id, manager, standing, enabled, groups, (employee, phone), other)| {
             let mut record = person(&format!("p{n}"))
                 .login(&format!("{}@contoso.com", NAMES[upn]))
                 .primary(&format!("{}@contoso.com", NAMES[upn]))
@@ -41,19 +42,28 @@ fn a_person(n: usize) -> impl Strategy<Value = PersonRecord> {
             if employee < 3 {
                 record = record.set(Attr::EmployeeId, &employee.to_string());
             }
+            if phone < 2 {
+                record = record.set(Attr::MobilePhone, &format!("+46 {phone}"));
+            }
+            // What an expression may make a sign-in name of: not the same as the one at the source.
+            record = record.set(Attr::MailNickname, NAMES[(upn + n) % NAMES.len()]);
             if other && n == 3 { record.of("other") } else { record }
         },
     )
 }
 
 fn an_account(n: usize) -> impl Strategy<Value = Account> {
-    (0..8usize, 0..5u8, 0..10u8, prop_oneof![3 => Just(Some(true)), 1 => Just(Some(false))], any::<bool>()).prop_map(
-        move |(id, employee, kind, enabled, licensed)| {
+    let enabled = prop_oneof![3 => Just(Some(true)), 1 => Just(Some(false))];
+    (0..8usize, 0..5u8, 0..4u8, 0..10u8, enabled, any::<bool>()).prop_map(
+        move |(id, employee, phone, kind, enabled, licensed)| {
             let name = NAMES[n];
             let id = NAMES.get(id).map(|name| format!("id-{name}"));
             let mut account = account(name).id(id.as_deref()).enabled(enabled);
             if employee < 3 {
                 account = account.set(Attr::EmployeeId, &employee.to_string());
+            }
+            if phone < 2 {
+                account = account.set(Attr::MobilePhone, &format!("+46 {phone}"));
             }
             if !licensed {
                 account = account.unlicensed();
@@ -78,6 +88,8 @@ fn a_world() -> impl Strategy<Value = World> {
         prop_oneof![Just(SoftDeleted::Restore), Just(SoftDeleted::Wait)],
         prop_oneof![Just(AccountDeleted::Report), Just(AccountDeleted::Restore)],
         any::<bool>(),
+        // Which attributes may prove identity, which can be looked up, and where sign-in names come from.
+        (0..3u8, any::<bool>(), prop_oneof![2 => Just(false), 1 => Just(true)]),
     );
     let unknown = 0..12u8;
     (people, accounts, links, policy, unknown).prop_map(|(people, accounts, links, policy, unknown)| {
@@ -85,7 +97,16 @@ fn a_world() -> impl Strategy<Value = World> {
             (p.on_conflict, p.soft_deleted, p.lifecycle.account_deleted) = (policy.0, policy.1, policy.2);
             p.lifecycle.absent = [suspend(0), delete(30 * DAY)].concat();
             p.lifecycle.create_disabled = policy.3;
+            p.prove = [&[Attr::EmployeeId][..], &[Attr::MobilePhone], &[Attr::EmployeeId, Attr::MobilePhone]]
+                [usize::from(policy.4.0)]
+            .to_vec();
         });
+        if policy.4.1 {
+            world = world.proving(&[Attr::MobilePhone]);
+        }
+        if policy.4.2 {
+            world = world.policy(mapped_upn);
+        }
         let (p0, p1, p2, p3, count) = people;
         world.people = [p0, p1, p2, p3].into_iter().take(count).collect();
         let (a0, a1, a2, a3, count) = accounts;
@@ -324,6 +345,51 @@ proptest! {
     fn by_pieces_or_whole(world in a_world()) {
         for decision in ours(&world) {
             prop_assert_eq!(&by_pieces(&world, decision.key.as_str()).0, &decision);
+        }
+    }
+
+    /// However a policy makes sign-in names: no plan gives two people the same.
+    #[test]
+    fn no_name_is_given_twice(world in a_world()) {
+        let mut given = std::collections::BTreeSet::new();
+        for decision in ours(&world) {
+            let steps = decision.change.iter().filter(|change| change.hold != Some(Hold::Repair));
+            for step in steps.flat_map(|change| &change.steps) {
+                let name = match step {
+                    Step::Create { attributes, .. } => attributes.filled(Attr::UserPrincipalName),
+                    Step::Rename { after, .. } => Some(&**after),
+                    _ => None,
+                };
+                if let Some(name) = name {
+                    prop_assert!(given.insert(name.to_lowercase()), "{name} twice");
+                }
+            }
+        }
+    }
+
+    /// An ID is replaced on the word of an attribute only where it is the policy's, can be looked up, and is unique.
+    #[test]
+    fn what_proves_identity_is_unique_on_both_sides(world in a_world()) {
+        for decision in ours(&world) {
+            let Some(change) = &decision.change else { continue };
+            let by_proof = decision.reasons.iter().any(|reason| {
+                matches!(reason.code, Code::AnchorWrong | Code::AnchorLearned)
+            });
+            let account = change.account.as_ref().and_then(|id| world.accounts.iter().find(|have| have.id == *id));
+            let linked = world.links.iter().any(|link| link.person == change.person);
+            let Some(account) = account.filter(|_| by_proof && !linked) else { continue };
+            let record = world.people.iter().find(|record| record.reference() == change.person).expect("a person");
+            let proven = world.policy.prove.iter().any(|&attr| {
+                let value = record.person.attributes.filled(attr);
+                value.is_some()
+                    && value == account.attributes.filled(attr)
+                    && (attr == Attr::EmployeeId || !world.tenant.proving.is_empty())
+                    && world.accounts.iter().filter(|have| have.attributes.filled(attr) == value).count() == 1
+                    && world.people.iter().filter(|have| {
+                        have.connection == record.connection && have.person.attributes.filled(attr) == value
+                    }).count() == 1
+            });
+            prop_assert!(proven, "{}", line(&decision));
         }
     }
 

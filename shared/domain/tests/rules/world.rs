@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hardmatch_domain::account::{Account, AccountKind, AddressHolder, Authority, Domain, HolderKind, Tenant};
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::{Decision, Hold, Join, ManagerTarget, Step};
+use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonRef, TenantId};
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link, Suspension};
@@ -32,7 +33,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn facts(&self) -> MemoryFacts {
-        MemoryFacts::new(self.people.clone(), self.accounts.clone(), self.links.clone(), self.holders.clone())
+        let lookups = Lookups::of(&self.policy);
+        MemoryFacts::new(lookups, self.people.clone(), self.accounts.clone(), self.links.clone(), self.holders.clone())
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
@@ -51,6 +53,12 @@ impl World {
 
     pub(crate) fn account(mut self, account: Account) -> Self {
         self.accounts.push(account);
+        self
+    }
+
+    /// Attributes by which people of the connection and accounts can be looked up.
+    pub(crate) fn proving(mut self, attrs: &[Attr]) -> Self {
+        self.tenant.proving.insert(self.policy.connection.clone(), attrs.to_vec());
         self
     }
 
@@ -116,6 +124,7 @@ pub(crate) fn tenant() -> Tenant {
         groups_complete: true,
         contacts_complete: true,
         directory_sync: None,
+        proving: BTreeMap::new(),
     }
 }
 
@@ -219,6 +228,29 @@ impl Expression for Bracketed {
     fn text(&self) -> &'static str {
         "'(' + person.jobTitle + ')'"
     }
+}
+
+/// An expression that gives the alias in contoso.com, and fails for `Broken` people.
+#[derive(Debug)]
+struct AliasInContoso;
+
+impl Expression for AliasInContoso {
+    fn eval(&self, person: &Person) -> Result<String, RuleError> {
+        if person.groups.contains("Broken") {
+            return Err(RuleError("no such overload".into()));
+        }
+        Ok(format!("{}@contoso.com", person.attributes.filled(Attr::MailNickname).unwrap_or("-")))
+    }
+
+    fn text(&self) -> &'static str {
+        "person.mailNickname + '@contoso.com'"
+    }
+}
+
+/// Sign-in names come from an expression.
+pub(crate) fn mapped_upn(policy: &mut Policy) {
+    let mapping = policy.flow.iter_mut().find(|mapping| mapping.to == Attr::UserPrincipalName);
+    mapping.expect("a mapping").from = FlowFrom::Expression(Arc::new(AliasInContoso));
 }
 
 /// A present, enabled person `key` with anchor `id-key` and address `key@contoso.com`.

@@ -238,6 +238,14 @@ fn long_chains_end() {
 }
 
 #[test]
+fn a_temporary_name_tells_of_a_repair_that_was_not_finished() {
+    let world = linked("ada");
+    let accounts = vec![account("ada").login("hardmatch-repair-1@contoso.com").proxies(&[])];
+    let world = World { accounts, ..world };
+    check(&world, "ada", "rename: rename, repair_needed | rename hardmatch-repair-1@contoso.com to ada@contoso.com");
+}
+
+#[test]
 fn two_linked_people_want_one_name() {
     let world = world()
         .person(person("ada").login("x@contoso.com"))

@@ -1,0 +1,11 @@
+//! Policies by revision. A run pins one; how its text is read is the policy crate's business.
+
+use std::sync::Arc;
+
+use hardmatch_domain::policy::Policy;
+
+/// Compiles stored policies.
+pub trait Policies: Send + Sync {
+    /// The policy stored under the revision as this text; an error is for people, and names no values.
+    fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String>;
+}
