@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use hardmatch_embedded::{FileTable, Missing, Options};
-use hardmatch_ports::contract::table_contract;
+use hardmatch_ports::contract::{table_contract, table_read_units_contract};
 use hardmatch_ports::table::{Condition, Key, Query, Table as _, TableError, Write};
 
 #[tokio::test]
@@ -21,6 +21,7 @@ async fn it_keeps_the_contract_in_a_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_keeps_the_contract_in_memory() {
     table_contract(async || FileTable::in_memory().unwrap()).await;
+    table_read_units_contract(&FileTable::in_memory().unwrap()).await;
 }
 
 #[tokio::test]

@@ -7,4 +7,4 @@ mod table;
 
 pub use blobs::blobs_contract;
 pub use doorbell::{SetClock, doorbell_contract};
-pub use table::table_contract;
+pub use table::{table_contract, table_read_units_contract};

@@ -1,0 +1,118 @@
+//! The doorbell on standard queues of SQS: at least once, in any order. Lambda receives; we only ring.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError, Queue};
+
+use crate::failure::sentence;
+
+/// The URL of each queue that a function may ring.
+pub type QueueUrls = BTreeMap<Queue, String>;
+
+/// Longest delay of a message.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const MAX_DELAY: Duration = Duration::from_mins(15);
+/// Longest group id.
+const MAX_GROUP: usize = 128;
+/// The attribute that carries the version, for filters and for whoever looks at a message in the console.
+pub const VERSION: &str = "v";
+
+/// Rings queues of SQS.
+#[derive(Clone, Debug)]
+pub struct SqsDoorbell {
+    pub(crate) client: Client,
+    pub(crate) urls: QueueUrls,
+}
+
+impl SqsDoorbell {
+    /// Over the queues of these URLs.
+    pub fn new(client: Client, urls: QueueUrls) -> Self {
+        Self { client, urls }
+    }
+
+    pub(crate) fn url(&self, queue: Queue) -> Result<&str, DoorbellError> {
+        self.urls.get(&queue).map(String::as_str).ok_or_else(|| {
+            DoorbellError(format!(
+                "this function was not given the URL of the queue {}. Deploy the template again, or set it in the \
+                 function's environment",
+                word(queue)
+            ))
+        })
+    }
+}
+
+#[async_trait]
+impl Doorbell for SqsDoorbell {
+    /// A delay longer than [`MAX_DELAY`] rings after [`MAX_DELAY`]: whoever answers finds that it is not yet time, and
+    /// rings again. What must happen at a time is a timer in the table, never a bell.
+    async fn ring(&self, bell: Bell, delay: Duration) -> Result<(), DoorbellError> {
+        let url = self.url(bell.queue())?;
+        let body = serde_json::to_string(&bell).map_err(|error| DoorbellError(error.to_string()))?;
+        let version = MessageAttributeValue::builder()
+            .data_type("Number")
+            .string_value(bell.v.to_string())
+            .build()
+            .map_err(|error| DoorbellError(error.to_string()))?;
+        self.client
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .delay_seconds(whole_seconds(delay))
+            .message_attributes(VERSION, version)
+            .set_message_group_id(group(bell.connection.as_str()))
+            .send()
+            .await
+            .map_err(|error| DoorbellError(sentence("sqs:SendMessage", url, &error)))?;
+        Ok(())
+    }
+}
+
+/// Rounded up: a bell that comes too early is only rung again.
+fn whole_seconds(delay: Duration) -> i32 {
+    let seconds = delay.min(MAX_DELAY).as_millis().div_ceil(1000);
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+/// On a standard queue the group is whose messages these are: a connection that rings ten thousand times does not keep
+/// the others waiting. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
+fn group(connection: &str) -> Option<String> {
+    let fits = (1..=MAX_GROUP).contains(&connection.len()) && connection.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| connection.to_owned())
+}
+
+fn word(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Source => "source",
+        Queue::Tenant => "tenant",
+        Queue::Match => "match",
+        Queue::Write => "write",
+        Queue::MatchNow => "match-now",
+        Queue::WriteNow => "write-now",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_rounded_up_and_cut_at_fifteen_minutes() {
+        for (millis, seconds) in
+            [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (900_000, 900), (900_001, 900), (86_400_000, 900)]
+        {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis} ms");
+        }
+    }
+
+    #[test]
+    fn a_group_is_a_connection_that_sqs_takes() {
+        assert_eq!(group("contoso"), Some("contoso".to_owned()));
+        for odd in ["", "two words", "Zoë", &"c".repeat(129)] {
+            assert_eq!(group(odd), None, "{odd:?}");
+        }
+    }
+}

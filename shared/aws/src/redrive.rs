@@ -1,0 +1,122 @@
+//! What an operator does with queues: how much waits, and putting what failed back. Our own, because a role then needs
+//! rights on two queues only, and what was moved is counted.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use hardmatch_ports::doorbell::{DoorbellError, Queue};
+
+use crate::doorbell::SqsDoorbell;
+use crate::failure::sentence;
+
+/// Most messages of one receipt.
+const RECEIVE: usize = 10;
+/// How long a message that is being moved is hidden from others, in seconds.
+const HIDDEN: i32 = 60;
+/// Seconds to wait for messages: an answer at once may come from servers that have none of them.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>
+const POLL: i32 = 1;
+
+/// Messages of a queue, by SQS's own count, which lags by some seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// May be received.
+    pub waiting: u64,
+    /// In somebody's hands.
+    pub handled: u64,
+    /// Not due yet.
+    pub delayed: u64,
+}
+
+/// What a redrive came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redriven {
+    /// Messages that are back in their queue.
+    pub moved: usize,
+    /// Why it ended before the queue was empty or the limit reached. What was not moved is where it was, or in both
+    /// queues, which harms nothing.
+    pub stopped: Option<String>,
+}
+
+impl SqsDoorbell {
+    /// How much a queue holds; also of a dead-letter queue, by its URL.
+    pub async fn depth(&self, url: &str) -> Result<Depth, DoorbellError> {
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesDelayed)
+            .send()
+            .await
+            .map_err(|error| DoorbellError(sentence("sqs:GetQueueAttributes", url, &error)))?;
+        let count = |name| {
+            let value = answer.attributes().and_then(|attributes| attributes.get(&name))?;
+            value.parse().ok()
+        };
+        Ok(Depth {
+            waiting: count(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or_default(),
+            handled: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).unwrap_or_default(),
+            delayed: count(QueueAttributeName::ApproximateNumberOfMessagesDelayed).unwrap_or_default(),
+        })
+    }
+
+    /// Moves messages from a dead-letter queue back to the queue they failed in, at most `max`: what fails again and
+    /// comes back meanwhile is not moved for ever. Each is sent before it is deleted: killed in between, it is in both.
+    pub async fn redrive(&self, dead_letters: &str, to: Queue, max: usize) -> Result<Redriven, DoorbellError> {
+        let url = self.url(to)?;
+        let mut done = Redriven::default();
+        while done.moved < max && done.stopped.is_none() {
+            let messages = receive(&self.client, dead_letters, (max - done.moved).min(RECEIVE)).await?;
+            if messages.is_empty() {
+                break;
+            }
+            for message in messages {
+                match move_one(&self.client, dead_letters, url, message).await {
+                    Ok(()) => done.moved += 1,
+                    Err(why) => {
+                        done.stopped = Some(why);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(done)
+    }
+}
+
+async fn receive(client: &Client, url: &str, max: usize) -> Result<Vec<Message>, DoorbellError> {
+    let answer = client
+        .receive_message()
+        .queue_url(url)
+        .max_number_of_messages(i32::try_from(max).unwrap_or(1))
+        .visibility_timeout(HIDDEN)
+        .wait_time_seconds(POLL)
+        .message_attribute_names("All")
+        .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
+        .send()
+        .await
+        .map_err(|error| DoorbellError(sentence("sqs:ReceiveMessage", url, &error)))?;
+    Ok(answer.messages.unwrap_or_default())
+}
+
+async fn move_one(client: &Client, from: &str, to: &str, message: Message) -> Result<(), String> {
+    let group = message.attributes.and_then(|mut all| all.remove(&MessageSystemAttributeName::MessageGroupId));
+    client
+        .send_message()
+        .queue_url(to)
+        .message_body(message.body.unwrap_or_default())
+        .set_message_attributes(message.message_attributes)
+        .set_message_group_id(group)
+        .send()
+        .await
+        .map_err(|error| sentence("sqs:SendMessage", to, &error))?;
+    client
+        .delete_message()
+        .queue_url(from)
+        .receipt_handle(message.receipt_handle.unwrap_or_default())
+        .send()
+        .await
+        .map_err(|error| sentence("sqs:DeleteMessage", from, &error))?;
+    Ok(())
+}

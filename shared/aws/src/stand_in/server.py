@@ -1,0 +1,65 @@
+# Runs ministack on a free port of this machine. Says "ready PORT" on its standard output once it answers, and ends when
+# its standard input does: when whoever started it has ended, in whatever way. Logs go to the file that is named.
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.request
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def end_with_parent(log):
+    sys.stdin.buffer.read()
+    os.unlink(log)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(3)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def announce(port, out):
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5):
+                os.write(out, f"ready {port}\n".encode())
+                return
+        except OSError:
+            time.sleep(0.05)
+    os._exit(1)
+
+
+if os.getpgrp() != os.getpid():
+    os.setpgid(0, 0)
+port = free_port()
+out = os.dup(1)
+log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+os.dup2(log, 1)
+os.dup2(log, 2)
+for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+    del os.environ[name]
+os.environ.update(
+    BIND_HOST="127.0.0.1",
+    GATEWAY_PORT=str(port),
+    IOT_MTLS_ENABLED="0",
+    SFTP_ENABLED="0",
+    # What functions inherit that run inside.
+    AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+    AWS_ACCESS_KEY_ID="test",
+    AWS_SECRET_ACCESS_KEY="test",
+)
+threading.Thread(target=end_with_parent, args=(sys.argv[1],), daemon=True).start()
+threading.Thread(target=announce, args=(port, out), daemon=True).start()
+sys.argv = ["ministack"]
+try:
+    from ministack.app import main
+
+    main()
+finally:
+    # Functions that still run inside are children of ours, and of nobody else.
+    os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -1,0 +1,126 @@
+//! Doorbells against the stand-in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use hardmatch_aws::{Depth, QueueUrls, Redriven, SqsDoorbell};
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell as _, Queue, Urgency};
+
+use crate::support::{QuickClock, account};
+
+struct Queues {
+    client: Client,
+    urls: QueueUrls,
+    dead: String,
+    doorbell: SqsDoorbell,
+}
+
+async fn queues() -> Queues {
+    let account = account();
+    let mut urls = QueueUrls::new();
+    let all = [Queue::Source, Queue::Tenant, Queue::Match, Queue::Write, Queue::MatchNow, Queue::WriteNow];
+    for (number, queue) in all.into_iter().enumerate() {
+        urls.insert(queue, account.queue(&format!("queue-{number}")).await.unwrap());
+    }
+    let dead = account.queue("dead").await.unwrap();
+    let aws = account.aws(Arc::new(QuickClock::default())).await;
+    Queues { client: Client::new(aws.config()), doorbell: aws.doorbell(urls.clone()), urls, dead }
+}
+
+impl Queues {
+    async fn receive(&self, url: &str) -> Vec<Message> {
+        let request = self.client.receive_message().queue_url(url).max_number_of_messages(10);
+        let request = request.message_attribute_names("All");
+        let request = request.message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
+        request.send().await.unwrap().messages.unwrap_or_default()
+    }
+}
+
+fn bell(kind: BellKind) -> Bell {
+    Bell::new(ConnectionId::new("contoso"), "r1", kind)
+}
+
+#[tokio::test]
+async fn each_bell_reaches_its_queue_as_json_under_its_connection() {
+    let queues = queues().await;
+    let bells = [
+        bell(BellKind::ObserveSource),
+        bell(BellKind::ObserveTenant),
+        bell(BellKind::Match),
+        bell(BellKind::Write),
+        bell(BellKind::Match).with_urgency(Urgency::Now),
+        bell(BellKind::Write).with_urgency(Urgency::Now),
+    ];
+    for bell in &bells {
+        queues.doorbell.ring(bell.clone(), Duration::ZERO).await.unwrap();
+        let received = queues.receive(&queues.urls[&bell.queue()]).await;
+        assert_eq!(received.len(), 1, "{bell:?}");
+        let body: Bell = serde_json::from_str(received[0].body().unwrap()).unwrap();
+        assert_eq!(body, *bell);
+        let group = received[0].attributes().unwrap().get(&MessageSystemAttributeName::MessageGroupId);
+        assert_eq!(group.map(String::as_str), Some("contoso"));
+        let version = received[0].message_attributes().unwrap()["v"].string_value().map(str::to_owned);
+        assert_eq!(version, Some(Bell::VERSION.to_string()));
+    }
+    // One that is about all connections belongs to no group.
+    queues.doorbell.ring(Bell::for_all(BellKind::Tick), Duration::ZERO).await.unwrap();
+    assert_eq!(queues.receive(&queues.urls[&Queue::Match]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_delay_keeps_a_bell_back() {
+    let queues = queues().await;
+    queues.doorbell.ring(bell(BellKind::Write), Duration::from_hours(24)).await.unwrap();
+    let depth = queues.doorbell.depth(&queues.urls[&Queue::Write]).await.unwrap();
+    assert_eq!(depth, Depth { waiting: 0, handled: 0, delayed: 1 });
+}
+
+#[tokio::test]
+async fn a_queue_that_was_not_given_is_named() {
+    let aws = account().aws(Arc::new(QuickClock::default())).await;
+    let error = aws.doorbell(QueueUrls::new()).ring(bell(BellKind::Write), Duration::ZERO).await.unwrap_err();
+    assert!(error.to_string().contains("the queue write"), "{error}");
+    let urls = QueueUrls::from([(Queue::Write, "http://localhost:1/nobody/none".to_owned())]);
+    let error = aws.doorbell(urls).ring(bell(BellKind::Write), Duration::ZERO).await.unwrap_err();
+    assert!(error.to_string().contains("sqs:SendMessage"), "{error}");
+}
+
+#[tokio::test]
+async fn dead_letters_go_back_as_they_were_and_no_more_than_asked() {
+    let queues = queues().await;
+    let into_dead = QueueUrls::from([(Queue::Write, queues.dead.clone())]);
+    let aws_dead = SqsDoorbell::new(queues.client.clone(), into_dead);
+    let rung = bell(BellKind::Write);
+    for _ in 0..13 {
+        aws_dead.ring(rung.clone(), Duration::ZERO).await.unwrap();
+    }
+    let redriven = queues.doorbell.redrive(&queues.dead, Queue::Write, 12).await.unwrap();
+    assert_eq!(redriven, Redriven { moved: 12, stopped: None });
+    assert_eq!(queues.doorbell.depth(&queues.dead).await.unwrap(), Depth { waiting: 1, ..Depth::default() });
+    let received = queues.receive(&queues.urls[&Queue::Write]).await;
+    assert_eq!(received.len(), 10);
+    for message in received {
+        assert_eq!(serde_json::from_str::<Bell>(message.body().unwrap()).unwrap(), rung);
+        assert!(message.attributes().unwrap().contains_key(&MessageSystemAttributeName::MessageGroupId));
+        assert!(message.message_attributes().unwrap().contains_key("v"));
+    }
+    let rest = queues.doorbell.redrive(&queues.dead, Queue::Write, 100).await.unwrap();
+    assert_eq!(rest, Redriven { moved: 1, stopped: None });
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_sent_stays_where_it_is() {
+    let queues = queues().await;
+    let letters = SqsDoorbell::new(queues.client.clone(), QueueUrls::from([(Queue::Write, queues.dead.clone())]));
+    letters.ring(bell(BellKind::Write), Duration::ZERO).await.unwrap();
+    let gone = queues.dead.replace("dead", "gone");
+    let nowhere = SqsDoorbell::new(queues.client.clone(), QueueUrls::from([(Queue::Write, gone)]));
+    let redriven = nowhere.redrive(&queues.dead, Queue::Write, 10).await.unwrap();
+    assert_eq!(redriven.moved, 0);
+    assert!(redriven.stopped.is_some_and(|why| why.contains("sqs:SendMessage")));
+    let depth = queues.doorbell.depth(&queues.dead).await.unwrap();
+    assert_eq!(depth, Depth { handled: 1, ..Depth::default() });
+}
