@@ -1,1 +1,19 @@
 #![doc = include_str!("../README.md")]
+
+mod answer;
+mod connection;
+mod page;
+mod problem;
+mod proof;
+mod public_url;
+mod routes;
+mod secret;
+mod session;
+mod start;
+mod ticket;
+mod words;
+
+pub use connection::{Configured, Connection, Connections, Means, Ports, Unavailable};
+pub use public_url::{PublicUrl, PublicUrlError};
+pub use routes::router;
+pub use ticket::{Link, issue};

@@ -203,10 +203,10 @@ impl Store {
         self.read(&attempt_key(id), "attempt").await
     }
 
-    /// Replaces an attempt, unless somebody else did: one answer is taken once.
-    pub async fn put_attempt(&self, id: &str, attempt: &Stored<Attempt>) -> Result<()> {
-        self.table.write(put_attempt(id, &attempt.value, Condition::Revision(attempt.revision))).await?;
-        Ok(())
+    /// Replaces an attempt, unless somebody else did: one answer is taken once. The new revision.
+    pub async fn put_attempt(&self, id: &str, attempt: &Stored<Attempt>) -> Result<u64> {
+        let put = put_attempt(id, &attempt.value, Condition::Revision(attempt.revision));
+        Ok(self.table.write(put).await?)
     }
 
     /// Ends an attempt, unless somebody else changed or ended it.

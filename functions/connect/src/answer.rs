@@ -1,0 +1,168 @@
+//! The redirect: what Microsoft sent the browser back with. It says what was decided and proves nothing.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use hardmatch_store::Stored;
+use hardmatch_store::connecting::{Attempt, AttemptPhase, ConnectSecret, News};
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use url::form_urlencoded;
+
+use crate::problem::{Problem, Refused};
+use crate::secret::could_be_secret;
+use crate::{Connection, Means, Ports, proof, session, start};
+
+/// How long what was granted may be looked at again: Microsoft spreads a consent within minutes.
+const CHECKS: SignedDuration = SignedDuration::from_mins(30);
+
+/// What a redirect carries, as far as we read it. Its `tenant` is not read: anybody can write it.
+/// <https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>
+#[derive(Default)]
+struct Answer {
+    state: String,
+    error: Option<String>,
+    description: String,
+    code: Option<SecretString>,
+    admin_consent: Option<String>,
+}
+
+impl Answer {
+    /// Each parameter at most once: of two, one was added by somebody.
+    fn parse(query: &str) -> Option<Self> {
+        let mut answer = Self::default();
+        let mut seen = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let value = value.into_owned();
+            match &*name {
+                "state" => answer.state = value,
+                "error" => answer.error = Some(value),
+                "error_description" => answer.description = value,
+                "code" => answer.code = Some(value).filter(|code| !code.is_empty()).map(SecretString::from),
+                "admin_consent" => answer.admin_consent = Some(value),
+                _ => continue,
+            }
+            if seen.contains(&name) {
+                return None;
+            }
+            seen.push(name);
+        }
+        could_be_secret(&answer.state).then_some(answer)
+    }
+
+    /// Whether an administrator agreed. Looked at only where there is no error: errors come with it too.
+    fn consented(&self) -> bool {
+        self.admin_consent.as_ref().is_some_and(|said| said.eq_ignore_ascii_case("true"))
+    }
+}
+
+/// `GET /connect/return`.
+pub(crate) async fn arrive(
+    State(ports): State<Arc<Ports>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let answer = Answer::parse(&query.unwrap_or_default()).ok_or(Problem::Incomplete)?;
+    let id = ports.store.connect_id(ConnectSecret::State, &answer.state);
+    let attempt = bound(&ports, &id, &headers, AttemptPhase::Sent).await?;
+    let connection = start::find(&ports, &attempt.value.connection).await?;
+    if let Some(error) = &answer.error {
+        take(ports.store.end_attempt(&id, attempt.revision).await)?;
+        let refused = declined(&connection, &id, error, &answer.description).await;
+        let news = News::Failed(refused.code.clone());
+        tell(&ports, &connection, &attempt.value, &news).await?;
+        return Ok(leave(&ports, &id, Problem::Refused(refused)));
+    }
+    match (&connection.means, &answer.code) {
+        (Means::Consent, _) if answer.consented() => {
+            let expires = (ports.clock.now() + CHECKS).as_second();
+            let value = Attempt { phase: AttemptPhase::Returned, expires, ..attempt.value };
+            let revision = attempt.revision;
+            let revision = take(ports.store.put_attempt(&id, &Stored { value: value.clone(), revision }).await)?;
+            proof::consent(&ports, &connection, &id, &Stored { value, revision }).await
+        }
+        (Means::SignIn { sealed }, Some(code)) => {
+            take(ports.store.end_attempt(&id, attempt.revision).await)?;
+            let kept = sealed.take(&start::sealed_name(&id)).await.unwrap_or_else(|error| {
+                proof::log(&connection, &error, "what a sign-in kept back could not be opened");
+                None
+            });
+            let signed = proof::SignIn { state: answer.state, kept, code };
+            let response = proof::sign_in(&ports, &connection, &attempt.value, signed).await;
+            Ok(leave(&ports, &id, response))
+        }
+        (Means::Consent, _) | (Means::SignIn { .. }, None) => Err(Problem::Incomplete),
+    }
+}
+
+/// The attempt of this name, if it is in this phase, was begun by this browser and is not too old.
+pub(crate) async fn bound(
+    ports: &Ports,
+    id: &str,
+    headers: &HeaderMap,
+    phase: AttemptPhase,
+) -> Result<Stored<Attempt>, Problem> {
+    let attempt = ports.store.attempt(id).await?.ok_or(Problem::AnswerSpent)?;
+    let browser = session::brought(headers, &ports.url, id);
+    if browser.map(|secret| ports.store.connect_id(ConnectSecret::Browser, secret))
+        != Some(attempt.value.browser.clone())
+    {
+        tracing::warn!(
+            connection.id = attempt.value.connection.as_str(),
+            reason.code = "another_browser",
+            "an answer to connect came from a browser that did not begin it, and was refused"
+        );
+        return Err(Problem::AnotherBrowser);
+    }
+    if attempt.value.phase != phase {
+        return Err(Problem::AnswerSpent);
+    }
+    let now = ports.clock.now_seconds();
+    if now >= attempt.value.expires {
+        let Attempt { connection, ticket, .. } = &attempt.value;
+        ports.store.tell_connecting(connection, ticket, &News::Failed("too_late".into()), now).await?;
+        take(ports.store.end_attempt(id, attempt.revision).await)?;
+        return Err(Problem::TooLate);
+    }
+    Ok(attempt)
+}
+
+async fn declined(connection: &Connection, id: &str, error: &str, description: &str) -> Refused {
+    if let Means::SignIn { sealed } = &connection.means {
+        // Nobody will ask for it; what cannot be taken out now ends by its time.
+        let _ = sealed.take(&start::sealed_name(id)).await;
+    }
+    Refused::redirect(connection.platform.explain(error, description), description)
+}
+
+/// One answer is taken once: who comes second finds it spent.
+fn take<T>(taken: Result<T, hardmatch_store::StoreError>) -> Result<T, Problem> {
+    match taken {
+        Err(error) if error.is_conflict() => Err(Problem::AnswerSpent),
+        other => Ok(other?),
+    }
+}
+
+/// Tells whoever waits, and the log.
+pub(crate) async fn tell(
+    ports: &Ports,
+    connection: &Connection,
+    attempt: &Attempt,
+    news: &News,
+) -> Result<(), Problem> {
+    let id = connection.id.as_str();
+    match news {
+        News::Done(_) => tracing::info!(connection.id = id, "connected"),
+        News::Waiting(code) => tracing::info!(connection.id = id, reason.code = code, "not connected yet"),
+        News::Failed(code) => tracing::warn!(connection.id = id, reason.code = code, "not connected"),
+    }
+    Ok(ports.store.tell_connecting(&connection.id, &attempt.ticket, news, ports.clock.now_seconds()).await?)
+}
+
+/// A last page: the browser may forget the attempt.
+pub(crate) fn leave(ports: &Ports, id: &str, page: impl IntoResponse) -> Response {
+    let cookie = [(axum::http::header::SET_COOKIE, session::release(&ports.url, id))];
+    (cookie, page).into_response()
+}

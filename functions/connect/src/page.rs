@@ -1,0 +1,167 @@
+//! The pages, and what goes around each: what a browser may do with it. Templates have the shape; everything in them is
+//! escaped.
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hardmatch_domain::permission::{Grade, Need};
+use hardmatch_store::connecting::ConnectMethod;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::public_url::Transport;
+
+/// Stands in each page; the policy names its hash, so no other style gets in.
+pub(crate) const STYLE: &str = include_str!("../templates/connect.css");
+
+/// <https://www.w3.org/TR/CSP3/#grammardef-hash-source>
+static STYLE_HASH: LazyLock<String> =
+    LazyLock::new(|| format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE.as_bytes()))));
+
+/// To somebody without a link.
+#[derive(Template)]
+#[template(path = "landing.html")]
+pub(crate) struct Landing;
+
+/// What a link offers.
+#[derive(Template)]
+#[template(path = "offer.html")]
+pub(crate) struct Offer<'a> {
+    pub(crate) connection: &'a str,
+    pub(crate) tenant: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) until: String,
+    pub(crate) method: ConnectMethod,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) action: String,
+}
+
+/// The permissions of one feature.
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    pub(crate) needs: Vec<Need>,
+}
+
+/// Needs by feature, in their order.
+pub(crate) fn groups(needs: &[Need]) -> Vec<Group> {
+    needs
+        .chunk_by(|one, next| one.feature == next.feature)
+        .map(|needs| Group { title: needs[0].feature.title(), needs: needs.to_vec() })
+        .collect()
+}
+
+/// What came of it.
+#[derive(Template)]
+#[template(path = "outcome.html")]
+pub(crate) struct Outcome<'a> {
+    pub(crate) tone: Tone,
+    pub(crate) title: String,
+    pub(crate) said: String,
+    pub(crate) cure: String,
+    pub(crate) facts: Vec<(&'static str, String)>,
+    pub(crate) covered: &'a [(Need, &'static str)],
+    pub(crate) missing: &'a [Need],
+    pub(crate) method: ConnectMethod,
+    /// Granted and used for nothing.
+    pub(crate) unused: String,
+    /// Granted and dangerous.
+    pub(crate) too_much: String,
+    /// Where the button to look again leads.
+    pub(crate) check: Option<String>,
+}
+
+/// How it went, for the eye; the words say it too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Wait,
+    Bad,
+}
+
+impl Tone {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Wait => "wait",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// What went wrong.
+#[derive(Template)]
+#[template(path = "problem.html")]
+pub(crate) struct Problem {
+    pub(crate) title: &'static str,
+    pub(crate) said: String,
+    pub(crate) cure: String,
+    pub(crate) facts: Vec<(&'static str, String)>,
+}
+
+fn grade(need: &Need) -> &'static str {
+    match need.grade {
+        Grade::Required => "required",
+        Grade::Optional => "optional",
+    }
+}
+
+/// A page whose forms lead to ourselves.
+pub(crate) fn respond(status: StatusCode, page: &impl Template) -> Response {
+    answer(status, page, "'self'")
+}
+
+/// A page whose form leads on to a platform: browsers apply `form-action` to where a form is redirected, too.
+/// <https://www.w3.org/TR/CSP3/#directive-form-action>
+pub(crate) fn respond_leading_to(platform: &Url, page: &impl Template) -> Response {
+    answer(StatusCode::OK, page, &format!("'self' {}", platform.origin().ascii_serialization()))
+}
+
+fn answer(status: StatusCode, page: &impl Template, form_action: &str) -> Response {
+    // Our templates write texts into a string: there is nothing that could fail.
+    let html = page.render().unwrap_or_default();
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy = format!(
+        "default-src 'none'; style-src '{}'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
+        *STYLE_HASH
+    );
+    // An origin is ASCII; were it not, the strictest policy would stand in.
+    let policy = HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+/// What every response carries, redirects too.
+pub(crate) fn guard(mut response: Response, transport: Transport) -> Response {
+    let always: [(HeaderName, &str); 4] = [
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in always {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    match transport {
+        Transport::Tls => {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
+        Transport::Loopback => {}
+    }
+    response
+}

@@ -1,0 +1,8 @@
+//! The pages as browsers meet them: a platform that answers as it is told, the embedded table, a clock set by hand.
+
+mod consent;
+mod keep;
+mod pages;
+mod platform;
+mod sign_in;
+mod world;
