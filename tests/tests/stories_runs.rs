@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use hardmatch_domain::change::Action;
-use hardmatch_ports::run::{OutcomeKind, Status, Stop};
-use hardmatch_sim::Seed;
-use hardmatch_tests::{World, guid, immutable_id};
+use hardmatch_ports::clock::Clock as _;
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::run::{OutcomeKind, Phase, Run, Status, Stop};
+use hardmatch_sim::{Fault, FaultRule, Seed};
+use hardmatch_tests::{Bells, Cut, Spoil, World, guid, immutable_id};
 use serde_json::json;
 
 /// Three people with accounts of ours.
@@ -272,4 +274,167 @@ async fn facts_that_moved_between_plan_and_apply_refuse_that_item_alone() {
         .map(|name| world.account(&format!("{name}@contoso.com")).text("jobTitle").to_owned())
         .into();
     assert_eq!(titles, ["Lead", "Lead", "Boss"]);
+}
+
+/// A schedule's bell for a day of January 2026.
+fn slot(day: u32) -> BellKind {
+    BellKind::Start { slot: format!("2026-01-{day:02}T03:00:00Z") }
+}
+
+/// The runs that a schedule began, newest first.
+async fn scheduled(world: &World) -> Vec<Run> {
+    world.runs().await.into_iter().filter(|run| run.slot.is_some()).collect()
+}
+
+#[tokio::test]
+async fn a_schedule_that_fires_three_times_begins_one_run_and_writes_once() {
+    let mut world = three().await;
+    world.people.set("ada", "title", "Lead");
+    world.ring(&[slot(16), slot(16), slot(16)]).await.unwrap();
+    world.ring(&[slot(16), slot(15)]).await.unwrap();
+    let runs = scheduled(&world).await;
+    assert_eq!(runs.len(), 1);
+    assert_eq!((runs[0].phase, runs[0].status), (Phase::Closed, Some(Status::Converged)));
+    assert_eq!(world.account("ada@contoso.com").text("jobTitle"), "Lead");
+    world.ring(&[BellKind::Nightly { slot: "2026-01-17T03:00:00Z".to_owned() }]).await.unwrap();
+    assert_eq!(scheduled(&world).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_schedule_killed_at_any_write_begins_one_run_that_ends() {
+    for spoil in [Spoil::Lost, Spoil::Done] {
+        for at in 1.. {
+            let mut world = three().await;
+            world.people.set("ada", "title", "Lead");
+            world.cut = Some(Cut { at, spoil });
+            let killed = world.ring(&[slot(16)]).await;
+            // The queue hands the bell over again, the tick comes by, and both do so twice.
+            for _ in 0..2 {
+                world.ring(&[slot(16), BellKind::Tick]).await.unwrap();
+            }
+            let runs = scheduled(&world).await;
+            assert_eq!(runs.len(), 1, "killed at write {at}, {spoil:?}");
+            assert_eq!((runs[0].phase, runs[0].status), (Phase::Closed, Some(Status::Converged)), "{at}, {spoil:?}");
+            assert_eq!(world.account("ada@contoso.com").text("jobTitle"), "Lead");
+            if killed.is_ok() {
+                assert!(at > 10, "the run makes more writes than {at}");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_every_bell_of_the_functions_lost_the_tick_alone_finishes() {
+    let mut world = crowd(120, "").await;
+    for number in 0..4 {
+        world.people.remove(&format!("p{number:03}"));
+        world.people.set(&format!("p{:03}", number + 50), "title", "Lead");
+    }
+    world.people.hire("newcomer");
+    world.bells = Bells::Lost;
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Converged), 9), "{:?}", ran.outcomes);
+    assert_eq!(blocked(&world), 4);
+    assert!(world.sync().await.writes.is_empty());
+}
+
+#[tokio::test]
+async fn one_person_wanted_now_is_written_while_the_nightly_run_lies() {
+    let mut world = three().await;
+    for name in ["ada", "bea", "cleo"] {
+        world.people.set(name, "title", "Lead");
+    }
+    // The nightly run begins, and its bells are lost.
+    world.bells = Bells::Lost;
+    world.ring(&[slot(16)]).await.unwrap();
+    world.bells = Bells::Heard;
+
+    let ran = world.sync_one(&guid(2)).await;
+    assert_eq!((ran.status(), ran.calls()), (Some(Status::Converged), vec!["PATCH /users/{id} 204".to_owned()]));
+    assert_eq!(world.account("bea@contoso.com").text("jobTitle"), "Lead");
+    assert_eq!(scheduled(&world).await[0].phase, Phase::Observing, "nobody abandoned it");
+
+    world.ring(&[BellKind::Tick]).await.unwrap();
+    let nightly = scheduled(&world).await.remove(0);
+    assert_eq!((nightly.phase, nightly.status), (Phase::Closed, Some(Status::Converged)));
+    for name in ["ada", "cleo"] {
+        assert_eq!(world.account(&format!("{name}@contoso.com")).text("jobTitle"), "Lead");
+    }
+    assert!(world.sync().await.writes.is_empty());
+}
+
+#[tokio::test]
+async fn a_grace_that_ends_is_taken_by_the_tick_and_ends_with_the_next_run() {
+    let mut world =
+        World::with(Seed::contoso(), "[lifecycle]\nabsent = { action = \"suspend\", after = \"7d\" }").await;
+    for number in 0..30 {
+        world.people.hire(&format!("p{number:03}"));
+    }
+    world.settle_by_hash().await;
+    world.people.remove("p000");
+    assert_eq!(world.sync().await.writes.len(), 0);
+    let (store, connection) = (world.store().await, world.connection());
+    assert!(store.open_people(&connection).await.unwrap().is_empty(), "time alone can change it");
+    world.pass_days(6);
+    world.ring(&[BellKind::Tick]).await.unwrap();
+    assert!(store.open_people(&connection).await.unwrap().is_empty());
+    world.pass_days(2);
+    // Killed at its first write, the mark may be there and the timer still is.
+    world.cut = Some(Cut { at: 2, spoil: Spoil::Done });
+    let _ = world.ring(&[BellKind::Tick]).await;
+    for _ in 0..2 {
+        world.ring(&[BellKind::Tick]).await.unwrap();
+        assert_eq!(store.open_people(&connection).await.unwrap().len(), 1);
+    }
+    assert_eq!(world.sync().await.writes.len(), 1);
+    assert_eq!(blocked(&world), 1);
+    world.ring(&[BellKind::Tick]).await.unwrap();
+    assert!(store.open_people(&connection).await.unwrap().is_empty(), "the timer is gone");
+}
+
+#[tokio::test]
+async fn a_run_of_which_most_failed_quarantines_and_a_success_releases() {
+    let mut world = crowd(40, "").await;
+    for number in 0..30 {
+        world.people.set(&format!("p{number:03}"), "title", "Lead");
+    }
+    let refused = Fault::Status {
+        status: 400,
+        code: Some("Request_BadRequest".to_owned()),
+        message: Some("no".to_owned()),
+        retry_after: None,
+        applied: false,
+    };
+    world.tenant.inject(FaultRule::new("PATCH /users/{id}", refused));
+    let ran = world.sync().await;
+    assert_eq!(ran.count(OutcomeKind::Refused), 30, "{:?}", ran.outcomes);
+    world.tenant.clear_faults();
+
+    // Schedules pass by until the timer, six hours later, brings the next attempt.
+    let before = world.runs().await.len();
+    world.ring(&[BellKind::Tick, BellKind::Start { slot: world.clock.now().to_string() }]).await.unwrap();
+    assert_eq!(world.runs().await.len(), before);
+    world.pass(Duration::from_hours(6));
+    world.ring(&[BellKind::Tick]).await.unwrap();
+    let again = world.runs().await.remove(0);
+    assert_eq!((again.stop, again.status), (None, Some(Status::Converged)));
+    assert_eq!(world.account("p000@contoso.com").text("jobTitle"), "Lead");
+    let meta = world.store().await.meta(&world.connection()).await.unwrap().value;
+    assert_eq!(meta.quarantine, None);
+}
+
+#[tokio::test]
+async fn an_unchanged_night_costs_a_handful_and_a_changed_person_at_most_fourteen() {
+    let mut world = crowd(600, "").await;
+    world.sync().await;
+    world.pass_days(1);
+    let quiet = world.sync().await.run.units;
+    assert!(quiet.read <= 90 && quiet.write <= 20, "{quiet:?}");
+    for number in 0..200 {
+        world.people.set(&format!("p{number:03}"), "title", "Lead");
+    }
+    let busy = world.sync().await;
+    assert_eq!(busy.count(OutcomeKind::Done), 200);
+    assert!(busy.run.units.write <= 14 * 200, "{:?}", busy.run.units);
 }

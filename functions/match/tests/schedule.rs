@@ -77,7 +77,11 @@ impl Lab {
             meter: Arc::new(Nothing),
         };
         for name in connections {
-            store.update_meta(&ConnectionId::new(*name), |meta| meta.policy_revision = 1).await.unwrap();
+            let name = ConnectionId::new(*name);
+            let made = store.update_meta(&name, |meta| {
+                (meta.policy_revision, meta.first_accepted) = (1, Some(NOON - 1));
+            });
+            made.await.unwrap();
         }
         Self { clock, store, rung, ports, _folder: folder }
     }
@@ -117,6 +121,16 @@ impl Lab {
         self.store.update_run(&contoso, &run.id, enter).await.unwrap().unwrap()
     }
 
+    /// Gives every phase of a run something to do.
+    async fn work(&self, run: &Run) {
+        let people = [Pid::from_bytes([1; 16])];
+        self.store.put_slices(&run.id, 0, &people).await.unwrap();
+        for phase in [LanePhase::Write, LanePhase::Remove] {
+            let lane = self.store.put_pointers(&run.id, phase, 0, 0, &people);
+            self.store.table().batch_write(lane).await.unwrap();
+        }
+    }
+
     async fn tick(&self) {
         tick(&self.ports, &contoso()).await.unwrap();
     }
@@ -150,7 +164,8 @@ async fn one_run_for_a_slot_however_it_is_spelled_and_however_often_it_comes() {
 #[tokio::test]
 async fn two_bells_of_a_slot_at_a_time_begin_one_run() {
     let lab = Lab::new(&["contoso"]).await;
-    let started = futures::future::join_all((0..8).map(|_| lab.started(SLOT))).await;
+    let (one, two, three) = tokio::join!(lab.started(SLOT), lab.started(SLOT), lab.started(SLOT));
+    let started = [one, two, three];
     let opened = started.iter().filter(|started| matches!(started, Started::Opened(_))).count();
     assert_eq!((opened, lab.store.run_ids(&contoso(), 10).await.unwrap().len()), (1, 1), "{started:?}");
     let run = lab.store.meta(&contoso()).await.unwrap().value.run.unwrap();
@@ -269,6 +284,12 @@ async fn a_tick_rings_for_what_each_phase_has_left() {
     let lab = Lab::new(&["contoso"]).await;
     let run = lab.opened(SLOT).await;
     lab.rung();
+    for phase in [Phase::Deciding, Phase::Writing, Phase::Removing] {
+        lab.enter(&run, phase).await;
+        lab.tick().await;
+        assert_eq!(lab.kinds(), [BellKind::Advance], "{phase:?} has ended, and nobody said so");
+    }
+    lab.work(&run).await;
     for (phase, kinds) in [
         (Phase::Observing, vec![BellKind::ObserveTenant, BellKind::ObserveSource]),
         (Phase::Deciding, vec![BellKind::Match]),
@@ -299,6 +320,7 @@ async fn a_run_that_writes_for_hours_looks_at_the_tenant_each_hour() {
     lab.store.put_tenant(&lab.ports.scope, &item).await.unwrap();
     let run = lab.opened(SLOT).await;
     lab.rung();
+    lab.work(&run).await;
     for phase in [Phase::Writing, Phase::Removing] {
         lab.enter(&run, phase).await;
         lab.clock.advance(Duration::from_mins(59));
@@ -396,10 +418,10 @@ async fn one_person_wanted_now_abandons_nobody_but_an_older_run_of_theirs() {
     lab.rung();
 
     // The tick knows all of them, and its bells for single people go past the company's.
-    for id in &ids[1..] {
-        lab.enter(&lab.run(id).await, Phase::Deciding).await;
+    for id in ids[1..].iter().chain([&nightly.id]) {
+        let run = lab.enter(&lab.run(id).await, Phase::Deciding).await;
+        lab.work(&run).await;
     }
-    lab.enter(&nightly, Phase::Deciding).await;
     lab.tick().await;
     let mut queues: Vec<Queue> = lab.rung().iter().map(Bell::queue).collect();
     queues.sort();
