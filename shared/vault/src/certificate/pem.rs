@@ -30,6 +30,8 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn read(certificate: Text<'_>, key: Text<'_>) -> Result<Self, CredentialError> {
+        // First, because what an encrypted key has above its first line is no PEM as others read it.
+        not_encrypted(key)?;
         let certificates = certificates(certificate)?;
         let key_der = rsa_key(key)?;
         let pair = RsaKeyPair::from_der(&key_der).map_err(|rejected| {
@@ -92,16 +94,21 @@ fn certificates(text: Text<'_>) -> Result<Vec<(Vec<u8>, Certificate)>, Credentia
     Ok(found)
 }
 
+fn not_encrypted(text: Text<'_>) -> Result<(), CredentialError> {
+    let written = text.0.expose_secret();
+    if !written.contains("BEGIN ENCRYPTED PRIVATE KEY") && !written.contains("Proc-Type: 4,ENCRYPTED") {
+        return Ok(());
+    }
+    Err(CredentialError(format!(
+        "The private key in {} is encrypted with a passphrase, and nobody is there at night to type it. Write it without \
+         one (openssl pkey -in OLD.pem -out NEW.pem) where only this user can read it.",
+        text.1
+    )))
+}
+
 /// The first private key, as PKCS#1.
 fn rsa_key(text: Text<'_>) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
     let place = text.1;
-    let written = text.0.expose_secret();
-    if written.contains("BEGIN ENCRYPTED PRIVATE KEY") || written.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(CredentialError(format!(
-            "The private key in {place} is encrypted with a passphrase, and nobody is there at night to type it. Write it \
-             without one (openssl pkey -in OLD.pem -out NEW.pem) where only this user can read it."
-        )));
-    }
     let unreadable = || {
         CredentialError(format!(
             "The private key in {place} cannot be read. Write the file again as PEM, or make a new key and certificate."
