@@ -33,7 +33,7 @@ impl Token {
     /// What becomes of a token that an earlier start, or somebody else, kept.
     fn of_kept(kept: &KeptToken, number: u64) -> Self {
         let ends_at = kept.expires.unwrap_or_else(|| later(kept.obtained, SHORTEST_LIFE));
-        let renew_at = later(kept.obtained, renewal(until_then(kept.obtained, ends_at)));
+        let renew_at = later(kept.obtained, renewal(until_then(kept.obtained, ends_at))).min(ends_at);
         Self { secret: kept.secret.clone(), number, obtained: kept.obtained, renew_at, ends_at }
     }
 
@@ -181,16 +181,13 @@ impl Tokens {
         }
     }
 
-    /// The token another start kept, unless it is over or not ours to use.
+    /// The token another start kept, unless it is not ours to use. It may be over.
     async fn kept(&self, state: &mut State) -> Option<Arc<Token>> {
         let (kept, revision) = self.pocket.load().await?;
         state.revision = Some(revision);
         let token = Token::of_kept(&kept, state.number + 1);
-        if self.clock().now() >= token.ends_at || !self.is_ours(&kept.secret) {
-            return None;
-        }
         state.number = token.number;
-        Some(Arc::new(token))
+        self.is_ours(&kept.secret).then(|| Arc::new(token))
     }
 
     /// Whether a kept token is for the tenant, the application and the way of signing in that are configured now. One

@@ -223,3 +223,17 @@ async fn a_reset_forgets_the_sign_in_too() {
     assert_eq!((drawer.kept(Access), drawer.kept(Refresh)), (None, None));
     assert_eq!(client.users(None).await.unwrap_err().code, "not_connected");
 }
+
+#[tokio::test]
+async fn a_reset_forgets_a_refresh_token_that_still_waits_to_be_kept() {
+    let stub =
+        Stub::start_whole(|seen, before| if seen.is_token() { rotated(before + 1) } else { Say::ok(EMPTY) }).await;
+    let drawer = signed_in(stub.clock.now());
+    drawer.set(Trouble::Full);
+    let client = client(&stub, &drawer);
+    client.users(None).await.unwrap_err();
+    drawer.set(Trouble::None);
+    client.reset().await.unwrap();
+    assert_eq!(client.users(None).await.unwrap_err().code, "not_connected");
+    assert_eq!((drawer.kept(Refresh), stub.tokens().len()), (None, 1));
+}

@@ -56,7 +56,11 @@ async fn j1_expired_token_never_sent() {
     // … and not a moment longer than it lives. Nor does one that does not say how long: it gets ten minutes.
     stub.clock.advance(secs(100));
     assert!(matches!(cold(&stub, &drawer).users(None).await.unwrap_err().retry, Retry::After(_)));
-    drawer.put(TokenKind::Access, "endless", stub.clock.now() - secs(600), None);
+    let now = stub.clock.now();
+    drawer.put(TokenKind::Access, "endless", now - secs(600), None);
+    cold(&stub, &drawer).users(None).await.unwrap_err();
+    // Nor does one whose times make no sense, as a clock that was wrong leaves it.
+    drawer.put(TokenKind::Access, "odd", now + secs(600), Some(now - secs(1)));
     cold(&stub, &drawer).users(None).await.unwrap_err();
     assert_eq!(stub.seen().len(), 1);
 }
