@@ -10,9 +10,9 @@ use crate::faults::FaultRule;
 use crate::object::{Mask, Object};
 use crate::options::Options;
 use crate::records::{Counters, Request};
+use crate::registration::{App, Consent};
 use crate::roles::Assignment;
 use crate::schema::{Kind, at};
-use crate::seed::App;
 use crate::state::State;
 use crate::world::World;
 
@@ -103,6 +103,53 @@ impl World {
         self.lock().principal(client_id)
     }
 
+    /// Everything secret that was issued or received at sign-in so far – secrets, assertions, codes, verifiers, access,
+    /// refresh and id tokens – and the seed's client secrets. For tests that look for them where they must not be.
+    pub fn issued_secrets(&self) -> Vec<String> {
+        let state = self.lock();
+        let seeded = state.apps.iter().flat_map(|a| a.secret.iter().chain(a.secrets.iter().map(|s| &s.value)));
+        let mut all: std::collections::BTreeSet<String> = seeded.cloned().collect();
+        all.extend(state.entra.secrets.iter().cloned());
+        all.into_iter().collect()
+    }
+
+    /// An administrator consents to everything the app registered.
+    pub fn grant_consent(&self, client_id: &str) -> Result<(), SimError> {
+        let mut state = self.lock();
+        let app = state.apps.iter().find(|a| a.client_id.eq_ignore_ascii_case(client_id)).cloned();
+        let app = app.ok_or_else(|| SimError::NoSuch(format!("no app {client_id}")))?;
+        state.consent(&app);
+        Ok(())
+    }
+
+    /// An administrator removes the app from the tenant. Tokens already issued go on working until they end.
+    pub fn withdraw_consent(&self, client_id: &str) -> Result<(), SimError> {
+        self.change_app(client_id, |app| app.consent = Consent::Missing)?;
+        self.lock().entra.consents.remove(&client_id.to_ascii_lowercase());
+        Ok(())
+    }
+
+    /// Ends a user's refresh tokens, as an administrator or the user would ("revoke sessions").
+    pub fn revoke_sessions(&self, key: &str) -> Result<(), SimError> {
+        self.on_user(key, |state, slot| {
+            let mut user = Object::clone(state.dir.object(slot));
+            user.set(at::SESSIONS_VALID_FROM, json!(iso(state.now())));
+            state.revoke_refresh_tokens(user.id);
+            state.commit(slot, user, Mask::of(&[at::SESSIONS_VALID_FROM]));
+        })
+    }
+
+    /// An administrator resets a user's password in the admin centre: the refresh tokens of confidential clients die
+    /// with it (<https://learn.microsoft.com/entra/identity-platform/refresh-tokens>).
+    pub fn reset_password(&self, key: &str) -> Result<(), SimError> {
+        self.revoke_sessions(key)
+    }
+
+    /// The sign-in service starts to sign with another key; the last one stays published beside it.
+    pub fn roll_signing_key(&self) {
+        self.lock().entra.rollovers += 1;
+    }
+
     /// Makes every delta token answer 410.
     pub fn reset_delta(&self) {
         self.edit(|state| {
@@ -137,6 +184,12 @@ impl World {
             state.commit_new(user);
             Ok(id)
         })
+    }
+
+    /// Makes changes of one user visible later than those of others, by so many milliseconds. Delta waits for the
+    /// latest object, so that nothing is skipped.
+    pub fn delay_user(&self, key: &str, ms: u32) -> Result<(), SimError> {
+        self.on_user(key, |state, slot| state.dir.delay(slot, i64::from(ms)))
     }
 
     /// Deletes a user softly.
@@ -191,7 +244,7 @@ impl World {
         })
     }
 
-    fn edit<T>(&self, act: impl FnOnce(&mut State) -> Result<T, SimError>) -> Result<T, SimError> {
+    pub(crate) fn edit<T>(&self, act: impl FnOnce(&mut State) -> Result<T, SimError>) -> Result<T, SimError> {
         let mut state = self.lock();
         let result = act(&mut state)?;
         state.persist()?;
@@ -250,7 +303,7 @@ impl State {
         self.dir.user_by_upn(key).or_else(deleted)
     }
 
-    fn fill(&self, user: &mut Object, properties: Value) -> Result<Mask, SimError> {
+    pub(crate) fn fill(&self, user: &mut Object, properties: Value) -> Result<Mask, SimError> {
         let Value::Object(properties) = properties else {
             return Err(SimError::NoSuch("properties are a JSON object".to_owned()));
         };

@@ -56,11 +56,14 @@ pub(crate) struct Slot {
     pub(crate) born: i64,
     /// Positions in the change log.
     pub(crate) changes: Vec<u64>,
+    /// How much later than others this object is seen, in milliseconds.
+    pub(crate) lag: i64,
 }
 
 impl Slot {
     /// The object as a replica saw it at `horizon`.
     pub(crate) fn seen(&self, horizon: i64) -> Option<&Arc<Object>> {
+        let horizon = horizon - self.lag;
         if self.at <= horizon {
             return Some(&self.object);
         }
@@ -104,6 +107,8 @@ pub(crate) struct Directory {
     pub(crate) dirty: Vec<u32>,
     pub(crate) live_users: usize,
     pub(crate) keep_ms: i64,
+    /// The largest lag that any single object has.
+    pub(crate) longest_lag: i64,
 }
 
 impl Directory {
@@ -145,7 +150,14 @@ impl Directory {
         self.by_id.insert(object.id, slot);
         self.by_kind[object.kind as usize].push(slot);
         self.index(slot, &object);
-        self.slots.push(Slot { object: Arc::new(object), at: born, past: Vec::new(), born, changes: Vec::new() });
+        self.slots.push(Slot {
+            object: Arc::new(object),
+            at: born,
+            past: Vec::new(),
+            born,
+            changes: Vec::new(),
+            lag: 0,
+        });
         slot
     }
 
@@ -209,12 +221,26 @@ impl Directory {
     }
 
     /// The end of the log as seen at `horizon`.
+    ///
+    /// An object that is later than others holds the end back, so that nothing it did is ever skipped.
     pub(crate) fn log_seen(&self, horizon: i64) -> u64 {
         let mut end = self.log.len();
-        while end > 0 && self.log[end - 1].at > horizon {
-            end -= 1;
+        for (i, change) in self.log.iter().enumerate().rev() {
+            if change.at <= horizon - self.longest_lag {
+                break;
+            }
+            if change.at > horizon - self.slot(change.slot).lag {
+                end = i;
+            }
         }
         self.log_base + end as u64
+    }
+
+    /// Makes one object later than others by so many milliseconds.
+    pub(crate) fn delay(&mut self, slot: u32, lag: i64) {
+        self.slots[slot as usize].lag = lag;
+        self.longest_lag = self.longest_lag.max(lag);
+        self.keep_ms = self.keep_ms.max(lag + KEEP_VERSIONS_MS);
     }
 
     pub(crate) fn change(&self, position: u64) -> Option<&Change> {
@@ -225,7 +251,7 @@ impl Directory {
     pub(crate) fn candidates(&mut self, key: Key, value: &str, horizon: i64) -> Vec<u32> {
         let mut found = self.holders(key, value);
         let Self { unsettled, slots, .. } = self;
-        unsettled.retain(|s| slots[*s as usize].at > horizon);
+        unsettled.retain(|s| slots[*s as usize].at > horizon - slots[*s as usize].lag);
         found.extend(unsettled.iter());
         found.sort_unstable();
         found.dedup();

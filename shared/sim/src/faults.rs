@@ -19,7 +19,8 @@ pub struct Faults {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FaultRule {
     /// Method and route template, as in the request log: `PATCH /users/{id}`. `*` stands for any text, so
-    /// `* /users*` is possible; absent means every request.
+    /// `* /users*` is possible; absent means every request to Graph. The sign-in service is only struck by a route
+    /// that names it: `POST /{tenant}/oauth2/v2.0/token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
     /// Where it may strike. Default both.
@@ -150,7 +151,16 @@ pub enum Fault {
     TokenExpired,
     /// 410 with a `Location` that lacks `$select`.
     Gone,
+    /// The sign-in service refuses with this AADSTS number, in its own shape. For routes below `/{tenant}/`.
+    #[serde(rename_all = "camelCase")]
+    Entra {
+        /// `53003`
+        code: u32,
+    },
 }
+
+/// What every route of the sign-in service has.
+const SIGN_IN: &str = "/{tenant}/";
 
 #[derive(Debug)]
 struct Armed {
@@ -187,7 +197,11 @@ impl Armory {
         let here = if inner { Place::Inner } else { Place::Outer };
         let mut hit = None;
         for armed in &mut self.rules {
-            let matches = armed.rule.route.as_deref().is_none_or(|p| glob(p, route))
+            let named = armed.rule.route.as_deref();
+            // Plans made for Graph must not hit sign-in by accident.
+            let meant = !route.contains(SIGN_IN) || named.is_some_and(|p| p.contains(SIGN_IN));
+            let matches = meant
+                && named.is_none_or(|p| glob(p, route))
                 && (armed.rule.place == Place::Both || armed.rule.place == here);
             if !matches {
                 continue;

@@ -109,19 +109,15 @@ pub(crate) async fn handle(
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let method = parts.method.as_str().to_owned();
 
-    if let Some(tenant) = path.strip_prefix('/').and_then(|p| p.strip_suffix("/oauth2/v2.0/token"))
-        && method == "POST"
-    {
-        return respond(world.token(tenant, &headers, &body));
-    }
     let below = |root: &str| path.strip_prefix(root).filter(|rest| rest.starts_with('/')).map(str::to_owned);
-    let (rest, beta) = match (below("/v1.0"), below("/beta")) {
-        (Some(rest), _) => (rest, false),
-        (_, Some(rest)) => (rest, true),
-        _ => return respond(world.lost(&method, path)),
+    let (path, beta, graph) = match (below("/v1.0"), below("/beta")) {
+        (Some(rest), _) => (rest, false, true),
+        (_, Some(rest)) => (rest, true, true),
+        _ => (path.to_owned(), false, false),
     };
-    let call = Call { method, path: rest, query, headers, body: body.to_vec(), beta, inner: false };
-    match world.serve(&call) {
+    let call = Call { method, path, query, headers, body: body.to_vec(), beta, inner: false };
+    let reply = if graph { world.serve(&call) } else { world.sign_in(&call) };
+    match reply {
         Reply::Drop => {
             cutter.0.store(true, Ordering::SeqCst);
             respond(Answer::empty(500))

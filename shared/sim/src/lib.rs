@@ -5,10 +5,12 @@ mod admin;
 mod answer;
 mod batch;
 mod clock;
+mod connect;
 mod deleted;
 mod delta;
 mod dice;
 mod directory;
+mod entra;
 mod error;
 mod faults;
 mod filter;
@@ -17,13 +19,14 @@ mod http;
 mod journal;
 mod licenses;
 mod load;
-mod login;
 mod object;
 mod options;
 mod permits;
+mod photos;
 mod query;
 mod read;
 mod records;
+mod registration;
 mod roles;
 mod route;
 mod rules;
@@ -40,12 +43,16 @@ mod values;
 mod world;
 
 pub use clock::{Clock, ManualClock};
+pub use connect::{Exported, SyncError};
 pub use error::SimError;
 pub use faults::{Fault, FaultRule, Faults, Place};
-pub use options::{Answer, DeltaTraps, Lag, Options, Throttle};
+pub use options::{
+    AccessPolicy, Answer, BeforeConsent, ConnectRules, DeltaTraps, Demand, Lag, LoginHint, Options, Throttle,
+};
 pub use records::{Counters, Request};
+pub use registration::{App, Consent, FederatedCredential, KeyCredential, Secret, Signature};
 pub use seed::{
-    App, CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Domain, DomainType, FULL_LIFECYCLE, Organization, Plan,
-    Seed, Sku, Tenant,
+    CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Domain, DomainType, FULL_LIFECYCLE, Organization, Plan, Seed,
+    Sku, Tenant,
 };
 pub use world::{Running, Sim, World};

@@ -92,7 +92,7 @@ fn parse(
                 object.deleted_at = Some(at.as_millisecond());
                 object.set(at::DELETED, json!(iso(at.as_millisecond())));
             }
-            "manager" | "members" | "owners" | "roles" => {
+            "lagMs" | "manager" | "members" | "owners" | "roles" => {
                 extra.insert(key, value);
             }
             _ => {
@@ -215,6 +215,10 @@ fn resolve(extra: &Extra, dir: &mut Directory, roles: &mut Roles) -> Result<(), 
     };
     let list = |key: &str| extra.map.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut object = Object::clone(dir.object(extra.slot));
+    if let Some(lag) = extra.map.get("lagMs") {
+        let lag = lag.as_u64().and_then(|ms| i64::try_from(ms).ok());
+        dir.delay(extra.slot, lag.ok_or_else(|| wrong(&extra.label, "'lagMs' is a number of milliseconds"))?);
+    }
     if let Some(manager) = extra.map.get("manager") {
         object.manager = Some(find(dir, manager)?);
     }

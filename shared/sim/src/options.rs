@@ -77,6 +77,118 @@ pub struct Options {
     pub throttle: Throttle,
     /// Shuffle the responses of a batch. Default true.
     pub shuffle_batch: bool,
+    /// How far a client's clock may be off, in seconds. Default 300.
+    pub assertion_skew_seconds: u32,
+    /// A certificate assertion presented a second time. Default refuse.
+    pub assertion_replay: Answer,
+    /// How long after its making a federated credential is not known everywhere, in seconds. Default 300.
+    pub federation_delay_seconds: u32,
+    /// How often a request fails meanwhile: a probability. Default 0.5.
+    pub federation_delay_refusals: f64,
+    /// What an app-only token request gets before consent. Default not found.
+    pub before_consent: BeforeConsent,
+    /// How long consent takes to arrive, in seconds. Default 0.
+    pub consent_delay_seconds: u32,
+    /// Tenants (ids or domains) that live in another national cloud.
+    pub other_cloud_tenants: Vec<String>,
+    /// Conditional Access.
+    pub conditional_access: Vec<AccessPolicy>,
+    /// Token requests of one client and grant per five minutes before they look like a loop; 0 is no limit.
+    pub client_loop_limit: u32,
+    /// Days after which an unused refresh token is dead. Default 90.
+    pub refresh_token_days: u32,
+    /// Life of an authorization code in seconds. Default 600.
+    pub code_seconds: u32,
+    /// What an authorization request with a `login_hint` does. Default page.
+    pub login_hint: LoginHint,
+    /// A photo for a user without a mailbox. Default refuse.
+    pub photo_without_mailbox: Answer,
+    /// How Entra Connect is kept in check.
+    pub connect: ConnectRules,
+}
+
+/// What an app-only token request gets before an administrator consented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BeforeConsent {
+    /// `AADSTS700016`: there is no service principal yet.
+    #[default]
+    NotFound,
+    /// A token without roles.
+    NoRoles,
+}
+
+/// What an authorization request with a `login_hint` does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginHint {
+    /// The page is shown all the same.
+    #[default]
+    Page,
+    /// The user it names is signed in at once.
+    Auto,
+}
+
+/// A Conditional Access policy for one principal
+/// (<https://learn.microsoft.com/entra/identity/conditional-access/overview>).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AccessPolicy {
+    /// A user (UPN or id) or an application (client id).
+    pub principal: String,
+    /// What it asks of them.
+    pub demand: Demand,
+}
+
+/// What a Conditional Access policy asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Demand {
+    /// No token at all (53003).
+    Block,
+    /// A second factor (50076).
+    Multifactor,
+    /// A compliant device (53000).
+    CompliantDevice,
+    /// A fresh sign-in (70043).
+    SignInFrequency,
+}
+
+/// The tenant's rules for Entra Connect
+/// (<https://learn.microsoft.com/graph/api/onpremisesdirectorysynchronization-update>, and the hardening of 2026,
+/// MC1262584 and MC1263280).
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the service, under its own names")]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ConnectRules {
+    /// `blockSoftMatchEnabled`. Default false.
+    pub block_soft_match: bool,
+    /// `blockCloudObjectTakeoverThroughHardMatchEnabled`. Default false.
+    pub block_hard_match: bool,
+    /// `softMatchOnUpnEnabled`. Default true.
+    pub soft_match_on_upn: bool,
+    /// Hard match onto cloud-managed role holders is refused (2026). Default true.
+    pub harden_role_holders: bool,
+    /// An `onPremisesObjectIdentifier` that is set cannot be changed (2026). Default true.
+    pub harden_object_identifier: bool,
+    /// A new object whose UPN or address is taken is provisioned with a placeholder or without. Default true.
+    pub quarantine_duplicates: bool,
+    /// More removals than this in one run stop it. Default 500.
+    pub deletion_threshold: usize,
+}
+
+impl Default for ConnectRules {
+    fn default() -> Self {
+        Self {
+            block_soft_match: false,
+            block_hard_match: false,
+            soft_match_on_upn: true,
+            harden_role_holders: true,
+            harden_object_identifier: true,
+            quarantine_duplicates: true,
+            deletion_threshold: 500,
+        }
+    }
 }
 
 impl Default for Options {
@@ -112,6 +224,20 @@ impl Default for Options {
             lag: Lag::default(),
             throttle: Throttle::default(),
             shuffle_batch: true,
+            assertion_skew_seconds: 300,
+            assertion_replay: Answer::Refuse,
+            federation_delay_seconds: 300,
+            federation_delay_refusals: 0.5,
+            before_consent: BeforeConsent::default(),
+            consent_delay_seconds: 0,
+            other_cloud_tenants: Vec::new(),
+            conditional_access: Vec::new(),
+            client_loop_limit: 0,
+            refresh_token_days: 90,
+            code_seconds: 600,
+            login_hint: LoginHint::default(),
+            photo_without_mailbox: Answer::Refuse,
+            connect: ConnectRules::default(),
         }
     }
 }
@@ -152,11 +278,22 @@ pub struct Lag {
     pub uniqueness_ms: u32,
     /// How many replicas answer.
     pub replicas: u32,
+    /// Every new object is seen later than others by up to so much, each by a time of its own.
+    pub per_object_ms: u32,
 }
 
 impl Default for Lag {
     fn default() -> Self {
-        Self { reads_ms: 0, lists_ms: 0, delta_ms: 0, writes_ms: 0, rules_ms: 0, uniqueness_ms: 0, replicas: 1 }
+        Self {
+            reads_ms: 0,
+            lists_ms: 0,
+            delta_ms: 0,
+            writes_ms: 0,
+            rules_ms: 0,
+            uniqueness_ms: 0,
+            replicas: 1,
+            per_object_ms: 0,
+        }
     }
 }
 

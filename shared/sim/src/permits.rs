@@ -15,6 +15,10 @@ pub(crate) fn allows(caller: &Caller, op: Op) -> bool {
             reads_users(caller) || caller.has("User.ReadBasic.All")
         }
         Op::Delta(Kind::User) | Op::GetManager | Op::ListDeleted(Kind::User) | Op::GetDeleted => reads_users(caller),
+        Op::GetPhoto => {
+            reads_users(caller) || any(&["User.ReadBasic.All", "ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All"])
+        }
+        Op::SetPhoto => any(&["ProfilePhoto.ReadWrite.All", "User.ReadWrite.All"]),
         Op::CreateUser | Op::SetManager | Op::RemoveManager | Op::ReprocessLicense => {
             any(&["User.ReadWrite.All", "Directory.ReadWrite.All"])
         }

@@ -25,6 +25,8 @@ pub(crate) enum Op {
     ReprocessLicense,
     LicenseDetails,
     MemberOf,
+    GetPhoto,
+    SetPhoto,
     GetSyncBehavior,
     SetSyncBehavior,
     ListDeleted(Kind),
@@ -118,6 +120,8 @@ pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<Route> {
             route(Op::ReprocessLicense, "/users/{id}/reprocessLicenseAssignment", k, "")
         }
         ("GET", ["users", k, "licenseDetails"]) => route(Op::LicenseDetails, "/users/{id}/licenseDetails", k, ""),
+        ("GET", ["users", k, "photo", "$value"]) => route(Op::GetPhoto, "/users/{id}/photo/$value", k, ""),
+        ("PUT", ["users", k, "photo", "$value"]) => route(Op::SetPhoto, "/users/{id}/photo/$value", k, ""),
         ("GET", ["users", k, "memberOf"]) => route(Op::MemberOf, "/users/{id}/memberOf", k, ""),
         ("GET", ["users", k, "onPremisesSyncBehavior"]) => {
             route(Op::GetSyncBehavior, "/users/{id}/onPremisesSyncBehavior", k, "")

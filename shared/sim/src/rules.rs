@@ -225,7 +225,8 @@ impl State {
     /// Whether a write may already refer to this object.
     pub(crate) fn arrived(&mut self, slot: u32, key: &str) -> Outcome<()> {
         let horizon = self.horizon(self.options.lag.writes_ms);
-        if self.dir.slot(slot).born > horizon { Err(Refusal::not_found(key)) } else { Ok(()) }
+        let entry = self.dir.slot(slot);
+        if entry.born > horizon - entry.lag { Err(Refusal::not_found(key)) } else { Ok(()) }
     }
 
     /// A live object of any kind that a link names.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::error::SimError;
 use crate::faults::Faults;
 use crate::options::Options;
+use crate::registration::App;
 
 /// A tenant in JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -136,47 +137,6 @@ impl Domain {
 
 fn yes() -> bool {
     true
-}
-
-/// An application with its service principal in this tenant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct App {
-    /// The application (client) id.
-    pub client_id: String,
-    /// Shown for its service principal.
-    #[serde(default)]
-    pub display_name: String,
-    /// The client secret.
-    #[serde(default)]
-    pub secret: Option<String>,
-    /// Granted application permissions; the token's `roles`.
-    #[serde(default)]
-    pub roles: Vec<String>,
-    /// Directory roles of its service principal, by name.
-    #[serde(default)]
-    pub directory_roles: Vec<String>,
-    /// The secret has expired.
-    #[serde(default)]
-    pub secret_expired: bool,
-    /// The application is disabled in the tenant.
-    #[serde(default)]
-    pub disabled: bool,
-}
-
-impl App {
-    /// An app with these permissions.
-    pub fn new(client_id: &str, secret: &str, roles: &[&str]) -> Self {
-        Self {
-            client_id: client_id.to_owned(),
-            display_name: "hardmatch".to_owned(),
-            secret: Some(secret.to_owned()),
-            roles: roles.iter().map(|r| (*r).to_owned()).collect(),
-            directory_roles: Vec::new(),
-            secret_expired: false,
-            disabled: false,
-        }
-    }
 }
 
 /// A subscription.

@@ -10,7 +10,7 @@ use crate::query::Query;
 use crate::records::Request;
 use crate::route::{self, Op, Route};
 use crate::schema::Kind;
-use crate::state::{Caller, State};
+use crate::state::{Behalf, Caller, State};
 
 /// A request of its own, or one part of a batch.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ pub(crate) enum Reply {
 }
 
 /// Headers that Graph or HTTP knows.
-const HEADERS: &[&str] = &[
+pub(crate) const HEADERS: &[&str] = &[
     "accept",
     "accept-encoding",
     "accept-language",
@@ -269,7 +269,7 @@ impl State {
             .with("x-ms-throttle-information", refused.information)
             .with("x-ms-throttle-limit-percentage", format!("{:.2}", charge.used.max(1.0))));
         }
-        if !permits::allows(&caller, route.op) {
+        if !permits::allows(&caller, route.op) || !self.person_may(&caller, write) {
             return Err(Refusal::denied());
         }
         let mut answer = self.perform(route.op, &ask)?;
@@ -278,6 +278,12 @@ impl State {
             answer.headers.push(("x-ms-throttle-limit-percentage", format!("{:.2}", charge.used)));
         }
         Ok(answer)
+    }
+
+    /// Nobody can do more through an app than by themselves: to change the directory takes a directory role
+    /// (<https://learn.microsoft.com/graph/permissions-overview>).
+    fn person_may(&self, caller: &Caller, write: bool) -> bool {
+        caller.behalf == Behalf::App || !write || !self.roles.held_by(caller.principal).is_empty()
     }
 
     fn perform(&mut self, op: Op, ask: &Ask<'_>) -> Outcome<Answer> {
@@ -298,6 +304,8 @@ impl State {
             Op::ReprocessLicense => self.reprocess_license(ask),
             Op::LicenseDetails => self.license_details(ask),
             Op::MemberOf => self.member_of(ask),
+            Op::GetPhoto => self.get_photo(ask),
+            Op::SetPhoto => self.set_photo(ask),
             Op::GetSyncBehavior => self.get_sync_behavior(ask),
             Op::SetSyncBehavior => self.set_sync_behavior(ask),
             Op::ListDeleted(kind) => self.list_deleted(kind, ask),

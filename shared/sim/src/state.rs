@@ -8,22 +8,36 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::dice::{Dice, stable_uuid};
 use crate::directory::Directory;
+use crate::entra::{self, Kept};
 use crate::error::SimError;
-use crate::faults::Armory;
+use crate::faults::{Armory, Fault};
 use crate::journal::Journal;
 use crate::load;
 use crate::object::{Mask, Object};
 use crate::options::Options;
 use crate::records::Records;
+use crate::registration::{App, Signature};
 use crate::roles::{Assignment, Roles};
-use crate::seed::{App, Domain, DomainType, Organization, Seed, Sku, Tenant};
+use crate::seed::{Domain, DomainType, Organization, Seed, Sku, Tenant};
 use crate::throttle::Buckets;
+
+/// For whom an app calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behalf {
+    /// Itself.
+    App,
+    /// The user who signed in: the app can do no more than they.
+    User,
+}
 
 /// Who calls: the app behind the token.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) app: String,
+    pub(crate) behalf: Behalf,
+    /// The service principal or the user, whose directory roles count.
     pub(crate) principal: Uuid,
+    /// From `roles` or from `scp`.
     pub(crate) permissions: Vec<String>,
 }
 
@@ -54,6 +68,10 @@ pub(crate) struct State {
     pub(crate) faults: Armory,
     pub(crate) records: Records,
     pub(crate) journal: Option<Journal>,
+    /// The sign-in service.
+    pub(crate) entra: Kept,
+    /// Photos: media type and bytes.
+    pub(crate) photos: HashMap<Uuid, (String, Vec<u8>)>,
     /// Delta tokens of an earlier epoch are gone (410).
     pub(crate) delta_epoch: u32,
     /// `http://127.0.0.1:PORT`, known once the listener is bound.
@@ -93,6 +111,8 @@ impl State {
             faults: Armory::new(seed.faults),
             records: Records::default(),
             journal: None,
+            entra: Kept::default(),
+            photos: HashMap::new(),
             delta_epoch: 0,
             base: String::new(),
             seats: HashMap::new(),
@@ -136,7 +156,13 @@ impl State {
     pub(crate) fn commit_new(&mut self, object: Object) -> u32 {
         self.count_object(&object, 1);
         let now = self.now();
-        self.dir.create(object, now)
+        let slot = self.dir.create(object, now);
+        let most = self.options.lag.per_object_ms;
+        if most > 0 {
+            let lag = self.dice.below(most as usize + 1);
+            self.dir.delay(slot, i64::try_from(lag).unwrap_or(0));
+        }
+        slot
     }
 
     fn count_object(&mut self, object: &Object, by: i64) {
@@ -197,9 +223,40 @@ fn check(seed: &Seed) -> Result<(), SimError> {
         [one] => return wrong(format!("the initial domain {} must be managed and verified", one.name)),
         other => return wrong(format!("exactly one domain must be initial, not {}", other.len())),
     }
+    for app in &seed.apps {
+        check_app(app)?;
+    }
+    for rule in &seed.faults.rules {
+        if let Fault::Entra { code } = rule.fault
+            && !entra::known(code)
+        {
+            return wrong(format!("faults: AADSTS{code} is not a code this tenant can answer with"));
+        }
+    }
     for sku in &seed.skus {
         if Uuid::parse_str(&sku.sku_id).is_err() {
             return wrong(format!("sku {}: skuId is not a GUID", sku.sku_part_number));
+        }
+    }
+    Ok(())
+}
+
+/// What an application is registered with can be read.
+fn check_app(app: &App) -> Result<(), SimError> {
+    let wrong = |what: &str| Err(SimError::Seed(format!("app {}: {what}", app.client_id)));
+    if app.key_credentials.iter().any(|k| entra::Certificate::read(&k.key).is_none()) {
+        return wrong("a key credential is neither PEM nor base64 DER of an X.509 certificate");
+    }
+    for record in &app.federated_identity_credentials {
+        if record.audiences.len() != 1 {
+            return wrong("a federated identity credential has exactly one audience");
+        }
+        let keys = record.jwks.as_ref().and_then(|j| j["keys"].as_array());
+        let usable = keys.is_some_and(|keys| keys.iter().any(|k| entra::modulus_and_exponent(k).is_some()));
+        if record.signature == Signature::Verified && !usable {
+            return wrong(
+                "a federated identity credential needs 'jwks' with an RSA key, or \"signature\": \"unverified\"",
+            );
         }
     }
     Ok(())

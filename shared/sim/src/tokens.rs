@@ -1,4 +1,4 @@
-//! Opaque page and delta tokens. They carry their own state, so that they survive a restart.
+//! Opaque tokens: pages, delta, refresh. They carry their own state, so that they survive a restart.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,23 +44,33 @@ pub(crate) struct Round {
 
 impl Cursor {
     pub(crate) fn encode(&self) -> String {
-        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
-        let mut sealed = hash((KEY, bytes.as_slice())).to_be_bytes().to_vec();
-        scramble(&mut bytes);
-        sealed.extend(bytes);
-        URL_SAFE_NO_PAD.encode(sealed)
+        seal(self)
     }
 
     pub(crate) fn decode(token: &str) -> Option<Self> {
-        let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (check, bytes) = sealed.split_at_checked(8)?;
-        let mut bytes = bytes.to_vec();
-        scramble(&mut bytes);
-        if hash((KEY, bytes.as_slice())).to_be_bytes() != *check {
-            return None;
-        }
-        serde_json::from_slice(&bytes).ok()
+        open(token)
     }
+}
+
+/// Makes an opaque token that carries its own state.
+pub(crate) fn seal(value: &impl Serialize) -> String {
+    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
+    let mut sealed = hash((KEY, bytes.as_slice())).to_be_bytes().to_vec();
+    scramble(&mut bytes);
+    sealed.extend(bytes);
+    URL_SAFE_NO_PAD.encode(sealed)
+}
+
+/// Reads what [`seal`] made; none if it was changed.
+pub(crate) fn open<T: for<'a> Deserialize<'a>>(token: &str) -> Option<T> {
+    let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let (check, bytes) = sealed.split_at_checked(8)?;
+    let mut bytes = bytes.to_vec();
+    scramble(&mut bytes);
+    if hash((KEY, bytes.as_slice())).to_be_bytes() != *check {
+        return None;
+    }
+    serde_json::from_slice(&bytes).ok()
 }
 
 fn scramble(bytes: &mut [u8]) {

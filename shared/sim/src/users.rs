@@ -172,6 +172,7 @@ impl State {
         ask.optional_body()?;
         let (slot, mut user) = self.target(Kind::User, ask.key)?;
         user.set(at::SESSIONS_VALID_FROM, json!(iso(self.now())));
+        self.revoke_refresh_tokens(user.id);
         self.commit(slot, user, Mask::of(&[at::SESSIONS_VALID_FROM]));
         if self.options.revoke_answers_204 {
             return Ok(Answer::empty(204));

@@ -150,8 +150,10 @@ impl World {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn token(&self, tenant: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
-        self.lock().token(tenant, headers, body)
+    /// A path outside Graph.
+    pub(crate) fn sign_in(&self, call: &Call) -> Reply {
+        let answered = self.lock().sign_in(call);
+        answered.unwrap_or_else(|| Reply::Send { answer: self.lost(&call.method, &call.path), latency_ms: 0 })
     }
 
     pub(crate) fn serve(&self, call: &Call) -> Reply {
@@ -167,11 +169,11 @@ impl World {
         }
     }
 
-    /// A path outside Graph and the token endpoint.
-    pub(crate) fn lost(&self, method: &str, path: &str) -> Answer {
+    /// A path that is nobody's.
+    fn lost(&self, method: &str, path: &str) -> Answer {
         let mut state = self.lock();
         let first = path.split('/').nth(1).unwrap_or_default();
-        let what = format!("{method} /{first}/…, which is neither /v1.0, /beta nor a token endpoint");
+        let what = format!("{method} /{first}/…, which is neither /v1.0, /beta nor an endpoint of sign-in");
         state.records.violations.push(what.clone());
         let id = state.dice.uuid().to_string();
         let now = state.now();

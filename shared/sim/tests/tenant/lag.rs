@@ -81,3 +81,46 @@ async fn k12_replicas_disagree_and_then_agree() {
         assert_eq!(desk.get("/users/a@contoso.com").await.ok(200)["jobTitle"], "new");
     }
 }
+
+#[tokio::test]
+async fn each_object_has_its_own_delay() {
+    let seed = with_user("slow@contoso.com", json!({ "jobTitle": "old", "lagMs": 5_000 }))
+        .user(json!({ "userPrincipalName": "fast@contoso.com", "jobTitle": "old" }));
+    let desk = Desk::open(seed).await;
+    let (_, link) = desk.round("/users/delta?$select=jobTitle").await;
+    desk.patch("/users/slow@contoso.com", json!({ "jobTitle": "new" })).await.ok(204);
+    desk.patch("/users/fast@contoso.com", json!({ "jobTitle": "new" })).await.ok(204);
+    let title = async |upn: &str| desk.get(&format!("/users/{upn}")).await.ok(200)["jobTitle"].clone();
+    assert_eq!((title("slow@contoso.com").await, title("fast@contoso.com").await), (json!("old"), json!("new")));
+    let newest = "/users?$filter=jobTitle%20eq%20'new'";
+    assert_eq!(desk.get(newest).await.ids(), [desk.id("fast@contoso.com")]);
+    // Delta waits rather than skip what nobody could see: `latest` of this moment included.
+    let (early, link) = desk.round(&link).await;
+    assert!(early.is_empty());
+    let (_, latest) = desk.round("/users/delta?$deltatoken=latest&$select=jobTitle").await;
+    desk.pass(Duration::from_secs(5));
+    assert_eq!(title("slow@contoso.com").await, "new");
+    for link in [link, latest] {
+        let (rows, _) = desk.round(&link).await;
+        let seen: Vec<&str> = rows.iter().map(|r| r["id"].as_str().unwrap()).collect();
+        assert_eq!(seen, [desk.id("slow@contoso.com"), desk.id("fast@contoso.com")]);
+    }
+    desk.world().delay_user("fast@contoso.com", 1_000).unwrap();
+    desk.patch("/users/fast@contoso.com", json!({ "jobTitle": "newer" })).await.ok(204);
+    assert_eq!(title("fast@contoso.com").await, "new");
+}
+
+#[tokio::test]
+async fn new_objects_appear_one_after_the_other() {
+    let desk = Desk::open(Seed::contoso().with(|o| o.lag.per_object_ms = 60_000)).await;
+    for n in 0..12 {
+        desk.create(&format!("u{n}@contoso.com"), json!({})).await;
+    }
+    let mut counts = vec![desk.get("/users").await.ids().len()];
+    for _ in 0..6 {
+        desk.pass(Duration::from_secs(10));
+        counts.push(desk.get("/users").await.ids().len());
+    }
+    assert_eq!(counts.last(), Some(&12));
+    assert!(counts.is_sorted() && counts.iter().any(|n| (2..11).contains(n)), "{counts:?}");
+}

@@ -17,7 +17,7 @@ fn form<'a>(id: &'a str, secret: &'a str, scope: &'a str, grant: &'a str) -> Vec
 
 #[tokio::test]
 async fn refusals_carry_their_codes() {
-    let desk = Desk::open(Seed::contoso()).await;
+    let desk = Desk::open(Seed::contoso().with(|o| o.other_cloud_tenants = vec!["contoso.cn".into()])).await;
     let (id, secret, cc) = (CONTOSO_CLIENT_ID, CONTOSO_SECRET, "client_credentials");
     let tenant = CONTOSO_TENANT_ID;
     let cases = [
@@ -33,9 +33,22 @@ async fn refusals_carry_their_codes() {
             form(id, secret, "https://graph.microsoft.com/.default https://other/.default", cc),
             400,
             "invalid_scope",
-            70011,
+            700022,
         ),
         (tenant, form(id, secret, "https://other.example/.default", cc), 400, "invalid_resource", 500011),
+        (
+            tenant,
+            form(id, secret, "https://graph.microsoft.com/.default https://graph.microsoft.com/User.Read.All", cc),
+            400,
+            "invalid_scope",
+            70011,
+        ),
+        (tenant, form(id, secret, "User.Read.All!", cc), 400, "invalid_scope", 70011),
+        (tenant, form(id, secret, "openid", cc), 400, "invalid_scope", 700023),
+        ("organizations", form(id, secret, SCOPE, cc), 400, "invalid_request", 50059),
+        ("consumers", form(id, secret, SCOPE, cc), 400, "invalid_request", 9001023),
+        ("nowhere", form(id, secret, SCOPE, cc), 400, "invalid_request", 50128),
+        ("contoso.cn", form(id, secret, SCOPE, cc), 400, "invalid_request", 90038),
         (tenant, form(id, secret, "", cc), 400, "invalid_request", 900144),
         (tenant, form(id, secret, SCOPE, "password"), 400, "unsupported_grant_type", 70003),
         (tenant, form(id, secret, SCOPE, ""), 400, "invalid_request", 900144),
@@ -54,7 +67,7 @@ async fn refusals_carry_their_codes() {
             assert!(got.body[name].is_string());
         }
     }
-    assert_eq!(desk.world().counters().tokens_refused, 12);
+    assert_eq!(desk.world().counters().tokens_refused, 19);
 }
 
 #[tokio::test]

@@ -9,10 +9,16 @@
 )]
 
 mod batches;
+mod codes;
+mod connect;
+mod consent;
 mod deleted;
 mod delta;
 mod desk;
+mod discovery;
+mod door;
 mod durable;
+mod entra;
 mod faults;
 mod federation;
 mod groups;
@@ -20,9 +26,13 @@ mod lag;
 mod licenses;
 mod login;
 mod permissions;
+mod photos;
+mod proofs;
 mod quotas;
 mod readme;
 mod reads;
+mod refresh;
+mod signer;
 mod strict;
 mod tenant;
 mod writes;

@@ -72,3 +72,30 @@ async fn role_holders_are_users_groups_and_apps() {
     desk.world().configure(|o| o.read_roles = Answer::Refuse);
     desk.get("/directoryRoles").await.refused(403, "Authorization_RequestDenied", "");
 }
+
+#[tokio::test]
+async fn a_half_made_federation_cannot_be_read() {
+    let mut seed = Seed::contoso();
+    seed.domains[1].half_federated = true;
+    let desk = Desk::open(seed).await;
+    assert_eq!(desk.get("/domains/fed.contoso.com").await.ok(200)["authenticationType"], "Federated");
+    let body = desk.get("/domains/fed.contoso.com/federationConfiguration").await.ok(200);
+    assert!(rows(&body).is_empty());
+}
+
+#[tokio::test]
+async fn while_synchronization_is_turned_off_what_was_synced_still_refuses() {
+    let mut seed = with_user("ada@contoso.com", json!({ "wasSynced": true }))
+        .user(json!({ "userPrincipalName": "bob@contoso.com" }));
+    let change = json!({ "jobTitle": "x" });
+    let settled = Desk::open(seed.clone()).await;
+    settled.patch("/users/ada@contoso.com", change.clone()).await.ok(204);
+    seed.organization.dirsync_transition = true;
+    let desk = Desk::open(seed).await;
+    desk.patch("/users/ada@contoso.com", change.clone()).await.refused(
+        400,
+        "Request_BadRequest",
+        "undergoing migration",
+    );
+    desk.patch("/users/bob@contoso.com", change).await.ok(204);
+}
