@@ -9,7 +9,9 @@ use hardmatch_domain::facts::partial::{PartialFacts, Want, attempt};
 use hardmatch_domain::ids::PersonRef;
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_domain::refused::withhold;
 use hardmatch_ports::run::PlanRow;
+use hardmatch_store::Pid;
 use hardmatch_store::accounts::AccountItem;
 
 use crate::{MatchError, MatchPorts};
@@ -48,7 +50,32 @@ pub(crate) async fn decide_all(
         wants.dedup();
         load(ports, &mut facts, wants).await?;
     }
-    Ok(decisions.into_iter().zip(people).map(|(decision, record)| decision.unwrap_or_else(|| failed(record))).collect())
+    let decisions: Vec<Decision> = decisions
+        .into_iter()
+        .zip(people)
+        .map(|(decision, record)| decision.unwrap_or_else(|| failed(record)))
+        .collect();
+    without_refused(ports, people, decisions, context.now).await
+}
+
+/// What the tenant refused lately is not planned again on the same facts.
+async fn without_refused(
+    ports: &MatchPorts,
+    people: &[PersonRecord],
+    decisions: Vec<Decision>,
+    now: i64,
+) -> Result<Vec<Decision>, MatchError> {
+    let pid = |decision: &Decision| ports.store.secret().pid(&decision.key);
+    let asked: Vec<Pid> = decisions.iter().filter(|decision| decision.change.is_some()).map(pid).collect();
+    let Some(connection) = people.first().map(|record| &record.connection).filter(|_| !asked.is_empty()) else {
+        return Ok(decisions);
+    };
+    let refused = ports.store.refusals(connection, &asked).await?;
+    let kept = decisions.into_iter().map(|decision| {
+        let refused = refused.get(&pid(&decision));
+        withhold(decision, refused, now)
+    });
+    Ok(kept.collect())
 }
 
 fn failed(record: &PersonRecord) -> Decision {

@@ -26,6 +26,8 @@ pub(crate) enum Verdict {
     Unsure,
     /// Refused.
     Refused(Refusal),
+    /// Not this call, we ourselves are refused.
+    LockedOut(Refusal),
     /// The creation is to go without the manager, who follows in a call of their own.
     ManagerApart(Whom),
     /// The password was refused: another one.
@@ -63,8 +65,10 @@ pub(crate) fn judge(
             LaterCause::Lagging | LaterCause::Unavailable => again(task, later.after),
         },
         Answer::Unknown(_) => match asked {
-            Next::Send | Next::SendManager => Verdict::Unsure,
-            Next::Reread | Next::Verify | Next::Settle => again(task, Duration::ZERO),
+            Next::Send => Verdict::Unsure,
+            // `PUT manager/$ref` says whom, whoever it was before: repeated it says the same.
+            // <https://learn.microsoft.com/graph/api/user-post-manager>
+            Next::SendManager | Next::Reread | Next::Verify | Next::Settle => again(task, Duration::ZERO),
         },
         Answer::Done(account) => match asked {
             Next::Send | Next::SendManager | Next::Settle => Verdict::Done(account),
@@ -108,8 +112,13 @@ fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectI
 }
 
 fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
+    if refusal.status == 401 {
+        // A token that was new a moment ago: nobody's fault, and nothing was done.
+        return again(task, Duration::ZERO);
+    }
     let creating = matches!(task.step(), Some(Step::Create { .. })) && asked == Next::Send;
     match refusal.kind {
+        RefusalKind::Credentials => Verdict::LockedOut(refusal),
         RefusalKind::ManagerBind if creating && refusal.status == 400 => Verdict::ManagerApart(Whom::Everybody),
         RefusalKind::ManagerBind if creating => Verdict::ManagerApart(Whom::ThisPerson),
         RefusalKind::Password if creating && task.open.attempts < 3 => Verdict::NewPassword,

@@ -1,6 +1,6 @@
 //! Draining a lane: one writer at a time, in order, many people's next steps in one hand, several hands in flight.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -9,21 +9,26 @@ use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::Phase;
-use hardmatch_ports::tenant::MAX_CALLS;
-use hardmatch_ports::{Bell, Write};
-use hardmatch_store::Pid;
+use hardmatch_ports::tenant::{MAX_CALLS, Refusal};
+use hardmatch_ports::{Bell, Key, Write};
 use hardmatch_store::changes::{ChangeState, LanePhase};
 use hardmatch_store::gate::Taken;
+use hardmatch_store::hands::Hand;
+use hardmatch_store::{Pid, Store};
 
 use crate::call::Binding;
-use crate::hand;
+use crate::hand::{self, Played, Rules};
 use crate::task::Task;
 use crate::{After, WriteError, WritePorts};
 
 /// Hands in flight. With 300 ms of latency, eight hands of twenty move 500 calls a second, far above the quota.
 const HANDS: usize = 8;
-/// Pointers read ahead.
-const AHEAD: usize = 400;
+/// People whose changes are read ahead, at least.
+const AHEAD: usize = 200;
+/// Pointers read at a time.
+const POINTERS: usize = 32;
+/// Deletions that are made together.
+const TOGETHER: usize = 100;
 /// How long the lane is ours without a sign of life.
 const LEASE: Duration = Duration::from_mins(2);
 /// How often we give one.
@@ -32,6 +37,12 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 const WORK_FOR: Duration = Duration::from_mins(4);
 /// A wait up to here keeps the hands as they are; a longer one is left to the table and a later bell.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
+/// While the tenant says nothing at all, waits up to here are sat out: the silence is to be measured.
+const SILENT_WAIT: Duration = Duration::from_secs(20);
+/// After so many hands in a row without a word from the tenant …
+const SILENT_HANDS: u32 = 5;
+/// … and so long after the first of them, the draining ends and says so.
+const SILENT_FOR: Duration = Duration::from_secs(15);
 
 /// Performs what the lane of a run points at, in order, until it is empty or must wait.
 pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> Result<After, WriteError> {
@@ -41,6 +52,8 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
         Some(Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Gate | Phase::Reporting | Phase::Closed)
         | None => return Ok(After::Done),
     };
+    // Policies may have asked for more look-ups since this process began.
+    let ports = &WritePorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };
     let lane = lane_name(ports);
     let now_ms = ports.clock.now().as_millisecond();
     let fence = match ports.store.lease(&lane, &ports.holder, None, now_ms, millis(LEASE)).await? {
@@ -50,26 +63,18 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
             return Ok(After::Again(Duration::from_millis(wait)));
         }
     };
-    let mut lane_work = Drain {
-        began_ms: now_ms,
-        seen_ms: now_ms,
-        ports,
-        connection,
-        run,
-        phase,
-        fence,
-        ready: VecDeque::new(),
-        waiting: Vec::new(),
-        cursor: None,
-        exhausted: false,
-        settled: HashSet::new(),
-        binding: Binding::of(ports).await?,
-        probing: false,
-        closed_until_ms: 0,
-    };
+    let mut lane_work = Drain::begin(ports, connection, run, phase, fence, now_ms).await?;
     let result = lane_work.work().await;
+    let result = match result {
+        Ok(after) => lane_work.tidy(after).await.map(|()| after),
+        // What was in flight may have arrived: the hands stay where the next writer finds them.
+        Err(error) => Err(error),
+    };
     ports.store.release(&lane, fence).await?;
     let after = result?;
+    if let Some(trouble) = lane_work.trouble.take() {
+        return Err(trouble);
+    }
     if after == After::Done {
         let bell = Bell::new(connection.clone(), run, BellKind::Advance);
         if let Err(error) = ports.doorbell.ring(bell, Duration::ZERO).await {
@@ -109,13 +114,69 @@ struct Drain<'a> {
     exhausted: bool,
     /// People whose change is settled, as seen in this draining.
     settled: HashSet<Pid>,
+    /// How many people of each pointer are not settled yet, and whose pointer is which.
+    pointed: HashMap<Key, usize>,
+    pointer_of: HashMap<Pid, Key>,
+    /// Deletions that wait for others.
+    leftovers: Vec<Write>,
+    /// What earlier writers left in flight, and whose result of it is unknown.
+    left_behind: Vec<Hand>,
+    unknown: BTreeSet<Pid>,
+    /// Slots for hands: those that are free, and how many were ever used.
+    free: Vec<usize>,
+    slots: usize,
     binding: Binding,
     /// A first creation with an inline manager is in flight; others wait for its answer.
     probing: bool,
     closed_until_ms: i64,
+    /// Hands in a row without a word from the tenant, and since when (Unix milliseconds).
+    silent: u32,
+    silent_since_ms: i64,
+    /// Why the draining ends early: nothing more is dealt.
+    trouble: Option<WriteError>,
 }
 
-impl Drain<'_> {
+impl<'a> Drain<'a> {
+    async fn begin(
+        ports: &'a WritePorts,
+        connection: &'a ConnectionId,
+        run: &'a str,
+        phase: LanePhase,
+        fence: u64,
+        now_ms: i64,
+    ) -> Result<Self, WriteError> {
+        let left_behind = ports.store.hands(&lane_name(ports)).await?;
+        let ours = left_behind.iter().filter(|hand| hand.connection == *connection);
+        let unknown = ours.flat_map(|hand| hand.pids.iter().copied()).collect();
+        Ok(Self {
+            began_ms: now_ms,
+            seen_ms: now_ms,
+            ports,
+            connection,
+            run,
+            phase,
+            fence,
+            ready: VecDeque::new(),
+            waiting: Vec::new(),
+            cursor: None,
+            exhausted: false,
+            settled: HashSet::new(),
+            pointed: HashMap::new(),
+            pointer_of: HashMap::new(),
+            leftovers: Vec::new(),
+            left_behind,
+            unknown,
+            free: Vec::new(),
+            slots: 0,
+            binding: Binding::of(ports).await?,
+            probing: false,
+            closed_until_ms: 0,
+            silent: 0,
+            silent_since_ms: 0,
+            trouble: None,
+        })
+    }
+
     async fn work(&mut self) -> Result<After, WriteError> {
         let mut hands = FuturesUnordered::new();
         let mut starved_until: Option<i64> = None;
@@ -124,16 +185,24 @@ impl Drain<'_> {
             let over = now - self.began_ms > millis(WORK_FOR) || !self.still_ours(now).await?;
             self.wake(now);
             self.refill().await?;
-            let closed = over || now < self.closed_until_ms || starved_until.is_some_and(|until| now < until);
+            let closed = over
+                || self.trouble.is_some()
+                || now < self.closed_until_ms
+                || starved_until.is_some_and(|until| now < until);
             let width = if starved_until.is_some() { 1 } else { HANDS };
             while !closed && hands.len() < width {
                 let Some((tasks, probe)) = self.deal(now).await? else { break };
                 self.probing |= probe;
-                hands.push(hand::play(self.ports, self.phase, self.fence, tasks, self.binding, probe));
+                let rules = self.rules(probe);
+                hands.push(hand::play(self.ports, rules, tasks));
             }
             let Some(played) = hands.next().await else {
+                if self.trouble.is_some() {
+                    return Ok(After::Again(Duration::ZERO));
+                }
+                let sat_out = if self.silent > 0 { SILENT_WAIT } else { SHORT_WAIT };
                 match self.rest(now, starved_until) {
-                    Some(After::Again(wait)) if !over && wait <= SHORT_WAIT => self.ports.clock.sleep(wait).await,
+                    Some(After::Again(wait)) if !over && wait <= sat_out => self.ports.clock.sleep(wait).await,
                     Some(after) => return Ok(after),
                     None if over => return Ok(After::Again(Duration::ZERO)),
                     None => {}
@@ -141,23 +210,144 @@ impl Drain<'_> {
                 continue;
             };
             let played = played?;
-            self.closed_until_ms = self.closed_until_ms.max(played.closed_until_ms);
             if let Some(wait) = played.starved_ms {
                 // From here on the budget sets the pace: one hand at a time is enough to spend it as it comes in.
                 starved_until = Some(self.ports.clock.now().as_millisecond() + wait);
             }
-            if let Some(binding) = played.binding {
-                self.binding = binding;
-                binding.remember(self.ports).await?;
+            self.take_back(played, now).await?;
+        }
+    }
+
+    fn rules(&mut self, probe: bool) -> Rules {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots += 1;
+            self.slots - 1
+        });
+        Rules {
+            phase: self.phase,
+            note: Store::hand_key(&lane_name(self.ports), self.fence, slot),
+            slot,
+            ours_until_ms: self.seen_ms + millis(LEASE),
+            binding: self.binding,
+            probe,
+        }
+    }
+
+    /// What a played hand means for the others.
+    async fn take_back(&mut self, played: Played, now: i64) -> Result<(), WriteError> {
+        self.free.push(played.slot);
+        self.closed_until_ms = self.closed_until_ms.max(played.closed_until_ms);
+        if let Some(binding) = played.binding {
+            self.binding = binding;
+            binding.remember(self.ports).await?;
+        }
+        if played.probe {
+            self.probing = false;
+        }
+        self.listen(played.heard);
+        if let Some(refusal) = played.locked_out {
+            self.lock_out(&refusal).await?;
+        }
+        self.leftovers.extend(played.leftovers);
+        for pid in played.settled {
+            self.settle(pid);
+        }
+        for task in played.tasks.into_iter().rev() {
+            if task.open.state == ChangeState::Ready {
+                self.unknown.remove(&task.pid);
             }
-            if played.probe {
-                self.probing = false;
-            }
-            self.settled.extend(played.settled);
-            for task in played.tasks.into_iter().rev() {
-                if task.open.not_before_ms > now { self.waiting.push(task) } else { self.ready.push_front(task) }
+            if task.open.not_before_ms > now { self.waiting.push(task) } else { self.ready.push_front(task) }
+        }
+        if self.leftovers.len() >= TOGETHER {
+            self.ports.store.table().batch_write(std::mem::take(&mut self.leftovers)).await?;
+        }
+        Ok(())
+    }
+
+    /// A person is done with in this phase; their pointer goes with the last one it points at.
+    fn settle(&mut self, pid: Pid) {
+        self.settled.insert(pid);
+        self.unknown.remove(&pid);
+        let Some(key) = self.pointer_of.remove(&pid) else { return };
+        if let Some(left) = self.pointed.get_mut(&key) {
+            *left -= 1;
+            if *left == 0 {
+                self.pointed.remove(&key);
+                self.leftovers.push(Write::delete(key));
             }
         }
+    }
+
+    /// Counts hands in a row of which no answer came from the tenant. A tenant that is gone is told, not waited for: what
+    /// was decided stays ready, and who was sent for is looked at first.
+    fn listen(&mut self, heard: Option<bool>) {
+        match heard {
+            None => {}
+            Some(true) => self.silent = 0,
+            Some(false) => {
+                let now = self.ports.clock.now().as_millisecond();
+                if self.silent == 0 {
+                    self.silent_since_ms = now;
+                }
+                self.silent += 1;
+                let silence = now - self.silent_since_ms;
+                if self.silent >= SILENT_HANDS && silence >= millis(SILENT_FOR) {
+                    self.trouble.get_or_insert(WriteError::Silent { hands: self.silent, seconds: silence / 1000 });
+                }
+            }
+        }
+    }
+
+    /// The tenant does not take our credentials: nobody's change can be written, and the run and the connection are told.
+    async fn lock_out(&mut self, refusal: &Refusal) -> Result<(), WriteError> {
+        if self.trouble.is_some() {
+            return Ok(());
+        }
+        let trouble = WriteError::LockedOut {
+            status: refusal.status,
+            code: refusal.code.clone(),
+            message: refusal.message.clone(),
+        };
+        let why = trouble.to_string();
+        let store = &self.ports.store;
+        store.quarantine(self.connection, self.run, &why, self.ports.clock.now_seconds()).await?;
+        store
+            .update_run(self.connection, self.run, |run| {
+                let new = !run.problems.contains(&why);
+                if new {
+                    run.problems.push(why.clone());
+                }
+                new
+            })
+            .await?;
+        self.trouble = Some(trouble);
+        Ok(())
+    }
+
+    /// The draining ends and nothing is in flight: what was left for later is done, and the hands are forgotten, except
+    /// for people of earlier ones whose result nobody has looked at.
+    async fn tidy(&mut self, after: After) -> Result<(), WriteError> {
+        let mut writes = std::mem::take(&mut self.leftovers);
+        let lane = lane_name(self.ports);
+        writes.extend((0..self.slots).map(|slot| Write::delete(Store::hand_key(&lane, self.fence, slot))));
+        if after == After::Done && !self.unknown.is_empty() {
+            // Whoever has no open change any more is decided from what was observed.
+            let left: Vec<Pid> = self.unknown.iter().copied().collect();
+            let open = self.ports.store.change_revisions(self.connection, &left).await?;
+            self.unknown.retain(|pid| open.contains_key(pid));
+        }
+        for hand in self.left_behind.iter().filter(|hand| hand.connection == *self.connection) {
+            let left: Vec<Pid> = hand.pids.iter().copied().filter(|pid| self.unknown.contains(pid)).collect();
+            if left.is_empty() {
+                writes.push(Write::delete(hand.key.clone()));
+            } else if left.len() < hand.pids.len() {
+                writes.push(Store::put_hand(&hand.key, &hand.connection, &left));
+            }
+        }
+        if !writes.is_empty() {
+            self.ports.store.table().batch_write(writes).await?;
+        }
+        Ok(())
     }
 
     /// Renews the lease now and then; whether the lane is still ours.
@@ -204,31 +394,40 @@ impl Drain<'_> {
 
     /// Reads on in the lane.
     async fn refill(&mut self) -> Result<(), WriteError> {
-        while !self.exhausted && self.ready.len() < AHEAD / 2 {
+        while !self.exhausted && self.ready.len() < AHEAD {
             let store = &self.ports.store;
-            let pointers = store.pointers(self.run, self.phase, self.cursor.as_deref(), AHEAD).await?;
-            self.exhausted = pointers.len() < AHEAD;
+            let pointers = store.pointers(self.run, self.phase, self.cursor.as_deref(), POINTERS).await?;
+            self.exhausted = pointers.len() < POINTERS;
             self.cursor = pointers.last().map(|pointer| pointer.key.sk.clone()).or(self.cursor.take());
-            let pids: Vec<Pid> = pointers.iter().map(|pointer| pointer.pid).collect();
+            let pids: Vec<Pid> = pointers.iter().flat_map(|pointer| pointer.pids.iter().copied()).collect();
             let mut changes: BTreeMap<Pid, _> = store.changes(self.connection, &pids).await?.into_iter().collect();
-            let mut stale = Vec::new();
             for pointer in pointers {
-                match changes.remove(&pointer.pid) {
-                    Some(stored) if stored.value.run == self.run => self.ready.push_back(Task {
-                        pid: pointer.pid,
-                        pointer: pointer.key,
+                let mut left = 0;
+                for pid in pointer.pids {
+                    // Settled before, or decided anew by another run: left over.
+                    let Some(stored) = changes.remove(&pid).filter(|stored| stored.value.run == self.run) else {
+                        continue;
+                    };
+                    left += 1;
+                    self.pointer_of.insert(pid, pointer.key.clone());
+                    let mut open = stored.value;
+                    if self.unknown.contains(&pid) {
+                        open.state = ChangeState::Sending(0);
+                    }
+                    self.ready.push_back(Task {
+                        pid,
                         revision: stored.revision,
-                        open: stored.value,
+                        open,
                         reread: false,
                         apart: false,
                         password: None,
-                    }),
-                    // Settled before, or decided anew by another run: the pointer is left over.
-                    Some(_) | None => stale.push(Write::delete(pointer.key)),
+                    });
                 }
-            }
-            if !stale.is_empty() {
-                store.table().batch_write(stale).await?;
+                if left == 0 {
+                    self.leftovers.push(Write::delete(pointer.key));
+                } else {
+                    self.pointed.insert(pointer.key, left);
+                }
             }
         }
         Ok(())

@@ -7,11 +7,11 @@ use hardmatch_domain::account::Account;
 use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::reason::{Code, Reason};
-use hardmatch_ports::TableError;
 use hardmatch_ports::run::OutcomeKind;
-use hardmatch_ports::tenant::{Answer, Call, Priority};
-use hardmatch_store::Pid;
+use hardmatch_ports::tenant::{Answer, Call, LaterCause, Priority, Refusal};
+use hardmatch_ports::{Key, Write};
 use hardmatch_store::changes::{ChangeState, LanePhase};
+use hardmatch_store::{Pid, Store};
 
 use crate::answer::{Verdict, Whom, judge};
 use crate::call::{self, Binding};
@@ -21,40 +21,59 @@ use crate::task::{Next, Task};
 use crate::{WriteError, WritePorts};
 
 /// What came back of one hand.
+#[derive(Default)]
 pub(crate) struct Played {
     pub(crate) tasks: Vec<Task>,
     pub(crate) settled: Vec<Pid>,
+    /// Deletions that may wait for others.
+    pub(crate) leftovers: Vec<Write>,
     pub(crate) closed_until_ms: i64,
     pub(crate) binding: Option<Binding>,
     /// The budget gave nothing: nothing was sent.
     pub(crate) starved_ms: Option<i64>,
     pub(crate) probe: bool,
+    /// Which slot is free again.
+    pub(crate) slot: usize,
+    /// Whether the tenant said anything; `None` when it was asked nothing.
+    pub(crate) heard: Option<bool>,
+    /// The tenant does not take our credentials.
+    pub(crate) locked_out: Option<Refusal>,
+}
+
+/// What a hand is played under.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) phase: LanePhase,
+    /// Where whom it concerns is noted before anything is sent.
+    pub(crate) note: Key,
+    pub(crate) slot: usize,
+    /// The lane is ours until then (Unix milliseconds): nothing is sent later.
+    pub(crate) ours_until_ms: i64,
+    pub(crate) binding: Binding,
+    /// It tries whether the tenant takes a manager inline.
+    pub(crate) probe: bool,
 }
 
 /// Plays one hand: prepares, sends, and brings the answers into the books.
-pub(crate) async fn play(
-    ports: &WritePorts,
-    phase: LanePhase,
-    fence: u64,
-    tasks: Vec<Task>,
-    binding: Binding,
-    probe: bool,
-) -> Result<Played, WriteError> {
-    let mut played =
-        Played { tasks: Vec::new(), settled: Vec::new(), closed_until_ms: 0, binding: None, starved_ms: None, probe };
+pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> Result<Played, WriteError> {
+    let mut played = Played { probe: rules.probe, slot: rules.slot, ..Played::default() };
     let moved = moved(ports, &tasks).await?;
     let mut books: Vec<(Task, Books)> = Vec::new();
     let mut sending: Vec<(Task, Next, Option<ObjectId>)> = Vec::new();
     let mut calls: Vec<Call> = Vec::new();
     for mut task in tasks {
         let mut book = Books::default();
-        if moved.contains(&task.pid) {
+        if moved.replaced.contains(&task.pid) {
+            // Decided anew. Whoever reads the lane next finds out what that means.
+            continue;
+        }
+        if moved.facts.contains(&task.pid) {
             let reason = Some(Reason::plain(Code::FactsMoved));
             settle::finish(ports, &task, OutcomeKind::FactsMoved, reason, &mut book);
             books.push((task, book));
             continue;
         }
-        match prepare(ports, phase, fence, &mut task, binding, &mut book).await? {
+        match prepare(ports, &rules, &mut task, &mut book).await? {
             Prepared::Call { next, manager, call } => {
                 calls.push(call);
                 sending.push((task, next, manager));
@@ -62,7 +81,7 @@ pub(crate) async fn play(
             // The books first, then, in another hand, the call that rests on them.
             Prepared::Booked => books.push((task, book)),
             Prepared::Settled => {
-                settle::settle(ports, &mut task, phase, &mut book);
+                settle::settle(ports, &mut task, rules.phase, &mut book).await?;
                 books.push((task, book));
             }
         }
@@ -81,24 +100,68 @@ pub(crate) async fn play(
         played.tasks.extend(sending.into_iter().map(|(task, _, _)| task));
         return Ok(played);
     }
-    let sending = mark_sending(ports, fence, sending, &mut calls).await?;
+    note(ports, &rules, &sending).await?;
+    if ports.clock.now().as_millisecond() >= rules.ours_until_ms {
+        // Somebody else may have the lane by now.
+        played.tasks.extend(sending.into_iter().map(|(task, _, _)| task));
+        return Ok(played);
+    }
     let answers = ports.tenant.perform(&calls, Priority::Low).await;
+    played.heard = Some(answers.iter().any(is_word));
     let mut books = Vec::with_capacity(sending.len());
     for ((mut task, next, manager), answer) in sending.into_iter().zip(answers) {
         let mut book = Books::default();
-        apply(ports, phase, &mut task, next, manager, answer, &mut book, &mut played).await?;
+        apply(ports, &rules, &mut task, next, manager, answer, &mut book, &mut played).await?;
         books.push((task, book));
     }
     record(ports, books, &mut played).await?;
     Ok(played)
 }
 
-/// People whose facts are not those of the decision any more. Asked before the first step only.
-async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<HashSet<Pid>, WriteError> {
+/// Notes whose step is about to be sent, everybody's in one item: should we be killed before the answer is in the books,
+/// the next writer finds them here and looks before repeating.
+async fn note(ports: &WritePorts, rules: &Rules, sending: &[(Task, Next, Option<ObjectId>)]) -> Result<(), WriteError> {
+    let sent = sending.iter().filter(|(_, next, _)| matches!(next, Next::Send | Next::SendManager));
+    let pids: Vec<Pid> = sent.clone().map(|(task, _, _)| task.pid).collect();
+    if let Some((task, _, _)) = sent.clone().next() {
+        let connection = &task.open.change.person.connection;
+        ports.store.table().write(Store::put_hand(&rules.note, connection, &pids)).await?;
+    }
+    Ok(())
+}
+
+/// Whether an answer came from the tenant itself.
+fn is_word(answer: &Answer) -> bool {
+    match answer {
+        Answer::Done(_) | Answer::NotFound | Answer::Refused(_) => true,
+        Answer::Later(later) => match later.cause {
+            LaterCause::Throttled | LaterCause::Lagging => true,
+            LaterCause::Unavailable => false,
+        },
+        Answer::Unknown(_) => false,
+    }
+}
+
+/// Who is not as decided any more.
+#[derive(Default)]
+struct Moved {
+    /// Another change took the place of theirs, or none.
+    replaced: HashSet<Pid>,
+    /// Their facts are not those of the decision. Asked before the first step only.
+    facts: HashSet<Pid>,
+}
+
+async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<Moved, WriteError> {
+    let mut moved = Moved::default();
+    let Some(first) = tasks.first() else { return Ok(moved) };
+    let connection = &first.open.change.person.connection;
+    let pids: Vec<Pid> = tasks.iter().map(|task| task.pid).collect();
+    let revisions = ports.store.change_revisions(connection, &pids).await?;
+    let is_there = |task: &&Task| revisions.get(&task.pid) == Some(&task.revision);
+    moved.replaced = tasks.iter().filter(|task| !is_there(task)).map(|task| task.pid).collect();
+
     let fresh: Vec<&Task> =
         tasks.iter().filter(|task| task.open.done == 0 && task.open.state == ChangeState::Ready).collect();
-    let Some(first) = fresh.first() else { return Ok(HashSet::new()) };
-    let connection = &first.open.change.person.connection;
     let pids: Vec<Pid> = fresh.iter().map(|task| task.pid).collect();
     let people: BTreeMap<Pid, u64> =
         ports.store.people(connection, &pids).await?.into_iter().map(|(pid, record)| (pid, record.revision)).collect();
@@ -110,12 +173,11 @@ async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<HashSet<Pid>, Write
         .into_iter()
         .map(|item| (item.account.id, item.account.revision))
         .collect();
-    let mut moved = HashSet::new();
     for task in fresh {
         let change = &task.open.change;
         let account = change.account.as_ref().and_then(|id| accounts.get(id)).copied().unwrap_or(0);
         if people.get(&task.pid) != Some(&change.decided_on.person) || account != change.decided_on.account {
-            moved.insert(task.pid);
+            moved.facts.insert(task.pid);
         }
     }
     Ok(moved)
@@ -132,16 +194,9 @@ enum Prepared {
 }
 
 /// Takes the steps that need no call, and gives the next call.
-async fn prepare(
-    ports: &WritePorts,
-    phase: LanePhase,
-    fence: u64,
-    task: &mut Task,
-    binding: Binding,
-    book: &mut Books,
-) -> Result<Prepared, WriteError> {
+async fn prepare(ports: &WritePorts, rules: &Rules, task: &mut Task, book: &mut Books) -> Result<Prepared, WriteError> {
     loop {
-        let next = task.next(phase, fence);
+        let next = task.next(rules.phase);
         let call = match next {
             Next::Settle => return Ok(Prepared::Settled),
             Next::SendManager => {
@@ -155,13 +210,13 @@ async fn prepare(
             }
             Next::Send => {
                 let manager = call::manager_of(ports, task).await?;
-                call::of_step(task, manager.clone(), binding).map(|call| (manager, call))
+                call::of_step(task, manager.clone(), rules.binding).map(|call| (manager, call))
             }
         };
         match call {
-            Some(_) if !book.facts.is_empty() => {
+            Some(_) if book.must_come_first() => {
                 let connection = &task.open.change.person.connection;
-                book.journal.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+                book.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
                 return Ok(Prepared::Booked);
             }
             Some((manager, call)) => return Ok(Prepared::Call { next, manager, call }),
@@ -177,61 +232,35 @@ async fn prepare(
     }
 }
 
-/// Journals that the next step is on its way. Whoever was decided anew in the meantime is left out.
-async fn mark_sending(
-    ports: &WritePorts,
-    fence: u64,
-    sending: Vec<(Task, Next, Option<ObjectId>)>,
-    calls: &mut Vec<Call>,
-) -> Result<Vec<(Task, Next, Option<ObjectId>)>, WriteError> {
-    let mut sending = sending;
-    let mut writes = Vec::new();
-    for (task, next, _) in &mut sending {
-        if matches!(next, Next::Send | Next::SendManager) {
-            task.open.state = ChangeState::Sending(fence);
-            let connection = &task.open.change.person.connection;
-            writes.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+/// Where a change is on its way: what must not be lost when the process is.
+#[derive(PartialEq)]
+struct Progress {
+    state: ChangeState,
+    done: usize,
+    attempts: u32,
+    manager_pending: bool,
+    refused: bool,
+    keep_open: bool,
+}
+
+impl Progress {
+    fn of(task: &Task) -> Self {
+        let open = &task.open;
+        Self {
+            state: open.state,
+            done: open.done,
+            attempts: open.attempts,
+            manager_pending: open.manager_pending.is_some(),
+            refused: open.refusal.is_some(),
+            keep_open: open.keep_open,
         }
-    }
-    if writes.is_empty() {
-        return Ok(sending);
-    }
-    match ports.store.table().transact(writes.clone()).await {
-        Ok(()) => {
-            for (task, next, _) in &mut sending {
-                if matches!(next, Next::Send | Next::SendManager) {
-                    task.revision += 1;
-                }
-            }
-            Ok(sending)
-        }
-        Err(TableError::Conflict { .. }) => {
-            let mut kept = Vec::with_capacity(sending.len());
-            let mut kept_calls = Vec::with_capacity(sending.len());
-            for ((mut task, next, manager), call) in sending.into_iter().zip(std::mem::take(calls)) {
-                if matches!(next, Next::Send | Next::SendManager) {
-                    let connection = &task.open.change.person.connection;
-                    let write = ports.store.put_change(connection, task.pid, Some(task.revision), &task.open);
-                    match ports.store.table().write(write).await {
-                        Ok(revision) => task.revision = revision,
-                        Err(TableError::Conflict { .. }) => continue,
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                kept.push((task, next, manager));
-                kept_calls.push(call);
-            }
-            *calls = kept_calls;
-            Ok(kept)
-        }
-        Err(error) => Err(error.into()),
     }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one answer meets everything that may follow from it")]
 async fn apply(
     ports: &WritePorts,
-    phase: LanePhase,
+    rules: &Rules,
     task: &mut Task,
     asked: Next,
     manager: Option<ObjectId>,
@@ -239,6 +268,7 @@ async fn apply(
     book: &mut Books,
     played: &mut Played,
 ) -> Result<(), WriteError> {
+    let before = Progress::of(task);
     let mirror: Option<Account> = match (asked, &task.open.change.account) {
         (Next::Reread, Some(id)) => ports.store.account(&ports.scope, id).await?.map(|item| item.account),
         _ => None,
@@ -257,6 +287,10 @@ async fn apply(
         }
         Verdict::Reread => task.reread = true,
         Verdict::NotDone => task.open.state = ChangeState::Ready,
+        Verdict::LockedOut(refusal) => {
+            // Nothing was done, and nothing is the matter with this person.
+            played.locked_out.get_or_insert(refusal);
+        }
         Verdict::Unsure => {
             // An older fence than any: look before repeating.
             task.open.state = ChangeState::Sending(0);
@@ -280,7 +314,7 @@ async fn apply(
                 task.open.refusal.get_or_insert(refusal);
                 task.open.state = ChangeState::Ready;
             } else {
-                settle::step_refused(task, refusal, phase);
+                settle::step_refused(task, refusal, rules.phase);
             }
         }
         Verdict::Throttled(wait) => {
@@ -288,16 +322,10 @@ async fn apply(
             played.closed_until_ms = played.closed_until_ms.max(until);
             ports.store.gate(&ports.scope, &ports.client, |gate| gate.close(now_ms, until)).await?;
             task.open.not_before_ms = until;
-            if asked == Next::Send || asked == Next::SendManager {
-                task.open.state = ChangeState::Ready;
-            }
         }
         Verdict::Later(wait) => {
             task.open.attempts += 1;
             task.open.not_before_ms = in_ms(wait);
-            if asked == Next::Send || asked == Next::SendManager {
-                task.open.state = ChangeState::Ready;
-            }
         }
         Verdict::FactsMoved => {
             let reason = Some(Reason::plain(Code::FactsMoved));
@@ -310,11 +338,11 @@ async fn apply(
             return Ok(());
         }
     }
-    if task.next(phase, 0) == Next::Settle && task.open.manager_pending.is_none() {
-        settle::settle(ports, task, phase, book);
-    } else {
+    if task.next(rules.phase) == Next::Settle && task.open.manager_pending.is_none() {
+        settle::settle(ports, task, rules.phase, book).await?;
+    } else if Progress::of(task) != before {
         let connection = &task.open.change.person.connection;
-        book.journal.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+        book.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
     }
     Ok(())
 }

@@ -49,6 +49,28 @@ pub enum WriteError {
     /// An initial password could not be handed over; nothing more is created.
     #[error(transparent)]
     Password(#[from] hardmatch_ports::credentials::CredentialError),
+    /// The tenant is not there.
+    #[error(
+        "the tenant has not answered {hands} batches in a row, for {seconds} seconds. What was not written stays ready: check the network and the proxy, then run the same command again"
+    )]
+    Silent {
+        /// Batches without an answer.
+        hands: u32,
+        /// Since the first of them.
+        seconds: i64,
+    },
+    /// The tenant does not let us in. The connection is quarantined, nobody is marked as refused.
+    #[error(
+        "the tenant does not accept the application's credentials ({status} {code}): {message} What was not written stays ready"
+    )]
+    LockedOut {
+        /// HTTP status.
+        status: u16,
+        /// Code of the login service or of Graph.
+        code: String,
+        /// What it is about and the cure. No values.
+        message: String,
+    },
 }
 
 impl From<hardmatch_ports::TableError> for WriteError {

@@ -1,88 +1,88 @@
-//! Storing the books of a hand: few transactions, and nobody's conflict takes another person along.
+//! Storing the books of a hand. Only what must hold under a condition is written under one, and by itself: a transaction
+//! would cost twice as much. What is written before it may be repeated, what is written after it may be left out, so a
+//! process may be killed between any two of these writes.
 
-use std::collections::BTreeMap;
-
-use hardmatch_ports::{TableError, Write};
+use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_ports::Write;
+use hardmatch_ports::run::OutcomeKind;
 
 use crate::hand::Played;
-use crate::settle::Books;
+use crate::settle::{self, Books};
 use crate::task::Task;
 use crate::{WriteError, WritePorts};
 
-/// Stores the books of a hand: as few transactions as fit, and each person's on its own where one was decided anew.
+/// Stores the books of a hand, everybody's together, step by step: facts and history; claims of accounts; what leads to
+/// them; the journal. Nobody's lost condition takes another person along.
 pub(crate) async fn record(
     ports: &WritePorts,
-    books: Vec<(Task, Books)>,
+    mut books: Vec<(Task, Books)>,
     played: &mut Played,
 ) -> Result<(), WriteError> {
-    let mut group: Vec<(Task, Books)> = Vec::new();
-    let mut size = 0;
-    for (task, book) in books {
-        let more = book.facts.len() + book.journal.len();
-        if size + more > hardmatch_ports::table::MAX_TRANSACT && !group.is_empty() {
-            record_group(ports, std::mem::take(&mut group), played).await?;
-            size = 0;
-        }
-        size += more;
-        group.push((task, book));
-    }
-    record_group(ports, group, played).await
-}
+    let facts = books.iter_mut().flat_map(|(_, book)| std::mem::take(&mut book.facts)).collect();
+    together(ports, facts).await?;
 
-async fn record_group(ports: &WritePorts, group: Vec<(Task, Books)>, played: &mut Played) -> Result<(), WriteError> {
-    if group.is_empty() {
-        return Ok(());
+    let (kept, lost) = under_condition(ports, books, |book| book.claim.take()).await?;
+    let pointers = kept.iter().flat_map(|(_, book, _)| book.pointers.iter().cloned()).collect();
+    together(ports, pointers).await?;
+
+    let books = kept.into_iter().map(|(task, book, _)| (task, book)).collect();
+    let (kept, replaced) = under_condition(ports, books, |book| book.journal.take()).await?;
+
+    let mut again = Vec::new();
+    // The account was claimed by somebody faster: what was said of the change is not so.
+    for (task, _) in &lost {
+        let reason = Some(Reason::plain(Code::FactsMoved));
+        let outcome = settle::outcome(ports, task, OutcomeKind::FactsMoved, reason, None);
+        ports.store.put_outcome(&task.open.change.person.connection, task.pid, &outcome, &mut again);
     }
-    let table = ports.store.table();
-    let all: Vec<Write> = group.iter().flat_map(|(_, book)| book.facts.iter().chain(&book.journal).cloned()).collect();
-    let together = match table.transact(distinct(all)).await {
-        Ok(()) => true,
-        Err(TableError::Conflict { .. } | TableError::Invalid(_)) => false,
-        Err(error) => return Err(error.into()),
-    };
-    for (mut task, book) in group {
-        let mut kept = true;
-        if !together {
-            let own: Vec<Write> = book.facts.iter().chain(&book.journal).cloned().collect();
-            match table.transact(distinct(own)).await {
-                Ok(()) => {}
-                Err(TableError::Conflict { .. }) => {
-                    // Decided anew, or the account was claimed by somebody faster: what is true stays true, and the
-                    // person is looked at again.
-                    let mut facts: Vec<Write> = book.facts.into_iter().filter(unconditional).collect();
-                    facts.push(ports.store.mark_open(&task.open.change.person.connection, task.pid));
-                    facts.push(Write::delete(task.pointer.clone()));
-                    table.batch_write(facts).await?;
-                    kept = false;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if !kept || book.outcome.is_some() {
+    // These, and whoever was decided anew in the meantime, are looked at again.
+    for (task, _) in lost.iter().chain(&replaced) {
+        again.push(ports.store.mark_open(&task.open.change.person.connection, task.pid));
+        played.settled.push(task.pid);
+    }
+    together(ports, again).await?;
+
+    for (mut task, book, revision) in kept {
+        played.leftovers.extend(book.leftovers);
+        if book.outcome.is_some() {
             played.settled.push(task.pid);
             continue;
         }
-        if book.journal.iter().any(|write| matches!(write, Write::Put { .. })) {
-            task.revision += 1;
+        if let Some(revision) = revision {
+            task.revision = revision;
         }
         played.tasks.push(task);
     }
     Ok(())
 }
 
-fn unconditional(write: &Write) -> bool {
-    match write {
-        Write::Put { condition, .. } | Write::Delete { condition, .. } | Write::Check { condition, .. } => {
-            *condition == hardmatch_ports::Condition::None
-        }
+async fn together(ports: &WritePorts, writes: Vec<Write>) -> Result<(), WriteError> {
+    if !writes.is_empty() {
+        ports.store.table().batch_write(writes).await?;
     }
+    Ok(())
 }
 
-/// A transaction may name an item once; the last word wins.
-fn distinct(writes: Vec<Write>) -> Vec<Write> {
-    let mut last = BTreeMap::new();
-    for write in writes {
-        last.insert(write.key().clone(), write);
+type Kept = Vec<(Task, Books, Option<u64>)>;
+type Lost = Vec<(Task, Books)>;
+
+/// Makes everybody's conditional write of one kind: those for whom it held, or who had none, with the new revision, and
+/// the others.
+async fn under_condition(
+    ports: &WritePorts,
+    mut books: Vec<(Task, Books)>,
+    which: impl Fn(&mut Books) -> Option<Write>,
+) -> Result<(Kept, Lost), WriteError> {
+    let writes: Vec<Option<Write>> = books.iter_mut().map(|(_, book)| which(book)).collect();
+    let asked: Vec<bool> = writes.iter().map(Option::is_some).collect();
+    let mut answers = ports.store.each_if(writes.into_iter().flatten().collect()).await?.into_iter();
+    let (mut kept, mut lost) = (Vec::with_capacity(books.len()), Vec::new());
+    for ((task, book), asked) in books.into_iter().zip(asked) {
+        match asked.then(|| answers.next().flatten()) {
+            Some(None) => lost.push((task, book)),
+            Some(revision @ Some(_)) => kept.push((task, book, revision)),
+            None => kept.push((task, book, None)),
+        }
     }
-    last.into_values().collect()
+    Ok((kept, lost))
 }

@@ -1,10 +1,13 @@
 //! Bringing a verdict into the books: mirror, link, ledger, journal and history of one task, as writes.
 
+use std::time::Duration;
+
 use hardmatch_domain::account::Account;
 use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::link::Link;
 use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_domain::refused::{Cure, Refused};
 use hardmatch_ports::Write;
 use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_ports::tenant::{Refusal, RefusalKind};
@@ -14,15 +17,28 @@ use hardmatch_store::changes::{ChangeState, LanePhase};
 use crate::task::{Task, carries_the_rest};
 use crate::{WriteError, WritePorts, mirror};
 
-/// The writes of one task, and whether it is finished in this phase.
+/// The writes of one task in the order in which they are made, and whether it is finished in this phase.
 #[derive(Default)]
 pub(crate) struct Books {
-    /// What is true of the tenant now, whoever decides what next.
+    /// What is true of the tenant now and what is said of it, whoever decides what next. May be repeated.
     pub(crate) facts: Vec<Write>,
+    /// The link: only if nobody else claimed the account.
+    pub(crate) claim: Option<Write>,
+    /// What leads to the link, and rests on the claim.
+    pub(crate) pointers: Vec<Write>,
     /// The journal: only if nobody decided anew in the meantime.
-    pub(crate) journal: Vec<Write>,
+    pub(crate) journal: Option<Write>,
+    /// Marks that are not needed any more. Left behind they cost a look, nothing else.
+    pub(crate) leftovers: Vec<Write>,
     /// What became of the change, when it is finished.
     pub(crate) outcome: Option<OutcomeKind>,
+}
+
+impl Books {
+    /// Whether there is anything that the next call must wait for.
+    pub(crate) fn must_come_first(&self) -> bool {
+        !self.facts.is_empty() || self.claim.is_some()
+    }
 }
 
 /// The step is done: mirror, link and ledger follow it, and the journal moves on.
@@ -108,9 +124,16 @@ async fn put_link(ports: &WritePorts, task: &Task, step: &Step, now: i64, books:
     if let Some(had) = &had
         && had.value.person != link.person
     {
-        books.facts.push(ports.store.delete_link_pointer(&had.value.person));
+        books.pointers.push(ports.store.delete_link_pointer(&had.value.person));
     }
-    ports.store.put_link(&ports.scope, had.as_ref(), &link, &mut books.facts);
+    let same = had.as_ref().is_some_and(|had| link == Link { revision, ..had.value.clone() });
+    if !same {
+        books.claim = Some(ports.store.claim(&ports.scope, had.as_ref(), &link));
+    }
+    if makes {
+        // Also when the link is ours already: a writer may have stopped between the two.
+        books.pointers.push(ports.store.put_link_pointer(&link.person, &link.account));
+    }
     Ok(())
 }
 
@@ -131,47 +154,85 @@ pub(crate) fn step_refused(task: &mut Task, refusal: Refusal, phase: LanePhase) 
 }
 
 /// The phase has no more steps for this task: to the gate, or to the history.
-pub(crate) fn settle(ports: &WritePorts, task: &mut Task, phase: LanePhase, books: &mut Books) {
+pub(crate) async fn settle(
+    ports: &WritePorts,
+    task: &mut Task,
+    phase: LanePhase,
+    books: &mut Books,
+) -> Result<(), WriteError> {
     let change = &task.open.change;
-    books.journal.push(Write::delete(task.pointer.clone()));
     if phase == LanePhase::Write && task.open.done < change.steps.len() {
         task.open.state = ChangeState::Held;
         let connection = &change.person.connection;
-        books.journal.push(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
-        books.journal.push(ports.store.put_held(&task.open.run, task.pid));
+        books.facts.push(ports.store.put_held(&task.open.run, task.pid));
+        books.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
         books.outcome = Some(OutcomeKind::Held);
-        return;
+        return Ok(());
     }
-    let kind = if task.open.refusal.is_some() { OutcomeKind::Refused } else { OutcomeKind::Done };
+    let kind = match &task.open.refusal {
+        Some(refusal) => {
+            books.facts.push(remembered(ports, task, refusal).await?);
+            OutcomeKind::Refused
+        }
+        None => OutcomeKind::Done,
+    };
     close(ports, task, kind, None, books);
+    Ok(())
+}
+
+/// The write that remembers a refusal, so that the same is not asked for every night.
+async fn remembered(ports: &WritePorts, task: &Task, refusal: &Refusal) -> Result<Write, WriteError> {
+    let change = &task.open.change;
+    let connection = &change.person.connection;
+    let before = ports.store.refused(connection, task.pid).await?;
+    let cure = if refusal.kind == RefusalKind::Conflict { Cure::Elsewhere } else { Cure::Here };
+    let now = ports.clock.now_seconds();
+    let mut refused = Refused::after(before.as_ref(), change, reason_of(refusal), cure, now);
+    let wait = Duration::from_secs(u64::try_from(refused.next - now).unwrap_or(0));
+    if let Ok(next) = ports.clock.now().checked_add(wait) {
+        let said = refused.reason.detail.as_deref().unwrap_or_default();
+        let said = format!("{said}; sent again after {next:.0}, or when something changes");
+        refused.reason = Reason::with(refused.reason.code, said);
+    }
+    Ok(ports.store.put_refused(connection, task.pid, &refused))
 }
 
 /// Ends the change with an outcome.
 pub(crate) fn finish(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reason>, books: &mut Books) {
-    books.journal.push(Write::delete(task.pointer.clone()));
     close(ports, task, kind, reason, books);
 }
 
 fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reason>, books: &mut Books) {
     let connection = &task.open.change.person.connection;
     let refusal = task.open.refusal.clone();
-    let outcome = Outcome {
+    let outcome = outcome(ports, task, kind, reason.or_else(|| refusal.as_ref().map(reason_of)), refusal);
+    ports.store.put_outcome(connection, task.pid, &outcome, &mut books.facts);
+    books.journal = Some(ports.store.delete_change(connection, task.pid, task.revision));
+    if kind == OutcomeKind::Done && !task.open.keep_open && !task.open.change.is_first_of_several() {
+        books.leftovers.push(ports.store.mark_settled(connection, task.pid));
+    }
+    books.outcome = Some(kind);
+}
+
+/// What became of a change, for the history and for the run.
+pub(crate) fn outcome(
+    ports: &WritePorts,
+    task: &Task,
+    kind: OutcomeKind,
+    reason: Option<Reason>,
+    refusal: Option<Refusal>,
+) -> Outcome {
+    Outcome {
         v: 1,
         run: task.open.run.clone(),
         key: task.open.change.person.key.clone(),
         change: task.open.change.id.clone(),
         result: kind,
         account: task.account().cloned(),
-        reason: reason.or_else(|| refusal.as_ref().map(reason_of)),
+        reason,
         refusal,
         at_ms: ports.clock.now().as_millisecond(),
-    };
-    books.journal.push(ports.store.delete_change(connection, task.pid, task.revision));
-    ports.store.put_outcome(connection, task.pid, &outcome, &mut books.journal);
-    if kind == OutcomeKind::Done && !task.open.keep_open {
-        books.journal.push(ports.store.mark_settled(connection, task.pid));
     }
-    books.outcome = Some(kind);
 }
 
 /// Graph's refusal in our words.
@@ -183,7 +244,7 @@ fn reason_of(refusal: &Refusal) -> Reason {
         RefusalKind::Federated => Code::RepairNeeded,
         RefusalKind::Mastered => Code::MasteredElsewhere,
         RefusalKind::ExternalMaster => Code::MailMasteredElsewhere,
-        RefusalKind::Forbidden => Code::PermissionMissing,
+        RefusalKind::Forbidden | RefusalKind::Credentials => Code::PermissionMissing,
         RefusalKind::Password | RefusalKind::ManagerBind | RefusalKind::Quota | RefusalKind::Other => {
             Code::TenantRefused
         }

@@ -2,7 +2,6 @@
 
 use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::Key;
 use hardmatch_store::Pid;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 use secrecy::SecretString;
@@ -11,7 +10,6 @@ use secrecy::SecretString;
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) pid: Pid,
-    pub(crate) pointer: Key,
     pub(crate) open: OpenChange,
     /// The table's revision of the change as we know it.
     pub(crate) revision: u64,
@@ -58,14 +56,14 @@ impl Task {
     }
 
     /// What to do next.
-    pub(crate) fn next(&self, phase: LanePhase, fence: u64) -> Next {
+    pub(crate) fn next(&self, phase: LanePhase) -> Next {
         if self.open.manager_pending.is_some() {
             return Next::SendManager;
         }
         let Some(step) = self.step().filter(|_| self.open.done < self.end(phase)) else { return Next::Settle };
         match self.open.state {
-            ChangeState::Sending(by) if by != fence => Next::Verify,
-            ChangeState::Sending(_) | ChangeState::Ready | ChangeState::Held => {
+            ChangeState::Sending(_) => Next::Verify,
+            ChangeState::Ready | ChangeState::Held => {
                 if is_dangerous(step) && !self.reread {
                     Next::Reread
                 } else {

@@ -165,6 +165,13 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+impl Change {
+    /// Whether it only opens the way: the person is decided again when it is written, with facts that nobody has before.
+    pub fn is_first_of_several(&self) -> bool {
+        matches!(self.steps.as_slice(), [Step::Restore])
+    }
+}
+
 /// Names a change: lower-case hex of a SHA-256, shortened to 32 digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]

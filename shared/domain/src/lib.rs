@@ -13,6 +13,7 @@ pub mod person;
 pub mod plan;
 pub mod policy;
 pub mod reason;
+pub mod refused;
 pub mod values;
 
 mod scope;

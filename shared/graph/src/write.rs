@@ -315,7 +315,7 @@ impl GraphClient {
             Failure::Token(error) => match error.retry {
                 Retry::After(wait) => self.later(LaterCause::Unavailable, Some(wait), &error.request_id),
                 Retry::Never | Retry::FromTheStart => Answer::Refused(Refusal {
-                    kind: RefusalKind::Forbidden,
+                    kind: RefusalKind::Credentials,
                     status: error.status,
                     code: error.code.clone(),
                     message: error.message.clone(),

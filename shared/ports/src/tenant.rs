@@ -192,18 +192,6 @@ pub struct Refusal {
     pub property: Option<String>,
 }
 
-impl Refusal {
-    /// Whether it is we who are refused, not what we asked for: the login service gave no token for our credentials.
-    /// Its codes are `AADSTS…` or, without a number, OAuth's lower-case words; Graph's are not.
-    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-    pub fn is_about_credentials(&self) -> bool {
-        let is_word =
-            |code: &str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        self.kind == RefusalKind::Forbidden
-            && (self.code.starts_with("AADSTS") || is_word(&self.code))
-    }
-}
-
 /// Kinds of refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -222,6 +210,9 @@ pub enum RefusalKind {
     ExternalMaster,
     /// A permission is missing, or the account holds a role above ours.
     Forbidden,
+    /// It is we who are refused, not what we asked for: the login service gives no token for our credentials. Nothing was
+    /// sent.
+    Credentials,
     /// The password was refused.
     Password,
     /// The manager cannot be bound at creation.
@@ -269,6 +260,31 @@ pub struct Counters {
     pub batched_calls: u64,
     /// Tokens asked for.
     pub tokens: u64,
+}
+
+impl Counters {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.with(other, u64::saturating_add)
+    }
+
+    /// What was added since an earlier reading of the same counters.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        self.with(earlier, u64::saturating_sub)
+    }
+
+    fn with(self, other: Self, both: fn(u64, u64) -> u64) -> Self {
+        Self {
+            requests: both(self.requests, other.requests),
+            writes: both(self.writes, other.writes),
+            throttles: both(self.throttles, other.throttles),
+            batches: both(self.batches, other.batches),
+            batched_calls: both(self.batched_calls, other.batched_calls),
+            tokens: both(self.tokens, other.tokens),
+        }
+    }
 }
 
 /// Where to go on reading. Opaque; may hold a URL of the tenant's own host.

@@ -1,5 +1,7 @@
 //! Open changes, the lanes that point at them, held ones, and the history of what became of them.
 
+use std::collections::BTreeMap;
+
 use hardmatch_domain::change::Change;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::Outcome;
@@ -7,6 +9,7 @@ use hardmatch_ports::{Condition, Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::Pid;
+use crate::runs::{pack, unpack};
 use crate::{Result, Store, Stored, json, keys, parse};
 
 /// The one open change of a person.
@@ -78,11 +81,14 @@ impl LanePhase {
 /// A pointer of a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer {
-    /// Its key, to delete it by.
+    /// Its key, to delete it by once all of them are settled.
     pub key: Key,
-    /// Whose change.
-    pub pid: Pid,
+    /// Whose changes.
+    pub pids: Vec<Pid>,
 }
+
+/// People of one pointer: so many places fit into one unit of the table.
+pub const POINTED: usize = 50;
 
 impl Store {
     /// The open changes of people; those without one are left out.
@@ -98,6 +104,13 @@ impl Store {
         Ok(found)
     }
 
+    /// The table's revisions of people's open changes; those without one are left out.
+    pub async fn change_revisions(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, u64>> {
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::change(c, *pid)).collect();
+        let items = self.table.batch_get(&wanted).await?;
+        Ok(items.iter().filter_map(|item| Some((keys::pid_of(&item.key)?, item.revision))).collect())
+    }
+
     /// The write that stores a change over what was read (`None`: there was none).
     pub fn put_change(&self, c: &ConnectionId, pid: Pid, had: Option<u64>, change: &OpenChange) -> Write {
         let condition = had.map_or(Condition::Absent, Condition::Revision);
@@ -109,9 +122,15 @@ impl Store {
         Write::Delete { key: keys::change(c, pid), condition: Condition::Revision(revision) }
     }
 
-    /// The write that puts a person's change into a run's lane. Lower depths go first.
-    pub fn put_pointer(&self, run: &str, phase: LanePhase, depth: u32, pid: Pid) -> Write {
-        Write::put(Key::new(keys::lane_pk(run), format!("{}#{depth:04}#{}", phase.letter(), pid.hex())), Vec::new())
+    /// The writes that put people's changes of one depth into a run's lane, fifty to an item. `first` numbers the
+    /// items of the depth, and lower depths go first: the same people at the same number are the same item, so this may
+    /// be repeated.
+    pub fn put_pointers(&self, run: &str, phase: LanePhase, depth: u32, first: usize, pids: &[Pid]) -> Vec<Write> {
+        let items = pids.chunks(POINTED).enumerate().map(|(number, chunk)| {
+            let sk = format!("{}#{depth:04}#{:06}", phase.letter(), first + number);
+            Write::put(Key::new(keys::lane_pk(run), sk), pack(chunk))
+        });
+        items.collect()
     }
 
     /// The next pointers of a lane in order, after a sort key.
@@ -128,9 +147,7 @@ impl Store {
         }
         let mut found = Vec::new();
         self.each(query, |item| {
-            if let Some(pid) = item.key.sk.rsplit('#').next().and_then(Pid::parse) {
-                found.push(Pointer { pid, key: item.key });
-            }
+            found.push(Pointer { pids: unpack(&item.body), key: item.key });
             Ok(())
         })
         .await?;
@@ -158,31 +175,20 @@ impl Store {
         Ok(found)
     }
 
-    /// The writes that record what became of a change: in the person's history, and in the run's results.
+    /// The write that records what became of a change: one entry of the person's history for each run, and the run's
+    /// result at the same time. Repeated, it is the same entry.
     pub fn put_outcome(&self, c: &ConnectionId, pid: Pid, outcome: &Outcome, writes: &mut Vec<Write>) {
-        let body = json(outcome);
-        let name = format!("HIST#{:014}#{}", outcome.at_ms, outcome.change.as_str());
-        writes.push(Write::put(Key::new(keys::person_pk(c, pid), name), body.clone()));
-        writes.push(Write::put(keys::run(&outcome.run, "done", pid.hex()), body));
-    }
-
-    /// A run's results, sorted by place, after a place.
-    pub async fn outcomes(&self, run: &str, after: Option<Pid>, limit: usize) -> Result<Vec<(Pid, Outcome)>> {
-        let mut query = Query::prefix(format!("R#{run}#done"), "").limit(limit);
-        if let Some(after) = after {
-            query = query.after(after.hex());
-        }
-        let items = self.read_all::<Outcome>(query, "outcome").await?;
-        Ok(items.into_iter().filter_map(|(key, stored)| Some((Pid::parse(&key.sk)?, stored.value))).collect())
+        writes.push(Write::put(keys::history(c, pid, &outcome.run), json(outcome)));
     }
 
     /// What became of people in a run.
     pub async fn outcomes_of(&self, run: &str, pids: &[Pid]) -> Result<Vec<(Pid, Outcome)>> {
-        let wanted: Vec<Key> = pids.iter().map(|pid| keys::run(run, "done", pid.hex())).collect();
+        let Some(connection) = self.connection_of(run).await? else { return Ok(Vec::new()) };
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::history(&connection, *pid, run)).collect();
         let items = self.table.batch_get(&wanted).await?;
         let mut found = Vec::with_capacity(items.len());
         for item in items {
-            let Some(pid) = Pid::parse(&item.key.sk) else { continue };
+            let Some(pid) = keys::pid_of(&item.key) else { continue };
             found.push((pid, parse::<Outcome>(&item, "outcome")?.value));
         }
         found.sort_by_key(|(pid, _)| *pid);

@@ -75,7 +75,8 @@ impl History {
             let spoilt = episode > 0 && self.dice.happens(10);
             if spoilt {
                 let text = self.world.people.csv();
-                let cut = text.len() * 2 / 3;
+                // In the middle of a row: cut between two rows, a file looks whole.
+                let cut = text[..text.len() * 2 / 3].rfind('\n').map_or(0, |end| end + 9);
                 self.world.people.spoil(Some(text[..cut].to_owned()));
             }
             self.command(spoilt).await;

@@ -109,7 +109,8 @@ pub(super) fn judge_by_name<'a, F: Facts>(
         draft.refuse_join(Reason::plain(Code::AnchorMissing), Some(account));
         return Some(Joining::Settled);
     }
-    // Restored and given the person's ID it is a takeover like any other: never of an administrator's account.
+    // Once restored it is a takeover like any other: never of an administrator's account. Where nobody can tell who is
+    // one, it could never be taken over, so it is left where it is.
     let privileged = match case.roles(&account.id) {
         Roles::Unknown => Some(Reason::plain(Code::RolesUnknown)),
         Roles::Held(roles) => Some(Reason::with(Code::Privileged, roles.join(", "))),
@@ -136,22 +137,26 @@ fn bring_back<'a, F: Facts>(
                 draft.refuse_join(reason, Some(account));
                 return Joining::Settled;
             }
-            let set_id = match rule {
-                JoinRule::DeletedSoftMatch => case.person.immutable_id().cloned(),
+            draft.joined(rule, account);
+            match rule {
+                // Nobody is told the roles of an account in the recycle bin. Known by its name alone it is brought back
+                // and no more; the person is decided again when it is live and what it may do is known.
+                JoinRule::DeletedSoftMatch => {
+                    let reason =
+                        Reason::with(Code::RestoreDeleted, "alone; what it may do is looked at when it is live");
+                    draft.show(account);
+                    draft.part(Action::Restore, When::Opening, reason, vec![Step::Restore]);
+                    Joining::Settled
+                }
                 JoinRule::Link
                 | JoinRule::HardMatch
                 | JoinRule::DeletedHardMatch
                 | JoinRule::Upn
                 | JoinRule::PrimarySmtp
-                | JoinRule::Created => None,
-            };
-            if set_id.is_some() && account.upn().is_some_and(|upn| case.is_federated(upn)) {
-                draft.joined(rule, account);
-                super::soft::set_id(case, draft, account, Reason::plain(Code::RestoreDeleted), &[Step::Link]);
-                return Joining::Settled;
+                | JoinRule::Created => {
+                    Joining::To(Target { account, link: None, opening: Opening::Restore, set_id: None })
+                }
             }
-            draft.joined(rule, account);
-            Joining::To(Target { account, link: None, opening: Opening::Restore, set_id })
         }
         SoftDeleted::Purge => {
             draft.joined(rule, account);

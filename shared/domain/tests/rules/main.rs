@@ -6,4 +6,5 @@ mod joining;
 mod laws;
 mod leaving;
 mod loading;
+mod refused;
 mod writing;
