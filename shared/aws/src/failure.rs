@@ -42,9 +42,13 @@ const CREDENTIALS: [&str; 7] = [
 /// What the error means.
 pub(crate) fn meaning<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Meaning {
     match error {
-        // Never sent.
+        // Never sent: no region, no credentials.
         SdkError::ConstructionFailure(_) => Meaning::Never,
-        SdkError::DispatchFailure(failure) if failure.is_user() => Meaning::Never,
+        SdkError::DispatchFailure(failure)
+            if failure.is_user() || (failure.is_other() && failure.as_other().is_none()) =>
+        {
+            Meaning::Never
+        }
         SdkError::ServiceError(answer) => match error.code() {
             Some(code) if LATER.contains(&code) => Meaning::Later,
             _ if answer.raw().status().as_u16() >= 500 => Meaning::Lost,
@@ -69,7 +73,13 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let Some(code) = error.code() else {
-        return format!("{action} on {on} had no answer: {}", causes(error));
+        let causes = causes(error);
+        return match meaning(error) {
+            Meaning::Never => format!(
+                "{action} on {on} could not be sent: {causes}. Check region and credentials: aws sts get-caller-identity"
+            ),
+            Meaning::Later | Meaning::Lost => format!("{action} on {on} had no answer: {causes}"),
+        };
     };
     if is_denied(error) {
         return format!(

@@ -125,6 +125,23 @@ async fn a_role_without_the_right_is_told_which_at_once() {
 }
 
 #[tokio::test]
+async fn without_credentials_or_a_region_nobody_waits() {
+    let stub = Stub::start(vec![done()]).await;
+    let mut no_credentials = stub.config.to_builder();
+    no_credentials.set_credentials_provider(None);
+    for config in [no_credentials.build(), stub.config.to_builder().region(None).build()] {
+        let clock = Arc::new(QuickClock::default());
+        let error = Aws::with(config, Arc::clone(&clock) as _).table("work").get(&key("a")).await.unwrap_err();
+        assert!(
+            matches!(&error, TableError::Unavailable(text) if text.contains("Check region and credentials")),
+            "{error:?}"
+        );
+        assert!(clock.waits().is_empty());
+    }
+    assert!(stub.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_transaction_that_met_another_is_no_conflict_of_ours() {
     let in_progress = always(|| refusal(400, "TransactionInProgressException", json!({})));
     let day = day(vec![
