@@ -141,6 +141,6 @@ impl fmt::Debug for CertificateCredential {
 /// The text behind a place, for reading PEM.
 type Text<'a> = (&'a SecretString, &'a SecretPlace);
 
-fn bytes<'a>(text: Text<'a>) -> &'a [u8] {
+fn bytes(text: Text<'_>) -> &[u8] {
     text.0.expose_secret().as_bytes()
 }

@@ -61,13 +61,12 @@ impl Sealer {
 
     /// Seals bytes for one item of one context.
     pub async fn seal(&self, context: &SealContext, item: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (wrapped, key) = match self.key_to_seal(context) {
-            Some(known) => known,
-            None => {
-                let DataKey { plain, wrapped } = self.seal.data_key(context).await?;
-                self.remember(context, &wrapped, &plain, Some(1));
-                (wrapped, plain)
-            }
+        let (wrapped, key) = if let Some(known) = self.key_to_seal(context) {
+            known
+        } else {
+            let DataKey { plain, wrapped } = self.seal.data_key(context).await?;
+            self.remember(context, &wrapped, &plain, Some(1));
+            (wrapped, plain)
         };
         let mut nonce = [0; NONCE];
         let failed = |_| SealError::Unavailable("the random numbers of this machine failed; try again".to_owned());
@@ -85,16 +84,15 @@ impl Sealer {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let envelope = Envelope::parse(sealed).map_err(shut)?;
-        let key = match self.key_to_open(context, envelope.wrapped) {
-            Some(key) => key,
-            None => {
-                let key = self.seal.unwrap_key(envelope.wrapped, context).await.map_err(|error| match error {
-                    SealError::Refused(why) => OpenError::Refused(why),
-                    SealError::Unavailable(why) => OpenError::Unavailable(why),
-                })?;
-                self.remember(context, envelope.wrapped, &key, None);
-                key
-            }
+        let key = if let Some(key) = self.key_to_open(context, envelope.wrapped) {
+            key
+        } else {
+            let key = self.seal.unwrap_key(envelope.wrapped, context).await.map_err(|error| match error {
+                SealError::Refused(why) => OpenError::Refused(why),
+                SealError::Unavailable(why) => OpenError::Unavailable(why),
+            })?;
+            self.remember(context, envelope.wrapped, &key, None);
+            key
         };
         envelope.open(&key, context, item).map_err(shut)
     }

@@ -226,7 +226,7 @@ fn a_new_certificate_lies_in_two_files_and_overwrites_none() {
     let certificate = Certificate::from_der(&der).unwrap();
     assert_eq!(certificate.tbs_certificate().subject().to_string(), "CN=hardmatch contoso");
     assert_eq!(made.not_after, at(30 * DAY));
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat();
     assert_eq!(made.sha256, hex(digest(&SHA256, &der).as_ref()));
     assert_eq!(made.sha1, hex(digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &der).as_ref()));
     let steps = made.next_steps(&written);

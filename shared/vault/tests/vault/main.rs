@@ -1,5 +1,7 @@
 //! The vault from outside: proofs as the platform takes them, envelopes, kept tokens, and nothing that shows a secret.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod certificate;
 mod federated;
 mod keeper;

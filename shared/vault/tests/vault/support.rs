@@ -80,10 +80,10 @@ impl CountedSeal {
     }
 
     fn up(&self) -> Result<(), SealError> {
-        match self.down.load(SeqCst) {
-            true => Err(SealError::Unavailable("the key service does not answer".to_owned())),
-            false => Ok(()),
+        if self.down.load(SeqCst) {
+            return Err(SealError::Unavailable("the key service does not answer".to_owned()));
         }
+        Ok(())
     }
 }
 
