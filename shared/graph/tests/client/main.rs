@@ -6,6 +6,7 @@ mod batch;
 mod delegated;
 mod delta;
 mod drawer;
+mod entra;
 mod platform;
 mod sim;
 mod support;
