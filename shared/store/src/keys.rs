@@ -115,6 +115,16 @@ pub(crate) fn change(c: &ConnectionId, pid: Pid) -> Key {
     Key::new(person_pk(c, pid), "CHANGE")
 }
 
+/// One entry of a person's history: what became of them in a run. Runs are named so that they sort by time.
+pub(crate) fn history(c: &ConnectionId, pid: Pid, run: &str) -> Key {
+    Key::new(person_pk(c, pid), format!("HIST#{run}"))
+}
+
+/// Whose partition a key lies in.
+pub(crate) fn pid_of(key: &Key) -> Option<Pid> {
+    key.pk.rsplit('#').next().and_then(Pid::parse)
+}
+
 pub(crate) fn person_link(c: &ConnectionId, pid: Pid) -> Key {
     Key::new(person_pk(c, pid), "LINK")
 }
@@ -157,6 +167,11 @@ pub(crate) fn tenant(scope: &Scope, sk: impl Into<String>) -> Key {
 
 pub(crate) fn run(id: &str, part: &str, sk: impl Into<String>) -> Key {
     Key::new(format!("R#{id}#{part}"), sk)
+}
+
+/// Whose run it is: a run's name alone leads to its connection.
+pub(crate) fn run_owner(id: &str) -> Key {
+    Key::new(format!("R#{id}"), "OF")
 }
 
 pub(crate) fn lane_pk(run: &str) -> String {
