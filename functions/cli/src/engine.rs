@@ -1,6 +1,7 @@
 //! The functions in one process: the same handlers as on AWS, the doorbell and the queues played by the pump.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::ProcessDoorbell;
@@ -14,14 +15,17 @@ use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::{Outcome, run_batch};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store};
+use hardmatch_wiring::CompiledPolicies;
+use hardmatch_wiring::connections::scope;
+use hardmatch_wiring::source::source;
 use hardmatch_write::WritePorts;
 use tokio::sync::Notify;
 
-use crate::connection::{
-    CompiledPolicies, ProcessMeter, State, TenantSide, password_sink, said, scope_of, source, tenant_id,
-};
+use crate::connection::{ProcessMeter, State, TenantSide, password_sink, said, tenant_id};
 use crate::fail::Failure;
 use crate::progress::Progress;
+
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A connection with both sides wired.
 pub(crate) struct Engine {
@@ -39,13 +43,13 @@ impl Engine {
     pub(crate) async fn open(state: State, side: TenantSide, meta: &Meta) -> Result<Self, Failure> {
         let config = &state.loaded.config;
         let tenant = tenant_id(&state, meta, &side).await?;
-        let scope = scope_of(config, &tenant);
+        let scope = scope(config, &tenant);
         let doorbell = Arc::new(ProcessDoorbell::new(Arc::clone(&state.clock)));
         let deciding = deciding(&state, &scope, &doorbell, Some(&side));
         let source = SourcePorts {
             store: state.store.clone(),
             scope: scope.clone(),
-            source: source(config, &state.clock),
+            source: source(config, &state.clock)?,
             policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&state.clock),
             doorbell: doorbell.clone(),
@@ -97,7 +101,11 @@ impl Engine {
             }
             let before = (now.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
             hardmatch_match::ring_left_over(&self.deciding, &now).await?;
-            self.pump(&trouble, progress).run_dry_or_until(trouble.came.notified()).await;
+            let pump = self.pump(&trouble, progress);
+            tokio::select! {
+                _ = pump.run_dry_or_until(trouble.came.notified()) => {}
+                failure = self.look_after(&connection, run) => return Err(failure),
+            }
             let then = self.run(&connection, run).await?;
             let after = (then.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
             idle = if before == after { idle + 1 } else { 0 };
@@ -109,6 +117,21 @@ impl Engine {
                     "run {run} does not go on in phase {:?}. Run the same command again; if it stays, look at `hardmatch runs show {run}`",
                     then.phase
                 )));
+            }
+        }
+    }
+
+    /// Each minute, as a timer does on AWS every few: a run of hours looks at the tenant again each hour. Ends with what
+    /// went wrong.
+    async fn look_after(&self, connection: &ConnectionId, run: &str) -> Failure {
+        loop {
+            self.state.clock.sleep(MINUTE).await;
+            let looked = async {
+                let run = self.run(connection, run).await?;
+                hardmatch_match::ring_to_look_again(&self.deciding, &run).await.map_err(Failure::from)
+            };
+            if let Err(failure) = looked.await {
+                return failure;
             }
         }
     }
@@ -164,7 +187,7 @@ pub(crate) fn deciding(
         blobs: Arc::clone(&state.blobs),
         clock: Arc::clone(&state.clock),
         doorbell: doorbell.clone(),
-        policies: Arc::new(CompiledPolicies::new(&state.loaded.path)),
+        policies: Arc::new(CompiledPolicies::new(crate::connection::folder(&state.loaded.path))),
         meter: Arc::new(ProcessMeter {
             client: side.map(|side| Arc::clone(&side.client)),
             table: Arc::clone(&state.table),

@@ -26,7 +26,7 @@ pub use open::{Accept, Acceptance, Opening, accept, open_run};
 pub use phases::{advance, decide_slices};
 pub use plan::{read_slice, slice_count};
 pub use schedule::{PassedBy, Started, start_scheduled};
-pub use tick::{ring_left_over, tick};
+pub use tick::{ring_left_over, ring_to_look_again, tick};
 
 /// What deciding may use: the store and nothing else of the world. No way to the tenant, none to the source.
 #[derive(Clone)]

@@ -107,7 +107,7 @@ async fn everybody_to_decide(ports: &MatchPorts, run: &Run) -> Result<Vec<Pid>, 
     let now = run.started_ms / 1000;
     let meta = ports.store.update_meta(connection, |meta| _ = meta.timers_seen.get_or_insert(now)).await?;
     // Whose time has come is marked, and then read with the others who are.
-    tick::take_due(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
+    tick::take_due_people(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
     let mut todo = ports.store.open_people(connection).await?;
     if run.everybody {
         let names = ports.store.all_names(&Series::people(connection)).await?;

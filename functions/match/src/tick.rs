@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{CollectionState, Phase, Run};
 use hardmatch_store::changes::LanePhase;
@@ -44,38 +43,63 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
 
 /// Acts on timers that came due since a time (Unix seconds), and forgets each when that is done: killed in between, the
 /// next to look does it again, which changes nothing.
-pub(crate) async fn take_due(
+async fn take_due(ports: &MatchPorts, connection: &ConnectionId, since: i64, now: i64) -> Result<(), MatchError> {
+    let due = ports.store.due(connection, since, now).await?;
+    for Due { timer, at, key } in &due {
+        match timer {
+            Timer::Person(_) => {}
+            Timer::Quarantine => {
+                try_again(ports, connection, *at).await?;
+                ports.store.delete_keys(vec![key.clone()]).await?;
+            }
+        }
+    }
+    mark_due(ports, connection, &due).await
+}
+
+/// Marks the people among those whose time has come, and forgets their timers. Other timers are the tick's: a run takes
+/// people along and begins nothing.
+pub(crate) async fn take_due_people(
     ports: &MatchPorts,
     connection: &ConnectionId,
     since: i64,
     now: i64,
 ) -> Result<(), MatchError> {
     let due = ports.store.due(connection, since, now).await?;
-    if due.is_empty() {
-        return Ok(());
-    }
+    mark_due(ports, connection, &due).await
+}
+
+async fn mark_due(ports: &MatchPorts, connection: &ConnectionId, due: &[Due]) -> Result<(), MatchError> {
     let mut marks = Vec::new();
-    let mut keys = Vec::with_capacity(due.len());
-    for Due { timer, at, key } in due {
-        match timer {
-            Timer::Person(pid) => marks.push(ports.store.mark_open(connection, pid)),
-            Timer::Quarantine => try_again(ports, connection, at).await?,
+    let mut keys = Vec::new();
+    for due in due {
+        if let Timer::Person(pid) = due.timer {
+            marks.push(ports.store.mark_open(connection, pid));
+            keys.push(due.key.clone());
         }
-        keys.push(Write::delete(key));
     }
     if !marks.is_empty() {
         ports.store.table().batch_write(marks).await?;
-    }
-    Ok(ports.store.table().batch_write(keys).await?)
-}
-
-/// The next attempt of a quarantined connection, unless it was released or put off since the timer was set.
-async fn try_again(ports: &MatchPorts, connection: &ConnectionId, at: i64) -> Result<(), MatchError> {
-    let quarantine = ports.store.meta(connection).await?.value.quarantine;
-    if quarantine.is_some_and(|quarantine| quarantine.next == at) {
-        schedule::ring_start(ports, connection.clone(), schedule::spelled(at)).await?;
+        ports.store.delete_keys(keys).await?;
     }
     Ok(())
+}
+
+/// The next attempt of a quarantined connection, unless it was released or put off since the timer was set, or somebody
+/// is at it already.
+async fn try_again(ports: &MatchPorts, connection: &ConnectionId, at: i64) -> Result<(), MatchError> {
+    let meta = ports.store.meta(connection).await?.value;
+    if meta.quarantine.is_none_or(|quarantine| quarantine.next != at) {
+        return Ok(());
+    }
+    if let Some(id) = meta.run
+        && let Some(run) = ports.store.run(connection, &id).await?
+        && run.value.started_ms / 1000 >= at
+        && !matches!(run.value.phase, Phase::Planned | Phase::Closed)
+    {
+        return Ok(());
+    }
+    schedule::ring_start(ports, connection.clone(), schedule::spelled(at)).await
 }
 
 /// Rings for what a run has left to do: for the work itself where there is some, else for whoever sees that the phase has
@@ -105,6 +129,15 @@ async fn left_over(ports: &MatchPorts, run: &Run) -> Result<Vec<BellKind>, Match
         Phase::Gate | Phase::Reporting => vec![BellKind::Advance],
         Phase::Planned | Phase::Closed => Vec::new(),
     })
+}
+
+/// Rings for a look at the tenant when a run has been writing for so long that it is time for one. For whoever keeps a run
+/// going in one process, where no bell is lost; elsewhere [`tick`] does this too.
+pub async fn ring_to_look_again(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
+    if matches!(run.phase, Phase::Writing | Phase::Removing) && looks_again(ports).await? {
+        phases::ring(ports, run, BellKind::ObserveTenant).await;
+    }
+    Ok(())
 }
 
 async fn to_write(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Result<Vec<BellKind>, MatchError> {
