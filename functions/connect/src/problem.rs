@@ -86,7 +86,7 @@ impl Refused {
 }
 
 /// Ends every piece of advice that needs a new link.
-const NEW_LINK: &str = "Ask whoever operates hardmatch for a new link: “hardmatch auth connect” makes one.";
+const NEW_LINK: &str = "A new link comes from whoever operates hardmatch: “hardmatch auth connect” makes one.";
 
 impl Problem {
     fn status(&self) -> StatusCode {
@@ -164,9 +164,9 @@ impl Problem {
             Self::NoSuchPage => "To connect a tenant you need a link that an operator made for you.".into(),
             Self::WrongMethod | Self::LinkSpent | Self::NotConfigured | Self::TooLate => NEW_LINK.into(),
             Self::AnotherSite => "Go back to the link, and press its button.".into(),
-            Self::Incomplete => format!("Go back and try once more. If it stays so: {NEW_LINK}"),
+            Self::Incomplete => format!("Go back and try once more. {NEW_LINK}"),
             Self::AnswerSpent => {
-                format!("“hardmatch auth status” says whether the connection stands. If it does not: {NEW_LINK}")
+                format!("“hardmatch auth status” says whether the connection stands. {NEW_LINK}")
             }
             Self::AnotherBrowser => {
                 format!("Open the link and finish in the same browser, with cookies allowed. {NEW_LINK}")
@@ -177,7 +177,7 @@ impl Problem {
                 )
             }
             Self::Refused(refused) if refused.cure.is_empty() => NEW_LINK.into(),
-            Self::Refused(refused) => format!("{} Then: {NEW_LINK}", refused.cure),
+            Self::Refused(refused) => format!("{} {NEW_LINK}", refused.cure),
             Self::NotKept => {
                 format!("Check the key and the token table (“hardmatch doctor”), then connect again. {NEW_LINK}")
             }

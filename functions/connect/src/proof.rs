@@ -39,8 +39,10 @@ const ROUNDS: usize = 3;
 enum Proof {
     Enough(Grant, Judged),
     Lacking(Grant, Judged),
-    /// The consent has not spread, or nobody answered.
+    /// The consent has not spread.
     NotYet(String),
+    /// Nobody answers just now.
+    Busy(TenantError),
     AnotherTenant(AnotherTenant),
     Refused(TenantError),
 }
@@ -72,6 +74,11 @@ pub(crate) async fn consent(
         Proof::NotYet(code) => {
             tell(ports, connection, &attempt.value, &waits(&code)).await?;
             Ok(not_yet(connection, code, check))
+        }
+        Proof::Busy(error) => {
+            let refused = Refused::request(error);
+            tell(ports, connection, &attempt.value, &waits(&refused.code)).await?;
+            Ok(busy(connection, refused, check))
         }
         Proof::AnotherTenant(tenants) => {
             end(ports, id, attempt).await?;
@@ -124,9 +131,8 @@ async fn prove(ports: &Ports, connection: &Connection) -> Result<Proof, Problem>
                     judged => Proof::Lacking(grant, judged),
                 },
             },
-            Err(error) if SPREADING.contains(&error.code.as_str()) || matches!(error.retry, Retry::After(_)) => {
-                Proof::NotYet(code(&error.code))
-            }
+            Err(error) if SPREADING.contains(&error.code.as_str()) => Proof::NotYet(code(&error.code)),
+            Err(error) if matches!(error.retry, Retry::After(_)) => Proof::Busy(error),
             Err(error) => return Ok(Proof::Refused(error)),
         };
         match pauses.next() {
@@ -143,18 +149,21 @@ async fn another_tenant(
     connection: &Connection,
     grant: &Grant,
 ) -> Result<Option<AnotherTenant>, Problem> {
-    let known = match connection.directory_id() {
-        Some(id) => Some(id),
-        None => match ports.store.meta(&connection.id).await?.value.tenant {
-            Some(id) => Some(id),
-            None => {
-                let record = ports.store.connecting(&connection.id).await?;
-                record.and_then(|record| record.value.connected).map(|connected| connected.tenant)
-            }
-        },
-    };
+    let known = known_tenant(ports, connection).await?;
     let same = is_guid(&grant.tenant) && known.is_none_or(|known| known.eq_ignore_ascii_case(&grant.tenant));
     Ok((!same).then(|| AnotherTenant { configured: connection.tenant.clone(), found: grant.tenant.clone() }))
+}
+
+/// The directory id that the connection's tokens must be of.
+async fn known_tenant(ports: &Ports, connection: &Connection) -> Result<Option<String>, Problem> {
+    if let Some(id) = connection.directory_id() {
+        return Ok(Some(id));
+    }
+    if let Some(id) = ports.store.meta(&connection.id).await?.value.tenant {
+        return Ok(Some(id));
+    }
+    let record = ports.store.connecting(&connection.id).await?;
+    Ok(record.and_then(|record| record.value.connected).map(|connected| connected.tenant))
 }
 
 /// What came back with a sign-in.
@@ -279,7 +288,9 @@ fn not_yet(connection: &Connection, code: String, check: Option<String>) -> Resp
         said: "Consent was given, but not all of Microsoft’s servers know of it yet. That takes seconds, sometimes \
                minutes."
             .into(),
-        cure: "Wait a minute, then check again.".into(),
+        cure: "Wait a minute, then check again. If it stays so, the application or the tenant may be another than you \
+               think: compare “client_id” and “tenant.id” in hardmatch.toml with the list below."
+            .into(),
         check,
         ..outcome(Tone::Wait, connection, None, None)
     };
@@ -287,17 +298,32 @@ fn not_yet(connection: &Connection, code: String, check: Option<String>) -> Resp
     page::respond(StatusCode::ACCEPTED, &page)
 }
 
+fn busy(connection: &Connection, refused: Refused, check: Option<String>) -> Response {
+    let page = Outcome {
+        title: "Microsoft does not answer just now".into(),
+        cure: "Wait a minute, then check again. Consent need not be given once more.".into(),
+        check,
+        ..trouble(Tone::Wait, connection, refused)
+    };
+    page::respond(StatusCode::ACCEPTED, &page)
+}
+
 fn without_token(connection: &Connection, refused: Refused, check: Option<String>) -> Response {
-    let mut page = Outcome {
+    let page = Outcome {
         title: "Consent was given, but no token was".into(),
-        said: refused.means,
         cure: "Correct it, then check again. Consent need not be given once more.".into(),
         check,
-        ..outcome(Tone::Bad, connection, None, None)
+        ..trouble(Tone::Bad, connection, refused)
     };
+    page::respond(StatusCode::FORBIDDEN, &page)
+}
+
+/// What Microsoft said instead of giving a token.
+fn trouble<'a>(tone: Tone, connection: &Connection, refused: Refused) -> Outcome<'a> {
+    let mut page = Outcome { said: refused.means, ..outcome(tone, connection, None, None) };
     page.facts.push(("Code", refused.code));
     page.facts.extend(refused.correlation.map(|id| ("Microsoft’s correlation ID", id)));
-    page::respond(StatusCode::FORBIDDEN, &page)
+    page
 }
 
 /// What all pages of an outcome show alike.

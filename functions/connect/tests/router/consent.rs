@@ -41,7 +41,7 @@ async fn consent_that_is_proven_connects() {
     let world = World::new().await;
     let (mut browser, page) = world.started("contoso").await;
     assert_eq!(world.state("contoso").await, (ConnectState::Waiting, None));
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     let done = browser.consented(&page).await;
     assert_eq!(done.status, StatusCode::OK);
     done.says("contoso is connected");
@@ -321,10 +321,14 @@ async fn wrong_credentials_of_ours_are_explained_without_asking_for_consent_agai
 async fn a_platform_that_is_busy_is_asked_again() {
     let world = World::new().await;
     let (mut browser, page) = world.started("contoso").await;
-    let busy = TenantError { retry: Retry::After(Duration::from_secs(60)), ..refused("AADSTS90055") };
+    let busy = TenantError { retry: Retry::After(Duration::from_mins(1)), ..refused("AADSTS90055") };
     world.contoso.will_prove([Err(busy)]);
-    assert_eq!(browser.consented(&page).await.status, StatusCode::ACCEPTED);
+    let busy = browser.consented(&page).await;
+    assert_eq!(busy.status, StatusCode::ACCEPTED);
+    busy.says("Microsoft does not answer just now");
     assert_eq!(world.contoso.proved(), 3);
+    world.contoso.will_prove([Ok(grant(CONTOSO, &LEAST))]);
+    assert_eq!(browser.post(busy.form()).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -100,7 +100,8 @@ impl Remembering {
 
     fn remember(&self, write: &Write) {
         let mut written = self.written.lock().unwrap();
-        written.push_str(&format!("{:?} ", write.key()));
+        let Key { pk, sk } = write.key();
+        written.extend([pk, " ", sk, " "]);
         if let Write::Put { body, .. } = write {
             written.push_str(&String::from_utf8_lossy(body));
         }
@@ -128,12 +129,16 @@ impl Table for Remembering {
     }
 
     async fn batch_write(&self, writes: Vec<Write>) -> Result<(), TableError> {
-        writes.iter().for_each(|write| self.remember(write));
+        for write in &writes {
+            self.remember(write);
+        }
         self.table.batch_write(writes).await
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TableError> {
-        writes.iter().for_each(|write| self.remember(write));
+        for write in &writes {
+            self.remember(write);
+        }
         self.table.transact(writes).await
     }
 
