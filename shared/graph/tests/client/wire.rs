@@ -282,7 +282,7 @@ async fn many_tasks_share_one_token_request_and_one_failure() {
     // Whoever asks later asks again: somebody may have mended the secret.
     client.users(None).await.unwrap_err();
     assert_eq!(refusing.tokens().len(), 2);
-    assert_eq!(refusal(&one(&client, enable("a")).await).0, RefusalKind::Forbidden);
+    assert_eq!(refusal(&one(&client, enable("a")).await).0, RefusalKind::Credentials);
 }
 
 #[tokio::test]
