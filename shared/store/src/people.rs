@@ -118,12 +118,7 @@ impl Store {
 }
 
 /// The writes that take a person from some look-ups to others.
-pub(crate) fn move_person(
-    had: &BTreeSet<Key>,
-    wanted: &BTreeSet<Key>,
-    record: &PersonRecord,
-    writes: &mut Vec<Write>,
-) {
+pub(crate) fn move_person(had: &BTreeSet<Key>, wanted: &BTreeSet<Key>, record: &PersonRecord, writes: &mut Vec<Write>) {
     let body = json(&record.reference());
     writes.extend(had.difference(wanted).map(|key| Write::delete(key.clone())));
     writes.extend(wanted.difference(had).map(|key| Write::put(key.clone(), body.clone())));

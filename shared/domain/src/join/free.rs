@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::facts::{By, Facts};
 use crate::flow;
 use crate::ids::{ObjectId, PersonRef};
-use crate::join::{Joining, claims, hard};
+use crate::join::{Joining, claims, hard, linked};
 use crate::person::Standing;
 use crate::policy::Switch;
 use crate::reason::{Code, Reason};
@@ -137,7 +137,10 @@ fn renamed_to<F: Facts>(case: &Case<'_, F>, account: &Account, who: &PersonRef) 
         && matches!(case.roles(&account.id), Roles::None);
     let wanted = flow::wanted_upn(case.policy, &record.person).ok().flatten().filter(|_| movable)?;
     let now = account.upn()?;
+    let theirs = case.for_manager(record);
     let plain = !same_name(&wanted, now)
+        && !claims::wanted_by_others(&theirs, &wanted, claims::Against::Linked)
+        && linked::beside(&theirs, &mut Draft::default(), account).is_none()
         && values::problem(Attr::UserPrincipalName, &wanted).is_none()
         && case.tenant.verified_domain_of(&wanted).is_some_and(|domain| !domain.federated)
         && !case.is_federated(now)

@@ -201,7 +201,11 @@ fn roles_forbid<F: Facts>(case: &Case<'_, F>, account: &Account) -> Option<Reaso
 
 /// Another live account that the soft rules would find. Sign-in names and primary addresses are unique in a tenant:
 /// where the linked account has them itself, nobody else does.
-fn beside<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, account: &Account) -> Option<&'a Account> {
+pub(super) fn beside<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    account: &Account,
+) -> Option<&'a Account> {
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
     for &rule in &case.policy.soft {
         let (evidence, ours, theirs) = match rule {

@@ -262,6 +262,27 @@ fn a_name_that_an_expression_frees_is_waited_for() {
 }
 
 #[test]
+fn nobody_waits_for_a_name_that_is_not_given_up() {
+    // Ada shall be y, and is not renamed while a second account of hers, found by her address, is to be merged.
+    let world = world()
+        .policy(mapped_upn)
+        .person(person("ada").set(Attr::MailNickname, "y").primary("second@contoso.com"))
+        .person(person("new").set(Attr::MailNickname, "ada").primary("new@contoso.com"))
+        .account(account("ada").set(Attr::MailNickname, "y").proxies(&[]))
+        .account(account("second").id(None))
+        .link(link("ada"));
+    assert_eq!(world.decide("ada").action.name(), "none");
+    check(&world, "new", "none: address_in_use");
+    // Nor while somebody else wants the name that she shall have.
+    let contested = World { accounts: world.accounts[..1].to_vec(), ..world }
+        .person(person("bob").set(Attr::MailNickname, "y"))
+        .account(account("bob").set(Attr::MailNickname, "y"))
+        .link(link("bob"));
+    check(&contested, "ada", "none: contested");
+    check(&contested, "new", "none: address_in_use");
+}
+
+#[test]
 fn claimed_by_another_connection() {
     let mut theirs = link("ada");
     theirs.person.connection = "other".into();
@@ -545,11 +566,7 @@ fn d25_soft_deleted_by_policy() {
         "ada",
         "restore: restore_deleted, attributes_differ | restore + link + set jobTitle=Countess",
     );
-    check(
-        &deleted(SoftDeleted::Restore, None),
-        "ada",
-        "restore: restore_deleted | restore",
-    );
+    check(&deleted(SoftDeleted::Restore, None), "ada", "restore: restore_deleted | restore");
     check(&deleted(SoftDeleted::Purge, by_id), "ada", "purge: repair_needed | purge a-ada | repair");
     check(&deleted(SoftDeleted::Wait, by_id), "ada", "none: wait_for_purge");
     check(&deleted(SoftDeleted::Refuse, by_id), "ada", "none: deleted_holder");
