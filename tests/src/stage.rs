@@ -6,25 +6,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::doorbell::Habits;
 use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
 use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_ingest::{SourcePorts, TenantPorts};
-use hardmatch_match::{MatchPorts, Meter, Policies};
-use hardmatch_policy::{Config, SourceKind};
+use hardmatch_match::{MatchPorts, Meter};
+use hardmatch_policy::Config;
 use hardmatch_ports::credentials::DiscardPasswords;
 use hardmatch_ports::doorbell::{BellKind, Queue};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Source, Table, TenantWrite as _};
+use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Table, TenantWrite as _};
 use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::{ManualClock, Outcome, run_batch};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
-use hardmatch_sources_files::{FileSource, Format, Shape};
 use hardmatch_store::{Scope, Store};
 use hardmatch_vault::{SecretCredential, SecretString};
+use hardmatch_wiring::CompiledPolicies;
+use hardmatch_wiring::source::source;
 use hardmatch_write::WritePorts;
 
 use crate::cut::CutTable;
@@ -99,14 +99,14 @@ impl Stage {
             blobs: Arc::new(FolderBlobs::new(plan.folder.join("files"))),
             clock: Arc::clone(&clock),
             doorbell: Arc::clone(&theirs),
-            policies: Arc::new(Compiling(plan.folder.to_owned())),
+            policies: Arc::new(CompiledPolicies::new(plan.folder)),
             meter: Arc::new(Counting { client: Arc::clone(&client), table: table.clone() }),
         };
         let ticking = MatchPorts { doorbell: doorbell.clone(), ..deciding.clone() };
         let source = SourcePorts {
             store: store.clone(),
             scope: scope.clone(),
-            source: source(plan.config, &clock),
+            source: source(plan.config, &clock).map_err(|error| stopped(&table, &error))?,
             policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&clock),
             doorbell: Arc::clone(&theirs),
@@ -241,33 +241,6 @@ fn client(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<GraphClient>, Stopped
         GraphOptions::new(CONTOSO_TENANT_ID, CONTOSO_CLIENT_ID, root.clone(), root, credential, Arc::clone(clock));
     options.jitter_seed = Some(7);
     Ok(Arc::new(GraphClient::new(options).map_err(|error| failed(&error))?))
-}
-
-fn source(config: &Config, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
-    let format = match config.source.kind {
-        SourceKind::Csv => Format::Csv,
-        SourceKind::Jsonl => Format::JsonLines,
-        SourceKind::Ldif => Format::Ldif,
-    };
-    let shape = Shape {
-        delimiter: config.source.delimiter,
-        encoding: config.source.encoding.clone(),
-        columns: config.source.columns.clone(),
-        key: config.source.key.clone(),
-        anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
-        extra: config.source_attributes(),
-        ..Shape::new(config.source.location.clone(), format)
-    };
-    Arc::new(FileSource::new(shape, Arc::clone(clock)))
-}
-
-struct Compiling(std::path::PathBuf);
-
-impl Policies for Compiling {
-    fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String> {
-        let config = Config::load(text, "stored policy", &self.0).map_err(|problems| problems.lines())?;
-        Ok(Arc::new(config.policy(revision)))
-    }
 }
 
 struct Counting {

@@ -410,6 +410,10 @@ async fn a_run_of_which_most_failed_quarantines_and_a_success_releases() {
     let ran = world.sync().await;
     assert_eq!(ran.count(OutcomeKind::Refused), 30, "{:?}", ran.outcomes);
     world.tenant.clear_faults();
+    // What was refused for good is not asked again, so the cure is another wish.
+    for number in 0..30 {
+        world.people.set(&format!("p{number:03}"), "title", "Chief");
+    }
 
     // Schedules pass by until the timer, six hours later, brings the next attempt.
     let before = world.runs().await.len();
@@ -419,9 +423,26 @@ async fn a_run_of_which_most_failed_quarantines_and_a_success_releases() {
     world.ring(&[BellKind::Tick]).await.unwrap();
     let again = world.runs().await.remove(0);
     assert_eq!((again.stop, again.status), (None, Some(Status::Converged)));
-    assert_eq!(world.account("p000@contoso.com").text("jobTitle"), "Lead");
+    assert_eq!(world.account("p000@contoso.com").text("jobTitle"), "Chief");
     let meta = world.store().await.meta(&world.connection()).await.unwrap().value;
     assert_eq!(meta.quarantine, None);
+}
+
+#[tokio::test]
+async fn an_operator_s_run_is_the_next_attempt_and_no_other_is_begun_beside_it() {
+    let mut world = three().await;
+    world.people.set("ada", "title", "Lead");
+    let (store, connection) = (world.store().await, world.connection());
+    let now = world.clock.now_seconds();
+    store.quarantine(&connection, "a run", "the secret has expired", now).await.unwrap();
+    assert_eq!(world.sync().await.run.stop, Some(Stop::Quarantined), "before that, a look at the plan");
+    assert_eq!(world.account("ada@contoso.com").text("jobTitle"), "Engineer");
+    world.pass(Duration::from_hours(7));
+    let before = world.runs().await.len();
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Converged), 1));
+    world.ring(&[BellKind::Tick]).await.unwrap();
+    assert_eq!(world.runs().await.len(), before + 1);
 }
 
 #[tokio::test]

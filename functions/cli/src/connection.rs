@@ -1,36 +1,30 @@
 //! One connection, opened: its file, its state, its two sides, wired to the adapters that this build has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options, ProcessDoorbell};
-use hardmatch_graph::{GraphClient, GraphOptions};
-use hardmatch_match::{MatchPorts, Meter, Policies};
-use hardmatch_policy::{
-    ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Method, Passwords, SecretRef, SourceKind,
-    TokenRef,
-};
-use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink, WebIdentity};
+use hardmatch_graph::GraphClient;
+use hardmatch_match::{MatchPorts, Meter};
+use hardmatch_policy::{Cloud, Config, Endpoints, Passwords};
+use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink};
 use hardmatch_ports::source::Entry;
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Blobs, Clock, Source, Table, TenantError, TenantRead as _, TenantWrite as _};
+use hardmatch_ports::{Blobs, Clock, Table, TenantError, TenantRead as _, TenantWrite as _};
 use hardmatch_runtime::RealClock;
 use hardmatch_sim::{Domain, DomainType};
-use hardmatch_sources_files::{FileSource, Format, Shape};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store};
-use hardmatch_vault::{
-    CertificateCredential, CommandIdentity, DelegatedCredential, FederatedCredential, FileIdentity, SecretCredential,
-    SecretPlace,
-};
+use hardmatch_vault::SecretCredential;
+use hardmatch_wiring::connections::{guid, scope};
+use hardmatch_wiring::source::source;
+use hardmatch_wiring::tenant::{self as wiring, Means, credential};
 use secrecy::{ExposeSecret as _, SecretString};
-use url::Url;
 
 use crate::fail::Failure;
 
@@ -96,9 +90,8 @@ impl State {
     /// The cloud and tenant under which the connection's look-ups lie. Known without asking anybody once the tenant
     /// was observed, or when the file gives its directory id.
     pub(crate) fn scope(&self, meta: &Meta) -> Option<Scope> {
-        let graph = graph_host(&self.loaded.config);
         let tenant = meta.tenant.clone().or_else(|| guid(&self.loaded.config.tenant.id))?;
-        Some(Scope::new(&graph, &tenant))
+        Some(scope(&self.loaded.config, &tenant))
     }
 
     /// What deciding needs, without the tenant at hand; `None` when no tenant is known yet.
@@ -135,37 +128,6 @@ impl State {
             })
             .await?)
     }
-}
-
-fn graph_host(config: &Config) -> String {
-    match config.tenant.cloud.endpoints() {
-        Some(Endpoints { graph, .. }) => graph.split("://").last().unwrap_or(&graph).to_owned(),
-        None => "simulated".to_owned(),
-    }
-}
-
-fn guid(text: &str) -> Option<String> {
-    hardmatch_domain::ids::Guid::parse(text).map(|guid| guid.to_string())
-}
-
-/// The source as the file describes it.
-pub(crate) fn source(config: &Config, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
-    let format = match config.source.kind {
-        SourceKind::Csv => Format::Csv,
-        SourceKind::Jsonl => Format::JsonLines,
-        SourceKind::Ldif => Format::Ldif,
-    };
-    let shape = Shape {
-        path: config.source.location.clone(),
-        format,
-        delimiter: config.source.delimiter,
-        encoding: config.source.encoding.clone(),
-        columns: config.source.columns.clone(),
-        key: config.source.key.clone(),
-        anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
-        extra: config.source_attributes(),
-    };
-    Arc::new(FileSource::new(shape, Arc::clone(clock)))
 }
 
 /// The tenant's client, and the simulated tenant when there is one.
@@ -213,17 +175,19 @@ pub(crate) async fn tenant_side(config: &Config, clock: &Arc<dyn Clock>) -> Resu
             None => return Err(Failure::usage("tenant.cloud names no host")),
         },
     };
-    let (client_id, credential) = credential(config, clock, simulated.is_some())?;
-    let parse = |text: &str| Url::parse(text).map_err(|error| Failure::usage(format!("{text}: {error}")));
-    let options = GraphOptions::new(
-        config.tenant.id.clone(),
-        client_id.clone(),
-        parse(&endpoints.login)?,
-        parse(&endpoints.graph)?,
-        credential,
-        Arc::clone(clock),
-    );
-    let client = GraphClient::new(options).map_err(Failure::usage)?;
+    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, keeper: None };
+    let (client_id, credential): (_, Arc<dyn Credential>) = match (&config.tenant.auth, credential(config, &means)?) {
+        (Some(auth), Some(credential)) => (auth.client_id.clone(), credential),
+        (None, _) | (_, None) if simulated.is_some() => {
+            let secret = SecretCredential::literal(SecretString::from(hardmatch_sim::CONTOSO_SECRET));
+            (hardmatch_sim::CONTOSO_CLIENT_ID.to_owned(), Arc::new(secret))
+        }
+        (None, _) | (_, None) => {
+            return Err(Failure::usage("[tenant.auth] is missing: say how the application proves itself"));
+        }
+    };
+    let options = wiring::options(config, &endpoints, &client_id, credential, &means)?;
+    let client = wiring::client(options)?;
     Ok(TenantSide { client: Arc::new(client), client_id, endpoints, simulated })
 }
 
@@ -270,7 +234,8 @@ async fn unseeded(config: &Config) -> hardmatch_sim::Seed {
 /// The domains of the source's sign-in names. A source that cannot be read has none; the run says why.
 async fn upn_domains(config: &Config) -> BTreeSet<String> {
     let mut domains = BTreeSet::new();
-    let Ok(mut listing) = source(config, &clock()).open().await else { return domains };
+    let Ok(source) = source(config, &clock()) else { return domains };
+    let Ok(mut listing) = source.open().await else { return domains };
     loop {
         let entries = listing.next().await.unwrap_or_default();
         if entries.is_empty() {
@@ -284,93 +249,6 @@ async fn upn_domains(config: &Config) -> BTreeSet<String> {
                 domains.insert(domain.to_lowercase());
             }
         }
-    }
-}
-
-fn credential(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    simulated: bool,
-) -> Result<(String, Arc<dyn Credential>), Failure> {
-    let Some(auth) = &config.tenant.auth else {
-        if simulated {
-            let secret = SecretCredential::literal(SecretString::from(hardmatch_sim::CONTOSO_SECRET));
-            return Ok((hardmatch_sim::CONTOSO_CLIENT_ID.to_owned(), Arc::new(secret)));
-        }
-        return Err(Failure::usage("[tenant.auth] is missing: say how the application proves itself"));
-    };
-    let credential: Arc<dyn Credential> = match &auth.method {
-        Method::Secret(secret) => client_secret(secret)?,
-        Method::Certificate(certificate) => client_certificate(certificate, clock)?,
-        Method::Federated { audience, token } => {
-            let identity: Arc<dyn WebIdentity> = match token {
-                Some(TokenRef::File(path)) => Arc::new(FileIdentity::new(path)),
-                Some(TokenRef::Command { program, arguments }) => {
-                    Arc::new(CommandIdentity::new(program, arguments.clone(), Arc::clone(clock)))
-                }
-                None => {
-                    return Err(Failure::usage(
-                        "method = \"federated\" has the platform's own identity on AWS only; on this machine add token = \"file:PATH\" or \"command:PROGRAM\"",
-                    ));
-                }
-            };
-            Arc::new(FederatedCredential::new(identity, audience))
-        }
-        Method::Delegated { client, .. } => Arc::new(match client {
-            ClientProof::Secret(secret) => DelegatedCredential::confidential(client_secret(secret)?),
-            ClientProof::Certificate(certificate) => {
-                DelegatedCredential::confidential(client_certificate(certificate, clock)?)
-            }
-            ClientProof::Public => DelegatedCredential::public(),
-        }),
-    };
-    Ok((auth.client_id.clone(), credential))
-}
-
-fn client_secret(secret: &ClientSecret) -> Result<Arc<dyn Credential>, Failure> {
-    let expires = secret.expires;
-    Ok(Arc::new(SecretCredential::new(secret_place(&secret.place)?, expires)))
-}
-
-fn client_certificate(wanted: &ClientCertificate, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Credential>, Failure> {
-    let key = wanted.key.as_ref().map(secret_place).transpose()?;
-    Ok(Arc::new(CertificateCredential::new(secret_place(&wanted.certificate)?, key, Arc::clone(clock))))
-}
-
-fn secret_place(kept: &SecretRef) -> Result<SecretPlace, Failure> {
-    match kept {
-        SecretRef::Env(name) => {
-            Ok(SecretPlace::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten()))
-        }
-        SecretRef::File(path) => Ok(SecretPlace::file(path.clone())),
-        SecretRef::SecretsManager(_) => {
-            Err(Failure::usage("secretsmanager: references need AWS; use env:NAME or file:PATH on this machine"))
-        }
-    }
-}
-
-/// Compiles stored policies, each revision once.
-pub(crate) struct CompiledPolicies {
-    folder: PathBuf,
-    seen: Mutex<BTreeMap<u64, Arc<Policy>>>,
-}
-
-impl CompiledPolicies {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self { folder: folder(path).to_owned(), seen: Mutex::new(BTreeMap::new()) }
-    }
-}
-
-impl Policies for CompiledPolicies {
-    fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(policy) = seen.get(&revision) {
-            return Ok(Arc::clone(policy));
-        }
-        let config = Config::load(text, "stored policy", &self.folder).map_err(|problems| problems.lines())?;
-        let policy = Arc::new(config.policy(revision));
-        seen.insert(revision, Arc::clone(&policy));
-        Ok(policy)
     }
 }
 
@@ -465,9 +343,4 @@ fn other_tenant(known: &str, found: &str) -> Failure {
     Failure::usage(format!(
         "this connection's state is of tenant {known}, but the file names tenant {found}. Give the other tenant a connection and a state file of its own"
     ))
-}
-
-/// The scope of a tenant.
-pub(crate) fn scope_of(config: &Config, tenant: &str) -> Scope {
-    Scope::new(&graph_host(config), tenant)
 }

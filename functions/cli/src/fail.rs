@@ -85,3 +85,9 @@ impl From<std::io::Error> for Failure {
         Failure::run(error)
     }
 }
+
+impl From<hardmatch_wiring::Unfit> for Failure {
+    fn from(error: hardmatch_wiring::Unfit) -> Self {
+        Failure::usage(error)
+    }
+}

@@ -244,7 +244,7 @@ impl<'a> Drain<'a> {
         if played.probe {
             self.probing = false;
         }
-        self.listen(played.heard);
+        self.listen(played.heard).await?;
         if let Some(refusal) = played.locked_out {
             self.lock_out(&refusal).await?;
         }
@@ -280,7 +280,7 @@ impl<'a> Drain<'a> {
 
     /// Counts hands in a row of which no answer came from the tenant. A tenant that is gone is told, not waited for: what
     /// was decided stays ready, and who was sent for is looked at first.
-    fn listen(&mut self, heard: Option<bool>) {
+    async fn listen(&mut self, heard: Option<bool>) -> Result<(), WriteError> {
         match heard {
             None => {}
             Some(true) => self.silent = 0,
@@ -291,11 +291,12 @@ impl<'a> Drain<'a> {
                 }
                 self.silent += 1;
                 let silence = now - self.silent_since_ms;
-                if self.silent >= SILENT_HANDS && silence >= millis(SILENT_FOR) {
-                    self.trouble.get_or_insert(WriteError::Silent { hands: self.silent, seconds: silence / 1000 });
+                if self.silent >= SILENT_HANDS && silence >= millis(SILENT_FOR) && self.trouble.is_none() {
+                    self.stop(WriteError::Silent { hands: self.silent, seconds: silence / 1000 }).await?;
                 }
             }
         }
+        Ok(())
     }
 
     /// The tenant does not take our credentials: nobody's change can be written, and the run and the connection are told.
@@ -309,9 +310,16 @@ impl<'a> Drain<'a> {
             message: refusal.message.clone(),
         };
         let why = trouble.to_string();
-        let store = &self.ports.store;
-        store.quarantine(self.connection, self.run, &why, self.ports.clock.now_seconds()).await?;
-        store
+        self.ports.store.quarantine(self.connection, self.run, &why, self.ports.clock.now_seconds()).await?;
+        self.stop(trouble).await
+    }
+
+    /// Nothing more is dealt, and the run says why.
+    async fn stop(&mut self, trouble: WriteError) -> Result<(), WriteError> {
+        let why = trouble.to_string();
+        self.trouble = Some(trouble);
+        self.ports
+            .store
             .update_run(self.connection, self.run, |run| {
                 let new = !run.problems.contains(&why);
                 if new {
@@ -320,7 +328,6 @@ impl<'a> Drain<'a> {
                 new
             })
             .await?;
-        self.trouble = Some(trouble);
         Ok(())
     }
 

@@ -69,12 +69,16 @@ impl Aws {
 
     /// The blobs of a bucket.
     pub fn blobs(&self, bucket: impl Into<String>) -> S3Blobs {
+        S3Blobs::new(self.s3(), bucket)
+    }
+
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config)
             // A stand-in answers under one name for all buckets.
             .force_path_style(self.config.endpoint_url().is_some())
             .timeout_config(timeouts(UPLOAD))
             .build();
-        S3Blobs::new(aws_sdk_s3::Client::from_conf(config), bucket)
+        aws_sdk_s3::Client::from_conf(config)
     }
 
     /// The queues by URL.

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod blobs;
 pub mod doorbell;
+pub mod fetch;
 pub mod identity;
 pub mod redrive;
 pub mod seal;

@@ -230,8 +230,8 @@ impl fmt::Debug for SecretRef {
 pub struct Source {
     /// Which form.
     pub kind: SourceKind,
-    /// The file, relative paths resolved against the configuration's folder.
-    pub location: PathBuf,
+    /// Where the people are.
+    pub location: Location,
     /// `source.columns`: attribute, in the spelling of [`crate::SOURCE_ATTRIBUTES`], to the source's own name of it.
     pub columns: BTreeMap<String, String>,
     /// What separates CSV fields; `None` finds out.
@@ -240,6 +240,29 @@ pub struct Source {
     pub encoding: Option<String>,
     /// The column or attribute that is the unchanging key; `None` lets the reader find it.
     pub key: Option<String>,
+}
+
+/// `source.location`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Location {
+    /// A file; relative paths are resolved against the configuration's folder.
+    File(PathBuf),
+    /// `s3://BUCKET/KEY`: an object, read by deployed functions.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::File(path) => write!(f, "{}", path.display()),
+            Location::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+        }
+    }
 }
 
 /// `source.kind`.

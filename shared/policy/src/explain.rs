@@ -43,7 +43,7 @@ fn ends(config: &Config) -> Vec<String> {
         SourceKind::Jsonl => "the JSON Lines file",
         SourceKind::Ldif => "the LDIF file",
     };
-    let mut lines = vec![format!("People are read from {kind} {}.", source.location.display())];
+    let mut lines = vec![format!("People are read from {kind} {}.", source.location)];
     match &source.key {
         Some(key) => lines.push(format!("`{key}` is the key that never changes for a person.")),
         None => lines.push("The key that never changes for a person is the first there is of objectGUID, entryUUID, the anchor attributes, employeeID, employeeNumber and id.".to_owned()),

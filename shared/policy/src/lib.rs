@@ -17,8 +17,8 @@ mod widen;
 
 pub use compile::DEFAULT_FLOW;
 pub use config::{
-    Anchor, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Matching, Method, Override,
-    Passwords, SCHEMA, SecretRef, Source, SourceKind, Tenant, TokenRef,
+    Anchor, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Location, Matching, Method,
+    Override, Passwords, SCHEMA, SecretRef, Source, SourceKind, Tenant, TokenRef,
 };
 pub use explain::explain;
 pub use expression::{Compiled, FIELDS, FUNCTIONS, FieldDoc, FunctionDoc, MAX_CHARS, MAX_DEPTH};

@@ -11,8 +11,8 @@ use hardmatch_domain::policy::{
     WhenEmpty,
 };
 use hardmatch_policy::{
-    ClientSecret, Cloud, Config, DEFAULT_FLOW, Endpoints, Method, Paint, Passwords, ProblemKind, Problems, SecretRef,
-    SourceKind,
+    ClientSecret, Cloud, Config, DEFAULT_FLOW, Endpoints, Location, Method, Paint, Passwords, ProblemKind, Problems,
+    SecretRef, SourceKind,
 };
 use proptest::prelude::*;
 
@@ -60,11 +60,19 @@ fn first(text: &str) -> (ProblemKind, String) {
 }
 
 #[test]
+fn people_may_lie_in_a_bucket() {
+    let config = loaded(&DESIGN.replace("people.csv", "s3://hr-exports/nightly/people.csv"));
+    let (bucket, key) = ("hr-exports".to_owned(), "nightly/people.csv".to_owned());
+    assert_eq!(config.source.location, Location::S3 { bucket, key });
+    assert!(hardmatch_policy::explain(&config).join("\n").contains("s3://hr-exports/nightly/people.csv"));
+}
+
+#[test]
 fn the_lab_file_loads() {
     let config = loaded(LAB);
     assert_eq!(config.connection.as_str(), "lab");
     assert_eq!(config.state_path, Path::new("/srv/lab.db"));
-    assert_eq!(config.source.location, Path::new("/srv/source.csv"));
+    assert_eq!(config.source.location, Location::File("/srv/source.csv".into()));
     assert_eq!(config.lifecycle.reenable, Reenable::Always);
     let ends = Endpoints { login: "http://127.0.0.1:8400".into(), graph: "http://127.0.0.1:8400".into() };
     assert_eq!(config.tenant.cloud.endpoints(), Some(ends));
@@ -211,7 +219,8 @@ fn known_words_that_are_not_carried_out_say_so() {
     for (text, word) in [
         (DESIGN.replace("kind = \"csv\"", "kind = \"ldap\""), "use one of: csv, jsonl, ldif"),
         (DESIGN.replace("kind = \"csv\"", "kind = \"jumpcloud\""), "use one of: csv, jsonl, ldif"),
-        (DESIGN.replace("people.csv", "s3://bucket/people.csv"), "copy the file here"),
+        (DESIGN.replace("people.csv", "s3://bucket/"), "s3://my-bucket/people.csv"),
+        (DESIGN.replace("people.csv", "s3://Bucket/people.csv"), "s3://my-bucket/people.csv"),
         (with("[[license]]\nsku = \"SPE_E3\"\nwhen = \"'Staff' in person.groups\""), "remove the [[license]] table"),
         (with("[[group]]\nname = \"S\"\nwhen = \"person.enabled\""), "remove the [[group]] table"),
     ] {

@@ -42,6 +42,7 @@ pub enum Urgency {
 }
 
 impl Urgency {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over by reference what it may skip")]
     fn is_scheduled(&self) -> bool {
         *self == Self::Scheduled
     }
@@ -106,9 +107,9 @@ impl Bell {
         match (&self.kind, self.urgency) {
             (BellKind::ObserveSource, _) => Queue::Source,
             (BellKind::ObserveTenant, _) => Queue::Tenant,
-            (BellKind::Match | BellKind::Advance, Urgency::Scheduled) => Queue::Match,
             (BellKind::Match | BellKind::Advance, Urgency::Now) => Queue::MatchNow,
-            (BellKind::Start { .. } | BellKind::Nightly { .. } | BellKind::Tick, _) => Queue::Match,
+            (BellKind::Match | BellKind::Advance, Urgency::Scheduled)
+            | (BellKind::Start { .. } | BellKind::Nightly { .. } | BellKind::Tick, _) => Queue::Match,
             (BellKind::Write, Urgency::Scheduled) => Queue::Write,
             (BellKind::Write, Urgency::Now) => Queue::WriteNow,
         }

@@ -253,6 +253,20 @@ pub struct Units {
     pub write: u64,
 }
 
+impl Units {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { read: self.read.saturating_add(other.read), write: self.write.saturating_add(other.write) }
+    }
+
+    /// What was added since an earlier reading of the same counters.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self { read: self.read.saturating_sub(earlier.read), write: self.write.saturating_sub(earlier.write) }
+    }
+}
+
 /// Why the table did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {

@@ -6,9 +6,11 @@ use hardmatch_policy::{Config, RuleTrace, TraceOutcome, explain, json_schema, te
 use hardmatch_ports::source::{Entry, Refused};
 use serde_json::json;
 
+use hardmatch_wiring::source::source;
+
 use crate::args::{Common, ConfigCommand, ConfigTestArgs};
 use crate::commands::explain::place;
-use crate::connection::{clock, folder, load, read_text, source};
+use crate::connection::{clock, folder, load, read_text};
 use crate::fail::{Exit, Failure};
 use crate::output;
 
@@ -76,7 +78,7 @@ async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
     if !missing.is_empty() && people.is_empty() && refused.is_empty() {
         return Err(Failure::usage(format!(
             "the source {} has nobody with the key, sign-in name, address or employee ID {}",
-            config.source.location.display(),
+            config.source.location,
             missing.join(", ")
         )));
     }
@@ -119,7 +121,7 @@ async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
 
 /// Reads the source once and keeps who is wanted.
 async fn pick(config: &Config, wanted: &[String]) -> Result<(Vec<Box<Person>>, Vec<Refused>, Vec<String>), Failure> {
-    let mut listing = source(config, &clock()).open().await?;
+    let mut listing = source(config, &clock())?.open().await?;
     let mut people: Vec<Box<Person>> = Vec::new();
     let mut refused = Vec::new();
     let mut missing: Vec<String> = wanted.to_vec();

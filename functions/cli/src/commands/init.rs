@@ -9,8 +9,10 @@ use hardmatch_policy::{Config, Detected, SourceKind, template};
 use hardmatch_ports::source::Entry;
 use hardmatch_sources_files::{Format, detect};
 
+use hardmatch_wiring::source::source;
+
 use crate::args::InitArgs;
-use crate::connection::{clock, folder, source};
+use crate::connection::{clock, folder};
 use crate::fail::{Exit, Failure};
 use crate::output;
 
@@ -170,7 +172,8 @@ fn connection_name(config: &Path) -> String {
 
 /// Groups that the first people are in, for the example of a scope.
 async fn groups(config: &Config) -> Vec<String> {
-    let Ok(mut listing) = source(config, &clock()).open().await else { return Vec::new() };
+    let Ok(source) = source(config, &clock()) else { return Vec::new() };
+    let Ok(mut listing) = source.open().await else { return Vec::new() };
     let mut groups: BTreeMap<String, u64> = BTreeMap::new();
     for entry in listing.next().await.unwrap_or_default() {
         if let Entry::Person(person) = entry {

@@ -7,7 +7,7 @@ use hardmatch_domain::ids::Guid;
 use toml::de::DeValue;
 
 use super::auth::auth_table;
-use crate::config::{Cloud, Endpoints, Source, SourceKind, Tenant};
+use crate::config::{Cloud, Endpoints, Location, Source, SourceKind, Tenant};
 use crate::keys::SOURCE_ATTRIBUTES;
 use crate::names::nearest;
 use crate::problem::ProblemKind;
@@ -181,9 +181,7 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
     // Where another kind of source has its location in another form, nothing is said about it.
     let location = match &kind {
         Err(()) => None,
-        Ok(_) => reader
-            .required_text(&section, "location")
-            .and_then(|text| path(reader, &text, base_dir, "`source.location`")),
+        Ok(_) => reader.required_text(&section, "location").and_then(|text| place(reader, &text, base_dir)),
     };
     let kind = kind.ok().flatten().map(|at| at.value);
     if matches!(kind, Some(SourceKind::Jsonl | SourceKind::Ldif)) {
@@ -242,19 +240,42 @@ fn columns<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> BTreeMap<Strin
     columns
 }
 
+/// A path, or an object of S3.
+fn place(reader: &mut Reader<'_>, text: &At<&str>, base_dir: &Path) -> Option<Location> {
+    let value = text.value.trim();
+    let Some(object) = value.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("s3://")).map(|_| &value[5..]) else {
+        return path(reader, text, base_dir, "`source.location`").map(Location::File);
+    };
+    if let Some((bucket, key)) = object.split_once('/')
+        && is_bucket(bucket)
+        && !key.is_empty()
+        && !key.ends_with('/')
+    {
+        return Some(Location::S3 { bucket: bucket.to_owned(), key: key.to_owned() });
+    }
+    reader.problem(
+        ProblemKind::BadValue,
+        text.span.clone(),
+        "`source.location` names no object of S3",
+        "not an object",
+        "it looks like s3://my-bucket/people.csv",
+    );
+    None
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+fn is_bucket(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|byte| inner(byte) || matches!(byte, b'-' | b'.'))
+        && name.bytes().next().is_some_and(inner)
+        && name.bytes().last().is_some_and(inner)
+        && !name.contains("..")
+}
+
 /// A path relative to the configuration's folder.
 pub(super) fn path(reader: &mut Reader<'_>, text: &At<&str>, base_dir: &Path, name: &str) -> Option<PathBuf> {
     let value = text.value.trim();
-    if value.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("s3://")) {
-        reader.problem(
-            ProblemKind::NotAvailable,
-            text.span.clone(),
-            format!("{name} is in S3, which is not available in this version"),
-            "not available",
-            "copy the file here and write its path",
-        );
-        return None;
-    }
     if let Some((scheme, _)) = value.split_once("://") {
         reader.problem(
             ProblemKind::BadValue,

@@ -87,7 +87,7 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
     let mut people = 0u64;
     let mut refused: Vec<Refused> = Vec::new();
     let read = async {
-        let mut listing = crate::connection::source(config, &clock()).open().await?;
+        let mut listing = hardmatch_wiring::source::source(config, &clock())?.open().await?;
         loop {
             let entries = listing.next().await?;
             if entries.is_empty() {
@@ -108,14 +108,11 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
     };
     let read: Result<Completeness, hardmatch_ports::SourceError> = read.await;
     let checks = match read {
-        Err(error) => vec![check(
-            AREA,
-            CheckState::Fail,
-            format!("{}: {}.", config.source.location.display(), error.problem),
-            error.cure,
-        )],
+        Err(error) => {
+            vec![check(AREA, CheckState::Fail, format!("{}: {}.", config.source.location, error.problem), error.cure)]
+        }
         Ok(listing) => {
-            let mut checks = vec![good(AREA, format!("{}: {people} people.", config.source.location.display()))];
+            let mut checks = vec![good(AREA, format!("{}: {people} people.", config.source.location))];
             checks.extend(refused_entries(&refused));
             for doubt in &listing.doubts {
                 checks.push(check(

@@ -1,0 +1,96 @@
+//! Wires ingest on AWS. One binary, deployed twice: the source side has no credentials for the tenant, the tenant side
+//! has no way to the source.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hardmatch_ingest::{After, SourcePorts, TenantPorts, observe_source, observe_tenant};
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::tenant::Counters;
+use hardmatch_runtime::{Outcome, env};
+use hardmatch_wiring::clients::Clients;
+use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, needed, serve};
+use hardmatch_wiring::policy::Location;
+use hardmatch_wiring::source::source_at;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let side = needed(env::SIDE)?;
+    let home = Home::open().await?;
+    match side.as_str() {
+        "source" => serve(home.clone(), Source { home }).await,
+        "tenant" => {
+            let clients = Clients::new(home.tokens()?);
+            serve(home.clone(), Tenant { home, clients }).await
+        }
+        other => Err(format!("{} is {other}; it must be source or tenant", env::SIDE.name).into()),
+    }
+}
+
+fn outcome(after: After) -> Outcome {
+    match after {
+        After::Done => Outcome::Done,
+        After::Again(delay) => Outcome::Again(delay),
+    }
+}
+
+struct Source {
+    home: Home,
+}
+
+impl Answer for Source {
+    async fn answer(&self, ring: Ring) -> Result<Outcome, String> {
+        let BellKind::ObserveSource = ring.bell.kind else { return Ok(Outcome::Done) };
+        let connection = &ring.bell.connection;
+        let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
+        let Location::S3 { bucket, key } = &opened.config.source.location else {
+            return Err("the source is a file of some machine; functions read people from s3://BUCKET/KEY. Put the file there and store the configuration again".to_owned());
+        };
+        let copy = copy_of(connection.as_str());
+        self.home.aws.fetch(bucket, key, &copy).await.map_err(|error| error.to_string())?;
+        let ports = SourcePorts {
+            store: self.home.store.clone(),
+            scope: opened.scope,
+            source: source_at(&opened.config, copy.clone(), &self.home.clock),
+            policies: Arc::clone(&self.home.policies),
+            clock: Arc::clone(&self.home.clock),
+            doorbell: Arc::clone(&self.home.doorbell),
+        };
+        let after = observe_source(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string());
+        // The next one brings its own; people's records do not lie around in a warm function.
+        drop(tokio::fs::remove_file(&copy).await);
+        Ok(outcome(after?))
+    }
+}
+
+/// Where a source's file lies while it is read.
+fn copy_of(connection: &str) -> PathBuf {
+    PathBuf::from("/tmp").join(format!("people-of-{connection}"))
+}
+
+struct Tenant {
+    home: Home,
+    clients: Clients,
+}
+
+impl Answer for Tenant {
+    async fn answer(&self, ring: Ring) -> Result<Outcome, String> {
+        let BellKind::ObserveTenant = ring.bell.kind else { return Ok(Outcome::Done) };
+        let connection = &ring.bell.connection;
+        let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
+        let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
+        let ports = TenantPorts {
+            store: self.home.store.clone(),
+            scope: opened.scope,
+            tenant: client.graph,
+            policies: Arc::clone(&self.home.policies),
+            clock: Arc::clone(&self.home.clock),
+            doorbell: Arc::clone(&self.home.doorbell),
+        };
+        observe_tenant(&ports, connection, &ring.bell.run).await.map(outcome).map_err(|error| error.to_string())
+    }
+
+    fn calls(&self) -> Counters {
+        self.clients.calls()
+    }
+}

@@ -1,0 +1,58 @@
+//! Wires write on AWS: the tenant, the tokens, the tables and queues.
+
+use std::sync::Arc;
+
+use hardmatch_ports::credentials::{DiscardPasswords, PasswordSink};
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::tenant::Counters;
+use hardmatch_runtime::Outcome;
+use hardmatch_wiring::clients::Clients;
+use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, serve};
+use hardmatch_wiring::policy::Passwords;
+use hardmatch_write::{After, WritePorts, drain};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let home = Home::open().await?;
+    let clients = Clients::new(home.tokens()?);
+    serve(home.clone(), Writing { home, clients }).await
+}
+
+struct Writing {
+    home: Home,
+    clients: Clients,
+}
+
+impl Answer for Writing {
+    async fn answer(&self, ring: Ring) -> Result<Outcome, String> {
+        let BellKind::Write = ring.bell.kind else { return Ok(Outcome::Done) };
+        let connection = &ring.bell.connection;
+        let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
+        let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
+        let passwords: Arc<dyn PasswordSink> = match &opened.config.passwords {
+            Passwords::Discard => Arc::new(DiscardPasswords),
+            Passwords::File(_) => {
+                return Err("[passwords] names a file, and a function keeps none. Leave it out: people sign in at the identity provider, or reset their password".to_owned());
+            }
+        };
+        let ports = WritePorts {
+            store: self.home.store.clone(),
+            scope: opened.scope,
+            client: client.client_id,
+            tenant: client.graph,
+            passwords,
+            clock: Arc::clone(&self.home.clock),
+            doorbell: Arc::clone(&self.home.doorbell),
+            holder: ring.receipt.clone(),
+        };
+        let after = drain(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())?;
+        Ok(match after {
+            After::Done => Outcome::Done,
+            After::Again(delay) => Outcome::Again(delay),
+        })
+    }
+
+    fn calls(&self) -> Counters {
+        self.clients.calls()
+    }
+}

@@ -1,0 +1,35 @@
+//! Fetching an object that is not ours: a people's file in an operator's bucket.
+
+use std::path::Path;
+
+use tokio::io::AsyncWriteExt as _;
+
+use crate::aws::Aws;
+use crate::failure::sentence;
+
+/// The object could not be fetched. Says what to change.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "s3://{bucket}/{key} cannot be read: {cause}. The function's role reads the bucket named by the stack's parameter SourceBucket"
+)]
+pub struct FetchError {
+    bucket: String,
+    key: String,
+    cause: String,
+}
+
+impl Aws {
+    /// Copies an object into a file of this machine, piece by piece.
+    pub async fn fetch(&self, bucket: &str, key: &str, to: &Path) -> Result<(), FetchError> {
+        let failed = |cause: String| FetchError { bucket: bucket.to_owned(), key: key.to_owned(), cause };
+        let answer = self.s3().get_object().bucket(bucket).key(key).send().await;
+        let answer = answer.map_err(|error| failed(sentence("s3:GetObject", &format!("s3://{bucket}"), &error)))?;
+        let mut body = answer.body;
+        let mut file = tokio::fs::File::create(to).await.map_err(|error| failed(error.to_string()))?;
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(|error| failed(error.to_string()))?;
+            file.write_all(&piece).await.map_err(|error| failed(error.to_string()))?;
+        }
+        file.flush().await.map_err(|error| failed(error.to_string()))
+    }
+}

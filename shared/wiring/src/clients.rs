@@ -1,0 +1,65 @@
+//! The clients of many connections in one process: made when first needed, made anew when a configuration changes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_graph::GraphClient;
+use hardmatch_ports::TenantWrite as _;
+use hardmatch_ports::tenant::Counters;
+
+use crate::connections::Opened;
+use crate::lambda::TokenHome;
+use crate::{Unfit, tenant};
+
+/// A connection's client, and the application it speaks as.
+#[derive(Clone)]
+pub struct Client {
+    /// The client.
+    pub graph: Arc<GraphClient>,
+    /// The application (client id).
+    pub client_id: String,
+}
+
+/// Clients by connection and revision of its configuration.
+pub struct Clients {
+    tokens: TokenHome,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    clients: BTreeMap<ConnectionId, (u64, Client)>,
+    /// Of clients that were replaced.
+    past: Counters,
+}
+
+impl Clients {
+    /// Tokens are kept where `tokens` says.
+    pub fn new(tokens: TokenHome) -> Self {
+        Self { tokens, known: Mutex::default() }
+    }
+
+    /// The client of a connection as it is configured now.
+    pub fn of(&self, connection: &ConnectionId, opened: &Opened) -> Result<Client, Unfit> {
+        let revision = opened.meta.policy_revision;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, client)) = known.clients.get(connection)
+            && *of == revision
+        {
+            return Ok(client.clone());
+        }
+        let (client_id, options) = tenant::whole(&opened.config, &self.tokens.means(connection))?;
+        let client = Client { graph: Arc::new(tenant::client(options)?), client_id };
+        if let Some((_, old)) = known.clients.insert(connection.clone(), (revision, client.clone())) {
+            known.past = known.past.plus(old.graph.counters());
+        }
+        Ok(client)
+    }
+
+    /// Calls to all tenants, by this process.
+    pub fn calls(&self) -> Counters {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clients.values().fold(known.past, |sum, (_, client)| sum.plus(client.graph.counters()))
+    }
+}

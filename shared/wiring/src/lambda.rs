@@ -1,0 +1,225 @@
+//! A Lambda function's home: its names from the environment, its adapters on AWS, and the loop that hands it bells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardmatch_aws::{Aws, QueueUrls};
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::credentials::{SecretReader, WebIdentity};
+use hardmatch_ports::doorbell::{Bell, Doorbell, Queue};
+use hardmatch_ports::tenant::Counters;
+use hardmatch_ports::{Blobs, Clock, Policies, Seal, Table};
+use hardmatch_runtime::env::{self, Variable};
+use hardmatch_runtime::queue::{BatchResponse, SqsEvent};
+use hardmatch_runtime::{Outcome, RealClock, run_batch, telemetry};
+use hardmatch_store::costs::Cost;
+use hardmatch_store::{Store, StoreError};
+use hardmatch_vault::TokenVault;
+use jiff::Timestamp;
+pub use lambda_runtime::Error;
+use lambda_runtime::{LambdaEvent, service_fn};
+
+use crate::connections::Connections;
+use crate::policies::CompiledPolicies;
+
+/// Kept back from a function's time for leaving everything in order.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// Why a function cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A variable is missing.
+    #[error("the environment variable {0} is not set. Deploy the function with infra/template.yaml, which sets it")]
+    Missing(&'static str),
+    /// A variable is no text.
+    #[error(transparent)]
+    NotText(#[from] env::NotText),
+    /// The log cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::TelemetryError),
+    /// The table does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What every function has: the table, blobs, doorbells, time.
+#[derive(Clone)]
+pub struct Home {
+    /// The adapters' maker, for what only some functions have.
+    pub aws: Aws,
+    /// The table that holds the work.
+    pub table: Arc<dyn Table>,
+    /// Item kinds over it.
+    pub store: Store,
+    /// Plans, listings, reports.
+    pub blobs: Arc<dyn Blobs>,
+    /// The queues.
+    pub doorbell: Arc<dyn Doorbell>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Connections by name.
+    pub connections: Arc<Connections>,
+    /// Their policies, compiled.
+    pub policies: Arc<dyn Policies>,
+}
+
+/// What only functions have that talk to the identity platform: tokens, and the key that seals them.
+#[derive(Clone)]
+pub struct TokenHome {
+    /// The table of sealed tokens.
+    pub table: Arc<dyn Table>,
+    /// The key service.
+    pub seal: Arc<dyn Seal>,
+    /// The role's own identity.
+    pub identity: Arc<dyn WebIdentity>,
+    /// Secrets by reference.
+    pub secrets: Arc<dyn SecretReader>,
+    clock: Arc<dyn Clock>,
+}
+
+impl TokenHome {
+    /// The tokens of a connection.
+    pub fn vault(&self, connection: &ConnectionId) -> TokenVault {
+        TokenVault::new(Arc::clone(&self.table), Arc::clone(&self.seal), Arc::clone(&self.clock), connection.as_str())
+    }
+
+    /// What a connection's client is made with here.
+    #[cfg(feature = "tenant")]
+    pub fn means(&self, connection: &ConnectionId) -> crate::tenant::Means {
+        crate::tenant::Means {
+            clock: Arc::clone(&self.clock),
+            identity: Some(Arc::clone(&self.identity)),
+            secrets: Some(Arc::clone(&self.secrets)),
+            keeper: Some(Arc::new(self.vault(connection))),
+        }
+    }
+}
+
+impl Home {
+    /// Reads the environment, starts the log and builds the clients, once.
+    pub async fn open() -> Result<Self, StartError> {
+        telemetry::start(telemetry::Format::Json, "info")?;
+        let clock: Arc<dyn Clock> = Arc::new(RealClock);
+        let aws = Aws::load(Arc::clone(&clock)).await;
+        let table: Arc<dyn Table> = Arc::new(aws.table(needed(env::TABLE)?));
+        let store = Store::open(Arc::clone(&table)).await?;
+        let blobs: Arc<dyn Blobs> = Arc::new(aws.blobs(needed(env::BUCKET)?));
+        let mut urls = QueueUrls::new();
+        for queue in Queue::ALL {
+            urls.insert(queue, needed(url_of(queue))?);
+        }
+        let doorbell: Arc<dyn Doorbell> = Arc::new(aws.doorbell(urls));
+        let connections = Arc::new(Connections::new(store.clone()));
+        let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
+        Ok(Self { aws, table, store, blobs, doorbell, clock, connections, policies })
+    }
+
+    /// What functions have that talk to the identity platform.
+    pub fn tokens(&self) -> Result<TokenHome, StartError> {
+        let table = Arc::new(self.aws.table(needed(env::TOKEN_TABLE)?));
+        let seal = Arc::new(self.aws.seal(needed(env::KEY)?));
+        let identity = Arc::new(self.aws.web_identity());
+        let secrets = Arc::new(self.aws.secrets());
+        Ok(TokenHome { table, seal, identity, secrets, clock: Arc::clone(&self.clock) })
+    }
+}
+
+/// Where a queue's URL stands.
+fn url_of(queue: Queue) -> Variable {
+    match queue {
+        Queue::Source => env::QUEUE_SOURCE,
+        Queue::Tenant => env::QUEUE_TENANT,
+        Queue::Match => env::QUEUE_MATCH,
+        Queue::MatchNow => env::QUEUE_MATCH_NOW,
+        Queue::Write => env::QUEUE_WRITE,
+        Queue::WriteNow => env::QUEUE_WRITE_NOW,
+    }
+}
+
+/// A variable that the template sets.
+pub fn needed(variable: Variable) -> Result<String, StartError> {
+    env::read(variable.name)?.ok_or(StartError::Missing(variable.name))
+}
+
+/// One bell to be answered.
+#[derive(Clone, Debug)]
+pub struct Ring {
+    /// The bell.
+    pub bell: Bell,
+    /// When the handler must have left everything in order.
+    pub until: Timestamp,
+    /// Who sent it, as the queue knows it: an IAM principal, not what a message claims.
+    pub sender: String,
+    /// Which queue it came from, by the last part of its name.
+    pub queue: String,
+    /// Names this receipt of the message.
+    pub receipt: String,
+}
+
+/// Answers bells of one kind of function.
+pub trait Answer: Send + Sync + 'static {
+    /// Answers one bell. An error leaves it in its queue.
+    fn answer(&self, ring: Ring) -> impl Future<Output = Result<Outcome, String>> + Send;
+
+    /// Calls to the tenant so far, by this process.
+    fn calls(&self) -> Counters {
+        Counters::default()
+    }
+}
+
+/// Takes batches of bells from Lambda until the process is ended. What a bell has cost is noted with its run.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+pub async fn serve(home: Home, answers: impl Answer) -> Result<(), Error> {
+    let shared = Arc::new((home, answers));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let until = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);
+            let until = until.saturating_sub(MARGIN).unwrap_or(until);
+            Ok::<BatchResponse, Error>(batch(&shared.0, &shared.1, event.payload, until).await)
+        }
+    }))
+    .await
+}
+
+/// One batch. Messages are answered one after the other, so what changes in the counters meanwhile is theirs.
+async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, until: Timestamp) -> BatchResponse {
+    let mut response = BatchResponse::default();
+    for message in event.records {
+        let (sender, queue) = (
+            message.attributes.get("SenderId").cloned().unwrap_or_default(),
+            message.event_source_arn.rsplit(':').next().unwrap_or_default().to_owned(),
+        );
+        let receipt = format!("{}#{}", message.message_id, message.received().unwrap_or_default());
+        let one = SqsEvent { records: vec![message] };
+        let answered = run_batch(one, &*home.doorbell, |bell| {
+            let (sender, queue, receipt) = (sender.clone(), queue.clone(), receipt.clone());
+            let ring = Ring { bell, until, sender, queue, receipt };
+            async move { metered(home, answers, ring).await }
+        })
+        .await;
+        response.batch_item_failures.extend(answered.batch_item_failures);
+    }
+    response
+}
+
+async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<Outcome, String> {
+    let (run, receipt) = (ring.bell.run.clone(), ring.receipt.clone());
+    let (calls, units, began) = (answers.calls(), home.table.units(), home.clock.now());
+    // Boxed: the compiler lays out the whole of a handler's work in one piece otherwise, and gives up.
+    let answer = Box::pin(answers.answer(ring)).await;
+    let worked = home.clock.now().duration_since(began);
+    let mut cost = Cost {
+        calls: answers.calls().since(calls),
+        units: home.table.units().since(units),
+        bells: 1,
+        worked_ms: u64::try_from(worked.as_millis()).unwrap_or_default(),
+    };
+    if !run.is_empty() {
+        cost.units.write += 1;
+        if let Err(error) = home.store.note_cost(&run, &receipt, &cost, home.clock.now().as_second()).await {
+            tracing::warn!(run.id = run, error = %error, "what a bell has cost could not be noted");
+        }
+    }
+    answer
+}

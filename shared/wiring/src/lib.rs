@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(all(feature = "lambda", feature = "tenant"))]
+pub mod clients;
+pub mod connections;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+pub mod policies;
+#[cfg(feature = "source")]
+pub mod source;
+#[cfg(feature = "tenant")]
+pub mod tenant;
+
+pub use connections::{ConnectionError, Connections, Opened, Unfit};
+pub use hardmatch_policy as policy;
+pub use policies::CompiledPolicies;

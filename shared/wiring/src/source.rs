@@ -1,0 +1,40 @@
+//! The source that a configuration describes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hardmatch_policy::{Config, Location, SourceKind};
+use hardmatch_ports::{Clock, Source, SourceError};
+use hardmatch_sources_files::{FileSource, Format, Shape};
+
+/// The source, where it is a file of this machine.
+pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>, SourceError> {
+    match &config.source.location {
+        Location::File(path) => Ok(source_at(config, path.clone(), clock)),
+        location @ Location::S3 { .. } => Err(SourceError {
+            problem: format!("the source {location} is read by deployed functions"),
+            cure: "Add --stack NAME, or copy the file here and name its path".to_owned(),
+            retry: false,
+        }),
+    }
+}
+
+/// The source, from a copy of its file on this machine.
+pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
+    let format = match config.source.kind {
+        SourceKind::Csv => Format::Csv,
+        SourceKind::Jsonl => Format::JsonLines,
+        SourceKind::Ldif => Format::Ldif,
+    };
+    let shape = Shape {
+        path,
+        format,
+        delimiter: config.source.delimiter,
+        encoding: config.source.encoding.clone(),
+        columns: config.source.columns.clone(),
+        key: config.source.key.clone(),
+        anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
+        extra: config.source_attributes(),
+    };
+    Arc::new(FileSource::new(shape, Arc::clone(clock)))
+}
