@@ -236,7 +236,7 @@ async fn a_quarantined_connection_is_tried_again_after_6_12_24_hours_and_then_da
         lab.clock.advance(Duration::from_secs(1));
         lab.tick().await;
         let next = start(&lab.clock.now().to_string());
-        assert_eq!(lab.kinds(), [next.clone()]);
+        assert_eq!(lab.kinds(), std::slice::from_ref(&next));
         lab.tick().await;
         assert_eq!(lab.kinds(), [], "each timer is taken once");
         answer(&lab.ports, &Bell::new(contoso(), "", next)).await.unwrap();

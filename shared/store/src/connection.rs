@@ -149,7 +149,7 @@ impl Store {
 
     /// Replaces a connection's state, unless somebody else did.
     pub async fn put_meta(&self, c: &ConnectionId, meta: &Stored<Meta>) -> Result<()> {
-        let mut writes = self.meta_writes(c, meta);
+        let mut writes = Self::meta_writes(c, meta);
         match (writes.pop(), writes.is_empty()) {
             (Some(write), true) => self.table.write(write).await.map(drop)?,
             (last, _) => self.table.transact(writes.into_iter().chain(last).collect()).await?,
@@ -159,7 +159,7 @@ impl Store {
 
     /// The writes that replace a connection's state; the first ones enter it into the list of connections. Use them in a
     /// transaction.
-    pub(crate) fn meta_writes(&self, c: &ConnectionId, meta: &Stored<Meta>) -> Vec<Write> {
+    pub(crate) fn meta_writes(c: &ConnectionId, meta: &Stored<Meta>) -> Vec<Write> {
         let new = meta.revision == 0;
         let condition = if new { Condition::Absent } else { Condition::Revision(meta.revision) };
         let mut writes = vec![Write::put_if(keys::connection(c, "META"), json(&meta.value), condition)];
@@ -192,7 +192,7 @@ impl Store {
             }
             let next = Quarantine::after(had, run, why, now);
             meta.value.quarantine = Some(next.clone());
-            let mut writes = self.meta_writes(c, &meta);
+            let mut writes = Self::meta_writes(c, &meta);
             writes.push(self.put_timer(c, Timer::Quarantine, next.next));
             match self.table.transact(writes).await {
                 Ok(()) => return Ok(next),

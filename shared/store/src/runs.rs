@@ -47,7 +47,7 @@ impl Store {
             Place::Connection(meta) => {
                 let mut meta = meta.clone();
                 meta.value.run = Some(run.id.clone());
-                writes.extend(self.meta_writes(c, &meta));
+                writes.extend(Self::meta_writes(c, &meta));
             }
             Place::Person(pid, had) => {
                 let condition = had.as_ref().map_or(Condition::Absent, |had| Condition::Revision(had.revision));
@@ -56,7 +56,7 @@ impl Store {
         }
         writes.push(Write::put(keys::run_owner(&run.id), json(c)));
         if let Some(slot) = &run.slot {
-            writes.push(self.put_slot(c, slot, &run.id, run.started_ms / 1000));
+            writes.push(Self::put_slot(c, slot, &run.id, run.started_ms / 1000));
         }
         Ok(self.table.transact(writes).await?)
     }

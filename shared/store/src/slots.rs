@@ -20,7 +20,7 @@ pub struct Slot {
 
 impl Store {
     /// The write that takes a slot, once. `slot` sorts by time: RFC 3339 in UTC, to the second.
-    pub(crate) fn put_slot(&self, c: &ConnectionId, slot: &str, run: &str, now: i64) -> Write {
+    pub(crate) fn put_slot(c: &ConnectionId, slot: &str, run: &str, now: i64) -> Write {
         Write::Put {
             key: Key::new(pk(c), slot),
             body: json(&Slot { v: 1, run: run.to_owned() }),
