@@ -279,6 +279,17 @@ async fn a_consent_that_takes_minutes_can_be_looked_at_again() {
 }
 
 #[tokio::test]
+async fn a_token_without_any_permission_is_one_from_before_the_consent() {
+    let world = World::new().await;
+    let (mut browser, page) = world.started("contoso").await;
+    world.contoso.will_prove([Ok(grant(CONTOSO, &[]))]);
+    let not_yet = browser.consented(&page).await;
+    assert_eq!(not_yet.status, StatusCode::ACCEPTED);
+    not_yet.says("Not there yet");
+    assert_eq!(world.state("contoso").await, (ConnectState::Waiting, Some("no_permissions".into())));
+}
+
+#[tokio::test]
 async fn only_the_browser_that_brought_the_consent_may_look_again_and_not_for_ever() {
     let world = World::new().await;
     let (mut browser, page) = world.started("contoso").await;
