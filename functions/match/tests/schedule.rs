@@ -261,6 +261,20 @@ async fn a_quarantine_released_by_hand_leaves_a_timer_that_does_nothing() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_was_put_off_is_not_made_at_its_old_time() {
+    let lab = Lab::new(&["contoso"]).await;
+    lab.store.quarantine(&contoso(), "one", "the secret has expired", lab.now()).await.unwrap();
+    lab.clock.advance(Duration::from_hours(1));
+    lab.store.quarantine(&contoso(), "two", "the secret has expired", lab.now()).await.unwrap();
+    lab.clock.advance(Duration::from_hours(5));
+    lab.tick().await;
+    assert_eq!(lab.kinds(), []);
+    lab.clock.advance(Duration::from_hours(7));
+    lab.tick().await;
+    assert_eq!(lab.kinds(), [start(&lab.clock.now().to_string())]);
+}
+
+#[tokio::test]
 async fn a_tick_takes_what_is_due_and_nothing_else_once() {
     let lab = Lab::new(&["contoso"]).await;
     let c = contoso();
