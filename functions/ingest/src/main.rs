@@ -12,6 +12,7 @@ use hardmatch_wiring::clients::Clients;
 use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, needed, serve};
 use hardmatch_wiring::policy::Location;
 use hardmatch_wiring::source::source_at;
+use hardmatch_wiring::tokens::TokenHome;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -20,7 +21,7 @@ async fn main() -> Result<(), Error> {
     match side.as_str() {
         "source" => serve(home.clone(), Source { home }).await,
         "tenant" => {
-            let clients = Clients::new(home.tokens()?);
+            let clients = Clients::new(TokenHome::open(&home)?);
             serve(home.clone(), Tenant { home, clients }).await
         }
         other => Err(format!("{} is {other}; it must be source or tenant", env::SIDE.name).into()),

@@ -9,12 +9,13 @@ use hardmatch_runtime::Outcome;
 use hardmatch_wiring::clients::Clients;
 use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, serve};
 use hardmatch_wiring::policy::Passwords;
+use hardmatch_wiring::tokens::TokenHome;
 use hardmatch_write::{After, WritePorts, drain};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let home = Home::open().await?;
-    let clients = Clients::new(home.tokens()?);
+    let clients = Clients::new(TokenHome::open(&home)?);
     serve(home.clone(), Writing { home, clients }).await
 }
 

@@ -9,7 +9,7 @@ use hardmatch_ports::TenantWrite as _;
 use hardmatch_ports::tenant::Counters;
 
 use crate::connections::Opened;
-use crate::lambda::TokenHome;
+use crate::tokens::TokenHome;
 use crate::{Unfit, tenant};
 
 /// A connection's client, and the application it speaks as.

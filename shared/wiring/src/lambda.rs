@@ -4,17 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_aws::{Aws, QueueUrls};
-use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::credentials::{SecretReader, WebIdentity};
 use hardmatch_ports::doorbell::{Bell, Doorbell, Queue};
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Blobs, Clock, Policies, Seal, Table};
+use hardmatch_ports::{Blobs, Clock, Policies, Table};
 use hardmatch_runtime::env::{self, Variable};
 use hardmatch_runtime::queue::{BatchResponse, SqsEvent};
 use hardmatch_runtime::{Outcome, RealClock, run_batch, telemetry};
 use hardmatch_store::costs::Cost;
 use hardmatch_store::{Store, StoreError};
-use hardmatch_vault::TokenVault;
 use jiff::Timestamp;
 pub use lambda_runtime::Error;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -63,38 +60,6 @@ pub struct Home {
     pub policies: Arc<dyn Policies>,
 }
 
-/// What only functions have that talk to the identity platform: tokens, and the key that seals them.
-#[derive(Clone)]
-pub struct TokenHome {
-    /// The table of sealed tokens.
-    pub table: Arc<dyn Table>,
-    /// The key service.
-    pub seal: Arc<dyn Seal>,
-    /// The role's own identity.
-    pub identity: Arc<dyn WebIdentity>,
-    /// Secrets by reference.
-    pub secrets: Arc<dyn SecretReader>,
-    clock: Arc<dyn Clock>,
-}
-
-impl TokenHome {
-    /// The tokens of a connection.
-    pub fn vault(&self, connection: &ConnectionId) -> TokenVault {
-        TokenVault::new(Arc::clone(&self.table), Arc::clone(&self.seal), Arc::clone(&self.clock), connection.as_str())
-    }
-
-    /// What a connection's client is made with here.
-    #[cfg(feature = "tenant")]
-    pub fn means(&self, connection: &ConnectionId) -> crate::tenant::Means {
-        crate::tenant::Means {
-            clock: Arc::clone(&self.clock),
-            identity: Some(Arc::clone(&self.identity)),
-            secrets: Some(Arc::clone(&self.secrets)),
-            keeper: Some(Arc::new(self.vault(connection))),
-        }
-    }
-}
-
 impl Home {
     /// Reads the environment, starts the log and builds the clients, once.
     pub async fn open() -> Result<Self, StartError> {
@@ -112,15 +77,6 @@ impl Home {
         let connections = Arc::new(Connections::new(store.clone()));
         let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
         Ok(Self { aws, table, store, blobs, doorbell, clock, connections, policies })
-    }
-
-    /// What functions have that talk to the identity platform.
-    pub fn tokens(&self) -> Result<TokenHome, StartError> {
-        let table = Arc::new(self.aws.table(needed(env::TOKEN_TABLE)?));
-        let seal = Arc::new(self.aws.seal(needed(env::KEY)?));
-        let identity = Arc::new(self.aws.web_identity());
-        let secrets = Arc::new(self.aws.secrets());
-        Ok(TokenHome { table, seal, identity, secrets, clock: Arc::clone(&self.clock) })
     }
 }
 

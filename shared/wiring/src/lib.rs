@@ -10,6 +10,8 @@ pub mod policies;
 pub mod source;
 #[cfg(feature = "tenant")]
 pub mod tenant;
+#[cfg(all(feature = "lambda", feature = "tenant"))]
+pub mod tokens;
 
 pub use connections::{ConnectionError, Connections, Opened, Unfit};
 pub use hardmatch_policy as policy;

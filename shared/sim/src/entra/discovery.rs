@@ -39,7 +39,6 @@ impl State {
                 "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver", "email"],
                 "tenant_region_scope": if Self::is_alias(tenant) { Value::Null } else { json!("EU") },
                 "cloud_instance_name": "microsoftonline.com",
-                "cloud_graph_host_name": "graph.windows.net",
                 "msgraph_host": "graph.microsoft.com",
             }),
         )
