@@ -112,7 +112,7 @@ fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectI
 }
 
 fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
-    if refusal.status == 401 {
+    if refusal.kind != RefusalKind::Credentials && refusal.status == 401 {
         // A token that was new a moment ago: nobody's fault, and nothing was done.
         return again(task, Duration::ZERO);
     }
