@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod beside;
+pub mod cost;
 mod documents;
 mod explain;
 mod html;
