@@ -287,7 +287,8 @@ impl Rooms {
             | BellKind::Advance
             | BellKind::Start { .. }
             | BellKind::Nightly { .. }
-            | BellKind::Tick => decided(hardmatch_match::answer(&self.deciding, bell).await),
+            | BellKind::Tick
+            | BellKind::Ask { .. } => decided(hardmatch_match::answer(&self.deciding, bell).await),
             BellKind::Write => match hardmatch_write::drain(&self.writing, connection, run).await {
                 Ok(hardmatch_write::After::Done) => Ok(Outcome::Done),
                 Ok(hardmatch_write::After::Again(delay)) => Ok(Outcome::Again(delay)),

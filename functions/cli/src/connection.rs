@@ -21,7 +21,7 @@ use hardmatch_sim::{Domain, DomainType};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store};
 use hardmatch_vault::SecretCredential;
-use hardmatch_wiring::connections::{guid, scope};
+use hardmatch_wiring::connections::{activate, guid, scope};
 use hardmatch_wiring::source::source;
 use hardmatch_wiring::tenant::{self as wiring, Means, credential};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -103,30 +103,7 @@ impl State {
 
     /// Makes the file's policy the active one: a new revision when it says something new.
     pub(crate) async fn activate_policy(&self) -> Result<Meta, Failure> {
-        let connection = &self.loaded.config.connection;
-        let hash = hardmatch_policy::policy_hash(&self.loaded.text);
-        let meta = self.store.meta(connection).await?.value;
-        if meta.policy_hash == hash && meta.policy_revision > 0 {
-            return Ok(meta);
-        }
-        let widened = match self.store.policy(connection, meta.policy_revision).await? {
-            Some(old) => match Config::load(&old, "policy", folder(&self.loaded.path)) {
-                Ok(old) => hardmatch_policy::widens(&old, &self.loaded.config),
-                // The old text is not understood any more: anything may have changed.
-                Err(_) => true,
-            },
-            None => false,
-        };
-        let revision = meta.policy_revision + 1;
-        self.store.put_policy(connection, revision, &self.loaded.text).await?;
-        Ok(self
-            .store
-            .update_meta(connection, |meta| {
-                meta.policy_revision = revision;
-                meta.policy_hash.clone_from(&hash);
-                meta.widened |= widened;
-            })
-            .await?)
+        Ok(activate(&self.store, &self.loaded.config, &self.loaded.text, folder(&self.loaded.path)).await?)
     }
 }
 

@@ -277,7 +277,8 @@ impl Rooms {
             | BellKind::Advance
             | BellKind::Start { .. }
             | BellKind::Nightly { .. }
-            | BellKind::Tick => {
+            | BellKind::Tick
+            | BellKind::Ask { .. } => {
                 hardmatch_match::answer(&self.deciding, bell).await.map(outcome).map_err(|error| error.to_string())
             }
             BellKind::Write => hardmatch_write::drain(&self.writing, connection, run)

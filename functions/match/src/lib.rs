@@ -5,7 +5,9 @@ mod close;
 mod gate;
 mod gather;
 mod lost;
+mod obey;
 mod open;
+mod park;
 mod phases;
 mod plan;
 mod schedule;
@@ -22,7 +24,9 @@ pub use hardmatch_ports::Policies;
 pub use hardmatch_ports::doorbell::After;
 
 pub use gather::{Explained, decide_one};
+pub use obey::{Request, obey};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
+pub use park::{Parked, disconnect};
 pub use phases::{advance, decide_slices};
 pub use plan::{read_slice, slice_count};
 pub use schedule::{PassedBy, Started, start_scheduled};
@@ -59,7 +63,8 @@ pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError
         }
         BellKind::Nightly { slot } => schedule::nightly(ports, slot).await.map(|()| After::Done),
         BellKind::Tick => tick::all(ports).await.map(|()| After::Done),
-        BellKind::ObserveSource | BellKind::ObserveTenant | BellKind::Write => Ok(After::Done),
+        // An operator's request needs to be known by its queue: see `obey`.
+        BellKind::Ask { .. } | BellKind::ObserveSource | BellKind::ObserveTenant | BellKind::Write => Ok(After::Done),
     }
 }
 

@@ -8,6 +8,8 @@ use hardmatch_domain::ids::ConnectionId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::command::Command;
+
 /// Where to look.
 ///
 /// As JSON it is what lies in a queue. A schedule sends the shortest form, `{"v":1,"kind":"nightly","slot":"…"}`: what is
@@ -74,6 +76,13 @@ pub enum BellKind {
     },
     /// Take what is due and ring for work left over, of all connections.
     Tick,
+    /// An operator asks for something.
+    Ask {
+        /// Under this name whoever asked looks for the reply.
+        reply: String,
+        /// For what.
+        command: Command,
+    },
 }
 
 impl Bell {
@@ -109,7 +118,9 @@ impl Bell {
             (BellKind::ObserveTenant, _) => Queue::Tenant,
             (BellKind::Match | BellKind::Advance, Urgency::Now) => Queue::MatchNow,
             (BellKind::Match | BellKind::Advance, Urgency::Scheduled)
-            | (BellKind::Start { .. } | BellKind::Nightly { .. } | BellKind::Tick, _) => Queue::Match,
+            | (BellKind::Start { .. } | BellKind::Nightly { .. } | BellKind::Tick | BellKind::Ask { .. }, _) => {
+                Queue::Match
+            }
             (BellKind::Write, Urgency::Scheduled) => Queue::Write,
             (BellKind::Write, Urgency::Now) => Queue::WriteNow,
         }

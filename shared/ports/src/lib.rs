@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod clock;
+pub mod command;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod credentials;
@@ -17,6 +18,7 @@ pub mod tokens;
 
 pub use blobs::{BlobError, Blobs};
 pub use clock::Clock;
+pub use command::{Authority, Command, Reply, Stops};
 pub use doorbell::{Bell, Doorbell, DoorbellError};
 pub use identity::{Authorization, Explained, Grant, IdentityPlatform, SignedIn};
 pub use policies::Policies;

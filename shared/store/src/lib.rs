@@ -13,6 +13,7 @@ pub mod keys;
 pub mod lookups;
 pub mod people;
 pub mod refusals;
+pub mod replies;
 pub mod runs;
 pub mod slots;
 pub mod timers;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hardmatch_domain::ids::{ConnectionId, Guid};
-use hardmatch_policy::{Config, Endpoints};
+use hardmatch_policy::{Config, Endpoints, Location, Passwords, policy_hash, widens};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store, StoreError};
 
@@ -61,6 +61,13 @@ pub struct Connections {
     seen: Mutex<Seen>,
 }
 
+impl Opened {
+    /// The application it writes as; empty for a simulated tenant, whose file names none.
+    pub fn client_id(&self) -> &str {
+        self.config.tenant.auth.as_ref().map_or("", |auth| auth.client_id.as_str())
+    }
+}
+
 impl Connections {
     /// Over a store.
     pub fn new(store: Store) -> Self {
@@ -75,6 +82,41 @@ impl Connections {
         let tenant = tenant.ok_or_else(|| ConnectionError::NoTenant(connection.clone()))?;
         let scope = scope(&config, &tenant);
         Ok(Opened { config, meta, scope })
+    }
+
+    /// Stores a configuration that somebody sent, once it is found good and to be of this connection and tenant.
+    pub async fn configure(
+        &self,
+        connection: &ConnectionId,
+        text: &str,
+        tenant: &str,
+    ) -> Result<Meta, ConnectionError> {
+        let misfit = |problems: String| ConnectionError::Misconfigured { connection: connection.clone(), problems };
+        let config =
+            Config::load(text, "the configuration", Path::new(".")).map_err(|problems| misfit(problems.lines()))?;
+        if config.connection != *connection {
+            return Err(misfit(format!("it is of connection {}", config.connection)));
+        }
+        if let Location::File(_) = &config.source.location {
+            return Err(misfit(
+                "functions read people from s3://BUCKET/KEY, and source.location is a file of some machine".to_owned(),
+            ));
+        }
+        if let Passwords::File(_) = &config.passwords {
+            return Err(misfit("[passwords] names a file, and functions keep none".to_owned()));
+        }
+        if config.tenant.cloud.endpoints().is_none() {
+            return Err(misfit("a simulated tenant lives on one machine".to_owned()));
+        }
+        let tenant = guid(tenant).ok_or_else(|| ConnectionError::NoTenant(connection.clone()))?;
+        let known = self.store.meta(connection).await?.value.tenant;
+        if known.is_some_and(|known| known != tenant) {
+            return Err(misfit(
+                "its state is of another tenant; give the other tenant a connection of its own".to_owned(),
+            ));
+        }
+        self.store.update_meta(connection, |meta| meta.tenant = Some(tenant.clone())).await?;
+        Ok(activate(&self.store, &config, text, Path::new(".")).await?)
     }
 
     /// The configuration of a revision.
@@ -95,6 +137,43 @@ impl Connections {
         seen.retain(|(known, old), _| known != connection || *old + KEPT_REVISIONS > revision);
         seen.insert(key, Arc::clone(&config));
         Ok(config)
+    }
+}
+
+/// Makes a configuration the connection's active one: a new revision when it says something new. `folder` is what relative
+/// paths in the old text refer to.
+pub async fn activate(store: &Store, config: &Config, text: &str, folder: &Path) -> Result<Meta, StoreError> {
+    let connection = &config.connection;
+    let hash = policy_hash(text);
+    loop {
+        let meta = store.meta(connection).await?.value;
+        if meta.policy_hash == hash && meta.policy_revision > 0 {
+            return Ok(meta);
+        }
+        let widened = match store.policy(connection, meta.policy_revision).await? {
+            Some(old) => match Config::load(&old, "policy", folder) {
+                Ok(old) => widens(&old, config),
+                // The old text is not understood any more: anything may have changed.
+                Err(_) => true,
+            },
+            None => false,
+        };
+        let revision = meta.policy_revision + 1;
+        store.put_policy(connection, revision, text).await?;
+        // Revisions are put if absent: of two who store at the same time, the first one's text has the number, and the
+        // second takes the next.
+        if store.policy(connection, revision).await?.as_deref() != Some(text) {
+            continue;
+        }
+        return store
+            .update_meta(connection, |meta| {
+                meta.policy_revision = meta.policy_revision.max(revision);
+                if meta.policy_revision == revision {
+                    meta.policy_hash.clone_from(&hash);
+                }
+                meta.widened |= widened;
+            })
+            .await;
     }
 }
 

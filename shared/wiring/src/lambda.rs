@@ -110,6 +110,8 @@ pub struct Ring {
     pub queue: String,
     /// Names this receipt of the message.
     pub receipt: String,
+    /// When it was sent, as the queue knows it.
+    pub sent: Option<Timestamp>,
 }
 
 /// Answers bells of one kind of function.
@@ -147,10 +149,12 @@ async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, until: Times
             message.event_source_arn.rsplit(':').next().unwrap_or_default().to_owned(),
         );
         let receipt = format!("{}#{}", message.message_id, message.received().unwrap_or_default());
+        let sent =
+            message.attributes.get("SentTimestamp").and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok());
         let one = SqsEvent { records: vec![message] };
         let answered = run_batch(one, &*home.doorbell, |bell| {
             let (sender, queue, receipt) = (sender.clone(), queue.clone(), receipt.clone());
-            let ring = Ring { bell, until, sender, queue, receipt };
+            let ring = Ring { bell, until, sender, queue, receipt, sent };
             async move { metered(home, answers, ring).await }
         })
         .await;

@@ -1,0 +1,127 @@
+//! Doing what an operator asks for. A request that was handed over twice is done once.
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::command::{Authority, Command, Reply, Stops};
+use hardmatch_store::Pid;
+use hardmatch_store::connection::Standing;
+use hardmatch_store::gate::Switch;
+
+use crate::open::{Accept, Acceptance, Opening, accept, open_run};
+use crate::{MatchError, MatchPorts, tick};
+
+/// A request, and who stands behind it.
+#[derive(Clone, Debug)]
+pub struct Request<'r> {
+    /// Whose connection.
+    pub connection: &'r ConnectionId,
+    /// The name for a run that it opens.
+    pub run: &'r str,
+    /// For what.
+    pub command: &'r Command,
+    /// What the queue it came through stands for.
+    pub authority: Authority,
+    /// Who asks, as the platform knows them.
+    pub by: &'r str,
+    /// The application that the connection writes as: with the scope, its lane.
+    pub client: &'r str,
+}
+
+/// Does it. [`Command::Configure`] is not for this: it makes what the ports are made from.
+pub async fn obey(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, MatchError> {
+    if request.authority < request.command.needs() {
+        return Ok(refused(
+            "this takes an approver. Ask somebody whose role has the stack's approver policy to run the same command",
+        ));
+    }
+    let store = &ports.store;
+    let connection = request.connection;
+    match request.command {
+        Command::Configure { .. } => Ok(refused("a configuration is stored before anything else is done with it")),
+        Command::Open { intent, stops, everybody, only, accept_source } => {
+            if let Some(run) = store.run(connection, request.run).await? {
+                tick::ring_left_over(ports, &run.value).await?;
+                return Ok(done(request.run));
+            }
+            if store.meta(connection).await?.value.standing == Standing::Disconnected {
+                return Ok(refused("the connection is disconnected. Connect it again with `hardmatch auth connect`"));
+            }
+            let only = match only {
+                None => None,
+                Some(hex) => {
+                    let pid = Pid::parse(hex);
+                    let found = match pid {
+                        Some(pid) => store.people(connection, &[pid]).await?.into_iter().next(),
+                        None => None,
+                    };
+                    let Some((_, record)) = found else {
+                        return Ok(refused("nobody of that name is known any more. Look them up again"));
+                    };
+                    Some(record.person.key.clone())
+                }
+            };
+            let opening = Opening {
+                id: request.run.to_owned(),
+                connection: connection.clone(),
+                intent: *intent,
+                accept: match stops {
+                    Stops::Kept => Accept::Nothing,
+                    Stops::Passed => Accept::TheStop,
+                },
+                everybody: *everybody,
+                only,
+                accept_source: *accept_source,
+                by: request.by.to_owned(),
+            };
+            let run = open_run(store, &*ports.doorbell, &opening, ports.clock.now().as_millisecond()).await?;
+            Ok(done(&run.id))
+        }
+        Command::Accept { hash } => Ok(match accept(ports, connection, hash, request.by).await? {
+            Acceptance::GoesOn(run) | Acceptance::Resumes(run) | Acceptance::Applied(run) => done(&run.id),
+            Acceptance::Unknown { waiting: Some(waiting) } => refused(format!(
+                "no plan of this connection that waits has the hash {hash}. The plan that waits is {waiting}; look at it with `hardmatch runs show`"
+            )),
+            Acceptance::Unknown { waiting: None } => refused(format!(
+                "no plan of this connection waits under the hash {hash}: a newer run took its place. Make a plan with `hardmatch plan`"
+            )),
+        }),
+        Command::Pause => {
+            store.update_meta(connection, |meta| stand(&mut meta.standing, Standing::Active, Standing::Paused)).await?;
+            store.pause(&ports.scope, request.client, Switch::Off).await?;
+            Ok(Reply::Done { run: None })
+        }
+        Command::Resume => {
+            store.update_meta(connection, |meta| stand(&mut meta.standing, Standing::Paused, Standing::Active)).await?;
+            store.pause(&ports.scope, request.client, Switch::On).await?;
+            tick::tick(ports, connection).await?;
+            Ok(Reply::Done { run: None })
+        }
+        Command::SwitchOff { action } => {
+            store.switch(&ports.scope, request.client, *action, Switch::Off).await?;
+            Ok(Reply::Done { run: None })
+        }
+        Command::SwitchOn { action } => {
+            store.switch(&ports.scope, request.client, *action, Switch::On).await?;
+            tick::tick(ports, connection).await?;
+            Ok(Reply::Done { run: None })
+        }
+        Command::Release => {
+            store.release_quarantine(connection).await?;
+            Ok(Reply::Done { run: None })
+        }
+    }
+}
+
+/// A connection that is disconnected stays so: pausing and resuming are about those that are not.
+fn stand(standing: &mut Standing, from: Standing, to: Standing) {
+    if *standing == from {
+        *standing = to;
+    }
+}
+
+fn done(run: &str) -> Reply {
+    Reply::Done { run: Some(run.to_owned()) }
+}
+
+fn refused(why: impl Into<String>) -> Reply {
+    Reply::Refused { why: why.into() }
+}

@@ -1,0 +1,150 @@
+//! What an operator asks of a deployed connection. It goes through the queues like everything else: an operator's role may
+//! ring, and functions act. Nobody outside writes into the table, so what a role may ask for is what its queues allow.
+
+use hardmatch_domain::change::Action;
+use serde::{Deserialize, Serialize};
+
+use crate::run::Intent;
+
+/// A request of an operator. Carries no personal data: a person is named by their place in keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum Command {
+    /// Store this configuration (TOML) as the connection's newest, and make the connection known if it is new.
+    Configure {
+        /// The text.
+        text: String,
+        /// The tenant's directory id, looked up by whoever asks.
+        tenant: String,
+    },
+    /// Open a run under the name that the bell gives.
+    Open {
+        /// Whether it may write.
+        intent: Intent,
+        /// Go past the stop of a first run or of a widened policy. An approver's word.
+        #[serde(default, skip_serializing_if = "Stops::are_kept")]
+        stops: Stops,
+        /// Decide everybody again.
+        #[serde(default)]
+        everybody: bool,
+        /// One person only, by their place in keys (32 hex digits).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<String>,
+        /// Take the source's columns and keys as they are now.
+        #[serde(default)]
+        accept_source: bool,
+    },
+    /// Do what the plan with this hash shows. An approver's word.
+    Accept {
+        /// Its hash; eight digits or more.
+        hash: String,
+    },
+    /// Schedules pass the connection by, and nothing more of its lane is sent.
+    Pause,
+    /// The opposite.
+    Resume,
+    /// Do nothing of this kind any more, decided changes included.
+    SwitchOff {
+        /// Which kind.
+        action: Action,
+    },
+    /// The opposite.
+    SwitchOn {
+        /// Which kind.
+        action: Action,
+    },
+    /// End a quarantine by hand. An approver's word.
+    Release,
+}
+
+/// What becomes of the stop of a first run or of a widened policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stops {
+    /// The run stops at its plan.
+    #[default]
+    Kept,
+    /// It goes on.
+    Passed,
+}
+
+impl Stops {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over by reference what it may skip")]
+    fn are_kept(&self) -> bool {
+        *self == Self::Kept
+    }
+}
+
+/// Who may ask for what: the queue a request came through says which, because IAM says who may send to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Authority {
+    /// May plan, start, pause and configure.
+    Operator,
+    /// May also accept.
+    Approver,
+}
+
+impl Command {
+    /// What it takes to ask for this.
+    pub fn needs(&self) -> Authority {
+        match self {
+            Command::Accept { .. } | Command::Release | Command::Open { stops: Stops::Passed, .. } => {
+                Authority::Approver
+            }
+            Command::Configure { .. }
+            | Command::Open { stops: Stops::Kept, .. }
+            | Command::Pause
+            | Command::Resume
+            | Command::SwitchOff { .. }
+            | Command::SwitchOn { .. } => Authority::Operator,
+        }
+    }
+}
+
+/// What became of a request, for whoever waits for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "was")]
+pub enum Reply {
+    /// Done, or done before.
+    Done {
+        /// The run it is about, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+    },
+    /// Not done, and why; ends with the cure.
+    Refused {
+        /// One or two sentences.
+        why: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepting_takes_an_approver() {
+        let open =
+            |stops| Command::Open { intent: Intent::Sync, stops, everybody: false, only: None, accept_source: false };
+        assert_eq!(open(Stops::Kept).needs(), Authority::Operator);
+        assert_eq!(open(Stops::Passed).needs(), Authority::Approver);
+        assert_eq!(Command::Accept { hash: "abcdef01".into() }.needs(), Authority::Approver);
+        assert_eq!(Command::Release.needs(), Authority::Approver);
+        assert_eq!(Command::Pause.needs(), Authority::Operator);
+    }
+
+    #[test]
+    fn the_shape_on_the_wire_stays() {
+        let open: Command = serde_json::from_str(r#"{"do":"open","intent":"plan"}"#).unwrap();
+        let wanted = Command::Open {
+            intent: Intent::Plan,
+            stops: Stops::Kept,
+            everybody: false,
+            only: None,
+            accept_source: false,
+        };
+        assert_eq!(open, wanted);
+        let accept = serde_json::to_string(&Command::Accept { hash: "abcdef01".into() }).unwrap();
+        assert_eq!(accept, r#"{"do":"accept","hash":"abcdef01"}"#);
+    }
+}
