@@ -6,7 +6,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::credentials::{SecretReader, WebIdentity};
 use hardmatch_ports::{Clock, Seal, Table};
 use hardmatch_runtime::env;
-use hardmatch_vault::TokenVault;
+use hardmatch_vault::{SealedSecrets, TokenVault};
 
 use crate::lambda::{Home, StartError, needed};
 use crate::tenant::Means;
@@ -40,6 +40,16 @@ impl TokenHome {
     /// The tokens of a connection.
     pub fn vault(&self, connection: &ConnectionId) -> TokenVault {
         TokenVault::new(Arc::clone(&self.table), Arc::clone(&self.seal), Arc::clone(&self.clock), connection.as_str())
+    }
+
+    /// Small secrets of a connection, kept for one use.
+    pub fn sealed(&self, connection: &ConnectionId) -> SealedSecrets {
+        SealedSecrets::new(
+            Arc::clone(&self.table),
+            Arc::clone(&self.seal),
+            Arc::clone(&self.clock),
+            connection.as_str(),
+        )
     }
 
     /// What a connection's client is made with here.
