@@ -85,6 +85,23 @@ pub enum BellKind {
     },
 }
 
+impl BellKind {
+    /// As it stands in a message, and alone: what a kind carries may be long, and is nobody's business in a log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ObserveSource => "observe-source",
+            Self::ObserveTenant => "observe-tenant",
+            Self::Match => "match",
+            Self::Write => "write",
+            Self::Advance => "advance",
+            Self::Start { .. } => "start",
+            Self::Nightly { .. } => "nightly",
+            Self::Tick => "tick",
+            Self::Ask { .. } => "ask",
+        }
+    }
+}
+
 impl Bell {
     /// The version written here, and the newest that can be read.
     pub const VERSION: u32 = 1;
@@ -262,6 +279,7 @@ mod tests {
         ];
         for (bell, json) in golden {
             assert_eq!(serde_json::to_string(&bell).unwrap(), json);
+            assert!(json.contains(&format!("\"kind\":\"{}\"", bell.kind.name())), "{json}");
             assert_eq!(serde_json::from_str::<Bell>(json).unwrap(), bell);
         }
     }

@@ -61,6 +61,13 @@ pub struct Run {
     /// Outcomes of changes, counted by their name.
     #[serde(default)]
     pub outcomes: BTreeMap<String, u64>,
+    /// People whose change was written, counted by its action's name; set when closed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changes: BTreeMap<String, u64>,
+    /// People for whom nothing is written until somebody looks, counted by the code of their first refusal; set when
+    /// closed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refusals: BTreeMap<String, u64>,
     /// What the guard said, when it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardNote>,
@@ -73,6 +80,9 @@ pub struct Run {
     /// Units of the table.
     #[serde(default)]
     pub units: Units,
+    /// What functions did for it, where each bell is counted: on AWS. `None` where one process did it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
     /// Where the report lies, once written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
@@ -82,6 +92,15 @@ pub struct Run {
     /// Bells that found its work where the bell before them had left it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<Stalled>,
+}
+
+/// What functions did for a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effort {
+    /// Bells answered.
+    pub bells: u64,
+    /// Milliseconds that functions worked or waited.
+    pub worked_ms: u64,
 }
 
 /// Work that does not move. Forgotten as soon as it does.
