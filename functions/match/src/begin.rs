@@ -55,6 +55,10 @@ pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<bool, Match
     ports
         .store
         .update_meta(&run.connection, |meta| {
+            if run.only.is_none() {
+                // Everybody was decided again, and somebody saw it or there was nothing to see.
+                meta.reconnected = false;
+            }
             if accepted {
                 meta.widened = false;
                 meta.first_accepted.get_or_insert(now);

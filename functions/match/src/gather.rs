@@ -162,7 +162,8 @@ pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Ex
     let meta = ports.store.meta(&who.connection).await?.value;
     let policy = crate::slice::policy(ports, &who.connection, meta.policy_revision).await?;
     let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
-    let context = Context { policy: &policy, tenant: &tenant.value.tenant, now: ports.clock.now_seconds() };
+    let context =
+        Context { policy: &policy, tenant: &tenant.value.tenant, now: ports.clock.now_seconds(), parked: &meta.parked };
     let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context).await?;
     Ok(decisions.pop().map(|decision| Explained { row: row(&record, decision), record }))
 }

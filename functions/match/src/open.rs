@@ -104,7 +104,7 @@ fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         policy_revision: meta.policy_revision,
         started_ms: now_ms,
         closed_ms: None,
-        everybody: opening.everybody || meta.decided_policy != meta.policy_revision,
+        everybody: opening.everybody || meta.reconnected || meta.decided_policy != meta.policy_revision,
         only: opening.only.clone(),
         accept_source: opening.accept_source,
         collections: std::collections::BTreeMap::new(),
@@ -133,11 +133,19 @@ fn stop(intent: Intent, meta: &Meta, now: i64) -> Option<Stop> {
         (Intent::Plan, _) => Some(Stop::Asked),
         (Intent::Sync, _) if quarantined => Some(Stop::Quarantined),
         (Intent::Sync, None) => Some(Stop::FirstRun),
+        // Connected again: whatever happened meanwhile is looked at before anything is written.
+        (Intent::Sync, Some(_)) if meta.reconnected => Some(Stop::FirstRun),
         (Intent::Sync, Some(_)) => meta.widened.then_some(Stop::PolicyWidened),
     }
 }
 
-async fn abandon(store: &Store, connection: &ConnectionId, id: &str, now_ms: i64) -> Result<(), MatchError> {
+/// Gives a run up with what it had decided; whether it was open.
+pub(crate) async fn abandon(
+    store: &Store,
+    connection: &ConnectionId,
+    id: &str,
+    now_ms: i64,
+) -> Result<bool, MatchError> {
     let closed = store
         .update_run(connection, id, |run| {
             let open = run.phase != Phase::Closed;
@@ -152,7 +160,7 @@ async fn abandon(store: &Store, connection: &ConnectionId, id: &str, now_ms: i64
     if closed.is_some() {
         store.clear_run(id).await?;
     }
-    Ok(())
+    Ok(closed.is_some())
 }
 
 /// Both sides. A lost bell is rung again by whoever looks at the run next.

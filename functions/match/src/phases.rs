@@ -131,7 +131,9 @@ pub async fn decide_slices(ports: &MatchPorts, connection: &ConnectionId, id: &s
         .tenant(&ports.scope)
         .await?
         .ok_or_else(|| MatchError::Broken("the tenant was not observed".to_owned()))?;
-    let context = Context { policy: &policy, tenant: &tenant.value.tenant, now: run.started_ms / 1000 };
+    let meta = ports.store.meta(connection).await?.value;
+    let context =
+        Context { policy: &policy, tenant: &tenant.value.tenant, now: run.started_ms / 1000, parked: &meta.parked };
     let slices = ports.store.slices(id, None, SLICES_AT_ONCE).await?;
     let more = slices.len() == SLICES_AT_ONCE;
     for (number, pids) in slices {

@@ -7,6 +7,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{CollectionState, Phase, Run};
 use hardmatch_store::changes::LanePhase;
+use hardmatch_store::connection::Standing;
 use hardmatch_store::timers::{Due, Timer};
 
 use crate::{MatchError, MatchPorts, phases, schedule};
@@ -26,6 +27,10 @@ pub(crate) async fn all(ports: &MatchPorts) -> Result<(), MatchError> {
 /// Ticks for one connection: what is due is taken, and bells are rung for its open runs.
 pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), MatchError> {
     let meta = ports.store.meta(connection).await?.value;
+    if meta.standing == Standing::Disconnected {
+        // Its clocks stand still.
+        return Ok(());
+    }
     let now = ports.clock.now_seconds();
     take_due(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
     let mut open = ports.store.now_runs(connection).await?;

@@ -69,7 +69,7 @@ fn scope_and_three_expressions(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn default_policy_all_held(bencher: Bencher<'_, '_>) {
     let policy = policy();
-    let context = Context { policy: &policy, tenant: &TENANT, now: NOW };
+    let context = Context { policy: &policy, tenant: &TENANT, now: NOW, parked: &[] };
     bencher.counter(ItemsCount::new(PEOPLE)).bench_local(|| {
         let people = FACTS.all_people().iter();
         people.map(|record| decide(record, &*FACTS, &context)).collect::<Vec<Decision>>()
@@ -78,7 +78,7 @@ fn default_policy_all_held(bencher: Bencher<'_, '_>) {
 
 /// Slice by slice, as `match` decides: decisions, counts and hashes of a slice, then the next.
 fn run(bencher: Bencher<'_, '_>, policy: &Policy) {
-    let context = Context { policy, tenant: &TENANT, now: NOW };
+    let context = Context { policy, tenant: &TENANT, now: NOW, parked: &[] };
     bencher.counter(ItemsCount::new(PEOPLE)).bench_local(|| {
         let mut counts = Counts::default();
         let mut slices: Vec<String> = Vec::new();

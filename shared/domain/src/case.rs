@@ -8,6 +8,7 @@ use crate::decide::Context;
 use crate::facts::{By, Facts};
 use crate::flow;
 use crate::ids::{ImmutableId, ObjectId, PersonRef};
+use crate::parked::Parked;
 use crate::person::{Person, PersonRecord, Standing};
 use crate::policy::{Policy, RuleError};
 
@@ -19,6 +20,7 @@ pub(crate) struct Case<'a, F: Facts> {
     pub(crate) policy: &'a Policy,
     pub(crate) tenant: &'a Tenant,
     pub(crate) now: i64,
+    pub(crate) parked: &'a [Parked],
     pub(crate) managers: Managers,
 }
 
@@ -47,6 +49,7 @@ impl<'a, F: Facts> Case<'a, F> {
             policy: context.policy,
             tenant: context.tenant,
             now: context.now,
+            parked: context.parked,
             managers: Managers::Follow,
         }
     }

@@ -15,6 +15,7 @@ use crate::facts::Facts;
 use crate::join::{self, Joining};
 use crate::keep;
 use crate::lifecycle;
+use crate::parked::Parked;
 use crate::person::PersonRecord;
 use crate::policy::Policy;
 use crate::reason::{Code, Reason};
@@ -29,6 +30,8 @@ pub struct Context<'a> {
     pub tenant: &'a Tenant,
     /// Unix seconds, the same for the whole run.
     pub now: i64,
+    /// When the connection was disconnected.
+    pub parked: &'a [Parked],
 }
 
 /// Decides one person. Same facts, same decision, in whatever order they are held.

@@ -8,6 +8,7 @@ pub mod facts;
 pub mod guard;
 pub mod ids;
 pub mod link;
+pub mod parked;
 pub mod permission;
 pub mod person;
 pub mod plan;

@@ -7,6 +7,7 @@ use crate::draft::{Consent, Draft, When};
 use crate::facts::Facts;
 use crate::join::{self, Opening, Target};
 use crate::link::{JoinRule, LeavingCause, Ledger, Link};
+use crate::parked::runs_out;
 use crate::policy::{LeavingAction, Reenable, Stage, Switch};
 use crate::reason::{Code, Reason};
 
@@ -155,7 +156,7 @@ fn stages<F: Facts>(
         stages
             .iter()
             .filter(|stage| stage.action == action)
-            .map(|stage| since.saturating_add(stage.after_seconds))
+            .map(|stage| runs_out(since, stage.after_seconds, case.parked, case.now))
             .min()
     };
     let blocked = account.enabled == Some(false);

@@ -241,7 +241,32 @@ impl Store {
             let write = Write::put_if(key, json(record), Condition::Revision(seen.revision));
             match self.table.write(write).await {
                 Err(TableError::Conflict { .. }) => {}
-                other => return Ok(other.map(|_| ())?),
+                other => {
+                    other?;
+                    if let News::Done(connected) = news {
+                        self.reconnect(c, &connected.tenant, now).await?;
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Connected without a link: a token of the application's own proved that everything is granted.
+    pub async fn put_connected(&self, c: &ConnectionId, connected: &Connected) -> Result<()> {
+        loop {
+            let seen = self.connecting(c).await?;
+            let condition = seen.as_ref().map_or(Condition::Absent, |seen| Condition::Revision(seen.revision));
+            let ticket = seen.map(|seen| seen.value.ticket).unwrap_or_default();
+            let (state, at) = (ConnectState::Done, connected.at);
+            let done = Connecting { v: 1, ticket, state, code: None, at, connected: Some(connected.clone()) };
+            match self.table.write(Write::put_if(keys::connection(c, "CONNECT"), json(&done), condition)).await {
+                Err(TableError::Conflict { .. }) => {}
+                other => {
+                    other?;
+                    self.reconnect(c, &connected.tenant, at).await?;
+                    return Ok(());
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use hardmatch_domain::guard::Kind;
 use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::parked::Parked;
 use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,8 @@ pub enum Standing {
     Active,
     /// Schedules pass it by; an operator can still run it.
     Paused,
-    /// Its credentials were given up: schedules pass it by.
+    /// Its credentials were given up: schedules pass it by, timers are not taken, clocks of leaving stand still, and its
+    /// links wait, parked, until it is connected again.
     Disconnected,
 }
 
@@ -72,6 +74,17 @@ pub struct Meta {
     /// Timers up to here were taken (Unix seconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timers_seen: Option<i64>,
+    /// When it was disconnected, in order; the last one is open while it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parked: Vec<Parked>,
+    /// It was connected again and no plan was accepted since: the next run decides everybody and stops at its plan.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reconnected: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape of serde")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What the guard let through.
@@ -94,6 +107,29 @@ impl Meta {
     /// How much of a kind went in the 24 hours before a time.
     pub fn spent_since(&self, kind: Kind, now: i64) -> u64 {
         self.spent.iter().filter(|spent| spent.kind == kind && now - spent.at < WINDOW).map(|spent| spent.count).sum()
+    }
+
+    /// Gives its credentials up; whether it had not before.
+    pub fn park(&mut self, now: i64) -> bool {
+        let parks = self.standing != Standing::Disconnected;
+        if parks {
+            self.standing = Standing::Disconnected;
+            self.parked.push(Parked { from: now, until: None });
+        }
+        parks
+    }
+
+    /// Takes it up again; whether it was disconnected.
+    pub fn unpark(&mut self, now: i64) -> bool {
+        let parked = self.standing == Standing::Disconnected;
+        if parked {
+            self.standing = Standing::Active;
+            self.reconnected = true;
+            for open in self.parked.iter_mut().filter(|time| time.until.is_none()) {
+                open.until = Some(now.max(open.from));
+            }
+        }
+        parked
     }
 
     /// Remembers what was let through; once for each run and kind, however often it is told.
@@ -228,6 +264,17 @@ impl Store {
         }
     }
 
+    /// Takes a connection up again that was disconnected: `tenant` is the directory id that its new credentials are of.
+    /// Of another tenant than before they bring nothing back: that is another connection.
+    pub async fn reconnect(&self, c: &ConnectionId, tenant: &str, now: i64) -> Result<Meta> {
+        self.update_meta(c, |meta| {
+            if meta.tenant.as_deref().is_none_or(|known| known.eq_ignore_ascii_case(tenant)) {
+                meta.unpark(now);
+            }
+        })
+        .await
+    }
+
     /// Stores a policy text under its revision. Policies are never changed.
     pub async fn put_policy(&self, c: &ConnectionId, revision: u64, text: &str) -> Result<()> {
         let key = keys::connection(c, format!("POLICY#{revision:012}"));
@@ -259,6 +306,17 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parked_time_begins_and_ends_once() {
+        let mut meta = Meta::default();
+        assert!(!meta.unpark(5), "nothing to take up");
+        assert!(meta.park(10) && !meta.park(20));
+        assert_eq!((meta.standing, meta.parked.len()), (Standing::Disconnected, 1));
+        assert!(meta.unpark(30) && !meta.unpark(40));
+        assert_eq!(meta.parked, [Parked { from: 10, until: Some(30) }]);
+        assert!(meta.reconnected && meta.standing == Standing::Active);
+    }
 
     #[test]
     fn retries_slow_down() {

@@ -48,6 +48,11 @@ impl TokenVault {
         Self { items: SealedItems::new(table, seal, Arc::clone(&clock), connection.into()), clock }
     }
 
+    /// Forgets the access token alone. The next call asks for another; an administrator stays signed in.
+    pub async fn forget_access(&self) -> Result<(), TokenError> {
+        self.items.batch_write(vec![Write::delete(self.key(TokenKind::Access))]).await
+    }
+
     fn key(&self, kind: TokenKind) -> Key {
         Key::new(format!("TOKEN#{}", self.items.connection()), kind.word())
     }

@@ -1,6 +1,7 @@
 //! Leaving, returning, and who is not ours: every lifecycle policy, the graces, the ledger.
 
 use hardmatch_domain::link::LeavingCause;
+use hardmatch_domain::parked::Parked;
 use hardmatch_domain::person::Standing;
 use hardmatch_domain::policy::{Reenable, Switch};
 use hardmatch_domain::reason::Code;
@@ -91,6 +92,17 @@ fn graces_count_from_the_cause() {
     check(&blocked, "ada", "none: in_grace");
     blocked.accounts[0].deleted = Some("2026-11-20".into());
     check(&blocked, "ada", "none: left_settled");
+}
+
+#[test]
+fn j4_days_in_which_the_connection_was_parked_do_not_count() {
+    let mut world = absent(NOW).policy(|p| p.lifecycle.absent = suspend(10 * DAY));
+    world.parked = vec![Parked { from: NOW + 4 * DAY, until: Some(NOW + 304 * DAY) }];
+    world.now = NOW + 309 * DAY;
+    let waiting = check(&world, "ada", "none: in_grace");
+    assert_eq!((waiting.look_again_at, waiting.leaving), (Some(NOW + 310 * DAY), Some((LeavingCause::Absent, NOW))));
+    world.now = NOW + 310 * DAY;
+    check(&world, "ada", "suspend: source_absent | suspend Absent | removal from 0");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonRef, TenantId};
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link, Suspension};
+use hardmatch_domain::parked::Parked;
 use hardmatch_domain::person::{Address, Addresses, Anchor, Manager, Person, PersonRecord, Standing};
 use hardmatch_domain::policy::{
     AccountDeleted, Actions, Expression, FlowFrom, FlowManager, FlowWhen, Guard, Lifecycle, Mapping, OnConflict,
@@ -29,6 +30,7 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     pub(crate) tenant: Tenant,
     pub(crate) now: i64,
+    pub(crate) parked: Vec<Parked>,
 }
 
 impl World {
@@ -38,7 +40,7 @@ impl World {
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
-        Context { policy: &self.policy, tenant: &self.tenant, now: self.now }
+        Context { policy: &self.policy, tenant: &self.tenant, now: self.now, parked: &self.parked }
     }
 
     pub(crate) fn decide(&self, key: &str) -> Decision {
@@ -105,6 +107,7 @@ pub(crate) fn world() -> World {
         policy: policy(),
         tenant: tenant(),
         now: NOW,
+        parked: Vec::new(),
     }
 }
 
