@@ -2,10 +2,12 @@
 
 pub mod clock;
 pub mod env;
+pub mod metrics;
 pub mod pump;
 pub mod queue;
 pub mod telemetry;
 
 pub use clock::{ManualClock, RealClock};
+pub use metrics::{Metric, Metrics, MetricsLog};
 pub use pump::{Ended, Pump};
 pub use queue::{Outcome, run_batch};

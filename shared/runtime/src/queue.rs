@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError, Queue};
 use serde::Deserialize;
+use tracing::Instrument as _;
 
 pub use self::event::{BatchResponse, ItemFailure, RECEIVE_COUNT, SqsEvent, SqsMessage};
 use crate::telemetry::field;
@@ -83,7 +84,7 @@ where
             { field::BELL_RECEIVED } = message.received(),
             { field::CONNECTION_ID } = %bell.connection,
             { field::RUN_ID } = bell.run,
-            { field::BELL_KIND } = ?bell.kind,
+            { field::BELL_KIND } = bell.kind.name(),
             { field::ERROR } = %error,
             "{what}; the bell stays in its queue"
         );
@@ -91,7 +92,14 @@ where
     };
     // The closure runs inside, so that a panic before its first await is caught too. Handlers keep nothing in memory
     // between bells that a panic could leave half done: state is in the table.
-    let handled = AssertUnwindSafe(async { handle(bell.clone()).await }).catch_unwind().await;
+    let span = tracing::error_span!(
+        "bell",
+        { field::CONNECTION_ID } = %bell.connection,
+        { field::RUN_ID } = bell.run,
+        { field::BELL_ID } = id,
+        { field::BELL_KIND } = bell.kind.name(),
+    );
+    let handled = AssertUnwindSafe(async { handle(bell.clone()).await }).catch_unwind().instrument(span).await;
     match handled {
         Ok(Ok(Outcome::Done)) => Ok(()),
         Ok(Ok(Outcome::Again(delay))) => {

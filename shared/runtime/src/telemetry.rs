@@ -1,12 +1,18 @@
 //! Logs: where they go, how they look, and the names of their fields. Personal data, tokens and bodies never enter one.
 
+mod json;
+
 use std::io;
 use std::panic;
 use std::str::FromStr;
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::Layer;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::Registry;
+use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::env;
@@ -31,12 +37,34 @@ pub mod field {
     pub const BELL_KIND: &str = "bell.kind";
     /// How often the message has been handed over.
     pub const BELL_RECEIVED: &str = "bell.received";
+    /// Which function of the stack, by the name that AWS knows it by.
+    pub const FUNCTION_NAME: &str = "function.name";
+    /// Which invocation of it.
+    pub const INVOCATION_ID: &str = "invocation.id";
     /// The error, with its causes.
     pub const ERROR: &str = "error";
     /// How many.
     pub const COUNT: &str = "count";
     /// How long, in milliseconds.
     pub const DURATION_MS: &str = "duration.ms";
+
+    /// All of them.
+    pub const ALL: [&str; 14] = [
+        CONNECTION_ID,
+        RUN_ID,
+        LANE_ID,
+        ACCOUNT_ID,
+        REASON_CODE,
+        REQUEST_ID,
+        BELL_ID,
+        BELL_KIND,
+        BELL_RECEIVED,
+        FUNCTION_NAME,
+        INVOCATION_ID,
+        ERROR,
+        COUNT,
+        DURATION_MS,
+    ];
 }
 
 /// How log lines look.
@@ -93,10 +121,7 @@ pub fn start(format: Format, level: &str) -> Result<(), TelemetryError> {
             let layer = tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(io::stderr);
             registry.with(layer).try_init()
         }
-        Format::Json => {
-            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(io::stderr);
-            registry.with(layer).try_init()
-        }
+        Format::Json => registry.with(json_lines(io::stderr)).try_init(),
     };
     started.map_err(|error| TelemetryError {
         name: env::LOG.name,
@@ -108,6 +133,16 @@ pub fn start(format: Format, level: &str) -> Result<(), TelemetryError> {
         tracing::error!(place, "a part of the program failed unexpectedly; please report this place");
     }));
     Ok(())
+}
+
+/// One JSON object a line: time, level, message, the fields of the spans it was said in, and its own, side by side. Whose
+/// work it was, which run and which bell stand in every line of the handling of a bell.
+pub fn json_lines<S, W>(out: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    tracing_subscriber::fmt::layer().fmt_fields(JsonFields::new()).event_format(json::Flat).with_writer(out)
 }
 
 fn text(variable: env::Variable) -> Result<Option<String>, TelemetryError> {
@@ -141,6 +176,15 @@ mod tests {
         let error = filter("hardmatch=loud").unwrap_err();
         assert!(error.to_string().starts_with("HARDMATCH_LOG: 'hardmatch=loud' is not understood"), "{error}");
         assert!(error.to_string().ends_with("hardmatch_graph=debug"), "{error}");
+    }
+
+    #[test]
+    fn every_field_is_in_the_readme() {
+        let documented = include_str!("../README.md");
+        let table: String = documented.lines().filter(|line| line.starts_with("| `")).collect();
+        for name in field::ALL {
+            assert!(table.contains(&format!("`{name}`")), "{name}");
+        }
     }
 
     #[test]

@@ -104,7 +104,12 @@ async fn chain(world: World, event: SqsEvent) -> BatchResponse {
             BellKind::Match => world.ring(&bell.run, BellKind::Write, 60).await,
             BellKind::Write if hops < 3 => return Ok(Outcome::Again(Duration::from_secs(2))),
             BellKind::Write => world.ring(&bell.run, BellKind::Advance, 0).await,
-            BellKind::ObserveTenant | BellKind::Advance => {}
+            BellKind::ObserveTenant
+            | BellKind::Advance
+            | BellKind::Start { .. }
+            | BellKind::Nightly { .. }
+            | BellKind::Tick
+            | BellKind::Ask { .. } => {}
         }
         Ok::<_, String>(Outcome::Done)
     })
