@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ingest::{After, SourcePorts, TenantPorts, observe_source, observe_tenant};
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_runtime::{Outcome, env};
 use hardmatch_wiring::clients::Clients;
-use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, needed, serve};
+use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, Timestamp, needed, serve};
 use hardmatch_wiring::policy::Location;
 use hardmatch_wiring::source::source_at;
 use hardmatch_wiring::tokens::TokenHome;
@@ -93,5 +94,9 @@ impl Answer for Tenant {
 
     fn calls(&self) -> Counters {
         self.clients.calls()
+    }
+
+    async fn credential_ends(&self, connection: &ConnectionId) -> Option<Timestamp> {
+        self.clients.credential_ends(connection).await
     }
 }

@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use hardmatch_domain::change::Join;
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, PlanHead, PlanRow, Run, Status};
-use hardmatch_report::{FileNames, ReportBuilder};
+use hardmatch_report::{FileNames, ReportBuilder, Standing};
 use hardmatch_store::Pid;
 
 use crate::plan::Slices;
@@ -16,6 +16,8 @@ use crate::{MatchError, MatchPorts, phases};
 #[derive(Default)]
 struct Sum {
     outcomes: BTreeMap<String, u64>,
+    changes: BTreeMap<String, u64>,
+    refusals: BTreeMap<String, u64>,
     attention: bool,
     /// People who have an account of theirs now.
     joined: u64,
@@ -35,8 +37,11 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
         status: Some(if attention { Status::Attention } else { Status::Converged }),
         closed_ms: Some(now_ms),
         outcomes: sum.outcomes.clone(),
+        changes: sum.changes.clone(),
+        refusals: sum.refusals.clone(),
         tenant_calls,
         units,
+        effort: ports.meter.effort(),
         ..run.clone()
     };
     render(ports, &mut closed).await?;
@@ -79,6 +84,7 @@ pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) 
         status: Some(Status::Planned),
         tenant_calls,
         units,
+        effort: ports.meter.effort(),
         ..run.clone()
     };
     render(ports, &mut shown).await?;
@@ -88,6 +94,7 @@ pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) 
             run.report.clone_from(&shown.report);
             run.tenant_calls = tenant_calls;
             run.units = units;
+            run.effort = shown.effort;
             true
         })
         .await?;
@@ -112,6 +119,7 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
         status: Some(Status::Incomplete),
         tenant_calls,
         units,
+        effort: ports.meter.effort(),
         ..run.clone()
     };
     render(ports, &mut shown).await?;
@@ -120,6 +128,7 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
         run.closed_ms = Some(now_ms);
         run.tenant_calls = tenant_calls;
         run.units = units;
+        run.effort = shown.effort;
         run.report.clone_from(&shown.report);
     })
     .await?;
@@ -197,12 +206,25 @@ impl Sum {
             }
             (Some(_), None) => false,
         };
+        if let (Some(change), true) = (&decision.change, done) {
+            *self.changes.entry(change.action.name().to_owned()).or_default() += 1;
+        }
+        if Standing::of(row, outcome) == Standing::Refused {
+            *self.refusals.entry(refusal(row, outcome).as_str().to_owned()).or_default() += 1;
+        }
         self.attention |= !done || needs_somebody(decision);
         let joined = matches!(decision.join, Join::Joined { .. });
         let made = done && decision.change.as_ref().is_some_and(makes_link);
         self.joined += u64::from(joined || made);
         self.fresh += u64::from(made);
     }
+}
+
+/// Why somebody is refused: the tenant's word where there is one, else the first refusal of the decision.
+fn refusal(row: &PlanRow, outcome: Option<&Outcome>) -> Code {
+    let told = outcome.and_then(|outcome| outcome.reason.as_ref());
+    let refused = row.decision.reasons.iter().filter(|reason| reason.code.weight() == Weight::Refused);
+    told.into_iter().chain(refused).next().map_or(Code::TenantRefused, |reason| reason.code)
 }
 
 fn makes_link(change: &hardmatch_domain::change::Change) -> bool {

@@ -16,7 +16,9 @@ mod tick;
 
 use std::sync::Arc;
 
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::{Bell, BellKind};
+use hardmatch_ports::run::{Effort, Run};
 use hardmatch_ports::{Blobs, Clock, Doorbell};
 use hardmatch_store::{Scope, Store};
 
@@ -68,10 +70,32 @@ pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError
     }
 }
 
+/// How a connection stands at a tick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Which.
+    pub connection: ConnectionId,
+    /// Open runs whose bells have given up.
+    pub stuck_runs: u64,
+    /// Whether nothing is written for it.
+    pub quarantined: bool,
+}
+
 /// What was counted elsewhere and belongs into a run's report.
 pub trait Meter: Send + Sync {
     /// Calls to the tenant, and units of the table.
     fn read(&self) -> (hardmatch_ports::tenant::Counters, hardmatch_ports::table::Units);
+
+    /// What functions did for the run, where each bell is counted.
+    fn effort(&self) -> Option<Effort> {
+        None
+    }
+
+    /// Is told of a run that has come to rest, closed or with a plan that waits: by whoever brought it there, so once.
+    fn rested(&self, _run: &Run) {}
+
+    /// Is told at each tick how a connection stands.
+    fn ticked(&self, _upkeep: &Upkeep) {}
 }
 
 /// Why a run cannot go on.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_match::{After, MatchPorts, Meter, Request, obey};
+use hardmatch_match::{After, MatchPorts, Meter, Request, Upkeep, obey};
 use hardmatch_ports::command::{Authority, Command, Reply};
 use hardmatch_ports::doorbell::{Bell, BellKind};
+use hardmatch_ports::run::{Effort, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_runtime::Outcome;
+use hardmatch_runtime::{Metrics, Outcome};
 use hardmatch_store::Scope;
 use hardmatch_store::costs::Cost;
 use hardmatch_wiring::ConnectionError;
@@ -141,20 +142,42 @@ impl Matching {
     }
 }
 
-/// What the bells of a run have noted so far.
-struct Noted(Cost);
+/// What the bells of a run have noted so far; and tells CloudWatch what becomes of runs.
+struct Noted {
+    cost: Cost,
+    home: Home,
+}
 
 impl Noted {
     async fn of(home: &Home, run: &str) -> Result<Self, String> {
-        if run.is_empty() {
-            return Ok(Self(Cost::default()));
-        }
-        home.store.costs(run).await.map(Self).map_err(|error| error.to_string())
+        let cost = match run {
+            "" => Cost::default(),
+            run => home.store.costs(run).await.map_err(|error| error.to_string())?,
+        };
+        Ok(Self { cost, home: home.clone() })
+    }
+
+    fn write(&self, metrics: &Metrics) {
+        self.home.metrics.write(metrics, self.home.clock.now());
     }
 }
 
 impl Meter for Noted {
     fn read(&self) -> (Counters, Units) {
-        (self.0.calls, self.0.units)
+        (self.cost.calls, self.cost.units)
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        Some(Effort { bells: self.cost.bells, worked_ms: self.cost.worked_ms })
+    }
+
+    fn rested(&self, run: &Run) {
+        if let Some(metrics) = Metrics::of_run(run) {
+            self.write(&metrics);
+        }
+    }
+
+    fn ticked(&self, upkeep: &Upkeep) {
+        self.write(&Metrics::of_tick(&upkeep.connection, upkeep.stuck_runs, upkeep.quarantined));
     }
 }

@@ -41,7 +41,7 @@ pub async fn advance(ports: &MatchPorts, connection: &ConnectionId, id: &str) ->
     }
 }
 
-/// Enters a phase, unless somebody else did.
+/// Enters a phase, unless somebody else did. Whoever brings a run to rest tells of it.
 pub(crate) async fn enter(
     ports: &MatchPorts,
     run: &Run,
@@ -61,6 +61,11 @@ pub(crate) async fn enter(
             here
         })
         .await?;
+    if let Some(run) = &entered
+        && matches!(to, Phase::Planned | Phase::Closed)
+    {
+        ports.meter.rested(run);
+    }
     Ok(entered.is_some())
 }
 

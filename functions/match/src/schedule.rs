@@ -5,7 +5,7 @@ use std::time::Duration;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::Bell;
 use hardmatch_ports::doorbell::BellKind;
-use hardmatch_ports::run::Intent;
+use hardmatch_ports::run::{Intent, Status};
 use hardmatch_store::connection::{Meta, Standing};
 use hardmatch_store::runs::new_run_id;
 use jiff::Timestamp;
@@ -69,6 +69,12 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
             by: format!("schedule, {slot}"),
         };
         if let Some(run) = open::enter(&ports.store, &opening, &meta, Some(&slot), now_ms).await? {
+            if let Some(before) = &meta.value.run
+                && let Some(before) = ports.store.run(connection, before).await?
+                && before.value.status == Some(Status::Abandoned)
+            {
+                ports.meter.rested(&before.value);
+            }
             open::ring_observation(&*ports.doorbell, &run).await;
             return Ok(Started::Opened(run.id));
         }

@@ -10,7 +10,7 @@ use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Standing;
 use hardmatch_store::timers::{Due, Timer};
 
-use crate::{MatchError, MatchPorts, phases, schedule};
+use crate::{MatchError, MatchPorts, Upkeep, phases, schedule};
 
 /// Ticks for all connections. One that fails is left to the next tick; the first failure is told.
 pub(crate) async fn all(ports: &MatchPorts) -> Result<(), MatchError> {
@@ -35,14 +35,18 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
     take_due(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
     let mut open = ports.store.now_runs(connection).await?;
     open.extend(meta.run);
+    let mut stuck_runs = 0;
     for id in open {
         let Some(run) = ports.store.run(connection, &id).await? else { continue };
+        stuck_runs += u64::from(run.value.is_stuck());
         if run.value.phase == Phase::Closed {
             // Left behind by a kill between the end of the run and this.
             ports.store.free_place(&run.value).await?;
         }
         ring_left_over(ports, &run.value).await?;
     }
+    let quarantined = meta.quarantine.is_some();
+    ports.meter.ticked(&Upkeep { connection: connection.clone(), stuck_runs, quarantined });
     Ok(())
 }
 

@@ -174,6 +174,8 @@ impl Metrics {
             Status::Converged => (true, Metric::RunsConverged),
             Status::Attention => (true, Metric::RunsNeedingPeople),
             Status::Planned if run.stop == Some(Stop::Asked) => return None,
+            // A plan that nobody accepted was counted when it began to wait.
+            Status::Abandoned if run.stop.is_some() && run.plan.is_some() && run.accepted.is_none() => return None,
             // What it changes and refuses is counted when it has been applied.
             Status::Planned => return Some(metrics.with(Metric::RunsNeedingPeople, 1)),
             Status::Incomplete | Status::Abandoned | Status::Failed => (false, Metric::RunsFailed),

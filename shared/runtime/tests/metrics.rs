@@ -116,6 +116,13 @@ fn run(more: &Value) -> Run {
     serde_json::from_value(run).unwrap()
 }
 
+/// The run with some keys set otherwise.
+fn with(run: &Run, more: &Value) -> Run {
+    let mut changed = serde_json::to_value(run).unwrap();
+    changed.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    serde_json::from_value(changed).unwrap()
+}
+
 /// The metrics of a line, by name.
 fn values(line: &Value) -> BTreeMap<String, i64> {
     let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
@@ -209,6 +216,11 @@ fn every_end_of_a_run_is_counted_as_what_it_is() {
         "its changes are counted when it is applied"
     );
     assert_eq!(waits(Stop::Asked), of([]), "who asks for a plan has it");
+    let passed = |more: Value| counted(&with(&run(&json!({"status": "abandoned", "stop": "first_run"})), &more));
+    assert_eq!(passed(json!({})), of([]), "a plan that waited in vain was counted when it began to wait");
+    let accepted = json!({"accepted": {"by_hash": true, "at_ms": TWO * 1000, "by": "ops"}});
+    assert_eq!(passed(accepted)["RunsFailed"], 1);
+    assert_eq!(passed(json!({"plan": null}))["RunsFailed"], 1);
     assert_eq!(counted(&run(&json!({}))), of([]), "it goes on");
 }
 

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_graph::GraphClient;
 use hardmatch_ports::TenantWrite as _;
+use hardmatch_ports::credentials::Credential;
 use hardmatch_ports::tenant::Counters;
+use jiff::Timestamp;
 
 use crate::connections::Opened;
 use crate::tokens::TokenHome;
@@ -19,6 +21,8 @@ pub struct Client {
     pub graph: Arc<GraphClient>,
     /// The application (client id).
     pub client_id: String,
+    /// How it proves itself.
+    credential: Arc<dyn Credential>,
 }
 
 /// Clients by connection and revision of its configuration.
@@ -50,11 +54,21 @@ impl Clients {
             return Ok(client.clone());
         }
         let (client_id, options) = tenant::whole(&opened.config, &self.tokens.means(connection))?;
-        let client = Client { graph: Arc::new(tenant::client(options)?), client_id };
+        let credential = Arc::clone(&options.credential);
+        let client = Client { graph: Arc::new(tenant::client(options)?), client_id, credential };
         if let Some((_, old)) = known.clients.insert(connection.clone(), (revision, client.clone())) {
             known.past = known.past.plus(old.graph.counters());
         }
         Ok(client)
+    }
+
+    /// When the credential of a connection ends, where its client was made and the end is known.
+    pub async fn credential_ends(&self, connection: &ConnectionId) -> Option<Timestamp> {
+        let credential = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.clients.get(connection).map(|(_, client)| Arc::clone(&client.credential))
+        };
+        credential?.expires().await
     }
 
     /// Calls to all tenants, by this process.

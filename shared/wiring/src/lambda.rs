@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_aws::{Aws, QueueUrls};
-use hardmatch_ports::doorbell::{Bell, Doorbell, Queue};
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, Queue};
 use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Blobs, Clock, Policies, Table};
 use hardmatch_runtime::env::{self, Variable};
 use hardmatch_runtime::queue::{BatchResponse, SqsEvent};
-use hardmatch_runtime::{Outcome, RealClock, run_batch, telemetry};
+use hardmatch_runtime::telemetry::field;
+use hardmatch_runtime::{Metrics, MetricsLog, Outcome, RealClock, run_batch, telemetry};
 use hardmatch_store::costs::Cost;
 use hardmatch_store::{Store, StoreError};
-use jiff::Timestamp;
+pub use jiff::Timestamp;
 pub use lambda_runtime::Error;
 use lambda_runtime::{LambdaEvent, service_fn};
+use tracing::Instrument as _;
 
 use crate::connections::Connections;
 use crate::policies::CompiledPolicies;
@@ -58,6 +61,8 @@ pub struct Home {
     pub connections: Arc<Connections>,
     /// Their policies, compiled.
     pub policies: Arc<dyn Policies>,
+    /// What CloudWatch is told.
+    pub metrics: MetricsLog,
 }
 
 impl Home {
@@ -76,7 +81,8 @@ impl Home {
         let doorbell: Arc<dyn Doorbell> = Arc::new(aws.doorbell(urls));
         let connections = Arc::new(Connections::new(store.clone()));
         let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
-        Ok(Self { aws, table, store, blobs, doorbell, clock, connections, policies })
+        let metrics = MetricsLog::stdout(&needed(env::STACK)?);
+        Ok(Self { aws, table, store, blobs, doorbell, clock, connections, policies, metrics })
     }
 }
 
@@ -123,6 +129,11 @@ pub trait Answer: Send + Sync + 'static {
     fn calls(&self) -> Counters {
         Counters::default()
     }
+
+    /// When the credential of a connection ends, where one was used and its end is known.
+    fn credential_ends(&self, _connection: &ConnectionId) -> impl Future<Output = Option<Timestamp>> + Send {
+        std::future::ready(None)
+    }
 }
 
 /// Takes batches of bells from Lambda until the process is ended. What a bell has cost is noted with its run.
@@ -131,11 +142,17 @@ pub async fn serve(home: Home, answers: impl Answer) -> Result<(), Error> {
     let shared = Arc::new((home, answers));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
         let shared = Arc::clone(&shared);
-        async move {
+        let span = tracing::error_span!(
+            "invocation",
+            { field::FUNCTION_NAME } = event.context.env_config.function_name,
+            { field::INVOCATION_ID } = event.context.request_id,
+        );
+        let handled = async move {
             let until = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);
             let until = until.saturating_sub(MARGIN).unwrap_or(until);
             Ok::<BatchResponse, Error>(batch(&shared.0, &shared.1, event.payload, until).await)
-        }
+        };
+        handled.instrument(span)
     }))
     .await
 }
@@ -164,7 +181,7 @@ async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, until: Times
 }
 
 async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<Outcome, String> {
-    let (run, receipt) = (ring.bell.run.clone(), ring.receipt.clone());
+    let (bell, receipt) = (ring.bell.clone(), ring.receipt.clone());
     let (calls, units, began) = (answers.calls(), home.table.units(), home.clock.now());
     // Boxed: the compiler lays out the whole of a handler's work in one piece otherwise, and gives up.
     let answer = Box::pin(answers.answer(ring)).await;
@@ -175,11 +192,18 @@ async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<Outco
         bells: 1,
         worked_ms: u64::try_from(worked.as_millis()).unwrap_or_default(),
     };
-    if !run.is_empty() {
+    if !bell.run.is_empty() {
         cost.units.write += 1;
-        if let Err(error) = home.store.note_cost(&run, &receipt, &cost, home.clock.now().as_second()).await {
-            tracing::warn!(run.id = run, error = %error, "what a bell has cost could not be noted");
+        if let Err(error) = home.store.note_cost(&bell.run, &receipt, &cost, home.clock.now().as_second()).await {
+            tracing::warn!(run.id = bell.run, error = %error, "what a bell has cost could not be noted");
         }
+    }
+    let now = home.clock.now();
+    home.metrics.write(&Metrics::of_bell(&bell, &cost.calls, &cost.units), now);
+    if bell.kind == BellKind::ObserveTenant
+        && let Some(ends) = answers.credential_ends(&bell.connection).await
+    {
+        home.metrics.write(&Metrics::of_credential(&bell.connection, ends, now), now);
     }
     answer
 }
