@@ -1,6 +1,7 @@
 //! The functions in one process, as one command starts them. A stage is used for one command and dropped.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use hardmatch_vault::{SecretCredential, SecretString};
 use hardmatch_wiring::CompiledPolicies;
 use hardmatch_wiring::source::source;
 use hardmatch_write::WritePorts;
+use jiff::Timestamp;
 
 use crate::cut::CutTable;
 use crate::world::Stopped;
@@ -40,6 +42,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) habits: Habits,
     pub(crate) bells: Bells,
     pub(crate) at_once: usize,
+    pub(crate) time: Option<Duration>,
 }
 
 /// What becomes of the bells that the functions ring.
@@ -76,6 +79,9 @@ pub(crate) struct Stage {
     tenant: TenantPorts,
     writing: WritePorts,
     at_once: usize,
+    /// What a bell has of time; `None` is as much as it takes.
+    time: Option<Duration>,
+    bells: Arc<AtomicU64>,
 }
 
 /// Rounds in a row without progress after which a run is stuck. With bells that get lost some are to be expected.
@@ -110,6 +116,7 @@ impl Stage {
             policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&clock),
             doorbell: Arc::clone(&theirs),
+            until: None,
         };
         let tenant = TenantPorts {
             store: store.clone(),
@@ -118,6 +125,8 @@ impl Stage {
             policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&clock),
             doorbell: Arc::clone(&theirs),
+            blobs: Arc::clone(&deciding.blobs),
+            until: None,
         };
         let writing = WritePorts {
             store: store.clone(),
@@ -128,6 +137,7 @@ impl Stage {
             clock: Arc::clone(&clock),
             doorbell: Arc::clone(&theirs),
             holder: "a test".to_owned(),
+            until: None,
         };
         hardmatch_write::release_lane(&writing).await.map_err(|error| stopped(&table, &error))?;
         Ok(Self {
@@ -142,6 +152,8 @@ impl Stage {
             tenant,
             writing,
             at_once: plan.at_once,
+            time: plan.time,
+            bells: Arc::default(),
         })
     }
 
@@ -169,6 +181,11 @@ impl Stage {
                 return Err(Stopped::Failed(format!("the run does not go on in phase {:?}", then.phase)));
             }
         }
+    }
+
+    /// Bells answered so far.
+    pub(crate) fn bells(&self) -> u64 {
+        self.bells.load(Ordering::SeqCst)
     }
 
     pub(crate) async fn run(&self, connection: &ConnectionId, id: &str) -> Result<Run, Stopped> {
@@ -218,6 +235,8 @@ impl Stage {
                 deciding: self.deciding.clone(),
                 writing: self.writing.clone(),
                 errors: Arc::clone(errors),
+                time: self.time,
+                bells: Arc::clone(&self.bells),
             };
             let doorbell = Arc::clone(&self.theirs);
             pump = pump.serve(queue, serving, move |event| {
@@ -262,9 +281,16 @@ struct Rooms {
     deciding: MatchPorts,
     writing: WritePorts,
     errors: Arc<Mutex<Vec<String>>>,
+    time: Option<Duration>,
+    bells: Arc<AtomicU64>,
 }
 
 impl Rooms {
+    /// When a bell that comes now must have left everything in order.
+    fn until(&self) -> Option<Timestamp> {
+        self.time.map(|time| self.deciding.clock.now().saturating_add(time).unwrap_or(Timestamp::MAX))
+    }
+
     async fn answer(&self, bell: Bell) -> Result<Outcome, String> {
         let answer = self.hand(&bell).await;
         answer.inspect_err(|error| self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone()))
@@ -272,13 +298,18 @@ impl Rooms {
 
     async fn hand(&self, bell: &Bell) -> Result<Outcome, String> {
         let (connection, run) = (&bell.connection, bell.run.as_str());
+        let until = self.until();
+        self.bells.fetch_add(1, Ordering::SeqCst);
+        let source = SourcePorts { until, ..self.source.clone() };
+        let tenant = TenantPorts { until, ..self.tenant.clone() };
+        let writing = WritePorts { until, ..self.writing.clone() };
         match bell.kind {
-            BellKind::ObserveSource => match hardmatch_ingest::observe_source(&self.source, connection, run).await {
+            BellKind::ObserveSource => match hardmatch_ingest::observe_source(&source, connection, run).await {
                 Ok(hardmatch_ingest::After::Done) => Ok(Outcome::Done),
                 Ok(hardmatch_ingest::After::Again(delay)) => Ok(Outcome::Again(delay)),
                 Err(error) => Err(error.to_string()),
             },
-            BellKind::ObserveTenant => match hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await {
+            BellKind::ObserveTenant => match hardmatch_ingest::observe_tenant(&tenant, connection, run).await {
                 Ok(hardmatch_ingest::After::Done) => Ok(Outcome::Done),
                 Ok(hardmatch_ingest::After::Again(delay)) => Ok(Outcome::Again(delay)),
                 Err(error) => Err(error.to_string()),
@@ -289,7 +320,7 @@ impl Rooms {
             | BellKind::Nightly { .. }
             | BellKind::Tick
             | BellKind::Ask { .. } => decided(hardmatch_match::answer(&self.deciding, bell).await),
-            BellKind::Write => match hardmatch_write::drain(&self.writing, connection, run).await {
+            BellKind::Write => match hardmatch_write::drain(&writing, connection, run).await {
                 Ok(hardmatch_write::After::Done) => Ok(Outcome::Done),
                 Ok(hardmatch_write::After::Again(delay)) => Ok(Outcome::Again(delay)),
                 Err(error) => Err(error.to_string()),

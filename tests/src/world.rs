@@ -12,6 +12,7 @@ use hardmatch_policy::Config;
 use hardmatch_ports::clock::Clock as _;
 use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::run::{Intent, Phase, PlanRow, Run};
+use hardmatch_ports::table::Units;
 use hardmatch_ports::{Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_TENANT_ID, Clock, Running, Seed, Sim};
@@ -58,6 +59,8 @@ pub struct World {
     pub bill: Option<Bill>,
     /// How many of a function work at a time.
     pub at_once: usize,
+    /// What a bell has of time until its function is ended; `None` is as much as it takes.
+    pub time: Option<Duration>,
     running: Running,
     table: FileTable,
     folder: TempDir,
@@ -91,6 +94,7 @@ impl World {
             bill: None,
             bells: Bells::Heard,
             at_once: 1,
+            time: None,
             running,
             table,
             folder,
@@ -189,15 +193,17 @@ impl World {
     }
 
     /// Rings from outside, as a schedule does, in a process of its own that answers until no bell is left. The tick is
-    /// such a bell.
-    pub async fn ring(&mut self, kinds: &[BellKind]) -> Result<(), Stopped> {
+    /// such a bell. What it took of the table.
+    pub async fn ring(&mut self, kinds: &[BellKind]) -> Result<Units, Stopped> {
         let (stage, config) = self.begin().await?;
         self.activate(&stage, &config).await.map_err(|error| stage.stopped(&error))?;
         let bell = |kind: &BellKind| match kind {
             BellKind::Start { .. } => Bell::new(config.connection.clone(), "", kind.clone()),
             other => Bell::for_all(other.clone()),
         };
-        stage.ring(kinds.iter().map(bell).collect()).await
+        let before = stage.table.units();
+        stage.ring(kinds.iter().map(bell).collect()).await?;
+        Ok(stage.table.units().since(before))
     }
 
     /// Rings for the newest run, in a process of its own that answers until no bell is left.
@@ -302,6 +308,7 @@ impl World {
             habits,
             bells: self.bells,
             at_once: self.at_once,
+            time: self.time,
         })
         .await?;
         Ok((stage, config))
@@ -380,7 +387,7 @@ impl World {
             .map(|(_, outcome)| (outcome.key.clone(), outcome))
             .collect();
         let writes = self.tenant.requests().into_iter().filter(crate::invariants::is_write).collect();
-        Ok(Ran { run, rows, outcomes, writes, table_writes: stage.table.writes() })
+        Ok(Ran { run, rows, outcomes, writes, table_writes: stage.table.writes(), bells: stage.bells() })
     }
 }
 

@@ -53,6 +53,7 @@ impl Engine {
             policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&state.clock),
             doorbell: doorbell.clone(),
+            until: None,
         };
         let tenant = TenantPorts {
             store: state.store.clone(),
@@ -61,6 +62,8 @@ impl Engine {
             policies: Arc::clone(&deciding.policies),
             clock: Arc::clone(&state.clock),
             doorbell: doorbell.clone(),
+            blobs: Arc::clone(&state.blobs),
+            until: None,
         };
         let writing = WritePorts {
             store: state.store.clone(),
@@ -71,6 +74,7 @@ impl Engine {
             clock: Arc::clone(&state.clock),
             doorbell: doorbell.clone(),
             holder: format!("process {}", std::process::id()),
+            until: None,
         };
         // The state file is ours alone, so a lease in it is of a process that is gone.
         hardmatch_write::release_lane(&writing).await?;

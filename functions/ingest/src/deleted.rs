@@ -6,51 +6,81 @@ use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::Write;
-use hardmatch_ports::run::Collection;
-use hardmatch_ports::tenant::{Cursor, ListPage};
+use hardmatch_ports::tenant::ListPage;
 
+use crate::accounts::{forget, known_accounts, store_accounts};
 use crate::marks::{Marks, Stopped};
-use crate::users::{forget, known_accounts, store_accounts};
+use crate::reading::{Bin, Keeper, Reading};
 use crate::{TenantPorts, complete};
 
-/// The recycle bin, whole each time: it is short, and what is no longer in it is gone for good or restored. Accounts are
-/// entered under the attributes that are `missing`.
+/// Accounts that left the bin, between two looks at the time.
+const TOGETHER: usize = 50;
+
+/// The recycle bin, whole each time: it is short, and what is no longer in it is gone for good or restored.
 pub(crate) async fn observe_deleted(
     ports: &TenantPorts,
     marks: &mut Marks<'_>,
-    missing: &[Attr],
-) -> Result<Collection, Stopped> {
-    let pk = format!("{}#bin", ports.scope.as_str());
-    let before: BTreeSet<String> = ports.store.notes(&pk).await?.into_iter().collect();
-    let mut now: BTreeSet<String> = BTreeSet::new();
-    let mut page: Option<Cursor> = None;
-    let mut changed = 0;
+    reading: &mut Reading,
+    keeper: &mut Keeper<'_>,
+) -> Result<(), Stopped> {
     loop {
-        let ListPage { items, next } = ports.tenant.deleted_users(page.as_ref()).await?;
-        now.extend(items.iter().map(|account| account.id.as_str().to_owned()));
-        changed += store_deleted(ports, items, marks, missing).await?;
-        match next {
-            Some(next) => page = Some(next),
-            None => break,
+        match &reading.bin {
+            Bin::Listing { page, .. } => {
+                let ListPage { items, next } = ports.tenant.deleted_users(page.as_ref()).await?;
+                let seen: Vec<String> = items.iter().map(|account| account.id.as_str().to_owned()).collect();
+                let stored = store_deleted(ports, items, marks, &reading.missing).await?;
+                let Bin::Listing { page, ids, changed } = &mut reading.bin else { continue };
+                ids.extend(seen);
+                *changed += stored;
+                match next {
+                    Some(next) => *page = Some(next),
+                    None => reading.bin = Bin::Clearing { ids: std::mem::take(ids), changed: *changed },
+                }
+            }
+            Bin::Clearing { ids, .. } => {
+                let cleared = clear(ports, ids, marks).await?;
+                let Bin::Clearing { ids, changed } = &mut reading.bin else { continue };
+                match cleared {
+                    Cleared::Some(forgotten) => *changed += forgotten,
+                    Cleared::Everything => reading.bin = Bin::Ended(complete(ids.len() as u64, *changed)),
+                }
+            }
+            Bin::Ended(_) => return Ok(()),
         }
+        keeper.unit(reading).await?;
     }
-    for id in before.difference(&now) {
-        let id = ObjectId::new(id.clone());
-        // Restored accounts came as live ones; what the mirror still calls deleted was purged.
-        if let Some(old) = ports.store.account(&ports.scope, &id).await?
-            && old.account.is_deleted()
-        {
-            forget(ports, &old.account, marks).await?;
-            changed += 1;
-        }
-    }
+}
+
+enum Cleared {
+    /// So many accounts are gone for good; there may be more.
+    Some(u64),
+    Everything,
+}
+
+/// Looks for some of those who left the bin. Restored accounts came as live ones; what the mirror still calls deleted was
+/// purged.
+async fn clear(ports: &TenantPorts, now: &BTreeSet<String>, marks: &mut Marks<'_>) -> Result<Cleared, Stopped> {
+    let pk = format!("{}#bin", ports.scope.as_str());
     let note = |id: &String| hardmatch_ports::Key::new(format!("NOTE#{pk}"), id.clone());
-    let mut writes: Vec<Write> = before.difference(&now).map(|id| Write::delete(note(id))).collect();
-    writes.extend(now.difference(&before).map(|id| Write::put(note(id), Vec::new())));
-    if !writes.is_empty() {
-        ports.store.table().batch_write(writes).await?;
+    let before: BTreeSet<String> = ports.store.notes(&pk).await?.into_iter().collect();
+    let left: Vec<&String> = before.difference(now).take(TOGETHER).collect();
+    if left.is_empty() {
+        let writes: Vec<Write> = now.difference(&before).map(|id| Write::put(note(id), Vec::new())).collect();
+        if !writes.is_empty() {
+            ports.store.table().batch_write(writes).await?;
+        }
+        return Ok(Cleared::Everything);
     }
-    Ok(complete(now.len() as u64, changed))
+    let mut forgotten = 0;
+    let ids: Vec<ObjectId> = left.iter().map(|id| ObjectId::new((*id).clone())).collect();
+    for old in known_accounts(ports, &ids).await?.into_values() {
+        if old.account.is_deleted() {
+            forget(ports, &old.account, marks).await?;
+            forgotten += 1;
+        }
+    }
+    ports.store.delete_keys(left.into_iter().map(note).collect()).await?;
+    Ok(Cleared::Some(forgotten))
 }
 
 /// The bin's listing carries fewer properties than the mirror may have; the mirror's manager is kept, and so is the

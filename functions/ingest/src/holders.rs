@@ -2,63 +2,115 @@
 
 use std::collections::BTreeSet;
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::account::AddressHolder;
+use hardmatch_domain::facts::By;
 use hardmatch_ports::Write;
-use hardmatch_ports::tenant::{Cursor, ListPage, Retry};
+use hardmatch_ports::tenant::{ListPage, Retry};
 use hardmatch_store::StoreError;
 
 use crate::marks::Stopped;
+use crate::reading::{Holding, Keeper, Reading};
 use crate::tenant::describe;
-use crate::{GROUPS, Observed, TenantPorts, complete, unknown};
+use crate::{GROUPS, TenantPorts, complete, unknown};
+
+/// Addresses whose change is stored between two looks at the time.
+const TOGETHER: usize = 500;
+/// Addresses whose people are looked for at a time.
+const AT_ONCE: usize = 16;
+
+type Held = BTreeSet<(String, AddressHolder)>;
 
 /// Addresses that groups or contacts hold: the whole list, compared with the last one.
 pub(crate) async fn observe_holders(
     ports: &TenantPorts,
     name: &'static str,
-    observed: &mut Observed,
-) -> Result<bool, Stopped> {
-    let mut held: BTreeSet<(String, AddressHolder)> = BTreeSet::new();
-    let mut page: Option<Cursor> = None;
+    reading: &mut Reading,
+    keeper: &mut Keeper<'_>,
+) -> Result<(), Stopped> {
     loop {
-        let answer = match name {
-            GROUPS => ports.tenant.group_addresses(page.as_ref()).await,
-            _ => ports.tenant.contact_addresses(page.as_ref()).await,
-        };
-        match answer {
-            Ok(ListPage { items, next }) => {
-                held.extend(items);
-                match next {
-                    Some(next) => page = Some(next),
-                    None => break,
+        match holding_of(reading, name) {
+            Holding::Listing { page, held } => {
+                let answer = match name {
+                    GROUPS => ports.tenant.group_addresses(page.as_ref()).await,
+                    _ => ports.tenant.contact_addresses(page.as_ref()).await,
+                };
+                match answer {
+                    Ok(ListPage { items, next }) => {
+                        held.extend(items);
+                        match next {
+                            Some(next) => *page = Some(next),
+                            None => {
+                                let held = std::mem::take(held);
+                                *holding_of(reading, name) = Holding::Comparing { held, to: None };
+                            }
+                        }
+                    }
+                    // Permissions may withhold it: the run goes on without.
+                    Err(error) if error.retry == Retry::Never && error.status >= 400 && error.status != 401 => {
+                        *holding_of(reading, name) = Holding::Ended(unknown(describe(&error)));
+                    }
+                    Err(error) => return Err(error.into()),
                 }
+                keeper.unit(reading).await?;
             }
-            Err(error) if error.retry == Retry::Never && error.status >= 400 && error.status != 401 => {
-                observed.collections.push((name, unknown(describe(&error))));
-                return Ok(false);
-            }
-            Err(error) => return Err(error.into()),
+            Holding::Comparing { .. } => compare(ports, name, reading, keeper).await?,
+            Holding::Ended(_) => return Ok(()),
         }
     }
+}
+
+fn holding_of<'r>(reading: &'r mut Reading, name: &str) -> &'r mut Holding {
+    if name == GROUPS { &mut reading.groups } else { &mut reading.contacts }
+}
+
+/// Stores what is new and what is held no longer, and then the list.
+async fn compare(
+    ports: &TenantPorts,
+    name: &'static str,
+    reading: &mut Reading,
+    keeper: &mut Keeper<'_>,
+) -> Result<(), Stopped> {
+    let Holding::Comparing { held, to } = holding_of(reading, name) else { return Ok(()) };
+    let held = held.clone();
     let pk = format!("{}#{name}", ports.scope.as_str());
     let had = read_holders(ports, &pk).await?;
-    if had != held {
-        let mut writes: Vec<Write> = had
-            .difference(&held)
-            .map(|(address, holder)| ports.store.delete_holder(&ports.scope, address, holder))
-            .collect();
-        writes.extend(
-            held.difference(&had).map(|(address, holder)| ports.store.put_holder(&ports.scope, address, holder)),
-        );
-        let mut people = BTreeSet::new();
-        for (address, _) in had.symmetric_difference(&held) {
-            people.extend(ports.store.people_by(&ports.scope, hardmatch_domain::facts::By::Address, address).await?);
+    let behind = |one: &&(String, AddressHolder)| to.as_ref().is_none_or(|to| *one > to);
+    let differs: Vec<&(String, AddressHolder)> = had.symmetric_difference(&held).filter(behind).collect();
+    for some in differs.chunks(TOGETHER) {
+        store_some(ports, &held, some).await?;
+        if let Holding::Comparing { to, .. } = holding_of(reading, name) {
+            *to = some.last().map(|last| (*last).clone());
         }
-        writes.extend(people.iter().map(|who| ports.store.mark_open(&who.connection, ports.store.pid(who))));
-        ports.store.table().batch_write(writes).await?;
+        keeper.unit(reading).await?;
+    }
+    if had != held {
         write_holders(ports, &pk, &held).await?;
     }
-    observed.collections.push((name, complete(held.len() as u64, 0)));
-    Ok(true)
+    *holding_of(reading, name) = Holding::Ended(complete(held.len() as u64, 0));
+    Ok(())
+}
+
+/// Marks whom these addresses concern, and stores who holds them now.
+async fn store_some(ports: &TenantPorts, held: &Held, some: &[&(String, AddressHolder)]) -> Result<(), Stopped> {
+    let asked: Vec<_> =
+        some.iter().map(|(address, _)| ports.store.people_by(&ports.scope, By::Address, address)).collect();
+    let mut found = futures::stream::iter(asked).buffer_unordered(AT_ONCE);
+    let mut people = BTreeSet::new();
+    while let Some(some) = found.try_next().await? {
+        people.extend(some);
+    }
+    let mut writes: Vec<Write> =
+        people.iter().map(|who| ports.store.mark_open(&who.connection, ports.store.pid(who))).collect();
+    writes.extend(some.iter().map(|one| {
+        let (address, holder) = one;
+        if held.contains(*one) {
+            ports.store.put_holder(&ports.scope, address, holder)
+        } else {
+            ports.store.delete_holder(&ports.scope, address, holder)
+        }
+    }));
+    Ok(ports.store.table().batch_write(writes).await?)
 }
 
 /// Address holders kept in one note each 2,000, well under the size of an item.

@@ -1,15 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 mod census;
 mod deleted;
+mod facts;
 mod holders;
 mod lookups;
+mod marker;
 mod marks;
 mod mirror;
+mod pace;
 mod people;
+mod reading;
 mod refresh;
 mod tenant;
 mod users;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +26,12 @@ use hardmatch_domain::ids::ConnectionId;
 pub use hardmatch_ports::doorbell::After;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Collection, CollectionState, Phase, Run};
-use hardmatch_ports::{Bell, Clock, Doorbell, Policies, Source, TenantRead, Write};
+use hardmatch_ports::{BlobError, Blobs, Clock, Doorbell, Policies, Source, TableError, TenantRead, Write};
+use hardmatch_store::hops::Hop;
 use hardmatch_store::{Scope, Store, StoreError};
+use jiff::Timestamp;
+
+use crate::pace::{Taking, Turn};
 
 /// What the source side may use: no way to the tenant.
 #[derive(Clone)]
@@ -38,6 +48,8 @@ pub struct SourcePorts {
     pub clock: Arc<dyn Clock>,
     /// To say that the reading has ended.
     pub doorbell: Arc<dyn Doorbell>,
+    /// When this bell must have left everything in order; `None` where nobody ends a process that works long.
+    pub until: Option<Timestamp>,
 }
 
 /// What the tenant side may use: reading only.
@@ -55,10 +67,46 @@ pub struct TenantPorts {
     pub clock: Arc<dyn Clock>,
     /// To say that the reading has ended.
     pub doorbell: Arc<dyn Doorbell>,
+    /// How far a reading has come is kept there from one bell to the next.
+    pub blobs: Arc<dyn Blobs>,
+    /// When this bell must have left everything in order; `None` where nobody ends a process that works long.
+    pub until: Option<Timestamp>,
 }
 
-/// Reads the people of the source for a run that observes, and says so when it is finished.
-pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, StoreError> {
+/// Why an observation failed. The bell is to be heard again.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// How far a reading has come could not be kept, or not be read.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+impl From<TableError> for ObserveError {
+    fn from(error: TableError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Reads the people of the source for a run that observes, and says so when it is finished. What does not fit into the
+/// time is left to the next bell.
+pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
+    if observing(&ports.store, connection, run, PEOPLE).await?.is_none() {
+        return Ok(After::Done);
+    }
+    let turn = match Turn::take(&ports.store, &*ports.clock, ports.until, format!("people~{connection}"), run).await? {
+        Taking::Ours(turn) => turn,
+        Taking::Theirs(after) => return Ok(after),
+    };
+    let after = read_source(ports, connection, run).await;
+    turn.give_back(&ports.store).await;
+    after
+}
+
+async fn read_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
+    // Whose turn it was before may have finished.
     let Some(open) = observing(&ports.store, connection, run, PEOPLE).await? else { return Ok(After::Done) };
     let policy = lookups::policy(&ports.store, &*ports.policies, connection, open.policy_revision).await?;
     let result = match policy {
@@ -68,18 +116,33 @@ pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run:
         }
         Err(problem) => lookups::unreadable(PEOPLE, problem),
     };
-    finish(&ports.store, &*ports.doorbell, connection, run, result).await
+    finish(&ports.store, &*ports.clock, &*ports.doorbell, &open, result).await
 }
 
 /// Reads the tenant for a run that observes, and says so when it is finished. For a run that writes it looks, once an
-/// hour at most, at what changed meanwhile: ring for it whenever [`wants_refresh`] says so.
+/// hour at most, at what changed meanwhile: ring for it whenever [`wants_refresh`] says so. What does not fit into the
+/// time is left to the next bell.
 ///
 /// [`wants_refresh`]: hardmatch_store::accounts::TenantItem::wants_refresh
-pub async fn observe_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, StoreError> {
+pub async fn observe_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
+    let name = format!("accounts~{}", ports.scope.as_str());
+    let turn = match Turn::take(&ports.store, &*ports.clock, ports.until, name, run).await? {
+        Taking::Ours(turn) => turn,
+        Taking::Theirs(after) => return Ok(after),
+    };
+    let after = read_tenant(ports, connection, run).await;
+    turn.give_back(&ports.store).await;
+    after
+}
+
+async fn read_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
     let Some(open) = observing(&ports.store, connection, run, USERS).await? else {
         return match ports.store.run(connection, run).await? {
             Some(open) if refresh::is_writing(&open.value) => refresh::refresh(ports, &open.value).await,
-            Some(_) | None => Ok(After::Done),
+            Some(_) | None => {
+                reading::clean(ports, run).await;
+                Ok(After::Done)
+            }
         };
     };
     let policy = lookups::policy(&ports.store, &*ports.policies, connection, open.policy_revision).await?;
@@ -87,7 +150,12 @@ pub async fn observe_tenant(ports: &TenantPorts, connection: &ConnectionId, run:
         Ok(policy) => tenant::observe(ports, &open, &Lookups::of(&policy)).await?,
         Err(problem) => lookups::unreadable(USERS, problem),
     };
-    finish(&ports.store, &*ports.doorbell, connection, run, result).await
+    let ended = result.again.is_none();
+    let after = finish(&ports.store, &*ports.clock, &*ports.doorbell, &open, result).await?;
+    if ended {
+        reading::clean(ports, run).await;
+    }
+    Ok(after)
 }
 
 /// The collection of the source.
@@ -111,6 +179,8 @@ struct Observed {
     everybody: bool,
     /// Not finished: go on after this time.
     again: Option<Duration>,
+    /// Units of work done by then, in this bell and those before.
+    units: u64,
 }
 
 /// For so long a side that may recover is asked again; then its run ends incomplete, and the next one asks.
@@ -123,8 +193,9 @@ enum Patience {
     Over,
 }
 
-fn patience(run: &Run, now_ms: i64) -> Patience {
-    if now_ms - begun_ms(run) < PATIENCE_MS { Patience::Left } else { Patience::Over }
+/// `since_ms`: when the side last moved.
+fn patience(since_ms: i64, now_ms: i64) -> Patience {
+    if now_ms - since_ms < PATIENCE_MS { Patience::Left } else { Patience::Over }
 }
 
 /// When a run began to observe: its start, or the acceptance of a plan that lay.
@@ -146,15 +217,24 @@ async fn observing(
     }))
 }
 
+/// Enters what was found into the run, or leaves the rest to another bell.
 async fn finish(
     store: &Store,
+    clock: &dyn Clock,
     doorbell: &dyn Doorbell,
-    connection: &ConnectionId,
-    run: &str,
+    open: &Run,
     observed: Observed,
-) -> Result<After, StoreError> {
+) -> Result<After, ObserveError> {
+    let (connection, run) = (&open.connection, &open.id);
     if let Some(delay) = observed.again {
-        return Ok(After::Again(delay));
+        if !delay.is_zero() {
+            return Ok(After::Again(delay));
+        }
+        let news = i64::try_from(observed.units).unwrap_or(i64::MAX);
+        return Ok(match store.hop(connection, run, news, clock.now().as_millisecond()).await? {
+            Hop::On => After::Again(Duration::ZERO),
+            Hop::Leave => After::Done,
+        });
     }
     store
         .update_run(connection, run, |open| {
@@ -174,7 +254,7 @@ async fn finish(
         })
         .await?;
     // A lost bell is no loss: whoever rings next finds both sides read.
-    if let Err(error) = doorbell.ring(Bell::new(connection.clone(), run, BellKind::Advance), Duration::ZERO).await {
+    if let Err(error) = doorbell.ring(open.bell(BellKind::Advance), Duration::ZERO).await {
         tracing::warn!(run.id = run, error = %error, "the doorbell could not be rung");
     }
     Ok(After::Done)

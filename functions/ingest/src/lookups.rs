@@ -11,10 +11,9 @@ use hardmatch_store::fingerprints::Series;
 use hardmatch_store::lookups::PeopleLookups;
 use hardmatch_store::{Pid, Store, StoreError};
 
+use crate::marker::Marker;
+use crate::people::{CHUNK, Stopped};
 use crate::{Observed, SourcePorts, unknown};
-
-/// People whose look-ups are written together.
-const CHUNK: usize = 500;
 
 /// The policy of a revision; an error is for people.
 pub(crate) async fn policy(
@@ -35,7 +34,12 @@ pub(crate) fn unreadable(name: &'static str, problem: String) -> Observed {
 }
 
 /// Enters everybody under this store's look-ups who is still entered under another policy's.
-pub(crate) async fn enter_everybody(ports: &SourcePorts, run: &Run, series: &Series) -> Result<(), StoreError> {
+pub(crate) async fn enter_everybody(
+    ports: &SourcePorts,
+    run: &Run,
+    series: &Series,
+    marker: &mut Marker,
+) -> Result<(), Stopped> {
     let (store, connection) = (&ports.store, &run.connection);
     let signature = store.lookups().signature();
     let known = store.people_lookups(connection).await?;
@@ -47,6 +51,10 @@ pub(crate) async fn enter_everybody(ports: &SourcePorts, run: &Run, series: &Ser
     let before = before.map_or_else(Lookups::default, |policy| Lookups::of(&policy));
     let mut pids: Vec<Pid> = store.all_names(series).await?.into_iter().map(Pid::from_bytes).collect();
     pids.extend(store.gone_people(connection).await?);
+    pids.sort_unstable();
+    if let Some(to) = marker.entered(&signature) {
+        pids.retain(|pid| *pid > to);
+    }
     for chunk in pids.chunks(CHUNK) {
         let mut writes = Vec::new();
         for (_, record) in store.people(connection, chunk).await? {
@@ -55,6 +63,10 @@ pub(crate) async fn enter_everybody(ports: &SourcePorts, run: &Run, series: &Ser
         if !writes.is_empty() {
             store.table().batch_write(writes).await?;
         }
+        if let Some(to) = chunk.last().filter(|_| pids.len() > CHUNK) {
+            marker.enter(ports, &signature, *to).await?;
+        }
     }
-    store.put_people_lookups(connection, &PeopleLookups { v: 1, signature, policy: run.policy_revision }).await
+    store.put_people_lookups(connection, &PeopleLookups { v: 1, signature, policy: run.policy_revision }).await?;
+    Ok(())
 }

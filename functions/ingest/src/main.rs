@@ -57,6 +57,7 @@ impl Answer for Source {
             policies: Arc::clone(&self.home.policies),
             clock: Arc::clone(&self.home.clock),
             doorbell: Arc::clone(&self.home.doorbell),
+            until: Some(ring.until),
         };
         let after = observe_source(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string());
         // The next one brings its own; people's records do not lie around in a warm function.
@@ -88,6 +89,8 @@ impl Answer for Tenant {
             policies: Arc::clone(&self.home.policies),
             clock: Arc::clone(&self.home.clock),
             doorbell: Arc::clone(&self.home.doorbell),
+            blobs: Arc::clone(&self.home.blobs),
+            until: Some(ring.until),
         };
         observe_tenant(&ports, connection, &ring.bell.run).await.map(outcome).map_err(|error| error.to_string())
     }

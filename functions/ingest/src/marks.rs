@@ -2,18 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::account::Account;
 use hardmatch_domain::ids::{ObjectId, PersonRef};
 use hardmatch_ports::run::Run;
-use hardmatch_ports::{TenantError, Write};
+use hardmatch_ports::{BlobError, TenantError, Write};
 use hardmatch_store::StoreError;
 
-use crate::TenantPorts;
+use crate::{ObserveError, TenantPorts};
+
+/// Accounts whose people are looked for at a time: each is half a dozen queries, one after the other.
+const TOGETHER: usize = 16;
 
 /// Why an observation stopped early.
 pub(crate) enum Stopped {
     Tenant(TenantError),
-    Store(StoreError),
+    Failed(ObserveError),
+    /// How far it came is kept; the next bell goes on.
+    Time,
 }
 
 impl From<TenantError> for Stopped {
@@ -22,15 +28,27 @@ impl From<TenantError> for Stopped {
     }
 }
 
+impl From<ObserveError> for Stopped {
+    fn from(error: ObserveError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        Self::Failed(error.into())
+    }
+}
+
+impl From<BlobError> for Stopped {
+    fn from(error: BlobError) -> Self {
+        Self::Failed(error.into())
     }
 }
 
 impl From<hardmatch_ports::TableError> for Stopped {
     fn from(error: hardmatch_ports::TableError) -> Self {
-        Self::Store(error.into())
+        Self::Failed(StoreError::from(error).into())
     }
 }
 
@@ -47,23 +65,16 @@ impl<'a> Marks<'a> {
         Self { ports, everybody: run.everybody && first, people: BTreeSet::new() }
     }
 
-    /// Everybody whom a change of an account concerns: its person, and all who hold one of its values.
-    pub(crate) async fn account(&mut self, old: Option<&Account>, new: Option<&Account>) -> Result<(), Stopped> {
+    /// Everybody whom changes of accounts concern: their people, and all who hold one of their values. Each change is
+    /// the account before and after.
+    pub(crate) async fn accounts(&mut self, changes: &[(Option<&Account>, Option<&Account>)]) -> Result<(), Stopped> {
         if self.everybody {
             return Ok(());
         }
-        let Some(id) = new.or(old).map(|account| &account.id) else { return Ok(()) };
-        if let Some(link) = self.ports.store.link_to(&self.ports.scope, id).await? {
-            self.people.insert(link.value.person);
-        }
-        let mut values = BTreeSet::new();
-        for account in [old, new].into_iter().flatten() {
-            self.ports.store.lookups().account(account, &mut |by, value| {
-                values.insert((by, value.to_owned()));
-            });
-        }
-        for (by, value) in values {
-            self.people.extend(self.ports.store.people_by(&self.ports.scope, by, &value).await?);
+        let asked: Vec<_> = changes.iter().map(|&(old, new)| concerned(self.ports, old, new)).collect();
+        let mut found = futures::stream::iter(asked).buffer_unordered(TOGETHER);
+        while let Some(people) = found.try_next().await? {
+            self.people.extend(people);
         }
         Ok(())
     }
@@ -78,6 +89,28 @@ impl<'a> Marks<'a> {
         self.people.clear();
         Ok(())
     }
+}
+
+async fn concerned(
+    ports: &TenantPorts,
+    old: Option<&Account>,
+    new: Option<&Account>,
+) -> Result<BTreeSet<PersonRef>, Stopped> {
+    let mut people = BTreeSet::new();
+    let Some(id) = new.or(old).map(|account| &account.id) else { return Ok(people) };
+    if let Some(link) = ports.store.link_to(&ports.scope, id).await? {
+        people.insert(link.value.person);
+    }
+    let mut values = BTreeSet::new();
+    for account in [old, new].into_iter().flatten() {
+        ports.store.lookups().account(account, &mut |by, value| {
+            values.insert((by, value.to_owned()));
+        });
+    }
+    for (by, value) in values {
+        people.extend(ports.store.people_by(&ports.scope, by, &value).await?);
+    }
+    Ok(people)
 }
 
 pub(crate) async fn mark_role_changes(

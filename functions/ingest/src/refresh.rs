@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::tenant::{Cursor, Retry};
-use hardmatch_store::StoreError;
 use hardmatch_store::accounts::TenantItem;
 
 use crate::deleted::observe_deleted;
 use crate::marks::{Marks, Stopped};
-use crate::tenant::describe;
+use crate::reading::{Keeper, Reading, Way};
+use crate::tenant::{describe, unfinished};
 use crate::users::follow;
-use crate::{After, TenantPorts};
+use crate::{After, ObserveError, TenantPorts};
 
 /// Whether a run is past deciding, and may take long.
 pub(crate) fn is_writing(run: &Run) -> bool {
@@ -23,18 +23,24 @@ pub(crate) fn is_writing(run: &Run) -> bool {
 }
 
 /// Takes another delta round, when the last look at the tenant is an hour old.
-pub(crate) async fn refresh(ports: &TenantPorts, run: &Run) -> Result<After, StoreError> {
+pub(crate) async fn refresh(ports: &TenantPorts, run: &Run) -> Result<After, ObserveError> {
     let Some(had) = ports.store.tenant(&ports.scope).await? else { return Ok(After::Done) };
     let now = ports.clock.now_seconds();
     let Some(cursor) = had.value.delta.clone().filter(|_| had.value.wants_refresh(now)) else { return Ok(After::Done) };
     let ports = &TenantPorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };
-    let delta = match round(ports, run, cursor).await {
+    let mut keeper = Keeper::new(ports, &run.id, "refresh");
+    let mut begins = Reading::begin(had.value.delta_at, Vec::new());
+    begins.users.way = Way::Following { cursor };
+    let mut reading = keeper.go_on(begins).await?;
+    let delta = match round(ports, run, &mut reading, &mut keeper).await {
         Ok(next) => Some(next),
-        Err(Stopped::Store(error)) => return Err(error),
+        Err(Stopped::Failed(error)) => return Err(error),
+        Err(Stopped::Time) => return Ok(After::Again(Duration::ZERO)),
         // The next run reads everything.
         Err(Stopped::Tenant(error)) if error.is_cursor_lost() => None,
         Err(Stopped::Tenant(error)) => {
             tracing::warn!(run.id = run.id, error = describe(&error), "what changed in the tenant could not be read");
+            keeper.keep(&reading).await?;
             return Ok(match error.retry {
                 Retry::After(delay) => After::Again(delay.max(Duration::from_secs(1))),
                 Retry::FromTheStart | Retry::Never => After::Done,
@@ -44,14 +50,25 @@ pub(crate) async fn refresh(ports: &TenantPorts, run: &Run) -> Result<After, Sto
     // Another connection's run may have looked meanwhile: then its look counts.
     let item = TenantItem { delta, delta_at: now, ..had.value };
     ports.store.replace_tenant(&ports.scope, had.revision, &item).await?;
+    keeper.forget().await?;
     Ok(After::Done)
 }
 
-async fn round(ports: &TenantPorts, run: &Run, cursor: Cursor) -> Result<Cursor, Stopped> {
+async fn round(
+    ports: &TenantPorts,
+    run: &Run,
+    reading: &mut Reading,
+    keeper: &mut Keeper<'_>,
+) -> Result<Cursor, Stopped> {
     let mut marks = Marks::new(ports, run, false);
-    let (next, _, changed) = follow(ports, cursor, &mut marks).await?;
-    observe_deleted(ports, &mut marks, &[]).await?;
+    follow(ports, &mut marks, reading, keeper).await?;
+    observe_deleted(ports, &mut marks, reading, keeper).await?;
     marks.flush().await?;
-    tracing::info!(run.id = run.id, changed, "looked at the tenant again");
-    Ok(next)
+    tracing::info!(run.id = run.id, changed = reading.users.changed, "looked at the tenant again");
+    match &reading.users.way {
+        Way::Ended { next } => Ok(next.clone()),
+        Way::Begin | Way::Listing { .. } | Way::Everybody { .. } | Way::Unseen { .. } | Way::Following { .. } => {
+            Err(unfinished().into())
+        }
+    }
 }

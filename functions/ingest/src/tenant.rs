@@ -1,5 +1,5 @@
 //! The tenant side: the organisation, who holds roles and addresses, and the users: whole in the first round, by delta
-//! later. The cursor is stored last; whatever is killed before that is read again.
+//! later. The cursor is stored last; whatever is killed before that is read again, from where the reading was kept last.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantError;
-use hardmatch_ports::run::Run;
+use hardmatch_ports::run::{Collection, Run};
 use hardmatch_ports::tenant::Retry;
 use hardmatch_store::StoreError;
 use hardmatch_store::accounts::TenantItem;
@@ -17,41 +17,58 @@ use hardmatch_store::accounts::TenantItem;
 use crate::deleted::observe_deleted;
 use crate::holders::observe_holders;
 use crate::marks::{Marks, Stopped, mark_role_changes};
+use crate::reading::{Head, Keeper, Reading, Way, later};
 use crate::users::observe_users;
 use crate::{
-    CONTACTS, DELETED, DOMAINS, GROUPS, Observed, Patience, ROLES, TenantPorts, USERS, complete, patience, unknown,
+    CONTACTS, GROUPS, ObserveError, Observed, Patience, TenantPorts, USERS, begun_ms, complete, patience, unknown,
 };
 
-pub(crate) async fn observe(ports: &TenantPorts, run: &Run, lookups: &Lookups) -> Result<Observed, StoreError> {
-    let mut observed = Observed::default();
+pub(crate) async fn observe(ports: &TenantPorts, run: &Run, lookups: &Lookups) -> Result<Observed, ObserveError> {
     let attributes = lookups.attributes();
     let proving = ports.store.want_proving(&ports.scope, &run.connection, attributes).await?;
     let ports = &TenantPorts { store: ports.store.entering(proving.lookups()), ..ports.clone() };
-    match observe_all(ports, run, attributes, &proving.missing(), &mut observed).await {
-        Ok(()) => Ok(observed),
-        Err(Stopped::Store(error)) => Err(error),
-        Err(Stopped::Tenant(error)) => Ok(match (error.retry, left_for(ports, run, &error)) {
-            (Retry::After(delay), Patience::Left) => {
-                let delay = delay.max(Duration::from_secs(1));
-                tracing::warn!(run.id = run.id, error = describe(&error), delay.s = delay.as_secs(), "{WAITING}");
-                Observed { again: Some(delay), ..Observed::default() }
+    let mut keeper = Keeper::new(ports, &run.id, "tenant");
+    let mut reading = keeper.go_on(Reading::begin(begun_ms(run), proving.missing())).await?;
+    let error = match observe_all(ports, run, attributes, &mut reading, &mut keeper).await {
+        Ok(users) => {
+            let mut observed = reading.observed();
+            observed.collections.push((USERS, users));
+            return Ok(observed);
+        }
+        Err(Stopped::Failed(error)) => return Err(error),
+        Err(Stopped::Time) => return Ok(later(&reading, Duration::ZERO)),
+        Err(Stopped::Tenant(error)) => error,
+    };
+    match (error.retry, left_for(ports, run, &reading, &error)) {
+        (Retry::After(delay), Patience::Left) => {
+            let delay = delay.max(Duration::from_secs(1));
+            tracing::warn!(run.id = run.id, error = describe(&error), delay.s = delay.as_secs(), "{WAITING}");
+            keeper.keep(&reading).await?;
+            Ok(later(&reading, delay))
+        }
+        (Retry::FromTheStart, Patience::Left) => {
+            keeper.forget().await?;
+            Ok(later(&reading, Duration::from_secs(1)))
+        }
+        (Retry::Never, _) | (_, Patience::Over) => {
+            if error.is_credentials() {
+                let now = ports.clock.now_seconds();
+                ports.store.quarantine(&run.connection, &run.id, &describe(&error), now).await?;
             }
-            (Retry::FromTheStart, Patience::Left) => {
-                Observed { again: Some(Duration::from_secs(1)), ..Observed::default() }
-            }
-            (Retry::Never, _) | (_, Patience::Over) => {
-                observed.collections.retain(|(name, _)| *name != USERS);
-                observed.collections.push((USERS, unknown(describe(&error))));
-                observed.problems.push(describe(&error));
-                observed
-            }
-        }),
+            let mut observed = reading.observed();
+            observed.collections.push((USERS, unknown(describe(&error))));
+            observed.problems.push(describe(&error));
+            Ok(observed)
+        }
     }
 }
 
 /// Throttling names its own end; everything else may last.
-fn left_for(ports: &TenantPorts, run: &Run, error: &TenantError) -> Patience {
-    if error.status == 429 { Patience::Left } else { patience(run, ports.clock.now().as_millisecond()) }
+fn left_for(ports: &TenantPorts, run: &Run, reading: &Reading, error: &TenantError) -> Patience {
+    // What is asked for again from the start does not move, however much of it was read.
+    let moved_ms = if error.is_cursor_lost() { 0 } else { reading.moved_ms };
+    let since_ms = begun_ms(run).max(moved_ms);
+    if error.status == 429 { Patience::Left } else { patience(since_ms, ports.clock.now().as_millisecond()) }
 }
 
 /// Said while somebody may be waiting in front of it.
@@ -65,82 +82,105 @@ pub(crate) fn describe(error: &TenantError) -> String {
     }
 }
 
-/// `proving` can prove identity under the run's policy; under `missing` accounts are still to be entered.
+/// Reads on to the end. `proving` can prove identity under the run's policy.
 async fn observe_all(
     ports: &TenantPorts,
     run: &Run,
     proving: &[Attr],
-    missing: &[Attr],
-    observed: &mut Observed,
-) -> Result<(), Stopped> {
-    let organization = ports.tenant.organization().await?;
+    reading: &mut Reading,
+    keeper: &mut Keeper<'_>,
+) -> Result<Collection, Stopped> {
     let had = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value);
-    observed.collections.push((DOMAINS, complete(organization.domains.len() as u64, 0)));
+    if reading.head.is_none() {
+        reading.head = Some(read_head(ports, had.as_ref()).await?);
+        keeper.unit(reading).await?;
+    }
+    observe_holders(ports, GROUPS, reading, keeper).await?;
+    observe_holders(ports, CONTACTS, reading, keeper).await?;
 
-    let roles = known_roles(ports.tenant.role_holders().await, observed)?;
+    let mut marks = Marks::new(ports, run, had.is_none());
+    observe_users(ports, had.as_ref(), &mut marks, reading, keeper).await?;
+    // Deleted users last: whoever is deleted while the users are read is then in one of the two.
+    observe_deleted(ports, &mut marks, reading, keeper).await?;
+    marks.flush().await?;
+
+    if !reading.missing.is_empty() {
+        ports.store.proving_complete(&ports.scope, &reading.missing).await?;
+    }
+    let users = &reading.users;
+    let (Some(head), Way::Ended { next }) = (&reading.head, &users.way) else { return Err(unfinished().into()) };
     let mut tenant = Tenant {
+        users_complete: true,
+        deleted_complete: true,
+        groups_complete: reading.groups.is_complete(),
+        contacts_complete: reading.contacts.is_complete(),
+        proving: had.as_ref().map(|had| had.tenant.proving.clone()).unwrap_or_default(),
+        ..head.tenant.clone()
+    };
+    // Decided is only when the people are entered under them too: the source side does that for the same run.
+    tenant.proving.insert(run.connection.clone(), proving.to_vec());
+    tenant.proving.retain(|_, attrs| !attrs.is_empty());
+    let now = ports.clock.now_seconds();
+    let had_of = |of: fn(&TenantItem) -> i64| had.as_ref().map_or(now, of);
+    let item = TenantItem {
+        v: 1,
+        tenant,
+        delta: Some(next.clone()),
+        delta_at: now,
+        full_at: if users.full { now } else { had_of(|had| had.full_at) },
+        accounts: match &had {
+            Some(had) if !users.full => had.accounts,
+            Some(_) | None => reading.entries.len() as u64,
+        },
+        half_repaired: had.as_ref().map_or(users.temporary, |had| had.half_repaired),
+    };
+    ports.store.put_tenant(&ports.scope, &item).await?;
+    Ok(complete(users.seen, users.changed))
+}
+
+/// What cannot be: a reading that came to its end without having been at its beginning.
+pub(crate) fn unfinished() -> StoreError {
+    StoreError::Unreadable { kind: "reading", cause: "it is not at its end".to_owned() }
+}
+
+/// The organisation and who holds roles. Whom a difference concerns is marked.
+async fn read_head(ports: &TenantPorts, had: Option<&TenantItem>) -> Result<Head, Stopped> {
+    let organization = ports.tenant.organization().await?;
+    let domains = complete(organization.domains.len() as u64, 0);
+    let (known, roles) = known_roles(ports.tenant.role_holders().await)?;
+    let tenant = Tenant {
         id: organization.id,
         domains: organization.domains,
-        roles,
+        roles: known,
         users_complete: false,
         deleted_complete: false,
         groups_complete: false,
         contacts_complete: false,
         directory_sync: organization.directory_sync,
-        proving: had.as_ref().map(|had| had.tenant.proving.clone()).unwrap_or_default(),
+        proving: BTreeMap::new(),
     };
-    if let Some(had) = &had {
+    let mut everybody = false;
+    if let Some(had) = had {
         // Domains decide who may sign in where: everybody is looked at again. Roles concern their holders.
-        observed.everybody |= had.tenant.domains != tenant.domains;
+        everybody = had.tenant.domains != tenant.domains;
         mark_role_changes(ports, had.tenant.roles.as_ref(), tenant.roles.as_ref()).await?;
     }
-
-    tenant.groups_complete = observe_holders(ports, GROUPS, observed).await?;
-    tenant.contacts_complete = observe_holders(ports, CONTACTS, observed).await?;
-
-    let mut marks = Marks::new(ports, run, had.is_none());
-    let users = observe_users(ports, had.as_ref(), &mut marks, missing).await?;
-    // Deleted users last: whoever is deleted while the users are read is then in one of the two.
-    let deleted = observe_deleted(ports, &mut marks, missing).await?;
-    marks.flush().await?;
-    if !missing.is_empty() {
-        ports.store.proving_complete(&ports.scope, missing).await?;
-    }
-    // Decided is only when the people are entered under them too: the source side does that for the same run.
-    tenant.proving.insert(run.connection.clone(), proving.to_vec());
-    tenant.proving.retain(|_, attrs| !attrs.is_empty());
-
-    tenant.users_complete = true;
-    tenant.deleted_complete = true;
-    observed.collections.push((DELETED, deleted));
-    let item = TenantItem {
-        v: 1,
-        tenant,
-        delta: Some(users.cursor),
-        delta_at: ports.clock.now_seconds(),
-        full_at: users.full_at,
-        accounts: users.live,
-        half_repaired: had.map_or(users.temporary, |had| had.half_repaired),
-    };
-    ports.store.put_tenant(&ports.scope, &item).await?;
-    observed.collections.push((USERS, users.collection));
-    Ok(())
+    Ok(Head { tenant, domains, roles, everybody })
 }
+
+/// Who holds roles, by user.
+type Roles = BTreeMap<ObjectId, Vec<String>>;
 
 /// Who holds roles. Permissions may withhold it: then it is unknown, nobody is taken for unprivileged, and the run goes
 /// on.
-fn known_roles(
-    result: Result<BTreeMap<ObjectId, Vec<String>>, TenantError>,
-    observed: &mut Observed,
-) -> Result<Option<BTreeMap<ObjectId, Vec<String>>>, Stopped> {
+fn known_roles(result: Result<Roles, TenantError>) -> Result<(Option<Roles>, Collection), Stopped> {
     match result {
         Ok(roles) => {
-            observed.collections.push((ROLES, complete(roles.len() as u64, 0)));
-            Ok(Some(roles))
+            let collection = complete(roles.len() as u64, 0);
+            Ok((Some(roles), collection))
         }
         Err(error) if error.retry == Retry::Never && error.status >= 400 && error.status != 401 => {
-            observed.collections.push((ROLES, unknown(describe(&error))));
-            Ok(None)
+            Ok((None, unknown(describe(&error))))
         }
         Err(error) => Err(error.into()),
     }

@@ -15,6 +15,7 @@ use hardmatch_store::changes::{ChangeState, LanePhase};
 use hardmatch_store::gate::Taken;
 use hardmatch_store::hands::Hand;
 use hardmatch_store::{Pid, Store};
+use jiff::SignedDuration;
 
 use crate::call::Binding;
 use crate::hand::{self, Played, Rules};
@@ -35,8 +36,12 @@ const LEASE: Duration = Duration::from_mins(2);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 /// After so long the bell is rung anew, well before a function's deadline.
 const WORK_FOR: Duration = Duration::from_mins(4);
+/// Kept free before a function's time is over, for hands that are still in flight.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(30);
 /// A wait up to here keeps the hands as they are; a longer one is left to the table and a later bell.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
+/// The same in a function, whose sleep is paid for: barely longer than what ringing anew takes.
+const PAID_WAIT: Duration = Duration::from_secs(1);
 /// While the tenant says nothing at all, waits up to here are sat out: the silence is to be measured.
 const SILENT_WAIT: Duration = Duration::from_secs(20);
 /// After so many hands in a row without a word from the tenant …
@@ -94,13 +99,19 @@ fn lane_name(ports: &WritePorts) -> String {
     format!("lane~{}~{}", ports.scope.as_str(), ports.client)
 }
 
+/// Until when hands are dealt.
+fn work_until_ms(ports: &WritePorts, now_ms: i64) -> i64 {
+    let bound = ports.until.map(|until| until.saturating_sub(IN_FLIGHT).unwrap_or(until).as_millisecond());
+    bound.unwrap_or(i64::MAX).min(now_ms + millis(WORK_FOR))
+}
+
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 struct Drain<'a> {
-    /// When this draining began, and when the lease was renewed last (Unix milliseconds).
-    began_ms: i64,
+    /// Until when hands are dealt, and when the lease was renewed last (Unix milliseconds).
+    work_until_ms: i64,
     seen_ms: i64,
     ports: &'a WritePorts,
     connection: &'a ConnectionId,
@@ -149,7 +160,7 @@ impl<'a> Drain<'a> {
         let ours = left_behind.iter().filter(|hand| hand.connection == *connection);
         let unknown = ours.flat_map(|hand| hand.pids.iter().copied()).collect();
         Ok(Self {
-            began_ms: now_ms,
+            work_until_ms: work_until_ms(ports, now_ms),
             seen_ms: now_ms,
             ports,
             connection,
@@ -180,9 +191,11 @@ impl<'a> Drain<'a> {
     async fn work(&mut self) -> Result<After, WriteError> {
         let mut hands = FuturesUnordered::new();
         let mut starved_until: Option<i64> = None;
+        let mut played_any = false;
         loop {
             let now = self.ports.clock.now().as_millisecond();
-            let over = now - self.began_ms > millis(WORK_FOR) || !self.still_ours(now).await?;
+            // Whoever comes late plays one round all the same: a lane must not be passed on and on.
+            let over = (played_any && now > self.work_until_ms) || !self.still_ours(now).await?;
             self.wake(now);
             self.refill().await?;
             let closed = over
@@ -200,7 +213,11 @@ impl<'a> Drain<'a> {
                 if self.trouble.is_some() {
                     return Ok(After::Again(Duration::ZERO));
                 }
-                let sat_out = if self.silent > 0 { SILENT_WAIT } else { SHORT_WAIT };
+                let sat_out = match (self.silent, self.ports.until) {
+                    (0, None) => SHORT_WAIT,
+                    (0, Some(_)) => PAID_WAIT,
+                    (_, _) => SILENT_WAIT,
+                };
                 match self.rest(now, starved_until) {
                     Some(After::Again(wait)) if !over && wait <= sat_out => self.ports.clock.sleep(wait).await,
                     Some(after) => return Ok(after),
@@ -210,6 +227,7 @@ impl<'a> Drain<'a> {
                 continue;
             };
             let played = played?;
+            played_any = true;
             if let Some(wait) = played.starved_ms {
                 // From here on the budget sets the pace: one hand at a time is enough to spend it as it comes in.
                 starved_until = Some(self.ports.clock.now().as_millisecond() + wait);

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use hardmatch_ports::credentials::PasswordSink;
 use hardmatch_ports::{Clock, Doorbell, TenantWrite};
 use hardmatch_store::{Scope, Store};
+use jiff::Timestamp;
 
 pub use hardmatch_ports::doorbell::After;
 
@@ -38,6 +39,8 @@ pub struct WritePorts {
     pub doorbell: Arc<dyn Doorbell>,
     /// Who we are, in words, for whoever finds the lane taken.
     pub holder: String,
+    /// When this bell must have left everything in order; `None` where nobody ends a process that works long.
+    pub until: Option<Timestamp>,
 }
 
 /// Why the lane could not be worked on.

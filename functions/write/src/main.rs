@@ -45,6 +45,7 @@ impl Answer for Writing {
             clock: Arc::clone(&self.home.clock),
             doorbell: Arc::clone(&self.home.doorbell),
             holder: ring.receipt.clone(),
+            until: Some(ring.until),
         };
         let after = drain(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())?;
         Ok(match after {

@@ -127,17 +127,23 @@ impl Store {
         series: &Series,
         buckets: impl IntoIterator<Item = (usize, &'a Bucket)>,
     ) -> Result<()> {
-        let writes = buckets
-            .into_iter()
-            .map(|(number, bucket)| {
-                let body = bucket.iter().flat_map(|(name, content)| name.iter().chain(content).copied()).collect();
-                Write::put(series.bucket_key(number), body)
-            })
-            .collect::<Vec<_>>();
+        let writes = Self::bucket_writes(series, buckets);
         if !writes.is_empty() {
             self.table.batch_write(writes).await?;
         }
         Ok(())
+    }
+
+    /// The writes that store buckets.
+    pub fn bucket_writes<'a>(
+        series: &Series,
+        buckets: impl IntoIterator<Item = (usize, &'a Bucket)>,
+    ) -> Vec<Write> {
+        let write = |(number, bucket): (usize, &Bucket)| {
+            let body = bucket.iter().flat_map(|(name, content)| name.iter().chain(content).copied()).collect();
+            Write::put(series.bucket_key(number), body)
+        };
+        buckets.into_iter().map(write).collect()
     }
 
     /// Every name in every bucket, sorted.

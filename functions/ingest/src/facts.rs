@@ -1,0 +1,211 @@
+//! The facts of people whose entries changed, group by group: the facts of a group first, then its fingerprints. Whoever
+//! is stopped between two groups finds the finished ones unchanged.
+
+use std::collections::BTreeMap;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::person::{PersonRecord, Standing};
+use hardmatch_ports::{Entry, SourceError};
+use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
+use hardmatch_store::{Pid, StoreError};
+
+use crate::census::{self, Census};
+use crate::marker::{Marker, Pace};
+use crate::people::{CHUNK, Stopped};
+use crate::{SourcePorts, last_of_each};
+
+/// People whose entries are held in memory at a time: some 60 MB. Each so many take one more pass over the listing.
+const HELD: usize = 25_000;
+
+/// Names of entries that are new, by bucket.
+pub(crate) struct Changed(BTreeMap<usize, Vec<[u8; 16]>>);
+
+impl Changed {
+    /// What differs from `known`, which holds every bucket that may differ.
+    pub(crate) fn find(census: &Census, known: &BTreeMap<usize, Bucket>) -> Self {
+        let mut changed: BTreeMap<usize, Vec<[u8; 16]>> = BTreeMap::new();
+        for (name, content) in &census.entries {
+            let number = bucket_of(name);
+            if known.get(&number).is_some_and(|bucket| bucket.get(name) != Some(content)) {
+                changed.entry(number).or_default().push(*name);
+            }
+        }
+        Self(changed)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Buckets in order, as many to a group as hold people whose records are written together.
+    pub(crate) fn groups(&self) -> Vec<Vec<usize>> {
+        together(self.0.keys().copied(), CHUNK, |bucket| self.people(&[*bucket]))
+    }
+
+    /// Groups in order, as many to a share as hold people who may be held in memory.
+    fn shares(&self) -> Vec<Vec<Vec<usize>>> {
+        together(self.groups(), HELD, |group| self.people(group))
+    }
+
+    fn people(&self, buckets: &[usize]) -> usize {
+        buckets.iter().filter_map(|bucket| self.0.get(bucket)).map(Vec::len).sum()
+    }
+
+    fn has(&self, name: &[u8; 16]) -> bool {
+        self.0.get(&bucket_of(name)).is_some_and(|names| names.binary_search(name).is_ok())
+    }
+}
+
+/// Parts in order, cut so that no cut holds more than `most` people, unless one part does.
+fn together<P>(parts: impl IntoIterator<Item = P>, most: usize, people: impl Fn(&P) -> usize) -> Vec<Vec<P>> {
+    let mut cut: Vec<Vec<P>> = Vec::new();
+    let mut held = 0;
+    for part in parts {
+        let more = people(&part);
+        match cut.last_mut().filter(|_| held + more <= most) {
+            Some(last) => {
+                last.push(part);
+                held += more;
+            }
+            None => {
+                cut.push(vec![part]);
+                held = more;
+            }
+        }
+    }
+    cut
+}
+
+/// Where facts come from and go to.
+pub(crate) struct Facts<'a> {
+    pub(crate) ports: &'a SourcePorts,
+    pub(crate) connection: &'a ConnectionId,
+    pub(crate) series: &'a Series,
+    pub(crate) census: &'a Census,
+}
+
+impl Facts<'_> {
+    /// Stores the facts of everybody who changed. By groups: with their fingerprints, into which those who are gone are
+    /// taken over, so that nobody forgets them before they are absent; `known` learns what is stored.
+    pub(crate) async fn store(
+        &self,
+        changed: &Changed,
+        known: &mut BTreeMap<usize, Bucket>,
+        pace: Pace,
+        marker: &mut Marker,
+    ) -> Result<(), Stopped> {
+        let content = match pace {
+            Pace::AtOnce => BTreeMap::new(),
+            Pace::ByGroups => self.by_bucket(),
+        };
+        for share in changed.shares() {
+            let mut entries = self.entries(changed, &share).await?;
+            for group in share {
+                let people: Vec<(Pid, Entry)> =
+                    group.iter().filter_map(|bucket| entries.remove(bucket)).flatten().collect();
+                let count = people.len() as u64;
+                self.store_people(people).await?;
+                if pace == Pace::AtOnce {
+                    continue;
+                }
+                for bucket in &group {
+                    let here = known.entry(*bucket).or_default();
+                    here.extend(content.get(bucket).into_iter().flatten().map(|(name, content)| (**name, **content)));
+                }
+                let buckets = group.iter().filter_map(|bucket| known.get(bucket).map(|here| (*bucket, here)));
+                let writes = hardmatch_store::Store::bucket_writes(self.series, buckets);
+                marker.unit(self.ports, count, writes).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn by_bucket(&self) -> BTreeMap<usize, Vec<(&[u8; 16], &[u8; 8])>> {
+        let mut all: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+        for entry @ (name, _) in &self.census.entries {
+            all.entry(bucket_of(name)).or_default().push(entry);
+        }
+        all
+    }
+
+    /// One pass over the listing: the entries of a share, by bucket. All entries must be as the census saw them.
+    async fn entries(
+        &self,
+        changed: &Changed,
+        share: &[Vec<usize>],
+    ) -> Result<BTreeMap<usize, Vec<(Pid, Entry)>>, SourceError> {
+        let mut wanted: BTreeMap<usize, Vec<(Pid, Entry)>> =
+            share.iter().flatten().map(|&bucket| (bucket, Vec::new())).collect();
+        let mut listing = self.ports.source.open().await?;
+        loop {
+            let entries = listing.next().await?;
+            if entries.is_empty() {
+                return Ok(wanted);
+            }
+            for entry in entries {
+                let Some((name, content)) = census::print(&entry, self.ports.store.secret()) else { continue };
+                if self.census.entries.get(&name) != Some(&content) {
+                    return Err(moving());
+                }
+                if let Some(bucket) = wanted.get_mut(&bucket_of(&name)).filter(|_| changed.has(&name)) {
+                    bucket.push((Pid::from_bytes(name), entry));
+                }
+            }
+        }
+    }
+
+    async fn store_people(&self, people: Vec<(Pid, Entry)>) -> Result<(), StoreError> {
+        let mut people = people.into_iter();
+        loop {
+            let chunk: Vec<(Pid, Entry)> = people.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            store_chunk(self.ports, self.connection, chunk).await?;
+        }
+    }
+}
+
+fn moving() -> SourceError {
+    SourceError {
+        problem: "the source changed while it was read".to_owned(),
+        cure: "It is read again".to_owned(),
+        retry: true,
+    }
+}
+
+async fn store_chunk(
+    ports: &SourcePorts,
+    connection: &ConnectionId,
+    chunk: Vec<(Pid, Entry)>,
+) -> Result<(), StoreError> {
+    let pids: Vec<Pid> = chunk.iter().map(|(pid, _)| *pid).collect();
+    let old: BTreeMap<Pid, PersonRecord> = ports.store.people(connection, &pids).await?.into_iter().collect();
+    let mut writes = Vec::with_capacity(chunk.len() * 8);
+    for (pid, entry) in chunk {
+        let old = old.get(&pid);
+        let new = match (entry, old) {
+            (Entry::Person(person), old) => PersonRecord {
+                connection: connection.clone(),
+                person: *person,
+                standing: Standing::Present,
+                revision: old.map_or(1, |old| old.revision + 1),
+            },
+            (Entry::Refused(_), Some(old)) => {
+                PersonRecord { standing: Standing::Refused, revision: old.revision + 1, ..old.clone() }
+            }
+            // Refused before we ever understood them: the run's report names the entry, there is nobody to store.
+            (Entry::Refused(_), None) => continue,
+        };
+        if old.is_some_and(|old| matches!(old.standing, Standing::Absent(_) | Standing::Deleted(_))) {
+            writes.push(ports.store.note_gone(connection, pid, None));
+        }
+        ports.store.put_person(&ports.scope, old, &new, &mut writes);
+        writes.push(ports.store.mark_open(connection, pid));
+    }
+    Ok(ports.store.table().batch_write(last_of_each(writes)).await?)
+}
