@@ -23,6 +23,12 @@ pub const CLIENT_SECRET: Variable = Variable {
 /// The key that seals tokens.
 pub const KEY: Variable = Variable { name: "HARDMATCH_KEY", meaning: "On AWS: the KMS key that seals tokens" };
 
+/// The key of this machine.
+pub const LOCAL_KEY: Variable = Variable {
+    name: "HARDMATCH_LOCAL_KEY",
+    meaning: "On one machine: the key that seals kept tokens, 32 bytes in base64, instead of a key file beside the state",
+};
+
 /// What is logged.
 pub const LOG: Variable = Variable {
     name: "HARDMATCH_LOG",
@@ -83,10 +89,11 @@ const fn queue(name: &'static str, meaning: &'static str) -> Variable {
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "Set to anything: no colours" };
 
 /// All of them, by name.
-pub const ALL: [Variable; 17] = [
+pub const ALL: [Variable; 18] = [
     BUCKET,
     CLIENT_SECRET,
     KEY,
+    LOCAL_KEY,
     LOG,
     LOG_FORMAT,
     QUEUE_MATCH,
