@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -32,12 +33,22 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Check credentials, permissions, domains, licences and the source; writes nothing
     Doctor(Common),
+    /// Connect the tenant, see how it is connected, give it up
+    #[command(subcommand)]
+    Auth(AuthCommand),
+    /// Serve the pages for connecting tenants on this machine, until ctrl-c
+    Serve(ServeArgs),
     /// List and show past runs
     #[command(subcommand)]
     Runs(RunsCommand),
     /// Check, explain and test the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Pause a deployed connection, switch actions off, end a quarantine, put dead letters back
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
+    /// Print the commands that build and deploy the functions with the AWS command line
+    Deploy(DeployArgs),
 }
 
 /// Which connection, and how to answer.
@@ -46,9 +57,26 @@ pub(crate) struct Common {
     /// The connection's file
     #[arg(long, short, value_name = "FILE", default_value = "hardmatch.toml")]
     pub(crate) config: PathBuf,
+    /// Act on a deployed stack, with your own AWS credentials, instead of on this machine
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+    /// With --stack: the connection as it is stored there, instead of a file
+    #[arg(long, value_name = "NAME", requires = "stack", conflicts_with = "config")]
+    pub(crate) connection: Option<String>,
     /// Print one JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Common {
+    /// How to name the same connection in another command.
+    pub(crate) fn place(&self) -> String {
+        match (&self.stack, &self.connection) {
+            (None, _) => format!(" --config {}", self.config.display()),
+            (Some(stack), None) => format!(" --stack {stack} --config {}", self.config.display()),
+            (Some(stack), Some(connection)) => format!(" --stack {stack} --connection {connection}"),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +183,57 @@ pub(crate) enum ConfigCommand {
     Schema,
     /// Show what each expression gives for people of the source
     Test(ConfigTestArgs),
+    /// Store the file's configuration in a deployed stack
+    Push(Common),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionCommand {
+    /// The connections of a stack, and how they are
+    List(StackArgs),
+    /// Schedules pass the connection by, and nothing more of its lane is sent
+    Pause(Common),
+    /// The opposite
+    Resume(Common),
+    /// Do nothing of one kind any more, decided changes included
+    SwitchOff(SwitchArgs),
+    /// The opposite
+    SwitchOn(SwitchArgs),
+    /// End a quarantine by hand
+    Release(Common),
+    /// Put dead letters back into their queues, all of a stack
+    Redrive(StackArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StackArgs {
+    /// The stack
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: String,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SwitchArgs {
+    /// The action: create, takeover, link, update, rename, enable, suspend, restore, delete, purge, repair or merge
+    pub(crate) action: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeployArgs {
+    /// The stack's name
+    #[arg(long, value_name = "NAME", default_value = "hardmatch")]
+    pub(crate) stack: String,
+    /// A bucket of yours for the packaged functions
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: String,
+    /// The processor: arm64 costs a fifth less, x86_64 builds without another toolchain
+    #[arg(long, value_name = "NAME", default_value = "arm64", value_parser = ["arm64", "x86_64"])]
+    pub(crate) architecture: String,
 }
 
 #[derive(Debug, Args)]
@@ -163,4 +242,64 @@ pub(crate) struct ConfigTestArgs {
     pub(crate) who: Vec<String>,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthCommand {
+    /// Let an administrator grant what is needed, in a browser, and say what was granted
+    ///
+    /// Exit status: 0 connected, 3 connected with something optional missing or too much granted, 1 not connected.
+    Connect(ConnectArgs),
+    /// Make a key and a certificate, and say what to upload
+    Certificate(CertificateArgs),
+    /// How the tenant is reached, until when, and what may be done there
+    Status(Common),
+    /// Forget the kept access token; the next call asks for a new one
+    Reset(Common),
+    /// Forget every token and park all links; touches no account and calls nobody
+    Disconnect(Common),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Print the address where an administrator consents, and do not wait
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Serve the page on this port; a free one when left out
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertificateArgs {
+    /// Where key and certificate go; the certificate to upload lies beside it, ending in .cer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// How many days it is good for
+    #[arg(long, value_name = "N", default_value_t = 180)]
+    pub(crate) days: u16,
+    /// How it is called in the application's list
+    #[arg(long, value_name = "NAME", default_value = "hardmatch")]
+    pub(crate) subject: String,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// A connection's file; may be given several times
+    #[arg(long, short, value_name = "FILE", default_value = "hardmatch.toml")]
+    pub(crate) config: Vec<PathBuf>,
+    /// Listen on this port; a free one when left out
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Listen on this address instead of loopback; needs --url
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<IpAddr>,
+    /// How browsers reach the pages, when a proxy stands in front of them
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
 }

@@ -5,17 +5,18 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options, ProcessDoorbell};
-use hardmatch_graph::GraphClient;
+use hardmatch_graph::{EntraPlatform, GraphClient};
 use hardmatch_match::{MatchPorts, Meter};
 use hardmatch_policy::{Cloud, Config, Endpoints, Passwords};
 use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink};
 use hardmatch_ports::source::Entry;
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Blobs, Clock, Table, TenantError, TenantRead as _, TenantWrite as _};
+use hardmatch_ports::{Blobs, Clock, Table, TenantError, TenantRead as _, TenantWrite as _, TokenKeeper};
 use hardmatch_runtime::RealClock;
 use hardmatch_sim::{Domain, DomainType};
 use hardmatch_store::connection::Meta;
@@ -82,7 +83,7 @@ pub(crate) async fn open_state(loaded: Loaded, missing: Missing) -> Result<State
 }
 
 /// A path beside the state file: `lab.db` and `files` give `lab.files`.
-fn beside(state: &Path, extension: &str) -> PathBuf {
+pub(crate) fn beside(state: &Path, extension: &str) -> PathBuf {
     state.with_extension(extension)
 }
 
@@ -112,6 +113,10 @@ pub(crate) struct TenantSide {
     pub(crate) client: Arc<GraphClient>,
     pub(crate) client_id: String,
     pub(crate) endpoints: Endpoints,
+    /// The login service, as whoever connects or checks needs it.
+    pub(crate) platform: Arc<EntraPlatform>,
+    /// How the application proves itself.
+    pub(crate) credential: Arc<dyn Credential>,
     simulated: Option<hardmatch_sim::Running>,
 }
 
@@ -119,6 +124,11 @@ impl TenantSide {
     /// A failed call as a person needs it.
     pub(crate) fn said(&self, error: &TenantError) -> String {
         said(&self.endpoints, error)
+    }
+
+    /// Whether the tenant is simulated in this process.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.simulated.is_some()
     }
 
     /// Stops the simulated tenant, its state safe.
@@ -139,8 +149,12 @@ pub(crate) fn said(endpoints: &Endpoints, error: &TenantError) -> String {
     }
 }
 
-/// Connects to the tenant, or starts the simulated one.
-pub(crate) async fn tenant_side(config: &Config, clock: &Arc<dyn Clock>) -> Result<TenantSide, Failure> {
+/// Connects to the tenant, or starts the simulated one. Tokens are kept by `keeper`, where there is one.
+pub(crate) async fn tenant_side(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    keeper: Option<Arc<dyn TokenKeeper>>,
+) -> Result<TenantSide, Failure> {
     let (endpoints, simulated) = match &config.tenant.cloud {
         Cloud::Simulated { seed } => {
             let running = simulate(config, seed.as_deref()).await?;
@@ -152,7 +166,7 @@ pub(crate) async fn tenant_side(config: &Config, clock: &Arc<dyn Clock>) -> Resu
             None => return Err(Failure::usage("tenant.cloud names no host")),
         },
     };
-    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, keeper: None };
+    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, keeper };
     let (client_id, credential): (_, Arc<dyn Credential>) = match (&config.tenant.auth, credential(config, &means)?) {
         (Some(auth), Some(credential)) => (auth.client_id.clone(), credential),
         (None, _) | (_, None) if simulated.is_some() => {
@@ -163,9 +177,18 @@ pub(crate) async fn tenant_side(config: &Config, clock: &Arc<dyn Clock>) -> Resu
             return Err(Failure::usage("[tenant.auth] is missing: say how the application proves itself"));
         }
     };
-    let options = wiring::options(config, &endpoints, &client_id, credential, &means)?;
+    let options = wiring::options(config, &endpoints, &client_id, Arc::clone(&credential), &means)?;
+    // Somebody sits in front of this and asks again when it is time.
+    let platform = wiring::platform(&options)?.settling(Duration::ZERO);
     let client = wiring::client(options)?;
-    Ok(TenantSide { client: Arc::new(client), client_id, endpoints, simulated })
+    Ok(TenantSide {
+        client: Arc::new(client),
+        client_id,
+        endpoints,
+        platform: Arc::new(platform),
+        credential,
+        simulated,
+    })
 }
 
 async fn simulate(config: &Config, seed: Option<&Path>) -> Result<hardmatch_sim::Running, Failure> {
@@ -316,7 +339,15 @@ pub(crate) async fn tenant_id(state: &State, meta: &Meta, side: &TenantSide) -> 
     Ok(found)
 }
 
-fn other_tenant(known: &str, found: &str) -> Failure {
+/// A connection stays with the tenant it met first.
+pub(crate) fn same_tenant(config: &Config, meta: &Meta) -> Result<(), Failure> {
+    match (&meta.tenant, guid(&config.tenant.id)) {
+        (Some(known), Some(named)) if !known.eq_ignore_ascii_case(&named) => Err(other_tenant(known, &named)),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+pub(crate) fn other_tenant(known: &str, found: &str) -> Failure {
     Failure::usage(format!(
         "this connection's state is of tenant {known}, but the file names tenant {found}. Give the other tenant a connection and a state file of its own"
     ))

@@ -7,6 +7,9 @@ mod engine;
 mod fail;
 mod output;
 mod progress;
+#[cfg(feature = "aws")]
+mod stack;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -29,6 +32,10 @@ fn main() -> ExitCode {
         }
     };
     let ended = runtime.block_on(async {
+        // Stops by itself when it is told to, its last pages served.
+        if let Command::Serve(args) = cli.command {
+            return commands::serve::serve(args).await;
+        }
         tokio::select! {
             ended = run(cli.command) => ended,
             _ = tokio::signal::ctrl_c() => Err(Failure::run(
@@ -55,6 +62,10 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Config(command) => commands::config::config(command).await,
         Command::Init(args) => commands::init::init(args).await,
         Command::Doctor(common) => commands::doctor::doctor(common).await,
+        Command::Connection(command) => commands::connection::connection(command).await,
+        Command::Deploy(args) => commands::deploy::deploy(&args),
+        Command::Auth(command) => commands::auth::auth(command).await,
+        Command::Serve(args) => commands::serve::serve(args).await,
         Command::Demo(args) => commands::demo::demo(args).await,
     }
 }

@@ -10,6 +10,8 @@ pub mod seal;
 pub mod secrets;
 #[cfg(feature = "stand-in")]
 pub mod stand_in;
+#[cfg(feature = "stacks")]
+pub mod stacks;
 pub mod table;
 
 mod backoff;

@@ -26,6 +26,7 @@ pub(crate) async fn config(command: ConfigCommand) -> Result<Exit, Failure> {
             Ok(Exit::Converged)
         }
         ConfigCommand::Test(args) => test(args).await,
+        ConfigCommand::Push(common) => super::remote::push(&common).await,
     }
 }
 

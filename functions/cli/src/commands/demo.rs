@@ -18,7 +18,7 @@ use crate::fail::{Exit, Failure};
 use crate::output;
 
 pub(crate) async fn demo(args: DemoArgs) -> Result<Exit, Failure> {
-    let common = Common { config: args.folder.join(folder::CONFIG), json: false };
+    let common = Common { config: args.folder.join(folder::CONFIG), stack: None, connection: None, json: false };
     let there = folder::is_demo(&args.folder);
     if args.keep && there {
         return go_on(&common).await;
@@ -228,7 +228,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("demo");
         folder::begin(&folder, crate::connection::clock().now()).unwrap();
-        let common = Common { config: folder.join(folder::CONFIG), json: false };
+        let common = Common { config: folder.join(folder::CONFIG), stack: None, connection: None, json: false };
 
         let planned = plan(&common).await.unwrap();
         let demonstrates = folder::demonstrates();

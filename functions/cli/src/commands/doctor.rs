@@ -1,6 +1,7 @@
 //! `doctor`: looks at everything a run needs, says what is wrong and how to cure it. Writes nothing to the tenant.
 
 mod judge;
+mod login;
 mod needs;
 mod sides;
 
@@ -12,7 +13,7 @@ use crate::connection::load;
 use crate::fail::{Exit, Failure};
 use crate::output;
 
-pub(crate) use needs::permission_lines;
+pub(crate) use needs::{judge as permission_checks, permission_lines};
 
 pub(crate) async fn doctor(common: Common) -> Result<Exit, Failure> {
     let loaded = load(&common.config)?;

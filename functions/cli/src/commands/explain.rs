@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::person::Standing;
 use hardmatch_domain::reason::Code;
-use hardmatch_embedded::Missing;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::run::Outcome;
 use hardmatch_ports::source::Refused;
@@ -14,8 +13,8 @@ use hardmatch_store::connection::Meta;
 use serde_json::json;
 
 use crate::args::ExplainArgs;
-use crate::commands::who;
-use crate::connection::{State, load, open_state};
+use crate::commands::{remote, who};
+use crate::connection::State;
 use crate::fail::{Exit, Failure};
 use crate::output;
 
@@ -29,9 +28,8 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
     let Some(wanted) = &args.who else {
         return Err(Failure::usage("name a person, or a reason code with --reason"));
     };
-    let loaded = load(&args.common.config)?;
-    let connection = loaded.config.connection.clone();
-    let state = open_state(loaded, Missing::Refuse).await?;
+    let state = remote::state(&args.common).await?;
+    let connection = state.loaded.config.connection.clone();
     let meta = state.store.meta(&connection).await?.value;
     let Some(ports) = state.deciding(&meta) else {
         return Err(Failure::run("the tenant was never read. Make a plan first: `hardmatch plan`"));

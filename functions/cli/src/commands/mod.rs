@@ -1,11 +1,16 @@
 //! One command a file.
 
+pub(crate) mod auth;
 pub(crate) mod config;
+pub(crate) mod connection;
 pub(crate) mod demo;
+pub(crate) mod deploy;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;
+pub(crate) mod remote;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod serve;
 pub(crate) mod who;

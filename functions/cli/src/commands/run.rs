@@ -4,20 +4,22 @@ use std::fmt::Write as _;
 
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_embedded::Missing;
-use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
+use hardmatch_match::{Accept, Acceptance, MatchPorts, Opening, accept, open_run};
 use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, Phase, Run, Status};
 use hardmatch_report::{plan_document, run_document, summary_lines};
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::{Meta, Standing};
 use serde_json::{Value, json};
 
 use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
-use crate::commands::rows;
-use crate::connection::{load, open_state, tenant_side};
+use crate::commands::auth::expiry;
+use crate::commands::{remote, rows};
+use crate::connection::{State, load, open_state, tenant_side};
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
 use crate::output;
 use crate::progress::Progress;
+use crate::tokens::Tokens;
 
 /// A run left open is taken up again for so long (milliseconds); an older one has decided on facts of yesterday.
 const RESUME_MS: i64 = 12 * 60 * 60 * 1000;
@@ -26,8 +28,13 @@ const RESUME_MS: i64 = 12 * 60 * 60 * 1000;
 pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
     let loaded = load(&common.config)?;
     let state = open_state(loaded, Missing::Create).await?;
+    connected(&state, common).await?;
     let meta = state.activate_policy().await?;
-    let side = tenant_side(&state.loaded.config, &state.clock).await?;
+    let tokens = Tokens::of_a_run(&state.loaded.config, &state.clock)?;
+    if let Some(tokens) = &tokens {
+        tokens.renew_what_lacks(&state.loaded.config).await?;
+    }
+    let side = tenant_side(&state.loaded.config, &state.clock, tokens.as_ref().map(Tokens::keeper)).await?;
     let engine = Engine::open(state, side, &meta).await?;
     // Somebody waits in front of this: who cannot get a token is told now. A run would go on trying.
     if let Err(error) = engine.side.client.granted().await {
@@ -36,6 +43,38 @@ pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
         return Err(Failure::run(said));
     }
     Ok((engine, meta))
+}
+
+/// A connection that was given up does nothing until it is connected again.
+async fn connected(state: &State, common: &Common) -> Result<(), Failure> {
+    let meta = state.store.meta(&state.loaded.config.connection).await?.value;
+    match meta.standing {
+        Standing::Active | Standing::Paused => Ok(()),
+        Standing::Disconnected => Err(Failure::run(format!(
+            "connection {} is disconnected, and its {} links are parked. Take it up again with: hardmatch auth connect --config {}",
+            state.loaded.config.connection,
+            meta.links,
+            common.config.display()
+        ))),
+    }
+}
+
+/// Enters into a run that the application's proof ends soon: nobody else tells.
+async fn tell_expiry(engine: &Engine, run: &str) -> Result<(), Failure> {
+    let now = engine.state.clock.now();
+    let expiry = expiry::of(&engine.state.loaded.config, &*engine.side.credential, now).await;
+    let Some((finding, cure)) = expiry.warning() else { return Ok(()) };
+    tracing::warn!(connection.id = %engine.connection(), credential.days_left = expiry.days_left, "{finding}");
+    let problem = format!("{finding} {cure}");
+    let enter = |run: &mut Run| {
+        let new = !run.problems.contains(&problem);
+        if new {
+            run.problems.push(problem.clone());
+        }
+        new
+    };
+    engine.store().update_run(engine.connection(), run, enter).await?;
+    Ok(())
 }
 
 /// What a run is asked to be.
@@ -48,6 +87,9 @@ pub(crate) struct Wish {
 }
 
 pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
+    if let Some(stack) = &args.common.stack {
+        return remote::plan(stack, &args).await;
+    }
     let (engine, meta) = engine(&args.common).await?;
     let wish = Wish {
         intent: Intent::Plan,
@@ -58,7 +100,9 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     };
     let result = drive(&engine, &meta, &wish).await;
     let shown = match result {
-        Ok(run) => show_plan(&engine, &run, &args.common, if args.rows { Rows::Shown } else { Rows::Left }).await,
+        Ok(run) => {
+            show_plan(&engine.deciding, &run, &args.common, if args.rows { Rows::Shown } else { Rows::Left }).await
+        }
         Err(failure) => Err(failure),
     };
     engine.stop().await;
@@ -66,6 +110,9 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
 }
 
 pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
+    if let Some(stack) = &args.common.stack {
+        return remote::sync(stack, &args).await;
+    }
     let (engine, meta) = engine(&args.common).await?;
     let only = match &args.who {
         Some(who) => match super::who::find(&engine.deciding, engine.connection(), who).await? {
@@ -83,8 +130,8 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
     };
     let result = drive(&engine, &meta, &wish).await;
     let shown = match result {
-        Ok(run) if run.phase == Phase::Planned => show_stop(&engine, &run, &args.common).await,
-        Ok(run) => show_run(&engine, &run, &args.common).await,
+        Ok(run) if run.phase == Phase::Planned => show_stop(&engine.deciding, &run, &args.common).await,
+        Ok(run) => show_run(&engine.deciding, &run, &args.common).await,
         Err(failure) => Err(failure),
     };
     engine.stop().await;
@@ -92,10 +139,13 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
 }
 
 pub(crate) async fn apply(args: ApplyArgs) -> Result<Exit, Failure> {
+    if let Some(stack) = &args.common.stack {
+        return remote::apply(stack, &args).await;
+    }
     let (engine, _) = engine(&args.common).await?;
     let result = apply_hash(&engine, &args.hash).await;
     let shown = match result {
-        Ok(run) => show_run(&engine, &run, &args.common).await,
+        Ok(run) => show_run(&engine.deciding, &run, &args.common).await,
         Err(failure) => Err(failure),
     };
     engine.stop().await;
@@ -122,6 +172,7 @@ pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failu
             )));
         }
     };
+    tell_expiry(engine, &run.id).await?;
     let progress = Progress::start();
     let run = engine.drive(&run.id, &progress).await;
     progress.end();
@@ -163,6 +214,7 @@ pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &Wish) -> Result<R
         };
         open_run(engine.store(), engine.doorbell(), &opening, now_ms).await?
     };
+    tell_expiry(engine, &run.id).await?;
     let progress = Progress::start();
     let run = engine.drive(&run.id, &progress).await;
     progress.end();
@@ -179,67 +231,68 @@ fn operator() -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rows {
+pub(crate) enum Rows {
     Shown,
     Left,
 }
 
-async fn show_plan(engine: &Engine, run: &Run, common: &Common, wanted: Rows) -> Result<Exit, Failure> {
+pub(crate) async fn show_plan(
+    deciding: &MatchPorts,
+    run: &Run,
+    common: &Common,
+    wanted: Rows,
+) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
         return show_incomplete(run, common);
     }
     if common.json {
         let listed = match wanted {
-            Rows::Shown => Some(rows::read(&engine.deciding, run, usize::MAX).await?),
+            Rows::Shown => Some(rows::read(deciding, run, usize::MAX).await?),
             Rows::Left => None,
         };
         output::document(&with_report(plan_document(run, listed.as_deref()), run));
     } else {
-        rows::print_plan(&engine.deciding, run).await?;
+        rows::print_plan(deciding, run).await?;
         for line in summary_lines(run) {
             output::line(line);
         }
         if let Some(plan) = &run.plan
             && !plan.slices.is_empty()
         {
-            output::line(format!(
-                "Apply it with: hardmatch apply {} --config {}",
-                &plan.hash[..12],
-                common.config.display()
-            ));
+            output::line(format!("Apply it with: hardmatch apply {}{}", &plan.hash[..12], common.place()));
         }
     }
-    exit_of_plan(engine, run).await
+    exit_of_plan(deciding, run).await
 }
 
 /// The run stopped at its plan: shown, and how to go on.
-async fn show_stop(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, Failure> {
+pub(crate) async fn show_stop(deciding: &MatchPorts, run: &Run, common: &Common) -> Result<Exit, Failure> {
     if common.json {
         output::document(&with_report(run_document(run), run));
     } else {
-        rows::print_plan(&engine.deciding, run).await?;
+        rows::print_plan(deciding, run).await?;
         for line in summary_lines(run) {
             output::line(line);
         }
         if let Some(plan) = &run.plan {
             output::line(format!(
-                "Nothing is written yet. Apply this plan with: hardmatch apply {} --config {}",
+                "Nothing is written yet. Apply this plan with: hardmatch apply {}{}",
                 &plan.hash[..12],
-                common.config.display()
+                common.place()
             ));
         }
     }
     Ok(Exit::Attention)
 }
 
-async fn show_run(engine: &Engine, run: &Run, common: &Common) -> Result<Exit, Failure> {
+pub(crate) async fn show_run(deciding: &MatchPorts, run: &Run, common: &Common) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
         return show_incomplete(run, common);
     }
     if common.json {
         output::document(&run_document(run));
     } else {
-        rows::print_outcomes(&engine.deciding, run).await?;
+        rows::print_outcomes(deciding, run).await?;
         for line in summary_lines(run) {
             output::line(line);
         }
@@ -277,12 +330,12 @@ fn with_report(mut document: Value, run: &Run) -> Value {
 }
 
 /// A plan asks for attention when somebody is refused in it, not because it has something to do.
-async fn exit_of_plan(engine: &Engine, run: &Run) -> Result<Exit, Failure> {
+async fn exit_of_plan(deciding: &MatchPorts, run: &Run) -> Result<Exit, Failure> {
     use hardmatch_domain::reason::Weight;
     let refused = run.refused_entries.iter().any(|_| true);
-    let slices = hardmatch_match::slice_count(&engine.deciding, &run.id).await?;
+    let slices = hardmatch_match::slice_count(deciding, &run.id).await?;
     for place in 0..slices {
-        let rows = hardmatch_match::read_slice(&engine.deciding, &run.id, place).await?;
+        let rows = hardmatch_match::read_slice(deciding, &run.id, place).await?;
         let attention = rows.iter().any(|row| {
             row.decision.change.is_none()
                 && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)

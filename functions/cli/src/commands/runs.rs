@@ -1,13 +1,12 @@
 //! `runs`: what was done before, from the state alone.
 
-use hardmatch_embedded::Missing;
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_report::{run_document, runs_table, summary_lines};
 use serde_json::json;
 
 use crate::args::{Common, RunsCommand, RunsShowArgs};
-use crate::commands::{explain, rows};
-use crate::connection::{State, load, open_state};
+use crate::commands::{explain, remote, rows};
+use crate::connection::State;
 use crate::fail::{Exit, Failure};
 use crate::output;
 
@@ -24,7 +23,7 @@ pub(crate) async fn runs(command: RunsCommand) -> Result<Exit, Failure> {
 }
 
 async fn list(common: &Common) -> Result<Exit, Failure> {
-    let state = open(common).await?;
+    let state = remote::state(common).await?;
     let connection = &state.loaded.config.connection;
     let mut runs = Vec::new();
     for id in state.store.run_ids(connection, LISTED).await? {
@@ -42,7 +41,7 @@ async fn list(common: &Common) -> Result<Exit, Failure> {
 }
 
 async fn show(args: RunsShowArgs) -> Result<Exit, Failure> {
-    let state = open(&args.common).await?;
+    let state = remote::state(&args.common).await?;
     let run = find(&state, args.run.as_deref()).await?;
     if args.html {
         return match &run.report {
@@ -73,10 +72,6 @@ async fn show(args: RunsShowArgs) -> Result<Exit, Failure> {
         output::line(format!("  {}", explain::place(refused)));
     }
     Ok(Exit::Converged)
-}
-
-async fn open(common: &Common) -> Result<State, Failure> {
-    open_state(load(&common.config)?, Missing::Refuse).await
 }
 
 /// The newest run, or the one whose id begins or ends like this.

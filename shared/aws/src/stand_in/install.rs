@@ -7,7 +7,8 @@ use std::process::Command;
 use super::StandInError;
 
 /// What is installed. Pinned: another version may refuse other things.
-pub const PACKAGES: [&str; 1] = ["ministack==1.5.33"];
+/// The stand-in, what expands a SAM template inside it, and AWS's own command line.
+pub const PACKAGES: [&str; 3] = ["ministack==1.5.33", "aws-sam-translator==1.115.0", "awscli==1.46.3"];
 
 const NEEDS: &str = "The tests that need AWS run against a stand-in, which they install by themselves with Python 3.10 or \
                      newer (python3 with venv and pip; on Debian: apt-get install python3 python3-venv) from a package \

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hardmatch_domain::account::{Account, Authority, Domain};
 use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::permission::Feature;
 use hardmatch_domain::policy::Switch;
 use hardmatch_policy::{Cloud, Config, Passwords};
 use hardmatch_ports::tenant::{Organization, Sku};
@@ -214,6 +215,49 @@ pub(super) fn break_glass(
             format!(
                 "{safe} of {all} Global Administrators can sign in without the federation and without Entra Connect."
             ),
+        ),
+    }
+}
+
+/// Whose rights we act with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Acts {
+    Itself,
+    ForAdministrator,
+}
+
+/// What we can do to whom. An application writes whoever holds no role with its permissions alone; an administrator who
+/// signed in needs a role for any write, whatever was consented to.
+/// <https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions>
+pub(super) fn own_roles(
+    config: &Config,
+    acts: Acts,
+    principal: Option<&ObjectId>,
+    roles: &BTreeMap<ObjectId, Vec<String>>,
+) -> Check {
+    const AREA: &str = "directory role";
+    let held = principal.and_then(|principal| roles.get(principal)).filter(|held| !held.is_empty());
+    let writes = config.features().contains(&Feature::Write);
+    match (held, acts) {
+        (Some(held), Acts::ForAdministrator) => {
+            good(AREA, format!("The administrator who signed in holds {}.", held.join(", ")))
+        }
+        (Some(held), Acts::Itself) => good(
+            AREA,
+            format!("The application holds {}. Accounts that hold roles are left alone all the same.", held.join(", ")),
+        ),
+        (None, Acts::ForAdministrator) if writes => check(
+            AREA,
+            CheckState::Fail,
+            "The administrator who signed in holds no directory role all the time: every write is refused, whatever was consented to.",
+            "Assign User Administrator to that account, or connect with one that holds it; a role that must be activated first counts only while it is active.",
+        ),
+        (None, Acts::ForAdministrator) => {
+            good(AREA, "None is held, and none is needed: the file switches no write on.")
+        }
+        (None, Acts::Itself) => good(
+            AREA,
+            "The application holds none: it writes accounts that hold no role, phone numbers, sign-in names and sign-in included, and no others.",
         ),
     }
 }

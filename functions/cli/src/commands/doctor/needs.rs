@@ -11,7 +11,7 @@ use super::{check, good};
 const AREA: &str = "permissions";
 
 /// Granted against needed: one line for what is there, one for each that is missing or too much.
-pub(super) fn judge(granted: &[String], config: &Config) -> Vec<Check> {
+pub(crate) fn judge(granted: &[String], config: &Config) -> Vec<Check> {
     let granted: BTreeSet<String> = granted.iter().cloned().collect();
     let judged = permission::judge(&permission::needs(&config.features()), &granted);
     let mut checks = Vec::new();

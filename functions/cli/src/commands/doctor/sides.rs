@@ -5,18 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hardmatch_domain::account::Account;
+use hardmatch_domain::ids::ObjectId;
 use hardmatch_embedded::{FileTable, Missing, Options};
-use hardmatch_policy::{Cloud, Config};
+use hardmatch_policy::Config;
 use hardmatch_ports::source::{Completeness, Entry, Refused};
 use hardmatch_ports::{TableError, TenantError, TenantRead as _};
 use hardmatch_report::{Check, CheckState};
 use hardmatch_store::Store;
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::{Meta, Standing};
 
-use super::{check, good, judge, needs};
+use super::judge::Acts;
+use super::{check, good, judge, login, needs};
+use crate::commands::auth::expiry;
 use crate::commands::explain::place;
 use crate::connection::{TenantSide, clock, folder, tenant_side};
 use crate::fail::Failure;
+use crate::tokens;
 
 /// Refused entries that are named one by one.
 const NAMED: usize = 5;
@@ -166,29 +170,43 @@ pub(super) async fn tenant(
     meta: &Meta,
     wanted: &BTreeMap<String, u64>,
 ) -> Result<Vec<Check>, Failure> {
-    let side = tenant_side(config, &clock()).await?;
+    if meta.standing == Standing::Disconnected {
+        return Ok(vec![check(
+            "connection",
+            CheckState::Fail,
+            format!("It is disconnected, and {} links are parked: nobody is asked.", meta.links),
+            "Take it up again with `hardmatch auth connect`.",
+        )]);
+    }
+    let side = tenant_side(config, &clock(), tokens::looking(config, &clock())?).await?;
     let checks = look(config, meta, wanted, &side).await;
     side.stop().await;
     Ok(checks)
 }
 
 async fn look(config: &Config, meta: &Meta, wanted: &BTreeMap<String, u64>, side: &TenantSide) -> Vec<Check> {
+    let mut checks = if side.is_simulated() { Vec::new() } else { login::before(side, config, meta).await };
+    if !side.is_simulated() {
+        checks.push(login::expiry(&expiry::of(config, &*side.credential, clock().now()).await));
+    }
     let granted = match side.client.granted().await {
         Ok(granted) => granted,
         Err(error) => {
             let areas = ["permissions", "tenant", "domains", "directory sync", "break-glass", "seats"];
-            let mut checks = vec![failed("credentials", side, &error)];
+            checks.push(login::refused(side, "credentials", &error));
+            checks.extend(login::presented(side, config, &error).await);
             checks.extend(areas.map(|area| check(area, CheckState::Unknown, "Not looked at: there is no token.", "")));
             return checks;
         }
     };
-    let method = if matches!(config.tenant.cloud, Cloud::Simulated { .. }) {
-        "the simulated tenant's own secret"
-    } else {
-        "client secret"
+    let method = match side.credential.method() {
+        _ if side.is_simulated() => "the simulated tenant's own secret",
+        "secret" => "client secret",
+        "federated" => "another identity provider's word",
+        "delegated" => "an administrator's sign-in",
+        other => other,
     };
-    let mut checks =
-        vec![good("credentials", format!("A token for application {} was given, by {method}.", side.client_id))];
+    checks.push(good("credentials", format!("A token for application {} was given, by {method}.", side.client_id)));
     checks.extend(needs::judge(&granted.permissions, config));
     let organization = match side.client.organization().await {
         Ok(organization) => organization,
@@ -200,7 +218,14 @@ async fn look(config: &Config, meta: &Meta, wanted: &BTreeMap<String, u64>, side
     checks.push(judge::tenant_id(&organization, config, meta));
     checks.extend(judge::domains(&organization, wanted));
     checks.push(judge::directory_sync(&organization));
-    checks.push(admins(side, &organization).await);
+    match side.client.role_holders().await {
+        Ok(roles) => {
+            let acts = if tokens::is_delegated(config) { Acts::ForAdministrator } else { Acts::Itself };
+            checks.push(judge::own_roles(config, acts, granted.principal.as_ref(), &roles));
+            checks.push(admins(side, &organization, &roles).await);
+        }
+        Err(error) => checks.extend(["directory role", "break-glass"].map(|area| unknown(area, side, &error))),
+    }
     checks.push(match side.client.skus().await {
         Ok(skus) => judge::seats(&skus),
         Err(error) => unknown("seats", side, &error),
@@ -209,11 +234,11 @@ async fn look(config: &Config, meta: &Meta, wanted: &BTreeMap<String, u64>, side
     checks
 }
 
-async fn admins(side: &TenantSide, organization: &hardmatch_ports::tenant::Organization) -> Check {
-    let roles = match side.client.role_holders().await {
-        Ok(roles) => roles,
-        Err(error) => return unknown("break-glass", side, &error),
-    };
+async fn admins(
+    side: &TenantSide,
+    organization: &hardmatch_ports::tenant::Organization,
+    roles: &BTreeMap<ObjectId, Vec<String>>,
+) -> Check {
     let global = roles.iter().filter(|(_, roles)| roles.iter().any(|role| role == judge::GLOBAL_ADMINISTRATOR));
     let mut accounts: Vec<Account> = Vec::new();
     for (id, _) in global.take(ADMINS) {
@@ -223,7 +248,7 @@ async fn admins(side: &TenantSide, organization: &hardmatch_ports::tenant::Organ
             Err(error) => return unknown("break-glass", side, &error),
         }
     }
-    judge::break_glass(organization, &roles, &accounts)
+    judge::break_glass(organization, roles, &accounts)
 }
 
 fn failed(area: &str, side: &TenantSide, error: &TenantError) -> Check {

@@ -1,0 +1,21 @@
+//! `auth`: connects a tenant, says how it is connected, gives it up.
+
+mod certificate;
+mod connect;
+pub(crate) mod expiry;
+mod give_up;
+pub(crate) mod pages;
+mod status;
+
+use crate::args::AuthCommand;
+use crate::fail::{Exit, Failure};
+
+pub(crate) async fn auth(command: AuthCommand) -> Result<Exit, Failure> {
+    match command {
+        AuthCommand::Connect(args) => connect::connect(args).await,
+        AuthCommand::Certificate(args) => certificate::certificate(&args),
+        AuthCommand::Status(common) => status::status(&common).await,
+        AuthCommand::Reset(common) => give_up::reset(&common).await,
+        AuthCommand::Disconnect(common) => give_up::disconnect(&common).await,
+    }
+}

@@ -1,0 +1,131 @@
+//! `connection`: what an operator does to a deployed connection between runs.
+
+use crate::args::ConnectionCommand;
+use crate::fail::{Exit, Failure};
+
+#[cfg(not(feature = "aws"))]
+pub(crate) async fn connection(_: ConnectionCommand) -> Result<Exit, Failure> {
+    Err(super::remote::no_aws())
+}
+
+#[cfg(feature = "aws")]
+pub(crate) use deployed::connection;
+
+#[cfg(feature = "aws")]
+mod deployed {
+    use hardmatch_domain::change::Action;
+    use hardmatch_ports::command::Command;
+    use hardmatch_ports::doorbell::Urgency;
+    use serde_json::json;
+
+    use super::{ConnectionCommand, Exit, Failure};
+    use crate::args::{Common, StackArgs};
+    use crate::output;
+    use crate::stack::{QUEUES, Stack, Whole};
+
+    /// Dead letters of one queue that are put back at a time.
+    const MOST: usize = 10_000;
+
+    pub(crate) async fn connection(command: ConnectionCommand) -> Result<Exit, Failure> {
+        match command {
+            ConnectionCommand::List(args) => list(&args).await,
+            ConnectionCommand::Pause(common) => ask(&common, Command::Pause, "is paused").await,
+            ConnectionCommand::Resume(common) => ask(&common, Command::Resume, "goes on").await,
+            ConnectionCommand::SwitchOff(args) => {
+                let action = action(&args.action)?;
+                ask(&args.common, Command::SwitchOff { action }, &format!("does no {} any more", args.action)).await
+            }
+            ConnectionCommand::SwitchOn(args) => {
+                let action = action(&args.action)?;
+                ask(&args.common, Command::SwitchOn { action }, &format!("does {} again", args.action)).await
+            }
+            ConnectionCommand::Release(common) => ask(&common, Command::Release, "is in no quarantine").await,
+            ConnectionCommand::Redrive(args) => redrive(&args).await,
+        }
+    }
+
+    async fn ask(common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
+        let Some(name) = &common.stack else {
+            return Err(Failure::usage(
+                "name the stack with --stack; on this machine a run ends when its command does",
+            ));
+        };
+        let stack = Stack::open(name, common).await?;
+        stack.ask("", command, Urgency::Scheduled).await?;
+        if common.json {
+            output::document(&json!({ "v": 1, "connection": stack.connection(), "done": true }));
+        } else {
+            output::line(format!("Connection {} {said}.", stack.connection()));
+        }
+        Ok(Exit::Converged)
+    }
+
+    fn action(word: &str) -> Result<Action, Failure> {
+        let named = serde_json::from_value::<Action>(json!(word));
+        named.ok().filter(|action| *action != Action::None).ok_or_else(|| {
+            Failure::usage(format!("{word} is no action. `hardmatch connection switch-off --help` names them"))
+        })
+    }
+
+    async fn list(args: &StackArgs) -> Result<Exit, Failure> {
+        let whole = Whole::open(&args.stack).await?;
+        let mut listed = Vec::new();
+        for connection in whole.store.connections().await? {
+            let meta = whole.store.meta(&connection).await?.value;
+            listed.push(json!({
+                "connection": connection,
+                "standing": meta.standing,
+                "quarantine": meta.quarantine.as_ref().map(|quarantine| &quarantine.why),
+                "last_success": meta.last_success,
+                "people": meta.people,
+                "links": meta.links,
+                "configuration": meta.policy_revision,
+            }));
+        }
+        if args.json {
+            output::document(&json!({ "v": 1, "stack": args.stack, "connections": listed }));
+        } else if listed.is_empty() {
+            output::note("The stack has no connection yet. Store one: hardmatch config push --stack … --config …");
+        } else {
+            for one in listed {
+                let text = |name: &str| one[name].as_str().unwrap_or("-").to_owned();
+                output::line(format!(
+                    "{}: {}, {} people, {} links, configuration {}{}",
+                    text("connection"),
+                    text("standing"),
+                    one["people"],
+                    one["links"],
+                    one["configuration"],
+                    one["quarantine"].as_str().map(|why| format!(", quarantined: {why}")).unwrap_or_default()
+                ));
+            }
+        }
+        Ok(Exit::Converged)
+    }
+
+    async fn redrive(args: &StackArgs) -> Result<Exit, Failure> {
+        let whole = Whole::open(&args.stack).await?;
+        let queues = whole.queues()?;
+        let mut moved = Vec::new();
+        for (queue, _, dead) in QUEUES {
+            let done = queues.redrive(&whole.url(dead)?, queue, MOST).await.map_err(Failure::run)?;
+            if let Some(why) = done.stopped {
+                return Err(Failure::run(format!("{} of {dead} were put back, then: {why}", done.moved)));
+            }
+            moved.push((queue.name(), done.moved));
+        }
+        if args.json {
+            let by_queue: serde_json::Map<_, _> =
+                moved.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect();
+            output::document(&json!({ "v": 1, "stack": args.stack, "moved": by_queue }));
+        } else {
+            for (name, count) in moved.iter().filter(|(_, count)| *count > 0) {
+                output::line(format!("{count} put back into {name}"));
+            }
+            if moved.iter().all(|(_, count)| *count == 0) {
+                output::line("There are no dead letters.");
+            }
+        }
+        Ok(Exit::Converged)
+    }
+}

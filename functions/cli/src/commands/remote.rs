@@ -1,0 +1,154 @@
+//! `plan`, `apply` and `sync` on a deployed stack: asked for through its queues, watched in its table.
+
+use hardmatch_embedded::Missing;
+
+use crate::args::Common;
+use crate::connection::{State, load, open_state};
+use crate::fail::Failure;
+
+#[cfg(feature = "aws")]
+pub(crate) use deployed::{apply, plan, push, sync};
+#[cfg(not(feature = "aws"))]
+pub(crate) use missing::{apply, plan, push, sync};
+
+/// A connection's state, to be read: of this machine, or of a stack.
+pub(crate) async fn state(common: &Common) -> Result<State, Failure> {
+    match &common.stack {
+        None => open_state(load(&common.config)?, Missing::Refuse).await,
+        #[cfg(feature = "aws")]
+        Some(stack) => Ok(crate::stack::Stack::open(stack, common).await?.state),
+        #[cfg(not(feature = "aws"))]
+        Some(_) => Err(no_aws()),
+    }
+}
+
+/// This build cannot reach AWS.
+#[cfg(not(feature = "aws"))]
+pub(crate) fn no_aws() -> Failure {
+    Failure::usage(
+        "this build does not know AWS. Use a released binary, or build with: cargo build --release -p hardmatch --features aws",
+    )
+}
+
+#[cfg(not(feature = "aws"))]
+mod missing {
+    use super::no_aws;
+    use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
+    use crate::fail::{Exit, Failure};
+
+    pub(crate) async fn plan(_: &str, _: &PlanArgs) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+
+    pub(crate) async fn sync(_: &str, _: &SyncArgs) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+
+    pub(crate) async fn apply(_: &str, _: &ApplyArgs) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+
+    pub(crate) async fn push(_: &Common) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+}
+
+#[cfg(feature = "aws")]
+mod deployed {
+    use hardmatch_ports::command::{Command, Stops};
+    use hardmatch_ports::doorbell::Urgency;
+    use hardmatch_ports::run::{Intent, Phase, Run};
+    use hardmatch_store::runs::new_run_id;
+    use serde_json::json;
+
+    use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
+    use crate::commands::run::{Rows, show_plan, show_run, show_stop};
+    use crate::commands::who;
+    use crate::fail::{Exit, Failure};
+    use crate::output;
+    use crate::progress::Progress;
+    use crate::stack::Stack;
+
+    pub(crate) async fn plan(name: &str, args: &PlanArgs) -> Result<Exit, Failure> {
+        let stack = Stack::open(name, &args.common).await?;
+        let meta = stack.push().await?;
+        let open = Command::Open {
+            intent: Intent::Plan,
+            stops: Stops::Kept,
+            everybody: args.full,
+            only: None,
+            accept_source: args.accept_source,
+        };
+        let run = opened(&stack, open, Urgency::Scheduled).await?;
+        let rows = if args.rows { Rows::Shown } else { Rows::Left };
+        show_plan(&stack.deciding(&meta)?, &run, &args.common, rows).await
+    }
+
+    pub(crate) async fn sync(name: &str, args: &SyncArgs) -> Result<Exit, Failure> {
+        let stack = Stack::open(name, &args.common).await?;
+        let meta = stack.push().await?;
+        let deciding = stack.deciding(&meta)?;
+        let only = match &args.who {
+            None => None,
+            Some(who) => {
+                let found = who::find(&deciding, stack.connection(), who).await?.ok_or_else(|| who::nobody(who))?;
+                Some(deciding.store.pid(&found).hex())
+            }
+        };
+        let urgency = if only.is_some() { Urgency::Now } else { Urgency::Scheduled };
+        let open = Command::Open {
+            intent: Intent::Sync,
+            stops: if args.yes { Stops::Passed } else { Stops::Kept },
+            everybody: args.full,
+            only,
+            accept_source: args.accept_source,
+        };
+        let run = opened(&stack, open, urgency).await?;
+        if run.phase == Phase::Planned {
+            return show_stop(&deciding, &run, &args.common).await;
+        }
+        show_run(&deciding, &run, &args.common).await
+    }
+
+    pub(crate) async fn apply(name: &str, args: &ApplyArgs) -> Result<Exit, Failure> {
+        let stack = Stack::open(name, &args.common).await?;
+        let meta = stack.push().await?;
+        let accept = Command::Accept { hash: args.hash.clone() };
+        let run = stack.ask("", accept, Urgency::Scheduled).await?;
+        let run = run.ok_or_else(|| Failure::run("the stack accepted the plan and does not say of which run"))?;
+        let run = watched(&stack, &run, Phase::Planned).await?;
+        show_run(&stack.deciding(&meta)?, &run, &args.common).await
+    }
+
+    /// Stores the file's configuration.
+    pub(crate) async fn push(common: &Common) -> Result<Exit, Failure> {
+        let Some(name) = &common.stack else {
+            return Err(Failure::usage("name the stack with --stack; on this machine a run reads the file by itself"));
+        };
+        let stack = Stack::open(name, common).await?;
+        let meta = stack.push().await?;
+        let connection = stack.connection();
+        if common.json {
+            output::document(&json!({ "v": 1, "connection": connection, "configuration": meta.policy_revision }));
+        } else {
+            output::line(format!(
+                "Connection {connection} of stack {name} has configuration {}.",
+                meta.policy_revision
+            ));
+        }
+        Ok(Exit::Converged)
+    }
+
+    async fn opened(stack: &Stack, open: Command, urgency: Urgency) -> Result<Run, Failure> {
+        let id = new_run_id(stack.state.clock.now().as_millisecond());
+        stack.ask(&id, open, urgency).await?;
+        watched(stack, &id, Phase::Observing).await
+    }
+
+    async fn watched(stack: &Stack, id: &str, since: Phase) -> Result<Run, Failure> {
+        let progress = Progress::start();
+        let run = stack.watch(id, since, &progress).await;
+        progress.end();
+        run
+    }
+}

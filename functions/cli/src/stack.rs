@@ -1,0 +1,215 @@
+//! A deployed stack, as an operator meets it: its tables and reports to read, its queues to ring. Nothing here writes
+//! into a table; functions do what they are asked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hardmatch_aws::stacks::Stack as Outputs;
+use hardmatch_aws::{Aws, QueueUrls, SqsDoorbell};
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_match::MatchPorts;
+use hardmatch_policy::Config;
+use hardmatch_ports::command::{Authority, Command, Reply};
+use hardmatch_ports::doorbell::{BellKind, Queue, Urgency};
+use hardmatch_ports::run::{Phase, Run};
+use hardmatch_ports::{Bell, Blobs, Clock, Doorbell, Table};
+use hardmatch_store::Store;
+use hardmatch_store::connection::Meta;
+use hardmatch_vault::DelegatedCredential;
+use hardmatch_wiring::tenant::{self as wiring, Means};
+
+use crate::args::Common;
+use crate::connection::{Loaded, State, clock, load, said};
+use crate::fail::Failure;
+use crate::progress::Progress;
+
+/// A request is answered within seconds; a queue that is slow to deliver is given this long.
+const REPLY: Duration = Duration::from_secs(90);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(400);
+/// Between two looks at a run, which takes longer.
+const LOOK_AT_RUN: Duration = Duration::from_secs(1);
+
+/// A stack: its tables to read, its queues.
+pub(crate) struct Whole {
+    outputs: Outputs,
+    aws: Aws,
+    table: Arc<dyn Table>,
+    blobs: Arc<dyn Blobs>,
+    pub(crate) store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+/// A stack with one of its connections in hand.
+pub(crate) struct Stack {
+    pub(crate) whole: Whole,
+    pub(crate) state: State,
+}
+
+/// Queues and their dead letters, by the names of the template's outputs.
+pub(crate) const QUEUES: [(Queue, &str, &str); 6] = [
+    (Queue::Source, "SourceQueue", "SourceDeadLetters"),
+    (Queue::Tenant, "TenantQueue", "TenantDeadLetters"),
+    (Queue::Match, "MatchQueue", "MatchDeadLetters"),
+    (Queue::MatchNow, "MatchNowQueue", "MatchNowDeadLetters"),
+    (Queue::Write, "WriteQueue", "WriteDeadLetters"),
+    (Queue::WriteNow, "WriteNowQueue", "WriteNowDeadLetters"),
+];
+
+impl Whole {
+    /// Finds the stack by its name.
+    pub(crate) async fn open(name: &str) -> Result<Self, Failure> {
+        let clock = clock();
+        let aws = Aws::load(Arc::clone(&clock)).await;
+        let outputs = aws.stack(name).await.map_err(Failure::run)?;
+        let output = |name| outputs.output(name).map_err(Failure::run);
+        let table: Arc<dyn Table> = Arc::new(aws.table(output("WorkTable")?));
+        let blobs: Arc<dyn Blobs> = Arc::new(aws.blobs(output("Bucket")?));
+        let store = Store::open(Arc::clone(&table)).await?;
+        Ok(Self { outputs, aws, table, blobs, store, clock })
+    }
+
+    /// The queues, to look into them and to put dead letters back.
+    pub(crate) fn queues(&self) -> Result<SqsDoorbell, Failure> {
+        let mut urls = QueueUrls::new();
+        for (queue, output, _) in QUEUES {
+            urls.insert(queue, self.url(output)?);
+        }
+        Ok(self.aws.doorbell(urls))
+    }
+
+    /// The URL of a queue by its output.
+    pub(crate) fn url(&self, output: &'static str) -> Result<String, Failure> {
+        self.outputs.output(output).map_err(Failure::run)
+    }
+}
+
+impl Stack {
+    /// Finds the stack and the connection: by its file, or by the name under which it is stored there.
+    pub(crate) async fn open(name: &str, common: &Common) -> Result<Self, Failure> {
+        let whole = Whole::open(name).await?;
+        let loaded = match &common.connection {
+            None => load(&common.config)?,
+            Some(connection) => stored(&whole.store, &ConnectionId::new(connection.clone()), common).await?,
+        };
+        let state = State {
+            loaded,
+            table: Arc::clone(&whole.table),
+            store: whole.store.clone(),
+            blobs: Arc::clone(&whole.blobs),
+            clock: Arc::clone(&whole.clock),
+        };
+        Ok(Self { whole, state })
+    }
+
+    /// The connection.
+    pub(crate) fn connection(&self) -> &ConnectionId {
+        &self.state.loaded.config.connection
+    }
+
+    /// What deciding needs to explain and to list.
+    pub(crate) fn deciding(&self, meta: &Meta) -> Result<MatchPorts, Failure> {
+        self.state.deciding(meta).ok_or_else(|| {
+            Failure::run("the connection's tenant is not known yet. Store its configuration: `hardmatch config push`")
+        })
+    }
+
+    /// Asks for something and waits for the reply. `run` names the run that a request opens.
+    pub(crate) async fn ask(&self, run: &str, command: Command, urgency: Urgency) -> Result<Option<String>, Failure> {
+        let authority = command.needs();
+        let queue = match (authority, urgency) {
+            (Authority::Approver, _) => "ApproveQueue",
+            (Authority::Operator, Urgency::Now) => "MatchNowQueue",
+            (Authority::Operator, Urgency::Scheduled) => "MatchQueue",
+        };
+        let name = ulid::Ulid::new().to_string();
+        let kind = BellKind::Ask { reply: name.clone(), command };
+        let bell = Bell::new(self.connection().clone(), run, kind);
+        // The queue is chosen by what its senders may ask for, not by what the bell says.
+        let mut urls = QueueUrls::new();
+        urls.insert(bell.queue(), self.whole.url(queue)?);
+        self.whole.aws.doorbell(urls).ring(bell, Duration::ZERO).await.map_err(|error| match authority {
+            Authority::Operator => Failure::run(error),
+            Authority::Approver => Failure::run(format!(
+                "{error}. This takes an approver: ask somebody whose role has the stack's approver policy to run the same command"
+            )),
+        })?;
+        let clock = &self.state.clock;
+        let began = clock.now();
+        loop {
+            match self.state.store.reply(self.connection(), &name).await? {
+                Some(Reply::Done { run }) => return Ok(run),
+                Some(Reply::Refused { why }) => return Err(Failure::usage(why)),
+                None if clock.now().duration_since(began).unsigned_abs() > REPLY => {
+                    return Err(Failure::run(format!(
+                        "the stack has not answered for {} seconds. The request stays in its queue: look at `hardmatch doctor --stack {}` and at the log of the match function",
+                        REPLY.as_secs(),
+                        self.whole.outputs.name()
+                    )));
+                }
+                None => clock.sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// Watches a run until it rests: planned or closed.
+    pub(crate) async fn watch(&self, run: &str, since: Phase, progress: &Progress) -> Result<Run, Failure> {
+        loop {
+            let found = self.state.store.run(self.connection(), run).await?;
+            if let Some(stored) = found {
+                let now = stored.value;
+                progress.show(&now, &now.tenant_calls);
+                if now.phase == Phase::Closed || (now.phase == Phase::Planned && since != Phase::Planned) {
+                    return Ok(now);
+                }
+            }
+            self.state.clock.sleep(LOOK_AT_RUN).await;
+        }
+    }
+
+    /// Stores the file's configuration in the stack when it says something new.
+    pub(crate) async fn push(&self) -> Result<Meta, Failure> {
+        let loaded = &self.state.loaded;
+        let hash = hardmatch_policy::policy_hash(&loaded.text);
+        let meta = self.state.store.meta(self.connection()).await?.value;
+        if meta.policy_hash == hash && meta.policy_revision > 0 {
+            return Ok(meta);
+        }
+        let tenant = directory_id(&loaded.config, &self.state.clock).await?;
+        self.ask("", Command::Configure { text: loaded.text.clone(), tenant }, Urgency::Scheduled).await?;
+        Ok(self.state.store.meta(self.connection()).await?.value)
+    }
+}
+
+/// The configuration that is stored in the stack.
+async fn stored(store: &Store, connection: &ConnectionId, common: &Common) -> Result<Loaded, Failure> {
+    let meta = store.meta(connection).await?.value;
+    let text = store.policy(connection, meta.policy_revision).await?.ok_or_else(|| {
+        Failure::usage(format!(
+            "the stack has no connection {connection}. Store one with `hardmatch config push --config FILE`"
+        ))
+    })?;
+    let config = Config::load(&text, "stored configuration", std::path::Path::new("."))
+        .map_err(|problems| Failure::usage(problems.pictures(crate::output::paint())))?;
+    Ok(Loaded { config, text, path: common.config.clone() })
+}
+
+/// The tenant's directory id: from the file, or looked up by its domain name, which takes no credentials.
+async fn directory_id(config: &Config, clock: &Arc<dyn Clock>) -> Result<String, Failure> {
+    if let Some(id) = hardmatch_wiring::connections::guid(&config.tenant.id) {
+        return Ok(id);
+    }
+    let endpoints = config.tenant.cloud.endpoints();
+    let endpoints = endpoints.ok_or_else(|| Failure::usage("a simulated tenant lives on one machine"))?;
+    let client_id = config.tenant.auth.as_ref().map_or("", |auth| auth.client_id.as_str());
+    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, keeper: None };
+    let options = wiring::options(config, &endpoints, client_id, Arc::new(DelegatedCredential::public()), &means)?;
+    let metadata =
+        wiring::platform(&options)?.metadata().await.map_err(|error| Failure::run(said(&endpoints, &error)))?;
+    metadata.tenant.ok_or_else(|| {
+        Failure::run(format!(
+            "the login service does not tell the directory id of {}. Write it as tenant.id",
+            config.tenant.id
+        ))
+    })
+}
