@@ -1,5 +1,6 @@
 //! Plans as they are kept: rows of a slice in a blob, its hash and counts in the table.
 
+use hardmatch_domain::change::{Change, Step};
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
 use hardmatch_ports::run::{PlanHead, PlanRow};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,9 @@ pub(crate) struct SliceHead {
     changes: bool,
     /// What it adds up to.
     counts: Counts,
+    /// Calls that its changes are expected to write with.
+    #[serde(default)]
+    writes: u64,
 }
 
 fn blob(run: &str, slice: &str) -> String {
@@ -38,18 +42,26 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
         hash: slice_hash(rows.iter().map(|row| &row.decision)),
         changes: rows.iter().any(|row| row.decision.change.is_some()),
         counts,
+        writes: rows.iter().filter_map(|row| row.decision.change.as_ref()).map(calls).sum(),
     };
     let body = serde_json::to_vec(&head).map_err(|error| MatchError::Broken(error.to_string()))?;
     Ok(ports.store.put_note(&notes(run), &name, body).await?)
+}
+
+/// Calls to the tenant that a change is expected to need.
+fn calls(change: &Change) -> u64 {
+    change.steps.iter().filter(|step| !matches!(step, Step::Link)).count() as u64
 }
 
 /// The whole plan in short.
 pub(crate) async fn head(ports: &MatchPorts, run: &str) -> Result<(PlanHead, Counts), MatchError> {
     let mut hashes = Vec::new();
     let mut counts = Counts::default();
+    let mut writes = 0;
     for (name, body) in ports.store.notes_of(&notes(run)).await? {
         let head: SliceHead = serde_json::from_slice(&body).map_err(|error| broken(run, &name, &error))?;
         counts.merge(&head.counts);
+        writes += head.writes;
         // Slices without a change are not part of the plan: the same changes have the same hash, however many
         // unchanged people were looked at besides.
         if head.changes {
@@ -60,6 +72,7 @@ pub(crate) async fn head(ports: &MatchPorts, run: &str) -> Result<(PlanHead, Cou
         hash: plan_hash(hashes.iter().map(String::as_str)),
         slices: hashes,
         people: counts.people,
+        writes: Some(writes),
         by_action: counts.actions.clone(),
         by_reason: counts.reasons.clone(),
     };

@@ -248,6 +248,9 @@ pub struct PlanHead {
     pub slices: Vec<String>,
     /// People in it.
     pub people: u64,
+    /// Calls that its changes are expected to write with, those included that wait for an approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes: Option<u64>,
     /// How many are decided to have which action.
     pub by_action: BTreeMap<String, u64>,
     /// How often each reason is given (all reasons of a person count).

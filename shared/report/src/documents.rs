@@ -11,6 +11,7 @@ use hardmatch_ports::tenant::Refusal;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::bill::{Bill, Forecast};
 use crate::standing::Standing;
 use crate::visible::steers;
 use crate::words;
@@ -18,6 +19,7 @@ use crate::words;
 /// What `plan --json` prints. `rows` only when they are given: a plan of 200,000 people is better read as JSON Lines.
 pub fn plan_document(run: &Run, rows: Option<&[PlanRow]>) -> Value {
     let mut document = head(run);
+    document["forecast"] = Forecast::of(run).map(|forecast| forecast.document()).unwrap_or_default();
     if let Some(rows) = rows {
         document["rows"] = rows.iter().map(|row| row_document(row, None)).collect();
     }
@@ -31,6 +33,8 @@ pub fn run_document(run: &Run) -> Value {
     let more = json!({
         "accepted": run.accepted,
         "outcomes": run.outcomes,
+        "changes": run.changes,
+        "refusals": run.refusals,
         "guard": run.guard,
         "requests": run.tenant_calls.requests,
         "writes": run.tenant_calls.writes,
@@ -39,6 +43,7 @@ pub fn run_document(run: &Run) -> Value {
         "started_ms": run.started_ms,
         "closed_ms": run.closed_ms,
         "duration_seconds": duration(run),
+        "cost": Bill::of(run).document(run),
         "report": run.report,
     });
     if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
@@ -49,8 +54,7 @@ pub fn run_document(run: &Run) -> Value {
 
 /// Seconds to the millisecond.
 fn duration(run: &Run) -> Option<f64> {
-    let millis = u32::try_from(words::run_ms(run)?).unwrap_or(u32::MAX);
-    Some(f64::from(millis) / 1000.0)
+    Some(words::seconds(u64::try_from(words::run_ms(run)?).unwrap_or_default()))
 }
 
 fn head(run: &Run) -> Value {

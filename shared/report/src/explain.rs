@@ -2,6 +2,7 @@
 
 use hardmatch_ports::run::{CollectionState, Outcome, OutcomeKind, PlanRow, Run};
 
+use crate::bill::{Bill, Forecast};
 use crate::documents::{account, reasons};
 use crate::steps;
 use crate::tables::person;
@@ -41,6 +42,12 @@ pub fn summary_lines(run: &Run) -> Vec<String> {
         if let Some(plan) = &run.plan {
             lines.push(format!("To accept exactly this plan: hardmatch apply {}", plan.hash));
         }
+    }
+    if let Some(forecast) = Forecast::of_waiting(run) {
+        lines.push(forecast.sentence());
+    }
+    if run.effort.is_some() && run.closed_ms.is_some() {
+        lines.push(Bill::of(run).sentence());
     }
     if let Some(report) = &run.report {
         lines.push(format!("Report: {report}"));

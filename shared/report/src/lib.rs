@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod beside;
+mod bill;
 pub mod cost;
 mod documents;
 mod explain;
@@ -14,6 +15,7 @@ mod visible;
 mod words;
 
 pub use beside::{CsvRows, JsonRows, ReportError};
+pub use bill::Forecast;
 pub use documents::{json_text, plan_document, row_document, run_document};
 pub use explain::{explain_text, summary_lines};
 pub use html::{FileNames, MAX_ROWS, Report, ReportBuilder};

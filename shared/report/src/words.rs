@@ -268,6 +268,20 @@ pub(crate) fn duration(ms: i64) -> String {
     }
 }
 
+/// A length of time that is only estimated: `1 min`, `45 s`, `2 h 5 min`.
+pub(crate) fn whole_duration(seconds: u64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds.div_ceil(60)),
+        3600.. => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Seconds to the millisecond, for documents.
+pub(crate) fn seconds(ms: u64) -> f64 {
+    f64::from(u32::try_from(ms).unwrap_or(u32::MAX)) / 1000.0
+}
+
 /// A stored count's name as a word: `none` of the actions is `nothing`.
 pub(crate) fn counted(name: &str) -> String {
     match name {

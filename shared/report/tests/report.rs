@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::sink;
 
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::run::{Outcome, PlanRow, Run};
+use hardmatch_ports::run::{Effort, Outcome, Phase, PlanRow, Run, Status, Stop};
+use hardmatch_report::cost::US_EAST_1;
 use hardmatch_report::{
-    Check, CheckState, Color, CsvRows, FileNames, MAX_ROWS, Report, ReportBuilder, Standing, Style, doctor_table,
-    explain_text, json_text, outcome_table, page, plan_document, plan_table, row_document, run_document, runs_table,
-    summary_lines,
+    Check, CheckState, Color, CsvRows, FileNames, Forecast, MAX_ROWS, Report, ReportBuilder, Standing, Style,
+    doctor_table, explain_text, json_text, outcome_table, page, plan_document, plan_table, row_document, run_document,
+    runs_table, summary_lines,
 };
 use serde_json::Value;
 
@@ -304,9 +305,91 @@ fn a_summary_says_what_needs_somebody() {
     let mut sample = sample();
     insta::assert_snapshot!("summary", summary_lines(&sample.run).join("\n"));
     sample.run.accepted = None;
-    sample.run.stop = Some(hardmatch_ports::run::Stop::FirstRun);
+    sample.run.stop = Some(Stop::FirstRun);
     let lines = summary_lines(&sample.run);
     assert!(lines.iter().any(|line| line.starts_with("To accept exactly this plan: hardmatch apply ")), "{lines:?}");
+}
+
+/// As functions on AWS would have made it.
+fn on_aws() -> Sample {
+    let mut sample = sample();
+    sample.run.effort = Some(Effort { bells: 31, worked_ms: 64_250 });
+    sample
+}
+
+#[test]
+fn a_run_says_what_it_has_cost() {
+    let sample = on_aws();
+    let cost = &run_document(&sample.run)["cost"];
+    assert_eq!((&cost["bells"], &cost["seconds"], &cost["paid"]), (&31.into(), &64.25.into(), &true.into()));
+    // 506 × 0.625 + 412 × 0.125 + 64.25 × 0.5 × 13.3334 + 31 × 0.2 + 93 × 0.4 + 2 × 3 + 31 × 3,000 × 0.0005 millionths.
+    let items = [
+        ("table_writes", 316),
+        ("table_reads", 52),
+        ("functions", 435),
+        ("queues", 37),
+        ("key_service", 6),
+        ("logs", 47),
+    ];
+    for (item, micros) in items {
+        assert_eq!(cost["microdollars"][item], micros, "{item}");
+    }
+    assert_eq!(cost["microdollars"]["total"], 893);
+    assert_eq!(cost["prices"], serde_json::json!({"region": US_EAST_1.region, "read": US_EAST_1.read}));
+    let sentence =
+        "This run cost about $0.000893 on AWS (prices of us-east-1, 2026-11), before any free tier, discount or tax.";
+    assert!(summary_lines(&sample.run).contains(&sentence.to_owned()));
+    let html = sample.report().html;
+    for shown in [sentence, "<dt>Bells</dt><dd>31</dd>", "<dt>functions</dt><dd>$0.000435</dd>"] {
+        assert!(html.contains(shown), "{shown}");
+    }
+}
+
+#[test]
+fn a_run_on_one_machine_claims_no_bill() {
+    let run = sample().run;
+    let cost = &run_document(&run)["cost"];
+    assert_eq!((&cost["paid"], &cost["bells"], &cost["seconds"]), (&false.into(), &Value::Null, &Value::Null));
+    let micros = cost["microdollars"].as_object().unwrap();
+    assert_eq!(micros.keys().collect::<Vec<_>>(), ["table_reads", "table_writes", "total"]);
+    assert!(!summary_lines(&run).iter().any(|line| line.contains('$')), "nobody is asked for money on a terminal");
+    assert!(sample().report().html.contains("This run was made on one machine and cost nothing. On AWS the units"));
+}
+
+#[test]
+fn a_plan_that_waits_says_what_writing_it_takes() {
+    let mut sample = sample();
+    let run = &mut sample.run;
+    (run.phase, run.status, run.stop, run.accepted) =
+        (Phase::Planned, Some(Status::Planned), Some(Stop::FirstRun), None);
+    let plan = run.plan.as_mut().unwrap();
+    plan.writes = Some(45_000);
+    plan.by_action.insert("create".to_owned(), 40_000);
+    let forecast = Forecast::of(run).unwrap();
+    let changes = 40_000 + 24;
+    assert_eq!((forecast.changes, forecast.writes, forecast.seconds), (changes, 45_000, 45_000 / 20));
+    // New links 9 each, 40,000 and 8 of them; a rename 8; 15 others 6.
+    assert_eq!(forecast.write_units, 40_008 * 9 + 8 + 15 * 6);
+    let document = &plan_document(run, None)["forecast"];
+    assert_eq!((&document["writes"], &document["seconds"]), (&45_000.into(), &2_250.into()));
+    let sentence = "Writing this plan takes about 45,000 writes to Microsoft Graph, at least 38 min at the pace Microsoft allows; on AWS about 360,170 write units of the table and $0.2452 in all.";
+    assert_eq!(document["microdollars"], forecast.microdollars);
+    let said = summary_lines(run).into_iter().find(|line| line.starts_with("Writing this plan"));
+    assert_eq!(said.as_deref(), Some(sentence));
+    assert!(sample.report().html.contains(sentence));
+
+    sample.run.plan.as_mut().unwrap().writes = None;
+    assert_eq!(Forecast::of(&sample.run).map(|forecast| forecast.writes), Some(changes), "an older plan does not say");
+    sample.run.plan.as_mut().unwrap().by_action = [("none".to_owned(), 46)].into();
+    assert_eq!(Forecast::of(&sample.run).map(|forecast| forecast.microdollars), Some(0));
+    assert!(!summary_lines(&sample.run).iter().any(|line| line.starts_with("Writing this plan")), "nothing to write");
+}
+
+#[test]
+fn a_run_that_is_over_foretells_nothing() {
+    let run = on_aws().run;
+    assert!(!summary_lines(&run).iter().any(|line| line.starts_with("Writing this plan")));
+    assert!(!on_aws().report().html.contains("Writing this plan"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use hardmatch_ports::run::{CollectionState, Run};
 use sha2::{Digest, Sha256};
 
 use super::{ReportBuilder, Section};
+use crate::bill::{Bill, Forecast};
 use crate::pages::{markup, page};
 use crate::standing::{Standing, Tally};
 use crate::visible::visible;
@@ -41,6 +42,9 @@ pub(super) struct PageView<'a> {
     collections: Vec<CollectionView>,
     refused_entries: Vec<EntryView>,
     numbers: Vec<Pair>,
+    forecast: String,
+    bill: String,
+    costs: Vec<Pair>,
     sections: Vec<SectionView<'a>>,
     filter_actions: Vec<(&'static str, &'static str)>,
     filter_outcomes: Vec<(&'static str, &'static str)>,
@@ -127,6 +131,7 @@ struct ReasonView {
 impl<'a> PageView<'a> {
     pub(super) fn of<C: Write, J: Write>(builder: &'a ReportBuilder<'_, C, J>) -> Self {
         let (run, tally) = (builder.run, &builder.tally);
+        let bill = Bill::of(run);
         Self {
             style: STYLE,
             script: SCRIPT,
@@ -156,6 +161,9 @@ impl<'a> PageView<'a> {
             collections: collections(run),
             refused_entries: refused_entries(run),
             numbers: numbers(run),
+            forecast: Forecast::of_waiting(run).map(|forecast| forecast.sentence()).unwrap_or_default(),
+            bill: bill.sentence(),
+            costs: bill.items().map(|(name, value)| Pair { name, value }).collect(),
             sections: sections(builder),
             filter_actions: tally.by_action.keys().map(|&action| (action.name(), words::action(action))).collect(),
             filter_outcomes: Standing::ALL
@@ -265,14 +273,19 @@ fn refused_entries(run: &Run) -> Vec<EntryView> {
 
 fn numbers(run: &Run) -> Vec<Pair> {
     let pair = |name, value| Pair { name, value: words::number(value) };
-    vec![
+    let mut numbers = vec![
         pair("Requests to the tenant", run.tenant_calls.requests),
         pair("Writes", run.tenant_calls.writes),
         pair("Throttled", run.tenant_calls.throttles),
         pair("Batches", run.tenant_calls.batches),
         pair("Read units of the table", run.units.read),
         pair("Write units of the table", run.units.write),
-    ]
+    ];
+    if let Some(effort) = run.effort {
+        let worked = words::duration(i64::try_from(effort.worked_ms).unwrap_or(i64::MAX));
+        numbers.extend([pair("Bells", effort.bells), Pair { name: "Functions worked", value: worked }]);
+    }
+    numbers
 }
 
 fn sections<'a, C: Write, J: Write>(builder: &'a ReportBuilder<'_, C, J>) -> Vec<SectionView<'a>> {
