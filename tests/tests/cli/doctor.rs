@@ -1,9 +1,14 @@
 //! `doctor`: what it finds, what it says to do about it, and that it writes nothing.
 
-use hardmatch_sim::{Domain, DomainType, Seed};
+use std::sync::Arc;
+
+use hardmatch_ports::Clock as _;
+use hardmatch_runtime::RealClock;
+use hardmatch_sim::{Clock, Domain, DomainType, Fault, FaultRule, Seed};
 use serde_json::{Value, json};
 
-use crate::lab::{CLIENT, Lab, ROLES, rows, tenant, text};
+use crate::browser::{ADMIN, Waiting, connectable, prove_by, walk};
+use crate::lab::{CLIENT, Lab, ROLES, csv, rows, tenant, text};
 
 /// What doctor found, by area; it never writes.
 #[track_caller]
@@ -82,4 +87,111 @@ fn c9_what_was_cured_is_green_the_next_time() {
     let (_, checks) = findings(&lab);
     assert_eq!(of(&checks, "credentials")["state"], "ok", "{}", of(&checks, "credentials"));
     assert!(checks.iter().all(|check| check["state"] != "fail"), "{checks:?}");
+}
+
+/// What makes a login service refuse us, the code that doctor must name, and a word of its cure.
+const REFUSALS: [(u32, &str); 10] = [
+    (90002, "tenant.id"),
+    (90038, "tenant.cloud"),
+    (700016, "client id"),
+    (7000215, "not its id"),
+    (7000222, "new secret"),
+    (7000218, "tenant.auth"),
+    (65001, "admin consent"),
+    (53003, "Conditional Access"),
+    (7000112, "Enterprise applications"),
+    (650057, "API permissions"),
+];
+
+#[test]
+fn c13_each_refusal_of_the_login_service_has_its_code_and_its_cure() {
+    for (code, cure) in REFUSALS {
+        let lab = Lab::with_people(healthy(), &rows(1));
+        let fault =
+            FaultRule { times: None, ..FaultRule::once("POST /{tenant}/oauth2/v2.0/token", Fault::Entra { code }) };
+        lab.world().inject(fault);
+        let (status, checks) = findings(&lab);
+        assert_eq!(status, Some(3));
+        let found = of(&checks, "credentials");
+        assert_eq!(found["state"], "fail", "{found}");
+        assert!(text(&found["finding"]).contains(&format!("AADSTS{code}")), "{found}");
+        assert!(text(&found["cure"]).contains(cure), "{code}: {found}");
+    }
+}
+
+#[test]
+fn a_tenant_that_nobody_knows_and_one_of_another_cloud_are_told_without_a_proof() {
+    let wanted = [
+        ("c2a7e0b4-91f3-4f0e-8a4b-7d35b2c9e611", "AADSTS90002"),
+        ("d2a7e0b4-91f3-4f0e-8a4b-7d35b2c9e612", "AADSTS90038"),
+    ];
+    for (id, code) in wanted {
+        let seed = healthy().with(|options| options.other_cloud_tenants.push(wanted[1].0.to_owned()));
+        let lab = Lab::with_people(seed, &rows(1));
+        lab.configure(crate::lab::TENANT, id);
+        let (_, checks) = findings(&lab);
+        let found = of(&checks, "tenant");
+        assert!(found["state"] == "fail" && text(&found["finding"]).contains(code), "{found}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_off_is_told() {
+    for (minutes, state) in [(0, "ok"), (-3, "warn"), (3, "warn"), (20, "fail"), (-20, "fail")] {
+        let off = jiff::SignedDuration::from_mins(minutes);
+        let clock = Clock::Shared(Arc::new(move || RealClock.now() + off));
+        let lab = Lab::at(healthy(), clock);
+        lab.write("source.csv", csv(&rows(1)));
+        let (_, checks) = findings(&lab);
+        assert_eq!(of(&checks, "clock")["state"], state, "{minutes}: {}", of(&checks, "clock"));
+    }
+}
+
+#[test]
+fn a_state_of_another_tenant_is_told() {
+    let lab = Lab::with_people(healthy(), &rows(1));
+    lab.plan();
+    lab.configure(crate::lab::TENANT, "c2a7e0b4-91f3-4f0e-8a4b-7d35b2c9e611");
+    let (_, checks) = findings(&lab);
+    assert_eq!(of(&checks, "tenant")["state"], "fail", "{}", of(&checks, "tenant"));
+}
+
+#[test]
+fn what_is_presented_is_shown_where_the_cure_is_to_compare_it() {
+    let lab = Lab::with_people(healthy(), &rows(1));
+    let out = lab.path("lab.pem").display().to_string();
+    let made = lab.run(&["auth", "certificate", "--out", &out, "--json"]).ends(0).json();
+    prove_by(&lab, "method = \"certificate\"\ncertificate = \"file:lab.pem\"");
+    let (_, checks) = findings(&lab);
+    assert!(text(&of(&checks, "credentials")["finding"]).contains("AADSTS700027"), "{checks:?}");
+    assert!(text(&of(&checks, "presented")["finding"]).contains(text(&made["sha256"])), "{checks:?}");
+
+    lab.write("token.jwt", crate::auth::foreign_token("somebody"));
+    prove_by(&lab, "method = \"federated\"\ntoken = \"file:token.jwt\"");
+    let (_, checks) = findings(&lab);
+    let found = text(&of(&checks, "presented")["finding"]);
+    assert!(found.contains("issuer https://issuer.example, subject somebody"), "{found}");
+}
+
+#[test]
+fn an_administrator_without_a_role_cannot_write_and_one_who_left_must_sign_in_again() {
+    for (who, role) in [(ADMIN, "ok"), ("plain@contoso.com", "fail")] {
+        let lab = connectable(&rows(1), |_| ());
+        lab.world().add_user(json!({ "userPrincipalName": "plain@contoso.com", "displayName": "Plain" })).unwrap();
+        prove_by(&lab, "method = \"delegated\"\nsecret = \"env:HARDMATCH_CLIENT_SECRET\"");
+        let (_, checks) = findings(&lab);
+        assert!(of(&checks, "credentials").to_string().contains("hardmatch auth connect"), "{checks:?}");
+        let waiting = Waiting::start(&lab, &["auth", "connect", "--config", "lab.toml"]);
+        walk(&waiting.link, &[("account", who)]);
+        let said = waiting.ends();
+        assert_eq!(said.code, Some(0), "{said}");
+        let (_, checks) = findings(&lab);
+        assert_eq!(of(&checks, "directory role")["state"], role, "{}", of(&checks, "directory role"));
+        lab.world().revoke_sessions(who).unwrap();
+        let (_, checks) = findings(&lab);
+        assert!(
+            text(&of(&checks, "credentials")["finding"]).contains("AADSTS50173"),
+            "a kept token hides nothing: {checks:?}"
+        );
+    }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
-use hardmatch_sim::{App, Domain, DomainType, Running, Seed, Sim, World};
+use hardmatch_sim::{App, Clock, Domain, DomainType, Running, Seed, Sim, World};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -231,8 +231,13 @@ pub(crate) struct Lab {
 impl Lab {
     /// Starts the tenant and writes `lab.toml` as the manual's example has it, with the tenant's own address.
     pub(crate) fn new(seed: Seed) -> Self {
+        Lab::at(seed, Clock::Real)
+    }
+
+    /// A laboratory whose tenant goes by this clock.
+    pub(crate) fn at(seed: Seed, clock: Clock) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let running = runtime.block_on(Sim::new(seed).start_local()).unwrap();
+        let running = runtime.block_on(Sim::new(seed).clock(clock).start_local()).unwrap();
         let lab = Lab { folder: tempfile::tempdir().unwrap(), running, runtime };
         lab.write("lab.toml", lab.config());
         lab

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod auth;
+mod browser;
 mod doctor;
 mod documents;
 mod kill;

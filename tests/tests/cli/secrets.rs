@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::lab::{Lab, SECRET, Said, csv, rows, tenant, text};
 
 /// Whether the bytes occur.
@@ -80,6 +82,51 @@ fn logs_name_nobody_however_loud() {
                     assert_eq!(line, None, "a log line holds \"{form}\"");
                 }
             }
+        }
+    }
+}
+
+/// The people of the lab with telephones and mailboxes, as a directory has them.
+fn reachable(people: usize) -> String {
+    let mut lines = csv(&rows(people)).lines().map(str::to_owned).collect::<Vec<_>>();
+    lines[0].push_str(",telephoneNumber,mobile,mail");
+    for (n, line) in lines.iter_mut().skip(1).enumerate() {
+        line.push_str(&format!(",+49 30 55501{n:02},+49 171 66602{n:02},box{n}@mail.contoso.com"));
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn every_log_line_is_json_says_whose_work_it_is_and_names_nobody() {
+    let lab = Lab::with_people(tenant(), &rows(12));
+    lab.write("source.csv", reachable(12));
+    let mut command = lab.command(&["sync", "--config", "lab.toml", "--yes", "--json"]);
+    let said = Lab::finish(command.env("HARDMATCH_LOG", "trace").env("HARDMATCH_LOG_FORMAT", "json")).ends(0);
+    let lines: Vec<Value> = said.err.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+
+    let of_bells: Vec<&Value> = lines.iter().filter(|line| line.get("bell.id").is_some()).collect();
+    for line in &lines {
+        for key in ["timestamp", "level", "target"] {
+            assert!(line[key].is_string(), "{key}: {line}");
+        }
+        assert!(line.as_object().unwrap().values().all(|value| !value.is_object() && !value.is_array()), "flat: {line}");
+    }
+    let run = said.json()["run"].clone();
+    let kinds: std::collections::BTreeSet<&str> = of_bells.iter().map(|line| text(&line["bell.kind"])).collect();
+    for kind in ["observe-source", "observe-tenant", "match", "write", "advance"] {
+        assert!(kinds.contains(kind), "{kind} says nothing among {kinds:?}");
+    }
+    assert!(of_bells.iter().all(|line| line["run.id"] == run && line["connection.id"] == "contoso"), "whose work");
+
+    let mut personal = vec!["mail.contoso.com".to_owned()];
+    for (n, row) in rows(12).into_iter().enumerate() {
+        personal.extend([row.upn.clone(), row.name(), row.given, row.surname, row.employee]);
+        personal.extend([format!("55501{n:02}"), format!("66602{n:02}"), format!("box{n}@")]);
+    }
+    for value in personal {
+        for form in [value.clone(), value.replace('@', "%40"), value.replace(' ', "%20"), value.replace(' ', "+")] {
+            let line = said.err.lines().find(|line| whole(line, &form));
+            assert_eq!(line, None, "a log line holds \"{form}\"");
         }
     }
 }

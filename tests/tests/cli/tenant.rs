@@ -37,7 +37,7 @@ fn an_expired_secret_is_told_apart_from_a_wrong_one() {
 fn a_missing_secret_names_the_variable() {
     let lab = Lab::with_people(tenant(), &rows(2));
     let said = Lab::finish(lab.command(&PLAN).env_remove(SECRET_NAME)).ends(1);
-    said.says(&[SECRET_NAME, "Set it to the secret's value"]);
+    said.says(&[SECRET_NAME, "Set it to the client secret"]);
 }
 
 #[test]

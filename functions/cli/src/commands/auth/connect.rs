@@ -66,7 +66,7 @@ impl Desk<'_> {
         let config = &self.state.loaded.config;
         let delegated = tokens::is_delegated(config);
         if !delegated && let Some(connected) = self.proven(Enough::Everything).await? {
-            return self.done(&connected);
+            return Ok(self.done(&connected));
         }
         // Opened by somebody far away: its answer comes back to nobody, so nothing is awaited under its state.
         let raw = self.side.platform.consent_url(&place.url.redirect(), &Ulid::new().to_string());
@@ -95,7 +95,7 @@ impl Desk<'_> {
         let pages = Pages::serve(self.state, place, vec![connection(config, self.side, self.tokens)]);
         let awaited = self.wait(&link, delegated).await;
         pages.stop().await;
-        self.done(&awaited?)
+        Ok(self.done(&awaited?))
     }
 
     /// Whether a token of the application's own shows that everything (or enough) is granted. `None`: not yet. Trouble
@@ -192,7 +192,7 @@ impl Desk<'_> {
     }
 
     /// Granted against needed, in plain words.
-    fn done(&self, connected: &Connected) -> Result<Exit, Failure> {
+    fn done(&self, connected: &Connected) -> Exit {
         let config = &self.state.loaded.config;
         let resumed = self.meta.standing == Standing::Disconnected;
         let judged = permission::judge(&permission::needs(&config.features()), &connected.permissions);
@@ -222,7 +222,7 @@ impl Desk<'_> {
                 ));
             }
         }
-        Ok(if whole { Exit::Converged } else { Exit::Attention })
+        if whole { Exit::Converged } else { Exit::Attention }
     }
 }
 

@@ -381,7 +381,13 @@ mod tests {
         let state = |meta: &Meta, now| last_run(meta, now, |at| at.to_string()).iter().map(|check| check.state).max();
         assert_eq!(state(&meta, 1_000 + STALE), Some(CheckState::Ok));
         assert_eq!(state(&meta, 1_001 + STALE), Some(CheckState::Warn));
-        let held = hardmatch_store::connection::Quarantine { since: 1, next: 2, attempts: 1, why: "bad secret".into() };
+        let held = hardmatch_store::connection::Quarantine {
+            since: 1,
+            next: 2,
+            attempts: 1,
+            why: "bad secret".into(),
+            run: String::new(),
+        };
         assert_eq!(state(&Meta { quarantine: Some(held), ..meta }, 1_000), Some(CheckState::Fail));
     }
 

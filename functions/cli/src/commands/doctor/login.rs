@@ -101,26 +101,28 @@ pub(super) fn refused(side: &TenantSide, area: &str, error: &TenantError) -> Che
 
 /// What we present, where the cure is to compare it: never the proof itself.
 pub(super) async fn presented(side: &TenantSide, config: &Config, error: &TenantError) -> Option<Check> {
-    let wanted = match aadsts::kind_of(&error.code) {
-        Kind::CertificateNotRegistered | Kind::BadAssertion | Kind::NoFederatedRecord => "presented",
-        _ => return None,
-    };
+    let compare = [Kind::CertificateNotRegistered, Kind::BadAssertion, Kind::NoFederatedRecord];
+    if !compare.contains(&aadsts::kind_of(&error.code)) {
+        return None;
+    }
     let token_url = format!("{}/{}/oauth2/v2.0/token", side.endpoints.login, config.tenant.id);
     let Ok(Proof::Assertion(jwt)) = side.credential.proof(&side.client_id, &token_url).await else { return None };
     let mut parts = jwt.expose_secret().split('.').map(part);
     let (header, claims) = (parts.next()??, parts.next()??);
-    let finding =
-        match header.get("x5t#S256").and_then(Value::as_str).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()) {
-            Some(thumbprint) => {
-                let hex: Vec<String> = thumbprint.iter().map(|byte| format!("{byte:02X}")).collect();
-                format!("A certificate with the SHA-256 thumbprint {}.", hex.concat())
-            }
-            None => {
-                let claim = |name: &str| claims.get(name).map(text).unwrap_or_default();
-                format!("issuer {}, subject {}, audience {}", claim("iss"), claim("sub"), claim("aud"))
-            }
-        };
-    Some(check(wanted, CheckState::Unknown, finding, "Compare with what the app registration lists, letter by letter."))
+    let thumbprint = header.get("x5t#S256").and_then(Value::as_str).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    let finding = if let Some(thumbprint) = thumbprint {
+        let hex: Vec<String> = thumbprint.iter().map(|byte| format!("{byte:02X}")).collect();
+        format!("A certificate with the SHA-256 thumbprint {}.", hex.concat())
+    } else {
+        let claim = |name: &str| claims.get(name).map(text).unwrap_or_default();
+        format!("issuer {}, subject {}, audience {}", claim("iss"), claim("sub"), claim("aud"))
+    };
+    Some(check(
+        "presented",
+        CheckState::Unknown,
+        finding,
+        "Compare with what the app registration lists, letter by letter.",
+    ))
 }
 
 /// A part of a JWT that is no secret.
