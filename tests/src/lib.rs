@@ -6,6 +6,7 @@ pub mod cut;
 pub mod dice;
 pub mod directory;
 pub mod invariants;
+pub mod month;
 pub mod ran;
 pub mod world;
 

@@ -1,0 +1,275 @@
+//! What a month on AWS costs, for a company of some size: units as the product's own counters count them in a small
+//! world, prices as `hardmatch_report::cost` lists them, and what is assumed of the rest, each with its reason.
+
+use std::fmt::Write as _;
+
+use anyhow::{anyhow, ensure};
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::run::Status;
+use hardmatch_ports::table::Units;
+use hardmatch_ports::tenant::Counters;
+use hardmatch_report::cost::{Dollars, Prices, Used, dollars, of_run};
+
+use crate::world::World;
+
+/// The sizes that are shown.
+pub const SIZES: [u64; 3] = [1_000, 50_000, 500_000];
+/// So many in a hundred change each night.
+pub const CHANGED_PERCENT: u64 = 5;
+/// Nights in a month.
+const NIGHTS: u64 = 30;
+/// Ticks in a month, one every five minutes.
+const TICKS: u64 = NIGHTS * 24 * 12;
+
+/// Units of the table in a night, measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Of a night in which nobody changed, whatever the size, in hundredths.
+    pub night: Hundredths,
+    /// More for each person who did not change, in hundredths.
+    pub unchanged: Hundredths,
+    /// More for each person who did, in hundredths.
+    pub changed: Hundredths,
+    /// Of a tick without work, in hundredths.
+    pub tick: Hundredths,
+}
+
+/// Hundredths of units: a query rounds the sum of its items, so that one person's share is no whole number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hundredths {
+    /// Read request units.
+    pub read: u64,
+    /// Write request units.
+    pub write: u64,
+}
+
+impl Hundredths {
+    /// The share of each of `many`, rounded up.
+    fn each(units: Units, many: u64) -> Self {
+        Self { read: (units.read * 100).div_ceil(many), write: (units.write * 100).div_ceil(many) }
+    }
+
+    fn times(self, many: u64) -> Units {
+        Units { read: (self.read * many).div_ceil(100), write: (self.write * many).div_ceil(100) }
+    }
+
+    fn shown(self) -> String {
+        let part = |hundredths: u64| format!("{}.{:02}", hundredths / 100, hundredths % 100);
+        format!("{} reads, {} writes", part(self.read), part(self.write))
+    }
+}
+
+/// Two companies of these sizes; in the larger one so many change.
+const SMALL: usize = 100;
+const LARGE: usize = 400;
+const CHANGING: usize = 40;
+
+/// Runs nights in a simulated tenant and reads the runs' own counters.
+pub async fn measure() -> anyhow::Result<Measured> {
+    let mut small = company(SMALL).await?;
+    let mut large = company(LARGE).await?;
+    let (of_small, of_large) = (night(&mut small, 0).await?, night(&mut large, 0).await?);
+    let of_changes = night(&mut large, CHANGING).await?;
+    let more = (LARGE - SMALL) as u64;
+    let unchanged = Hundredths::each(of_large.since(of_small), more);
+    let share = unchanged.times(SMALL as u64);
+    let tick = small.ring(&[BellKind::Tick]).await.map_err(|why| anyhow!("a tick: {why:?}"))?;
+    Ok(Measured {
+        night: Hundredths::each(of_small.since(share), 1),
+        unchanged,
+        changed: Hundredths::each(of_changes.since(of_large), CHANGING as u64),
+        tick: Hundredths::each(tick, 1),
+    })
+}
+
+/// People whose accounts are in step.
+async fn company(people: usize) -> anyhow::Result<World> {
+    let mut world = World::new().await;
+    for number in 0..people {
+        world.people.hire(&format!("p{number:03}"));
+    }
+    let first = world.settle_by_hash().await;
+    ensure!(first.status() == Some(Status::Converged), "the first run: {:?}", first.run.problems);
+    // What the first run wrote is seen by the tenant's first round of changes, once.
+    for _ in 0..2 {
+        world.pass_days(1);
+        world.sync().await;
+    }
+    Ok(world)
+}
+
+/// Units of a night in which some change.
+async fn night(world: &mut World, changing: usize) -> anyhow::Result<Units> {
+    world.pass_days(1);
+    for number in 0..changing {
+        world.people.set(&format!("p{number:03}"), "title", "Director");
+    }
+    let ran = world.sync().await;
+    ensure!(ran.status() == Some(Status::Converged), "a night: {:?}", ran.run.problems);
+    ensure!(ran.writes.len() == changing, "{} writes for {changing} changes", ran.writes.len());
+    Ok(ran.run.units)
+}
+
+/// Bells of a night besides those of changes: begin, observe twice, plan, gate, report, each perhaps once more.
+const BELLS_A_NIGHT: u64 = 12;
+/// People of one slice, which is one bell's work at least.
+const PEOPLE_A_BELL: u64 = 100;
+/// Time of a bell that finds little to do: a cold start, a handful of reads.
+const BELL_MS: u64 = 300;
+/// Time of reading one person's row and comparing it, in microseconds, with the third of a processor that comes with
+/// this memory.
+const ROW_US: u64 = 100;
+/// Time of writing one change: Microsoft grants 3,000 writes in 150 seconds, so waiting for that is what takes time.
+/// <https://learn.microsoft.com/graph/throttling-limits>
+const WRITE_MS: u64 = 50;
+/// Time of deciding one change, reads included.
+const DECIDE_MS: u64 = 10;
+/// Tokens of Microsoft's that a night asks for.
+const TOKENS_A_NIGHT: u64 = 4;
+
+/// What a month of nights uses.
+fn of_month(people: u64, measured: &Measured) -> Used {
+    let changed = people * CHANGED_PERCENT / 100;
+    let bells = BELLS_A_NIGHT + 2 * changed.div_ceil(PEOPLE_A_BELL);
+    let worked_ms = bells * BELL_MS + people * ROW_US / 1000 + changed * (WRITE_MS + DECIDE_MS);
+    let units = measured
+        .night
+        .times(1)
+        .plus(measured.unchanged.times(people))
+        .plus(measured.changed.times(changed))
+        // Each bell notes its own cost.
+        .plus(Units { read: 0, write: bells });
+    let tokens = Counters { tokens: TOKENS_A_NIGHT * NIGHTS, ..Counters::default() };
+    let monthly = Units { read: units.read * NIGHTS, write: units.write * NIGHTS };
+    Used::of_run(monthly, &tokens, bells * NIGHTS, worked_ms * NIGHTS)
+}
+
+/// Bytes of the table for a person: record, account, links, look-ups, fingerprints, each with its key and 100 bytes of
+/// DynamoDB's own.
+const BYTES_A_PERSON: u64 = 8_000;
+/// Bytes that a change leaves behind as history.
+const BYTES_A_CHANGE: u64 = 1_000;
+/// Bytes of a row of a plan or report.
+const BYTES_A_ROW: u64 = 3_000;
+/// History and reports of so many nights lie there: the thirteen months after which reports are deleted.
+const NIGHTS_KEPT: u64 = 400;
+
+/// Millionths of a dollar for what is kept, in a month: table, its backup, plans and reports.
+fn kept(people: u64, prices: &Prices) -> u64 {
+    let changes = people * CHANGED_PERCENT / 100 * NIGHTS_KEPT;
+    let table = people * BYTES_A_PERSON + changes * BYTES_A_CHANGE;
+    let blobs = changes * BYTES_A_ROW;
+    let month = |bytes: u64, price: u64| {
+        let micros = u128::from(bytes) * u128::from(price) / 1_000_000_000 / 1_000_000;
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    };
+    month(table, prices.table_gb_month + prices.recovery_gb_month) + month(blobs, prices.blob_gb_month)
+}
+
+/// What is paid whether anybody changes or not, by name, in millionths of a dollar a month.
+pub fn fixed(measured: &Measured, parts: &Parts, prices: &Prices) -> Vec<(String, u64)> {
+    let each = |count: u64, price: u64| count * (price / 1_000_000);
+    // Lambda asks each queue around the clock with five pollers that wait twenty seconds.
+    let polls = parts.mappings * 5 * 3 * 60 * 24 * NIGHTS;
+    let tick = Used::of_run(measured.tick.times(TICKS), &Counters::default(), TICKS, TICKS * BELL_MS);
+    // A metric costs for the hours in which it is sent: those of the tick always, those of a run in one or two a day.
+    let metrics = each(METRICS_OF_TICKS, prices.metric_month)
+        + each(2 * METRICS_OF_RUNS, prices.metric_month) * (2 * NIGHTS) / (24 * NIGHTS);
+    vec![
+        (format!("{} keys", parts.keys), each(parts.keys, prices.key_month)),
+        (format!("{} alarms", parts.alarms), each(parts.alarms, prices.alarm_month)),
+        ("dashboard".to_owned(), each(parts.dashboards, prices.dashboard_month)),
+        (format!("asking {} queues for bells", parts.mappings), each(polls, prices.queue_request * 1_000) / 1_000),
+        ("a tick every five minutes".to_owned(), of_run(&tick, prices).micros()),
+        ("metrics".to_owned(), metrics),
+    ]
+}
+
+/// Metrics that each tick sends: how it stands, and what it read.
+const METRICS_OF_TICKS: u64 = 3;
+/// Metrics that a night sends, for the stack and for a connection.
+const METRICS_OF_RUNS: u64 = 13;
+
+/// Parts of the template that cost by the month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Keys of the key service.
+    pub keys: u64,
+    /// Alarms.
+    pub alarms: u64,
+    /// Dashboards.
+    pub dashboards: u64,
+    /// Queues that ring functions.
+    pub mappings: u64,
+}
+
+impl Parts {
+    /// Counted in the text of `infra/template.yaml`.
+    pub fn of(template: &str) -> Self {
+        let count = |kind: &str| template.lines().filter(|line| line.trim() == format!("Type: {kind}")).count() as u64;
+        Self {
+            keys: count("AWS::KMS::Key"),
+            alarms: count("AWS::CloudWatch::Alarm"),
+            dashboards: count("AWS::CloudWatch::Dashboard"),
+            mappings: count("SQS"),
+        }
+    }
+}
+
+/// The table that `infra/README.md` shows.
+pub fn table(measured: &Measured, parts: &Parts, prices: &Prices) -> String {
+    let months: Vec<(Dollars, u64)> =
+        SIZES.iter().map(|&people| (of_run(&of_month(people, measured), prices), kept(people, prices))).collect();
+    let mut text = format!(
+        "us-east-1 list prices of {}, no free tier; {CHANGED_PERCENT} % of people change each night\n\n",
+        prices.read
+    );
+    // Writing to a String cannot fail.
+    let mut row = |name: &str, cells: Vec<String>| {
+        let _ = write!(text, "{name:<31}");
+        for cell in cells {
+            let _ = write!(text, "{cell:>12}");
+        }
+        text.push('\n');
+    };
+    row("a month of nights", SIZES.iter().map(|&people| thousands(people)).collect());
+    let items: Vec<_> = months[0].0.items.iter().map(|(item, _)| *item).collect();
+    for (at, item) in items.into_iter().enumerate() {
+        row(item.name(), months.iter().map(|(month, _)| dollars(month.items[at].1)).collect());
+    }
+    row("kept: table, backup, reports", months.iter().map(|(_, kept)| dollars(*kept)).collect());
+    let sums: Vec<u64> = months.iter().map(|(month, kept)| month.micros() + kept).collect();
+    row("together", sums.iter().map(|&sum| dollars(sum)).collect());
+    let fixed = fixed(measured, parts, prices);
+    row("", Vec::new());
+    row("whatever the size", Vec::new());
+    for (name, micros) in &fixed {
+        row(name, vec![dollars(*micros)]);
+    }
+    let idle: u64 = fixed.iter().map(|(_, micros)| micros).sum();
+    row("together", vec![dollars(idle)]);
+    row("", Vec::new());
+    row("a month, all in all", sums.iter().map(|sum| dollars(sum + idle)).collect());
+    let shares = [
+        ("a night", measured.night),
+        ("+ each unchanged person", measured.unchanged),
+        ("+ each changed person", measured.changed),
+        ("a tick", measured.tick),
+    ];
+    text.push_str("\nunits of the table, measured\n");
+    for (name, share) in shares {
+        let _ = writeln!(text, "{name:<31}  {}", share.shown());
+    }
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn thousands(number: u64) -> String {
+    let (mut rest, mut groups) = (number, Vec::new());
+    while rest >= 1000 {
+        groups.push(format!("{:03}", rest % 1000));
+        rest /= 1000;
+    }
+    groups.push(rest.to_string());
+    groups.reverse();
+    groups.join(",")
+}

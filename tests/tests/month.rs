@@ -1,0 +1,78 @@
+//! What a month costs stands in `infra/README.md` as the command prints it, to a tenth, and a night stays as cheap as was promised.
+
+use std::sync::OnceLock;
+
+use hardmatch_report::cost::{Prices, US_EAST_1};
+use hardmatch_tests::month::{Measured, Parts, fixed, measure, table};
+
+const TEMPLATE: &str = include_str!("../../infra/template.yaml");
+const README: &str = include_str!("../../infra/README.md");
+
+fn measured() -> &'static Measured {
+    static MEASURED: OnceLock<Measured> = OnceLock::new();
+    MEASURED.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(measure()).expect("nights")
+    })
+}
+
+/// A number of the table, without its signs; `None` for a word.
+fn number(word: &str) -> Option<f64> {
+    word.trim_start_matches('$').replace(',', "").parse().ok()
+}
+
+/// Object ids are drawn by lot and decide which people share a bucket of fingerprints, so two measurements differ by a
+/// few units.
+fn alike(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 0.05 + one.max(other) / 10.0
+}
+
+/// The same words in the same order, and numbers that are alike.
+fn differences(shown: &str, printed: &str) -> Vec<String> {
+    let (shown, printed): (Vec<&str>, Vec<&str>) =
+        (shown.split_whitespace().collect(), printed.split_whitespace().collect());
+    if shown.len() != printed.len() {
+        return vec![format!("{} words, not {}", shown.len(), printed.len())];
+    }
+    let pairs = shown.into_iter().zip(printed);
+    pairs
+        .filter(|(shown, printed)| match (number(shown), number(printed)) {
+            (Some(shown), Some(printed)) => !alike(shown, printed),
+            _ => shown != printed,
+        })
+        .map(|(shown, printed)| format!("{shown} is {printed}"))
+        .collect()
+}
+
+#[test]
+fn the_readme_shows_what_the_command_prints() {
+    let (_, after) = README.split_once("cargo run -p hardmatch-tests --example monthly-cost").expect("the command");
+    let shown = after.split("```text\n").nth(1).and_then(|text| text.split("```").next()).expect("its output");
+    let printed = table(measured(), &Parts::of(TEMPLATE), &US_EAST_1);
+    let differ = differences(shown, &printed);
+    assert!(differ.is_empty(), "infra/README.md: {differ:?}; the command prints\n{printed}");
+}
+
+#[test]
+fn another_number_or_another_word_is_a_difference() {
+    assert_eq!(differences("25 alarms $2.50", "25 alarms $2.50"), Vec::<String>::new());
+    assert_eq!(differences("table writes $4.90", "table writes $5.60"), ["$4.90 is $5.60"]);
+    assert_eq!(differences("2 keys", "2 locks"), ["keys is locks"]);
+    assert_eq!(differences("2 keys", "2 keys $2.00"), ["2 words, not 3"]);
+}
+
+#[test]
+fn an_unchanged_person_costs_next_to_nothing_and_a_changed_one_at_most_fourteen_writes() {
+    let measured = measured();
+    assert!(measured.unchanged.write == 0 && measured.unchanged.read <= 10, "{:?}", measured.unchanged);
+    assert!(measured.changed.write <= 1400, "{:?}", measured.changed);
+}
+
+#[test]
+fn what_costs_by_the_month_is_counted_in_the_template() {
+    let parts = Parts::of(TEMPLATE);
+    assert_eq!((parts.keys, parts.dashboards, parts.mappings), (2, 1, 7));
+    let free = Prices { alarm_month: 0, ..US_EAST_1 };
+    let sum = |prices: &Prices| fixed(measured(), &parts, prices).iter().map(|(_, micros)| micros).sum::<u64>();
+    assert_eq!(sum(&US_EAST_1) - sum(&free), parts.alarms * 100_000, "ten cents an alarm");
+}

@@ -1,0 +1,137 @@
+//! Functions: what each is given, and what none shares.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hardmatch_report::cost::FUNCTION_MB;
+use hardmatch_runtime::env::{self, Variable};
+use serde_json::Value;
+
+use crate::expanded::{number, of_type, properties, target};
+
+/// What every function reads when it starts.
+const EVERY: [Variable; 10] = [
+    env::STACK,
+    env::TABLE,
+    env::BUCKET,
+    env::QUEUE_SOURCE,
+    env::QUEUE_TENANT,
+    env::QUEUE_MATCH,
+    env::QUEUE_MATCH_NOW,
+    env::QUEUE_WRITE,
+    env::QUEUE_WRITE_NOW,
+    env::LOG,
+];
+
+fn variables(function: &Value) -> BTreeMap<&str, &Value> {
+    let variables = function["Environment"]["Variables"].as_object().expect("variables");
+    variables.iter().map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+#[test]
+fn every_function_has_a_role_and_a_log_group_of_its_own() {
+    let functions = of_type("AWS::Lambda::Function");
+    assert_eq!(functions.len(), 5);
+    let of = |what: fn(&Value) -> &Value| -> BTreeSet<&str> {
+        functions.iter().filter_map(|(_, function)| target(what(function))).collect()
+    };
+    assert_eq!(of(|function| &function["Role"]).len(), functions.len(), "two functions share a role");
+    let logs = of(|function| &function["LoggingConfig"]["LogGroup"]);
+    assert_eq!(logs.len(), functions.len(), "two functions share a log group");
+    for (name, group) in of_type("AWS::Logs::LogGroup") {
+        assert!(number(&group["RetentionInDays"]) > 0, "{name} keeps logs for ever");
+    }
+}
+
+#[test]
+fn every_function_may_ring_for_itself_and_reserves_nothing() {
+    for (name, function) in of_type("AWS::Lambda::Function") {
+        // Without it AWS stops long work after sixteen hops.
+        assert_eq!(function["RecursiveLoop"], "Allow", "{name}");
+        // What is reserved for one is taken from the account's others; mappings limit instead.
+        assert!(function["ReservedConcurrentExecutions"].is_null(), "{name}");
+        assert_eq!((&function["Runtime"], &function["Handler"]), (&"provided.al2023".into(), &"bootstrap".into()));
+        assert_eq!(function["LoggingConfig"]["LogFormat"], "JSON", "{name}");
+        assert_eq!(
+            number(&function["MemorySize"]),
+            FUNCTION_MB,
+            "{name}: the price of a run reckons with another size"
+        );
+        assert!(function["VpcConfig"].is_null() && function["Layers"].is_null(), "{name}");
+    }
+}
+
+#[test]
+fn functions_are_told_what_they_read_and_nothing_else() {
+    let known: BTreeSet<&str> = env::ALL.iter().map(|variable| variable.name).collect();
+    let mut set = BTreeSet::new();
+    for (name, function) in of_type("AWS::Lambda::Function") {
+        let variables = variables(function);
+        for variable in variables.keys() {
+            assert!(known.contains(variable), "{name} is given {variable}, which nobody reads");
+        }
+        for needed in EVERY {
+            assert!(variables.contains_key(needed.name), "{name} is not given {}", needed.name);
+        }
+        set.extend(variables.into_keys());
+    }
+    for variable in env::ALL.iter().filter(|variable| variable.meaning.starts_with("On AWS:")) {
+        assert!(set.contains(variable.name), "{} is read on AWS and given to nobody", variable.name);
+    }
+    for secret in [env::CLIENT_SECRET, env::NO_COLOR] {
+        assert!(!set.contains(secret.name), "{} has no place in a function", secret.name);
+    }
+}
+
+#[test]
+fn only_who_speaks_to_the_tenant_knows_where_tokens_are() {
+    for (name, function) in of_type("AWS::Lambda::Function") {
+        let variables = variables(function);
+        let speaks = matches!(name, "TenantFunction" | "WriteFunction" | "ConnectFunction");
+        for variable in [env::TOKEN_TABLE, env::KEY] {
+            assert_eq!(variables.contains_key(variable.name), speaks, "{name} and {}", variable.name);
+        }
+        let pages = name == "ConnectFunction";
+        assert_eq!(variables.contains_key(env::URL.name), pages, "{name} and {}", env::URL.name);
+    }
+    for (name, side) in [("SourceFunction", "source"), ("TenantFunction", "tenant")] {
+        assert_eq!(variables(properties(name))[env::SIDE.name], side);
+    }
+}
+
+#[test]
+fn urls_of_queues_go_to_the_right_names() {
+    let variables = variables(properties("MatchFunction"));
+    for (variable, resource) in [
+        (env::QUEUE_SOURCE, "SourceQueue"),
+        (env::QUEUE_TENANT, "TenantQueue"),
+        (env::QUEUE_MATCH, "MatchQueue"),
+        (env::QUEUE_MATCH_NOW, "MatchNowQueue"),
+        (env::QUEUE_WRITE, "WriteQueue"),
+        (env::QUEUE_WRITE_NOW, "WriteNowQueue"),
+        (env::TABLE, "WorkTable"),
+        (env::BUCKET, "Bucket"),
+    ] {
+        assert_eq!(target(variables[variable.name]), Some(resource), "{}", variable.name);
+    }
+}
+
+#[test]
+fn the_pages_are_native_routes_that_only_the_gateway_may_call() {
+    assert_eq!(properties("Api")["ProtocolType"], "HTTP");
+    assert!(properties("Api")["Body"].is_null(), "routes in a body are seen by no linter");
+    let route = properties("ConnectRoute");
+    assert_eq!(route["RouteKey"], "ANY /connect/{proxy+}");
+    assert_eq!(target(&route["Target"]), Some("ConnectIntegration"));
+    let integration = properties("ConnectIntegration");
+    assert_eq!(target(&integration["IntegrationUri"]), Some("ConnectFunction"));
+    assert_eq!(integration["PayloadFormatVersion"], "2.0");
+    let permission = properties("ConnectPermission");
+    assert_eq!(permission["Principal"], "apigateway.amazonaws.com");
+    assert!(permission["SourceArn"]["Fn::Sub"].as_str().is_some_and(|arn| arn.ends_with("${Api}/*/*/connect/*")));
+    let limits = &properties("ApiStage")["DefaultRouteSettings"];
+    assert!(number(&limits["ThrottlingRateLimit"]) <= 100, "anybody may call the pages");
+    let line = properties("ApiStage")["AccessLogSettings"]["Format"].as_str().expect("a format");
+    for told in ["$context.path", "$context.identity", "$request."] {
+        assert!(!line.contains(told), "access logs hold {told}: tickets, or who came");
+    }
+}

@@ -1,0 +1,290 @@
+//! What each function may do: exactly what the adapters it builds need, as `shared/aws/README.md` says, on its own
+//! resources.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::expanded::{list, of_type, properties, target, text};
+
+/// A statement of a policy.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) sid: String,
+    pub(crate) actions: BTreeSet<String>,
+    pub(crate) resources: Vec<Value>,
+    pub(crate) condition: Value,
+}
+
+impl Statement {
+    /// Resources of the template that it names.
+    pub(crate) fn targets(&self) -> BTreeSet<&str> {
+        self.resources.iter().filter_map(target).collect()
+    }
+
+    /// Whether one of its actions is of this service.
+    pub(crate) fn is_of(&self, service: &str) -> bool {
+        self.actions.iter().any(|action| action.starts_with(&format!("{service}:")))
+    }
+}
+
+/// Statements of a policy document; one that depends on a condition counts as there.
+pub(crate) fn statements(document: &Value) -> Vec<Statement> {
+    let mut found = Vec::new();
+    for entry in list(&document["Statement"]) {
+        let statement = if entry["Fn::If"].is_null() { entry } else { &entry["Fn::If"][1] };
+        assert_eq!(statement["Effect"], "Allow", "{statement}");
+        assert!(statement["NotAction"].is_null() && statement["NotResource"].is_null(), "{statement}");
+        found.push(Statement {
+            sid: statement["Sid"].as_str().unwrap_or_default().to_owned(),
+            actions: list(&statement["Action"]).iter().filter_map(|one| one.as_str()).map(str::to_owned).collect(),
+            resources: list(&statement["Resource"]).into_iter().cloned().collect(),
+            condition: statement["Condition"].clone(),
+        });
+    }
+    found
+}
+
+fn role(name: &str) -> Vec<Statement> {
+    let policies = list(&properties(name)["Policies"]);
+    assert!(properties(name)["ManagedPolicyArns"].is_null(), "{name} has rights from elsewhere");
+    policies.into_iter().flat_map(|policy| statements(&policy["PolicyDocument"])).collect()
+}
+
+/// Actions by adapter and method, from the table of the adapters' README.
+pub(crate) fn needs() -> BTreeMap<(String, String), BTreeSet<String>> {
+    let readme = text("shared/aws/README.md");
+    let quoted = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let (mut needs, mut adapter) = (BTreeMap::new(), String::new());
+    for line in readme.lines().skip_while(|line| *line != "## Rights").filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+        if cells.len() != 4 || cells[1].contains("Method") {
+            continue;
+        }
+        adapter = quoted(cells[0]).into_iter().next().unwrap_or(adapter);
+        let actions: BTreeSet<String> =
+            quoted(cells[2]).into_iter().filter(|word| word.contains(':') && !word.contains('/')).collect();
+        for method in quoted(cells[1]) {
+            needs.insert((adapter.clone(), method), actions.clone());
+        }
+    }
+    needs
+}
+
+/// What these methods of an adapter need.
+pub(crate) fn needed(adapter: &str, methods: &[&str]) -> BTreeSet<String> {
+    let needs = needs();
+    let of = |method: &&str| needs.get(&(adapter.to_owned(), (*method).to_owned())).cloned();
+    methods
+        .iter()
+        .flat_map(|method| of(method).unwrap_or_else(|| panic!("the README knows no {adapter}::{method}")))
+        .collect()
+}
+
+/// What a role may do on a resource.
+fn on(role: &[Statement], resource: &str) -> BTreeSet<String> {
+    role.iter()
+        .filter(|statement| statement.targets().contains(resource))
+        .flat_map(|statement| statement.actions.clone())
+        .collect()
+}
+
+/// Roles of functions, the queues each takes bells from, and those it rings.
+const FUNCTIONS: [(&str, &[&str], &[&str]); 5] = [
+    ("SourceRole", &["SourceQueue"], &["SourceQueue", "MatchQueue", "MatchNowQueue"]),
+    ("TenantRole", &["TenantQueue"], &["TenantQueue", "MatchQueue", "MatchNowQueue"]),
+    (
+        "MatchRole",
+        &["MatchQueue", "MatchNowQueue", "ApproveQueue"],
+        &["SourceQueue", "TenantQueue", "MatchQueue", "MatchNowQueue", "WriteQueue", "WriteNowQueue"],
+    ),
+    ("WriteRole", &["WriteQueue", "WriteNowQueue"], &["WriteQueue", "WriteNowQueue", "MatchQueue", "MatchNowQueue"]),
+    ("ConnectRole", &[], &[]),
+];
+const WHOLE_TABLE: [&str; 6] = ["get", "batch_get", "query", "write", "batch_write", "transact"];
+
+#[test]
+fn the_table_and_the_bucket_are_open_as_far_as_the_adapters_reach() {
+    for (name, _, _) in FUNCTIONS {
+        let rights = role(name);
+        let methods: &[&str] =
+            if name == "ConnectRole" { &["get", "query", "write", "transact"] } else { &WHOLE_TABLE };
+        assert_eq!(on(&rights, "WorkTable"), needed("DynamoTable", methods), "{name} on the table");
+        // Plans and reports are match's; the tenant's side keeps how far it has read.
+        let blobs: &[&str] = match name {
+            "MatchRole" => &["put", "get", "list"],
+            "TenantRole" => &["put", "get", "list", "delete_all"],
+            _ => &[],
+        };
+        assert_eq!(on(&rights, "Bucket"), needed("S3Blobs", blobs), "{name} on the bucket");
+        for statement in rights.iter().filter(|one| name == "TenantRole" && one.actions.contains("s3:GetObject")) {
+            assert_eq!(statement.resources, [json!({"Fn::Sub": "${Bucket.Arn}/runs/*/observe/*"})]);
+        }
+    }
+}
+
+#[test]
+fn bells_are_taken_and_rung_where_the_function_stands() {
+    let polling: BTreeSet<String> =
+        ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"]
+            .map(|action| format!("sqs:{action}"))
+            .into();
+    for (name, takes, rings) in FUNCTIONS {
+        let rights = role(name);
+        let may = |action: &str| -> BTreeSet<&str> {
+            let of = rights.iter().filter(|statement| statement.actions.contains(action));
+            of.flat_map(Statement::targets).collect()
+        };
+        for action in &polling {
+            assert_eq!(may(action), takes.iter().copied().collect(), "{name} and {action}");
+        }
+        assert_eq!(may("sqs:SendMessage"), rings.iter().copied().collect(), "{name} rings");
+        let others = rights.iter().flat_map(|statement| &statement.actions);
+        let others: Vec<_> = others
+            .filter(|one| one.starts_with("sqs:") && !polling.contains(*one) && *one != "sqs:SendMessage")
+            .collect();
+        assert!(others.is_empty(), "{name}: {others:?}");
+    }
+}
+
+#[test]
+fn only_match_takes_what_approvers_sent_and_nobody_can_forge_it() {
+    for (name, takes, rings) in FUNCTIONS {
+        assert!(!rings.contains(&"ApproveQueue"), "{name} could accept a plan");
+        assert_eq!(takes.contains(&"ApproveQueue"), name == "MatchRole");
+    }
+}
+
+#[test]
+fn who_decides_or_reads_the_source_has_no_way_to_the_tenant() {
+    for name in ["MatchRole", "SourceRole"] {
+        for statement in role(name) {
+            let reaches = statement.is_of("sts") || statement.is_of("secretsmanager");
+            assert!(!reaches, "{name}: {} leads to the tenant", statement.sid);
+            let tokens = statement.targets().iter().any(|of| of.starts_with("Token"));
+            assert!(!tokens, "{name}: {} leads to tokens", statement.sid);
+        }
+    }
+}
+
+#[test]
+fn tokens_are_read_kept_and_forgotten_by_who_speaks_to_the_tenant() {
+    for name in ["TenantRole", "WriteRole", "ConnectRole"] {
+        let rights = role(name);
+        let kept = needed("DynamoTable", &["get", "write", "batch_write"]);
+        assert_eq!(on(&rights, "TokenTable"), kept, "{name} on the table of tokens");
+        assert_eq!(on(&rights, "TokenKey"), needed("KmsSeal", &["data_key", "unwrap_key"]), "{name} on their key");
+        for statement in rights.iter().filter(|statement| statement.targets().contains("TokenKey")) {
+            // At rest through DynamoDB, or by ourselves and then under a context that names the connection.
+            let via = &statement.condition["StringEquals"]["kms:ViaService"];
+            let named = &statement.condition["Null"]["kms:EncryptionContext:hardmatch:connection"];
+            assert!(*named == "false" || via.to_string().contains("dynamodb."), "{name}: {}", statement.sid);
+        }
+    }
+}
+
+#[test]
+fn who_we_are_is_proved_to_entra_alone_and_briefly() {
+    for name in ["TenantRole", "WriteRole", "ConnectRole"] {
+        let rights = role(name);
+        let sts: Vec<_> = rights.iter().filter(|statement| statement.is_of("sts")).collect();
+        assert_eq!(sts.len(), 1, "{name}");
+        assert_eq!(sts[0].actions, needed("StsWebIdentity", &["token"]), "{name}");
+        let audience = json!("api://AzureADTokenExchange*");
+        assert_eq!(sts[0].condition["ForAllValues:StringLike"]["sts:IdentityTokenAudience"], audience, "{name}");
+        assert_eq!(sts[0].condition["NumericLessThanEquals"]["sts:DurationSeconds"], 300, "{name}");
+    }
+}
+
+#[test]
+fn secrets_are_read_only_by_the_name_that_the_operator_gave() {
+    for (name, _, _) in FUNCTIONS {
+        for statement in role(name).iter().filter(|statement| statement.is_of("secretsmanager")) {
+            assert_eq!(statement.actions, BTreeSet::from(["secretsmanager:GetSecretValue".to_owned()]), "{name}");
+            let arn = statement.resources[0]["Fn::Sub"].as_str().expect("an ARN");
+            assert!(arn.ends_with(":secret:${SecretPrefix}*"), "{name}: {arn}");
+        }
+        // Without a prefix the statement is not there at all: `secret:*` would be every secret of the account.
+        let policy = properties(name)["Policies"].to_string();
+        assert_eq!(policy.contains("HasSecrets"), policy.contains("secretsmanager:"), "{name}");
+    }
+}
+
+#[test]
+fn the_pages_reach_connections_and_nobodys_record() {
+    let rights = role("ConnectRole");
+    let table: Vec<_> = rights.iter().filter(|statement| statement.targets().contains("WorkTable")).collect();
+    let keys = json!(["CONN*", "CONNECT*", "STORE"]);
+    for statement in table {
+        assert_eq!(statement.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"], keys);
+    }
+    assert!(!rights.iter().any(|statement| statement.is_of("sqs") || statement.is_of("s3")));
+}
+
+#[test]
+fn the_source_is_read_and_never_written() {
+    for (name, _, _) in FUNCTIONS {
+        let files: Vec<_> = role(name).into_iter().filter(|statement| statement.sid == "PeopleFiles").collect();
+        assert_eq!(files.len(), usize::from(name == "SourceRole"), "{name}");
+        for statement in files {
+            assert_eq!(statement.actions, BTreeSet::from(["s3:GetObject".to_owned()]));
+        }
+    }
+}
+
+#[test]
+fn logs_go_to_the_functions_own_group() {
+    for (name, function) in of_type("AWS::Lambda::Function") {
+        let rights = role(target(&function["Role"]).expect("a role"));
+        let logs: Vec<_> = rights.iter().filter(|statement| statement.is_of("logs")).collect();
+        assert_eq!(logs.len(), 1, "{name}");
+        assert_eq!(logs[0].targets().first().copied(), target(&function["LoggingConfig"]["LogGroup"]), "{name}");
+    }
+}
+
+/// Actions that name no resource: why each is right with `*`.
+const NO_RESOURCE: [(&str, &str); 1] =
+    [("sts:GetWebIdentityToken", "a token is no resource; audience and life are bounded by conditions")];
+
+#[test]
+fn no_statement_is_about_everything() {
+    let roles = of_type("AWS::IAM::Role").into_iter().map(|(name, _)| (name, role(name)));
+    let managed = of_type("AWS::IAM::ManagedPolicy");
+    let managed = managed.into_iter().map(|(name, policy)| (name, statements(&policy["PolicyDocument"])));
+    for (name, rights) in roles.chain(managed) {
+        for statement in rights {
+            let excused = statement.actions.iter().all(|action| NO_RESOURCE.iter().any(|(one, _)| one == action));
+            assert!(
+                !statement.resources.contains(&json!("*")) || excused,
+                "{name}: {} is about everything",
+                statement.sid
+            );
+            for action in &statement.actions {
+                assert!(!action.contains('*'), "{name}: {} allows {action}", statement.sid);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_keys_own_policy_speaks_of_itself_and_leaves_the_rest_to_roles() {
+    for (name, key) in of_type("AWS::KMS::Key") {
+        for statement in list(&key["KeyPolicy"]["Statement"]) {
+            assert_eq!(statement["Resource"], "*", "{name}: in a key policy `*` is the key");
+            let root = statement["Principal"]["AWS"]["Fn::Sub"].as_str().is_some_and(|arn| arn.ends_with(":root"));
+            let ours = !statement["Condition"]["StringEquals"]["aws:SourceAccount"].is_null();
+            assert!(root || ours, "{name}: {statement}");
+        }
+    }
+    assert_eq!(list(&properties("TokenKey")["KeyPolicy"]["Statement"]).len(), 1, "no service opens tokens");
+}
+
+#[test]
+fn functions_are_started_by_lambda_alone() {
+    for (name, _, _) in FUNCTIONS {
+        let trust = &properties(name)["AssumeRolePolicyDocument"]["Statement"];
+        let lambda =
+            json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"});
+        assert_eq!(*trust, json!([lambda]), "{name}");
+    }
+}
