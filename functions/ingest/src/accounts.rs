@@ -44,7 +44,7 @@ pub(crate) async fn forget(ports: &TenantPorts, old: &Account, marks: &mut Marks
     }
     let mut writes = Vec::new();
     ports.store.delete_account(&ports.scope, old, &mut writes);
-    ports.store.table().batch_write(writes).await?;
+    ports.store.write_facts_last(writes).await?;
     Ok(())
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn store_accounts(
         ports.store.put_account(&ports.scope, *old, item, &mut writes);
     }
     if !writes.is_empty() {
-        ports.store.table().batch_write(last_of_each(writes)).await?;
+        ports.store.write_facts_last(last_of_each(writes)).await?;
     }
     Ok(new.len() as u64)
 }

@@ -207,5 +207,5 @@ async fn store_chunk(
         ports.store.put_person(&ports.scope, old, &new, &mut writes);
         writes.push(ports.store.mark_open(connection, pid));
     }
-    Ok(ports.store.table().batch_write(last_of_each(writes)).await?)
+    ports.store.write_facts_last(last_of_each(writes)).await
 }

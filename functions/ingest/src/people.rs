@@ -182,12 +182,9 @@ async fn store_absences(
         if writes.is_empty() {
             continue;
         }
-        match pace {
-            Pace::AtOnce => ports.store.table().batch_write(writes).await?,
-            Pace::ByGroups => {
-                ports.store.table().batch_write(writes).await?;
-                marker.unit(ports, 0, Vec::new()).await?;
-            }
+        ports.store.write_facts_last(writes).await?;
+        if pace == Pace::ByGroups {
+            marker.unit(ports, 0, Vec::new()).await?;
         }
     }
     Ok(())

@@ -145,6 +145,11 @@ pub(crate) fn account(scope: &Scope, id: &ObjectId) -> Key {
     Key::new(account_pk(scope, id), "ACCOUNT")
 }
 
+/// Whether an item is a person or an account itself, not something that leads there.
+pub(crate) fn is_fact(key: &Key) -> bool {
+    key.sk == "PERSON" || key.sk == "ACCOUNT"
+}
+
 pub(crate) fn link(scope: &Scope, id: &ObjectId) -> Key {
     Key::new(account_pk(scope, id), "LINK")
 }

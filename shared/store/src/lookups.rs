@@ -118,6 +118,19 @@ impl Store {
         }
     }
 
+    /// Performs writes about people or accounts so that whoever is killed in between does it again: what these are found
+    /// by and the marks first, the facts last. Facts that are there already are not looked at twice.
+    pub async fn write_facts_last(&self, writes: Vec<Write>) -> Result<()> {
+        let (facts, others): (Vec<Write>, Vec<Write>) =
+            writes.into_iter().partition(|write| keys::is_fact(write.key()));
+        for writes in [others, facts] {
+            if !writes.is_empty() {
+                self.table.batch_write(writes).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The writes that enter an account under attributes that are new; under all others it is entered already.
     pub fn enter_account(&self, scope: &Scope, account: &Account, new: &[Attr], writes: &mut Vec<Write>) {
         for &attr in new {

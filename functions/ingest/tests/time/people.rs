@@ -1,0 +1,185 @@
+//! The source side.
+
+use std::time::Duration;
+
+use hardmatch_domain::person::Standing;
+use hardmatch_ingest::After;
+use hardmatch_store::fingerprints::Series;
+
+use crate::lab::{Lab, Side, contoso, same};
+
+/// A directory of 3,000.
+async fn directory() -> Lab {
+    Lab::new(3_000, 0).await
+}
+
+/// The night after, 700 are gone, 1,200 have another title and 900 are new.
+async fn a_night_later(lab: &mut Lab) {
+    lab.clock.advance(Duration::from_hours(24));
+    {
+        let mut all = lab.people.0.lock().unwrap();
+        all.retain(|number, _| *number >= 700);
+        for number in 700..1_900 {
+            all.insert(number, "Director".to_owned());
+        }
+        for number in 5_000..5_900 {
+            all.insert(number, "Engineer".to_owned());
+        }
+    }
+    lab.begin().await;
+}
+
+/// How many are absent, and how many of the new titles are stored.
+async fn absent_and_changed(lab: &Lab) -> (usize, usize) {
+    let names = (0..6_000).map(|number| lab.store.secret().pid(&format!("key-{number}").as_str().into()));
+    let people = lab.store.people(&contoso(), &names.collect::<Vec<_>>()).await.unwrap();
+    let absent = people.iter().filter(|(_, record)| matches!(record.standing, Standing::Absent(_))).count();
+    (absent, people.iter().filter(|(_, record)| record.revision > 1).count() - absent)
+}
+
+#[tokio::test]
+async fn a_source_read_in_pieces_is_the_source_read_at_once() {
+    let mut whole = directory().await;
+    assert_eq!(whole.slow().read(Side::Source, None).await, 1);
+    let first = (whole.holds(), whole.writes());
+    a_night_later(&mut whole).await;
+    whole.read(Side::Source, None).await;
+    let second = (whole.holds(), whole.writes());
+    let people = whole.collection("people").await;
+    assert_eq!((people.seen, people.changed), (3_200, 2_100));
+    for units in [0, 5] {
+        let mut lab = directory().await;
+        let bells = lab.slow().read(Side::Source, Some(units)).await;
+        same(&first.0, &lab.holds(), &format!("{units} units"));
+        // Groups of 500, one or more a bell.
+        assert!((2..=8).contains(&bells), "{units} units: {bells} bells");
+        assert_eq!(lab.writes(), first.1, "nothing is written twice");
+        a_night_later(&mut lab).await;
+        let bells = lab.read(Side::Source, Some(units)).await;
+        same(&second.0, &lab.holds(), &format!("{units} units, again"));
+        assert!((2..=8).contains(&bells), "{units} units: {bells} bells");
+        assert_eq!(lab.writes(), second.1, "nothing is written twice");
+        assert_eq!(lab.collection("people").await, people);
+    }
+}
+
+#[tokio::test]
+async fn a_source_whose_reading_is_killed_anywhere_is_read_all_the_same() {
+    let mut whole = directory().await;
+    whole.read(Side::Source, None).await;
+    a_night_later(&mut whole).await;
+    whole.read(Side::Source, None).await;
+    let (expected, writes) = (without_revisions(&whole), whole.writes());
+    let mut kills = 0;
+    for at in (1..).step_by(3) {
+        let mut lab = directory().await;
+        let mut died = lab.dies_at(Side::Source, Some(0), at).await;
+        lab.read(Side::Source, Some(0)).await;
+        a_night_later(&mut lab).await;
+        died |= lab.dies_at(Side::Source, Some(0), at).await;
+        lab.read(Side::Source, Some(0)).await;
+        // Who was stored when the process died is stored again, as a newer revision of the same facts.
+        same(&expected, &without_revisions(&lab), &format!("killed at {at}"));
+        // Two kills: each loses the group in which it came.
+        assert!(lab.writes() <= writes + 2 * 4, "killed at {at}: {} writes instead of {writes}", lab.writes());
+        if !died {
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills >= 4, "{kills}");
+}
+
+fn without_revisions(lab: &Lab) -> std::collections::BTreeMap<String, String> {
+    let cut = |body: String| match serde_json::from_str::<serde_json::Value>(&body) {
+        Ok(mut value) => {
+            value.as_object_mut().map(|object| object.remove("revision"));
+            value.to_string()
+        }
+        Err(_) => body,
+    };
+    lab.holds().into_iter().map(|(key, body)| (key, cut(body))).collect()
+}
+
+#[tokio::test]
+async fn nobody_is_absent_before_everybody_else_is_stored() {
+    let mut lab = directory().await;
+    lab.slow().read(Side::Source, None).await;
+    a_night_later(&mut lab).await;
+    let mut seen_between = 0;
+    while lab.bell(Side::Source, Some(0)).await.unwrap() != After::Done {
+        let (absent, changed) = absent_and_changed(&lab).await;
+        assert!(absent == 0 || changed == 1_200, "{absent} absent, {changed} stored");
+        seen_between += usize::from(absent == 0);
+    }
+    assert!(seen_between >= 3);
+    assert_eq!(absent_and_changed(&lab).await, (700, 1_200));
+}
+
+#[tokio::test]
+async fn a_source_that_changes_between_two_bells_is_what_its_last_listing_says() {
+    let mut fresh = directory().await;
+    fresh.read(Side::Source, None).await;
+    let mut lab = directory().await;
+    lab.slow().read(Side::Source, None).await;
+    for lab in [&mut fresh, &mut lab] {
+        a_night_later(lab).await;
+    }
+    for _ in 0..3 {
+        assert!(matches!(lab.bell(Side::Source, Some(0)).await, Ok(After::Again(_))));
+    }
+    // Half of the new ones were a mistake, some get another title, and some of those who were gone are back.
+    for lab in [&fresh, &lab] {
+        let mut all = lab.people.0.lock().unwrap();
+        all.retain(|number, _| *number < 5_450);
+        for number in 600..800 {
+            all.insert(number, "Partner".to_owned());
+        }
+    }
+    fresh.read(Side::Source, None).await;
+    lab.read(Side::Source, Some(0)).await;
+    let (fresh_people, people) = (facts(&fresh).await, facts(&lab).await);
+    for (number, (expected, found)) in fresh_people.into_iter().zip(people).enumerate() {
+        match (&expected, &found) {
+            // Whom an earlier bell stored, and the last listing does not have.
+            (None, Some((_, Standing::Absent(_)))) if number >= 5_450 => {}
+            _ => assert_eq!(expected, found, "{number}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_goes_back_to_what_it_was_between_two_bells_is_not_taken_for_unchanged() {
+    let mut lab = directory().await;
+    lab.slow().read(Side::Source, None).await;
+    let before = (facts(&lab).await, lab.people.0.lock().unwrap().clone());
+    a_night_later(&mut lab).await;
+    for _ in 0..3 {
+        assert!(matches!(lab.bell(Side::Source, Some(0)).await, Ok(After::Again(_))));
+    }
+    lab.people.0.lock().unwrap().clone_from(&before.1);
+    lab.read(Side::Source, Some(0)).await;
+    let after = facts(&lab).await;
+    for (number, (before, after)) in before.0.iter().zip(&after).enumerate().take(3_000) {
+        assert_eq!(before, after, "{number}");
+    }
+    assert!(after[5_000..].iter().all(|one| one.as_ref().is_none_or(|one| matches!(one.1, Standing::Absent(_)))));
+    let (lists, digests) = (Series::people(&contoso()), lab.holds());
+    assert!(lab.store.digests(&lists).await.unwrap().is_some());
+    assert!(!digests.keys().any(|key| key.contains("unsettled")));
+}
+
+/// Title and standing of everybody, by number.
+async fn facts(lab: &Lab) -> Vec<Option<(String, Standing)>> {
+    let mut all = vec![None; 6_000];
+    for (number, slot) in all.iter_mut().enumerate() {
+        let who =
+            hardmatch_domain::ids::PersonRef { connection: contoso(), key: format!("key-{number}").as_str().into() };
+        let record = lab.store.person(&who).await.unwrap();
+        *slot = record.map(|record| {
+            let title = record.person.attributes.filled(hardmatch_domain::attribute::Attr::JobTitle);
+            (title.unwrap_or_default().to_owned(), record.standing)
+        });
+    }
+    all
+}

@@ -1,0 +1,147 @@
+//! The tenant side.
+
+use std::sync::atomic::Ordering;
+
+use hardmatch_ingest::After;
+use hardmatch_ports::run::CollectionState;
+
+use crate::lab::{Lab, PAGE, Side, same};
+
+/// A tenant of 1,500 accounts, 250 deleted ones, 1,200 groups with addresses, in which 150 change while it is read.
+async fn tenant() -> Lab {
+    let lab = Lab::new(0, 1_500).await;
+    {
+        let mut all = lab.accounts.all.lock().unwrap();
+        for number in 0..250 {
+            all.insert(10_000 + number, ("Engineer".to_owned(), false));
+        }
+        *lab.accounts.groups.lock().unwrap() = 1_200;
+        lab.accounts.told.lock().unwrap().extend(0..150);
+    }
+    lab
+}
+
+/// A year later 400 are gone for good, 300 have another title, 100 are deleted and 100 gone from the bin; and the cursor
+/// is too old.
+async fn a_year_later(lab: &mut Lab) {
+    lab.clock.advance(std::time::Duration::from_hours(24 * 365));
+    {
+        let mut all = lab.accounts.all.lock().unwrap();
+        all.retain(|number, _| !(1_000..1_400).contains(number) && !(10_000..10_100).contains(number));
+        for number in 0..300 {
+            all.insert(number, ("Director".to_owned(), true));
+        }
+        for number in 500..600 {
+            all.insert(number, ("Engineer".to_owned(), false));
+        }
+        *lab.accounts.groups.lock().unwrap() = 600;
+    }
+    lab.begin().await;
+}
+
+#[tokio::test]
+async fn a_tenant_read_in_pieces_is_the_tenant_read_at_once() {
+    let mut whole = tenant().await;
+    assert_eq!(whole.read(Side::Tenant, None).await, 1);
+    let first = (whole.holds(), whole.accounts.pages.load(Ordering::SeqCst));
+    a_year_later(&mut whole).await;
+    whole.read(Side::Tenant, None).await;
+    let second = (whole.holds(), whole.accounts.pages.load(Ordering::SeqCst));
+    let users = whole.collection("users").await;
+    assert_eq!((users.state, users.seen), (CollectionState::Complete, 1_000 + 150));
+    for units in [0, 3, 20] {
+        let mut lab = tenant().await;
+        let bells = lab.read(Side::Tenant, Some(units)).await;
+        same(&first.0, &lab.holds(), &format!("{units} units"));
+        // No page is read twice, and no bell goes without a unit: 32 pages and a few steps between them.
+        assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), first.1, "{units} units");
+        assert!(bells <= 42 && (units > 0 || bells >= 32), "{units} units: {bells} bells");
+        a_year_later(&mut lab).await;
+        lab.read(Side::Tenant, Some(units)).await;
+        same(&second.0, &lab.holds(), &format!("{units} units, again"));
+        assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), second.1, "{units} units, again");
+        assert_eq!(lab.collection("users").await, users);
+        assert_eq!(lab.files(), 0, "nothing is left of the readings");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_whose_reading_is_killed_anywhere_is_read_all_the_same() {
+    let mut whole = tenant().await;
+    whole.read(Side::Tenant, None).await;
+    a_year_later(&mut whole).await;
+    whole.read(Side::Tenant, None).await;
+    let (expected, pages) = (whole.holds(), whole.accounts.pages.load(Ordering::SeqCst));
+    let mut kills = 0;
+    for at in (2..).step_by(19) {
+        let mut lab = tenant().await;
+        let mut died = lab.dies_at(Side::Tenant, Some(5), at).await;
+        lab.read(Side::Tenant, Some(5)).await;
+        a_year_later(&mut lab).await;
+        died |= lab.dies_at(Side::Tenant, Some(5), at).await;
+        lab.read(Side::Tenant, Some(5)).await;
+        same(&expected, &lab.holds(), &format!("killed at {at}"));
+        // Two kills, and each loses no more than the bell in which it came.
+        let read = lab.accounts.pages.load(Ordering::SeqCst);
+        assert!(read <= pages + 2 * 6, "killed at {at}: {read} pages instead of {pages}");
+        if !died {
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills >= 3, "{kills}");
+}
+
+#[tokio::test]
+async fn a_page_token_that_expires_between_two_bells_begins_the_listing_anew() {
+    let whole = tenant().await;
+    whole.read(Side::Tenant, None).await;
+    for lost in ["users 700", "bin 200"] {
+        let lab = tenant().await;
+        *lab.accounts.lost.lock().unwrap() = Some(lost.to_owned());
+        lab.read(Side::Tenant, Some(3)).await;
+        assert_eq!(*lab.accounts.lost.lock().unwrap(), None, "{lost} was asked for");
+        same(&whole.holds(), &lab.holds(), lost);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_concluded_before_the_end() {
+    let mut lab = tenant().await;
+    lab.read(Side::Tenant, None).await;
+    let had = lab.holds();
+    a_year_later(&mut lab).await;
+    for _ in 0..20 {
+        assert_ne!(lab.bell(Side::Tenant, Some(0)).await.unwrap(), After::Done);
+    }
+    let now = lab.holds();
+    let differs = |part: &str| had.iter().any(|(key, body)| key.contains(part) && now.get(key) != Some(body));
+    assert!(!differs("FA#"), "fingerprints of a listing that is not at its end");
+    assert!(!differs("/ TENANT"), "the cursor is stored last");
+    let accounts = |held: &std::collections::BTreeMap<String, String>| {
+        held.keys().filter(|key| key.ends_with("/ ACCOUNT")).count()
+    };
+    assert_eq!(accounts(&had), accounts(&now), "nobody is forgotten while pages are missing");
+}
+
+#[tokio::test]
+async fn two_bells_at_a_time_do_the_work_of_one() {
+    let lab = tenant().await;
+    assert!(matches!(lab.bell(Side::Tenant, Some(2)).await, Ok(After::Again(_))));
+    // The side is taken, as by a bell that is being answered elsewhere.
+    let name = format!("accounts~{}", crate::lab::scope().as_str());
+    let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
+    lab.store.lease(&name, &lab.run, None, now, 60_000).await.unwrap();
+    let pages = lab.accounts.pages.load(Ordering::SeqCst);
+    assert_eq!(lab.bell(Side::Tenant, Some(2)).await.unwrap(), After::Done, "the other bell rings on");
+    assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), pages);
+    // A run of another connection waits for its turn.
+    lab.clock.advance(std::time::Duration::from_mins(2));
+    let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
+    lab.store.lease(&name, "another run", None, now, 30_000).await.unwrap();
+    let wait = std::time::Duration::from_secs(30);
+    assert_eq!(lab.bell(Side::Tenant, Some(2)).await.unwrap(), After::Again(wait));
+    lab.clock.advance(wait);
+    lab.read(Side::Tenant, Some(2)).await;
+    assert!(lab.accounts.pages.load(Ordering::SeqCst) as usize >= 1_500 / PAGE);
+}
