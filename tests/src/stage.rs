@@ -320,7 +320,7 @@ impl Rooms {
             | BellKind::Nightly { .. }
             | BellKind::Tick
             | BellKind::Ask { .. } => decided(hardmatch_match::answer(&self.deciding, bell).await),
-            BellKind::Write => match hardmatch_write::drain(&writing, connection, run).await {
+            BellKind::Write => match hardmatch_write::answer(&writing, connection, run).await {
                 Ok(hardmatch_write::After::Done) => Ok(Outcome::Done),
                 Ok(hardmatch_write::After::Again(delay)) => Ok(Outcome::Again(delay)),
                 Err(error) => Err(error.to_string()),

@@ -8,6 +8,7 @@ use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, PlanHead, PlanRow, Run, Status};
 use hardmatch_report::{FileNames, ReportBuilder, Standing};
 use hardmatch_store::Pid;
+use hardmatch_store::connection::Meta;
 
 use crate::plan::Slices;
 use crate::{MatchError, MatchPorts, phases};
@@ -105,6 +106,13 @@ pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) 
 pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
     if run.plan.is_some() {
+        // Accepted again it is another attempt, which counts by itself.
+        let lies = |meta: &mut Meta| {
+            if let Some(held) = meta.quarantine.as_mut().filter(|held| held.run == run.id) {
+                held.run.clear();
+            }
+        };
+        ports.store.update_meta(&run.connection, lies).await?;
         phases::enter(ports, run, Phase::Planned, |run| {
             run.accepted = None;
             run.status = Some(Status::Incomplete);

@@ -66,7 +66,19 @@ pub(crate) async fn enter(
     {
         ports.meter.rested(run);
     }
+    if entered.is_none() {
+        clear_when_closed(ports, run).await?;
+    }
     Ok(entered.is_some())
+}
+
+/// Whoever prepared a phase of a run that was given up meanwhile leaves nothing behind in it.
+async fn clear_when_closed(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
+    let now = ports.store.run(&run.connection, &run.id).await?;
+    if now.is_some_and(|now| now.value.phase == Phase::Closed) {
+        ports.store.clear_run(&run.id).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn ring(ports: &MatchPorts, run: &Run, kind: BellKind) {

@@ -41,26 +41,56 @@ pub(crate) async fn decide(
     slice: usize,
     pids: &[Pid],
 ) -> Result<(), MatchError> {
+    // Before the facts: whoever is marked after this is to be decided again.
+    let mut marks = ports.store.marks(&run.connection, pids).await?;
     let people: Vec<_> = ports.store.people(&run.connection, pids).await?;
     let records: Vec<_> = people.iter().map(|(_, record)| record.clone()).collect();
     let decisions = decide_all(ports, &records, context).await?;
     let open: BTreeMap<Pid, Stored<OpenChange>> =
         ports.store.changes(&run.connection, pids).await?.into_iter().collect();
+    mark(ports, run, people.iter().map(|(pid, _)| *pid).zip(&decisions), &mut marks).await?;
     let mut writes = Vec::new();
+    let mut settled = Vec::new();
     for ((pid, _), decision) in people.iter().zip(&decisions) {
-        keep_change(ports, run, *pid, open.get(pid), decision, &mut writes);
+        let mark = marks.get(pid).copied();
+        keep_change(ports, run, *pid, open.get(pid), mark, decision, &mut writes);
+        if is_settled(decision) {
+            settled.extend(mark.map(|mark| ports.store.unmark(&run.connection, *pid, mark)));
+        }
         keep_clocks(ports, run, *pid, decision, &mut writes).await?;
     }
     // Marked, but never stored: a mark left behind by a person who was refused before anybody understood them.
     let known: std::collections::BTreeSet<Pid> = people.iter().map(|(pid, _)| *pid).collect();
-    writes.extend(
-        pids.iter().filter(|pid| !known.contains(pid)).map(|pid| ports.store.mark_settled(&run.connection, *pid)),
-    );
+    let nobody = marks.iter().filter(|(pid, _)| !known.contains(pid));
+    settled.extend(nobody.map(|(pid, mark)| ports.store.unmark(&run.connection, *pid, *mark)));
     store(ports, writes).await?;
+    // Marked again since: that mark stays, and nothing is to be done anew for it.
+    ports.store.each_if(settled).await?;
     let rows: Vec<_> = records.iter().zip(decisions).map(|(record, decision)| row(record, decision)).collect();
     plan::put_slice(ports, &run.id, slice, &rows).await?;
     ports.store.delete_slice(&run.id, slice).await?;
     Ok(())
+}
+
+/// Marks people who need more than this decision and are not marked, and enters their marks' revisions. Whom somebody
+/// else marks at the same moment keeps that mark.
+async fn mark<'d>(
+    ports: &MatchPorts,
+    run: &Run,
+    decided: impl Iterator<Item = (Pid, &'d Decision)>,
+    marks: &mut BTreeMap<Pid, u64>,
+) -> Result<(), MatchError> {
+    let unmarked = decided.filter(|(pid, decision)| !marks.contains_key(pid) && !is_settled(decision));
+    let unmarked: Vec<Pid> = unmarked.map(|(pid, _)| pid).collect();
+    let writes = unmarked.iter().map(|pid| ports.store.mark_new(&run.connection, *pid)).collect();
+    let revisions = ports.store.each_if(writes).await?;
+    marks.extend(unmarked.into_iter().zip(revisions).filter_map(|(pid, revision)| Some((pid, revision?))));
+    Ok(())
+}
+
+/// Whether there is nothing to write for a person and nothing to look at again.
+fn is_settled(decision: &Decision) -> bool {
+    decision.change.is_none() && !needs_more(decision)
 }
 
 /// Unconditional writes together, then the conditional ones, each by itself: none rests on another, and a transaction
@@ -88,6 +118,7 @@ fn keep_change(
     run: &Run,
     pid: Pid,
     had: Option<&Stored<OpenChange>>,
+    mark: Option<u64>,
     decision: &Decision,
     writes: &mut Vec<Write>,
 ) {
@@ -110,19 +141,13 @@ fn keep_change(
                 refusal: None,
                 keep_open: needs_more(decision) || stands_alone(change.action),
                 landed: same.and_then(|had| had.value.landed.clone()),
+                mark,
             };
             writes.push(store.put_change(connection, pid, had.map(|had| had.revision), &next));
         }
         (None, Some(had)) => writes.push(store.delete_change(connection, pid, had.revision)),
         (None, None) => {}
     }
-    let settled = decision.change.is_none() && !needs_more(decision);
-    if settled {
-        writes.push(store.mark_settled(connection, pid));
-    } else if run.everybody || run.only.is_some() {
-        writes.push(store.mark_open(connection, pid));
-    }
-    // Otherwise they are here because they are marked.
 }
 
 /// Whether an action is planned without the rest of what the person needs, so that they are decided again after it.
@@ -197,7 +222,8 @@ async fn keep_clocks(
     disown(ports, &mut next).await?;
     if next.ledger != link.value.ledger {
         next.revision += 1;
-        ports.store.put_link(&ports.scope, Some(&link), &next, writes);
+        // The person's pointer leads there already.
+        writes.push(ports.store.claim(&ports.scope, Some(&link), &next));
     }
     Ok(())
 }

@@ -8,9 +8,9 @@ use futures::stream::FuturesUnordered;
 use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::BellKind;
-use hardmatch_ports::run::Phase;
+use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::tenant::{MAX_CALLS, Refusal};
-use hardmatch_ports::{Bell, Key, Write};
+use hardmatch_ports::{Condition, Key, Write};
 use hardmatch_store::changes::{ChangeState, LanePhase};
 use hardmatch_store::gate::Taken;
 use hardmatch_store::hands::Hand;
@@ -19,8 +19,9 @@ use jiff::SignedDuration;
 
 use crate::call::Binding;
 use crate::hand::{self, Played, Rules};
-use crate::task::Task;
-use crate::{After, WriteError, WritePorts};
+use crate::lane::Lane;
+use crate::task::{Meeting, Task};
+use crate::{After, WriteError, WritePorts, bell};
 
 /// Hands in flight. With 300 ms of latency, eight hands of twenty move 500 calls a second, far above the quota.
 const HANDS: usize = 8;
@@ -30,6 +31,10 @@ const AHEAD: usize = 200;
 const POINTERS: usize = 32;
 /// Deletions that are made together.
 const TOGETHER: usize = 100;
+/// A paused lane is looked at again after this.
+const PAUSED_REST: Duration = Duration::from_mins(1);
+/// A lane that is somebody else's is looked at again after this at the latest.
+const THEIRS: Duration = Duration::from_secs(30);
 /// How long the lane is ours without a sign of life.
 const LEASE: Duration = Duration::from_mins(2);
 /// How often we give one.
@@ -51,52 +56,46 @@ const SILENT_FOR: Duration = Duration::from_secs(15);
 
 /// Performs what the lane of a run points at, in order, until it is empty or must wait.
 pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> Result<After, WriteError> {
-    let phase = match ports.store.run(connection, run).await?.map(|stored| stored.value.phase) {
-        Some(Phase::Writing) => LanePhase::Write,
-        Some(Phase::Removing) => LanePhase::Remove,
-        Some(Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Gate | Phase::Reporting | Phase::Closed)
-        | None => return Ok(After::Done),
+    let Some(open) = ports.store.run(connection, run).await?.map(|stored| stored.value) else {
+        return Ok(After::Done);
+    };
+    let phase = match open.phase {
+        Phase::Writing => LanePhase::Write,
+        Phase::Removing => LanePhase::Remove,
+        Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Gate | Phase::Reporting | Phase::Closed => {
+            return Ok(After::Done);
+        }
     };
     // Policies may have asked for more look-ups since this process began.
     let ports = &WritePorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };
-    let lane = lane_name(ports);
+    let lane = Lane::of(ports, open.urgency());
     let now_ms = ports.clock.now().as_millisecond();
-    let fence = match ports.store.lease(&lane, &ports.holder, None, now_ms, millis(LEASE)).await? {
+    let fence = match ports.store.lease(&lane.name, &ports.holder, None, now_ms, millis(LEASE)).await? {
         Taken::Ours(fence) => fence,
         Taken::Theirs(lease) => {
-            let wait = u64::try_from(lease.until_ms - now_ms).unwrap_or(0).clamp(50, 5_000);
-            return Ok(After::Again(Duration::from_millis(wait)));
+            let left = Duration::from_millis(u64::try_from(lease.until_ms - now_ms).unwrap_or(0));
+            let wait = left.clamp(Duration::from_millis(50), THEIRS);
+            let holder = i64::try_from(lease.fence).unwrap_or(i64::MAX);
+            return bell::hop(ports, connection, run, holder, wait).await;
         }
     };
-    let mut lane_work = Drain::begin(ports, connection, run, phase, fence, now_ms).await?;
+    let name = lane.name.clone();
+    let mut lane_work = Drain::begin(ports, &open, lane, phase, fence, now_ms).await?;
     let result = lane_work.work().await;
     let result = match result {
         Ok(after) => lane_work.tidy(after).await.map(|()| after),
         // What was in flight may have arrived: the hands stay where the next writer finds them.
         Err(error) => Err(error),
     };
-    ports.store.release(&lane, fence).await?;
+    ports.store.release(&name, fence).await?;
     let after = result?;
     if let Some(trouble) = lane_work.trouble.take() {
         return Err(trouble);
     }
     if after == After::Done {
-        let bell = Bell::new(connection.clone(), run, BellKind::Advance);
-        if let Err(error) = ports.doorbell.ring(bell, Duration::ZERO).await {
-            tracing::warn!(run.id = run, error = %error, "the doorbell could not be rung");
-        }
+        bell::ring(ports, &open, BellKind::Advance).await;
     }
     Ok(after)
-}
-
-/// Frees the lane of a writer that is gone for certain: nobody else can have the state open.
-pub async fn release_lane(ports: &WritePorts) -> Result<(), hardmatch_store::StoreError> {
-    ports.store.free(&lane_name(ports)).await
-}
-
-/// The lease of a lane.
-fn lane_name(ports: &WritePorts) -> String {
-    format!("lane~{}~{}", ports.scope.as_str(), ports.client)
 }
 
 /// Until when hands are dealt.
@@ -116,6 +115,7 @@ struct Drain<'a> {
     ports: &'a WritePorts,
     connection: &'a ConnectionId,
     run: &'a str,
+    lane: Lane,
     phase: LanePhase,
     fence: u64,
     ready: VecDeque<Task>,
@@ -133,9 +133,12 @@ struct Drain<'a> {
     /// What earlier writers left in flight, and whose result of it is unknown.
     left_behind: Vec<Hand>,
     unknown: BTreeSet<Pid>,
-    /// Slots for hands: those that are free, and how many were ever used.
+    /// Slots for hands: those that are free, how many were ever used, and where a hand may be noted.
     free: Vec<usize>,
     slots: usize,
+    noted: BTreeSet<usize>,
+    /// An operator paused the lane.
+    paused: bool,
     binding: Binding,
     /// A first creation with an inline manager is in flight; others wait for its answer.
     probing: bool,
@@ -150,13 +153,14 @@ struct Drain<'a> {
 impl<'a> Drain<'a> {
     async fn begin(
         ports: &'a WritePorts,
-        connection: &'a ConnectionId,
-        run: &'a str,
+        run: &'a Run,
+        lane: Lane,
         phase: LanePhase,
         fence: u64,
         now_ms: i64,
     ) -> Result<Self, WriteError> {
-        let left_behind = ports.store.hands(&lane_name(ports)).await?;
+        let (connection, run) = (&run.connection, run.id.as_str());
+        let left_behind = ports.store.hands(&lane.name).await?;
         let ours = left_behind.iter().filter(|hand| hand.connection == *connection);
         let unknown = ours.flat_map(|hand| hand.pids.iter().copied()).collect();
         Ok(Self {
@@ -165,6 +169,7 @@ impl<'a> Drain<'a> {
             ports,
             connection,
             run,
+            lane,
             phase,
             fence,
             ready: VecDeque::new(),
@@ -179,6 +184,8 @@ impl<'a> Drain<'a> {
             unknown,
             free: Vec::new(),
             slots: 0,
+            noted: BTreeSet::new(),
+            paused: false,
             binding: Binding::of(ports).await?,
             probing: false,
             closed_until_ms: 0,
@@ -200,6 +207,7 @@ impl<'a> Drain<'a> {
             self.refill().await?;
             let closed = over
                 || self.trouble.is_some()
+                || self.paused
                 || now < self.closed_until_ms
                 || starved_until.is_some_and(|until| now < until);
             let width = if starved_until.is_some() { 1 } else { HANDS };
@@ -209,9 +217,13 @@ impl<'a> Drain<'a> {
                 let rules = self.rules(probe);
                 hands.push(hand::play(self.ports, rules, tasks));
             }
+            self.forget_idle().await?;
             let Some(played) = hands.next().await else {
                 if self.trouble.is_some() {
                     return Ok(After::Again(Duration::ZERO));
+                }
+                if self.paused {
+                    return Ok(After::Again(PAUSED_REST));
                 }
                 let sat_out = match (self.silent, self.ports.until) {
                     (0, None) => SHORT_WAIT,
@@ -241,9 +253,11 @@ impl<'a> Drain<'a> {
             self.slots += 1;
             self.slots - 1
         });
+        self.noted.insert(slot);
         Rules {
+            lane: self.lane.clone(),
             phase: self.phase,
-            note: Store::hand_key(&lane_name(self.ports), self.fence, slot),
+            note: Store::hand_key(&self.lane.name, self.fence, slot),
             slot,
             ours_until_ms: self.seen_ms + millis(LEASE),
             binding: self.binding,
@@ -254,6 +268,7 @@ impl<'a> Drain<'a> {
     /// What a played hand means for the others.
     async fn take_back(&mut self, played: Played, now: i64) -> Result<(), WriteError> {
         self.free.push(played.slot);
+        self.paused |= played.paused;
         self.closed_until_ms = self.closed_until_ms.max(played.closed_until_ms);
         if let Some(binding) = played.binding {
             self.binding = binding;
@@ -277,8 +292,32 @@ impl<'a> Drain<'a> {
             if task.open.not_before_ms > now { self.waiting.push(task) } else { self.ready.push_front(task) }
         }
         if self.leftovers.len() >= TOGETHER {
-            self.ports.store.table().batch_write(std::mem::take(&mut self.leftovers)).await?;
+            self.clean_up(Vec::new()).await?;
         }
+        Ok(())
+    }
+
+    /// Forgets the hands that are in the books and have no successor: the other lane does not wait for them.
+    async fn forget_idle(&mut self) -> Result<(), WriteError> {
+        let idle: Vec<usize> = self.free.iter().copied().filter(|slot| self.noted.contains(slot)).collect();
+        if idle.is_empty() {
+            return Ok(());
+        }
+        let writes = idle.iter().map(|slot| Write::delete(Store::hand_key(&self.lane.name, self.fence, *slot)));
+        self.ports.store.table().batch_write(writes.collect()).await?;
+        self.noted.retain(|slot| !idle.contains(slot));
+        Ok(())
+    }
+
+    /// Makes the deletions that waited for others, with some more. A mark that was set again since stays.
+    async fn clean_up(&mut self, more: Vec<Write>) -> Result<(), WriteError> {
+        let writes = std::mem::take(&mut self.leftovers).into_iter().chain(more);
+        let (marks, plain): (Vec<Write>, Vec<Write>) =
+            writes.partition(|write| matches!(write, Write::Delete { condition: Condition::Revision(_), .. }));
+        if !plain.is_empty() {
+            self.ports.store.table().batch_write(plain).await?;
+        }
+        self.ports.store.each_if(marks).await?;
         Ok(())
     }
 
@@ -352,9 +391,7 @@ impl<'a> Drain<'a> {
     /// The draining ends and nothing is in flight: what was left for later is done, and the hands are forgotten, except
     /// for people of earlier ones whose result nobody has looked at.
     async fn tidy(&mut self, after: After) -> Result<(), WriteError> {
-        let mut writes = std::mem::take(&mut self.leftovers);
-        let lane = lane_name(self.ports);
-        writes.extend((0..self.slots).map(|slot| Write::delete(Store::hand_key(&lane, self.fence, slot))));
+        let mut writes = Vec::new();
         if after == After::Done && !self.unknown.is_empty() {
             // Whoever has no open change any more is decided from what was observed.
             let left: Vec<Pid> = self.unknown.iter().copied().collect();
@@ -369,10 +406,7 @@ impl<'a> Drain<'a> {
                 writes.push(Store::put_hand(&hand.key, &hand.connection, &left));
             }
         }
-        if !writes.is_empty() {
-            self.ports.store.table().batch_write(writes).await?;
-        }
-        Ok(())
+        self.clean_up(writes).await
     }
 
     /// Renews the lease now and then; whether the lane is still ours.
@@ -381,8 +415,8 @@ impl<'a> Drain<'a> {
             return Ok(true);
         }
         self.seen_ms = now;
-        let lane = lane_name(self.ports);
-        let taken = self.ports.store.lease(&lane, &self.ports.holder, Some(self.fence), now, millis(LEASE)).await?;
+        let taken =
+            self.ports.store.lease(&self.lane.name, &self.ports.holder, Some(self.fence), now, millis(LEASE)).await?;
         Ok(taken == Taken::Ours(self.fence))
     }
 
@@ -445,6 +479,7 @@ impl<'a> Drain<'a> {
                         open,
                         reread: false,
                         apart: false,
+                        meeting: Meeting::Never,
                         password: None,
                     });
                 }

@@ -4,20 +4,22 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::change::Step;
+use hardmatch_domain::change::{Action, Step};
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::run::OutcomeKind;
-use hardmatch_ports::tenant::{Answer, Call, LaterCause, Priority, Refusal};
+use hardmatch_ports::tenant::{Answer, Call, LaterCause, Refusal};
 use hardmatch_ports::{Key, Write};
 use hardmatch_store::changes::{ChangeState, LanePhase};
+use hardmatch_store::gate::{Gate, NotNow, Switch};
 use hardmatch_store::{Pid, Store};
 
 use crate::answer::{Verdict, Whom, judge};
 use crate::call::{self, Binding};
+use crate::lane::{Elsewhere, Lane};
 use crate::record::record;
 use crate::settle::{self, Books};
-use crate::task::{Next, Task};
+use crate::task::{Meeting, Next, Task};
 use crate::{WriteError, WritePorts};
 
 /// What came back of one hand.
@@ -31,6 +33,8 @@ pub(crate) struct Played {
     pub(crate) binding: Option<Binding>,
     /// The budget gave nothing: nothing was sent.
     pub(crate) starved_ms: Option<i64>,
+    /// An operator paused the lane: nothing was sent.
+    pub(crate) paused: bool,
     pub(crate) probe: bool,
     /// Which slot is free again.
     pub(crate) slot: usize,
@@ -43,6 +47,7 @@ pub(crate) struct Played {
 /// What a hand is played under.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
+    pub(crate) lane: Lane,
     pub(crate) phase: LanePhase,
     /// Where whom it concerns is noted before anything is sent.
     pub(crate) note: Key,
@@ -54,12 +59,22 @@ pub(crate) struct Rules {
     pub(crate) probe: bool,
 }
 
+/// A task, what is asked next for it, and its manager's account.
+type Sending = (Task, Next, Option<ObjectId>);
+
+/// Whom the other lane has in its hands is looked at again after this (milliseconds): a call takes less than that.
+const MEETING_MS: i64 = 900;
+
 /// Plays one hand: prepares, sends, and brings the answers into the books.
 pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> Result<Played, WriteError> {
     let mut played = Played { probe: rules.probe, slot: rules.slot, ..Played::default() };
+    let gate = ports.store.lane_gate(&ports.scope, &ports.client).await?;
+    if gate.sending == Switch::Off {
+        return Ok(Played { paused: true, tasks, ..played });
+    }
     let moved = moved(ports, &tasks).await?;
     let mut books: Vec<(Task, Books)> = Vec::new();
-    let mut sending: Vec<(Task, Next, Option<ObjectId>)> = Vec::new();
+    let mut sending: Vec<Sending> = Vec::new();
     let mut calls: Vec<Call> = Vec::new();
     for mut task in tasks {
         let mut book = Books::default();
@@ -70,6 +85,11 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
         if moved.facts.contains(&task.pid) {
             let reason = Some(Reason::plain(Code::FactsMoved));
             settle::finish(ports, &task, OutcomeKind::FactsMoved, reason, &mut book);
+            books.push((task, book));
+            continue;
+        }
+        if is_off(&gate, &task, rules.phase) {
+            settle::switched_off(ports, &mut task, &mut book);
             books.push((task, book));
             continue;
         }
@@ -92,21 +112,25 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
     }
 
     let writes = u32::try_from(calls.iter().filter(|call| call.is_write()).count()).unwrap_or(u32::MAX);
-    let now_ms = ports.clock.now().as_millisecond();
-    if writes > 0
-        && let Err(wait) = ports.store.gate(&ports.scope, &ports.client, |gate| gate.take(now_ms, writes)).await?
-    {
-        played.starved_ms = Some(wait);
+    if let Err(not_now) = granted(ports, &rules, writes).await? {
+        match not_now {
+            NotNow::Paused => played.paused = true,
+            NotNow::Wait(wait) => played.starved_ms = Some(wait),
+        }
         played.tasks.extend(sending.into_iter().map(|(task, _, _)| task));
         return Ok(played);
     }
     note(ports, &rules, &sending).await?;
+    let (sending, calls) = only_here(ports, &rules, sending, calls, &mut played).await?;
+    if calls.is_empty() {
+        return Ok(played);
+    }
     if ports.clock.now().as_millisecond() >= rules.ours_until_ms {
         // Somebody else may have the lane by now.
         played.tasks.extend(sending.into_iter().map(|(task, _, _)| task));
         return Ok(played);
     }
-    let answers = ports.tenant.perform(&calls, Priority::Low).await;
+    let answers = ports.tenant.perform(&calls, rules.lane.priority()).await;
     played.heard = Some(answers.iter().any(is_word));
     let mut books = Vec::with_capacity(sending.len());
     for ((mut task, next, manager), answer) in sending.into_iter().zip(answers) {
@@ -118,9 +142,77 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
     Ok(played)
 }
 
+/// Takes writes from the budget of both lanes, all or none.
+async fn granted(ports: &WritePorts, rules: &Rules, writes: u32) -> Result<Result<(), NotNow>, WriteError> {
+    if writes == 0 {
+        return Ok(Ok(()));
+    }
+    let now_ms = ports.clock.now().as_millisecond();
+    let take = |gate: &mut Gate| gate.grant(now_ms, writes, rules.lane.urgency);
+    Ok(ports.store.gate(&ports.scope, &ports.client, take).await?)
+}
+
+/// Whether an operator switched off what nothing of was sent yet.
+fn is_off(gate: &Gate, task: &Task, phase: LanePhase) -> bool {
+    let removes = task.step().and_then(|step| match step {
+        Step::SetEnabled { after: false, .. } => Some(Action::Suspend),
+        Step::Delete { .. } => Some(Action::Delete),
+        Step::Purge { .. } => Some(Action::Purge),
+        Step::SetEnabled { after: true, .. }
+        | Step::Create { .. }
+        | Step::Link
+        | Step::Update { .. }
+        | Step::Rename { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::Restore => None,
+    });
+    let mut actions = [Some(task.open.change.action), removes].into_iter().flatten();
+    task.is_fresh(phase) && task.next(phase) != Next::Settle && actions.any(|action| !gate.allows(action))
+}
+
+/// Puts those back whom the other lane has in its hands: while its calls may be on their way they wait, and afterwards it
+/// is looked at what came of them.
+async fn only_here(
+    ports: &WritePorts,
+    rules: &Rules,
+    sending: Vec<Sending>,
+    calls: Vec<Call>,
+    played: &mut Played,
+) -> Result<(Vec<Sending>, Vec<Call>), WriteError> {
+    let elsewhere = rules.lane.elsewhere(ports).await?;
+    let until_ms = ports.clock.now().as_millisecond() + MEETING_MS;
+    let mut here = (Vec::with_capacity(sending.len()), Vec::with_capacity(calls.len()));
+    for ((mut task, next, manager), call) in sending.into_iter().zip(calls) {
+        let writes = matches!(next, Next::Send | Next::SendManager);
+        if writes && elsewhere.live.contains(&task.pid) {
+            task.meeting = Meeting::Met;
+            task.open.not_before_ms = until_ms;
+            played.tasks.push(task);
+        } else if next == Next::Send && is_unsure(&task, &elsewhere) {
+            task.meeting = Meeting::Looked;
+            task.open.state = ChangeState::Sending(0);
+            played.tasks.push(task);
+        } else {
+            here.0.push((task, next, manager));
+            here.1.push(call);
+        }
+    }
+    Ok(here)
+}
+
+/// Whether something may have come of the other lane's hand that nobody has looked at.
+fn is_unsure(task: &Task, elsewhere: &Elsewhere) -> bool {
+    match task.meeting {
+        Meeting::Never => elsewhere.left.contains(&task.pid),
+        Meeting::Met => true,
+        Meeting::Looked => false,
+    }
+}
+
 /// Notes whose step is about to be sent, everybody's in one item: should we be killed before the answer is in the books,
 /// the next writer finds them here and looks before repeating.
-async fn note(ports: &WritePorts, rules: &Rules, sending: &[(Task, Next, Option<ObjectId>)]) -> Result<(), WriteError> {
+async fn note(ports: &WritePorts, rules: &Rules, sending: &[Sending]) -> Result<(), WriteError> {
     let sent = sending.iter().filter(|(_, next, _)| matches!(next, Next::Send | Next::SendManager));
     let pids: Vec<Pid> = sent.clone().map(|(task, _, _)| task.pid).collect();
     if let Some((task, _, _)) = sent.clone().next() {
@@ -160,8 +252,10 @@ async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<Moved, WriteError> 
     let is_there = |task: &&Task| revisions.get(&task.pid) == Some(&task.revision);
     moved.replaced = tasks.iter().filter(|task| !is_there(task)).map(|task| task.pid).collect();
 
-    let fresh: Vec<&Task> =
-        tasks.iter().filter(|task| task.open.done == 0 && task.open.state == ChangeState::Ready).collect();
+    let fresh: Vec<&Task> = tasks
+        .iter()
+        .filter(|task| task.open.done == 0 && task.open.state == ChangeState::Ready && task.meeting != Meeting::Met)
+        .collect();
     let pids: Vec<Pid> = fresh.iter().map(|task| task.pid).collect();
     let people: BTreeMap<Pid, u64> =
         ports.store.people(connection, &pids).await?.into_iter().map(|(pid, record)| (pid, record.revision)).collect();

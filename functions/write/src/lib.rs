@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod bell;
 mod call;
 mod drain;
 mod hand;
+mod lane;
 mod mirror;
 mod record;
 mod settle;
@@ -18,7 +20,9 @@ use jiff::Timestamp;
 
 pub use hardmatch_ports::doorbell::After;
 
-pub use drain::{drain, release_lane};
+pub use bell::answer;
+pub use drain::drain;
+pub use lane::release_lane;
 
 /// What the writer may use.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use hardmatch_wiring::clients::Clients;
 use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, serve};
 use hardmatch_wiring::policy::Passwords;
 use hardmatch_wiring::tokens::TokenHome;
-use hardmatch_write::{After, WritePorts, drain};
+use hardmatch_write::{After, WritePorts, answer};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -47,7 +47,7 @@ impl Answer for Writing {
             holder: ring.receipt.clone(),
             until: Some(ring.until),
         };
-        let after = drain(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())?;
+        let after = answer(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())?;
         Ok(match after {
             After::Done => Outcome::Done,
             After::Again(delay) => Outcome::Again(delay),

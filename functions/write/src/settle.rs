@@ -180,6 +180,18 @@ pub(crate) async fn settle(
     Ok(())
 }
 
+/// An operator switched the action off: the change stays as it was decided, and its person marked, so that the next run
+/// decides them again.
+pub(crate) fn switched_off(ports: &WritePorts, task: &mut Task, books: &mut Books) {
+    task.open.state = ChangeState::Held;
+    let connection = &task.open.change.person.connection;
+    let reason = Reason::with(Code::ActionOff, "switched off by an operator; decided again by the next run");
+    let outcome = outcome(ports, task, OutcomeKind::Held, Some(reason), None);
+    ports.store.put_outcome(connection, task.pid, &outcome, &mut books.facts);
+    books.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+    books.outcome = Some(OutcomeKind::Held);
+}
+
 /// The write that remembers a refusal, so that the same is not asked for every night.
 async fn remembered(ports: &WritePorts, task: &Task, refusal: &Refusal) -> Result<Write, WriteError> {
     let change = &task.open.change;
@@ -209,7 +221,8 @@ fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reas
     ports.store.put_outcome(connection, task.pid, &outcome, &mut books.facts);
     books.journal = Some(ports.store.delete_change(connection, task.pid, task.revision));
     if kind == OutcomeKind::Done && !task.open.keep_open && !task.open.change.is_first_of_several() {
-        books.leftovers.push(ports.store.mark_settled(connection, task.pid));
+        // Marked again since the decision: that mark stays, and the person is decided anew.
+        books.leftovers.extend(task.open.mark.map(|mark| ports.store.unmark(connection, task.pid, mark)));
     }
     books.outcome = Some(kind);
 }

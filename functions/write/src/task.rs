@@ -17,8 +17,21 @@ pub(crate) struct Task {
     pub(crate) reread: bool,
     /// The manager goes apart for this person: the creation was refused because of them, perhaps for a lagging replica.
     pub(crate) apart: bool,
+    /// How it stands with the other lane.
+    pub(crate) meeting: Meeting,
     /// The initial password of the creation under way.
     pub(crate) password: Option<SecretString>,
+}
+
+/// Whether the other lane had the same person in its hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meeting {
+    /// Not that we know.
+    Never,
+    /// It has, or had: before anything is sent, it is looked at what came of that.
+    Met,
+    /// What it left in flight was looked at.
+    Looked,
 }
 
 /// What is to be sent next for a task.
@@ -37,6 +50,21 @@ pub(crate) enum Next {
 }
 
 impl Task {
+    /// The steps of this phase begin here.
+    fn begin(&self, phase: LanePhase) -> usize {
+        match phase {
+            LanePhase::Write => 0,
+            LanePhase::Remove => self.open.change.removal_from.unwrap_or(0),
+        }
+    }
+
+    /// Whether nothing of this phase was sent yet.
+    pub(crate) fn is_fresh(&self, phase: LanePhase) -> bool {
+        self.open.done == self.begin(phase)
+            && self.open.state == ChangeState::Ready
+            && self.open.manager_pending.is_none()
+    }
+
     /// The steps of this phase end here.
     pub(crate) fn end(&self, phase: LanePhase) -> usize {
         match phase {

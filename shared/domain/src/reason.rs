@@ -196,7 +196,7 @@ codes! {
     /// Waits for an approval.
     AwaitingApproval = "awaiting_approval", Held, "Policy wants an approval for this action.", "Approve it, or apply the plan that shows it.";
     /// Switched off.
-    ActionOff = "action_off", Reported, "Policy switches this action off; it is only reported.", "";
+    ActionOff = "action_off", Reported, "This action is switched off, by policy or by an operator; it is only reported.", "";
     /// The guard holds it.
     Guarded = "guarded", Held, "Too many removals at once: these wait for an approval of exactly this set.", "Look at why so many leave; apply the plan by its hash if they should.";
     /// First removals of a connection.

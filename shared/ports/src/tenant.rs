@@ -408,6 +408,13 @@ impl TenantError {
         self.retry == Retry::Never && matches!(self.status, 400 | 403 | 404 | 405 | 501)
     }
 
+    /// Whether it is we who are refused, for good, and not what we asked for: the login service gives no token for our
+    /// credentials, or Graph does not take a fresh one.
+    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+    pub fn is_credentials(&self) -> bool {
+        self.retry == Retry::Never && (self.status == 401 || self.code.starts_with("AADSTS"))
+    }
+
     /// Whether a permission is missing (or consent, or a role).
     pub fn is_forbidden(&self) -> bool {
         self.status == 403

@@ -45,6 +45,10 @@ pub struct OpenChange {
     /// The account, once a step made or found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landed: Option<hardmatch_domain::ids::ObjectId>,
+    /// The revision of the person's mark that the decision answers: when the change is done, that mark goes, and a later
+    /// one stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<u64>,
 }
 
 /// The state of an open change.

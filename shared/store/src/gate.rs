@@ -83,9 +83,6 @@ pub enum NotNow {
     Wait(i64),
 }
 
-/// A paused lane is looked at again after this (milliseconds).
-const PAUSED_REST_MS: i64 = 60_000;
-
 impl Gate {
     /// Fills up to a time.
     fn refill(&mut self, now_ms: i64) {
@@ -123,14 +120,6 @@ impl Gate {
         Ok(())
     }
 
-    /// As [`Gate::grant`] for scheduled work; otherwise when to ask again, in milliseconds.
-    pub fn take(&mut self, now_ms: i64, wanted: u32) -> std::result::Result<(), i64> {
-        self.grant(now_ms, wanted, Urgency::Scheduled).map_err(|not_now| match not_now {
-            NotNow::Paused => PAUSED_REST_MS,
-            NotNow::Wait(wait) => wait,
-        })
-    }
-
     /// Whether changes of this action may be sent.
     pub fn allows(&self, action: Action) -> bool {
         !self.off.contains(&action)
@@ -164,6 +153,12 @@ impl Store {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Whether somebody holds a lease at a time under this fence.
+    pub async fn is_leased(&self, name: &str, fence: u64, now_ms: i64) -> Result<bool> {
+        let lease: Option<Stored<Lease>> = self.read(&Key::new(format!("LOCK#{name}"), "LEASE"), "lease").await?;
+        Ok(lease.is_some_and(|lease| lease.value.fence == fence && now_ms < lease.value.until_ms))
     }
 
     /// Gives a lease back, when it is still ours. The fence stays.
@@ -238,24 +233,28 @@ impl Store {
 mod tests {
     use super::*;
 
+    fn take(gate: &mut Gate, now_ms: i64, wanted: u32) -> std::result::Result<(), NotNow> {
+        gate.grant(now_ms, wanted, Urgency::Scheduled)
+    }
+
     #[test]
     fn a_burst_then_twenty_a_second() {
         let mut gate = Gate::default();
-        let sent = std::iter::from_fn(|| gate.take(0, 20).ok()).count() * 20;
+        let sent = std::iter::from_fn(|| take(&mut gate, 0, 20).ok()).count() * 20;
         assert_eq!(sent, 2_700, "a tenth is left for those wanted now");
-        assert_eq!(gate.take(1_000, 20), Ok(()));
-        assert_eq!(gate.take(1_000, 1), Err(50));
-        assert_eq!(gate.take(1_500, 20), Err(500), "full hands are waited for");
+        assert_eq!(take(&mut gate, 1_000, 20), Ok(()));
+        assert_eq!(take(&mut gate, 1_000, 1), Err(NotNow::Wait(50)));
+        assert_eq!(take(&mut gate, 1_500, 20), Err(NotNow::Wait(500)), "full hands are waited for");
     }
 
     #[test]
     fn closed_until_is_obeyed_to_the_millisecond() {
         let mut gate = Gate::default();
-        assert_eq!(gate.take(0, 5), Ok(()));
+        assert_eq!(take(&mut gate, 0, 5), Ok(()));
         gate.close(100, 10_100);
-        assert_eq!(gate.take(10_099, 1), Err(1));
-        assert_eq!(gate.take(10_100, 20), Ok(()));
-        assert!(gate.take(10_100, 1).is_err());
+        assert_eq!(take(&mut gate, 10_099, 1), Err(NotNow::Wait(1)));
+        assert_eq!(take(&mut gate, 10_100, 20), Ok(()));
+        assert!(take(&mut gate, 10_100, 1).is_err());
     }
 
     #[test]

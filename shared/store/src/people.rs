@@ -1,11 +1,11 @@
 //! People, their look-ups over all connections of a tenant, and the marks of those who are not converged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, PersonRef};
 use hardmatch_domain::person::PersonRecord;
-use hardmatch_ports::{Key, Query, Write};
+use hardmatch_ports::{Condition, Key, Query, Write};
 
 use crate::keys::{Pid, Scope};
 use crate::{Result, Store, Stored, json, keys, parse};
@@ -67,9 +67,22 @@ impl Store {
         Write::put(Self::open_key(c, pid), Vec::new())
     }
 
-    /// The write that takes the mark away.
-    pub fn mark_settled(&self, c: &ConnectionId, pid: Pid) -> Write {
-        Write::delete(Self::open_key(c, pid))
+    /// The write that marks a person who is not marked; fails for one who is.
+    pub fn mark_new(&self, c: &ConnectionId, pid: Pid) -> Write {
+        Write::put_if(Self::open_key(c, pid), Vec::new(), Condition::Absent)
+    }
+
+    /// The revisions of people's marks; those without one are left out. To be read before anything that a decision
+    /// rests on: a mark of a later revision says that something changed since.
+    pub async fn marks(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, u64>> {
+        let wanted: Vec<Key> = pids.iter().map(|pid| Self::open_key(c, *pid)).collect();
+        let items = self.table.batch_get(&wanted).await?;
+        Ok(items.iter().filter_map(|item| Some((Pid::parse(&item.key.sk)?, item.revision))).collect())
+    }
+
+    /// The write that takes a mark away, unless the person was marked again since that revision.
+    pub fn unmark(&self, c: &ConnectionId, pid: Pid, revision: u64) -> Write {
+        Write::Delete { key: Self::open_key(c, pid), condition: Condition::Revision(revision) }
     }
 
     fn open_key(c: &ConnectionId, pid: Pid) -> Key {

@@ -1,0 +1,67 @@
+//! Lanes: scheduled work and single people who are wanted now have one each, so that nobody waits behind a company. Both
+//! draw on one write budget. A person who is in the hands of both is sent for by one at a time.
+
+use std::collections::HashSet;
+
+use hardmatch_ports::doorbell::Urgency;
+use hardmatch_ports::tenant::Priority;
+use hardmatch_store::{Pid, StoreError};
+
+use crate::WritePorts;
+
+/// The lane a draining works in.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    /// Its lease and its hands lie under this name.
+    pub(crate) name: String,
+    /// The other lane of the same application in the same tenant.
+    pub(crate) other: String,
+    pub(crate) urgency: Urgency,
+}
+
+/// People whom the other lane has in its hands.
+#[derive(Debug, Default)]
+pub(crate) struct Elsewhere {
+    /// Their calls may be on their way.
+    pub(crate) live: HashSet<Pid>,
+    /// Their writer is gone, and what it sent has an unknown result.
+    pub(crate) left: HashSet<Pid>,
+}
+
+impl Lane {
+    pub(crate) fn of(ports: &WritePorts, urgency: Urgency) -> Self {
+        let scheduled = format!("lane~{}~{}", ports.scope.as_str(), ports.client);
+        let now = format!("{scheduled}~now");
+        match urgency {
+            Urgency::Scheduled => Self { name: scheduled, other: now, urgency },
+            Urgency::Now => Self { name: now, other: scheduled, urgency },
+        }
+    }
+
+    /// How urgent its calls are for the tenant.
+    pub(crate) fn priority(&self) -> Priority {
+        match self.urgency {
+            Urgency::Scheduled => Priority::Low,
+            Urgency::Now => Priority::High,
+        }
+    }
+
+    /// Whom the other lane has in its hands. To be asked after our own hand is noted: of two who ask at the same time at
+    /// least one then sees the other.
+    pub(crate) async fn elsewhere(&self, ports: &WritePorts) -> Result<Elsewhere, StoreError> {
+        let mut found = Elsewhere::default();
+        let now_ms = ports.clock.now().as_millisecond();
+        for hand in ports.store.hands(&self.other).await? {
+            let live = ports.store.is_leased(&self.other, hand.fence, now_ms).await?;
+            if live { found.live.extend(hand.pids) } else { found.left.extend(hand.pids) }
+        }
+        Ok(found)
+    }
+}
+
+/// Frees the lanes of a writer that is gone for certain: nobody else can have the state open.
+pub async fn release_lane(ports: &WritePorts) -> Result<(), StoreError> {
+    let lane = Lane::of(ports, Urgency::Scheduled);
+    ports.store.free(&lane.name).await?;
+    ports.store.free(&lane.other).await
+}
