@@ -66,15 +66,12 @@ fn together<P>(parts: impl IntoIterator<Item = P>, most: usize, people: impl Fn(
     let mut held = 0;
     for part in parts {
         let more = people(&part);
-        match cut.last_mut().filter(|_| held + more <= most) {
-            Some(last) => {
-                last.push(part);
-                held += more;
-            }
-            None => {
-                cut.push(vec![part]);
-                held = more;
-            }
+        if let Some(last) = cut.last_mut().filter(|_| held + more <= most) {
+            last.push(part);
+            held += more;
+        } else {
+            cut.push(vec![part]);
+            held = more;
         }
     }
     cut
@@ -114,7 +111,7 @@ impl Facts<'_> {
                 }
                 for bucket in &group {
                     let here = known.entry(*bucket).or_default();
-                    here.extend(content.get(bucket).into_iter().flatten().map(|(name, content)| (**name, **content)));
+                    here.extend(content.get(bucket).into_iter().flatten());
                 }
                 let buckets = group.iter().filter_map(|bucket| known.get(bucket).map(|here| (*bucket, here)));
                 let writes = hardmatch_store::Store::bucket_writes(self.series, buckets);
@@ -124,10 +121,10 @@ impl Facts<'_> {
         Ok(())
     }
 
-    fn by_bucket(&self) -> BTreeMap<usize, Vec<(&[u8; 16], &[u8; 8])>> {
-        let mut all: BTreeMap<usize, Vec<_>> = BTreeMap::new();
-        for entry @ (name, _) in &self.census.entries {
-            all.entry(bucket_of(name)).or_default().push(entry);
+    fn by_bucket(&self) -> BTreeMap<usize, Bucket> {
+        let mut all: BTreeMap<usize, Bucket> = BTreeMap::new();
+        for (name, content) in &self.census.entries {
+            all.entry(bucket_of(name)).or_default().insert(*name, *content);
         }
         all
     }

@@ -38,12 +38,11 @@ pub(crate) async fn observe_holders(
                 match answer {
                     Ok(ListPage { items, next }) => {
                         held.extend(items);
-                        match next {
-                            Some(next) => *page = Some(next),
-                            None => {
-                                let held = std::mem::take(held);
-                                *holding_of(reading, name) = Holding::Comparing { held, to: None };
-                            }
+                        let ended = next.is_none();
+                        *page = next;
+                        if ended {
+                            let held = std::mem::take(held);
+                            *holding_of(reading, name) = Holding::Comparing { held, to: None };
                         }
                     }
                     // Permissions may withhold it: the run goes on without.

@@ -38,10 +38,10 @@ const RESERVE: i64 = 20;
 const POLICY: &str = "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"11111111-1111-4111-8111-111111111111\"\ncloud = \"simulated\"\n\
                       [source]\nkind = \"csv\"\nlocation = \"people.csv\"\n";
 /// Accounts on a page.
-pub const PAGE: usize = 100;
+pub(crate) const PAGE: usize = 100;
 
 /// A table that remembers what it holds, takes a second for each write when asked to, and dies at one.
-pub struct Book {
+pub(crate) struct Book {
     inner: FileTable,
     clock: ManualClock,
     held: Mutex<BTreeMap<Key, Vec<u8>>>,
@@ -109,7 +109,7 @@ impl Table for Book {
         let struck = self.strike();
         if struck.is_err() && !writes.is_empty() {
             // Of the batch in which a process dies one half is there, in an order that nobody promised.
-            if self.writes.load(Ordering::SeqCst) % 2 == 0 {
+            if self.writes.load(Ordering::SeqCst).is_multiple_of(2) {
                 writes.reverse();
             }
             writes.truncate(writes.len() / 2);
@@ -133,7 +133,7 @@ impl Table for Book {
 
 /// The directory.
 #[derive(Default)]
-pub struct People(pub Mutex<BTreeMap<usize, String>>);
+pub(crate) struct People(pub(crate) Mutex<BTreeMap<usize, String>>);
 
 struct Rows(Vec<Entry>, u64);
 
@@ -178,16 +178,16 @@ fn person(number: usize, title: &str) -> Entry {
 }
 
 /// The tenant. Every page takes a second.
-pub struct Accounts {
+pub(crate) struct Accounts {
     clock: ManualClock,
     /// Title of each live account; `false`: in the recycle bin.
-    pub all: Mutex<BTreeMap<usize, (String, bool)>>,
+    pub(crate) all: Mutex<BTreeMap<usize, (String, bool)>>,
     /// What a round that is followed tells of.
-    pub told: Mutex<Vec<usize>>,
-    pub groups: Mutex<usize>,
+    pub(crate) told: Mutex<Vec<usize>>,
+    pub(crate) groups: Mutex<usize>,
     /// The cursor that is not known any more, once.
-    pub lost: Mutex<Option<String>>,
-    pub pages: AtomicU64,
+    pub(crate) lost: Mutex<Option<String>>,
+    pub(crate) pages: AtomicU64,
 }
 
 impl Accounts {
@@ -220,7 +220,7 @@ impl Accounts {
     }
 }
 
-pub fn object_id(number: usize) -> ObjectId {
+pub(crate) fn object_id(number: usize) -> ObjectId {
     ObjectId::new(format!("{number:08x}-2222-4222-8333-{number:012x}"))
 }
 
@@ -330,24 +330,24 @@ impl Doorbell for Unheard {
 
 /// Which side a bell is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     Source,
     Tenant,
 }
 
-pub struct Lab {
-    pub clock: ManualClock,
-    pub book: Arc<Book>,
-    pub store: Store,
-    pub people: Arc<People>,
-    pub accounts: Arc<Accounts>,
-    pub run: String,
+pub(crate) struct Lab {
+    pub(crate) clock: ManualClock,
+    pub(crate) book: Arc<Book>,
+    pub(crate) store: Store,
+    pub(crate) people: Arc<People>,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) run: String,
     folder: TempDir,
     runs: u64,
 }
 
 impl Lab {
-    pub async fn new(people: usize, accounts: usize) -> Self {
+    pub(crate) async fn new(people: usize, accounts: usize) -> Self {
         let clock = ManualClock::new(Timestamp::from_second(NOON).unwrap());
         let inner = FileTable::in_memory().unwrap();
         let book = Arc::new(Book {
@@ -387,7 +387,7 @@ impl Lab {
     }
 
     /// A new run that observes.
-    pub async fn begin(&mut self) {
+    pub(crate) async fn begin(&mut self) {
         self.runs += 1;
         self.run = format!("run{}", self.runs);
         let run: Run = serde_json::from_value(json!({
@@ -401,7 +401,7 @@ impl Lab {
     }
 
     /// Answers one bell that has time for so many units of a second; `None`: for all.
-    pub async fn bell(&self, side: Side, units: Option<i64>) -> Result<After, ObserveError> {
+    pub(crate) async fn bell(&self, side: Side, units: Option<i64>) -> Result<After, ObserveError> {
         let now = self.clock.now();
         let until = units.map(|units| now + SignedDuration::from_secs(RESERVE + units));
         let (store, scope) = (self.store.clone(), scope());
@@ -422,7 +422,7 @@ impl Lab {
     }
 
     /// Answers bells until the side is read; how many it took.
-    pub async fn read(&self, side: Side, units: Option<i64>) -> usize {
+    pub(crate) async fn read(&self, side: Side, units: Option<i64>) -> usize {
         for bells in 1..5_000 {
             match self.bell(side, units).await.unwrap() {
                 After::Done => return bells,
@@ -433,18 +433,18 @@ impl Lab {
     }
 
     /// Each write of the table takes a second from here on.
-    pub fn slow(&self) -> &Self {
+    pub(crate) fn slow(&self) -> &Self {
         self.book.slow.store(true, Ordering::SeqCst);
         self
     }
 
-    pub fn writes(&self) -> u64 {
+    pub(crate) fn writes(&self) -> u64 {
         self.book.writes.load(Ordering::SeqCst)
     }
 
     /// Answers bells until the process dies at a write from here; `false` when the side was read before. The next one
     /// comes when nobody takes the dead one for alive.
-    pub async fn dies_at(&self, side: Side, units: Option<i64>, at: u64) -> bool {
+    pub(crate) async fn dies_at(&self, side: Side, units: Option<i64>, at: u64) -> bool {
         self.book.dies_at.store(self.writes() + at, Ordering::SeqCst);
         let died = loop {
             match self.bell(side, units).await {
@@ -459,7 +459,7 @@ impl Lab {
         died
     }
 
-    pub async fn collection(&self, name: &str) -> Collection {
+    pub(crate) async fn collection(&self, name: &str) -> Collection {
         let run = self.store.run(&contoso(), &self.run).await.unwrap().unwrap().value;
         let known = run.collections.get(name).cloned().unwrap_or_else(|| panic!("{name} is not read: {run:?}"));
         assert_eq!(known.doubts, Vec::<String>::new(), "{name}");
@@ -467,7 +467,7 @@ impl Lab {
     }
 
     /// Everything that the table holds but for runs and leases; times of looking are all the same.
-    pub fn holds(&self) -> BTreeMap<String, String> {
+    pub(crate) fn holds(&self) -> BTreeMap<String, String> {
         let held = self.book.held.lock().unwrap();
         let told = held.iter().filter(|(key, _)| !key.pk.starts_with("LOCK#") && !key.sk.starts_with("RUN#"));
         let text = |body: &[u8]| match serde_json::from_slice::<serde_json::Value>(body) {
@@ -483,7 +483,7 @@ impl Lab {
     }
 
     /// What readings of the tenant left in files.
-    pub fn files(&self) -> usize {
+    pub(crate) fn files(&self) -> usize {
         fn count(folder: &std::path::Path) -> usize {
             let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
             entries.map(|entry| entry.unwrap().path()).map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
@@ -493,7 +493,7 @@ impl Lab {
 }
 
 /// Fails with the first difference: whole tables are long.
-pub fn same(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>, when: &str) {
+pub(crate) fn same(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>, when: &str) {
     for (key, body) in one {
         let theirs = other.get(key);
         assert_eq!(theirs, Some(body), "{when}: {key}");
@@ -502,10 +502,10 @@ pub fn same(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>, wh
     assert!(more.is_empty(), "{when}: {more:?}");
 }
 
-pub fn contoso() -> ConnectionId {
+pub(crate) fn contoso() -> ConnectionId {
     ConnectionId::new("contoso")
 }
 
-pub fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     Scope::new("simulated", "11111111-1111-4111-8111-111111111111")
 }
