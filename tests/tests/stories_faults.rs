@@ -306,3 +306,38 @@ async fn an_administrator_at_work_at_the_same_time_is_not_overwritten_unseen() {
     assert_eq!(ran.outcome("fay@contoso.com"), "facts_moved: facts_moved");
     assert!(world.account("fay@contoso.com").enabled() && ran.writes.is_empty());
 }
+
+#[tokio::test]
+async fn functions_that_are_ended_after_every_step_come_to_the_same_end() {
+    let policy = "[guard]\nalways_allow = 100";
+    let mut ends = Vec::new();
+    for time in [None, Some(Duration::ZERO)] {
+        let (mut world, hash) = planned(policy).await;
+        world.time = time;
+        let made = world.apply(&hash).await;
+        world.pass_days(1);
+        world.people.set("bea", "title", "Lead").hire("gina");
+        world.people.remove("fay");
+        let changed = world.sync().await;
+        // A look at the whole tenant, and at everybody.
+        world.pass_days(8);
+        let looked = world.plan_everybody().await;
+        assert!(looked.rows.iter().all(|row| row.decision.change.is_none()), "{:?}", looked.rows);
+        let mut accounts: Vec<_> = world
+            .accounts()
+            .iter()
+            .map(|seen| {
+                ["userPrincipalName", "jobTitle", "accountEnabled"].map(|property| seen.text(property).to_owned())
+            })
+            .collect();
+        accounts.sort();
+        let bells = [made.bells, changed.bells, looked.bells];
+        ends.push((accounts, made.writes.len() + changed.writes.len(), bells));
+    }
+    let (whole, cut) = (&ends[0], &ends[1]);
+    assert_eq!(whole.0, cut.0);
+    assert_eq!(whole.1, cut.1, "nothing is written twice");
+    for (whole, cut) in whole.2.iter().zip(&cut.2) {
+        assert!(cut > whole && *cut <= whole + 30, "{cut} bells instead of {whole}");
+    }
+}

@@ -98,10 +98,10 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     Ok(after)
 }
 
-/// Until when hands are dealt.
-fn work_until_ms(ports: &WritePorts, now_ms: i64) -> i64 {
+/// Until when hands are dealt: a function has less time than we would take.
+fn work_until_ms(ports: &WritePorts) -> i64 {
     let bound = ports.until.map(|until| until.saturating_sub(IN_FLIGHT).unwrap_or(until).as_millisecond());
-    bound.unwrap_or(i64::MAX).min(now_ms + millis(WORK_FOR))
+    bound.unwrap_or(i64::MAX)
 }
 
 fn millis(time: Duration) -> i64 {
@@ -109,9 +109,12 @@ fn millis(time: Duration) -> i64 {
 }
 
 struct Drain<'a> {
-    /// Until when hands are dealt, and when the lease was renewed last (Unix milliseconds).
+    /// When this draining began, until when hands are dealt, and when the lease was renewed last (Unix milliseconds).
+    began_ms: i64,
     work_until_ms: i64,
     seen_ms: i64,
+    /// Somebody's change was settled.
+    moved: bool,
     ports: &'a WritePorts,
     connection: &'a ConnectionId,
     run: &'a str,
@@ -164,8 +167,10 @@ impl<'a> Drain<'a> {
         let ours = left_behind.iter().filter(|hand| hand.connection == *connection);
         let unknown = ours.flat_map(|hand| hand.pids.iter().copied()).collect();
         Ok(Self {
-            work_until_ms: work_until_ms(ports, now_ms),
+            began_ms: now_ms,
+            work_until_ms: work_until_ms(ports),
             seen_ms: now_ms,
+            moved: false,
             ports,
             connection,
             run,
@@ -198,11 +203,12 @@ impl<'a> Drain<'a> {
     async fn work(&mut self) -> Result<After, WriteError> {
         let mut hands = FuturesUnordered::new();
         let mut starved_until: Option<i64> = None;
-        let mut played_any = false;
         loop {
             let now = self.ports.clock.now().as_millisecond();
-            // Whoever comes late plays one round all the same: a lane must not be passed on and on.
-            let over = (played_any && now > self.work_until_ms) || !self.still_ours(now).await?;
+            // Whoever comes late settles somebody all the same: what hands learnt of people who are not settled is
+            // forgotten with the bell, and a lane must not be passed on and on.
+            let late = self.moved && now > self.work_until_ms;
+            let over = late || now - self.began_ms > millis(WORK_FOR) || !self.still_ours(now).await?;
             self.wake(now);
             self.refill().await?;
             let closed = over
@@ -239,7 +245,6 @@ impl<'a> Drain<'a> {
                 continue;
             };
             let played = played?;
-            played_any = true;
             if let Some(wait) = played.starved_ms {
                 // From here on the budget sets the pace: one hand at a time is enough to spend it as it comes in.
                 starved_until = Some(self.ports.clock.now().as_millisecond() + wait);
@@ -323,6 +328,7 @@ impl<'a> Drain<'a> {
 
     /// A person is done with in this phase; their pointer goes with the last one it points at.
     fn settle(&mut self, pid: Pid) {
+        self.moved = true;
         self.settled.insert(pid);
         self.unknown.remove(&pid);
         let Some(key) = self.pointer_of.remove(&pid) else { return };
