@@ -113,8 +113,8 @@ struct Drain<'a> {
     began_ms: i64,
     work_until_ms: i64,
     seen_ms: i64,
-    /// Somebody's change was settled.
-    moved: bool,
+    /// Changes settled by this draining.
+    changes_settled: u64,
     ports: &'a WritePorts,
     connection: &'a ConnectionId,
     run: &'a str,
@@ -170,7 +170,7 @@ impl<'a> Drain<'a> {
             began_ms: now_ms,
             work_until_ms: work_until_ms(ports),
             seen_ms: now_ms,
-            moved: false,
+            changes_settled: 0,
             ports,
             connection,
             run,
@@ -207,7 +207,7 @@ impl<'a> Drain<'a> {
             let now = self.ports.clock.now().as_millisecond();
             // Whoever comes late settles somebody all the same: what hands learnt of people who are not settled is
             // forgotten with the bell, and a lane must not be passed on and on.
-            let late = self.moved && now > self.work_until_ms;
+            let late = self.changes_settled > 0 && now > self.work_until_ms;
             let over = late || now - self.began_ms > millis(WORK_FOR) || !self.still_ours(now).await?;
             self.wake(now);
             self.refill().await?;
@@ -328,7 +328,7 @@ impl<'a> Drain<'a> {
 
     /// A person is done with in this phase; their pointer goes with the last one it points at.
     fn settle(&mut self, pid: Pid) {
-        self.moved = true;
+        self.changes_settled += 1;
         self.settled.insert(pid);
         self.unknown.remove(&pid);
         let Some(key) = self.pointer_of.remove(&pid) else { return };
