@@ -191,7 +191,7 @@ async fn a_plan_applied_with_a_bad_secret_is_applied_with_a_good_one() {
 
 /// How often the lease of a lane was written.
 async fn leased(store: &Store, lane: &str) -> u64 {
-    let item = store.table().get(&Key::new(format!("LOCK#{lane}"), "LEASE")).await.unwrap();
+    let item = store.table().get(&Key::new(format!("LOCK#{lane}"), "LEASE")).await.expect("a table");
     item.map_or(0, |item| item.revision)
 }
 
