@@ -135,10 +135,7 @@ impl Store {
     }
 
     /// The writes that store buckets.
-    pub fn bucket_writes<'a>(
-        series: &Series,
-        buckets: impl IntoIterator<Item = (usize, &'a Bucket)>,
-    ) -> Vec<Write> {
+    pub fn bucket_writes<'a>(series: &Series, buckets: impl IntoIterator<Item = (usize, &'a Bucket)>) -> Vec<Write> {
         let write = |(number, bucket): (usize, &Bucket)| {
             let body = bucket.iter().flat_map(|(name, content)| name.iter().chain(content).copied()).collect();
             Write::put(series.bucket_key(number), body)
