@@ -54,9 +54,9 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Plan(args) => commands::run::plan(args).await,
-        Command::Apply(args) => commands::run::apply(args).await,
-        Command::Sync(args) => commands::run::sync(args).await,
+        Command::Plan(args) => Box::pin(commands::run::plan(args)).await,
+        Command::Apply(args) => Box::pin(commands::run::apply(args)).await,
+        Command::Sync(args) => Box::pin(commands::run::sync(args)).await,
         Command::Explain(args) => commands::explain::explain(args).await,
         Command::Runs(command) => commands::runs::runs(command).await,
         Command::Config(command) => commands::config::config(command).await,

@@ -56,6 +56,35 @@ pub(crate) const QUEUES: [(Queue, &str, &str); 6] = [
     (Queue::WriteNow, "WriteNowQueue", "WriteNowDeadLetters"),
 ];
 
+/// The store over a stack's table. A table that no function has opened yet has none; a function is woken then, because
+/// an operator writes nothing into a table.
+async fn store_of(
+    table: &Arc<dyn Table>,
+    aws: &Aws,
+    outputs: &Outputs,
+    clock: &Arc<dyn Clock>,
+) -> Result<Store, Failure> {
+    if let Some(store) = Store::find(Arc::clone(table)).await? {
+        return Ok(store);
+    }
+    let bell = Bell::for_all(BellKind::Tick);
+    let mut urls = QueueUrls::new();
+    urls.insert(bell.queue(), outputs.output("MatchQueue").map_err(Failure::run)?);
+    aws.doorbell(urls).ring(bell, Duration::ZERO).await.map_err(|error| {
+        Failure::run(format!("the stack is new and has not ticked yet; wait five minutes and try again ({error})"))
+    })?;
+    let began = clock.now();
+    loop {
+        if let Some(store) = Store::find(Arc::clone(table)).await? {
+            return Ok(store);
+        }
+        if clock.now().duration_since(began).unsigned_abs() > REPLY {
+            return Err(Failure::run("the stack's functions do not answer. Look at the log of the match function"));
+        }
+        clock.sleep(LOOK).await;
+    }
+}
+
 impl Whole {
     /// Finds the stack by its name.
     pub(crate) async fn open(name: &str) -> Result<Self, Failure> {
@@ -65,7 +94,7 @@ impl Whole {
         let output = |name| outputs.output(name).map_err(Failure::run);
         let table: Arc<dyn Table> = Arc::new(aws.table(output("WorkTable")?));
         let blobs: Arc<dyn Blobs> = Arc::new(aws.blobs(output("Bucket")?));
-        let store = Store::open(Arc::clone(&table)).await?;
+        let store = store_of(&table, &aws, &outputs, &clock).await?;
         Ok(Self { outputs, aws, table, blobs, store, clock })
     }
 

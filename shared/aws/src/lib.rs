@@ -8,10 +8,10 @@ pub mod identity;
 pub mod redrive;
 pub mod seal;
 pub mod secrets;
-#[cfg(feature = "stand-in")]
-pub mod stand_in;
 #[cfg(feature = "stacks")]
 pub mod stacks;
+#[cfg(feature = "stand-in")]
+pub mod stand_in;
 pub mod table;
 
 mod backoff;

@@ -94,6 +94,13 @@ impl Store {
         Err(StoreError::Unreadable { kind: "secret", cause: "not 32 bytes".into() })
     }
 
+    /// Over a table that is in use; `None` when nobody has opened it yet. Writes nothing.
+    pub async fn find(table: Arc<dyn Table>) -> Result<Option<Self>> {
+        let secret = table.get(&Key::new("STORE", "SECRET")).await?;
+        let bytes = secret.and_then(|item| item.body.as_slice().try_into().ok());
+        Ok(bytes.map(|bytes| Self { table, secret: Secret(bytes), lookups: Arc::default() }))
+    }
+
     /// The table underneath.
     pub fn table(&self) -> &Arc<dyn Table> {
         &self.table

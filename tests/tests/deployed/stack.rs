@@ -107,7 +107,7 @@ impl Stack {
             "FunctionTimeout=20",
             "QueueVisibility=21",
             "TickRate=rate(1 minute)",
-            "LogLevel=debug",
+            "BucketTlsOnly=false",
             &source,
         ];
         arguments.extend(parameters);

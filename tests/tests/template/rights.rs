@@ -177,8 +177,9 @@ fn tokens_are_read_kept_and_forgotten_by_who_speaks_to_the_tenant() {
         for statement in rights.iter().filter(|statement| statement.targets().contains("TokenKey")) {
             // At rest through DynamoDB, or by ourselves and then under a context that names the connection.
             let via = &statement.condition["StringEquals"]["kms:ViaService"];
-            let named = &statement.condition["Null"]["kms:EncryptionContext:hardmatch:connection"];
-            assert!(*named == "false" || via.to_string().contains("dynamodb."), "{name}: {}", statement.sid);
+            let named = &statement.condition["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"];
+            let ours = *named == json!(["hardmatch:connection", "hardmatch:kind"]);
+            assert!(ours || via.to_string().contains("dynamodb."), "{name}: {}", statement.sid);
         }
     }
 }
@@ -192,7 +193,7 @@ fn who_we_are_is_proved_to_entra_alone_and_briefly() {
         assert_eq!(sts[0].actions, needed("StsWebIdentity", &["token"]), "{name}");
         let audience = json!("api://AzureADTokenExchange*");
         assert_eq!(sts[0].condition["ForAllValues:StringLike"]["sts:IdentityTokenAudience"], audience, "{name}");
-        assert_eq!(sts[0].condition["NumericLessThanEquals"]["sts:DurationSeconds"], 300, "{name}");
+        assert_eq!(sts[0].condition["NumericLessThanEqualsIfExists"]["sts:DurationSeconds"], 300, "{name}");
     }
 }
 

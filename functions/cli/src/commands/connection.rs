@@ -4,6 +4,7 @@ use crate::args::ConnectionCommand;
 use crate::fail::{Exit, Failure};
 
 #[cfg(not(feature = "aws"))]
+#[expect(clippy::unused_async, reason = "the other build's shape")]
 pub(crate) async fn connection(_: ConnectionCommand) -> Result<Exit, Failure> {
     Err(super::remote::no_aws())
 }
