@@ -197,11 +197,24 @@ async fn remembered(ports: &WritePorts, task: &Task, refusal: &Refusal) -> Resul
     let change = &task.open.change;
     let connection = &change.person.connection;
     let before = ports.store.refused(connection, task.pid).await?;
-    let cure = if refusal.kind == RefusalKind::Conflict { Cure::Elsewhere } else { Cure::Here };
+    let cure = match refusal.kind {
+        RefusalKind::Conflict => Cure::Elsewhere,
+        RefusalKind::Forbidden | RefusalKind::Quota | RefusalKind::Credentials => Cure::ByHand,
+        RefusalKind::InvalidValue
+        | RefusalKind::DomainNotVerified
+        | RefusalKind::Federated
+        | RefusalKind::Mastered
+        | RefusalKind::ExternalMaster
+        | RefusalKind::Password
+        | RefusalKind::ManagerBind
+        | RefusalKind::Other => Cure::Here,
+    };
     let now = ports.clock.now_seconds();
     let mut refused = Refused::after(before.as_ref(), change, reason_of(refusal), cure, now);
     let wait = Duration::from_secs(u64::try_from(refused.next - now).unwrap_or(0));
-    if let Ok(next) = ports.clock.now().checked_add(wait) {
+    if !wait.is_zero()
+        && let Ok(next) = ports.clock.now().checked_add(wait)
+    {
         let said = refused.reason.detail.as_deref().unwrap_or_default();
         let said = format!("{said}; sent again after {next:.0}, or when something changes");
         refused.reason = Reason::with(refused.reason.code, said);

@@ -33,15 +33,22 @@ pub struct Refused {
 pub enum Cure {
     /// Another object gives up a value.
     Elsewhere,
-    /// The person's facts, the policy, or an administrator.
+    /// The person's facts or the policy.
     Here,
+    /// An administrator, who grants a permission or makes room and then runs again at once: the next run asks again.
+    ByHand,
 }
 
 impl Refused {
     /// After a refusal at a time (Unix seconds). `before` is what was remembered until then.
     pub fn after(before: Option<&Self>, change: &Change, reason: Reason, cure: Cure, now: i64) -> Self {
         let earlier = before.filter(|before| before.is_about(change)).map_or(0, |before| before.times);
-        let wait = if earlier == 0 || cure == Cure::Elsewhere { FIRST_WAIT } else { LATER_WAIT };
+        let wait = match cure {
+            Cure::ByHand => 0,
+            Cure::Elsewhere => FIRST_WAIT,
+            Cure::Here if earlier == 0 => FIRST_WAIT,
+            Cure::Here => LATER_WAIT,
+        };
         Self {
             v: 1,
             change: change.id.clone(),
