@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::fail::Failure;
+
 /// Keeps Microsoft 365 accounts in step with your directory, joins people to the accounts they already have, and
 /// explains every decision.
 ///
@@ -69,6 +71,16 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// For a command that acts on this machine alone: a stack that is named must not be ignored.
+    pub(crate) fn here(&self, command: &str, instead: &str) -> Result<(), Failure> {
+        match &self.stack {
+            None => Ok(()),
+            Some(_) => {
+                Err(Failure::usage(format!("`{command}` acts on this machine and does not take --stack. {instead}")))
+            }
+        }
+    }
+
     /// How to name the same connection in another command.
     pub(crate) fn place(&self) -> String {
         match (&self.stack, &self.connection) {

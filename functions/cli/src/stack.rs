@@ -171,7 +171,7 @@ impl Stack {
                 Some(Reply::Refused { why }) => return Err(Failure::usage(why)),
                 None if clock.now().duration_since(began).unsigned_abs() > REPLY => {
                     return Err(Failure::run(format!(
-                        "the stack has not answered for {} seconds. The request stays in its queue: look at `hardmatch doctor --stack {}` and at the log of the match function",
+                        "the stack has not answered for {} seconds. The request stays in its queue: look at `hardmatch connection list --stack {}` and at the log of the match function",
                         REPLY.as_secs(),
                         self.whole.outputs.name()
                     )));

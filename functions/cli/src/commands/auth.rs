@@ -11,6 +11,14 @@ use crate::args::AuthCommand;
 use crate::fail::{Exit, Failure};
 
 pub(crate) async fn auth(command: AuthCommand) -> Result<Exit, Failure> {
+    const INSTEAD: &str = "A stack is connected by consent in the Entra portal, as infra/README.md describes";
+    match &command {
+        AuthCommand::Connect(args) => args.common.here("auth connect", INSTEAD)?,
+        AuthCommand::Status(common) | AuthCommand::Reset(common) | AuthCommand::Disconnect(common) => {
+            common.here("auth", INSTEAD)?;
+        }
+        AuthCommand::Certificate(_) => {}
+    }
     match command {
         AuthCommand::Connect(args) => connect::connect(args).await,
         AuthCommand::Certificate(args) => certificate::certificate(&args),

@@ -18,6 +18,12 @@ use crate::output;
 const FIRST: usize = 3;
 
 pub(crate) async fn config(command: ConfigCommand) -> Result<Exit, Failure> {
+    const INSTEAD: &str = "The file is checked before `hardmatch config push` stores it in a stack";
+    match &command {
+        ConfigCommand::Check(common) | ConfigCommand::Explain(common) => common.here("config", INSTEAD)?,
+        ConfigCommand::Test(args) => args.common.here("config test", INSTEAD)?,
+        ConfigCommand::Schema | ConfigCommand::Push(_) => {}
+    }
     match command {
         ConfigCommand::Check(common) => check(&common),
         ConfigCommand::Explain(common) => words(&common),

@@ -16,6 +16,10 @@ use crate::output;
 pub(crate) use needs::{judge as permission_checks, permission_lines};
 
 pub(crate) async fn doctor(common: Common) -> Result<Exit, Failure> {
+    common.here(
+        "doctor",
+        "For a stack look at `hardmatch connection list --stack NAME`, `hardmatch runs show` and its alarms",
+    )?;
     let loaded = load(&common.config)?;
     let mut checks = vec![judge::configuration(&loaded.path.display().to_string(), &loaded.config)];
     let (state, meta) = sides::state(&loaded.config).await;
