@@ -16,4 +16,4 @@ mod words;
 pub use connection::{Configured, Connection, Connections, Means, Ports, Unavailable};
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use routes::router;
-pub use ticket::{Link, issue};
+pub use ticket::{Link, draft, issue};

@@ -2,16 +2,13 @@
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::Clock;
-use hardmatch_store::connecting::{ConnectSecret, Ticket};
+use hardmatch_store::connecting::{ConnectSecret, TICKET_SECONDS, Ticket};
 use hardmatch_store::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::PublicUrl;
 use crate::secret::secret;
-
-/// A link is used within minutes of being made; one that is found later in a chat or a log opens nothing.
-const LIFE: SignedDuration = SignedDuration::from_mins(15);
 
 /// A link that connects one connection, once.
 #[derive(Clone)]
@@ -37,11 +34,16 @@ pub async fn issue(
     url: &PublicUrl,
     connection: &ConnectionId,
 ) -> Result<Link, StoreError> {
+    let link = draft(store, clock, url);
+    let ticket = Ticket { v: 1, connection: connection.clone(), expires: link.expires.as_second() };
+    store.put_ticket(&link.id, &ticket, clock.now().as_second()).await?;
+    Ok(link)
+}
+
+/// A link that opens nothing until its hash is entered: for whoever writes into no table and has it entered by others.
+pub fn draft(store: &Store, clock: &dyn Clock, url: &PublicUrl) -> Link {
     let secret = secret();
     let id = store.connect_id(ConnectSecret::Ticket, &secret);
-    let now = clock.now();
-    let expires = now + LIFE;
-    let ticket = Ticket { v: 1, connection: connection.clone(), expires: expires.as_second() };
-    store.put_ticket(&id, &ticket, now.as_second()).await?;
-    Ok(Link { url: url.ticket(&secret), id, expires })
+    let expires = clock.now() + SignedDuration::from_secs(TICKET_SECONDS);
+    Link { url: url.ticket(&secret), id, expires }
 }

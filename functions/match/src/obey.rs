@@ -3,6 +3,7 @@
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::{Authority, Command, Reply, Stops};
 use hardmatch_store::Pid;
+use hardmatch_store::connecting::{TICKET_SECONDS, Ticket};
 use hardmatch_store::connection::Standing;
 use hardmatch_store::gate::Switch;
 
@@ -84,6 +85,15 @@ pub async fn obey(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Ma
                 "no plan of this connection waits under the hash {hash}: a newer run took its place. Make a plan with `hardmatch plan`"
             )),
         }),
+        Command::Connect { ticket: id } => {
+            if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Ok(refused("the link's hash is no hash. Use the `hardmatch` of this version"));
+            }
+            let now = ports.clock.now_seconds();
+            let ticket = Ticket { v: 1, connection: connection.clone(), expires: now + TICKET_SECONDS };
+            store.put_ticket(id, &ticket, now).await?;
+            Ok(Reply::Done { run: None })
+        }
         Command::Pause => {
             store.update_meta(connection, |meta| stand(&mut meta.standing, Standing::Active, Standing::Paused)).await?;
             store.pause(&ports.scope, request.client, Switch::Off).await?;

@@ -39,6 +39,11 @@ pub enum Command {
         /// Its hash; eight digits or more.
         hash: String,
     },
+    /// Make a link to the pages for connecting, which whoever asks has drafted: only its hash is told.
+    Connect {
+        /// The hash (64 hex digits).
+        ticket: String,
+    },
     /// Schedules pass the connection by, and nothing more of its lane is sent.
     Pause,
     /// The opposite.
@@ -92,6 +97,7 @@ impl Command {
                 Authority::Approver
             }
             Command::Configure { .. }
+            | Command::Connect { .. }
             | Command::Open { stops: Stops::Kept, .. }
             | Command::Pause
             | Command::Resume

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Result, Store, Stored, json, keys};
 
+/// A link is used within minutes of being made (seconds); one that is found later in a chat or a log opens nothing.
+pub const TICKET_SECONDS: i64 = 15 * 60;
+
 /// Which secret a hash stands for: the same text under another name has another hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectSecret {

@@ -136,6 +136,12 @@ fn story(world: &World, url: &str) {
         stack.hardmatch(&viewer, &["runs", "list", "--config", &file, "--stack", stack.name, "--json"]).json(0);
     assert_eq!(listed["runs"][0]["run"], planned["run"], "{listed}");
 
+    // A link to the pages, made by an operator who writes into no table.
+    let connect = ["auth", "connect", "--config", &file, "--stack", stack.name, "--no-wait", "--json"];
+    let link = stack.hardmatch(&operator, &connect).json(3);
+    let page = stack.page(link["url"].as_str().unwrap());
+    assert!(page.contains("contoso") && page.contains("User.ReadWrite.All"), "{page}");
+
     // Again: nothing is written.
     let writes = world.counters().writes;
     let again = stack.json(&["sync", "--config", &file], 0);

@@ -195,6 +195,22 @@ impl Stack {
         self.aws(&["sqs", "send-message", "--queue-url", self.output(queue), "--message-body", body]);
     }
 
+    /// What a browser gets from the stack's pages at an address.
+    pub(crate) fn page(&self, address: &str) -> String {
+        let (host, path) = address.trim_start_matches("https://").split_once('/').unwrap();
+        let api = host.split('.').next().unwrap();
+        let url = format!("{}/_aws/execute-api/{api}/$default/{path}", self.server.endpoint());
+        let mut browser = Command::new(self.tools.join("bin/python3"));
+        browser.args([
+            "-c",
+            "import sys,urllib.request;print(urllib.request.urlopen(sys.argv[1]).read().decode())",
+            &url,
+        ]);
+        let ran = run(&mut browser);
+        assert_eq!(ran.code, 0, "{url}: {}", ran.err);
+        ran.out
+    }
+
     /// How many messages a queue holds, seen and unseen.
     pub(crate) fn depth(&self, queue: &str) -> u64 {
         let answer = self.aws_json(&[

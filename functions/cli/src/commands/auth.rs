@@ -11,9 +11,13 @@ use crate::args::AuthCommand;
 use crate::fail::{Exit, Failure};
 
 pub(crate) async fn auth(command: AuthCommand) -> Result<Exit, Failure> {
-    const INSTEAD: &str = "A stack is connected by consent in the Entra portal, as infra/README.md describes";
+    const INSTEAD: &str = "For a stack there is `hardmatch auth connect --stack NAME`";
     match &command {
-        AuthCommand::Connect(args) => args.common.here("auth connect", INSTEAD)?,
+        AuthCommand::Connect(args) => {
+            if let Some(stack) = &args.common.stack {
+                return super::remote::connect(stack, args).await;
+            }
+        }
         AuthCommand::Status(common) | AuthCommand::Reset(common) | AuthCommand::Disconnect(common) => {
             common.here("auth", INSTEAD)?;
         }

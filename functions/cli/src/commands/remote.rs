@@ -7,9 +7,9 @@ use crate::connection::{State, load, open_state};
 use crate::fail::Failure;
 
 #[cfg(feature = "aws")]
-pub(crate) use deployed::{apply, plan, push, sync};
+pub(crate) use deployed::{apply, connect, plan, push, sync};
 #[cfg(not(feature = "aws"))]
-pub(crate) use missing::{apply, plan, push, sync};
+pub(crate) use missing::{apply, connect, plan, push, sync};
 
 /// A connection's state, to be read: of this machine, or of a stack.
 pub(crate) async fn state(common: &Common) -> Result<State, Failure> {
@@ -33,7 +33,7 @@ pub(crate) fn no_aws() -> Failure {
 #[cfg(not(feature = "aws"))]
 mod missing {
     use super::no_aws;
-    use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
+    use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
     use crate::fail::{Exit, Failure};
 
     pub(crate) async fn plan(_: &str, _: &PlanArgs) -> Result<Exit, Failure> {
@@ -48,6 +48,10 @@ mod missing {
         Err(no_aws())
     }
 
+    pub(crate) async fn connect(_: &str, _: &ConnectArgs) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+
     pub(crate) async fn push(_: &Common) -> Result<Exit, Failure> {
         Err(no_aws())
     }
@@ -55,19 +59,28 @@ mod missing {
 
 #[cfg(feature = "aws")]
 mod deployed {
+    use std::time::Duration;
+
+    use hardmatch_connect::{Link, PublicUrl, draft};
     use hardmatch_ports::command::{Command, Stops};
     use hardmatch_ports::doorbell::Urgency;
     use hardmatch_ports::run::{Intent, Phase, Run};
+    use hardmatch_store::connecting::{ConnectState, Connected};
     use hardmatch_store::runs::new_run_id;
+    use jiff::SignedDuration;
     use serde_json::json;
+    use url::Url;
 
-    use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
+    use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
     use crate::commands::run::{Rows, show_plan, show_run, show_stop};
     use crate::commands::who;
     use crate::fail::{Exit, Failure};
     use crate::output;
     use crate::progress::Progress;
     use crate::stack::Stack;
+
+    /// How long is waited for somebody who opened a link in its last minute.
+    const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
     pub(crate) async fn plan(name: &str, args: &PlanArgs) -> Result<Exit, Failure> {
         let stack = Stack::open(name, &args.common).await?;
@@ -118,6 +131,67 @@ mod deployed {
         let run = run.ok_or_else(|| Failure::run("the stack accepted the plan and does not say of which run"))?;
         let run = watched(&stack, &run, Phase::Planned).await?;
         show_run(&stack.deciding(&meta)?, &run, &args.common).await
+    }
+
+    /// Makes a link to the stack's pages, prints it, and waits for what comes of it.
+    pub(crate) async fn connect(name: &str, args: &ConnectArgs) -> Result<Exit, Failure> {
+        let stack = Stack::open(name, &args.common).await?;
+        stack.push().await?;
+        let address = Url::parse(&stack.whole.url("Url")?).map_err(Failure::run)?;
+        let address = PublicUrl::new(&address).map_err(Failure::run)?;
+        let clock = &stack.state.clock;
+        let link = draft(&stack.state.store, &**clock, &address);
+        stack.ask("", Command::Connect { ticket: link.id.clone() }, Urgency::Scheduled).await?;
+        if args.no_wait && args.common.json {
+            output::document(&json!({ "v": 1, "connection": stack.connection(), "url": link.url.as_str() }));
+            return Ok(Exit::Attention);
+        }
+        output::note("An administrator of the tenant opens this address within 15 minutes. It works once:");
+        output::note(link.url.as_str());
+        if args.no_wait {
+            return Ok(Exit::Attention);
+        }
+        let progress = Progress::start();
+        let ended = awaited(&stack, &link).await;
+        progress.end();
+        let connected = ended?;
+        if args.common.json {
+            output::document(&json!({ "v": 1, "connection": stack.connection(), "connected": connected }));
+        } else {
+            let granted: Vec<&str> = connected.permissions.iter().map(String::as_str).collect();
+            output::line(format!(
+                "Connected to tenant {}. Granted: {}. Next: hardmatch plan{}",
+                connected.tenant,
+                granted.join(", "),
+                args.common.place()
+            ));
+        }
+        Ok(Exit::Converged)
+    }
+
+    async fn awaited(stack: &Stack, link: &Link) -> Result<Connected, Failure> {
+        let clock = &stack.state.clock;
+        loop {
+            let known = stack.state.store.connecting(stack.connection()).await?.map(|stored| stored.value);
+            let known = known.filter(|known| known.ticket == link.id);
+            match known.as_ref().map(|known| known.state) {
+                Some(ConnectState::Done) => {
+                    if let Some(connected) = known.and_then(|known| known.connected) {
+                        return Ok(connected);
+                    }
+                }
+                Some(ConnectState::Failed) => {
+                    let code = known.and_then(|known| known.code).unwrap_or_default();
+                    return Err(Failure::run(format!("not connected: {code}. The page said why; make a new link")));
+                }
+                // Somebody who opened it in its last minute still has time to agree.
+                Some(ConnectState::Waiting) | None if clock.now() > link.expires + PATIENCE => {
+                    return Err(Failure::run("nobody has connected in time, and the link has ended. Make a new one"));
+                }
+                Some(ConnectState::Waiting) | None => {}
+            }
+            clock.sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Stores the file's configuration.
