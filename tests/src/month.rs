@@ -44,6 +44,12 @@ pub struct Hundredths {
 }
 
 impl Hundredths {
+    /// Without what random object ids make of a difference between two companies: a unit or two in a hundred people.
+    fn without_chance(self) -> Self {
+        let meant = |hundredths: u64| if hundredths <= 2 { 0 } else { hundredths };
+        Self { read: meant(self.read), write: meant(self.write) }
+    }
+
     /// The share of each of `many`, rounded up.
     fn each(units: Units, many: u64) -> Self {
         Self { read: (units.read * 100).div_ceil(many), write: (units.write * 100).div_ceil(many) }
@@ -71,7 +77,7 @@ pub async fn measure() -> anyhow::Result<Measured> {
     let (of_small, of_large) = (night(&mut small, 0).await?, night(&mut large, 0).await?);
     let of_changes = night(&mut large, CHANGING).await?;
     let more = (LARGE - SMALL) as u64;
-    let unchanged = Hundredths::each(of_large.since(of_small), more);
+    let unchanged = Hundredths::each(of_large.since(of_small), more).without_chance();
     let share = unchanged.times(SMALL as u64);
     let tick = small.ring(&[BellKind::Tick]).await.map_err(|why| anyhow!("a tick: {why:?}"))?;
     Ok(Measured {
