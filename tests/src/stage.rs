@@ -14,13 +14,13 @@ use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_match::{MatchPorts, Meter};
 use hardmatch_policy::Config;
 use hardmatch_ports::credentials::DiscardPasswords;
-use hardmatch_ports::doorbell::{BellKind, Queue};
+use hardmatch_ports::doorbell::{After, BellKind, Queue};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Table, TenantWrite as _};
 use hardmatch_runtime::pump::{Pump, Serving};
-use hardmatch_runtime::{ManualClock, Outcome, run_batch};
+use hardmatch_runtime::{ManualClock, run_batch};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
 use hardmatch_store::{Scope, Store};
 use hardmatch_vault::{SecretCredential, SecretString};
@@ -291,12 +291,12 @@ impl Rooms {
         self.time.map(|time| self.deciding.clock.now().saturating_add(time).unwrap_or(Timestamp::MAX))
     }
 
-    async fn answer(&self, bell: Bell) -> Result<Outcome, String> {
+    async fn answer(&self, bell: Bell) -> Result<After, String> {
         let answer = self.hand(&bell).await;
         answer.inspect_err(|error| self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone()))
     }
 
-    async fn hand(&self, bell: &Bell) -> Result<Outcome, String> {
+    async fn hand(&self, bell: &Bell) -> Result<After, String> {
         let (connection, run) = (&bell.connection, bell.run.as_str());
         let until = self.until();
         self.bells.fetch_add(1, Ordering::SeqCst);
@@ -304,35 +304,19 @@ impl Rooms {
         let tenant = TenantPorts { until, ..self.tenant.clone() };
         let writing = WritePorts { until, ..self.writing.clone() };
         match bell.kind {
-            BellKind::ObserveSource => match hardmatch_ingest::observe_source(&source, connection, run).await {
-                Ok(hardmatch_ingest::After::Done) => Ok(Outcome::Done),
-                Ok(hardmatch_ingest::After::Again(delay)) => Ok(Outcome::Again(delay)),
-                Err(error) => Err(error.to_string()),
-            },
-            BellKind::ObserveTenant => match hardmatch_ingest::observe_tenant(&tenant, connection, run).await {
-                Ok(hardmatch_ingest::After::Done) => Ok(Outcome::Done),
-                Ok(hardmatch_ingest::After::Again(delay)) => Ok(Outcome::Again(delay)),
-                Err(error) => Err(error.to_string()),
-            },
+            BellKind::ObserveSource => said(hardmatch_ingest::observe_source(&source, connection, run).await),
+            BellKind::ObserveTenant => said(hardmatch_ingest::observe_tenant(&tenant, connection, run).await),
             BellKind::Match
             | BellKind::Advance
             | BellKind::Start { .. }
             | BellKind::Nightly { .. }
             | BellKind::Tick
-            | BellKind::Ask { .. } => decided(hardmatch_match::answer(&self.deciding, bell).await),
-            BellKind::Write => match hardmatch_write::answer(&writing, connection, run).await {
-                Ok(hardmatch_write::After::Done) => Ok(Outcome::Done),
-                Ok(hardmatch_write::After::Again(delay)) => Ok(Outcome::Again(delay)),
-                Err(error) => Err(error.to_string()),
-            },
+            | BellKind::Ask { .. } => said(hardmatch_match::answer(&self.deciding, bell).await),
+            BellKind::Write => said(hardmatch_write::answer(&writing, connection, run).await),
         }
     }
 }
 
-fn decided(after: Result<hardmatch_match::After, hardmatch_match::MatchError>) -> Result<Outcome, String> {
-    match after {
-        Ok(hardmatch_match::After::Done) => Ok(Outcome::Done),
-        Ok(hardmatch_match::After::Again(delay)) => Ok(Outcome::Again(delay)),
-        Err(error) => Err(error.to_string()),
-    }
+fn said<E: std::fmt::Display>(after: Result<After, E>) -> Result<After, String> {
+    after.map_err(|error| error.to_string())
 }

@@ -12,7 +12,7 @@ use hardmatch_ports::doorbell::{After, BellKind, Queue};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Bell, Clock};
 use hardmatch_runtime::pump::{Pump, Serving};
-use hardmatch_runtime::{Outcome, run_batch};
+use hardmatch_runtime::run_batch;
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store};
 use hardmatch_wiring::CompiledPolicies;
@@ -230,7 +230,7 @@ struct Rooms {
 }
 
 impl Rooms {
-    async fn answer(&self, bell: Bell) -> Result<Outcome, String> {
+    async fn answer(&self, bell: Bell) -> Result<After, String> {
         let answer = self.hand(&bell).await;
         if let Ok(Some(run)) = self.deciding.store.run(&bell.connection, &bell.run).await {
             self.progress.show(&run.value, &self.deciding.meter.read().0);
@@ -239,7 +239,7 @@ impl Rooms {
         // on where this one was.
         Ok(answer.unwrap_or_else(|error| {
             self.trouble.tell(error);
-            Outcome::Done
+            After::Done
         }))
     }
 
@@ -260,22 +260,24 @@ impl Rooms {
         }
     }
 
-    async fn hand(&self, bell: &Bell) -> Result<Outcome, String> {
+    async fn hand(&self, bell: &Bell) -> Result<After, String> {
         let (connection, run) = (&bell.connection, bell.run.as_str());
         match bell.kind {
             BellKind::ObserveSource => {
-                let after = hardmatch_ingest::observe_source(&self.source, connection, run);
-                match after.await.map_err(|error| error.to_string())? {
-                    After::Done => Ok(Outcome::Done),
-                    After::Again(delay) => self.source_answers().await.map(|()| Outcome::Again(delay)),
+                let observed = hardmatch_ingest::observe_source(&self.source, connection, run).await;
+                let after = observed.map_err(|error| error.to_string())?;
+                if let After::Again(_) = after {
+                    self.source_answers().await?;
                 }
+                Ok(after)
             }
             BellKind::ObserveTenant => {
-                let after = hardmatch_ingest::observe_tenant(&self.tenant, connection, run);
-                match after.await.map_err(|error| error.to_string())? {
-                    After::Done => Ok(Outcome::Done),
-                    After::Again(delay) => self.tenant_answers().await.map(|()| Outcome::Again(delay)),
+                let observed = hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await;
+                let after = observed.map_err(|error| error.to_string())?;
+                if let After::Again(_) = after {
+                    self.tenant_answers().await?;
                 }
+                Ok(after)
             }
             BellKind::Match
             | BellKind::Advance
@@ -283,20 +285,11 @@ impl Rooms {
             | BellKind::Nightly { .. }
             | BellKind::Tick
             | BellKind::Ask { .. } => {
-                hardmatch_match::answer(&self.deciding, bell).await.map(outcome).map_err(|error| error.to_string())
+                hardmatch_match::answer(&self.deciding, bell).await.map_err(|error| error.to_string())
             }
-            BellKind::Write => hardmatch_write::drain(&self.writing, connection, run)
-                .await
-                .map(outcome)
-                .map_err(|error| error.to_string()),
+            BellKind::Write => {
+                hardmatch_write::drain(&self.writing, connection, run).await.map_err(|error| error.to_string())
+            }
         }
-    }
-}
-
-/// In the batch runner's words.
-fn outcome(after: After) -> Outcome {
-    match after {
-        After::Done => Outcome::Done,
-        After::Again(delay) => Outcome::Again(delay),
     }
 }

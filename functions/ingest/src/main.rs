@@ -8,7 +8,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ingest::{After, SourcePorts, TenantPorts, observe_source, observe_tenant};
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_runtime::{Outcome, env};
+use hardmatch_runtime::env;
 use hardmatch_wiring::clients::Clients;
 use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, Timestamp, needed, serve};
 use hardmatch_wiring::policy::Location;
@@ -29,20 +29,13 @@ async fn main() -> Result<(), Error> {
     }
 }
 
-fn outcome(after: After) -> Outcome {
-    match after {
-        After::Done => Outcome::Done,
-        After::Again(delay) => Outcome::Again(delay),
-    }
-}
-
 struct Source {
     home: Home,
 }
 
 impl Answer for Source {
-    async fn answer(&self, ring: Ring) -> Result<Outcome, String> {
-        let BellKind::ObserveSource = ring.bell.kind else { return Ok(Outcome::Done) };
+    async fn answer(&self, ring: Ring) -> Result<After, String> {
+        let BellKind::ObserveSource = ring.bell.kind else { return Ok(After::Done) };
         let connection = &ring.bell.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
         let Location::S3 { bucket, key } = &opened.config.source.location else {
@@ -62,7 +55,7 @@ impl Answer for Source {
         let after = observe_source(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string());
         // The next one brings its own; people's records do not lie around in a warm function.
         drop(tokio::fs::remove_file(&copy).await);
-        Ok(outcome(after?))
+        after
     }
 }
 
@@ -77,8 +70,8 @@ struct Tenant {
 }
 
 impl Answer for Tenant {
-    async fn answer(&self, ring: Ring) -> Result<Outcome, String> {
-        let BellKind::ObserveTenant = ring.bell.kind else { return Ok(Outcome::Done) };
+    async fn answer(&self, ring: Ring) -> Result<After, String> {
+        let BellKind::ObserveTenant = ring.bell.kind else { return Ok(After::Done) };
         let connection = &ring.bell.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
         let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
@@ -92,7 +85,7 @@ impl Answer for Tenant {
             blobs: Arc::clone(&self.home.blobs),
             until: Some(ring.until),
         };
-        observe_tenant(&ports, connection, &ring.bell.run).await.map(outcome).map_err(|error| error.to_string())
+        observe_tenant(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())
     }
 
     fn calls(&self) -> Counters {

@@ -10,7 +10,7 @@ use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::run::{Effort, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_runtime::{Metrics, Outcome};
+use hardmatch_runtime::Metrics;
 use hardmatch_store::Scope;
 use hardmatch_store::costs::Cost;
 use hardmatch_wiring::ConnectionError;
@@ -28,7 +28,7 @@ struct Matching {
 }
 
 impl Answer for Matching {
-    async fn answer(&self, ring: Ring) -> Result<Outcome, String> {
+    async fn answer(&self, ring: Ring) -> Result<After, String> {
         match &ring.bell.kind {
             // About all connections: each by itself, and one that cannot be opened takes none along.
             BellKind::Tick => {
@@ -38,7 +38,7 @@ impl Answer for Matching {
                         tracing::error!(connection.id = %connection, error, "a connection could not be looked after");
                     }
                 }
-                Ok(Outcome::Done)
+                Ok(After::Done)
             }
             BellKind::Ask { reply, command } => self.asked(&ring, reply, command).await,
             BellKind::Nightly { slot } => self.nightly(&ring, slot).await,
@@ -49,11 +49,7 @@ impl Answer for Matching {
             | BellKind::ObserveTenant
             | BellKind::Write => {
                 let ports = self.ports(&ring.bell.connection, &ring.bell.run).await?;
-                let after = hardmatch_match::answer(&ports, &ring.bell).await.map_err(|error| error.to_string())?;
-                Ok(match after {
-                    After::Done => Outcome::Done,
-                    After::Again(delay) => Outcome::Again(delay),
-                })
+                hardmatch_match::answer(&ports, &ring.bell).await.map_err(|error| error.to_string())
             }
         }
     }
@@ -65,7 +61,7 @@ const APPROVE: &str = "-approve";
 impl Matching {
     /// Does what an operator asks for, and leaves a reply. What cannot be done is said there; only trouble of our own
     /// leaves the bell in its queue.
-    async fn asked(&self, ring: &Ring, reply: &str, command: &Command) -> Result<Outcome, String> {
+    async fn asked(&self, ring: &Ring, reply: &str, command: &Command) -> Result<After, String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let connection = &ring.bell.connection;
         let authority = if ring.queue.ends_with(APPROVE) { Authority::Approver } else { Authority::Operator };
@@ -91,7 +87,7 @@ impl Matching {
         let now = self.home.clock.now_seconds();
         self.home.store.put_reply(connection, reply, &answer, now).await.map_err(|error| said(&error))?;
         tracing::info!(connection.id = %connection, by = ring.sender, reply, "an operator's request was answered");
-        Ok(Outcome::Done)
+        Ok(After::Done)
     }
 
     async fn configured(&self, connection: &ConnectionId, text: &str, tenant: &str) -> Result<Reply, String> {
@@ -104,7 +100,7 @@ impl Matching {
 
     /// Rings for the run of each connection. A schedule that does not say for when has it from the queue: by the minute, so
     /// that a start that is told twice is one.
-    async fn nightly(&self, ring: &Ring, slot: &str) -> Result<Outcome, String> {
+    async fn nightly(&self, ring: &Ring, slot: &str) -> Result<After, String> {
         let slot = match slot.parse::<Timestamp>() {
             Ok(at) => at,
             Err(_) => ring.sent.unwrap_or_else(|| self.home.clock.now()),
@@ -115,7 +111,7 @@ impl Matching {
             let bell = Bell::new(connection, "", BellKind::Start { slot: slot.clone() });
             self.home.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| error.to_string())?;
         }
-        Ok(Outcome::Done)
+        Ok(After::Done)
     }
 
     async fn tick(&self, connection: &ConnectionId) -> Result<(), String> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hardmatch_ports::credentials::{DiscardPasswords, PasswordSink};
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_runtime::Outcome;
 use hardmatch_wiring::clients::Clients;
 use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, serve};
 use hardmatch_wiring::policy::Passwords;
@@ -25,8 +24,8 @@ struct Writing {
 }
 
 impl Answer for Writing {
-    async fn answer(&self, ring: Ring) -> Result<Outcome, String> {
-        let BellKind::Write = ring.bell.kind else { return Ok(Outcome::Done) };
+    async fn answer(&self, ring: Ring) -> Result<After, String> {
+        let BellKind::Write = ring.bell.kind else { return Ok(After::Done) };
         let connection = &ring.bell.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
         let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
@@ -47,11 +46,7 @@ impl Answer for Writing {
             holder: ring.receipt.clone(),
             until: Some(ring.until),
         };
-        let after = answer(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())?;
-        Ok(match after {
-            After::Done => Outcome::Done,
-            After::Again(delay) => Outcome::Again(delay),
-        })
+        answer(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())
     }
 
     fn calls(&self) -> Counters {

@@ -153,7 +153,7 @@ fn is_nobody(connection: &ConnectionId) -> bool {
 pub enum After {
     /// The work is done, or was not there, or is not ours to do.
     Done,
-    /// Ring again after this time.
+    /// There is more, at the earliest after this time: the bell is acknowledged and rung again. No failure.
     Again(Duration),
 }
 

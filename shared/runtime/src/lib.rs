@@ -10,4 +10,4 @@ pub mod telemetry;
 pub use clock::{ManualClock, RealClock};
 pub use metrics::{Metric, Metrics, MetricsLog};
 pub use pump::{Ended, Pump};
-pub use queue::{Outcome, run_batch};
+pub use queue::run_batch;

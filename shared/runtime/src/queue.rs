@@ -9,21 +9,12 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError, Queue};
+use hardmatch_ports::doorbell::{After, Bell, Doorbell, DoorbellError, Queue};
 use serde::Deserialize;
 use tracing::Instrument as _;
 
 pub use self::event::{BatchResponse, ItemFailure, RECEIVE_COUNT, SqsEvent, SqsMessage};
 use crate::telemetry::field;
-
-/// What a handler made of a bell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing more to do for this bell.
-    Done,
-    /// There is more, at the earliest after this time: the bell is acknowledged and rung again. No failure.
-    Again(Duration),
-}
 
 /// For so long a message of a newer version rests before it is looked at again: the longest delay of a queue.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>
@@ -38,7 +29,7 @@ pub const NEWER_RESTS: Duration = Duration::from_mins(15);
 pub async fn run_batch<F, Fut, E>(event: SqsEvent, doorbell: &dyn Doorbell, handle: F) -> BatchResponse
 where
     F: Fn(Bell) -> Fut,
-    Fut: Future<Output = Result<Outcome, E>>,
+    Fut: Future<Output = Result<After, E>>,
     E: Display,
 {
     let mut response = BatchResponse::default();
@@ -56,7 +47,7 @@ struct Failed;
 async fn run_one<F, Fut, E>(message: &SqsMessage, doorbell: &dyn Doorbell, handle: &F) -> Result<(), Failed>
 where
     F: Fn(Bell) -> Fut,
-    Fut: Future<Output = Result<Outcome, E>>,
+    Fut: Future<Output = Result<After, E>>,
     E: Display,
 {
     let id = message.message_id.as_str();
@@ -101,8 +92,8 @@ where
     );
     let handled = AssertUnwindSafe(async { handle(bell.clone()).await }).catch_unwind().instrument(span).await;
     match handled {
-        Ok(Ok(Outcome::Done)) => Ok(()),
-        Ok(Ok(Outcome::Again(delay))) => {
+        Ok(Ok(After::Done)) => Ok(()),
+        Ok(Ok(After::Again(delay))) => {
             doorbell.ring(bell.clone(), delay).await.map_err(|error| failed("a bell could not be rung again", &error))
         }
         Ok(Err(error)) => Err(failed("a bell could not be answered", &format_args!("{error:#}"))),

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use hardmatch_embedded::doorbell::{Faults, Habits, ProcessDoorbell};
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell as _, Queue};
+use hardmatch_ports::doorbell::{After, Bell, BellKind, Doorbell as _, Queue};
 use hardmatch_runtime::pump::{Ended, Pump, Serving};
-use hardmatch_runtime::queue::{BatchResponse, ItemFailure, Outcome, SqsEvent, run_batch};
+use hardmatch_runtime::queue::{BatchResponse, ItemFailure, SqsEvent, run_batch};
 use hardmatch_runtime::{ManualClock, RealClock};
 use jiff::Timestamp;
 use tokio::sync::{Barrier, Notify};
@@ -65,7 +65,7 @@ async fn only_what_failed_comes_again_and_ever_later_until_it_is_put_aside() {
             async move {
                 run_batch(event, &*world.bells, async |bell: Bell| {
                     world.note(bell.run.as_str());
-                    if bell.run == "poison" { Err("bad") } else { Ok(Outcome::Done) }
+                    if bell.run == "poison" { Err("bad") } else { Ok(After::Done) }
                 })
                 .await
             }
@@ -102,7 +102,7 @@ async fn chain(world: World, event: SqsEvent) -> BatchResponse {
         match bell.kind {
             BellKind::ObserveSource => world.ring(&bell.run, BellKind::Match, 0).await,
             BellKind::Match => world.ring(&bell.run, BellKind::Write, 60).await,
-            BellKind::Write if hops < 3 => return Ok(Outcome::Again(Duration::from_secs(2))),
+            BellKind::Write if hops < 3 => return Ok(After::Again(Duration::from_secs(2))),
             BellKind::Write => world.ring(&bell.run, BellKind::Advance, 0).await,
             BellKind::ObserveTenant
             | BellKind::Advance
@@ -111,7 +111,7 @@ async fn chain(world: World, event: SqsEvent) -> BatchResponse {
             | BellKind::Tick
             | BellKind::Ask { .. } => {}
         }
-        Ok::<_, String>(Outcome::Done)
+        Ok::<_, String>(After::Done)
     })
     .await
 }
@@ -264,7 +264,7 @@ async fn a_simulation_with_faults_repeats_itself() {
                         if bell.kind == BellKind::ObserveSource {
                             world.ring(&bell.run, BellKind::Match, 1).await;
                         }
-                        Ok::<_, String>(Outcome::Done)
+                        Ok::<_, String>(After::Done)
                     })
                     .await
                 }

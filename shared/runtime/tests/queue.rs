@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, DoorbellError, Queue};
-use hardmatch_runtime::queue::{BatchResponse, NEWER_RESTS, Outcome, SqsEvent, SqsMessage, run_batch};
+use hardmatch_ports::doorbell::{After, Bell, BellKind, Doorbell, DoorbellError, Queue};
+use hardmatch_runtime::queue::{BatchResponse, NEWER_RESTS, SqsEvent, SqsMessage, run_batch};
 use serde_json::json;
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn bells_are_handled_one_after_the_other() {
     let seen = Mutex::new(Vec::new());
     let response = run_batch(event([bell("a"), bell("b"), bell("c")]), &Rung::default(), |bell| {
         seen.lock().unwrap().push(bell.run);
-        async { Ok::<_, String>(Outcome::Done) }
+        async { Ok::<_, String>(After::Done) }
     })
     .await;
     assert_eq!(response, BatchResponse::default());
@@ -32,11 +32,7 @@ async fn one_that_fails_or_panics_takes_nobody_along() {
             async move {
                 tokio::task::yield_now().await;
                 assert_ne!(bell.run, "panics later");
-                if bell.run == "bad" {
-                    Err(anyhow::anyhow!("no table").context("no answer"))
-                } else {
-                    Ok(Outcome::Done)
-                }
+                if bell.run == "bad" { Err(anyhow::anyhow!("no table").context("no answer")) } else { Ok(After::Done) }
             }
         },
     )
@@ -56,7 +52,7 @@ async fn what_is_not_understood_stays_and_is_never_handled() {
     let seen = Mutex::new(Vec::new());
     let response = run_batch(event(bodies), &Rung::default(), |bell| {
         seen.lock().unwrap().push(bell);
-        async { Ok::<_, String>(Outcome::Done) }
+        async { Ok::<_, String>(After::Done) }
     })
     .await;
     assert_eq!(failed(&response), ["m0", "m1", "m2", "m3"]);
@@ -67,7 +63,7 @@ async fn what_is_not_understood_stays_and_is_never_handled() {
 #[tokio::test]
 async fn a_newer_message_is_put_back_as_it_is_and_never_fails() {
     let newer = json!({"v": 2, "connection": "contoso", "run": "r", "kind": "dream", "depth": 3}).to_string();
-    let handle = |_: Bell| async { Ok::<_, String>(Outcome::Done) };
+    let handle = |_: Bell| async { Ok::<_, String>(After::Done) };
     let rung = Rung::default();
     let mut event = event([newer.clone()]);
     event.records[0].event_source_arn = "arn:aws:sqs:eu-central-1:123456789012:hardmatch-prod-write-now".to_owned();
@@ -85,7 +81,7 @@ async fn a_newer_message_is_put_back_as_it_is_and_never_fails() {
 #[tokio::test]
 async fn again_rings_the_same_bell_later_and_is_no_failure() {
     let rung = Rung::default();
-    let again = |_| async { Ok::<_, String>(Outcome::Again(Duration::from_secs(7))) };
+    let again = |_| async { Ok::<_, String>(After::Again(Duration::from_secs(7))) };
     let response = run_batch(event([bell("r")]), &rung, again).await;
     assert_eq!(response, BatchResponse::default());
     let expected = (Bell::new("contoso".into(), "r", BellKind::Write), Duration::from_secs(7));

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use hardmatch_aws::{Aws, QueueUrls};
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, Queue};
+use hardmatch_ports::doorbell::{After, Bell, BellKind, Doorbell, Queue};
 use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Blobs, Clock, Policies, Table};
 use hardmatch_runtime::env::{self, Variable};
 use hardmatch_runtime::queue::{BatchResponse, SqsEvent};
 use hardmatch_runtime::telemetry::field;
-use hardmatch_runtime::{Metrics, MetricsLog, Outcome, RealClock, run_batch, telemetry};
+use hardmatch_runtime::{Metrics, MetricsLog, RealClock, run_batch, telemetry};
 use hardmatch_store::costs::Cost;
 use hardmatch_store::{Store, StoreError};
 pub use jiff::Timestamp;
@@ -123,7 +123,7 @@ pub struct Ring {
 /// Answers bells of one kind of function.
 pub trait Answer: Send + Sync + 'static {
     /// Answers one bell. An error leaves it in its queue.
-    fn answer(&self, ring: Ring) -> impl Future<Output = Result<Outcome, String>> + Send;
+    fn answer(&self, ring: Ring) -> impl Future<Output = Result<After, String>> + Send;
 
     /// Calls to the tenant so far, by this process.
     fn calls(&self) -> Counters {
@@ -180,7 +180,7 @@ async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, until: Times
     response
 }
 
-async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<Outcome, String> {
+async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<After, String> {
     let (bell, receipt) = (ring.bell.clone(), ring.receipt.clone());
     let (calls, units, began) = (answers.calls(), home.table.units(), home.clock.now());
     // Boxed: the compiler lays out the whole of a handler's work in one piece otherwise, and gives up.
