@@ -35,8 +35,10 @@ const TOGETHER: usize = 100;
 const PAUSED_REST: Duration = Duration::from_mins(1);
 /// A lane that is somebody else's is looked at again after this at the latest.
 const THEIRS: Duration = Duration::from_secs(30);
-/// How long the lane is ours without a sign of life.
+/// How long the lane is ours without a sign of life, at most.
 const LEASE: Duration = Duration::from_mins(2);
+/// Beyond its time nobody is left who holds the lane: the function was ended. Whoever comes next need not wait longer.
+const LEASE_AFTER: SignedDuration = SignedDuration::from_secs(15);
 /// How often we give one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 /// After so long the bell is rung anew, well before a function's deadline.
@@ -70,7 +72,7 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     let ports = &WritePorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };
     let lane = Lane::of(ports, open.urgency());
     let now_ms = ports.clock.now().as_millisecond();
-    let fence = match ports.store.lease(&lane.name, &ports.holder, None, now_ms, millis(LEASE)).await? {
+    let fence = match ports.store.lease(&lane.name, &ports.holder, None, now_ms, lease_ms(ports, now_ms)).await? {
         Taken::Ours(fence) => fence,
         Taken::Theirs(lease) => {
             let left = Duration::from_millis(u64::try_from(lease.until_ms - now_ms).unwrap_or(0));
@@ -102,6 +104,13 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
 fn work_until_ms(ports: &WritePorts) -> i64 {
     let bound = ports.until.map(|until| until.saturating_sub(IN_FLIGHT).unwrap_or(until).as_millisecond());
     bound.unwrap_or(i64::MAX)
+}
+
+/// For how long the lane is taken at a time (Unix milliseconds).
+fn lease_ms(ports: &WritePorts, now_ms: i64) -> i64 {
+    let Some(until) = ports.until else { return millis(LEASE) };
+    let left = (until.as_millisecond() - now_ms).max(0);
+    millis(LEASE).min(left.saturating_add(i64::try_from(LEASE_AFTER.as_millis()).unwrap_or(i64::MAX)))
 }
 
 fn millis(time: Duration) -> i64 {
@@ -264,7 +273,7 @@ impl<'a> Drain<'a> {
             phase: self.phase,
             note: Store::hand_key(&self.lane.name, self.fence, slot),
             slot,
-            ours_until_ms: self.seen_ms + millis(LEASE),
+            ours_until_ms: self.seen_ms + lease_ms(self.ports, self.seen_ms),
             binding: self.binding,
             probe,
         }
@@ -421,8 +430,8 @@ impl<'a> Drain<'a> {
             return Ok(true);
         }
         self.seen_ms = now;
-        let taken =
-            self.ports.store.lease(&self.lane.name, &self.ports.holder, Some(self.fence), now, millis(LEASE)).await?;
+        let lease = lease_ms(self.ports, now);
+        let taken = self.ports.store.lease(&self.lane.name, &self.ports.holder, Some(self.fence), now, lease).await?;
         Ok(taken == Taken::Ours(self.fence))
     }
 
