@@ -21,7 +21,7 @@ pub use aws::Aws;
 pub use blobs::S3Blobs;
 pub use doorbell::{QueueUrls, SqsDoorbell};
 pub use identity::StsWebIdentity;
-pub use redrive::{Depth, Redriven};
+pub use redrive::{Depth, Letter, Redriven};
 pub use seal::KmsSeal;
 pub use secrets::SecretsManager;
 pub use table::DynamoTable;

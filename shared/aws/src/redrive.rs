@@ -1,9 +1,12 @@
 //! What an operator does with queues: how much waits, and putting what failed back. Our own, because a role then needs
 //! rights on two queues only, and what was moved is counted.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use hardmatch_ports::doorbell::{DoorbellError, Queue};
+use jiff::Timestamp;
 
 use crate::doorbell::SqsDoorbell;
 use crate::failure::sentence;
@@ -12,6 +15,8 @@ use crate::failure::sentence;
 const RECEIVE: usize = 10;
 /// How long a message that is being moved is hidden from others, in seconds.
 const HIDDEN: i32 = 60;
+/// The same while it is only looked at.
+const LOOKED_AT: i32 = 10;
 /// Seconds to wait for messages: an answer at once may come from servers that have none of them.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>
 const POLL: i32 = 1;
@@ -25,6 +30,18 @@ pub struct Depth {
     pub handled: u64,
     /// Not due yet.
     pub delayed: u64,
+}
+
+/// A message that was looked at where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Names the message; the same in the queue that it failed in.
+    pub id: String,
+    /// What it says.
+    pub body: String,
+    /// When it was sent: moving it keeps that.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
+    pub sent: Option<Timestamp>,
 }
 
 /// What a redrive came to.
@@ -61,13 +78,31 @@ impl SqsDoorbell {
         })
     }
 
+    /// What lies in a queue of dead letters, oldest first, at most `max` or a few more. Nothing is moved; what was looked
+    /// at is hidden for some seconds from others who look, and from [`Self::redrive`].
+    pub async fn letters(&self, url: &str, max: usize) -> Result<Vec<Letter>, DoorbellError> {
+        let mut found = BTreeMap::new();
+        while found.len() < max {
+            let before = found.len();
+            for message in receive(&self.client, url, RECEIVE, LOOKED_AT).await? {
+                let letter = letter(message);
+                found.insert((letter.sent, letter.id.clone()), letter);
+            }
+            // Nothing, or what was looked at long enough ago to come round again.
+            if found.len() == before {
+                break;
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
     /// Moves messages from a dead-letter queue back to the queue they failed in, at most `max`: what fails again and
     /// comes back meanwhile is not moved for ever. Each is sent before it is deleted: killed in between, it is in both.
     pub async fn redrive(&self, dead_letters: &str, to: Queue, max: usize) -> Result<Redriven, DoorbellError> {
         let url = self.url(to)?;
         let mut done = Redriven::default();
         while done.moved < max && done.stopped.is_none() {
-            let messages = receive(&self.client, dead_letters, (max - done.moved).min(RECEIVE)).await?;
+            let messages = receive(&self.client, dead_letters, (max - done.moved).min(RECEIVE), HIDDEN).await?;
             if messages.is_empty() {
                 break;
             }
@@ -85,15 +120,25 @@ impl SqsDoorbell {
     }
 }
 
-async fn receive(client: &Client, url: &str, max: usize) -> Result<Vec<Message>, DoorbellError> {
+fn letter(message: Message) -> Letter {
+    let sent = message.attributes.and_then(|mut all| all.remove(&MessageSystemAttributeName::SentTimestamp));
+    Letter {
+        id: message.message_id.unwrap_or_default(),
+        body: message.body.unwrap_or_default(),
+        sent: sent.and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok()),
+    }
+}
+
+async fn receive(client: &Client, url: &str, max: usize, hidden: i32) -> Result<Vec<Message>, DoorbellError> {
     let answer = client
         .receive_message()
         .queue_url(url)
         .max_number_of_messages(i32::try_from(max).unwrap_or(1))
-        .visibility_timeout(HIDDEN)
+        .visibility_timeout(hidden)
         .wait_time_seconds(POLL)
         .message_attribute_names("All")
         .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
+        .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
         .send()
         .await
         .map_err(|error| DoorbellError(sentence("sqs:ReceiveMessage", url, &error)))?;

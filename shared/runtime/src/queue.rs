@@ -108,16 +108,19 @@ async fn put_back(message: &SqsMessage, doorbell: &dyn Doorbell) -> Result<(), D
     doorbell.put_back(queue, &message.body, NEWER_RESTS).await
 }
 
-/// Why a message is not answered.
-enum Problem {
+/// Why a message is not answered. Said without the message's own words: whoever sent it may have put anything there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
     /// It has this version.
+    #[error("it has version {0}, this program knows up to {newest}. It waits for a newer version", newest = Bell::VERSION)]
     Newer(u32),
-    /// What is wrong, without the message's own words.
+    /// What is wrong.
+    #[error("{0}")]
     NoBell(String),
 }
 
 /// The bell of a message.
-fn understand(body: &str) -> Result<Bell, Problem> {
+pub fn understand(body: &str) -> Result<Bell, Problem> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,

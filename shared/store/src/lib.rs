@@ -17,6 +17,8 @@ pub mod replies;
 pub mod runs;
 pub mod slots;
 pub mod timers;
+pub mod troubles;
+pub mod turn;
 
 use std::sync::Arc;
 

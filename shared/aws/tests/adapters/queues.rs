@@ -124,3 +124,24 @@ async fn a_letter_that_cannot_be_sent_stays_where_it_is() {
     let depth = queues.doorbell.depth(&queues.dead).await.unwrap();
     assert_eq!(depth, Depth { handled: 1, ..Depth::default() });
 }
+
+#[tokio::test]
+async fn dead_letters_are_looked_at_where_they_lie() {
+    let queues = queues().await;
+    let letters = SqsDoorbell::new(queues.client.clone(), QueueUrls::from([(Queue::Write, queues.dead.clone())]));
+    assert_eq!(queues.doorbell.letters(&queues.dead, 100).await.unwrap(), []);
+    for run in 0..13 {
+        let bell = Bell::new(ConnectionId::new("contoso"), format!("r{run}"), BellKind::Write);
+        letters.ring(bell, Duration::ZERO).await.unwrap();
+    }
+    let found = queues.doorbell.letters(&queues.dead, 100).await.unwrap();
+    let mut runs: Vec<String> = found.iter().map(|one| serde_json::from_str::<Bell>(&one.body).unwrap().run).collect();
+    runs.sort();
+    let mut all: Vec<String> = (0..13).map(|run| format!("r{run}")).collect();
+    all.sort();
+    assert_eq!(runs, all, "each once");
+    assert!(found.iter().all(|one| one.sent.is_some() && !one.id.is_empty()), "{found:?}");
+    assert!(found.is_sorted_by_key(|one| one.sent), "{found:?}");
+    let depth = queues.doorbell.depth(&queues.dead).await.unwrap();
+    assert_eq!(depth.waiting + depth.handled, 13, "nothing was moved: {depth:?}");
+}
