@@ -64,7 +64,7 @@ async fn round(
     follow(ports, &mut marks, reading, keeper).await?;
     observe_deleted(ports, &mut marks, reading, keeper).await?;
     marks.flush().await?;
-    tracing::info!(run.id = run.id, changed = reading.users.changed, "looked at the tenant again");
+    tracing::info!(run.id = run.id, count = reading.users.changed, "looked at the tenant again");
     match &reading.users.way {
         Way::Ended { next } => Ok(next.clone()),
         Way::Begin | Way::Listing { .. } | Way::Everybody { .. } | Way::Unseen { .. } | Way::Following { .. } => {

@@ -60,7 +60,7 @@ pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError
         BellKind::Advance => advance(ports, &bell.connection, &bell.run).await,
         BellKind::Start { slot } => {
             let started = start_scheduled(ports, &bell.connection, slot).await?;
-            tracing::info!(connection.id = %bell.connection, slot, started = ?started, "a scheduled time has come");
+            tracing::info!(connection.id = %bell.connection, run.slot = slot, run.started = ?started, "a scheduled time has come");
             Ok(After::Done)
         }
         BellKind::Nightly { slot } => schedule::nightly(ports, slot).await.map(|()| After::Done),

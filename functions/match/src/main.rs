@@ -86,7 +86,7 @@ impl Matching {
         };
         let now = self.home.clock.now_seconds();
         self.home.store.put_reply(connection, reply, &answer, now).await.map_err(|error| said(&error))?;
-        tracing::info!(connection.id = %connection, by = ring.sender, reply, "an operator's request was answered");
+        tracing::info!(connection.id = %connection, sender.id = ring.principal(), reply.id = reply, "an operator's request was answered");
         Ok(After::Done)
     }
 
@@ -168,8 +168,8 @@ impl Meter for Noted {
     }
 
     fn rested(&self, run: &Run) {
-        if let Some(metrics) = Metrics::of_run(run) {
-            self.write(&metrics);
+        for metrics in Metrics::of_run(run).iter().chain(&Metrics::of_run_by_kind(run)) {
+            self.write(metrics);
         }
     }
 

@@ -178,7 +178,7 @@ impl BellQueue for ProcessDoorbell {
             let number = place.1;
             if message.received >= self.habits.most_receives {
                 let letter = self.dead_letter(queue, number, message);
-                tracing::warn!(bell.id = letter.bell.id, reason = letter.reason, "a bell was put aside");
+                tracing::warn!(bell.id = letter.bell.id, error = letter.reason, "a bell was put aside");
                 dead.push(letter);
                 continue;
             }

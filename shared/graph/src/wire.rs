@@ -248,7 +248,7 @@ impl Wire {
         tracing::debug!(
             graph.route = request.route,
             graph.status = status,
-            graph.request_id = request_id,
+            request.id = request_id,
             "Graph answered {} {}.",
             request.method,
             request.route

@@ -116,12 +116,14 @@ impl Metric {
 }
 
 /// What a metric is counted by besides the stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Spread {
     /// Nothing: what comes every few minutes would cost for each connection, around the clock.
     Stack,
     /// The connection too: what comes with a run or once a day.
     Connections,
+    /// A kind, by a name that we know: its dimension, and which it is.
+    Kind(&'static str, String),
 }
 
 /// Some metrics of one moment.
@@ -186,8 +188,7 @@ impl Metrics {
                 // One person, wanted now, says nothing about whether the nightly run still comes.
                 metrics = metrics.with(Metric::RunsEnded, 1);
             }
-            let changes = closed_set(&run.changes, |name| serde_json::from_value::<Action>(name.into()).is_ok());
-            let refusals = closed_set(&run.refusals, |code| Code::parse(code).is_some());
+            let (changes, refusals) = (changes(run), refusals(run));
             metrics = metrics
                 .with(Metric::People, run.plan.as_ref().map_or(0, |plan| plan.people))
                 .with(Metric::Changes, changes.values().sum::<u64>())
@@ -199,6 +200,25 @@ impl Metrics {
             metrics = metrics.with(Metric::DurationMs, took);
         }
         Some(metrics)
+    }
+
+    /// The same by kind, each by itself: changes by action, refusals by reason. What is no action and no reason of ours is
+    /// left out.
+    pub fn of_run_by_kind(run: &Run) -> Vec<Self> {
+        if !matches!(run.status, Some(Status::Converged | Status::Attention)) {
+            return Vec::new();
+        }
+        let of = |metric: Metric, dimension: &'static str, counts: BTreeMap<&str, u64>| -> Vec<Self> {
+            let each = counts.into_iter().filter(|(_, count)| *count > 0);
+            each.map(|(kind, count)| {
+                let spread = Spread::Kind(dimension, kind.to_owned());
+                Self::new(spread, &run.connection, &run.id).with(metric, count)
+            })
+            .collect()
+        };
+        let mut all = of(Metric::Changes, ACTION, changes(run));
+        all.extend(of(Metric::Refusals, REASON, refusals(run)));
+        all
     }
 
     /// How a connection stands at a tick.
@@ -218,11 +238,15 @@ impl Metrics {
     fn line(&self, stack: &str, at: Timestamp) -> Value {
         let listed: Vec<Value> =
             self.values.keys().map(|metric| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();
-        let dimensions = match self.spread {
+        let mut line = Map::new();
+        let dimensions = match &self.spread {
             Spread::Connections if self.properties.contains_key(CONNECTION) => json!([[STACK], [STACK, CONNECTION]]),
             Spread::Connections | Spread::Stack => json!([[STACK]]),
+            Spread::Kind(dimension, kind) => {
+                line.insert((*dimension).to_owned(), kind.as_str().into());
+                json!([[STACK, dimension]])
+            }
         };
-        let mut line = Map::new();
         line.insert(
             "_aws".to_owned(),
             json!({
@@ -239,6 +263,19 @@ impl Metrics {
 
 const STACK: &str = "Stack";
 const CONNECTION: &str = "Connection";
+const ACTION: &str = "Action";
+const REASON: &str = "Reason";
+
+/// Every set of names by which metrics are told apart.
+pub const DIMENSIONS: [&[&str]; 4] = [&[STACK], &[STACK, CONNECTION], &[STACK, ACTION], &[STACK, REASON]];
+
+fn changes(run: &Run) -> BTreeMap<&str, u64> {
+    closed_set(&run.changes, |name| serde_json::from_value::<Action>(name.into()).is_ok())
+}
+
+fn refusals(run: &Run) -> BTreeMap<&str, u64> {
+    closed_set(&run.refusals, |code| Code::parse(code).is_some())
+}
 
 /// Counts under names that we know; whatever else an item of another version holds is left out.
 fn closed_set(counts: &BTreeMap<String, u64>, known: impl Fn(&str) -> bool) -> BTreeMap<&str, u64> {

@@ -19,51 +19,79 @@ use crate::env;
 
 /// The names of fields: stable, dotted, with units. A message reads alone *and* carries them.
 pub mod field {
-    /// Which connection: [`hardmatch_ports::Bell::connection`].
-    pub const CONNECTION_ID: &str = "connection.id";
-    /// Which run.
-    pub const RUN_ID: &str = "run.id";
-    /// Which lane of writes.
-    pub const LANE_ID: &str = "lane.id";
-    /// Which account, by its object id in the tenant.
-    pub const ACCOUNT_ID: &str = "account.id";
-    /// The stable code of a reason.
-    pub const REASON_CODE: &str = "reason.code";
-    /// Microsoft's id of a request, for its support.
-    pub const REQUEST_ID: &str = "request.id";
     /// Which message of a queue.
     pub const BELL_ID: &str = "bell.id";
     /// What the bell is for.
     pub const BELL_KIND: &str = "bell.kind";
     /// How often the message has been handed over.
     pub const BELL_RECEIVED: &str = "bell.received";
-    /// Which function of the stack, by the name that AWS knows it by.
-    pub const FUNCTION_NAME: &str = "function.name";
-    /// Which invocation of it.
-    pub const INVOCATION_ID: &str = "invocation.id";
-    /// The error, with its causes.
-    pub const ERROR: &str = "error";
+    /// Which connection: [`hardmatch_ports::Bell::connection`].
+    pub const CONNECTION_ID: &str = "connection.id";
+    /// What somebody who was shown a page of ours can name to whoever reads the log.
+    pub const CORRELATION_ID: &str = "correlation.id";
     /// How many.
     pub const COUNT: &str = "count";
-    /// How long, in milliseconds.
-    pub const DURATION_MS: &str = "duration.ms";
+    /// For how many days the application's secret or certificate still serves.
+    pub const CREDENTIAL_DAYS_LEFT: &str = "credential.days_left";
+    /// For how long something rests, in seconds.
+    pub const DELAY_S: &str = "delay.s";
+    /// The error, with its causes.
+    pub const ERROR: &str = "error";
+    /// Microsoft's code of an error.
+    pub const ERROR_CODE: &str = "error.code";
+    /// Which function of the stack, by the name that AWS knows it by.
+    pub const FUNCTION_NAME: &str = "function.name";
+    /// Which request to Microsoft Graph, with places for what is looked for: never a URL.
+    pub const GRAPH_ROUTE: &str = "graph.route";
+    /// How it was answered.
+    pub const GRAPH_STATUS: &str = "graph.status";
+    /// Which invocation of a function.
+    pub const INVOCATION_ID: &str = "invocation.id";
+    /// The place in our source at which something went unexpectedly.
+    pub const PLACE: &str = "place";
+    /// The stable code of a reason.
+    pub const REASON_CODE: &str = "reason.code";
+    /// Under which name an operator waits for a reply.
+    pub const REPLY_ID: &str = "reply.id";
+    /// Microsoft's id of a request, for its support.
+    pub const REQUEST_ID: &str = "request.id";
+    /// How many bells found a run's work where it was.
+    pub const RUN_BELLS: &str = "run.bells";
+    /// Which run.
+    pub const RUN_ID: &str = "run.id";
+    /// For which moment of a schedule a run is.
+    pub const RUN_SLOT: &str = "run.slot";
+    /// What became of a start.
+    pub const RUN_STARTED: &str = "run.started";
+    /// Who sent a message, as IAM identifies a user or a role. A session of a role has a name that is often somebody's
+    /// address; it is left out.
+    pub const SENDER_ID: &str = "sender.id";
 
-    /// All of them.
-    pub const ALL: [&str; 14] = [
-        CONNECTION_ID,
-        RUN_ID,
-        LANE_ID,
-        ACCOUNT_ID,
-        REASON_CODE,
-        REQUEST_ID,
+    /// All of them, by name.
+    pub const ALL: [&str; 23] = [
         BELL_ID,
         BELL_KIND,
         BELL_RECEIVED,
-        FUNCTION_NAME,
-        INVOCATION_ID,
-        ERROR,
+        CONNECTION_ID,
+        CORRELATION_ID,
         COUNT,
-        DURATION_MS,
+        CREDENTIAL_DAYS_LEFT,
+        DELAY_S,
+        ERROR,
+        ERROR_CODE,
+        FUNCTION_NAME,
+        GRAPH_ROUTE,
+        GRAPH_STATUS,
+        INVOCATION_ID,
+        PLACE,
+        REASON_CODE,
+        REPLY_ID,
+        REQUEST_ID,
+        RUN_BELLS,
+        RUN_ID,
+        RUN_SLOT,
+        RUN_STARTED,
+        SENDER_ID,
     ];
 }
 
@@ -130,7 +158,10 @@ pub fn start(format: Format, level: &str) -> Result<(), TelemetryError> {
     })?;
     panic::set_hook(Box::new(|panicked| {
         let place = panicked.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a part of the program failed unexpectedly; please report this place");
+        tracing::error!(
+            { field::PLACE } = place,
+            "a part of the program failed unexpectedly; please report this place"
+        );
     }));
     Ok(())
 }

@@ -201,6 +201,37 @@ fn a_converged_run_is_counted_with_what_it_changed_and_refused() {
 }
 
 #[test]
+fn changes_are_counted_by_action_and_refusals_by_reason() {
+    let run =
+        run(&json!({"status": "attention", "changes": {"create": 5, "update": 15, "delete": 0, "ada@contoso.com": 1}}));
+    let by_kind = Metrics::of_run_by_kind(&run);
+    let golden = |metric: &str, dimension: &str, kind: &str, count: u64| {
+        json!({
+            "_aws": {
+                "Timestamp": 1_791_684_000_000_i64,
+                "CloudWatchMetrics": [{
+                    "Namespace": "hardmatch",
+                    "Dimensions": [["Stack", dimension]],
+                    "Metrics": [{"Name": metric, "Unit": "Count"}],
+                }],
+            },
+            "Stack": "people-prod", "Connection": "contoso", "Run": "01K7Y3V6Q2E8S5JD0W4N9XBTCM",
+            dimension: kind, metric: count,
+        })
+    };
+    let expected = [
+        golden("Changes", "Action", "create", 5),
+        golden("Changes", "Action", "update", 15),
+        golden("Refusals", "Reason", "address_taken", 2),
+        golden("Refusals", "Reason", "tenant_refused", 1),
+    ];
+    assert_eq!(by_kind.iter().map(line).collect::<Vec<_>>(), expected);
+    for unfinished in [json!({"status": "failed"}), json!({"status": null}), json!({"status": "planned"})] {
+        assert_eq!(Metrics::of_run_by_kind(&with(&run, &unfinished)), [], "{unfinished}");
+    }
+}
+
+#[test]
 fn every_end_of_a_run_is_counted_as_what_it_is() {
     let status = |status: Status| counted(&run(&json!({"status": status})));
     let attention = status(Status::Attention);

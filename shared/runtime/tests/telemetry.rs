@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use hardmatch_runtime::telemetry::{self, Format, field};
@@ -66,4 +69,103 @@ fn log() {
         tracing::warn!({ field::RUN_ID } = "run_2", { field::ERROR } = %error, "something broke");
     });
     std::panic::catch_unwind(|| assert_eq!("anna@contoso.com", "")).unwrap_err();
+}
+
+/// Fields of what every program of ours logs, by the file that says it.
+fn fields_in(folder: &Path, found: &mut BTreeMap<String, BTreeSet<String>>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "tests" && name != "benches") {
+            fields_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for name in fields_of(text) {
+                found.entry(name).or_default().insert(path.display().to_string());
+            }
+        }
+    }
+}
+
+/// What stands before the message in `info!(run.id = id, "a message")` and its likes.
+fn fields_of(source: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for level in ["trace", "debug", "info", "warn", "error"] {
+        for (at, _) in
+            source.match_indices(&format!("{level}!(")).chain(source.match_indices(&format!("{level}_span!(")))
+        {
+            let logged = &source[at..];
+            if !source[..at].ends_with("tracing::") {
+                continue;
+            }
+            let mut words = arguments(&logged[logged.find('(').unwrap() + 1..]).into_iter();
+            if logged.starts_with(&format!("{level}_span")) {
+                words.by_ref().find(|word| word.starts_with('"'));
+            }
+            names.extend(words.take_while(|word| !word.starts_with('"')).map(|word| name_of(&word)));
+        }
+    }
+    names
+}
+
+/// The arguments of a macro, up to its closing bracket.
+fn arguments(text: &str) -> Vec<String> {
+    let (mut depth, mut quoted, mut escaped) = (0_i32, false, false);
+    let (mut all, mut one) = (Vec::new(), String::new());
+    for letter in text.chars() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' if depth == 0 => break,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                all.push(std::mem::take(&mut one).trim().to_owned());
+                continue;
+            }
+            _ => {}
+        }
+        one.push(letter);
+    }
+    all.push(one.trim().to_owned());
+    all.retain(|one| !one.is_empty());
+    all
+}
+
+/// `{ field::RUN_ID } = id`, `run.id = %id`, `%error`, `error`: the field's name.
+fn name_of(argument: &str) -> String {
+    let name = argument.split('=').next().unwrap_or_default().trim().trim_start_matches(['%', '?']);
+    let Some(constant) = name.strip_prefix("{ field::") else { return name.to_owned() };
+    let constant = constant.trim_end_matches(['}', ' ']);
+    let known = field::ALL.iter().find(|name| name.replace('.', "_").to_uppercase() == constant);
+    (*known.unwrap_or_else(|| panic!("{constant} is not in field::ALL"))).to_owned()
+}
+
+#[test]
+fn every_program_logs_these_fields_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut found = BTreeMap::new();
+    for folder in ["functions", "shared"] {
+        fields_in(&root.join(folder), &mut found);
+    }
+    for (name, files) in &found {
+        assert!(field::ALL.contains(&name.as_str()), "{name} is no field of telemetry::field; logged in {files:?}");
+    }
+    for name in field::ALL {
+        assert!(found.contains_key(name), "{name} is logged nowhere");
+    }
+    assert!(field::ALL.is_sorted());
+}
+
+#[test]
+fn fields_are_found_in_every_spelling() {
+    let source = r#"
+        tracing::info!(run.id = run.id, { field::COUNT } = f(1, ")"), %error, "three, of them: {}", more);
+        tracing::error_span!("bell", { field::BELL_ID } = id, connection.id = %bell.connection);
+        tracing::warn!("none");
+    "#;
+    let found: BTreeSet<String> = fields_of(source).into_iter().collect();
+    assert_eq!(found, ["bell.id", "connection.id", "count", "error", "run.id"].map(str::to_owned).into());
 }

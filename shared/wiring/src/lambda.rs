@@ -120,6 +120,15 @@ pub struct Ring {
     pub sent: Option<Timestamp>,
 }
 
+impl Ring {
+    /// Who sent it, for the log: a session of a role is named after somebody, often by their address, so that name is left
+    /// out.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
+    pub fn principal(&self) -> &str {
+        self.sender.split_once(':').map_or(&self.sender, |(principal, _)| principal)
+    }
+}
+
 /// Answers bells of one kind of function.
 pub trait Answer: Send + Sync + 'static {
     /// Answers one bell. An error leaves it in its queue.
