@@ -23,7 +23,9 @@ pub fn is_temporary(upn: &str) -> bool {
 
 /// What is wrong with a value of the attribute, in words without the value; `None` when it can be written.
 pub fn problem(attr: Attr, value: &str) -> Option<&'static str> {
-    if value.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
+    // A street address may have several lines, as directories keep it.
+    let break_of_lines = |byte: u8| attr == Attr::StreetAddress && matches!(byte, b'\n' | b'\r' | b'\t');
+    if value.bytes().any(|byte| (byte < 0x20 && !break_of_lines(byte)) || byte == 0x7f) {
         return Some("has control characters");
     }
     if value.len() > attr.max_chars() && value.chars().count() > attr.max_chars() {
@@ -95,6 +97,9 @@ mod tests {
             (Attr::GivenName, "é".repeat(64), true),
             (Attr::GivenName, "é".repeat(65), false),
             (Attr::City, "a\u{7}b".into(), false),
+            (Attr::City, "a\nb".into(), false),
+            (Attr::StreetAddress, "Floor 2\r\nHigh Street 1".into(), true),
+            (Attr::StreetAddress, "a\u{7}b".into(), false),
             (Attr::UserPrincipalName, format!("{}@contoso.com", long(64)), true),
             (Attr::UserPrincipalName, format!("{}@contoso.com", long(65)), false),
             (Attr::UserPrincipalName, format!("a@{}.com", long(44)), true),
