@@ -311,7 +311,8 @@ impl Rooms {
             | BellKind::Start { .. }
             | BellKind::Nightly { .. }
             | BellKind::Tick
-            | BellKind::Ask { .. } => said(hardmatch_match::answer(&self.deciding, bell).await),
+            | BellKind::Ask { .. }
+            | BellKind::Reach { .. } => said(hardmatch_match::answer(&self.deciding, bell).await),
             BellKind::Write => said(hardmatch_write::answer(&writing, connection, run).await),
         }
     }

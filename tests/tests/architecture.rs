@@ -27,6 +27,9 @@ enum Room {
     /// Puts adapters behind ports as a configuration says: for the command and, where a function is started by Lambda,
     /// for its `main`.
     Wiring,
+    /// Looks through what is wired at how a tenant is reached: for the command, and for the `main` of the function that
+    /// has the tokens.
+    Checkup,
     /// A tenant of its own: shares nothing with anybody.
     Sim,
     Function,
@@ -42,6 +45,7 @@ fn room(package: &Package) -> Room {
         "hardmatch-ports" => Room::Ports,
         "hardmatch-sim" => Room::Sim,
         "hardmatch-wiring" => Room::Wiring,
+        "hardmatch-checkup" => Room::Checkup,
         "hardmatch-store" | "hardmatch-report" | "hardmatch-runtime" => Room::Common,
         _ if package.manifest_path.as_str().contains("/functions/") => Room::Function,
         _ => Room::Adapter,
@@ -55,6 +59,7 @@ fn may_point(from: Room, to: Room) -> bool {
         Room::Ports => to == Room::Domain,
         Room::Adapter | Room::Common => matches!(to, Room::Domain | Room::Ports),
         Room::Wiring => matches!(to, Room::Domain | Room::Ports | Room::Common | Room::Adapter),
+        Room::Checkup => matches!(to, Room::Domain | Room::Ports | Room::Common | Room::Adapter | Room::Wiring),
         Room::Function => matches!(to, Room::Domain | Room::Ports | Room::Common),
         Room::Cli => !matches!(to, Room::Cli | Room::Tests),
         Room::Tests => to != Room::Tests,
@@ -100,7 +105,8 @@ fn every_arrow_points_the_way_the_house_is_built() {
         for dependency in package.dependencies.iter().filter(|one| one.kind != DependencyKind::Development) {
             let Some(to) = ours.get(dependency.name.as_str()) else { continue };
             // A function's library knows ports alone; its `main` for Lambda is another matter, and switched on by name.
-            let by_main = from == Room::Function && room(to) == Room::Wiring && dependency.optional;
+            let by_main =
+                from == Room::Function && matches!(room(to), Room::Wiring | Room::Checkup) && dependency.optional;
             if !by_main && !may_point(from, room(to)) {
                 wrong.push(format!("{} ({from:?}) may not depend on {} ({:?})", package.name, to.name, room(to)));
             }
@@ -157,7 +163,9 @@ fn a_function_has_no_more_than_its_work_needs() {
     // As Lambda starts it, too.
     let deployed = linked_with("hardmatch-match", "lambda");
     assert!(deployed.contains("hardmatch-aws"), "match is not deployed with the tables and queues of AWS");
-    for name in ["hardmatch-graph", "hardmatch-vault", "hardmatch-sources-files", "reqwest", "oauth2"] {
+    for name in
+        ["hardmatch-graph", "hardmatch-vault", "hardmatch-checkup", "hardmatch-sources-files", "reqwest", "oauth2"]
+    {
         assert!(!deployed.contains(name), "match, as deployed, has {name} in its tree: it has no way to the tenant");
     }
     // Deciding has no way to the tenant: the ports it could ask are not even named.
@@ -179,11 +187,13 @@ fn the_simulated_tenant_shares_nothing_with_the_client_it_is_there_to_test() {
 #[test]
 fn secrets_are_seen_by_those_who_need_them_alone() {
     // The type travels through a port; the vault reads, on AWS from where an operator keeps them, Graph's client sends,
-    // write makes initial passwords, connect hands a sign-in's code and verifier on, the command hands all over.
+    // write makes initial passwords, checkup reads what of an assertion is no secret, connect hands a sign-in's code and verifier on, the command hands all
+    // over.
     let may = [
         "hardmatch-ports",
         "hardmatch-aws",
         "hardmatch-vault",
+        "hardmatch-checkup",
         "hardmatch-graph",
         "hardmatch-write",
         "hardmatch-connect",

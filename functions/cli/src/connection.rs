@@ -5,18 +5,19 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
+pub(crate) use hardmatch_checkup::said;
+use hardmatch_checkup::{Side, Tenant};
 use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options, ProcessDoorbell};
-use hardmatch_graph::{EntraPlatform, GraphClient};
+use hardmatch_graph::GraphClient;
 use hardmatch_match::{MatchPorts, Meter};
 use hardmatch_policy::{Cloud, Config, Endpoints, Passwords};
 use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink};
 use hardmatch_ports::source::Entry;
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Blobs, Clock, Table, TenantError, TenantRead as _, TenantWrite as _, TokenKeeper};
+use hardmatch_ports::{Blobs, Clock, Table, TenantRead as _, TenantWrite as _, TokenKeeper};
 use hardmatch_runtime::RealClock;
 use hardmatch_sim::{Domain, DomainType};
 use hardmatch_store::connection::Meta;
@@ -24,7 +25,7 @@ use hardmatch_store::{Scope, Store};
 use hardmatch_vault::SecretCredential;
 use hardmatch_wiring::connections::{activate, guid, scope};
 use hardmatch_wiring::source::source;
-use hardmatch_wiring::tenant::{self as wiring, Means, credential};
+use hardmatch_wiring::tenant::{Means, credential};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::fail::Failure;
@@ -110,42 +111,24 @@ impl State {
 
 /// The tenant's client, and the simulated tenant when there is one.
 pub(crate) struct TenantSide {
-    pub(crate) client: Arc<GraphClient>,
-    pub(crate) client_id: String,
-    pub(crate) endpoints: Endpoints,
-    /// The login service, as whoever connects or checks needs it.
-    pub(crate) platform: Arc<EntraPlatform>,
-    /// How the application proves itself.
-    pub(crate) credential: Arc<dyn Credential>,
+    side: Side,
     simulated: Option<hardmatch_sim::Running>,
 }
 
+impl std::ops::Deref for TenantSide {
+    type Target = Side;
+
+    fn deref(&self) -> &Side {
+        &self.side
+    }
+}
+
 impl TenantSide {
-    /// A failed call as a person needs it.
-    pub(crate) fn said(&self, error: &TenantError) -> String {
-        said(&self.endpoints, error)
-    }
-
-    /// Whether the tenant is simulated in this process.
-    pub(crate) fn is_simulated(&self) -> bool {
-        self.simulated.is_some()
-    }
-
     /// Stops the simulated tenant, its state safe.
     pub(crate) async fn stop(self) {
         if let Some(running) = self.simulated {
             running.stop().await;
         }
-    }
-}
-
-/// A failed call as a person needs it: with the hosts when nobody answered, with the request id when somebody did.
-pub(crate) fn said(endpoints: &Endpoints, error: &TenantError) -> String {
-    let Endpoints { login, graph } = endpoints;
-    match (error.code.as_str(), error.request_id.as_str()) {
-        ("unreachable", _) => format!("{} (login {login}, Graph {graph})", error.message),
-        (_, "") => error.message.clone(),
-        (_, id) => format!("{} (request {id})", error.message),
     }
 }
 
@@ -177,18 +160,9 @@ pub(crate) async fn tenant_side(
             return Err(Failure::usage("[tenant.auth] is missing: say how the application proves itself"));
         }
     };
-    let options = wiring::options(config, &endpoints, &client_id, Arc::clone(&credential), &means)?;
-    // Somebody sits in front of this and asks again when it is time.
-    let platform = wiring::platform(&options)?.settling(Duration::ZERO);
-    let client = wiring::client(options)?;
-    Ok(TenantSide {
-        client: Arc::new(client),
-        client_id,
-        endpoints,
-        platform: Arc::new(platform),
-        credential,
-        simulated,
-    })
+    let tenant = if simulated.is_some() { Tenant::Simulated } else { Tenant::Hosts };
+    let side = Side::new(config, endpoints, (client_id, credential), &means, tenant)?;
+    Ok(TenantSide { side, simulated })
 }
 
 async fn simulate(config: &Config, seed: Option<&Path>) -> Result<hardmatch_sim::Running, Failure> {

@@ -284,7 +284,8 @@ impl Rooms {
             | BellKind::Start { .. }
             | BellKind::Nightly { .. }
             | BellKind::Tick
-            | BellKind::Ask { .. } => {
+            | BellKind::Ask { .. }
+            | BellKind::Reach { .. } => {
                 hardmatch_match::answer(&self.deciding, bell).await.map_err(|error| error.to_string())
             }
             BellKind::Write => {

@@ -121,6 +121,21 @@ impl Stack {
             None => load(&common.config)?,
             Some(connection) => stored(&whole.store, &ConnectionId::new(connection.clone()), common).await?,
         };
+        Ok(Self::of(whole, loaded))
+    }
+
+    /// Finds the stack and the connection, as it is stored there: a file only says which.
+    pub(crate) async fn open_stored(name: &str, common: &Common) -> Result<Self, Failure> {
+        let whole = Whole::open(name).await?;
+        let connection = match &common.connection {
+            None => load(&common.config)?.config.connection,
+            Some(connection) => ConnectionId::new(connection.clone()),
+        };
+        let loaded = stored(&whole.store, &connection, common).await?;
+        Ok(Self::of(whole, loaded))
+    }
+
+    fn of(whole: Whole, loaded: Loaded) -> Self {
         let state = State {
             loaded,
             table: Arc::clone(&whole.table),
@@ -128,7 +143,7 @@ impl Stack {
             blobs: Arc::clone(&whole.blobs),
             clock: Arc::clone(&whole.clock),
         };
-        Ok(Self { whole, state })
+        Self { whole, state }
     }
 
     /// The connection.
@@ -145,6 +160,18 @@ impl Stack {
 
     /// Asks for something and waits for the reply. `run` names the run that a request opens.
     pub(crate) async fn ask(&self, run: &str, command: Command, urgency: Urgency) -> Result<Option<String>, Failure> {
+        match self.request(run, command, urgency).await? {
+            Reply::Done { run } => Ok(run),
+            other => Err(strange(&other)),
+        }
+    }
+
+    /// Asks the side that reaches the tenant, and waits for the reply.
+    pub(crate) async fn reach(&self, command: Command) -> Result<Reply, Failure> {
+        self.request("", command, Urgency::Scheduled).await
+    }
+
+    async fn request(&self, run: &str, command: Command, urgency: Urgency) -> Result<Reply, Failure> {
         let authority = command.needs();
         let queue = match (authority, urgency) {
             (Authority::Approver, _) => "ApproveQueue",
@@ -167,11 +194,11 @@ impl Stack {
         let began = clock.now();
         loop {
             match self.state.store.reply(self.connection(), &name).await? {
-                Some(Reply::Done { run }) => return Ok(run),
                 Some(Reply::Refused { why }) => return Err(Failure::usage(why)),
+                Some(reply) => return Ok(reply),
                 None if clock.now().duration_since(began).unsigned_abs() > REPLY => {
                     return Err(Failure::run(format!(
-                        "the stack has not answered for {} seconds. The request stays in its queue: look at `hardmatch connection list --stack {}` and at the log of the match function",
+                        "the stack has not answered for {} seconds. The request stays in its queue: look at `hardmatch connection list --stack {}` and at the logs of the functions",
                         REPLY.as_secs(),
                         self.whole.outputs.name()
                     )));
@@ -208,6 +235,20 @@ impl Stack {
         self.ask("", Command::Configure { text: loaded.text.clone(), tenant }, Urgency::Scheduled).await?;
         Ok(self.state.store.meta(self.connection()).await?.value)
     }
+}
+
+/// A reply to something else than was asked.
+pub(crate) fn strange(reply: &Reply) -> Failure {
+    let was = match reply {
+        Reply::Done { .. } => "done",
+        Reply::Reached { .. } => "how the tenant is reached",
+        Reply::Checked { .. } => "what was looked at",
+        Reply::Disconnected { .. } => "disconnected",
+        Reply::Refused { .. } => "refused",
+    };
+    Failure::run(format!(
+        "the stack answered something else than was asked ({was}). Use the `hardmatch` of the version that is deployed"
+    ))
 }
 
 /// The configuration that is stored in the stack.

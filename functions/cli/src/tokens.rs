@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use async_trait::async_trait;
+use hardmatch_checkup::is_delegated;
 use hardmatch_domain::permission;
 use hardmatch_embedded::{FileTable, Missing, Options};
 use hardmatch_graph::claims_of;
-use hardmatch_policy::{Cloud, Config, Method};
-use hardmatch_ports::{Clock, Kept, KeptToken, Seal, Table, TokenError, TokenKeeper, TokenKind};
+use hardmatch_policy::{Cloud, Config};
+use hardmatch_ports::{Clock, Seal, Table, TokenKeeper, TokenKind};
 use hardmatch_runtime::env;
 use hardmatch_vault::{LocalSeal, SealedSecrets, TokenVault};
 
@@ -96,49 +96,11 @@ fn seal(state: &Path) -> Result<LocalSeal, Failure> {
     })
 }
 
-/// Whether an administrator signs in.
-pub(crate) fn is_delegated(config: &Config) -> bool {
-    matches!(config.tenant.auth.as_ref().map(|auth| &auth.method), Some(Method::Delegated { .. }))
-}
-
-/// For whoever looks whether the credentials work *now*: an administrator's sign-in is taken from what is kept, an access
-/// token never. Makes no file.
+/// For whoever looks whether the credentials work *now*. Makes no file.
 pub(crate) fn looking(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn TokenKeeper>>, Failure> {
     if !is_delegated(config) {
         return Ok(None);
     }
-    let vault = Tokens::open(config, clock, Missing::Refuse)?.map(|tokens| tokens.vault());
-    Ok(Some(Arc::new(SignInOnly(vault))))
-}
-
-/// Keeps the administrator's sign-in, and no access token.
-struct SignInOnly(Option<TokenVault>);
-
-#[async_trait]
-impl TokenKeeper for SignInOnly {
-    async fn load(&self, kind: TokenKind) -> Result<Option<(KeptToken, u64)>, TokenError> {
-        match (&self.0, kind) {
-            (Some(vault), TokenKind::Refresh) => vault.load(kind).await,
-            (None, _) | (_, TokenKind::Access) => Ok(None),
-        }
-    }
-
-    async fn keep(&self, kind: TokenKind, token: &KeptToken, seen: Option<u64>) -> Result<Kept, TokenError> {
-        match (&self.0, kind) {
-            (Some(vault), TokenKind::Refresh) => vault.keep(kind, token, seen).await,
-            (None, _) | (_, TokenKind::Access) => Ok(Kept::Ours(0)),
-        }
-    }
-
-    async fn forget(&self) -> Result<(), TokenError> {
-        match &self.0 {
-            Some(vault) => vault.forget().await,
-            None => Ok(()),
-        }
-    }
-}
-
-/// For a tenant whose tokens are not kept.
-pub(crate) fn none() -> Arc<dyn TokenKeeper> {
-    Arc::new(SignInOnly(None))
+    let kept = Tokens::open(config, clock, Missing::Refuse)?.map(|tokens| tokens.keeper());
+    Ok(hardmatch_checkup::looking(config, kept))
 }

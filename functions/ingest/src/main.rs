@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hardmatch_domain::ids::ConnectionId;
+use hardmatch_checkup::{Desk, answer, note_expiry};
 use hardmatch_ingest::{After, SourcePorts, TenantPorts, observe_source, observe_tenant};
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_runtime::env;
 use hardmatch_wiring::clients::Clients;
-use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, Timestamp, needed, serve};
+use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, needed, serve};
 use hardmatch_wiring::policy::Location;
 use hardmatch_wiring::source::source_at;
 use hardmatch_wiring::tokens::TokenHome;
@@ -22,8 +22,9 @@ async fn main() -> Result<(), Error> {
     match side.as_str() {
         "source" => serve(home.clone(), Source { home }).await,
         "tenant" => {
-            let clients = Clients::new(TokenHome::open(&home)?);
-            serve(home.clone(), Tenant { home, clients }).await
+            let tokens = TokenHome::open(&home)?;
+            let clients = Clients::new(tokens.clone());
+            serve(home.clone(), Tenant { home, clients, tokens }).await
         }
         other => Err(format!("{} is {other}; it must be source or tenant", env::SIDE.name).into()),
     }
@@ -67,14 +68,37 @@ fn copy_of(connection: &str) -> PathBuf {
 struct Tenant {
     home: Home,
     clients: Clients,
+    tokens: TokenHome,
 }
 
 impl Answer for Tenant {
     async fn answer(&self, ring: Ring) -> Result<After, String> {
-        let BellKind::ObserveTenant = ring.bell.kind else { return Ok(After::Done) };
         let connection = &ring.bell.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
+        match &ring.bell.kind {
+            BellKind::ObserveTenant => {}
+            BellKind::Reach { reply, wish } => {
+                let desk = Desk {
+                    store: self.home.store.clone(),
+                    vault: self.tokens.vault(connection),
+                    means: self.tokens.means(connection),
+                    clock: Arc::clone(&self.home.clock),
+                };
+                answer(&desk, connection, &opened, wish, reply).await.map_err(|error| error.to_string())?;
+                return Ok(After::Done);
+            }
+            BellKind::ObserveSource
+            | BellKind::Match
+            | BellKind::Write
+            | BellKind::Advance
+            | BellKind::Start { .. }
+            | BellKind::Nightly { .. }
+            | BellKind::Tick
+            | BellKind::Ask { .. } => return Ok(After::Done),
+        }
         let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
+        let ends = self.clients.credential_ends(connection).await;
+        note_expiry(&self.home.store, connection, ends).await.map_err(|error| error.to_string())?;
         let ports = TenantPorts {
             store: self.home.store.clone(),
             scope: opened.scope,
@@ -90,9 +114,5 @@ impl Answer for Tenant {
 
     fn calls(&self) -> Counters {
         self.clients.calls()
-    }
-
-    async fn credential_ends(&self, connection: &ConnectionId) -> Option<Timestamp> {
-        self.clients.credential_ends(connection).await
     }
 }

@@ -11,7 +11,7 @@ use hardmatch_store::Pid;
 use hardmatch_store::connection::Meta;
 
 use crate::plan::Slices;
-use crate::{MatchError, MatchPorts, phases};
+use crate::{MatchError, MatchPorts, phases, watch};
 
 /// What a run comes to.
 #[derive(Default)]
@@ -43,6 +43,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
         tenant_calls,
         units,
         effort: ports.meter.effort(),
+        problems: problems(ports, run).await?,
         ..run.clone()
     };
     render(ports, &mut closed).await?;
@@ -73,6 +74,15 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
     Ok(false)
 }
 
+/// What a run has met, and that the application's proof ends soon: nobody else tells.
+async fn problems(ports: &MatchPorts, run: &Run) -> Result<Vec<String>, MatchError> {
+    let mut problems = run.problems.clone();
+    let meta = ports.store.meta(&run.connection).await?.value;
+    let warning = watch::warning(&meta, ports.clock.now_seconds());
+    problems.extend(warning.filter(|warning| !problems.contains(warning)));
+    Ok(problems)
+}
+
 /// Why a connection is quarantined after a run that failed in most of what it tried.
 const FAILING: &str = "40 % or more of a run's changes failed";
 
@@ -86,6 +96,7 @@ pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) 
         tenant_calls,
         units,
         effort: ports.meter.effort(),
+        problems: problems(ports, run).await?,
         ..run.clone()
     };
     render(ports, &mut shown).await?;
@@ -93,6 +104,7 @@ pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) 
         .store
         .update_run(&run.connection, &run.id, |run| {
             run.report.clone_from(&shown.report);
+            run.problems.clone_from(&shown.problems);
             run.tenant_calls = tenant_calls;
             run.units = units;
             run.effort = shown.effort;
@@ -128,11 +140,13 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
         tenant_calls,
         units,
         effort: ports.meter.effort(),
+        problems: problems(ports, run).await?,
         ..run.clone()
     };
     render(ports, &mut shown).await?;
     phases::enter(ports, run, Phase::Closed, |run| {
         run.status = Some(Status::Incomplete);
+        run.problems.clone_from(&shown.problems);
         run.closed_ms = Some(now_ms);
         run.tenant_calls = tenant_calls;
         run.units = units;

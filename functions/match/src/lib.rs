@@ -13,6 +13,7 @@ mod plan;
 mod schedule;
 mod slice;
 mod tick;
+mod watch;
 
 use std::sync::Arc;
 
@@ -24,15 +25,17 @@ use hardmatch_store::{Scope, Store};
 
 pub use hardmatch_ports::Policies;
 pub use hardmatch_ports::doorbell::After;
+pub use hardmatch_ports::reach::Parked;
 
 pub use gather::{Explained, decide_one};
-pub use obey::{Request, obey};
+pub use obey::{Obeyed, Request, obey};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
-pub use park::{Parked, disconnect};
+pub use park::disconnect;
 pub use phases::{advance, decide_slices};
 pub use plan::{read_slice, slice_count};
 pub use schedule::{PassedBy, Started, start_scheduled};
 pub use tick::{ring_left_over, ring_to_look_again, tick};
+pub use watch::watch_credential;
 
 /// What deciding may use: the store and nothing else of the world. No way to the tenant, none to the source.
 #[derive(Clone)]
@@ -66,7 +69,11 @@ pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError
         BellKind::Nightly { slot } => schedule::nightly(ports, slot).await.map(|()| After::Done),
         BellKind::Tick => tick::all(ports).await.map(|()| After::Done),
         // An operator's request needs to be known by its queue: see `obey`.
-        BellKind::Ask { .. } | BellKind::ObserveSource | BellKind::ObserveTenant | BellKind::Write => Ok(After::Done),
+        BellKind::Ask { .. }
+        | BellKind::Reach { .. }
+        | BellKind::ObserveSource
+        | BellKind::ObserveTenant
+        | BellKind::Write => Ok(After::Done),
     }
 }
 
@@ -79,6 +86,9 @@ pub struct Upkeep {
     pub stuck_runs: u64,
     /// Whether nothing is written for it.
     pub quarantined: bool,
+    /// When the application's proof ends (Unix seconds), where that is known: a connection without a run is warned
+    /// about, too.
+    pub credential_ends: Option<i64>,
 }
 
 /// What was counted elsewhere and belongs into a run's report.

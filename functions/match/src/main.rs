@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_match::{After, MatchPorts, Meter, Request, Upkeep, obey};
+use hardmatch_match::{After, MatchPorts, Meter, Obeyed, Request, Upkeep, obey};
 use hardmatch_ports::command::{Authority, Command, Reply};
 use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::run::{Effort, Run};
@@ -47,6 +47,7 @@ impl Answer for Matching {
             | BellKind::Advance
             | BellKind::ObserveSource
             | BellKind::ObserveTenant
+            | BellKind::Reach { .. }
             | BellKind::Write => {
                 let ports = self.ports(&ring.bell.connection, &ring.bell.run).await?;
                 hardmatch_match::answer(&ports, &ring.bell).await.map_err(|error| error.to_string())
@@ -76,9 +77,16 @@ impl Matching {
                         authority,
                         by: &ring.sender,
                         client: opened.client_id(),
+                        reply,
                     };
                     let ports = self.ports_of(opened.scope.clone(), "").await?;
-                    obey(&ports, &request).await.map_err(|error| said(&error))?
+                    match obey(&ports, &request).await.map_err(|error| said(&error))? {
+                        Obeyed::Replied(answer) => answer,
+                        Obeyed::PassedOn => {
+                            tracing::info!(connection.id = %connection, by = ring.sender, reply, "an operator's request was passed on");
+                            return Ok(After::Done);
+                        }
+                    }
                 }
                 Err(ConnectionError::Store(error)) => return Err(said(&error)),
                 Err(unfit) => Reply::Refused { why: said(&unfit) },
@@ -116,7 +124,8 @@ impl Matching {
 
     async fn tick(&self, connection: &ConnectionId) -> Result<(), String> {
         let ports = self.ports(connection, "").await?;
-        hardmatch_match::tick(&ports, connection).await.map_err(|error| error.to_string())
+        hardmatch_match::tick(&ports, connection).await.map_err(|error| error.to_string())?;
+        hardmatch_match::watch_credential(&ports, connection).await.map_err(|error| error.to_string())
     }
 
     async fn ports(&self, connection: &ConnectionId, run: &str) -> Result<MatchPorts, String> {
@@ -175,5 +184,8 @@ impl Meter for Noted {
 
     fn ticked(&self, upkeep: &Upkeep) {
         self.write(&Metrics::of_tick(&upkeep.connection, upkeep.stuck_runs, upkeep.quarantined));
+        if let Some(ends) = upkeep.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok()) {
+            self.write(&Metrics::of_credential(&upkeep.connection, ends, self.home.clock.now()));
+        }
     }
 }

@@ -1,13 +1,18 @@
 //! Doing what an operator asks for. A request that was handed over twice is done once.
 
+use std::time::Duration;
+
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::{Authority, Command, Reply, Stops};
+use hardmatch_ports::doorbell::{Bell, BellKind};
+use hardmatch_ports::reach::Wish;
 use hardmatch_store::Pid;
 use hardmatch_store::connecting::{TICKET_SECONDS, Ticket};
 use hardmatch_store::connection::Standing;
 use hardmatch_store::gate::Switch;
 
 use crate::open::{Accept, Acceptance, Opening, accept, open_run};
+use crate::park::disconnect;
 use crate::{MatchError, MatchPorts, tick};
 
 /// A request, and who stands behind it.
@@ -25,15 +30,58 @@ pub struct Request<'r> {
     pub by: &'r str,
     /// The application that the connection writes as: with the scope, its lane.
     pub client: &'r str,
+    /// Under this name whoever asks looks for the reply.
+    pub reply: &'r str,
+}
+
+/// What became of a request here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obeyed {
+    /// It is done, or refused.
+    Replied(Reply),
+    /// It was passed on to the side that reaches the tenant, which leaves the reply.
+    PassedOn,
 }
 
 /// Does it. [`Command::Configure`] is not for this: it makes what the ports are made from.
-pub async fn obey(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, MatchError> {
+pub async fn obey(ports: &MatchPorts, request: &Request<'_>) -> Result<Obeyed, MatchError> {
     if request.authority < request.command.needs() {
-        return Ok(refused(
+        return Ok(Obeyed::Replied(refused(
             "this takes an approver. Ask somebody whose role has the stack's approver policy to run the same command",
-        ));
+        )));
     }
+    match request.command {
+        Command::Status => pass_on(ports, request, Wish::Status).await,
+        Command::Checks => pass_on(ports, request, Wish::Checks).await,
+        Command::Reset => pass_on(ports, request, Wish::Reset).await,
+        Command::Disconnect => {
+            // Parked first: whatever happens to the tokens, nothing is done with them any more.
+            let now_ms = ports.clock.now().as_millisecond();
+            let parked = disconnect(&ports.store, Some(&ports.scope), request.connection, now_ms).await?;
+            pass_on(ports, request, Wish::Forget { parked }).await
+        }
+        Command::Configure { .. }
+        | Command::Open { .. }
+        | Command::Accept { .. }
+        | Command::Connect { .. }
+        | Command::Pause
+        | Command::Resume
+        | Command::SwitchOff { .. }
+        | Command::SwitchOn { .. }
+        | Command::Release => replied(ports, request).await.map(Obeyed::Replied),
+    }
+}
+
+/// Rings at the side that has the tokens: nobody here has a way to them.
+async fn pass_on(ports: &MatchPorts, request: &Request<'_>, wish: Wish) -> Result<Obeyed, MatchError> {
+    let kind = BellKind::Reach { reply: request.reply.to_owned(), wish };
+    let rung = ports.doorbell.ring(Bell::new(request.connection.clone(), "", kind), Duration::ZERO).await;
+    rung.map_err(|error| MatchError::Broken(error.to_string()))?;
+    Ok(Obeyed::PassedOn)
+}
+
+/// What the store alone answers.
+async fn replied(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, MatchError> {
     let store = &ports.store;
     let connection = request.connection;
     match request.command {
@@ -117,6 +165,9 @@ pub async fn obey(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Ma
         Command::Release => {
             store.release_quarantine(connection).await?;
             Ok(Reply::Done { run: None })
+        }
+        Command::Status | Command::Checks | Command::Reset | Command::Disconnect => {
+            Ok(refused("the side that reaches the tenant answers this"))
         }
     }
 }

@@ -2,21 +2,11 @@
 //! Nobody's account is touched and nobody is called.
 
 use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::reach::Parked;
 use hardmatch_store::connection::Standing;
 use hardmatch_store::{Scope, Store};
 
 use crate::{MatchError, open};
-
-/// What disconnecting left behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parked {
-    /// Whether it was connected until now.
-    pub new: bool,
-    /// Links that wait, as the last run left them.
-    pub links: u64,
-    /// Runs that were given up.
-    pub abandoned: u64,
-}
 
 /// Parks a connection: schedules pass it by, timers are not taken, open runs are given up with what they had decided.
 /// The next run reads the tenant whole. Forgetting its tokens is the caller's.

@@ -46,7 +46,8 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
         ring_left_over(ports, &run.value).await?;
     }
     let quarantined = meta.quarantine.is_some();
-    ports.meter.ticked(&Upkeep { connection: connection.clone(), stuck_runs, quarantined });
+    let credential_ends = meta.credential_ends;
+    ports.meter.ticked(&Upkeep { connection: connection.clone(), stuck_runs, quarantined, credential_ends });
     Ok(())
 }
 

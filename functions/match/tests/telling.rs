@@ -202,7 +202,7 @@ async fn each_tick_tells_how_a_connection_stands() {
         tick(&lab.ports, &contoso()).await.unwrap();
         std::mem::take(&mut *lab.told.ticked.lock().unwrap())
     };
-    let well = Upkeep { connection: contoso(), stuck_runs: 0, quarantined: false };
+    let well = Upkeep { connection: contoso(), stuck_runs: 0, quarantined: false, credential_ends: None };
     lab.run(NOON_SLOT, |_| ()).await;
     assert_eq!(stands().await, std::slice::from_ref(&well));
     let stalled = Stalled { at: String::new(), bells: Stalled::MOST, since_ms: 0 };

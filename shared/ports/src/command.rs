@@ -4,6 +4,8 @@
 use hardmatch_domain::change::Action;
 use serde::{Deserialize, Serialize};
 
+use crate::check::Check;
+use crate::reach::{Parked, Reached};
 use crate::run::Intent;
 
 /// A request of an operator. Carries no personal data: a person is named by their place in keys.
@@ -60,6 +62,14 @@ pub enum Command {
     },
     /// End a quarantine by hand. An approver's word.
     Release,
+    /// Say how the tenant is reached.
+    Status,
+    /// Look at everything that reaching the tenant takes.
+    Checks,
+    /// Forget the kept access token.
+    Reset,
+    /// Forget every token and park the connection.
+    Disconnect,
 }
 
 /// What becomes of the stop of a first run or of a widened policy.
@@ -102,7 +112,12 @@ impl Command {
             | Command::Pause
             | Command::Resume
             | Command::SwitchOff { .. }
-            | Command::SwitchOn { .. } => Authority::Operator,
+            | Command::SwitchOn { .. }
+            // Whatever gives up rather than takes is an operator's, as pausing is.
+            | Command::Status
+            | Command::Checks
+            | Command::Reset
+            | Command::Disconnect => Authority::Operator,
         }
     }
 }
@@ -116,6 +131,21 @@ pub enum Reply {
         /// The run it is about, where there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<String>,
+    },
+    /// How the tenant is reached.
+    Reached {
+        /// What was found.
+        reached: Reached,
+    },
+    /// What was looked at.
+    Checked {
+        /// In the order of the table.
+        checks: Vec<Check>,
+    },
+    /// Every token is forgotten.
+    Disconnected {
+        /// What was left behind.
+        parked: Parked,
     },
     /// Not done, and why; ends with the cure.
     Refused {
@@ -152,5 +182,25 @@ mod tests {
         assert_eq!(open, wanted);
         let accept = serde_json::to_string(&Command::Accept { hash: "abcdef01".into() }).unwrap();
         assert_eq!(accept, r#"{"do":"accept","hash":"abcdef01"}"#);
+        for (command, text) in [
+            (Command::Status, r#"{"do":"status"}"#),
+            (Command::Checks, r#"{"do":"checks"}"#),
+            (Command::Reset, r#"{"do":"reset"}"#),
+            (Command::Disconnect, r#"{"do":"disconnect"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&command).unwrap(), text);
+        }
+        let reached = Reply::Reached {
+            reached: Reached {
+                client_id: "app".into(),
+                ends: None,
+                tokens: Vec::new(),
+                granted: crate::reach::Granted::Untold { why: "no token".into() },
+            },
+        };
+        assert_eq!(
+            serde_json::to_string(&reached).unwrap(),
+            r#"{"was":"reached","reached":{"client_id":"app","granted":{"known":"untold","why":"no token"}}}"#
+        );
     }
 }

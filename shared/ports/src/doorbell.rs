@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
+use crate::reach::Wish;
 
 /// Where to look.
 ///
@@ -83,6 +84,15 @@ pub enum BellKind {
         /// For what.
         command: Command,
     },
+    /// An operator's request, passed on to the side that reaches the tenant.
+    Reach {
+        /// Under this name whoever asked looks for the reply; empty when nobody does.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reply: String,
+        /// For what.
+        #[serde(flatten)]
+        wish: Wish,
+    },
 }
 
 impl BellKind {
@@ -98,6 +108,7 @@ impl BellKind {
             Self::Nightly { .. } => "nightly",
             Self::Tick => "tick",
             Self::Ask { .. } => "ask",
+            Self::Reach { .. } => "reach",
         }
     }
 }
@@ -132,7 +143,7 @@ impl Bell {
     pub fn queue(&self) -> Queue {
         match (&self.kind, self.urgency) {
             (BellKind::ObserveSource, _) => Queue::Source,
-            (BellKind::ObserveTenant, _) => Queue::Tenant,
+            (BellKind::ObserveTenant | BellKind::Reach { .. }, _) => Queue::Tenant,
             (BellKind::Match | BellKind::Advance, Urgency::Now) => Queue::MatchNow,
             (BellKind::Match | BellKind::Advance, Urgency::Scheduled)
             | (BellKind::Start { .. } | BellKind::Nightly { .. } | BellKind::Tick | BellKind::Ask { .. }, _) => {
@@ -255,6 +266,7 @@ pub struct DoorbellError(pub String);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reach::Parked;
 
     /// What lies in queues while a new version is deployed: every form here must be read for ever.
     #[test]
@@ -276,6 +288,24 @@ mod tests {
             ),
             (Bell::for_all(BellKind::Nightly { slot }), r#"{"v":1,"kind":"nightly","slot":"2026-01-15T03:00:00Z"}"#),
             (Bell::for_all(BellKind::Tick), r#"{"v":1,"kind":"tick"}"#),
+            (
+                of("", BellKind::Reach { reply: "a".to_owned(), wish: Wish::Reset }),
+                r#"{"v":1,"connection":"contoso","kind":"reach","reply":"a","wish":"reset"}"#,
+            ),
+            (
+                of("", BellKind::Reach { reply: String::new(), wish: Wish::Expiry }),
+                r#"{"v":1,"connection":"contoso","kind":"reach","wish":"expiry"}"#,
+            ),
+            (
+                of(
+                    "",
+                    BellKind::Reach {
+                        reply: "a".to_owned(),
+                        wish: Wish::Forget { parked: Parked { new: true, links: 2, abandoned: 0 } },
+                    },
+                ),
+                r#"{"v":1,"connection":"contoso","kind":"reach","reply":"a","wish":"forget","parked":{"new":true,"links":2,"abandoned":0}}"#,
+            ),
         ];
         for (bell, json) in golden {
             assert_eq!(serde_json::to_string(&bell).unwrap(), json);

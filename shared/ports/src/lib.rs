@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod blobs;
+pub mod check;
 pub mod clock;
 pub mod command;
 #[cfg(feature = "contract")]
@@ -9,6 +10,7 @@ pub mod credentials;
 pub mod doorbell;
 pub mod identity;
 pub mod policies;
+pub mod reach;
 pub mod run;
 pub mod seal;
 pub mod source;
@@ -17,6 +19,7 @@ pub mod tenant;
 pub mod tokens;
 
 pub use blobs::{BlobError, Blobs};
+pub use check::{Check, CheckState};
 pub use clock::Clock;
 pub use command::{Authority, Command, Reply, Stops};
 pub use doorbell::{Bell, Doorbell, DoorbellError};

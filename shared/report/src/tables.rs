@@ -6,6 +6,7 @@ use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, 
 use hardmatch_domain::change::Action;
 use hardmatch_domain::reason::Weight;
 use hardmatch_ports::run::{Outcome, PlanRow, Run, Status};
+use hardmatch_ports::{Check, CheckState};
 
 use crate::documents::reasons;
 use crate::standing::Standing;
@@ -33,44 +34,6 @@ pub enum Color {
     Off,
     /// The eight colours every terminal has.
     On,
-}
-
-/// One thing that `doctor` looked at.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Check {
-    /// What was looked at: `permissions`, `domains`.
-    pub area: String,
-    /// How it is.
-    pub state: CheckState,
-    /// What was found, in a sentence.
-    pub finding: String,
-    /// What to do; empty when there is nothing to do.
-    pub cure: String,
-}
-
-/// How a thing that was looked at is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum CheckState {
-    /// Good.
-    Ok,
-    /// Works, but somebody should know.
-    Warn,
-    /// Does not work.
-    Fail,
-    /// Could not be looked at.
-    Unknown,
-}
-
-impl CheckState {
-    /// Stable name.
-    pub fn name(self) -> &'static str {
-        match self {
-            CheckState::Ok => "ok",
-            CheckState::Warn => "warn",
-            CheckState::Fail => "fail",
-            CheckState::Unknown => "unknown",
-        }
-    }
 }
 
 /// A plan: person, join, action, why. Piped, also the sign-in name and every reason code.

@@ -80,6 +80,20 @@ pub struct Meta {
     /// It was connected again and no plan was accepted since: the next run decides everybody and stops at its plan.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reconnected: bool,
+    /// When the application's proof ends (Unix seconds), where that is known: noted by whoever has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_ends: Option<i64>,
+    /// When whoever has it was last asked to note it (Unix seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_asked: Option<i64>,
+    /// How often its tokens were forgotten: a process that keeps one in memory asks anew when this has grown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub forgotten: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape of serde")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape of serde")]

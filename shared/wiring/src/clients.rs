@@ -25,7 +25,7 @@ pub struct Client {
     credential: Arc<dyn Credential>,
 }
 
-/// Clients by connection and revision of its configuration.
+/// Clients by connection, revision of its configuration, and how often its tokens were forgotten.
 pub struct Clients {
     tokens: TokenHome,
     known: Mutex<Known>,
@@ -33,7 +33,7 @@ pub struct Clients {
 
 #[derive(Default)]
 struct Known {
-    clients: BTreeMap<ConnectionId, (u64, Client)>,
+    clients: BTreeMap<ConnectionId, ((u64, u64), Client)>,
     /// Of clients that were replaced.
     past: Counters,
 }
@@ -46,7 +46,7 @@ impl Clients {
 
     /// The client of a connection as it is configured now.
     pub fn of(&self, connection: &ConnectionId, opened: &Opened) -> Result<Client, Unfit> {
-        let revision = opened.meta.policy_revision;
+        let revision = (opened.meta.policy_revision, opened.meta.forgotten);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, client)) = known.clients.get(connection)
             && *of == revision

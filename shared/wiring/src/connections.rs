@@ -170,6 +170,8 @@ pub async fn activate(store: &Store, config: &Config, text: &str, folder: &Path)
                 meta.policy_revision = meta.policy_revision.max(revision);
                 if meta.policy_revision == revision {
                     meta.policy_hash.clone_from(&hash);
+                    // It may name another secret or certificate.
+                    meta.credential_asked = None;
                 }
                 meta.widened |= widened;
             })

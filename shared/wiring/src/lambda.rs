@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_aws::{Aws, QueueUrls};
-use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::{After, Bell, BellKind, Doorbell, Queue};
+use hardmatch_ports::doorbell::{After, Bell, Doorbell, Queue};
 use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Blobs, Clock, Policies, Table};
 use hardmatch_runtime::env::{self, Variable};
@@ -138,11 +137,6 @@ pub trait Answer: Send + Sync + 'static {
     fn calls(&self) -> Counters {
         Counters::default()
     }
-
-    /// When the credential of a connection ends, where one was used and its end is known.
-    fn credential_ends(&self, _connection: &ConnectionId) -> impl Future<Output = Option<Timestamp>> + Send {
-        std::future::ready(None)
-    }
 }
 
 /// Takes batches of bells from Lambda until the process is ended. What a bell has cost is noted with its run.
@@ -209,10 +203,5 @@ async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<After
     }
     let now = home.clock.now();
     home.metrics.write(&Metrics::of_bell(&bell, &cost.calls, &cost.units), now);
-    if bell.kind == BellKind::ObserveTenant
-        && let Some(ends) = answers.credential_ends(&bell.connection).await
-    {
-        home.metrics.write(&Metrics::of_credential(&bell.connection, ends, now), now);
-    }
     answer
 }

@@ -2,32 +2,31 @@
 
 mod certificate;
 mod connect;
-pub(crate) mod expiry;
-mod give_up;
+pub(crate) mod give_up;
 pub(crate) mod pages;
-mod status;
+pub(crate) mod status;
 
 use crate::args::AuthCommand;
+use crate::commands::remote;
 use crate::fail::{Exit, Failure};
 
 pub(crate) async fn auth(command: AuthCommand) -> Result<Exit, Failure> {
-    const INSTEAD: &str = "For a stack there is `hardmatch auth connect --stack NAME`";
-    match &command {
-        AuthCommand::Connect(args) => {
-            if let Some(stack) = &args.common.stack {
-                return super::remote::connect(stack, args).await;
-            }
-        }
+    let stack = match &command {
+        AuthCommand::Connect(args) => args.common.stack.clone(),
         AuthCommand::Status(common) | AuthCommand::Reset(common) | AuthCommand::Disconnect(common) => {
-            common.here("auth", INSTEAD)?;
+            common.stack.clone()
         }
-        AuthCommand::Certificate(_) => {}
-    }
-    match command {
-        AuthCommand::Connect(args) => connect::connect(args).await,
-        AuthCommand::Certificate(args) => certificate::certificate(&args),
-        AuthCommand::Status(common) => status::status(&common).await,
-        AuthCommand::Reset(common) => give_up::reset(&common).await,
-        AuthCommand::Disconnect(common) => give_up::disconnect(&common).await,
+        AuthCommand::Certificate(_) => None,
+    };
+    match (command, stack) {
+        (AuthCommand::Connect(args), None) => connect::connect(args).await,
+        (AuthCommand::Connect(args), Some(stack)) => remote::connect(&stack, &args).await,
+        (AuthCommand::Certificate(args), _) => certificate::certificate(&args),
+        (AuthCommand::Status(common), None) => status::status(&common).await,
+        (AuthCommand::Status(common), Some(stack)) => remote::status(&stack, &common).await,
+        (AuthCommand::Reset(common), None) => give_up::reset(&common).await,
+        (AuthCommand::Reset(common), Some(stack)) => remote::reset(&stack, &common).await,
+        (AuthCommand::Disconnect(common), None) => give_up::disconnect(&common).await,
+        (AuthCommand::Disconnect(common), Some(stack)) => remote::disconnect(&stack, &common).await,
     }
 }

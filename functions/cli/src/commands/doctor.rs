@@ -1,25 +1,24 @@
 //! `doctor`: looks at everything a run needs, says what is wrong and how to cure it. Writes nothing to the tenant.
 
-mod judge;
-mod login;
-mod needs;
 mod sides;
 
+use hardmatch_checkup::judge;
 use hardmatch_report::{Check, CheckState, doctor_table};
 use serde_json::json;
 
 use crate::args::Common;
+use crate::commands::remote;
 use crate::connection::load;
 use crate::fail::{Exit, Failure};
 use crate::output;
 
-pub(crate) use needs::{judge as permission_checks, permission_lines};
+#[cfg(feature = "aws")]
+pub(crate) use sides::moment;
 
 pub(crate) async fn doctor(common: Common) -> Result<Exit, Failure> {
-    common.here(
-        "doctor",
-        "For a stack look at `hardmatch connection list --stack NAME`, `hardmatch runs show` and its alarms",
-    )?;
+    if let Some(stack) = &common.stack {
+        return remote::doctor(stack, &common).await;
+    }
     let loaded = load(&common.config)?;
     let mut checks = vec![judge::configuration(&loaded.path.display().to_string(), &loaded.config)];
     let (state, meta) = sides::state(&loaded.config).await;
@@ -27,6 +26,11 @@ pub(crate) async fn doctor(common: Common) -> Result<Exit, Failure> {
     let source = sides::source(&loaded.config, &meta).await;
     checks.extend(source.checks);
     checks.extend(sides::tenant(&loaded.config, &meta, &source.domains).await?);
+    Ok(show(&checks, loaded.config.connection.as_str(), &common))
+}
+
+/// Shows what was found.
+pub(crate) fn show(checks: &[Check], connection: &str, common: &Common) -> Exit {
     let failed = checks.iter().any(|check| check.state == CheckState::Fail);
     if common.json {
         let list: Vec<_> = checks
@@ -40,12 +44,12 @@ pub(crate) async fn doctor(common: Common) -> Result<Exit, Failure> {
                 })
             })
             .collect();
-        output::document(&json!({ "v": 1, "connection": loaded.config.connection, "ok": !failed, "checks": list }));
+        output::document(&json!({ "v": 1, "connection": connection, "ok": !failed, "checks": list }));
     } else {
-        output::line(doctor_table(&checks, output::style()));
-        output::line(verdict(&checks));
+        output::line(doctor_table(checks, output::style()));
+        output::line(verdict(checks));
     }
-    Ok(if failed { Exit::Attention } else { Exit::Converged })
+    if failed { Exit::Attention } else { Exit::Converged }
 }
 
 fn verdict(checks: &[Check]) -> String {
@@ -57,14 +61,4 @@ fn verdict(checks: &[Check]) -> String {
         }
         (failed, _, _) => format!("{failed} to cure before a run can do its work. Nothing was written."),
     }
-}
-
-/// A check in one line.
-fn check(area: &str, state: CheckState, finding: impl Into<String>, cure: impl Into<String>) -> Check {
-    Check { area: area.to_owned(), state, finding: finding.into(), cure: cure.into() }
-}
-
-/// Something that is as it should be.
-fn good(area: &str, finding: impl Into<String>) -> Check {
-    check(area, CheckState::Ok, finding, "")
 }

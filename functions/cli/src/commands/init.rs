@@ -200,7 +200,7 @@ fn next_steps(config: &Path) {
         "  2. For your tenant, register an application in Entra (App registrations, New registration, one tenant)",
     );
     output::line("     and give it these Microsoft Graph application permissions, with admin consent:");
-    for line in super::doctor::permission_lines() {
+    for line in hardmatch_checkup::needs::permission_lines() {
         output::line(format!("       {line}"));
     }
     output::line(

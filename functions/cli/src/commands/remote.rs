@@ -9,7 +9,12 @@ use crate::fail::Failure;
 #[cfg(feature = "aws")]
 pub(crate) use deployed::{apply, connect, plan, push, sync};
 #[cfg(not(feature = "aws"))]
-pub(crate) use missing::{apply, connect, plan, push, sync};
+pub(crate) use missing::{apply, connect, disconnect, doctor, plan, push, reset, status, sync};
+#[cfg(feature = "aws")]
+pub(crate) use reaching::{disconnect, doctor, reset, status};
+
+#[cfg(feature = "aws")]
+mod reaching;
 
 /// A connection's state, to be read: of this machine, or of a stack.
 pub(crate) async fn state(common: &Common) -> Result<State, Failure> {
@@ -53,6 +58,22 @@ mod missing {
     }
 
     pub(crate) async fn push(_: &Common) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+
+    pub(crate) async fn status(_: &str, _: &Common) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+
+    pub(crate) async fn reset(_: &str, _: &Common) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+
+    pub(crate) async fn disconnect(_: &str, _: &Common) -> Result<Exit, Failure> {
+        Err(no_aws())
+    }
+
+    pub(crate) async fn doctor(_: &str, _: &Common) -> Result<Exit, Failure> {
         Err(no_aws())
     }
 }

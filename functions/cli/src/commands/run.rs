@@ -12,7 +12,6 @@ use hardmatch_store::connection::{Meta, Standing};
 use serde_json::{Value, json};
 
 use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
-use crate::commands::auth::expiry;
 use crate::commands::{remote, rows};
 use crate::connection::{State, load, open_state, tenant_side};
 use crate::engine::Engine;
@@ -20,6 +19,7 @@ use crate::fail::{Exit, Failure};
 use crate::output;
 use crate::progress::Progress;
 use crate::tokens::Tokens;
+use hardmatch_checkup::expiry;
 
 /// A run left open is taken up again for so long (milliseconds); an older one has decided on facts of yesterday.
 const RESUME_MS: i64 = 12 * 60 * 60 * 1000;

@@ -5,10 +5,10 @@ use hardmatch_runtime::RealClock;
 use hardmatch_vault::{KeySize, NewCertificate, make_certificate};
 use serde_json::json;
 
-use super::expiry::day;
 use crate::args::CertificateArgs;
 use crate::fail::{Exit, Failure};
 use crate::output;
+use hardmatch_checkup::expiry::day;
 
 /// Needs no configuration: it comes before there is one.
 pub(crate) fn certificate(args: &CertificateArgs) -> Result<Exit, Failure> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hardmatch_checkup::{is_delegated, needs};
 use hardmatch_connect::{Link, issue};
 use hardmatch_domain::permission::{self, Judged};
 use hardmatch_embedded::Missing;
@@ -17,7 +18,6 @@ use ulid::Ulid;
 use super::pages::{Pages, Place, connection};
 use super::status::permissions;
 use crate::args::{Common, ConnectArgs};
-use crate::commands::doctor::permission_checks;
 use crate::connection::{State, TenantSide, load, open_state, same_tenant, tenant_side};
 use crate::fail::{Exit, Failure};
 use crate::output;
@@ -37,7 +37,7 @@ pub(crate) async fn connect(args: ConnectArgs) -> Result<Exit, Failure> {
     let config = &state.loaded.config;
     let meta = state.store.meta(&config.connection).await?.value;
     same_tenant(config, &meta)?;
-    if args.no_wait && tokens::is_delegated(config) {
+    if args.no_wait && is_delegated(config) {
         return Err(Failure::usage(
             "a sign-in comes back to this command, so somebody has to wait for it: leave --no-wait out",
         ));
@@ -64,7 +64,7 @@ struct Desk<'a> {
 impl Desk<'_> {
     async fn connect(&self, place: Place, no_wait: bool) -> Result<Exit, Failure> {
         let config = &self.state.loaded.config;
-        let delegated = tokens::is_delegated(config);
+        let delegated = is_delegated(config);
         if !delegated && let Some(connected) = self.proven(Enough::Everything).await? {
             return Ok(self.done(&connected));
         }
@@ -211,7 +211,7 @@ impl Desk<'_> {
         } else {
             output::line(format!("Connected to tenant {} as application {}.", connected.tenant, self.side.client_id));
             let granted: Vec<String> = connected.permissions.iter().cloned().collect();
-            for check in permission_checks(&granted, config) {
+            for check in needs::judge(&granted, config) {
                 output::line(format!("{} {}", check.finding, check.cure).trim_end());
             }
             if resumed {

@@ -1,7 +1,9 @@
 //! `auth reset` and `auth disconnect`: what is kept is forgotten. Neither calls the tenant.
 
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::Missing;
 use hardmatch_ports::TokenKeeper as _;
+use hardmatch_ports::reach::Parked;
 use serde_json::json;
 
 use crate::args::Common;
@@ -17,15 +19,19 @@ pub(crate) async fn reset(common: &Common) -> Result<Exit, Failure> {
     if let Some(tokens) = &tokens {
         tokens.vault().forget_access().await.map_err(Failure::run)?;
     }
+    Ok(show_reset(common, &config.connection, tokens.is_some()))
+}
+
+/// Says what was forgotten.
+pub(crate) fn show_reset(common: &Common, connection: &ConnectionId, kept: bool) -> Exit {
     if common.json {
-        output::document(&json!({ "v": 1, "connection": config.connection, "reset": tokens.is_some() }));
+        output::document(&json!({ "v": 1, "connection": connection, "reset": kept }));
+    } else if kept {
+        output::line("The kept access token is forgotten; the next call asks for a new one.");
     } else {
-        output::line(match tokens {
-            Some(_) => "The kept access token is forgotten; the next call asks for a new one.",
-            None => "No token is kept.",
-        });
+        output::line("No token is kept.");
     }
-    Ok(Exit::Converged)
+    Exit::Converged
 }
 
 /// Forgets every token and parks the connection. No account is touched, and the source is not read.
@@ -41,6 +47,11 @@ pub(crate) async fn disconnect(common: &Common) -> Result<Exit, Failure> {
     if let Some(tokens) = Tokens::open(config, &state.clock, Missing::Refuse)? {
         tokens.vault().forget().await.map_err(Failure::run)?;
     }
+    Ok(show_disconnected(common, connection, parked))
+}
+
+/// Says what was left behind.
+pub(crate) fn show_disconnected(common: &Common, connection: &ConnectionId, parked: Parked) -> Exit {
     if common.json {
         output::document(&json!({
             "v": 1,
@@ -50,7 +61,7 @@ pub(crate) async fn disconnect(common: &Common) -> Result<Exit, Failure> {
             "parked_links": parked.links,
             "abandoned_runs": parked.abandoned,
         }));
-        return Ok(Exit::Converged);
+        return Exit::Converged;
     }
     let already = if parked.new { "" } else { " It was disconnected before." };
     output::line(format!(
@@ -61,6 +72,6 @@ pub(crate) async fn disconnect(common: &Common) -> Result<Exit, Failure> {
     output::line(
         "The application keeps its consent in the tenant: to take that back too, delete it under Enterprise applications in Entra.",
     );
-    output::line(format!("To take it up again: hardmatch auth connect --config {}", common.config.display()));
-    Ok(Exit::Converged)
+    output::line(format!("To take it up again: hardmatch auth connect{}", common.place()));
+    Exit::Converged
 }

@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 use crate::connection::{State, TenantSide};
 use crate::fail::Failure;
-use crate::tokens::{self, Tokens};
+use crate::tokens::Tokens;
 
 /// A last page still reaches its browser.
 const LAST_PAGE: Duration = Duration::from_secs(3);
@@ -101,9 +101,9 @@ fn origin(redirect: &str) -> Result<Url, Failure> {
 pub(crate) fn connection(config: &Config, side: &TenantSide, tokens: Option<&Tokens>) -> Connection {
     let keeper: Arc<dyn TokenKeeper> = match tokens {
         Some(tokens) => tokens.keeper(),
-        None => tokens::none(),
+        None => hardmatch_checkup::keeps_nothing(),
     };
-    let means = match tokens.filter(|_| tokens::is_delegated(config)) {
+    let means = match tokens.filter(|_| hardmatch_checkup::is_delegated(config)) {
         Some(tokens) => Means::SignIn { sealed: tokens.sealed() },
         None => Means::Consent,
     };

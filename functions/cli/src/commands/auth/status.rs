@@ -2,27 +2,29 @@
 
 use std::collections::BTreeSet;
 
+use hardmatch_checkup::expiry::{self, Expiry, Thing};
+use hardmatch_checkup::{is_delegated, keeps_nothing};
 use hardmatch_domain::permission::{self, Grade, Judged};
 use hardmatch_embedded::Missing;
 use hardmatch_policy::{Config, Method};
-use hardmatch_ports::{KeptToken, TokenKeeper as _, TokenKind};
+use hardmatch_ports::reach::{self, Alive, Reached};
 use hardmatch_store::connecting::Connecting;
 use hardmatch_store::connection::{Meta, Standing};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::expiry::{self, Expiry};
 use crate::args::Common;
 use crate::connection::{clock, load, open_state, tenant_side};
 use crate::fail::{Exit, Failure};
 use crate::output;
-use crate::tokens::{self, Tokens};
+use crate::tokens::Tokens;
 
 /// What is known about how a connection reaches its tenant.
-struct Known {
+pub(crate) struct Known {
     meta: Meta,
     connecting: Option<Connecting>,
-    tokens: Vec<(TokenKind, KeptToken)>,
+    /// `None`: nobody who can read them was asked.
+    tokens: Option<Vec<Alive>>,
     client_id: String,
     expiry: Expiry,
     granted: Granted,
@@ -48,46 +50,73 @@ pub(crate) async fn status(common: &Common) -> Result<Exit, Failure> {
     } else {
         (Meta::default(), None)
     };
-    let known = look(&config, meta, connecting).await?;
-    let warnings = warnings(&config, &known);
+    let reached = look(&config, &meta).await?;
+    let known = Known::new(&config, meta, connecting, reached, clock().now());
+    Ok(show(&config, &known, common))
+}
+
+/// Shows what is known.
+pub(crate) fn show(config: &Config, known: &Known, common: &Common) -> Exit {
+    let warnings = warnings(config, known);
     if common.json {
-        output::document(&document(&config, &known, &warnings));
+        output::document(&document(config, known, &warnings));
     } else {
-        for line in lines(&config, &known).into_iter().chain(warnings.iter().map(|said| format!("Warning: {said}"))) {
+        for line in lines(config, known).into_iter().chain(warnings.iter().map(|said| format!("Warning: {said}"))) {
             output::line(line);
         }
     }
-    Ok(if warnings.is_empty() { Exit::Converged } else { Exit::Attention })
+    if warnings.is_empty() { Exit::Converged } else { Exit::Attention }
 }
 
-async fn look(config: &Config, meta: Meta, connecting: Option<Connecting>) -> Result<Known, Failure> {
+async fn look(config: &Config, meta: &Meta) -> Result<Reached, Failure> {
     let clock = clock();
-    let kept = Tokens::open(config, &clock, Missing::Refuse)?;
-    let mut alive = Vec::new();
-    if let Some(kept) = &kept {
-        for kind in [TokenKind::Access, TokenKind::Refresh] {
-            let loaded = kept.vault().load(kind).await.map_err(Failure::run)?;
-            alive.extend(loaded.map(|(token, _)| (kind, token)));
-        }
-    }
-    let keeper = kept.as_ref().map(Tokens::keeper).or_else(|| tokens::is_delegated(config).then(tokens::none));
+    let kept = Tokens::open(config, &clock, Missing::Refuse)?.map(|kept| kept.keeper());
+    let keeper = kept.clone().or_else(|| is_delegated(config).then(keeps_nothing));
     let side = tenant_side(config, &clock, keeper).await?;
-    let then = |why: String| match connecting.as_ref().and_then(|record| record.connected.as_ref()) {
+    let reached = hardmatch_checkup::status(&side, meta, kept.as_deref()).await.map_err(Failure::run);
+    side.stop().await;
+    reached
+}
+
+impl Known {
+    /// From what the side that reaches the tenant says.
+    pub(crate) fn new(
+        config: &Config,
+        meta: Meta,
+        connecting: Option<Connecting>,
+        reached: Reached,
+        now: Timestamp,
+    ) -> Self {
+        let granted = match reached.granted {
+            reach::Granted::Told { permissions } => Granted::Now(permissions),
+            reach::Granted::Untold { why } => untold(connecting.as_ref(), why),
+        };
+        let expiry = Expiry::new(Thing::of(config), reached.ends, now);
+        Self { meta, connecting, tokens: Some(reached.tokens), client_id: reached.client_id, expiry, granted }
+    }
+
+    /// From what the table says alone, and why nobody else does.
+    #[cfg(feature = "aws")]
+    pub(crate) fn unasked(
+        config: &Config,
+        meta: Meta,
+        connecting: Option<Connecting>,
+        why: String,
+        now: Timestamp,
+    ) -> Self {
+        let ends = meta.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok());
+        let client_id = config.tenant.auth.as_ref().map(|auth| auth.client_id.clone()).unwrap_or_default();
+        let expiry = Expiry::new(Thing::of(config), ends, now);
+        let granted = untold(connecting.as_ref(), why);
+        Self { meta, connecting, tokens: None, client_id, expiry, granted }
+    }
+}
+
+fn untold(connecting: Option<&Connecting>, why: String) -> Granted {
+    match connecting.and_then(|record| record.connected.as_ref()) {
         Some(connected) => Granted::Then(connected.permissions.clone(), why),
         None => Granted::Unknown(why),
-    };
-    let granted = if meta.standing == Standing::Disconnected {
-        then("the connection is disconnected, so nobody is asked".to_owned())
-    } else {
-        match side.client.grant().await {
-            Ok(grant) => Granted::Now(grant.permissions),
-            Err(error) => then(side.said(&error)),
-        }
-    };
-    let expiry = expiry::of(config, &*side.credential, clock.now()).await;
-    let client_id = side.client_id.clone();
-    side.stop().await;
-    Ok(Known { meta, connecting, tokens: alive, client_id, expiry, granted })
+    }
 }
 
 impl Known {
@@ -162,12 +191,13 @@ fn lines(config: &Config, known: &Known) -> Vec<String> {
     if let Some(connected) = known.connecting.as_ref().and_then(|record| record.connected.as_ref()) {
         lines.push(format!("Connected: {}", moment(connected.at)));
     }
-    if known.tokens.is_empty() {
-        lines.push("Tokens kept: none".to_owned());
-    }
-    for (kind, token) in &known.tokens {
-        let until = token.expires.map_or_else(|| "no end that was told".to_owned(), |until| until.to_string());
-        lines.push(format!("Token kept: {}, until {until}", kind.word()));
+    match known.tokens.as_deref() {
+        None => lines.push("Tokens kept: unknown".to_owned()),
+        Some([]) => lines.push("Tokens kept: none".to_owned()),
+        Some(tokens) => lines.extend(tokens.iter().map(|token| {
+            let until = token.until.map_or_else(|| "no end that was told".to_owned(), |until| until.to_string());
+            format!("Token kept: {}, until {until}", token.kind)
+        })),
     }
     match known.judged(config) {
         None => lines.push("Permissions: unknown".to_owned()),
@@ -217,11 +247,10 @@ pub(super) fn permissions(judged: &Judged, granted: &BTreeSet<String>) -> Value 
 }
 
 fn document(config: &Config, known: &Known, warnings: &[String]) -> Value {
-    let tokens: Vec<Value> = known
-        .tokens
-        .iter()
-        .map(|(kind, token)| json!({ "kind": kind.word(), "obtained": token.obtained, "until": token.expires }))
-        .collect();
+    let tokens: Option<Vec<Value>> = known.tokens.as_ref().map(|tokens| {
+        let told = |token: &Alive| json!({ "kind": token.kind, "obtained": token.obtained, "until": token.until });
+        tokens.iter().map(told).collect()
+    });
     let granted = match (known.permissions(), known.judged(config)) {
         (Some(granted), Some(judged)) => permissions(&judged, granted),
         _ => Value::Null,

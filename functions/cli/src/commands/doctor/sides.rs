@@ -4,28 +4,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use hardmatch_domain::account::Account;
-use hardmatch_domain::ids::ObjectId;
+use hardmatch_checkup::{check, good, judge};
 use hardmatch_embedded::{FileTable, Missing, Options};
 use hardmatch_policy::Config;
+use hardmatch_ports::TableError;
 use hardmatch_ports::source::{Completeness, Entry, Refused};
-use hardmatch_ports::{TableError, TenantError, TenantRead as _};
 use hardmatch_report::{Check, CheckState};
 use hardmatch_store::Store;
-use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_store::connection::Meta;
 
-use super::judge::Acts;
-use super::{check, good, judge, login, needs};
-use crate::commands::auth::expiry;
 use crate::commands::explain::place;
-use crate::connection::{TenantSide, clock, folder, tenant_side};
+use crate::connection::{clock, folder, tenant_side};
 use crate::fail::Failure;
 use crate::tokens;
 
 /// Refused entries that are named one by one.
 const NAMED: usize = 5;
-/// Role holders that are looked at one by one.
-const ADMINS: usize = 50;
 
 /// The state file, and what it remembers of the connection.
 pub(super) async fn state(config: &Config) -> (Vec<Check>, Meta) {
@@ -73,7 +67,7 @@ fn begins(path: &Path) -> Check {
     }
 }
 
-fn moment(seconds: i64) -> String {
+pub(crate) fn moment(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |at| at.to_string())
 }
 
@@ -170,91 +164,12 @@ pub(super) async fn tenant(
     meta: &Meta,
     wanted: &BTreeMap<String, u64>,
 ) -> Result<Vec<Check>, Failure> {
-    if meta.standing == Standing::Disconnected {
-        return Ok(vec![check(
-            "connection",
-            CheckState::Fail,
-            format!("It is disconnected, and {} links are parked: nobody is asked.", meta.links),
-            "Take it up again with `hardmatch auth connect`.",
-        )]);
+    if let Some(disconnected) = hardmatch_checkup::disconnected(meta) {
+        return Ok(vec![disconnected]);
     }
-    let side = tenant_side(config, &clock(), tokens::looking(config, &clock())?).await?;
-    let checks = look(config, meta, wanted, &side).await;
+    let clock = clock();
+    let side = tenant_side(config, &clock, tokens::looking(config, &clock)?).await?;
+    let checks = hardmatch_checkup::tenant(&side, config, meta, wanted, &*clock).await;
     side.stop().await;
     Ok(checks)
-}
-
-async fn look(config: &Config, meta: &Meta, wanted: &BTreeMap<String, u64>, side: &TenantSide) -> Vec<Check> {
-    let mut checks = if side.is_simulated() { Vec::new() } else { login::before(side, config, meta).await };
-    if !side.is_simulated() {
-        checks.push(login::expiry(&expiry::of(config, &*side.credential, clock().now()).await));
-    }
-    let granted = match side.client.granted().await {
-        Ok(granted) => granted,
-        Err(error) => {
-            let areas = ["permissions", "tenant", "domains", "directory sync", "break-glass", "seats"];
-            checks.push(login::refused(side, "credentials", &error));
-            checks.extend(login::presented(side, config, &error).await);
-            checks.extend(areas.map(|area| check(area, CheckState::Unknown, "Not looked at: there is no token.", "")));
-            return checks;
-        }
-    };
-    let method = match side.credential.method() {
-        _ if side.is_simulated() => "the simulated tenant's own secret",
-        "secret" => "client secret",
-        "federated" => "another identity provider's word",
-        "delegated" => "an administrator's sign-in",
-        other => other,
-    };
-    checks.push(good("credentials", format!("A token for application {} was given, by {method}.", side.client_id)));
-    checks.extend(needs::judge(&granted.permissions, config));
-    let organization = match side.client.organization().await {
-        Ok(organization) => organization,
-        Err(error) => {
-            checks.push(failed("tenant", side, &error));
-            return checks;
-        }
-    };
-    checks.push(judge::tenant_id(&organization, config, meta));
-    checks.extend(judge::domains(&organization, wanted));
-    checks.push(judge::directory_sync(&organization));
-    match side.client.role_holders().await {
-        Ok(roles) => {
-            let acts = if tokens::is_delegated(config) { Acts::ForAdministrator } else { Acts::Itself };
-            checks.push(judge::own_roles(config, acts, granted.principal.as_ref(), &roles));
-            checks.push(admins(side, &organization, &roles).await);
-        }
-        Err(error) => checks.extend(["directory role", "break-glass"].map(|area| unknown(area, side, &error))),
-    }
-    checks.push(match side.client.skus().await {
-        Ok(skus) => judge::seats(&skus),
-        Err(error) => unknown("seats", side, &error),
-    });
-    checks.extend(judge::passwords(config, &organization, wanted));
-    checks
-}
-
-async fn admins(
-    side: &TenantSide,
-    organization: &hardmatch_ports::tenant::Organization,
-    roles: &BTreeMap<ObjectId, Vec<String>>,
-) -> Check {
-    let global = roles.iter().filter(|(_, roles)| roles.iter().any(|role| role == judge::GLOBAL_ADMINISTRATOR));
-    let mut accounts: Vec<Account> = Vec::new();
-    for (id, _) in global.take(ADMINS) {
-        match side.client.account(id).await {
-            // Nobody: an application, or a group that stands for its members.
-            Ok(found) => accounts.extend(found),
-            Err(error) => return unknown("break-glass", side, &error),
-        }
-    }
-    judge::break_glass(organization, roles, &accounts)
-}
-
-fn failed(area: &str, side: &TenantSide, error: &TenantError) -> Check {
-    check(area, CheckState::Fail, side.said(error), "")
-}
-
-fn unknown(area: &str, side: &TenantSide, error: &TenantError) -> Check {
-    check(area, CheckState::Unknown, side.said(error), "")
 }

@@ -8,24 +8,25 @@ use hardmatch_domain::permission::Feature;
 use hardmatch_domain::policy::Switch;
 use hardmatch_policy::{Cloud, Config, Passwords};
 use hardmatch_ports::tenant::{Organization, Sku};
-use hardmatch_report::{Check, CheckState};
+use hardmatch_ports::{Check, CheckState};
 use hardmatch_store::connection::Meta;
 
-use super::{check, good};
+use crate::{check, good};
 
 /// A nightly connection that has not succeeded for so long has missed a night (seconds).
 const STALE: i64 = 48 * 60 * 60;
 /// Domains that are named one by one.
 const NAMED: usize = 10;
 
-pub(super) fn configuration(path: &str, config: &Config) -> Check {
+/// The file, which could be read or nobody would ask.
+pub fn configuration(path: &str, config: &Config) -> Check {
     let simulated =
         if matches!(config.tenant.cloud, Cloud::Simulated { .. }) { " The tenant is simulated." } else { "" };
     good("configuration", format!("{path} is good; connection {}.{simulated}", config.connection))
 }
 
 /// When the connection last did its work, and whether it is allowed to.
-pub(super) fn last_run(meta: &Meta, now: i64, show: impl Fn(i64) -> String) -> Vec<Check> {
+pub fn last_run(meta: &Meta, now: i64, show: impl Fn(i64) -> String) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(quarantine) = &meta.quarantine {
         checks.push(check(
@@ -57,7 +58,7 @@ pub(super) fn last_run(meta: &Meta, now: i64, show: impl Fn(i64) -> String) -> V
 }
 
 /// The tenant we reach is the one the file and the state mean.
-pub(super) fn tenant_id(organization: &Organization, config: &Config, meta: &Meta) -> Check {
+pub(crate) fn tenant_id(organization: &Organization, config: &Config, meta: &Meta) -> Check {
     let found = organization.id.as_str();
     let named = hardmatch_domain::ids::Guid::parse(&config.tenant.id).map(|guid| guid.to_string());
     if let Some(known) = meta.tenant.as_deref().filter(|known| *known != found) {
@@ -90,7 +91,7 @@ pub(super) fn tenant_id(organization: &Organization, config: &Config, meta: &Met
 }
 
 /// Verified and federated domains, and the source's sign-in names that have none of them.
-pub(super) fn domains(organization: &Organization, wanted: &BTreeMap<String, u64>) -> Vec<Check> {
+pub(crate) fn domains(organization: &Organization, wanted: &BTreeMap<String, u64>) -> Vec<Check> {
     let names = |fits: fn(&Domain) -> bool| {
         let found: Vec<&str> =
             organization.domains.iter().filter(|(_, domain)| fits(domain)).map(|(name, _)| name.as_str()).collect();
@@ -138,7 +139,7 @@ pub(super) fn domains(organization: &Organization, wanted: &BTreeMap<String, u64
 }
 
 /// What tenant-wide directory synchronisation means for us. Setting immutable IDs needs none.
-pub(super) fn directory_sync(organization: &Organization) -> Check {
+pub(crate) fn directory_sync(organization: &Organization) -> Check {
     let last = organization.last_sync.as_deref().map(|at| format!(", last at {at}")).unwrap_or_default();
     match organization.directory_sync {
         Some(true) => check(
@@ -160,7 +161,7 @@ pub(super) fn directory_sync(organization: &Organization) -> Check {
 }
 
 /// Seats, for whoever licenses the newcomers.
-pub(super) fn seats(skus: &[Sku]) -> Check {
+pub(crate) fn seats(skus: &[Sku]) -> Check {
     if skus.is_empty() {
         return good("seats", "The tenant has no licences for people.");
     }
@@ -178,7 +179,7 @@ pub(super) fn seats(skus: &[Sku]) -> Check {
 /// Somebody must be able to sign in when the federation is broken: a Global Administrator, cloud-only, allowed to sign
 /// in, in a domain that is not federated.
 /// <https://learn.microsoft.com/entra/identity/role-based-access-control/security-emergency-access>
-pub(super) fn break_glass(
+pub(crate) fn break_glass(
     organization: &Organization,
     roles: &BTreeMap<ObjectId, Vec<String>>,
     admins: &[Account],
@@ -221,7 +222,7 @@ pub(super) fn break_glass(
 
 /// Whose rights we act with.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Acts {
+pub(crate) enum Acts {
     Itself,
     ForAdministrator,
 }
@@ -229,7 +230,7 @@ pub(super) enum Acts {
 /// What we can do to whom. An application writes whoever holds no role with its permissions alone; an administrator who
 /// signed in needs a role for any write, whatever was consented to.
 /// <https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions>
-pub(super) fn own_roles(
+pub(crate) fn own_roles(
     config: &Config,
     acts: Acts,
     principal: Option<&ObjectId>,
@@ -263,10 +264,10 @@ pub(super) fn own_roles(
 }
 
 /// The role's name.
-pub(super) const GLOBAL_ADMINISTRATOR: &str = "Global Administrator";
+pub(crate) const GLOBAL_ADMINISTRATOR: &str = "Global Administrator";
 
 /// What becomes of the initial passwords of new accounts in managed domains.
-pub(super) fn passwords(config: &Config, organization: &Organization, wanted: &BTreeMap<String, u64>) -> Option<Check> {
+pub(crate) fn passwords(config: &Config, organization: &Organization, wanted: &BTreeMap<String, u64>) -> Option<Check> {
     let managed =
         |name: &String| organization.domains.get(name).is_some_and(|domain| domain.verified && !domain.federated);
     if config.actions.create == Switch::Off || !wanted.keys().any(managed) {

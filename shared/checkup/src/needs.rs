@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use hardmatch_domain::permission::{self, Feature, Grade, Need};
 use hardmatch_policy::Config;
-use hardmatch_report::{Check, CheckState};
+use hardmatch_ports::{Check, CheckState};
 
-use super::{check, good};
+use crate::{check, good};
 
 const AREA: &str = "permissions";
 
 /// Granted against needed: one line for what is there, one for each that is missing or too much.
-pub(crate) fn judge(granted: &[String], config: &Config) -> Vec<Check> {
+pub fn judge(granted: &[String], config: &Config) -> Vec<Check> {
     let granted: BTreeSet<String> = granted.iter().cloned().collect();
     let judged = permission::judge(&permission::needs(&config.features()), &granted);
     let mut checks = Vec::new();
@@ -46,7 +46,7 @@ fn missing(need: &Need) -> Check {
 }
 
 /// The permissions of a first set-up, each with its purpose, for `init`. Licences are only counted by `doctor`.
-pub(crate) fn permission_lines() -> Vec<String> {
+pub fn permission_lines() -> Vec<String> {
     permission::needs(&BTreeSet::from([Feature::Read, Feature::Write]))
         .iter()
         .filter(|need| need.least != "LicenseAssignment.Read.All")

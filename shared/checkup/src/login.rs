@@ -7,17 +7,15 @@ use hardmatch_graph::Metadata;
 use hardmatch_graph::aadsts::{self, Kind};
 use hardmatch_policy::Config;
 use hardmatch_ports::credentials::Proof;
-use hardmatch_ports::{IdentityPlatform as _, TenantError};
-use hardmatch_report::{Check, CheckState};
+use hardmatch_ports::{Check, CheckState, IdentityPlatform as _, TenantError};
 use hardmatch_store::connection::Meta;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use url::Url;
 
-use super::{check, good};
-use crate::commands::auth::expiry::Expiry;
-use crate::connection::TenantSide;
+use crate::expiry::Expiry;
+use crate::{Side, check, good};
 
 const CLOCK: &str = "clock";
 /// An assertion is borne five minutes beside its time, no longer.
@@ -25,7 +23,7 @@ const TOO_FAR: i64 = 5 * 60;
 const FAR: i64 = 2 * 60;
 
 /// What anybody may ask: is there such a tenant, is it here, and what time is it?
-pub(super) async fn before(side: &TenantSide, config: &Config, meta: &Meta) -> Vec<Check> {
+pub(crate) async fn before(side: &Side, config: &Config, meta: &Meta) -> Vec<Check> {
     let mut checks = Vec::new();
     match side.platform.metadata().await {
         Ok(found) => checks.extend(metadata(&found, config, meta, &side.endpoints.graph)),
@@ -90,7 +88,7 @@ fn clock(skew: SignedDuration) -> Check {
 }
 
 /// A refusal: code and meaning as the finding, and the cure.
-pub(super) fn refused(side: &TenantSide, area: &str, error: &TenantError) -> Check {
+pub(crate) fn refused(side: &Side, area: &str, error: &TenantError) -> Check {
     if aadsts::kind_of(&error.code) == Kind::Unknown {
         return check(area, CheckState::Fail, side.said(error), "");
     }
@@ -100,7 +98,7 @@ pub(super) fn refused(side: &TenantSide, area: &str, error: &TenantError) -> Che
 }
 
 /// What we present, where the cure is to compare it: never the proof itself.
-pub(super) async fn presented(side: &TenantSide, config: &Config, error: &TenantError) -> Option<Check> {
+pub(crate) async fn presented(side: &Side, config: &Config, error: &TenantError) -> Option<Check> {
     let compare = [Kind::CertificateNotRegistered, Kind::BadAssertion, Kind::NoFederatedRecord];
     if !compare.contains(&aadsts::kind_of(&error.code)) {
         return None;
@@ -135,7 +133,7 @@ fn text(value: &Value) -> String {
 }
 
 /// When the application's proof ends.
-pub(super) fn expiry(expiry: &Expiry) -> Check {
+pub(crate) fn expiry(expiry: &Expiry) -> Check {
     const AREA: &str = "expiry";
     match (expiry.warning(), expiry.days_left) {
         (Some((finding, cure)), Some(..0)) => check(AREA, CheckState::Fail, finding, cure),

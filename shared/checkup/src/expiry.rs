@@ -2,24 +2,23 @@
 
 use hardmatch_policy::{ClientProof, Config, Method};
 use hardmatch_ports::credentials::Credential;
+use hardmatch_ports::reach::{SOON_DAYS, days_left};
 use jiff::Timestamp;
-
-/// From so many days on an end is told with every run.
-pub(crate) const SOON_DAYS: i64 = 30;
-
-const DAY: i64 = 24 * 60 * 60;
 
 /// What the application proves itself with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Thing {
+pub enum Thing {
+    /// A secret that both sides know.
     Secret,
+    /// A certificate whose key is ours.
     Certificate,
     /// Nothing that ends: another provider's word, or an administrator alone.
     Endless,
 }
 
 impl Thing {
-    pub(crate) fn of(config: &Config) -> Self {
+    /// What a configuration names.
+    pub fn of(config: &Config) -> Self {
         match config.tenant.auth.as_ref().map(|auth| &auth.method) {
             Some(Method::Secret(_) | Method::Delegated { client: ClientProof::Secret(_), .. }) => Self::Secret,
             Some(Method::Certificate(_) | Method::Delegated { client: ClientProof::Certificate(_), .. }) => {
@@ -54,26 +53,29 @@ impl Thing {
 
 /// When a proof ends, as far as anybody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Expiry {
-    pub(crate) thing: Thing,
-    pub(crate) ends: Option<Timestamp>,
+pub struct Expiry {
+    /// What ends.
+    pub thing: Thing,
+    /// When, where that is known.
+    pub ends: Option<Timestamp>,
     /// Whole days; negative once it has ended.
-    pub(crate) days_left: Option<i64>,
+    pub days_left: Option<i64>,
 }
 
 /// Of a connection's credential, at a time.
-pub(crate) async fn of(config: &Config, credential: &dyn Credential, now: Timestamp) -> Expiry {
+pub async fn of(config: &Config, credential: &dyn Credential, now: Timestamp) -> Expiry {
     Expiry::new(Thing::of(config), credential.expires().await, now)
 }
 
 impl Expiry {
-    fn new(thing: Thing, ends: Option<Timestamp>, now: Timestamp) -> Self {
-        let days_left = ends.map(|ends| (ends.as_second() - now.as_second()).div_euclid(DAY));
+    /// Of a thing that ends then.
+    pub fn new(thing: Thing, ends: Option<Timestamp>, now: Timestamp) -> Self {
+        let days_left = ends.map(|ends| days_left(ends.as_second(), now.as_second()));
         Self { thing, ends, days_left }
     }
 
     /// What somebody must know: it ends soon, or has ended.
-    pub(crate) fn warning(&self) -> Option<(String, &'static str)> {
+    pub fn warning(&self) -> Option<(String, &'static str)> {
         let (ends, days) = self.ends.zip(self.days_left).filter(|(_, days)| *days < SOON_DAYS)?;
         let (thing, day) = (self.thing.word(), day(ends));
         let finding = match days {
@@ -86,7 +88,7 @@ impl Expiry {
     }
 
     /// What is known, in a sentence.
-    pub(crate) fn sentence(&self) -> String {
+    pub fn sentence(&self) -> String {
         match (self.thing, self.ends, self.days_left) {
             (Thing::Endless, ..) => "nothing of ours that could expire".to_owned(),
             (thing, Some(ends), Some(days)) if days >= 0 => {
@@ -104,13 +106,16 @@ impl Expiry {
     }
 }
 
-pub(crate) fn day(at: Timestamp) -> String {
+/// A day, as it is written in reports.
+pub fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DAY: i64 = 24 * 60 * 60;
 
     fn ends_in(days: i64) -> Expiry {
         let now = Timestamp::from_second(1_800_000_000).unwrap();

@@ -1,0 +1,109 @@
+//! What the function that has a connection's tokens answers when `match` passes an operator's request on to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::command::Reply;
+use hardmatch_ports::reach::Wish;
+use hardmatch_ports::{Clock, TokenError, TokenKeeper as _};
+use hardmatch_store::connection::Standing;
+use hardmatch_store::{Store, StoreError};
+use hardmatch_vault::TokenVault;
+use hardmatch_wiring::Opened;
+use hardmatch_wiring::tenant::{Means, credential};
+use jiff::Timestamp;
+
+use crate::{Side, looking, status, tenant};
+
+/// What answering takes.
+pub struct Desk {
+    /// Where replies are left, and what is known of the connection.
+    pub store: Store,
+    /// The connection's tokens.
+    pub vault: TokenVault,
+    /// What its client is made with; tokens are put in by what is asked.
+    pub means: Means,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why there was no answer. The bell is left to be answered again.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tokens.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
+}
+
+/// Does what is asked and leaves the reply, where somebody waits for one. Writes nothing to the tenant.
+pub async fn answer(
+    desk: &Desk,
+    connection: &ConnectionId,
+    opened: &Opened,
+    wish: &Wish,
+    name: &str,
+) -> Result<(), DeskError> {
+    let reply = replied(desk, connection, opened, wish).await?;
+    if !name.is_empty() {
+        desk.store.put_reply(connection, name, &reply, desk.clock.now_seconds()).await?;
+    }
+    Ok(())
+}
+
+async fn replied(desk: &Desk, connection: &ConnectionId, opened: &Opened, wish: &Wish) -> Result<Reply, DeskError> {
+    let (config, meta) = (&*opened.config, &opened.meta);
+    let kept = desk.means.keeper.clone();
+    let side = |keeper| Side::whole(config, &Means { keeper, ..desk.means.clone() });
+    Ok(match wish {
+        Wish::Reset => {
+            desk.vault.forget_access().await?;
+            desk.store.update_meta(connection, |meta| meta.forgotten += 1).await?;
+            Reply::Done { run: None }
+        }
+        Wish::Forget { parked } => {
+            // Taken up again meanwhile: this is late, and what is kept now is new.
+            if meta.standing == Standing::Disconnected {
+                desk.vault.forget().await?;
+                desk.store.update_meta(connection, |meta| meta.forgotten += 1).await?;
+            }
+            Reply::Disconnected { parked: *parked }
+        }
+        Wish::Status => match side(kept) {
+            Ok(side) => {
+                let reached = status(&side, meta, Some(&desk.vault)).await?;
+                note_expiry(&desk.store, connection, reached.ends).await?;
+                Reply::Reached { reached }
+            }
+            Err(unfit) => Reply::Refused { why: unfit.to_string() },
+        },
+        Wish::Checks => match side(looking(config, kept)) {
+            Ok(side) => Reply::Checked { checks: tenant(&side, config, meta, &BTreeMap::new(), &*desk.clock).await },
+            Err(unfit) => Reply::Refused { why: unfit.to_string() },
+        },
+        Wish::Expiry => match credential(config, &desk.means) {
+            Ok(credential) => {
+                let ends = match credential {
+                    Some(credential) => credential.expires().await,
+                    None => None,
+                };
+                note_expiry(&desk.store, connection, ends).await?;
+                Reply::Done { run: None }
+            }
+            Err(unfit) => Reply::Refused { why: unfit.to_string() },
+        },
+    })
+}
+
+/// Notes when the application's proof ends, for whoever has no way to it: the tick, which tells CloudWatch, and reports.
+/// Writes when it is news.
+pub async fn note_expiry(store: &Store, connection: &ConnectionId, ends: Option<Timestamp>) -> Result<(), StoreError> {
+    let ends = ends.map(Timestamp::as_second);
+    if store.meta(connection).await?.value.credential_ends != ends {
+        store.update_meta(connection, |meta| meta.credential_ends = ends).await?;
+    }
+    Ok(())
+}
