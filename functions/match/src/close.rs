@@ -236,7 +236,7 @@ impl Sum {
         }
         self.attention |= !done || needs_somebody(decision);
         let joined = matches!(decision.join, Join::Joined { .. });
-        let made = done && decision.change.as_ref().is_some_and(makes_link);
+        let made = done && decision.change.as_deref().is_some_and(makes_link);
         self.joined += u64::from(joined || made);
         self.fresh += u64::from(made);
     }

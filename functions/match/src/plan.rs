@@ -42,7 +42,7 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
         hash: slice_hash(rows.iter().map(|row| &row.decision)),
         changes: rows.iter().any(|row| row.decision.change.is_some()),
         counts,
-        writes: rows.iter().filter_map(|row| row.decision.change.as_ref()).map(calls).sum(),
+        writes: rows.iter().filter_map(|row| row.decision.change.as_deref()).map(calls).sum(),
     };
     let body = serde_json::to_vec(&head).map_err(|error| MatchError::Broken(error.to_string()))?;
     Ok(ports.store.put_note(&notes(run), &name, body).await?)

@@ -123,7 +123,7 @@ fn keep_change(
     writes: &mut Vec<Write>,
 ) {
     let (connection, store) = (&run.connection, &ports.store);
-    match (&decision.change, had) {
+    match (decision.change.as_deref(), had) {
         (Some(change), had) => {
             // A change that was handed to the tenant under an older fence may have been done: whoever writes next
             // looks before repeating, whatever was decided since.

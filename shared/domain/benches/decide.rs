@@ -180,7 +180,7 @@ fn person(n: u32) -> PersonRecord {
             key: guid(n).to_string().as_str().into(),
             anchors: vec![Anchor { from: "objectGUID".into(), id: ImmutableId::from_guid(&guid(n)) }],
             attributes,
-            addresses: Addresses { primary: Address::parse(&address), all: Texts::new([address.as_str()]) },
+            addresses: Addresses::new(Address::parse(&address), Texts::new([address.as_str()])),
             groups: Texts::new(["Staff"]),
             manager: (n >= 20).then(|| Manager::Person(guid(boss(n)).to_string().as_str().into())),
             enabled: Some(true),

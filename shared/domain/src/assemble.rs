@@ -13,7 +13,7 @@ use crate::reason::{Code, Reason};
 pub(crate) fn decision<F: Facts>(case: &Case<'_, F>, mut draft: Draft<'_>) -> Decision {
     let parts = permitted(&case.policy.actions, &mut draft);
     let join = draft.join.take().unwrap_or(Join::NotLooked);
-    let change = (!parts.is_empty()).then(|| change(case, &mut draft, parts));
+    let change = (!parts.is_empty()).then(|| Box::new(change(case, &mut draft, parts)));
     let action = change.as_ref().map_or(Action::None, |change| change.action);
     let reasons = match &change {
         Some(change) => change.reasons.clone(),

@@ -1,5 +1,5 @@
-//! Account attributes that text flows into, and a packed set of them: two allocations a person, so that 200,000
-//! people and as many accounts fit in memory together.
+//! Account attributes that text flows into, and a packed set of them: one allocation a person, so that 200,000 people
+//! and as many accounts fit in memory together.
 
 use std::fmt;
 
@@ -155,39 +155,50 @@ impl<'de> Deserialize<'de> for Attr {
     }
 }
 
-/// A set of attribute values, at most one a name. An empty text means "has the attribute, and it is empty";
-/// an attribute that is not in the set says nothing.
+/// A set of attribute values, at most one a name, in one allocation. An empty text means "has the attribute, and it is
+/// empty"; an attribute that is not in the set says nothing.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Attributes {
-    /// Bit n is set when `Attr` n is present.
+    /// Bit n is set when `Attr` n is present; [`WIDE`] when the ends are written wide.
     present: u64,
-    /// Where each present value ends in `text`, in attribute order.
-    ends: Box<[u32]>,
-    text: Box<str>,
+    /// Where each present value ends, counted from the first value's begin, in attribute order; then the values.
+    packed: Box<str>,
 }
+
+/// Set when the values are too long together for narrow ends.
+const WIDE: u64 = 1 << 63;
+/// Characters of an end, seven bits each so that they are text too.
+const NARROW_END: usize = 2;
+const WIDE_END: usize = 5;
 
 impl Attributes {
     /// Packs the pairs; a later value of the same attribute replaces an earlier one.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (Attr, &'a str)>) -> Self {
-        let mut values: [Option<&str>; 64] = [None; 64];
+        let mut values: [Option<&str>; Attr::ALL.len()] = [None; Attr::ALL.len()];
         for (attr, value) in pairs {
             values[attr as usize] = Some(value);
         }
         Self::from_slots(&values)
     }
 
-    fn from_slots(values: &[Option<&str>; 64]) -> Self {
-        let mut present = 0u64;
-        let mut ends = Vec::with_capacity(values.iter().flatten().count());
-        let mut text = String::with_capacity(values.iter().flatten().map(|v| v.len()).sum());
+    fn from_slots(values: &[Option<&str>; Attr::ALL.len()]) -> Self {
+        let (count, length) =
+            values.iter().flatten().fold((0, 0), |(count, length), value| (count + 1, length + value.len()));
+        if count == 0 {
+            return Self::default();
+        }
+        let (width, mut present) = if length >> (7 * NARROW_END) == 0 { (NARROW_END, 0) } else { (WIDE_END, WIDE) };
+        let mut packed = String::with_capacity(width * count + length);
+        let mut end = 0;
         for (at, value) in values.iter().enumerate() {
             if let Some(value) = value {
                 present |= 1 << at;
-                text.push_str(value);
-                ends.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
+                end += value.len();
+                packed.extend((0..width).map(|place| char::from(seven_bits(end, place))));
             }
         }
-        Self { present, ends: ends.into(), text: text.into() }
+        values.iter().flatten().for_each(|value| packed.push_str(value));
+        Self { present, packed: packed.into() }
     }
 
     /// The value, `Some("")` when it is known to be empty.
@@ -196,9 +207,17 @@ impl Attributes {
         if self.present & bit == 0 {
             return None;
         }
+        let width = if self.present & WIDE == 0 { NARROW_END } else { WIDE_END };
+        let first = width * self.len();
         let rank = (self.present & (bit - 1)).count_ones() as usize;
-        let start = rank.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        Some(&self.text[start..self.ends[rank] as usize])
+        let start = rank.checked_sub(1).map_or(0, |before| self.end(before, width));
+        self.packed.get(first + start..first + self.end(rank, width))
+    }
+
+    /// Where the value of that rank ends.
+    fn end(&self, rank: usize, width: usize) -> usize {
+        let digits = &self.packed.as_bytes()[rank * width..(rank + 1) * width];
+        digits.iter().rev().fold(0, |end, digit| end << 7 | usize::from(*digit))
     }
 
     /// The value when there is one and it is not empty.
@@ -236,8 +255,14 @@ impl Attributes {
 
     /// How many attributes are in the set.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        (self.present & !WIDE).count_ones() as usize
     }
+}
+
+/// Seven bits of an end, the lowest first.
+#[expect(clippy::cast_possible_truncation, reason = "seven bits are wanted")]
+fn seven_bits(end: usize, place: usize) -> u8 {
+    (end >> (7 * place)) as u8 & 0x7f
 }
 
 /// Personal data: names of the attributes, never their values.
@@ -364,6 +389,22 @@ mod tests {
         let json = serde_json::to_string(&set).unwrap();
         assert_eq!(serde_json::from_str::<Attributes>(&json).unwrap(), set);
         assert!(!format!("{set:?}").contains("Hopper"));
+    }
+
+    #[test]
+    fn packed_values_come_back_whatever_their_lengths() {
+        let narrow = (1 << (7 * NARROW_END)) - 1;
+        for total in [0, 1, 126, 127, 128, 255, 256, narrow, narrow + 1, 40_000, 3_000_000] {
+            let long = "x".repeat(total);
+            let set = Attributes::from_pairs([(Attr::JobTitle, ""), (Attr::City, long.as_str())]);
+            assert_eq!(set.get(Attr::City), Some(long.as_str()), "{total}");
+            assert_eq!((set.get(Attr::JobTitle), set.len()), (Some(""), 2), "{total}");
+            let more = set.with(Attr::ExtensionAttribute15, "é€");
+            assert_eq!(more.get(Attr::ExtensionAttribute15), Some("é€"), "{total}");
+            assert_eq!(more.get(Attr::City), Some(long.as_str()), "{total}");
+            assert_eq!(more.without(Attr::ExtensionAttribute15), set, "equal sets are equal bytes: {total}");
+        }
+        assert!(Attributes::from_pairs([]).is_empty());
     }
 
     #[test]

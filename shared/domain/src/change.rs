@@ -21,8 +21,9 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// What each rule found.
     pub evidence: Vec<Evidence>,
-    /// The change; `None` when there is nothing to write (now).
-    pub change: Option<Change>,
+    /// The change; `None` when there is nothing to write (now), as for nearly everybody: apart, so that such a decision
+    /// is small.
+    pub change: Option<Box<Change>>,
     /// When the person must be decided again because time alone changes the answer (Unix seconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_again_at: Option<i64>,

@@ -229,12 +229,12 @@ fn is_hazardous(attr: Attr, account: &Account) -> bool {
 
 /// The primary address differs, but Exchange masters it.
 fn mastered_mail<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) {
-    let Some(ours) = &case.person.addresses.primary else { return };
+    let Some(ours) = case.person.addresses.primary() else { return };
     if account.has_mailbox()
         && let Some(theirs) = account.primary_address()
-        && !same_name(ours.as_str(), theirs)
+        && !same_name(ours, theirs)
     {
         draft.code(Code::MailMasteredElsewhere);
-        draft.saw_at(EvidenceRule::PrimarySmtp, Found::Different, &account.id, Some(ours.as_str()), Some(theirs));
+        draft.saw_at(EvidenceRule::PrimarySmtp, Found::Different, &account.id, Some(ours), Some(theirs));
     }
 }

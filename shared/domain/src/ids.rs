@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::inline::Inline;
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $text:ty) => {
         $(#[$doc])*
@@ -19,22 +21,45 @@ macro_rules! text_id {
             pub fn new(text: impl Into<Box<str>>) -> Self {
                 Self(<$text>::from(text.into()))
             }
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self::new(text)
+                Self(<$text>::from(text))
             }
         }
 
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+    };
+}
+
+/// A text id that is shared.
+macro_rules! shared_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        text_id! { $(#[$doc])* $name, Arc<str> }
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+    };
+}
+
+/// A text id that lies where it is held, up to so many bytes.
+macro_rules! inline_id {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
+        text_id! { $(#[$doc])* $name, Inline<$bytes> }
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
             }
         }
     };
@@ -44,39 +69,39 @@ macro_rules! shown {
     ($name:ident) => {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({})", stringify!($name), &self.0)
+                write!(f, "{}({})", stringify!($name), self.as_str())
             }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
     };
 }
 
-text_id! {
+shared_id! {
     /// One pairing of a source and a tenant, as named in `hardmatch.toml`. Shared: every person and link names one.
-    ConnectionId, Arc<str>
+    ConnectionId
 }
 shown!(ConnectionId);
 
-text_id! {
+inline_id! {
     /// The tenant's directory id (a GUID in text), lower case.
-    TenantId, Box<str>
+    TenantId, 38
 }
 shown!(TenantId);
 
-text_id! {
+inline_id! {
     /// An account's object id in the tenant (a GUID in text, lower case). Says nothing about the person.
-    ObjectId, Box<str>
+    ObjectId, 38
 }
 shown!(ObjectId);
 
-text_id! {
+inline_id! {
     /// The source's unchanging key of one entry: canonical GUID text where the source has GUIDs, otherwise the
     /// configured key's own text. Some sources use personal data as key, so it prints redacted.
-    PersonKey, Box<str>
+    PersonKey, 38
 }
 
 impl fmt::Debug for PersonKey {
@@ -85,12 +110,18 @@ impl fmt::Debug for PersonKey {
     }
 }
 
-text_id! {
+inline_id! {
     /// What the tenant stores as `onPremisesImmutableId`: base64 of the 16 GUID bytes in AD order, or any configured
     /// immutable text. Compared byte for byte: base64 is case-sensitive although the tenant's filters are not.
     /// <https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-design-concepts>
-    ImmutableId, Box<str>
+    ImmutableId, 30
 }
+
+inline_id! {
+    /// The name of a source attribute that anchors people, as in `anchor.from`.
+    AnchorName, 22
+}
+shown!(AnchorName);
 
 impl fmt::Debug for ImmutableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,6 +17,8 @@ pub mod reason;
 pub mod refused;
 pub mod values;
 
+mod inline;
+
 mod scope;
 
 mod join;

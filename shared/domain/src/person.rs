@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::{Attr, Attributes, Texts};
-use crate::ids::{ConnectionId, ImmutableId, PersonKey, PersonRef};
+use crate::ids::{AnchorName, ConnectionId, ImmutableId, PersonKey, PersonRef};
 
 /// A person of a source. Values are normalised at the door (trimmed, Unicode NFC); an attribute that the source does
 /// not have at all is not in `attributes`, one that is empty there is an empty text.
@@ -65,21 +65,66 @@ impl fmt::Debug for Person {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Anchor {
     /// The source attribute's name, as in `anchor.from`.
-    pub from: Box<str>,
+    pub from: AnchorName,
     /// What the tenant would store.
     pub id: ImmutableId,
 }
 
 /// SMTP addresses, lower case, without the `smtp:` prefix.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "Told", into = "Told")]
 pub struct Addresses {
-    /// The primary address: the one `SMTP:` entry, else the `mail` attribute. With several `SMTP:` entries there is
-    /// none: nobody guesses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub primary: Option<Address>,
+    /// Which of them is the primary one.
+    primary: Option<u16>,
+    all: Texts,
+}
+
+impl Addresses {
+    /// All of them, and the primary one: the one `SMTP:` entry, else the `mail` attribute. With several `SMTP:` entries
+    /// there is none: nobody guesses. A primary address that is not among all of them is put first.
+    pub fn new(primary: Option<Address>, all: Texts) -> Self {
+        let Some(primary) = primary else { return Self { primary: None, all } };
+        let at = all.iter().position(|address| address == primary.as_str()).map(u16::try_from);
+        match at {
+            Some(Ok(at)) => Self { primary: Some(at), all },
+            Some(Err(_)) | None => {
+                let all = Texts::new([primary.as_str()].into_iter().chain(all.iter()));
+                Self { primary: Some(0), all }
+            }
+        }
+    }
+
+    /// The primary address, when there is exactly one.
+    pub fn primary(&self) -> Option<&str> {
+        self.all.iter().nth(usize::from(self.primary?))
+    }
+
     /// All of them, the primary included.
+    pub fn all(&self) -> &Texts {
+        &self.all
+    }
+}
+
+/// Addresses as they are stored.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    primary: Option<Address>,
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
-    pub all: Texts,
+    all: Texts,
+}
+
+impl From<Told> for Addresses {
+    fn from(told: Told) -> Self {
+        Self::new(told.primary, told.all)
+    }
+}
+
+impl From<Addresses> for Told {
+    fn from(addresses: Addresses) -> Self {
+        let primary = addresses.primary().map(|address| Address(address.into()));
+        Self { primary, all: addresses.all }
+    }
 }
 
 /// An SMTP address, lower case. Prints redacted.

@@ -12,7 +12,7 @@ use crate::guard;
 /// Lower-case hex SHA-256 of a slice: the canonical JSON (RFC 8785) of its changes in key order, each on its line.
 /// People without a change are not part of it: a plan is what would be done.
 pub fn slice_hash<'a>(decisions: impl IntoIterator<Item = &'a Decision>) -> String {
-    let mut changes: Vec<&Change> = decisions.into_iter().filter_map(|decision| decision.change.as_ref()).collect();
+    let mut changes: Vec<&Change> = decisions.into_iter().filter_map(|decision| decision.change.as_deref()).collect();
     changes.sort_unstable_by(|one, other| one.person.cmp(&other.person));
     let mut digest = Sha256::new();
     for change in changes {

@@ -68,7 +68,7 @@ impl Refused {
 /// The decision without a change that would be refused again. It says why, and when the change is sent again.
 pub fn withhold(decision: Decision, refused: Option<&Refused>, now: i64) -> Decision {
     let same = |change: &Change| refused.filter(|refused| refused.is_about(change) && now < refused.next);
-    let Some(refused) = decision.change.as_ref().and_then(same) else { return decision };
+    let Some(refused) = decision.change.as_deref().and_then(same) else { return decision };
     let mut reasons = vec![refused.reason.clone()];
     reasons.extend(decision.reasons.iter().filter(|reason| **reason != refused.reason).cloned());
     let again = decision.look_again_at.map_or(refused.next, |at| at.min(refused.next));

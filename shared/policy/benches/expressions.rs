@@ -47,7 +47,7 @@ fn person() -> Person {
             (Attr::JobTitle, "Engineer"),
             (Attr::Department, "Compilers"),
         ]),
-        addresses: Addresses { primary: Address::parse("grace@example.com"), all: Texts::new(["grace@example.com"]) },
+        addresses: Addresses::new(Address::parse("grace@example.com"), Texts::new(["grace@example.com"])),
         groups: Texts::new(["Domain Users", "Staff", "VPN", "Printers 2nd floor", "Office 365"]),
         manager: None,
         enabled: Some(true),

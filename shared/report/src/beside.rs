@@ -81,7 +81,7 @@ impl<W: Write> CsvRows<W> {
     pub fn row(&mut self, row: &PlanRow, outcome: Option<&Outcome>) -> Result<(), ReportError> {
         self.begin()?;
         let decision = &row.decision;
-        let change = decision.change.as_ref();
+        let change = decision.change.as_deref();
         let mut reasons = reasons(row, outcome);
         let main = reasons.next();
         let others: Vec<&str> = reasons.map(|reason| reason.code.as_str()).collect();

@@ -137,7 +137,7 @@ struct ReasonDocument<'a> {
 impl<'a> RowDocument<'a> {
     pub(crate) fn of(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> Self {
         let decision = &row.decision;
-        let change = decision.change.as_ref();
+        let change = decision.change.as_deref();
         Self {
             key: &decision.key,
             name: &row.name,

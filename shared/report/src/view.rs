@@ -82,7 +82,7 @@ struct ValueView {
 impl RowView {
     pub(crate) fn of(row: &PlanRow, outcome: Option<&Outcome>) -> Self {
         let decision = &row.decision;
-        let change = decision.change.as_ref();
+        let change = decision.change.as_deref();
         let evidence: Vec<EvidenceView> = decision
             .evidence
             .iter()

@@ -163,7 +163,7 @@ async fn pick(config: &Config, wanted: &[String]) -> Result<(Vec<Box<Person>>, V
 
 fn is_called(person: &Person, who: &str) -> bool {
     let named = [Some(person.key.as_str()), person.upn(), person.attributes.filled(Attr::EmployeeId)];
-    named.into_iter().flatten().chain(person.addresses.all.iter()).any(|name| name.eq_ignore_ascii_case(who))
+    named.into_iter().flatten().chain(person.addresses.all().iter()).any(|name| name.eq_ignore_ascii_case(who))
 }
 
 fn is_unknown(outcome: &TraceOutcome) -> bool {

@@ -6,7 +6,7 @@ use crate::account::Account;
 use crate::attribute::Attr;
 use crate::case::same_name;
 use crate::flow;
-use crate::person::{Address, Person, PersonRecord};
+use crate::person::{Person, PersonRecord};
 use crate::policy::{FlowFrom, FlowWhen, Mapping, Policy};
 
 /// What a policy adds: attributes that can prove identity, and the sign-in name that its flow gives a person.
@@ -62,7 +62,7 @@ impl Lookups {
                 visit(By::Upn, upn);
             }
         });
-        for address in person.addresses.all.iter() {
+        for address in person.addresses.all().iter() {
             visit(By::Address, address);
         }
         if let Some(id) = person.attributes.filled(Attr::EmployeeId) {
@@ -124,7 +124,7 @@ impl Lookups {
 
 /// The part before the `@` of the primary address, else of the UPN.
 pub fn local_part(person: &Person) -> Option<&str> {
-    let address = person.addresses.primary.as_ref().map(Address::as_str).or_else(|| person.upn())?;
+    let address = person.addresses.primary().or_else(|| person.upn())?;
     address.rsplit_once('@').map(|(local, _)| local)
 }
 

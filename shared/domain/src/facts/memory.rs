@@ -46,8 +46,8 @@ impl MemoryFacts {
         people.sort_unstable_by(|one, other| {
             (&one.connection, &one.person.key).cmp(&(&other.connection, &other.person.key))
         });
-        accounts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         links.sort_unstable_by(|one, other| one.person.cmp(&other.person));
+        accounts = beside_their_people(accounts, &links);
         let mut by_address: BTreeMap<String, Vec<AddressHolder>> = BTreeMap::new();
         for (address, holder) in holders {
             by_address.entry(lookup_form(&address)).or_default().push(holder);
@@ -91,7 +91,7 @@ impl MemoryFacts {
         &self.people
     }
 
-    /// Every account, in object-id order.
+    /// Every account: those of linked people in the order of the people, then the others in object-id order.
     pub fn all_accounts(&self) -> &[Account] {
         &self.accounts
     }
@@ -137,6 +137,19 @@ impl Facts for MemoryFacts {
     fn link_to(&self, account: &ObjectId) -> Option<&Link> {
         self.links_by_account.find(object(account)).map(|at| &self.links[at]).find(|link| link.account == *account)
     }
+}
+
+/// Accounts in the order in which their people are decided, so that memory is read in one direction; the rest by id.
+fn beside_their_people(mut accounts: Vec<Account>, links: &[Link]) -> Vec<Account> {
+    let mut ranks: Vec<(&ObjectId, u32)> =
+        links.iter().enumerate().map(|(at, link)| (&link.account, position(at))).collect();
+    ranks.sort_unstable();
+    let rank = |account: &Account| {
+        let at = ranks.partition_point(|(id, _)| **id < account.id);
+        ranks.get(at).filter(|(id, _)| **id == account.id).map_or(u32::MAX, |(_, rank)| *rank)
+    };
+    accounts.sort_by_cached_key(|account| (rank(account), account.id.clone()));
+    accounts
 }
 
 fn position(at: usize) -> u32 {
@@ -185,7 +198,7 @@ impl MemoryFacts {
         match by {
             By::ImmutableId => person.anchors.iter().any(|anchor| is_form(anchor.id.as_str(), value)),
             By::Upn => self.lookups.has_upn(person, &|upn| is_form(upn, value)),
-            By::Address => person.addresses.all.iter().any(|address| is_form(address, value)),
+            By::Address => person.addresses.all().iter().any(|address| is_form(address, value)),
             By::EmployeeId => person.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_form(id, value)),
             By::LocalPart => local_part(person).is_some_and(|local| is_form(local, value)),
             By::Name => full_name(person).is_some_and(|name| is_form(&name, value)),

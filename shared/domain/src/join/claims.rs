@@ -77,7 +77,7 @@ pub(super) fn is_contested<F: Facts>(case: &Case<'_, F>, account: &Account) -> b
     by_upn
         || account.primary_address().is_some_and(|address| {
             let claims = |other: &&PersonRecord| {
-                other.person.addresses.primary.as_ref().is_some_and(|theirs| same_name(theirs.as_str(), address))
+                other.person.addresses.primary().is_some_and(|theirs| same_name(theirs, address))
             };
             case.others(By::Address, address).iter().filter(|other| claims(other)).any(|other| is_rival(case, other))
         })

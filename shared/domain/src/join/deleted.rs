@@ -20,7 +20,7 @@ pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn:
     if let Some(upn) = upn {
         found.extend(case.accounts(By::Upn, upn));
     }
-    for address in case.person.addresses.all.iter() {
+    for address in case.person.addresses.all().iter() {
         found.extend(case.accounts(By::Address, address));
     }
     found.retain(|account| account.is_deleted());
@@ -185,7 +185,7 @@ fn bring_back<'a, F: Facts>(
 /// has been given its name.
 pub(super) fn in_the_way<F: Facts>(case: &Case<'_, F>, account: &Account, upn: Option<&str>) -> Option<Reason> {
     let theirs = account.upn().into_iter().chain(account.addresses());
-    let ours = upn.into_iter().chain(case.person.addresses.all.iter());
+    let ours = upn.into_iter().chain(case.person.addresses.all().iter());
     let mut names: Vec<&str> = theirs.chain(ours).collect();
     names.sort_unstable();
     names.dedup_by(|one, other| same_name(one, other));

@@ -23,7 +23,7 @@ pub(super) fn judge<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn
         return Some(Joining::Settled);
     }
     let mut names: Vec<&str> = upn.into_iter().collect();
-    for address in case.person.addresses.all.iter() {
+    for address in case.person.addresses.all().iter() {
         if !names.iter().any(|name| same_name(name, address)) {
             names.push(address);
         }

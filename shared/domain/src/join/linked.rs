@@ -214,7 +214,7 @@ pub(super) fn beside<'a, F: Facts>(
                 (EvidenceRule::Upn, ours, account.upn())
             }
             SoftRule::PrimarySmtp => {
-                let ours = case.person.addresses.primary.as_ref().map(|address| Cow::Borrowed(address.as_str()));
+                let ours = case.person.addresses.primary().map(Cow::Borrowed);
                 (EvidenceRule::PrimarySmtp, ours, account.primary_address())
             }
         };

@@ -25,9 +25,7 @@ pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn:
     for &rule in &case.policy.soft {
         let (evidence, ours) = match rule {
             SoftRule::Upn => (EvidenceRule::Upn, upn),
-            SoftRule::PrimarySmtp => {
-                (EvidenceRule::PrimarySmtp, case.person.addresses.primary.as_ref().map(crate::person::Address::as_str))
-            }
+            SoftRule::PrimarySmtp => (EvidenceRule::PrimarySmtp, case.person.addresses.primary()),
         };
         let found = ours.map(|ours| by_rule(case, rule, ours)).unwrap_or_default();
         if found.is_empty() {

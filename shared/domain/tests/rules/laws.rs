@@ -187,7 +187,7 @@ fn ours(world: &World) -> Vec<Decision> {
 
 /// Performs what is decided, approvals given, managers and names in order. Repairs are left. Whether anything was done.
 fn perform(world: &mut World, decisions: &[Decision]) -> bool {
-    let mut waiting: Vec<&Change> = decisions.iter().filter_map(|decision| decision.change.as_ref()).collect();
+    let mut waiting: Vec<&Change> = decisions.iter().filter_map(|decision| decision.change.as_deref()).collect();
     waiting.retain(|change| change.hold != Some(Hold::Repair));
     let done = !waiting.is_empty();
     while !waiting.is_empty() {

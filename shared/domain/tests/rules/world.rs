@@ -269,7 +269,7 @@ pub(crate) fn person(key: &str) -> PersonRecord {
                 (Attr::DisplayName, key),
                 (Attr::MailNickname, key),
             ]),
-            addresses: Addresses { primary: Address::parse(&upn), all: Texts::new([upn.as_str()]) },
+            addresses: Addresses::new(Address::parse(&upn), Texts::new([upn.as_str()])),
             groups: Texts::default(),
             manager: None,
             enabled: Some(true),
@@ -308,7 +308,7 @@ impl PersonExt for PersonRecord {
         self.set(Attr::UserPrincipalName, upn)
     }
     fn primary(mut self, address: &str) -> Self {
-        self.person.addresses = Addresses { primary: Address::parse(address), all: Texts::new([address]) };
+        self.person.addresses = Addresses::new(Address::parse(address), Texts::new([address]));
         self
     }
     fn anchors(mut self, ids: &[&str]) -> Self {

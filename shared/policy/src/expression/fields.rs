@@ -111,9 +111,7 @@ impl Field {
         let flag = |flag: bool| CowVal::owned(CelBool::from(flag));
         match self {
             Field::Attr(attr) => text(person.attributes.get(*attr)),
-            Field::PrimarySmtp => {
-                text(person.addresses.primary.as_ref().map(hardmatch_domain::person::Address::as_str))
-            }
+            Field::PrimarySmtp => text(person.addresses.primary()),
             Field::Key => text(Some(person.key.as_str())),
             Field::Source(name) => text(person.extra.get(name)),
             // Silence is not a no: a source without the column must not look as if it had disabled everybody.
@@ -121,7 +119,7 @@ impl Field {
             Field::PasswordExpired => flag(person.password_expired.unwrap_or(false)),
             Field::HasManager => flag(matches!(person.manager, Some(Manager::Person(_) | Manager::Unknown(_)))),
             Field::Groups => CowVal::owned(List::new(&person.groups)),
-            Field::Addresses => CowVal::owned(List::new(&person.addresses.all)),
+            Field::Addresses => CowVal::owned(List::new(person.addresses.all())),
         }
     }
 }

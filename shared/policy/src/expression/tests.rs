@@ -17,10 +17,10 @@ fn person() -> Person {
             (Attr::City, ""),
             (Attr::EmployeeId, "0042"),
         ]),
-        addresses: Addresses {
-            primary: Address::parse("Zoe@Example.com"),
-            all: Texts::new(["zoe@example.com", "z.a@example.com"]),
-        },
+        addresses: Addresses::new(
+            Address::parse("Zoe@Example.com"),
+            Texts::new(["zoe@example.com", "z.a@example.com"]),
+        ),
         groups: Texts::new(["Office 365", "CN=Staff,DC=example", "Staff"]),
         manager: Some(Manager::Person(PersonKey::new("k0"))),
         enabled: None,

@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
                 _ => value::immutable_text(&self.clean(*column, value, Lines::One)?)
                     .map_err(|fault| fault.at(self.columns.name(*column)))?,
             };
-            anchors.push(Anchor { from: from.clone(), id });
+            anchors.push(Anchor { from: from.as_ref().into(), id });
         }
         Ok(anchors)
     }
@@ -266,7 +266,7 @@ impl<'a> Reader<'a> {
             }
         }
         let primary = primaries.pop().filter(|_| primaries.is_empty());
-        Ok(Addresses { primary, all: Texts::new(all.iter().map(Address::as_str)) })
+        Ok(Addresses::new(primary, Texts::new(all.iter().map(Address::as_str))))
     }
 
     fn address(&self, column: usize, text: &str) -> Result<Address, Fault> {

@@ -40,7 +40,7 @@ fn a_person_comes_out_of_every_encoding() {
         assert_eq!(jane.key.as_str(), "01234567-89ab-cdef-0123-456789abcdef", "{name}");
         assert_eq!(jane.attributes.get(Attr::DisplayName), Some("Jané Doe"), "{name}");
         assert_eq!(jane.immutable_id().unwrap().as_str(), "Z0UjAauJ780BI0VniavN7w==", "{name}");
-        assert_eq!(jane.addresses.primary.as_ref().unwrap().as_str(), "jane@example.com", "{name}");
+        assert_eq!(jane.addresses.primary().unwrap(), "jane@example.com", "{name}");
         assert_eq!(jane.attributes.get(Attr::City), None, "{name}");
         assert_eq!(given.completeness.doubts, Vec::<String>::new(), "{name}");
         assert_eq!(given.completeness.columns[3], "mail", "{name}");
@@ -149,7 +149,7 @@ fn a_key_that_repeats_refuses_every_row_that_has_it() {
     let refused: Vec<_> = given.refused().iter().map(|r| (r.line, r.key.clone().unwrap(), r.problem.clone())).collect();
     assert_eq!(refused[0], (2, "7".into(), "The row has the same key as line 4".into()));
     assert_eq!(refused[1], (4, "7".into(), "The row has the same key as line 2".into()));
-    assert_eq!(given.one_of_many("8").addresses.primary.as_ref().unwrap().as_str(), "b@x.com");
+    assert_eq!(given.one_of_many("8").addresses.primary().unwrap(), "b@x.com");
     assert_eq!(given.completeness.doubts, Vec::<String>::new());
 }
 
@@ -189,7 +189,7 @@ fn columns_of_any_name_in_any_order() {
     assert_eq!(person.immutable_id().unwrap().as_str(), "7");
     assert_eq!(person.extra.get("costCentre"), Some("K1"));
     assert_eq!(person.extra.get("department"), Some("Vertrieb"));
-    assert_eq!(person.addresses.primary.as_ref().unwrap().as_str(), "a@x.com");
+    assert_eq!(person.addresses.primary().unwrap(), "a@x.com");
     for (attribute, column, expected) in [("departement", "Abteilung", "no attribute"), ("title", "Rolle", "Rolle")] {
         let error = read_as(Format::Csv, text, |shape| {
             shape.columns = [(attribute.into(), column.into())].into();

@@ -28,7 +28,7 @@ fn values_of_every_kind() {
     assert_eq!(jane.attributes.get(Attr::DisplayName), Some("Jané"));
     assert_eq!(jane.attributes.get(Attr::EmployeeId), Some("1001"));
     assert_eq!(jane.enabled, Some(false));
-    assert_eq!(jane.addresses.all.iter().collect::<Vec<_>>(), ["a@x.com", "b@x.com"]);
+    assert_eq!(jane.addresses.all().iter().collect::<Vec<_>>(), ["a@x.com", "b@x.com"]);
     assert_eq!(jane.groups.iter().collect::<Vec<_>>(), ["A;B", "CN=A;B,DC=x", "Sales; North"]);
     assert_eq!(jane.attributes.get(Attr::MobilePhone), Some(""));
     assert_eq!((jane.extra.get("tags.n"), jane.extra.get("manager.id")), (Some("1;2.5"), Some("x")));

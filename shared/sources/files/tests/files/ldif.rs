@@ -53,7 +53,7 @@ fn k9_a_binary_guid_keeps_its_bytes() {
         assert_eq!(jane.immutable_id().unwrap().as_str(), "Z0UjAauJ780BI0VniavN7w==");
         assert_eq!(jane.attributes.get(Attr::DisplayName), Some("Jané Doe"));
         assert_eq!(jane.upn(), Some("jane@example.com"));
-        assert_eq!(jane.addresses.primary.as_ref().unwrap().as_str(), "jane@example.com");
+        assert_eq!(jane.addresses.primary().unwrap(), "jane@example.com");
         assert_eq!(
             jane.groups.iter().collect::<Vec<_>>(),
             ["Office 365", "CN=Office 365,OU=Groups,DC=x", "Smith, Co", "CN=Smith\\, Co,OU=Groups,DC=x"]
