@@ -133,21 +133,33 @@ const DECIDE_MS: u64 = 10;
 /// Tokens of Microsoft's that a night asks for.
 const TOKENS_A_NIGHT: u64 = 4;
 
-/// What a month of nights uses.
-fn of_month(people: u64, measured: &Measured) -> Used {
-    let changed = people * CHANGED_PERCENT / 100;
-    let bells = BELLS_A_NIGHT + 2 * changed.div_ceil(PEOPLE_A_BELL);
+/// Bells of a night in which so many change.
+pub fn bells(changed: u64) -> u64 {
+    BELLS_A_NIGHT + 2 * changed.div_ceil(PEOPLE_A_BELL)
+}
+
+/// What a night uses that took these units and answered so many bells.
+pub fn of_night(people: u64, changed: u64, units: Units, bells: u64) -> Used {
     let worked_ms = bells * BELL_MS + people * ROW_US / 1000 + changed * (WRITE_MS + DECIDE_MS);
-    let units = measured
-        .night
-        .times(1)
-        .plus(measured.unchanged.times(people))
-        .plus(measured.changed.times(changed))
-        // Each bell notes its own cost.
-        .plus(Units { read: 0, write: bells });
-    let tokens = Counters { tokens: TOKENS_A_NIGHT * NIGHTS, ..Counters::default() };
-    let monthly = Units { read: units.read * NIGHTS, write: units.write * NIGHTS };
-    Used::of_run(monthly, &tokens, bells * NIGHTS, worked_ms * NIGHTS)
+    let tokens = Counters { tokens: TOKENS_A_NIGHT, ..Counters::default() };
+    // Each bell notes its own cost.
+    Used::of_run(units.plus(Units { read: 0, write: bells }), &tokens, bells, worked_ms)
+}
+
+/// What a month of nights costs, in which so many in a hundred change.
+pub fn nights(people: u64, measured: &Measured, prices: &Prices) -> Dollars {
+    let changed = people * CHANGED_PERCENT / 100;
+    let units = measured.night.times(1).plus(measured.unchanged.times(people)).plus(measured.changed.times(changed));
+    let night = of_night(people, changed, units, bells(changed));
+    let month = Used {
+        units: Units { read: night.units.read * NIGHTS, write: night.units.write * NIGHTS },
+        bells: night.bells * NIGHTS,
+        worked_ms: night.worked_ms * NIGHTS,
+        key_requests: night.key_requests * NIGHTS,
+        log_bytes: night.log_bytes * NIGHTS,
+        ..night
+    };
+    of_run(&month, prices)
 }
 
 /// Bytes of the table for a person: record, account, links, look-ups, fingerprints, each with its key and 100 bytes of
@@ -225,7 +237,7 @@ impl Parts {
 /// The table that `infra/README.md` shows.
 pub fn table(measured: &Measured, parts: &Parts, prices: &Prices) -> String {
     let months: Vec<(Dollars, u64)> =
-        SIZES.iter().map(|&people| (of_run(&of_month(people, measured), prices), kept(people, prices))).collect();
+        SIZES.iter().map(|&people| (nights(people, measured, prices), kept(people, prices))).collect();
     let mut text = format!(
         "us-east-1 list prices of {}, no free tier; {CHANGED_PERCENT} % of people change each night\n\n",
         prices.read
@@ -243,6 +255,7 @@ pub fn table(measured: &Measured, parts: &Parts, prices: &Prices) -> String {
     for (at, item) in items.into_iter().enumerate() {
         row(item.name(), months.iter().map(|(month, _)| dollars(month.items[at].1)).collect());
     }
+    row("nights together", months.iter().map(|(month, _)| dollars(month.micros())).collect());
     row("kept: table, backup, reports", months.iter().map(|(_, kept)| dollars(*kept)).collect());
     let sums: Vec<u64> = months.iter().map(|(month, kept)| month.micros() + kept).collect();
     row("together", sums.iter().map(|&sum| dollars(sum)).collect());

@@ -102,6 +102,22 @@ fn dead_letters_and_functions_have_an_alarm_each() {
 }
 
 #[test]
+fn a_message_that_fails_a_function_each_time_is_told_of() {
+    let errors: Vec<_> = of_type("AWS::CloudWatch::Alarm")
+        .into_iter()
+        .filter(|(_, alarm)| alarm["Namespace"] == "AWS/Lambda" && alarm["MetricName"] == "Errors")
+        .collect();
+    for (name, alarm) in errors {
+        // It comes back after the queue's visibility, so the errors of one message are never in adjoining periods.
+        let window = number(&alarm["Period"]) * number(&alarm["EvaluationPeriods"]);
+        let back = number(&properties("MatchQueue")["VisibilityTimeout"]);
+        let needed = number(&alarm["DatapointsToAlarm"]);
+        assert!(needed >= 2, "{name}: a single one is repeated and no concern");
+        assert!(window >= needed * back, "{name} looks at {window} s and wants {needed} errors {back} s apart");
+    }
+}
+
+#[test]
 fn what_goes_wrong_in_the_work_is_told() {
     let watched: BTreeSet<&str> = of_type("AWS::CloudWatch::Alarm")
         .into_iter()

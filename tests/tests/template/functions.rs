@@ -114,24 +114,3 @@ fn urls_of_queues_go_to_the_right_names() {
         assert_eq!(target(variables[variable.name]), Some(resource), "{}", variable.name);
     }
 }
-
-#[test]
-fn the_pages_are_native_routes_that_only_the_gateway_may_call() {
-    assert_eq!(properties("Api")["ProtocolType"], "HTTP");
-    assert!(properties("Api")["Body"].is_null(), "routes in a body are seen by no linter");
-    let route = properties("ConnectRoute");
-    assert_eq!(route["RouteKey"], "ANY /connect/{proxy+}");
-    assert_eq!(target(&route["Target"]), Some("ConnectIntegration"));
-    let integration = properties("ConnectIntegration");
-    assert_eq!(target(&integration["IntegrationUri"]), Some("ConnectFunction"));
-    assert_eq!(integration["PayloadFormatVersion"], "2.0");
-    let permission = properties("ConnectPermission");
-    assert_eq!(permission["Principal"], "apigateway.amazonaws.com");
-    assert!(permission["SourceArn"]["Fn::Sub"].as_str().is_some_and(|arn| arn.ends_with("${Api}/*/*/connect/*")));
-    let limits = &properties("ApiStage")["DefaultRouteSettings"];
-    assert!(number(&limits["ThrottlingRateLimit"]) <= 100, "anybody may call the pages");
-    let line = properties("ApiStage")["AccessLogSettings"]["Format"].as_str().expect("a format");
-    for told in ["$context.path", "$context.identity", "$request."] {
-        assert!(!line.contains(told), "access logs hold {told}: tickets, or who came");
-    }
-}

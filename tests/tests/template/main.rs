@@ -8,6 +8,7 @@ mod expanded;
 mod functions;
 mod gate;
 mod operators;
+mod pages;
 mod queues;
 mod rights;
 mod state;

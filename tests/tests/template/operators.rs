@@ -68,3 +68,12 @@ fn accepting_a_plan_takes_an_approver() {
         assert!(back.is_subset(&rings(name)), "{name}: {back:?}");
     }
 }
+
+#[test]
+fn policies_of_two_regions_do_not_meet() {
+    for name in POLICIES {
+        // Policies belong to the account: two stacks of one name in two regions would fight for one.
+        let called = properties(name)["ManagedPolicyName"]["Fn::Sub"].as_str().unwrap_or_default();
+        assert!(called.contains("${AWS::StackName}") && called.contains("${AWS::Region}"), "{name} is called {called}");
+    }
+}

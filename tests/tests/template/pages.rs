@@ -1,0 +1,47 @@
+//! The pages, as the world reaches them.
+
+use serde_json::{Value, json};
+
+use crate::expanded::{number, of_type, properties, target};
+
+#[test]
+fn the_pages_are_native_routes_that_only_the_gateway_may_call() {
+    assert_eq!(properties("Api")["ProtocolType"], "HTTP");
+    assert!(properties("Api")["Body"].is_null(), "routes in a body are seen by no linter");
+    for (name, route) in of_type("AWS::ApiGatewayV2::Route") {
+        assert_eq!(route["RouteKey"], "ANY /connect/{proxy+}", "{name}: only these");
+        assert_eq!(target(&route["Target"]), Some("ConnectIntegration"), "{name}");
+    }
+    let integration = properties("ConnectIntegration");
+    assert_eq!(target(&integration["IntegrationUri"]), Some("ConnectFunction"));
+    assert_eq!(integration["PayloadFormatVersion"], "2.0");
+    let permission = properties("ConnectPermission");
+    assert_eq!(permission["Principal"], "apigateway.amazonaws.com");
+    assert!(permission["SourceArn"]["Fn::Sub"].as_str().is_some_and(|arn| arn.ends_with("${Api}/*/*/connect/*")));
+    let limits = &properties("ApiStage")["DefaultRouteSettings"];
+    assert!(number(&limits["ThrottlingRateLimit"]) <= 100, "anybody may call the pages");
+    assert!(number(&limits["ThrottlingBurstLimit"]) <= 100, "anybody may call the pages");
+}
+
+#[test]
+fn the_access_log_tells_nothing_of_who_asked() {
+    let settings = &properties("ApiStage")["AccessLogSettings"];
+    assert_eq!(target(&settings["DestinationArn"]), Some("ApiLogs"));
+    let format: Value = serde_json::from_str(settings["Format"].as_str().expect("a format")).expect("JSON");
+    let mut told: Vec<&str> = format.as_object().expect("fields").values().filter_map(Value::as_str).collect();
+    told.sort_unstable();
+    // No path (it holds tickets), no query (codes of Microsoft's), no address, no browser.
+    let harmless = [
+        "$context.integrationErrorMessage",
+        "$context.requestId",
+        "$context.requestTimeEpoch",
+        "$context.responseLatency",
+        "$context.routeKey",
+        "$context.status",
+    ];
+    assert_eq!(told, harmless);
+    // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-CWL.html>
+    let group = properties("ApiLogs")["LogGroupName"]["Fn::Sub"].as_str().expect("a name");
+    assert!(group.starts_with("/aws/vendedlogs/"), "{group} takes room in a policy that accounts run out of");
+    assert_eq!(properties("ApiLogs")["RetentionInDays"], json!({"Ref": "LogRetentionDays"}));
+}
