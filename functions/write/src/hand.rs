@@ -392,7 +392,8 @@ async fn apply(
         }
         Verdict::ManagerApart(whom) => {
             task.apart = true;
-            if whom == Whom::Everybody {
+            // A tenant that took others' managers has something else against this person.
+            if whom == Whom::Everybody && rules.binding != Binding::Inline {
                 played.binding = Some(Binding::Apart);
             }
             task.open.state = ChangeState::Ready;

@@ -13,7 +13,7 @@ use crate::claims::claims_of;
 use crate::delegated::Delegated;
 use crate::kept::Pocket;
 use crate::options::{GrantKind, GraphOptions, OptionsError, root};
-use crate::token::{Source, Tokens};
+use crate::token::{Scopes, Source, Tokens};
 use crate::wire::{Pressure, Wire};
 
 /// Microsoft Graph, one tenant, one application. Share it: token, throttling and counters belong to the whole client.
@@ -35,7 +35,9 @@ impl GraphClient {
         let endpoint = options.endpoint(http.clone(), Arc::clone(&backoff))?;
         let graph = root("graph", &options.graph)?;
         let source = match &options.grant {
-            GrantKind::ClientCredentials => Source::Application(options.default_scope()?),
+            GrantKind::ClientCredentials => {
+                Source::Application(Scopes::new(options.default_scope()?, options.other_scope()?))
+            }
             GrantKind::Delegated { scopes } => {
                 let keeper = options.keeper.clone().ok_or(OptionsError::Keeper)?;
                 Source::Administrator(Delegated::new(keeper, options.delegated_scopes(scopes)?))

@@ -30,7 +30,7 @@ pub struct GraphOptions {
     /// <https://learn.microsoft.com/graph/deployments>
     pub graph: Url,
     /// The scope to ask for; `None` is the Graph root followed by `/.default`, or for a loopback root the scope of the
-    /// global cloud.
+    /// global cloud, and where that is refused the root's own.
     pub scope: Option<String>,
     /// Proves who we are.
     pub credential: Arc<dyn Credential>,
@@ -176,6 +176,13 @@ impl GraphOptions {
         let root = root("graph", &self.graph)?;
         let resource = if is_loopback(&self.graph) { "https://graph.microsoft.com" } else { &root };
         Ok(self.scope.clone().unwrap_or_else(|| format!("{resource}{DEFAULT}")))
+    }
+
+    /// The scope that is asked for where the login service does not know the first: a stand-in on this machine may go by
+    /// its own root.
+    pub(crate) fn other_scope(&self) -> Result<Option<String>, OptionsError> {
+        let root = root("graph", &self.graph)?;
+        Ok((self.scope.is_none() && is_loopback(&self.graph)).then(|| format!("{root}{DEFAULT}")))
     }
 
     /// The scopes of an administrator: each with the resource in front, and the one that brings refresh tokens.

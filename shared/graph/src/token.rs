@@ -2,7 +2,7 @@
 //! <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime>
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hardmatch_ports::clock::Clock;
@@ -16,6 +16,7 @@ use crate::claims::Claims;
 use crate::delegated::Delegated;
 use crate::endpoint::{Ask, Endpoint, Issued, Patience, SHORTEST_LIFE};
 use crate::kept::Pocket;
+use crate::token_error::Refusal;
 
 /// After a renewal that failed while the old token is still good.
 const RENEW_AGAIN: Duration = Duration::from_mins(1);
@@ -50,10 +51,38 @@ impl Token {
 
 /// Who a token speaks for.
 pub(crate) enum Source {
-    /// The application itself, with this scope.
-    Application(String),
+    /// The application itself.
+    Application(Scopes),
     /// An administrator who signed in.
     Administrator(Delegated),
+}
+
+/// The scope of the application, and another for a login service that does not know it.
+pub(crate) struct Scopes {
+    first: String,
+    other: Option<String>,
+    /// The first was refused and the other was not.
+    is_other: AtomicBool,
+}
+
+impl Scopes {
+    pub(crate) fn new(first: String, other: Option<String>) -> Self {
+        Self { first, other, is_other: AtomicBool::new(false) }
+    }
+
+    async fn ask(&self, endpoint: &Endpoint, claims: Option<&str>) -> Result<Issued, Box<Refusal>> {
+        let ask = async |scope| endpoint.ask(&Ask::Application { scope }, claims, Patience::Ordinary).await;
+        let Some(other) = &self.other else { return ask(&self.first).await };
+        if !self.is_other.load(Ordering::Relaxed) {
+            match ask(&self.first).await {
+                Err(refusal) if refusal.is_wrong_scope => {}
+                came => return came,
+            }
+        }
+        let came = ask(other).await;
+        self.is_other.store(came.is_ok(), Ordering::Relaxed);
+        came
+    }
 }
 
 /// Where tokens come from.
@@ -229,9 +258,7 @@ impl Tokens {
 
     async fn fetch(&self, claims: Option<&str>) -> Result<Issued, TenantError> {
         let issued = match &self.source {
-            Source::Application(scope) => {
-                self.endpoint.ask(&Ask::Application { scope }, claims, Patience::Ordinary).await
-            }
+            Source::Application(scopes) => scopes.ask(&self.endpoint, claims).await,
             Source::Administrator(delegated) => delegated.refresh(&self.endpoint, claims).await,
         };
         issued.map_err(|refusal| refusal.error)

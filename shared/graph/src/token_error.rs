@@ -34,6 +34,8 @@ pub(crate) struct Refusal {
     pub(crate) again: Again,
     /// `invalid_grant`: the code or refresh token is not good (any more).
     pub(crate) is_invalid_grant: bool,
+    /// The scope names no resource that the service knows.
+    pub(crate) is_wrong_scope: bool,
     pub(crate) error: TenantError,
 }
 
@@ -41,7 +43,7 @@ pub(crate) struct Refusal {
 impl From<TenantError> for Box<Refusal> {
     fn from(error: TenantError) -> Self {
         let again = if error.retry == Retry::Never { Again::Never } else { Again::Soon };
-        Box::new(Refusal { again, is_invalid_grant: false, error })
+        Box::new(Refusal { again, is_invalid_grant: false, is_wrong_scope: false, error })
     }
 }
 
@@ -84,7 +86,8 @@ pub(crate) fn explain(lacking: &str, status: u16, retry_after: Option<Duration>,
         format!("{lacking}: {} {} ({code})", explained.means, explained.cure)
     };
     let error = TenantError { retry, status, code, message, request_id: body.trace_id.unwrap_or_default() };
-    Refusal { again, is_invalid_grant: class == "invalid_grant", error }
+    let is_wrong_scope = matches!(class, "invalid_scope" | "invalid_resource");
+    Refusal { again, is_invalid_grant: class == "invalid_grant", is_wrong_scope, error }
 }
 
 /// The word first: some leave no room for a number.

@@ -259,12 +259,11 @@ impl GraphClient {
             }
             Verdict::Refused(kind) => {
                 let binds = matches!(call, Call::Create { manager: Some(_), .. }) && came.status == 400;
-                // The manager is what an otherwise unexplained refusal is most likely about: without it costs one try.
-                let kind = if binds && (kind == RefusalKind::Other || error.is_about_manager()) {
-                    RefusalKind::ManagerBind
-                } else {
-                    kind
-                };
+                // The manager is what an otherwise unexplained refusal is most likely about: without it costs one try. The
+                // text that federated domains share with everything else explains nothing here.
+                let unexplained = matches!(kind, RefusalKind::Other | RefusalKind::Federated);
+                let kind =
+                    if binds && (unexplained || error.is_about_manager()) { RefusalKind::ManagerBind } else { kind };
                 refused(kind, came.status, error)
             }
         }

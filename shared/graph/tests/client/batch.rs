@@ -292,6 +292,9 @@ async fn a_create_that_stumbles_over_its_manager_says_so() {
     assert_eq!(kind(ada(Some("boss")), text).await, RefusalKind::ManagerBind);
     assert_eq!(kind(ada(Some("boss")), "Unexplained.").await, RefusalKind::ManagerBind);
     assert_eq!(kind(ada(None), "Unexplained.").await, RefusalKind::Other);
+    let generic = "One or more properties contains invalid values.";
+    assert_eq!(kind(ada(Some("boss")), generic).await, RefusalKind::ManagerBind);
+    assert_eq!(kind(ada(None), generic).await, RefusalKind::Federated);
     assert_eq!(kind(ada(Some("boss")), "Property userPrincipalName is invalid.").await, RefusalKind::InvalidValue);
 }
 

@@ -355,6 +355,30 @@ async fn the_token_request_carries_the_proof_in_its_body() {
 }
 
 #[tokio::test]
+async fn a_stand_in_that_goes_by_its_own_root_is_asked_by_it_from_then_on() {
+    let refused = r#"{"error":"invalid_scope","error_description":"AADSTS70011: no","error_codes":[70011]}"#;
+    let stub = Stub::start_whole(move |seen, before| match seen.is_token() {
+        true if seen.body.contains("scope=https%3A%2F%2Fgraph.microsoft.com") => {
+            Say::Answer(400, vec![], refused.into())
+        }
+        true => token(before),
+        false => Say::ok(EMPTY),
+    })
+    .await;
+    let client = stub.client();
+    client.users(None).await.unwrap();
+    stub.clock.advance(secs(3590));
+    client.users(None).await.unwrap();
+    let asked: Vec<bool> =
+        stub.tokens().iter().map(|asked| asked.body.contains("scope=http%3A%2F%2F127.0.0.1")).collect();
+    assert_eq!(asked, [false, true, true]);
+    let mut options = stub.options();
+    options.scope = Some("https://graph.microsoft.com/.default".to_owned());
+    let error = GraphClient::new(options).unwrap().users(None).await.unwrap_err();
+    assert_eq!(error.code, "AADSTS70011", "a configured scope is the only one");
+}
+
+#[tokio::test]
 async fn a_token_that_is_no_jwt_grants_nothing_that_we_know_of() {
     let stub = Stub::start(|_, _| Say::ok(EMPTY)).await;
     assert!(stub.client().granted().await.unwrap().permissions.is_empty());
