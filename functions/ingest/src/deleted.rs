@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::Write;
 use hardmatch_ports::tenant::ListPage;
+use hardmatch_ports::{Key, Write};
 
-use crate::accounts::{forget, known_accounts, store_accounts};
+use crate::accounts::{known_accounts, store_accounts};
+use crate::gone::left_bin;
 use crate::marks::{Marks, Stopped};
 use crate::reading::{Bin, Keeper, Reading};
 use crate::{TenantPorts, complete};
@@ -60,8 +61,8 @@ enum Cleared {
 /// Looks for some of those who left the bin. Restored accounts came as live ones; what the mirror still calls deleted was
 /// purged.
 async fn clear(ports: &TenantPorts, now: &BTreeSet<String>, marks: &mut Marks<'_>) -> Result<Cleared, Stopped> {
-    let pk = format!("{}#bin", ports.scope.as_str());
-    let note = |id: &String| hardmatch_ports::Key::new(format!("NOTE#{pk}"), id.clone());
+    let pk = binned(ports);
+    let note = |id: &String| Key::new(format!("NOTE#{pk}"), id.clone());
     let before: BTreeSet<String> = ports.store.notes(&pk).await?.into_iter().collect();
     let left: Vec<&String> = before.difference(now).take(TOGETHER).collect();
     if left.is_empty() {
@@ -71,16 +72,21 @@ async fn clear(ports: &TenantPorts, now: &BTreeSet<String>, marks: &mut Marks<'_
         }
         return Ok(Cleared::Everything);
     }
-    let mut forgotten = 0;
     let ids: Vec<ObjectId> = left.iter().map(|id| ObjectId::new((*id).clone())).collect();
-    for old in known_accounts(ports, &ids).await?.into_values() {
-        if old.account.is_deleted() {
-            forget(ports, &old.account, marks).await?;
-            forgotten += 1;
-        }
-    }
+    let items = known_accounts(ports, &ids).await?.into_values().filter(|item| item.account.is_deleted()).collect();
+    let looked_for = left_bin(ports, items, marks).await?;
     ports.store.delete_keys(left.into_iter().map(note).collect()).await?;
-    Ok(Cleared::Some(forgotten))
+    Ok(Cleared::Some(looked_for))
+}
+
+/// Where those are noted who were in the bin at the last look.
+fn binned(ports: &TenantPorts) -> String {
+    format!("{}#bin", ports.scope.as_str())
+}
+
+/// The write that makes the next look miss an account that is not in the bin.
+pub(crate) fn noted_in_bin(ports: &TenantPorts, id: &ObjectId) -> Write {
+    ports.store.write_note(&binned(ports), id.as_str(), Vec::new())
 }
 
 /// The bin's listing carries fewer properties than the mirror may have; the mirror's manager is kept, and so is the
@@ -102,5 +108,5 @@ async fn store_deleted(
             account
         })
         .collect();
-    store_accounts(ports, merged, marks, missing).await
+    Ok(store_accounts(ports, merged, marks, missing).await?.changed)
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod census;
 mod deleted;
 mod facts;
+mod gone;
 mod holders;
 mod lookups;
 mod marker;

@@ -48,6 +48,11 @@ fn is_recent(wrote: &Wrote, now: i64) -> bool {
     now - wrote.at < STALE_SECONDS
 }
 
+/// Whether a listing may not show an account where it is, since we created, deleted or restored it a moment ago.
+pub(crate) fn may_lag(item: &AccountItem, now: i64) -> bool {
+    item.wrote.as_ref().is_some_and(|wrote| (wrote.created || wrote.moved) && is_recent(wrote, now))
+}
+
 /// Whether both are live, or both in the recycle bin. When it was deleted is the tenant's to say.
 fn is_where_it_was(old: &AccountItem, seen: &Account) -> bool {
     seen.is_deleted() == old.account.is_deleted()

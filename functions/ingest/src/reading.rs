@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hardmatch_domain::account::{AddressHolder, Tenant};
 use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{Collection, CollectionState};
 use hardmatch_ports::tenant::Cursor;
 use jiff::{SignedDuration, Timestamp};
@@ -109,6 +110,8 @@ pub(crate) enum Way {
     Everybody { cursor: Cursor },
     /// Asking for those who were not shown, behind a name. Changes since `start` follow.
     Unseen { start: Cursor, after: Option<[u8; 16]> },
+    /// Asking for those who were not shown and to whom people are linked, behind a person.
+    Linked { start: Cursor, after: Option<(ConnectionId, [u8; 16])> },
     /// A delta round.
     Following { cursor: Cursor },
     /// The next round starts here.

@@ -67,8 +67,11 @@ async fn round(
     tracing::info!(run.id = run.id, count = reading.users.changed, "looked at the tenant again");
     match &reading.users.way {
         Way::Ended { next } => Ok(next.clone()),
-        Way::Begin | Way::Listing { .. } | Way::Everybody { .. } | Way::Unseen { .. } | Way::Following { .. } => {
-            Err(unfinished().into())
-        }
+        Way::Begin
+        | Way::Listing { .. }
+        | Way::Everybody { .. }
+        | Way::Unseen { .. }
+        | Way::Linked { .. }
+        | Way::Following { .. } => Err(unfinished().into()),
     }
 }

@@ -9,7 +9,8 @@ use hardmatch_ports::tenant::{Delta, DeltaNext};
 use hardmatch_store::accounts::TenantItem;
 
 use crate::TenantPorts;
-use crate::accounts::{forget, known_accounts, recheck, store_accounts};
+use crate::accounts::{known_accounts, store_accounts};
+use crate::gone::{Met, forget, recheck};
 use crate::marks::{Marks, Stopped};
 use crate::reading::{Keeper, Reading, Way};
 use crate::whole::{self, Whole};
@@ -35,11 +36,11 @@ pub(crate) async fn observe_users(
     loop {
         match reading.users.way {
             Way::Begin => whole::begin(ports, reading).await?,
-            Way::Listing { .. } | Way::Everybody { .. } | Way::Unseen { .. } => {
+            Way::Listing { .. } | Way::Everybody { .. } | Way::Unseen { .. } | Way::Linked { .. } => {
                 Whole::open(ports, reading).await?.read(ports, marks, keeper).await?;
             }
             Way::Following { .. } => match follow(ports, marks, reading, keeper).await {
-                Ok(()) if reading.users.full => whole::remember(ports, &reading.entries).await?,
+                Ok(()) if reading.users.full => whole::remember(ports, reading).await?,
                 Ok(()) => {}
                 Err(Stopped::Tenant(error)) if error.is_cursor_lost() && !reading.users.full => {
                     tracing::info!(error.code = %error.code, "the delta cursor is no longer known; reading everything");
@@ -116,7 +117,13 @@ async fn take(ports: &TenantPorts, changes: Vec<Delta>, marks: &mut Marks<'_>) -
             }
         }
     }
-    changed += store_accounts(ports, latest.into_values().collect(), marks, &[]).await?;
+    // Who was not there at the last full reading is in none of its fingerprints: the next one must know whom to miss.
+    let met = Met::of(ports);
+    let new: Vec<_> = latest.keys().filter(|id| !known.contains_key(*id)).map(|id| met.note(ports, id)).collect();
+    if !new.is_empty() {
+        ports.store.table().batch_write(new).await?;
+    }
+    changed += store_accounts(ports, latest.into_values().collect(), marks, &[]).await?.changed;
     Ok(changed)
 }
 

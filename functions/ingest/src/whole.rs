@@ -6,21 +6,22 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::attribute::Attr;
-use hardmatch_domain::ids::{Guid, ObjectId};
+use hardmatch_domain::ids::{ConnectionId, Guid, ObjectId};
 use hardmatch_domain::values::is_temporary;
 use hardmatch_ports::tenant::{Delta, DeltaNext, ListPage};
+use hardmatch_store::Pid;
 use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of, content_hash};
 
 use crate::TenantPorts;
-use crate::accounts::{forget, store_accounts};
+use crate::accounts::store_accounts;
+use crate::gone::{Met, not_shown};
 use crate::marks::{Marks, Stopped};
 use crate::reading::{Entries, Keeper, Reading, Users, Way};
 
-/// A linked account that a full reading did not show is believed gone after two looks this far apart (seconds).
-const UNSEEN_SECONDS: i64 = 5 * 60;
 /// Accounts that were not shown, between two looks at the time.
 const ASKED: usize = 50;
+/// People whose links are read between two looks at the time, when the listing showed most of their accounts.
+const LINKED: usize = 500;
 
 /// Begins: whatever changes from now on is told by the round that follows.
 pub(crate) async fn begin(ports: &TenantPorts, reading: &mut Reading) -> Result<(), Stopped> {
@@ -31,23 +32,27 @@ pub(crate) async fn begin(ports: &TenantPorts, reading: &mut Reading) -> Result<
 }
 
 /// Fingerprints of a full reading. Last of all: from here on its accounts count as seen.
-pub(crate) async fn remember(ports: &TenantPorts, entries: &Entries) -> Result<(), Stopped> {
+pub(crate) async fn remember(ports: &TenantPorts, reading: &Reading) -> Result<(), Stopped> {
     let series = Series::accounts(&ports.scope);
     let mut digests = Digests::default();
     let mut buckets: BTreeMap<usize, Bucket> = BTreeMap::new();
-    for (name, content) in entries {
+    for (name, content) in &reading.entries {
         digests.add(name, *content);
         buckets.entry(bucket_of(name)).or_default().insert(*name, *content);
     }
     ports.store.put_buckets(&series, buckets.iter().map(|(&number, bucket)| (number, bucket))).await?;
-    Ok(ports.store.put_digests(&series, &digests).await?)
+    ports.store.put_digests(&series, &digests).await?;
+    Met::of(ports).settle(ports, reading.of / 1000).await
 }
 
 /// A full reading as far as it has come.
 pub(crate) struct Whole<'r> {
     reading: &'r mut Reading,
-    /// Entries of the last full reading that were not seen in this one; `None` when it is the first.
+    /// Entries of the last full reading, and accounts met since, that were not seen in this one; `None` when it is the
+    /// first.
     known: Option<Entries>,
+    /// People of this tenant's connections, once they are asked for.
+    people: Option<Vec<(ConnectionId, Vec<Pid>)>>,
 }
 
 impl<'r> Whole<'r> {
@@ -59,9 +64,12 @@ impl<'r> Whole<'r> {
             None => None,
         };
         if let Some(known) = &mut known {
+            for id in Met::of(ports).all(ports).await?.keys() {
+                known.entry(name_of(id)).or_default();
+            }
             known.retain(|name, _| !reading.entries.contains_key(name));
         }
-        Ok(Self { reading, known })
+        Ok(Self { reading, known, people: None })
     }
 
     /// Reads on until changes are followed.
@@ -102,14 +110,19 @@ impl<'r> Whole<'r> {
                     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
                     let behind = self.known.iter().flat_map(|known| known.range((from, Bound::Unbounded)));
                     let some: Vec<[u8; 16]> = behind.map(|(name, _)| *name).take(ASKED).collect();
-                    for name in &some {
-                        unseen(ports, name, &mut self.reading.entries, marks, &self.reading.missing).await?;
-                    }
                     let Some(last) = some.last() else {
+                        self.reading.users.way = Way::Linked { start, after: None };
+                        continue;
+                    };
+                    self.ask_for(ports, marks, &some.iter().map(object_id).collect::<Vec<_>>()).await?;
+                    self.reading.users.way = Way::Unseen { start, after: Some(*last) };
+                }
+                Way::Linked { start, after } => {
+                    let Some(last) = self.ask_for_linked(ports, marks, after.as_ref()).await? else {
                         self.reading.users.way = Way::Following { cursor: start };
                         continue;
                     };
-                    self.reading.users.way = Way::Unseen { start, after: Some(*last) };
+                    self.reading.users.way = Way::Linked { start, after: Some(last) };
                 }
                 Way::Begin | Way::Following { .. } | Way::Ended { .. } => return Ok(()),
             }
@@ -145,8 +158,59 @@ impl<'r> Whole<'r> {
         Ok(accounts.into_values().collect())
     }
 
+    /// Asks for accounts that were not shown.
+    async fn ask_for(&mut self, ports: &TenantPorts, marks: &mut Marks<'_>, ids: &[ObjectId]) -> Result<(), Stopped> {
+        for account in not_shown(ports, ids, marks, &self.reading.missing).await? {
+            let (name, content) = fingerprint(&account);
+            self.reading.entries.insert(name, content);
+        }
+        Ok(())
+    }
+
+    /// Accounts of ours may have come after the last full reading, and be gone before this one: only their links tell
+    /// of them. Asks for those of some people behind a person; gives the last of these people.
+    async fn ask_for_linked(
+        &mut self,
+        ports: &TenantPorts,
+        marks: &mut Marks<'_>,
+        after: Option<&(ConnectionId, [u8; 16])>,
+    ) -> Result<Option<(ConnectionId, [u8; 16])>, Stopped> {
+        // Before the first full reading nobody has a link.
+        if self.known.is_none() {
+            return Ok(None);
+        }
+        if self.people.is_none() {
+            self.people = Some(people_of_tenant(ports).await?);
+        }
+        let behind = |c: &ConnectionId, pid: &Pid| after.is_none_or(|(to, at)| (c, pid.bytes()) > (to, at));
+        let some = self.people.iter().flatten().find_map(|(c, pids)| {
+            let from = pids.partition_point(|pid| !behind(c, pid));
+            Some((c, &pids[from..])).filter(|(_, rest)| !rest.is_empty())
+        });
+        let Some((connection, rest)) = some else { return Ok(None) };
+        let mut some = &rest[..rest.len().min(LINKED)];
+        let mut hidden = self.hidden(ports, connection, some).await?;
+        if hidden.len() > ASKED {
+            some = &rest[..rest.len().min(ASKED)];
+            hidden = self.hidden(ports, connection, some).await?;
+        }
+        let last = some.last().map(|pid| (connection.clone(), *pid.bytes()));
+        self.ask_for(ports, marks, &hidden).await?;
+        Ok(last)
+    }
+
+    /// Accounts that people are linked to, and that were neither shown nor asked for.
+    async fn hidden(&self, ports: &TenantPorts, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<ObjectId>, Stopped> {
+        let mut linked = ports.store.linked_accounts(c, pids).await?;
+        linked.retain(|id| {
+            let name = name_of(id);
+            !self.reading.entries.contains_key(&name) && !self.known.iter().any(|known| known.contains_key(&name))
+        });
+        Ok(linked)
+    }
+
     async fn page(&mut self, ports: &TenantPorts, marks: &mut Marks<'_>, items: Vec<Account>) -> Result<(), Stopped> {
-        let Self { reading, known } = self;
+        let Self { reading, known, .. } = self;
         reading.users.seen += items.len() as u64;
         let mut fresh = Vec::with_capacity(items.len());
         for account in items {
@@ -158,9 +222,27 @@ impl<'r> Whole<'r> {
                 fresh.push(account);
             }
         }
-        reading.users.changed += store_accounts(ports, fresh, marks, &reading.missing).await?;
+        reading.users.changed += store_accounts(ports, fresh, marks, &reading.missing).await?.changed;
         Ok(())
     }
+}
+
+/// Everybody who is or was in a listing of this tenant's connections, by connection.
+async fn people_of_tenant(ports: &TenantPorts) -> Result<Vec<(ConnectionId, Vec<Pid>)>, Stopped> {
+    let mut people = Vec::new();
+    for connection in ports.store.connections().await? {
+        let tenant = ports.store.meta(&connection).await?.value.tenant;
+        if tenant.is_some_and(|tenant| !ports.scope.is_of(&tenant)) {
+            continue;
+        }
+        let names = ports.store.all_names(&Series::people(&connection)).await?;
+        let mut pids: Vec<Pid> = names.into_iter().map(Pid::from_bytes).collect();
+        pids.extend(ports.store.gone_people(&connection).await?);
+        pids.sort_unstable();
+        people.push((connection, pids));
+    }
+    people.sort_unstable();
+    Ok(people)
 }
 
 async fn known_entries(ports: &TenantPorts, series: &Series) -> Result<BTreeMap<[u8; 16], [u8; 8]>, Stopped> {
@@ -184,42 +266,6 @@ fn name_of(id: &ObjectId) -> [u8; 16] {
         short[..8].copy_from_slice(&content_hash(id.as_str().as_bytes()));
         short
     }
-}
-
-/// An account that a full reading did not show. Without a link the mirror forgets it; a linked one is asked for, and
-/// believed gone only after two looks some minutes apart.
-async fn unseen(
-    ports: &TenantPorts,
-    name: &[u8; 16],
-    entries: &mut Entries,
-    marks: &mut Marks<'_>,
-    missing: &[Attr],
-) -> Result<(), Stopped> {
-    let id = object_id(name);
-    let Some(old) = ports.store.account(&ports.scope, &id).await? else { return Ok(()) };
-    if old.account.is_deleted() {
-        return Ok(());
-    }
-    if ports.store.link_to(&ports.scope, &id).await?.is_some() {
-        if let Some(found) = ports.tenant.account(&id).await? {
-            entries.insert(*name, fingerprint(&found).1);
-            store_accounts(ports, vec![found], marks, missing).await?;
-            return Ok(());
-        }
-        let now = ports.clock.now_seconds();
-        let note = ports.store.note(ports.scope.as_str(), &format!("unseen#{id}")).await?;
-        let first = note.and_then(|body| String::from_utf8(body).ok()?.parse::<i64>().ok());
-        if first.is_none_or(|first| now - first < UNSEEN_SECONDS) {
-            // Keep the mirror as it is, and keep the entry so that the next full reading asks again.
-            entries.insert(*name, [0; 8]);
-            if first.is_none() {
-                let body = now.to_string().into_bytes();
-                ports.store.put_note(ports.scope.as_str(), &format!("unseen#{id}"), body).await?;
-            }
-            return Ok(());
-        }
-    }
-    forget(ports, &old.account, marks).await
 }
 
 fn object_id(name: &[u8; 16]) -> ObjectId {

@@ -18,12 +18,12 @@ pub(crate) fn left<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, caus
         draft.code(if cause == LeavingCause::LeftScope { Code::OutOfScope } else { Code::LeftSettled });
         return;
     };
-    let Some(account) = case.facts.account(&link.account) else {
+    let Some(account) = case.facts.account(&link.account).filter(|_| link.ledger.unseen.is_none()) else {
         draft.join = Some(Join::Refused { account: Some(link.account.clone()) });
-        draft.code(match (case.is_complete(), link.ledger.confirmed_gone) {
-            (_, Some(_)) => Code::LeftSettled,
-            (true, None) => Code::AccountUnseen,
-            (false, None) => Code::Incomplete,
+        draft.code(match (case.is_complete(), link.ledger.is_gone()) {
+            (_, true) => Code::LeftSettled,
+            (true, false) => Code::AccountUnseen,
+            (false, false) => Code::Incomplete,
         });
         return;
     };

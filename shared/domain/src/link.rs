@@ -64,9 +64,20 @@ pub struct Ledger {
     /// We soft-deleted the account, then, for this cause: a return restores it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Suspension>,
+    /// A first look found the account neither live nor in deleted items, then (Unix seconds); the second look says
+    /// whether it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<i64>,
     /// The account was looked for by GET and in deleted items, twice, and is gone for good (Unix seconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_gone: Option<i64>,
+}
+
+impl Ledger {
+    /// Whether the account is gone for good, and no later look is under way.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.confirmed_gone.is_some() && self.unseen.is_none()
+    }
 }
 
 /// Our blocking (or soft-deleting) of an account.

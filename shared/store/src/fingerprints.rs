@@ -99,12 +99,6 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the digests: the next listing is compared entry by entry.
-    pub async fn forget_digests(&self, series: &Series) -> Result<()> {
-        self.table.write(Write::delete(series.digest_key())).await?;
-        Ok(())
-    }
-
     /// Buckets by number; missing ones are empty.
     pub async fn buckets(&self, series: &Series, numbers: &[usize]) -> Result<BTreeMap<usize, Bucket>> {
         let wanted: Vec<Key> = numbers.iter().map(|&bucket| series.bucket_key(bucket)).collect();

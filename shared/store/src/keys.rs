@@ -88,6 +88,11 @@ impl Scope {
         Self(format!("{}~{}", graph_host.to_lowercase(), tenant.to_lowercase()))
     }
 
+    /// Whether it is of this directory id, in whichever cloud.
+    pub fn is_of(&self, tenant: &str) -> bool {
+        self.0.split_once('~').is_some_and(|(_, of)| of == tenant.to_lowercase())
+    }
+
     /// The text in keys.
     pub fn as_str(&self) -> &str {
         &self.0

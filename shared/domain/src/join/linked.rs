@@ -16,7 +16,8 @@ use crate::policy::{AccountDeleted, OnConflict, SoftRule};
 use crate::reason::{Code, Reason};
 
 pub(super) fn join<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, link: &'a Link) -> Joining<'a> {
-    let Some(account) = case.facts.account(&link.account) else {
+    // Between two looks that find it nowhere nothing is sent to it, and its name and addresses are not free.
+    let Some(account) = case.facts.account(&link.account).filter(|_| link.ledger.unseen.is_none()) else {
         return missing(case, draft, link);
     };
     draft.saw(EvidenceRule::Link, Found::Same);
@@ -40,13 +41,13 @@ pub(super) fn join<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, link
     Joining::To(Target { account, link: Some(link), opening, set_id: None })
 }
 
-/// The account is neither live nor in the recycle bin.
+/// The account is neither live nor in the recycle bin, as far as anybody looked.
 fn missing<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, link: &'a Link) -> Joining<'a> {
     draft.saw(EvidenceRule::Link, Found::Nothing);
     draft.join = Some(Join::Refused { account: Some(link.account.clone()) });
     if !case.is_complete() {
         draft.code(Code::Incomplete);
-    } else if link.ledger.confirmed_gone.is_none() {
+    } else if !link.ledger.is_gone() {
         draft.code(Code::AccountUnseen);
     } else {
         match case.policy.lifecycle.account_deleted {

@@ -618,6 +618,11 @@ fn j20_account_deleted_in_the_tenant_by_policy() {
     check(&confirmed, "ada", "create: provision | create id-ada");
     confirmed.policy.lifecycle.account_deleted = AccountDeleted::Report;
     check(&confirmed, "ada", "none: account_deleted");
+    // Between two looks the mirror still has it: nothing is sent to it, live or in the recycle bin.
+    for mut world in [linked("ada"), deleted(AccountDeleted::Restore)] {
+        world.links[0].ledger.unseen = Some(NOW);
+        check(&world, "ada", "none: account_unseen");
+    }
 }
 
 #[test]

@@ -205,6 +205,12 @@ fn a_leaver_whose_account_is_unseen() {
     check(&world, "ada", "none: account_unseen");
     world.links[0].ledger.confirmed_gone = Some(NOW);
     check(&world, "ada", "none: left_settled");
+    // Between two looks the mirror still has it, and whatever was believed before is not believed.
+    let mut world = absent(NOW);
+    world.links[0].ledger.confirmed_gone = Some(NOW);
+    check(&world, "ada", "suspend: source_absent | suspend Absent | removal from 0");
+    world.links[0].ledger.unseen = Some(NOW);
+    check(&world, "ada", "none: account_unseen");
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! What is known of the tenant and of the source, and what is never concluded from what was not read.
+
+use std::time::Duration;
+
+use hardmatch_domain::facts::By;
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_ports::run::Status;
+use hardmatch_ports::table::Units;
+use hardmatch_sim::{CONTOSO_TENANT_ID, Fault, FaultRule, Place, Request, Seed};
+use hardmatch_store::Scope;
+use hardmatch_tests::{Ran, World};
+use serde_json::json;
+
+const ADA: &str = "ada@contoso.com";
+
+/// People with accounts that hardmatch made: the only full reading was before them.
+async fn ours(people: usize, policy: &str) -> World {
+    let mut world = World::with(Seed::contoso(), policy).await;
+    for name in ["ada", "bea", "cleo", "dora"] {
+        world.people.hire(name);
+    }
+    for number in 4..people {
+        world.people.hire(&format!("p{number}"));
+    }
+    let ran = world.settle_by_hash().await;
+    assert_eq!(ran.status(), Some(Status::Converged));
+    world.pass_days(1);
+    world
+}
+
+fn scope() -> Scope {
+    Scope::new("simulated", CONTOSO_TENANT_ID)
+}
+
+/// Whether an administrator's deletion for good was seen by nobody who asks for changes.
+fn purge(world: &World, upn: &str) -> ObjectId {
+    let id = world.account(upn).id().to_owned();
+    world.tenant.delete_user(&id).unwrap();
+    world.tenant.purge_user(&id).unwrap();
+    ObjectId::new(id)
+}
+
+/// Routes that the last command asked for, but for writes.
+fn asked(world: &World, route: &str) -> usize {
+    let is = |request: &&Request| request.route == route && request.method == "GET";
+    world.tenant.requests().iter().filter(is).count()
+}
+
+/// Whether the mirror knows an account, live or deleted.
+async fn is_known(world: &World, id: &ObjectId) -> bool {
+    world.store().await.account(&scope(), id).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn j20_an_account_of_ours_that_was_purged_while_the_cursor_was_lost_is_reported_or_made_anew() {
+    for (policy, decided, live) in
+        [("", "none: account_deleted", 3), ("[lifecycle]\naccount_deleted = \"recreate\"", "create: provision", 4)]
+    {
+        let mut world = ours(4, policy).await;
+        let lost = purge(&world, ADA);
+        world.tenant.reset_delta();
+        let ran = world.sync().await;
+        assert_eq!(ran.decided(ADA), "none: account_unseen", "{policy}: one look is not enough");
+        assert_ne!(ran.status(), Some(Status::Converged), "{policy}");
+        assert!(ran.writes.is_empty() && is_known(&world, &lost).await, "{policy}: nothing is free yet");
+        // Within five minutes nobody is asked again; then changes are followed, and the second look is taken.
+        let ran = world.sync().await;
+        assert_eq!((ran.decided(ADA).as_str(), asked(&world, "/users/{id}")), ("none: account_unseen", 0), "{policy}");
+        world.pass(Duration::from_mins(5));
+        let ran = world.sync().await;
+        assert_eq!(ran.decided(ADA), decided, "{policy}");
+        assert_eq!((asked(&world, "/users"), asked(&world, "/users/{id}")), (0, 1), "{policy}: no whole listing");
+        assert!(!is_known(&world, &lost).await, "{policy}");
+        assert_eq!(world.tenant.live_users(), live, "{policy}");
+        world.pass_days(1);
+        let ran = world.sync().await;
+        assert_eq!((ran.writes.len(), asked(&world, "/users/{id}")), (0, 0), "{policy}: it is settled");
+    }
+}
+
+#[tokio::test]
+async fn j20_a_leaver_whose_account_was_purged_while_the_cursor_was_lost_is_settled() {
+    let mut world = ours(4, "[lifecycle]\nabsent = { action = \"suspend\", after = \"7d\" }").await;
+    world.people.remove("ada");
+    world.sync().await;
+    purge(&world, ADA);
+    world.tenant.reset_delta();
+    world.pass_days(8);
+    let ran = world.sync().await;
+    assert_eq!(ran.decided(ADA), "none: account_unseen", "nothing is sent to an account that is nowhere");
+    assert!(ran.writes.is_empty());
+    world.pass_days(1);
+    assert_eq!(world.sync().await.decided(ADA), "none: left_settled");
+    world.pass_days(1);
+    assert_eq!(world.sync().await.status(), Some(Status::Converged));
+}
+
+#[tokio::test]
+async fn an_account_that_is_found_at_the_second_look_is_as_before() {
+    let mut world = ours(4, "").await;
+    world.tenant.reset_delta();
+    // The listing is of the time before the account, and so is whoever is asked for it by id.
+    let long_ago = Fault::Stale { ms: 2 * 24 * 60 * 60 * 1000 };
+    for route in ["GET /users", "GET /users/{id}", "GET /directory/deletedItems/{id}"] {
+        world.tenant.inject(FaultRule::new(route, long_ago.clone()).only(Place::Outer));
+    }
+    let ran = world.sync().await;
+    assert_eq!(ran.decided(ADA), "none: account_unseen");
+    assert!(ran.writes.is_empty());
+    world.tenant.clear_faults();
+    world.people.set("ada", "title", "Lead");
+    world.pass_days(1);
+    let ran = world.sync().await;
+    assert_eq!((ran.outcome(ADA).as_str(), ran.writes.len()), ("done", 1), "{}", ran.decided(ADA));
+    assert_eq!(ran.status(), Some(Status::Converged));
+    // Lost once more, it is looked for twice once more.
+    world.pass_days(1);
+    purge(&world, ADA);
+    world.tenant.reset_delta();
+    assert_eq!(world.sync().await.decided(ADA), "none: account_unseen");
+}
+
+#[tokio::test]
+async fn an_account_that_a_lagging_listing_does_not_show_is_asked_for_and_is_there() {
+    let mut world = ours(4, "").await;
+    world.tenant.reset_delta();
+    let long_ago = Fault::Stale { ms: 2 * 24 * 60 * 60 * 1000 };
+    world.tenant.inject(FaultRule::new("GET /users", long_ago).only(Place::Outer));
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 0), "{}", ran.decided(ADA));
+    assert_eq!(asked(&world, "/users/{id}"), 4);
+    world.pass_days(1);
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), asked(&world, "/users/{id}")), (Some(Status::Converged), 0));
+}
+
+#[tokio::test]
+async fn accounts_that_were_made_a_moment_ago_are_not_missed_by_a_listing_that_lags() {
+    let mut world = World::new().await;
+    world.people.hire("ada").hire("bea");
+    world.settle_by_hash().await;
+    world.tenant.reset_delta();
+    let before = Fault::Stale { ms: 300_000 };
+    for route in ["GET /users", "GET /users/{id}", "GET /directory/deletedItems/{id}"] {
+        world.tenant.inject(FaultRule::new(route, before.clone()).only(Place::Outer));
+    }
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 0), "{}", ran.decided(ADA));
+    assert_eq!(asked(&world, "/users/{id}"), 0, "asked for when everybody has heard of them");
+    // One of them is gone by then.
+    world.tenant.clear_faults();
+    purge(&world, ADA);
+    world.tenant.reset_delta();
+    world.pass(Duration::from_mins(20));
+    assert_eq!(world.sync().await.decided(ADA), "none: account_unseen");
+    world.pass(Duration::from_mins(20));
+    assert_eq!(world.sync().await.decided(ADA), "none: account_deleted");
+}
+
+#[tokio::test]
+async fn an_account_that_was_purged_from_the_recycle_bin_while_the_cursor_was_lost_is_forgotten() {
+    let mut world = ours(4, "").await;
+    let id = world.account(ADA).id().to_owned();
+    // Its deletion is heard of, and before the recycle bin is read it is empty.
+    world.tenant.delete_user(&id).unwrap();
+    let before = Fault::Stale { ms: 60 * 60 * 1000 };
+    world.tenant.inject(FaultRule::new("GET /directory/deletedItems*", before).only(Place::Outer));
+    assert_eq!(world.sync().await.decided(ADA), "none: account_deleted");
+    world.tenant.clear_faults();
+    world.tenant.purge_user(&id).unwrap();
+    world.tenant.reset_delta();
+    let id = ObjectId::new(id);
+    for (unseen, known) in [(true, true), (false, false)] {
+        world.pass_days(1);
+        let ran = world.sync().await;
+        assert_eq!(ran.decided(ADA) == "none: account_unseen", unseen, "{}", ran.decided(ADA));
+        assert_eq!(is_known(&world, &id).await, known);
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_account_that_came_and_went_between_two_full_readings_holds_no_name() {
+    let mut world = ours(4, "").await;
+    world.tenant.add_user(json!({ "userPrincipalName": "eve@contoso.com", "displayName": "Eve" })).unwrap();
+    world.sync().await;
+    let eve = purge(&world, "eve@contoso.com");
+    world.tenant.reset_delta();
+    world.pass_days(1);
+    world.sync().await;
+    assert!(!is_known(&world, &eve).await);
+    let holders = world.store().await.accounts_by(&scope(), By::Upn, "eve@contoso.com").await.unwrap();
+    assert_eq!(holders, Vec::<ObjectId>::new());
+    world.people.hire("eve");
+    assert_eq!(world.sync().await.decided("eve@contoso.com"), "create: provision");
+    // What is noted of strangers goes with the full reading that counted them.
+    world.tenant.add_user(json!({ "userPrincipalName": "finn@contoso.com", "displayName": "Finn" })).unwrap();
+    let noted = async |world: &World| world.store().await.notes(&format!("{}#met", scope().as_str())).await.unwrap();
+    world.sync().await;
+    assert_eq!(noted(&world).await.len(), 1, "eve came by our hand");
+    world.tenant.reset_delta();
+    world.pass_days(1);
+    world.sync().await;
+    assert_eq!(noted(&world).await.len(), 0);
+}
+
+/// What a night takes of the table: one in which changes are followed, and one in which everything is read.
+async fn nights(people: usize) -> (Units, Units) {
+    let mut world = ours(people, "").await;
+    let quiet = |ran: &Ran| assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 0));
+    world.sync().await;
+    let followed = world.sync().await;
+    world.tenant.reset_delta();
+    world.pass_days(1);
+    let whole = world.sync().await;
+    assert_eq!(asked(&world, "/users/{id}"), 0, "who is shown is not asked for");
+    for ran in [&followed, &whole] {
+        quiet(ran);
+    }
+    (followed.run.units, whole.run.units)
+}
+
+#[tokio::test]
+async fn o48_a_lost_cursor_costs_a_few_reads_for_each_person_and_a_followed_one_none() {
+    let (few_followed, few) = nights(10).await;
+    let (many_followed, many) = nights(60).await;
+    assert_eq!(few_followed.read, many_followed.read, "an unchanged night does not look at links");
+    // A link and an account each, and the fingerprints' buckets that fifty more are spread over.
+    let each = (many.read - few.read) / 50;
+    assert!(each <= 4, "{few:?} {many:?}");
+}
