@@ -116,6 +116,8 @@ const FIRM: u32 = 10;
 
 impl Reading {
     fn open(shape: &Shape, now: i64) -> Result<Self, SourceError> {
+        // Opening a pipe would wait for somebody to write into it.
+        text::readable(&std::fs::metadata(&shape.path).map_err(text::unreadable)?)?;
         let mut file = File::open(&shape.path).map_err(text::unreadable)?;
         let survey = text::survey(&mut file, shape.encoding.as_deref())?;
         let columns = Columns::new(entries::columns(&file, &survey, shape)?, shape)?;

@@ -47,6 +47,7 @@ pub struct DetectedColumn {
 
 /// Reads the whole file. Blocks.
 pub fn detect(path: &Path) -> Result<Detected, SourceError> {
+    text::readable(&std::fs::metadata(path).map_err(text::unreadable)?)?;
     let mut file = File::open(path).map_err(text::unreadable)?;
     let survey = text::survey(&mut file, None)?;
     let shape = Shape::new(path, format(&file, &survey)?);

@@ -279,6 +279,21 @@ fn fill(file: &mut File, block: &mut [u8]) -> io::Result<usize> {
 
 /// The file could not be read.
 #[expect(clippy::needless_pass_by_value, reason = "reads as a function in map_err")]
+/// A file is read twice, so it must be one that can be: no folder, no pipe.
+pub(crate) fn readable(what: &std::fs::Metadata) -> Result<(), SourceError> {
+    let problem = match (what.is_dir(), what.is_file()) {
+        (_, true) => return Ok(()),
+        (true, false) => "It is a folder",
+        (false, false) => "It is no file but a pipe or a device",
+    };
+    Err(SourceError {
+        problem: problem.into(),
+        cure: "Name the file itself in `location` of [source]; what comes from a pipe must be written to a file first"
+            .into(),
+        retry: false,
+    })
+}
+
 pub(crate) fn unreadable(error: io::Error) -> SourceError {
     let gone = error.kind() == io::ErrorKind::NotFound;
     let locked = error.kind() == io::ErrorKind::PermissionDenied;

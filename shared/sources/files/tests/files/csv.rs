@@ -224,3 +224,14 @@ fn a_file_that_changes_while_it_is_read_is_an_error() {
     });
     assert!(error.retry && error.problem.contains("changed"), "{error}");
 }
+
+#[test]
+fn what_is_no_file_is_refused_at_once_and_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, problem) in [(folder.path(), "a folder"), (pipe.as_path(), "a pipe")] {
+        let error = read_as(Format::Csv, "", |shape| shape.path = path.to_owned()).unwrap_err();
+        assert!(error.problem.contains(problem) && !error.retry, "{error:?}");
+    }
+}
