@@ -1,0 +1,117 @@
+//! `connection dead-letters`: what was given up, since when, and why. Looks and moves nothing.
+
+use hardmatch_aws::{Letter, SqsDoorbell};
+use hardmatch_ports::doorbell::Bell;
+use hardmatch_runtime::queue::understand;
+use hardmatch_store::Store;
+use serde_json::{Value, json};
+
+use crate::args::StackArgs;
+use crate::fail::{Exit, Failure};
+use crate::output;
+use crate::stack::{QUEUES, Whole};
+
+/// Letters of one queue that are looked at: more of one kind say no more.
+const MOST: usize = 100;
+/// Approvers' requests: their letters are not put back by others.
+const APPROVALS: (&str, &str) = ("approve", "ApproveDeadLetters");
+
+/// The dead letters of a queue.
+struct Pile {
+    queue: &'static str,
+    count: u64,
+    letters: Result<Vec<Value>, String>,
+}
+
+pub(crate) async fn dead_letters(args: &StackArgs) -> Result<Exit, Failure> {
+    let whole = Whole::open(&args.stack).await?;
+    let queues = whole.queues()?;
+    let mut piles = Vec::new();
+    for (queue, output) in QUEUES.map(|(queue, _, dead)| (queue.name(), dead)).into_iter().chain([APPROVALS]) {
+        let url = whole.url(output)?;
+        let depth = queues.depth(&url).await.map_err(Failure::run)?;
+        let count = depth.waiting + depth.handled;
+        if count > 0 {
+            piles.push(Pile { queue, count, letters: looked_at(&whole.store, &queues, &url).await? });
+        }
+    }
+    let exit = if piles.is_empty() { Exit::Converged } else { Exit::Attention };
+    if args.json {
+        let document: Vec<Value> = piles
+            .iter()
+            .map(|pile| {
+                let (letters, unseen) = match &pile.letters {
+                    Ok(letters) => (letters.as_slice(), None),
+                    Err(why) => (&[][..], Some(why)),
+                };
+                json!({ "queue": pile.queue, "count": pile.count, "letters": letters, "unseen": unseen })
+            })
+            .collect();
+        output::document(&json!({ "v": 1, "stack": args.stack, "queues": document }));
+        return Ok(exit);
+    }
+    for pile in &piles {
+        output::line(format!("{}: {}", pile.queue, pile.count));
+        match &pile.letters {
+            Ok(letters) => letters.iter().for_each(|letter| output::line(spoken(letter))),
+            Err(why) => output::line(format!("  They cannot be looked at: {why}")),
+        }
+    }
+    if piles.is_empty() {
+        output::line("There are no dead letters.");
+    } else {
+        output::note(format!(
+            "No work is lost with them: the tick rings for it again. When the cause is gone: hardmatch connection redrive --stack {}",
+            args.stack
+        ));
+    }
+    Ok(exit)
+}
+
+/// What each letter of a queue is and why it is there; or why that cannot be seen, by a viewer for one.
+async fn looked_at(store: &Store, queues: &SqsDoorbell, url: &str) -> Result<Result<Vec<Value>, String>, Failure> {
+    let letters = match queues.letters(url, MOST).await {
+        Ok(letters) => letters,
+        Err(error) => return Ok(Err(error.0)),
+    };
+    let mut all = Vec::with_capacity(letters.len());
+    for letter in letters {
+        all.push(described(store, &letter).await?);
+    }
+    Ok(Ok(all))
+}
+
+async fn described(store: &Store, letter: &Letter) -> Result<Value, Failure> {
+    let since = letter.sent.map(|at| at.to_string());
+    let bell = match understand(&letter.body) {
+        Ok(bell) => bell,
+        Err(problem) => {
+            return Ok(json!({ "message": letter.id, "since": since, "what": "no bell", "why": problem.to_string() }));
+        }
+    };
+    let why = match store.trouble(&letter.id).await? {
+        Some(trouble) => trouble.why,
+        None => "no function could say why: it was ended first (out of time or memory), or panicked. Look for the message's id in its log".to_owned(),
+    };
+    let Bell { connection, run, kind, .. } = bell;
+    Ok(json!({
+        "message": letter.id,
+        "since": since,
+        "what": kind.name(),
+        "connection": connection,
+        "run": run,
+        "why": why,
+    }))
+}
+
+fn spoken(letter: &Value) -> String {
+    let text = |name: &str| letter[name].as_str().unwrap_or_default();
+    let whose = match (text("connection"), text("run")) {
+        ("", _) => String::new(),
+        (connection, "") => format!(" of {connection}"),
+        (connection, run) => format!(" of {connection}, run {run}"),
+    };
+    // A message may come from anybody: what it names is printed without what could steer a terminal.
+    let line = format!("  since {}: {}{whose}: {}", text("since"), text("what"), text("why"));
+    line.chars().filter(|c| !c.is_control()).collect()
+}
