@@ -33,7 +33,7 @@ pub fn twice(accounts: &[Seen]) -> Vec<String> {
 /// Writes that nobody planned, and writes to accounts that are not ours to write. `before` is the tenant as it was when
 /// the first of them was sent; `rows` are the plans under which they were sent.
 pub fn unplanned(writes: &[Request], rows: &[PlanRow], before: &[Seen], after: &[Seen]) -> Vec<String> {
-    let changes: Vec<&Change> = rows.iter().filter_map(|row| row.decision.change.as_ref()).collect();
+    let changes: Vec<&Change> = rows.iter().filter_map(|row| row.decision.change.as_deref()).collect();
     let was: BTreeMap<&str, &Seen> = before.iter().map(|account| (account.id(), account)).collect();
     let mut problems = Vec::new();
     for write in

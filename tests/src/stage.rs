@@ -107,6 +107,7 @@ impl Stage {
             doorbell: Arc::clone(&theirs),
             policies: Arc::new(CompiledPolicies::new(plan.folder)),
             meter: Arc::new(Counting { client: Arc::clone(&client), table: table.clone() }),
+            until: None,
         };
         let ticking = MatchPorts { doorbell: doorbell.clone(), ..deciding.clone() };
         let source = SourcePorts {
@@ -303,6 +304,7 @@ impl Rooms {
         let source = SourcePorts { until, ..self.source.clone() };
         let tenant = TenantPorts { until, ..self.tenant.clone() };
         let writing = WritePorts { until, ..self.writing.clone() };
+        let deciding = MatchPorts { until, ..self.deciding.clone() };
         match bell.kind {
             BellKind::ObserveSource => said(hardmatch_ingest::observe_source(&source, connection, run).await),
             BellKind::ObserveTenant => said(hardmatch_ingest::observe_tenant(&tenant, connection, run).await),
@@ -312,7 +314,7 @@ impl Rooms {
             | BellKind::Nightly { .. }
             | BellKind::Tick
             | BellKind::Ask { .. }
-            | BellKind::Reach { .. } => said(hardmatch_match::answer(&self.deciding, bell).await),
+            | BellKind::Reach { .. } => said(hardmatch_match::answer(&deciding, bell).await),
             BellKind::Write => said(hardmatch_write::answer(&writing, connection, run).await),
         }
     }

@@ -66,6 +66,9 @@ pub struct World {
     folder: TempDir,
     policy: String,
     commands: u64,
+    /// The connection that commands are about, and the directories and policies of others.
+    name: String,
+    others: BTreeMap<String, (Directory, String)>,
 }
 
 impl World {
@@ -100,6 +103,8 @@ impl World {
             folder,
             policy: String::new(),
             commands: 0,
+            name: "contoso".to_owned(),
+            others: BTreeMap::new(),
         };
         world.set_policy(policy);
         world
@@ -107,9 +112,10 @@ impl World {
 
     /// From now on the policy says this besides connection, tenant and source.
     pub fn set_policy(&mut self, more: &str) {
+        let (name, file) = (&self.name, self.people.path().file_name().unwrap_or_default().to_string_lossy());
         self.policy = format!(
-            "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\
-             [source]\nkind = \"csv\"\nlocation = \"people.csv\"\n{more}\n"
+            "schema = 1\nconnection = \"{name}\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\
+             [source]\nkind = \"csv\"\nlocation = \"{file}\"\n{more}\n"
         );
     }
 
@@ -220,9 +226,22 @@ impl World {
         Store::open(Arc::new(self.table.handle())).await.expect("a store")
     }
 
-    /// The one connection.
+    /// The connection that commands are about; `contoso`, unless another was [turned to](Self::turn_to).
     pub fn connection(&self) -> ConnectionId {
-        ConnectionId::new("contoso")
+        ConnectionId::new(self.name.as_str())
+    }
+
+    /// From now on commands are about this connection of the same tenant, with people and a policy of its own: nobody and
+    /// the default one at first.
+    pub fn turn_to(&mut self, name: &str) {
+        let fresh = || (Directory::new(self.folder.path().join(format!("{name}.csv"))), String::new());
+        let (people, policy) = self.others.remove(name).unwrap_or_else(fresh);
+        let before = std::mem::replace(&mut self.name, name.to_owned());
+        let left = (std::mem::replace(&mut self.people, people), std::mem::replace(&mut self.policy, policy));
+        self.others.insert(before, left);
+        if self.policy.is_empty() {
+            self.set_policy("");
+        }
     }
 
     /// All runs, newest first.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hardmatch_domain::change::Action;
-use hardmatch_domain::ids::PersonKey;
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_match::Accept;
 use hardmatch_ports::Key;
 use hardmatch_ports::clock::Clock as _;
@@ -11,7 +11,8 @@ use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{OutcomeKind, Phase, Status};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_TENANT_ID, Fault, FaultRule, Place, Seed};
-use hardmatch_store::gate::{Switch, Taken};
+use hardmatch_store::connection::Meta;
+use hardmatch_store::gate::Taken;
 use hardmatch_store::{Scope, Store};
 use hardmatch_tests::{Bells, Bill, Cut, Spoil, Stopped, World, guid};
 use serde_json::json;
@@ -189,13 +190,21 @@ async fn a_plan_applied_with_a_bad_secret_is_applied_with_a_good_one() {
     assert_eq!(meta.quarantine, None);
 }
 
+async fn pause(store: &Store) {
+    store.update_meta(&ConnectionId::new("contoso"), |meta| meta.pause("an operator", 5)).await.unwrap();
+}
+
+async fn resume(store: &Store) {
+    store.update_meta(&ConnectionId::new("contoso"), Meta::resume).await.unwrap();
+}
+
 /// How often the lease of a lane was written.
 async fn leased(store: &Store, lane: &str) -> u64 {
     let item = store.table().get(&Key::new(format!("LOCK#{lane}"), "LEASE")).await.expect("a table");
     item.map_or(0, |item| item.revision)
 }
 
-/// Until a draining of a paused lane has begun and ended: the lease was freed by a new process, taken and given back.
+/// Until a draining of a paused connection has begun and ended: the lease was freed by a new process, taken and given back.
 async fn until_it_rests(store: &Store, clock: &ManualClock, lane: &str, before: u64) {
     let _nothing_passes = clock.at_work();
     let writes = if before == 0 { 2 } else { 3 };
@@ -205,19 +214,19 @@ async fn until_it_rests(store: &Store, clock: &ManualClock, lane: &str, before: 
 }
 
 #[tokio::test]
-async fn a_paused_lane_writes_nothing_and_goes_on_where_it_was() {
+async fn a_paused_connection_writes_nothing_and_goes_on_where_it_was() {
     let mut world = killed_while_writing().await;
     let (store, scope, clock) = (world.store().await, Scope::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());
     let titles_now = || titles(&world).iter().filter(|title| *title == "Lead").count();
     let before = titles_now();
-    store.pause(&scope, CONTOSO_CLIENT_ID, Switch::Off).await.unwrap();
+    pause(&store).await;
     let tenant = world.tenant.clone();
     let leases = leased(&store, &lane(&scope)).await;
     let resumed = async {
         until_it_rests(&store, &clock, &lane(&scope), leases).await;
         let users = tenant.users();
         let led = users.iter().filter(|user| user["jobTitle"] == "Lead").count();
-        store.pause(&scope, CONTOSO_CLIENT_ID, Switch::On).await.unwrap();
+        resume(&store).await;
         led
     };
     let (ran, led) = tokio::join!(world.sync(), resumed);
@@ -232,15 +241,15 @@ async fn an_action_switched_off_after_its_plan_was_accepted_is_not_begun() {
     let mut world = three_changes(policy).await;
     world.people.remove("cleo");
     let hash = world.plan().await.hash();
-    let (store, scope) = (world.store().await, Scope::new("simulated", CONTOSO_TENANT_ID));
-    store.switch(&scope, CONTOSO_CLIENT_ID, Action::Delete, Switch::Off).await.unwrap();
+    let store = world.store().await;
+    store.update_meta(&world.connection(), |meta| _ = meta.off.insert(Action::Delete)).await.unwrap();
     let ran = world.apply(&hash).await;
     assert_eq!(ran.status(), Some(Status::Attention));
     assert_eq!(ran.calls(), ["PATCH /users/{id} 204"; 2], "the others are written");
     assert_eq!(ran.outcome("cleo@contoso.com"), "held: action_off");
     assert!(!world.account("cleo@contoso.com").deleted());
 
-    store.switch(&scope, CONTOSO_CLIENT_ID, Action::Delete, Switch::On).await.unwrap();
+    store.update_meta(&world.connection(), |meta| _ = meta.off.remove(&Action::Delete)).await.unwrap();
     let ran = world.sync().await;
     assert_eq!((ran.status(), ran.calls()), (Some(Status::Converged), vec!["DELETE /users/{id} 204".to_owned()]));
 }
@@ -276,12 +285,12 @@ async fn one_person_does_not_wait_for_the_lane_of_a_nightly_run() {
     let (store, scope, clock) = (world.store().await, Scope::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());
     let (name, begun) = (lane_now(&scope), clock.now_seconds());
     // Paused until the nightly run has the lane, for an hour.
-    store.pause(&scope, CONTOSO_CLIENT_ID, Switch::Off).await.unwrap();
+    pause(&store).await;
     let nightly = async {
         until_it_rests(&store, &clock, &name, 0).await;
         let now_ms = clock.now().as_millisecond();
         let taken = store.lease(&lane(&scope), "a nightly run", None, now_ms, HOUR_MS).await.unwrap();
-        store.pause(&scope, CONTOSO_CLIENT_ID, Switch::On).await.unwrap();
+        resume(&store).await;
         taken
     };
     let key = guid(1);
@@ -298,7 +307,7 @@ async fn who_is_in_the_hands_of_the_other_lane_is_written_once() {
     let connection = world.connection();
     let ada = store.secret().pid(&PersonKey::new(guid(1)));
     let tenant = world.tenant.clone();
-    store.pause(&scope, CONTOSO_CLIENT_ID, Switch::Off).await.unwrap();
+    pause(&store).await;
     let leases = leased(&store, &lane(&scope)).await;
     let other = async {
         until_it_rests(&store, &clock, &lane(&scope), leases).await;
@@ -307,7 +316,7 @@ async fn who_is_in_the_hands_of_the_other_lane_is_written_once() {
         let Taken::Ours(fence) = taken else { panic!("{taken:?}") };
         let hand = Store::hand_key(&lane_now(&scope), fence, 0);
         store.table().write(Store::put_hand(&hand, &connection, &[ada])).await.unwrap();
-        store.pause(&scope, CONTOSO_CLIENT_ID, Switch::On).await.unwrap();
+        resume(&store).await;
         let led = || tenant.users().iter().filter(|user| user["jobTitle"] == "Lead").count();
         while led() < 2 {
             tokio::task::yield_now().await;
@@ -331,8 +340,8 @@ async fn two_lanes_at_once_write_a_person_once() {
     let slot = world.clock.now().to_string();
     // The nightly run is decided and lies; then one of its people is wanted now; then both lanes are drained at once.
     let (store, scope) = (world.store().await, Scope::new("simulated", CONTOSO_TENANT_ID));
-    store.pause(&scope, CONTOSO_CLIENT_ID, Switch::Off).await.unwrap();
     world.ring(&[BellKind::Start { slot }]).await.unwrap();
+    pause(&store).await;
     for _ in 0..3 {
         world.ring(&[BellKind::Tick]).await.unwrap();
     }
@@ -341,7 +350,7 @@ async fn two_lanes_at_once_write_a_person_once() {
     let clock = world.clock.clone();
     let resumed = async {
         until_it_rests(&store, &clock, &lane_now(&scope), 0).await;
-        store.pause(&scope, CONTOSO_CLIENT_ID, Switch::On).await.unwrap();
+        resume(&store).await;
     };
     let (one, ()) = tokio::join!(world.sync_one(&key), resumed);
     assert_eq!(one.outcome("ada@contoso.com"), "done");

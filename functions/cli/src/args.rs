@@ -203,7 +203,7 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum ConnectionCommand {
     /// The connections of a stack, and how they are
     List(StackArgs),
-    /// Schedules pass the connection by, and nothing more of its lane is sent
+    /// Schedules pass the connection by, and nothing is written for it: what was decided waits
     Pause(Common),
     /// The opposite
     Resume(Common),
@@ -213,6 +213,8 @@ pub(crate) enum ConnectionCommand {
     SwitchOn(SwitchArgs),
     /// End a quarantine by hand
     Release(Common),
+    /// What was given up in a stack's queues, since when, and why
+    DeadLetters(StackArgs),
     /// Put dead letters back into their queues, all of a stack
     Redrive(StackArgs),
 }

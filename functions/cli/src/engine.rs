@@ -196,6 +196,7 @@ pub(crate) fn deciding(
             client: side.map(|side| Arc::clone(&side.client)),
             table: Arc::clone(&state.table),
         }),
+        until: None,
     }
 }
 

@@ -28,11 +28,11 @@ pub use hardmatch_ports::doorbell::After;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Collection, CollectionState, Phase, Run};
 use hardmatch_ports::{BlobError, Blobs, Clock, Doorbell, Policies, Source, TableError, TenantRead, Write};
+use hardmatch_store::connection::Standing;
 use hardmatch_store::hops::Hop;
+use hardmatch_store::turn::{Taking, Turn};
 use hardmatch_store::{Scope, Store, StoreError};
 use jiff::Timestamp;
-
-use crate::pace::{Taking, Turn};
 
 /// What the source side may use: no way to the tenant.
 #[derive(Clone)]
@@ -139,7 +139,9 @@ pub async fn observe_tenant(ports: &TenantPorts, connection: &ConnectionId, run:
 async fn read_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
     let Some(open) = observing(&ports.store, connection, run, USERS).await? else {
         return match ports.store.run(connection, run).await? {
-            Some(open) if refresh::is_writing(&open.value) => refresh::refresh(ports, &open.value).await,
+            Some(open) if refresh::is_writing(&open.value) && is_connected(&ports.store, connection).await? => {
+                refresh::refresh(ports, &open.value).await
+            }
             Some(_) | None => {
                 reading::clean(ports, run).await;
                 Ok(After::Done)
@@ -212,10 +214,17 @@ async fn observing(
     collection: &str,
 ) -> Result<Option<Run>, StoreError> {
     let open = store.run(connection, run).await?.map(|stored| stored.value);
-    Ok(open.filter(|open| {
+    let open = open.filter(|open| {
         open.phase == Phase::Observing
             && open.collections.get(collection).is_none_or(|known| known.state == CollectionState::Reading)
-    }))
+    });
+    // Whose credentials were given up is not read, whoever opened the run.
+    let connected = open.is_some() && is_connected(store, connection).await?;
+    Ok(open.filter(|_| connected))
+}
+
+async fn is_connected(store: &Store, connection: &ConnectionId) -> Result<bool, StoreError> {
+    Ok(store.meta(connection).await?.value.standing != Standing::Disconnected)
 }
 
 /// Enters what was found into the run, or leaves the rest to another bell.

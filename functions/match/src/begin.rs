@@ -1,57 +1,113 @@
 //! From plan to lane: every change that may be written gets its pointer, every other one its reason for waiting.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use hardmatch_domain::change::{Change, Hold};
-use hardmatch_domain::guard::{FirstPlan, Judgement, Kind, Record, Wanted, judge};
+use hardmatch_domain::change::Hold;
+use hardmatch_domain::guard::{FirstPlan, Kind, Record, over};
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::BellKind;
-use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, Run};
-use hardmatch_store::Pid;
-use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange, POINTED};
+use hardmatch_ports::run::{Phase, PlanRow, Run};
+use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Meta;
+use serde::{Deserialize, Serialize};
 
-use crate::plan::Slices;
-use crate::{MatchError, MatchPorts, lost, phases, slice};
+use crate::lane::{Filled, Lane, hold};
+use crate::phases::Step;
+use crate::place::Keeper;
+use crate::plan::{JUDGED_FIRST, Slices, ToWrite, changes, to_write};
+use crate::{MatchError, MatchPorts, lost, pace, phases, slice};
+
+/// Writes that are made together: a few calls at a time, and not one call a slice.
+const TOGETHER: usize = 100;
+
+/// How far the lane is filled.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Place {
+    /// Kinds of change that wait for an approval, as they were judged at the beginning.
+    guarded: BTreeSet<Kind>,
+    /// The last slice that is done.
+    after: Option<String>,
+    /// Slices done.
+    units: u64,
+    lane: Filled,
+}
 
 /// Enters the writing phase. Everything before the phase change may be repeated.
-pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
-    let meta = ports.store.meta(&run.connection).await?.value;
-    let policy = slice::policy(ports, &run.connection, run.policy_revision).await?;
-    let by_hash = run.accepted.as_ref().is_some_and(|accepted| accepted.by_hash);
-    let guarded = if by_hash || first_plan(&meta, run) == FirstPlan::Pending {
-        BTreeSet::new()
-    } else {
-        guarded_kinds(ports, run, &meta, policy.guard).await?
+pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+    let plan = to_write(ports, &run.id).await?;
+    let mut keeper = Keeper::new(ports, run, "begin");
+    let mut place = match keeper.last::<Place>().await? {
+        Some(place) => place,
+        None => Place { guarded: guarded_kinds(ports, run, &plan).await?, ..Place::default() },
     };
-    let mut lane = Lane::new(ports, run, LanePhase::Write);
-    let mut slices = Slices::of(ports, &run.id).await?;
-    while let Some(rows) = slices.next().await? {
-        let changes: Vec<&Change> = rows.iter().filter_map(|row| row.decision.change.as_ref()).collect();
-        let mut writes = Vec::new();
-        for change in changes {
-            let pid = ports.store.pid(&change.person);
-            let waits = match &change.hold {
-                Some(Hold::Repair) => Some(Code::RepairNeeded),
-                Some(Hold::Approval) if !by_hash => Some(Code::AwaitingApproval),
-                Some(Hold::Approval | Hold::Removal) | None => {
-                    guarded.iter().any(|kind: &Kind| kind.count(change) > 0).then_some(Code::Guarded)
-                }
-            };
-            match waits {
-                Some(code) => hold(ports, run, pid, change, Reason::plain(code), &mut writes),
-                None if change.removal_from == Some(0) => writes.push(ports.store.put_held(&run.id, pid)),
-                None => lane.put(change.depth, pid, &mut writes),
-            }
+    if place.units == 0 && !plan.judged.is_empty() {
+        // Judged once, whoever carries it out.
+        keeper.keep(&place).await?;
+    }
+    let lane = Lane::new(ports, run, LanePhase::Write);
+    let left = plan.slices.into_iter().filter(|name| place.after.as_ref().is_none_or(|after| name > after)).collect();
+    let mut slices = Slices::named(ports, &run.id, left);
+    let mut writes = Vec::new();
+    while let Some((name, rows)) = slices.next().await? {
+        distribute(ports, run, lane, &rows, &mut place, &mut writes);
+        (place.after, place.units) = (Some(name), place.units + 1);
+        let up = pace::is_up(ports);
+        if up || keeper.is_due() || writes.len() >= TOGETHER {
+            store(ports, &mut writes).await?;
         }
-        if !writes.is_empty() {
-            ports.store.table().batch_write(writes).await?;
+        if up || keeper.is_due() {
+            keeper.keep(&place).await?;
+        }
+        if up {
+            return Ok(Step::time(place.units));
         }
     }
-    lane.end().await?;
+    writes.extend(lane.end(&place.lane));
+    store(ports, &mut writes).await?;
+    accepted(ports, run).await?;
+    let entered = phases::enter(ports, run, Phase::Writing, |run| run.status = None).await?;
+    keeper.forget().await?;
+    Ok(Step::moved(entered).ringing(BellKind::Write))
+}
+
+async fn store(ports: &MatchPorts, writes: &mut Vec<Write>) -> Result<(), MatchError> {
+    if !writes.is_empty() {
+        ports.store.table().batch_write(std::mem::take(writes)).await?;
+    }
+    Ok(())
+}
+
+/// Each change of a slice goes where it belongs: into the lane, to the gate, or to where it waits for a word.
+fn distribute(
+    ports: &MatchPorts,
+    run: &Run,
+    lane: Lane<'_>,
+    rows: &[PlanRow],
+    place: &mut Place,
+    writes: &mut Vec<Write>,
+) {
+    for change in changes(rows) {
+        let pid = ports.store.pid(&change.person);
+        let waits = match &change.hold {
+            Some(Hold::Repair) => Some(Code::RepairNeeded),
+            Some(Hold::Approval) if !is_by_hash(run) => Some(Code::AwaitingApproval),
+            Some(Hold::Approval | Hold::Removal) | None => {
+                place.guarded.iter().any(|kind| kind.count(change) > 0).then_some(Code::Guarded)
+            }
+        };
+        match waits {
+            Some(code) => hold(ports, run, pid, change, Reason::plain(code), writes),
+            None if change.removal_from == Some(0) => writes.push(ports.store.put_held(&run.id, pid)),
+            None => lane.put(&mut place.lane, change.depth, pid, writes),
+        }
+    }
+}
+
+/// What the connection remembers of a plan that is written.
+async fn accepted(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
     let now = ports.clock.now_seconds();
-    let accepted = run.accepted.is_some();
+    let (accepted, by_hash) = (run.accepted.is_some(), is_by_hash(run));
     ports
         .store
         .update_meta(&run.connection, |meta| {
@@ -71,53 +127,12 @@ pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<bool, Match
     if accepted {
         lost::keep(ports, run).await?;
     }
-    let entered = phases::enter(ports, run, Phase::Writing, |run| run.status = None).await?;
-    phases::ring(ports, run, BellKind::Write).await;
-    Ok(entered)
+    Ok(())
 }
 
-/// A run's lane while it is filled: people of one depth share pointers, as many as fit. The same plan gives the same
-/// pointers, so this may be repeated.
-pub(crate) struct Lane<'a> {
-    ports: &'a MatchPorts,
-    run: &'a Run,
-    phase: LanePhase,
-    depths: BTreeMap<u32, Depth>,
-}
-
-#[derive(Default)]
-struct Depth {
-    /// Pointers written so far.
-    written: usize,
-    /// People who are in none yet.
-    waiting: Vec<Pid>,
-}
-
-impl<'a> Lane<'a> {
-    pub(crate) fn new(ports: &'a MatchPorts, run: &'a Run, phase: LanePhase) -> Self {
-        Self { ports, run, phase, depths: BTreeMap::new() }
-    }
-
-    /// Puts a person's change into the lane.
-    pub(crate) fn put(&mut self, depth: u32, pid: Pid, writes: &mut Vec<Write>) {
-        let here = self.depths.entry(depth).or_default();
-        here.waiting.push(pid);
-        if here.waiting.len() == POINTED {
-            let pids = std::mem::take(&mut here.waiting);
-            writes.extend(self.ports.store.put_pointers(&self.run.id, self.phase, depth, here.written, &pids));
-            here.written += 1;
-        }
-    }
-
-    /// Writes the pointers that are not full.
-    pub(crate) async fn end(self) -> Result<(), MatchError> {
-        let store = &self.ports.store;
-        let last = self.depths.iter().flat_map(|(depth, here)| {
-            store.put_pointers(&self.run.id, self.phase, *depth, here.written, &here.waiting)
-        });
-        let last: Vec<Write> = last.collect();
-        if last.is_empty() { Ok(()) } else { Ok(store.table().batch_write(last).await?) }
-    }
+/// Whether somebody applied the plan by its hash: what it shows is approved, removals included.
+pub(crate) fn is_by_hash(run: &Run) -> bool {
+    run.accepted.as_ref().is_some_and(|accepted| accepted.by_hash)
 }
 
 /// Whether a plan was accepted before this run began.
@@ -129,42 +144,30 @@ pub(crate) fn first_plan(meta: &Meta, run: &Run) -> FirstPlan {
 }
 
 /// Mass renames, changes of IDs and takeovers have the limits of removals, and are judged before anything is written.
-async fn guarded_kinds(
-    ports: &MatchPorts,
-    run: &Run,
-    meta: &Meta,
-    limits: hardmatch_domain::policy::Guard,
-) -> Result<BTreeSet<Kind>, MatchError> {
-    let kinds = [Kind::Renames, Kind::IdChanges, Kind::Takeovers];
-    let mut wanted = kinds.map(Wanted::new);
-    let mut slices = Slices::of(ports, &run.id).await?;
-    while let Some(rows) = slices.next().await? {
-        for change in rows.iter().filter_map(|row| row.decision.change.as_ref()) {
-            for set in &mut wanted {
-                set.add(change);
-            }
-        }
+async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<BTreeSet<Kind>, MatchError> {
+    let meta = ports.store.meta(&run.connection).await?.value;
+    if is_by_hash(run) || first_plan(&meta, run) == FirstPlan::Pending {
+        return Ok(BTreeSet::new());
     }
+    let limits = slice::policy(ports, &run.connection, run.policy_revision).await?.guard;
+    let now = ports.clock.now_seconds();
     let mut guarded = BTreeSet::new();
-    for (kind, set) in kinds.into_iter().zip(&wanted) {
+    let mut spent = Vec::new();
+    for kind in JUDGED_FIRST {
+        let wanted = plan.judged.get(&kind).copied().unwrap_or(0);
         let record = Record {
             limits,
             links: meta.links,
-            spent: meta.spent_since(kind, ports.clock.now_seconds()),
+            spent: meta.spent_since(&run.id, kind, now),
             approved: None,
             first_plan: FirstPlan::Applied,
         };
-        if let Judgement::Wait(_) = judge(set, &record) {
+        if over(kind, wanted, &record).is_some() {
             guarded.insert(kind);
+        } else if wanted > 0 {
+            spent.push((kind, wanted));
         }
     }
-    let now = ports.clock.now_seconds();
-    let spent: Vec<(Kind, u64)> = kinds
-        .into_iter()
-        .zip(&wanted)
-        .filter(|(kind, set)| !guarded.contains(kind) && set.total() > 0)
-        .map(|(kind, set)| (kind, set.total()))
-        .collect();
     ports
         .store
         .update_meta(&run.connection, |meta| {
@@ -174,26 +177,4 @@ async fn guarded_kinds(
         })
         .await?;
     Ok(guarded)
-}
-
-/// The change stays as it is, the history says why it waits.
-pub(crate) fn hold(ports: &MatchPorts, run: &Run, pid: Pid, change: &Change, reason: Reason, writes: &mut Vec<Write>) {
-    let outcome = Outcome {
-        v: 1,
-        run: run.id.clone(),
-        key: change.person.key.clone(),
-        change: change.id.clone(),
-        result: OutcomeKind::Held,
-        account: change.account.clone(),
-        reason: Some(reason),
-        refusal: None,
-        at_ms: ports.clock.now().as_millisecond(),
-    };
-    ports.store.put_outcome(&run.connection, pid, &outcome, writes);
-    writes.push(ports.store.mark_open(&run.connection, pid));
-}
-
-/// An open change set to wait.
-pub(crate) fn held(open: &OpenChange) -> OpenChange {
-    OpenChange { state: ChangeState::Held, ..open.clone() }
 }

@@ -1,17 +1,21 @@
 //! Ending: the report, the status, and what the connection remembers.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::BufWriter;
 
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::change::Join;
+use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, PlanHead, PlanRow, Run, Status};
 use hardmatch_report::{FileNames, ReportBuilder, Standing};
 use hardmatch_store::Pid;
 use hardmatch_store::connection::Meta;
 
-use crate::plan::Slices;
-use crate::{MatchError, MatchPorts, phases, watch};
+use crate::phases::Step;
+use crate::plan::AHEAD;
+use crate::{MatchError, MatchPorts, phases, plan, watch};
 
 /// What a run comes to.
 #[derive(Default)]
@@ -27,16 +31,20 @@ struct Sum {
 }
 
 /// Writes the report of a finished run and closes it.
-pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+///
+/// The rows are read once, whether they are added up or shown. Half a million people are 8,192 slices, each a blob of 40 ms
+/// and a call of 20 ms to the table, sixteen at a time: half a minute; and see the README for what a function works on them.
+pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
     let (tenant_calls, units) = ports.meter.read();
-    // The page says at its top how the run ended, so the rows are added up before they are shown.
-    let sum = add_up(ports, run).await?;
+    let rows = Rows::of_run(ports, &run.id).await?;
+    let sum = &rows.sum;
     let attention = sum.attention || !run.refused_entries.is_empty();
     let mut closed = Run {
         phase: Phase::Closed,
         status: Some(if attention { Status::Attention } else { Status::Converged }),
         closed_ms: Some(now_ms),
+        stalled: None,
         outcomes: sum.outcomes.clone(),
         changes: sum.changes.clone(),
         refusals: sum.refusals.clone(),
@@ -46,9 +54,9 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
         problems: problems(ports, run).await?,
         ..run.clone()
     };
-    render(ports, &mut closed).await?;
     let everybody = run.everybody && run.only.is_none();
-    let failing = sum.is_failing();
+    let (failing, joined, fresh) = (sum.is_failing(), sum.joined, sum.fresh);
+    rows.render(ports, &mut closed).await?;
     if failing {
         ports.store.quarantine(&run.connection, &run.id, FAILING, now_ms / 1000).await?;
     }
@@ -65,13 +73,13 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<bool, MatchE
                 // Timers up to the beginning of this run were taken by it.
                 meta.timers_seen = Some(run.started_ms / 1000);
             }
-            meta.links = if everybody { sum.joined } else { meta.links + sum.fresh };
+            meta.links = if everybody { joined } else { meta.links + fresh };
         })
         .await?;
     phases::enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
     ports.store.clear_run(&run.id).await?;
     ports.store.free_place(run).await?;
-    Ok(false)
+    Ok(Step::rests())
 }
 
 /// What a run has met, and that the application's proof ends soon: nobody else tells.
@@ -99,7 +107,7 @@ pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) 
         problems: problems(ports, run).await?,
         ..run.clone()
     };
-    render(ports, &mut shown).await?;
+    Rows::of_plan(ports, &run.id).await?.render(ports, &mut shown).await?;
     ports
         .store
         .update_run(&run.connection, &run.id, |run| {
@@ -115,7 +123,7 @@ pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) 
 }
 
 /// An observation was incomplete: nothing is decided on half a listing. A plan that was being applied waits again.
-pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
     if run.plan.is_some() {
         // Accepted again it is another attempt, which counts by itself.
@@ -130,7 +138,7 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
             run.status = Some(Status::Incomplete);
         })
         .await?;
-        return Ok(false);
+        return Ok(Step::rests());
     }
     let (tenant_calls, units) = ports.meter.read();
     let mut shown = Run {
@@ -143,7 +151,7 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
         problems: problems(ports, run).await?,
         ..run.clone()
     };
-    render(ports, &mut shown).await?;
+    Rows::of_plan(ports, &run.id).await?.render(ports, &mut shown).await?;
     phases::enter(ports, run, Phase::Closed, |run| {
         run.status = Some(Status::Incomplete);
         run.problems.clone_from(&shown.problems);
@@ -155,56 +163,72 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<bool, Ma
     })
     .await?;
     ports.store.free_place(run).await?;
-    Ok(false)
+    Ok(Step::rests())
 }
 
-/// Renders page, CSV and JSON Lines. Rows pass through one by one; only the page is held in memory.
-async fn render(ports: &MatchPorts, run: &mut Run) -> Result<(), MatchError> {
-    let base = format!("runs/{}", run.id);
-    let page = format!("{base}/report.html");
-    run.report = Some(ports.blobs.location(&page));
-    let broken = |error: &dyn std::fmt::Display| MatchError::Broken(format!("the report cannot be written: {error}"));
-    let csv = BufWriter::new(tempfile::tempfile().map_err(|error| broken(&error))?);
-    let jsonl = BufWriter::new(tempfile::tempfile().map_err(|error| broken(&error))?);
-    let names = FileNames { csv: "report.csv", jsonl: "report.jsonl" };
-    let snapshot = run.clone();
-    let mut builder = ReportBuilder::new(&snapshot, names, csv, jsonl);
-    let mut slices = Slices::of(ports, &snapshot.id).await?;
-    while let Some(rows) = slices.next().await? {
-        for (row, outcome) in with_outcomes(ports, &snapshot.id, &rows).await? {
-            builder.row(row, outcome.as_ref()).map_err(|error| broken(&error))?;
+/// All rows of a plan, as they go into its report. They pass through one by one; only the page is held in memory.
+struct Rows {
+    report: ReportBuilder<'static, Beside, Beside>,
+    sum: Sum,
+}
+
+/// A file beside the page.
+type Beside = BufWriter<File>;
+
+fn unwritten(error: &dyn std::fmt::Display) -> MatchError {
+    MatchError::Broken(format!("the report cannot be written: {error}"))
+}
+
+impl Rows {
+    /// Of a plan that nothing was written of.
+    async fn of_plan(ports: &MatchPorts, run: &str) -> Result<Self, MatchError> {
+        let names = plan::slices(ports, run).await?;
+        let read = |name: String| async move { Ok((plan::read_named(ports, run, &name).await?, BTreeMap::new())) };
+        Self::all(stream::iter(names).map(read).buffered(AHEAD)).await
+    }
+
+    /// Of a run, each with what became of its change.
+    async fn of_run(ports: &MatchPorts, run: &str) -> Result<Self, MatchError> {
+        let names = plan::slices(ports, run).await?;
+        let read = |name: String| async move {
+            let rows = plan::read_named(ports, run, &name).await?;
+            let pids: Vec<Pid> = plan::changes(&rows).map(|change| ports.store.pid(&change.person)).collect();
+            let outcomes = ports.store.outcomes_of(run, &pids).await?.into_iter();
+            Ok((rows, outcomes.map(|(_, outcome)| (outcome.key.clone(), outcome)).collect()))
+        };
+        Self::all(stream::iter(names).map(read).buffered(AHEAD)).await
+    }
+
+    async fn all(
+        slices: impl Stream<Item = Result<(Vec<PlanRow>, BTreeMap<PersonKey, Outcome>), MatchError>>,
+    ) -> Result<Self, MatchError> {
+        let beside = || tempfile::tempfile().map(BufWriter::new).map_err(|error| unwritten(&error));
+        let names = FileNames { csv: "report.csv", jsonl: "report.jsonl" };
+        let mut all = Self { report: ReportBuilder::new(names, beside()?, beside()?), sum: Sum::default() };
+        let mut slices = std::pin::pin!(slices);
+        while let Some((rows, outcomes)) = slices.try_next().await? {
+            for row in &rows {
+                let outcome = outcomes.get(&row.decision.key);
+                all.sum.add(row, outcome);
+                all.report.row(row, outcome).map_err(|error| unwritten(&error))?;
+            }
         }
+        Ok(all)
     }
-    let report = builder.finish().map_err(|error| broken(&error))?;
-    ports.blobs.put(&page, report.html.into_bytes()).await?;
-    for (name, file) in [("report.csv", report.csv), ("report.jsonl", report.jsonl)] {
-        let file = file.into_inner().map_err(|error| broken(&error))?;
-        ports.blobs.put_file(&format!("{base}/{name}"), file).await?;
-    }
-    Ok(())
-}
 
-/// What all rows of a run come to.
-async fn add_up(ports: &MatchPorts, run: &Run) -> Result<Sum, MatchError> {
-    let mut sum = Sum::default();
-    let mut slices = Slices::of(ports, &run.id).await?;
-    while let Some(rows) = slices.next().await? {
-        for (row, outcome) in with_outcomes(ports, &run.id, &rows).await? {
-            sum.add(row, outcome.as_ref());
+    /// Page, CSV and JSON Lines; the run is told where they lie.
+    async fn render(self, ports: &MatchPorts, run: &mut Run) -> Result<(), MatchError> {
+        let base = format!("runs/{}", run.id);
+        let page = format!("{base}/report.html");
+        run.report = Some(ports.blobs.location(&page));
+        let report = self.report.finish(run).map_err(|error| unwritten(&error))?;
+        ports.blobs.put(&page, report.html.into_bytes()).await?;
+        for (name, file) in [("report.csv", report.csv), ("report.jsonl", report.jsonl)] {
+            let file = file.into_inner().map_err(|error| unwritten(&error))?;
+            ports.blobs.put_file(&format!("{base}/{name}"), file).await?;
         }
+        Ok(())
     }
-    Ok(sum)
-}
-
-/// A slice's rows, each with what became of its change.
-async fn with_outcomes<'r>(
-    ports: &MatchPorts,
-    run: &str,
-    rows: &'r [PlanRow],
-) -> Result<Vec<(&'r PlanRow, Option<Outcome>)>, MatchError> {
-    let pids: Vec<Pid> = rows.iter().map(|row| ports.store.secret().pid(&row.decision.key)).collect();
-    let mut outcomes: BTreeMap<Pid, Outcome> = ports.store.outcomes_of(run, &pids).await?.into_iter().collect();
-    Ok(rows.iter().zip(&pids).map(|(row, pid)| (row, outcomes.remove(pid))).collect())
 }
 
 /// Below so many failures a run is having a bad day, not a bad connection.

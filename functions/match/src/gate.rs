@@ -1,33 +1,114 @@
 //! The gate: removals of a run, judged together when everything else is written.
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::guard::{FirstPlan, Guarded, Judgement, Kind, Over, Record, Wanted, judge as judge_set};
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{GuardNote, Phase, Run};
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
+use hardmatch_store::{Pid, Stored};
+use serde::{Deserialize, Serialize};
 
-use crate::begin::{Lane, first_plan, held as held_change, hold};
-use crate::{MatchError, MatchPorts, phases, slice};
+use crate::begin::{first_plan, is_by_hash};
+use crate::lane::{Filled, Lane, hold};
+use crate::phases::Step;
+use crate::place::Keeper;
+use crate::plan::AHEAD;
+use crate::{MatchError, MatchPorts, pace, phases, slice};
 
 /// People whose changes are read together.
 const CHUNK: usize = 100;
 
-/// Judges a run's removals; released ones get their pointers, the others their reason.
-pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+/// The judgement, and how far it is carried out.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    note: GuardNote,
+    /// Why removals that are not let through wait.
+    code: Code,
+    /// The last person who is done.
+    after: Option<String>,
+    /// People done.
+    units: u64,
+    lane: Filled,
+}
+
+/// Judges a run's removals; released ones get their pointers, the others their reason. They are judged once, whoever
+/// carries it out.
+pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let held = ports.store.held(&run.id).await?;
+    let mut keeper = Keeper::new(ports, run, "gate");
+    let mut place = match keeper.last::<Place>().await? {
+        Some(place) => place,
+        None => {
+            let place = judgement(ports, run, &held).await?;
+            if !held.is_empty() {
+                keeper.keep(&place).await?;
+            }
+            place
+        }
+    };
+    let lane = Lane::new(ports, run, LanePhase::Remove);
+    let left: Vec<Pid> =
+        held.iter().copied().filter(|pid| place.after.as_ref().is_none_or(|after| pid.hex() > *after)).collect();
+    for chunk in left.chunks(CHUNK) {
+        let mut writes = Vec::new();
+        for (pid, stored) in ours(ports, run, chunk).await? {
+            let state = if place.note.released { ChangeState::Ready } else { ChangeState::Held };
+            let next = OpenChange { state, ..stored.value.clone() };
+            writes.push(ports.store.put_change(&run.connection, pid, Some(stored.revision), &next));
+            if place.note.released {
+                lane.put(&mut place.lane, stored.value.change.depth, pid, &mut writes);
+            } else {
+                hold(ports, run, pid, &stored.value.change, Reason::plain(place.code), &mut writes);
+            }
+        }
+        slice::store(ports, writes).await?;
+        place.after = chunk.last().map(Pid::hex);
+        place.units += chunk.len() as u64;
+        let up = pace::is_up(ports);
+        if up || keeper.is_due() {
+            keeper.keep(&place).await?;
+        }
+        if up {
+            return Ok(Step::time(place.units));
+        }
+    }
+    slice::store(ports, lane.end(&place.lane)).await?;
+    let note = &place.note;
+    if note.released && note.removals > 0 {
+        let (now, count) = (ports.clock.now_seconds(), note.removals);
+        ports.store.update_meta(&run.connection, |meta| meta.spend(&run.id, Kind::Removals, now, count)).await?;
+    }
+    let next = if note.released && !held.is_empty() { Phase::Removing } else { Phase::Reporting };
+    let entered = phases::enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
+    keeper.forget().await?;
+    let step = Step::moved(entered);
+    Ok(if next == Phase::Removing { step.ringing(BellKind::Write) } else { step })
+}
+
+/// The open changes of people that this run decided: whoever was decided anew since is another run's.
+async fn ours(ports: &MatchPorts, run: &Run, pids: &[Pid]) -> Result<Vec<(Pid, Stored<OpenChange>)>, MatchError> {
+    let found = ports.store.changes(&run.connection, pids).await?;
+    Ok(found.into_iter().filter(|(_, stored)| stored.value.run == run.id).collect())
+}
+
+/// Whether the removals may go, all or none. Half a million people's changes are 5,000 calls of 20 ms, sixteen at a time:
+/// some ten seconds.
+async fn judgement(ports: &MatchPorts, run: &Run, held: &[Pid]) -> Result<Place, MatchError> {
     let mut wanted = Wanted::new(Kind::Removals);
-    for chunk in held.chunks(CHUNK) {
-        for (_, stored) in ports.store.changes(&run.connection, chunk).await? {
+    let chunks: Vec<Vec<Pid>> = held.chunks(CHUNK).map(<[Pid]>::to_vec).collect();
+    let read = |chunk: Vec<Pid>| async move { ours(ports, run, &chunk).await };
+    let mut read = stream::iter(chunks).map(read).buffered(AHEAD);
+    while let Some(found) = read.try_next().await? {
+        for (_, stored) in &found {
             wanted.add(&stored.value.change);
         }
     }
     let meta = ports.store.meta(&run.connection).await?.value;
     let policy = slice::policy(ports, &run.connection, run.policy_revision).await?;
-    let now = ports.clock.now_seconds();
-    let by_hash = run.accepted.as_ref().is_some_and(|accepted| accepted.by_hash);
     // Whoever applied the plan by its hash approved the removals it shows, and these are they.
-    let approved = by_hash.then(|| wanted.hash());
-    let spent = meta.spent_since(Kind::Removals, now);
+    let approved = is_by_hash(run).then(|| wanted.hash());
+    let spent = meta.spent_since(&run.id, Kind::Removals, ports.clock.now_seconds());
     let record = Record {
         limits: policy.guard,
         links: meta.links,
@@ -35,36 +116,8 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<bool, MatchEr
         approved: approved.as_deref(),
         first_plan: if meta.links == 0 { FirstPlan::Pending } else { first_plan(&meta, run) },
     };
-    let judgement = judge_set(&wanted, &record);
-    let (note, code) = describe(&judgement, wanted.total(), spent, meta.links);
-    let released = matches!(judgement, Judgement::Go(_));
-    let mut lane = Lane::new(ports, run, LanePhase::Remove);
-    for chunk in held.chunks(CHUNK) {
-        let mut writes = Vec::new();
-        for (pid, stored) in ports.store.changes(&run.connection, chunk).await? {
-            if released {
-                let ready = OpenChange { state: ChangeState::Ready, ..stored.value.clone() };
-                writes.push(ports.store.put_change(&run.connection, pid, Some(stored.revision), &ready));
-                lane.put(stored.value.change.depth, pid, &mut writes);
-            } else {
-                let waits = held_change(&stored.value);
-                writes.push(ports.store.put_change(&run.connection, pid, Some(stored.revision), &waits));
-                hold(ports, run, pid, &stored.value.change, Reason::plain(code), &mut writes);
-            }
-        }
-        slice::store(ports, writes).await?;
-    }
-    lane.end().await?;
-    if released && wanted.total() > 0 {
-        let count = wanted.total();
-        ports.store.update_meta(&run.connection, |meta| meta.spend(&run.id, Kind::Removals, now, count)).await?;
-    }
-    let next = if released && !held.is_empty() { Phase::Removing } else { Phase::Reporting };
-    let entered = phases::enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
-    if next == Phase::Removing {
-        phases::ring(ports, run, BellKind::Write).await;
-    }
-    Ok(entered)
+    let (note, code) = describe(&judge_set(&wanted, &record), wanted.total(), spent, meta.links);
+    Ok(Place { note, code, after: None, units: 0, lane: Filled::default() })
 }
 
 fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (GuardNote, Code) {

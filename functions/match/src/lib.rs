@@ -4,11 +4,14 @@ mod begin;
 mod close;
 mod gate;
 mod gather;
+mod lane;
 mod lost;
 mod obey;
 mod open;
+mod pace;
 mod park;
 mod phases;
+mod place;
 mod plan;
 mod schedule;
 mod slice;
@@ -22,19 +25,20 @@ use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::run::{Effort, Run};
 use hardmatch_ports::{Blobs, Clock, Doorbell};
 use hardmatch_store::{Scope, Store};
+use jiff::Timestamp;
 
 pub use hardmatch_ports::Policies;
 pub use hardmatch_ports::doorbell::After;
 pub use hardmatch_ports::reach::Parked;
 
 pub use gather::{Explained, decide_one};
-pub use obey::{Obeyed, Request, obey};
+pub use obey::{Obeyed, Request, obey, paused};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
 pub use park::disconnect;
 pub use phases::{advance, decide_slices};
 pub use plan::{read_slice, slice_count};
-pub use schedule::{PassedBy, Started, start_scheduled};
-pub use tick::{ring_left_over, ring_to_look_again, tick};
+pub use schedule::{PassedBy, Started, nightly, start_scheduled};
+pub use tick::{ring_left_over, ring_to_look_again, tick, tick_all};
 pub use watch::watch_credential;
 
 /// What deciding may use: the store and nothing else of the world. No way to the tenant, none to the source.
@@ -54,6 +58,8 @@ pub struct MatchPorts {
     pub policies: Arc<dyn Policies>,
     /// What the run has cost so far.
     pub meter: Arc<dyn Meter>,
+    /// When this bell must have left everything in order; `None` where nobody ends a process that works long.
+    pub until: Option<Timestamp>,
 }
 
 /// Answers a bell of the queues `match` and `match-now`. Bells of other queues are not ours.
@@ -66,8 +72,11 @@ pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError
             tracing::info!(connection.id = %bell.connection, run.slot = slot, run.started = ?started, "a scheduled time has come");
             Ok(After::Done)
         }
-        BellKind::Nightly { slot } => schedule::nightly(ports, slot).await.map(|()| After::Done),
-        BellKind::Tick => tick::all(ports).await.map(|()| After::Done),
+        BellKind::Nightly { slot } => nightly(&ports.store, &*ports.doorbell, slot, None).await.map(|()| After::Done),
+        BellKind::Tick => {
+            let tick = |connection| async move { tick(ports, &connection).await };
+            tick_all(&ports.store, tick).await.map(|()| After::Done)
+        }
         // An operator's request needs to be known by its queue: see `obey`.
         BellKind::Ask { .. }
         | BellKind::Reach { .. }

@@ -1,21 +1,18 @@
 //! Wires match on AWS: the store, blobs and queues, and no way to anybody else.
 
+mod noted;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_match::{After, MatchPorts, Meter, Obeyed, Request, Upkeep, obey};
+use hardmatch_match::{After, MatchPorts, Obeyed, Request, nightly, obey, tick, tick_all, watch_credential};
 use hardmatch_ports::command::{Authority, Command, Reply};
-use hardmatch_ports::doorbell::{Bell, BellKind};
-use hardmatch_ports::run::{Effort, Run};
-use hardmatch_ports::table::Units;
-use hardmatch_ports::tenant::Counters;
-use hardmatch_runtime::Metrics;
+use hardmatch_ports::doorbell::BellKind;
 use hardmatch_store::Scope;
-use hardmatch_store::costs::Cost;
 use hardmatch_wiring::ConnectionError;
-use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, serve};
-use jiff::Timestamp;
+use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, Timestamp, serve};
+
+use crate::noted::Noted;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -32,16 +29,16 @@ impl Answer for Matching {
         match &ring.bell.kind {
             // About all connections: each by itself, and one that cannot be opened takes none along.
             BellKind::Tick => {
-                let connections = self.home.store.connections().await.map_err(|error| error.to_string())?;
-                for connection in connections {
-                    if let Err(error) = self.tick(&connection).await {
-                        tracing::error!(connection.id = %connection, error, "a connection could not be looked after");
-                    }
-                }
-                Ok(After::Done)
+                let tick = |connection| self.tick(connection, ring.until);
+                tick_all(&self.home.store, tick).await.map(|()| After::Done).map_err(|error| error.to_string())
             }
             BellKind::Ask { reply, command } => self.asked(&ring, reply, command).await,
-            BellKind::Nightly { slot } => self.nightly(&ring, slot).await,
+            BellKind::Nightly { slot } => {
+                let home = &self.home;
+                let sent = ring.sent.or_else(|| Some(home.clock.now()));
+                let rung = nightly(&home.store, &*home.doorbell, slot, sent).await;
+                rung.map(|()| After::Done).map_err(|error| error.to_string())
+            }
             BellKind::Start { .. }
             | BellKind::Match
             | BellKind::Advance
@@ -49,7 +46,7 @@ impl Answer for Matching {
             | BellKind::ObserveTenant
             | BellKind::Reach { .. }
             | BellKind::Write => {
-                let ports = self.ports(&ring.bell.connection, &ring.bell.run).await?;
+                let ports = self.ports(&ring.bell.connection, &ring.bell.run, ring.until).await?;
                 hardmatch_match::answer(&ports, &ring.bell).await.map_err(|error| error.to_string())
             }
         }
@@ -70,20 +67,13 @@ impl Matching {
             Command::Configure { text, tenant } => self.configured(connection, text, tenant).await?,
             _ => match self.home.connections.open(connection).await {
                 Ok(opened) => {
-                    let request = Request {
-                        connection,
-                        run: &ring.bell.run,
-                        command,
-                        authority,
-                        by: &ring.sender,
-                        client: opened.client_id(),
-                        reply,
-                    };
-                    let ports = self.ports_of(opened.scope.clone(), "").await?;
+                    let request =
+                        Request { connection, run: &ring.bell.run, command, authority, by: &ring.sender, reply };
+                    let ports = self.ports_of(opened.scope.clone(), "", ring.until).await?;
                     match obey(&ports, &request).await.map_err(|error| said(&error))? {
                         Obeyed::Replied(answer) => answer,
                         Obeyed::PassedOn => {
-                            tracing::info!(connection.id = %connection, by = ring.sender, reply, "an operator's request was passed on");
+                            tracing::info!(connection.id = %connection, sender.id = ring.principal(), reply.id = reply, "an operator's request was passed on");
                             return Ok(After::Done);
                         }
                     }
@@ -106,34 +96,18 @@ impl Matching {
         }
     }
 
-    /// Rings for the run of each connection. A schedule that does not say for when has it from the queue: by the minute, so
-    /// that a start that is told twice is one.
-    async fn nightly(&self, ring: &Ring, slot: &str) -> Result<After, String> {
-        let slot = match slot.parse::<Timestamp>() {
-            Ok(at) => at,
-            Err(_) => ring.sent.unwrap_or_else(|| self.home.clock.now()),
-        };
-        let minute = slot.as_second() - slot.as_second().rem_euclid(60);
-        let slot = Timestamp::from_second(minute).map_err(|error| error.to_string())?.to_string();
-        for connection in self.home.store.connections().await.map_err(|error| error.to_string())? {
-            let bell = Bell::new(connection, "", BellKind::Start { slot: slot.clone() });
-            self.home.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| error.to_string())?;
-        }
-        Ok(After::Done)
+    async fn tick(&self, connection: ConnectionId, until: Timestamp) -> Result<(), String> {
+        let ports = self.ports(&connection, "", until).await?;
+        tick(&ports, &connection).await.map_err(|error| error.to_string())?;
+        watch_credential(&ports, &connection).await.map_err(|error| error.to_string())
     }
 
-    async fn tick(&self, connection: &ConnectionId) -> Result<(), String> {
-        let ports = self.ports(connection, "").await?;
-        hardmatch_match::tick(&ports, connection).await.map_err(|error| error.to_string())?;
-        hardmatch_match::watch_credential(&ports, connection).await.map_err(|error| error.to_string())
-    }
-
-    async fn ports(&self, connection: &ConnectionId, run: &str) -> Result<MatchPorts, String> {
+    async fn ports(&self, connection: &ConnectionId, run: &str, until: Timestamp) -> Result<MatchPorts, String> {
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
-        self.ports_of(opened.scope, run).await
+        self.ports_of(opened.scope, run, until).await
     }
 
-    async fn ports_of(&self, scope: Scope, run: &str) -> Result<MatchPorts, String> {
+    async fn ports_of(&self, scope: Scope, run: &str, until: Timestamp) -> Result<MatchPorts, String> {
         let home = &self.home;
         Ok(MatchPorts {
             store: home.store.clone(),
@@ -143,49 +117,7 @@ impl Matching {
             doorbell: Arc::clone(&home.doorbell),
             policies: Arc::clone(&home.policies),
             meter: Arc::new(Noted::of(home, run).await?),
+            until: Some(until),
         })
-    }
-}
-
-/// What the bells of a run have noted so far; and tells CloudWatch what becomes of runs.
-struct Noted {
-    cost: Cost,
-    home: Home,
-}
-
-impl Noted {
-    async fn of(home: &Home, run: &str) -> Result<Self, String> {
-        let cost = match run {
-            "" => Cost::default(),
-            run => home.store.costs(run).await.map_err(|error| error.to_string())?,
-        };
-        Ok(Self { cost, home: home.clone() })
-    }
-
-    fn write(&self, metrics: &Metrics) {
-        self.home.metrics.write(metrics, self.home.clock.now());
-    }
-}
-
-impl Meter for Noted {
-    fn read(&self) -> (Counters, Units) {
-        (self.cost.calls, self.cost.units)
-    }
-
-    fn effort(&self) -> Option<Effort> {
-        Some(Effort { bells: self.cost.bells, worked_ms: self.cost.worked_ms })
-    }
-
-    fn rested(&self, run: &Run) {
-        for metrics in Metrics::of_run(run).iter().chain(&Metrics::of_run_by_kind(run)) {
-            self.write(metrics);
-        }
-    }
-
-    fn ticked(&self, upkeep: &Upkeep) {
-        self.write(&Metrics::of_tick(&upkeep.connection, upkeep.stuck_runs, upkeep.quarantined));
-        if let Some(ends) = upkeep.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok()) {
-            self.write(&Metrics::of_credential(&upkeep.connection, ends, self.home.clock.now()));
-        }
     }
 }

@@ -6,10 +6,11 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::{Authority, Command, Reply, Stops};
 use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::reach::Wish;
+use hardmatch_ports::run::Intent;
 use hardmatch_store::Pid;
 use hardmatch_store::connecting::{TICKET_SECONDS, Ticket};
-use hardmatch_store::connection::Standing;
-use hardmatch_store::gate::Switch;
+use hardmatch_store::connection::{Meta, Standing};
+use jiff::Timestamp;
 
 use crate::open::{Accept, Acceptance, Opening, accept, open_run};
 use crate::park::disconnect;
@@ -28,8 +29,6 @@ pub struct Request<'r> {
     pub authority: Authority,
     /// Who asks, as the platform knows them.
     pub by: &'r str,
-    /// The application that the connection writes as: with the scope, its lane.
-    pub client: &'r str,
     /// Under this name whoever asks looks for the reply.
     pub reply: &'r str,
 }
@@ -91,8 +90,17 @@ async fn replied(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Mat
                 tick::ring_left_over(ports, &run.value).await?;
                 return Ok(done(request.run));
             }
-            if store.meta(connection).await?.value.standing == Standing::Disconnected {
-                return Ok(refused("the connection is disconnected. Connect it again with `hardmatch auth connect`"));
+            let meta = store.meta(connection).await?.value;
+            match meta.standing {
+                Standing::Disconnected => {
+                    return Ok(refused(
+                        "the connection is disconnected. Connect it again with `hardmatch auth connect`",
+                    ));
+                }
+                Standing::Paused if *intent == Intent::Sync => {
+                    return Ok(refused(format!("{} `hardmatch connection resume`", paused(&meta))));
+                }
+                Standing::Paused | Standing::Active => {}
             }
             let only = match only {
                 None => None,
@@ -124,15 +132,13 @@ async fn replied(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Mat
             let run = open_run(store, &*ports.doorbell, &opening, ports.clock.now().as_millisecond()).await?;
             Ok(done(&run.id))
         }
-        Command::Accept { hash } => Ok(match accept(ports, connection, hash, request.by).await? {
-            Acceptance::GoesOn(run) | Acceptance::Resumes(run) | Acceptance::Applied(run) => done(&run.id),
-            Acceptance::Unknown { waiting: Some(waiting) } => refused(format!(
-                "no plan of this connection that waits has the hash {hash}. The plan that waits is {waiting}; look at it with `hardmatch runs show`"
-            )),
-            Acceptance::Unknown { waiting: None } => refused(format!(
-                "no plan of this connection waits under the hash {hash}: a newer run took its place. Make a plan with `hardmatch plan`"
-            )),
-        }),
+        Command::Accept { hash } => {
+            let meta = store.meta(connection).await?.value;
+            if meta.standing == Standing::Paused {
+                return Ok(refused(format!("{} `hardmatch connection resume`", paused(&meta))));
+            }
+            Ok(accepted(hash, accept(ports, connection, hash, request.by).await?))
+        }
         Command::Connect { ticket: id } => {
             if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 return Ok(refused("the link's hash is no hash. Use the `hardmatch` of this version"));
@@ -143,22 +149,21 @@ async fn replied(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Mat
             Ok(Reply::Done { run: None })
         }
         Command::Pause => {
-            store.update_meta(connection, |meta| stand(&mut meta.standing, Standing::Active, Standing::Paused)).await?;
-            store.pause(&ports.scope, request.client, Switch::Off).await?;
+            let now = ports.clock.now_seconds();
+            store.update_meta(connection, |meta| meta.pause(request.by, now)).await?;
             Ok(Reply::Done { run: None })
         }
         Command::Resume => {
-            store.update_meta(connection, |meta| stand(&mut meta.standing, Standing::Paused, Standing::Active)).await?;
-            store.pause(&ports.scope, request.client, Switch::On).await?;
+            store.update_meta(connection, Meta::resume).await?;
             tick::tick(ports, connection).await?;
             Ok(Reply::Done { run: None })
         }
         Command::SwitchOff { action } => {
-            store.switch(&ports.scope, request.client, *action, Switch::Off).await?;
+            store.update_meta(connection, |meta| _ = meta.off.insert(*action)).await?;
             Ok(Reply::Done { run: None })
         }
         Command::SwitchOn { action } => {
-            store.switch(&ports.scope, request.client, *action, Switch::On).await?;
+            store.update_meta(connection, |meta| _ = meta.off.remove(action)).await?;
             tick::tick(ports, connection).await?;
             Ok(Reply::Done { run: None })
         }
@@ -172,10 +177,26 @@ async fn replied(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Mat
     }
 }
 
-/// A connection that is disconnected stays so: pausing and resuming are about those that are not.
-fn stand(standing: &mut Standing, from: Standing, to: Standing) {
-    if *standing == from {
-        *standing = to;
+/// That nothing is written for a paused connection, by whose word, and since when. Whoever says it adds how it goes on.
+pub fn paused(meta: &Meta) -> String {
+    let since = |at: i64| Timestamp::from_second(at).map_or_else(|_| at.to_string(), |at| at.to_string());
+    let who = meta.paused.as_ref().map(|paused| format!(" by {} since {}", paused.by, since(paused.at)));
+    format!(
+        "the connection is paused{}. Nothing is written for it, and what was decided waits. Let it go on with",
+        who.unwrap_or_default()
+    )
+}
+
+/// What became of an acceptance, in words.
+fn accepted(hash: &str, acceptance: Acceptance) -> Reply {
+    match acceptance {
+        Acceptance::GoesOn(run) | Acceptance::Resumes(run) | Acceptance::Applied(run) => done(&run.id),
+        Acceptance::Unknown { waiting: Some(waiting) } => refused(format!(
+            "no plan of this connection that waits has the hash {hash}. The plan that waits is {waiting}; look at it with `hardmatch runs show`"
+        )),
+        Acceptance::Unknown { waiting: None } => refused(format!(
+            "no plan of this connection waits under the hash {hash}: a newer run took its place. Make a plan with `hardmatch plan`"
+        )),
     }
 }
 

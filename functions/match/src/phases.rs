@@ -8,10 +8,12 @@ use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{CollectionState, Intent, Phase, Run, Status};
 use hardmatch_store::Pid;
 use hardmatch_store::changes::LanePhase;
+use hardmatch_store::connection::Standing;
 use hardmatch_store::fingerprints::Series;
 use hardmatch_store::hops::Hop;
+use hardmatch_store::turn::Taking;
 
-use crate::{After, MatchError, MatchPorts, begin, close, gate, lost, plan, slice, tick};
+use crate::{After, MatchError, MatchPorts, begin, close, gate, lost, pace, plan, slice, tick};
 
 /// Without these nobody can be decided.
 const NEEDED: &[&str] = &["people", "users", "deleted_users", "domains"];
@@ -20,25 +22,150 @@ const SLICE_PEOPLE: u64 = 64;
 /// Slices decided before the bell is acknowledged.
 const SLICES_AT_ONCE: usize = 64;
 
-/// Moves a run on as far as it goes without waiting for somebody else's work.
-pub async fn advance(ports: &MatchPorts, connection: &ConnectionId, id: &str) -> Result<After, MatchError> {
-    loop {
-        let Some(run) = ports.store.run(connection, id).await?.map(|stored| stored.value) else {
-            return Ok(After::Done);
-        };
-        let moved = match run.phase {
-            Phase::Observing => observed(ports, &run).await?,
-            Phase::Deciding => decided(ports, &run).await?,
-            Phase::Writing => written(ports, &run).await?,
-            Phase::Gate => gate::judge(ports, &run).await?,
-            Phase::Removing => removed(ports, &run).await?,
-            Phase::Reporting => close::report(ports, &run).await?,
-            Phase::Planned | Phase::Closed => false,
-        };
-        if !moved {
-            return Ok(After::Done);
+/// What a step of a run came to.
+pub(crate) struct Step {
+    went: Went,
+    /// To be rung for.
+    bells: Vec<BellKind>,
+}
+
+enum Went {
+    /// The phase has ended: the next one may be looked at.
+    On,
+    /// Somebody else's work is waited for, or nothing is left.
+    Rests,
+    /// Time is up after so many units of the phase's work.
+    Time(u64),
+}
+
+impl Step {
+    /// The phase was entered that follows, or somebody else did.
+    pub(crate) fn moved(entered: bool) -> Self {
+        Self { went: if entered { Went::On } else { Went::Rests }, bells: Vec::new() }
+    }
+
+    /// Nothing more can be done now.
+    pub(crate) fn rests() -> Self {
+        Self::moved(false)
+    }
+
+    /// Time is up; so many units of the phase's work are done.
+    pub(crate) fn time(units: u64) -> Self {
+        Self { went: Went::Time(units), bells: Vec::new() }
+    }
+
+    /// The same, with somebody to be rung for.
+    #[must_use]
+    pub(crate) fn ringing(mut self, kind: BellKind) -> Self {
+        self.bells.push(kind);
+        self
+    }
+}
+
+/// Whom to ring for when the run is nobody's any more, each once: whoever answers at once must not find it taken.
+#[derive(Default)]
+struct Bells(Vec<BellKind>);
+
+impl Bells {
+    fn add(&mut self, kind: BellKind) {
+        if !self.0.contains(&kind) {
+            self.0.push(kind);
         }
     }
+
+    async fn ring(self, ports: &MatchPorts, run: &Run) {
+        for kind in self.0 {
+            ring(ports, run, kind).await;
+        }
+    }
+}
+
+/// Moves a run on as far as it goes without waiting for somebody else's work, and within the time there is.
+pub async fn advance(ports: &MatchPorts, connection: &ConnectionId, id: &str) -> Result<After, MatchError> {
+    let Some(run) = read(ports, connection, id).await? else { return Ok(After::Done) };
+    let mut bells = Bells::default();
+    if !is_ready(ports, &run, &mut bells).await? {
+        bells.ring(ports, &run).await;
+        return Ok(After::Done);
+    }
+    let turn = match pace::take_turn(ports, &run).await? {
+        Taking::Ours(turn) => turn,
+        Taking::Theirs(after) => return Ok(after),
+    };
+    let went = walk(ports, connection, id, &mut bells).await;
+    turn.give_back(&ports.store).await;
+    bells.ring(ports, &run).await;
+    match went? {
+        Went::On | Went::Rests => Ok(After::Done),
+        Went::Time(units) => pace::go_on(ports, &run, units).await,
+    }
+}
+
+/// A run, unless nothing more is done for its connection: one that was disconnected decides nothing and begins nothing.
+async fn read(ports: &MatchPorts, connection: &ConnectionId, id: &str) -> Result<Option<Run>, MatchError> {
+    let Some(run) = ports.store.run(connection, id).await? else { return Ok(None) };
+    let connected = ports.store.meta(connection).await?.value.standing != Standing::Disconnected;
+    Ok(Some(run.value).filter(|_| connected))
+}
+
+/// Step by step, while the run is ours.
+async fn walk(ports: &MatchPorts, connection: &ConnectionId, id: &str, bells: &mut Bells) -> Result<Went, MatchError> {
+    let began = ports.clock.now();
+    for steps in 0.. {
+        // Whose turn it was before may have finished.
+        let Some(run) = read(ports, connection, id).await? else { return Ok(Went::Rests) };
+        if !is_ready(ports, &run, bells).await? {
+            return Ok(Went::Rests);
+        }
+        // Where time runs out, a step has a bell of its own.
+        if steps > 0 && pace::is_late(ports, began) {
+            return Ok(Went::Time(0));
+        }
+        let step = take_step(ports, &run).await?;
+        step.bells.into_iter().for_each(|kind| bells.add(kind));
+        match step.went {
+            Went::On => {}
+            went @ (Went::Rests | Went::Time(_)) => return Ok(went),
+        }
+    }
+    Ok(Went::Rests)
+}
+
+async fn take_step(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+    match run.phase {
+        Phase::Observing => observed(ports, run).await,
+        Phase::Deciding => decided(ports, run).await,
+        Phase::Writing => written(ports, run, LanePhase::Write, Phase::Gate).await,
+        Phase::Gate => gate::judge(ports, run).await,
+        Phase::Removing => written(ports, run, LanePhase::Remove, Phase::Reporting).await,
+        Phase::Reporting => close::report(ports, run).await,
+        Phase::Planned | Phase::Closed => Ok(Step::rests()),
+    }
+}
+
+/// Whether a run's phase has ended, as far as others work in it.
+async fn is_ready(ports: &MatchPorts, run: &Run, bells: &mut Bells) -> Result<bool, MatchError> {
+    match run.phase {
+        Phase::Observing => Ok(sides(run) != Sides::Reading),
+        Phase::Deciding => Ok(ports.store.slices(&run.id, None, 1).await?.is_empty()),
+        Phase::Writing => is_empty(ports, run, LanePhase::Write, bells).await,
+        Phase::Removing => is_empty(ports, run, LanePhase::Remove, bells).await,
+        Phase::Gate | Phase::Reporting => Ok(true),
+        Phase::Planned | Phase::Closed => Ok(false),
+    }
+}
+
+/// Whether nobody will write any more in a lane. Otherwise somebody is rung for, or the tick will.
+async fn is_empty(ports: &MatchPorts, run: &Run, lane: LanePhase, bells: &mut Bells) -> Result<bool, MatchError> {
+    if ports.store.pointers(&run.id, lane, None, 1).await?.is_empty() || turned_away(ports, run).await? {
+        return Ok(true);
+    }
+    let now_ms = ports.clock.now().as_millisecond();
+    let is_rung_for = bells.0.contains(&BellKind::Write);
+    if !is_rung_for && ports.store.hop(&run.connection, &run.id, 0, now_ms).await? == Hop::On {
+        bells.add(BellKind::Write);
+    }
+    Ok(false)
 }
 
 /// Enters a phase, unless somebody else did. Whoever brings a run to rest tells of it.
@@ -87,16 +214,34 @@ pub(crate) async fn ring(ports: &MatchPorts, run: &Run, kind: BellKind) {
     }
 }
 
-/// Both sides are read: cut the work into slices, or give up, or go on with an accepted plan.
-async fn observed(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+/// How far both sides are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sides {
+    Reading,
+    Complete,
+    /// What is needed is not known.
+    Unknown,
+}
+
+fn sides(run: &Run) -> Sides {
     let state = |name: &&str| run.collections.get(*name).map(|collection| collection.state);
-    let failed = NEEDED.iter().any(|name| state(name) == Some(CollectionState::Unknown));
-    if !failed && NEEDED.iter().any(|name| state(name) != Some(CollectionState::Complete)) {
-        return Ok(false);
+    if NEEDED.iter().any(|name| state(name) == Some(CollectionState::Unknown)) {
+        Sides::Unknown
+    } else if NEEDED.iter().all(|name| state(name) == Some(CollectionState::Complete)) {
+        Sides::Complete
+    } else {
+        Sides::Reading
     }
-    if failed {
+}
+
+/// Both sides are read: cut the work into slices, or give up, or go on with an accepted plan. Of half a million people
+/// the marks are read in some 50 pages and the slices stored with some 330 calls, four at a time: seconds.
+async fn observed(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+    match sides(run) {
+        Sides::Reading => return Ok(Step::rests()),
         // A side that is still being read finds the run closed and stops.
-        return close::incomplete(ports, run).await;
+        Sides::Unknown => return close::incomplete(ports, run).await,
+        Sides::Complete => {}
     }
     if run.plan.is_some() && run.accepted.is_some() {
         return begin::writing(ports, run).await;
@@ -106,8 +251,7 @@ async fn observed(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
     let size = ports.store.meta(&run.connection).await?.value.people.max(todo.len() as u64);
     ports.store.put_slices(&run.id, bits(size), &todo).await?;
     let entered = enter(ports, run, Phase::Deciding, |_| ()).await?;
-    ring(ports, run, BellKind::Match).await;
-    Ok(entered && todo.is_empty())
+    Ok(if todo.is_empty() { Step::moved(entered) } else { Step::rests().ringing(BellKind::Match) })
 }
 
 /// Slices are cut by the first bits of people's places, so that the same people fall into the same slices next time.
@@ -136,12 +280,28 @@ async fn everybody_to_decide(ports: &MatchPorts, run: &Run) -> Result<Vec<Pid>, 
     Ok(todo)
 }
 
-/// Decides slices that are left; rings again while there are more.
+/// Decides slices that are left, within the time there is; rings on while there are more.
 pub async fn decide_slices(ports: &MatchPorts, connection: &ConnectionId, id: &str) -> Result<After, MatchError> {
-    let Some(run) = ports.store.run(connection, id).await?.map(|stored| stored.value) else { return Ok(After::Done) };
-    if run.phase != Phase::Deciding {
-        return Ok(After::Done);
+    let deciding = |run: &Run| run.phase == Phase::Deciding;
+    let Some(run) = read(ports, connection, id).await?.filter(deciding) else { return Ok(After::Done) };
+    let turn = match pace::take_turn(ports, &run).await? {
+        Taking::Ours(turn) => turn,
+        Taking::Theirs(after) => return Ok(after),
+    };
+    let decided = decide_some(ports, &run).await;
+    turn.give_back(&ports.store).await;
+    match decided? {
+        Some(units) => pace::go_on(ports, &run, units).await,
+        None => {
+            ring(ports, &run, BellKind::Advance).await;
+            Ok(After::Done)
+        }
     }
+}
+
+/// Decides some slices, one at least: how many, or nothing when no more are left.
+async fn decide_some(ports: &MatchPorts, run: &Run) -> Result<Option<u64>, MatchError> {
+    let connection = &run.connection;
     let policy = slice::policy(ports, connection, run.policy_revision).await?;
     let tenant = ports
         .store
@@ -151,35 +311,35 @@ pub async fn decide_slices(ports: &MatchPorts, connection: &ConnectionId, id: &s
     let meta = ports.store.meta(connection).await?.value;
     let context =
         Context { policy: &policy, tenant: &tenant.value.tenant, now: run.started_ms / 1000, parked: &meta.parked };
-    let slices = ports.store.slices(id, None, SLICES_AT_ONCE).await?;
-    let more = slices.len() == SLICES_AT_ONCE;
-    for (number, pids) in slices {
-        slice::decide(ports, &run, &context, number, &pids).await?;
+    let slices = ports.store.slices(&run.id, None, SLICES_AT_ONCE + 1).await?;
+    for (done, (number, pids)) in (1..).zip(&slices) {
+        slice::decide(ports, run, &context, *number, pids).await?;
+        let more = done < slices.len();
+        if more && (done == SLICES_AT_ONCE || pace::is_up(ports)) {
+            return Ok(Some(done as u64));
+        }
     }
-    ring(ports, &run, if more { BellKind::Match } else { BellKind::Advance }).await;
-    Ok(After::Done)
+    Ok(None)
 }
 
 /// Everybody is decided: the plan stands, and stops here or goes on.
-async fn decided(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
-    if !ports.store.slices(&run.id, None, 1).await?.is_empty() {
-        return Ok(false);
-    }
-    let (head, _) = plan::head(ports, &run.id).await?;
+async fn decided(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+    let head = plan::head(ports, &run.id).await?;
     if run.only.is_none() {
         let revision = run.policy_revision;
         ports.store.update_meta(&run.connection, |meta| meta.decided_policy = revision).await?;
     }
     // Nothing to write needs nobody's word.
-    let nothing = head.slices.is_empty();
+    let nothing = head.changed_slices == 0;
     let stops = run.intent == Intent::Plan || (run.stop.is_some() && run.accepted.is_none() && !nothing);
     if !stops {
         let with_plan = Run { plan: Some(head.clone()), ..run.clone() };
         ports
             .store
             .update_run(&run.connection, &run.id, |run| {
+                let new = run.plan.as_ref() != Some(&head);
                 run.plan = Some(head.clone());
-                true
+                new
             })
             .await?;
         return begin::writing(ports, &with_plan).await;
@@ -190,46 +350,15 @@ async fn decided(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
         run.status = Some(Status::Planned);
     })
     .await?;
-    Ok(false)
+    Ok(Step::rests())
 }
 
-async fn written(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
-    match left_in(ports, run, LanePhase::Write).await? {
-        Left::Nothing => enter(ports, run, Phase::Gate, |_| ()).await,
-        Left::Work => Ok(false),
-        Left::GivenUp => give_up(ports, run).await,
+/// A lane is empty, or will never be: the phase ends.
+async fn written(ports: &MatchPorts, run: &Run, lane: LanePhase, next: Phase) -> Result<Step, MatchError> {
+    if !ports.store.pointers(&run.id, lane, None, 1).await?.is_empty() {
+        return give_up(ports, run).await;
     }
-}
-
-async fn removed(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
-    match left_in(ports, run, LanePhase::Remove).await? {
-        Left::Nothing => enter(ports, run, Phase::Reporting, |_| ()).await,
-        Left::Work => Ok(false),
-        Left::GivenUp => give_up(ports, run).await,
-    }
-}
-
-/// What is left of a lane.
-enum Left {
-    Nothing,
-    /// Somebody was rung for, or the tick will.
-    Work,
-    /// Changes that nobody will write in this run: its writer was turned away for good.
-    GivenUp,
-}
-
-async fn left_in(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Result<Left, MatchError> {
-    if ports.store.pointers(&run.id, lane, None, 1).await?.is_empty() {
-        return Ok(Left::Nothing);
-    }
-    if turned_away(ports, run).await? {
-        return Ok(Left::GivenUp);
-    }
-    let now_ms = ports.clock.now().as_millisecond();
-    if ports.store.hop(&run.connection, &run.id, 0, now_ms).await? == Hop::On {
-        ring(ports, run, BellKind::Write).await;
-    }
-    Ok(Left::Work)
+    Ok(Step::moved(enter(ports, run, next, |_| ()).await?))
 }
 
 /// Whether this run put its connection into quarantine: nobody would take what it still has to write.
@@ -240,8 +369,8 @@ pub(crate) async fn turned_away(ports: &MatchPorts, run: &Run) -> Result<bool, M
 
 /// The tenant took no more of our word in the middle of the run: it ends with what it has, and whatever is left is
 /// decided again, removals included. Everybody concerned is still marked.
-async fn give_up(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
+async fn give_up(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let why = ports.store.meta(&run.connection).await?.value.quarantine.map(|quarantine| quarantine.why);
     let tell = |run: &mut Run| run.problems.extend(why.clone().filter(|why| !run.problems.contains(why)));
-    enter(ports, run, Phase::Reporting, tell).await
+    Ok(Step::moved(enter(ports, run, Phase::Reporting, tell).await?))
 }

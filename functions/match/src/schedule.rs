@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::Bell;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Intent, Status};
+use hardmatch_ports::{Bell, Doorbell};
+use hardmatch_store::Store;
 use hardmatch_store::connection::{Meta, Standing};
 use hardmatch_store::runs::new_run_id;
 use jiff::Timestamp;
@@ -93,19 +94,32 @@ fn passes_by(meta: &Meta, now: i64) -> Option<PassedBy> {
     meta.quarantine.as_ref().filter(|quarantine| now < quarantine.next).map(|_| PassedBy::Quarantined)
 }
 
-/// Rings for the run of each connection at a scheduled time. A bell that cannot be rung fails the whole, to be told again:
-/// who was rung for already finds the slot taken.
-pub(crate) async fn nightly(ports: &MatchPorts, slot: &str) -> Result<(), MatchError> {
-    let slot = slot_name(slot)?;
-    for connection in ports.store.connections().await? {
-        ring_start(ports, connection, slot.clone()).await?;
+/// Rings for the run of each connection at a scheduled time (RFC 3339). A schedule that does not say for when has it from
+/// its message: by the minute in which that was `sent`, so that a start that is told twice is one. A bell that cannot be
+/// rung fails the whole, to be told again: who was rung for already finds the slot taken.
+pub async fn nightly(
+    store: &Store,
+    doorbell: &dyn Doorbell,
+    slot: &str,
+    sent: Option<Timestamp>,
+) -> Result<(), MatchError> {
+    let slot = match (slot_name(slot), sent.map(Timestamp::as_second)) {
+        (Err(_), Some(sent)) => spelled(sent - sent.rem_euclid(60)),
+        (named, _) => named?,
+    };
+    for connection in store.connections().await? {
+        ring_start(doorbell, connection, slot.clone()).await?;
     }
     Ok(())
 }
 
-pub(crate) async fn ring_start(ports: &MatchPorts, connection: ConnectionId, slot: String) -> Result<(), MatchError> {
+pub(crate) async fn ring_start(
+    doorbell: &dyn Doorbell,
+    connection: ConnectionId,
+    slot: String,
+) -> Result<(), MatchError> {
     let bell = Bell::new(connection, "", BellKind::Start { slot });
-    ports.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| MatchError::Broken(error.to_string()))
+    doorbell.ring(bell, Duration::ZERO).await.map_err(|error| MatchError::Broken(error.to_string()))
 }
 
 /// One spelling for one time, to the second: slots are compared as text.

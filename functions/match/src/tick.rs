@@ -6,22 +6,26 @@ use std::time::Duration;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{CollectionState, Phase, Run};
+use hardmatch_store::Store;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Standing;
 use hardmatch_store::timers::{Due, Timer};
 
 use crate::{MatchError, MatchPorts, Upkeep, phases, schedule};
 
-/// Ticks for all connections. One that fails is left to the next tick; the first failure is told.
-pub(crate) async fn all(ports: &MatchPorts) -> Result<(), MatchError> {
-    let mut first = Ok(());
-    for connection in ports.store.connections().await? {
-        if let Err(error) = tick(ports, &connection).await {
+/// Has all connections looked after, one after the other. One that cannot be opened, or that fails, takes none along and is
+/// left to the next tick.
+pub async fn tick_all<Fut, E>(store: &Store, tick: impl Fn(ConnectionId) -> Fut) -> Result<(), MatchError>
+where
+    Fut: Future<Output = Result<(), E>>,
+    E: std::fmt::Display,
+{
+    for connection in store.connections().await? {
+        if let Err(error) = tick(connection.clone()).await {
             tracing::error!(connection.id = %connection, error = %error, "a connection could not be looked after");
-            first = first.and(Err(error));
         }
     }
-    first
+    Ok(())
 }
 
 /// Ticks for one connection: what is due is taken, and bells are rung for its open runs.
@@ -109,7 +113,7 @@ async fn try_again(ports: &MatchPorts, connection: &ConnectionId, at: i64) -> Re
     {
         return Ok(());
     }
-    schedule::ring_start(ports, connection.clone(), schedule::spelled(at)).await
+    schedule::ring_start(&*ports.doorbell, connection.clone(), schedule::spelled(at)).await
 }
 
 /// Rings for what a run has left to do: for the work itself where there is some, else for whoever sees that the phase has

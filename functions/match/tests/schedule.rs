@@ -75,6 +75,7 @@ impl Lab {
             doorbell: rung.clone(),
             policies: Arc::new(Nothing),
             meter: Arc::new(Nothing),
+            until: None,
         };
         for name in connections {
             let name = ConnectionId::new(*name);

@@ -93,6 +93,7 @@ impl Lab {
             doorbell: Arc::new(Unheard),
             policies: Arc::new(NoPolicy),
             meter: told.clone(),
+            until: None,
         };
         let name = contoso();
         let known = store.update_meta(&name, |meta| {

@@ -1,16 +1,18 @@
 //! Draining a lane: one writer at a time, in order, many people's next steps in one hand, several hands in flight.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+mod deal;
+mod tidy;
+mod trouble;
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Phase, Run};
-use hardmatch_ports::tenant::{MAX_CALLS, Refusal};
-use hardmatch_ports::{Condition, Key, Write};
+use hardmatch_ports::{Key, Write};
 use hardmatch_store::changes::{ChangeState, LanePhase};
 use hardmatch_store::gate::Taken;
 use hardmatch_store::hands::Hand;
@@ -20,18 +22,14 @@ use jiff::SignedDuration;
 use crate::call::Binding;
 use crate::hand::{self, Played, Rules};
 use crate::lane::Lane;
-use crate::task::{Meeting, Task};
+use crate::task::Task;
 use crate::{After, WriteError, WritePorts, bell};
 
 /// Hands in flight. With 300 ms of latency, eight hands of twenty move 500 calls a second, far above the quota.
 const HANDS: usize = 8;
-/// People whose changes are read ahead, at least.
-const AHEAD: usize = 200;
-/// Pointers read at a time.
-const POINTERS: usize = 32;
 /// Deletions that are made together.
 const TOGETHER: usize = 100;
-/// A paused lane is looked at again after this.
+/// A paused connection is looked at again after this.
 const PAUSED_REST: Duration = Duration::from_mins(1);
 /// A lane that is somebody else's is looked at again after this at the latest.
 const THEIRS: Duration = Duration::from_secs(30);
@@ -51,10 +49,6 @@ const SHORT_WAIT: Duration = Duration::from_secs(5);
 const PAID_WAIT: Duration = Duration::from_secs(1);
 /// While the tenant says nothing at all, waits up to here are sat out: the silence is to be measured.
 const SILENT_WAIT: Duration = Duration::from_secs(20);
-/// After so many hands in a row without a word from the tenant …
-const SILENT_HANDS: u32 = 5;
-/// … and so long after the first of them, the draining ends and says so.
-const SILENT_FOR: Duration = Duration::from_secs(15);
 
 /// Performs what the lane of a run points at, in order, until it is empty or must wait.
 pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> Result<After, WriteError> {
@@ -149,7 +143,7 @@ struct Drain<'a> {
     free: Vec<usize>,
     slots: usize,
     noted: BTreeSet<usize>,
-    /// An operator paused the lane.
+    /// An operator paused the connection.
     paused: bool,
     binding: Binding,
     /// A first creation with an inline manager is in flight; others wait for its answer.
@@ -311,119 +305,6 @@ impl<'a> Drain<'a> {
         Ok(())
     }
 
-    /// Forgets the hands that are in the books and have no successor: the other lane does not wait for them.
-    async fn forget_idle(&mut self) -> Result<(), WriteError> {
-        let idle: Vec<usize> = self.free.iter().copied().filter(|slot| self.noted.contains(slot)).collect();
-        if idle.is_empty() {
-            return Ok(());
-        }
-        let writes = idle.iter().map(|slot| Write::delete(Store::hand_key(&self.lane.name, self.fence, *slot)));
-        self.ports.store.table().batch_write(writes.collect()).await?;
-        self.noted.retain(|slot| !idle.contains(slot));
-        Ok(())
-    }
-
-    /// Makes the deletions that waited for others, with some more. A mark that was set again since stays.
-    async fn clean_up(&mut self, more: Vec<Write>) -> Result<(), WriteError> {
-        let writes = std::mem::take(&mut self.leftovers).into_iter().chain(more);
-        let (marks, plain): (Vec<Write>, Vec<Write>) =
-            writes.partition(|write| matches!(write, Write::Delete { condition: Condition::Revision(_), .. }));
-        if !plain.is_empty() {
-            self.ports.store.table().batch_write(plain).await?;
-        }
-        self.ports.store.each_if(marks).await?;
-        Ok(())
-    }
-
-    /// A person is done with in this phase; their pointer goes with the last one it points at.
-    fn settle(&mut self, pid: Pid) {
-        self.changes_settled += 1;
-        self.settled.insert(pid);
-        self.unknown.remove(&pid);
-        let Some(key) = self.pointer_of.remove(&pid) else { return };
-        if let Some(left) = self.pointed.get_mut(&key) {
-            *left -= 1;
-            if *left == 0 {
-                self.pointed.remove(&key);
-                self.leftovers.push(Write::delete(key));
-            }
-        }
-    }
-
-    /// Counts hands in a row of which no answer came from the tenant. A tenant that is gone is told, not waited for: what
-    /// was decided stays ready, and who was sent for is looked at first.
-    async fn listen(&mut self, heard: Option<bool>) -> Result<(), WriteError> {
-        match heard {
-            None => {}
-            Some(true) => self.silent = 0,
-            Some(false) => {
-                let now = self.ports.clock.now().as_millisecond();
-                if self.silent == 0 {
-                    self.silent_since_ms = now;
-                }
-                self.silent += 1;
-                let silence = now - self.silent_since_ms;
-                if self.silent >= SILENT_HANDS && silence >= millis(SILENT_FOR) && self.trouble.is_none() {
-                    self.stop(WriteError::Silent { hands: self.silent, seconds: silence / 1000 }).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The tenant does not take our credentials: nobody's change can be written, and the run and the connection are told.
-    async fn lock_out(&mut self, refusal: &Refusal) -> Result<(), WriteError> {
-        if self.trouble.is_some() {
-            return Ok(());
-        }
-        let trouble = WriteError::LockedOut {
-            status: refusal.status,
-            code: refusal.code.clone(),
-            message: refusal.message.clone(),
-        };
-        let why = trouble.to_string();
-        self.ports.store.quarantine(self.connection, self.run, &why, self.ports.clock.now_seconds()).await?;
-        self.stop(trouble).await
-    }
-
-    /// Nothing more is dealt, and the run says why.
-    async fn stop(&mut self, trouble: WriteError) -> Result<(), WriteError> {
-        let why = trouble.to_string();
-        self.trouble = Some(trouble);
-        self.ports
-            .store
-            .update_run(self.connection, self.run, |run| {
-                let new = !run.problems.contains(&why);
-                if new {
-                    run.problems.push(why.clone());
-                }
-                new
-            })
-            .await?;
-        Ok(())
-    }
-
-    /// The draining ends and nothing is in flight: what was left for later is done, and the hands are forgotten, except
-    /// for people of earlier ones whose result nobody has looked at.
-    async fn tidy(&mut self, after: After) -> Result<(), WriteError> {
-        let mut writes = Vec::new();
-        if after == After::Done && !self.unknown.is_empty() {
-            // Whoever has no open change any more is decided from what was observed.
-            let left: Vec<Pid> = self.unknown.iter().copied().collect();
-            let open = self.ports.store.change_revisions(self.connection, &left).await?;
-            self.unknown.retain(|pid| open.contains_key(pid));
-        }
-        for hand in self.left_behind.iter().filter(|hand| hand.connection == *self.connection) {
-            let left: Vec<Pid> = hand.pids.iter().copied().filter(|pid| self.unknown.contains(pid)).collect();
-            if left.is_empty() {
-                writes.push(Write::delete(hand.key.clone()));
-            } else if left.len() < hand.pids.len() {
-                writes.push(Store::put_hand(&hand.key, &hand.connection, &left));
-            }
-        }
-        self.clean_up(writes).await
-    }
-
     /// Renews the lease now and then; whether the lane is still ours.
     async fn still_ours(&mut self, now: i64) -> Result<bool, WriteError> {
         if now - self.seen_ms < millis(SIGN_OF_LIFE) {
@@ -433,133 +314,5 @@ impl<'a> Drain<'a> {
         let lease = lease_ms(self.ports, now);
         let taken = self.ports.store.lease(&self.lane.name, &self.ports.holder, Some(self.fence), now, lease).await?;
         Ok(taken == Taken::Ours(self.fence))
-    }
-
-    /// Nothing is in flight and nothing was dealt: done, or until when to wait; `None`: go on, what waited for
-    /// somebody who will not come goes first.
-    fn rest(&mut self, now: i64, starved_until: Option<i64>) -> Option<After> {
-        if self.ready.is_empty() && self.waiting.is_empty() && self.exhausted {
-            return Some(After::Done);
-        }
-        let mut until = self.waiting.iter().map(|task| task.open.not_before_ms).filter(|at| *at > now).min();
-        if self.closed_until_ms > now {
-            until = Some(self.closed_until_ms);
-        }
-        if let Some(starved) = starved_until.filter(|starved| *starved > now) {
-            until = Some(until.map_or(starved, |until| until.min(starved)).max(self.closed_until_ms));
-        }
-        if let Some(until) = until {
-            return Some(After::Again(Duration::from_millis(u64::try_from(until - now).unwrap_or(1).max(1))));
-        }
-        // Only people who wait for one another are left: nobody will come first. Each goes on alone.
-        for task in std::mem::take(&mut self.waiting) {
-            self.settled.extend(task.open.change.after.iter().map(|who| self.ports.store.pid(who)));
-            self.ready.push_back(task);
-        }
-        None
-    }
-
-    fn wake(&mut self, now: i64) {
-        let (due, later) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|task| task.open.not_before_ms <= now);
-        self.waiting = later;
-        self.ready.extend::<Vec<Task>>(due);
-    }
-
-    /// Reads on in the lane.
-    async fn refill(&mut self) -> Result<(), WriteError> {
-        while !self.exhausted && self.ready.len() < AHEAD {
-            let store = &self.ports.store;
-            let pointers = store.pointers(self.run, self.phase, self.cursor.as_deref(), POINTERS).await?;
-            self.exhausted = pointers.len() < POINTERS;
-            self.cursor = pointers.last().map(|pointer| pointer.key.sk.clone()).or(self.cursor.take());
-            let pids: Vec<Pid> = pointers.iter().flat_map(|pointer| pointer.pids.iter().copied()).collect();
-            let mut changes: BTreeMap<Pid, _> = store.changes(self.connection, &pids).await?.into_iter().collect();
-            for pointer in pointers {
-                let mut left = 0;
-                for pid in pointer.pids {
-                    // Settled before, or decided anew by another run: left over.
-                    let Some(stored) = changes.remove(&pid).filter(|stored| stored.value.run == self.run) else {
-                        continue;
-                    };
-                    left += 1;
-                    self.pointer_of.insert(pid, pointer.key.clone());
-                    let mut open = stored.value;
-                    if self.unknown.contains(&pid) {
-                        open.state = ChangeState::Sending(0);
-                    }
-                    self.ready.push_back(Task {
-                        pid,
-                        revision: stored.revision,
-                        open,
-                        reread: false,
-                        apart: false,
-                        meeting: Meeting::Never,
-                        password: None,
-                    });
-                }
-                if left == 0 {
-                    self.leftovers.push(Write::delete(pointer.key));
-                } else {
-                    self.pointed.insert(pointer.key, left);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes up to twenty people whose turn it is.
-    async fn deal(&mut self, now: i64) -> Result<Option<(Vec<Task>, bool)>, WriteError> {
-        let mut hand = Vec::with_capacity(MAX_CALLS);
-        let mut put_back = VecDeque::new();
-        let mut probe = false;
-        while hand.len() < MAX_CALLS {
-            let Some(task) = self.ready.pop_front() else { break };
-            if task.open.not_before_ms > now {
-                self.waiting.push(task);
-                continue;
-            }
-            if self.waits_for_somebody(&task).await? {
-                self.waiting.push(task);
-                continue;
-            }
-            let binds = self.binding == Binding::Unknown
-                && matches!(task.step(), Some(Step::Create { manager: Some(_), .. }))
-                && task.open.state == ChangeState::Ready;
-            if binds {
-                if self.probing || probe {
-                    put_back.push_back(task);
-                    continue;
-                }
-                probe = true;
-            }
-            hand.push(task);
-        }
-        while let Some(task) = put_back.pop_back() {
-            self.ready.push_front(task);
-        }
-        Ok((!hand.is_empty()).then_some((hand, probe)))
-    }
-
-    /// Whether somebody's change must be settled first.
-    async fn waits_for_somebody(&mut self, task: &Task) -> Result<bool, WriteError> {
-        if task.open.done > 0 {
-            return Ok(false);
-        }
-        for who in &task.open.change.after {
-            let pid = self.ports.store.pid(who);
-            if self.settled.contains(&pid) {
-                continue;
-            }
-            let found = self.ports.store.changes(&who.connection, &[pid]).await?;
-            let open = found
-                .first()
-                .is_some_and(|(_, other)| other.value.run == self.run && other.value.state != ChangeState::Held);
-            if open {
-                return Ok(true);
-            }
-            self.settled.insert(pid);
-        }
-        Ok(false)
     }
 }

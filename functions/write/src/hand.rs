@@ -11,7 +11,8 @@ use hardmatch_ports::run::OutcomeKind;
 use hardmatch_ports::tenant::{Answer, Call, LaterCause, Refusal};
 use hardmatch_ports::{Key, Write};
 use hardmatch_store::changes::{ChangeState, LanePhase};
-use hardmatch_store::gate::{Gate, NotNow, Switch};
+use hardmatch_store::connection::Meta;
+use hardmatch_store::gate::{Gate, Wait};
 use hardmatch_store::{Pid, Store};
 
 use crate::answer::{Verdict, Whom, judge};
@@ -33,7 +34,7 @@ pub(crate) struct Played {
     pub(crate) binding: Option<Binding>,
     /// The budget gave nothing: nothing was sent.
     pub(crate) starved_ms: Option<i64>,
-    /// An operator paused the lane: nothing was sent.
+    /// An operator paused the connection: nothing was sent.
     pub(crate) paused: bool,
     pub(crate) probe: bool,
     /// Which slot is free again.
@@ -68,8 +69,10 @@ const MEETING_MS: i64 = 900;
 /// Plays one hand: prepares, sends, and brings the answers into the books.
 pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> Result<Played, WriteError> {
     let mut played = Played { probe: rules.probe, slot: rules.slot, ..Played::default() };
-    let gate = ports.store.lane_gate(&ports.scope, &ports.client).await?;
-    if gate.sending == Switch::Off {
+    // Asked at each hand: what an operator says takes effect on what is decided.
+    let Some(connection) = tasks.first().map(|task| &task.open.change.person.connection) else { return Ok(played) };
+    let meta = ports.store.meta(connection).await?.value;
+    if !meta.may_write() {
         return Ok(Played { paused: true, tasks, ..played });
     }
     let moved = moved(ports, &tasks).await?;
@@ -88,7 +91,7 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
             books.push((task, book));
             continue;
         }
-        if is_off(&gate, &task, rules.phase) {
+        if is_off(&meta, &task, rules.phase) {
             settle::switched_off(ports, &mut task, &mut book);
             books.push((task, book));
             continue;
@@ -112,11 +115,8 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
     }
 
     let writes = u32::try_from(calls.iter().filter(|call| call.is_write()).count()).unwrap_or(u32::MAX);
-    if let Err(not_now) = granted(ports, &rules, writes).await? {
-        match not_now {
-            NotNow::Paused => played.paused = true,
-            NotNow::Wait(wait) => played.starved_ms = Some(wait),
-        }
+    if let Err(Wait(wait)) = granted(ports, &rules, writes).await? {
+        played.starved_ms = Some(wait);
         played.tasks.extend(sending.into_iter().map(|(task, _, _)| task));
         return Ok(played);
     }
@@ -143,7 +143,7 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
 }
 
 /// Takes writes from the budget of both lanes, all or none.
-async fn granted(ports: &WritePorts, rules: &Rules, writes: u32) -> Result<Result<(), NotNow>, WriteError> {
+async fn granted(ports: &WritePorts, rules: &Rules, writes: u32) -> Result<Result<(), Wait>, WriteError> {
     if writes == 0 {
         return Ok(Ok(()));
     }
@@ -153,7 +153,7 @@ async fn granted(ports: &WritePorts, rules: &Rules, writes: u32) -> Result<Resul
 }
 
 /// Whether an operator switched off what nothing of was sent yet.
-fn is_off(gate: &Gate, task: &Task, phase: LanePhase) -> bool {
+fn is_off(meta: &Meta, task: &Task, phase: LanePhase) -> bool {
     let removes = task.step().and_then(|step| match step {
         Step::SetEnabled { after: false, .. } => Some(Action::Suspend),
         Step::Delete { .. } => Some(Action::Delete),
@@ -168,7 +168,7 @@ fn is_off(gate: &Gate, task: &Task, phase: LanePhase) -> bool {
         | Step::Restore => None,
     });
     let mut actions = [Some(task.open.change.action), removes].into_iter().flatten();
-    task.is_fresh(phase) && task.next(phase) != Next::Settle && actions.any(|action| !gate.allows(action))
+    task.is_fresh(phase) && task.next(phase) != Next::Settle && actions.any(|action| !meta.allows(action))
 }
 
 /// Puts those back whom the other lane has in its hands: while its calls may be on their way they wait, and afterwards it

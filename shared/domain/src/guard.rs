@@ -200,11 +200,21 @@ pub fn judge(wanted: &Wanted, record: &Record<'_>) -> Judgement {
     if record.approved == Some(hash.as_str()) {
         return Judgement::Go(Released { hash, why: ReleasedBy::Approval });
     }
-    let total = now.saturating_add(record.spent);
+    match over(wanted.kind, now, record) {
+        None => Judgement::Go(Released { hash, why: ReleasedBy::Limits }),
+        Some(over) => Judgement::Wait(Guarded { hash, wanted: now, spent: record.spent, links: record.links, over }),
+    }
+}
+
+/// Which limit so many of a kind are over, when nobody approved them. None of a kind are over none.
+pub fn over(kind: Kind, wanted: u64, record: &Record<'_>) -> Option<Over> {
+    let total = wanted.saturating_add(record.spent);
     let Guard { max_removals, max_removals_percent, always_allow } = record.limits;
     let over_percent = u128::from(total) * 100 > u128::from(record.links) * u128::from(max_removals_percent);
-    let unlinked = wanted.kind == Kind::Removals && record.links == 0;
-    let over = if record.first_plan == FirstPlan::Pending || unlinked {
+    let unlinked = kind == Kind::Removals && record.links == 0;
+    if wanted == 0 {
+        None
+    } else if record.first_plan == FirstPlan::Pending || unlinked {
         Some(Over::First)
     } else if total <= always_allow {
         None
@@ -214,10 +224,6 @@ pub fn judge(wanted: &Wanted, record: &Record<'_>) -> Judgement {
         Some(Over::Percent)
     } else {
         None
-    };
-    match over {
-        None => Judgement::Go(Released { hash, why: ReleasedBy::Limits }),
-        Some(over) => Judgement::Wait(Guarded { hash, wanted: now, spent: record.spent, links: record.links, over }),
     }
 }
 

@@ -46,7 +46,7 @@ impl GraphClient {
         let tenant = options.tenant_id();
         let tokens = Tokens::new(endpoint, source, Pocket::new(options.keeper), tenant);
         Ok(Self {
-            wire: Wire::new(http, options.clock, tokens, backoff),
+            wire: Wire::new(http, options.clock, tokens, backoff, options.longest_wait),
             base: format!("{graph}/v1.0"),
             graph: options.graph,
             read_priority: options.read_priority,

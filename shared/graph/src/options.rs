@@ -40,6 +40,9 @@ pub struct GraphOptions {
     pub connect_timeout: Duration,
     /// For a whole request and its answer.
     pub request_timeout: Duration,
+    /// A read is repeated after waits up to this; a longer one is told to the caller, who plans it. Nobody pays for a
+    /// function that sleeps.
+    pub longest_wait: Duration,
     /// How reads of [`TenantRead`](hardmatch_ports::TenantRead) rank when the tenant is throttled.
     pub read_priority: Priority,
     /// Seed of the jitter of waits; `None` takes a random one.
@@ -68,6 +71,8 @@ pub enum GrantKind {
 /// Longer than the slowest page of a listing is expected to take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where one process does it all, and whoever calls would only wait in its place.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 impl GraphOptions {
     /// With the usual time-outs and scope.
@@ -89,6 +94,7 @@ impl GraphOptions {
             clock,
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
+            longest_wait: LONGEST_WAIT,
             read_priority: Priority::Low,
             jitter_seed: None,
             keeper: None,

@@ -21,8 +21,6 @@ use crate::{challenge, explain, retry_after};
 
 /// A read is sent so often before its trouble is reported.
 const TRIES: u32 = 4;
-/// A wait longer than this is the caller's to plan: a function must not sleep its time away.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What the throttling headers said last. <https://learn.microsoft.com/graph/throttling-limits>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +99,8 @@ pub(crate) struct Wire {
     pub(crate) tokens: Tokens,
     pub(crate) backoff: Arc<Backoff>,
     pub(crate) tally: Tally,
+    /// A longer wait is the caller's to plan.
+    longest_wait: Duration,
     /// Unix milliseconds before which nothing is sent, by any task.
     closed_until: AtomicI64,
     /// Throttled answers in a row, for waits that the service does not state.
@@ -125,13 +125,20 @@ impl Tally {
 }
 
 impl Wire {
-    pub(crate) fn new(http: reqwest::Client, clock: Arc<dyn Clock>, tokens: Tokens, backoff: Arc<Backoff>) -> Self {
+    pub(crate) fn new(
+        http: reqwest::Client,
+        clock: Arc<dyn Clock>,
+        tokens: Tokens,
+        backoff: Arc<Backoff>,
+        longest_wait: Duration,
+    ) -> Self {
         Self {
             http,
             clock,
             tokens,
             backoff,
             tally: Tally::default(),
+            longest_wait,
             closed_until: AtomicI64::new(i64::MIN),
             throttled: AtomicU32::new(0),
             percent: AtomicU32::new(0),
@@ -300,7 +307,7 @@ impl Wire {
                 Err(Failure::NotSent | Failure::Lost) => (explain::unreachable(route), None),
             };
             let wait = stated.unwrap_or_else(|| self.backoff.wait(tries));
-            if wait > LONGEST_WAIT {
+            if wait > self.longest_wait {
                 return Err(TenantError { retry: Retry::After(wait), ..trouble });
             }
             if tries == TRIES {

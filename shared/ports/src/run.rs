@@ -244,8 +244,10 @@ pub struct Accepted {
 pub struct PlanHead {
     /// SHA-256 over the slices' hashes, hex.
     pub hash: String,
-    /// SHA-256 of each slice's canonical JSON, hex, in order.
-    pub slices: Vec<String>,
+    /// How many of its slices have a change. Their hashes lie beside the plan: of half a million people they would be
+    /// more than an item of the table may hold.
+    #[serde(default)]
+    pub changed_slices: u64,
     /// People in it.
     pub people: u64,
     /// Calls that its changes are expected to write with, those included that wait for an approval.

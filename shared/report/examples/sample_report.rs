@@ -27,14 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let names = FileNames { csv: "rows.csv", jsonl: "rows.jsonl" };
     let csv = File::create(folder.join(names.csv))?;
     let jsonl = BufWriter::new(File::create(folder.join(names.jsonl))?);
-    let mut report = ReportBuilder::new(&run, names, csv, jsonl);
+    let mut report = ReportBuilder::new(names, csv, jsonl);
     for _ in 0..copies {
         for row in &rows {
             report.row(row, outcomes.get(&row.decision.key).copied())?;
         }
     }
     let page = folder.join("report.html");
-    std::fs::write(&page, report.finish()?.html)?;
+    std::fs::write(&page, report.finish(&run)?.html)?;
 
     let mut out = std::io::stdout().lock();
     if copies == 1 {

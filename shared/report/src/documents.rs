@@ -178,7 +178,7 @@ pub(crate) fn account<'a>(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> Opt
         Join::Refused { account } => account.as_ref(),
         Join::None | Join::NotLooked => None,
     };
-    let changed = row.decision.change.as_ref().and_then(|change| change.account.as_ref());
+    let changed = row.decision.change.as_deref().and_then(|change| change.account.as_ref());
     outcome.and_then(|outcome| outcome.account.as_ref()).or(changed).or(joined)
 }
 

@@ -30,7 +30,6 @@ pub struct FileNames<'a> {
 /// Takes a run's rows one after the other and makes the page, the CSV and the JSON Lines of them.
 #[derive(Debug)]
 pub struct ReportBuilder<'a, C: Write, J: Write> {
-    run: &'a Run,
     names: FileNames<'a>,
     csv: CsvRows<C>,
     jsonl: JsonRows<J>,
@@ -56,9 +55,8 @@ pub struct Report<C, J> {
 
 impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
     /// Begins a report. Rows go to `csv` and `jsonl` as they come (`std::io::sink()` for one that is not wanted).
-    pub fn new(run: &'a Run, names: FileNames<'a>, csv: C, jsonl: J) -> Self {
+    pub fn new(names: FileNames<'a>, csv: C, jsonl: J) -> Self {
         Self {
-            run,
             names,
             csv: CsvRows::new(csv),
             jsonl: JsonRows::new(jsonl),
@@ -90,9 +88,10 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
         Ok(())
     }
 
-    /// Ends: the page, and the places of the rows beside it.
-    pub fn finish(self) -> Result<Report<C, J>, ReportError> {
-        let page = PageView::of(&self);
+    /// Ends: the page, and the places of the rows beside it. The run comes last: how it ended is known when all its rows
+    /// are, and they are read once.
+    pub fn finish(self, run: &Run) -> Result<Report<C, J>, ReportError> {
+        let page = PageView::of(&self, run);
         let rows: usize = [&self.refused, &self.removals, &self.others].map(Section::len).iter().sum();
         let mut html = String::with_capacity(rows + 65_536);
         page.render_into(&mut html)?;

@@ -46,11 +46,11 @@ impl Sample {
     }
 
     fn report(&self) -> Report<Vec<u8>, Vec<u8>> {
-        let mut builder = ReportBuilder::new(&self.run, NAMES, Vec::new(), Vec::new());
+        let mut builder = ReportBuilder::new(NAMES, Vec::new(), Vec::new());
         for row in &self.rows {
             builder.row(row, self.outcome(row)).unwrap();
         }
-        builder.finish().unwrap()
+        builder.finish(&self.run).unwrap()
     }
 }
 
@@ -140,7 +140,7 @@ fn numbers_add_up_to_the_rows() {
 #[test]
 fn a_plan_that_is_not_its_rows_is_called_so() {
     let sample = sample();
-    let report = ReportBuilder::new(&sample.run, NAMES, sink(), sink()).finish().unwrap();
+    let report = ReportBuilder::new(NAMES, sink(), sink()).finish(&sample.run).unwrap();
     assert!(report.html.contains("The plan is about 46 people and this report has rows of 0 people."));
     assert_eq!(report.html.matches("<p class=\"none\">Nobody.</p>").count(), 3);
 }
@@ -150,7 +150,7 @@ fn a_large_report_is_cut_and_says_where_the_rest_is() {
     let mut sample = sample();
     let (converged, refused) = (sample.row("Ken Thompson").clone(), sample.row("Haskell Curry").clone());
     sample.run.plan = None;
-    let mut builder = ReportBuilder::new(&sample.run, NAMES, Vec::new(), Vec::new());
+    let mut builder = ReportBuilder::new(NAMES, Vec::new(), Vec::new());
     for _ in 0..MAX_ROWS + 7 {
         builder.row(&converged, None).unwrap();
     }
@@ -158,7 +158,7 @@ fn a_large_report_is_cut_and_says_where_the_rest_is() {
     for _ in 0..3 {
         builder.row(&refused, None).unwrap();
     }
-    let report = builder.finish().unwrap();
+    let report = builder.finish(&sample.run).unwrap();
     assert_eq!(report.html.matches("<tr data-a=").count(), MAX_ROWS + 3);
     assert_eq!(report.html.matches("data-o=\"refused\"").count(), 3);
     assert!(report.html.contains("This page shows the first 5,000 of 5,007."));
@@ -398,12 +398,12 @@ fn a_small_page_is_stable() {
     let mut plan = sample.run.plan.take().unwrap();
     plan.people = 2;
     sample.run.plan = Some(plan);
-    let mut builder = ReportBuilder::new(&sample.run, NAMES, sink(), sink());
+    let mut builder = ReportBuilder::new(NAMES, sink(), sink());
     for name in ["Vint Cerf", "Alonzo Church"] {
         let row = sample.row(name);
         builder.row(row, sample.outcome(row)).unwrap();
     }
-    let html = builder.finish().unwrap().html;
+    let html = builder.finish(&sample.run).unwrap().html;
     // What is said about people; style, script and reason pages have their own tests.
     let body = html.split_once("<body>").unwrap().1;
     insta::assert_snapshot!(body.split_once("<section id=\"reasons\">").unwrap().0);

@@ -107,7 +107,7 @@ fn run(more: &Value) -> Run {
         "v": 1, "id": "01K7Y3V6Q2E8S5JD0W4N9XBTCM", "connection": "contoso", "intent": "sync", "phase": "closed",
         "policy_revision": 2, "started_ms": TWO * 1000, "closed_ms": TWO * 1000 + 185_400, "everybody": true,
         "collections": {},
-        "plan": {"hash": "64879f7d", "slices": [], "people": 46, "by_action": {"create": 6}, "by_reason": {}},
+        "plan": {"hash": "64879f7d", "changed_slices": 0, "people": 46, "by_action": {"create": 6}, "by_reason": {}},
         "changes": {"create": 5, "update": 15}, "refusals": {"address_taken": 2, "tenant_refused": 1},
         "tenant_calls": {"requests": 61, "writes": 24, "throttles": 2, "batches": 3, "batched_calls": 24, "tokens": 1},
         "units": {"read": 412, "write": 506},

@@ -1,5 +1,8 @@
 //! A connection's own items: its state, its policies, its runs in short.
 
+use std::collections::BTreeSet;
+
+use hardmatch_domain::change::Action;
 use hardmatch_domain::guard::Kind;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::parked::Parked;
@@ -16,7 +19,7 @@ pub enum Standing {
     /// Schedules begin its runs.
     #[default]
     Active,
-    /// Schedules pass it by; an operator can still run it.
+    /// Schedules pass it by, and nothing is written for it: what was decided waits. An operator may still plan.
     Paused,
     /// Its credentials were given up: schedules pass it by, timers are not taken, clocks of leaving stand still, and its
     /// links wait, parked, until it is connected again.
@@ -34,6 +37,12 @@ pub struct Meta {
     /// What it may do.
     #[serde(default)]
     pub standing: Standing,
+    /// Who paused it, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
+    /// Actions that an operator switched off: changes already decided stay where they are.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub off: BTreeSet<Action>,
     /// The active policy.
     pub policy_revision: u64,
     /// Its hash.
@@ -101,6 +110,15 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
+/// A connection paused by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// By whom, as the platform knows them.
+    pub by: String,
+    /// Since (Unix seconds).
+    pub at: i64,
+}
+
 /// What the guard let through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
@@ -118,9 +136,40 @@ pub struct Spent {
 const WINDOW: i64 = 24 * 60 * 60;
 
 impl Meta {
-    /// How much of a kind went in the 24 hours before a time.
-    pub fn spent_since(&self, kind: Kind, now: i64) -> u64 {
-        self.spent.iter().filter(|spent| spent.kind == kind && now - spent.at < WINDOW).map(|spent| spent.count).sum()
+    /// How much of a kind other runs let go in the 24 hours before a time. What `run` itself noted does not count against
+    /// it: a judgement that is made again comes out as it did.
+    pub fn spent_since(&self, run: &str, kind: Kind, now: i64) -> u64 {
+        let counts = |spent: &&Spent| spent.kind == kind && spent.run != run && now - spent.at < WINDOW;
+        self.spent.iter().filter(counts).map(|spent| spent.count).sum()
+    }
+
+    /// Pauses it, unless it is paused or disconnected already.
+    pub fn pause(&mut self, by: &str, now: i64) {
+        if self.standing == Standing::Active {
+            self.standing = Standing::Paused;
+            self.paused = Some(Paused { by: by.to_owned(), at: now });
+        }
+    }
+
+    /// Lets it go on, unless it is disconnected: that takes connecting again.
+    pub fn resume(&mut self) {
+        if self.standing == Standing::Paused {
+            self.standing = Standing::Active;
+        }
+        self.paused = None;
+    }
+
+    /// Whether changes may be sent that were decided for it.
+    pub fn may_write(&self) -> bool {
+        match self.standing {
+            Standing::Active => true,
+            Standing::Paused | Standing::Disconnected => false,
+        }
+    }
+
+    /// Whether changes of this action may be sent.
+    pub fn allows(&self, action: Action) -> bool {
+        !self.off.contains(&action)
     }
 
     /// Gives its credentials up; whether it had not before.

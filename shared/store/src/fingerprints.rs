@@ -165,6 +165,12 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets such a fact.
+    pub async fn delete_note(&self, pk: &str, name: &str) -> Result<()> {
+        self.table.write(Write::delete(Key::new(format!("NOTE#{pk}"), name))).await?;
+        Ok(())
+    }
+
     /// All such facts, by name.
     pub async fn notes_of(&self, pk: &str) -> Result<Vec<(String, Vec<u8>)>> {
         let mut notes = Vec::new();

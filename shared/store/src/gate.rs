@@ -1,8 +1,5 @@
 //! Leases, and the write budget of a lane: what keeps writers apart and in measure.
 
-use std::collections::BTreeSet;
-
-use hardmatch_domain::change::Action;
 use hardmatch_ports::doorbell::Urgency;
 use hardmatch_ports::{Condition, Key, TableError, Write};
 use serde::{Deserialize, Serialize};
@@ -37,7 +34,7 @@ pub enum Taken {
     Theirs(Lease),
 }
 
-/// The write budget and the switches of a lane.
+/// The write budget of a lane: of everybody who writes as one application in one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
     /// Version of this shape.
@@ -48,40 +45,11 @@ pub struct Gate {
     pub at_ms: i64,
     /// Nothing is sent before (Unix milliseconds): the tenant said so.
     pub closed_until_ms: i64,
-    /// Nothing is sent at all: an operator said so.
-    #[serde(default, skip_serializing_if = "Switch::is_on")]
-    pub sending: Switch,
-    /// Actions an operator switched off: changes already decided stay where they are.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub off: BTreeSet<Action>,
 }
 
-/// On, as everything is, or off by an operator's hand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Switch {
-    /// As always.
-    #[default]
-    On,
-    /// Switched off.
-    Off,
-}
-
-impl Switch {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
-    fn is_on(&self) -> bool {
-        *self == Self::On
-    }
-}
-
-/// Why a lane gives no writes now.
+/// A lane gives no writes until so many milliseconds have passed: the budget is spent, or the tenant asked to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotNow {
-    /// An operator paused it. Nobody knows until when.
-    Paused,
-    /// Until so many milliseconds have passed: the budget is spent, or the tenant asked to wait.
-    Wait(i64),
-}
+pub struct Wait(pub i64);
 
 impl Gate {
     /// Fills up to a time.
@@ -97,13 +65,10 @@ impl Gate {
 
     /// Takes `wanted` writes, all or none: batches stay full. Scheduled work leaves a tenth of the bucket to single people
     /// who are wanted now.
-    pub fn grant(&mut self, now_ms: i64, wanted: u32, urgency: Urgency) -> std::result::Result<(), NotNow> {
-        if self.sending == Switch::Off {
-            return Err(NotNow::Paused);
-        }
+    pub fn grant(&mut self, now_ms: i64, wanted: u32, urgency: Urgency) -> std::result::Result<(), Wait> {
         self.refill(now_ms);
         if now_ms < self.closed_until_ms {
-            return Err(NotNow::Wait(self.closed_until_ms - now_ms));
+            return Err(Wait(self.closed_until_ms - now_ms));
         }
         let reserved = match urgency {
             Urgency::Scheduled => QUOTA_WRITES * RESERVED,
@@ -114,15 +79,10 @@ impl Gate {
         if lacking > 1e-6 {
             #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
             let wait = (lacking * QUOTA_SECONDS / QUOTA_WRITES * 1000.0).ceil() as i64;
-            return Err(NotNow::Wait(wait.max(1)));
+            return Err(Wait(wait.max(1)));
         }
         self.tokens -= f64::from(wanted);
         Ok(())
-    }
-
-    /// Whether changes of this action may be sent.
-    pub fn allows(&self, action: Action) -> bool {
-        !self.off.contains(&action)
     }
 
     /// The tenant throttled: nothing before that time, and the bucket counts as empty then.
@@ -185,29 +145,6 @@ impl Store {
         }
     }
 
-    /// Stops everything a lane sends, or lets it go on. What is on its way is not called back; what was decided waits.
-    pub async fn pause(&self, scope: &Scope, client: &str, sending: Switch) -> Result<()> {
-        self.gate(scope, client, |gate| gate.sending = sending).await
-    }
-
-    /// Switches an action of a lane on or off, for changes already decided too.
-    pub async fn switch(&self, scope: &Scope, client: &str, action: Action, to: Switch) -> Result<()> {
-        let work = |gate: &mut Gate| match to {
-            Switch::On => {
-                gate.off.remove(&action);
-            }
-            Switch::Off => {
-                gate.off.insert(action);
-            }
-        };
-        self.gate(scope, client, work).await
-    }
-
-    /// A lane's gate as it is.
-    pub async fn lane_gate(&self, scope: &Scope, client: &str) -> Result<Gate> {
-        self.gate(scope, client, |gate| gate.clone()).await
-    }
-
     /// Works on a lane's gate; tries again when somebody else was faster.
     pub async fn gate<T>(&self, scope: &Scope, client: &str, work: impl Fn(&mut Gate) -> T) -> Result<T> {
         let key = Key::new(format!("GATE#{}~{client}", scope.as_str()), "GATE");
@@ -233,7 +170,7 @@ impl Store {
 mod tests {
     use super::*;
 
-    fn take(gate: &mut Gate, now_ms: i64, wanted: u32) -> std::result::Result<(), NotNow> {
+    fn take(gate: &mut Gate, now_ms: i64, wanted: u32) -> std::result::Result<(), Wait> {
         gate.grant(now_ms, wanted, Urgency::Scheduled)
     }
 
@@ -243,8 +180,8 @@ mod tests {
         let sent = std::iter::from_fn(|| take(&mut gate, 0, 20).ok()).count() * 20;
         assert_eq!(sent, 2_700, "a tenth is left for those wanted now");
         assert_eq!(take(&mut gate, 1_000, 20), Ok(()));
-        assert_eq!(take(&mut gate, 1_000, 1), Err(NotNow::Wait(50)));
-        assert_eq!(take(&mut gate, 1_500, 20), Err(NotNow::Wait(500)), "full hands are waited for");
+        assert_eq!(take(&mut gate, 1_000, 1), Err(Wait(50)));
+        assert_eq!(take(&mut gate, 1_500, 20), Err(Wait(500)), "full hands are waited for");
     }
 
     #[test]
@@ -252,7 +189,7 @@ mod tests {
         let mut gate = Gate::default();
         assert_eq!(take(&mut gate, 0, 5), Ok(()));
         gate.close(100, 10_100);
-        assert_eq!(take(&mut gate, 10_099, 1), Err(NotNow::Wait(1)));
+        assert_eq!(take(&mut gate, 10_099, 1), Err(Wait(1)));
         assert_eq!(take(&mut gate, 10_100, 20), Ok(()));
         assert!(take(&mut gate, 10_100, 1).is_err());
     }
@@ -263,24 +200,6 @@ mod tests {
         while gate.grant(0, 20, Urgency::Scheduled).is_ok() {}
         assert_eq!(gate.grant(0, 5, Urgency::Now), Ok(()), "the tenth is theirs");
         gate.close(0, 9_000);
-        assert_eq!(gate.grant(0, 1, Urgency::Now), Err(NotNow::Wait(9_000)), "but the tenant's word is for everybody");
-    }
-
-    #[test]
-    fn a_paused_lane_gives_nothing_and_loses_nothing() {
-        let mut gate = Gate { sending: Switch::Off, ..Gate::default() };
-        for urgency in [Urgency::Scheduled, Urgency::Now] {
-            assert_eq!(gate.grant(0, 1, urgency), Err(NotNow::Paused));
-        }
-        gate.sending = Switch::On;
-        assert_eq!(gate.grant(0, 2_700, Urgency::Scheduled), Ok(()), "the first grant fills the bucket");
-    }
-
-    #[test]
-    fn a_gate_without_switches_is_one_with_all_of_them_on() {
-        let old = r#"{"v":1,"tokens":5.0,"at_ms":7,"closed_until_ms":0}"#;
-        let gate: Gate = serde_json::from_str(old).unwrap();
-        assert!(gate.allows(Action::Delete) && gate.sending == Switch::On);
-        assert_eq!(serde_json::to_string(&gate).unwrap(), old);
+        assert_eq!(gate.grant(0, 1, Urgency::Now), Err(Wait(9_000)), "but the tenant's word is for everybody");
     }
 }

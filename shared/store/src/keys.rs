@@ -3,6 +3,7 @@
 use hardmatch_domain::facts::{By, lookup_form};
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
 use hardmatch_ports::Key;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A person's place in keys: a keyed hash of the person's key, 32 hex digits. Sorts evenly, says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +34,20 @@ impl Pid {
     pub fn prefix(&self, bits: u32) -> usize {
         let head = u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]]);
         if bits == 0 { 0 } else { (head >> (32 - bits.min(32))) as usize }
+    }
+}
+
+/// As in keys.
+impl Serialize for Pid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for Pid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not 32 hex digits"))
     }
 }
 

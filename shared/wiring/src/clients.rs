@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_graph::GraphClient;
@@ -13,6 +14,10 @@ use jiff::Timestamp;
 use crate::connections::Opened;
 use crate::tokens::TokenHome;
 use crate::{Unfit, tenant};
+
+/// A throttled read is repeated after this at most. A longer wait is a bell's: the table holds the work, and nobody pays for
+/// a function that sleeps.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// A connection's client, and the application it speaks as.
 #[derive(Clone)]
@@ -53,7 +58,8 @@ impl Clients {
         {
             return Ok(client.clone());
         }
-        let (client_id, options) = tenant::whole(&opened.config, &self.tokens.means(connection))?;
+        let (client_id, mut options) = tenant::whole(&opened.config, &self.tokens.means(connection))?;
+        options.longest_wait = MOMENT;
         let credential = Arc::clone(&options.credential);
         let client = Client { graph: Arc::new(tenant::client(options)?), client_id, credential };
         if let Some((_, old)) = known.clients.insert(connection.clone(), (revision, client.clone())) {

@@ -1,25 +1,66 @@
-//! `connection`: what an operator does to a deployed connection between runs.
+//! `connection`: what an operator does to a connection between runs, deployed or on this machine.
 
-use crate::args::ConnectionCommand;
+use hardmatch_domain::change::Action;
+use hardmatch_ports::command::Command;
+use serde_json::json;
+
+use super::standing;
+use crate::args::{Common, ConnectionCommand};
 use crate::fail::{Exit, Failure};
 
-#[cfg(not(feature = "aws"))]
-#[expect(clippy::unused_async, reason = "the other build's shape")]
-pub(crate) async fn connection(_: ConnectionCommand) -> Result<Exit, Failure> {
-    Err(super::remote::no_aws())
+#[cfg(feature = "aws")]
+mod letters;
+
+pub(crate) async fn connection(command: ConnectionCommand) -> Result<Exit, Failure> {
+    match command {
+        ConnectionCommand::Pause(common) => ask(&common, Command::Pause, "is paused").await,
+        ConnectionCommand::Resume(common) => ask(&common, Command::Resume, "goes on").await,
+        ConnectionCommand::SwitchOff(args) => {
+            let action = action(&args.action)?;
+            ask(&args.common, Command::SwitchOff { action }, &format!("does no {} any more", args.action)).await
+        }
+        ConnectionCommand::SwitchOn(args) => {
+            let action = action(&args.action)?;
+            ask(&args.common, Command::SwitchOn { action }, &format!("does {} again", args.action)).await
+        }
+        ConnectionCommand::Release(common) => ask(&common, Command::Release, "is in no quarantine").await,
+        #[cfg(feature = "aws")]
+        ConnectionCommand::List(args) => deployed::list(&args).await,
+        #[cfg(feature = "aws")]
+        ConnectionCommand::DeadLetters(args) => letters::dead_letters(&args).await,
+        #[cfg(feature = "aws")]
+        ConnectionCommand::Redrive(args) => deployed::redrive(&args).await,
+        #[cfg(not(feature = "aws"))]
+        ConnectionCommand::List(_) | ConnectionCommand::DeadLetters(_) | ConnectionCommand::Redrive(_) => {
+            Err(super::remote::no_aws())
+        }
+    }
+}
+
+async fn ask(common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
+    match &common.stack {
+        None => standing::ask(common, command, said).await,
+        #[cfg(feature = "aws")]
+        Some(name) => deployed::ask(name, common, command, said).await,
+        #[cfg(not(feature = "aws"))]
+        Some(_) => Err(super::remote::no_aws()),
+    }
+}
+
+fn action(word: &str) -> Result<Action, Failure> {
+    let named = serde_json::from_value::<Action>(json!(word));
+    named.ok().filter(|action| *action != Action::None).ok_or_else(|| {
+        Failure::usage(format!("{word} is no action. `hardmatch connection switch-off --help` names them"))
+    })
 }
 
 #[cfg(feature = "aws")]
-pub(crate) use deployed::connection;
-
-#[cfg(feature = "aws")]
 mod deployed {
-    use hardmatch_domain::change::Action;
     use hardmatch_ports::command::Command;
     use hardmatch_ports::doorbell::Urgency;
     use serde_json::json;
 
-    use super::{ConnectionCommand, Exit, Failure};
+    use super::{Exit, Failure};
     use crate::args::{Common, StackArgs};
     use crate::output;
     use crate::stack::{QUEUES, Stack, Whole};
@@ -27,30 +68,7 @@ mod deployed {
     /// Dead letters of one queue that are put back at a time.
     const MOST: usize = 10_000;
 
-    pub(crate) async fn connection(command: ConnectionCommand) -> Result<Exit, Failure> {
-        match command {
-            ConnectionCommand::List(args) => list(&args).await,
-            ConnectionCommand::Pause(common) => ask(&common, Command::Pause, "is paused").await,
-            ConnectionCommand::Resume(common) => ask(&common, Command::Resume, "goes on").await,
-            ConnectionCommand::SwitchOff(args) => {
-                let action = action(&args.action)?;
-                ask(&args.common, Command::SwitchOff { action }, &format!("does no {} any more", args.action)).await
-            }
-            ConnectionCommand::SwitchOn(args) => {
-                let action = action(&args.action)?;
-                ask(&args.common, Command::SwitchOn { action }, &format!("does {} again", args.action)).await
-            }
-            ConnectionCommand::Release(common) => ask(&common, Command::Release, "is in no quarantine").await,
-            ConnectionCommand::Redrive(args) => redrive(&args).await,
-        }
-    }
-
-    async fn ask(common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
-        let Some(name) = &common.stack else {
-            return Err(Failure::usage(
-                "name the stack with --stack; on this machine a run ends when its command does",
-            ));
-        };
+    pub(crate) async fn ask(name: &str, common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
         let stack = Stack::open(name, common).await?;
         stack.ask("", command, Urgency::Scheduled).await?;
         if common.json {
@@ -61,14 +79,7 @@ mod deployed {
         Ok(Exit::Converged)
     }
 
-    fn action(word: &str) -> Result<Action, Failure> {
-        let named = serde_json::from_value::<Action>(json!(word));
-        named.ok().filter(|action| *action != Action::None).ok_or_else(|| {
-            Failure::usage(format!("{word} is no action. `hardmatch connection switch-off --help` names them"))
-        })
-    }
-
-    async fn list(args: &StackArgs) -> Result<Exit, Failure> {
+    pub(crate) async fn list(args: &StackArgs) -> Result<Exit, Failure> {
         let whole = Whole::open(&args.stack).await?;
         let mut listed = Vec::new();
         for connection in whole.store.connections().await? {
@@ -104,7 +115,7 @@ mod deployed {
         Ok(Exit::Converged)
     }
 
-    async fn redrive(args: &StackArgs) -> Result<Exit, Failure> {
+    pub(crate) async fn redrive(args: &StackArgs) -> Result<Exit, Failure> {
         let whole = Whole::open(&args.stack).await?;
         let queues = whole.queues()?;
         let mut moved = Vec::new();

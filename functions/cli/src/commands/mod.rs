@@ -13,4 +13,5 @@ pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod serve;
+pub(crate) mod standing;
 pub(crate) mod who;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use hardmatch_checkup::expiry;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_embedded::Missing;
 use hardmatch_match::{Accept, Acceptance, MatchPorts, Opening, accept, open_run};
@@ -12,7 +13,7 @@ use hardmatch_store::connection::{Meta, Standing};
 use serde_json::{Value, json};
 
 use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
-use crate::commands::{remote, rows};
+use crate::commands::{remote, rows, standing};
 use crate::connection::{State, load, open_state, tenant_side};
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
@@ -114,6 +115,10 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
         return remote::sync(stack, &args).await;
     }
     let (engine, meta) = engine(&args.common).await?;
+    if let Some(exit) = standing::is_paused(&engine.state, &args.common).await? {
+        engine.stop().await;
+        return Ok(exit);
+    }
     let only = match &args.who {
         Some(who) => match super::who::find(&engine.deciding, engine.connection(), who).await? {
             Some(found) => Some(found.key),
@@ -143,6 +148,10 @@ pub(crate) async fn apply(args: ApplyArgs) -> Result<Exit, Failure> {
         return remote::apply(stack, &args).await;
     }
     let (engine, _) = engine(&args.common).await?;
+    if let Some(exit) = standing::is_paused(&engine.state, &args.common).await? {
+        engine.stop().await;
+        return Ok(exit);
+    }
     let result = apply_hash(&engine, &args.hash).await;
     let shown = match result {
         Ok(run) => show_run(&engine.deciding, &run, &args.common).await,
@@ -226,7 +235,7 @@ fn new_run_id(now_ms: i64) -> String {
     ulid::Ulid::from_datetime(time).to_string()
 }
 
-fn operator() -> String {
+pub(crate) fn operator() -> String {
     format!("operator on this machine, process {}", std::process::id())
 }
 
@@ -257,7 +266,7 @@ pub(crate) async fn show_plan(
             output::line(line);
         }
         if let Some(plan) = &run.plan
-            && !plan.slices.is_empty()
+            && plan.changed_slices > 0
         {
             output::line(format!("Apply it with: hardmatch apply {}{}", &plan.hash[..12], common.place()));
         }

@@ -1,11 +1,12 @@
 //! One write. Repeated after a lost answer, a put under a condition may meet itself.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+};
 use hardmatch_ports::table::{Condition, Key, TableError, Write, limits};
 
 use super::{DynamoTable, item};
@@ -78,16 +79,11 @@ impl DynamoTable {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match sent {
-            Ok(answer) => {
-                self.count_write(&answer.consumed_capacity);
-                Ok(Attempt::Done)
-            }
-            Err(error) => match refused_put(&error) {
-                Some(refused) => Ok(Attempt::Refused(refused.item.clone())),
-                None => self.again("dynamodb:PutItem", backoff, &error).await.map(Attempt::Again),
-            },
-        }
+        let refused = |error: &PutItemError| match error {
+            PutItemError::ConditionalCheckFailedException(refused) => Some(refused.item.clone()),
+            _ => None,
+        };
+        self.attempted("dynamodb:PutItem", backoff, sent.map(|answer| answer.consumed_capacity), refused).await
     }
 
     async fn delete_once(&self, key: &Key, condition: Condition, backoff: &mut Backoff) -> Result<Attempt, TableError> {
@@ -102,14 +98,32 @@ impl DynamoTable {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
+        let refused = |error: &DeleteItemError| match error {
+            DeleteItemError::ConditionalCheckFailedException(refused) => Some(refused.item.clone()),
+            _ => None,
+        };
+        self.attempted("dynamodb:DeleteItem", backoff, sent.map(|answer| answer.consumed_capacity), refused).await
+    }
+
+    /// What became of an attempt. `refused` tells a condition that did not hold, and gives what is there.
+    async fn attempted<E>(
+        &self,
+        action: &str,
+        backoff: &mut Backoff,
+        sent: Result<Option<ConsumedCapacity>, SdkError<E, HttpResponse>>,
+        refused: impl FnOnce(&E) -> Option<Option<item::Attributes>>,
+    ) -> Result<Attempt, TableError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
         match sent {
-            Ok(answer) => {
-                self.count_write(&answer.consumed_capacity);
+            Ok(used) => {
+                self.count_write(&used);
                 Ok(Attempt::Done)
             }
-            Err(error) => match refused_delete(&error) {
-                Some(refused) => Ok(Attempt::Refused(refused.item.clone())),
-                None => self.again("dynamodb:DeleteItem", backoff, &error).await.map(Attempt::Again),
+            Err(error) => match error.as_service_error().and_then(refused) {
+                Some(there) => Ok(Attempt::Refused(there)),
+                None => self.again(action, backoff, &error).await.map(Attempt::Again),
             },
         }
     }
@@ -126,19 +140,5 @@ fn is_ours(there: Option<&item::Attributes>, mark: Option<&AttributeValue>) -> b
     match (there, mark) {
         (Some(there), Some(mark)) => item::is_signed(there, mark),
         _ => false,
-    }
-}
-
-fn refused_put(error: &SdkError<PutItemError, HttpResponse>) -> Option<&ConditionalCheckFailedException> {
-    match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(refused)) => Some(refused),
-        _ => None,
-    }
-}
-
-fn refused_delete(error: &SdkError<DeleteItemError, HttpResponse>) -> Option<&ConditionalCheckFailedException> {
-    match error.as_service_error() {
-        Some(DeleteItemError::ConditionalCheckFailedException(refused)) => Some(refused),
-        _ => None,
     }
 }

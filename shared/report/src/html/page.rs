@@ -129,8 +129,8 @@ struct ReasonView {
 }
 
 impl<'a> PageView<'a> {
-    pub(super) fn of<C: Write, J: Write>(builder: &'a ReportBuilder<'_, C, J>) -> Self {
-        let (run, tally) = (builder.run, &builder.tally);
+    pub(super) fn of<C: Write, J: Write>(builder: &'a ReportBuilder<'_, C, J>, run: &'a Run) -> Self {
+        let tally = &builder.tally;
         let bill = Bill::of(run);
         Self {
             style: STYLE,

@@ -1,0 +1,74 @@
+//! What an operator says about a connection on this machine: paused, switched off, released. The same words as for a stack,
+//! answered by the same handler.
+
+use hardmatch_embedded::Missing;
+use hardmatch_match::{Obeyed, Request, obey, paused};
+use hardmatch_ports::command::{Authority, Command, Reply};
+use hardmatch_ports::run::{Phase, Run};
+use hardmatch_store::connection::{Meta, Standing};
+use serde_json::json;
+
+use crate::args::Common;
+use crate::commands::run::operator;
+use crate::connection::{State, load, open_state};
+use crate::fail::{Exit, Failure};
+use crate::output;
+
+/// Does it on the state of this machine.
+pub(crate) async fn ask(common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
+    let state = open_state(load(&common.config)?, Missing::Refuse).await?;
+    let connection = &state.loaded.config.connection;
+    let meta = state.store.meta(connection).await?.value;
+    let Some(deciding) = state.deciding(&meta) else {
+        return Err(Failure::run("nothing is known of the tenant yet. Make a plan with `hardmatch plan` first"));
+    };
+    let by = operator();
+    let request =
+        Request { connection, run: "", command: &command, authority: Authority::Approver, by: &by, reply: "" };
+    match obey(&deciding, &request).await? {
+        Obeyed::Replied(Reply::Refused { why }) => return Err(Failure::run(why)),
+        Obeyed::Replied(_) | Obeyed::PassedOn => {}
+    }
+    if common.json {
+        output::document(&json!({ "v": 1, "connection": connection, "done": true }));
+    } else {
+        output::line(format!("Connection {connection} {said}."));
+    }
+    Ok(Exit::Converged)
+}
+
+/// A paused connection is written for by nobody: says so, and whether work is left waiting. `None`: it is not paused.
+pub(crate) async fn is_paused(state: &State, common: &Common) -> Result<Option<Exit>, Failure> {
+    let meta = state.store.meta(&state.loaded.config.connection).await?.value;
+    match meta.standing {
+        Standing::Paused => {}
+        Standing::Active | Standing::Disconnected => return Ok(None),
+    }
+    let run = match &meta.run {
+        Some(id) => state.store.run(&state.loaded.config.connection, id).await?.map(|stored| stored.value),
+        None => None,
+    };
+    tell(&meta, run.as_ref().filter(|run| waits(run)), common).map(Some)
+}
+
+/// Whether something was decided that somebody wants written.
+fn waits(run: &Run) -> bool {
+    match run.phase {
+        Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Writing | Phase::Gate | Phase::Removing => true,
+        Phase::Reporting | Phase::Closed => false,
+    }
+}
+
+/// Says who paused, since when, and how to go on: with work left waiting that is where the command ends, without any it did
+/// not do what it was asked.
+fn tell(meta: &Meta, waiting: Option<&Run>, common: &Common) -> Result<Exit, Failure> {
+    let why = format!("{}: hardmatch connection resume{}", paused(meta), common.place());
+    let Some(run) = waiting else { return Err(Failure::run(why)) };
+    let why = format!("{why}\nRun {} waits with its work. After that the same command goes on where it was", run.id);
+    if common.json {
+        let paused = meta.paused.as_ref().map(|paused| json!({ "by": paused.by, "since": paused.at }));
+        output::document(&json!({ "v": 1, "connection": run.connection, "run": run.id, "paused": paused }));
+    }
+    output::note(format!("hardmatch: {why}"));
+    Ok(Exit::Attention)
+}

@@ -1,0 +1,63 @@
+//! Turns: where functions work, one bell at a time does a piece of work, and whoever rings beside it finds it taken. Of two
+//! at a time one would undo what the other keeps.
+
+use std::time::Duration;
+
+use hardmatch_ports::Clock;
+use hardmatch_ports::doorbell::After;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::gate::Taken;
+use crate::{Result, Store};
+
+/// Beyond its time nobody is left who holds the lease: the process was ended.
+const LEASE_AFTER: SignedDuration = SignedDuration::from_secs(15);
+/// Somebody else's work is waited for at most so long before it is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+/// The right to do a piece of work. Without a bound of time there is one process only, and nobody to keep out.
+pub struct Turn {
+    name: String,
+    fence: Option<u64>,
+}
+
+/// Taking a turn.
+pub enum Taking {
+    /// It is ours, until it is given back.
+    Ours(Turn),
+    /// Somebody is at it; what becomes of this bell.
+    Theirs(After),
+}
+
+impl Turn {
+    /// Takes the work called `name` for a bell about a run, until the bell's time is over.
+    pub async fn take(
+        store: &Store,
+        clock: &dyn Clock,
+        until: Option<Timestamp>,
+        name: String,
+        run: &str,
+    ) -> Result<Taking> {
+        let Some(until) = until else { return Ok(Taking::Ours(Self { name, fence: None })) };
+        let now = clock.now();
+        let left = until.duration_since(now).max(SignedDuration::ZERO) + LEASE_AFTER;
+        let (now_ms, for_ms) = (now.as_millisecond(), i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
+        Ok(match store.lease(&name, run, None, now_ms, for_ms).await? {
+            Taken::Ours(fence) => Taking::Ours(Self { name, fence: Some(fence) }),
+            // Their bell rings on, and the tick rings should it be lost: bells for one run must not become more.
+            Taken::Theirs(lease) if lease.holder == run => Taking::Theirs(After::Done),
+            Taken::Theirs(lease) => {
+                let wait = Duration::from_millis(u64::try_from(lease.until_ms - now_ms).unwrap_or_default());
+                Taking::Theirs(After::Again(wait.clamp(Duration::from_secs(1), LOOK_AGAIN)))
+            }
+        })
+    }
+
+    /// Gives it back, however the work went. To be done before anybody is rung for who would take it next.
+    pub async fn give_back(self, store: &Store) {
+        let Some(fence) = self.fence else { return };
+        if let Err(error) = store.release(&self.name, fence).await {
+            tracing::warn!(error = %error, "the next bell waits until the turn is over by itself");
+        }
+    }
+}
