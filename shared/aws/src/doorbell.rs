@@ -69,6 +69,15 @@ impl Doorbell for SqsDoorbell {
             .map_err(|error| DoorbellError(sentence("sqs:SendMessage", url, &error)))?;
         Ok(())
     }
+
+    /// As a new message, so that the receipts of the old one do not count towards the dead letters. Of its attributes only
+    /// what is in the body is known; nothing reads the others.
+    async fn put_back(&self, queue: Queue, body: &str, delay: Duration) -> Result<(), DoorbellError> {
+        let url = self.url(queue)?;
+        let request = self.client.send_message().queue_url(url).message_body(body).delay_seconds(whole_seconds(delay));
+        request.send().await.map_err(|error| DoorbellError(sentence("sqs:SendMessage", url, &error)))?;
+        Ok(())
+    }
 }
 
 /// Rounded up: a bell that comes too early is only rung again.

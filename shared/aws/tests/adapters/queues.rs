@@ -79,6 +79,17 @@ async fn a_delay_keeps_a_bell_back() {
 }
 
 #[tokio::test]
+async fn what_nobody_understands_yet_goes_back_as_it_is_for_later() {
+    let queues = queues().await;
+    let url = &queues.urls[&Queue::MatchNow];
+    let newer = r#"{"v":99,"kind":"something-new"}"#;
+    queues.doorbell.put_back(Queue::MatchNow, newer, Duration::from_mins(15)).await.unwrap();
+    assert_eq!(queues.doorbell.depth(url).await.unwrap(), Depth { waiting: 0, handled: 0, delayed: 1 });
+    queues.doorbell.put_back(Queue::MatchNow, newer, Duration::ZERO).await.unwrap();
+    assert_eq!(queues.receive(url).await[0].body(), Some(newer));
+}
+
+#[tokio::test]
 async fn a_queue_that_was_not_given_is_named() {
     let aws = account().aws(Arc::new(QuickClock::default())).await;
     let error = aws.doorbell(QueueUrls::new()).ring(bell(BellKind::Write), Duration::ZERO).await.unwrap_err();
