@@ -4,9 +4,9 @@
 
 mod install;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -36,10 +36,17 @@ pub enum Policies {
 
 /// A server that runs until this value is dropped, or the process has ended.
 pub struct StandIn {
-    server: Mutex<Child>,
+    server: Mutex<Server>,
     endpoint: String,
     log: PathBuf,
     accounts: AtomicU64,
+}
+
+/// The process. It ends when its input does.
+struct Server {
+    child: Child,
+    tell: Option<ChildStdin>,
+    hear: BufReader<ChildStdout>,
 }
 
 /// The stand-in could not be had; the message says what is missing.
@@ -64,7 +71,7 @@ impl StandIn {
         let scratch = venv.join("scratch");
         std::fs::create_dir_all(&scratch).map_err(|error| failed("has no room", &error))?;
         let log = scratch.join(format!("server-{}-{number}.log", std::process::id()));
-        let mut server = Command::new(venv.join("bin/python3"))
+        let mut child = Command::new(venv.join("bin/python3"))
             .args(["-c", SERVER])
             .arg(&log)
             .env("AUTH", if policies == Policies::Enforced { "true" } else { "false" })
@@ -74,14 +81,15 @@ impl StandIn {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| failed("does not start", &error))?;
+        let (Some(tell), Some(out)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(failed("has no pipes; its log", &log.display()));
+        };
+        let mut server = Server { child, tell: Some(tell), hear: BufReader::new(out) };
         let mut line = String::new();
-        if let Some(out) = server.stdout.take() {
-            BufReader::new(out).read_line(&mut line).map_err(|error| failed("says nothing", &error))?;
-        }
+        server.hear.read_line(&mut line).map_err(|error| failed("says nothing", &error))?;
         let Some(port) = line.trim().strip_prefix("ready ") else {
             // The end of its output is the end of it: nothing is waited for long.
-            drop(server.stdin.take());
-            let _ = server.wait();
+            server.end();
             return Err(failed("did not get ready; its log", &log.display()));
         };
         Ok(Self {
@@ -102,6 +110,18 @@ impl StandIn {
         &self.log
     }
 
+    /// Ends the processes of a function that are at work now, with SIGKILL: what a host does that fails. How many.
+    pub fn kill(&self, function: &str) -> Result<usize, StandInError> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |error: &dyn std::fmt::Display| StandInError(format!("the AWS stand-in does not kill: {error}"));
+        let Some(tell) = &mut server.tell else { return Err(failed(&"it has ended")) };
+        writeln!(tell, "kill {function}").map_err(|error| failed(&error))?;
+        let mut line = String::new();
+        server.hear.read_line(&mut line).map_err(|error| failed(&error))?;
+        let count = line.trim().strip_prefix("killed ").and_then(|count| count.parse().ok());
+        count.ok_or_else(|| failed(&line.trim()))
+    }
+
     /// An account that nobody has used.
     pub fn account(&self) -> Account {
         Account { endpoint: self.endpoint.clone(), id: self.accounts.fetch_add(1, Ordering::Relaxed) }
@@ -110,9 +130,14 @@ impl StandIn {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
-        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(server.stdin.take());
-        let _ = server.wait();
+        self.server.get_mut().unwrap_or_else(PoisonError::into_inner).end();
+    }
+}
+
+impl Server {
+    fn end(&mut self) {
+        drop(self.tell.take());
+        let _ = self.child.wait();
     }
 }
 

@@ -1,5 +1,7 @@
 # Runs ministack on a free port of this machine. Says "ready PORT" on its standard output once it answers, and ends when
-# its standard input does: when whoever started it has ended, in whatever way. Logs go to the file that is named.
+# its standard input does: when whoever started it has ended, in whatever way. Logs go to the file that is named. A line
+# "kill FUNCTION" ends the processes of a function that are at work, as a host does that fails; it is answered by
+# "killed NUMBER".
 import os
 import signal
 import socket
@@ -15,8 +17,27 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def end_with_parent(log):
-    sys.stdin.buffer.read()
+def kill(function):
+    from ministack.core import lambda_runtime
+
+    with lambda_runtime._lock:
+        workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
+    killed = 0
+    for worker in workers:
+        process = worker._proc
+        at_work = worker.func_name == function and worker._current_request_id is not None
+        if at_work and process is not None and process.poll() is None:
+            process.kill()
+            killed += 1
+    return killed
+
+
+def obey(log, out):
+    for line in sys.stdin:
+        word, function = line.split()
+        assert word == "kill", line
+        os.write(out, f"killed {kill(function)}\n".encode())
+    # Whoever started us has ended.
     os.unlink(log)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(3)
@@ -53,7 +74,7 @@ os.environ.update(
     AWS_ACCESS_KEY_ID="test",
     AWS_SECRET_ACCESS_KEY="test",
 )
-threading.Thread(target=end_with_parent, args=(sys.argv[1],), daemon=True).start()
+threading.Thread(target=obey, args=(sys.argv[1], out), daemon=True).start()
 threading.Thread(target=announce, args=(port, out), daemon=True).start()
 sys.argv = ["ministack"]
 try:
