@@ -20,7 +20,6 @@ use crate::fail::{Exit, Failure};
 use crate::output;
 use crate::progress::Progress;
 use crate::tokens::Tokens;
-use hardmatch_checkup::expiry;
 
 /// A run left open is taken up again for so long (milliseconds); an older one has decided on facts of yesterday.
 const RESUME_MS: i64 = 12 * 60 * 60 * 1000;
