@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use async_trait::async_trait;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::{FileTable, FolderBlobs};
-use hardmatch_match::{Accept, MatchPorts, Meter, Opening, PassedBy, Started, answer, open_run, start_scheduled, tick};
+use hardmatch_match::{
+    Accept, After, MatchPorts, Meter, Opening, PassedBy, Started, answer, nightly, open_run, start_scheduled, tick,
+};
 use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, DoorbellError, Queue};
 use hardmatch_ports::run::{Intent, Phase, Run, Status};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Clock as _, Policies};
+use hardmatch_ports::{Clock as _, Item, Key, Page, Policies, Query, Table, TableError, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Standing;
@@ -27,6 +30,43 @@ use tempfile::TempDir;
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
 const SLOT: &str = "2026-01-15T12:00:00Z";
+
+/// A table that forgets where work was, while it is told to.
+struct Forgetful(FileTable, AtomicBool);
+
+#[async_trait]
+impl Table for Forgetful {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
+        self.0.get(key).await
+    }
+
+    async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
+        self.0.batch_get(keys).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, TableError> {
+        self.0.query(query).await
+    }
+
+    async fn write(&self, write: Write) -> Result<u64, TableError> {
+        if self.1.load(Ordering::SeqCst) && write.key().pk.ends_with("#place") {
+            return Ok(1);
+        }
+        self.0.write(write).await
+    }
+
+    async fn batch_write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        self.0.batch_write(writes).await
+    }
+
+    async fn transact(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        self.0.transact(writes).await
+    }
+
+    fn units(&self) -> Units {
+        self.0.units()
+    }
+}
 
 /// Keeps what is rung.
 #[derive(Default)]
@@ -56,6 +96,7 @@ impl Meter for Nothing {
 
 struct Lab {
     clock: ManualClock,
+    table: Arc<Forgetful>,
     store: Store,
     rung: Arc<Rung>,
     ports: MatchPorts,
@@ -65,7 +106,8 @@ struct Lab {
 impl Lab {
     async fn new(connections: &[&str]) -> Self {
         let clock = ManualClock::new(Timestamp::from_second(NOON).unwrap());
-        let store = Store::open(Arc::new(FileTable::in_memory().unwrap())).await.unwrap();
+        let table = Arc::new(Forgetful(FileTable::in_memory().unwrap(), AtomicBool::new(false)));
+        let store = Store::open(table.clone()).await.unwrap();
         let (rung, folder) = (Arc::new(Rung::default()), tempfile::tempdir().unwrap());
         let ports = MatchPorts {
             store: store.clone(),
@@ -84,7 +126,7 @@ impl Lab {
             });
             made.await.unwrap();
         }
-        Self { clock, store, rung, ports, _folder: folder }
+        Self { clock, table, store, rung, ports, _folder: folder }
     }
 
     fn now(&self) -> i64 {
@@ -383,6 +425,56 @@ async fn bells_that_find_nothing_moved_stop_after_three_and_a_move_starts_them_a
     for (news, hop) in [(7, Hop::On), (7, Hop::On), (7, Hop::Leave), (8, Hop::On)] {
         assert_eq!(lab.store.hop(&contoso(), &run.id, news, NOON).await.unwrap(), hop);
     }
+}
+
+#[tokio::test]
+async fn work_that_is_cut_and_gets_no_further_is_left_to_the_tick_after_three_bells() {
+    let lab = Lab::new(&["contoso"]).await;
+    let run = lab.opened(SLOT).await;
+    let run = lab.enter(&run, Phase::Gate).await;
+    lab.rung();
+    // Two readings of the gate, judged by an earlier bell.
+    let held = (0..150).map(|n| lab.store.put_held(&run.id, Pid::from_bytes([n; 16])));
+    lab.store.table().batch_write(held.collect()).await.unwrap();
+    let judged = serde_json::json!({
+        "note": {"released": false, "removals": 150, "before": 0, "links": 10, "sentence": "They wait."},
+        "code": "guarded", "after": null, "units": 0, "lane": {}
+    });
+    lab.store.put_note(&format!("{}#place", run.id), "gate#0", judged.to_string().into_bytes()).await.unwrap();
+    let (bell, time_is_up) =
+        (run.bell(BellKind::Advance), MatchPorts { until: Some(lab.clock.now()), ..lab.ports.clone() });
+    lab.table.1.store(true, Ordering::SeqCst);
+    for after in [After::Again(Duration::ZERO), After::Again(Duration::ZERO), After::Done] {
+        assert_eq!(answer(&time_is_up, &bell).await.unwrap(), after);
+    }
+    let stuck = lab.run(&run.id).await;
+    assert!(stuck.is_stuck() && stuck.phase == Phase::Gate, "{:?}", stuck.stalled);
+    assert!(lab.rung().is_empty());
+    lab.tick().await;
+    assert_eq!(lab.kinds(), [BellKind::Advance]);
+
+    // As soon as something stays, it goes on by itself.
+    lab.table.1.store(false, Ordering::SeqCst);
+    let mut bells = 0;
+    while answer(&time_is_up, &bell).await.unwrap() != After::Done {
+        bells += 1;
+    }
+    let closed = lab.run(&run.id).await;
+    assert_eq!((closed.phase, closed.stalled, bells), (Phase::Closed, None, 2), "one more reading, and one more step");
+    assert_eq!(closed.guard.map(|guard| guard.removals), Some(150), "judged once");
+}
+
+#[tokio::test]
+async fn a_schedule_that_does_not_say_when_has_its_time_from_its_message_by_the_minute() {
+    let lab = Lab::new(&["contoso"]).await;
+    let sent = |seconds: i64| Timestamp::from_second(NOON + seconds).ok();
+    for seconds in [7, 59] {
+        nightly(&lab.store, &*lab.rung, "<aws.scheduler.scheduled-time>", sent(seconds)).await.unwrap();
+    }
+    assert_eq!(lab.kinds(), [start(SLOT), start(SLOT)], "told twice it is one");
+    nightly(&lab.store, &*lab.rung, "2026-01-15T13:00:00+01:00", sent(500)).await.unwrap();
+    assert_eq!(lab.kinds(), [start(SLOT)], "what it says counts");
+    assert!(nightly(&lab.store, &*lab.rung, "noon", None).await.is_err());
 }
 
 #[tokio::test]

@@ -382,6 +382,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_let_go_counts_against_others_and_not_against_itself() {
+        let mut meta = Meta::default();
+        meta.spend("r1", Kind::Removals, 10, 5);
+        meta.spend("r2", Kind::Removals, 20, 3);
+        let spent = |run: &str, now: i64| meta.spent_since(run, Kind::Removals, now);
+        assert_eq!((spent("r3", 30), spent("r2", 30), spent("r1", 30)), (8, 5, 3));
+        assert_eq!(spent("r3", 10 + WINDOW), 3, "a day later it is forgotten");
+        assert_eq!(meta.spent_since("r3", Kind::Renames, 30), 0);
+    }
+
+    #[test]
+    fn paused_is_neither_active_nor_disconnected() {
+        let mut meta = Meta::default();
+        meta.pause("ada", 5);
+        meta.pause("bea", 6);
+        assert_eq!(meta.paused, Some(Paused { by: "ada".to_owned(), at: 5 }), "whoever came first");
+        assert!(!meta.may_write());
+        meta.resume();
+        assert!(meta.may_write() && meta.paused.is_none());
+        meta.park(7);
+        meta.resume();
+        assert_eq!((meta.standing, meta.may_write()), (Standing::Disconnected, false), "that takes connecting again");
+    }
+
+    #[test]
     fn retries_slow_down() {
         let mut last: Option<Quarantine> = None;
         let mut hours = Vec::new();

@@ -8,7 +8,7 @@ use crate::lab::{Lab, Row, Started, binary, rows, tenant, text};
 const PEOPLE: usize = 70;
 
 /// Kills the command (SIGKILL) as soon as the tenant has counted enough. False: it ended before that.
-fn kill_when(lab: &Lab, mut started: Started, enough: impl Fn(&Counters) -> bool) -> bool {
+pub(crate) fn kill_when(lab: &Lab, mut started: Started, enough: impl Fn(&Counters) -> bool) -> bool {
     loop {
         if enough(&lab.world().counters()) {
             return started.kill();
@@ -21,7 +21,7 @@ fn kill_when(lab: &Lab, mut started: Started, enough: impl Fn(&Counters) -> bool
 }
 
 /// Answers to writes come late, so that a kill finds the process waiting for one.
-fn late_answers(lab: &Lab) {
+pub(crate) fn late_answers(lab: &Lab) {
     lab.world().inject(FaultRule::new("POST /$batch", Fault::Latency { ms: 400 }).only(Place::Outer));
 }
 

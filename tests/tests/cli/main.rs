@@ -10,6 +10,7 @@ mod documents;
 mod kill;
 mod lab;
 mod mistakes;
+mod paused;
 mod policy;
 mod secrets;
 mod source;
