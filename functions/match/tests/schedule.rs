@@ -453,8 +453,9 @@ async fn work_that_is_cut_and_gets_no_further_is_left_to_the_tick_after_three_be
     lab.tick().await;
     assert_eq!(lab.kinds(), [BellKind::Advance]);
 
-    // As soon as something stays, it goes on by itself.
+    // As soon as something stays, the ticks' bells get further, and it goes on by itself.
     lab.table.1.store(false, Ordering::SeqCst);
+    assert_eq!(answer(&time_is_up, &bell).await.unwrap(), After::Done, "as far as before, but kept");
     let mut bells = 0;
     while answer(&time_is_up, &bell).await.unwrap() != After::Done {
         bells += 1;
