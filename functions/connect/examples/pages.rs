@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, RawQuery, State};
 use axum::response::{Html, Redirect};
 use axum::routing::get;
 use hardmatch_connect::{Configured, Connection, Means, Ports, PublicUrl, issue, router};
@@ -60,11 +60,14 @@ struct Stage {
     clock: Arc<dyn Clock>,
     url: PublicUrl,
     codes: Codes,
+    /// The provider that the tenant signs in with: a host that our pages cannot know.
+    elsewhere: String,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (ours, theirs) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
+    let listen = || TcpListener::bind("127.0.0.1:0");
+    let (ours, theirs, others) = (listen().await?, listen().await?, listen().await?);
     let url = PublicUrl::new(&Url::parse(&format!("http://{}", ours.local_addr()?))?)?;
     let microsoft = format!("http://{}", theirs.local_addr()?);
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
@@ -72,16 +75,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let codes = Codes::default();
     let connections: Configured =
         OUTCOMES.iter().map(|(outcome, _)| connection(outcome, &microsoft, &codes, &clock)).collect();
-    let stage = Arc::new(Stage { store: store.clone(), clock: Arc::clone(&clock), url: url.clone(), codes });
+    let elsewhere = format!("http://{}", others.local_addr()?);
+    let stage = Arc::new(Stage { store: store.clone(), clock: Arc::clone(&clock), url: url.clone(), codes, elsewhere });
     let pages = router(Ports { store, clock, connections: Arc::new(connections), url });
     let platform = Router::new()
         .route("/", get(list))
         .route("/new/{outcome}", get(new))
-        .route("/{outcome}/v2.0/adminconsent", get(decide))
-        .route("/{outcome}/oauth2/v2.0/authorize", get(decide))
-        .with_state(stage);
+        .route("/{outcome}/v2.0/adminconsent", get(hand_on))
+        .route("/{outcome}/oauth2/v2.0/authorize", get(hand_on))
+        .with_state(Arc::clone(&stage));
+    let provider = Router::new().route("/{outcome}", get(decide)).with_state(stage);
     writeln!(std::io::stdout(), "{microsoft}")?;
-    tokio::try_join!(async { axum::serve(ours, pages).await }, async { axum::serve(theirs, platform).await },)?;
+    tokio::try_join!(
+        async { axum::serve(ours, pages).await },
+        async { axum::serve(theirs, platform).await },
+        async { axum::serve(others, provider).await },
+    )?;
     Ok(())
 }
 
@@ -126,7 +135,12 @@ async fn new(State(stage): State<Arc<Stage>>, Path(outcome): Path<String>) -> Re
     link.map(|link| Redirect::to(link.url.as_str())).map_err(|error| error.to_string())
 }
 
-/// Microsoft's page, where the administrator has decided already.
+/// A tenant that signs in with another provider is sent on at once, without a page of Microsoft's.
+async fn hand_on(State(stage): State<Arc<Stage>>, Path(outcome): Path<String>, RawQuery(query): RawQuery) -> Redirect {
+    Redirect::to(&format!("{}/{outcome}?{}", stage.elsewhere, query.unwrap_or_default()))
+}
+
+/// The provider's page, where the administrator has decided already.
 async fn decide(
     State(stage): State<Arc<Stage>>,
     Path(outcome): Path<String>,

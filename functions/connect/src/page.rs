@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use askama::Template;
 use axum::body::Body;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, REFRESH, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
@@ -43,6 +43,13 @@ pub(crate) struct Offer<'a> {
     pub(crate) method: ConnectMethod,
     pub(crate) groups: Vec<Group>,
     pub(crate) action: String,
+}
+
+/// The way out to Microsoft.
+#[derive(Template)]
+#[template(path = "onward.html")]
+pub(crate) struct Onward<'a> {
+    pub(crate) target: &'a str,
 }
 
 /// The permissions of one feature.
@@ -114,18 +121,20 @@ fn grade(need: &Need) -> &'static str {
     }
 }
 
-/// A page whose forms lead to ourselves.
-pub(crate) fn respond(status: StatusCode, page: &impl Template) -> Response {
-    answer(status, page, "'self'")
-}
-
-/// A page whose form leads on to a platform: browsers apply `form-action` to where a form is redirected, too.
+/// Leads on to Microsoft by itself. A page of its own and no redirect: browsers apply `form-action` to wherever a form is
+/// redirected, and a tenant that signs in elsewhere is sent on to a host that nobody here can name.
 /// <https://www.w3.org/TR/CSP3/#directive-form-action>
-pub(crate) fn respond_leading_to(platform: &Url, page: &impl Template) -> Response {
-    answer(StatusCode::OK, page, &format!("'self' {}", platform.origin().ascii_serialization()))
+pub(crate) fn lead_to(target: &Url) -> Response {
+    let mut response = respond(StatusCode::OK, &Onward { target: target.as_str() });
+    // A URL is ASCII without spaces; were it not, the page has the link all the same.
+    if let Ok(refresh) = HeaderValue::from_str(&format!("0;url={target}")) {
+        response.headers_mut().insert(REFRESH, refresh);
+    }
+    response
 }
 
-fn answer(status: StatusCode, page: &impl Template, form_action: &str) -> Response {
+/// A page. Its forms lead to ourselves, and nowhere else.
+pub(crate) fn respond(status: StatusCode, page: &impl Template) -> Response {
     // Our templates write texts into a string: there is nothing that could fail.
     let html = page.render().unwrap_or_default();
     let mut response = Response::new(Body::from(html));
@@ -133,7 +142,7 @@ fn answer(status: StatusCode, page: &impl Template, form_action: &str) -> Respon
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let policy = format!(
-        "default-src 'none'; style-src '{}'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; style-src '{}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         *STYLE_HASH
     );
     // An origin is ASCII; were it not, the strictest policy would stand in.

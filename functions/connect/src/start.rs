@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hardmatch_domain::ids::ConnectionId;
@@ -41,8 +41,7 @@ pub(crate) async fn offer(State(ports): State<Arc<Ports>>, ticket: Part) -> Resu
         groups: groups(&connection.needs()),
         action: format!("/connect/{secret}/start"),
     };
-    let platform = connection.platform.consent_url(&ports.url.redirect(), "");
-    Ok(page::respond_leading_to(&platform, &page))
+    Ok(page::respond(StatusCode::OK, &page))
 }
 
 /// `POST /connect/{ticket}/start`: uses the link up, binds the attempt to this browser, sends it to Microsoft.
@@ -72,7 +71,7 @@ pub(crate) async fn begin(
     }
     tracing::info!(connection.id = connection.id.as_str(), "an administrator was sent to Microsoft to connect");
     let bind = session::bind(&ports.url, &id, &browser);
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, target.to_string()), (SET_COOKIE, bind)]).into_response())
+    Ok(([(SET_COOKIE, bind)], page::lead_to(&target)).into_response())
 }
 
 /// Where the browser goes. What a sign-in needs again is sealed under the attempt's name.

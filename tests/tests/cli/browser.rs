@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use hardmatch_sim::App;
-use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{COOKIE, LOCATION, ORIGIN, REFRESH, SET_COOKIE};
 use reqwest::{Client, Response, redirect};
 use serde_json::json;
 
@@ -138,10 +138,10 @@ pub(crate) fn walk(link: &str, answer: &[(&str, &str)]) -> Walked {
         assert_eq!(offer.status(), 200);
         let origin: String = link.split('/').take(3).collect::<Vec<_>>().join("/");
         let started = http.post(format!("{link}/start")).header(ORIGIN, &origin).send().await.unwrap();
-        assert_eq!(started.status(), 303);
+        assert_eq!(started.status(), 200);
         let cookie = head(&started, SET_COOKIE.as_str()).split(';').next().unwrap_or_default().to_owned();
         walked.secrets.extend(cookie.split_once('=').map(|(_, secret)| secret.to_owned()));
-        let microsoft = head(&started, LOCATION.as_str());
+        let microsoft = head(&started, REFRESH.as_str()).strip_prefix("0;url=").unwrap().to_owned();
         walked.secrets.extend(parameters(&microsoft, &["state", "nonce"]));
         let decided = http.post(&microsoft).form(answer).send().await.unwrap();
         let back = head(&decided, LOCATION.as_str());

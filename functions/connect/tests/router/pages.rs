@@ -20,7 +20,7 @@ async fn pages(world: &World) -> Vec<Page> {
     let mut pages = vec![browser.get("/connect").await, browser.get(link.url.path()).await];
     let start = format!("{}/start", link.url.path());
     let sent = browser.post(&start).await;
-    let at = Url::parse(sent.header("location")).unwrap();
+    let at = sent.leads_to();
     pages.push(sent);
     pages.push(browser.get(link.url.path()).await);
     pages.push(browser.consented(&at).await);
@@ -48,7 +48,7 @@ async fn every_response_tells_browsers_to_be_careful() {
 }
 
 #[tokio::test]
-async fn the_policy_allows_the_one_style_and_the_one_way_out() {
+async fn the_policy_allows_the_one_style_and_forms_to_ourselves() {
     let world = World::new().await;
     for page in pages(&world).await.into_iter().filter(|page| !page.body.is_empty()) {
         let policy = page.header("content-security-policy");
@@ -58,9 +58,7 @@ async fn the_policy_allows_the_one_style_and_the_one_way_out() {
         assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{policy}");
         assert!(!rest.contains("<style") && !page.body.contains("style=") && !page.body.contains("<script"));
         assert!(policy.contains("base-uri 'none'"));
-        let leads_out = page.body.contains("/start\"");
-        assert_eq!(policy.contains("form-action 'self' https://login.example.net;"), leads_out, "{policy}");
-        assert_eq!(policy.contains("form-action 'self';"), !leads_out, "{policy}");
+        assert!(policy.contains("form-action 'self';"), "{policy}");
         for must in ["<html lang=\"en\">", "<main", "<h1>", "<title>", "name=\"viewport\""] {
             page.says(must);
         }
@@ -150,7 +148,7 @@ async fn forms_of_other_sites_are_refused() {
         assert!(browser.cookies.is_empty());
     }
     let sent = browser.ask(Method::POST, &start, &[("origin", ours)]).await;
-    assert_eq!(sent.status, StatusCode::SEE_OTHER, "an older browser, without Sec-Fetch-Site");
+    assert_eq!(sent.status, StatusCode::OK, "an older browser, without Sec-Fetch-Site");
 }
 
 #[tokio::test]
@@ -167,7 +165,7 @@ async fn nobody_can_make_us_send_a_browser_elsewhere() {
     ];
     let mut browser = world.browser();
     let sent = browser.ask(Method::POST, &start, &headers).await;
-    let to = Url::parse(sent.headers[LOCATION].to_str().unwrap()).unwrap();
+    let to = sent.leads_to();
     assert_eq!(to.origin(), world.contoso.authority.origin());
     assert_eq!(parameter(&to, "redirect_uri"), "https://connect.example.com/connect/return");
     sent.never_says("evil.example");

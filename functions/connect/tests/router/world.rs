@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use hardmatch_connect::{Configured, Connection, Link, Means, Ports, PublicUrl, issue, router};
 use hardmatch_domain::ids::ConnectionId;
@@ -155,6 +155,15 @@ impl Page {
         }
     }
 
+    /// Where a browser goes on to by itself; the page's link leads there too.
+    #[track_caller]
+    pub(crate) fn leads_to(&self) -> Url {
+        let target = self.header("refresh").strip_prefix("0;url=").expect("a way on");
+        let (_, link) = self.body.split_once("href=\"").expect("a link");
+        assert_eq!(link.split_once('"').unwrap().0.replace("&#38;", "&"), target);
+        Url::parse(target).unwrap()
+    }
+
     /// Where the form of the page leads.
     pub(crate) fn form(&self) -> &str {
         let (_, after) = self.body.split_once("action=\"").expect("a form");
@@ -206,8 +215,8 @@ impl Browser<'_> {
         let offer = self.get(link.url.path()).await;
         assert_eq!(offer.status, StatusCode::OK, "{}", offer.body);
         let sent = self.post(offer.form()).await;
-        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
-        Url::parse(sent.headers[LOCATION].to_str().unwrap()).unwrap()
+        assert_eq!(sent.status, StatusCode::OK, "{}", sent.body);
+        sent.leads_to()
     }
 
     /// Comes back from the page at Microsoft's with these parameters and its state.

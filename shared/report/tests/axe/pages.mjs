@@ -49,7 +49,9 @@ try {
       await page.keyboard.press('Tab');
       assert.equal(await page.evaluate(() => document.activeElement.localName), 'button');
       assert.notEqual(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), 'none');
+      const onward = page.waitForResponse((response) => response.url().endsWith('/start'));
       await Promise.all([page.waitForURL('**/connect/return?*', { timeout: 30000 }), page.keyboard.press('Enter')]);
+      assert.match((await onward).headers()['refresh'], /^0;url=http/);
       await look(page, `${name}-${outcome}`, heading);
       if (outcome === 'not-yet' || outcome === 'missing') {
         await Promise.all([page.waitForURL('**/connect/check/*', { timeout: 30000 }), page.getByRole('button', { name: 'Check again' }).click()]);
