@@ -1,5 +1,6 @@
 //! A table that stops: the process is killed at its n-th write, and whatever it asks afterwards is refused.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use hardmatch_ports::{Item, Key, Page, Query, Table, TableError, Write};
 use tokio::sync::Notify;
 
 use crate::bill::Bill;
+use crate::hush::Hush;
 
 /// Where a command is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +36,13 @@ pub(crate) struct CutTable<T> {
     dead: AtomicBool,
     killed: Notify,
     bill: Option<Bill>,
+    hush: Option<Arc<Hush>>,
 }
 
 impl<T: Table> CutTable<T> {
     pub(crate) fn new(inner: T, cut: Option<Cut>) -> Self {
         let (writes, dead) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { inner, cut, writes, dead, killed: Notify::new(), bill: None }
+        Self { inner, cut, writes, dead, killed: Notify::new(), bill: None, hush: None }
     }
 
     /// The same, with everything it writes entered into a bill.
@@ -47,7 +50,15 @@ impl<T: Table> CutTable<T> {
         Self { bill, ..self }
     }
 
+    /// The same, with everything it writes looked through for secrets.
+    pub(crate) fn hushed(self, hush: Arc<Hush>) -> Self {
+        Self { hush: Some(hush), ..self }
+    }
+
     async fn enter(&self, writes: &[Write], times: u64) {
+        if let Some(hush) = &self.hush {
+            hush.look_at(writes);
+        }
         if let Some(bill) = &self.bill {
             bill.enter(&self.inner, writes, times).await;
         }

@@ -30,6 +30,7 @@ use hardmatch_write::WritePorts;
 use jiff::Timestamp;
 
 use crate::cut::CutTable;
+use crate::hush::Hush;
 use crate::world::Stopped;
 
 /// What a stage is built from.
@@ -41,6 +42,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) url: &'a str,
     pub(crate) habits: Habits,
     pub(crate) bells: Bells,
+    pub(crate) hush: Arc<Hush>,
     pub(crate) at_once: usize,
     pub(crate) time: Option<Duration>,
 }
@@ -81,6 +83,7 @@ pub(crate) struct Stage {
     at_once: usize,
     /// What a bell has of time; `None` is as much as it takes.
     time: Option<Duration>,
+    hush: Arc<Hush>,
     bells: Arc<AtomicU64>,
 }
 
@@ -154,6 +157,7 @@ impl Stage {
             writing,
             at_once: plan.at_once,
             time: plan.time,
+            hush: plan.hush,
             bells: Arc::default(),
         })
     }
@@ -237,6 +241,7 @@ impl Stage {
                 writing: self.writing.clone(),
                 errors: Arc::clone(errors),
                 time: self.time,
+                hush: Arc::clone(&self.hush),
                 bells: Arc::clone(&self.bells),
             };
             let doorbell = Arc::clone(&self.theirs);
@@ -283,6 +288,7 @@ struct Rooms {
     writing: WritePorts,
     errors: Arc<Mutex<Vec<String>>>,
     time: Option<Duration>,
+    hush: Arc<Hush>,
     bells: Arc<AtomicU64>,
 }
 
@@ -294,7 +300,9 @@ impl Rooms {
 
     async fn answer(&self, bell: Bell) -> Result<After, String> {
         let answer = self.hand(&bell).await;
-        answer.inspect_err(|error| self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone()))
+        answer
+            .inspect_err(|error| self.hush.look("an error", error.as_bytes()))
+            .inspect_err(|error| self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone()))
     }
 
     async fn hand(&self, bell: &Bell) -> Result<After, String> {

@@ -26,6 +26,7 @@ use crate::account::Seen;
 use crate::bill::Bill;
 use crate::cut::{Cut, CutTable};
 use crate::directory::Directory;
+use crate::hush::Hush;
 use crate::ran::Ran;
 use crate::stage::{self, Bells, Stage};
 
@@ -61,6 +62,8 @@ pub struct World {
     pub at_once: usize,
     /// What a bell has of time until its function is ended; `None` is as much as it takes.
     pub time: Option<Duration>,
+    /// Looks for secrets while the folder is still there.
+    hush: Arc<Hush>,
     running: Running,
     table: FileTable,
     folder: TempDir,
@@ -98,6 +101,7 @@ impl World {
             bells: Bells::Heard,
             at_once: 1,
             time: None,
+            hush: Arc::new(Hush::new(running.world().clone(), folder.path())),
             running,
             table,
             folder,
@@ -320,12 +324,15 @@ impl World {
         habits.faults.seed = habits.faults.seed.wrapping_add(self.commands);
         let stage = Stage::open(stage::Plan {
             clock: &self.clock,
-            table: CutTable::new(self.table.handle(), self.cut.take()).billed(self.bill.clone()),
+            table: CutTable::new(self.table.handle(), self.cut.take())
+                .billed(self.bill.clone())
+                .hushed(Arc::clone(&self.hush)),
             folder: self.folder.path(),
             config: &config,
             url: self.running.url(),
             habits,
             bells: self.bells,
+            hush: Arc::clone(&self.hush),
             at_once: self.at_once,
             time: self.time,
         })

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use hardmatch_domain::ids::{ConnectionId, ObjectId};
-use hardmatch_match::disconnect;
+use hardmatch_match::{Accept, disconnect};
 use hardmatch_ports::clock::Clock as _;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Phase, Status, Stop};
 use hardmatch_sim::{CONTOSO_TENANT_ID, Seed};
 use hardmatch_store::Scope;
 use hardmatch_store::connection::Standing;
-use hardmatch_tests::{Seen, World};
+use hardmatch_tests::{Cut, Seen, Spoil, Stopped, World};
 use serde_json::json;
 
 fn scope() -> Scope {
@@ -161,4 +161,38 @@ async fn j5_credentials_of_another_tenant_bring_nothing_back() {
     assert_eq!(standing(&world).await, Standing::Disconnected);
     take_up(&world).await;
     assert_eq!(standing(&world).await, Standing::Active);
+}
+
+#[tokio::test]
+async fn j2_o16_disconnected_in_the_middle_of_a_run_nothing_more_is_asked_and_nobody_is_doubled() {
+    for at in [30, 90, 150] {
+        let mut world = with(3, "").await;
+        for number in 10..50 {
+            world.people.hire(&format!("n{number:04}"));
+        }
+        world.cut = Some(Cut { at, spoil: Spoil::Done });
+        assert!(matches!(world.try_sync(Accept::TheStop).await, Err(Stopped::Killed)), "{at}: the run is under way");
+        assert_eq!(park(&world).await.abandoned, 1, "{at}");
+        let accounts = world.accounts();
+        world.tenant.take_requests();
+        // Whatever bells of it are still on their way.
+        let bells =
+            [BellKind::ObserveTenant, BellKind::ObserveSource, BellKind::Match, BellKind::Write, BellKind::Advance];
+        world.ring_run(&bells).await.unwrap();
+        world.ring(&[BellKind::Tick]).await.unwrap();
+        let asked: Vec<_> = world.tenant.take_requests().into_iter().map(|call| call.route).collect();
+        assert!(asked.is_empty(), "{at}: {asked:?}");
+        assert_eq!(world.accounts(), accounts, "{at}: nothing more is written");
+
+        take_up(&world).await;
+        let ran = world.sync().await;
+        assert_eq!(ran.run.stop, Some(Stop::FirstRun), "{at}");
+        world.apply(&ran.hash()).await;
+        let mut upns: Vec<String> =
+            world.accounts().iter().map(|account| account.text("userPrincipalName").to_owned()).collect();
+        let all = upns.len();
+        upns.sort();
+        upns.dedup();
+        assert_eq!((upns.len(), all), (43, 43), "{at}: everybody once");
+    }
 }

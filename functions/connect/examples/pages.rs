@@ -86,11 +86,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_state(Arc::clone(&stage));
     let provider = Router::new().route("/{outcome}", get(decide)).with_state(stage);
     writeln!(std::io::stdout(), "{microsoft}")?;
-    tokio::try_join!(
-        async { axum::serve(ours, pages).await },
-        async { axum::serve(theirs, platform).await },
-        async { axum::serve(others, provider).await },
-    )?;
+    tokio::try_join!(async { axum::serve(ours, pages).await }, async { axum::serve(theirs, platform).await }, async {
+        axum::serve(others, provider).await
+    },)?;
     Ok(())
 }
 

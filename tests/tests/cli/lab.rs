@@ -209,6 +209,7 @@ impl Started {
             panic!("the command does not end; it said:\n{}", self.err.recv().unwrap());
         };
         let err = self.err.recv().unwrap();
+        SAID.with_borrow_mut(|said| said.extend([out.clone(), err.clone()]));
         Said { code: self.child.wait().unwrap().code(), out, err }
     }
 }
@@ -221,8 +222,40 @@ impl Drop for Started {
     }
 }
 
+thread_local! {
+    /// What the commands of this test have said: a test has a thread of its own.
+    static SAID: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Files in which a test puts secrets on purpose, by the end of their names.
+const THEIR_PLACES: [&str; 4] = ["lab.pem", "token.jwt", "lab.key", "initial.csv"];
+
+/// Whatever a test is about, at its end nothing secret of the tenant lies in a file or was said by a command.
+struct Sweep {
+    folder: PathBuf,
+    world: World,
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let secrets: Vec<String> = self.world.issued_secrets().into_iter().filter(|secret| secret.len() >= 8).collect();
+        let holds = |text: &str| secrets.iter().any(|secret| text.contains(secret.as_str()));
+        for (path, bytes) in files(&self.folder) {
+            let theirs = THEIR_PLACES.iter().any(|place| path.ends_with(place));
+            assert!(theirs || !holds(&String::from_utf8_lossy(&bytes)), "a secret lies in {}", path.display());
+        }
+        let said = SAID.with_borrow(Clone::clone);
+        assert!(!said.iter().any(|said| holds(said)), "a command said a secret");
+    }
+}
+
 /// A folder, a tenant, and the command between them.
 pub(crate) struct Lab {
+    /// Before the folder goes.
+    sweep: Sweep,
     folder: TempDir,
     running: Running,
     runtime: Runtime,
@@ -238,7 +271,9 @@ impl Lab {
     pub(crate) fn at(seed: Seed, clock: Clock) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let running = runtime.block_on(Sim::new(seed).clock(clock).start_local()).unwrap();
-        let lab = Lab { folder: tempfile::tempdir().unwrap(), running, runtime };
+        let folder = tempfile::tempdir().unwrap();
+        let sweep = Sweep { folder: folder.path().to_owned(), world: running.world().clone() };
+        let lab = Lab { sweep, folder, running, runtime };
         lab.write("lab.toml", lab.config());
         lab
     }
@@ -362,19 +397,7 @@ path = "lab.db"
 
     /// Every file below the folder, with its bytes.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.folder.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    found.push((path.clone(), fs::read(&path).unwrap()));
-                }
-            }
-        }
-        found
+        files(self.folder.path())
     }
 
     /// Nobody asked the tenant for what Graph does not have.
@@ -385,10 +408,27 @@ path = "lab.db"
 
     /// Stops the tenant; its address refuses connections from here on.
     pub(crate) fn stop_tenant(self) -> TempDir {
-        let Lab { folder, running, runtime } = self;
+        let Lab { sweep, folder, running, runtime } = self;
         runtime.block_on(running.stop());
+        drop(sweep);
         folder
     }
+}
+
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push((path.clone(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found
 }
 
 /// Reads a stream to its end.
