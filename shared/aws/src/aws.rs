@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::meta::region::ProvideRegion as _;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use hardmatch_ports::Clock;
 
 use crate::blobs::S3Blobs;
@@ -40,6 +43,20 @@ impl Aws {
     /// <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
     pub async fn load(clock: Arc<dyn Clock>) -> Self {
         Self::with(aws_config::load_defaults(BehaviorVersion::latest()).await, clock)
+    }
+
+    /// As Lambda hands them to a function: credentials and region from the environment, and looked for nowhere else. What
+    /// would read profile files or ask for a machine's role is then not even linked. `endpoint` takes the place of every
+    /// service's own address.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+    pub async fn in_function(endpoint: Option<String>, clock: Arc<dyn Clock>) -> Self {
+        let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(EnvironmentVariableRegionProvider::new().region().await)
+            .credentials_provider(credentials);
+        config.set_endpoint_url(endpoint);
+        Self::with(config.build(), clock)
     }
 
     /// With a configuration of the caller's.

@@ -10,6 +10,13 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
+/// Where a stand-in for AWS answers.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+pub const AWS_ENDPOINT_URL: Variable = Variable {
+    name: "AWS_ENDPOINT_URL",
+    meaning: "In a function: the address that answers in place of every service of AWS, as a stand-in does",
+};
+
 /// The bucket of plans and reports.
 pub const BUCKET: Variable =
     Variable { name: "HARDMATCH_BUCKET", meaning: "On AWS: the bucket of plans, listings and reports" };
@@ -89,7 +96,8 @@ const fn queue(name: &'static str, meaning: &'static str) -> Variable {
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "Set to anything: no colours" };
 
 /// All of them, by name.
-pub const ALL: [Variable; 18] = [
+pub const ALL: [Variable; 19] = [
+    AWS_ENDPOINT_URL,
     BUCKET,
     CLIENT_SECRET,
     KEY,
@@ -135,7 +143,8 @@ mod tests {
     #[test]
     fn the_list_is_sorted_and_ours_carry_our_name() {
         assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
-        assert!(ALL.iter().all(|variable| variable.name.starts_with("HARDMATCH_") || *variable == NO_COLOR));
+        let theirs = [AWS_ENDPOINT_URL, NO_COLOR];
+        assert!(ALL.iter().all(|variable| variable.name.starts_with("HARDMATCH_") || theirs.contains(variable)));
         let documented = include_str!("../README.md");
         assert!(ALL.iter().all(|variable| documented.contains(&format!("| `{}` |", variable.name))));
     }

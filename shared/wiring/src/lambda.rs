@@ -69,7 +69,7 @@ impl Home {
     pub async fn open() -> Result<Self, StartError> {
         telemetry::start(telemetry::Format::Json, "info")?;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let aws = Aws::load(Arc::clone(&clock)).await;
+        let aws = Aws::in_function(env::read(env::AWS_ENDPOINT_URL.name)?, Arc::clone(&clock)).await;
         let table: Arc<dyn Table> = Arc::new(aws.table(needed(env::TABLE)?));
         let store = Store::open(Arc::clone(&table)).await?;
         let blobs: Arc<dyn Blobs> = Arc::new(aws.blobs(needed(env::BUCKET)?));
