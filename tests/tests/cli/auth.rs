@@ -234,7 +234,10 @@ fn serve_offers_a_link_and_stops_when_it_is_told() {
     let interrupt = std::process::Command::new("kill").args(["-INT", &waiting.id().to_string()]).status().unwrap();
     assert!(interrupt.success());
     waiting.ends().ends(0);
-    assert_eq!(status(&lab)["permissions"]["missing"], json!([]));
+    let permissions = status(&lab)["permissions"].clone();
+    assert_eq!(permissions["missing"], json!([]));
+    let needed = permissions["needed"].as_array().unwrap();
+    assert!(needed.contains(&json!("User.ReadWrite.All")) && needed.contains(&json!("Domain.Read.All")), "{needed:?}");
     lab.run(&["serve", "--listen", "0.0.0.0", "--config", "lab.toml"]).ends(2).says(&["--url https://"]);
 }
 
