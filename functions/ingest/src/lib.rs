@@ -2,6 +2,7 @@
 
 mod accounts;
 mod census;
+pub mod copied;
 mod deleted;
 mod facts;
 mod gone;

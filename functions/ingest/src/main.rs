@@ -4,8 +4,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use hardmatch_checkup::{Desk, answer, note_expiry};
+use hardmatch_ingest::copied::{Bring, Copied};
 use hardmatch_ingest::{After, SourcePorts, TenantPorts, observe_source, observe_tenant};
+use hardmatch_ports::SourceError;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_runtime::env;
@@ -43,18 +46,19 @@ impl Answer for Source {
             return Err("the source is a file of some machine; functions read people from s3://BUCKET/KEY. Put the file there and store the configuration again".to_owned());
         };
         let copy = copy_of(connection.as_str());
-        self.home.aws.fetch(bucket, key, &copy).await.map_err(|error| error.to_string())?;
+        let bucket = Bucket { home: self.home.clone(), bucket: bucket.clone(), key: key.clone(), copy: copy.clone() };
+        let source = source_at(&opened.config, copy.clone(), &self.home.clock);
         let ports = SourcePorts {
             store: self.home.store.clone(),
             scope: opened.scope,
-            source: source_at(&opened.config, copy.clone(), &self.home.clock),
+            source: Arc::new(Copied::new(bucket, source)),
             policies: Arc::clone(&self.home.policies),
             clock: Arc::clone(&self.home.clock),
             doorbell: Arc::clone(&self.home.doorbell),
             until: Some(ring.until),
         };
         let after = observe_source(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string());
-        // The next one brings its own; people's records do not lie around in a warm function.
+        // The next one brings its own; people's records do not lie around in a warm function. There may be none.
         drop(tokio::fs::remove_file(&copy).await);
         after
     }
@@ -63,6 +67,29 @@ impl Answer for Source {
 /// Where a source's file lies while it is read.
 fn copy_of(connection: &str) -> PathBuf {
     PathBuf::from("/tmp").join(format!("people-of-{connection}"))
+}
+
+/// The file of a source.
+struct Bucket {
+    home: Home,
+    bucket: String,
+    key: String,
+    copy: PathBuf,
+}
+
+#[async_trait]
+impl Bring for Bucket {
+    async fn bring(&self) -> Result<(), SourceError> {
+        self.home.aws.fetch(&self.bucket, &self.key, &self.copy).await.map_err(|error| SourceError {
+            retry: error.passes(),
+            problem: error.to_string(),
+            cure: "What is there is read by the next run".to_owned(),
+        })
+    }
+
+    fn location(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
 }
 
 struct Tenant {

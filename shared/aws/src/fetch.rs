@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::aws::Aws;
-use crate::failure::sentence;
+use crate::failure::{Meaning, meaning, sentence};
 
 /// The object could not be fetched. Says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -16,14 +16,30 @@ pub struct FetchError {
     bucket: String,
     key: String,
     cause: String,
+    passes: bool,
+}
+
+impl FetchError {
+    /// Whether the same may be answered later.
+    pub fn passes(&self) -> bool {
+        self.passes
+    }
 }
 
 impl Aws {
     /// Copies an object into a file of this machine, piece by piece.
     pub async fn fetch(&self, bucket: &str, key: &str, to: &Path) -> Result<(), FetchError> {
-        let failed = |cause: String| FetchError { bucket: bucket.to_owned(), key: key.to_owned(), cause };
+        let told =
+            |cause: String, passes: bool| FetchError { bucket: bucket.to_owned(), key: key.to_owned(), cause, passes };
+        let failed = |cause: String| told(cause, true);
         let answer = self.s3().get_object().bucket(bucket).key(key).send().await;
-        let answer = answer.map_err(|error| failed(sentence("s3:GetObject", &format!("s3://{bucket}"), &error)))?;
+        let answer = answer.map_err(|error| {
+            let passes = match meaning(&error) {
+                Meaning::Never => false,
+                Meaning::Later | Meaning::Lost => true,
+            };
+            told(sentence("s3:GetObject", &format!("s3://{bucket}"), &error), passes)
+        })?;
         let mut body = answer.body;
         let mut file = tokio::fs::File::create(to).await.map_err(|error| failed(error.to_string()))?;
         while let Some(piece) = body.next().await {

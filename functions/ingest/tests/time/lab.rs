@@ -131,9 +131,9 @@ impl Table for Book {
     }
 }
 
-/// The directory.
+/// The directory, and how often it was listed.
 #[derive(Default)]
-pub(crate) struct People(pub(crate) Mutex<BTreeMap<usize, String>>);
+pub(crate) struct People(pub(crate) Mutex<BTreeMap<usize, String>>, pub(crate) AtomicU64);
 
 struct Rows(Vec<Entry>, u64);
 
@@ -152,6 +152,7 @@ impl Listing for Rows {
 #[async_trait]
 impl Source for People {
     async fn open(&self) -> Result<Box<dyn Listing>, SourceError> {
+        self.1.fetch_add(1, Ordering::SeqCst);
         let rows: Vec<Entry> = self.0.lock().unwrap().iter().map(|(number, title)| person(*number, title)).collect();
         let count = rows.len() as u64;
         Ok(Box::new(Rows(rows, count)))
@@ -365,6 +366,7 @@ impl Lab {
         let lab = Self {
             people: Arc::new(People(
                 (0..people).map(|number| (number, "Engineer".to_owned())).collect::<BTreeMap<_, _>>().into(),
+                AtomicU64::new(0),
             )),
             accounts: Arc::new(Accounts {
                 clock: clock.clone(),
