@@ -109,7 +109,8 @@ async fn chain(world: World, event: SqsEvent) -> BatchResponse {
             | BellKind::Start { .. }
             | BellKind::Nightly { .. }
             | BellKind::Tick
-            | BellKind::Ask { .. } => {}
+            | BellKind::Ask { .. }
+            | BellKind::Reach { .. } => {}
         }
         Ok::<_, String>(After::Done)
     })
