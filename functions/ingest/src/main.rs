@@ -64,9 +64,9 @@ impl Answer for Source {
     }
 }
 
-/// Where a source's file lies while it is read.
+/// Where a source's file lies while it is read: each process has its own.
 fn copy_of(connection: &str) -> PathBuf {
-    PathBuf::from("/tmp").join(format!("people-of-{connection}"))
+    PathBuf::from("/tmp").join(format!("people-of-{connection}-{}", std::process::id()))
 }
 
 /// The file of a source.
