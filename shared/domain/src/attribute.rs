@@ -207,17 +207,17 @@ impl Attributes {
         if self.present & bit == 0 {
             return None;
         }
-        let width = if self.present & WIDE == 0 { NARROW_END } else { WIDE_END };
-        let first = width * self.len();
         let rank = (self.present & (bit - 1)).count_ones() as usize;
-        let start = rank.checked_sub(1).map_or(0, |before| self.end(before, width));
-        self.packed.get(first + start..first + self.end(rank, width))
+        let (first, start, end) =
+            if self.present & WIDE == 0 { self.span::<NARROW_END>(rank) } else { self.span::<WIDE_END>(rank) };
+        self.packed.get(first + start..first + end)
     }
 
-    /// Where the value of that rank ends.
-    fn end(&self, rank: usize, width: usize) -> usize {
-        let digits = &self.packed.as_bytes()[rank * width..(rank + 1) * width];
-        digits.iter().rev().fold(0, |end, digit| end << 7 | usize::from(*digit))
+    /// Where the values begin, and where the value of that rank begins and ends, counted from there.
+    fn span<const WIDTH: usize>(&self, rank: usize) -> (usize, usize, usize) {
+        let (ends, _) = self.packed.as_bytes().as_chunks::<WIDTH>();
+        let end = |rank: usize| ends[rank].iter().rev().fold(0, |end, digit| end << 7 | usize::from(*digit));
+        (WIDTH * self.len(), rank.checked_sub(1).map_or(0, end), end(rank))
     }
 
     /// The value when there is one and it is not empty.
@@ -333,7 +333,14 @@ impl Texts {
 
     /// The texts in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.split(BETWEEN).filter(|text| !text.is_empty())
+        let mut rest = &*self.0;
+        std::iter::from_fn(move || {
+            // Lists are short: looking at each byte is quicker than any cleverer search.
+            let end = rest.bytes().position(|byte| byte == BETWEEN as u8).unwrap_or(rest.len());
+            let text = rest.get(..end).filter(|text| !text.is_empty())?;
+            rest = rest.get(end + 1..).unwrap_or_default();
+            Some(text)
+        })
     }
 
     /// Whether there are none.

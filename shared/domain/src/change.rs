@@ -343,7 +343,7 @@ pub struct Evidence {
     pub found: Found,
     /// At which account, when it is not the joined one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<ObjectId>,
+    pub account: Option<Box<ObjectId>>,
     /// The person's value that was compared. Personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ours: Option<Box<str>>,

@@ -118,7 +118,7 @@ impl<'a> Draft<'a> {
         self.evidence.push(Evidence {
             rule,
             found,
-            account: Some(account.clone()),
+            account: Some(Box::new(account.clone())),
             ours: ours.map(Into::into),
             theirs: theirs.map(Into::into),
         });

@@ -5,6 +5,7 @@ mod index;
 mod lookups;
 pub mod memory;
 pub mod partial;
+mod trail;
 
 pub use lookups::{Lookups, full_name, local_part};
 

@@ -84,14 +84,12 @@ impl Addresses {
     /// there is none: nobody guesses. A primary address that is not among all of them is put first.
     pub fn new(primary: Option<Address>, all: Texts) -> Self {
         let Some(primary) = primary else { return Self { primary: None, all } };
-        let at = all.iter().position(|address| address == primary.as_str()).map(u16::try_from);
-        match at {
-            Some(Ok(at)) => Self { primary: Some(at), all },
-            Some(Err(_)) | None => {
-                let all = Texts::new([primary.as_str()].into_iter().chain(all.iter()));
-                Self { primary: Some(0), all }
-            }
+        let at = all.iter().position(|address| address == primary.as_str());
+        if let Some(at) = at.and_then(|at| u16::try_from(at).ok()) {
+            return Self { primary: Some(at), all };
         }
+        let all = Texts::new([primary.as_str()].into_iter().chain(all.iter()));
+        Self { primary: Some(0), all }
     }
 
     /// The primary address, when there is exactly one.

@@ -89,7 +89,7 @@ pub fn explain_text(row: &PlanRow, history: &[Outcome]) -> String {
 
     text.heading("What the rules found");
     for evidence in &decision.evidence {
-        let at = evidence.account.as_ref().map(|account| format!(" at account {account}")).unwrap_or_default();
+        let at = evidence.account.as_deref().map(|account| format!(" at account {account}")).unwrap_or_default();
         text.line(1, &format!("{}: {}{at}", words::evidence_rule(evidence.rule), words::found(evidence.found)));
         if let Some(ours) = &evidence.ours {
             text.line(2, &format!("source: {ours}"));

@@ -91,7 +91,7 @@ impl RowView {
                 found: words::found(evidence.found),
                 ours: shown(evidence.ours.as_deref()),
                 theirs: shown(evidence.theirs.as_deref()),
-                account: shown(evidence.account.as_ref().map(AsRef::as_ref)),
+                account: shown(evidence.account.as_deref().map(AsRef::as_ref)),
             })
             .collect();
         let steps: Vec<StepView> = change.map(steps::of).unwrap_or_default().into_iter().map(StepView::of).collect();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::index::{Hash, Index};
+use super::trail::Trail;
 use super::{By, Facts, Lookups, full_name, local_part, lookup_form};
 use crate::account::{Account, AddressHolder};
 use crate::attribute::Attr;
@@ -25,6 +26,8 @@ pub struct MemoryFacts {
     accounts_by: Index,
     links_by_person: Index,
     links_by_account: Index,
+    accounts_trail: Trail,
+    links_trail: Trail,
 }
 
 /// What kind of key a hash is of.
@@ -83,6 +86,8 @@ impl MemoryFacts {
             accounts_by,
             links_by_person,
             links_by_account,
+            accounts_trail: Trail::default(),
+            links_trail: Trail::default(),
         }
     }
 
@@ -109,7 +114,8 @@ impl Facts for MemoryFacts {
     }
 
     fn account(&self, id: &ObjectId) -> Option<&Account> {
-        self.accounts_by_id.find(object(id)).map(|at| &self.accounts[at]).find(|account| account.id == *id)
+        let is = |account: &&Account| account.id == *id;
+        self.accounts_trail.follow(&self.accounts, is, || self.accounts_by_id.find(object(id)))
     }
 
     fn holders(&self, address: &str) -> Vec<AddressHolder> {
@@ -130,8 +136,8 @@ impl Facts for MemoryFacts {
     }
 
     fn link(&self, who: &PersonRef) -> Option<&Link> {
-        let found = self.links_by_person.find(reference(&who.connection, &who.key)).map(|at| &self.links[at]);
-        { found }.find(|link| link.person == *who)
+        let is = |link: &&Link| link.person.key == who.key && link.person.connection == who.connection;
+        self.links_trail.follow(&self.links, is, || self.links_by_person.find(reference(&who.connection, &who.key)))
     }
 
     fn link_to(&self, account: &ObjectId) -> Option<&Link> {
