@@ -2,8 +2,10 @@
 
 use std::sync::OnceLock;
 
+use hardmatch_report::Forecast;
 use hardmatch_report::cost::{Prices, US_EAST_1};
-use hardmatch_tests::month::{Measured, Parts, fixed, measure, table};
+use hardmatch_tests::month::{Measured, Parts, fixed, measure, nights, table};
+use hardmatch_tests::{Bill, World};
 
 const TEMPLATE: &str = include_str!("../../infra/template.yaml");
 const README: &str = include_str!("../../infra/README.md");
@@ -67,6 +69,55 @@ fn an_unchanged_person_costs_next_to_nothing_and_a_changed_one_at_most_fourteen_
     let measured = measured();
     assert!(measured.unchanged.write == 0 && measured.unchanged.read <= 10, "{:?}", measured.unchanged);
     assert!(measured.changed.write <= 1400, "{:?}", measured.changed);
+}
+
+#[test]
+fn fifty_thousand_people_of_whom_five_in_a_hundred_change_each_night_cost_less_than_a_dollar_a_month() {
+    let month = nights(50_000, measured(), &US_EAST_1);
+    assert!(month.micros() < 1_000_000, "{month:?}");
+}
+
+/// A plan's forecast of write units, and what was billed for writing it, a quarter apart at most.
+async fn forecast_holds(world: &mut World, path: &str) {
+    let planned = world.plan().await;
+    let forecast = Forecast::of(&planned.run).expect("a plan");
+    let bill = Bill::default();
+    world.bill = Some(bill.clone());
+    let applied = world.apply(&planned.hash()).await;
+    world.bill = None;
+    assert_eq!(forecast.writes, applied.writes.len() as u64, "{path}: writes to the tenant");
+    let (foretold, billed) = (forecast.write_units, bill.of_people());
+    assert!(
+        foretold.abs_diff(billed) * 4 <= billed,
+        "{path}: {foretold} foretold, {billed} billed: {:#?}",
+        bill.items()
+    );
+    world.pass_days(1);
+    world.sync().await;
+    world.pass_days(1);
+}
+
+#[tokio::test]
+async fn a_plan_foretells_what_writing_it_takes_to_a_quarter() {
+    const PEOPLE: usize = 40;
+    let mut world = World::with(hardmatch_sim::Seed::contoso(), "[guard]\nalways_allow = 1000").await;
+    let name = |number: usize| format!("p{number:03}");
+    for number in 0..PEOPLE {
+        world.people.hire(&name(number));
+    }
+    forecast_holds(&mut world, "create").await;
+    for number in 0..PEOPLE {
+        world.people.set(&name(number), "title", "Director");
+    }
+    forecast_holds(&mut world, "update").await;
+    for number in 0..PEOPLE {
+        world.people.rename(&name(number), &format!("new{number:03}@contoso.com"));
+    }
+    forecast_holds(&mut world, "rename").await;
+    for number in 0..PEOPLE {
+        world.people.set(&name(number), "enabled", "false");
+    }
+    forecast_holds(&mut world, "suspend").await;
 }
 
 #[test]

@@ -205,3 +205,6 @@ async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<After
     home.metrics.write(&Metrics::of_bell(&bell, &cost.calls, &cost.units), now);
     answer
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! What a bell has cost is counted by whoever hands it out, whatever comes of it.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
+use hardmatch_ports::Key;
+use hardmatch_ports::table::Units;
+use hardmatch_runtime::ManualClock;
+use serde_json::Value;
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads once, writes once, calls the tenant three times, takes two seconds.
+struct Busy {
+    table: Arc<dyn Table>,
+    clock: ManualClock,
+    requests: AtomicU64,
+    answer: Result<After, String>,
+}
+
+impl Answer for Busy {
+    async fn answer(&self, _: Ring) -> Result<After, String> {
+        self.table.get(&Key::new("X", "1")).await.unwrap();
+        self.table.write(hardmatch_ports::Write::put(Key::new("X", "1"), vec![1])).await.unwrap();
+        self.requests.fetch_add(3, Ordering::Relaxed);
+        self.clock.advance(Duration::from_secs(2));
+        self.answer.clone()
+    }
+
+    fn calls(&self) -> Counters {
+        Counters { requests: self.requests.load(Ordering::Relaxed), ..Counters::default() }
+    }
+}
+
+async fn home(clock: &ManualClock, table: Arc<dyn Table>, paper: Paper) -> Home {
+    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+    let store = Store::open(Arc::clone(&table)).await.unwrap();
+    Home {
+        aws: Aws::in_function(Some("http://127.0.0.1:9".to_owned()), Arc::clone(&shared)).await,
+        table,
+        store: store.clone(),
+        blobs: Arc::new(FolderBlobs::new(std::env::temp_dir())),
+        doorbell: Arc::new(ProcessDoorbell::new(Arc::clone(&shared))),
+        clock: shared,
+        connections: Arc::new(Connections::new(store)),
+        policies: Arc::new(CompiledPolicies::without_files()),
+        metrics: MetricsLog::to("people-prod", paper),
+    }
+}
+
+#[tokio::test]
+async fn what_a_bell_has_cost_is_noted_with_its_run_and_told_whatever_comes_of_it() {
+    for answer in [Ok(After::Done), Err("the tenant is away".to_owned())] {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        let table: Arc<dyn Table> = Arc::new(FileTable::in_memory().unwrap());
+        let paper = Paper::default();
+        let home = home(&clock, Arc::clone(&table), paper.clone()).await;
+        let busy = Busy { table, clock, requests: AtomicU64::new(40), answer: answer.clone() };
+        let ring = |run: &str, receipt: &str| Ring {
+            bell: Bell::new(ConnectionId::new("contoso"), run, BellKind::Write),
+            until: Timestamp::MAX,
+            sender: "AROAEXAMPLE:ada@contoso.com".to_owned(),
+            queue: "write".to_owned(),
+            receipt: receipt.to_owned(),
+            sent: None,
+        };
+        assert_eq!(ring("r1", "m1#1").principal(), "AROAEXAMPLE", "a session is named after somebody");
+        // Twice handed over is twice paid for; the first reading found nothing, as the second does not.
+        for receipt in ["m1#1", "m1#2"] {
+            assert_eq!(metered(&home, &busy, ring("r1", receipt)).await, answer);
+        }
+        let cost = home.store.costs("r1").await.unwrap();
+        let calls = Counters { requests: 6, ..Counters::default() };
+        // Each wrote once, and its note.
+        assert_eq!((cost.bells, cost.worked_ms, cost.calls), (2, 4_000, calls));
+        assert_eq!(cost.units, Units { read: 2, write: 4 });
+        // A bell of no run is told of, and noted with none.
+        metered(&home, &busy, ring("", "m2#1")).await.ok();
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| (line["GraphRequests"].as_u64(), line["ReadUnits"].as_u64(), line["WriteUnits"].as_u64()))
+            .collect();
+        assert_eq!(told, [(Some(3), Some(1), Some(2)), (Some(3), Some(1), Some(2)), (Some(3), Some(1), Some(1))]);
+        assert!(!text.contains("ada"), "{text}");
+    }
+}
