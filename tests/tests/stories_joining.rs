@@ -208,6 +208,54 @@ async fn d25_a_deleted_holder_is_refused_where_policy_says_so() {
 }
 
 #[tokio::test]
+async fn j23_waiting_for_a_purge_ends_by_itself_when_the_tenant_has_purged() {
+    let mut deleted = by_hand("ada");
+    deleted["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
+    deleted["deletedDateTime"] = json!("2026-01-10T08:00:00Z");
+    let mut world = World::with(Seed::contoso().user(deleted), "[match]\nsoft_deleted = \"wait\"").await;
+    world.people.hire("ada").hire("bea");
+    let gone = world.account("ada@contoso.com").id().to_owned();
+    let ran = world.settle_by_hash().await;
+    assert_eq!(ran.decided("ada@contoso.com"), "none: wait_for_purge");
+    // Thirty days in the recycle bin end on 9 February; until then each night finds her waiting and writes nothing.
+    for _ in 0..2 {
+        world.pass_days(10);
+        let ran = world.sync().await;
+        assert_eq!((ran.decided("ada@contoso.com").as_str(), ran.writes.len()), ("none: wait_for_purge", 0));
+    }
+    world.pass_days(10);
+    let ran = world.sync().await;
+    assert_eq!(ran.decided("ada@contoso.com"), "create: provision");
+    let ada = world.account("ada@contoso.com");
+    assert!(ada.id() != gone && !ada.deleted());
+    assert_eq!(world.sync().await.status(), Some(Status::Converged));
+}
+
+#[tokio::test]
+async fn j25_a_password_the_tenant_refuses_stops_nobody_else() {
+    let mut world = World::new().await;
+    world.people.hire("ada").hire("bea").hire("cleo");
+    let fault = Fault::Status {
+        status: 400,
+        code: Some("Request_BadRequest".to_owned()),
+        message: Some(
+            "The specified password does not comply with password complexity requirements. Please provide a different password."
+                .to_owned(),
+        ),
+        retry_after: None,
+        applied: false,
+    };
+    world.tenant.inject(FaultRule::once("POST /users", fault).only(Place::Inner));
+    let ran = world.settle_by_hash().await;
+    let refused: Vec<&str> = ["ada@contoso.com", "bea@contoso.com", "cleo@contoso.com"]
+        .into_iter()
+        .filter(|upn| ran.outcome(upn).starts_with("refused"))
+        .collect();
+    assert_eq!((refused.len(), world.accounts().len()), (1, 2), "{refused:?}");
+    assert!(ran.outcome(refused[0]).contains("Request_BadRequest"), "{}", ran.outcome(refused[0]));
+}
+
+#[tokio::test]
 async fn c_9_a_rehire_under_a_new_anchor_is_held_for_a_repair_and_not_created_twice() {
     let mut world = World::with(Seed::contoso(), "[match]\nprove = [\"employeeId\"]").await;
     world.people.hire("ada").hire("bea").hire("cleo");

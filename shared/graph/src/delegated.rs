@@ -68,7 +68,7 @@ impl Delegated {
         };
         if let Some(secret) = &issued.refresh {
             let expires = issued.refresh_life.and_then(|life| issued.obtained.checked_add(life).ok());
-            let new = KeptToken { secret: secret.clone(), obtained: issued.obtained, expires };
+            let new = KeptToken { secret: secret.clone(), obtained: issued.obtained, expires, mark: None };
             // Where somebody else kept theirs meanwhile, theirs stays: it is as good as ours.
             if let Err(error) = self.keeper.keep(TokenKind::Refresh, &new, Some(seen)).await {
                 *unkept = Some((new, seen));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hardmatch_ports::clock::Clock;
+use hardmatch_ports::credentials::CredentialError;
 use hardmatch_ports::tenant::{Retry, TenantError};
 use hardmatch_ports::tokens::{Kept, KeptToken, TokenError};
 use jiff::Timestamp;
@@ -28,6 +29,8 @@ pub(crate) struct Token {
     obtained: Timestamp,
     renew_at: Timestamp,
     ends_at: Timestamp,
+    /// Of the proof it was got with.
+    mark: Option<String>,
 }
 
 impl Token {
@@ -35,17 +38,23 @@ impl Token {
     fn of_kept(kept: &KeptToken, number: u64) -> Self {
         let ends_at = kept.expires.unwrap_or_else(|| later(kept.obtained, SHORTEST_LIFE));
         let renew_at = later(kept.obtained, renewal(until_then(kept.obtained, ends_at))).min(ends_at);
-        Self { secret: kept.secret.clone(), number, obtained: kept.obtained, renew_at, ends_at }
+        let mark = kept.mark.clone();
+        Self { secret: kept.secret.clone(), number, obtained: kept.obtained, renew_at, ends_at, mark }
     }
 
-    fn of_issued(issued: Issued, number: u64) -> Self {
+    fn of_issued(issued: Issued, number: u64, mark: Option<String>) -> Self {
         let at = |life| later(issued.obtained, life);
         let (renew_at, ends_at) = (at(renewal(issued.life)), at(issued.life));
-        Self { secret: issued.access, number, obtained: issued.obtained, renew_at, ends_at }
+        Self { secret: issued.access, number, obtained: issued.obtained, renew_at, ends_at, mark }
     }
 
     fn to_keep(&self) -> KeptToken {
-        KeptToken { secret: self.secret.clone(), obtained: self.obtained, expires: Some(self.ends_at) }
+        KeptToken {
+            secret: self.secret.clone(),
+            obtained: self.obtained,
+            expires: Some(self.ends_at),
+            mark: self.mark.clone(),
+        }
     }
 }
 
@@ -182,7 +191,7 @@ impl Tokens {
         self.rounds.fetch_add(1, Ordering::Release);
         match fetched {
             Ok(issued) => {
-                let token = Token::of_issued(issued, state.next_number());
+                let token = Token::of_issued(issued, state.next_number(), self.mark().await.ok().flatten());
                 let token = self.share(&mut state, token, now, claims.is_some()).await;
                 Ok(state.adopt(Arc::new(token)))
             }
@@ -202,6 +211,7 @@ impl Tokens {
                     obtained: old.obtained,
                     renew_at: later(now, RENEW_AGAIN).min(old.ends_at),
                     ends_at: old.ends_at,
+                    mark: old.mark.clone(),
                 };
                 let again = Arc::new(again);
                 state.token = Some(Arc::clone(&again));
@@ -216,13 +226,22 @@ impl Tokens {
         state.revision = Some(revision);
         let token = Token::of_kept(&kept, state.number + 1);
         state.number = token.number;
-        self.is_ours(&kept.secret).then(|| Arc::new(token))
+        self.is_ours(&kept).await.then(|| Arc::new(token))
     }
 
-    /// Whether a kept token is for the tenant, the application and the way of signing in that are configured now. One
-    /// that cannot be read says nothing against itself.
-    fn is_ours(&self, secret: &SecretString) -> bool {
-        let Some(claims) = Claims::of(secret.expose_secret()) else { return true };
+    async fn mark(&self) -> Result<Option<String>, CredentialError> {
+        self.endpoint.credential.mark().await
+    }
+
+    /// Whether a kept token is for the tenant, the application, the way of signing in and the proof that are configured
+    /// now. One that cannot be read says nothing against itself. A proof that cannot be had is told of by whoever asks
+    /// for a token with it.
+    async fn is_ours(&self, kept: &KeptToken) -> bool {
+        let Ok(mark) = self.mark().await else { return false };
+        if kept.mark.is_some() && kept.mark != mark {
+            return false;
+        }
+        let Some(claims) = Claims::of(kept.secret.expose_secret()) else { return true };
         let same = |ours: &str, theirs: Option<&str>| theirs.is_none_or(|theirs| theirs.eq_ignore_ascii_case(ours));
         self.tenant.as_deref().is_none_or(|tenant| same(tenant, claims.tenant()))
             && same(&self.endpoint.client_id, claims.client())
@@ -242,7 +261,7 @@ impl Tokens {
             Some(Kept::Theirs(kept, revision)) => {
                 let theirs = Token::of_kept(&kept, token.number);
                 let newer = theirs.obtained >= began && self.clock().now() < theirs.renew_at;
-                if newer && !demanded && self.is_ours(&kept.secret) {
+                if newer && !demanded && self.is_ours(&kept).await {
                     state.revision = Some(revision);
                     return theirs;
                 }

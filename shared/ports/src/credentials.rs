@@ -13,6 +13,13 @@ pub trait Credential: Send + Sync {
     /// `secret`, `certificate`, `federated`, `delegated`: for `doctor`.
     fn method(&self) -> &'static str;
 
+    /// What tells this proof from another and gives nothing of it away: a hash. A kept token is used only with the proof
+    /// that it was got with, so that a wrong secret shows at once and not when the token ends. `None`: nothing tells
+    /// them apart.
+    async fn mark(&self) -> Result<Option<String>, CredentialError> {
+        Ok(None)
+    }
+
     /// When the proof ends, as far as it can be known from the proof itself: a certificate says so, a secret does not.
     async fn expires(&self) -> Option<Timestamp> {
         None

@@ -33,6 +33,8 @@ pub struct KeptToken {
     pub obtained: Timestamp,
     /// When it ends, where the giver said so. Never used from then on.
     pub expires: Option<Timestamp>,
+    /// The mark of the proof it was got with ([`crate::credentials::Credential::mark`]). `None`: whoever asks may use it.
+    pub mark: Option<String>,
 }
 
 /// What became of a token that was to be kept.

@@ -126,6 +126,10 @@ impl Credential for CertificateCredential {
         "certificate"
     }
 
+    async fn mark(&self) -> Result<Option<String>, CredentialError> {
+        self.certificate.mark("certificate").await.map(Some)
+    }
+
     async fn expires(&self) -> Option<Timestamp> {
         // Whoever asks for a proof is told why there is none.
         self.identity().await.ok().map(|identity| identity.not_after)

@@ -38,6 +38,13 @@ impl Credential for DelegatedCredential {
         "delegated"
     }
 
+    async fn mark(&self) -> Result<Option<String>, CredentialError> {
+        match &self.0 {
+            Some(client) => client.mark().await,
+            None => Ok(None),
+        }
+    }
+
     async fn expires(&self) -> Option<Timestamp> {
         match &self.0 {
             Some(client) => client.expires().await,

@@ -5,6 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hardmatch_ports::credentials::{CredentialError, SecretReader};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
@@ -75,6 +78,20 @@ impl SecretPlace {
                 })
             }
         }
+    }
+
+    /// What tells this secret from another: the hash of what is kept there. Of Secrets Manager's the hash of its name,
+    /// because asking costs a request at each start.
+    pub(crate) async fn mark(&self, what: &str) -> Result<String, CredentialError> {
+        let hashed = match &self.0 {
+            Place::SecretsManager { arn, .. } => digest(&SHA256, format!("arn {arn}").as_bytes()),
+            Place::Env { .. } | Place::File(_) | Place::Literal(_) => {
+                let secret = self.read(what).await?;
+                let text = Zeroizing::new(format!("secret {}", secret.expose_secret()));
+                digest(&SHA256, text.as_bytes())
+            }
+        };
+        Ok(URL_SAFE_NO_PAD.encode(hashed))
     }
 
     /// Advice about the place: a file that every user of the machine may read.

@@ -35,6 +35,8 @@ struct Content {
     secret: Zeroizing<String>,
     obtained: i64,
     expires: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
 }
 
 /// An item, as far as it could be opened.
@@ -80,6 +82,7 @@ impl SealedItems {
             secret: Zeroizing::new(token.secret.expose_secret().to_owned()),
             obtained: token.obtained.as_second(),
             expires: token.expires.map(Timestamp::as_second),
+            mark: token.mark.clone(),
         };
         // Long enough from the start, even if every byte had to be escaped: a buffer that moves leaves a copy behind.
         let mut plain = Zeroizing::new(Vec::with_capacity(content.secret.len() * 6 + AROUND));
@@ -118,7 +121,8 @@ impl SealedItems {
                 None => return Ok(unknown()),
             },
         };
-        Ok(Opened::Plain(KeptToken { secret: SecretString::from(content.secret.as_str()), obtained, expires }))
+        let secret = SecretString::from(content.secret.as_str());
+        Ok(Opened::Plain(KeptToken { secret, obtained, expires, mark: content.mark }))
     }
 
     fn context(&self, kind: &'static str) -> SealContext {

@@ -54,6 +54,10 @@ impl Credential for SecretCredential {
         "secret"
     }
 
+    async fn mark(&self) -> Result<Option<String>, CredentialError> {
+        self.place.mark("client secret").await.map(Some)
+    }
+
     async fn expires(&self) -> Option<Timestamp> {
         self.expires
     }
@@ -93,6 +97,18 @@ mod tests {
         assert_eq!(value(&credential).await.as_deref(), Ok("HARDMATCH_CLIENT_SECRET-1"));
         assert_eq!(credential.method(), "secret");
         assert_eq!(credential.hint().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_mark_tells_secrets_apart_and_gives_nothing_away() {
+        let mark = async |secret: &str| {
+            let literal = SecretCredential::literal(SecretString::from(secret.to_owned()));
+            literal.mark().await.unwrap().unwrap()
+        };
+        assert_eq!(mark("topsecret").await, mark("topsecret").await);
+        assert_ne!(mark("topsecret").await, mark("topsecret2").await);
+        assert!(!mark("topsecret").await.contains("topsecret"));
+        SecretCredential::env("NAME", |_| None).mark().await.unwrap_err();
     }
 
     #[tokio::test]

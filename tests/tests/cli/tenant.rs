@@ -41,6 +41,19 @@ fn a_missing_secret_names_the_variable() {
 }
 
 #[test]
+fn a_secret_that_is_wrong_or_gone_shows_at_once_although_a_token_is_kept() {
+    let lab = Lab::with_people(tenant(), &rows(2));
+    lab.plan();
+    let asked = lab.world().counters().round_trips;
+    let wrong = Lab::finish(lab.command(&PLAN).env(SECRET_NAME, "not~the.secret-wombat"));
+    wrong.ends(1).says(&["AADSTS7000215"]);
+    let gone = Lab::finish(lab.command(&PLAN).env_remove(SECRET_NAME));
+    gone.ends(1).says(&[SECRET_NAME, "Set it to the client secret"]);
+    assert_eq!(lab.world().counters().round_trips, asked, "Graph is not asked with a token of another secret");
+    lab.plan();
+}
+
+#[test]
 fn an_unknown_tenant_is_named_with_its_code() {
     let lab = Lab::with_people(tenant(), &rows(2));
     lab.configure("5f0d2c1e-6a0b-4c7e-9b6e-0a1b2c3d4e5f", "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee");

@@ -345,7 +345,7 @@ async fn a_platform_that_is_busy_is_asked_again() {
 #[tokio::test]
 async fn tokens_from_before_a_consent_are_forgotten() {
     let world = World::new().await;
-    let old = KeptToken { secret: "old".to_owned().into(), obtained: world.clock.now(), expires: None };
+    let old = KeptToken { secret: "old".to_owned().into(), obtained: world.clock.now(), expires: None, mark: None };
     world.keeper.keep(TokenKind::Access, &old, None).await.unwrap();
     let (mut browser, page) = world.started("contoso").await;
     assert_eq!(browser.consented(&page).await.status, StatusCode::OK);

@@ -114,6 +114,7 @@ impl IdentityPlatform for FakePlatform {
             secret: SecretString::from(text.to_owned()),
             obtained: Timestamp::UNIX_EPOCH,
             expires: None,
+            mark: None,
         };
         Ok(SignedIn { grant, access: token("access-token-text"), refresh: token("refresh-token-text") })
     }

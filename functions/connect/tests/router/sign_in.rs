@@ -40,7 +40,7 @@ async fn a_sign_in_keeps_its_tokens_the_lasting_one_first() {
 #[tokio::test]
 async fn a_sign_in_replaces_one_that_cannot_be_opened() {
     let world = World::new().await;
-    let old = KeptToken { secret: "old".to_owned().into(), obtained: world.clock.now(), expires: None };
+    let old = KeptToken { secret: "old".to_owned().into(), obtained: world.clock.now(), expires: None, mark: None };
     for kind in [TokenKind::Refresh, TokenKind::Access] {
         world.keeper.keep(kind, &old, None).await.unwrap();
     }

@@ -39,7 +39,7 @@ impl Drawer {
         let mut inside = self.0.lock().unwrap();
         inside.revision += 1;
         let revision = inside.revision;
-        let token = KeptToken { secret: SecretString::from(secret), obtained, expires };
+        let token = KeptToken { secret: SecretString::from(secret), obtained, expires, mark: None };
         inside.tokens.insert(kind, (token, revision));
     }
 

@@ -259,4 +259,8 @@ impl Credential for Secret {
     fn method(&self) -> &'static str {
         "secret"
     }
+
+    async fn mark(&self) -> Result<Option<String>, CredentialError> {
+        Ok(Some(format!("mark of {}", self.0)))
+    }
 }

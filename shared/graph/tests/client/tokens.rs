@@ -205,6 +205,23 @@ async fn a_kept_token_of_another_tenant_application_or_grant_is_not_used() {
 }
 
 #[tokio::test]
+async fn a_token_got_with_another_secret_is_not_used() {
+    let stub = Stub::start(|_, _| Say::ok(EMPTY)).await;
+    let drawer = Drawer::default();
+    let start = async |secret| {
+        let mut options = stub.options();
+        options.keeper = Some(Arc::new(drawer.clone()));
+        options.credential = Arc::new(Secret(secret));
+        GraphClient::new(options).unwrap().users(None).await.unwrap();
+        stub.tokens().len()
+    };
+    assert_eq!(start("one").await, 1);
+    assert_eq!(start("one").await, 1, "the same secret: the token is used again");
+    assert_eq!(start("two").await, 2, "another secret: it has to prove itself");
+    assert_eq!(start("two").await, 2, "and its token takes the other's place");
+}
+
+#[tokio::test]
 async fn many_tasks_of_a_cold_start_look_once() {
     let stub = Stub::start(|_, _| Say::ok(EMPTY)).await;
     let drawer = Drawer::default();

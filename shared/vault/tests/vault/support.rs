@@ -147,7 +147,7 @@ pub(crate) fn table() -> Arc<FileTable> {
 
 /// A token that ends so many seconds after the start.
 pub(crate) fn token(secret: &str, ends: Option<i64>) -> KeptToken {
-    KeptToken { secret: SecretString::from(secret), obtained: at(0), expires: ends.map(at) }
+    KeptToken { secret: SecretString::from(secret), obtained: at(0), expires: ends.map(at), mark: None }
 }
 
 pub(crate) fn shown(token: &KeptToken) -> &str {
