@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use hardmatch_ports::blobs::{BlobError, Blobs, NAME_RULE, is_name, is_prefix};
 
+/// A folder is made again so often when somebody deletes it: each time takes another deletion.
+const TRIES: usize = 100;
+
 /// Ends the name of a file that is still being written.
 const UNFINISHED: &str = ".tmp";
 
@@ -118,14 +121,13 @@ fn create(parent: &Path, unfinished: &Path) -> io::Result<File> {
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    make_folders(parent)?;
-    match options.open(unfinished) {
-        // A deletion took the folder away while it was still empty.
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            make_folders(parent)?;
-            options.open(unfinished)
+    let mut tries = 1;
+    loop {
+        match make_folders(parent).and_then(|()| options.open(unfinished)) {
+            // A deletion took the folder, or one above it, away while it was still empty.
+            Err(e) if e.kind() == ErrorKind::NotFound && tries < TRIES => tries += 1,
+            other => return other,
         }
-        other => other,
     }
 }
 

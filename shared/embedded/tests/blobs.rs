@@ -27,6 +27,25 @@ async fn what_a_killed_process_left_is_not_shown_and_goes_with_its_blob() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left, the empty folders neither");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_blob_is_stored_while_somebody_clears_up_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = FolderBlobs::new(folder.path().join("runs"));
+    for number in 0..200 {
+        let (name, beside) = (format!("{number}/report.html"), format!("{number}/observe/"));
+        let clears = async || {
+            for _ in 0..8 {
+                blobs.delete_all(&beside).await?;
+            }
+            Ok(())
+        };
+        let (stored, one, other) = tokio::join!(blobs.put(&name, b"x".to_vec()), clears(), clears());
+        stored.and(one).and(other).unwrap();
+        assert!(blobs.get(&name).await.unwrap().is_some());
+        blobs.delete_all("").await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_folder_that_is_in_the_way_is_named() {
     let folder = tempfile::tempdir().unwrap();
