@@ -37,15 +37,14 @@ struct Place {
 pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let held = ports.store.held(&run.id).await?;
     let mut keeper = Keeper::new(ports, run, "gate");
-    let mut place = match keeper.last::<Place>().await? {
-        Some(place) => place,
-        None => {
-            let place = judgement(ports, run, &held).await?;
-            if !held.is_empty() {
-                keeper.keep(&place).await?;
-            }
-            place
+    let mut place = if let Some(place) = keeper.last::<Place>().await? {
+        place
+    } else {
+        let place = judgement(ports, run, &held).await?;
+        if !held.is_empty() {
+            keeper.keep(&place).await?;
         }
+        place
     };
     let lane = Lane::new(ports, run, LanePhase::Remove);
     let left: Vec<Pid> =

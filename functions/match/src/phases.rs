@@ -290,13 +290,11 @@ pub async fn decide_slices(ports: &MatchPorts, connection: &ConnectionId, id: &s
     };
     let decided = decide_some(ports, &run).await;
     turn.give_back(&ports.store).await;
-    match decided? {
-        Some(units) => pace::go_on(ports, &run, units).await,
-        None => {
-            ring(ports, &run, BellKind::Advance).await;
-            Ok(After::Done)
-        }
+    if let Some(units) = decided? {
+        return pace::go_on(ports, &run, units).await;
     }
+    ring(ports, &run, BellKind::Advance).await;
+    Ok(After::Done)
 }
 
 /// Decides some slices, one at least: how many, or nothing when no more are left.

@@ -163,7 +163,10 @@ pub(crate) async fn read_named(ports: &MatchPorts, run: &str, name: &str) -> Res
 }
 
 /// Slices of a plan, one after the other, some of them read ahead.
-pub(crate) struct Slices<'a>(Pin<Box<dyn Stream<Item = Result<(String, Vec<PlanRow>), MatchError>> + Send + 'a>>);
+pub(crate) struct Slices<'a>(Pin<Box<dyn Stream<Item = Result<Named, MatchError>> + Send + 'a>>);
+
+/// A slice's name and its rows.
+type Named = (String, Vec<PlanRow>);
 
 impl<'a> Slices<'a> {
     /// Those of these names, in this order.
@@ -176,7 +179,7 @@ impl<'a> Slices<'a> {
     }
 
     /// The next one, with its name.
-    pub(crate) async fn next(&mut self) -> Result<Option<(String, Vec<PlanRow>)>, MatchError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Named>, MatchError> {
         self.0.next().await.transpose()
     }
 }
