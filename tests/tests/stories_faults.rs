@@ -294,6 +294,20 @@ async fn c_28_replicas_that_lag_lead_to_no_second_account() {
 }
 
 #[tokio::test]
+async fn c_28_an_account_that_a_lost_call_made_is_found_by_the_same_run_when_replicas_show_it() {
+    let (mut world, hash) = planned("").await;
+    world.tenant.configure(|options| {
+        options.lag.reads_ms = 20_000;
+        options.lag.lists_ms = 20_000;
+    });
+    world.tenant.inject(FaultRule::new("POST /users", Fault::DroppedAfter).times(4).only(Place::Inner));
+    let ran = world.apply(&hash).await;
+    assert_eq!(ran.count(OutcomeKind::Done), 6, "{:?}", ran.outcomes);
+    world.pass(Duration::from_mins(5));
+    is_settled(&mut world).await;
+}
+
+#[tokio::test]
 async fn an_administrator_at_work_at_the_same_time_is_not_overwritten_unseen() {
     let (mut world, hash) = planned("").await;
     world.apply(&hash).await;

@@ -141,6 +141,7 @@ fn keep_change(
                 refusal: None,
                 keep_open: needs_more(decision) || stands_alone(change.action),
                 landed: same.and_then(|had| had.value.landed.clone()),
+                lost: unknown || same.is_some_and(|had| had.value.lost),
                 mark,
             };
             writes.push(store.put_change(connection, pid, had.map(|had| had.revision), &next));

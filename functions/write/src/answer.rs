@@ -13,6 +13,10 @@ use crate::task::{Next, Task};
 /// After so many attempts that replication or an outage spoilt, the next run goes on.
 const MAX_ATTEMPTS: u32 = 8;
 
+/// How often an account that a lost call may have made is looked for, with 2, 4, 8 … seconds between: for a minute, in
+/// which replicas come to agree.
+const MAX_LOOKS: u32 = 6;
+
 /// What to do with a task.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -24,6 +28,8 @@ pub(crate) enum Verdict {
     NotDone,
     /// It may have been done: look before repeating.
     Unsure,
+    /// As [`Verdict::Unsure`], but not before this time from now: what was made may not be seen yet.
+    UnsureFor(Duration),
     /// Refused.
     Refused(Refusal),
     /// Not this call, we ourselves are refused.
@@ -128,6 +134,10 @@ fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
         }
         // An ensure: the holder may be the account that an earlier attempt of ours created.
         RefusalKind::Conflict if creating && task.open.attempts == 0 => Verdict::Unsure,
+        // Looked for and not seen, yet in the way.
+        RefusalKind::Conflict if creating && task.open.lost && task.open.attempts < MAX_LOOKS => {
+            Verdict::UnsureFor(Duration::from_secs(1 << task.open.attempts))
+        }
         RefusalKind::Conflict
         | RefusalKind::InvalidValue
         | RefusalKind::DomainNotVerified

@@ -351,6 +351,16 @@ impl Progress {
     }
 }
 
+/// Whether a creation may have made an account that nobody told us of: its answer was lost, to us or to who was killed.
+fn loses_sight(task: &Task, asked: Next, answer: &Answer) -> bool {
+    let unknown = match asked {
+        Next::Send => matches!(answer, Answer::Unknown(_)),
+        Next::Verify => !matches!(task.open.state, ChangeState::Sending(0)),
+        Next::Reread | Next::SendManager | Next::Settle => false,
+    };
+    unknown && matches!(task.step(), Some(Step::Create { .. }))
+}
+
 #[expect(clippy::too_many_arguments, reason = "one answer meets everything that may follow from it")]
 async fn apply(
     ports: &WritePorts,
@@ -370,6 +380,7 @@ async fn apply(
     let now_ms = ports.clock.now().as_millisecond();
     // Rounded up: a call a fraction of a millisecond too early is refused again, at once and without end.
     let in_ms = |wait: Duration| now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2) + 1;
+    task.open.lost |= loses_sight(task, asked, &answer);
     match judge(task, asked, answer, mirror.as_ref(), manager.as_ref()) {
         Verdict::Done(account) => {
             if asked == Next::SendManager {
@@ -389,6 +400,11 @@ async fn apply(
             // An older fence than any: look before repeating.
             task.open.state = ChangeState::Sending(0);
             task.open.attempts += 1;
+        }
+        Verdict::UnsureFor(wait) => {
+            task.open.state = ChangeState::Sending(0);
+            task.open.attempts += 1;
+            task.open.not_before_ms = in_ms(wait);
         }
         Verdict::ManagerApart(whom) => {
             task.apart = true;

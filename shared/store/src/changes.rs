@@ -45,6 +45,10 @@ pub struct OpenChange {
     /// The account, once a step made or found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landed: Option<hardmatch_domain::ids::ObjectId>,
+    /// An answer to the creation was lost: what is in its way later may be the account it made, which replicas that lag
+    /// do not show yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// The revision of the person's mark that the decision answers: when the change is done, that mark goes, and a later
     /// one stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]

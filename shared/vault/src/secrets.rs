@@ -62,7 +62,8 @@ impl SealedSecrets {
 impl Sealed for SealedSecrets {
     async fn put(&self, name: &str, secret: &SecretString, expires: Timestamp) -> Result<(), TokenError> {
         let key = self.key(name);
-        let token = KeptToken { secret: secret.clone(), obtained: self.clock.now(), expires: Some(expires), mark: None };
+        let token =
+            KeptToken { secret: secret.clone(), obtained: self.clock.now(), expires: Some(expires), mark: None };
         let body = self.items.seal(KIND, &key, &token).await?;
         let write = Write::Put { key, body, expires: Some(expires.as_second()), condition: Condition::None };
         self.items.write(write).await.map(|_| ()).map_err(|error| TokenError(error.to_string()))
