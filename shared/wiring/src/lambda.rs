@@ -12,6 +12,7 @@ use hardmatch_runtime::queue::{BatchResponse, SqsEvent};
 use hardmatch_runtime::telemetry::field;
 use hardmatch_runtime::{Metrics, MetricsLog, RealClock, run_batch, telemetry};
 use hardmatch_store::costs::Cost;
+use hardmatch_store::troubles::Trouble;
 use hardmatch_store::{Store, StoreError};
 pub use jiff::Timestamp;
 pub use lambda_runtime::Error;
@@ -168,19 +169,35 @@ async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, until: Times
             message.attributes.get("SenderId").cloned().unwrap_or_default(),
             message.event_source_arn.rsplit(':').next().unwrap_or_default().to_owned(),
         );
-        let receipt = format!("{}#{}", message.message_id, message.received().unwrap_or_default());
+        let id = message.message_id.clone();
+        let receipt = format!("{id}#{}", message.received().unwrap_or_default());
         let sent =
             message.attributes.get("SentTimestamp").and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok());
         let one = SqsEvent { records: vec![message] };
         let answered = run_batch(one, &*home.doorbell, |bell| {
             let (sender, queue, receipt) = (sender.clone(), queue.clone(), receipt.clone());
             let ring = Ring { bell, until, sender, queue, receipt, sent };
-            async move { metered(home, answers, ring).await }
+            let id = id.clone();
+            async move {
+                let answer = metered(home, answers, ring).await;
+                if let Err(why) = &answer {
+                    note_trouble(home, &id, why).await;
+                }
+                answer
+            }
         })
         .await;
         response.batch_item_failures.extend(answered.batch_item_failures);
     }
     response
+}
+
+/// Keeps why a bell failed beside the work: should it be put aside, this is what an operator is shown.
+async fn note_trouble(home: &Home, message: &str, why: &str) {
+    let trouble = Trouble { why: why.to_owned(), at: home.clock.now().as_second() };
+    if let Err(error) = home.store.note_trouble(message, &trouble).await {
+        tracing::warn!(error = %error, "why a bell failed could not be noted");
+    }
 }
 
 async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<After, String> {
