@@ -138,7 +138,12 @@ impl IdentityPlatform for EntraPlatform {
         let refresh = issued.refresh.ok_or_else(no_refresh_token)?;
         Ok(SignedIn {
             grant,
-            access: KeptToken { secret: issued.access, obtained: issued.obtained, expires: ends(issued.life), mark: None },
+            access: KeptToken {
+                secret: issued.access,
+                obtained: issued.obtained,
+                expires: ends(issued.life),
+                mark: None,
+            },
             refresh: KeptToken {
                 secret: refresh,
                 obtained: issued.obtained,

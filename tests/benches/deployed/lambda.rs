@@ -113,8 +113,8 @@ fn converse(stream: TcpStream, answer: &impl Fn(Request) -> Option<Response>) ->
             }
         }
         let length = head.lines().filter_map(|line| line.split_once(':'));
-        let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let length: usize = length.filter_map(|(_, value)| value.trim().parse().ok()).next().unwrap_or_default();
+        let mut length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let length: usize = length.find_map(|(_, value)| value.trim().parse().ok()).unwrap_or_default();
         let mut body = vec![0; length];
         lines.read_exact(&mut body).ok()?;
         let (status, headers, text) = answer(Request { head, body: String::from_utf8_lossy(&body).into_owned() })?;

@@ -8,7 +8,6 @@ use axum::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use crate::platform::{grant, parameter};
 use crate::world::{LEAST, NORTHWIND, Page, World};

@@ -277,8 +277,6 @@ fn fill(file: &mut File, block: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// The file could not be read.
-#[expect(clippy::needless_pass_by_value, reason = "reads as a function in map_err")]
 /// A file is read twice, so it must be one that can be: no folder, no pipe.
 pub(crate) fn readable(what: &std::fs::Metadata) -> Result<(), SourceError> {
     let problem = match (what.is_dir(), what.is_file()) {
@@ -294,6 +292,8 @@ pub(crate) fn readable(what: &std::fs::Metadata) -> Result<(), SourceError> {
     })
 }
 
+/// The file could not be read.
+#[expect(clippy::needless_pass_by_value, reason = "reads as a function in map_err")]
 pub(crate) fn unreadable(error: io::Error) -> SourceError {
     let gone = error.kind() == io::ErrorKind::NotFound;
     let locked = error.kind() == io::ErrorKind::PermissionDenied;
