@@ -427,8 +427,9 @@ async fn new_table() -> FileTable {
 async fn rows_of(stage: &Stage, run: &str) -> Result<Vec<PlanRow>, Stopped> {
     let told = |error: hardmatch_match::MatchError| stage.stopped(&error);
     let mut rows = Vec::new();
-    for place in 0..hardmatch_match::slice_count(&stage.deciding, run).await.map_err(told)? {
-        rows.extend(hardmatch_match::read_slice(&stage.deciding, run, place).await.map_err(told)?);
+    let mut slices = hardmatch_match::read_plan(&stage.deciding, run).await.map_err(told)?;
+    while let Some((_, more)) = slices.next().await.map_err(told)? {
+        rows.extend(more);
     }
     Ok(rows)
 }

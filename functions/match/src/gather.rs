@@ -1,8 +1,10 @@
 //! Gathering facts for decisions, and deciding: rounds of "decide, see what was asked in vain, load it", until nothing
 //! is missing. A decision never rests on something that was merely not loaded.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::change::{Action, Decision, Join};
 use hardmatch_domain::decide::Context;
 use hardmatch_domain::facts::partial::{PartialFacts, Want, attempt};
@@ -11,13 +13,16 @@ use hardmatch_domain::person::PersonRecord;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_domain::refused::withhold;
 use hardmatch_ports::run::PlanRow;
-use hardmatch_store::Pid;
 use hardmatch_store::accounts::AccountItem;
+use hardmatch_store::{Pid, Scope, Store};
 
 use crate::{MatchError, MatchPorts};
 
 /// Rounds after which something is wrong with the rules rather than with the facts.
 const MOST_ROUNDS: usize = 64;
+/// Questions to the table under way at a time. One partition of DynamoDB answers 3,000 of them a second.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
+const AT_ONCE: usize = 32;
 
 /// Decides people, loading what their decisions ask for. In the order given.
 pub(crate) async fn decide_all(
@@ -91,43 +96,34 @@ fn failed(record: &PersonRecord) -> Decision {
     }
 }
 
+/// One answer of the table, to be put among the facts.
+type Put = Box<dyn FnOnce(&mut PartialFacts) + Send>;
+
 async fn load(ports: &MatchPorts, facts: &mut PartialFacts, wants: Vec<Want>) -> Result<(), MatchError> {
     let (store, scope) = (&ports.store, &ports.scope);
     let mut accounts = Vec::new();
     let mut links_to = Vec::new();
+    let mut apart = Vec::new();
     for want in wants {
         match want {
-            Want::Accounts(by, value) => {
-                let found = store.accounts_by(scope, by, &value).await?;
-                facts.put_accounts(by, &value, found);
-            }
-            Want::People(by, value) => {
-                let found = store.people_by(scope, by, &value).await?;
-                facts.put_people(by, &value, found);
-            }
-            Want::Holders(address) => {
-                let found = store.holders(scope, &address).await?;
-                facts.put_holders(&address, found);
-            }
-            Want::Person(who) => {
-                let found = store.person(&who).await?;
-                facts.put_person(who, found);
-            }
-            Want::Link(who) => {
-                let found = store.link_of(scope, &who).await?.map(|link| link.value);
-                facts.put_link(who, found);
-            }
             Want::Account(id) => accounts.push(id),
             Want::LinkTo(id) => links_to.push(id),
+            want => apart.push(want),
         }
     }
-    let mut found: std::collections::BTreeMap<_, AccountItem> =
+    // Each of these is a question of its own: one after the other a slice would wait a hundred round trips.
+    let mut found = stream::iter(apart).map(|want| look_up(store, scope, want)).buffered(AT_ONCE);
+    while let Some(put) = found.try_next().await? {
+        put(facts);
+    }
+    drop(found);
+    let mut found: BTreeMap<_, AccountItem> =
         store.accounts(scope, &accounts).await?.into_iter().map(|item| (item.account.id.clone(), item)).collect();
     for id in accounts {
         let account = found.remove(&id).map(|item| item.account);
         facts.put_account(id, account);
     }
-    let mut found: std::collections::BTreeMap<_, _> = store
+    let mut found: BTreeMap<_, _> = store
         .links_to(scope, &links_to)
         .await?
         .into_iter()
@@ -138,6 +134,39 @@ async fn load(ports: &MatchPorts, facts: &mut PartialFacts, wants: Vec<Want>) ->
         facts.put_link_to(id, link);
     }
     Ok(())
+}
+
+async fn look_up(store: &Store, scope: &Scope, want: Want) -> Result<Put, MatchError> {
+    Ok(match want {
+        Want::Accounts(by, value) => {
+            let found = store.accounts_by(scope, by, &value).await?;
+            Box::new(move |facts| facts.put_accounts(by, &value, found))
+        }
+        Want::People(by, value) => {
+            let found = store.people_by(scope, by, &value).await?;
+            Box::new(move |facts| facts.put_people(by, &value, found))
+        }
+        Want::Holders(address) => {
+            let found = store.holders(scope, &address).await?;
+            Box::new(move |facts| facts.put_holders(&address, found))
+        }
+        Want::Person(who) => {
+            let found = store.person(&who).await?;
+            Box::new(move |facts| facts.put_person(who, found))
+        }
+        Want::Link(who) => {
+            let found = store.link_of(scope, &who).await?.map(|link| link.value);
+            Box::new(move |facts| facts.put_link(who, found))
+        }
+        Want::Account(id) => {
+            let found = store.account(scope, &id).await?.map(|item| item.account);
+            Box::new(move |facts| facts.put_account(id, found))
+        }
+        Want::LinkTo(id) => {
+            let found = store.links_to(scope, std::slice::from_ref(&id)).await?.pop().map(|link| link.value);
+            Box::new(move |facts| facts.put_link_to(id, found))
+        }
+    })
 }
 
 /// A person's row of a plan.

@@ -36,7 +36,7 @@ pub use obey::{Obeyed, Request, obey, paused};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
 pub use park::disconnect;
 pub use phases::{advance, decide_slices};
-pub use plan::{read_slice, slice_count};
+pub use plan::{Named, Slices, read_plan};
 pub use schedule::{PassedBy, Started, nightly, start_scheduled};
 pub use tick::{ring_left_over, ring_to_look_again, tick, tick_all};
 pub use watch::watch_credential;

@@ -141,18 +141,9 @@ pub(crate) async fn slices(ports: &MatchPorts, run: &str) -> Result<Vec<String>,
     Ok(ports.store.notes(&notes(run)).await?)
 }
 
-/// How many slices a run's plan has.
-pub async fn slice_count(ports: &MatchPorts, run: &str) -> Result<usize, MatchError> {
-    Ok(slices(ports, run).await?.len())
-}
-
-/// The rows of a plan's slice, by its place in order: 0 is the first.
-pub async fn read_slice(ports: &MatchPorts, run: &str, place: usize) -> Result<Vec<PlanRow>, MatchError> {
-    let names = slices(ports, run).await?;
-    match names.get(place) {
-        Some(name) => read_named(ports, run, name).await,
-        None => Ok(Vec::new()),
-    }
+/// The slices of a run's plan, to be read in order.
+pub async fn read_plan<'a>(ports: &'a MatchPorts, run: &'a str) -> Result<Slices<'a>, MatchError> {
+    Ok(Slices::named(ports, run, slices(ports, run).await?))
 }
 
 pub(crate) async fn read_named(ports: &MatchPorts, run: &str, name: &str) -> Result<Vec<PlanRow>, MatchError> {
@@ -163,10 +154,10 @@ pub(crate) async fn read_named(ports: &MatchPorts, run: &str, name: &str) -> Res
 }
 
 /// Slices of a plan, one after the other, some of them read ahead.
-pub(crate) struct Slices<'a>(Pin<Box<dyn Stream<Item = Result<Named, MatchError>> + Send + 'a>>);
+pub struct Slices<'a>(Pin<Box<dyn Stream<Item = Result<Named, MatchError>> + Send + 'a>>);
 
 /// A slice's name and its rows.
-type Named = (String, Vec<PlanRow>);
+pub type Named = (String, Vec<PlanRow>);
 
 impl<'a> Slices<'a> {
     /// Those of these names, in this order.
@@ -179,7 +170,7 @@ impl<'a> Slices<'a> {
     }
 
     /// The next one, with its name.
-    pub(crate) async fn next(&mut self) -> Result<Option<Named>, MatchError> {
+    pub async fn next(&mut self) -> Result<Option<Named>, MatchError> {
         self.0.next().await.transpose()
     }
 }

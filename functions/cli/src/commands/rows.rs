@@ -16,8 +16,9 @@ const SHOWN: usize = 200;
 /// The rows of a run's plan by name, at most so many.
 pub(crate) async fn read(ports: &MatchPorts, run: &Run, most: usize) -> Result<Vec<PlanRow>, Failure> {
     let mut rows = Vec::new();
-    for place in 0..hardmatch_match::slice_count(ports, &run.id).await? {
-        rows.extend(hardmatch_match::read_slice(ports, &run.id, place).await?);
+    let mut slices = hardmatch_match::read_plan(ports, &run.id).await?;
+    while let Some((_, more)) = slices.next().await? {
+        rows.extend(more);
         if rows.len() >= most {
             break;
         }

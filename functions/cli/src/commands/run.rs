@@ -341,9 +341,8 @@ fn with_report(mut document: Value, run: &Run) -> Value {
 async fn exit_of_plan(deciding: &MatchPorts, run: &Run) -> Result<Exit, Failure> {
     use hardmatch_domain::reason::Weight;
     let refused = run.refused_entries.iter().any(|_| true);
-    let slices = hardmatch_match::slice_count(deciding, &run.id).await?;
-    for place in 0..slices {
-        let rows = hardmatch_match::read_slice(deciding, &run.id, place).await?;
+    let mut slices = hardmatch_match::read_plan(deciding, &run.id).await?;
+    while let Some((_, rows)) = slices.next().await? {
         let attention = rows.iter().any(|row| {
             row.decision.change.is_none()
                 && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
