@@ -7,6 +7,7 @@ pub mod dice;
 pub mod directory;
 pub mod hush;
 pub mod invariants;
+pub mod lab;
 pub mod month;
 pub mod ran;
 pub mod world;

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use hardmatch_report::cost::dollars;
-use hardmatch_sim::{App, CONTOSO_TENANT_ID, Domain, DomainType, FederatedCredential, Running, Seed, Signature, Sim};
+use hardmatch_sim::{Running, Sim};
+use hardmatch_tests::lab::{self, CLIENT, TENANT};
 use serde_json::Value;
 use stack::Stack;
 use tokio::runtime::Runtime;
@@ -24,18 +25,6 @@ use crate::table::Table;
 
 const NAME: &str = "bench";
 const PEOPLE: usize = 1_000;
-const CLIENT: &str = "0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77";
-const ROLES: [&str; 9] = [
-    "User.ReadWrite.All",
-    "GroupMember.Read.All",
-    "OrgContact.Read.All",
-    "Organization.Read.All",
-    "Domain.Read.All",
-    "LicenseAssignment.Read.All",
-    "RoleManagement.Read.Directory",
-    "User.DeleteRestore.All",
-    "User.RevokeSessions.All",
-];
 /// How often the functions' memory is looked at. The kernel keeps the peak, so only the last moments can be missed.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -111,28 +100,9 @@ fn bill(table: &mut Table, what: &str, run: &Value) {
     table.row("pipeline", &format!("{what}, by the run's own account"), figure, "");
 }
 
-/// A tenant that trusts the stack. The stand-in gives every role one subject and signs with a key that it tells nobody.
+/// A tenant that trusts the stack.
 async fn tenant() -> anyhow::Result<Running> {
-    let mut seed = Seed::contoso();
-    let mut own = Domain::new("contoso.com", DomainType::Managed);
-    own.default = true;
-    seed.domains = vec![own, Domain::new("lab.onmicrosoft.com", DomainType::Managed)];
-    let trusted = FederatedCredential {
-        name: "stack".to_owned(),
-        issuer: "https://sts.amazonaws.com".to_owned(),
-        subject: "arn:aws:iam::000000000000:root".to_owned(),
-        audiences: vec!["api://AzureADTokenExchange".to_owned()],
-        jwks: None,
-        signature: Signature::Unverified,
-        created: None,
-    };
-    seed.apps = vec![App {
-        client_id: CLIENT.to_owned(),
-        roles: ROLES.iter().map(|role| (*role).to_owned()).collect(),
-        federated_identity_credentials: vec![trusted],
-        ..App::default()
-    }];
-    Ok(Sim::new(seed).start_local().await?)
+    Ok(Sim::new(lab::tenant(lab::trusting_the_stand_in())).start_local().await?)
 }
 
 fn connect(stack: &Stack, url: &str) -> anyhow::Result<String> {
@@ -140,7 +110,7 @@ fn connect(stack: &Stack, url: &str) -> anyhow::Result<String> {
         r#"schema = 1
 connection = "bench"
 [tenant]
-id = "{CONTOSO_TENANT_ID}"
+id = "{TENANT}"
 cloud = "custom"
 login = "{url}"
 graph = "{url}"

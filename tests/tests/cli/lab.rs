@@ -8,13 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
-use hardmatch_sim::{App, Clock, Domain, DomainType, Running, Seed, Sim, World};
+use hardmatch_sim::{App, Clock, Running, Seed, Sim, World};
+pub(crate) use hardmatch_tests::lab::{CLIENT, ROLES, TENANT};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-pub(crate) const TENANT: &str = "5f0d2c1e-6a0b-4c7e-9b6e-0a1b2c3d4e5f";
-pub(crate) const CLIENT: &str = "0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77";
 /// Long and odd enough to be found anywhere it does not belong.
 pub(crate) const SECRET: &str = "lab~secret.V8Q-kangaroo";
 pub(crate) const SECRET_NAME: &str = "HARDMATCH_CLIENT_SECRET";
@@ -22,28 +21,9 @@ pub(crate) const SECRET_NAME: &str = "HARDMATCH_CLIENT_SECRET";
 /// No command of these tests takes longer, on the slowest machine, unless it hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What the laboratory's application is granted.
-pub(crate) const ROLES: &[&str] = &[
-    "User.ReadWrite.All",
-    "GroupMember.Read.All",
-    "OrgContact.Read.All",
-    "Organization.Read.All",
-    "Domain.Read.All",
-    "LicenseAssignment.Read.All",
-    "RoleManagement.Read.Directory",
-    "User.DeleteRestore.All",
-    "User.RevokeSessions.All",
-];
-
 /// An empty tenant with one verified domain and the laboratory's application.
 pub(crate) fn tenant() -> Seed {
-    let mut seed = Seed::contoso();
-    TENANT.clone_into(&mut seed.tenant.id);
-    let mut own = Domain::new("contoso.com", DomainType::Managed);
-    own.default = true;
-    seed.domains = vec![own, Domain::new("lab.onmicrosoft.com", DomainType::Managed)];
-    seed.apps = vec![App::new(CLIENT, SECRET, ROLES)];
-    seed
+    hardmatch_tests::lab::tenant(App::new(CLIENT, SECRET, ROLES))
 }
 
 /// One person of a source.

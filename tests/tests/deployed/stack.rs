@@ -1,25 +1,41 @@
 //! A stack of the shipped template on the stand-in, its functions built as they are, policies enforced.
 
+#[path = "stack/aws.rs"]
+mod aws;
+#[path = "stack/build.rs"]
+mod build;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use hardmatch_aws::stand_in::{PACKAGES, Policies, REGION, StandIn, venv};
-use serde_json::Value;
+use hardmatch_ports::Clock as _;
+use hardmatch_runtime::RealClock;
+use jiff::tz::TimeZone;
+use jiff::{ToSpan as _, Zoned};
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use self::aws::Aws;
 
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Packaged functions.
 const BUCKET: &str = "packaged-functions";
 /// The bucket of people's files.
 pub(crate) const PEOPLE: &str = "people-files";
-/// What is deployed.
-const FUNCTIONS: [&str; 4] = ["ingest", "match", "write", "connect"];
+/// Short times, so that what died is seen soon; a message comes back when the leases of the function that died have ended.
+const PARAMETERS: [&str; 5] = [
+    "Architecture=x86_64",
+    "FunctionTimeout=15",
+    "QueueVisibility=21",
+    "TickRate=rate(1 minute)",
+    "BucketTlsOnly=false",
+];
 /// No single step takes longer on the slowest machine, unless it hangs.
 const PATIENCE: Duration = Duration::from_mins(4);
 
@@ -31,7 +47,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    fn root() -> Self {
+    pub(crate) fn root() -> Self {
         Self { id: "test".to_owned(), secret: "test".to_owned() }
     }
 }
@@ -45,6 +61,7 @@ pub(crate) struct Ran {
 
 impl Ran {
     /// What it printed, where it ended with this status.
+    #[track_caller]
     pub(crate) fn json(&self, code: i32) -> Value {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
@@ -52,42 +69,60 @@ impl Ran {
 }
 
 pub(crate) struct Stack {
-    server: StandIn,
+    pub(crate) server: StandIn,
     tools: PathBuf,
+    command: PathBuf,
+    owner: Option<Aws>,
     pub(crate) name: &'static str,
     pub(crate) folder: TempDir,
     outputs: BTreeMap<String, String>,
+    deployed: Zoned,
 }
 
 impl Stack {
     /// Deploys the template, unmodified.
     pub(crate) fn deploy(name: &'static str) -> Self {
-        package();
+        let command = build::build().to_owned();
         let tools = venv(&PACKAGES).unwrap();
         let server = StandIn::start(Policies::Enforced).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let mut stack = Self { server, tools, name, folder, outputs: BTreeMap::new() };
-        stack.aws(&["s3", "mb", &format!("s3://{BUCKET}")]);
-        stack.aws(&["s3", "mb", &format!("s3://{PEOPLE}")]);
+        let deployed = RealClock.now().to_zoned(TimeZone::UTC);
+        let mut stack = Self { server, tools, command, owner: None, name, folder, outputs: BTreeMap::new(), deployed };
+        let mut python = Command::new(stack.tools.join("bin/python3"));
+        stack.owner = Some(Aws::start(stack.environment(&mut python, &Keys::root())));
+        for bucket in [BUCKET, PEOPLE] {
+            stack.call("s3", "create_bucket", &json!({ "Bucket": bucket }));
+        }
+        stack.package();
         stack.update(&[]);
+        stack.deployed = RealClock.now().to_zoned(TimeZone::UTC);
         stack
     }
 
-    /// Deploys once more, with other parameters on top.
+    /// Packages the functions as they lie there.
+    fn package(&self) {
+        let packaged = self.packaged();
+        let words = ["cloudformation", "package", "--template-file", "infra/template.yaml", "--s3-bucket", BUCKET];
+        self.aws(&[&words[..], &["--output-template-file", &packaged]].concat());
+    }
+
+    fn packaged(&self) -> String {
+        self.folder.path().join("packaged.yaml").to_str().unwrap().to_owned()
+    }
+
+    /// Packages another build of the functions, for the next update.
+    pub(crate) fn build_anew(&self) {
+        build::build_anew();
+        self.package();
+    }
+
+    /// Deploys what was packaged last, with other parameters on top.
     pub(crate) fn update(&mut self, parameters: &[&str]) {
-        let packaged = self.folder.path().join("packaged.yaml");
-        let packaged = packaged.to_str().unwrap();
-        self.aws(&[
-            "cloudformation",
-            "package",
-            "--template-file",
-            "infra/template.yaml",
-            "--s3-bucket",
-            BUCKET,
-            "--output-template-file",
-            packaged,
-        ]);
+        let packaged = self.packaged();
         let source = format!("SourceBucket={PEOPLE}");
+        // Half a day away: no night begins but the one that a story begins.
+        let night = RealClock.now().to_zoned(TimeZone::UTC).saturating_add(12.hours());
+        let night = format!("NightlySchedule=cron({} {} * * ? *)", night.minute(), night.hour());
         let mut arguments = vec![
             "cloudformation",
             "deploy",
@@ -96,27 +131,25 @@ impl Stack {
             "--s3-bucket",
             BUCKET,
             "--template-file",
-            packaged,
+            &packaged,
             "--capabilities",
             "CAPABILITY_IAM",
             "CAPABILITY_NAMED_IAM",
             "CAPABILITY_AUTO_EXPAND",
             "--no-fail-on-empty-changeset",
             "--parameter-overrides",
-            "Architecture=x86_64",
-            "FunctionTimeout=20",
-            "QueueVisibility=21",
-            "TickRate=rate(1 minute)",
-            "BucketTlsOnly=false",
-            &source,
         ];
-        arguments.extend(parameters);
-        let deployed = self.try_aws(&Keys::root(), &arguments);
+        // The later of two wins.
+        let all = [&PARAMETERS[..], &[&source, &night], parameters].concat();
+        let all: BTreeMap<&str, &str> = all.into_iter().filter_map(|one| one.split_once('=')).collect();
+        let all: Vec<String> = all.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        arguments.extend(all.iter().map(String::as_str));
+        let deployed = self.try_aws(&arguments);
         if deployed.code != 0 {
-            let events = self.aws(&["cloudformation", "describe-stack-events", "--stack-name", self.name]);
+            let events = self.call("cloudformation", "describe_stack_events", &json!({ "StackName": self.name }));
             panic!("the template could not be deployed: {}\n{events}", deployed.err);
         }
-        let described = self.aws_json(&["cloudformation", "describe-stacks", "--stack-name", self.name]);
+        let described = self.call("cloudformation", "describe_stacks", &json!({ "StackName": self.name }));
         for output in described["Stacks"][0]["Outputs"].as_array().unwrap() {
             let text = |key: &str| output[key].as_str().unwrap().to_owned();
             self.outputs.insert(text("OutputKey"), text("OutputValue"));
@@ -124,41 +157,40 @@ impl Stack {
     }
 
     /// An output of the template.
+    #[track_caller]
     pub(crate) fn output(&self, name: &str) -> &str {
         self.outputs.get(name).unwrap_or_else(|| panic!("no output {name} in {:?}", self.outputs.keys()))
     }
 
-    /// The command line of AWS, as the account's owner.
-    pub(crate) fn aws(&self, arguments: &[&str]) -> String {
-        let ran = self.try_aws(&Keys::root(), arguments);
+    /// A call to AWS, as the account's owner.
+    #[track_caller]
+    pub(crate) fn call(&self, service: &str, operation: &str, parameters: &Value) -> Value {
+        self.owner.as_ref().unwrap().call(service, operation, parameters)
+    }
+
+    /// The command line of AWS, for what its library has not.
+    fn aws(&self, arguments: &[&str]) {
+        let ran = self.try_aws(arguments);
         assert_eq!(ran.code, 0, "aws {arguments:?}\n{}\n{}", ran.out, ran.err);
-        ran.out
     }
 
-    pub(crate) fn aws_json(&self, arguments: &[&str]) -> Value {
-        let text = self.aws(arguments);
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-    }
-
-    pub(crate) fn try_aws(&self, keys: &Keys, arguments: &[&str]) -> Ran {
+    fn try_aws(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(self.tools.join("bin/aws"));
-        // The older command line does not take the endpoint of SQS from the environment.
         command.args(["--endpoint-url", self.server.endpoint(), "--output", "json"]).args(arguments).current_dir(ROOT);
-        run(self.environment(&mut command, keys))
+        run(self.environment(&mut command, &Keys::root()))
     }
 
     /// The command, on this stack.
     pub(crate) fn hardmatch(&self, keys: &Keys, arguments: &[&str]) -> Ran {
-        let mut command = Command::new(hardmatch());
-        command.args(arguments).current_dir(self.folder.path());
+        let mut command = Command::new(&self.command);
+        command.args(arguments).args(["--stack", self.name]).current_dir(self.folder.path());
         run(self.environment(&mut command, keys))
     }
 
     /// The command as the account's owner, with one JSON document for an answer.
+    #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str], code: i32) -> Value {
-        let mut all = arguments.to_vec();
-        all.extend(["--stack", self.name, "--json"]);
-        self.hardmatch(&Keys::root(), &all).json(code)
+        self.hardmatch(&Keys::root(), &[arguments, &["--json"]].concat()).json(code)
     }
 
     fn environment<'c>(&self, command: &'c mut Command, keys: &Keys) -> &'c mut Command {
@@ -176,23 +208,21 @@ impl Stack {
     /// Somebody with one of the shipped policies.
     pub(crate) fn person(&self, policy: &str) -> Keys {
         let name = policy.to_lowercase();
-        self.aws(&["iam", "create-user", "--user-name", &name]);
-        self.aws(&["iam", "attach-user-policy", "--user-name", &name, "--policy-arn", self.output(policy)]);
-        let made = self.aws_json(&["iam", "create-access-key", "--user-name", &name]);
+        self.call("iam", "create_user", &json!({ "UserName": name }));
+        self.call("iam", "attach_user_policy", &json!({ "UserName": name, "PolicyArn": self.output(policy) }));
+        let made = self.call("iam", "create_access_key", &json!({ "UserName": name }));
         let text = |key: &str| made["AccessKey"][key].as_str().unwrap().to_owned();
         Keys { id: text("AccessKeyId"), secret: text("SecretAccessKey") }
     }
 
     /// Puts a people's file where functions read it.
     pub(crate) fn people(&self, key: &str, text: &str) {
-        let file = self.folder.path().join("upload");
-        fs::write(&file, text).unwrap();
-        self.aws(&["s3", "cp", file.to_str().unwrap(), &format!("s3://{PEOPLE}/{key}")]);
+        self.call("s3", "put_object", &json!({ "Bucket": PEOPLE, "Key": key, "Body": text }));
     }
 
     /// Sends a message to a queue by its output's name.
     pub(crate) fn send(&self, queue: &str, body: &str) {
-        self.aws(&["sqs", "send-message", "--queue-url", self.output(queue), "--message-body", body]);
+        self.call("sqs", "send_message", &json!({ "QueueUrl": self.output(queue), "MessageBody": body }));
     }
 
     /// What a browser gets from the stack's pages at an address.
@@ -211,50 +241,93 @@ impl Stack {
         ran.out
     }
 
-    /// How many messages a queue holds, seen and unseen.
-    pub(crate) fn depth(&self, queue: &str) -> u64 {
-        let answer = self.aws_json(&[
-            "sqs",
-            "get-queue-attributes",
-            "--queue-url",
-            self.output(queue),
-            "--attribute-names",
-            "All",
-        ]);
+    /// How many messages a queue holds: waiting, in hand, and delayed.
+    pub(crate) fn holds(&self, queue: &str) -> [u64; 3] {
+        let asked = json!({ "QueueUrl": self.output(queue), "AttributeNames": ["All"] });
+        let answer = self.call("sqs", "get_queue_attributes", &asked);
         ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
-            .iter()
-            .map(|name| answer["Attributes"][*name].as_str().map_or(0, |count| count.parse::<u64>().unwrap()))
-            .sum()
+            .map(|name| answer["Attributes"][name].as_str().map_or(0, |count| count.parse::<u64>().unwrap()))
     }
 
-    /// Everything the functions have logged.
-    pub(crate) fn logs(&self, function: &str) -> String {
-        let group = format!("/hardmatch/{}/{function}", self.name);
-        let events = self.try_aws(&Keys::root(), &["logs", "filter-log-events", "--log-group-name", &group]);
-        events.out
+    /// Everything a function has logged, a line a message.
+    pub(crate) fn logs(&self, function: &str) -> Vec<String> {
+        let mut asked = json!({ "logGroupName": format!("/hardmatch/{}/{function}", self.name) });
+        let mut lines = Vec::new();
+        loop {
+            let page = self.call("logs", "filter_log_events", &asked);
+            let events = page["events"].as_array().unwrap();
+            for event in events {
+                lines.extend(event["message"].as_str().unwrap().lines().map(str::to_owned));
+            }
+            if page["nextToken"].is_null() {
+                return lines;
+            }
+            asked["nextToken"] = page["nextToken"].clone();
+        }
+    }
+
+    /// What CloudWatch makes metrics of.
+    pub(crate) fn metrics(&self) -> Vec<Value> {
+        let lines = ["ingest-source", "ingest-tenant", "match", "write"].into_iter().flat_map(|name| self.logs(name));
+        let parsed = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        parsed.filter(|line| line["_aws"].is_object()).collect()
+    }
+
+    /// What of it is about a run.
+    pub(crate) fn told(&self, run: &str) -> Vec<Value> {
+        self.metrics().into_iter().filter(|line| line["Run"] == run).collect()
+    }
+
+    /// A minute that is due for a schedule which is changed to it now. The stand-in rings for the first time that a rule names
+    /// after it last looked at the schedule, which it did soon after it was deployed, so that the present minute will do.
+    pub(crate) fn due_minute(&self) -> Zoned {
+        let minute = |at: Zoned| at.with().second(0).subsec_nanosecond(0).build().unwrap();
+        let present = minute(RealClock.now().to_zoned(TimeZone::UTC));
+        let looked = self.deployed.saturating_add(30.seconds());
+        if present > looked { present } else { minute(looked).saturating_add(1.minute()) }
+    }
+
+    /// Loses everything that is in the table of work. How many items.
+    pub(crate) fn lose_table(&self) -> usize {
+        let table = self.output("WorkTable");
+        let mut lost = 0;
+        loop {
+            let found = self.call("dynamodb", "scan", &json!({ "TableName": table, "ProjectionExpression": "pk, sk" }));
+            let keys = found["Items"].as_array().unwrap();
+            if keys.is_empty() {
+                return lost;
+            }
+            lost += keys.len();
+            for some in keys.chunks(25) {
+                let deleted: Vec<Value> = some.iter().map(|key| json!({ "DeleteRequest": { "Key": key } })).collect();
+                self.call("dynamodb", "batch_write_item", &json!({ "RequestItems": { table: deleted } }));
+            }
+        }
     }
 
     /// What the stand-in itself has to say, when something went wrong.
-    pub(crate) fn server_log(&self) -> String {
+    fn server_log(&self) -> String {
         fs::read_to_string(self.server.log()).unwrap_or_default()
     }
 
     /// Waits until something is so. Functions work in other processes; there is nothing else to wait for.
+    #[track_caller]
     pub(crate) fn until(&self, what: &str, mut so: impl FnMut() -> bool) {
         let began = Instant::now();
         while !so() {
             assert!(
                 began.elapsed() < PATIENCE,
-                "waited for {what} in vain. match: {}\nserver: {}",
-                tail(&self.logs("match"), 4000),
+                "waited for {what} in vain. match: {}\nwrite: {}\nserver: {}",
+                tail(&self.logs("match").join("\n"), 4000),
+                tail(&self.logs("write").join("\n"), 4000),
                 tail(&self.server_log(), 3000)
             );
-            pause(Duration::from_millis(300));
+            pause(Duration::from_millis(200));
         }
     }
 }
 
-pub(crate) fn tail(text: &str, chars: usize) -> &str {
+fn tail(text: &str, chars: usize) -> &str {
     let from = text.len().saturating_sub(chars);
     text.get(text.ceil_char_boundary(from)..).unwrap_or_default()
 }
@@ -281,71 +354,4 @@ fn run(command: &mut Command) -> Ran {
     let _ = out.read_to_string(&mut text);
     let code = child.wait().unwrap().code().unwrap_or(-1);
     Ran { code, out: text, err: reader.join().unwrap() }
-}
-
-/// The command with AWS in it.
-fn hardmatch() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let target = target().join("with-aws");
-        // In a folder of its own: the command beside this test is the one without AWS, and others are using it.
-        cargo(&["build", "--package", "hardmatch", "--features", "aws", "--bin", "hardmatch"]);
-        fs::create_dir_all(&target).unwrap();
-        let copy = target.join("hardmatch");
-        replace(&profile().join("hardmatch"), &copy);
-        copy
-    })
-}
-
-/// Builds the functions as they are, without what only a debugger reads, where the template looks for them.
-fn package() {
-    static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        let mut arguments = vec!["build".to_owned(), "--bins".to_owned()];
-        let mut features = Vec::new();
-        for name in FUNCTIONS {
-            arguments.extend(["--package".to_owned(), format!("hardmatch-{name}")]);
-            features.push(format!("hardmatch-{name}/lambda"));
-        }
-        arguments.extend(["--features".to_owned(), features.join(",")]);
-        cargo(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        for name in FUNCTIONS {
-            let folder = Path::new(ROOT).join("target/functions").join(name);
-            fs::create_dir_all(&folder).unwrap();
-            let bootstrap = folder.join("bootstrap");
-            replace(&profile().join(name), &bootstrap);
-            let stripped: Output = Command::new("strip").arg("--strip-debug").arg(&bootstrap).output().unwrap();
-            assert!(stripped.status.success(), "{}", String::from_utf8_lossy(&stripped.stderr));
-        }
-    });
-}
-
-fn replace(from: &Path, to: &Path) {
-    let fresh = to.with_extension("new");
-    fs::copy(from, &fresh).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
-    fs::rename(fresh, to).unwrap();
-}
-
-/// The folder of this test's own profile.
-fn profile() -> PathBuf {
-    let ourselves = std::env::current_exe().unwrap();
-    ourselves.parent().and_then(Path::parent).unwrap().to_owned()
-}
-
-fn target() -> PathBuf {
-    profile().parent().unwrap().to_owned()
-}
-
-fn cargo(arguments: &[&str]) {
-    let name = profile().file_name().unwrap().to_string_lossy().into_owned();
-    let name = if name == "debug" { "dev".to_owned() } else { name };
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(arguments)
-        .args(["--quiet", "--locked", "--profile", &name, "--target-dir"])
-        .arg(target())
-        .current_dir(ROOT)
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
 }

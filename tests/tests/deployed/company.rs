@@ -1,0 +1,133 @@
+//! A company: a connection of the stack, its people's file, and a tenant of its own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::ops::Range;
+use std::rc::Rc;
+
+use hardmatch_sim::{Running, Seed, Sim, World};
+use hardmatch_tests::lab::{CLIENT, TENANT, tenant, trusting_the_stand_in};
+use serde_json::Value;
+
+use crate::Lab;
+use crate::stack::{PEOPLE, Stack};
+
+/// A tenant that trusts the stack. It stays when its story has ended, as its connection does: the tick looks after all.
+pub(crate) struct Tenant {
+    running: Rc<Running>,
+}
+
+impl Tenant {
+    pub(crate) fn start(lab: &Lab) -> Self {
+        Self::of(lab, tenant(trusting_the_stand_in()))
+    }
+
+    pub(crate) fn of(lab: &Lab, seed: Seed) -> Self {
+        let running = Rc::new(lab.runtime.block_on(Sim::new(seed).start_local()).unwrap());
+        lab.tenants.borrow_mut().push(Rc::clone(&running));
+        Self { running }
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        self.running.world()
+    }
+
+    /// People who have an account, by a department.
+    pub(crate) fn count(&self, department: &str) -> usize {
+        self.world().users().iter().filter(|user| user["department"] == department).count()
+    }
+
+    /// Every created account was created once, whatever was sent again.
+    #[track_caller]
+    pub(crate) fn nobody_twice(&self) {
+        let mut created: Vec<String> = Vec::new();
+        for request in self.world().requests() {
+            if (request.method.as_str(), request.route.as_str(), request.status) == ("POST", "/users", 201) {
+                created.push(request.body.unwrap()["userPrincipalName"].as_str().unwrap().to_owned());
+            }
+        }
+        let all = created.len();
+        created.sort();
+        created.dedup();
+        assert_eq!(created.len(), all, "somebody was created twice");
+        assert_eq!(self.world().violations(), Vec::<String>::new());
+    }
+}
+
+/// A connection of a tenant.
+pub(crate) struct Company {
+    pub(crate) name: &'static str,
+    /// Its configuration's file.
+    pub(crate) file: String,
+}
+
+impl Company {
+    /// Writes the configuration; nothing is in the stack yet.
+    pub(crate) fn new(lab: &Lab, name: &'static str, tenant: &Tenant) -> Self {
+        let url = tenant.running.url();
+        let text = format!(
+            r#"schema = 1
+connection = "{name}"
+
+[tenant]
+id = "{TENANT}"
+cloud = "custom"
+login = "{url}"
+graph = "{url}"
+
+[tenant.auth]
+method = "federated"
+client_id = "{CLIENT}"
+
+[source]
+kind = "csv"
+location = "s3://{PEOPLE}/{name}.csv"
+
+[guard]
+always_allow = 50
+"#
+        );
+        let file = format!("{name}.toml");
+        fs::write(lab.stack.folder.path().join(&file), text).unwrap();
+        Self { name, file }
+    }
+
+    /// Puts the people's file where functions read it.
+    pub(crate) fn people(&self, stack: &Stack, numbers: Range<u32>, department: &str) {
+        stack.people(&format!("{}.csv", self.name), &people(numbers, department));
+    }
+
+    /// A command about this connection, as the account's owner.
+    #[track_caller]
+    pub(crate) fn says(&self, stack: &Stack, words: &[&str], code: i32) -> Value {
+        stack.json(&[words, &["--config", &self.file]].concat(), code)
+    }
+
+    /// The newest run.
+    #[track_caller]
+    pub(crate) fn newest(&self, stack: &Stack) -> Value {
+        self.says(stack, &["runs", "show"], 0)
+    }
+
+    /// A further sync finds nothing to do, and nobody without an account.
+    #[track_caller]
+    pub(crate) fn nothing_to_do(&self, stack: &Stack, tenant: &Tenant) {
+        let writes = tenant.world().counters().writes;
+        let again = self.says(stack, &["sync"], 0);
+        assert_eq!(again["status"], "converged", "{again}");
+        assert_eq!(tenant.world().counters().writes, writes, "{again}");
+    }
+}
+
+/// People of these numbers.
+pub(crate) fn people(numbers: Range<u32>, department: &str) -> String {
+    let mut text = "objectGUID,userPrincipalName,givenName,sn,displayName,mail,department,employeeID\n".to_owned();
+    for n in numbers {
+        writeln!(
+            text,
+            "{n:08x}-1a2b-4c3d-8e4f-0123456789ab,person{n}@contoso.com,Given{n},Surname{n},Given{n} Surname{n},person{n}@contoso.com,{department},{n:06}"
+        )
+        .unwrap();
+    }
+    text
+}

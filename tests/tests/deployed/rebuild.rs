@@ -1,0 +1,47 @@
+//! The table is lost. Links are found again by immutable IDs, nothing is written before somebody has seen the plan, nobody is
+//! provisioned a second time, and nothing of what is found is taken for our own doing.
+
+use serde_json::json;
+
+use crate::Lab;
+use crate::company::{Company, Tenant};
+
+const PEOPLE: u32 = 25;
+
+pub(crate) fn story(lab: &mut Lab) {
+    let tenant = Tenant::start(lab);
+    let company = Company::new(lab, "lost", &tenant);
+    company.people(&lab.stack, 0..PEOPLE, "Sales");
+    let first = company.says(&lab.stack, &["sync", "--yes"], 0);
+    assert_eq!(first["status"], "converged", "{first}");
+    // Ours is that one is blocked: they left.
+    company.people(&lab.stack, 1..PEOPLE, "Sales");
+    let left = company.says(&lab.stack, &["sync"], 0);
+    assert_eq!(left["changes"]["suspend"], 1, "{left}");
+    let blocked = || tenant.world().user("person0@contoso.com").unwrap()["accountEnabled"] == json!(false);
+    assert!(blocked());
+
+    let lost = lab.stack.lose_table();
+    assert!(lost > 100, "{lost} items");
+    // A table that is made anew is given to functions that are started anew.
+    lab.stack.update(&["LogLevel=info", "LogRetentionDays=30"]);
+
+    // The one who left is back, which undoes what is ours, if it were; and somebody moved.
+    company.people(&lab.stack, 0..PEOPLE, "Marketing");
+    let writes = tenant.world().counters().writes;
+    let stopped = company.says(&lab.stack, &["sync"], 3);
+    assert_eq!((&stopped["status"], &stopped["stop"]), (&json!("planned"), &json!("state_lost")), "{stopped}");
+    assert_eq!(tenant.world().counters().writes, writes, "nothing before the plan is accepted");
+    let planned = company.says(&lab.stack, &["plan"], 0);
+    assert_eq!(planned["stop"], "state_lost", "{planned}");
+    let counts = &planned["counts"]["by_action"];
+    assert_eq!(counts["create"], json!(null), "{planned}");
+    assert_eq!(planned["counts"]["by_reason"]["hard_matched"], PEOPLE, "{planned}");
+    let applied = company.says(&lab.stack, &["apply", planned["plan"].as_str().unwrap()], 0);
+    assert_eq!(applied["status"], "converged", "{applied}");
+    assert_eq!(tenant.count("Marketing"), PEOPLE as usize);
+    assert_eq!(tenant.world().live_users(), PEOPLE as usize, "nobody twice");
+    assert!(blocked(), "who blocked them is not known any more: not ours to undo");
+    tenant.nobody_twice();
+    company.nothing_to_do(&lab.stack, &tenant);
+}

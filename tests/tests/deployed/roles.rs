@@ -1,0 +1,43 @@
+//! By command, by roles that may and may not: what a role may do is decided by IAM alone.
+
+use crate::Lab;
+use crate::company::{Company, Tenant};
+
+pub(crate) fn story(lab: &mut Lab) {
+    let tenant = Tenant::start(lab);
+    let company = Company::new(lab, "contoso", &tenant);
+    let stack = &lab.stack;
+    company.people(stack, 0..20, "Sales");
+
+    // j15: many may look and plan, some may accept.
+    let [viewer, operator, approver] =
+        ["ViewerPolicy", "OperatorPolicy", "ApproverPolicy"].map(|name| stack.person(name));
+    let plan = ["plan", "--config", &company.file, "--json"];
+    let denied = stack.hardmatch(&viewer, &plan);
+    assert_eq!(denied.code, 1, "a viewer rings for a plan: {}{}", denied.out, denied.err);
+    let planned = stack.hardmatch(&operator, &plan).json(0);
+    assert_eq!(planned["counts"]["by_action"]["create"], 20, "{planned}");
+    let hash = planned["plan"].as_str().unwrap().to_owned();
+    let apply = ["apply", &hash, "--config", &company.file, "--json"];
+    let denied = stack.hardmatch(&operator, &apply);
+    assert_eq!(denied.code, 1, "an operator accepts a plan: {}{}", denied.out, denied.err);
+    assert!(denied.err.contains("approver"), "{}", denied.err);
+    assert_eq!(tenant.count("Sales"), 0);
+    let applied = stack.hardmatch(&approver, &apply).json(0);
+    assert_eq!(applied["status"], "converged", "{applied}");
+    assert_eq!(tenant.count("Sales"), 20);
+    let listed = stack.hardmatch(&viewer, &["runs", "list", "--config", &company.file, "--json"]).json(0);
+    assert_eq!(listed["runs"][0]["run"], planned["run"], "{listed}");
+    // The poison that was sent at the beginning may lie there by now or not; a viewer may ask, and looks into nothing.
+    let letters = stack.hardmatch(&viewer, &["connection", "dead-letters", "--json"]);
+    assert!(matches!(letters.code, 0 | 3), "{}{}", letters.out, letters.err);
+
+    // A link to the pages, made by an operator who writes into no table.
+    let connect = ["auth", "connect", "--config", &company.file, "--no-wait", "--json"];
+    let link = stack.hardmatch(&operator, &connect).json(3);
+    let page = stack.page(link["url"].as_str().unwrap());
+    assert!(page.contains("contoso") && page.contains("User.ReadWrite.All"), "{page}");
+
+    tenant.nobody_twice();
+    company.nothing_to_do(stack, &tenant);
+}

@@ -1,0 +1,42 @@
+//! What CloudWatch and the logs are told by everything that happened; and what they are never told.
+
+use std::collections::BTreeSet;
+
+use crate::Lab;
+
+const FUNCTIONS: [&str; 5] = ["ingest-source", "ingest-tenant", "match", "write", "connect"];
+const QUEUES: [&str; 7] =
+    ["SourceQueue", "TenantQueue", "MatchQueue", "MatchNowQueue", "WriteQueue", "WriteNowQueue", "ApproveQueue"];
+const METRICS: [&str; 6] =
+    ["RunsEnded", "RunsConverged", "RunsNeedingPeople", "DurationMs", "StuckRuns", "Quarantined"];
+/// Parts of people's names, addresses and keys, and of tokens: JSON Web Tokens begin so, whatever they say.
+const NEVER: [&str; 7] = ["Surname", "Given1", "@contoso.com", "eyJ", "Bearer ", "client_assertion", "123456789ab"];
+
+/// After all runs: every function has said whose work it does, and nothing is left to do.
+pub(crate) fn story(lab: &mut Lab) {
+    let stack = &lab.stack;
+    let mut told = BTreeSet::new();
+    for line in stack.metrics() {
+        let named = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        told.extend(named.iter().map(|metric| metric["Name"].as_str().unwrap().to_owned()));
+        assert_eq!(line["Stack"], stack.name);
+    }
+    for metric in METRICS {
+        assert!(told.contains(metric), "{metric} is in none of {told:?}");
+    }
+    // But for the message of a newer version, which waits for that.
+    stack.until("empty queues", || QUEUES.iter().all(|queue| stack.holds(queue)[..2] == [0, 0]));
+}
+
+/// In the end: whatever happened, no function has logged a person or a token.
+pub(crate) fn nobody(lab: &mut Lab) {
+    for function in FUNCTIONS {
+        let lines = lab.stack.logs(function);
+        assert!(!lines.is_empty(), "{function} says nothing");
+        for line in lines {
+            for never in NEVER {
+                assert!(!line.contains(never), "{function} logs {never}: {line}");
+            }
+        }
+    }
+}
