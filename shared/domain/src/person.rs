@@ -245,3 +245,23 @@ pub enum Standing {
     /// The source said so itself, then (Unix seconds).
     Deleted(i64),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_stored_as_they_always_were() {
+        for stored in [
+            r#"{"primary":"ada@contoso.com","all":["a.l@contoso.com","ada@contoso.com"]}"#,
+            r#"{"all":["a.l@contoso.com","ada@contoso.com"]}"#,
+            "{}",
+        ] {
+            let addresses: Addresses = serde_json::from_str(stored).unwrap();
+            assert_eq!(addresses.primary().is_some(), stored.contains("primary"), "{stored}");
+            assert_eq!(serde_json::to_string(&addresses).unwrap(), stored);
+        }
+        let apart: Addresses = serde_json::from_str(r#"{"primary":"b@x.com","all":["a@x.com"]}"#).unwrap();
+        assert_eq!((apart.primary(), apart.all().iter().count()), (Some("b@x.com"), 2));
+    }
+}
