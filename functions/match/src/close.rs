@@ -68,6 +68,9 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
             if !failing && !turned_away {
                 meta.quarantine = None;
                 meta.last_success = Some(now_ms / 1000);
+                if run.only.is_none() {
+                    meta.last_run = Some(now_ms / 1000);
+                }
             }
             if run.only.is_none() {
                 // Timers up to the beginning of this run were taken by it.

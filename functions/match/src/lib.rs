@@ -95,6 +95,8 @@ pub struct Upkeep {
     pub stuck_runs: u64,
     /// Whether nothing is written for it.
     pub quarantined: bool,
+    /// Whole hours since its last run over everybody ended well. `None` before its first, and while it is paused.
+    pub hours_since_run: Option<i64>,
     /// When the application's proof ends (Unix seconds), where that is known: a connection without a run is warned
     /// about, too.
     pub credential_ends: Option<i64>,

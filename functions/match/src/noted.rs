@@ -44,7 +44,12 @@ impl Meter for Noted {
     }
 
     fn ticked(&self, upkeep: &Upkeep) {
-        self.write(&Metrics::of_tick(&upkeep.connection, upkeep.stuck_runs, upkeep.quarantined));
+        self.write(&Metrics::of_tick(
+            &upkeep.connection,
+            upkeep.stuck_runs,
+            upkeep.quarantined,
+            upkeep.hours_since_run,
+        ));
         if let Some(ends) = upkeep.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok()) {
             self.write(&Metrics::of_credential(&upkeep.connection, ends, self.home.clock.now()));
         }

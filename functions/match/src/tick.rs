@@ -51,7 +51,10 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
     }
     let quarantined = meta.quarantine.is_some();
     let credential_ends = meta.credential_ends;
-    ports.meter.ticked(&Upkeep { connection: connection.clone(), stuck_runs, quarantined, credential_ends });
+    let since = meta.last_run.filter(|_| meta.paused.is_none());
+    let hours_since_run = since.map(|ended| (now - ended).div_euclid(60 * 60));
+    let connection = connection.clone();
+    ports.meter.ticked(&Upkeep { connection, stuck_runs, quarantined, hours_since_run, credential_ends });
     Ok(())
 }
 

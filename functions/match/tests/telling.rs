@@ -203,11 +203,23 @@ async fn each_tick_tells_how_a_connection_stands() {
         tick(&lab.ports, &contoso()).await.unwrap();
         std::mem::take(&mut *lab.told.ticked.lock().unwrap())
     };
-    let well = Upkeep { connection: contoso(), stuck_runs: 0, quarantined: false, credential_ends: None };
+    let well = Upkeep {
+        connection: contoso(),
+        stuck_runs: 0,
+        quarantined: false,
+        hours_since_run: None,
+        credential_ends: None,
+    };
     lab.run(NOON_SLOT, |_| ()).await;
     assert_eq!(stands().await, std::slice::from_ref(&well));
     let stalled = Stalled { at: String::new(), bells: Stalled::MOST, since_ms: 0 };
     let run = lab.run(LATER_SLOT, |run| run.stalled = Some(stalled.clone())).await;
     lab.store.quarantine(&contoso(), &run.id, "for a reason", NOON).await.unwrap();
-    assert_eq!(stands().await, [Upkeep { stuck_runs: 1, quarantined: true, ..well }]);
+    let badly = Upkeep { stuck_runs: 1, quarantined: true, ..well };
+    assert_eq!(stands().await, std::slice::from_ref(&badly));
+    // A connection that had a run and has been silent since says for how long, unless somebody paused it.
+    lab.store.update_meta(&contoso(), |meta| meta.last_run = Some(NOON - 27 * 3600)).await.unwrap();
+    assert_eq!(stands().await, [Upkeep { hours_since_run: Some(27), ..badly.clone() }]);
+    lab.store.update_meta(&contoso(), |meta| meta.pause("ops", NOON)).await.unwrap();
+    assert_eq!(stands().await, [badly]);
 }

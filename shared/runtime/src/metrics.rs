@@ -47,6 +47,9 @@ pub enum Metric {
     StuckRuns,
     /// 1 while a connection is quarantined, else 0, at each tick.
     Quarantined,
+    /// Hours since a connection's last run over everybody ended well, at each tick. Of a stack's connections the greatest
+    /// counts: one that is silent is not hidden by its neighbours.
+    HoursSinceRun,
     /// Requests to Microsoft Graph and its token service.
     GraphRequests,
     /// Calls among them that write.
@@ -63,7 +66,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::RunsEnded,
         Self::RunsConverged,
         Self::RunsNeedingPeople,
@@ -74,6 +77,7 @@ impl Metric {
         Self::Refusals,
         Self::StuckRuns,
         Self::Quarantined,
+        Self::HoursSinceRun,
         Self::GraphRequests,
         Self::GraphWrites,
         Self::Throttles,
@@ -95,6 +99,7 @@ impl Metric {
             Self::Refusals => "Refusals",
             Self::StuckRuns => "StuckRuns",
             Self::Quarantined => "Quarantined",
+            Self::HoursSinceRun => "HoursSinceRun",
             Self::GraphRequests => "GraphRequests",
             Self::GraphWrites => "GraphWrites",
             Self::Throttles => "Throttles",
@@ -104,12 +109,12 @@ impl Metric {
         }
     }
 
-    /// One of CloudWatch's units; it has none for days.
+    /// One of CloudWatch's units; it has none for hours and days.
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
     pub fn unit(self) -> &'static str {
         match self {
             Self::DurationMs => "Milliseconds",
-            Self::CredentialDaysLeft => "None",
+            Self::HoursSinceRun | Self::CredentialDaysLeft => "None",
             _ => "Count",
         }
     }
@@ -221,11 +226,20 @@ impl Metrics {
         all
     }
 
-    /// How a connection stands at a tick.
-    pub fn of_tick(connection: &ConnectionId, stuck_runs: u64, quarantined: bool) -> Self {
-        Self::new(Spread::Stack, connection, "")
+    /// How a connection stands at a tick. `hours_since_run` is left out where no run is awaited.
+    pub fn of_tick(
+        connection: &ConnectionId,
+        stuck_runs: u64,
+        quarantined: bool,
+        hours_since_run: Option<i64>,
+    ) -> Self {
+        let metrics = Self::new(Spread::Stack, connection, "")
             .with(Metric::StuckRuns, stuck_runs)
-            .with(Metric::Quarantined, i64::from(quarantined))
+            .with(Metric::Quarantined, i64::from(quarantined));
+        match hours_since_run {
+            Some(hours) => metrics.with(Metric::HoursSinceRun, hours),
+            None => metrics,
+        }
     }
 
     /// How long a connection's credential still serves. Negative when it has ended.

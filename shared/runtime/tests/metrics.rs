@@ -270,8 +270,8 @@ fn an_applied_plan_took_from_its_acceptance() {
 
 #[test]
 fn a_tick_says_how_a_connection_stands() {
-    let line = line(&Metrics::of_tick(&contoso(), 0, true));
-    assert_eq!(values(&line), of([("StuckRuns", 0), ("Quarantined", 1)]));
+    let line = line(&Metrics::of_tick(&contoso(), 0, true, Some(27)));
+    assert_eq!(values(&line), of([("StuckRuns", 0), ("Quarantined", 1), ("HoursSinceRun", 27)]));
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Stack"]]), "288 times a day");
 }
 
@@ -312,8 +312,8 @@ fn nothing_about_a_person_is_in_a_line() {
 
 #[test]
 fn a_line_that_cannot_be_written_is_nobodys_failure() {
-    MetricsLog::to("people-prod", Full).write(&Metrics::of_tick(&contoso(), 1, false), two());
-    MetricsLog::nowhere().write(&Metrics::of_tick(&contoso(), 1, false), two());
+    MetricsLog::to("people-prod", Full).write(&Metrics::of_tick(&contoso(), 1, false, None), two());
+    MetricsLog::nowhere().write(&Metrics::of_tick(&contoso(), 1, false, None), two());
 }
 
 #[test]

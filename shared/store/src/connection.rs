@@ -68,6 +68,9 @@ pub struct Meta {
     /// Last run that converged or needed attention only (Unix seconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<i64>,
+    /// When a run over everybody last ended well (Unix seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<i64>,
     /// Nothing is written until then (Unix seconds), and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,

@@ -64,10 +64,14 @@ pub(crate) fn story(lab: &mut Lab) {
     // What the night cost is told by its functions, by its report, and is what the tenant has seen.
     let counted = tenant.world().counters();
     let sum = |metric: &str| told.iter().filter_map(|line| line[metric].as_u64()).sum::<u64>();
-    assert_eq!(sum("GraphWrites"), counted.writes, "{counted:?}");
-    assert_eq!(sum("Throttles"), counted.throttled);
-    assert_eq!(run["throttles"], counted.throttled, "{run}");
-    assert_eq!(run["writes"], counted.writes, "{run}");
+    // A function that the deployment ended has told nothing of the bell it was at, which had everybody's change at most.
+    let told_of = |what: u64, seen: u64| what <= seen && what + 30 >= seen;
+    for (metric, field, seen) in
+        [("GraphWrites", "writes", counted.writes), ("Throttles", "throttles", counted.throttled)]
+    {
+        assert!(told_of(sum(metric), seen), "{metric}: {} of {seen}", sum(metric));
+        assert!(run[field].as_u64().is_some_and(|what| told_of(what, seen)), "{field} of {seen}: {run}");
+    }
     assert!(sum("GraphRequests") > 3 && sum("ReadUnits") > 30 && sum("WriteUnits") > 30, "{told:?}");
     let ended: Vec<&Value> = told.iter().filter(|line| line["RunsEnded"] == 1).collect();
     assert_eq!(ended.len(), 1, "the end of a run is told once: {told:?}");

@@ -124,7 +124,8 @@ fn what_goes_wrong_in_the_work_is_told() {
         .filter(|(_, alarm)| alarm["Namespace"] == NAMESPACE)
         .filter_map(|(_, alarm)| alarm["MetricName"].as_str())
         .collect();
-    let expected = ["CredentialDaysLeft", "Quarantined", "RunsEnded", "RunsFailed", "StuckRuns", "Throttles"];
+    let expected =
+        ["CredentialDaysLeft", "HoursSinceRun", "Quarantined", "RunsEnded", "RunsFailed", "StuckRuns", "Throttles"];
     assert_eq!(watched, expected.into());
     // Silence counts: a run that never starts cannot say so.
     let silence = properties("NoRunAlarm");
