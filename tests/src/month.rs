@@ -204,7 +204,7 @@ pub fn fixed(measured: &Measured, parts: &Parts, prices: &Prices) -> Vec<(String
 }
 
 /// Metrics that each tick sends: how it stands, and what it read.
-const METRICS_OF_TICKS: u64 = 3;
+const METRICS_OF_TICKS: u64 = 4;
 /// Metrics that a night sends, for the stack and for a connection.
 const METRICS_OF_RUNS: u64 = 13;
 

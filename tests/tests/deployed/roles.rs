@@ -1,5 +1,7 @@
 //! By command, by roles that may and may not: what a role may do is decided by IAM alone.
 
+use serde_json::json;
+
 use crate::Lab;
 use crate::company::{Company, Tenant};
 
@@ -26,6 +28,12 @@ pub(crate) fn story(lab: &mut Lab) {
     let applied = stack.hardmatch(&approver, &apply).json(0);
     assert_eq!(applied["status"], "converged", "{applied}");
     assert_eq!(tenant.count("Sales"), 20);
+    // What it cost is told by the functions, by the report, and is what the tenant has seen.
+    let told = stack.told(planned["run"].as_str().unwrap());
+    let sum = |metric: &str| told.iter().filter_map(|line| line[metric].as_u64()).sum::<u64>();
+    assert_eq!((sum("GraphWrites"), &applied["writes"]), (20, &json!(20)), "{applied}");
+    assert_eq!(tenant.world().counters().writes, 20);
+    assert_eq!(json!(sum("GraphRequests")), applied["requests"], "{applied}");
     let listed = stack.hardmatch(&viewer, &["runs", "list", "--config", &company.file, "--json"]).json(0);
     assert_eq!(listed["runs"][0]["run"], planned["run"], "{listed}");
     // The poison that was sent at the beginning may lie there by now or not; a viewer may ask, and looks into nothing.
