@@ -255,6 +255,32 @@ async fn j25_a_password_the_tenant_refuses_stops_nobody_and_another_is_sent() {
 }
 
 #[tokio::test]
+async fn names_that_move_from_one_to_the_next_settle_in_the_first_run() {
+    let mut seed = Seed::contoso();
+    for (number, name) in ["ada", "bea", "cleo"].into_iter().enumerate() {
+        // Without a mailbox, whose addresses would stay behind.
+        let mut account = json!({ "userPrincipalName": format!("{name}@contoso.com"), "displayName": name });
+        account["onPremisesImmutableId"] = json!(immutable_id(&guid(number + 1)));
+        seed = seed.user(account);
+    }
+    let mut world = World::with(seed, "").await;
+    world.people.hire("ada").hire("bea").hire("cleo");
+    // Each takes the name of the next; nobody was linked before.
+    world
+        .people
+        .rename("cleo", "cleo.new@contoso.com")
+        .rename("bea", "cleo@contoso.com")
+        .rename("ada", "bea@contoso.com");
+    let ran = world.settle_by_hash().await;
+    assert_eq!(ran.count(OutcomeKind::Done), 3, "{:?}", ran.outcomes);
+    for (number, upn) in ["bea@contoso.com", "cleo@contoso.com", "cleo.new@contoso.com"].into_iter().enumerate() {
+        assert_eq!(world.account(upn).immutable_id(), Some(immutable_id(&guid(number + 1)).as_str()), "{upn}");
+    }
+    let again = world.sync().await;
+    assert_eq!((again.status(), again.writes.len()), (Some(Status::Converged), 0));
+}
+
+#[tokio::test]
 async fn c_9_a_rehire_under_a_new_anchor_is_held_for_a_repair_and_not_created_twice() {
     let mut world = World::with(Seed::contoso(), "[match]\nprove = [\"employeeId\"]").await;
     world.people.hire("ada").hire("bea").hire("cleo");

@@ -110,12 +110,12 @@ pub(crate) fn release<F: Facts>(case: &Case<'_, F>, holder: &Account, name: &str
     let mut account = holder;
     let mut first: Option<PersonRef> = None;
     for _ in 0..LONGEST_CHAIN {
-        let Some(link) = case.facts.link_to(&account.id) else { return Release::Never };
-        if link.person == case.who {
+        let Some(who) = joined_to(case, account) else { return Release::Never };
+        if who == case.who {
             return if first.is_some() { Release::Cycle } else { Release::Never };
         }
-        let Some(wanted) = renamed_to(case, account, &link.person) else { return Release::Never };
-        let first = first.get_or_insert_with(|| link.person.clone());
+        let Some(wanted) = renamed_to(case, account, &who) else { return Release::Never };
+        let first = first.get_or_insert(who);
         match holder_of(case, &wanted, Some(&account.id)) {
             None => return Release::By(first.clone()),
             Some(next) => account = next,
@@ -124,7 +124,21 @@ pub(crate) fn release<F: Facts>(case: &Case<'_, F>, holder: &Account, name: &str
     Release::Never
 }
 
-/// The new sign-in name the linked person's account gets in this plan.
+/// Whose an account is: by its link or, before a first run has made one, by its immutable ID if that is one person's.
+fn joined_to<F: Facts>(case: &Case<'_, F>, account: &Account) -> Option<PersonRef> {
+    if let Some(link) = case.facts.link_to(&account.id) {
+        return Some(link.person.clone());
+    }
+    let id = account.immutable_id.as_ref()?;
+    let others = case.others_with_id(id);
+    match others.as_slice() {
+        [] => (case.person.immutable_id() == Some(id)).then(|| case.who.clone()),
+        [other] => Some(other.reference()),
+        [_, _, ..] => None,
+    }
+}
+
+/// The new sign-in name that an account joined to a person gets in this plan.
 fn renamed_to<F: Facts>(case: &Case<'_, F>, account: &Account, who: &PersonRef) -> Option<String> {
     if who.connection != case.who.connection || case.policy.actions.rename == Switch::Off {
         return None;
