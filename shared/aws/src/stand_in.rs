@@ -39,6 +39,8 @@ pub struct StandIn {
     server: Mutex<Server>,
     endpoint: String,
     log: PathBuf,
+    /// What it unpacks there, functions among it, goes with it.
+    room: PathBuf,
     accounts: AtomicU64,
 }
 
@@ -69,13 +71,14 @@ impl StandIn {
             |what: &str, error: &dyn std::fmt::Display| StandInError(format!("the AWS stand-in {what}: {error}"));
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let scratch = venv.join("scratch");
-        std::fs::create_dir_all(&scratch).map_err(|error| failed("has no room", &error))?;
+        let room = scratch.join(format!("room-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&room).map_err(|error| failed("has no room", &error))?;
         let log = scratch.join(format!("server-{}-{number}.log", std::process::id()));
         let mut child = Command::new(venv.join("bin/python3"))
             .args(["-c", SERVER])
             .arg(&log)
             .env("AUTH", if policies == Policies::Enforced { "true" } else { "false" })
-            .env("TMPDIR", &scratch)
+            .env("TMPDIR", &room)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -96,6 +99,7 @@ impl StandIn {
             server: Mutex::new(server),
             endpoint: format!("http://127.0.0.1:{port}"),
             log,
+            room,
             accounts: AtomicU64::new(100_000_000_001),
         })
     }
@@ -131,6 +135,7 @@ impl StandIn {
 impl Drop for StandIn {
     fn drop(&mut self) {
         self.server.get_mut().unwrap_or_else(PoisonError::into_inner).end();
+        let _ = std::fs::remove_dir_all(&self.room);
     }
 }
 
