@@ -40,6 +40,18 @@ pub(crate) fn story(lab: &mut Lab) {
     let letters = stack.hardmatch(&viewer, &["connection", "dead-letters", "--json"]);
     assert!(matches!(letters.code, 0 | 3), "{}{}", letters.out, letters.err);
 
+    // How the stack reaches the tenant is looked at by the function that has the tokens, and told to who asked for it.
+    let status = stack.hardmatch(&operator, &["auth", "status", "--config", &company.file, "--json"]).json(0);
+    assert_eq!((&status["method"], &status["permissions"]["missing"]), (&json!("federated"), &json!([])), "{status}");
+    let checked = stack.hardmatch(&operator, &["doctor", "--config", &company.file, "--json"]).json(0);
+    let check = |area: &str| {
+        let checks = checked["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["area"] == area).map(|check| check["state"].clone())
+    };
+    for area in ["source", "clock", "credentials", "permissions", "tenant"] {
+        assert_eq!(check(area), Some(json!("ok")), "{area}: {checked}");
+    }
+
     // A link to the pages, made by an operator who writes into no table.
     let connect = ["auth", "connect", "--config", &company.file, "--no-wait", "--json"];
     let link = stack.hardmatch(&operator, &connect).json(3);
