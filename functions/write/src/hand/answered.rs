@@ -1,0 +1,194 @@
+//! An answer brought into its person's task and books: what its verdict changes, and what must be stored because of it.
+
+use std::time::Duration;
+
+use hardmatch_domain::account::Account;
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::change::Step;
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_ports::run::OutcomeKind;
+use hardmatch_ports::tenant::Answer;
+use hardmatch_store::changes::ChangeState;
+
+use super::{Played, Rules};
+use crate::answer::{Verdict, Whom, judge};
+use crate::call::Binding;
+use crate::settle::{self, Books};
+use crate::task::{Next, Task};
+use crate::{WriteError, WritePorts};
+
+/// Where a change is on its way: what must not be lost when the process is.
+#[derive(PartialEq)]
+struct Progress {
+    state: ChangeState,
+    done: usize,
+    attempts: u32,
+    manager_pending: bool,
+    refused: bool,
+    keep_open: bool,
+}
+
+impl Progress {
+    fn of(task: &Task) -> Self {
+        let open = &task.open;
+        Self {
+            state: open.state,
+            done: open.done,
+            attempts: open.attempts,
+            manager_pending: open.manager_pending.is_some(),
+            refused: open.refusal.is_some(),
+            keep_open: open.keep_open,
+        }
+    }
+}
+
+/// Whether a creation may have made an account that nobody told us of: its answer was lost, to us or to who was killed.
+fn loses_sight(task: &Task, asked: Next, answer: &Answer) -> bool {
+    let unknown = match asked {
+        Next::Send => matches!(answer, Answer::Unknown(_)),
+        Next::Verify => !matches!(task.open.state, ChangeState::Sending(0)),
+        Next::Reread | Next::SendManager | Next::Settle => false,
+    };
+    unknown && matches!(task.step(), Some(Step::Create { .. }))
+}
+
+#[expect(clippy::too_many_arguments, reason = "one answer meets everything that may follow from it")]
+pub(super) async fn apply(
+    ports: &WritePorts,
+    rules: &Rules,
+    task: &mut Task,
+    asked: Next,
+    manager: Option<ObjectId>,
+    answer: Answer,
+    book: &mut Books,
+    played: &mut Played,
+) -> Result<(), WriteError> {
+    let before = Progress::of(task);
+    let mirror: Option<Account> = match (asked, &task.open.change.account) {
+        (Next::Reread, Some(id)) => ports.store.account(&ports.scope, id).await?.map(|item| item.account),
+        _ => None,
+    };
+    let now_ms = ports.clock.now().as_millisecond();
+    // Rounded up: a call a fraction of a millisecond too early is refused again, at once and without end.
+    let in_ms = |wait: Duration| now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2) + 1;
+    task.open.lost |= loses_sight(task, asked, &answer);
+    match judge(task, asked, answer, mirror.as_ref(), manager.as_ref()) {
+        Verdict::Done(account) => {
+            if asked == Next::SendManager {
+                task.open.manager_pending = None;
+                task.open.state = ChangeState::Ready;
+            } else {
+                done(ports, task, asked, manager, account, book, played).await?;
+            }
+        }
+        Verdict::Reread => task.reread = true,
+        Verdict::NotDone => task.open.state = ChangeState::Ready,
+        Verdict::LockedOut(refusal) => {
+            // Nothing was done, and nothing is the matter with this person.
+            played.locked_out.get_or_insert(refusal);
+        }
+        Verdict::Unsure => {
+            // An older fence than any: look before repeating.
+            task.open.state = ChangeState::Sending(0);
+            task.open.attempts += 1;
+        }
+        Verdict::UnsureFor(wait) => {
+            task.open.state = ChangeState::Sending(0);
+            task.open.attempts += 1;
+            task.open.not_before_ms = in_ms(wait);
+        }
+        Verdict::ManagerApart(whom) => {
+            task.apart = true;
+            // A tenant that took others' managers has something else against this person.
+            if whom == Whom::Everybody && rules.binding != Binding::Inline {
+                played.binding = Some(Binding::Apart);
+            }
+            task.open.state = ChangeState::Ready;
+        }
+        Verdict::NewPassword => {
+            task.password = None;
+            task.open.attempts += 1;
+            task.open.state = ChangeState::Ready;
+        }
+        Verdict::Refused(refusal) => {
+            if asked == Next::SendManager {
+                task.open.manager_pending = None;
+                task.open.refusal.get_or_insert(refusal);
+                task.open.state = ChangeState::Ready;
+            } else {
+                settle::step_refused(task, refusal, rules.phase);
+            }
+        }
+        Verdict::Throttled(wait) => {
+            let until = in_ms(wait);
+            played.closed_until_ms = played.closed_until_ms.max(until);
+            ports.store.gate(&ports.scope, &ports.client, |gate| gate.close(now_ms, until)).await?;
+            task.open.not_before_ms = until;
+        }
+        Verdict::Later(wait) => {
+            task.open.attempts += 1;
+            task.open.not_before_ms = in_ms(wait);
+        }
+        Verdict::FactsMoved => {
+            let reason = Some(Reason::plain(Code::FactsMoved));
+            settle::finish(ports, task, OutcomeKind::FactsMoved, reason, book);
+            return Ok(());
+        }
+        Verdict::GiveUp => {
+            let reason = Some(Reason::plain(Code::Unavailable));
+            settle::finish(ports, task, OutcomeKind::Unavailable, reason, book);
+            return Ok(());
+        }
+    }
+    if task.next(rules.phase) == Next::Settle && task.open.manager_pending.is_none() {
+        settle::settle(ports, task, rules.phase, book).await?;
+    } else if Progress::of(task) != before {
+        let connection = &task.open.change.person.connection;
+        book.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+    }
+    Ok(())
+}
+
+async fn done(
+    ports: &WritePorts,
+    task: &mut Task,
+    asked: Next,
+    manager: Option<ObjectId>,
+    account: Option<Box<Account>>,
+    book: &mut Books,
+    played: &mut Played,
+) -> Result<(), WriteError> {
+    let mut bound = manager.clone();
+    if let Some(Step::Create { manager: target, .. }) = task.step() {
+        let wanted = target.is_some();
+        if wanted && manager.is_none() {
+            // The manager has no account: left out, and looked at again.
+            task.open.keep_open = true;
+        }
+        let apart = task.apart || played.binding == Some(Binding::Apart) || Binding::of(ports).await? == Binding::Apart;
+        if let Some(manager) = manager.clone() {
+            if apart || asked == Next::Verify {
+                // Sent without it, or not known whether it was taken.
+                task.open.manager_pending = Some(manager);
+                bound = None;
+            } else if played.probe {
+                played.binding = Some(Binding::Inline);
+            }
+        }
+        if let Some(password) = task.password.take()
+            && asked == Next::Send
+            && let Some(upn) = upn_of(task)
+        {
+            ports.passwords.deliver(&upn, &password).await?;
+        }
+    }
+    settle::step_done(ports, task, account.map(|account| *account), bound, book).await
+}
+
+fn upn_of(task: &Task) -> Option<String> {
+    match task.step() {
+        Some(Step::Create { attributes, .. }) => attributes.filled(Attr::UserPrincipalName).map(str::to_owned),
+        _ => None,
+    }
+}
