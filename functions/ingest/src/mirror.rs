@@ -1,7 +1,7 @@
 //! What an observation of an account means for the mirror. Pure.
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::attribute::{Attr, Texts};
 use hardmatch_store::accounts::{AccountItem, Wrote};
 
 /// For so long after a write of ours a replica may still show the time before it (seconds).
@@ -28,6 +28,8 @@ pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> S
         return Seen::New(Box::new(AccountItem { account: seen, wrote: None }));
     };
     seen.revision = old.account.revision;
+    // The listing of users says nothing of memberships: whoever reads the groups does.
+    seen.memberships = old.account.memberships.clone();
     if seen == old.account {
         return Seen::Same;
     }
@@ -85,8 +87,11 @@ fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
         || Attr::ALL.iter().any(|&attr| seen.attributes.filled(attr) != old.account.attributes.filled(attr))
         || seen.enabled != old.account.enabled
         || seen.immutable_id != old.account.immutable_id
+        || (wrote.licences_before.is_some() && seen.licences != old.account.licences)
         || (wrote.set_manager && seen.manager != old.account.manager);
-    lags && Attr::ALL.iter().all(|&attr| mixture(attr))
+    let licences = |licences: &Texts| seen.licences == *licences || (moved && seen.licences.is_empty());
+    lags && wrote.licences_before.as_ref().is_none_or(|before| licences(before) || licences(&old.account.licences))
+        && Attr::ALL.iter().all(|&attr| mixture(attr))
         && (seen.enabled == before.enabled || seen.enabled == old.account.enabled || (moved && seen.enabled.is_none()))
         && (seen.immutable_id == before.immutable_id || seen.immutable_id == old.account.immutable_id)
 }
@@ -94,26 +99,15 @@ fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hardmatch_domain::account::{AccountKind, Authority};
     use hardmatch_domain::attribute::{Attributes, Texts};
     use hardmatch_domain::ids::ObjectId;
 
     fn account(title: &str) -> Account {
         Account {
-            id: ObjectId::from("a1"),
-            immutable_id: None,
             attributes: Attributes::from_pairs([(Attr::JobTitle, title), (Attr::DisplayName, "Ada")]),
             enabled: Some(true),
-            proxies: Texts::default(),
-            kind: AccountKind::Member,
-            authority: Authority::Cloud,
-            licences: Texts::default(),
-            manager: None,
-            created: None,
-            deleted: None,
-            last_sync: None,
-            guest_state: None,
             revision: 3,
+            ..Account::blank(ObjectId::from("a1"))
         }
     }
 
@@ -124,6 +118,8 @@ mod tests {
             enabled_before: None,
             set_id: false,
             set_manager: false,
+            licences_before: None,
+            memberships_before: None,
             created: false,
             moved: false,
         };

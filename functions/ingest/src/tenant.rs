@@ -158,6 +158,8 @@ async fn read_head(ports: &TenantPorts, had: Option<&TenantItem>) -> Result<Head
         contacts_complete: false,
         directory_sync: organization.directory_sync,
         proving: BTreeMap::new(),
+        skus: None,
+        named_groups: BTreeMap::new(),
     };
     let mut everybody = false;
     if let Some(had) = had {

@@ -160,6 +160,8 @@ fn stands_alone(action: Action) -> bool {
         | Action::Takeover
         | Action::Link
         | Action::Update
+        | Action::License
+        | Action::Membership
         | Action::Rename
         | Action::Enable
         | Action::Suspend
@@ -180,20 +182,12 @@ fn needs_more(decision: &Decision) -> bool {
     })
 }
 
-/// What we blocked or deleted, and somebody else has allowed or restored since, is ours no more: the next to block or
-/// delete the account is not us.
+/// Whatever somebody else has undone since is ours no more.
 async fn disown(ports: &MatchPorts, link: &mut Link) -> Result<(), MatchError> {
-    let ledger = &mut link.ledger;
-    if ledger.suspended.is_none() && ledger.deleted.is_none() {
-        return Ok(());
-    }
-    let Some(item) = ports.store.account(&ports.scope, &link.account).await? else { return Ok(()) };
-    if item.account.is_deleted() {
-        return Ok(());
-    }
-    ledger.deleted = None;
-    if item.account.enabled == Some(true) {
-        ledger.suspended = None;
+    if link.ledger.may_be_disowned()
+        && let Some(item) = ports.store.account(&ports.scope, &link.account).await?
+    {
+        link.ledger.disown(&item.account);
     }
     Ok(())
 }

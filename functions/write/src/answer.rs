@@ -84,6 +84,8 @@ pub(crate) fn judge(
             },
             Next::Verify => verified(task, account, manager),
         },
+        // A group is asked for apart from tasks.
+        Answer::Made(_) => Verdict::Done(None),
         Answer::NotFound => match asked {
             Next::Verify => verified(task, None, manager),
             // An account that this change created may not have reached the replica that was asked.
@@ -111,6 +113,9 @@ fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectI
         | Step::SetEnabled { .. }
         | Step::RevokeSessions
         | Step::SetManager { .. }
+        | Step::SetLicenses { .. }
+        | Step::JoinGroup { .. }
+        | Step::LeaveGroup { .. }
         | Step::Restore
         | Step::Delete { .. }
         | Step::Purge { .. } => Verdict::Done(None),
@@ -138,7 +143,15 @@ fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
         RefusalKind::Conflict if creating && task.open.lost && task.open.attempts < MAX_LOOKS => {
             Verdict::UnsureFor(Duration::from_secs(1 << task.open.attempts))
         }
+        // The country was written a moment ago, and a replica does not know it yet.
+        RefusalKind::UsageLocation if task.open.done > 0 && task.open.attempts < MAX_LOOKS => {
+            again(task, Duration::ZERO)
+        }
         RefusalKind::Conflict
+        | RefusalKind::UsageLocation
+        | RefusalKind::NoSeats
+        | RefusalKind::LicenseInherited
+        | RefusalKind::GroupType
         | RefusalKind::InvalidValue
         | RefusalKind::DomainNotVerified
         | RefusalKind::Federated

@@ -55,6 +55,9 @@ pub(crate) async fn manager_of(ports: &WritePorts, task: &Task) -> Result<Option
             | Step::Rename { .. }
             | Step::SetEnabled { .. }
             | Step::RevokeSessions
+            | Step::SetLicenses { .. }
+            | Step::JoinGroup { .. }
+            | Step::LeaveGroup { .. }
             | Step::Restore
             | Step::Delete { .. }
             | Step::Purge { .. },
@@ -71,13 +74,13 @@ pub(crate) async fn manager_of(ports: &WritePorts, task: &Task) -> Result<Option
     }
 }
 
-/// The call of the present step. `None` when the step writes nothing, or names an account that is not there.
-pub(crate) fn of_step(task: &mut Task, manager: Option<ObjectId>, binding: Binding) -> Option<Call> {
+/// The call of the present step; `other` is the account or group that it names. `None` when the step writes nothing, or names an account that is not there.
+pub(crate) fn of_step(task: &mut Task, other: Option<ObjectId>, binding: Binding) -> Option<Call> {
     let account = task.account().cloned();
     match task.step()?.clone() {
         Step::Create { attributes, immutable_id, enabled, .. } => {
             let password = task.password.get_or_insert_with(new_password).clone();
-            let manager = manager.filter(|_| binding != Binding::Apart && !task.apart);
+            let manager = other.filter(|_| binding != Binding::Apart && !task.apart);
             Some(Call::Create { attributes, immutable_id, enabled, manager, password })
         }
         Step::Link => None,
@@ -90,11 +93,17 @@ pub(crate) fn of_step(task: &mut Task, manager: Option<ObjectId>, binding: Bindi
         }
         Step::SetEnabled { after, .. } => Some(Call::SetEnabled { account: account?, enabled: after }),
         Step::RevokeSessions => Some(Call::RevokeSessions { account: account? }),
-        Step::SetManager { after, .. } => match (after, manager) {
+        Step::SetManager { after, .. } => match (after, other) {
             (Some(_), None) => None,
             (None, _) => Some(Call::SetManager { account: account?, manager: None }),
             (Some(_), Some(manager)) => Some(Call::SetManager { account: account?, manager: Some(manager) }),
         },
+        Step::SetLicenses { give, take } => {
+            let take = take.into_iter().map(|license| license.sku).collect();
+            Some(Call::SetLicenses { account: account?, give, take })
+        }
+        Step::JoinGroup { .. } => Some(Call::AddMember { group: other?, account: account? }),
+        Step::LeaveGroup { id, .. } => Some(Call::RemoveMember { group: id, account: account? }),
         Step::Restore => Some(Call::Restore { account: account? }),
         Step::Delete { .. } => Some(Call::Delete { account: account? }),
         Step::Purge { account } => Some(Call::Purge { account }),
@@ -115,6 +124,9 @@ pub(crate) fn to_verify(task: &Task) -> Option<Call> {
         | Step::SetEnabled { .. }
         | Step::RevokeSessions
         | Step::SetManager { .. }
+        | Step::SetLicenses { .. }
+        | Step::JoinGroup { .. }
+        | Step::LeaveGroup { .. }
         | Step::Restore
         | Step::Delete { .. } => Some(Call::Read { account: task.account()?.clone() }),
     }

@@ -3,6 +3,7 @@
 mod answered;
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use hardmatch_domain::change::{Action, Step};
 use hardmatch_domain::ids::ObjectId;
@@ -16,6 +17,7 @@ use hardmatch_store::gate::{Gate, Wait};
 use hardmatch_store::{Pid, Store};
 
 use crate::call::{self, Binding};
+use crate::group::{self, Which};
 use crate::lane::{Elsewhere, Lane};
 use crate::record::record;
 use crate::settle::{self, Books};
@@ -102,6 +104,11 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
             }
             // The books first, then, in another hand, the call that rests on them.
             Prepared::Booked => books.push((task, book)),
+            Prepared::Later(wait) => {
+                let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
+                task.open.not_before_ms = ports.clock.now().as_millisecond().saturating_add(wait_ms);
+                played.tasks.push(task);
+            }
             Prepared::Settled => {
                 settle::settle(ports, &mut task, rules.phase, &mut book).await?;
                 books.push((task, book));
@@ -142,7 +149,7 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
 }
 
 /// Takes writes from the budget of both lanes, all or none.
-async fn granted(ports: &WritePorts, rules: &Rules, writes: u32) -> Result<Result<(), Wait>, WriteError> {
+pub(crate) async fn granted(ports: &WritePorts, rules: &Rules, writes: u32) -> Result<Result<(), Wait>, WriteError> {
     if writes == 0 {
         return Ok(Ok(()));
     }
@@ -153,7 +160,7 @@ async fn granted(ports: &WritePorts, rules: &Rules, writes: u32) -> Result<Resul
 
 /// Whether an operator switched off what nothing of was sent yet.
 fn is_off(meta: &Meta, task: &Task, phase: LanePhase) -> bool {
-    let removes = task.step().and_then(|step| match step {
+    let own = task.step().and_then(|step| match step {
         Step::SetEnabled { after: false, .. } => Some(Action::Suspend),
         Step::Delete { .. } => Some(Action::Delete),
         Step::Purge { .. } => Some(Action::Purge),
@@ -165,8 +172,10 @@ fn is_off(meta: &Meta, task: &Task, phase: LanePhase) -> bool {
         | Step::RevokeSessions
         | Step::SetManager { .. }
         | Step::Restore => None,
+        Step::SetLicenses { .. } => Some(Action::License),
+        Step::JoinGroup { .. } | Step::LeaveGroup { .. } => Some(Action::Membership),
     });
-    let mut actions = [Some(task.open.change.action), removes].into_iter().flatten();
+    let mut actions = [Some(task.open.change.action), own].into_iter().flatten();
     task.is_fresh(phase) && task.next(phase) != Next::Settle && actions.any(|action| !meta.allows(action))
 }
 
@@ -224,7 +233,7 @@ async fn note(ports: &WritePorts, rules: &Rules, sending: &[Sending]) -> Result<
 /// Whether an answer came from the tenant itself.
 fn is_word(answer: &Answer) -> bool {
     match answer {
-        Answer::Done(_) | Answer::NotFound | Answer::Refused(_) => true,
+        Answer::Done(_) | Answer::Made(_) | Answer::NotFound | Answer::Refused(_) => true,
         Answer::Later(later) => match later.cause {
             LaterCause::Throttled | LaterCause::Lagging => true,
             LaterCause::Unavailable => false,
@@ -282,6 +291,8 @@ enum Prepared {
     Call { next: Next, manager: Option<ObjectId>, call: Call },
     /// Its books stored; then it is dealt again.
     Booked,
+    /// Nothing yet: a group that it joins is being made.
+    Later(Duration),
     /// Nothing more in this phase.
     Settled,
 }
@@ -302,8 +313,20 @@ async fn prepare(ports: &WritePorts, rules: &Rules, task: &mut Task, book: &mut 
                 call::to_verify(task).map(|call| (manager, call))
             }
             Next::Send => {
-                let manager = call::manager_of(ports, task).await?;
-                call::of_step(task, manager.clone(), rules.binding).map(|call| (manager, call))
+                let other = match task.step() {
+                    Some(Step::JoinGroup { group: target }) => {
+                        match group::resolve(ports, rules, &target.clone()).await? {
+                            Which::Is(id) => Some(id),
+                            Which::Later(wait) => return Ok(Prepared::Later(wait)),
+                            Which::Refused(refusal) => {
+                                settle::step_refused(task, refusal, rules.phase);
+                                continue;
+                            }
+                        }
+                    }
+                    _ => call::manager_of(ports, task).await?,
+                };
+                call::of_step(task, other.clone(), rules.binding).map(|call| (other, call))
             }
         };
         match call {

@@ -4,6 +4,7 @@ mod answer;
 mod bell;
 mod call;
 mod drain;
+mod group;
 mod hand;
 mod lane;
 mod mirror;

@@ -1,7 +1,7 @@
 //! What our own writes mean for the mirror and for the ledger of what is ours. Pure.
 
-use hardmatch_domain::account::{Account, AccountKind, Authority};
-use hardmatch_domain::attribute::{Attr, Attributes, Texts};
+use hardmatch_domain::account::Account;
+use hardmatch_domain::attribute::{Attr, Attributes};
 use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::link::{Ledger, Suspension};
@@ -12,23 +12,7 @@ const TRACE_SECONDS: i64 = 15 * 60;
 
 /// The account as a creation leaves it, from what was sent and what the tenant answered.
 pub(crate) fn created(step: &Step, answer: Option<Account>, id: ObjectId, manager: Option<ObjectId>) -> Account {
-    let blank = Account {
-        id,
-        immutable_id: None,
-        attributes: Attributes::default(),
-        enabled: None,
-        proxies: Texts::default(),
-        kind: AccountKind::Member,
-        authority: Authority::Cloud,
-        licences: Texts::default(),
-        manager: None,
-        created: None,
-        deleted: None,
-        last_sync: None,
-        guest_state: None,
-        revision: 0,
-    };
-    let mut account = answer.unwrap_or(blank);
+    let mut account = answer.unwrap_or_else(|| Account::blank(id));
     if let Step::Create { attributes, immutable_id, enabled, .. } = step {
         account.attributes = account.attributes.overlaid(attributes);
         account.immutable_id.clone_from(immutable_id);
@@ -38,8 +22,8 @@ pub(crate) fn created(step: &Step, answer: Option<Account>, id: ObjectId, manage
     account
 }
 
-/// The mirror after a step.
-pub(crate) fn after(item: &AccountItem, step: &Step, manager: Option<&ObjectId>, now: i64, stamp: &str) -> AccountItem {
+/// The mirror after a step. `other` is the account or group that the step names.
+pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, now: i64, stamp: &str) -> AccountItem {
     let mut account = item.account.clone();
     let mut before = Attributes::default();
     let (mut enabled_before, mut set_id, mut set_manager, mut was_created) = (None, false, false, false);
@@ -62,8 +46,15 @@ pub(crate) fn after(item: &AccountItem, step: &Step, manager: Option<&ObjectId>,
         }
         Step::SetManager { after, .. } => {
             set_manager = true;
-            account.manager = after.as_ref().and(manager).cloned();
+            account.manager = after.as_ref().and(other).cloned();
         }
+        Step::SetLicenses { give, take } => account.relicense(give, take),
+        Step::JoinGroup { .. } => {
+            if let Some(group) = other {
+                account.memberships = account.memberships.with(group.as_str());
+            }
+        }
+        Step::LeaveGroup { id, .. } => account.memberships = account.memberships.without(id.as_str()),
         Step::Restore => account.deleted = None,
         Step::Delete { .. } => account.deleted = Some(stamp.into()),
         Step::Create { manager, .. } => {
@@ -73,13 +64,28 @@ pub(crate) fn after(item: &AccountItem, step: &Step, manager: Option<&ObjectId>,
         Step::Link | Step::RevokeSessions | Step::Purge { .. } => {}
     }
     let moved = matches!(step, Step::Delete { .. } | Step::Restore);
-    let mut wrote = Wrote { at: now, before, enabled_before, set_id, set_manager, created: was_created, moved };
+    let licences_before = (account.licences != item.account.licences).then(|| item.account.licences.clone());
+    let memberships_before =
+        (account.memberships != item.account.memberships).then(|| item.account.memberships.clone());
+    let mut wrote = Wrote {
+        at: now,
+        before,
+        enabled_before,
+        set_id,
+        set_manager,
+        licences_before,
+        memberships_before,
+        created: was_created,
+        moved,
+    };
     if let Some(earlier) = item.wrote.as_ref().filter(|earlier| now - earlier.at < TRACE_SECONDS) {
         // The oldest value is what a lagging replica shows.
         wrote.before = wrote.before.overlaid(&earlier.before);
         wrote.enabled_before = earlier.enabled_before.or(wrote.enabled_before);
         wrote.set_id |= earlier.set_id;
         wrote.set_manager |= earlier.set_manager;
+        wrote.licences_before = earlier.licences_before.clone().or(wrote.licences_before);
+        wrote.memberships_before = earlier.memberships_before.clone().or(wrote.memberships_before);
         wrote.created |= earlier.created;
         wrote.moved |= earlier.moved;
     }
@@ -94,8 +100,8 @@ fn write(have: &Attributes, after: &Attributes) -> Attributes {
     kept.chain(after.iter().filter(|(_, value)| !value.is_empty())).collect()
 }
 
-/// What is ours after a step.
-pub(crate) fn owned(ledger: &Ledger, step: &Step, now: i64) -> Ledger {
+/// What is ours after a step. `other` is the account or group that the step names.
+pub(crate) fn owned(ledger: &Ledger, step: &Step, other: Option<&ObjectId>, now: i64) -> Ledger {
     let mut ledger = ledger.clone();
     match step {
         Step::Create { attributes, enabled, .. } => {
@@ -115,6 +121,13 @@ pub(crate) fn owned(ledger: &Ledger, step: &Step, now: i64) -> Ledger {
             ledger.leaving_since = None;
             ledger.leaving_cause = None;
         }
+        Step::SetLicenses { give, take } => ledger.relicense(give, take),
+        Step::JoinGroup { .. } => {
+            if let Some(group) = other {
+                ledger.memberships = ledger.memberships.with(group.as_str());
+            }
+        }
+        Step::LeaveGroup { id, .. } => ledger.memberships = ledger.memberships.without(id.as_str()),
         Step::Delete { cause } => ledger.deleted = Some(Suspension { at: now, cause: *cause }),
         Step::Restore => ledger.deleted = None,
         Step::Link | Step::RevokeSessions | Step::SetManager { .. } | Step::Purge { .. } => {}
@@ -134,8 +147,12 @@ pub(crate) fn shows(account: Option<&Account>, step: &Step, manager: Option<&Obj
         }),
         Step::Rename { after, .. } => live.and_then(Account::upn).is_some_and(|upn| upn.eq_ignore_ascii_case(after)),
         Step::SetEnabled { after, .. } => live.is_some_and(|account| account.enabled == Some(*after)),
-        // Repeating these is harmless.
-        Step::RevokeSessions => false,
+        Step::SetLicenses { give, take } => live.is_some_and(|account| {
+            give.iter().all(|license| license.without.is_empty() && account.licences.contains(&license.sku))
+                && !take.iter().any(|license| account.licences.contains(&license.sku))
+        }),
+        // Repeating these is harmless, and the account does not show them.
+        Step::RevokeSessions | Step::JoinGroup { .. } | Step::LeaveGroup { .. } => false,
         Step::SetManager { after, .. } => {
             live.is_some_and(|account| account.manager.as_ref() == after.as_ref().and(manager))
         }
@@ -199,9 +216,9 @@ mod tests {
     #[test]
     fn j19_only_our_own_blocking_is_ours() {
         let cause = Some(hardmatch_domain::link::LeavingCause::Absent);
-        let blocked = owned(&Ledger::default(), &Step::SetEnabled { before: Some(true), after: false, cause }, 5);
+        let blocked = owned(&Ledger::default(), &Step::SetEnabled { before: Some(true), after: false, cause }, None, 5);
         assert_eq!(blocked.suspended.map(|suspension| suspension.at), Some(5));
-        let allowed = owned(&blocked, &Step::SetEnabled { before: Some(false), after: true, cause: None }, 6);
+        let allowed = owned(&blocked, &Step::SetEnabled { before: Some(false), after: true, cause: None }, None, 6);
         assert_eq!(allowed.suspended, None);
     }
 }

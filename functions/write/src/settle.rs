@@ -46,7 +46,7 @@ pub(crate) async fn step_done(
     ports: &WritePorts,
     task: &mut Task,
     answer: Option<Account>,
-    manager: Option<ObjectId>,
+    other: Option<ObjectId>,
     books: &mut Books,
 ) -> Result<(), WriteError> {
     let Some(step) = task.step().cloned() else { return Ok(()) };
@@ -58,7 +58,7 @@ pub(crate) async fn step_done(
         }
     } else if let Step::Create { .. } = &step {
         let Some(id) = answer.as_ref().map(|account| account.id.clone()) else { return Ok(()) };
-        let account = mirror::created(&step, answer, id.clone(), manager.clone());
+        let account = mirror::created(&step, answer, id.clone(), other.clone());
         let old = ports.store.account(&ports.scope, &id).await?;
         let base = AccountItem { account, wrote: None };
         let item = mirror::after(&base, &step, None, now, &stamp);
@@ -66,14 +66,14 @@ pub(crate) async fn step_done(
         task.open.landed = Some(id);
     } else if let Some(id) = task.account().cloned() {
         if let Some(old) = ports.store.account(&ports.scope, &id).await? {
-            let item = mirror::after(&old, &step, manager.as_ref(), now, &stamp);
+            let item = mirror::after(&old, &step, other.as_ref(), now, &stamp);
             if item != old && !matches!(step, Step::Link | Step::RevokeSessions) {
                 ports.store.put_account(&ports.scope, Some(&old.account), &item, &mut books.facts);
             }
         }
         task.open.landed = Some(id);
     }
-    put_link(ports, task, &step, now, books).await?;
+    put_link(ports, task, &step, other.as_ref(), now, books).await?;
     task.open.done += 1;
     task.open.attempts = 0;
     task.open.state = ChangeState::Ready;
@@ -81,7 +81,14 @@ pub(crate) async fn step_done(
 }
 
 /// The link after a step: made by a creation or a link step, kept in step by the others.
-async fn put_link(ports: &WritePorts, task: &Task, step: &Step, now: i64, books: &mut Books) -> Result<(), WriteError> {
+async fn put_link(
+    ports: &WritePorts,
+    task: &Task,
+    step: &Step,
+    other: Option<&ObjectId>,
+    now: i64,
+    books: &mut Books,
+) -> Result<(), WriteError> {
     let Some(account) = task.account() else { return Ok(()) };
     let change = &task.open.change;
     let had = ports.store.link_to(&ports.scope, account).await?;
@@ -109,10 +116,10 @@ async fn put_link(ports: &WritePorts, task: &Task, step: &Step, now: i64, books:
     let mut ledger = base;
     if matches!(step, Step::Link) && !ours {
         for earlier in &change.steps[..task.open.done.min(change.steps.len())] {
-            ledger = mirror::owned(&ledger, earlier, now);
+            ledger = mirror::owned(&ledger, earlier, None, now);
         }
     }
-    let ledger = mirror::owned(&ledger, step, now);
+    let ledger = mirror::owned(&ledger, step, other, now);
     let joined_by = match step {
         Step::Create { .. } => hardmatch_domain::link::JoinRule::Created,
         Step::Link => change.joined_by,
@@ -198,8 +205,8 @@ async fn remembered(ports: &WritePorts, task: &Task, refusal: &Refusal) -> Resul
     let connection = &change.person.connection;
     let before = ports.store.refused(connection, task.pid).await?;
     let cure = match refusal.kind {
-        RefusalKind::Conflict => Cure::Elsewhere,
-        RefusalKind::Forbidden | RefusalKind::Quota | RefusalKind::Credentials => Cure::ByHand,
+        RefusalKind::Conflict | RefusalKind::NoSeats => Cure::Elsewhere,
+        RefusalKind::GroupType | RefusalKind::LicenseInherited | RefusalKind::Forbidden | RefusalKind::Quota | RefusalKind::Credentials => Cure::ByHand,
         RefusalKind::InvalidValue
         | RefusalKind::DomainNotVerified
         | RefusalKind::Federated
@@ -207,6 +214,7 @@ async fn remembered(ports: &WritePorts, task: &Task, refusal: &Refusal) -> Resul
         | RefusalKind::ExternalMaster
         | RefusalKind::Password
         | RefusalKind::ManagerBind
+        | RefusalKind::UsageLocation
         | RefusalKind::Other => Cure::Here,
     };
     let now = ports.clock.now_seconds();
@@ -266,6 +274,10 @@ fn reason_of(refusal: &Refusal) -> Reason {
     let code = match refusal.kind {
         RefusalKind::Conflict => Code::AddressInUse,
         RefusalKind::InvalidValue => Code::InvalidValue,
+        RefusalKind::NoSeats => Code::NoSeats,
+        RefusalKind::UsageLocation => Code::UsageLocationMissing,
+        RefusalKind::LicenseInherited => Code::LicenseInherited,
+        RefusalKind::GroupType => Code::UnsupportedGroupType,
         RefusalKind::DomainNotVerified => Code::DomainNotVerified,
         RefusalKind::Federated => Code::RepairNeeded,
         RefusalKind::Mastered => Code::MasteredElsewhere,

@@ -113,6 +113,9 @@ pub(crate) fn is_dangerous(step: &Step) -> bool {
         | Step::Rename { .. }
         | Step::RevokeSessions
         | Step::SetManager { .. }
+        | Step::SetLicenses { .. }
+        | Step::JoinGroup { .. }
+        | Step::LeaveGroup { .. }
         | Step::Restore => false,
     }
 }
@@ -126,6 +129,9 @@ pub(crate) fn carries_the_rest(step: &Step) -> bool {
         | Step::SetEnabled { .. }
         | Step::RevokeSessions
         | Step::SetManager { .. }
+        | Step::SetLicenses { .. }
+        | Step::JoinGroup { .. }
+        | Step::LeaveGroup { .. }
         | Step::Delete { .. } => false,
     }
 }

@@ -311,20 +311,9 @@ mod tests {
 
     fn admin(id: &str, upn: &str) -> Account {
         Account {
-            id: ObjectId::new(id),
-            immutable_id: None,
             attributes: Attributes::from_pairs([(Attr::UserPrincipalName, upn)]),
             enabled: Some(true),
-            proxies: hardmatch_domain::attribute::Texts::default(),
-            kind: hardmatch_domain::account::AccountKind::Member,
-            authority: Authority::Cloud,
-            licences: hardmatch_domain::attribute::Texts::default(),
-            manager: None,
-            created: None,
-            deleted: None,
-            last_sync: None,
-            guest_state: None,
-            revision: 0,
+            ..Account::blank(ObjectId::new(id))
         }
     }
 
@@ -394,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_sku_without_seats_is_a_warning() {
-        let sku = |used| Sku { id: "1".into(), part_number: "SPE_E3".into(), seats: 3, used };
+        let sku = |used| Sku { id: "1".into(), part_number: "SPE_E3".into(), seats: 3, used, plans: Vec::new() };
         assert_eq!(seats(&[sku(2)]).state, CheckState::Ok);
         assert_eq!(seats(&[sku(3)]).state, CheckState::Warn);
     }

@@ -214,6 +214,7 @@ fn account(n: u32, kind: &Kind) -> Account {
         proxies: Texts::new([format!("SMTP:{upn}").as_str()]),
         kind: AccountKind::Member,
         authority: Authority::Cloud,
+        memberships: Texts::default(),
         licences: Texts::new(["05e9a617-0261-4cee-bb44-138d3ef5d965"]),
         manager: (n >= 20).then(|| object(boss(n))),
         created: Some("2024-05-01T08:00:00Z".into()),
@@ -236,6 +237,8 @@ fn tenant() -> Tenant {
         contacts_complete: true,
         directory_sync: None,
         proving: BTreeMap::new(),
+        skus: None,
+        named_groups: BTreeMap::new(),
     }
 }
 
@@ -279,11 +282,15 @@ fn policy() -> Policy {
             suspend: Switch::On,
             restore: Switch::On,
             delete: Switch::Approve,
+            license: Switch::On,
+            membership: Switch::On,
             repair: Switch::Approve,
             merge: Switch::Approve,
             purge: Switch::Approve,
         },
         guard: Guard { max_removals: 500, max_removals_percent: 5, always_allow: 3 },
+        licenses: Vec::new(),
+        groups: Vec::new(),
     }
 }
 

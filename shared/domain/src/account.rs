@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::{Attr, Attributes, Texts};
+use crate::group::NamedGroup;
 use crate::ids::{ConnectionId, ImmutableId, ObjectId, TenantId};
+use crate::license::{License, Sku};
 
 /// A user object of the tenant, live or soft-deleted.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,10 @@ pub struct Account {
     /// SKU ids of its licences, direct or by group.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub licences: Texts,
+    /// Object ids of the groups it is a member of, among those that rules name. Kept by whoever reads the groups: the
+    /// listing of users says nothing of it.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub memberships: Texts,
     /// Its manager's object id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<ObjectId>,
@@ -54,6 +60,27 @@ pub struct Account {
 }
 
 impl Account {
+    /// An account of which nothing is known but its id: a live member of the cloud.
+    pub fn blank(id: ObjectId) -> Self {
+        Self {
+            id,
+            immutable_id: None,
+            attributes: Attributes::default(),
+            enabled: None,
+            proxies: Texts::default(),
+            kind: AccountKind::Member,
+            authority: Authority::Cloud,
+            licences: Texts::default(),
+            memberships: Texts::default(),
+            manager: None,
+            created: None,
+            deleted: None,
+            last_sync: None,
+            guest_state: None,
+            revision: 0,
+        }
+    }
+
     /// Sign-in name.
     pub fn upn(&self) -> Option<&str> {
         self.attributes.filled(Attr::UserPrincipalName)
@@ -71,6 +98,16 @@ impl Account {
     /// The primary SMTP address: the `SMTP:` proxy, else `mail`.
     pub fn primary_address(&self) -> Option<&str> {
         self.proxies.iter().find_map(|proxy| proxy.strip_prefix("SMTP:")).or_else(|| self.attributes.filled(Attr::Mail))
+    }
+
+    /// After licences were given and taken.
+    pub fn relicense(&mut self, give: &[License], take: &[License]) {
+        for license in take {
+            self.licences = self.licences.without(&license.sku);
+        }
+        for license in give {
+            self.licences = self.licences.with(&license.sku);
+        }
     }
 
     /// Whether it is in the recycle bin.
@@ -140,6 +177,12 @@ pub struct Tenant {
     /// too: only these can be shown to be unique.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub proving: BTreeMap<ConnectionId, Vec<Attr>>,
+    /// The tenant's licences; `None`: not read, as no rule asks for it or permissions withhold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skus: Option<Vec<Sku>>,
+    /// The groups that a connection's rules name. One that is not listed was not looked for, or could not be.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub named_groups: BTreeMap<ConnectionId, Vec<NamedGroup>>,
 }
 
 impl Tenant {

@@ -86,8 +86,17 @@ fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>)
         match part.when {
             When::Blank => removals.blanks = 1,
             When::Suspend => removals.suspends = 1,
+            When::Unlicense => removals.licences = 1,
+            When::Leave => removals.memberships = 1,
             When::Delete => removals.deletes = 1,
-            When::Opening | When::Write | When::Hazard | When::Rename | When::Manager | When::Enable => {}
+            When::Opening
+            | When::Write
+            | When::Hazard
+            | When::Rename
+            | When::Manager
+            | When::Enable
+            | When::License
+            | When::Join => {}
         }
         let approve = switch(&case.policy.actions, part.action) == Switch::Approve;
         match part.consent {
@@ -97,8 +106,9 @@ fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>)
             Consent::Approval | Consent::Switch => {}
         }
         if part.action == action {
+            reasons.retain(|reason| *reason != part.reason);
             reasons.insert(0, part.reason);
-        } else {
+        } else if !reasons.contains(&part.reason) {
             reasons.push(part.reason);
         }
         steps.extend(part.steps);
@@ -135,6 +145,8 @@ fn switch(actions: &Actions, action: Action) -> Switch {
         Action::Create => actions.create,
         Action::Takeover => actions.takeover,
         Action::Update => actions.update,
+        Action::License => actions.license,
+        Action::Membership => actions.membership,
         Action::Rename => actions.rename,
         Action::Enable => actions.enable,
         Action::Suspend => actions.suspend,
@@ -150,19 +162,21 @@ fn switch(actions: &Actions, action: Action) -> Switch {
 fn rank(action: Action) -> u8 {
     match action {
         Action::None => 0,
-        Action::Update => 1,
+        Action::Membership => 1,
+        Action::Update => 2,
+        Action::License => 3,
         // Storing a link writes nothing to the tenant: whatever else happens names the change.
-        Action::Link => 2,
-        Action::Rename => 3,
-        Action::Enable => 4,
-        Action::Suspend => 5,
-        Action::Delete => 6,
-        Action::Takeover => 7,
-        Action::Restore => 8,
-        Action::Create => 9,
-        Action::Purge => 10,
-        Action::Repair => 11,
-        Action::Merge => 12,
+        Action::Link => 4,
+        Action::Rename => 5,
+        Action::Enable => 6,
+        Action::Suspend => 7,
+        Action::Delete => 8,
+        Action::Takeover => 9,
+        Action::Restore => 10,
+        Action::Create => 11,
+        Action::Purge => 12,
+        Action::Repair => 13,
+        Action::Merge => 14,
     }
 }
 

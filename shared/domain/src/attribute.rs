@@ -312,7 +312,7 @@ impl<'de> Deserialize<'de> for Attributes {
 }
 
 /// A list of texts in one allocation: groups, addresses. Order is kept.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Texts(Box<str>);
 
 /// Unit separator: no address, group name or DN holds a control character (sources refuse them).
@@ -346,6 +346,18 @@ impl Texts {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// These and one more, unless it is among them.
+    #[must_use]
+    pub fn with(&self, text: &str) -> Self {
+        if self.contains(text) { self.clone() } else { Self::new(self.iter().chain([text])) }
+    }
+
+    /// These without one.
+    #[must_use]
+    pub fn without(&self, text: &str) -> Self {
+        Self::new(self.iter().filter(|have| *have != text))
     }
 
     /// Whether one equals `wanted`, byte for byte.

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::attribute::Attributes;
+use crate::group::GroupTarget;
 use crate::ids::{ImmutableId, ObjectId, PersonKey, PersonRef};
+use crate::license::License;
 use crate::link::{JoinRule, LeavingCause};
 use crate::reason::Reason;
 
@@ -79,6 +81,10 @@ pub enum Action {
     Link,
     /// Write attributes or manager.
     Update,
+    /// Give or take licences.
+    License,
+    /// Join or leave groups.
+    Membership,
     /// Change the sign-in name (and whatever else differs).
     Rename,
     /// Allow sign-in.
@@ -106,6 +112,8 @@ impl Action {
             Action::Takeover => "takeover",
             Action::Link => "link",
             Action::Update => "update",
+            Action::License => "license",
+            Action::Membership => "membership",
             Action::Rename => "rename",
             Action::Enable => "enable",
             Action::Suspend => "suspend",
@@ -252,6 +260,26 @@ pub enum Step {
         /// As it shall be; `None` removes.
         after: Option<ManagerTarget>,
     },
+    /// `POST /users/{id}/assignLicense`: gives and takes in one call. A licence that the account has is given anew with
+    /// other plans.
+    SetLicenses {
+        /// What it shall have.
+        give: Vec<License>,
+        /// What it had of us, and shall have no more.
+        take: Vec<License>,
+    },
+    /// `POST /groups/{id}/members/$ref`; a group that does not exist is made first. Being a member already is success.
+    JoinGroup {
+        /// Which.
+        group: GroupTarget,
+    },
+    /// `DELETE /groups/{id}/members/{account}/$ref`. Being no member is success.
+    LeaveGroup {
+        /// Which.
+        id: ObjectId,
+        /// Its name, for people.
+        name: Box<str>,
+    },
     /// `POST /directory/deletedItems/{id}/restore`.
     Restore,
     /// `DELETE /users/{id}`: soft.
@@ -378,8 +406,10 @@ pub enum EvidenceRule {
     Roles,
     /// The domain of the sign-in name.
     Domain,
-    /// Licences of an account.
+    /// Licences of an account, or the rule that gives one.
     Licences,
+    /// The rule that makes the person a member of a group.
+    Groups,
     /// Whether sign-in is allowed.
     Enabled,
     /// When the account was created, changed, deleted or last synced.

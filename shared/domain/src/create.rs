@@ -50,5 +50,6 @@ fn plan<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Result<(), Reaso
     draft.rule = Some(JoinRule::Created);
     let step = Step::Create { attributes, immutable_id: Some(id.clone()), enabled, manager };
     draft.part(Action::Create, When::Opening, Reason::plain(Code::Provision), vec![step]);
+    lifecycle::entitle_new(case, draft);
     Ok(())
 }

@@ -45,15 +45,20 @@ pub(crate) enum When {
     Rename,
     Manager,
     Enable,
+    /// After the usage location, without which there is none.
+    License,
+    Join,
     /// Removals, in the order in which they are taken.
     Blank,
     Suspend,
+    Unlicense,
+    Leave,
     Delete,
 }
 
 impl When {
     pub(crate) fn is_removal(self) -> bool {
-        matches!(self, When::Blank | When::Suspend | When::Delete)
+        matches!(self, When::Blank | When::Suspend | When::Unlicense | When::Leave | When::Delete)
     }
 }
 
@@ -104,6 +109,12 @@ impl<'a> Draft<'a> {
     /// A rule looked; nothing more is to be said.
     pub(crate) fn saw(&mut self, rule: EvidenceRule, found: Found) {
         self.evidence.push(Evidence { rule, found, account: None, ours: None, theirs: None });
+    }
+
+    /// A rule of the policy spoke for the person.
+    pub(crate) fn saw_rule(&mut self, rule: EvidenceRule, says: &str) {
+        let ours = Some(says.into());
+        self.evidence.push(Evidence { rule, found: Found::Same, account: None, ours, theirs: None });
     }
 
     /// A rule found something at an account.

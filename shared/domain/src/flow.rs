@@ -59,6 +59,15 @@ pub(crate) fn wanted_upn<'a>(policy: &Policy, person: &'a Person) -> Result<Opti
     }
 }
 
+/// Whether the policy gives an account of the person a value of the attribute.
+pub(crate) fn gives(policy: &Policy, person: &Person, attr: Attr) -> bool {
+    let mut mappings = policy.flow.iter().filter(|mapping| mapping.to == attr && mapping.when != FlowWhen::Never);
+    mappings.any(|mapping| {
+        let value = value(mapping, person).ok().flatten();
+        value.is_some_and(|value| !value.is_empty() && values::problem(attr, &value).is_none())
+    })
+}
+
 /// Whether an account that has a sign-in name is ever given another.
 pub(crate) fn renames(policy: &Policy) -> bool {
     let mapping = policy.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName);

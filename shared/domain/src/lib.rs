@@ -5,8 +5,10 @@ pub mod attribute;
 pub mod change;
 pub mod decide;
 pub mod facts;
+pub mod group;
 pub mod guard;
 pub mod ids;
+pub mod license;
 pub mod link;
 pub mod parked;
 pub mod permission;
@@ -25,6 +27,7 @@ mod join;
 mod proof;
 
 mod create;
+mod entitle;
 mod flow;
 mod keep;
 mod manager;

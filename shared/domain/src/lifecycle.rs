@@ -4,8 +4,11 @@ use crate::account::{Account, Authority};
 use crate::case::{Case, Roles, is_gone};
 use crate::change::{Action, EvidenceRule, Found, Join, Step};
 use crate::draft::{Consent, Draft, When};
+use crate::entitle::entitle;
 use crate::facts::Facts;
+use crate::group;
 use crate::join::{self, Opening, Target};
+use crate::license;
 use crate::link::{JoinRule, LeavingCause, Ledger, Link};
 use crate::parked::runs_out;
 use crate::policy::{LeavingAction, Reenable, Stage, Switch};
@@ -78,7 +81,19 @@ pub(crate) fn here<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, targ
     match cause_here(case) {
         Cause::None => returning(case, draft, target, ledger),
         Cause::Ignored => draft.code(Code::LeavingIgnored),
-        Cause::Leaving(cause) => stages(case, draft, target.account, ledger, cause, None),
+        Cause::Leaving(cause) => return stages(case, draft, target.account, ledger, cause, None),
+    }
+    // What an account in the recycle bin has shows when it is back.
+    if !target.account.is_deleted() {
+        entitle(case, draft, Some(target.account), ledger);
+    }
+}
+
+/// What a new account is given beside itself. Who is on the way out is given nothing.
+pub(crate) fn entitle_new<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) {
+    match cause_here(case) {
+        Cause::None | Cause::Ignored => entitle(case, draft, None, None),
+        Cause::Leaving(_) => {}
     }
 }
 
@@ -132,8 +147,9 @@ fn code_of(cause: LeavingCause) -> Code {
     }
 }
 
-/// The stage that is due, and the next one's date. Disabling comes first: an account that still signs in is blocked,
-/// and deleted when that is done, unless policy never blocks.
+/// The stages that are due, and the next one's date. Disabling comes first: an account that still signs in is blocked,
+/// and deleted when that is done, unless policy never blocks. Licences go with the blocking or after it; whose account is
+/// deleted loses them with it.
 fn stages<F: Facts>(
     case: &Case<'_, F>,
     draft: &mut Draft<'_>,
@@ -159,42 +175,74 @@ fn stages<F: Facts>(
             .map(|stage| runs_out(since, stage.after_seconds, case.parked, case.now))
             .min()
     };
+    let is_due = |at: Option<i64>| at.is_some_and(|at| at <= case.now);
     let blocked = account.enabled == Some(false);
+    let given = given(case, account, ledger);
     let suspend_at = due(LeavingAction::Suspend).filter(|_| !blocked && case.policy.actions.suspend != Switch::Off);
+    let strip_at = due(LeavingAction::RemoveLicenses).filter(|_| !given.is_empty());
     let delete_at = due(LeavingAction::Delete);
-    let action = match (suspend_at, delete_at) {
-        (Some(at), _) if at <= case.now => Some(LeavingAction::Suspend),
-        (None, Some(at)) if at <= case.now => Some(LeavingAction::Delete),
-        _ => None,
-    };
-    let later = [suspend_at, delete_at].into_iter().flatten().filter(|at| *at > case.now).min();
+    let suspends = is_due(suspend_at);
+    let deletes = suspend_at.is_none() && is_due(delete_at);
+    // What waits for a later blocking waits with it.
+    let strips = !deletes && (suspends || suspend_at.is_none()) && is_due(strip_at);
+    let later = [suspend_at, strip_at, delete_at].into_iter().flatten().filter(|at| *at > case.now).min();
     if let Some(at) = later {
         draft.look_again_at = Some(at);
         draft.note(Reason::with(Code::InGrace, format!("until {at}")));
     }
-    let Some(action) = action else {
-        if case.policy.actions.suspend == Switch::Off && !blocked && due(LeavingAction::Suspend).is_some() {
-            draft.note(Reason::with(Code::ActionOff, "suspend"));
-        }
+    if !(suspends || deletes)
+        && case.policy.actions.suspend == Switch::Off
+        && !blocked
+        && due(LeavingAction::Suspend).is_some()
+    {
+        draft.note(Reason::with(Code::ActionOff, "suspend"));
+    }
+    if !(suspends || strips || deletes) {
         return;
-    };
+    }
     if let Some(reason) = forbidden(case, account, true) {
         draft.note(reason);
         return;
     }
     let reason = Reason::plain(code_of(cause));
-    match action {
-        LeavingAction::Suspend => {
-            let mut steps = vec![Step::SetEnabled { before: account.enabled, after: false, cause: Some(cause) }];
-            if case.policy.lifecycle.revoke_sessions {
-                steps.push(Step::RevokeSessions);
-            }
-            draft.part(Action::Suspend, When::Suspend, reason, steps);
+    if suspends {
+        let mut steps = vec![Step::SetEnabled { before: account.enabled, after: false, cause: Some(cause) }];
+        if case.policy.lifecycle.revoke_sessions {
+            steps.push(Step::RevokeSessions);
         }
-        LeavingAction::Delete => {
-            draft.show(account);
-            draft.part(Action::Delete, When::Delete, reason, vec![Step::Delete { cause }]);
+        draft.part(Action::Suspend, When::Suspend, reason.clone(), steps);
+    }
+    if strips {
+        for (action, when, steps) in given.into_parts() {
+            draft.part(action, when, reason.clone(), steps);
         }
+    }
+    if deletes {
+        draft.show(account);
+        draft.part(Action::Delete, When::Delete, reason, vec![Step::Delete { cause }]);
+    }
+}
+
+/// What we gave an account and it still has.
+struct Given {
+    licenses: Option<Step>,
+    memberships: Vec<Step>,
+}
+
+fn given<F: Facts>(case: &Case<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Given {
+    Given { licenses: license::ours(case, account, ledger), memberships: group::ours(case, account, ledger) }
+}
+
+impl Given {
+    fn is_empty(&self) -> bool {
+        self.licenses.is_none() && self.memberships.is_empty()
+    }
+
+    /// The steps that take it away.
+    fn into_parts(self) -> Vec<(Action, When, Vec<Step>)> {
+        let licenses = self.licenses.map(|step| (Action::License, When::Unlicense, vec![step]));
+        let memberships = (!self.memberships.is_empty()).then_some((Action::Membership, When::Leave, self.memberships));
+        licenses.into_iter().chain(memberships).collect()
     }
 }
 

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attribute::Attributes;
+use crate::account::Account;
+use crate::attribute::{Attributes, Texts};
 use crate::ids::{ImmutableId, ObjectId, PersonRef};
+use crate::license::License;
 
 /// The join of one person to one account. One account has one link in a tenant.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -55,6 +57,12 @@ pub struct Ledger {
     /// Values we wrote last.
     #[serde(default, skip_serializing_if = "Attributes::is_empty")]
     pub written: Attributes,
+    /// Licences we gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licenses: Vec<LicenseGrant>,
+    /// Object ids of groups we made the account a member of.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub memberships: Texts,
     /// When the person's present reason to leave was first decided on (Unix seconds): graces count from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving_since: Option<i64>,
@@ -73,7 +81,50 @@ pub struct Ledger {
     pub confirmed_gone: Option<i64>,
 }
 
+/// A licence we gave, as we gave it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LicenseGrant {
+    /// The SKU's id.
+    pub sku: Box<str>,
+    /// Ids of the service plans left off, sorted.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub without: Texts,
+}
+
 impl Ledger {
+    /// The licence, if we gave it.
+    pub fn grant(&self, sku: &str) -> Option<&LicenseGrant> {
+        self.licenses.iter().find(|grant| *grant.sku == *sku)
+    }
+
+    /// What of these licences is ours after they were given and taken.
+    pub fn relicense(&mut self, give: &[License], take: &[License]) {
+        self.licenses.retain(|grant| give.iter().chain(take).all(|license| license.sku != grant.sku));
+        let given =
+            give.iter().map(|license| LicenseGrant { sku: license.sku.clone(), without: license.without.clone() });
+        self.licenses.extend(given);
+    }
+
+    /// What we blocked, deleted or gave, and somebody else has allowed, restored or taken since, is ours no more: the
+    /// next to do it is not us.
+    pub fn disown(&mut self, account: &Account) {
+        if account.is_deleted() {
+            return;
+        }
+        self.deleted = None;
+        if account.enabled == Some(true) {
+            self.suspended = None;
+        }
+        self.licenses.retain(|grant| account.licences.contains(&grant.sku));
+        self.memberships = self.memberships.iter().filter(|group| account.memberships.contains(group)).collect();
+    }
+
+    /// Whether anything is ours that somebody else could have undone.
+    pub fn may_be_disowned(&self) -> bool {
+        let nothing = self.suspended.is_none() && self.deleted.is_none();
+        !(nothing && self.licenses.is_empty() && self.memberships.is_empty())
+    }
+
     /// Whether the account is gone for good, and no later look is under way.
     pub(crate) fn is_gone(&self) -> bool {
         self.confirmed_gone.is_some() && self.unseen.is_none()

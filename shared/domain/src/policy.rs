@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::Attr;
+use crate::group::GroupKind;
 use crate::ids::ConnectionId;
 use crate::person::Person;
 
@@ -42,6 +43,32 @@ pub struct Policy {
     pub actions: Actions,
     /// Limits on removals.
     pub guard: Guard,
+    /// Who is given which licence, in the operator's order.
+    pub licenses: Vec<LicenseRule>,
+    /// Who is a member of which group.
+    pub groups: Vec<GroupRule>,
+}
+
+/// `[[license]]`: whom the expression fits has the licence. A licence that no rule names is nobody's business here.
+#[derive(Clone, Debug)]
+pub struct LicenseRule {
+    /// Part number (`SPE_E3`) or id of the SKU.
+    pub sku: Box<str>,
+    /// Names or ids of service plans that stay off.
+    pub without: Vec<Box<str>>,
+    /// Who has it.
+    pub when: Arc<dyn Rule>,
+}
+
+/// `[[group]]`: whom the expression fits is a member.
+#[derive(Clone, Debug)]
+pub struct GroupRule {
+    /// Display name.
+    pub name: Box<str>,
+    /// Which kind.
+    pub kind: GroupKind,
+    /// Who is a member.
+    pub when: Arc<dyn Rule>,
 }
 
 /// A yes-or-no expression over a person.
@@ -191,6 +218,8 @@ pub struct Stage {
 pub enum LeavingAction {
     /// Block sign-in.
     Suspend,
+    /// Take away the licences and memberships that we gave.
+    RemoveLicenses,
     /// Soft-delete.
     Delete,
 }
@@ -236,6 +265,10 @@ pub struct Actions {
     pub restore: Switch,
     /// Soft-delete.
     pub delete: Switch,
+    /// Give and take licences.
+    pub license: Switch,
+    /// Join and leave groups.
+    pub membership: Switch,
     /// Change an immutable ID.
     pub repair: Switch,
     /// Make one account of two.
@@ -265,4 +298,9 @@ pub struct Guard {
     pub max_removals_percent: u64,
     /// So many are always allowed.
     pub always_allow: u64,
+}
+
+impl Guard {
+    /// Most memberships of one group taken away in 24 hours, in percent of its members.
+    pub const GROUP_PERCENT: u64 = 20;
 }

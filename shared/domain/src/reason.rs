@@ -72,6 +72,10 @@ codes! {
     Rename = "rename", Note, "The source has a new sign-in name for this linked person.", "";
     /// The manager changes.
     ManagerDiffers = "manager_differs", Note, "The source names another manager.", "";
+    /// A licence rule gives, or no longer gives.
+    LicenseRule = "license_rule", Note, "The licence rules say that the person's licences are to change.", "";
+    /// A group rule includes, or no longer includes.
+    GroupRule = "group_rule", Note, "The group rules say that the person's memberships are to change.", "";
     /// Sign-in is blocked: the person is gone from the source.
     SourceAbsent = "source_absent", Note, "The person is gone from a complete listing of the source.", "If they should still be there, look at the source's filter before approving.";
     /// Sign-in is blocked: the scope no longer includes them.
@@ -169,6 +173,18 @@ codes! {
     InvalidValue = "invalid_value", Refused, "A value is too long or has characters that Microsoft 365 does not take.", "Correct the value at the source.";
     /// A required value is missing.
     MissingValue = "missing_value", Refused, "A value that an account needs is empty at the source.", "Fill it at the source, or map it from another attribute.";
+    /// A rule names a licence the tenant does not have.
+    LicenseUnknown = "license_unknown", Refused, "A licence rule names a licence or a service plan that the tenant does not have.", "Correct the name; `hardmatch doctor` lists the tenant's licences.";
+    /// No country to license for.
+    UsageLocationMissing = "usage_location_missing", Refused, "A licence is due, but neither the source nor the account has a usage location, and Microsoft 365 gives nobody a licence without one.", "Fill the country at the source, or map usageLocation.";
+    /// No seat is free.
+    NoSeats = "no_seats", Held, "The tenant has no free seat of the licence; the rest of the person's change was made.", "Buy seats or free some; the next run tries again.";
+    /// The licence came by a group.
+    LicenseInherited = "license_inherited", Refused, "The account has the licence through a group, so it cannot be taken from the account itself.", "Take the person out of the group that gives it.";
+    /// Several groups of the name.
+    AmbiguousGroup = "ambiguous_group", Refused, "More than one group of the tenant has the name that a group rule gives, so nobody is made a member of either.", "Rename one of them.";
+    /// A group that is not ours to write.
+    UnsupportedGroupType = "unsupported_group_type", Refused, "The group that a rule names is of a kind whose members are not written: a distribution list, a mail-enabled security group, one with dynamic members, one mastered elsewhere, or one that gives directory roles.", "Name another group, or keep this one where it is mastered.";
     /// An expression failed.
     Unknown = "unknown", Refused, "An expression of the policy could not be evaluated for this person, so nothing is removed and nothing new is decided.", "Run `hardmatch config test` with this person.";
     /// The source refused the entry.

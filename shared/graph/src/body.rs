@@ -1,7 +1,9 @@
 //! Bodies of writes, serialised straight into the buffer that is sent.
 
 use hardmatch_domain::attribute::{Attr, Attributes};
+use hardmatch_domain::group::GroupKind;
 use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::license::License;
 use hardmatch_ports::tenant::Call;
 use reqwest::Method;
 use secrecy::ExposeSecret;
@@ -58,6 +60,20 @@ pub(crate) fn part<'c>(call: &'c Call, base: &'c str) -> Result<Part<'c>, Unsend
             "/users/{id}/manager/$ref",
             body.filter(|_| manager.is_some()),
         ),
+        Call::SetLicenses { account, .. } => {
+            part(Method::POST, at(account, "/assignLicense"), "/users/{id}/assignLicense", body)
+        }
+        Call::CreateGroup { .. } => part(Method::POST, "/groups".to_owned(), "/groups", body),
+        Call::AddMember { group, .. } => {
+            let path = format!("/groups/{}/members/$ref", escaped(group.as_str()));
+            part(Method::POST, path, "/groups/{id}/members/$ref", body)
+        }
+        // Without `$ref` the member itself would be deleted.
+        // <https://learn.microsoft.com/graph/api/group-delete-members>
+        Call::RemoveMember { group, account } => {
+            let path = format!("/groups/{}/members/{}/$ref", escaped(group.as_str()), escaped(account.as_str()));
+            part(Method::DELETE, path, "/groups/{id}/members/{id}/$ref", None)
+        }
         Call::Delete { account } => part(Method::DELETE, at(account, ""), "/users/{id}", None),
         Call::Restore { account } => {
             part(Method::POST, deleted(account, "/restore"), "/directory/deletedItems/{id}/restore", body)
@@ -102,11 +118,28 @@ impl Serialize for Body<'_> {
             Call::SetManager { manager: Some(manager), .. } => {
                 map.serialize_entry("@odata.id", &Reference { base: self.base, id: manager })?;
             }
+            Call::SetLicenses { give, take, .. } => {
+                // Both lists are required, also when they are empty.
+                map.serialize_entry("addLicenses", &Given(give))?;
+                map.serialize_entry("removeLicenses", take)?;
+            }
+            Call::CreateGroup { name, kind, nickname } => {
+                let unified = *kind == GroupKind::Microsoft365;
+                map.serialize_entry("displayName", name)?;
+                map.serialize_entry("mailNickname", nickname)?;
+                map.serialize_entry("mailEnabled", &unified)?;
+                map.serialize_entry("securityEnabled", &!unified)?;
+                map.serialize_entry("groupTypes", if unified { &["Unified"][..] } else { &[][..] })?;
+            }
+            Call::AddMember { account, .. } => {
+                map.serialize_entry("@odata.id", &Member { base: self.base, id: account })?;
+            }
             // Addresses that somebody else holds by now are left out; a conflict of UPNs is still refused.
             // <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>
             Call::Restore { .. } => map.serialize_entry("autoReconcileProxyConflict", &true)?,
             Call::RevokeSessions { .. }
             | Call::SetManager { manager: None, .. }
+            | Call::RemoveMember { .. }
             | Call::Delete { .. }
             | Call::Purge { .. }
             | Call::Read { .. }
@@ -167,6 +200,38 @@ impl Serialize for Reference<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{}/users/{}", self.base, escaped(self.id.as_str())))
     }
+}
+
+/// The URL of a member, as memberships want it.
+struct Member<'r> {
+    base: &'r str,
+    id: &'r ObjectId,
+}
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}/directoryObjects/{}", self.base, escaped(self.id.as_str())))
+    }
+}
+
+/// Licences to be given. <https://learn.microsoft.com/graph/api/user-assignlicense>
+struct Given<'g>(&'g [License]);
+
+impl Serialize for Given<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|license| AddLicense {
+            sku: &license.sku,
+            disabled: license.without.iter().collect(),
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct AddLicense<'l> {
+    #[serde(rename = "skuId")]
+    sku: &'l str,
+    #[serde(rename = "disabledPlans")]
+    disabled: Vec<&'l str>,
 }
 
 /// The envelope of a batch. <https://learn.microsoft.com/graph/json-batching>

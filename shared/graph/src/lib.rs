@@ -13,6 +13,7 @@ mod write;
 
 mod error;
 mod explain;
+mod groups;
 mod links;
 mod query;
 mod text;

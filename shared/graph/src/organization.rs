@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::account::Domain;
 use hardmatch_domain::ids::{ObjectId, TenantId};
-use hardmatch_ports::tenant::{Organization, Retry, Sku, TenantError};
+use hardmatch_ports::tenant::{Organization, Retry, ServicePlan, Sku, TenantError};
 use serde::Deserialize;
 
 use crate::client::GraphClient;
@@ -60,7 +60,7 @@ impl GraphClient {
     /// Licences for users, with the seats of the grace period.
     /// <https://learn.microsoft.com/graph/api/subscribedsku-list>
     pub(crate) async fn read_skus(&self) -> Result<Vec<Sku>, TenantError> {
-        let path = "/subscribedSkus?$select=skuId,skuPartNumber,appliesTo,consumedUnits,prepaidUnits";
+        let path = "/subscribedSkus?$select=skuId,skuPartNumber,appliesTo,consumedUnits,prepaidUnits,servicePlans";
         self.list_all("/subscribedSkus", path, |body| {
             items(body, |sku: SkuObject<'_>, out| {
                 if sku.applies_to.as_deref().is_none_or(|to| to.eq_ignore_ascii_case("user")) {
@@ -70,6 +70,7 @@ impl GraphClient {
                         part_number: sku.part_number.to_string(),
                         seats: units.enabled.unwrap_or(0).saturating_add(units.warning.unwrap_or(0)),
                         used: sku.consumed.unwrap_or(0),
+                        plans: sku.plans.iter().flatten().filter_map(PlanObject::of_users).collect(),
                     });
                 }
                 Some(())
@@ -243,6 +244,27 @@ struct SkuObject<'a> {
     consumed: Option<i64>,
     #[serde(rename = "prepaidUnits", default)]
     prepaid: Option<Units>,
+    #[serde(rename = "servicePlans", borrow, default)]
+    plans: Option<Vec<PlanObject<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct PlanObject<'a> {
+    #[serde(rename = "servicePlanId", borrow)]
+    id: Text<'a>,
+    #[serde(rename = "servicePlanName", borrow, default)]
+    name: Option<Text<'a>>,
+    #[serde(rename = "appliesTo", borrow, default)]
+    applies_to: Option<Text<'a>>,
+}
+
+impl PlanObject<'_> {
+    /// The plan, unless it is the whole company's.
+    fn of_users(&self) -> Option<ServicePlan> {
+        let users = self.applies_to.as_deref().is_none_or(|to| to.eq_ignore_ascii_case("user"));
+        let name = self.name.as_deref().unwrap_or_default().to_owned();
+        users.then(|| ServicePlan { id: self.id.to_ascii_lowercase(), name })
+    }
 }
 
 #[derive(Default, Deserialize)]

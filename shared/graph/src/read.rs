@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use hardmatch_domain::account::{Account, AddressHolder, HolderKind};
+use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantRead;
 use hardmatch_ports::tenant::{Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization, Sku, TenantError};
@@ -111,6 +112,18 @@ impl TenantRead for GraphClient {
 
     async fn skus(&self) -> Result<Vec<Sku>, TenantError> {
         self.read_skus().await
+    }
+
+    async fn groups_named(&self, name: &str) -> Result<Vec<Group>, TenantError> {
+        self.read_groups_named(name).await
+    }
+
+    async fn group(&self, id: &ObjectId) -> Result<Option<Group>, TenantError> {
+        self.read_group(id).await
+    }
+
+    async fn members(&self, group: &ObjectId, page: Option<&Cursor>) -> Result<ListPage<ObjectId>, TenantError> {
+        self.read_members(group, page).await
     }
 
     async fn granted(&self) -> Result<Granted, TenantError> {

@@ -65,6 +65,13 @@ pub(crate) struct User<'a> {
     odata_type: Option<Text<'a>>,
 }
 
+/// What the answer to a creation must say.
+#[derive(Deserialize)]
+pub(crate) struct Created<'a> {
+    #[serde(borrow)]
+    pub(crate) id: Text<'a>,
+}
+
 #[derive(Deserialize)]
 struct License<'a> {
     #[serde(rename = "skuId", borrow)]
@@ -124,14 +131,13 @@ impl User<'_> {
                 Some(false) => Authority::FormerlySynced,
                 None => Authority::Cloud,
             },
-            licences: Texts::new(self.licenses.iter().map(|license| &*license.sku)),
+            licences: self.licenses.iter().map(|license| license.sku.to_ascii_lowercase()).collect::<Vec<_>>().iter().map(String::as_str).collect(),
             manager: self.manager.as_ref().and_then(|manager| manager.id.as_deref()).map(object_id),
             created: boxed(self.created.as_ref()),
             deleted,
             last_sync: boxed(self.last_sync.as_ref()),
             guest_state: boxed(self.guest_state.as_ref()),
-            revision: 0,
-            id,
+            ..Account::blank(id)
         }
     }
 

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::Attributes;
+use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantWrite;
 use hardmatch_ports::tenant::{
-    Answer, Call, Counters, Later, LaterCause, MAX_CALLS, Priority, Refusal, RefusalKind, Retry,
+    Answer, Call, Counters, Later, LaterCause, MAX_CALLS, Priority, Refusal, RefusalKind, Retry, TenantError,
 };
 use reqwest::Method;
 
@@ -19,7 +20,7 @@ use crate::body::{Envelope, Inner, Part, Unsendable, part};
 use crate::client::GraphClient;
 use crate::error::{GraphError, Verdict, judge};
 use crate::query::LONGEST_VALUE;
-use crate::user::{Page, User};
+use crate::user::{Created, Page, User, object_id};
 use crate::wire::{Failure, Outgoing, Reply, Tally};
 
 #[async_trait]
@@ -30,6 +31,10 @@ impl TenantWrite for GraphClient {
             answers.extend(self.hand(hand, priority).await);
         }
         answers
+    }
+
+    async fn find_groups(&self, name: &str) -> Result<Vec<Group>, TenantError> {
+        self.read_groups_named(name).await
     }
 
     fn counters(&self) -> Counters {
@@ -246,6 +251,8 @@ impl GraphClient {
             Verdict::Concurrent => self.later(LaterCause::Unavailable, came.retry_after, &error.request_id),
             Verdict::NotFound => match call {
                 Call::Delete { .. } | Call::SetManager { manager: None, .. } => Answer::Done(None),
+                // No member, or no such group any more: either way there is no membership.
+                Call::RemoveMember { .. } => Answer::Done(None),
                 Call::Create { manager: Some(_), .. } => refused(RefusalKind::ManagerBind, came.status, error),
                 _ => Answer::NotFound,
             },
@@ -276,6 +283,10 @@ impl GraphClient {
                 Ok(user) if !user.id.is_empty() => Answer::Done(Some(Box::new(created(call, user.account())))),
                 _ => self.lost(call, "the new account's description was cut off"),
             },
+            Call::CreateGroup { .. } => match serde_json::from_slice::<Created<'_>>(came.body) {
+                Ok(made) if !made.id.is_empty() => Answer::Made(object_id(&made.id)),
+                _ => self.lost(call, "the new group's description was cut off"),
+            },
             Call::Read { .. } => match serde_json::from_slice::<User<'_>>(came.body) {
                 Ok(user) if !user.id.is_empty() => Answer::Done(Some(Box::new(user.account()))),
                 _ => self.lost(call, "the answer was cut off"),
@@ -291,6 +302,9 @@ impl GraphClient {
             | Call::SetEnabled { .. }
             | Call::RevokeSessions { .. }
             | Call::SetManager { .. }
+            | Call::SetLicenses { .. }
+            | Call::AddMember { .. }
+            | Call::RemoveMember { .. }
             | Call::Delete { .. }
             | Call::Restore { .. }
             | Call::Purge { .. } => Answer::Done(None),
@@ -364,11 +378,17 @@ fn account_of(call: &Call) -> Option<&ObjectId> {
         | Call::SetEnabled { account, .. }
         | Call::RevokeSessions { account }
         | Call::SetManager { account, .. }
+        | Call::SetLicenses { account, .. }
+        | Call::AddMember { account, .. }
+        | Call::RemoveMember { account, .. }
         | Call::Delete { account }
         | Call::Restore { account }
         | Call::Purge { account }
         | Call::Read { account } => Some(account),
-        Call::Create { .. } | Call::FindByImmutableId { .. } | Call::FindByUpn { .. } => None,
+        Call::Create { .. }
+        | Call::CreateGroup { .. }
+        | Call::FindByImmutableId { .. }
+        | Call::FindByUpn { .. } => None,
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hardmatch_domain::attribute::Attr;
-use hardmatch_domain::policy::{Expression, FlowFrom, FlowWhen, Mapping, Policy, Rule};
+use hardmatch_domain::policy::{Expression, FlowFrom, FlowWhen, GroupRule, LicenseRule, Mapping, Policy, Rule};
 
-use crate::config::Config;
+use crate::config::{Config, GroupTable, LicenseTable};
 use crate::load::default_when_empty;
 
 /// Attributes that flow when nothing is said, each from the source's attribute of the same meaning and only where the
@@ -51,6 +51,8 @@ impl Config {
             lifecycle: self.lifecycle.clone(),
             actions: self.actions,
             guard: self.guard,
+            licenses: self.licenses.iter().map(license_rule).collect(),
+            groups: self.groups.iter().map(group_rule).collect(),
         }
     }
 
@@ -75,4 +77,16 @@ impl Config {
         };
         Attr::ALL.iter().filter_map(mapped).collect()
     }
+}
+
+fn license_rule(table: &LicenseTable) -> LicenseRule {
+    LicenseRule {
+        sku: table.sku.as_str().into(),
+        without: table.without.iter().map(|plan| plan.as_str().into()).collect(),
+        when: Arc::clone(&table.when) as Arc<dyn Rule>,
+    }
+}
+
+fn group_rule(table: &GroupTable) -> GroupRule {
+    GroupRule { name: table.name.as_str().into(), kind: table.kind, when: Arc::clone(&table.when) as Arc<dyn Rule> }
 }

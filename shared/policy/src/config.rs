@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::group::GroupKind;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::policy::{
     Actions, FlowManager, FlowWhen, Guard, Lifecycle, OnConflict, SoftDeleted, SoftRule, WhenEmpty,
@@ -45,6 +46,10 @@ pub struct Config {
     pub actions: Actions,
     /// `[guard]`: limits on removals.
     pub guard: Guard,
+    /// `[[license]]`: who is given which licence, in order.
+    pub licenses: Vec<LicenseTable>,
+    /// `[[group]]`: who is a member of which group.
+    pub groups: Vec<GroupTable>,
     /// `[state] path`: the file that holds state when hardmatch runs by itself. On AWS the table takes its place.
     pub state_path: PathBuf,
     /// `[passwords]`: where initial passwords go.
@@ -310,6 +315,42 @@ pub struct Override {
     pub when_empty: WhenEmpty,
 }
 
+/// One `[[license]]`.
+#[derive(Clone, Debug)]
+pub struct LicenseTable {
+    /// Part number or id of the licence.
+    pub sku: String,
+    /// `disabled_plans`: names or ids of service plans that stay off.
+    pub without: Vec<String>,
+    /// Who has it.
+    pub when: Arc<Compiled>,
+}
+
+/// One `[[group]]`.
+#[derive(Clone, Debug)]
+pub struct GroupTable {
+    /// Display name.
+    pub name: String,
+    /// Which kind.
+    pub kind: GroupKind,
+    /// Who is a member.
+    pub when: Arc<Compiled>,
+}
+
+impl LicenseTable {
+    /// Whether both are about one licence, as far as the file shows: a part number and an id may mean the same.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        self.sku.eq_ignore_ascii_case(&other.sku)
+    }
+}
+
+impl GroupTable {
+    /// Whether both are about one group: upper and lower case do not count.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        self.name.to_lowercase() == other.name.to_lowercase()
+    }
+}
+
 /// `[passwords] deliver_to`: where the random initial passwords of accounts in managed domains go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Passwords {
@@ -325,7 +366,9 @@ impl Config {
     pub fn source_attributes(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         let flows = self.attributes.values().filter_map(|mapping| mapping.from.as_ref());
-        for compiled in self.scope.iter().chain(flows) {
+        let licenses = self.licenses.iter().map(|rule| &rule.when);
+        let groups = self.groups.iter().map(|rule| &rule.when);
+        for compiled in self.scope.iter().chain(flows).chain(licenses).chain(groups) {
             for name in compiled.source_attributes() {
                 if !names.iter().any(|have| have.eq_ignore_ascii_case(name)) {
                     names.push(name.to_owned());

@@ -1,10 +1,12 @@
 //! What a file will do, in words: for the person who must answer for it.
 
+mod given;
+
 use std::fmt::Write as _;
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::policy::{
-    AccountDeleted, FlowWhen, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
+    AccountDeleted, FlowWhen, Guard, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
 };
 
 use crate::compile::DEFAULT_FLOW;
@@ -27,6 +29,8 @@ pub fn explain(config: &Config) -> String {
     say("Who", who(config));
     say("How people are joined to accounts", joined(config));
     say("What flows", flows(config));
+    say("Who is given which licence", given::licenses(config));
+    say("Who is a member of which group", given::groups(config));
     say("What happens to those who leave", leaving(config));
     say("What is done and what waits", switches(config));
     say("Limits on removals", limits(config));
@@ -278,11 +282,16 @@ fn stages(stages: &[Stage]) -> String {
     if stages.is_empty() {
         return "nothing is done".to_owned();
     }
+    let blocks = stages.iter().any(|stage| stage.action == LeavingAction::Suspend);
     let words: Vec<String> = stages
         .iter()
         .map(|stage| {
             let what = match stage.action {
                 LeavingAction::Suspend => "sign-in is blocked",
+                LeavingAction::RemoveLicenses if blocks => "the licences and memberships we gave are taken away",
+                LeavingAction::RemoveLicenses => {
+                    "the licences and memberships we gave are taken away (sign-in is not blocked)"
+                }
                 LeavingAction::Delete => "the account is deleted (recycle bin)",
             };
             match stage.after_seconds {
@@ -313,6 +322,8 @@ fn switches(config: &Config) -> Vec<String> {
         ("allowing sign-in again", a.enable),
         ("blocking sign-in", a.suspend),
         ("restoring deleted accounts", a.restore),
+        ("giving and taking licences", a.license),
+        ("joining and leaving groups", a.membership),
         ("deleting accounts", a.delete),
         ("repairing immutable IDs", a.repair),
         ("merging two accounts", a.merge),
@@ -329,14 +340,18 @@ fn switches(config: &Config) -> Vec<String> {
 
 fn limits(config: &Config) -> Vec<String> {
     let guard = &config.guard;
-    vec![
-        format!(
-            "Up to {} removals in 24 hours are always allowed; beyond that at most {}, and at most {} % of the linked people.",
-            guard.always_allow, guard.max_removals, guard.max_removals_percent
-        ),
+    let mut lines = vec![format!(
+        "Up to {} removals in 24 hours are always allowed; beyond that at most {}, and at most {} % of the linked people.",
+        guard.always_allow, guard.max_removals, guard.max_removals_percent
+    )];
+    if !config.groups.is_empty() {
+        lines.push(format!("Of one group, at most {} % of its members.", Guard::GROUP_PERCENT));
+    }
+    lines.extend([
         "More than that waits for an approval of exactly that set; everything else goes on.".to_owned(),
         "The first plan of the connection, and the first after a change that widens this file, stops for you to look at it.".to_owned(),
-    ]
+    ]);
+    lines
 }
 
 fn places(config: &Config) -> Vec<String> {

@@ -88,8 +88,8 @@ pub(crate) static ROOT: Table = Table {
             "Which actions are taken, wait for approval, or are only reported.",
         ),
         key("guard", Kind::Table(&GUARD), Optional, "Limits on removals."),
-        key("license", Tables(&LICENSE), Optional, "Licence rules. Known, and not carried out by this version."),
-        key("group", Tables(&GROUP), Optional, "Group rules. Known, and not carried out by this version."),
+        key("license", Tables(&LICENSE), Optional, "Licence rules: whom one fits has the licence."),
+        key("group", Tables(&GROUP), Optional, "Group rules: whom one fits is a member."),
         key("state", Kind::Table(&STATE), Optional, "Where state lies."),
         key("passwords", Kind::Table(&PASSWORDS), Optional, "Where initial passwords go."),
     ],
@@ -310,9 +310,9 @@ pub(crate) static STAGE: Table = Table {
     keys: &[
         key(
             "action",
-            Choice(&["ignore", "suspend", "delete"], &[]),
+            Choice(&["ignore", "suspend", "remove-licenses", "delete"], &[]),
             Required,
-            "ignore, suspend (block sign-in) or delete (into the recycle bin).",
+            "ignore, suspend (block sign-in), remove-licenses (take away the licences and memberships that rules gave) or delete (into the recycle bin).",
         ),
         key(
             "after",
@@ -336,6 +336,8 @@ pub(crate) static ACTIONS: Table = Table {
         key("enable", Choice(SWITCH, &[]), Default("\"on\""), "Allow sign-in again."),
         key("suspend", Choice(SWITCH, &[]), Default("\"on\""), "Block sign-in."),
         key("restore", Choice(SWITCH, &[]), Default("\"on\""), "Bring back a deleted account."),
+        key("license", Choice(SWITCH, &[]), Default("\"on\""), "Give and take licences."),
+        key("membership", Choice(SWITCH, &[]), Default("\"on\""), "Join and leave groups."),
         key("delete", Choice(SWITCH, &[]), Default("\"approve\""), "Delete an account into the recycle bin."),
         key("repair", Choice(SWITCH, &[]), Default("\"approve\""), "Change an immutable ID."),
         key("merge", Choice(SWITCH, &[]), Default("\"approve\""), "Make one account of two."),
@@ -345,7 +347,7 @@ pub(crate) static ACTIONS: Table = Table {
 
 pub(crate) static GUARD: Table = Table {
     path: "guard",
-    doc: "Limits on removals (block sign-in, delete, blank an attribute) within 24 hours. Beyond them removals wait for an approval of exactly that set.",
+    doc: "Limits on removals (block sign-in, delete, blank an attribute, take a licence or a membership away) within 24 hours. Beyond them removals wait for an approval of exactly that set.",
     keys: &[
         key("max_removals", Number(0, 1_000_000), Default("500"), "Most removals in 24 hours."),
         key(
@@ -365,18 +367,19 @@ pub(crate) static GUARD: Table = Table {
 
 pub(crate) static LICENSE: Table = Table {
     path: "license",
-    doc: "A licence rule. Known, and not carried out by this version.",
+    doc: "A licence rule. Only licences that rules name are looked after, and only those we gave are taken away. The first rule of a licence that fits a person says which plans stay off.",
     keys: &[
-        key("sku", Text, Required, "Part number of the licence, such as SPE_E3."),
-        key("when", Rule, Required, "Who gets it."),
+        key("sku", Text, Required, "Part number of the licence, such as SPE_E3, or its id; not the name that the admin centre shows."),
+        key("disabled_plans", OneOrMore, Optional, "Names or ids of the licence's service plans that stay off."),
+        key("when", Rule, Required, "Who has it."),
     ],
 };
 
 pub(crate) static GROUP: Table = Table {
     path: "group",
-    doc: "A group rule. Known, and not carried out by this version.",
+    doc: "A group rule. The group is found by its name once and known by its id from then on; when there is none, it is made for its first member. Only members we added are taken out.",
     keys: &[
-        key("name", Text, Required, "The group's name."),
+        key("name", Text, Required, "The group's display name."),
         key("kind", Choice(&["microsoft365", "security"], &[]), Default("\"security\""), "Which kind of group."),
         key("when", Rule, Required, "Who is a member."),
     ],
@@ -584,7 +587,8 @@ pub(crate) const NOT_MAPPABLE: &[(&str, &str)] = &[
     ("proxyAddresses", "Microsoft Graph does not let anybody write it; Exchange derives it"),
     ("imAddresses", "Microsoft Graph does not let anybody write it"),
     ("otherMails", "it is a list, and lists are not mapped by this version"),
-    ("assignedLicenses", "licences are not carried out by this version"),
+    ("assignedLicenses", "licences are given by [[license]] rules"),
+    ("memberOf", "memberships are given by [[group]] rules"),
     ("passwordProfile", "passwords are written once, at creation"),
     ("passwordPolicies", "passwords are written once, at creation"),
     ("userType", "guests and members are not turned into each other"),

@@ -103,16 +103,15 @@ fn property(key: &'static Key) -> Value {
             { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1, "uniqueItems": true },
         ] }),
         Kind::Leaving => json!({ "oneOf": [
-            { "enum": ["ignore", "suspend", "delete"] },
+            { "enum": ["ignore", "suspend", "remove-licenses", "delete"] },
             table(&keys::STAGE),
-            { "type": "array", "minItems": 1, "maxItems": 2, "items": { "oneOf": [
-                { "enum": ["suspend", "delete"] },
+            { "type": "array", "minItems": 1, "maxItems": 3, "items": { "oneOf": [
+                { "enum": ["suspend", "remove-licenses", "delete"] },
                 table(&keys::STAGE),
             ] } },
         ] }),
         Kind::Table(below) => table(below),
-        // Known words, refused by this version: an editor marks any entry.
-        Kind::Tables(_) => json!({ "type": "array", "maxItems": 0 }),
+        Kind::Tables(each) => json!({ "type": "array", "items": table(each) }),
         Kind::Columns => columns(),
         Kind::Mappings => mappings(),
         Kind::Place => {

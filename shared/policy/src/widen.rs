@@ -1,5 +1,7 @@
 //! Versions of a file: whether two texts are the same, and whether the newer one may do more than the older.
 
+use std::collections::BTreeSet;
+
 use hardmatch_domain::policy::{AccountDeleted, Actions, FlowWhen, Lifecycle, Reenable, Stage, Switch};
 use sha2::{Digest, Sha256};
 
@@ -20,9 +22,10 @@ pub fn policy_hash(text: &str) -> String {
 
 /// Whether `new` may touch more people, or touch them harder, than `old`: then its first plan stops to be looked at.
 ///
-/// Errs on the side of stopping: any change of who is read, who is in scope, how people are joined or what flows counts.
-/// What does not: less in scope of the lifecycle, longer delays, switches turned down, tighter limits, attributes that
-/// no longer flow, other places for state and passwords.
+/// Errs on the side of stopping: any change of who is read, who is in scope, how people are joined, what flows, or who is
+/// given a licence or membership counts. What does not: less in scope of the lifecycle, longer delays, switches turned
+/// down, tighter limits, attributes that no longer flow, licences and groups that no rule names any more (they are left
+/// as they are), other places for state and passwords.
 pub fn widens(old: &Config, new: &Config) -> bool {
     let scope = |config: &Config| config.scope.as_ref().map(|scope| scope.written().to_owned());
     old.connection != new.connection
@@ -35,6 +38,7 @@ pub fn widens(old: &Config, new: &Config) -> bool {
         || flows_more(old, new)
         || leaves_harder(&old.lifecycle, &new.lifecycle)
         || loosened(&old.actions, &new.actions)
+        || gives_otherwise(old, new)
         || new.guard.max_removals > old.guard.max_removals
         || new.guard.max_removals_percent > old.guard.max_removals_percent
         || new.guard.always_allow > old.guard.always_allow
@@ -69,6 +73,27 @@ fn removes_more(old: &[Stage], new: &[Stage]) -> bool {
     })
 }
 
+/// Whether the rules of a licence or a group that `new` names are others than in `old`. One that loses a rule of several
+/// is among them: whom only that rule fitted loses what it gave.
+fn gives_otherwise(old: &Config, new: &Config) -> bool {
+    let licenses = new.licenses.iter().any(|named| {
+        // The first that fits names the plans, so the order counts.
+        let of = |config: &Config| -> Vec<_> {
+            let rules = config.licenses.iter().filter(|rule| rule.is_of(named));
+            rules.map(|rule| (rule.without.clone(), rule.when.written().to_owned())).collect()
+        };
+        of(old) != of(new)
+    });
+    licenses
+        || new.groups.iter().any(|named| {
+            let of = |config: &Config| -> BTreeSet<_> {
+                let rules = config.groups.iter().filter(|rule| rule.is_of(named));
+                rules.map(|rule| (rule.kind, rule.when.written().to_owned())).collect()
+            };
+            of(old) != of(new)
+        })
+}
+
 fn loosened(old: &Actions, new: &Actions) -> bool {
     let rank = |switch: Switch| match switch {
         Switch::Off => 0,
@@ -76,8 +101,22 @@ fn loosened(old: &Actions, new: &Actions) -> bool {
         Switch::On => 2,
     };
     let all = |a: &Actions| {
-        [a.create, a.update, a.takeover, a.rename, a.enable, a.suspend, a.restore, a.delete, a.repair, a.merge, a.purge]
-            .map(rank)
+        [
+            a.create,
+            a.update,
+            a.takeover,
+            a.rename,
+            a.enable,
+            a.suspend,
+            a.restore,
+            a.license,
+            a.membership,
+            a.delete,
+            a.repair,
+            a.merge,
+            a.purge,
+        ]
+        .map(rank)
     };
     all(old).iter().zip(all(new)).any(|(before, after)| after > *before)
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hardmatch_domain::account::{Account, AddressHolder, Domain};
 use hardmatch_domain::attribute::Attributes;
+use hardmatch_domain::group::{Group, GroupKind};
 use hardmatch_domain::ids::{ImmutableId, ObjectId, TenantId};
+pub use hardmatch_domain::license::{License, ServicePlan, Sku};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +50,15 @@ pub trait TenantRead: Send + Sync {
     /// Licences the tenant has.
     async fn skus(&self) -> Result<Vec<Sku>, TenantError>;
 
+    /// Every group with this display name, upper and lower case not counted.
+    async fn groups_named(&self, name: &str) -> Result<Vec<Group>, TenantError>;
+
+    /// One group; `None` when there is no such group (any more).
+    async fn group(&self, id: &ObjectId) -> Result<Option<Group>, TenantError>;
+
+    /// One page of a group's direct members; not only users.
+    async fn members(&self, group: &ObjectId, page: Option<&Cursor>) -> Result<ListPage<ObjectId>, TenantError>;
+
     /// What the present token says about us.
     async fn granted(&self) -> Result<Granted, TenantError>;
 }
@@ -58,6 +69,9 @@ pub trait TenantWrite: Send + Sync {
     /// Performs independent calls together, at most [`MAX_CALLS`]. One answer for each call, in order. Order of
     /// execution is not promised: no call may depend on another of the same hand.
     async fn perform(&self, calls: &[Call], priority: Priority) -> Vec<Answer>;
+
+    /// Every group with this display name: whoever makes one looks first.
+    async fn find_groups(&self, name: &str) -> Result<Vec<Group>, TenantError>;
 
     /// Requests, writes and throttles since the start, for reports.
     fn counters(&self) -> Counters;
@@ -134,6 +148,38 @@ pub enum Call {
         /// Whom.
         account: ObjectId,
     },
+    /// `POST /users/{id}/assignLicense`. What the account has is given anew with other plans.
+    SetLicenses {
+        /// Whom.
+        account: ObjectId,
+        /// What it shall have.
+        give: Vec<License>,
+        /// Ids of the SKUs it shall not have.
+        take: Vec<Box<str>>,
+    },
+    /// `POST /groups`. Answered by [`Answer::Made`]; when that is lost, look by name before repeating.
+    CreateGroup {
+        /// Its display name.
+        name: Box<str>,
+        /// Its kind.
+        kind: GroupKind,
+        /// Unique among groups with a mailbox.
+        nickname: Box<str>,
+    },
+    /// `POST /groups/{id}/members/$ref`. Being a member already is success.
+    AddMember {
+        /// To which.
+        group: ObjectId,
+        /// Whom.
+        account: ObjectId,
+    },
+    /// `DELETE /groups/{id}/members/{account}/$ref`. Being no member is success.
+    RemoveMember {
+        /// From which.
+        group: ObjectId,
+        /// Whom.
+        account: ObjectId,
+    },
     /// `GET /users/{id}`: to re-read before a dangerous write, or after a lost answer.
     Read {
         /// Whom.
@@ -163,6 +209,8 @@ impl Call {
 pub enum Answer {
     /// Done. The account as the tenant described it, when it did.
     Done(Option<Box<Account>>),
+    /// Done: a group was made.
+    Made(ObjectId),
     /// A look-up found nobody, or the account is gone (404).
     NotFound,
     /// Not done, and would not be if repeated unchanged.
@@ -219,6 +267,14 @@ pub enum RefusalKind {
     ManagerBind,
     /// The directory is full.
     Quota,
+    /// No seat of the licence is free.
+    NoSeats,
+    /// The account has no usage location that a licence could be given in.
+    UsageLocation,
+    /// The licence came by a group and cannot be taken from the account.
+    LicenseInherited,
+    /// Members of this group are not written through Graph.
+    GroupType,
     /// Any other refusal.
     Other,
 }
@@ -354,19 +410,6 @@ pub struct Organization {
     pub directory_sync: Option<bool>,
     /// Last synchronisation, as Graph writes it.
     pub last_sync: Option<String>,
-}
-
-/// A licence the tenant has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sku {
-    /// GUID.
-    pub id: String,
-    /// `SPE_E3` and the like.
-    pub part_number: String,
-    /// Bought and usable.
-    pub seats: i64,
-    /// In use.
-    pub used: i64,
 }
 
 /// What a token grants.

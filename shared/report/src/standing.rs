@@ -124,6 +124,8 @@ pub(crate) fn is_removal(row: &PlanRow) -> bool {
         | Action::Takeover
         | Action::Link
         | Action::Update
+        | Action::License
+        | Action::Membership
         | Action::Rename
         | Action::Enable
         | Action::Restore

@@ -2,6 +2,7 @@
 
 use hardmatch_domain::attribute::Attributes;
 use hardmatch_domain::change::{Change, ManagerTarget, Step};
+use hardmatch_domain::license::License;
 
 use crate::words;
 
@@ -108,12 +109,33 @@ fn view(step: &Step) -> StepView {
                 after.as_ref().map_or(Value::None, target),
             )],
         },
+        Step::SetLicenses { give, take } => {
+            let lines = take.iter().map(|license| (license, false)).chain(give.iter().map(|license| (license, true)));
+            let title = match (give.is_empty(), take.is_empty()) {
+                (_, true) => "Give licences",
+                (true, false) => "Take licences away",
+                (false, false) => "Exchange licences",
+            };
+            StepView { title: title.to_owned(), lines: lines.map(|(license, given)| license_line(license, given)).collect() }
+        }
+        Step::JoinGroup { group } => {
+            let new = if group.id.is_none() { " (made in this plan)" } else { "" };
+            StepView { title: format!("Join the group {}{new}", group.name), lines: Vec::new() }
+        }
+        Step::LeaveGroup { name, .. } => StepView { title: format!("Leave the group {name}"), lines: Vec::new() },
         Step::Restore => StepView { title: "Restore from the recycle bin".to_owned(), lines: Vec::new() },
         Step::Delete { cause } => {
             StepView { title: format!("Delete to the recycle bin: {}", words::leaving(*cause)), lines: Vec::new() }
         }
         Step::Purge { account } => StepView { title: format!("Delete account {account} for good"), lines: Vec::new() },
     }
+}
+
+fn license_line(license: &License, given: bool) -> Line {
+    let off = license.without.iter().count();
+    let plans = if off == 0 { String::new() } else { format!(" (without {off} of its plans)") };
+    let text = Value::Text(format!("{}{plans}", license.part_number));
+    if given { line("licence", Value::None, text) } else { line("licence", text, Value::None) }
 }
 
 fn differing(before: &Attributes, after: &Attributes) -> Vec<Line> {

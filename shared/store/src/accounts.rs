@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hardmatch_domain::account::{Account, AddressHolder, Tenant};
-use hardmatch_domain::attribute::Attributes;
+use hardmatch_domain::attribute::{Attributes, Texts};
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
 use hardmatch_domain::link::Link;
@@ -42,6 +42,12 @@ pub struct Wrote {
     /// Whether we set or took away the manager.
     #[serde(default)]
     pub set_manager: bool,
+    /// Its licences before, when we gave or took one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licences_before: Option<Texts>,
+    /// Its memberships before, when we gave or took one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memberships_before: Option<Texts>,
     /// Whether we created the account: a listing may not show it yet.
     #[serde(default)]
     pub created: bool,

@@ -7,6 +7,7 @@ pub mod connection;
 pub mod costs;
 pub mod fingerprints;
 pub mod gate;
+pub mod groups;
 pub mod hands;
 pub mod hops;
 pub mod keys;

@@ -228,20 +228,10 @@ pub(crate) fn object_id(number: usize) -> ObjectId {
 fn account(number: usize, title: &str, live: bool) -> Account {
     let upn = format!("p{number}@contoso.com");
     Account {
-        id: object_id(number),
-        immutable_id: None,
         attributes: Attributes::from_pairs([(Attr::UserPrincipalName, upn.as_str()), (Attr::JobTitle, title)]),
         enabled: Some(true),
-        proxies: hardmatch_domain::attribute::Texts::default(),
-        kind: hardmatch_domain::account::AccountKind::Member,
-        authority: hardmatch_domain::account::Authority::Cloud,
-        licences: hardmatch_domain::attribute::Texts::default(),
-        manager: None,
-        created: None,
         deleted: (!live).then(|| "2026-01-01T00:00:00Z".into()),
-        last_sync: None,
-        guest_state: None,
-        revision: 0,
+        ..Account::blank(object_id(number))
     }
 }
 
@@ -313,6 +303,18 @@ impl TenantRead for Accounts {
 
     async fn skus(&self) -> Result<Vec<Sku>, TenantError> {
         Ok(Vec::new())
+    }
+
+    async fn groups_named(&self, _: &str) -> Result<Vec<Group>, TenantError> {
+        Ok(Vec::new())
+    }
+
+    async fn group(&self, _: &ObjectId) -> Result<Option<Group>, TenantError> {
+        Ok(None)
+    }
+
+    async fn members(&self, _: &ObjectId, page: Option<&Cursor>) -> Result<ListPage<ObjectId>, TenantError> {
+        self.page(page, "members", Vec::new())
     }
 
     async fn granted(&self) -> Result<Granted, TenantError> {

@@ -1,10 +1,13 @@
 //! Laws: what holds in every world, however odd. Worlds are small and crowded, so that people collide.
 
+use std::collections::BTreeMap;
+
 use hardmatch_domain::account::{Account, HolderKind};
-use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::attribute::{Attr, Texts};
 use hardmatch_domain::change::{Change, Decision, Hold, ManagerTarget, Step};
+use hardmatch_domain::group::FoundGroup;
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonRef};
-use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link, Suspension};
+use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, LicenseGrant, Link, Suspension};
 use hardmatch_domain::person::{PersonRecord, Standing};
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
 use hardmatch_domain::policy::{AccountDeleted, OnConflict, SoftDeleted};
@@ -92,7 +95,10 @@ fn a_world() -> impl Strategy<Value = World> {
         (0..3u8, any::<bool>(), prop_oneof![2 => Just(false), 1 => Just(true)]),
     );
     let unknown = 0..12u8;
-    (people, accounts, links, policy, unknown).prop_map(|(people, accounts, links, policy, unknown)| {
+    // Whether Staff have a licence and are in a group, whether both are known, and when leavers lose them.
+    let entitled = (any::<bool>(), 0..4u8, prop_oneof![Just(0), Just(7 * DAY)]);
+    let parts = (people, accounts, links, policy, unknown, entitled);
+    parts.prop_map(|(people, accounts, links, policy, unknown, (entitled, known, strips_after))| {
         let mut world = world().policy(staff).policy(|p| {
             (p.on_conflict, p.soft_deleted, p.lifecycle.account_deleted) = (policy.0, policy.1, policy.2);
             p.lifecycle.absent = [suspend(0), delete(30 * DAY)].concat();
@@ -101,6 +107,12 @@ fn a_world() -> impl Strategy<Value = World> {
                 [usize::from(policy.4.0)]
             .to_vec();
         });
+        if entitled {
+            world = world.policy(entitle).policy(|p| p.lifecycle.absent = ladder(strips_after));
+            world.tenant.skus = (known != 1).then(|| vec![sku_e3()]);
+            let group = if known == 2 { FoundGroup::Missing } else { staff_group() };
+            world.tenant.named_groups = BTreeMap::from([("hr".into(), vec![named("Staff", group)])]);
+        }
         if policy.4.1 {
             world = world.proving(&[Attr::MobilePhone]);
         }
@@ -125,7 +137,16 @@ fn a_world() -> impl Strategy<Value = World> {
             }
             let mut link = link_of("", id.as_str(), account.immutable_id.as_ref().map(ImmutableId::as_str));
             link.person = who;
-            world.links.push(if suspended { link.suspended() } else { link });
+            if suspended {
+                // What we blocked we had licensed, too.
+                link = link.suspended().ledger(|ledger| {
+                    ledger.licenses = vec![LicenseGrant { sku: "E3".into(), without: Texts::default() }];
+                    ledger.memberships = Texts::new(["g-Staff"]);
+                });
+                let at = world.accounts.iter().position(|account| account.id == id).unwrap_or_default();
+                world.accounts[at].memberships = Texts::new(["g-Staff"]);
+            }
+            world.links.push(link);
         }
         match unknown {
             0 => world.tenant.users_complete = false,
@@ -263,6 +284,25 @@ fn apply(world: &mut World, change: &Change) {
                 account.deleted = Some("now".into());
                 ledger(world, &id).deleted = Some(Suspension { at: NOW, cause: *cause });
             }
+            Step::SetLicenses { give, take } => {
+                account.relicense(give, take);
+                ledger(world, &id).relicense(give, take);
+            }
+            Step::JoinGroup { group } => {
+                // The first who joins makes it.
+                let made = group.id.clone().unwrap_or_else(|| ObjectId::new(format!("g-{}", group.name)));
+                account.memberships = account.memberships.with(made.as_str());
+                for group in world.tenant.named_groups.values_mut().flatten() {
+                    group.found = staff_group();
+                }
+                let ledger = ledger(world, &id);
+                ledger.memberships = ledger.memberships.with(made.as_str());
+            }
+            Step::LeaveGroup { id: group, .. } => {
+                account.memberships = account.memberships.without(group.as_str());
+                let ledger = ledger(world, &id);
+                ledger.memberships = ledger.memberships.without(group.as_str());
+            }
             Step::RevokeSessions => {}
             Step::Purge { account } => {
                 let account = account.clone();
@@ -338,6 +378,30 @@ proptest! {
     fn every_decision_is_lawful(world in a_world()) {
         for decision in ours(&world) {
             lawful(&world, &decision);
+        }
+    }
+
+    #[test]
+    fn only_what_we_gave_and_who_left_or_whom_no_rule_fits_is_taken(world in a_world()) {
+        for decision in ours(&world) {
+            let Some(change) = &decision.change else { continue };
+            let record = world.people.iter().find(|record| record.reference() == change.person).expect("a person");
+            let link = world.links.iter().find(|link| link.person == change.person);
+            let here = record.standing == Standing::Present && record.person.enabled != Some(false);
+            for step in &change.steps {
+                let taken = match step {
+                    Step::SetLicenses { take, .. } => take.iter().map(|license| license.sku.to_string()).collect(),
+                    Step::LeaveGroup { id, .. } => vec![id.to_string()],
+                    _ => Vec::new(),
+                };
+                for taken in taken {
+                    let ledger = &link.expect("a link").ledger;
+                    prop_assert!(ledger.grant(&taken).is_some() || ledger.memberships.contains(&taken));
+                    let groups = &record.person.groups;
+                    prop_assert!(!(here && groups.contains("Broken")), "unknown takes nothing");
+                    prop_assert!(!(here && groups.contains("Staff")), "the rules give it");
+                }
+            }
         }
     }
 

@@ -182,7 +182,7 @@ fn j22_a_return_restores_what_we_deleted() {
     let mut world = linked("ada");
     world.accounts[0] = account("ada").deleted().enabled(Some(false));
     world.links[0] = link("ada").suspended().ledger(|ledger| ledger.deleted = ledger.suspended);
-    check(&world, "ada", "restore: returned, returned | restore + link + enable");
+    check(&world, "ada", "restore: returned | restore + link + enable");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod world;
 
+mod entitling;
 mod joining;
 mod laws;
 mod leaving;

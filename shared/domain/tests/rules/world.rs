@@ -9,13 +9,15 @@ use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::{Decision, Hold, Join, ManagerTarget, Step};
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::facts::memory::MemoryFacts;
+use hardmatch_domain::group::{FoundGroup, GroupKind, NamedGroup};
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonRef, TenantId};
+use hardmatch_domain::license::{License, Sku};
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link, Suspension};
 use hardmatch_domain::parked::Parked;
 use hardmatch_domain::person::{Address, Addresses, Anchor, Manager, Person, PersonRecord, Standing};
 use hardmatch_domain::policy::{
-    AccountDeleted, Actions, Expression, FlowFrom, FlowManager, FlowWhen, Guard, Lifecycle, Mapping, OnConflict,
-    Policy, Reenable, Rule, RuleError, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
+    AccountDeleted, Actions, Expression, FlowFrom, FlowManager, FlowWhen, GroupRule, Guard, LicenseRule, Lifecycle,
+    Mapping, OnConflict, Policy, Reenable, Rule, RuleError, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
 };
 use hardmatch_domain::{Context, decide};
 
@@ -128,6 +130,8 @@ pub(crate) fn tenant() -> Tenant {
         contacts_complete: true,
         directory_sync: None,
         proving: BTreeMap::new(),
+        skus: None,
+        named_groups: BTreeMap::new(),
     }
 }
 
@@ -179,11 +183,15 @@ pub(crate) fn policy() -> Policy {
             suspend: Switch::On,
             restore: Switch::On,
             delete: Switch::Approve,
+            license: Switch::On,
+            membership: Switch::On,
             repair: Switch::Approve,
             merge: Switch::Approve,
             purge: Switch::Approve,
         },
         guard: Guard { max_removals: 500, max_removals_percent: 5, always_allow: 3 },
+        licenses: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -214,6 +222,31 @@ impl Rule for Staff {
 
 pub(crate) fn staff(policy: &mut Policy) {
     policy.scope = Some(Arc::new(Staff));
+}
+
+/// Staff have the licence E3 and are in the group Staff.
+pub(crate) fn entitle(policy: &mut Policy) {
+    policy.licenses.push(LicenseRule { sku: "E3".into(), without: Vec::new(), when: Arc::new(Staff) });
+    policy.groups.push(GroupRule { name: "Staff".into(), kind: GroupKind::Security, when: Arc::new(Staff) });
+}
+
+/// A licence of the tenant, as accounts of this world have it.
+pub(crate) fn sku_e3() -> Sku {
+    Sku { id: "E3".into(), part_number: "E3".into(), seats: 10, used: 0, plans: Vec::new() }
+}
+
+pub(crate) fn staff_group() -> FoundGroup {
+    FoundGroup::Found { id: "g-Staff".into(), members: 10, digest: "".into() }
+}
+
+pub(crate) fn named(name: &str, found: FoundGroup) -> NamedGroup {
+    NamedGroup { name: name.into(), kind: GroupKind::Security, found }
+}
+
+/// Suspended at once, without licences after so long, deleted after a month.
+pub(crate) fn ladder(strips_after: i64) -> Vec<Stage> {
+    let strip = Stage { action: hardmatch_domain::policy::LeavingAction::RemoveLicenses, after_seconds: strips_after };
+    [suspend(0), vec![strip], delete(30 * DAY)].concat()
 }
 
 /// An expression that gives the title in brackets, and fails for `Broken` people.
@@ -357,6 +390,7 @@ pub(crate) fn account(key: &str) -> Account {
         proxies: Texts::new([format!("SMTP:{upn}").as_str()]),
         kind: AccountKind::Member,
         authority: Authority::Cloud,
+        memberships: Texts::default(),
         licences: Texts::new(["E3"]),
         manager: None,
         created: Some("2020-01-01T00:00:00Z".into()),
@@ -516,6 +550,16 @@ fn step(step: &Step) -> String {
         Step::SetEnabled { after: false, cause, .. } => format!("suspend {:?}", cause.expect("a cause")),
         Step::RevokeSessions => "revoke".into(),
         Step::SetManager { after, .. } => format!("manager {}", after.as_ref().map_or("none".into(), target)),
+        Step::SetLicenses { give, take } => {
+            let signed = |sign, licenses: &[License]| {
+                licenses.iter().map(|license| format!(" {sign}{}", license.part_number)).collect::<String>()
+            };
+            format!("licences{}{}", signed('+', give), signed('-', take))
+        }
+        Step::JoinGroup { group } => {
+            format!("join {}{}", group.name, if group.id.is_none() { " (new)" } else { "" })
+        }
+        Step::LeaveGroup { name, .. } => format!("leave {name}"),
         Step::Restore => "restore".into(),
         Step::Delete { cause } => format!("delete {cause:?}"),
         Step::Purge { account } => format!("purge {account}"),
@@ -544,7 +588,8 @@ pub(crate) fn lawful(world: &World, decision: &Decision) {
     assert_eq!(change.removals.is_none(), change.removal_from.is_none());
     let is_removal = |step: &Step| match step {
         Step::SetEnabled { after, .. } => !after,
-        Step::Delete { .. } => true,
+        Step::Delete { .. } | Step::LeaveGroup { .. } => true,
+        Step::SetLicenses { take, .. } => !take.is_empty(),
         Step::Update { after, .. } => after.iter().any(|(_, value)| value.is_empty()),
         Step::SetManager { after, .. } => after.is_none(),
         _ => false,

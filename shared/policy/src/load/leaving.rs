@@ -70,7 +70,7 @@ fn listed<'t>(
             Some(Said::Ignore) => refuse(reader, "`ignore` is not a stage", "write \"ignore\" alone, or leave it out"),
             Some(Said::Stage(stage)) => match stages.last() {
                 Some(last) if stage.action <= last.action => {
-                    refuse(reader, "stages go from suspend to delete, each once", "suspend first, then delete");
+                    refuse(reader, "stages go from suspend over remove-licenses to delete, each once", "suspend first, delete last");
                 }
                 Some(last) if stage.after_seconds < last.after_seconds => {
                     refuse(
@@ -124,7 +124,7 @@ fn one<'t>(reader: &mut Reader<'t>, name: &str, value: &'t Value<'t>) -> Option<
             Some(said(word, after))
         }
         other => {
-            reader.wrong_type(value, other, name, "ignore, suspend, delete or a table with action and after");
+            reader.wrong_type(value, other, name, "ignore, suspend, remove-licenses, delete or a table with action and after");
             None
         }
     }
@@ -133,6 +133,7 @@ fn one<'t>(reader: &mut Reader<'t>, name: &str, value: &'t Value<'t>) -> Option<
 fn said(word: &str, after_seconds: i64) -> Said {
     match word {
         "suspend" => Said::Stage(Stage { action: LeavingAction::Suspend, after_seconds }),
+        "remove-licenses" => Said::Stage(Stage { action: LeavingAction::RemoveLicenses, after_seconds }),
         "delete" => Said::Stage(Stage { action: LeavingAction::Delete, after_seconds }),
         _ => Said::Ignore,
     }

@@ -3,6 +3,7 @@
 mod auth;
 mod connect;
 mod flow;
+mod entitle;
 mod leaving;
 mod secrets;
 
@@ -21,7 +22,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::{Anchor, Config, Matching, Passwords, SCHEMA};
 use crate::expression::{Compiled, Wanted};
-use crate::keys::{self, Kind};
+use crate::keys;
 use crate::names::nearest;
 use crate::problem::{ProblemKind, Problems};
 use crate::tree::{At, Reader, Section, Value, integer};
@@ -90,8 +91,8 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
     let lifecycle = leaving::lifecycle(reader, &root);
     let actions = actions(reader, &root);
     let guard = guard(reader, &root);
-    later_tables(reader, &root, "license");
-    later_tables(reader, &root, "group");
+    let licenses = entitle::licenses(reader, &root);
+    let groups = entitle::groups(reader, &root);
     let state = reader.section(&root, "state");
     let state_path = match reader.text(&state, "path") {
         Some(path) => connect::path(reader, &path, base_dir, "`state.path`")?,
@@ -111,6 +112,8 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
         lifecycle,
         actions,
         guard,
+        licenses,
+        groups,
         state_path,
         passwords,
     })
@@ -184,40 +187,36 @@ fn anchor<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Anchor {
     let section = reader.section(root, "anchor");
     let on_conflict = reader.choice_or(&section, "on_conflict", OnConflict::Stop);
     let default = || vec!["mS-DS-ConsistencyGuid".to_owned(), "objectGUID".to_owned()];
-    let from = match section.get("from") {
-        None => default(),
-        Some(value) => {
-            let texts = match value.get_ref() {
-                DeValue::String(_) => reader.text_value(value, "`anchor.from`").into_iter().collect(),
-                _ => reader.texts(&section, "from").unwrap_or_default(),
-            };
-            if texts.is_empty() && matches!(value.get_ref(), DeValue::Array(array) if array.is_empty()) {
-                reader.problem(
-                    ProblemKind::BadValue,
-                    value.span(),
-                    "`anchor.from` names no attribute",
-                    "empty",
-                    "name at least one source attribute, or remove the key",
-                );
-            }
-            let mut names: Vec<String> = Vec::new();
-            for text in texts {
-                if names.iter().any(|have| have.eq_ignore_ascii_case(text.value)) {
-                    reader.problem(
-                        ProblemKind::BadValue,
-                        text.span,
-                        "the attribute is named twice",
-                        "again",
-                        "name it once",
-                    );
-                } else {
-                    names.push(text.value.trim().to_owned());
-                }
-            }
-            names
-        }
-    };
+    let from = one_or_more(reader, &section, "from").unwrap_or_else(default);
     Anchor { from, on_conflict }
+}
+
+/// A text or a list of texts, each once and trimmed. `None` when nothing is said.
+fn one_or_more<'t>(reader: &mut Reader<'t>, section: &Section<'t>, key: &'static str) -> Option<Vec<String>> {
+    let value = section.get(key)?;
+    let name = section.full_name(key);
+    let texts: Vec<At<&str>> = match value.get_ref() {
+        DeValue::String(_) => reader.text_value(value, &name).into_iter().collect(),
+        _ => reader.texts(section, key).unwrap_or_default(),
+    };
+    if matches!(value.get_ref(), DeValue::Array(array) if array.is_empty()) {
+        reader.problem(
+            ProblemKind::BadValue,
+            value.span(),
+            format!("{name} names nothing"),
+            "empty",
+            "name at least one, or remove the key",
+        );
+    }
+    let mut names: Vec<String> = Vec::new();
+    for text in texts {
+        if names.iter().any(|have| have.eq_ignore_ascii_case(text.value.trim())) {
+            reader.problem(ProblemKind::BadValue, text.span, format!("{name} names it twice"), "again", "name it once");
+        } else {
+            names.push(text.value.trim().to_owned());
+        }
+    }
+    Some(names)
 }
 
 fn matching<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Matching {
@@ -306,6 +305,8 @@ fn actions<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Actions {
         enable: switch("enable", Switch::On),
         suspend: switch("suspend", Switch::On),
         restore: switch("restore", Switch::On),
+        license: switch("license", Switch::On),
+        membership: switch("membership", Switch::On),
         delete: switch("delete", Switch::Approve),
         repair: switch("repair", Switch::Approve),
         merge: switch("merge", Switch::Approve),
@@ -319,57 +320,6 @@ fn guard<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Guard {
         max_removals: reader.number(&section, "max_removals", 500),
         max_removals_percent: reader.number(&section, "max_removals_percent", 5),
         always_allow: reader.number(&section, "always_allow", 3),
-    }
-}
-
-/// `[[license]]` and `[[group]]`: checked as far as can be, then refused. A rule that is silently not carried out is
-/// worse than one that is missing.
-fn later_tables<'t>(reader: &mut Reader<'t>, root: &Section<'t>, key: &'static str) {
-    let Some(value) = root.get(key) else { return };
-    let Some(Kind::Tables(keys)) = root.keys.key(key).map(|key| &key.kind) else { return };
-    let name = format!("[[{key}]]");
-    let items: Vec<&'t Value<'t>> = match value.get_ref() {
-        DeValue::Array(array) => array.iter().collect(),
-        DeValue::Table(_) => vec![value],
-        other => {
-            reader.wrong_type(value, other, &name, "a table");
-            return;
-        }
-    };
-    for item in items {
-        let DeValue::Table(table) = item.get_ref() else {
-            reader.wrong_type(item, item.get_ref(), &name, "a table");
-            continue;
-        };
-        let section = reader.open(&name, keys, table, item.span());
-        for key in keys.keys {
-            match (&key.kind, section.get(key.name)) {
-                (_, None) => {
-                    if matches!(key.need, keys::Need::Required) {
-                        reader.missing(&section, key.name);
-                    }
-                }
-                (Kind::Rule, Some(value)) => {
-                    rule(reader, value, &format!("`{}`", key.name));
-                }
-                (Kind::Choice(..), Some(_)) => {
-                    let _: Result<Option<At<String>>, ()> = reader.choice(&section, key.name);
-                }
-                (_, Some(_)) => {
-                    reader.text(&section, key.name);
-                }
-            }
-        }
-        let what = if key == "license" { "licence" } else { "group" };
-        let span = item.span();
-        let header = span.start..span.start + reader.text[span.clone()].find('\n').unwrap_or(span.len());
-        reader.problem(
-            ProblemKind::NotAvailable,
-            header,
-            format!("{what} rules are not carried out by this version"),
-            "not available",
-            format!("remove the {name} table"),
-        );
     }
 }
 

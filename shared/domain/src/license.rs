@@ -1,0 +1,194 @@
+//! Licences: what the tenant has bought, and what a person is given of it or taken. Seats are counted where a whole plan
+//! is seen; here is one person.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Account;
+use crate::attribute::{Attr, Texts};
+use crate::case::Case;
+use crate::change::{Action, EvidenceRule, Step};
+use crate::draft::{Draft, When};
+use crate::facts::Facts;
+use crate::flow;
+use crate::link::{Ledger, LicenseGrant};
+use crate::policy::LicenseRule;
+use crate::reason::{Code, Reason};
+
+/// A licence the tenant has. <https://learn.microsoft.com/graph/api/resources/subscribedsku>
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sku {
+    /// GUID.
+    pub id: String,
+    /// `SPE_E3` and the like.
+    pub part_number: String,
+    /// Bought and usable.
+    pub seats: i64,
+    /// In use.
+    pub used: i64,
+    /// What it consists of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plans: Vec<ServicePlan>,
+}
+
+impl Sku {
+    /// How many more people can be given it.
+    pub fn free(&self) -> u64 {
+        u64::try_from(self.seats.saturating_sub(self.used)).unwrap_or(0)
+    }
+}
+
+/// A part of a licence that can be switched off for a person.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ServicePlan {
+    /// GUID.
+    pub id: String,
+    /// `EXCHANGE_S_ENTERPRISE` and the like.
+    pub name: String,
+}
+
+/// A licence as a step gives or takes it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct License {
+    /// The SKU's id.
+    pub sku: Box<str>,
+    /// Its part number, for people.
+    pub part_number: Box<str>,
+    /// Ids of the service plans that stay off, sorted.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub without: Texts,
+}
+
+/// What the licence rules want of a person, compared with what the account has.
+pub(crate) struct Wanted {
+    give: Vec<License>,
+    take: Vec<License>,
+    /// A rule could not be evaluated: nothing is removed.
+    pub(crate) unknown: bool,
+}
+
+impl Wanted {
+    /// Without what would be taken away.
+    pub(crate) fn taking_nothing(self) -> Self {
+        Self { take: Vec::new(), ..self }
+    }
+}
+
+/// The licences of a present person who is not leaving. `account` is absent when one is created.
+pub(crate) fn differences<F: Facts>(
+    case: &Case<'_, F>,
+    draft: &mut Draft<'_>,
+    account: Option<&Account>,
+    ledger: Option<&Ledger>,
+) -> Wanted {
+    let mut wanted = Wanted { give: Vec::new(), take: Vec::new(), unknown: false };
+    if case.policy.licenses.is_empty() {
+        return wanted;
+    }
+    let Some(skus) = &case.tenant.skus else {
+        draft.note(Reason::with(Code::Incomplete, "the tenant's licences"));
+        return wanted;
+    };
+    // The first rule that fits names the plans; a licence that any rule wants is wanted.
+    let mut seen: Vec<(&str, Option<License>)> = Vec::new();
+    for rule in &case.policy.licenses {
+        let Some(sku) = skus.iter().find(|sku| sku.part_number.eq_ignore_ascii_case(&rule.sku) || sku.id == *rule.sku)
+        else {
+            draft.note(Reason::with(Code::LicenseUnknown, &*rule.sku));
+            continue;
+        };
+        let at = seen.iter().position(|(id, _)| *id == sku.id).unwrap_or_else(|| {
+            seen.push((&sku.id, None));
+            seen.len() - 1
+        });
+        match rule.when.test(case.person) {
+            Err(error) => {
+                wanted.unknown = true;
+                draft.note(Reason::with(Code::Unknown, format!("licence {}: {error}", sku.part_number)));
+            }
+            Ok(true) if seen[at].1.is_none() => {
+                draft.saw_rule(EvidenceRule::Licences, &format!("{} by {}", sku.part_number, rule.when.text()));
+                seen[at].1 = license(draft, rule, sku);
+            }
+            Ok(_) => {}
+        }
+    }
+    for (id, license) in seen {
+        let has = account.is_some_and(|account| account.licences.contains(id));
+        let ours = ledger.and_then(|ledger| ledger.grant(id)).filter(|_| has);
+        match (license, ours) {
+            (Some(license), None) if !has => wanted.give.push(license),
+            (Some(license), Some(grant)) if grant.without != license.without => wanted.give.push(license),
+            (None, Some(grant)) => wanted.take.push(named(grant, skus)),
+            (Some(_), _) | (None, None) => {}
+        }
+    }
+    if !wanted.give.is_empty() && !has_usage_location(case, account) {
+        draft.note(Reason::with(Code::UsageLocationMissing, names(&wanted.give)));
+        wanted.give.clear();
+    }
+    wanted
+}
+
+/// What a rule gives of a licence; plans are named as the tenant names them.
+fn license(draft: &mut Draft<'_>, rule: &LicenseRule, sku: &Sku) -> Option<License> {
+    let mut without = Vec::new();
+    for plan in &rule.without {
+        match sku.plans.iter().find(|known| known.name.eq_ignore_ascii_case(plan) || known.id == **plan) {
+            Some(plan) => without.push(plan.id.as_str()),
+            None => {
+                draft.note(Reason::with(Code::LicenseUnknown, format!("{plan} in {}", sku.part_number)));
+                return None;
+            }
+        }
+    }
+    without.sort_unstable();
+    without.dedup();
+    Some(License {
+        sku: sku.id.as_str().into(),
+        part_number: sku.part_number.as_str().into(),
+        without: Texts::new(without),
+    })
+}
+
+fn named(grant: &LicenseGrant, skus: &[Sku]) -> License {
+    let part_number = skus.iter().find(|sku| sku.id == *grant.sku).map_or(&*grant.sku, |sku| sku.part_number.as_str());
+    License { sku: grant.sku.clone(), part_number: part_number.into(), without: grant.without.clone() }
+}
+
+/// Graph gives nobody a licence whose country it does not know.
+/// <https://learn.microsoft.com/graph/api/user-assignlicense>
+fn has_usage_location<F: Facts>(case: &Case<'_, F>, account: Option<&Account>) -> bool {
+    account.is_some_and(|account| account.attributes.filled(Attr::UsageLocation).is_some())
+        || flow::gives(case.policy, case.person, Attr::UsageLocation)
+}
+
+/// The steps of these differences. Exchanging one licence for another is one call, and a removal: a mailbox must not be
+/// without both for a moment.
+pub(crate) fn spread(draft: &mut Draft<'_>, wanted: Wanted) {
+    let Wanted { give, take, .. } = wanted;
+    if give.is_empty() && take.is_empty() {
+        return;
+    }
+    let (when, reason) = if take.is_empty() {
+        (When::License, Reason::with(Code::LicenseRule, names(&give)))
+    } else if give.is_empty() {
+        (When::Unlicense, Reason::with(Code::LicenseRule, format!("{} taken away", names(&take))))
+    } else {
+        (When::Unlicense, Reason::with(Code::LicenseRule, format!("{} instead of {}", names(&give), names(&take))))
+    };
+    draft.part(Action::License, when, reason, vec![Step::SetLicenses { give, take }]);
+}
+
+/// What we gave the account and it still has: a leaver's to lose.
+pub(crate) fn ours<F: Facts>(case: &Case<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Option<Step> {
+    let skus = case.tenant.skus.as_deref().unwrap_or_default();
+    let grants = ledger.map(|ledger| ledger.licenses.as_slice()).unwrap_or_default();
+    let has = |grant: &&LicenseGrant| account.licences.contains(&grant.sku);
+    let take: Vec<License> = grants.iter().filter(has).map(|grant| named(grant, skus)).collect();
+    (!take.is_empty()).then_some(Step::SetLicenses { give: Vec::new(), take })
+}
+
+/// Part numbers, for a reason.
+pub(crate) fn names(licenses: &[License]) -> String {
+    licenses.iter().map(|license| &*license.part_number).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,51 @@
+//! Which group a rule's name was bound to. A group is found by its name once; later its id says which it is, whatever it
+//! is called then.
+
+use hardmatch_domain::group::GroupKind;
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_ports::{Key, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::keys::Scope;
+use crate::{Result, Store, Stored, json, keys};
+
+/// `T#scope / GROUP#kind#hash`: what a name stands for in this tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupBinding {
+    /// Version of this shape.
+    pub v: u32,
+    /// The group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<ObjectId>,
+    /// When we last asked for it to be made and did not hear what came of it (Unix seconds): it may be there, and not be
+    /// shown yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<i64>,
+}
+
+impl Store {
+    /// What a name stands for, as far as it is known.
+    pub async fn group_binding(&self, scope: &Scope, kind: GroupKind, name: &str) -> Result<GroupBinding> {
+        let found: Option<Stored<GroupBinding>> = self.read(&self.binding_key(scope, kind, name), "group").await?;
+        Ok(found.map(|stored| stored.value).unwrap_or_default())
+    }
+
+    /// Stores what a name stands for.
+    pub async fn bind_group(&self, scope: &Scope, kind: GroupKind, name: &str, binding: &GroupBinding) -> Result<()> {
+        let binding = GroupBinding { v: 1, ..binding.clone() };
+        self.table.write(Write::put(self.binding_key(scope, kind, name), json(&binding))).await?;
+        Ok(())
+    }
+
+    /// Names the lease under which the group of a name is made: by one writer at a time, in whatever lane.
+    pub fn group_lease(&self, scope: &Scope, kind: GroupKind, name: &str) -> String {
+        let key = self.binding_key(scope, kind, name);
+        format!("{}#{}", key.pk, key.sk)
+    }
+
+    fn binding_key(&self, scope: &Scope, kind: GroupKind, name: &str) -> Key {
+        // The name of a group may be a person's.
+        let hash = self.secret.long(&["group", &name.to_lowercase()]);
+        keys::tenant(scope, format!("GROUP#{}#{}", kind.name(), &hash[..32]))
+    }
+}
