@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::policy::{
-    AccountDeleted, FlowWhen, Guard, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
+    AccountDeleted, FlowWhen, Guard, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch,
+    WhenEmpty,
 };
 
 use crate::compile::DEFAULT_FLOW;

@@ -369,7 +369,12 @@ pub(crate) static LICENSE: Table = Table {
     path: "license",
     doc: "A licence rule. Only licences that rules name are looked after, and only those we gave are taken away. The first rule of a licence that fits a person says which plans stay off.",
     keys: &[
-        key("sku", Text, Required, "Part number of the licence, such as SPE_E3, or its id; not the name that the admin centre shows."),
+        key(
+            "sku",
+            Text,
+            Required,
+            "Part number of the licence, such as SPE_E3, or its id; not the name that the admin centre shows.",
+        ),
         key("disabled_plans", OneOrMore, Optional, "Names or ids of the licence's service plans that stay off."),
         key("when", Rule, Required, "Who has it."),
     ],

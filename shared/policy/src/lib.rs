@@ -26,5 +26,5 @@ pub use keys::SOURCE_ATTRIBUTES;
 pub use problem::{Paint, Problem, ProblemKind, Problems};
 pub use schema::json_schema;
 pub use template::{Detected, template};
-pub use trace::{RuleTrace, TraceOutcome, test_rules};
+pub use trace::{Entitlement, Entitlements, Given, RuleTrace, TraceOutcome, entitlements, test_rules};
 pub use widen::{policy_hash, widens};

@@ -4,8 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use LeavingAction::{Delete, Suspend};
+use LeavingAction::{Delete, RemoveLicenses, Suspend};
 use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::group::GroupKind;
 use hardmatch_domain::policy::{
     AccountDeleted, FlowFrom, FlowWhen, LeavingAction, OnConflict, Reenable, SoftDeleted, SoftRule, Stage, Switch,
     WhenEmpty,
@@ -129,7 +130,9 @@ fn what_is_not_said_has_a_default() {
     assert!(!rules.create_disabled && !rules.revoke_sessions);
     let a = config.actions;
     assert!(
-        [a.create, a.update, a.takeover, a.rename, a.enable, a.suspend, a.restore].iter().all(|s| *s == Switch::On)
+        [a.create, a.update, a.takeover, a.rename, a.enable, a.suspend, a.restore, a.license, a.membership]
+            .iter()
+            .all(|s| *s == Switch::On)
     );
     assert!([a.delete, a.repair, a.merge, a.purge].iter().all(|s| *s == Switch::Approve));
     assert_eq!((config.guard.max_removals, config.guard.max_removals_percent, config.guard.always_allow), (500, 5, 3));
@@ -186,10 +189,10 @@ fn every_word_of_every_choice_is_taken() {
     let taken: &[(&str, &str, &[&str])] = &[
         ("anchor", "on_conflict", &["stop", "tenant-wins", "source-wins"]),
         ("match", "soft_deleted", &["restore", "purge", "wait", "refuse"]),
-        ("lifecycle", "absent", &["ignore", "suspend", "delete"]),
-        ("lifecycle", "left_scope", &["ignore", "suspend", "delete"]),
-        ("lifecycle", "disabled", &["ignore", "suspend", "delete"]),
-        ("lifecycle", "password_expired", &["ignore", "suspend", "delete"]),
+        ("lifecycle", "absent", &["ignore", "suspend", "remove-licenses", "delete"]),
+        ("lifecycle", "left_scope", &["ignore", "suspend", "remove-licenses", "delete"]),
+        ("lifecycle", "disabled", &["ignore", "suspend", "remove-licenses", "delete"]),
+        ("lifecycle", "password_expired", &["ignore", "suspend", "remove-licenses", "delete"]),
         ("lifecycle", "account_deleted", &["report", "restore", "recreate"]),
         ("lifecycle", "reenable", &["ours", "always"]),
     ];
@@ -200,9 +203,21 @@ fn every_word_of_every_choice_is_taken() {
         let (kind, _) = first(&with(&format!("[{table}]\n{key} = \"nonsense\"")));
         assert_eq!(kind, ProblemKind::BadValue, "{table}.{key}");
     }
-    for action in
-        ["create", "update", "takeover", "rename", "enable", "suspend", "restore", "delete", "repair", "merge", "purge"]
-    {
+    for action in [
+        "create",
+        "update",
+        "takeover",
+        "rename",
+        "enable",
+        "suspend",
+        "restore",
+        "license",
+        "membership",
+        "delete",
+        "repair",
+        "merge",
+        "purge",
+    ] {
         for word in ["on", "approve", "off"] {
             loaded(&with(&format!("[actions]\n{action} = \"{word}\"")));
         }
@@ -228,8 +243,6 @@ fn known_words_that_are_not_carried_out_say_so() {
     for (text, word) in [
         (DESIGN.replace("kind = \"csv\"", "kind = \"ldap\""), "use one of: csv, jsonl, ldif"),
         (DESIGN.replace("kind = \"csv\"", "kind = \"jumpcloud\""), "use one of: csv, jsonl, ldif"),
-        (with("[[license]]\nsku = \"SPE_E3\"\nwhen = \"'Staff' in person.groups\""), "remove the [[license]] table"),
-        (with("[[group]]\nname = \"S\"\nwhen = \"person.enabled\""), "remove the [[group]] table"),
     ] {
         let (kind, words) = first(&text);
         assert_eq!(kind, ProblemKind::NotAvailable, "{words}");
@@ -253,6 +266,12 @@ fn o19_leaving_goes_in_stages() {
         ),
         ("[{ action = \"delete\", after = \"30d\" }]", vec![s(Delete, 30)]),
         ("[\"suspend\", { action = \"delete\", after = \"24h\" }]", vec![s(Suspend, 0), s(Delete, 1)]),
+        ("\"remove-licenses\"", vec![s(RemoveLicenses, 0)]),
+        ("{ action = \"remove-licenses\", after = \"30d\" }", vec![s(RemoveLicenses, 30)]),
+        (
+            "[\"suspend\", { action = \"remove-licenses\", after = \"30d\" }, { action = \"delete\", after = \"90d\" }]",
+            vec![s(Suspend, 0), s(RemoveLicenses, 30), s(Delete, 90)],
+        ),
     ] {
         assert_eq!(loaded(&with(&format!("[lifecycle]\nabsent = {value}"))).lifecycle.absent, stages, "{value}");
     }
@@ -263,6 +282,9 @@ fn o19_leaving_goes_in_stages() {
         "[\"ignore\"]",
         "[\"delete\", \"suspend\"]",
         "[\"suspend\", \"suspend\"]",
+        "[\"remove-licenses\", \"suspend\"]",
+        "[\"delete\", \"remove-licenses\"]",
+        "\"remove_licenses\"",
         "3",
         "{ after = \"3d\" }",
         "{ action = \"ignore\", after = \"3d\" }",
@@ -278,13 +300,139 @@ fn o19_leaving_goes_in_stages() {
     }
 }
 
+const RULES: &str = r#"
+[[license]]
+sku = " SPE_E3 "
+disabled_plans = "SWAY"
+when = "'Staff' in person.groups"
+[[license]]
+sku = "spe_e3"
+disabled_plans = ["EXCHANGE_S_ENTERPRISE", "YAMMER_ENTERPRISE"]
+when = "person.source['contract'] == 'temp'"
+[[license]]
+sku = "05E9A617-0261-4CEE-BB44-138D3EF5D965"
+when = "true"
+[[group]]
+name = "All staff"
+when = "person.enabled"
+[[group]]
+name = "Sales"
+kind = "microsoft365"
+when = "person.department == 'Sales'"
+[[group]]
+name = "Sales"
+kind = "microsoft365"
+when = "person.city == 'Oslo'"
+"#;
+
+#[test]
+fn o22_rules_of_licences_and_groups_are_read_in_their_order() {
+    let config = loaded(&with(RULES));
+    let licenses: Vec<(&str, Vec<&str>)> = config
+        .licenses
+        .iter()
+        .map(|rule| (rule.sku.as_str(), rule.without.iter().map(String::as_str).collect()))
+        .collect();
+    assert_eq!(
+        licenses,
+        [
+            ("SPE_E3", vec!["SWAY"]),
+            ("spe_e3", vec!["EXCHANGE_S_ENTERPRISE", "YAMMER_ENTERPRISE"]),
+            // An id as the tenant writes it, or nothing would be found by it.
+            ("05e9a617-0261-4cee-bb44-138d3ef5d965", vec![]),
+        ]
+    );
+    let groups: Vec<(&str, GroupKind)> = config.groups.iter().map(|rule| (rule.name.as_str(), rule.kind)).collect();
+    assert_eq!(
+        groups,
+        [("All staff", GroupKind::Security), ("Sales", GroupKind::Microsoft365), ("Sales", GroupKind::Microsoft365)]
+    );
+    assert_eq!(config.source_attributes(), ["contract"], "what rules read is read from the source");
+    let policy = config.policy(1);
+    assert_eq!((policy.licenses.len(), policy.groups.len()), (3, 3));
+    assert_eq!(policy.licenses[0].when.text(), "'Staff' in person.groups");
+}
+
+#[test]
+fn o22_what_is_wrong_with_rules_is_said_at_once_and_with_its_cure() {
+    let long = "x".repeat(121);
+    let text = with(&format!(
+        r#"
+[[license]]
+disabled_plans = []
+[[license]]
+sku = ""
+when = "person.enabled"
+[[license]]
+sku = "SPE_E3"
+plans = ["SWAY"]
+disabled_plans = ["SWAY", "sway"]
+when = "person.departmnt == 'x'"
+[[license]]
+sku = "SPE_E5"
+disabled_plans = 3
+when = "person.department"
+[[license]]
+sku = "SPB"
+when = "'A' in person.groups"
+[[license]]
+sku = "spb"
+disabled_plans = ["SWAY"]
+when = "'A' in person.groups"
+[[group]]
+kind = "distribution"
+when = ""
+[[group]]
+name = "  "
+when = "true"
+[[group]]
+name = "{long}"
+when = "true"
+[[group]]
+name = "Sales"
+when = "person.department == 'Sales'"
+[[group]]
+name = "Sales"
+kind = "microsoft365"
+when = "person.city == 'Oslo'"
+[[group]]
+name = "sales"
+when = "person.city == 'Oslo'"
+[[group]]
+name = "Sales"
+when = "person.department == 'Sales'"
+"#
+    ));
+    insta::assert_snapshot!("rules_lines", refused(&text).lines());
+    for (one, cure) in [
+        ("[license]\nsku = \"SPB\"\nwhen = \"true\"", "write [[license]], with two brackets"),
+        ("[group]\nname = \"S\"\nwhen = \"true\"", "write [[group]], with two brackets"),
+        ("[actions]\nlicenses = \"off\"", "did you mean `license`?"),
+    ] {
+        let (_, words) = first(&with(one));
+        assert!(words.contains(cure), "{words}");
+    }
+    for neighbours in ["license = []", "license = [3]", "group = \"x\""] {
+        let top = LEAST.replacen("schema = 1", &format!("schema = 1\n{neighbours}"), 1);
+        assert_eq!(load(&top).is_ok(), neighbours.ends_with("[]"), "{neighbours}");
+    }
+}
+
+#[test]
+fn a_name_of_120_characters_can_still_be_looked_for() {
+    let group = |length: usize| with(&format!("[[group]]\nname = \"{}\"\nwhen = \"true\"", "ü".repeat(length)));
+    loaded(&group(120));
+    refused(&group(121));
+}
+
 #[test]
 fn o5_what_graph_does_not_let_us_write_is_refused() {
     for (name, why) in [
         ("accountEnabled", "[lifecycle] alone"),
         ("onPremisesImmutableId", "joining and repair alone"),
         ("proxyAddresses", "Graph does not let anybody write it"),
-        ("assignedLicenses", "licences"),
+        ("assignedLicenses", "[[license]] rules"),
+        ("memberOf", "[[group]] rules"),
         ("jobTittle", "did you mean `jobTitle`?"),
         ("title", "as Microsoft Graph names it"),
     ] {

@@ -9,12 +9,45 @@ use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::{Addresses, Extra, Person};
 use hardmatch_policy::{
-    Config, Detected, Problems, SourceKind, explain, json_schema, policy_hash, template, test_rules, widens,
+    Config, Detected, Given, Problems, SourceKind, TraceOutcome, entitlements, explain, json_schema, policy_hash,
+    template, test_rules, widens,
 };
 use serde_json::Value;
 
 const LAB: &str = include_str!("files/lab.toml");
 const DESIGN: &str = include_str!("files/design.toml");
+
+/// Rules below a file: two of one licence, three of one group.
+const RULES: &str = r#"
+[[license]]
+sku = "SPE_E3"
+when = "person.jobTitle == 'Engineer'"
+[[license]]
+sku = "spe_e3"
+disabled_plans = ["SWAY", "YAMMER_ENTERPRISE"]
+when = "'Office 365' in person.groups"
+[[license]]
+sku = "VISIOCLIENT"
+when = "person.department == 'Design'"
+[[license]]
+sku = "POWER_BI_PRO"
+when = "person.department.substring(99) == 'x'"
+[[group]]
+name = "Compilers"
+kind = "microsoft365"
+when = "person.department.substring(99) == 'x'"
+[[group]]
+name = "Compilers"
+kind = "microsoft365"
+when = "person.department == 'Compilers'"
+[[group]]
+name = "Compilers"
+kind = "microsoft365"
+when = "person.city == 'Oslo'"
+[[group]]
+name = "Oslo"
+when = "person.city == 'Oslo'"
+"#;
 
 fn load(text: &str) -> Result<Config, Problems> {
     Config::load(text, "hardmatch.toml", Path::new("/srv"))
@@ -28,6 +61,7 @@ fn loaded(text: &str) -> Config {
 fn c_15_a_file_says_in_words_what_it_will_do() {
     insta::assert_snapshot!("explained_design", explain(&loaded(DESIGN)));
     insta::assert_snapshot!("explained_lab", explain(&loaded(LAB)));
+    insta::assert_snapshot!("explained_rules", explain(&loaded(&format!("{LAB}{RULES}"))));
 }
 
 /// Every path of keys that the schema knows, with the schema of each.
@@ -37,6 +71,8 @@ fn paths<'a>(schema: &'a Value, at: &[String], found: &mut Vec<(Vec<String>, &'a
         path.push(name.clone());
         found.push((path.clone(), below));
         paths(below, &path, found);
+        // The tables of a list.
+        paths(&below["items"], &path, found);
     }
 }
 
@@ -54,7 +90,11 @@ fn schema_and_loader_know_the_same_keys() {
         let (last, tables) = path.split_last().unwrap();
         // A value of a type that fits nowhere: the loader may complain about anything but the key.
         let known = |key: &str| {
-            let header = if tables.is_empty() { String::new() } else { format!("[{}]\n", tables.join(".")) };
+            let header = match tables {
+                [] => String::new(),
+                [list] if list == "license" || list == "group" => format!("[[{list}]]\n"),
+                _ => format!("[{}]\n", tables.join(".")),
+            };
             let problems = load(&format!("{header}{key} = 2026-01-01\n")).unwrap_err();
             !problems.iter().any(|problem| problem.kind.as_str() == "unknown-key")
         };
@@ -100,7 +140,7 @@ fn defaults_of_the_schema_are_those_of_the_loader() {
     for (path, below) in found {
         let default = &below["default"];
         // The default cloud needs a sign-in; it is tried below.
-        if default.is_null() || path[0] == "attributes" || path[0] == "tenant" {
+        if default.is_null() || ["attributes", "tenant", "license", "group"].contains(&path[0].as_str()) {
             continue;
         }
         let (last, tables) = path.split_last().unwrap();
@@ -136,6 +176,91 @@ fn o38_each_rule_says_what_it_makes_of_a_person() {
     let traces = test_rules(&loaded(&text), &person());
     insta::assert_json_snapshot!("traces", traces);
     assert!(!format!("{traces:?}").contains("Engineer"));
+}
+
+#[test]
+fn o37_of_two_rules_of_a_licence_the_first_that_fits_is_named() {
+    let given = entitlements(&loaded(&format!("{LAB}{RULES}")), &person());
+    insta::assert_json_snapshot!("entitlements", given);
+    // Whom the first does not fit has the plans of the second.
+    let other = Person { attributes: Attributes::from_pairs([(Attr::City, "Oslo")]), ..person() };
+    let rules = RULES.replace("person.department.substring(99) == 'x'", "false");
+    let given = entitlements(&loaded(&format!("{LAB}{rules}")), &other);
+    let first = &given.licenses[0];
+    assert_eq!((first.given, first.by.as_deref()), (Given::Yes, Some("license.spe_e3#2")));
+    assert_eq!(first.without, ["SWAY", "YAMMER_ENTERPRISE"]);
+    assert_eq!(given.groups[1].by.as_deref(), Some("group.Oslo"));
+    assert!(!given.takes_nothing);
+}
+
+#[test]
+fn each_rule_of_several_is_traced_by_its_own_name() {
+    let traces = test_rules(&loaded(&format!("{LAB}{RULES}")), &person());
+    let keys: Vec<&str> = traces.iter().map(|trace| trace.key.as_str()).collect();
+    assert_eq!(
+        &keys[keys.len() - 8..],
+        [
+            "license.SPE_E3",
+            "license.spe_e3#2",
+            "license.VISIOCLIENT",
+            "license.POWER_BI_PRO",
+            "group.Compilers",
+            "group.Compilers#2",
+            "group.Compilers#3",
+            "group.Oslo"
+        ]
+    );
+    let failing = traces.iter().find(|trace| trace.key == "license.POWER_BI_PRO").map(|trace| &trace.outcome);
+    assert!(matches!(failing, Some(TraceOutcome::Unknown(_))), "{failing:?}");
+}
+
+#[test]
+fn o33_another_rule_of_a_licence_or_group_stops_to_be_looked_at() {
+    let base = format!("{DESIGN}{RULES}");
+    let old = loaded(&base);
+    let change = |from: &str, to: &str| {
+        let text = base.replacen(from, to, 1);
+        assert_ne!(text, base, "{from}");
+        widens(&old, &loaded(&text))
+    };
+    let visio = "[[license]]\nsku = \"VISIOCLIENT\"\nwhen = \"person.department == 'Design'\"\n";
+    let oslo = "[[group]]\nname = \"Oslo\"\nwhen = \"person.city == 'Oslo'\"\n";
+    let sway = "disabled_plans = [\"SWAY\", \"YAMMER_ENTERPRISE\"]\n";
+    let first = "[[license]]\nsku = \"SPE_E3\"\nwhen = \"person.jobTitle == 'Engineer'\"\n";
+    for (from, to) in [
+        (visio, format!("{visio}[[license]]\nsku = \"SPB\"\nwhen = \"person.enabled\"\n")),
+        (visio, visio.replace("Design", "Sales")),
+        (visio, visio.replace("VISIOCLIENT", "PROJECTPREMIUM")),
+        (sway, String::new()),
+        (sway, sway.replace("SWAY", "TEAMS1")),
+        // Whom only this rule of two fitted loses the licence.
+        (first, String::new()),
+        (oslo, format!("{oslo}[[group]]\nname = \"Bergen\"\nwhen = \"person.enabled\"\n")),
+        (oslo, oslo.replace("city", "state")),
+        (oslo, oslo.replace("when", "kind = \"microsoft365\"\nwhen")),
+        ("[actions]", "[actions]\nlicense = \"on\"\nmembership = \"on\"".to_owned()),
+    ] {
+        let wider = change(from, &to);
+        assert_eq!(wider, from != "[actions]", "{from} to {to}");
+    }
+    // What no rule names is left as it is.
+    assert!(!change(visio, ""));
+    assert!(!change(oslo, ""));
+    assert!(widens(&loaded(&base.replace(visio, "")), &old), "and named again it is new");
+    // The order of licences among each other says nothing; that of the rules of one does.
+    let second = base.replacen(first, "", 1).replacen(visio, &format!("{visio}{first}"), 1);
+    assert!(widens(&old, &loaded(&second)));
+    assert!(!widens(&old, &loaded(&format!("{}{visio}", base.replace(visio, "")))));
+    for switch in ["license", "membership"] {
+        let with = |word: &str| loaded(&base.replacen("[actions]", &format!("[actions]\n{switch} = \"{word}\""), 1));
+        assert!(widens(&with("off"), &with("approve")) && widens(&with("approve"), &old), "{switch}");
+        assert!(!widens(&old, &with("approve")) && !widens(&old, &with("off")), "{switch}");
+    }
+    let stage = "absent = [\"suspend\", { action = \"remove-licenses\", after = \"30d\" }]";
+    let staged = loaded(&base.replacen("absent = \"suspend\"", stage, 1));
+    assert!(widens(&old, &staged) && !widens(&staged, &old));
+    let sooner = loaded(&base.replacen("absent = \"suspend\"", &stage.replace("30d", "29d"), 1));
+    assert!(widens(&staged, &sooner) && !widens(&sooner, &staged));
 }
 
 fn detected() -> Detected {
@@ -178,11 +303,12 @@ fn the_first_file_loads_as_it_is_written() {
     let uncommented: Vec<&str> = text
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(code) if code.contains(" = ") && !code.starts_with("`hardmatch") => code,
+            Some(code) if (code.contains(" = ") || code.starts_with("[[")) && !code.starts_with("`hardmatch") => code,
             _ => line,
         })
         .collect();
-    loaded(&uncommented.join("\n"));
+    let whole = loaded(&uncommented.join("\n"));
+    assert_eq!((whole.licenses.len(), whole.groups.len()), (1, 1));
     for name in ["", "---", "ü", &"x".repeat(200)] {
         loaded(&template(&Detected { connection: name.to_owned(), ..detected() }));
     }

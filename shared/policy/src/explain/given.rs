@@ -25,9 +25,7 @@ pub(super) fn licenses(config: &Config) -> Vec<String> {
         "Who has a licence of these from us and whom no rule of it fits any more loses it, as a removal under the limits below."
             .to_owned(),
     );
-    lines.push(
-        "What somebody else gave, and every licence that no rule names, is left as it is.".to_owned(),
-    );
+    lines.push("What somebody else gave, and every licence that no rule names, is left as it is.".to_owned());
     lines.push(match usage_location(config) {
         Some(FlowWhen::Always | FlowWhen::Initial) => {
             "Who has no usage location (usageLocation, by default the source's country) is given no licence and reported."

@@ -20,7 +20,8 @@ pub(super) fn licenses<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<L
         let without = one_or_more(reader, &section, "disabled_plans").unwrap_or_default();
         let when = required_rule(reader, &section);
         let (Some(sku), Some(when)) = (sku, when) else { continue };
-        let named = LicenseTable { sku: name(sku.value), without: without.iter().map(|plan| name(plan)).collect(), when };
+        let named =
+            LicenseTable { sku: name(sku.value), without: without.iter().map(|plan| name(plan)).collect(), when };
         if rules.iter().any(|above| above.is_of(&named) && above.when.written() == named.when.written()) {
             reader.problem(
                 ProblemKind::BadValue,

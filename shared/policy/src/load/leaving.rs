@@ -70,7 +70,11 @@ fn listed<'t>(
             Some(Said::Ignore) => refuse(reader, "`ignore` is not a stage", "write \"ignore\" alone, or leave it out"),
             Some(Said::Stage(stage)) => match stages.last() {
                 Some(last) if stage.action <= last.action => {
-                    refuse(reader, "stages go from suspend over remove-licenses to delete, each once", "suspend first, delete last");
+                    refuse(
+                        reader,
+                        "stages go from suspend over remove-licenses to delete, each once",
+                        "suspend first, delete last",
+                    );
                 }
                 Some(last) if stage.after_seconds < last.after_seconds => {
                     refuse(
@@ -124,7 +128,12 @@ fn one<'t>(reader: &mut Reader<'t>, name: &str, value: &'t Value<'t>) -> Option<
             Some(said(word, after))
         }
         other => {
-            reader.wrong_type(value, other, name, "ignore, suspend, remove-licenses, delete or a table with action and after");
+            reader.wrong_type(
+                value,
+                other,
+                name,
+                "ignore, suspend, remove-licenses, delete or a table with action and after",
+            );
             None
         }
     }

@@ -2,8 +2,8 @@
 
 mod auth;
 mod connect;
-mod flow;
 mod entitle;
+mod flow;
 mod leaving;
 mod secrets;
 
