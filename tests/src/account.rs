@@ -1,11 +1,16 @@
 //! Accounts of the simulated tenant, read for assertions.
 
 use hardmatch_domain::ids::{Guid, ImmutableId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The immutable ID of a GUID in text.
 pub fn immutable_id(guid: &str) -> String {
     Guid::parse(guid).map(|guid| ImmutableId::from_guid(&guid).as_str().to_owned()).unwrap_or_default()
+}
+
+/// A person's account as a cloud team would have made it by hand.
+pub fn by_hand(name: &str) -> Value {
+    json!({ "userPrincipalName": format!("{name}@contoso.com"), "mail": format!("{name}@contoso.com"), "displayName": name })
 }
 
 /// An account as the tenant has it.

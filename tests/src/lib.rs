@@ -14,7 +14,7 @@ pub mod world;
 
 mod stage;
 
-pub use account::{Seen, immutable_id};
+pub use account::{Seen, by_hand, immutable_id};
 pub use bill::Bill;
 pub use cut::{Cut, Spoil};
 pub use dice::Dice;

@@ -1,17 +1,10 @@
 //! Joining people to accounts that are already there, and leaving alone what is not theirs.
 
-use std::time::Duration;
-
 use hardmatch_domain::change::Action;
-use hardmatch_ports::run::{OutcomeKind, Status, Stop};
+use hardmatch_ports::run::{OutcomeKind, Status};
 use hardmatch_sim::{Answer, Fault, FaultRule, Place, Seed};
-use hardmatch_tests::{World, guid, immutable_id};
+use hardmatch_tests::{World, by_hand, guid, immutable_id};
 use serde_json::json;
-
-/// The account of the n-th person as a cloud team would have made it by hand.
-fn by_hand(name: &str) -> serde_json::Value {
-    json!({ "userPrincipalName": format!("{name}@contoso.com"), "mail": format!("{name}@contoso.com"), "displayName": name })
-}
 
 #[tokio::test]
 async fn d1_fifty_accounts_that_were_there_before_are_adopted_and_none_is_created() {
@@ -132,103 +125,6 @@ async fn o26_source_wins_sets_a_cleared_anchor_again_when_it_is_approved() {
     let ran = world.settle_by_hash().await;
     assert_eq!(ran.outcome("ada@contoso.com"), "done", "{}", ran.decided("ada@contoso.com"));
     assert_eq!(world.account("ada@contoso.com").immutable_id(), Some(immutable_id(&guid(1)).as_str()));
-}
-
-#[tokio::test]
-async fn j20_an_account_deleted_in_the_tenant_is_reported_and_not_recreated() {
-    let mut world = World::new().await;
-    world.people.hire("ada");
-    world.settle_by_hash().await;
-    world.pass_days(1);
-    world.tenant.delete_user("ada@contoso.com").unwrap();
-    let ran = world.sync().await;
-    assert_eq!(ran.decided("ada@contoso.com"), "none: account_deleted");
-    assert!(ran.writes.is_empty());
-    assert!(world.account("ada@contoso.com").deleted());
-    assert_eq!(world.accounts().len(), 1);
-}
-
-#[tokio::test]
-async fn an_account_deleted_in_the_tenant_is_restored_where_policy_says_so() {
-    let mut world = World::with(Seed::contoso(), "[lifecycle]\naccount_deleted = \"restore\"").await;
-    world.people.hire("ada");
-    world.settle_by_hash().await;
-    let id = world.account("ada@contoso.com").id().to_owned();
-    world.pass_days(1);
-    world.tenant.delete_user("ada@contoso.com").unwrap();
-    let ran = world.sync().await;
-    assert_eq!(ran.outcome("ada@contoso.com"), "done");
-    let ada = world.account("ada@contoso.com");
-    assert_eq!((ada.id(), ada.deleted()), (id.as_str(), false));
-    assert_eq!(world.sync().await.status(), Some(Status::Converged));
-}
-
-#[tokio::test]
-async fn an_account_gone_for_good_is_looked_for_and_never_silently_recreated() {
-    let mut world = World::new().await;
-    world.people.hire("ada").hire("bea");
-    world.settle_by_hash().await;
-    world.pass_days(1);
-    world.tenant.purge_user("ada@contoso.com").unwrap();
-    let ran = world.sync().await;
-    assert_eq!(ran.decided("ada@contoso.com"), "none: account_deleted");
-    for _ in 0..3 {
-        world.pass(Duration::from_hours(12));
-        assert!(world.sync().await.writes.is_empty());
-    }
-    assert_eq!(world.accounts().len(), 1);
-}
-
-#[tokio::test]
-async fn j22_d25_somebody_deleted_before_us_is_restored_with_the_same_object() {
-    let mut deleted = by_hand("ada");
-    deleted["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
-    deleted["deletedDateTime"] = json!("2026-01-10T08:00:00Z");
-    let mut world = World::with(Seed::contoso().user(deleted), "").await;
-    world.people.hire("ada");
-    let id = world.account("ada@contoso.com").id().to_owned();
-    let ran = world.settle_by_hash().await;
-    assert!(ran.decided("ada@contoso.com").starts_with("restore: "), "{}", ran.decided("ada@contoso.com"));
-    let ada = world.account("ada@contoso.com");
-    assert_eq!((ada.id(), ada.deleted(), ada.upn()), (id.as_str(), false, "ada@contoso.com"));
-    assert_eq!(ada.text("jobTitle"), "Engineer");
-    assert_eq!((world.accounts().len(), world.sync().await.status()), (1, Some(Status::Converged)));
-}
-
-#[tokio::test]
-async fn d25_a_deleted_holder_is_refused_where_policy_says_so() {
-    let mut deleted = by_hand("ada");
-    deleted["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
-    deleted["deletedDateTime"] = json!("2026-01-10T08:00:00Z");
-    let mut world = World::with(Seed::contoso().user(deleted), "[match]\nsoft_deleted = \"refuse\"").await;
-    world.people.hire("ada");
-    let ran = world.settle_by_hash().await;
-    assert_eq!(ran.decided("ada@contoso.com"), "none: deleted_holder");
-    assert!(ran.writes.is_empty());
-}
-
-#[tokio::test]
-async fn j23_waiting_for_a_purge_ends_by_itself_when_the_tenant_has_purged() {
-    let mut deleted = by_hand("ada");
-    deleted["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
-    deleted["deletedDateTime"] = json!("2026-01-10T08:00:00Z");
-    let mut world = World::with(Seed::contoso().user(deleted), "[match]\nsoft_deleted = \"wait\"").await;
-    world.people.hire("ada").hire("bea");
-    let gone = world.account("ada@contoso.com").id().to_owned();
-    let ran = world.settle_by_hash().await;
-    assert_eq!(ran.decided("ada@contoso.com"), "none: wait_for_purge");
-    // Thirty days in the recycle bin end on 9 February; until then each night finds her waiting and writes nothing.
-    for _ in 0..2 {
-        world.pass_days(10);
-        let ran = world.sync().await;
-        assert_eq!((ran.decided("ada@contoso.com").as_str(), ran.writes.len()), ("none: wait_for_purge", 0));
-    }
-    world.pass_days(10);
-    let ran = world.sync().await;
-    assert_eq!(ran.decided("ada@contoso.com"), "create: provision");
-    let ada = world.account("ada@contoso.com");
-    assert!(ada.id() != gone && !ada.deleted());
-    assert_eq!(world.sync().await.status(), Some(Status::Converged));
 }
 
 #[tokio::test]
@@ -411,21 +307,6 @@ async fn c_9_an_approved_rehire_gets_the_old_account_and_all_that_is_new_about_t
     assert_eq!(world.accounts().len(), 3);
 }
 
-#[tokio::test]
-async fn an_administrators_account_in_the_recycle_bin_is_left_there_when_the_tenant_says_so() {
-    let mut deleted = by_hand("ada");
-    deleted["deletedDateTime"] = json!("2026-01-10T08:00:00Z");
-    let mut world = World::with(Seed::contoso().user(deleted), "").await;
-    world.tenant.grant_role("ada@contoso.com", "Global Administrator").unwrap();
-    world.people.hire("ada");
-    let ran = world.settle_by_hash().await;
-    // Graph lists the roles of live accounts only, so it is Graph that refuses.
-    assert_eq!(ran.outcome("ada@contoso.com"), "refused: permission_missing");
-    assert_eq!(ran.writes.len(), 1, "and nothing that rests on the restore is tried");
-    let ada = world.account("ada@contoso.com");
-    assert_eq!((ada.deleted(), ada.immutable_id()), (true, None));
-}
-
 /// Ada at the source, and an account by her name that carries somebody's ID and her telephone number.
 async fn same_phone(policy: &str) -> World {
     let mut account = by_hand("ada");
@@ -494,67 +375,4 @@ async fn names_that_an_expression_makes_are_compared_between_people() {
     assert!(ran.decided("ada@contoso.com").contains("contested"), "{}", ran.decided("ada@contoso.com"));
     assert!(ran.decided("bea@contoso.com").contains("contested"), "{}", ran.decided("bea@contoso.com"));
     assert_eq!(world.account("ada@contoso.com").upn(), "ada@contoso.com");
-}
-
-#[tokio::test]
-async fn a_tenant_that_refuses_its_listing_is_read_as_changes() {
-    let refused = |status| Fault::Status {
-        status,
-        code: Some("Authorization_RequestDenied".to_owned()),
-        message: None,
-        retry_after: None,
-        applied: false,
-    };
-    for status in [400, 403] {
-        let mut boss = by_hand("boss");
-        boss["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
-        let mut world = World::with(Seed::contoso().user(boss).user(by_hand("ada")), "").await;
-        world.tenant.configure(|options| options.delta_page_size = 1);
-        world.tenant.inject(FaultRule::new("GET /users", refused(status)).only(Place::Outer));
-        world.people.hire("boss").hire("ada").hire("new");
-        let ran = world.settle_by_hash().await;
-        assert_eq!((ran.count(OutcomeKind::Done), world.accounts().len()), (3, 3), "{:?}", ran.run.collections);
-        assert!(ran.decided("ada@contoso.com").starts_with("takeover"), "{}", ran.decided("ada@contoso.com"));
-        world.pass_days(1);
-        assert_eq!(world.sync().await.status(), Some(Status::Converged));
-        // The cursor is lost: everything is read again, and nobody is taken for gone.
-        world.tenant.reset_delta();
-        world.pass_days(1);
-        let ran = world.sync().await;
-        assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 0));
-    }
-}
-
-#[tokio::test]
-async fn a_lost_table_is_told_from_a_first_run_and_links_come_back_by_id() {
-    let mut world = World::new().await;
-    world.people.hire("ada").hire("bea").hire("cleo");
-    assert_eq!(world.plan().await.run.stop, Some(Stop::Asked), "nothing was ever accepted");
-    world.settle_by_hash().await;
-    // What ada's repair left, and nobody remembers.
-    world.tenant.set_user("ada@contoso.com", json!({ "userPrincipalName": "hardmatch-repair-1@contoso.com" })).unwrap();
-    world.pass_days(1);
-    world.lose_the_table().await;
-    world.people.set("bea", "title", "Lead");
-    world.people.remove("cleo");
-    let ran = world.sync().await;
-    assert_eq!((ran.run.stop, ran.status()), (Some(Stop::StateLost), Some(Status::Planned)));
-    assert!(ran.writes.is_empty(), "it stops at the plan");
-    assert!(ran.decided("ada@contoso.com").contains("repair_needed"), "{}", ran.decided("ada@contoso.com"));
-    let ran = world.sync_yes().await;
-    assert_eq!((ran.outcome("bea@contoso.com").as_str(), world.accounts().len()), ("done", 3));
-    assert!(world.account("cleo@contoso.com").enabled(), "nobody knows her any more: she is not ours to block");
-    let ran = world.sync().await;
-    assert_eq!((ran.run.stop, ran.status()), (None, Some(Status::Converged)));
-    assert_eq!(world.account("ada@contoso.com").upn(), "ada@contoso.com");
-}
-
-#[tokio::test]
-async fn names_of_unfinished_repairs_alone_tell_that_a_table_was_lost() {
-    let mut left = by_hand("ada");
-    left["userPrincipalName"] = json!("hardmatch-repair-7@contoso.com");
-    left["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
-    let mut world = World::with(Seed::contoso().user(left), "").await;
-    world.people.hire("ada");
-    assert_eq!(world.plan().await.run.stop, Some(Stop::StateLost));
 }

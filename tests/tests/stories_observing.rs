@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::run::Status;
+use hardmatch_ports::run::{OutcomeKind, Status, Stop};
 use hardmatch_ports::table::Units;
 use hardmatch_sim::{CONTOSO_TENANT_ID, Fault, FaultRule, Place, Request, Seed};
 use hardmatch_store::Scope;
-use hardmatch_tests::{Ran, World};
+use hardmatch_tests::{Directory, Ran, World, by_hand, guid, immutable_id};
 use serde_json::json;
 
 const ADA: &str = "ada@contoso.com";
@@ -230,4 +230,158 @@ async fn a_lost_cursor_costs_a_few_reads_for_each_person_and_a_followed_one_none
     // A link and an account each, and the fingerprints' buckets that fifty more are spread over.
     let each = (many.read - few.read) / 50;
     assert!(each <= 4, "{few:?} {many:?}");
+}
+
+/// A night of which bea's row is missing, and what else a test does to the file.
+async fn without_bea(spoil: impl FnOnce(&mut Directory)) -> (World, Ran) {
+    let mut world = ours(6, "").await;
+    world.people.remove("bea");
+    spoil(&mut world.people);
+    let ran = world.sync().await;
+    (world, ran)
+}
+
+/// Lines that were refused with a key and a cure, and what is wrong there.
+fn refused(ran: &Ran) -> Vec<(u64, &str)> {
+    let named = ran.run.refused_entries.iter().filter(|entry| entry.key.is_some() && !entry.cure.is_empty());
+    named.map(|entry| (entry.line, entry.problem.as_str())).collect()
+}
+
+/// The leaver was blocked and nobody else: not ada, whose account stays as it was.
+#[track_caller]
+fn bea_alone_has_left(world: &World, ran: &Ran) {
+    assert_eq!(ran.status(), Some(Status::Attention), "somebody must look at the row");
+    assert_eq!(ran.decided(ADA), "none: entry_refused");
+    assert_eq!((world.account(ADA).enabled(), world.account(ADA).text("jobTitle")), (true, "Engineer"));
+    assert!(!world.account("bea@contoso.com").enabled(), "the listing is complete: who is missing has left");
+    assert_eq!(ran.writes.len(), 1, "{:?}", ran.calls());
+}
+
+#[tokio::test]
+async fn a_refused_row_with_a_readable_key_counts_as_seen() {
+    let (mut world, ran) = without_bea(|people| {
+        people.set("ada", "title", "Lead").set("ada", "enabled", "?");
+    })
+    .await;
+    assert_eq!(refused(&ran), [(2, "The value is neither yes nor no")]);
+    bea_alone_has_left(&world, &ran);
+    // Every night anew, and for nobody's harm.
+    world.pass_days(1);
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.writes.len(), refused(&ran).len()), (Some(Status::Attention), 0, 1));
+    world.people.set("ada", "enabled", "true");
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.outcome(ADA).as_str()), (Some(Status::Converged), "done"));
+    assert_eq!(world.account(ADA).text("jobTitle"), "Lead");
+}
+
+#[tokio::test]
+async fn a_refused_row_without_a_readable_key_makes_the_listing_incomplete() {
+    let (mut world, ran) = without_bea(|people| {
+        people.set("ada", "objectGUID", "");
+    })
+    .await;
+    assert_eq!((ran.status(), ran.writes.len(), ran.rows.len()), (Some(Status::Incomplete), 0, 0));
+    let doubts = ran.run.collections["people"].doubts.join(" ");
+    assert!(doubts.contains("line 2"), "{doubts}");
+    assert_eq!(ran.run.refused_entries.len(), 1);
+    assert!(world.tenant.live_users() == 6 && world.account("bea@contoso.com").enabled());
+    world.people.set("ada", "objectGUID", &guid(1));
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 1), "bea has left, and ada has not");
+    assert!(world.account(ADA).enabled() && !world.account("bea@contoso.com").enabled());
+}
+
+#[tokio::test]
+async fn rows_with_one_key_are_all_refused_and_whom_they_mean_is_left_alone() {
+    let (mut world, ran) = without_bea(|people| {
+        let mut twin = people.remove("ada").unwrap();
+        people.put_back("ada", twin.clone());
+        twin.insert("title".to_owned(), "Lead".to_owned());
+        people.put_back("ada's twin", twin);
+    })
+    .await;
+    assert_eq!(refused(&ran), [(2, "The row has the same key as line 3"), (3, "The row has the same key as line 2")]);
+    bea_alone_has_left(&world, &ran);
+    // One of the two is right; nobody knows which until the other is gone.
+    let twin = world.people.remove("ada's twin").unwrap();
+    world.people.put_back("ada", twin);
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.outcome(ADA).as_str()), (Some(Status::Converged), "done"));
+    assert_eq!(world.account(ADA).text("jobTitle"), "Lead");
+}
+
+#[tokio::test]
+async fn a_row_whose_key_a_broken_row_has_too_is_refused_with_it() {
+    let (world, ran) = without_bea(|people| {
+        people.set("ada", "title", "Lead");
+        let broken = format!("{},{ADA}\n", guid(1));
+        people.spoil(Some(people.csv() + &broken));
+    })
+    .await;
+    assert_eq!(refused(&ran), [(2, "The row has the same key as line 7"), (7, "The row has 2 cells, the header 12")]);
+    bea_alone_has_left(&world, &ran);
+}
+
+#[tokio::test]
+async fn a_tenant_that_refuses_its_listing_is_read_as_changes() {
+    let refused = |status| Fault::Status {
+        status,
+        code: Some("Authorization_RequestDenied".to_owned()),
+        message: None,
+        retry_after: None,
+        applied: false,
+    };
+    for status in [400, 403] {
+        let mut boss = by_hand("boss");
+        boss["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
+        let mut world = World::with(Seed::contoso().user(boss).user(by_hand("ada")), "").await;
+        world.tenant.configure(|options| options.delta_page_size = 1);
+        world.tenant.inject(FaultRule::new("GET /users", refused(status)).only(Place::Outer));
+        world.people.hire("boss").hire("ada").hire("new");
+        let ran = world.settle_by_hash().await;
+        assert_eq!((ran.count(OutcomeKind::Done), world.accounts().len()), (3, 3), "{:?}", ran.run.collections);
+        assert!(ran.decided("ada@contoso.com").starts_with("takeover"), "{}", ran.decided("ada@contoso.com"));
+        world.pass_days(1);
+        assert_eq!(world.sync().await.status(), Some(Status::Converged));
+        // The cursor is lost: everything is read again, and nobody is taken for gone.
+        world.tenant.reset_delta();
+        world.pass_days(1);
+        let ran = world.sync().await;
+        assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 0));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_table_is_told_from_a_first_run_and_links_come_back_by_id() {
+    let mut world = World::new().await;
+    world.people.hire("ada").hire("bea").hire("cleo");
+    assert_eq!(world.plan().await.run.stop, Some(Stop::Asked), "nothing was ever accepted");
+    world.settle_by_hash().await;
+    // What ada's repair left, and nobody remembers.
+    world.tenant.set_user("ada@contoso.com", json!({ "userPrincipalName": "hardmatch-repair-1@contoso.com" })).unwrap();
+    world.pass_days(1);
+    world.lose_the_table().await;
+    world.people.set("bea", "title", "Lead");
+    world.people.remove("cleo");
+    let ran = world.sync().await;
+    assert_eq!((ran.run.stop, ran.status()), (Some(Stop::StateLost), Some(Status::Planned)));
+    assert!(ran.writes.is_empty(), "it stops at the plan");
+    assert!(ran.decided("ada@contoso.com").contains("repair_needed"), "{}", ran.decided("ada@contoso.com"));
+    let ran = world.sync_yes().await;
+    assert_eq!((ran.outcome("bea@contoso.com").as_str(), world.accounts().len()), ("done", 3));
+    assert!(world.account("cleo@contoso.com").enabled(), "nobody knows her any more: she is not ours to block");
+    let ran = world.sync().await;
+    assert_eq!((ran.run.stop, ran.status()), (None, Some(Status::Converged)));
+    assert_eq!(world.account("ada@contoso.com").upn(), "ada@contoso.com");
+}
+
+#[tokio::test]
+async fn names_of_unfinished_repairs_alone_tell_that_a_table_was_lost() {
+    let mut left = by_hand("ada");
+    left["userPrincipalName"] = json!("hardmatch-repair-7@contoso.com");
+    left["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
+    let mut world = World::with(Seed::contoso().user(left), "").await;
+    world.people.hire("ada");
+    assert_eq!(world.plan().await.run.stop, Some(Stop::StateLost));
 }

@@ -28,7 +28,7 @@ pub trait Listing: Send {
 /// One entry of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Understood.
+    /// Understood. No other entry of the listing has the same key: of two with one key both are refused.
     Person(Box<Person>),
     /// Not understood: a refusal that names where and how to cure it.
     Refused(Refused),

@@ -228,7 +228,12 @@ fn index(entries: &mut Entries, columns: &Columns, survey: &Survey) -> Result<In
                     translate::note_names(&row, columns, &mut index);
                 }
             }
-            Read::Fault(_) => {}
+            // Nobody knows which of two rows with one key is right, least of all when one of them is broken.
+            Read::Fault(fault) => {
+                if let Some(key) = entries.certain_key(&row, columns, &fault) {
+                    index.note(&key, row.line);
+                }
+            }
             Read::End => break,
         }
     }

@@ -154,6 +154,15 @@ fn a_key_that_repeats_refuses_every_row_that_has_it() {
 }
 
 #[test]
+fn a_whole_row_is_refused_with_the_broken_one_that_has_its_key() {
+    let given = csv("id,mail\n7,a@x.com\n8,b@x.com\n7,c@x.com,Sales\n");
+    let refused: Vec<_> = given.refused().iter().map(|r| (r.line, r.key.clone().unwrap(), r.problem.clone())).collect();
+    assert_eq!(refused[0], (2, "7".into(), "The row has the same key as line 4".into()));
+    assert_eq!(refused[1], (4, "7".into(), "The row has 3 cells, the header 2".into()));
+    assert_eq!((given.people().len(), given.completeness.doubts), (1, Vec::new()));
+}
+
+#[test]
 fn one_damaged_row_of_utf8_is_refused_by_its_line() {
     let mut bytes = "id,displayName\n1,José\n2,Zoë\n3,".as_bytes().to_vec();
     bytes.extend(b"Jos\xe9\n4,Ren\xc3\xa9\n");
