@@ -1,23 +1,21 @@
 //! The tenant that commands and stacks are tried against: one verified domain, one application, nobody in it.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use hardmatch_domain::permission::{self, Feature};
 use hardmatch_sim::{App, Domain, DomainType, FederatedCredential, Seed, Signature};
 
 /// The tenant's directory id.
 pub const TENANT: &str = "5f0d2c1e-6a0b-4c7e-9b6e-0a1b2c3d4e5f";
 /// The application's client id.
 pub const CLIENT: &str = "0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77";
-/// What the application is granted.
-pub const ROLES: &[&str] = &[
-    "User.ReadWrite.All",
-    "GroupMember.Read.All",
-    "OrgContact.Read.All",
-    "Organization.Read.All",
-    "Domain.Read.All",
-    "LicenseAssignment.Read.All",
-    "RoleManagement.Read.Directory",
-    "User.DeleteRestore.All",
-    "User.RevokeSessions.All",
-];
+/// What the application is granted: what the product says it needs at most, and nothing more.
+pub static ROLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let needs = permission::needs(&Feature::ALL.into());
+    let names: BTreeSet<&str> = needs.iter().map(|need| need.least).collect();
+    names.into_iter().collect()
+});
 
 /// The tenant, with this application.
 pub fn tenant(app: App) -> Seed {

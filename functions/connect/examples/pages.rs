@@ -25,20 +25,10 @@ mod keep;
 #[expect(dead_code, clippy::unwrap_used, reason = "helpers of tests, which look closer")]
 mod platform;
 
-use platform::{Codes, FakePlatform, grant, refused};
+use platform::{Codes, FakePlatform, LEAST, grant, refused};
 
 const TENANT: &str = "0f9f3c1e-5d7a-4b52-9a55-2f6f4f1c7a10";
 const ANOTHER: &str = "c2a7e0b4-91f3-4f0e-8a4b-7d35b2c9e611";
-const LEAST: [&str; 8] = [
-    "Domain.Read.All",
-    "GroupMember.Read.All",
-    "LicenseAssignment.Read.All",
-    "OrgContact.Read.All",
-    "Organization.Read.All",
-    "RoleManagement.Read.Directory",
-    "User.Read.All",
-    "User.ReadWrite.All",
-];
 
 /// Outcome, and what the redirect says after the state.
 const OUTCOMES: [(&str, &str); 8] = [
@@ -95,7 +85,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn connection(outcome: &str, microsoft: &str, codes: &Codes, clock: &Arc<dyn Clock>) -> Connection {
     let more = [&LEAST[..], &["AppRoleAssignment.ReadWrite.All", "Mail.Read"]].concat();
     let less: Vec<&str> =
-        LEAST.into_iter().filter(|name| !name.starts_with("User.") && *name != "OrgContact.Read.All").collect();
+        LEAST.iter().copied().filter(|name| !name.starts_with("User.") && *name != "OrgContact.Read.All").collect();
     let says = match outcome {
         "more-than-needed" => grant(TENANT, &more),
         "missing" => grant(TENANT, &less),

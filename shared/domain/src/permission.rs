@@ -20,6 +20,9 @@ pub enum Feature {
 }
 
 impl Feature {
+    /// Everything that there is.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::DeleteRestore, Self::Purge, Self::RevokeSessions];
+
     /// Its name on a page.
     pub fn title(self) -> &'static str {
         match self {
@@ -261,9 +264,24 @@ mod tests {
     }
 
     #[test]
+    fn these_are_granted_at_a_first_set_up() {
+        let asked = least(&needs(&[Feature::Read, Feature::Write].into()));
+        let expected = [
+            "Domain.Read.All",
+            "GroupMember.Read.All",
+            "LicenseAssignment.Read.All",
+            "OrgContact.Read.All",
+            "Organization.Read.All",
+            "RoleManagement.Read.Directory",
+            "User.Read.All",
+            "User.ReadWrite.All",
+        ];
+        assert!(asked.iter().eq(expected.iter()), "{asked:?}");
+    }
+
+    #[test]
     fn every_need_says_whose_it_is() {
-        for feature in [Feature::Read, Feature::Write, Feature::DeleteRestore, Feature::Purge, Feature::RevokeSessions]
-        {
+        for feature in Feature::ALL {
             assert!(feature.needs().iter().all(|need| need.feature == feature && !need.also.contains(&need.least)));
         }
     }

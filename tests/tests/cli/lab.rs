@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An empty tenant with one verified domain and the laboratory's application.
 pub(crate) fn tenant() -> Seed {
-    hardmatch_tests::lab::tenant(App::new(CLIENT, SECRET, ROLES))
+    hardmatch_tests::lab::tenant(App::new(CLIENT, SECRET, &ROLES))
 }
 
 /// One person of a source.

@@ -8,8 +8,8 @@ use hardmatch_ports::tenant::{Retry, TenantError};
 use hardmatch_ports::{Clock, KeptToken, TokenKeeper, TokenKind};
 use hardmatch_store::connecting::{ConnectMethod, ConnectState};
 
-use crate::platform::{grant, parameter, refused};
-use crate::world::{CONTOSO, FABRIKAM, LEAST, World, without};
+use crate::platform::{LEAST, grant, parameter, refused};
+use crate::world::{CONTOSO, FABRIKAM, World, without};
 
 #[tokio::test]
 async fn o14_the_page_names_every_permission_and_why() {
@@ -17,7 +17,7 @@ async fn o14_the_page_names_every_permission_and_why() {
     let link = world.link("contoso").await;
     let page = world.browser().get(link.url.path()).await;
     assert_eq!(page.status, StatusCode::OK);
-    for permission in LEAST {
+    for permission in LEAST.iter() {
         page.says(&format!("<code>{permission}</code>"));
     }
     for text in [
@@ -54,7 +54,7 @@ async fn consent_that_is_proven_connects() {
     let connected = told.connected.unwrap();
     assert_eq!((connected.method, connected.tenant.as_str()), (ConnectMethod::Consent, CONTOSO));
     assert_eq!(connected.at, world.clock.now_seconds());
-    assert!(connected.permissions.iter().eq(LEAST));
+    assert!(connected.permissions.iter().eq(LEAST.iter()));
 }
 
 #[tokio::test]

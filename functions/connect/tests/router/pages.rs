@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::platform::{grant, parameter};
-use crate::world::{LEAST, NORTHWIND, Page, World};
+use crate::platform::{LEAST, grant, parameter};
+use crate::world::{NORTHWIND, Page, World};
 
 /// One of each kind.
 async fn pages(world: &World) -> Vec<Page> {

@@ -2,11 +2,12 @@
 //! nonce and the redirect of the authorization that it was given for.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hardmatch_domain::permission::{self, Feature};
 use hardmatch_ports::tenant::{Retry, TenantError};
 use hardmatch_ports::{Authorization, Explained, Grant, IdentityPlatform, KeptToken, SignedIn};
 use jiff::Timestamp;
@@ -16,6 +17,13 @@ use url::Url;
 
 /// Codes that were given out, by all platforms together: as at Microsoft's, where one code endpoint knows them all.
 pub(crate) type Codes = Arc<Mutex<BTreeMap<String, Url>>>;
+
+/// Least privilege for reading and writing, by name.
+pub(crate) static LEAST: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let needs = permission::needs(&[Feature::Read, Feature::Write].into());
+    let names: BTreeSet<&str> = needs.iter().map(|need| need.least).collect();
+    names.into_iter().collect()
+});
 
 pub(crate) struct FakePlatform {
     pub(crate) authority: Url,

@@ -7,8 +7,8 @@ use hardmatch_store::connecting::{ConnectMethod, ConnectState};
 use std::time::Duration;
 use url::Url;
 
-use crate::platform::{grant, parameter, refused};
-use crate::world::{Browser, CONTOSO, FABRIKAM, LEAST, NORTHWIND, Page, World, without};
+use crate::platform::{LEAST, grant, parameter, refused};
+use crate::world::{Browser, CONTOSO, FABRIKAM, NORTHWIND, Page, World, without};
 
 /// The administrator agrees at Microsoft's and comes back.
 async fn agreed(world: &World, browser: &mut Browser<'_>, page: &Url) -> Page {

@@ -20,26 +20,14 @@ use tower::ServiceExt;
 use url::Url;
 
 use crate::keep::{MemoryKeeper, MemorySealed, Remembering};
-use crate::platform::{Codes, FakePlatform, grant, parameter};
+use crate::platform::{Codes, FakePlatform, LEAST, grant, parameter};
 
 pub(crate) const CONTOSO: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 pub(crate) const FABRIKAM: &str = "bbbbbbbb-0000-4000-8000-000000000002";
 pub(crate) const NORTHWIND: &str = "cccccccc-0000-4000-8000-000000000003";
 
-/// Least privilege for reading and writing.
-pub(crate) const LEAST: [&str; 8] = [
-    "Domain.Read.All",
-    "GroupMember.Read.All",
-    "LicenseAssignment.Read.All",
-    "OrgContact.Read.All",
-    "Organization.Read.All",
-    "RoleManagement.Read.Directory",
-    "User.Read.All",
-    "User.ReadWrite.All",
-];
-
 pub(crate) fn without(missing: &str) -> Vec<&'static str> {
-    LEAST.into_iter().filter(|name| *name != missing).collect()
+    LEAST.iter().copied().filter(|name| *name != missing).collect()
 }
 
 pub(crate) struct World {
