@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::change::{Action, Decision, Join};
 use hardmatch_domain::decide::Context;
@@ -14,7 +15,7 @@ use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_domain::refused::withhold;
 use hardmatch_ports::run::PlanRow;
 use hardmatch_store::accounts::AccountItem;
-use hardmatch_store::{Pid, Scope, Store};
+use hardmatch_store::{Pid, StoreError};
 
 use crate::{MatchError, MatchPorts};
 
@@ -101,22 +102,42 @@ type Put = Box<dyn FnOnce(&mut PartialFacts) + Send>;
 
 async fn load(ports: &MatchPorts, facts: &mut PartialFacts, wants: Vec<Want>) -> Result<(), MatchError> {
     let (store, scope) = (&ports.store, &ports.scope);
+    // Items whose keys are known come a hundred at a time.
     let mut accounts = Vec::new();
     let mut links_to = Vec::new();
-    let mut apart = Vec::new();
+    // Each of these is a question of its own: one after the other a slice would wait a hundred round trips.
+    let mut questions: Vec<BoxFuture<'_, Result<Put, StoreError>>> = Vec::new();
     for want in wants {
         match want {
             Want::Account(id) => accounts.push(id),
             Want::LinkTo(id) => links_to.push(id),
-            want => apart.push(want),
+            Want::Accounts(by, value) => questions.push(Box::pin(async move {
+                let found = store.accounts_by(scope, by, &value).await?;
+                Ok(put(move |facts| facts.put_accounts(by, &value, found)))
+            })),
+            Want::People(by, value) => questions.push(Box::pin(async move {
+                let found = store.people_by(scope, by, &value).await?;
+                Ok(put(move |facts| facts.put_people(by, &value, found)))
+            })),
+            Want::Holders(address) => questions.push(Box::pin(async move {
+                let found = store.holders(scope, &address).await?;
+                Ok(put(move |facts| facts.put_holders(&address, found)))
+            })),
+            Want::Person(who) => questions.push(Box::pin(async move {
+                let found = store.person(&who).await?;
+                Ok(put(move |facts| facts.put_person(who, found)))
+            })),
+            Want::Link(who) => questions.push(Box::pin(async move {
+                let found = store.link_of(scope, &who).await?.map(|link| link.value);
+                Ok(put(move |facts| facts.put_link(who, found)))
+            })),
         }
     }
-    // Each of these is a question of its own: one after the other a slice would wait a hundred round trips.
-    let mut found = stream::iter(apart).map(|want| look_up(store, scope, want)).buffered(AT_ONCE);
-    while let Some(put) = found.try_next().await? {
-        put(facts);
+    let mut answers = stream::iter(questions).buffered(AT_ONCE);
+    while let Some(answer) = answers.try_next().await? {
+        answer(facts);
     }
-    drop(found);
+    drop(answers);
     let mut found: BTreeMap<_, AccountItem> =
         store.accounts(scope, &accounts).await?.into_iter().map(|item| (item.account.id.clone(), item)).collect();
     for id in accounts {
@@ -136,37 +157,8 @@ async fn load(ports: &MatchPorts, facts: &mut PartialFacts, wants: Vec<Want>) ->
     Ok(())
 }
 
-async fn look_up(store: &Store, scope: &Scope, want: Want) -> Result<Put, MatchError> {
-    Ok(match want {
-        Want::Accounts(by, value) => {
-            let found = store.accounts_by(scope, by, &value).await?;
-            Box::new(move |facts| facts.put_accounts(by, &value, found))
-        }
-        Want::People(by, value) => {
-            let found = store.people_by(scope, by, &value).await?;
-            Box::new(move |facts| facts.put_people(by, &value, found))
-        }
-        Want::Holders(address) => {
-            let found = store.holders(scope, &address).await?;
-            Box::new(move |facts| facts.put_holders(&address, found))
-        }
-        Want::Person(who) => {
-            let found = store.person(&who).await?;
-            Box::new(move |facts| facts.put_person(who, found))
-        }
-        Want::Link(who) => {
-            let found = store.link_of(scope, &who).await?.map(|link| link.value);
-            Box::new(move |facts| facts.put_link(who, found))
-        }
-        Want::Account(id) => {
-            let found = store.account(scope, &id).await?.map(|item| item.account);
-            Box::new(move |facts| facts.put_account(id, found))
-        }
-        Want::LinkTo(id) => {
-            let found = store.links_to(scope, std::slice::from_ref(&id)).await?.pop().map(|link| link.value);
-            Box::new(move |facts| facts.put_link_to(id, found))
-        }
-    })
+fn put(how: impl FnOnce(&mut PartialFacts) + Send + 'static) -> Put {
+    Box::new(how)
 }
 
 /// A person's row of a plan.
