@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hardmatch_domain::account::{Account, AddressHolder, HolderKind};
 use hardmatch_domain::attribute::{Attr, Attributes};
+use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey, TenantId};
 use hardmatch_domain::person::Person;
 use hardmatch_embedded::{FileTable, FolderBlobs};
@@ -38,7 +39,7 @@ const RESERVE: i64 = 20;
 const POLICY: &str = "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"11111111-1111-4111-8111-111111111111\"\ncloud = \"simulated\"\n\
                       [source]\nkind = \"csv\"\nlocation = \"people.csv\"\n";
 /// Accounts on a page.
-pub(crate) const PAGE: usize = 100;
+pub(crate) const PAGE: usize = 50;
 
 /// A table that remembers what it holds, takes a second for each write when asked to, and dies at one.
 pub(crate) struct Book {
@@ -192,7 +193,12 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    fn page<T>(&self, page: Option<&Cursor>, name: &str, all: Vec<T>) -> Result<ListPage<T>, TenantError> {
+    fn page<T>(
+        &self,
+        page: Option<&Cursor>,
+        name: &str,
+        all: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    ) -> Result<ListPage<T>, TenantError> {
         self.clock.advance(Duration::from_secs(1));
         self.pages.fetch_add(1, Ordering::SeqCst);
         let mut lost = self.lost.lock().unwrap();
@@ -206,18 +212,17 @@ impl Accounts {
                 request_id: String::new(),
             });
         }
+        let all = all.into_iter();
         let at: usize = page.map_or(0, |page| page.0.rsplit(' ').next().unwrap().parse().unwrap());
         let more = all.len() > at + PAGE;
         let next = more.then(|| Cursor(format!("{name} {}", at + PAGE)));
-        Ok(ListPage { items: all.into_iter().skip(at).take(PAGE).collect(), next })
+        Ok(ListPage { items: all.skip(at).take(PAGE).collect(), next })
     }
 
-    fn accounts(&self, live: bool) -> Vec<Account> {
+    fn accounts(&self, page: Option<&Cursor>, name: &str, live: bool) -> Result<ListPage<Account>, TenantError> {
         let all = self.all.lock().unwrap();
-        all.iter()
-            .filter(|(_, (_, is))| *is == live)
-            .map(|(&number, (title, _))| account(number, title, live))
-            .collect()
+        let of_these: Vec<_> = all.iter().filter(|(_, (_, is))| *is == live).collect();
+        self.page(page, name, of_these.into_iter().map(|(&number, (title, _))| account(number, title, live)))
     }
 }
 
@@ -260,7 +265,7 @@ impl TenantRead for Accounts {
     }
 
     async fn users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError> {
-        self.page(page, "users", self.accounts(true))
+        self.accounts(page, "users", true)
     }
 
     async fn delta(&self, cursor: &Cursor) -> Result<DeltaPage, TenantError> {
@@ -277,7 +282,7 @@ impl TenantRead for Accounts {
     }
 
     async fn deleted_users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError> {
-        self.page(page, "bin", self.accounts(false))
+        self.accounts(page, "bin", false)
     }
 
     async fn group_addresses(&self, page: Option<&Cursor>) -> Result<ListPage<(String, AddressHolder)>, TenantError> {
@@ -286,7 +291,7 @@ impl TenantRead for Accounts {
             (format!("g{number}@contoso.com"), holder)
         };
         let groups = *self.groups.lock().unwrap();
-        self.page(page, "groups", (0..groups).map(held).collect())
+        self.page(page, "groups", (0..groups).map(held))
     }
 
     async fn contact_addresses(&self, page: Option<&Cursor>) -> Result<ListPage<(String, AddressHolder)>, TenantError> {
@@ -474,13 +479,16 @@ impl Lab {
     pub(crate) fn holds(&self) -> BTreeMap<String, String> {
         let held = self.book.held.lock().unwrap();
         let told = held.iter().filter(|(key, _)| !key.pk.starts_with("LOCK#") && !key.sk.starts_with("RUN#"));
-        let text = |body: &[u8]| match serde_json::from_slice::<serde_json::Value>(body) {
-            Ok(mut value) => {
-                for time in ["delta_at", "full_at"] {
+        let times = ["delta_at", "full_at"];
+        let text = |body: &[u8]| match std::str::from_utf8(body) {
+            Ok(text) if times.iter().any(|time| text.contains(time)) => {
+                let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
+                for time in times {
                     value.as_object_mut().map(|object| object.remove(time));
                 }
                 value.to_string()
             }
+            Ok(text) => text.to_owned(),
             Err(_) => format!("{body:?}"),
         };
         told.map(|(key, body)| (format!("{} / {}", key.pk, key.sk), text(body))).collect()
