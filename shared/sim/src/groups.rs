@@ -53,9 +53,11 @@ impl State {
         let unified = group.group_type("Unified");
         if group.flag(at::MAIL_ENABLED) == Some(true) && !unified {
             // Mail-enabled security and distribution groups belong to Exchange.
-            return Err(Refusal::bad(
-                "The service does not currently support writes of mail-enabled groups. Please ensure that the mail-enablement property is unset and try again.",
-            ));
+            // https://github.com/pnp/cli-microsoft365/issues/5476
+            return Err(Refusal::bad("Cannot Create a mail-enabled security groups and or distribution list."));
+        }
+        if group.flag(at::ROLE_ASSIGNABLE) == Some(true) && !ask.caller.has("RoleManagement.ReadWrite.Directory") {
+            return Err(Refusal::denied());
         }
         if unified {
             let nickname = group.text(at::MAIL_NICKNAME).unwrap_or_default().to_owned();
@@ -165,13 +167,24 @@ impl State {
         let id = Uuid::parse_str(ask.second).map_err(|_| Refusal::not_found(ask.second))?;
         let unified = group.group_type("Unified");
         let list = if member { &mut group.members } else { &mut group.owners };
-        let Some(i) = list.iter().position(|m| *m == id) else { return Err(Refusal::not_found(ask.second)) };
+        let Some(i) = list.iter().position(|m| *m == id) else { return Err(self.no_link(ask.second, member)) };
         if !member && unified && list.len() == 1 {
             return Err(Refusal::bad("The group must have at least one owner, hence this owner cannot be removed."));
         }
         list.remove(i);
         self.commit(slot, group, Mask::of(&[if member { at::MEMBERS } else { at::OWNERS }]));
         Ok(Answer::empty(204))
+    }
+
+    /// Removing who is not there.
+    fn no_link(&self, id: &str, member: bool) -> Box<Refusal> {
+        if !self.options.removing_a_stranger_is_400 {
+            return Refusal::not_found(id);
+        }
+        let relation = if member { "members" } else { "owners" };
+        Refusal::bad(format!(
+            "One or more removed object references do not exist for the following modified properties: '{relation}'."
+        ))
     }
 
     pub(crate) fn list_links(&mut self, ask: &Ask<'_>, members: bool) -> Outcome {

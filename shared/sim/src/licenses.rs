@@ -48,12 +48,20 @@ pub(crate) fn stamp(object: &mut Object, sku: &Sku, disabled: &[String], group: 
     object.set(at::ASSIGNED_PLANS, json!(plans));
 }
 
+/// Takes away what was assigned directly; what a group gives stays.
 fn strip(object: &mut Object, sku: &Sku) {
-    for prop in [at::ASSIGNED_LICENSES, at::LICENSE_STATES] {
-        let mut list = object.get(prop).and_then(Value::as_array).cloned().unwrap_or_default();
-        list.retain(|l| l["skuId"] != json!(sku.sku_id));
-        object.set(prop, json!(list));
+    let list = |object: &Object, prop| object.get(prop).and_then(Value::as_array).cloned().unwrap_or_default();
+    let is_ours = |entry: &Value| entry["skuId"] == json!(sku.sku_id);
+    let mut states = list(object, at::LICENSE_STATES);
+    states.retain(|state| !is_ours(state) || !state["assignedByGroup"].is_null());
+    let by_group = states.iter().any(is_ours);
+    object.set(at::LICENSE_STATES, json!(states));
+    if by_group {
+        return;
     }
+    let mut licenses = list(object, at::ASSIGNED_LICENSES);
+    licenses.retain(|license| !is_ours(license));
+    object.set(at::ASSIGNED_LICENSES, json!(licenses));
     let mut plans = object.get(at::ASSIGNED_PLANS).and_then(Value::as_array).cloned().unwrap_or_default();
     plans.retain(|p| !sku.plans.iter().any(|own| p["servicePlanId"] == json!(own.service_plan_id)));
     object.set(at::ASSIGNED_PLANS, json!(plans));
@@ -79,15 +87,26 @@ impl State {
         if let Some(name) = body.keys().find(|k| !["addLicenses", "removeLicenses"].contains(&k.as_str())) {
             return Err(Refusal::unknown(format!("'{name}' in assignLicense")));
         }
+        // https://github.com/microsoftgraph/msgraph-sdk-powershell/issues/3361
         let list = |name: &str| {
             body.get(name).and_then(Value::as_array).cloned().ok_or_else(|| {
-                Refusal::bad(format!("A value is required for parameter '{name}'."))
-                    .violating(format!("assignLicense without '{name}'"))
+                Refusal::bad(format!(
+                    "One or more parameters of the operation 'assignLicense' are missing from the request payload. The missing parameters are: {name}."
+                ))
+                .violating(format!("assignLicense without '{name}'"))
             })
         };
         let (add, remove) = (list("addLicenses")?, list("removeLicenses")?);
+        // https://github.com/microsoftgraph/msgraph-sdk-powershell/issues/3286
+        if add.is_empty() && remove.is_empty() {
+            return Err(Refusal::bad(
+                "No license changes provided. At least one license to add or remove must be specified.",
+            )
+            .violating("assignLicense that changes nothing"));
+        }
         let (slot, before) = self.target(Kind::User, ask.key)?;
         let mut user = before.clone();
+        let located = self.is_located(slot);
         let date = iso(self.now());
         for id in &remove {
             let id = id.as_str().unwrap_or_default();
@@ -107,7 +126,7 @@ impl State {
         for entry in &add {
             let sku = self.owned(entry["skuId"].as_str().unwrap_or_default())?;
             // https://learn.microsoft.com/entra/fundamentals/licensing-groups-resolve-problems
-            if before.text(at::USAGE_LOCATION).is_none() {
+            if !located {
                 return Err(Refusal::bad("License assignment cannot be done for user with invalid usage location."));
             }
             let held = before.sku_ids().any(|s| s == sku.sku_id);
@@ -117,12 +136,17 @@ impl State {
                     sku.sku_id
                 )));
             }
-            let disabled: Vec<String> = entry["disabledPlans"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|p| p.as_str().map(str::to_owned))
-                .collect();
+            let mut disabled = Vec::new();
+            for id in entry["disabledPlans"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                let plan = sku.plans.iter().find(|p| p.service_plan_id.eq_ignore_ascii_case(id)).ok_or_else(|| {
+                    // The wording is ours.
+                    Refusal::bad(format!(
+                        "License assignment failed because service plan {id} is not part of the license."
+                    ))
+                    .violating("a disabled plan that the licence does not have")
+                })?;
+                disabled.push(plan.service_plan_id.clone());
+            }
             stamp(&mut user, &sku, &disabled, None, &date);
         }
         self.check_plans(&user)?;
@@ -132,6 +156,13 @@ impl State {
             self.commit(slot, user.clone(), mask);
         }
         Ok(Answer::bytes(200, self.entity(&user, Mask(Kind::User.defaults()), None, 0)))
+    }
+
+    /// Whether a licence can be given here. A replica that lags does not know a usage location that was just set.
+    fn is_located(&self, slot: u32) -> bool {
+        let entry = self.dir.slot(slot);
+        let seen = entry.seen(self.now() - i64::from(self.options.lag.rules_ms)).unwrap_or(&entry.object);
+        seen.text(at::USAGE_LOCATION).is_some() && entry.object.text(at::USAGE_LOCATION).is_some()
     }
 
     fn owned(&self, id: &str) -> Outcome<Sku> {
@@ -220,6 +251,22 @@ impl State {
     /// <https://learn.microsoft.com/graph/api/subscribedsku-list>
     pub(crate) fn subscribed_skus(&mut self, ask: &Ask<'_>) -> Outcome {
         ask.query.only(&["$select"])?;
+        crate::tenant::check_select(
+            &ask.query,
+            &[
+                "id",
+                "accountId",
+                "accountName",
+                "appliesTo",
+                "capabilityStatus",
+                "consumedUnits",
+                "prepaidUnits",
+                "skuId",
+                "skuPartNumber",
+                "subscriptionIds",
+                "servicePlans",
+            ],
+        )?;
         let tenant = &self.tenant;
         let value: Vec<Value> = self
             .skus
@@ -253,7 +300,7 @@ fn plans(sku: &Sku, on: impl Fn(&Plan) -> bool) -> Vec<Value> {
                 "servicePlanId": p.service_plan_id,
                 "servicePlanName": p.service_plan_name,
                 "provisioningStatus": if on(p) { "Success" } else { "Disabled" },
-                "appliesTo": "User",
+                "appliesTo": p.applies_to,
             })
         })
         .collect()

@@ -55,6 +55,8 @@ pub struct Options {
     pub name_conflicting_objects: bool,
     /// `revokeSignInSessions` answers 204 instead of 200 with a Boolean. Default false.
     pub revoke_answers_204: bool,
+    /// Removing from a group who is no member answers 400 instead of 404. Default false.
+    pub removing_a_stranger_is_400: bool,
     /// Page size of collections when `$top` is not given.
     pub page_size: usize,
     /// Largest `$top`.
@@ -213,6 +215,7 @@ impl Default for Options {
             conflict_is_409: false,
             name_conflicting_objects: true,
             revoke_answers_204: false,
+            removing_a_stranger_is_400: false,
             page_size: 100,
             max_top: 999,
             delta_page_size: 200,
@@ -272,7 +275,8 @@ pub struct Lag {
     pub delta_ms: u32,
     /// Writes that name a brand-new object answer 404 for so long.
     pub writes_ms: u32,
-    /// Federated-domain rules look at the user as it was so long ago (a refusal just after the move away).
+    /// Federated-domain rules, and licences that ask for a usage location, look at the user as it was so long ago (a
+    /// refusal just after the move away, or just after the location was set).
     pub rules_ms: u32,
     /// A UPN moved away so recently still counts as taken, by the user itself.
     pub uniqueness_ms: u32,

@@ -22,6 +22,8 @@ pub struct Request {
     pub at: i64,
     /// The object id or UPN in the path, if any.
     pub target: Option<String>,
+    /// The second one in the path: the member of a group.
+    pub second: Option<String>,
     /// The JSON body of a write, as sent (passwords left out).
     pub body: Option<serde_json::Value>,
 }

@@ -189,6 +189,9 @@ pub struct Plan {
     /// Names of plans it needs.
     #[serde(default)]
     pub depends_on: Vec<String>,
+    /// `User`, or `Company`: nobody's in particular, so it cannot be switched off for a person.
+    #[serde(default = "user")]
+    pub applies_to: String,
 }
 
 /// The client id of the app in [`Seed::contoso`].

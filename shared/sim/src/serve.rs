@@ -208,10 +208,10 @@ impl State {
                 (answer.status, body.and_then(|b| b["error"]["code"].as_str().map(str::to_owned)))
             }
         };
-        let target = route.contains("{id}").then(|| route::segments(&call.path)).and_then(|s| {
-            let i = route.split('/').filter(|p| !p.is_empty()).position(|p| p == "{id}")?;
-            s.get(i).cloned()
-        });
+        let segments = if route.contains("{id}") { route::segments(&call.path) } else { Vec::new() };
+        let mut keys = route.split('/').filter(|p| !p.is_empty()).zip(segments).filter(|(p, _)| *p == "{id}");
+        let target = keys.next().map(|(_, key)| key);
+        let second = keys.next().map(|(_, key)| key);
         let body = (call.is_write() && route != "/$batch")
             .then(|| serde_json::from_slice::<Value>(&call.body).ok())
             .flatten()
@@ -230,6 +230,7 @@ impl State {
             in_batch: call.inner,
             at,
             target,
+            second,
             body,
         });
     }

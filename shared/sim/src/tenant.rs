@@ -310,7 +310,8 @@ fn equality(text: &str) -> Outcome<(String, String)> {
     }
 }
 
-fn check_select(query: &Query, known: &[&str]) -> Outcome<()> {
+/// Refuses a property that the resource does not have.
+pub(crate) fn check_select(query: &Query, known: &[&str]) -> Outcome<()> {
     let unknown = query.get("$select").and_then(|s| s.split(',').map(str::trim).find(|n| !known.contains(n)));
     match unknown {
         None => Ok(()),

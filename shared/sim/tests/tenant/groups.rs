@@ -87,7 +87,84 @@ async fn some_groups_cannot_be_changed_here() {
     desk.post("/groups", group(json!({ "mailEnabled": true }))).await.refused(
         400,
         "Request_BadRequest",
-        "mail-enabled",
+        "Cannot Create a mail-enabled security groups",
+    );
+    // Who may appoint members of such a group may give roles away.
+    desk.post("/groups", group(json!({ "isAssignableToRole": true }))).await.refused(
+        403,
+        "Authorization_RequestDenied",
+        "",
+    );
+}
+
+#[tokio::test]
+async fn removing_a_stranger_is_refused_in_one_of_two_ways() {
+    let seed = with_user("ada@contoso.com", json!({})).group(json!({ "displayName": "G", "mailNickname": "g" }));
+    let desk = Desk::open(seed).await;
+    let group = desk.world().groups()[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/groups/{group}/members/{}/$ref", desk.id("ada@contoso.com"));
+    desk.delete(&path).await.refused(404, "Request_ResourceNotFound", "");
+    desk.world().configure(|o| o.removing_a_stranger_is_400 = true);
+    desk.delete(&path).await.refused(400, "Request_BadRequest", "removed object references do not exist");
+    let log = desk.world().requests();
+    let last = log.last().unwrap();
+    assert_eq!((last.target.as_deref(), last.second.as_deref()), (Some(&*group), Some(&*desk.id("ada@contoso.com"))));
+}
+
+#[tokio::test]
+async fn groups_are_found_by_their_name() {
+    let seed = Seed::contoso()
+        .group(json!({ "displayName": "People of O'Brien", "mailNickname": "a" }))
+        .group(json!({ "displayName": "people of o'brien", "mailNickname": "b", "groupTypes": ["Unified"], "mailEnabled": true, "securityEnabled": false }))
+        .group(json!({ "displayName": "People", "mailNickname": "c" }));
+    let desk = Desk::open(seed).await;
+    let select = "id,displayName,groupTypes,mailEnabled,securityEnabled,onPremisesSyncEnabled,isAssignableToRole";
+    let found = async |filter: &str| desk.get(&format!("/groups?$select={select}&$filter={filter}")).await.ok(200);
+    let body = found("displayName%20eq%20'People%20of%20O''Brien'").await;
+    assert_eq!(rows(&body).len(), 2, "upper and lower case do not count");
+    assert_eq!(rows(&body)[1]["groupTypes"], json!(["Unified"]));
+    assert_eq!(rows(&found("startsWith(displayName,'people')").await).len(), 3);
+    desk.get(&format!("/groups?$filter=displayName%20eq%20'{}'", "x".repeat(121))).await.refused(
+        400,
+        "Request_UnsupportedQuery",
+        "120",
+    );
+}
+
+#[tokio::test]
+async fn members_come_in_pages_of_all_kinds() {
+    let mut seed = Seed::contoso();
+    let mut members = Vec::new();
+    for n in 0..5 {
+        members.push(format!("u{n}@contoso.com"));
+        seed = seed.user(json!({ "userPrincipalName": members[n] }));
+    }
+    let inner = "00000000-0000-4000-8000-00000000000a";
+    members.push(inner.to_owned());
+    let seed = seed
+        .group(json!({ "id": inner, "displayName": "Inner", "mailNickname": "inner" }))
+        .group(json!({ "displayName": "Outer", "mailNickname": "outer", "members": members }));
+    let desk = Desk::open(seed).await;
+    let groups = desk.world().groups();
+    let outer = groups.iter().find(|group| group["displayName"] == "Outer").unwrap()["id"].as_str().unwrap().to_owned();
+    let mut at = format!("/groups/{outer}/members?$select=id&$top=4");
+    let mut sizes = Vec::new();
+    let mut kinds = Vec::new();
+    loop {
+        let body = desk.get(&at).await.ok(200);
+        sizes.push(rows(&body).len());
+        kinds.extend(rows(&body).iter().map(|row| row["@odata.type"].as_str().unwrap().to_owned()));
+        match body["@odata.nextLink"].as_str() {
+            Some(next) => at = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(sizes, [4, 2]);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "#microsoft.graph.group").count(), 1);
+    desk.get(&format!("/groups/{outer}/members?$select=id&$top=1000")).await.refused(
+        400,
+        "Request_BadRequest",
+        "page size",
     );
 }
 

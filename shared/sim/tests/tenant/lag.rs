@@ -124,3 +124,34 @@ async fn new_objects_appear_one_after_the_other() {
     assert_eq!(counts.last(), Some(&12));
     assert!(counts.is_sorted() && counts.iter().any(|n| (2..11).contains(n)), "{counts:?}");
 }
+
+#[tokio::test]
+async fn a_membership_is_seen_late_by_listings() {
+    let seed = with_user("a@contoso.com", json!({})).group(json!({ "displayName": "G", "mailNickname": "g" }));
+    let desk = Desk::open(seed.with(|o| o.lag.lists_ms = 4_000)).await;
+    let (user, group) = (desk.id("a@contoso.com"), desk.world().groups()[0]["id"].as_str().unwrap().to_owned());
+    let members = format!("/groups/{group}/members");
+    let reference = json!({ "@odata.id": format!("https://graph.microsoft.com/v1.0/directoryObjects/{user}") });
+    desk.post(&format!("{members}/$ref"), reference.clone()).await.ok(204);
+    assert!(desk.get(&members).await.ids().is_empty());
+    desk.post(&format!("{members}/$ref"), reference).await.refused(400, "Request_BadRequest", "already exist");
+    desk.pass(Duration::from_secs(4));
+    assert_eq!(desk.get(&members).await.ids(), std::slice::from_ref(&user));
+    desk.delete(&format!("{members}/{user}/$ref")).await.ok(204);
+    assert_eq!(desk.get(&members).await.ids(), [user]);
+    desk.pass(Duration::from_secs(4));
+    assert!(desk.get(&members).await.ids().is_empty());
+}
+
+#[tokio::test]
+async fn a_new_group_takes_nobody_at_once() {
+    let desk = Desk::open(with_user("a@contoso.com", json!({})).with(|o| o.lag.writes_ms = 2_000)).await;
+    let group = json!({ "displayName": "G", "mailNickname": "g", "mailEnabled": false, "securityEnabled": true });
+    let id = desk.post("/groups", group).await.ok(201)["id"].as_str().unwrap().to_owned();
+    let path = format!("/groups/{id}/members/$ref");
+    let user = desk.id("a@contoso.com");
+    let reference = json!({ "@odata.id": format!("https://graph.microsoft.com/v1.0/directoryObjects/{user}") });
+    desk.post(&path, reference.clone()).await.refused(404, "Request_ResourceNotFound", &id);
+    desk.pass(Duration::from_secs(2));
+    desk.post(&path, reference).await.ok(204);
+}

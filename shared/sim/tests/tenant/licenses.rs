@@ -1,5 +1,7 @@
 //! Licences.
 
+use std::time::Duration;
+
 use hardmatch_sim::{Plan, Seed, Sku};
 use serde_json::{Value, json};
 
@@ -16,6 +18,7 @@ fn plan(id: &str, name: &str, excludes: &[&str], needs: &[&str]) -> Plan {
         service_plan_name: name.into(),
         excludes: owned(excludes),
         depends_on: owned(needs),
+        applies_to: "User".into(),
     }
 }
 
@@ -112,4 +115,83 @@ async fn a_mailbox_changes_who_masters_addresses() {
     assert_eq!(user()["mail"], "ada.l@contoso.com");
     assert_eq!(user()["proxyAddresses"][0], "SMTP:ada.l@contoso.com");
     assert_eq!(user()["proxyAddresses"][1], "smtp:ada@contoso.com");
+}
+
+#[tokio::test]
+async fn what_a_group_gives_outlives_what_was_given_directly() {
+    let desk = Desk::open(seed()).await;
+    let assign = async |body: Value| desk.post("/users/g@contoso.com/assignLicense", body).await;
+    let licenses = async || {
+        let user = desk.get("/users/g@contoso.com?$select=assignedLicenses,licenseAssignmentStates").await.ok(200);
+        let count = |name: &str| user[name].as_array().unwrap().len();
+        (count("assignedLicenses"), count("licenseAssignmentStates"))
+    };
+    assert_eq!(licenses().await, (1, 1));
+    assign(add(E3)).await.ok(200);
+    assert_eq!(licenses().await, (1, 2));
+    let skus = desk.get("/subscribedSkus").await.ok(200);
+    assert_eq!(rows(&skus)[0]["consumedUnits"], 1, "one person takes one seat, however often it was given");
+    assign(remove(E3)).await.ok(200);
+    assert_eq!(licenses().await, (1, 1));
+    assign(remove(E3)).await.refused(400, "Request_BadRequest", "inherited from a group membership");
+}
+
+#[tokio::test]
+async fn plans_are_switched_off_by_giving_the_licence_again() {
+    let desk = Desk::open(seed()).await;
+    let assign = async |body: Value| desk.post("/users/ada@contoso.com/assignLicense", body).await;
+    assign(add(E3)).await.ok(200);
+    let plan = "00000000-0000-4000-8000-000000000001";
+    let less = |plan: &str| json!({ "addLicenses": [{ "skuId": E3, "disabledPlans": [plan] }], "removeLicenses": [] });
+    assign(less(plan)).await.ok(200);
+    let user = desk.get("/users/ada@contoso.com?$select=assignedLicenses,assignedPlans").await.ok(200);
+    assert_eq!(user["assignedLicenses"], json!([{ "skuId": E3, "disabledPlans": [plan] }]));
+    assert_eq!(user["assignedPlans"], json!([]));
+    assert!(desk.world().violations().is_empty());
+    assign(less("00000000-0000-4000-8000-000000000002")).await.refused(400, "Request_BadRequest", "not part of");
+    assert_eq!(desk.world().take_violations().len(), 1);
+}
+
+#[tokio::test]
+async fn both_lists_are_required_and_one_must_say_something() {
+    let desk = Desk::open(seed()).await;
+    let assign = async |body: Value| desk.post("/users/ada@contoso.com/assignLicense", body).await;
+    let missing = "The missing parameters are: addLicenses.";
+    assign(json!({ "removeLicenses": [E3] })).await.refused(400, "Request_BadRequest", missing);
+    let nothing = json!({ "addLicenses": [], "removeLicenses": [] });
+    assign(nothing).await.refused(400, "Request_BadRequest", "No license changes provided");
+    assign(remove(E3)).await.refused(400, "Request_BadRequest", "User does not have a corresponding license.");
+    assert_eq!(desk.world().take_violations().len(), 2, "what is not there any more is nobody's mistake");
+}
+
+#[tokio::test]
+async fn a_location_that_was_just_set_is_not_known_everywhere() {
+    let desk = Desk::open(seed().with(|o| o.lag.rules_ms = 3_000)).await;
+    let assign = async |user: &str| desk.post(&format!("/users/{user}@contoso.com/assignLicense"), add(RIVAL)).await;
+    desk.patch("/users/bob@contoso.com", json!({ "usageLocation": "DE" })).await.ok(204);
+    assign("bob").await.refused(400, "Request_BadRequest", "invalid usage location");
+    assign("ada").await.ok(200);
+    desk.pass(Duration::from_secs(3));
+    assign("bob").await.ok(200);
+    desk.world().configure(|o| o.lag.rules_ms = 600_000);
+    let id = desk.create("newer@contoso.com", json!({ "usageLocation": "DE" })).await;
+    desk.post(&format!("/users/{id}/assignLicense"), add(RIVAL)).await.ok(200);
+}
+
+#[tokio::test]
+async fn subscriptions_say_what_is_asked_for() {
+    let mut seed = seed();
+    seed.skus[0].plans.push(Plan {
+        applies_to: "Company".into(),
+        ..plan("00000000-0000-4000-8000-000000000009", "COMPANY", &[], &[])
+    });
+    let desk = Desk::open(seed).await;
+    let skus = desk.get("/subscribedSkus?$select=skuId,servicePlans").await.ok(200);
+    let of: Vec<&str> =
+        rows(&skus)[0]["servicePlans"].as_array().unwrap().iter().map(|p| p["appliesTo"].as_str().unwrap()).collect();
+    assert_eq!(of, ["User", "Company"]);
+    assert!(rows(&skus)[0].get("consumedUnits").is_none());
+    desk.get("/subscribedSkus?$select=seats").await.refused(501, "NotImplemented", "seats");
+    desk.get("/subscribedSkus?$filter=skuId%20eq%20'x'").await.refused(400, "Request_UnsupportedQuery", "$filter");
+    assert_eq!(desk.world().take_violations().len(), 2);
 }

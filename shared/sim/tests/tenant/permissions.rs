@@ -151,7 +151,63 @@ async fn each_operation_has_its_permission() {
             &["User.ReadWrite.All"],
         ),
     ];
-    let mut desk = desk;
+    each(desk, cases).await;
+}
+
+#[tokio::test]
+async fn licences_and_groups_have_their_permissions() {
+    let sku = "00000000-0000-4000-8000-0000000000e3";
+    let mut seed = seed(&[], None);
+    seed.skus = vec![serde_json::from_value(json!({ "skuId": sku, "skuPartNumber": "SPE_E3", "enabled": 1 })).unwrap()];
+    seed.users[0].insert("usageLocation".into(), json!("DE"));
+    let inner = "00000000-0000-4000-8000-00000000000a";
+    let desk = Desk::open(seed.group(json!({ "id": inner, "displayName": "G", "mailNickname": "g" }))).await;
+    let id = desk.id("plain@contoso.com");
+    let reference = json!({ "@odata.id": format!("https://graph.microsoft.com/v1.0/directoryObjects/{id}") });
+    let group = |more: Value| {
+        let mut group =
+            json!({ "displayName": "N", "mailNickname": "n", "mailEnabled": false, "securityEnabled": true });
+        group.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        group
+    };
+    let cases: Vec<Case<'_>> = vec![
+        (
+            "POST",
+            format!("/users/{id}/assignLicense"),
+            json!({ "addLicenses": [{ "skuId": sku }], "removeLicenses": [] }),
+            &["LicenseAssignment.ReadWrite.All"],
+            &["LicenseAssignment.Read.All", "User.Read.All"],
+        ),
+        ("GET", format!("/groups/{inner}"), Value::Null, &["GroupMember.Read.All"], &["User.Read.All"]),
+        ("GET", format!("/groups/{inner}/members"), Value::Null, &["GroupMember.Read.All"], &["User.Read.All"]),
+        ("POST", "/groups".into(), group(json!({})), &["Group.Create"], &["GroupMember.ReadWrite.All"]),
+        (
+            "POST",
+            "/groups".into(),
+            group(json!({ "isAssignableToRole": true })),
+            &["Group.Create", "RoleManagement.ReadWrite.Directory"],
+            &["Group.Create"],
+        ),
+        (
+            "POST",
+            format!("/groups/{inner}/members/$ref"),
+            reference,
+            &["GroupMember.ReadWrite.All"],
+            &["GroupMember.Read.All", "Group.Create"],
+        ),
+        (
+            "DELETE",
+            format!("/groups/{inner}/members/{id}/$ref"),
+            Value::Null,
+            &["GroupMember.ReadWrite.All"],
+            &["GroupMember.Read.All", "User.ReadWrite.All"],
+        ),
+    ];
+    each(desk, cases).await;
+}
+
+/// Each call with too little, then with enough.
+async fn each(mut desk: Desk, cases: Vec<Case<'_>>) {
     for (method, path, body, enough, short) in cases {
         for (permissions, allowed) in [(short, false), (enough, true)] {
             let granted: Vec<String> = permissions.iter().map(|p| (*p).to_owned()).collect();

@@ -22,6 +22,7 @@ fn with_mailbox() -> Seed {
             service_plan_name: "EXCHANGE_S_STANDARD".into(),
             excludes: Vec::new(),
             depends_on: Vec::new(),
+            applies_to: "User".into(),
         }],
     });
     seed.user(json!({ "userPrincipalName": "bob@contoso.com" }))
