@@ -1,6 +1,8 @@
 //! Which group a rule's name was bound to. A group is found by its name once; later its id says which it is, whatever it
 //! is called then.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hardmatch_domain::group::GroupKind;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::{Key, Write};
@@ -43,9 +45,39 @@ impl Store {
         format!("{}#{}", key.pk, key.sk)
     }
 
+    /// The write that has a membership of the mirror compared with the group's members at the next look, although their
+    /// list may be the one that was read last: whoever changes the mirror without having read the list.
+    pub fn note_membership(&self, scope: &Scope, group: &ObjectId, account: &ObjectId) -> Write {
+        Write::put(membership_key(scope, group, account), Vec::new())
+    }
+
+    /// Memberships that are to be compared, by group.
+    pub async fn noted_memberships(&self, scope: &Scope) -> Result<BTreeMap<ObjectId, BTreeSet<ObjectId>>> {
+        let mut noted: BTreeMap<ObjectId, BTreeSet<ObjectId>> = BTreeMap::new();
+        for name in self.notes(&membership_notes(scope)).await? {
+            if let Some((group, account)) = name.split_once('~') {
+                noted.entry(ObjectId::new(group)).or_default().insert(ObjectId::new(account));
+            }
+        }
+        Ok(noted)
+    }
+
+    /// Forgets memberships that were compared, as group and account.
+    pub async fn forget_memberships(&self, scope: &Scope, compared: &[(ObjectId, ObjectId)]) -> Result<()> {
+        self.delete_keys(compared.iter().map(|(group, account)| membership_key(scope, group, account)).collect()).await
+    }
+
     fn binding_key(&self, scope: &Scope, kind: GroupKind, name: &str) -> Key {
         // The name of a group may be a person's.
         let hash = self.secret.long(&["group", &name.to_lowercase()]);
         keys::tenant(scope, format!("GROUP#{}#{}", kind.name(), &hash[..32]))
     }
+}
+
+fn membership_notes(scope: &Scope) -> String {
+    format!("{}#members", scope.as_str())
+}
+
+fn membership_key(scope: &Scope, group: &ObjectId, account: &ObjectId) -> Key {
+    Key::new(format!("NOTE#{}", membership_notes(scope)), format!("{group}~{account}"))
 }
