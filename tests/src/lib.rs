@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod bill;
+pub mod connection;
 pub mod cut;
 pub mod dice;
 pub mod directory;

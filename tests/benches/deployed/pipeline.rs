@@ -7,7 +7,6 @@
 mod stack;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use hardmatch_report::cost::dollars;
 use hardmatch_sim::{Running, Sim};
+use hardmatch_tests::connection::{Connection, Proof, people};
 use hardmatch_tests::lab::{self, CLIENT, TENANT};
 use serde_json::Value;
 use stack::Stack;
@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use crate::table::Table;
 
 const NAME: &str = "bench";
-const PEOPLE: usize = 1_000;
+const PEOPLE: u32 = 1_000;
 /// How often the functions' memory is looked at. The kernel keeps the peak, so only the last moments can be missed.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -50,7 +50,7 @@ pub(crate) fn pipeline(table: &mut Table) -> anyhow::Result<()> {
 }
 
 fn nights(table: &mut Table, stack: &Stack, config: &str) -> anyhow::Result<()> {
-    stack.people("bench.csv", &people("Sales"));
+    stack.people("bench.csv", &people(0..PEOPLE, "Sales"));
     let planned = timed(|| stack.json(&["plan", "--config", config], 0));
     let hash = planned.1["plan"].as_str().context("the plan has no hash")?.to_owned();
     pace(table, "read and decided, by plan", planned.0);
@@ -58,7 +58,7 @@ fn nights(table: &mut Table, stack: &Stack, config: &str) -> anyhow::Result<()> 
     pace(table, "written, as new accounts", applied.0);
     bill(table, &format!("{PEOPLE} new people"), &applied.1);
 
-    stack.people("bench.csv", &people("Marketing"));
+    stack.people("bench.csv", &people(0..PEOPLE, "Marketing"));
     let changed = timed(|| stack.json(&["sync", "--config", config], 0));
     ensure!(changed.1["outcomes"]["done"] == PEOPLE, "{}", changed.1["outcomes"]);
     pace(table, "read, decided and written, one change each", changed.0);
@@ -78,9 +78,8 @@ fn timed<T>(what: impl FnOnce() -> T) -> (Duration, T) {
     (began.elapsed(), done)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a thousand")]
 fn pace(table: &mut Table, what: &str, took: Duration) {
-    let figure = format!("{:.0} a second ({:.1} s)", PEOPLE as f64 / took.as_secs_f64(), took.as_secs_f64());
+    let figure = format!("{:.0} a second ({:.1} s)", f64::from(PEOPLE) / took.as_secs_f64(), took.as_secs_f64());
     table.row("pipeline", &format!("people {what}"), figure, "");
 }
 
@@ -106,37 +105,18 @@ async fn tenant() -> anyhow::Result<Running> {
 }
 
 fn connect(stack: &Stack, url: &str) -> anyhow::Result<String> {
-    let text = format!(
-        r#"schema = 1
-connection = "bench"
-[tenant]
-id = "{TENANT}"
-cloud = "custom"
-login = "{url}"
-graph = "{url}"
-[tenant.auth]
-method = "federated"
-client_id = "{CLIENT}"
-[source]
-kind = "csv"
-location = "s3://{}/bench.csv"
-"#,
-        stack::PEOPLE
-    );
+    let text = Connection {
+        name: "bench",
+        tenant: TENANT,
+        client: CLIENT,
+        url,
+        proof: Proof::Federated,
+        people: &format!("s3://{}/bench.csv", stack::PEOPLE),
+        more: "",
+    }
+    .toml();
     fs::write(stack.folder.path().join("bench.toml"), text)?;
     Ok("bench.toml".to_owned())
-}
-
-fn people(department: &str) -> String {
-    let mut text = "objectGUID,userPrincipalName,givenName,sn,displayName,mail,department,employeeID\n".to_owned();
-    for n in 0..PEOPLE {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{n:08x}-1a2b-4c3d-8e4f-0123456789ab,person{n}@contoso.com,Given{n},Surname{n},Given{n} Surname{n},person{n}@contoso.com,{department},{n:06}"
-        );
-    }
-    text
 }
 
 /// Peak memory of the stack's functions while they run, in MB.

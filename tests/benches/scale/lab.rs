@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Running, Seed, Sim, World};
+use hardmatch_tests::connection::{Connection, Proof};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -91,25 +92,16 @@ impl Lab {
 }
 
 fn config(url: &str) -> String {
-    format!(
-        r#"schema = 1
-connection = "scale"
-[tenant]
-id = "{CONTOSO_TENANT_ID}"
-cloud = "custom"
-login = "{url}"
-graph = "{url}"
-[tenant.auth]
-method = "secret"
-client_id = "{CONTOSO_CLIENT_ID}"
-secret = "file:secret"
-[source]
-kind = "csv"
-location = "people.csv"
-[state]
-path = "scale.db"
-"#
-    )
+    Connection {
+        name: "scale",
+        tenant: CONTOSO_TENANT_ID,
+        client: CONTOSO_CLIENT_ID,
+        url,
+        proof: Proof::Secret("file:secret"),
+        people: "people.csv",
+        more: "[state]\npath = \"scale.db\"\n",
+    }
+    .toml()
 }
 
 /// The released command, built with this benchmark's profile.

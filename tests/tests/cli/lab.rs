@@ -9,6 +9,7 @@ use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use hardmatch_sim::{App, Clock, Running, Seed, Sim, World};
+use hardmatch_tests::connection::{Connection, Proof};
 pub(crate) use hardmatch_tests::lab::{CLIENT, ROLES, TENANT};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -267,30 +268,22 @@ impl Lab {
 
     /// The text of `lab.toml`.
     pub(crate) fn config(&self) -> String {
-        let url = self.running.url();
-        format!(
-            r#"schema = 1
-connection = "lab"
-[tenant]
-id = "{TENANT}"
-cloud = "custom"
-login = "{url}"
-graph = "{url}"
-[tenant.auth]
-method = "secret"
-client_id = "{CLIENT}"
-secret = "env:{SECRET_NAME}"
-[source]
-kind = "csv"
-location = "source.csv"
-[match]
+        Connection {
+            name: "lab",
+            tenant: TENANT,
+            client: CLIENT,
+            url: self.running.url(),
+            proof: Proof::Secret(&format!("env:{SECRET_NAME}")),
+            people: "source.csv",
+            more: r#"[match]
 soft_deleted = "restore"
 [lifecycle]
 reenable = "always"
 [state]
 path = "lab.db"
-"#
-        )
+"#,
+        }
+        .toml()
     }
 
     /// Writes `lab.toml` with one piece of text replaced by another.

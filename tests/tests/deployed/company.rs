@@ -1,11 +1,11 @@
 //! A company: a connection of the stack, its people's file, and a tenant of its own.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
 use std::rc::Rc;
 
 use hardmatch_sim::{Running, Seed, Sim, World};
+use hardmatch_tests::connection::{Connection, Proof, people};
 use hardmatch_tests::lab::{CLIENT, TENANT, tenant, trusting_the_stand_in};
 use serde_json::Value;
 
@@ -64,29 +64,16 @@ pub(crate) struct Company {
 impl Company {
     /// Writes the configuration; nothing is in the stack yet.
     pub(crate) fn new(lab: &Lab, name: &'static str, tenant: &Tenant) -> Self {
-        let url = tenant.running.url();
-        let text = format!(
-            r#"schema = 1
-connection = "{name}"
-
-[tenant]
-id = "{TENANT}"
-cloud = "custom"
-login = "{url}"
-graph = "{url}"
-
-[tenant.auth]
-method = "federated"
-client_id = "{CLIENT}"
-
-[source]
-kind = "csv"
-location = "s3://{PEOPLE}/{name}.csv"
-
-[guard]
-always_allow = 50
-"#
-        );
+        let text = Connection {
+            name,
+            tenant: TENANT,
+            client: CLIENT,
+            url: tenant.running.url(),
+            proof: Proof::Federated,
+            people: &format!("s3://{PEOPLE}/{name}.csv"),
+            more: "[guard]\nalways_allow = 50\n",
+        }
+        .toml();
         let file = format!("{name}.toml");
         fs::write(lab.stack.folder.path().join(&file), text).unwrap();
         Self { name, file }
@@ -117,17 +104,4 @@ always_allow = 50
         assert_eq!(again["status"], "converged", "{again}");
         assert_eq!(tenant.world().counters().writes, writes, "{again}");
     }
-}
-
-/// People of these numbers.
-pub(crate) fn people(numbers: Range<u32>, department: &str) -> String {
-    let mut text = "objectGUID,userPrincipalName,givenName,sn,displayName,mail,department,employeeID\n".to_owned();
-    for n in numbers {
-        writeln!(
-            text,
-            "{n:08x}-1a2b-4c3d-8e4f-0123456789ab,person{n}@contoso.com,Given{n},Surname{n},Given{n} Surname{n},person{n}@contoso.com,{department},{n:06}"
-        )
-        .unwrap();
-    }
-    text
 }

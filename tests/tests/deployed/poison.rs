@@ -1,11 +1,12 @@
 //! What can never be answered or written is put aside, with its reason, and takes nobody along.
 
+use hardmatch_tests::connection::people;
 use hardmatch_tests::immutable_id;
 use hardmatch_tests::lab::{tenant, trusting_the_stand_in};
 use serde_json::{Value, json};
 
 use crate::Lab;
-use crate::company::{Company, Tenant, people};
+use crate::company::{Company, Tenant};
 
 /// No program understands it.
 const NO_BELL: &str = "poison";
