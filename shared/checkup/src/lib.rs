@@ -5,6 +5,7 @@ pub mod judge;
 pub mod needs;
 
 mod answer;
+mod entitle;
 mod login;
 mod looking;
 mod side;

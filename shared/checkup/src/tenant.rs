@@ -10,7 +10,7 @@ use hardmatch_ports::{Check, CheckState, Clock, TenantError, TenantRead as _};
 use hardmatch_store::connection::{Meta, Standing};
 
 use crate::judge::Acts;
-use crate::{Side, check, expiry, good, judge, login, needs};
+use crate::{Side, check, entitle, expiry, good, judge, login, needs};
 
 /// Role holders that are looked at one by one.
 const ADMINS: usize = 50;
@@ -80,10 +80,14 @@ pub async fn tenant(
         }
         Err(error) => checks.extend(["directory role", "break-glass"].map(|area| unknown(area, side, &error))),
     }
-    checks.push(match side.client.skus().await {
-        Ok(skus) => judge::seats(&skus),
-        Err(error) => unknown("seats", side, &error),
-    });
+    match side.client.skus().await {
+        Ok(skus) => {
+            checks.push(judge::seats(&skus));
+            checks.extend(entitle::licenses(config, &skus));
+        }
+        Err(error) => checks.push(unknown("seats", side, &error)),
+    }
+    checks.extend(groups(side, config).await);
     checks.extend(judge::passwords(config, &organization, wanted));
     checks
 }
@@ -104,6 +108,23 @@ async fn admins(side: &Side, organization: &Organization, roles: &BTreeMap<Objec
         }
     }
     judge::break_glass(organization, roles, &accounts)
+}
+
+/// The groups that rules name, looked for by their names as a run does.
+async fn groups(side: &Side, config: &Config) -> Vec<Check> {
+    let wanted = entitle::wanted_groups(config);
+    let mut checks = Vec::new();
+    for (name, kind) in wanted.iter().take(entitle::GROUPS_LOOKED_FOR) {
+        match side.client.groups_named(name).await {
+            Ok(groups) => checks.push(entitle::group(name, *kind, &groups)),
+            Err(error) => {
+                checks.push(entitle::groups_unread(side.said(&error)));
+                return checks;
+            }
+        }
+    }
+    checks.extend(entitle::more_groups(wanted.len()));
+    checks
 }
 
 fn failed(area: &str, side: &Side, error: &TenantError) -> Check {

@@ -346,7 +346,10 @@ fn limits(config: &Config) -> Vec<String> {
         guard.always_allow, guard.max_removals, guard.max_removals_percent
     )];
     if !config.groups.is_empty() {
-        lines.push(format!("Of one group, at most {} % of its members.", Guard::GROUP_PERCENT));
+        lines.push(format!(
+            "Of one group, beyond those always allowed, at most {} % of its members.",
+            Guard::GROUP_PERCENT
+        ));
     }
     lines.extend([
         "More than that waits for an approval of exactly that set; everything else goes on.".to_owned(),

@@ -23,6 +23,7 @@ pub use config::{
 pub use explain::explain;
 pub use expression::{Compiled, FIELDS, FUNCTIONS, FieldDoc, FunctionDoc, MAX_CHARS, MAX_DEPTH};
 pub use keys::SOURCE_ATTRIBUTES;
+pub use names::nearest;
 pub use problem::{Paint, Problem, ProblemKind, Problems};
 pub use schema::json_schema;
 pub use template::{Detected, template};

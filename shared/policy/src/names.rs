@@ -1,7 +1,7 @@
 //! Names that operators misspell, and the nearest one that exists.
 
 /// The known name that `wrong` was most likely meant to be.
-pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(wrong);
     known
         .into_iter()

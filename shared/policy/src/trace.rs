@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::person::Person;
-use hardmatch_domain::policy::{Expression, FlowWhen, Rule};
+use hardmatch_domain::policy::{Expression, FlowFrom, FlowWhen, Rule};
+use hardmatch_domain::values::problem;
 use serde::Serialize;
 
 use crate::config::{Config, GroupTable, LicenseTable};
@@ -105,6 +107,8 @@ pub struct Entitlements {
     pub groups: Vec<Entitlement>,
     /// A rule could not be worked out: nothing at all is taken from the person.
     pub takes_nothing: bool,
+    /// The usage location that the source gives. Without one, and without one in the tenant, no licence is given.
+    pub usage_location: Option<String>,
 }
 
 /// One licence or group.
@@ -140,7 +144,8 @@ pub enum Given {
 /// Asks the licence and group rules as a decision does: a licence or membership that any rule gives is given, and the
 /// first that fits names the plans that stay off.
 pub fn entitlements(config: &Config, person: &Person) -> Entitlements {
-    let mut given = Entitlements { licenses: Vec::new(), groups: Vec::new(), takes_nothing: false };
+    let usage_location = usage_location(config, person);
+    let mut given = Entitlements { licenses: Vec::new(), groups: Vec::new(), takes_nothing: false, usage_location };
     for (key, rule) in numbered("license", &config.licenses, |rule| &rule.sku, LicenseTable::is_of) {
         let answer = rule.when.test(person).ok();
         given.takes_nothing |= answer.is_none();
@@ -155,6 +160,16 @@ pub fn entitlements(config: &Config, person: &Person) -> Entitlements {
         entry(&mut given.groups, &rule.name).hears(key, answer);
     }
     given
+}
+
+fn usage_location(config: &Config, person: &Person) -> Option<String> {
+    let flow = config.flow();
+    let mapping = flow.iter().find(|mapping| mapping.to == Attr::UsageLocation && mapping.when != FlowWhen::Never)?;
+    let value = match &mapping.from {
+        FlowFrom::Same => person.attributes.filled(Attr::UsageLocation).map(str::to_owned),
+        FlowFrom::Expression(expression) => expression.eval(person).ok(),
+    };
+    value.filter(|value| !value.is_empty() && problem(Attr::UsageLocation, value).is_none())
 }
 
 fn entry<'e>(list: &'e mut Vec<Entitlement>, name: &str) -> &'e mut Entitlement {

@@ -355,7 +355,7 @@ fn o22_rules_of_licences_and_groups_are_read_in_their_order() {
 
 #[test]
 fn o22_what_is_wrong_with_rules_is_said_at_once_and_with_its_cure() {
-    let long = "x".repeat(121);
+    let long = "x".repeat(257);
     let text = with(&format!(
         r#"
 [[license]]
@@ -419,10 +419,10 @@ when = "person.department == 'Sales'"
 }
 
 #[test]
-fn a_name_of_120_characters_can_still_be_looked_for() {
+fn a_name_of_256_characters_is_the_longest_of_a_group() {
     let group = |length: usize| with(&format!("[[group]]\nname = \"{}\"\nwhen = \"true\"", "ü".repeat(length)));
-    loaded(&group(120));
-    refused(&group(121));
+    loaded(&group(256));
+    refused(&group(257));
 }
 
 #[test]

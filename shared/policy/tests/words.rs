@@ -194,6 +194,20 @@ fn o37_of_two_rules_of_a_licence_the_first_that_fits_is_named() {
 }
 
 #[test]
+fn o36_where_a_usage_location_comes_from() {
+    let of = |more: &str, location: &str| {
+        let attributes = Attributes::from_pairs([(Attr::UsageLocation, location), (Attr::City, "Oslo")]);
+        entitlements(&loaded(&format!("{LAB}{more}")), &Person { attributes, ..person() }).usage_location
+    };
+    assert_eq!(of("", "SE").as_deref(), Some("SE"));
+    assert_eq!(of("", ""), None);
+    assert_eq!(of("", "Sweden"), None, "Microsoft 365 takes two letters");
+    assert_eq!(of("[attributes]\nusageLocation = \"'NO'\"\n", "").as_deref(), Some("NO"));
+    assert_eq!(of("[attributes]\nusageLocation = \"person.city\"\n", "SE"), None);
+    assert_eq!(of("[attributes]\nusageLocation = { flow = \"never\" }\n", "SE"), None);
+}
+
+#[test]
 fn each_rule_of_several_is_traced_by_its_own_name() {
     let traces = test_rules(&loaded(&format!("{LAB}{RULES}")), &person());
     let keys: Vec<&str> = traces.iter().map(|trace| trace.key.as_str()).collect();

@@ -36,9 +36,8 @@ pub(super) fn licenses<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<L
     rules
 }
 
-/// A filter takes no longer values, and a group is found by its name.
-/// <https://learn.microsoft.com/graph/aad-advanced-queries>
-const LONGEST_NAME: usize = 120;
+/// In characters. <https://learn.microsoft.com/graph/api/resources/group>
+const LONGEST_NAME: usize = 256;
 
 pub(super) fn groups<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<GroupTable> {
     let mut rules: Vec<GroupTable> = Vec::new();
@@ -52,9 +51,9 @@ pub(super) fn groups<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<Gro
             reader.problem(
                 ProblemKind::BadValue,
                 name.span.clone(),
-                format!("`group.name` has {length} characters, and Microsoft 365 looks for no name of more than {LONGEST_NAME}"),
+                format!("`group.name` has {length} characters, and Microsoft 365 takes at most {LONGEST_NAME}"),
                 "too long",
-                format!("give the group a name of at most {LONGEST_NAME} characters"),
+                "give the group a shorter name",
             );
         }
         let (Ok(kind), Some(when)) = (kind, when) else { continue };
