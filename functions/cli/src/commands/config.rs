@@ -2,7 +2,10 @@
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::person::Person;
-use hardmatch_policy::{Config, RuleTrace, TraceOutcome, explain, json_schema, test_rules};
+use hardmatch_domain::policy::Switch;
+use hardmatch_policy::{
+    Config, Entitlement, Entitlements, Given, RuleTrace, TraceOutcome, entitlements, explain, json_schema, test_rules,
+};
 use hardmatch_ports::source::{Entry, Refused};
 use serde_json::json;
 
@@ -76,6 +79,7 @@ fn words(common: &Common) -> Result<Exit, Failure> {
 struct Tried {
     person: Box<Person>,
     traces: Vec<RuleTrace>,
+    given: Entitlements,
 }
 
 async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
@@ -93,7 +97,8 @@ async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
         .into_iter()
         .map(|person| {
             let traces = test_rules(config, &person);
-            Tried { person, traces }
+            let given = entitlements(config, &person);
+            Tried { person, traces, given }
         })
         .collect();
     if args.common.json {
@@ -106,6 +111,10 @@ async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
                     "upn": tried.person.upn(),
                     "in_scope": in_scope(config, tried),
                     "rules": tried.traces,
+                    "licenses": tried.given.licenses,
+                    "groups": tried.given.groups,
+                    "takes_nothing": tried.given.takes_nothing,
+                    "usage_location": tried.given.usage_location,
                 })
             })
             .collect();
@@ -195,6 +204,9 @@ fn show(config: &Config, tried: &Tried) {
         Some(false) => "  will not be managed",
         None => "  unknown whether they will be managed: nothing is removed, nothing new is decided",
     });
+    for line in given_lines(config, tried) {
+        output::line(hardmatch_report::visible(&format!("  {line}")));
+    }
     for trace in &tried.traces {
         let outcome = match &trace.outcome {
             TraceOutcome::Answer(true) => "yes".to_owned(),
@@ -210,4 +222,58 @@ fn show(config: &Config, tried: &Tried) {
         }
     }
     output::line("");
+}
+
+/// Which licences and groups the rules give the person, and by which rule. What the tenant has of it is not asked here.
+fn given_lines(config: &Config, tried: &Tried) -> Vec<String> {
+    let Tried { person, given, .. } = tried;
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(given.licenses.iter().map(|license| format!("licence {}", given_words(license, "given"))));
+    lines.extend(given.groups.iter().map(|group| format!("group {}", given_words(group, "member"))));
+    if lines.is_empty() {
+        return lines;
+    }
+    if in_scope(config, tried) == Some(false) {
+        lines.push("not in scope: given nothing of this".to_owned());
+    } else if person.enabled == Some(false) && !config.lifecycle.disabled.is_empty() {
+        lines.push("disabled at the source: given nothing new of this".to_owned());
+    }
+    if given.licenses.iter().any(|license| license.given == Given::Yes) && given.usage_location.is_none() {
+        lines.push(
+            "no usage location at the source: given no licence unless the account has one in the tenant".to_owned(),
+        );
+    }
+    if given.takes_nothing {
+        lines.push("a rule could not be worked out: nothing is taken away from this person".to_owned());
+    }
+    let switches = [
+        ("licences", config.actions.license, &given.licenses),
+        ("memberships", config.actions.membership, &given.groups),
+    ];
+    for (what, switch, list) in switches {
+        match switch {
+            Switch::Off if !list.is_empty() => lines.push(format!("{what} are switched off: only reported")),
+            Switch::Approve if !list.is_empty() => lines.push(format!("changes of {what} wait for an approval")),
+            Switch::On | Switch::Approve | Switch::Off => {}
+        }
+    }
+    lines
+}
+
+fn given_words(entitlement: &Entitlement, yes: &str) -> String {
+    let Entitlement { name, given, by, without, also } = entitlement;
+    match given {
+        Given::Yes => {
+            let by = by.as_deref().unwrap_or_default();
+            let without = if without.is_empty() { String::new() } else { format!(", without {}", without.join(", ")) };
+            let also = match also.as_slice() {
+                [] => String::new(),
+                [one] => format!(" ({one} fits as well and changes nothing)"),
+                several => format!(" ({} fit as well and change nothing)", several.join(", ")),
+            };
+            format!("{name}: {yes} by {by}{without}{also}")
+        }
+        Given::No => format!("{name}: no rule fits"),
+        Given::Unknown => format!("{name}: unknown, so left as it is"),
+    }
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hardmatch_checkup::{check, good, judge};
+use hardmatch_domain::person::Person;
 use hardmatch_embedded::{FileTable, Missing, Options};
-use hardmatch_policy::Config;
+use hardmatch_policy::{Config, Given, entitlements};
 use hardmatch_ports::TableError;
 use hardmatch_ports::source::{Completeness, Entry, Refused};
 use hardmatch_report::{Check, CheckState};
@@ -83,6 +84,7 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
     const AREA: &str = "source";
     let mut domains = BTreeMap::new();
     let mut people = 0u64;
+    let mut nowhere = 0u64;
     let mut refused: Vec<Refused> = Vec::new();
     let read = async {
         let mut listing = hardmatch_wiring::source::source(config, &clock())?.open().await?;
@@ -98,6 +100,7 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
                         if let Some((_, domain)) = person.upn().and_then(|upn| upn.rsplit_once('@')) {
                             *domains.entry(domain.to_lowercase()).or_default() += 1;
                         }
+                        nowhere += u64::from(is_licensed_nowhere(config, &person));
                     }
                     Entry::Refused(entry) => refused.push(entry),
                 }
@@ -112,6 +115,7 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
         Ok(listing) => {
             let mut checks = vec![good(AREA, format!("{}: {people} people.", config.source.location))];
             checks.extend(refused_entries(&refused));
+            checks.extend(without_location(nowhere));
             for doubt in &listing.doubts {
                 checks.push(check(
                     AREA,
@@ -138,6 +142,30 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
         }
     };
     SourceSide { checks, domains }
+}
+
+/// Whether rules give the person a licence, and nothing says in which country it is used.
+fn is_licensed_nowhere(config: &Config, person: &Person) -> bool {
+    // Without rules there is nothing to be worked out for each of them.
+    if config.licenses.is_empty() {
+        return false;
+    }
+    let given = entitlements(config, person);
+    given.usage_location.is_none() && given.licenses.iter().any(|license| license.given == Given::Yes)
+}
+
+fn without_location(people: u64) -> Option<Check> {
+    let whom = match people {
+        0 => return None,
+        1 => "1 person whom a licence rule fits has".to_owned(),
+        many => format!("{many} people whom licence rules fit have"),
+    };
+    Some(check(
+        "source",
+        CheckState::Warn,
+        format!("{whom} no usage location at the source: without one in the tenant either they are given no licence."),
+        "Fill the country at the source with two letters, or map it: usageLocation = \"'SE'\" under [attributes].",
+    ))
 }
 
 fn entries(count: usize) -> String {
