@@ -50,7 +50,7 @@ impl Bill {
 }
 
 /// `P#contoso#…` / `HIST#…` is `P HIST`; look-ups, lanes and the like need no second word.
-fn kind(key: &Key) -> String {
+pub(crate) fn kind(key: &Key) -> String {
     let first = key.pk.split('#').next().unwrap_or_default();
     match first {
         "P" | "A" | "CONN" | "T" => format!("{first} {}", key.sk.split('#').next().unwrap_or_default()),

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::bill::Bill;
 use crate::hush::Hush;
+use crate::trace::Trace;
 
 /// Where a command is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +37,31 @@ pub(crate) struct CutTable<T> {
     dead: AtomicBool,
     killed: Notify,
     bill: Option<Bill>,
+    trace: Option<Trace>,
     hush: Option<Arc<Hush>>,
 }
 
 impl<T: Table> CutTable<T> {
     pub(crate) fn new(inner: T, cut: Option<Cut>) -> Self {
         let (writes, dead) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { inner, cut, writes, dead, killed: Notify::new(), bill: None, hush: None }
+        Self { inner, cut, writes, dead, killed: Notify::new(), bill: None, trace: None, hush: None }
     }
 
     /// The same, with everything it writes entered into a bill.
     pub(crate) fn billed(self, bill: Option<Bill>) -> Self {
         Self { bill, ..self }
+    }
+
+    /// The same, with everything it is asked entered into a trace.
+    pub(crate) fn traced(self, trace: Option<Trace>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// Enters into the trace what was done since the units were these.
+    fn note(&self, before: Units, what: &str, key: &Key) {
+        if let Some(trace) = &self.trace {
+            trace.enter(what, key, self.inner.units().since(before));
+        }
     }
 
     /// The same, with everything it writes looked through for secrets.
@@ -101,23 +115,39 @@ fn gone() -> TableError {
 impl<T: Table> Table for CutTable<T> {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
         self.alive()?;
-        self.inner.get(key).await
+        let before = self.inner.units();
+        let found = self.inner.get(key).await;
+        self.note(before, "get", key);
+        found
     }
 
     async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
         self.alive()?;
-        self.inner.batch_get(keys).await
+        let before = self.inner.units();
+        let found = self.inner.batch_get(keys).await;
+        if let Some(first) = keys.first() {
+            self.note(before, "get many", first);
+        }
+        found
     }
 
     async fn query(&self, query: &Query) -> Result<Page, TableError> {
         self.alive()?;
-        self.inner.query(query).await
+        let before = self.inner.units();
+        let found = self.inner.query(query).await;
+        self.note(before, "query", &Key::new(query.pk.clone(), query.prefix.clone()));
+        found
     }
 
     async fn write(&self, write: Write) -> Result<u64, TableError> {
         self.enter(std::slice::from_ref(&write), 1).await;
+        let (before, key) = (self.inner.units(), write.key().clone());
         match self.strikes()? {
-            None => self.inner.write(write).await,
+            None => {
+                let written = self.inner.write(write).await;
+                self.note(before, "write", &key);
+                written
+            }
             Some(Spoil::Lost) => Err(gone()),
             Some(Spoil::Done) => self.inner.write(write).await.and(Err(gone())),
         }
@@ -125,8 +155,15 @@ impl<T: Table> Table for CutTable<T> {
 
     async fn batch_write(&self, mut writes: Vec<Write>) -> Result<(), TableError> {
         self.enter(&writes, 1).await;
+        let (before, key) = (self.inner.units(), writes.first().map(|write| write.key().clone()));
         match self.strikes()? {
-            None => self.inner.batch_write(writes).await,
+            None => {
+                let written = self.inner.batch_write(writes).await;
+                if let Some(key) = &key {
+                    self.note(before, "write many", key);
+                }
+                written
+            }
             Some(Spoil::Lost) => Err(gone()),
             Some(Spoil::Done) => {
                 writes.truncate(writes.len().div_ceil(2));
@@ -137,8 +174,15 @@ impl<T: Table> Table for CutTable<T> {
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TableError> {
         self.enter(&writes, 2).await;
+        let (before, key) = (self.inner.units(), writes.first().map(|write| write.key().clone()));
         match self.strikes()? {
-            None => self.inner.transact(writes).await,
+            None => {
+                let written = self.inner.transact(writes).await;
+                if let Some(key) = &key {
+                    self.note(before, "transact", key);
+                }
+                written
+            }
             Some(Spoil::Lost) => Err(gone()),
             Some(Spoil::Done) => self.inner.transact(writes).await.and(Err(gone())),
         }

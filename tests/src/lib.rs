@@ -11,6 +11,7 @@ pub mod invariants;
 pub mod lab;
 pub mod month;
 pub mod ran;
+pub mod trace;
 pub mod world;
 
 mod stage;
@@ -22,5 +23,6 @@ pub use dice::Dice;
 pub use directory::{Directory, guid};
 pub use hush::Hush;
 pub use ran::Ran;
-pub use stage::Bells;
+pub use stage::{Bells, Processes};
+pub use trace::Trace;
 pub use world::{Stopped, World};

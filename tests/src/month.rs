@@ -2,14 +2,18 @@
 //! world, prices as `hardmatch_report::cost` lists them, and what is assumed of the rest, each with its reason.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 use hardmatch_ports::doorbell::BellKind;
-use hardmatch_ports::run::Status;
+use hardmatch_ports::clock::Clock as _;
+use hardmatch_ports::run::{Run, Status};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_report::cost::{Dollars, Prices, Used, dollars, of_run};
 
+use crate::stage::Processes;
+use crate::trace::Trace;
 use crate::world::World;
 
 /// The sizes that are shown.
@@ -74,8 +78,8 @@ const CHANGING: usize = 40;
 pub async fn measure() -> anyhow::Result<Measured> {
     let mut small = company(SMALL).await?;
     let mut large = company(LARGE).await?;
-    let (of_small, of_large) = (night(&mut small, 0).await?, night(&mut large, 0).await?);
-    let of_changes = night(&mut large, CHANGING).await?;
+    let (of_small, of_large) = (quiet(&mut small).await?, quiet(&mut large).await?);
+    let of_changes = changing(&mut large, CHANGING).await?;
     let more = (LARGE - SMALL) as u64;
     let unchanged = Hundredths::each(of_large.since(of_small), more).without_chance();
     let share = unchanged.times(SMALL as u64);
@@ -88,11 +92,11 @@ pub async fn measure() -> anyhow::Result<Measured> {
     })
 }
 
-/// People whose accounts are in step.
-async fn company(people: usize) -> anyhow::Result<World> {
+/// People whose accounts are in step, and functions that start anew for every bell.
+pub async fn company(people: usize) -> anyhow::Result<World> {
     let mut world = World::new().await;
     for number in 0..people {
-        world.people.hire(&format!("p{number:03}"));
+        world.people.hire(&name(number));
     }
     let first = world.settle_by_hash().await;
     ensure!(first.status() == Some(Status::Converged), "the first run: {:?}", first.run.problems);
@@ -101,22 +105,58 @@ async fn company(people: usize) -> anyhow::Result<World> {
         world.pass_days(1);
         world.sync().await;
     }
+    (world.processes, world.time) = (Processes::OneForEachBell, Some(FUNCTION));
     Ok(world)
 }
 
-/// Units of a night in which some change.
-async fn night(world: &mut World, changing: usize) -> anyhow::Result<Units> {
-    world.pass_days(1);
-    for number in 0..changing {
-        world.people.set(&format!("p{number:03}"), "title", "Director");
-    }
-    let ran = world.sync().await;
-    ensure!(ran.status() == Some(Status::Converged), "a night: {:?}", ran.run.problems);
-    ensure!(ran.writes.len() == changing, "{} writes for {changing} changes", ran.writes.len());
-    Ok(ran.run.units)
+/// What a function has of time.
+const FUNCTION: Duration = Duration::from_mins(5);
+
+/// The name of one of a company's people.
+pub fn name(number: usize) -> String {
+    format!("p{number:06}")
 }
 
-/// Bells of a night besides those of changes: begin, observe twice, plan, gate, report, each perhaps once more.
+/// What a night took, from the bell of its schedule to the last.
+#[derive(Clone, Debug)]
+pub struct Night {
+    /// Its run.
+    pub run: Run,
+    /// Units of the table: of the beginning, of all bells with a cold start each, and of their notes.
+    pub units: Units,
+    /// What the bells did.
+    pub trace: Trace,
+}
+
+/// A night a day later, begun by its schedule.
+pub async fn night(world: &mut World) -> anyhow::Result<Night> {
+    world.pass_days(1);
+    let (trace, slot) = (Trace::default(), world.clock.now().to_string());
+    world.trace = Some(trace.clone());
+    let units = world.ring(&[BellKind::Start { slot }]).await.map_err(|why| anyhow!("a night: {why:?}"))?;
+    world.trace = None;
+    let run = world.runs().await.into_iter().next().ok_or_else(|| anyhow!("no run was begun"))?;
+    ensure!(run.status == Some(Status::Converged), "a night: {:?} {:?}", run.status, run.problems);
+    Ok(Night { run, units, trace })
+}
+
+async fn quiet(world: &mut World) -> anyhow::Result<Units> {
+    let night = night(world).await?;
+    ensure!(night.run.outcomes.is_empty(), "nobody changed: {:?}", night.run.outcomes);
+    Ok(night.units)
+}
+
+/// Units of a night in which some change.
+async fn changing(world: &mut World, people: usize) -> anyhow::Result<Units> {
+    for number in 0..people {
+        world.people.set(&name(number), "title", "Director");
+    }
+    let night = night(world).await?;
+    ensure!(night.run.outcomes.get("done") == Some(&(people as u64)), "{:?}", night.run.outcomes);
+    Ok(night.units)
+}
+
+/// Bells of a night besides those of changes: begin, observe twice, decide, write, report, each perhaps once more.
 const BELLS_A_NIGHT: u64 = 12;
 /// People of one slice, which is one bell's work at least.
 const PEOPLE_A_BELL: u64 = 100;
@@ -142,8 +182,7 @@ pub fn bells(changed: u64) -> u64 {
 pub fn of_night(people: u64, changed: u64, units: Units, bells: u64) -> Used {
     let worked_ms = bells * BELL_MS + people * ROW_US / 1000 + changed * (WRITE_MS + DECIDE_MS);
     let tokens = Counters { tokens: TOKENS_A_NIGHT, ..Counters::default() };
-    // Each bell notes its own cost.
-    Used::of_run(units.plus(Units { read: 0, write: bells }), &tokens, bells, worked_ms)
+    Used::of_run(units, &tokens, bells, worked_ms)
 }
 
 /// What a month of nights costs, in which so many in a hundred change.

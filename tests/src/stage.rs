@@ -11,26 +11,26 @@ use hardmatch_embedded::doorbell::Habits;
 use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
 use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_ingest::{SourcePorts, TenantPorts};
-use hardmatch_match::{MatchPorts, Meter};
+use hardmatch_match::{MatchPorts, Meter, Spent};
 use hardmatch_policy::Config;
 use hardmatch_ports::credentials::DiscardPasswords;
 use hardmatch_ports::doorbell::{After, BellKind, Queue};
-use hardmatch_ports::run::{Phase, Run};
-use hardmatch_ports::table::Units;
-use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Table, TenantWrite as _};
+use hardmatch_ports::run::{Effort, Phase, Run};
+use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Policies, Table, TenantWrite as _};
 use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::{ManualClock, run_batch};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
-use hardmatch_store::{Scope, Store};
+use hardmatch_store::costs::Cost;
+use hardmatch_store::{Scope, Store, StoreError};
 use hardmatch_vault::{SecretCredential, SecretString};
-use hardmatch_wiring::CompiledPolicies;
 use hardmatch_wiring::source::source;
+use hardmatch_wiring::{CompiledPolicies, Connections};
 use hardmatch_write::WritePorts;
 use jiff::Timestamp;
 
 use crate::cut::CutTable;
 use crate::hush::Hush;
+use crate::trace::Trace;
 use crate::world::Stopped;
 
 /// What a stage is built from.
@@ -45,6 +45,19 @@ pub(crate) struct Plan<'a> {
     pub(crate) hush: Arc<Hush>,
     pub(crate) at_once: usize,
     pub(crate) time: Option<Duration>,
+    pub(crate) processes: Processes,
+    pub(crate) trace: Option<Trace>,
+}
+
+/// Who answers bells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Processes {
+    /// One process, as on one machine.
+    #[default]
+    One,
+    /// A new one for each bell, as when AWS starts all functions anew: it remembers nothing of the one before, reads the
+    /// connection itself, and notes with the run what the bell has cost.
+    OneForEachBell,
 }
 
 /// What becomes of the bells that the functions ring.
@@ -77,10 +90,13 @@ pub(crate) struct Stage {
     /// As the functions decide, with a bell of its own.
     ticking: MatchPorts,
     clock: Arc<dyn Clock>,
+    client: Arc<GraphClient>,
     source: SourcePorts,
     tenant: TenantPorts,
     writing: WritePorts,
     at_once: usize,
+    processes: Processes,
+    trace: Option<Trace>,
     /// What a bell has of time; `None` is as much as it takes.
     time: Option<Duration>,
     hush: Arc<Hush>,
@@ -136,7 +152,7 @@ impl Stage {
             store: store.clone(),
             scope,
             client: CONTOSO_CLIENT_ID.to_owned(),
-            tenant: client,
+            tenant: client.clone(),
             passwords: Arc::new(DiscardPasswords),
             clock: Arc::clone(&clock),
             doorbell: Arc::clone(&theirs),
@@ -152,11 +168,14 @@ impl Stage {
             doorbell,
             theirs,
             clock,
+            client,
             source,
             tenant,
             writing,
             at_once: plan.at_once,
             time: plan.time,
+            processes: plan.processes,
+            trace: plan.trace,
             hush: plan.hush,
             bells: Arc::default(),
         })
@@ -177,8 +196,11 @@ impl Stage {
                 return Ok(now);
             }
             let before = self.progress(&now).await?;
-            let rung = hardmatch_match::ring_left_over(&self.ticking, &now).await;
-            rung.map_err(|error| self.stopped(&error))?;
+            // Whoever opened the run has rung; where each bell is counted, none is rung twice.
+            if self.processes == Processes::One || self.doorbell.is_empty() {
+                let rung = hardmatch_match::ring_left_over(&self.ticking, &now).await;
+                rung.map_err(|error| self.stopped(&error))?;
+            }
             self.answer_bells(&errors).await?;
             let then = self.run(connection, id).await?;
             idle = if before == self.progress(&then).await? { idle + 1 } else { 0 };
@@ -232,6 +254,7 @@ impl Stage {
 
     fn pump(&self, errors: &Arc<Mutex<Vec<String>>>) -> Pump {
         let serving = Serving { batch: 1, at_once: self.at_once };
+        let alone = Arc::default();
         let mut pump = Pump::new(self.doorbell.clone(), Arc::clone(&self.clock));
         for queue in Queue::ALL {
             let rooms = Rooms {
@@ -241,6 +264,11 @@ impl Stage {
                 writing: self.writing.clone(),
                 errors: Arc::clone(errors),
                 time: self.time,
+                processes: self.processes,
+                trace: self.trace.clone(),
+                table: Arc::clone(&self.table),
+                client: Arc::clone(&self.client),
+                alone: Arc::clone(&alone),
                 hush: Arc::clone(&self.hush),
                 bells: Arc::clone(&self.bells),
             };
@@ -273,9 +301,33 @@ struct Counting {
     table: Arc<CutTable<FileTable>>,
 }
 
+#[async_trait]
 impl Meter for Counting {
-    fn read(&self) -> (Counters, Units) {
-        (self.client.counters(), self.table.units())
+    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
+        Ok(Spent { calls: self.client.counters(), units: self.table.units(), effort: None })
+    }
+}
+
+/// What earlier bells noted, and what this one has cost so far.
+struct Noted {
+    store: Store,
+    since: Cost,
+    so_far: Counting,
+}
+
+impl Noted {
+    fn cost(&self) -> Cost {
+        let (calls, units) = (self.so_far.client.counters(), self.so_far.table.units());
+        Cost { calls: calls.since(self.since.calls), units: units.since(self.since.units), bells: 1, worked_ms: 0 }
+    }
+}
+
+#[async_trait]
+impl Meter for Noted {
+    async fn read(&self, run: &str) -> Result<Spent, StoreError> {
+        let cost = self.store.costs(run).await?.plus(self.cost());
+        let effort = Some(Effort { bells: cost.bells, worked_ms: cost.worked_ms });
+        Ok(Spent { calls: cost.calls, units: cost.units, effort })
     }
 }
 
@@ -288,6 +340,12 @@ struct Rooms {
     writing: WritePorts,
     errors: Arc<Mutex<Vec<String>>>,
     time: Option<Duration>,
+    processes: Processes,
+    trace: Option<Trace>,
+    table: Arc<CutTable<FileTable>>,
+    client: Arc<GraphClient>,
+    /// Processes of their own work one after the other here, so that what the table counts meanwhile is theirs.
+    alone: Arc<tokio::sync::Mutex<()>>,
     hush: Arc<Hush>,
     bells: Arc<AtomicU64>,
 }
@@ -299,16 +357,52 @@ impl Rooms {
     }
 
     async fn answer(&self, bell: Bell) -> Result<After, String> {
-        let answer = self.hand(&bell).await;
+        self.bells.fetch_add(1, Ordering::SeqCst);
+        let answer = match self.processes {
+            Processes::One => self.hand(&bell).await,
+            Processes::OneForEachBell => self.hand_alone(&bell).await,
+        };
         answer
             .inspect_err(|error| self.hush.look("an error", error.as_bytes()))
             .inspect_err(|error| self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone()))
     }
 
+    /// As a function does that was just started.
+    async fn hand_alone(&self, bell: &Bell) -> Result<After, String> {
+        let _alone = self.alone.lock().await;
+        if let Some(trace) = &self.trace {
+            trace.bell(bell);
+        }
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let so_far = || Counting { client: Arc::clone(&self.client), table: Arc::clone(&self.table) };
+        let since = Cost { calls: self.client.counters(), units: self.table.units(), ..Cost::default() };
+        let store = Store::open(self.table.clone()).await.map_err(|error| text(&error))?;
+        let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
+        let noted = Arc::new(Noted { store: store.clone(), since, so_far: so_far() });
+        let alone = Self {
+            source: SourcePorts { store: store.clone(), policies: policies.clone(), ..self.source.clone() },
+            tenant: TenantPorts { store: store.clone(), policies: policies.clone(), ..self.tenant.clone() },
+            writing: WritePorts { store: store.clone(), ..self.writing.clone() },
+            deciding: MatchPorts { store: store.clone(), policies, meter: noted.clone(), ..self.deciding.clone() },
+            ..self.clone()
+        };
+        if !bell.connection.as_str().is_empty() {
+            Connections::new(store.clone()).open(&bell.connection).await.map_err(|error| text(&error))?;
+        }
+        let answer = alone.hand(bell).await;
+        if !bell.run.is_empty() {
+            let receipt = self.bells.load(Ordering::SeqCst).to_string();
+            let mut cost = noted.cost();
+            cost.units.write += 1;
+            let now = self.deciding.clock.now_seconds();
+            store.note_cost(&bell.run, &receipt, &cost, now).await.map_err(|error| text(&error))?;
+        }
+        answer
+    }
+
     async fn hand(&self, bell: &Bell) -> Result<After, String> {
         let (connection, run) = (&bell.connection, bell.run.as_str());
         let until = self.until();
-        self.bells.fetch_add(1, Ordering::SeqCst);
         let source = SourcePorts { until, ..self.source.clone() };
         let tenant = TenantPorts { until, ..self.tenant.clone() };
         let writing = WritePorts { until, ..self.writing.clone() };

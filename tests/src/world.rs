@@ -28,7 +28,8 @@ use crate::cut::{Cut, CutTable};
 use crate::directory::Directory;
 use crate::hush::Hush;
 use crate::ran::Ran;
-use crate::stage::{self, Bells, Stage};
+use crate::stage::{self, Bells, Processes, Stage};
+use crate::trace::Trace;
 
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
@@ -62,6 +63,10 @@ pub struct World {
     pub at_once: usize,
     /// What a bell has of time until its function is ended; `None` is as much as it takes.
     pub time: Option<Duration>,
+    /// Who answers bells.
+    pub processes: Processes,
+    /// Where the next commands' questions to the table and writes are entered, bell by bell.
+    pub trace: Option<Trace>,
     /// Looks for secrets while the folder is still there.
     hush: Arc<Hush>,
     running: Running,
@@ -101,6 +106,8 @@ impl World {
             bells: Bells::Heard,
             at_once: 1,
             time: None,
+            processes: Processes::One,
+            trace: None,
             hush: Arc::new(Hush::new(running.world().clone(), folder.path())),
             running,
             table,
@@ -326,6 +333,7 @@ impl World {
             clock: &self.clock,
             table: CutTable::new(self.table.handle(), self.cut.take())
                 .billed(self.bill.clone())
+                .traced(self.trace.clone())
                 .hushed(Arc::clone(&self.hush)),
             folder: self.folder.path(),
             config: &config,
@@ -335,6 +343,8 @@ impl World {
             hush: Arc::clone(&self.hush),
             at_once: self.at_once,
             time: self.time,
+            processes: self.processes,
+            trace: self.trace.clone(),
         })
         .await?;
         Ok((stage, config))
@@ -406,7 +416,7 @@ impl World {
         rows.sort_by(|one, other| one.upn.cmp(&other.upn));
         let pids: Vec<_> = rows.iter().map(|row| store.secret().pid(&row.decision.key)).collect();
         let outcomes: BTreeMap<PersonKey, _> = store
-            .outcomes_of(&run.id, &pids)
+            .outcomes_of(&run, &pids)
             .await
             .map_err(gone)?
             .into_iter()

@@ -6,21 +6,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hardmatch_checkup::Desk;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
-use hardmatch_match::{MatchPorts, Meter, Obeyed, Request, obey, watch_credential};
+use hardmatch_match::{MatchPorts, Meter, Obeyed, Request, Spent, obey, watch_credential};
 use hardmatch_ports::command::{Authority, Command, Reply};
 use hardmatch_ports::doorbell::{After, BellKind, Queue};
 use hardmatch_ports::reach::Granted;
-use hardmatch_ports::table::Units;
-use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Bell, CheckState, Clock as _, Doorbell as _, TokenKeeper as _, TokenKind};
 use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::{ManualClock, run_batch};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Clock, Running, Seed, Sim};
-use hardmatch_store::Store;
 use hardmatch_store::connection::Standing;
+use hardmatch_store::{Store, StoreError};
 use hardmatch_tests::Hush;
 use hardmatch_vault::{LocalSeal, TokenVault};
 use hardmatch_wiring::tenant::Means;
@@ -34,9 +33,10 @@ const DAY: Duration = Duration::from_hours(24);
 
 struct Nobody;
 
+#[async_trait]
 impl Meter for Nobody {
-    fn read(&self) -> (Counters, Units) {
-        (Counters::default(), Units::default())
+    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
+        Ok(Spent::default())
     }
 }
 

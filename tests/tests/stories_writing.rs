@@ -291,7 +291,7 @@ async fn one_person_does_not_wait_for_the_lane_of_a_nightly_run() {
     let nightly = async {
         until_it_rests(&store, &clock, &name, 0).await;
         let now_ms = clock.now().as_millisecond();
-        let taken = store.lease(&lane(&scope), "a nightly run", None, now_ms, HOUR_MS).await.unwrap();
+        let taken = store.lease(&lane(&scope), "a nightly run", now_ms, HOUR_MS).await.unwrap();
         resume(&store).await;
         taken
     };
@@ -314,9 +314,9 @@ async fn who_is_in_the_hands_of_the_other_lane_is_written_once() {
     let other = async {
         until_it_rests(&store, &clock, &lane(&scope), leases).await;
         let now_ms = clock.now().as_millisecond();
-        let taken = store.lease(&lane_now(&scope), "a run of one person", None, now_ms, HOUR_MS).await.unwrap();
-        let Taken::Ours(fence) = taken else { panic!("{taken:?}") };
-        let hand = Store::hand_key(&lane_now(&scope), fence, 0);
+        let taken = store.lease(&lane_now(&scope), "a run of one person", now_ms, HOUR_MS).await.unwrap();
+        let Taken::Ours(held) = taken else { panic!("{taken:?}") };
+        let hand = Store::hand_key(&lane_now(&scope), held.fence, 0);
         store.table().write(Store::put_hand(&hand, &connection, &[ada])).await.unwrap();
         resume(&store).await;
         let led = || tenant.users().iter().filter(|user| user["jobTitle"] == "Lead").count();

@@ -11,17 +11,15 @@ pub(crate) use hardmatch_checkup::said;
 use hardmatch_checkup::{Side, Tenant};
 use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options, ProcessDoorbell};
 use hardmatch_graph::GraphClient;
-use hardmatch_match::{MatchPorts, Meter};
+use hardmatch_match::{MatchPorts, Meter, Spent};
 use hardmatch_policy::{Cloud, Config, Endpoints, Passwords};
 use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink};
 use hardmatch_ports::source::Entry;
-use hardmatch_ports::table::Units;
-use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Blobs, Clock, Table, TenantRead as _, TenantWrite as _, TokenKeeper};
 use hardmatch_runtime::RealClock;
 use hardmatch_sim::{Domain, DomainType};
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{Scope, Store};
+use hardmatch_store::{Scope, Store, StoreError};
 use hardmatch_vault::SecretCredential;
 use hardmatch_wiring::connections::{activate, guid, scope};
 use hardmatch_wiring::source::source;
@@ -232,9 +230,11 @@ pub(crate) struct ProcessMeter {
     pub(crate) table: Arc<dyn Table>,
 }
 
+#[async_trait]
 impl Meter for ProcessMeter {
-    fn read(&self) -> (Counters, Units) {
-        (self.client.as_ref().map(|client| client.counters()).unwrap_or_default(), self.table.units())
+    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
+        let calls = self.client.as_ref().map(|client| client.counters()).unwrap_or_default();
+        Ok(Spent { calls, units: self.table.units(), effort: None })
     }
 }
 

@@ -95,9 +95,6 @@ impl From<TableError> for ObserveError {
 /// Reads the people of the source for a run that observes, and says so when it is finished. What does not fit into the
 /// time is left to the next bell.
 pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
-    if observing(&ports.store, connection, run, PEOPLE).await?.is_none() {
-        return Ok(After::Done);
-    }
     let turn = match Turn::take(&ports.store, &*ports.clock, ports.until, format!("people~{connection}"), run).await? {
         Taking::Ours(turn) => turn,
         Taking::Theirs(after) => return Ok(after),
@@ -108,7 +105,6 @@ pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run:
 }
 
 async fn read_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
-    // Whose turn it was before may have finished.
     let Some(open) = observing(&ports.store, connection, run, PEOPLE).await? else { return Ok(After::Done) };
     let policy = lookups::policy(&ports.store, &*ports.policies, connection, open.policy_revision).await?;
     let result = match policy {
@@ -247,7 +243,7 @@ async fn finish(
             Hop::Leave => After::Done,
         });
     }
-    store
+    let entered = store
         .update_run(connection, run, |open| {
             for (name, collection) in &observed.collections {
                 open.collections.insert((*name).to_owned(), collection.clone());
@@ -264,11 +260,21 @@ async fn finish(
             true
         })
         .await?;
-    // A lost bell is no loss: whoever rings next finds both sides read.
-    if let Err(error) = doorbell.ring(open.bell(BellKind::Advance), Duration::ZERO).await {
+    // Of two sides that end at the same moment, the one whose word is entered last finds the other's. A lost bell is no
+    // loss: whoever rings next finds both sides read.
+    if entered.is_some_and(|run| is_observed(&run))
+        && let Err(error) = doorbell.ring(open.bell(BellKind::Advance), Duration::ZERO).await
+    {
         tracing::warn!(run.id = run, error = %error, "the doorbell could not be rung");
     }
     Ok(After::Done)
+}
+
+/// Whether nobody's reading is waited for any more: everything that is needed was read, or something of it cannot be.
+fn is_observed(run: &Run) -> bool {
+    let state = |name: &&str| run.collections.get(*name).map(|known| known.state);
+    NEEDED.iter().any(|name| state(name) == Some(CollectionState::Unknown))
+        || NEEDED.iter().all(|name| state(name) == Some(CollectionState::Complete))
 }
 
 fn complete(seen: u64, changed: u64) -> Collection {

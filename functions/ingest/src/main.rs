@@ -13,7 +13,7 @@ use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_runtime::env;
 use hardmatch_wiring::clients::Clients;
-use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, needed, serve};
+use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, Timestamp, needed, serve};
 use hardmatch_wiring::policy::Location;
 use hardmatch_wiring::source::source_at;
 use hardmatch_wiring::tokens::TokenHome;
@@ -125,7 +125,9 @@ impl Answer for Tenant {
         }
         let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
         let ends = self.clients.credential_ends(connection).await;
-        note_expiry(&self.home.store, connection, ends).await.map_err(|error| error.to_string())?;
+        if opened.meta.credential_ends != ends.map(Timestamp::as_second) {
+            note_expiry(&self.home.store, connection, ends).await.map_err(|error| error.to_string())?;
+        }
         let ports = TenantPorts {
             store: self.home.store.clone(),
             scope: opened.scope,

@@ -65,7 +65,7 @@ pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<Step, Match
     }
     writes.extend(lane.end(&place.lane));
     store(ports, &mut writes).await?;
-    accepted(ports, run).await?;
+    accepted(ports, run, Decided::Before).await?;
     let entered = phases::enter(ports, run, Phase::Writing, |run| run.status = None).await?;
     keeper.forget().await?;
     Ok(Step::moved(entered).ringing(BellKind::Write))
@@ -104,13 +104,25 @@ fn distribute(
     }
 }
 
+/// When the people of a run were decided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// It is remembered already under which policy.
+    Before,
+    /// It is to be remembered now.
+    JustNow,
+}
+
 /// What the connection remembers of a plan that is written.
-async fn accepted(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
+pub(crate) async fn accepted(ports: &MatchPorts, run: &Run, decided: Decided) -> Result<Meta, MatchError> {
     let now = ports.clock.now_seconds();
     let (accepted, by_hash) = (run.accepted.is_some(), is_by_hash(run));
-    ports
+    let meta = ports
         .store
         .update_meta(&run.connection, |meta| {
+            if run.only.is_none() && decided == Decided::JustNow {
+                meta.decided_policy = run.policy_revision;
+            }
             if run.only.is_none() {
                 // Everybody was decided again, and somebody saw it or there was nothing to see.
                 meta.reconnected = false;
@@ -127,7 +139,7 @@ async fn accepted(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
     if accepted {
         lost::keep(ports, run).await?;
     }
-    Ok(())
+    Ok(meta)
 }
 
 /// Whether somebody applied the plan by its hash: what it shows is approved, removals included.

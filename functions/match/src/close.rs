@@ -36,8 +36,8 @@ struct Sum {
 /// and a call of 20 ms to the table, sixteen at a time: half a minute; and see the README for what a function works on them.
 pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
-    let (tenant_calls, units) = ports.meter.read();
-    let rows = Rows::of_run(ports, &run.id).await?;
+    let spent = ports.meter.read(&run.id).await?;
+    let rows = Rows::of_run(ports, run).await?;
     let sum = &rows.sum;
     let attention = sum.attention || !run.refused_entries.is_empty();
     let mut closed = Run {
@@ -48,9 +48,9 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
         outcomes: sum.outcomes.clone(),
         changes: sum.changes.clone(),
         refusals: sum.refusals.clone(),
-        tenant_calls,
-        units,
-        effort: ports.meter.effort(),
+        tenant_calls: spent.calls,
+        units: spent.units,
+        effort: spent.effort,
         problems: problems(ports, run).await?,
         ..run.clone()
     };
@@ -99,14 +99,14 @@ const FAILING: &str = "40 % or more of a run's changes failed";
 
 /// Writes the report of a plan that waits.
 pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) -> Result<(), MatchError> {
-    let (tenant_calls, units) = ports.meter.read();
+    let spent = ports.meter.read(&run.id).await?;
     let mut shown = Run {
         phase: Phase::Planned,
         plan: Some(head.clone()),
         status: Some(Status::Planned),
-        tenant_calls,
-        units,
-        effort: ports.meter.effort(),
+        tenant_calls: spent.calls,
+        units: spent.units,
+        effort: spent.effort,
         problems: problems(ports, run).await?,
         ..run.clone()
     };
@@ -116,9 +116,9 @@ pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) 
         .update_run(&run.connection, &run.id, |run| {
             run.report.clone_from(&shown.report);
             run.problems.clone_from(&shown.problems);
-            run.tenant_calls = tenant_calls;
-            run.units = units;
-            run.effort = shown.effort;
+            run.tenant_calls = spent.calls;
+            run.units = spent.units;
+            run.effort = spent.effort;
             true
         })
         .await?;
@@ -143,14 +143,14 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<Step, Ma
         .await?;
         return Ok(Step::rests());
     }
-    let (tenant_calls, units) = ports.meter.read();
+    let spent = ports.meter.read(&run.id).await?;
     let mut shown = Run {
         phase: Phase::Closed,
         closed_ms: Some(now_ms),
         status: Some(Status::Incomplete),
-        tenant_calls,
-        units,
-        effort: ports.meter.effort(),
+        tenant_calls: spent.calls,
+        units: spent.units,
+        effort: spent.effort,
         problems: problems(ports, run).await?,
         ..run.clone()
     };
@@ -159,9 +159,9 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<Step, Ma
         run.status = Some(Status::Incomplete);
         run.problems.clone_from(&shown.problems);
         run.closed_ms = Some(now_ms);
-        run.tenant_calls = tenant_calls;
-        run.units = units;
-        run.effort = shown.effort;
+        run.tenant_calls = spent.calls;
+        run.units = spent.units;
+        run.effort = spent.effort;
         run.report.clone_from(&shown.report);
     })
     .await?;
@@ -191,10 +191,10 @@ impl Rows {
     }
 
     /// Of a run, each with what became of its change.
-    async fn of_run(ports: &MatchPorts, run: &str) -> Result<Self, MatchError> {
-        let names = plan::slices(ports, run).await?;
+    async fn of_run(ports: &MatchPorts, run: &Run) -> Result<Self, MatchError> {
+        let names = plan::slices(ports, &run.id).await?;
         let read = |name: String| async move {
-            let rows = plan::read_named(ports, run, &name).await?;
+            let rows = plan::read_named(ports, &run.id, &name).await?;
             let pids: Vec<Pid> = plan::changes(&rows).map(|change| ports.store.pid(&change.person)).collect();
             let outcomes = ports.store.outcomes_of(run, &pids).await?.into_iter();
             Ok((rows, outcomes.map(|(_, outcome)| (outcome.key.clone(), outcome)).collect()))

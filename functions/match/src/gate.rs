@@ -6,6 +6,7 @@ use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{GuardNote, Phase, Run};
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
+use hardmatch_store::connection::Meta;
 use hardmatch_store::{Pid, Stored};
 use serde::{Deserialize, Serialize};
 
@@ -119,9 +120,17 @@ async fn judgement(ports: &MatchPorts, run: &Run, held: &[Pid]) -> Result<Place,
     Ok(Place { note, code, after: None, units: 0, lane: Filled::default() })
 }
 
+/// What the gate says of a run that removes nothing, without looking further.
+pub(crate) fn nothing(meta: &Meta, run: &Run, now: i64) -> GuardNote {
+    let before = meta.spent_since(&run.id, Kind::Removals, now);
+    GuardNote { released: true, removals: 0, before, links: meta.links, sentence: NOTHING.to_owned() }
+}
+
+const NOTHING: &str = "Nothing is removed.";
+
 fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (GuardNote, Code) {
     let (released, sentence, code) = match judgement {
-        Judgement::Go(_) if removals == 0 => (true, "Nothing is removed.".to_owned(), Code::Guarded),
+        Judgement::Go(_) if removals == 0 => (true, NOTHING.to_owned(), Code::Guarded),
         Judgement::Go(_) => (true, format!("{removals} removals were let through."), Code::Guarded),
         Judgement::Wait(Guarded { over: Over::First, .. }) => (
             false,

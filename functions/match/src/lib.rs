@@ -20,11 +20,14 @@ mod watch;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::run::{Effort, Run};
+use hardmatch_ports::table::Units;
+use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Blobs, Clock, Doorbell};
-use hardmatch_store::{Scope, Store};
+use hardmatch_store::{Scope, Store, StoreError};
 use jiff::Timestamp;
 
 pub use hardmatch_ports::Policies;
@@ -35,7 +38,7 @@ pub use gather::{Explained, decide_one};
 pub use obey::{Obeyed, Request, obey, paused};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
 pub use park::disconnect;
-pub use phases::{advance, decide_slices};
+pub use phases::advance;
 pub use plan::{Named, Slices, read_plan};
 pub use schedule::{PassedBy, Started, nightly, start_scheduled};
 pub use tick::{ring_left_over, ring_to_look_again, tick, tick_all};
@@ -65,8 +68,7 @@ pub struct MatchPorts {
 /// Answers a bell of the queues `match` and `match-now`. Bells of other queues are not ours.
 pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError> {
     match &bell.kind {
-        BellKind::Match => decide_slices(ports, &bell.connection, &bell.run).await,
-        BellKind::Advance => advance(ports, &bell.connection, &bell.run).await,
+        BellKind::Match | BellKind::Advance => advance(ports, &bell.connection, &bell.run).await,
         BellKind::Start { slot } => {
             let started = start_scheduled(ports, &bell.connection, slot).await?;
             tracing::info!(connection.id = %bell.connection, run.slot = slot, run.started = ?started, "a scheduled time has come");
@@ -102,15 +104,22 @@ pub struct Upkeep {
     pub credential_ends: Option<i64>,
 }
 
-/// What was counted elsewhere and belongs into a run's report.
-pub trait Meter: Send + Sync {
-    /// Calls to the tenant, and units of the table.
-    fn read(&self) -> (hardmatch_ports::tenant::Counters, hardmatch_ports::table::Units);
+/// What a run has cost so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Calls to the tenant.
+    pub calls: Counters,
+    /// Units of the table.
+    pub units: Units,
+    /// What functions did for it, where each bell is counted.
+    pub effort: Option<Effort>,
+}
 
-    /// What functions did for the run, where each bell is counted.
-    fn effort(&self) -> Option<Effort> {
-        None
-    }
+/// What was counted elsewhere and belongs into a run's report.
+#[async_trait]
+pub trait Meter: Send + Sync {
+    /// What a run has cost so far, this bell included. Asked once, by whoever writes its report.
+    async fn read(&self, run: &str) -> Result<Spent, StoreError>;
 
     /// Is told of a run that has come to rest, closed or with a plan that waits: by whoever brought it there, so once.
     fn rested(&self, _run: &Run) {}
@@ -124,7 +133,7 @@ pub trait Meter: Send + Sync {
 pub enum MatchError {
     /// The store.
     #[error(transparent)]
-    Store(#[from] hardmatch_store::StoreError),
+    Store(#[from] StoreError),
     /// A plan or report could not be kept.
     #[error(transparent)]
     Blob(#[from] hardmatch_ports::BlobError),

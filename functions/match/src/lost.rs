@@ -30,18 +30,17 @@ fn stop(before: Option<Stop>, meta: &Meta, outside: Outside) -> Option<Stop> {
     }
 }
 
-/// Looks outside the table, and has the run stop for what it finds.
-pub(crate) async fn look(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
-    let meta = ports.store.meta(&run.connection).await?.value;
+/// Looks outside the table, and has the run stop for what it finds: the run as it is then.
+pub(crate) async fn look(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<Run, MatchError> {
     if meta.first_accepted.is_some() {
-        return Ok(());
+        return Ok(run.clone());
     }
     let tenant = ports.store.tenant(&ports.scope).await?;
     let outside = Outside {
         accepted: ports.blobs.get(&marker(&run.connection)).await?.is_some(),
         half_repaired: tenant.map_or(0, |tenant| tenant.value.half_repaired),
     };
-    let stop = stop(run.stop, &meta, outside);
+    let stop = stop(run.stop, meta, outside);
     if stop != run.stop {
         let told = |run: &mut Run| {
             run.stop = stop;
@@ -49,7 +48,7 @@ pub(crate) async fn look(ports: &MatchPorts, run: &Run) -> Result<(), MatchError
         };
         ports.store.update_run(&run.connection, &run.id, told).await?;
     }
-    Ok(())
+    Ok(Run { stop, ..run.clone() })
 }
 
 /// Keeps outside the table that a plan of the connection was accepted. Nothing else is in it.

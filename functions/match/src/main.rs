@@ -10,7 +10,7 @@ use hardmatch_ports::command::{Authority, Command, Reply};
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_store::Scope;
 use hardmatch_wiring::ConnectionError;
-use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, Timestamp, serve};
+use hardmatch_wiring::lambda::{Answer, Begun, Error, Home, Ring, Timestamp, serve};
 
 use crate::noted::Noted;
 
@@ -29,7 +29,7 @@ impl Answer for Matching {
         match &ring.bell.kind {
             // About all connections: each by itself, and one that cannot be opened takes none along.
             BellKind::Tick => {
-                let tick = |connection| self.tick(connection, ring.until);
+                let tick = |connection| self.tick(connection, ring.begun, ring.until);
                 tick_all(&self.home.store, tick).await.map(|()| After::Done).map_err(|error| error.to_string())
             }
             BellKind::Ask { reply, command } => self.asked(&ring, reply, command).await,
@@ -46,7 +46,7 @@ impl Answer for Matching {
             | BellKind::ObserveTenant
             | BellKind::Reach { .. }
             | BellKind::Write => {
-                let ports = self.ports(&ring.bell.connection, &ring.bell.run, ring.until).await?;
+                let ports = self.ports(&ring.bell.connection, ring.begun, ring.until).await?;
                 hardmatch_match::answer(&ports, &ring.bell).await.map_err(|error| error.to_string())
             }
         }
@@ -69,7 +69,7 @@ impl Matching {
                 Ok(opened) => {
                     let request =
                         Request { connection, run: &ring.bell.run, command, authority, by: &ring.sender, reply };
-                    let ports = self.ports_of(opened.scope.clone(), "", ring.until).await?;
+                    let ports = self.ports_of(opened.scope.clone(), ring.begun, ring.until);
                     match obey(&ports, &request).await.map_err(|error| said(&error))? {
                         Obeyed::Replied(answer) => answer,
                         Obeyed::PassedOn => {
@@ -96,28 +96,28 @@ impl Matching {
         }
     }
 
-    async fn tick(&self, connection: ConnectionId, until: Timestamp) -> Result<(), String> {
-        let ports = self.ports(&connection, "", until).await?;
+    async fn tick(&self, connection: ConnectionId, begun: Begun, until: Timestamp) -> Result<(), String> {
+        let ports = self.ports(&connection, begun, until).await?;
         tick(&ports, &connection).await.map_err(|error| error.to_string())?;
         watch_credential(&ports, &connection).await.map_err(|error| error.to_string())
     }
 
-    async fn ports(&self, connection: &ConnectionId, run: &str, until: Timestamp) -> Result<MatchPorts, String> {
+    async fn ports(&self, connection: &ConnectionId, begun: Begun, until: Timestamp) -> Result<MatchPorts, String> {
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
-        self.ports_of(opened.scope, run, until).await
+        Ok(self.ports_of(opened.scope, begun, until))
     }
 
-    async fn ports_of(&self, scope: Scope, run: &str, until: Timestamp) -> Result<MatchPorts, String> {
+    fn ports_of(&self, scope: Scope, begun: Begun, until: Timestamp) -> MatchPorts {
         let home = &self.home;
-        Ok(MatchPorts {
+        MatchPorts {
             store: home.store.clone(),
             scope,
             blobs: Arc::clone(&home.blobs),
             clock: Arc::clone(&home.clock),
             doorbell: Arc::clone(&home.doorbell),
             policies: Arc::clone(&home.policies),
-            meter: Arc::new(Noted::of(home, run).await?),
+            meter: Arc::new(Noted::since(home, begun)),
             until: Some(until),
-        })
+        }
     }
 }

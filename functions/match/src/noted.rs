@@ -1,26 +1,21 @@
 //! What the bells of a run have noted so far; and CloudWatch is told what becomes of runs.
 
-use hardmatch_match::{Meter, Upkeep};
+use async_trait::async_trait;
+use hardmatch_match::{Meter, Spent, Upkeep};
 use hardmatch_ports::run::{Effort, Run};
-use hardmatch_ports::table::Units;
-use hardmatch_ports::tenant::Counters;
 use hardmatch_runtime::Metrics;
-use hardmatch_store::costs::Cost;
-use hardmatch_wiring::lambda::{Home, Timestamp};
+use hardmatch_store::StoreError;
+use hardmatch_wiring::lambda::{Begun, Home, Timestamp};
 
 /// What the bells of a run have noted so far; and tells CloudWatch what becomes of runs.
 pub(crate) struct Noted {
-    cost: Cost,
     home: Home,
+    begun: Begun,
 }
 
 impl Noted {
-    pub(crate) async fn of(home: &Home, run: &str) -> Result<Self, String> {
-        let cost = match run {
-            "" => Cost::default(),
-            run => home.store.costs(run).await.map_err(|error| error.to_string())?,
-        };
-        Ok(Self { cost, home: home.clone() })
+    pub(crate) fn since(home: &Home, begun: Begun) -> Self {
+        Self { home: home.clone(), begun }
     }
 
     fn write(&self, metrics: &Metrics) {
@@ -28,13 +23,13 @@ impl Noted {
     }
 }
 
+#[async_trait]
 impl Meter for Noted {
-    fn read(&self) -> (Counters, Units) {
-        (self.cost.calls, self.cost.units)
-    }
-
-    fn effort(&self) -> Option<Effort> {
-        Some(Effort { bells: self.cost.bells, worked_ms: self.cost.worked_ms })
+    async fn read(&self, run: &str) -> Result<Spent, StoreError> {
+        let noted = self.home.store.costs(run).await?;
+        let cost = noted.plus(self.begun.cost(&self.home));
+        let effort = Some(Effort { bells: cost.bells, worked_ms: cost.worked_ms });
+        Ok(Spent { calls: cost.calls, units: cost.units, effort })
     }
 
     fn rested(&self, run: &Run) {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use hardmatch_domain::decide::Context;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::BellKind;
-use hardmatch_ports::run::{CollectionState, Intent, Phase, Run, Status};
+use hardmatch_ports::run::{CollectionState, Intent, Phase, PlanHead, Run, Status};
 use hardmatch_store::Pid;
 use hardmatch_store::changes::LanePhase;
-use hardmatch_store::connection::Standing;
+use hardmatch_store::connection::{Meta, Standing};
 use hardmatch_store::fingerprints::Series;
 use hardmatch_store::hops::Hop;
 use hardmatch_store::turn::Taking;
@@ -112,8 +112,12 @@ async fn read(ports: &MatchPorts, connection: &ConnectionId, id: &str) -> Result
 async fn walk(ports: &MatchPorts, connection: &ConnectionId, id: &str, bells: &mut Bells) -> Result<Went, MatchError> {
     let began = ports.clock.now();
     for steps in 0.. {
-        // Whose turn it was before may have finished.
-        let Some(run) = read(ports, connection, id).await? else { return Ok(Went::Rests) };
+        // Whose turn it was before may have finished; whether it is connected was asked a moment ago.
+        let run = match steps {
+            0 => ports.store.run(connection, id).await?.map(|run| run.value),
+            _ => read(ports, connection, id).await?,
+        };
+        let Some(run) = run else { return Ok(Went::Rests) };
         if !is_ready(ports, &run, bells).await? {
             return Ok(Went::Rests);
         }
@@ -134,7 +138,10 @@ async fn walk(ports: &MatchPorts, connection: &ConnectionId, id: &str, bells: &m
 async fn take_step(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     match run.phase {
         Phase::Observing => observed(ports, run).await,
-        Phase::Deciding => decided(ports, run).await,
+        Phase::Deciding => match decide_some(ports, run).await? {
+            Some(units) => Ok(Step::time(units)),
+            None => decided(ports, run).await,
+        },
         Phase::Writing => written(ports, run, LanePhase::Write, Phase::Gate).await,
         Phase::Gate => gate::judge(ports, run).await,
         Phase::Removing => written(ports, run, LanePhase::Remove, Phase::Reporting).await,
@@ -147,10 +154,9 @@ async fn take_step(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
 async fn is_ready(ports: &MatchPorts, run: &Run, bells: &mut Bells) -> Result<bool, MatchError> {
     match run.phase {
         Phase::Observing => Ok(sides(run) != Sides::Reading),
-        Phase::Deciding => Ok(ports.store.slices(&run.id, None, 1).await?.is_empty()),
         Phase::Writing => is_empty(ports, run, LanePhase::Write, bells).await,
         Phase::Removing => is_empty(ports, run, LanePhase::Remove, bells).await,
-        Phase::Gate | Phase::Reporting => Ok(true),
+        Phase::Deciding | Phase::Gate | Phase::Reporting => Ok(true),
         Phase::Planned | Phase::Closed => Ok(false),
     }
 }
@@ -246,12 +252,15 @@ async fn observed(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     if run.plan.is_some() && run.accepted.is_some() {
         return begin::writing(ports, run).await;
     }
-    lost::look(ports, run).await?;
-    let todo = everybody_to_decide(ports, run).await?;
-    let size = ports.store.meta(&run.connection).await?.value.people.max(todo.len() as u64);
+    let meta = ports.store.meta(&run.connection).await?.value;
+    let run = &lost::look(ports, run, &meta).await?;
+    let todo = everybody_to_decide(ports, run, &meta).await?;
+    if todo.is_empty() {
+        return decided(ports, run).await;
+    }
+    let size = meta.people.max(todo.len() as u64);
     ports.store.put_slices(&run.id, bits(size), &todo).await?;
-    let entered = enter(ports, run, Phase::Deciding, |_| ()).await?;
-    Ok(if todo.is_empty() { Step::moved(entered) } else { Step::rests().ringing(BellKind::Match) })
+    Ok(Step::moved(enter(ports, run, Phase::Deciding, |_| ()).await?))
 }
 
 /// Slices are cut by the first bits of people's places, so that the same people fall into the same slices next time.
@@ -260,13 +269,15 @@ fn bits(people: u64) -> u32 {
 }
 
 /// Who has to be decided: one person who was asked for, everybody, or those who are marked or due.
-async fn everybody_to_decide(ports: &MatchPorts, run: &Run) -> Result<Vec<Pid>, MatchError> {
+async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<Vec<Pid>, MatchError> {
     if let Some(key) = &run.only {
         return Ok(vec![ports.store.secret().pid(key)]);
     }
     let connection = &run.connection;
     let now = run.started_ms / 1000;
-    let meta = ports.store.update_meta(connection, |meta| _ = meta.timers_seen.get_or_insert(now)).await?;
+    if meta.timers_seen.is_none() {
+        ports.store.update_meta(connection, |meta| _ = meta.timers_seen.get_or_insert(now)).await?;
+    }
     // Whose time has come is marked, and then read with the others who are.
     tick::take_due_people(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
     let mut todo = ports.store.open_people(connection).await?;
@@ -280,24 +291,7 @@ async fn everybody_to_decide(ports: &MatchPorts, run: &Run) -> Result<Vec<Pid>, 
     Ok(todo)
 }
 
-/// Decides slices that are left, within the time there is; rings on while there are more.
-pub async fn decide_slices(ports: &MatchPorts, connection: &ConnectionId, id: &str) -> Result<After, MatchError> {
-    let deciding = |run: &Run| run.phase == Phase::Deciding;
-    let Some(run) = read(ports, connection, id).await?.filter(deciding) else { return Ok(After::Done) };
-    let turn = match pace::take_turn(ports, &run).await? {
-        Taking::Ours(turn) => turn,
-        Taking::Theirs(after) => return Ok(after),
-    };
-    let decided = decide_some(ports, &run).await;
-    turn.give_back(&ports.store).await;
-    if let Some(units) = decided? {
-        return pace::go_on(ports, &run, units).await;
-    }
-    ring(ports, &run, BellKind::Advance).await;
-    Ok(After::Done)
-}
-
-/// Decides some slices, one at least: how many, or nothing when no more are left.
+/// Decides some slices, one at least, within the time there is: how many, or nothing when no more are left.
 async fn decide_some(ports: &MatchPorts, run: &Run) -> Result<Option<u64>, MatchError> {
     let connection = &run.connection;
     let policy = slice::policy(ports, connection, run.policy_revision).await?;
@@ -323,13 +317,16 @@ async fn decide_some(ports: &MatchPorts, run: &Run) -> Result<Option<u64>, Match
 /// Everybody is decided: the plan stands, and stops here or goes on.
 async fn decided(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let head = plan::head(ports, &run.id).await?;
+    // Nothing to write needs nobody's word.
+    let nothing = head.changed_slices == 0;
+    let stops = run.intent == Intent::Plan || (run.stop.is_some() && run.accepted.is_none() && !nothing);
+    if !stops && nothing {
+        return pass_over(ports, run, head).await;
+    }
     if run.only.is_none() {
         let revision = run.policy_revision;
         ports.store.update_meta(&run.connection, |meta| meta.decided_policy = revision).await?;
     }
-    // Nothing to write needs nobody's word.
-    let nothing = head.changed_slices == 0;
-    let stops = run.intent == Intent::Plan || (run.stop.is_some() && run.accepted.is_none() && !nothing);
     if !stops {
         let with_plan = Run { plan: Some(head.clone()), ..run.clone() };
         ports
@@ -349,6 +346,15 @@ async fn decided(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     })
     .await?;
     Ok(Step::rests())
+}
+
+/// There is nothing to write and nothing to remove: the phases of both are passed over, and the run ends with its report.
+/// What they would have left behind is left behind here.
+async fn pass_over(ports: &MatchPorts, run: &Run, head: PlanHead) -> Result<Step, MatchError> {
+    let meta = begin::accepted(ports, run, begin::Decided::JustNow).await?;
+    let guard = Some(gate::nothing(&meta, run, ports.clock.now_seconds()));
+    let run = Run { plan: Some(head), guard, status: None, ..run.clone() };
+    close::report(ports, &run).await
 }
 
 /// A lane is empty, or will never be: the phase ends.

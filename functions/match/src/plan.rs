@@ -183,15 +183,13 @@ mod tests {
     use async_trait::async_trait;
     use hardmatch_domain::policy::Policy;
     use hardmatch_embedded::{FileTable, ProcessDoorbell};
-    use hardmatch_ports::table::Units;
-    use hardmatch_ports::tenant::Counters;
     use hardmatch_ports::{BlobError, Blobs, Clock, Policies};
     use hardmatch_runtime::ManualClock;
-    use hardmatch_store::{Scope, Store};
+    use hardmatch_store::{Scope, Store, StoreError};
     use jiff::Timestamp;
 
     use super::*;
-    use crate::Meter;
+    use crate::{Meter, Spent};
 
     /// What a blob takes to arrive.
     const LATENCY: Duration = Duration::from_millis(40);
@@ -233,9 +231,10 @@ mod tests {
         }
     }
 
+    #[async_trait]
     impl Meter for Nothing {
-        fn read(&self) -> (Counters, Units) {
-            (Counters::default(), Units::default())
+        async fn read(&self, _: &str) -> Result<Spent, StoreError> {
+            Ok(Spent::default())
         }
     }
 

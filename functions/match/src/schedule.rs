@@ -43,17 +43,17 @@ pub enum PassedBy {
 pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot: &str) -> Result<Started, MatchError> {
     let slot = slot_name(slot)?;
     loop {
-        // Read before the slot: whoever takes it in between changes this too, and is noticed when the run is entered.
+        // Whoever takes the slot in between changes this too, and is noticed when the run is entered.
         let meta = ports.store.meta(connection).await?;
-        if let Some((newest, taken)) = ports.store.newest_slot(connection).await?
-            && newest >= slot
+        if let Some(taken) = &meta.value.slot
+            && taken.at >= slot
         {
-            if newest == slot
+            if taken.at == slot
                 && let Some(run) = ports.store.run(connection, &taken.run).await?
             {
                 tick::ring_left_over(ports, &run.value).await?;
             }
-            return Ok(Started::Already(taken.run));
+            return Ok(Started::Already(taken.run.clone()));
         }
         let now_ms = ports.clock.now().as_millisecond();
         if let Some(why) = passes_by(&meta.value, now_ms / 1000) {

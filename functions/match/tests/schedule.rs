@@ -14,19 +14,19 @@ use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::{FileTable, FolderBlobs};
 use hardmatch_match::{
-    Accept, After, MatchPorts, Meter, Opening, PassedBy, Started, answer, nightly, open_run, start_scheduled, tick,
+    Accept, After, MatchPorts, Meter, Opening, PassedBy, Spent, Started, answer, nightly, open_run, start_scheduled,
+    tick,
 };
 use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, DoorbellError, Queue};
 use hardmatch_ports::run::{Intent, Phase, Run, Status};
 use hardmatch_ports::table::Units;
-use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Clock as _, Item, Key, Page, Policies, Query, Table, TableError, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Standing;
 use hardmatch_store::hops::Hop;
 use hardmatch_store::timers::Timer;
-use hardmatch_store::{Pid, Scope, Store};
+use hardmatch_store::{Pid, Scope, Store, StoreError};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -91,9 +91,10 @@ impl Policies for Nothing {
     }
 }
 
+#[async_trait]
 impl Meter for Nothing {
-    fn read(&self) -> (Counters, Units) {
-        (Counters::default(), Units::default())
+    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
+        Ok(Spent::default())
     }
 }
 

@@ -9,16 +9,15 @@ use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::{FileTable, FolderBlobs};
-use hardmatch_match::{MatchPorts, Meter, Started, Upkeep, advance, start_scheduled, tick};
+use hardmatch_match::{MatchPorts, Meter, Spent, Started, Upkeep, advance, start_scheduled, tick};
 use hardmatch_ports::Policies;
 use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError};
 use hardmatch_ports::run::{
     Accepted, Collection, CollectionState, Effort, Intent, Phase, PlanHead, Run, Stalled, Status, Stop,
 };
 use hardmatch_ports::table::Units;
-use hardmatch_ports::tenant::Counters;
 use hardmatch_runtime::ManualClock;
-use hardmatch_store::{Scope, Store};
+use hardmatch_store::{Scope, Store, StoreError};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -52,13 +51,10 @@ struct Told {
     ticked: Mutex<Vec<Upkeep>>,
 }
 
+#[async_trait]
 impl Meter for Told {
-    fn read(&self) -> (Counters, Units) {
-        (Counters::default(), Units { read: 5, write: 3 })
-    }
-
-    fn effort(&self) -> Option<Effort> {
-        Some(EFFORT)
+    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
+        Ok(Spent { units: Units { read: 5, write: 3 }, effort: Some(EFFORT), ..Spent::default() })
     }
 
     fn rested(&self, run: &Run) {

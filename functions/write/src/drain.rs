@@ -14,7 +14,7 @@ use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Key, Write};
 use hardmatch_store::changes::{ChangeState, LanePhase};
-use hardmatch_store::gate::Taken;
+use hardmatch_store::gate::{Held, Taken};
 use hardmatch_store::hands::Hand;
 use hardmatch_store::{Pid, Store};
 use jiff::SignedDuration;
@@ -66,8 +66,8 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     let ports = &WritePorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };
     let lane = Lane::of(ports, open.urgency());
     let now_ms = ports.clock.now().as_millisecond();
-    let fence = match ports.store.lease(&lane.name, &ports.holder, None, now_ms, lease_ms(ports, now_ms)).await? {
-        Taken::Ours(fence) => fence,
+    let held = match ports.store.lease(&lane.name, &ports.holder, now_ms, lease_ms(ports, now_ms)).await? {
+        Taken::Ours(held) => held,
         Taken::Theirs(lease) => {
             let left = Duration::from_millis(u64::try_from(lease.until_ms - now_ms).unwrap_or(0));
             let wait = left.clamp(Duration::from_millis(50), THEIRS);
@@ -75,15 +75,14 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
             return bell::hop(ports, connection, run, holder, wait).await;
         }
     };
-    let name = lane.name.clone();
-    let mut lane_work = Drain::begin(ports, &open, lane, phase, fence, now_ms).await?;
+    let mut lane_work = Drain::begin(ports, &open, lane, phase, held, now_ms).await?;
     let result = lane_work.work().await;
     let result = match result {
         Ok(after) => lane_work.tidy(after).await.map(|()| after),
         // What was in flight may have arrived: the hands stay where the next writer finds them.
         Err(error) => Err(error),
     };
-    ports.store.release(&name, fence).await?;
+    ports.store.release(lane_work.held.clone()).await?;
     let after = result?;
     if let Some(trouble) = lane_work.trouble.take() {
         return Err(trouble);
@@ -123,7 +122,8 @@ struct Drain<'a> {
     run: &'a str,
     lane: Lane,
     phase: LanePhase,
-    fence: u64,
+    /// The lane, as long as it is ours.
+    held: Held,
     ready: VecDeque<Task>,
     /// Not before a time, or after somebody else.
     waiting: Vec<Task>,
@@ -162,7 +162,7 @@ impl<'a> Drain<'a> {
         run: &'a Run,
         lane: Lane,
         phase: LanePhase,
-        fence: u64,
+        held: Held,
         now_ms: i64,
     ) -> Result<Self, WriteError> {
         let (connection, run) = (&run.connection, run.id.as_str());
@@ -179,7 +179,7 @@ impl<'a> Drain<'a> {
             run,
             lane,
             phase,
-            fence,
+            held,
             ready: VecDeque::new(),
             waiting: Vec::new(),
             cursor: None,
@@ -265,7 +265,7 @@ impl<'a> Drain<'a> {
         Rules {
             lane: self.lane.clone(),
             phase: self.phase,
-            note: Store::hand_key(&self.lane.name, self.fence, slot),
+            note: Store::hand_key(&self.lane.name, self.held.fence, slot),
             slot,
             ours_until_ms: self.seen_ms + lease_ms(self.ports, self.seen_ms),
             binding: self.binding,
@@ -312,7 +312,6 @@ impl<'a> Drain<'a> {
         }
         self.seen_ms = now;
         let lease = lease_ms(self.ports, now);
-        let taken = self.ports.store.lease(&self.lane.name, &self.ports.holder, Some(self.fence), now, lease).await?;
-        Ok(taken == Taken::Ours(self.fence))
+        Ok(self.ports.store.renew(&mut self.held, now, lease).await?)
     }
 }

@@ -39,11 +39,11 @@ pub(crate) async fn resolve(ports: &WritePorts, rules: &Rules, target: &GroupTar
     }
     let lease = ports.store.group_lease(&ports.scope, target.kind, &target.name);
     let now_ms = ports.clock.now().as_millisecond();
-    let Taken::Ours(fence) = ports.store.lease(&lease, &ports.holder, None, now_ms, LEASE_MS).await? else {
+    let Taken::Ours(held) = ports.store.lease(&lease, &ports.holder, now_ms, LEASE_MS).await? else {
         return Ok(Which::Later(MEETING));
     };
     let which = make(ports, rules, target).await;
-    ports.store.release(&lease, fence).await?;
+    ports.store.release(held).await?;
     which
 }
 
@@ -68,9 +68,10 @@ async fn make(ports: &WritePorts, rules: &Rules, target: &GroupTarget) -> Result
             create(ports, rules, target, now).await
         }
         FoundGroup::Several => Ok(refused(RefusalKind::GroupType, "More than one group has the name.")),
-        FoundGroup::OtherKind | FoundGroup::Locked { .. } => {
-            Ok(refused(RefusalKind::GroupType, "The group of that name is of another kind, or its members are not ours."))
-        }
+        FoundGroup::OtherKind | FoundGroup::Locked { .. } => Ok(refused(
+            RefusalKind::GroupType,
+            "The group of that name is of another kind, or its members are not ours.",
+        )),
     }
 }
 

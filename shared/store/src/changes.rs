@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hardmatch_domain::change::Change;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::run::Outcome;
+use hardmatch_ports::run::{Outcome, Run};
 use hardmatch_ports::{Condition, Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
@@ -190,9 +190,8 @@ impl Store {
     }
 
     /// What became of people in a run.
-    pub async fn outcomes_of(&self, run: &str, pids: &[Pid]) -> Result<Vec<(Pid, Outcome)>> {
-        let Some(connection) = self.connection_of(run).await? else { return Ok(Vec::new()) };
-        let wanted: Vec<Key> = pids.iter().map(|pid| keys::history(&connection, *pid, run)).collect();
+    pub async fn outcomes_of(&self, run: &Run, pids: &[Pid]) -> Result<Vec<(Pid, Outcome)>> {
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::history(&run.connection, *pid, &run.id)).collect();
         let items = self.table.batch_get(&wanted).await?;
         let mut found = Vec::with_capacity(items.len());
         for item in items {

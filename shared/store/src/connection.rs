@@ -1,6 +1,7 @@
 //! A connection's own items: its state, its policies, its runs in short.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
 
 use hardmatch_domain::change::Action;
 use hardmatch_domain::guard::Kind;
@@ -56,6 +57,10 @@ pub struct Meta {
     /// The run that is open, or was last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// The newest scheduled time that was taken, and for which run: each is taken once, so that a schedule that fires
+    /// twice begins one run. Entered with the run, under the revision that was read before it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Slot>,
     /// Columns that the next listing must have, lower case.
     #[serde(default)]
     pub columns: Vec<String>,
@@ -111,6 +116,15 @@ fn is_zero(value: &u64) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape of serde")]
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+/// A scheduled time that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// The time; sorts: RFC 3339 in UTC, to the second.
+    pub at: String,
+    /// The run that was begun for it.
+    pub run: String,
 }
 
 /// A connection paused by hand.
@@ -239,6 +253,9 @@ impl Quarantine {
     }
 }
 
+/// Policy texts that a process keeps: a few kilobytes each, and more than the connections it works for at a time.
+const KEPT_TEXTS: usize = 64;
+
 /// The partition that lists all connections.
 const CONNECTIONS: &str = "CONNS";
 
@@ -350,10 +367,21 @@ impl Store {
         }
     }
 
-    /// A policy's text.
-    pub async fn policy(&self, c: &ConnectionId, revision: u64) -> Result<Option<String>> {
+    /// A policy's text. Read once by each process: it never changes.
+    pub async fn policy(&self, c: &ConnectionId, revision: u64) -> Result<Option<Arc<str>>> {
+        let place = (c.clone(), revision);
+        if let Some(text) = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
+            return Ok(Some(Arc::clone(text)));
+        }
         let key = keys::connection(c, format!("POLICY#{revision:012}"));
-        Ok(self.read(&key, "policy").await?.map(|stored: Stored<String>| stored.value))
+        let Some(stored) = self.read::<String>(&key, "policy").await? else { return Ok(None) };
+        let text: Arc<str> = stored.value.into();
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if texts.len() >= KEPT_TEXTS {
+            texts.clear();
+        }
+        texts.insert(place, Arc::clone(&text));
+        Ok(Some(text))
     }
 
     /// Names of all runs, newest first, at most so many.

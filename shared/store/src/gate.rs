@@ -25,11 +25,22 @@ pub struct Lease {
     pub fence: u64,
 }
 
+/// A lease that is ours, as we wrote it last: what it takes to renew it or to give it back without reading it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Of what.
+    name: String,
+    holder: String,
+    /// Under which fence.
+    pub fence: u64,
+    revision: u64,
+}
+
 /// Taking a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It is ours, under this fence.
-    Ours(u64),
+    /// It is ours.
+    Ours(Held),
     /// Somebody else has it.
     Theirs(Lease),
 }
@@ -94,53 +105,65 @@ impl Gate {
     }
 }
 
+fn lease_key(name: &str) -> Key {
+    Key::new(format!("LOCK#{name}"), "LEASE")
+}
+
 impl Store {
-    /// Takes or renews a lease for some time. A holder renews by giving the fence it has.
-    pub async fn lease(&self, name: &str, holder: &str, mine: Option<u64>, now_ms: i64, for_ms: i64) -> Result<Taken> {
-        let key = Key::new(format!("LOCK#{name}"), "LEASE");
+    /// Takes a lease for some time, when nobody has it.
+    pub async fn lease(&self, name: &str, holder: &str, now_ms: i64, for_ms: i64) -> Result<Taken> {
         loop {
-            let had: Option<Stored<Lease>> = self.read(&key, "lease").await?;
+            let had: Option<Stored<Lease>> = self.read(&lease_key(name), "lease").await?;
             let (condition, fence) = match &had {
                 None => (Condition::Absent, 1),
-                Some(had) if mine == Some(had.value.fence) => (Condition::Revision(had.revision), had.value.fence),
                 Some(had) if had.value.until_ms <= now_ms => (Condition::Revision(had.revision), had.value.fence + 1),
                 Some(had) => return Ok(Taken::Theirs(had.value.clone())),
             };
-            let lease = Lease { holder: holder.to_owned(), until_ms: now_ms + for_ms, fence };
-            match self.table.write(Write::put_if(key.clone(), json(&lease), condition)).await {
-                Ok(_) => return Ok(Taken::Ours(fence)),
-                Err(TableError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+            let mut held = Held { name: name.to_owned(), holder: holder.to_owned(), fence, revision: 0 };
+            if self.write_lease(&mut held, now_ms + for_ms, condition).await? {
+                return Ok(Taken::Ours(held));
             }
+        }
+    }
+
+    /// Renews a lease for some time; whether it was still ours. Nobody else's write came between: the revision that we
+    /// wrote last is its condition, so one write does it.
+    pub async fn renew(&self, held: &mut Held, now_ms: i64, for_ms: i64) -> Result<bool> {
+        let condition = Condition::Revision(held.revision);
+        self.write_lease(held, now_ms + for_ms, condition).await
+    }
+
+    /// Gives a lease back, when it is still ours. The fence stays.
+    pub async fn release(&self, mut held: Held) -> Result<()> {
+        let condition = Condition::Revision(held.revision);
+        self.write_lease(&mut held, 0, condition).await.map(drop)
+    }
+
+    /// Whether it was written.
+    async fn write_lease(&self, held: &mut Held, until_ms: i64, condition: Condition) -> Result<bool> {
+        let lease = Lease { holder: held.holder.clone(), until_ms, fence: held.fence };
+        match self.table.write(Write::put_if(lease_key(&held.name), json(&lease), condition)).await {
+            Ok(revision) => {
+                held.revision = revision;
+                Ok(true)
+            }
+            Err(TableError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Whether somebody holds a lease at a time under this fence.
     pub async fn is_leased(&self, name: &str, fence: u64, now_ms: i64) -> Result<bool> {
-        let lease: Option<Stored<Lease>> = self.read(&Key::new(format!("LOCK#{name}"), "LEASE"), "lease").await?;
+        let lease: Option<Stored<Lease>> = self.read(&lease_key(name), "lease").await?;
         Ok(lease.is_some_and(|lease| lease.value.fence == fence && now_ms < lease.value.until_ms))
-    }
-
-    /// Gives a lease back, when it is still ours. The fence stays.
-    pub async fn release(&self, name: &str, fence: u64) -> Result<()> {
-        let key = Key::new(format!("LOCK#{name}"), "LEASE");
-        if let Some(had) = self.read::<Lease>(&key, "lease").await?
-            && had.value.fence == fence
-        {
-            let lease = Lease { until_ms: 0, ..had.value };
-            match self.table.write(Write::put_if(key, json(&lease), Condition::Revision(had.revision))).await {
-                Ok(_) | Err(TableError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
     }
 
     /// Ends a lease whoever has it, for a caller who knows that its holder is gone. The fence stays.
     pub async fn free(&self, name: &str) -> Result<()> {
-        let key = Key::new(format!("LOCK#{name}"), "LEASE");
-        match self.read::<Lease>(&key, "lease").await? {
-            Some(had) => self.release(name, had.value.fence).await,
+        match self.read::<Lease>(&lease_key(name), "lease").await? {
+            Some(Stored { value: Lease { holder, fence, .. }, revision }) => {
+                self.release(Held { name: name.to_owned(), holder, fence, revision }).await
+            }
             None => Ok(()),
         }
     }

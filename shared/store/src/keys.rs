@@ -149,12 +149,24 @@ pub(crate) fn person_link(c: &ConnectionId, pid: Pid) -> Key {
     Key::new(person_pk(c, pid), "LINK")
 }
 
-pub(crate) fn person_lookup_pk(scope: &Scope, secret: &Secret, by: By, value: &str) -> String {
-    format!("KP#{}#{}#{}", scope.as_str(), by.name(), secret.value(by, value))
+/// Where people lie who hold a value: a partition, and how sort keys in it begin. Whoever signs in with a name mostly
+/// receives mail under it, too: sign-in names and addresses lie together under their local part, one item for both and
+/// for the local part itself. The item says as what its person holds the name.
+pub(crate) fn person_lookup(scope: &Scope, secret: &Secret, by: By, value: &str) -> (String, String) {
+    let pk = |by: By, value: &str| format!("KP#{}#{}#{}", scope.as_str(), by.name(), secret.value(by, value));
+    match by {
+        By::Upn | By::Address => {
+            let form = lookup_form(value);
+            let local = form.rsplit_once('@').map_or(form.as_str(), |(local, _)| local);
+            (pk(By::LocalPart, local), format!("{}#", secret.value(By::Address, value)))
+        }
+        By::ImmutableId | By::EmployeeId | By::LocalPart | By::Name | By::Proof(_) => (pk(by, value), String::new()),
+    }
 }
 
-pub(crate) fn person_lookup(scope: &Scope, secret: &Secret, by: By, value: &str, c: &ConnectionId, pid: Pid) -> Key {
-    Key::new(person_lookup_pk(scope, secret, by, value), format!("{c}#{}", pid.hex()))
+/// A person's entry there.
+pub(crate) fn person_entry((pk, prefix): (String, String), c: &ConnectionId, pid: Pid) -> Key {
+    Key::new(pk, format!("{prefix}{c}#{}", pid.hex()))
 }
 
 pub(crate) fn account_pk(scope: &Scope, id: &ObjectId) -> String {
@@ -192,11 +204,6 @@ pub(crate) fn tenant(scope: &Scope, sk: impl Into<String>) -> Key {
 
 pub(crate) fn run(id: &str, part: &str, sk: impl Into<String>) -> Key {
     Key::new(format!("R#{id}#{part}"), sk)
-}
-
-/// Whose run it is: a run's name alone leads to its connection.
-pub(crate) fn run_owner(id: &str) -> Key {
-    Key::new(format!("R#{id}"), "OF")
 }
 
 pub(crate) fn lane_pk(run: &str) -> String {

@@ -16,14 +16,15 @@ pub mod people;
 pub mod refusals;
 pub mod replies;
 pub mod runs;
-pub mod slots;
 pub mod timers;
 pub mod troubles;
 pub mod turn;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use hardmatch_domain::facts::Lookups;
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Condition, Item, Key, Query, Table, TableError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,7 +38,12 @@ pub struct Store {
     secret: Secret,
     /// What people and accounts are entered under beside the usual look-ups.
     lookups: Arc<Lookups>,
+    /// Policy texts that were read: what is stored under a revision never changes.
+    texts: Arc<Texts>,
 }
+
+/// Policy texts by connection and revision.
+type Texts = Mutex<BTreeMap<(ConnectionId, u64), Arc<str>>>;
 
 /// Something stored, and the revision under which it may be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +90,7 @@ impl Store {
             if let Some(item) = table.get(&key).await?
                 && let Ok(bytes) = item.body.as_slice().try_into()
             {
-                return Ok(Self { table, secret: Secret(bytes), lookups: Arc::default() });
+                return Ok(Self::over(table, bytes));
             }
             let mut fresh = [0u8; 32];
             fresh[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
@@ -101,7 +107,11 @@ impl Store {
     pub async fn find(table: Arc<dyn Table>) -> Result<Option<Self>> {
         let secret = table.get(&Key::new("STORE", "SECRET")).await?;
         let bytes = secret.and_then(|item| item.body.as_slice().try_into().ok());
-        Ok(bytes.map(|bytes| Self { table, secret: Secret(bytes), lookups: Arc::default() }))
+        Ok(bytes.map(|bytes| Self::over(table, bytes)))
+    }
+
+    fn over(table: Arc<dyn Table>, secret: [u8; 32]) -> Self {
+        Self { table, secret: Secret(secret), lookups: Arc::default(), texts: Arc::default() }
     }
 
     /// The table underneath.

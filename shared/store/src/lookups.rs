@@ -156,8 +156,8 @@ impl Store {
     /// The writes that take a person, unchanged, from the look-ups they were entered under to this store's.
     pub fn enter_person(&self, scope: &Scope, before: &Lookups, record: &PersonRecord, writes: &mut Vec<Write>) {
         let pid = self.secret.pid(&record.person.key);
-        let had = self.entering(before.clone()).person_lookup_keys(scope, record, pid);
-        let wanted = self.person_lookup_keys(scope, record, pid);
+        let had = self.entering(before.clone()).person_entries(scope, record, pid);
+        let wanted = self.person_entries(scope, record, pid);
         move_person(&had, &wanted, record, writes);
     }
 }

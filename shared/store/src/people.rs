@@ -6,6 +6,7 @@ use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, PersonRef};
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::{Condition, Key, Query, Write};
+use serde::{Deserialize, Serialize};
 
 use crate::keys::{Pid, Scope};
 use crate::{Result, Store, Stored, json, keys, parse};
@@ -40,26 +41,43 @@ impl Store {
         let c = &new.connection;
         let pid = self.secret.pid(&new.person.key);
         writes.push(Write::put(keys::person(c, pid), json(new)));
-        let wanted = self.person_lookup_keys(scope, new, pid);
-        let had = old.map(|old| self.person_lookup_keys(scope, old, pid)).unwrap_or_default();
+        let wanted = self.person_entries(scope, new, pid);
+        let had = old.map(|old| self.person_entries(scope, old, pid)).unwrap_or_default();
         move_person(&had, &wanted, new, writes);
     }
 
-    pub(crate) fn person_lookup_keys(&self, scope: &Scope, record: &PersonRecord, pid: Pid) -> BTreeSet<Key> {
-        let mut found = BTreeSet::new();
+    /// Under which keys a person is found, and as what.
+    pub(crate) fn person_entries(&self, scope: &Scope, record: &PersonRecord, pid: Pid) -> Entries {
+        let mut found = Entries::new();
+        let mut local = None;
         self.lookups.person(record, &mut |by, value| {
-            found.insert(keys::person_lookup(scope, &self.secret, by, value, &record.connection, pid));
+            let place = keys::person_lookup(scope, &self.secret, by, value);
+            match by {
+                By::LocalPart => local = Some(place),
+                By::ImmutableId | By::Upn | By::Address | By::EmployeeId | By::Name | By::Proof(_) => {
+                    found.entry(keys::person_entry(place, &record.connection, pid)).or_default().insert(As::of(by));
+                }
+            }
         });
+        if let Some(place) = local {
+            // The name whose local part it is lies there; of several, the first tells of it.
+            let there = found.iter_mut().find(|(key, _)| key.pk == place.0).map(|(_, held)| held);
+            match there {
+                Some(held) => held,
+                None => found.entry(keys::person_entry(place, &record.connection, pid)).or_default(),
+            }
+            .insert(As::Local);
+        }
         found
     }
 
     /// People of every connection of the tenant who hold a value, in connection and key order.
     pub async fn people_by(&self, scope: &Scope, by: By, value: &str) -> Result<Vec<PersonRef>> {
-        let query = Query::prefix(keys::person_lookup_pk(scope, &self.secret, by, value), "");
-        let mut found: Vec<PersonRef> =
-            self.read_all(query, "person look-up").await?.into_iter().map(|(_, stored)| stored.value).collect();
-        found.sort();
-        Ok(found)
+        let (pk, prefix) = keys::person_lookup(scope, &self.secret, by, value);
+        let found = self.read_all::<Entry>(Query::prefix(pk, prefix), "person look-up").await?;
+        let entries = found.into_iter().map(|(_, stored)| stored.value);
+        let held = entries.filter(|entry| entry.held.contains(&As::of(by))).map(|entry| entry.person);
+        Ok(held.collect::<BTreeSet<PersonRef>>().into_iter().collect())
     }
 
     /// The write that marks a person as to be looked at: facts changed, or not converged.
@@ -130,9 +148,47 @@ impl Store {
     }
 }
 
-/// The writes that take a person from some look-ups to others.
-pub(crate) fn move_person(had: &BTreeSet<Key>, wanted: &BTreeSet<Key>, record: &PersonRecord, writes: &mut Vec<Write>) {
-    let body = json(&record.reference());
-    writes.extend(had.difference(wanted).map(|key| Write::delete(key.clone())));
-    writes.extend(wanted.difference(had).map(|key| Write::put(key.clone(), body.clone())));
+/// As what a person holds the value of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum As {
+    /// As the one thing that lies there.
+    Value,
+    /// As sign-in name.
+    Upn,
+    /// As address.
+    Address,
+    /// Their local part lies there.
+    Local,
+}
+
+impl As {
+    fn of(by: By) -> Self {
+        match by {
+            By::Upn => As::Upn,
+            By::Address => As::Address,
+            By::LocalPart => As::Local,
+            By::ImmutableId | By::EmployeeId | By::Name | By::Proof(_) => As::Value,
+        }
+    }
+}
+
+/// A person's entries.
+pub(crate) type Entries = BTreeMap<Key, BTreeSet<As>>;
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    person: PersonRef,
+    held: BTreeSet<As>,
+}
+
+/// The writes that take a person from some entries to others.
+pub(crate) fn move_person(had: &Entries, wanted: &Entries, record: &PersonRecord, writes: &mut Vec<Write>) {
+    let gone = had.keys().filter(|key| !wanted.contains_key(*key));
+    writes.extend(gone.map(|key| Write::delete(key.clone())));
+    let new = wanted.iter().filter(|(key, held)| had.get(*key) != Some(*held));
+    writes.extend(new.map(|(key, held)| {
+        let entry = Entry { person: record.reference(), held: held.clone() };
+        Write::put(key.clone(), json(&entry))
+    }));
 }

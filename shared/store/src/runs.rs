@@ -4,7 +4,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::Run;
 use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 
-use crate::connection::Meta;
+use crate::connection::{Meta, Slot};
 use crate::keys::Pid;
 use crate::{Result, Store, Stored, json, keys};
 
@@ -37,8 +37,8 @@ impl Store {
         self.read(&Self::run_key(c, id), "run").await
     }
 
-    /// Enters a new run into the books, all or nothing: the run, who has it open (the connection, or one person's place
-    /// where it is about one), whose it is, and the scheduled time it is for. A conflict means that somebody else opened one since
+    /// Enters a new run into the books, all or nothing: the run, and who has it open (the connection with the scheduled
+    /// time it is for, or one person's place where it is about one). A conflict means that somebody else opened one since
     /// `place` was read.
     pub async fn open_run(&self, run: &Run, place: &Place) -> Result<()> {
         let c = &run.connection;
@@ -47,6 +47,9 @@ impl Store {
             Place::Connection(meta) => {
                 let mut meta = meta.clone();
                 meta.value.run = Some(run.id.clone());
+                if let Some(at) = &run.slot {
+                    meta.value.slot = Some(Slot { at: at.clone(), run: run.id.clone() });
+                }
                 writes.extend(Self::meta_writes(c, &meta));
             }
             Place::Person(pid, had) => {
@@ -54,17 +57,7 @@ impl Store {
                 writes.push(Write::put_if(now_key(c, *pid), json(&run.id), condition));
             }
         }
-        writes.push(Write::put(keys::run_owner(&run.id), json(c)));
-        if let Some(slot) = &run.slot {
-            writes.push(Self::put_slot(c, slot, &run.id, run.started_ms / 1000));
-        }
         Ok(self.table.transact(writes).await?)
-    }
-
-    /// Whose run it is.
-    pub(crate) async fn connection_of(&self, run: &str) -> Result<Option<ConnectionId>> {
-        let found: Option<Stored<ConnectionId>> = self.read(&keys::run_owner(run), "owner of a run").await?;
-        Ok(found.map(|stored| stored.value))
     }
 
     /// The run about one person that is open, or waits with its plan.

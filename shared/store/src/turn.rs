@@ -7,7 +7,7 @@ use hardmatch_ports::Clock;
 use hardmatch_ports::doorbell::After;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::gate::Taken;
+use crate::gate::{Held, Taken};
 use crate::{Result, Store};
 
 /// Beyond its time nobody is left who holds the lease: the process was ended.
@@ -16,10 +16,7 @@ const LEASE_AFTER: SignedDuration = SignedDuration::from_secs(15);
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// The right to do a piece of work. Without a bound of time there is one process only, and nobody to keep out.
-pub struct Turn {
-    name: String,
-    fence: Option<u64>,
-}
+pub struct Turn(Option<Held>);
 
 /// Taking a turn.
 pub enum Taking {
@@ -38,12 +35,12 @@ impl Turn {
         name: String,
         run: &str,
     ) -> Result<Taking> {
-        let Some(until) = until else { return Ok(Taking::Ours(Self { name, fence: None })) };
+        let Some(until) = until else { return Ok(Taking::Ours(Self(None))) };
         let now = clock.now();
         let left = until.duration_since(now).max(SignedDuration::ZERO) + LEASE_AFTER;
         let (now_ms, for_ms) = (now.as_millisecond(), i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
-        Ok(match store.lease(&name, run, None, now_ms, for_ms).await? {
-            Taken::Ours(fence) => Taking::Ours(Self { name, fence: Some(fence) }),
+        Ok(match store.lease(&name, run, now_ms, for_ms).await? {
+            Taken::Ours(held) => Taking::Ours(Self(Some(held))),
             // Their bell rings on, and the tick rings should it be lost: bells for one run must not become more.
             Taken::Theirs(lease) if lease.holder == run => Taking::Theirs(After::Done),
             Taken::Theirs(lease) => {
@@ -55,8 +52,8 @@ impl Turn {
 
     /// Gives it back, however the work went. To be done before anybody is rung for who would take it next.
     pub async fn give_back(self, store: &Store) {
-        let Some(fence) = self.fence else { return };
-        if let Err(error) = store.release(&self.name, fence).await {
+        let Some(held) = self.0 else { return };
+        if let Err(error) = store.release(held).await {
             tracing::warn!(error = %error, "the next bell waits until the turn is over by itself");
         }
     }

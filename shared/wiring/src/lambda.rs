@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hardmatch_aws::{Aws, QueueUrls};
 use hardmatch_ports::doorbell::{After, Bell, Doorbell, Queue};
+use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Blobs, Clock, Policies, Table};
 use hardmatch_runtime::env::{self, Variable};
@@ -103,6 +104,30 @@ pub fn needed(variable: Variable) -> Result<String, StartError> {
     env::read(variable.name)?.ok_or(StartError::Missing(variable.name))
 }
 
+/// Where the counters stood when a bell's answer began.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    units: Units,
+    at: Timestamp,
+}
+
+impl Begun {
+    fn now(home: &Home) -> Self {
+        Self { units: home.table.units(), at: home.clock.now() }
+    }
+
+    /// What the bell has cost since, without its calls to the tenant.
+    pub fn cost(&self, home: &Home) -> Cost {
+        let worked = home.clock.now().duration_since(self.at);
+        Cost {
+            calls: Counters::default(),
+            units: home.table.units().since(self.units),
+            bells: 1,
+            worked_ms: u64::try_from(worked.as_millis()).unwrap_or_default(),
+        }
+    }
+}
+
 /// One bell to be answered.
 #[derive(Clone, Debug)]
 pub struct Ring {
@@ -118,6 +143,8 @@ pub struct Ring {
     pub receipt: String,
     /// When it was sent, as the queue knows it.
     pub sent: Option<Timestamp>,
+    /// Where the counters stood before anything was done for it.
+    pub begun: Begun,
 }
 
 impl Ring {
@@ -176,7 +203,7 @@ async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, until: Times
         let one = SqsEvent { records: vec![message] };
         let answered = run_batch(one, &*home.doorbell, |bell| {
             let (sender, queue, receipt) = (sender.clone(), queue.clone(), receipt.clone());
-            let ring = Ring { bell, until, sender, queue, receipt, sent };
+            let ring = Ring { bell, until, sender, queue, receipt, sent, begun: Begun::now(home) };
             let id = id.clone();
             async move {
                 let answer = metered(home, answers, ring).await;
@@ -202,16 +229,10 @@ async fn note_trouble(home: &Home, message: &str, why: &str) {
 
 async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<After, String> {
     let (bell, receipt) = (ring.bell.clone(), ring.receipt.clone());
-    let (calls, units, began) = (answers.calls(), home.table.units(), home.clock.now());
+    let (calls, begun) = (answers.calls(), ring.begun);
     // Boxed: the compiler lays out the whole of a handler's work in one piece otherwise, and gives up.
     let answer = Box::pin(answers.answer(ring)).await;
-    let worked = home.clock.now().duration_since(began);
-    let mut cost = Cost {
-        calls: answers.calls().since(calls),
-        units: home.table.units().since(units),
-        bells: 1,
-        worked_ms: u64::try_from(worked.as_millis()).unwrap_or_default(),
-    };
+    let mut cost = Cost { calls: answers.calls().since(calls), ..begun.cost(home) };
     if !bell.run.is_empty() {
         cost.units.write += 1;
         if let Err(error) = home.store.note_cost(&bell.run, &receipt, &cost, home.clock.now().as_second()).await {

@@ -38,7 +38,7 @@ pub(crate) async fn outcomes(
     for row in rows {
         let who = PersonRef { connection: run.connection.clone(), key: row.decision.key.clone() };
         let pid = ports.store.pid(&who);
-        for (_, outcome) in ports.store.outcomes_of(&run.id, &[pid]).await? {
+        for (_, outcome) in ports.store.outcomes_of(run, &[pid]).await? {
             found.insert(row.decision.key.clone(), outcome);
         }
     }

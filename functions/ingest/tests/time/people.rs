@@ -109,7 +109,7 @@ async fn a_bell_for_a_run_that_is_read_or_that_somebody_reads_does_not_ask_the_s
     let lab = Lab::new(3, 0).await;
     let listed = || lab.people.1.load(std::sync::atomic::Ordering::SeqCst);
     let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
-    lab.store.lease(&format!("people~{}", contoso()), &lab.run, None, now, 60_000).await.unwrap();
+    lab.store.lease(&format!("people~{}", contoso()), &lab.run, now, 60_000).await.unwrap();
     assert_eq!(lab.bell(Side::Source, Some(5)).await.unwrap(), After::Done);
     assert_eq!(listed(), 0, "somebody is at it");
     lab.clock.advance(Duration::from_mins(2));

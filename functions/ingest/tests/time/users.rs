@@ -131,14 +131,14 @@ async fn two_bells_at_a_time_do_the_work_of_one() {
     // The side is taken, as by a bell that is being answered elsewhere.
     let name = format!("accounts~{}", crate::lab::scope().as_str());
     let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
-    lab.store.lease(&name, &lab.run, None, now, 60_000).await.unwrap();
+    lab.store.lease(&name, &lab.run, now, 60_000).await.unwrap();
     let pages = lab.accounts.pages.load(Ordering::SeqCst);
     assert_eq!(lab.bell(Side::Tenant, Some(2)).await.unwrap(), After::Done, "the other bell rings on");
     assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), pages);
     // A run of another connection waits for its turn.
     lab.clock.advance(std::time::Duration::from_mins(2));
     let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
-    lab.store.lease(&name, "another run", None, now, 30_000).await.unwrap();
+    lab.store.lease(&name, "another run", now, 30_000).await.unwrap();
     let wait = std::time::Duration::from_secs(30);
     assert_eq!(lab.bell(Side::Tenant, Some(2)).await.unwrap(), After::Again(wait));
     lab.clock.advance(wait);

@@ -13,7 +13,7 @@ impl Drain<'_> {
         if idle.is_empty() {
             return Ok(());
         }
-        let writes = idle.iter().map(|slot| Write::delete(Store::hand_key(&self.lane.name, self.fence, *slot)));
+        let writes = idle.iter().map(|slot| Write::delete(Store::hand_key(&self.lane.name, self.held.fence, *slot)));
         self.ports.store.table().batch_write(writes.collect()).await?;
         self.noted.retain(|slot| !idle.contains(slot));
         Ok(())

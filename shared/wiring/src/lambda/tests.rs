@@ -78,6 +78,7 @@ async fn what_a_bell_has_cost_is_noted_with_its_run_and_told_whatever_comes_of_i
             queue: "write".to_owned(),
             receipt: receipt.to_owned(),
             sent: None,
+            begun: Begun::now(&home),
         };
         assert_eq!(ring("r1", "m1#1").principal(), "AROAEXAMPLE", "a session is named after somebody");
         // Twice handed over is twice paid for; the first reading found nothing, as the second does not.

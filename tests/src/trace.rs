@@ -1,0 +1,61 @@
+//! What a command asks the table and writes into it, bell by bell, with the units of each: to see what a run is made of.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hardmatch_ports::table::Units;
+use hardmatch_ports::{Bell, Key};
+
+use crate::bill::kind;
+
+/// Calls to the table in order, under the bells they were made for.
+#[derive(Clone, Debug, Default)]
+pub struct Trace(Arc<Mutex<Vec<Part>>>);
+
+/// What was done for one bell, or before the first.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    bell: String,
+    calls: Vec<(String, Units)>,
+}
+
+impl Trace {
+    /// Units of everything so far.
+    pub fn units(&self) -> Units {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().flat_map(|part| &part.calls).fold(Units::default(), |sum, (_, units)| sum.plus(*units))
+    }
+
+    /// Kinds of the bells so far, in order.
+    pub fn bells(&self) -> Vec<String> {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().filter(|part| !part.bell.is_empty()).map(|part| part.bell.clone()).collect()
+    }
+
+    pub(crate) fn bell(&self, bell: &Bell) {
+        let part = Part { bell: bell.kind.name().to_owned(), calls: Vec::new() };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+    }
+
+    pub(crate) fn enter(&self, what: &str, key: &Key, units: Units) {
+        let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if parts.is_empty() {
+            parts.push(Part::default());
+        }
+        if let Some(part) = parts.last_mut() {
+            part.calls.push((format!("{what} {}", kind(key)), units));
+        }
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            writeln!(f, "{}:", part.bell)?;
+            for (call, units) in &part.calls {
+                writeln!(f, "  {call}: {} read, {} write", units.read, units.write)?;
+            }
+        }
+        Ok(())
+    }
+}

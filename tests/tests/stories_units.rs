@@ -1,0 +1,69 @@
+//! What runs take of the table where each bell is answered by a process of its own, as on AWS: a cold start for every one
+//! of them, the dearest that a deployed stack can be. Counted, and held to with nothing to spare: whoever makes a run
+//! dearer says so here.
+
+use hardmatch_domain::facts::By;
+use hardmatch_ports::table::Units;
+use hardmatch_store::Scope;
+use hardmatch_sim::CONTOSO_TENANT_ID;
+use hardmatch_tests::World;
+use hardmatch_tests::month::{Night, company, name, night};
+
+const PEOPLE: usize = 1_000;
+
+/// Bells, reads and writes of a night.
+fn took(night: &Night) -> (Vec<String>, Units) {
+    (night.trace.bells(), night.units)
+}
+
+#[tokio::test]
+async fn an_unchanged_night_takes_a_handful_of_units() {
+    let mut world = company(PEOPLE).await.expect("a company");
+    let unchanged = night(&mut world).await.expect("a night");
+    let (bells, units) = took(&unchanged);
+    assert_eq!(bells, ["start", "observe-source", "observe-tenant", "advance"], "nobody is rung for in vain");
+    assert_eq!(units, Units { read: 71, write: 19 }, "{}", unchanged.trace);
+    // What its report says leaves out what came before the run was there and after the report was.
+    let effort = unchanged.run.effort.map(|effort| effort.bells);
+    assert_eq!((effort, unchanged.run.units), (Some(3), Units { read: 58, write: 10 }), "{}", unchanged.trace);
+}
+
+#[tokio::test]
+async fn a_night_with_changes_rings_for_its_phases_and_not_for_its_slices() {
+    let mut world = company(PEOPLE).await.expect("a company");
+    for number in 0..50 {
+        world.people.set(&name(number * 20), "title", "Lead");
+    }
+    let changed = night(&mut world).await.expect("a night");
+    let (bells, units) = took(&changed);
+    let phases = ["start", "observe-source", "observe-tenant", "advance", "write", "advance"];
+    assert_eq!(bells, phases, "{}", changed.trace);
+    eprintln!("{units:?}");
+}
+
+#[tokio::test]
+async fn who_holds_a_name_is_found_by_sign_in_name_by_address_and_by_local_part_after_every_change() {
+    let mut world = World::new().await;
+    world.people.hire("ada");
+    world.people.hire("bea");
+    world.settle_by_hash().await;
+    let scope = Scope::new("simulated", CONTOSO_TENANT_ID);
+    let found = async |world: &World, by: By, value: &str| {
+        world.store().await.people_by(&scope, by, value).await.expect("a look-up").len()
+    };
+    let all = async |world: &World, upn: &str, local: &str| {
+        [found(world, By::Upn, upn).await, found(world, By::Address, upn).await, found(world, By::LocalPart, local).await]
+    };
+    assert_eq!(all(&world, "Ada@contoso.com", "ADA").await, [1, 1, 1], "without regard to case");
+    assert_eq!(all(&world, "ada@fabrikam.com", "ada").await, [0, 0, 1], "the same local part of another domain");
+    assert_eq!(found(&world, By::Upn, "ada").await, 0, "a local part is no name");
+    world.pass_days(1);
+    world.people.rename("ada", "lovelace@contoso.com");
+    world.people.set("bea", "mail", "b.b@contoso.com");
+    world.sync().await;
+    assert_eq!(all(&world, "ada@contoso.com", "ada").await, [0, 0, 0], "nothing is left behind");
+    assert_eq!(all(&world, "lovelace@contoso.com", "lovelace").await, [1, 1, 1]);
+    // Bea signs in with one name and receives mail under another: the local part is the address's.
+    let bea = [all(&world, "bea@contoso.com", "bea").await, all(&world, "b.b@contoso.com", "b.b").await];
+    assert_eq!(bea, [[1, 0, 0], [0, 1, 1]]);
+}
