@@ -223,6 +223,9 @@ pub(crate) async fn forget(ports: &TenantPorts, old: &Account, marks: &mut Marks
     change_ledger(ports, &old.id, gone).await?;
     let mut writes = Vec::new();
     ports.store.delete_account(&ports.scope, old, &mut writes);
+    // Should it come back, the lists of its groups may be the ones that were read last.
+    let groups = old.memberships.iter().map(ObjectId::from);
+    writes.extend(groups.map(|group| ports.store.note_membership(&ports.scope, &group, &old.id)));
     Ok(ports.store.write_facts_last(writes).await?)
 }
 

@@ -6,12 +6,12 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::account::AddressHolder;
 use hardmatch_domain::facts::By;
 use hardmatch_ports::Write;
-use hardmatch_ports::tenant::{ListPage, Retry};
+use hardmatch_ports::tenant::ListPage;
 use hardmatch_store::StoreError;
 
 use crate::marks::Stopped;
 use crate::reading::{Holding, Keeper, Reading};
-use crate::tenant::describe;
+use crate::tenant::{describe, is_withheld};
 use crate::{GROUPS, TenantPorts, complete, unknown};
 
 /// Addresses whose change is stored between two looks at the time.
@@ -46,7 +46,7 @@ pub(crate) async fn observe_holders(
                         }
                     }
                     // Permissions may withhold it: the run goes on without.
-                    Err(error) if error.retry == Retry::Never && error.status >= 400 && error.status != 401 => {
+                    Err(error) if is_withheld(&error) => {
                         *holding_of(reading, name) = Holding::Ended(unknown(describe(&error)));
                     }
                     Err(error) => return Err(error.into()),

@@ -10,7 +10,9 @@ mod holders;
 mod lookups;
 mod marker;
 mod marks;
+mod members;
 mod mirror;
+mod named;
 mod pace;
 mod people;
 mod reading;
@@ -147,7 +149,7 @@ async fn read_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) 
     };
     let policy = lookups::policy(&ports.store, &*ports.policies, connection, open.policy_revision).await?;
     let result = match policy {
-        Ok(policy) => tenant::observe(ports, &open, &Lookups::of(&policy)).await?,
+        Ok(policy) => tenant::observe(ports, &open, &policy).await?,
         Err(problem) => lookups::unreadable(USERS, problem),
     };
     let ended = result.again.is_none();
@@ -169,6 +171,8 @@ const DOMAINS: &str = "domains";
 const ROLES: &str = "roles";
 const GROUPS: &str = "groups";
 const CONTACTS: &str = "contacts";
+const LICENCES: &str = "licences";
+const MEMBERSHIPS: &str = "memberships";
 
 /// What an observation found out, to be entered into the run.
 #[derive(Default)]

@@ -79,6 +79,16 @@ impl<'a> Marks<'a> {
         Ok(())
     }
 
+    /// The people who are linked to accounts: whom else would it concern of which groups these are members?
+    pub(crate) async fn linked(&mut self, accounts: &[ObjectId]) -> Result<(), Stopped> {
+        if self.everybody || accounts.is_empty() {
+            return Ok(());
+        }
+        let links = self.ports.store.links_to(&self.ports.scope, accounts).await?;
+        self.people.extend(links.into_iter().map(|link| link.value.person));
+        Ok(())
+    }
+
     pub(crate) async fn flush(&mut self) -> Result<(), Stopped> {
         let store = &self.ports.store;
         let writes: Vec<Write> =

@@ -1,7 +1,8 @@
 //! What an observation of an account means for the mirror. Pure.
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::attribute::{Attr, Texts};
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
+use hardmatch_domain::ids::ObjectId;
 use hardmatch_store::accounts::{AccountItem, Wrote};
 
 /// For so long after a write of ours a replica may still show the time before it (seconds).
@@ -30,6 +31,10 @@ pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> S
     seen.revision = old.account.revision;
     // The listing of users says nothing of memberships: whoever reads the groups does.
     seen.memberships = old.account.memberships.clone();
+    // In which order licences are listed says nothing.
+    if is_between(&seen.licences, &old.account.licences, &old.account.licences) {
+        seen.licences.clone_from(&old.account.licences);
+    }
     if seen == old.account {
         return Seen::Same;
     }
@@ -42,8 +47,52 @@ pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> S
     seen.revision += 1;
     // That we deleted or restored it is confirmed, and a lagging listing may still show the time before.
     let confirmed = |wrote: &&Wrote| wrote.moved && is_recent(wrote, now) && is_where_it_was(old, &seen);
-    let wrote = old.wrote.as_ref().filter(confirmed).cloned();
+    let wrote = old.wrote.as_ref().filter(confirmed).cloned().or_else(|| memberships_only(old, now));
     Seen::New(Box::new(AccountItem { account: seen, wrote }))
+}
+
+/// What we wrote to memberships: an observation of the account says nothing of it, so it is not over.
+fn memberships_only(old: &AccountItem, now: i64) -> Option<Wrote> {
+    let wrote = old.wrote.as_ref().filter(|wrote| is_recent(wrote, now) && wrote.memberships_before.is_some())?;
+    Some(Wrote {
+        at: wrote.at,
+        before: Attributes::default(),
+        enabled_before: None,
+        set_id: false,
+        set_manager: false,
+        licences_before: None,
+        memberships_before: wrote.memberships_before.clone(),
+        created: false,
+        moved: false,
+    })
+}
+
+/// Whether the mirror is believed against a list of a group's members that differs from it.
+pub(crate) fn outlasts_list(item: &AccountItem, group: &ObjectId, listed: Listed, now: i64) -> bool {
+    // The members of a group are live ones. Whoever is restored is a member as before.
+    let missed = listed == Listed::Missing;
+    if missed && item.account.is_deleted() {
+        return true;
+    }
+    item.wrote.as_ref().filter(|wrote| is_recent(wrote, now)).is_some_and(|wrote| {
+        let is = item.account.memberships.contains(group.as_str());
+        let was = wrote.memberships_before.as_ref().map_or(is, |before| before.contains(group.as_str()));
+        is != was || (missed && wrote.moved)
+    })
+}
+
+/// Whether a list of members names an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Listed {
+    Named,
+    Missing,
+}
+
+/// Whether texts are a mixture of those before and those after, in whichever order: what both have is there, and nothing
+/// that neither has.
+fn is_between(seen: &Texts, before: &Texts, after: &Texts) -> bool {
+    seen.iter().all(|text| before.contains(text) || after.contains(text))
+        && before.iter().all(|text| !after.contains(text) || seen.contains(text))
 }
 
 fn is_recent(wrote: &Wrote, now: i64) -> bool {
@@ -89,8 +138,10 @@ fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
         || seen.immutable_id != old.account.immutable_id
         || (wrote.licences_before.is_some() && seen.licences != old.account.licences)
         || (wrote.set_manager && seen.manager != old.account.manager);
-    let licences = |licences: &Texts| seen.licences == *licences || (moved && seen.licences.is_empty());
-    lags && wrote.licences_before.as_ref().is_none_or(|before| licences(before) || licences(&old.account.licences))
+    let licences = |before: &Texts| {
+        is_between(&seen.licences, before, &old.account.licences) || (moved && seen.licences.is_empty())
+    };
+    lags && wrote.licences_before.as_ref().is_none_or(licences)
         && Attr::ALL.iter().all(|&attr| mixture(attr))
         && (seen.enabled == before.enabled || seen.enabled == old.account.enabled || (moved && seen.enabled.is_none()))
         && (seen.immutable_id == before.immutable_id || seen.immutable_id == old.account.immutable_id)
@@ -99,9 +150,6 @@ fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hardmatch_domain::attribute::{Attributes, Texts};
-    use hardmatch_domain::ids::ObjectId;
-
     fn account(title: &str) -> Account {
         Account {
             attributes: Attributes::from_pairs([(Attr::JobTitle, title), (Attr::DisplayName, "Ada")]),
@@ -149,6 +197,95 @@ mod tests {
     fn c28_what_we_did_not_write_is_never_stale() {
         let licensed = Account { licences: Texts::new(["sku"]), ..account("new") };
         assert!(matches!(merge(Some(&mirror("new", "old")), licensed, 1001), Seen::New(_)));
+    }
+
+    /// An account as our write of its licences left it.
+    fn licensed(before: &[&str], now: &[&str]) -> AccountItem {
+        let mut item = mirror("new", "new");
+        item.account.licences = now.iter().copied().collect();
+        item.wrote.as_mut().unwrap().licences_before = Some(before.iter().copied().collect());
+        item
+    }
+
+    fn with_licences(skus: &[&str]) -> Account {
+        Account { licences: skus.iter().copied().collect(), ..account("new") }
+    }
+
+    #[test]
+    fn c28_licences_we_gave_took_or_exchanged_may_lag() {
+        let (given, taken, exchanged) =
+            (licensed(&[], &["e3"]), licensed(&["e3"], &[]), licensed(&["e1", "own"], &["own", "e3"]));
+        for (item, before, now) in
+            [(&given, &[][..], &["e3"][..]), (&taken, &["e3"], &[]), (&exchanged, &["own", "e1"], &["e3", "own"])]
+        {
+            assert_eq!(merge(Some(item), with_licences(before), 1001), Seen::Stale);
+            assert_eq!(merge(Some(item), with_licences(now), 1001), Seen::Same, "in whichever order");
+            let late = merge(Some(item), with_licences(before), 1000 + STALE_SECONDS);
+            assert!(matches!(late, Seen::New(_)), "drift");
+        }
+        // Between two writes.
+        let twice = licensed(&[], &["e3", "extra"]);
+        assert_eq!(merge(Some(&twice), with_licences(&["extra"]), 1001), Seen::Stale);
+    }
+
+    #[test]
+    fn c28_a_licence_that_somebody_else_gave_or_took_is_not_stale() {
+        let given = licensed(&["own"], &["own", "e3"]);
+        assert!(matches!(merge(Some(&given), with_licences(&["own", "e3", "theirs"]), 1001), Seen::New(_)));
+        assert!(matches!(merge(Some(&given), with_licences(&["e3"]), 1001), Seen::New(_)), "they took it");
+        assert!(matches!(merge(Some(&given), with_licences(&["e5"]), 1001), Seen::New(_)), "they exchanged it");
+        // We wrote something else.
+        let title = mirror("new", "old");
+        assert!(matches!(merge(Some(&title), with_licences(&["theirs"]), 1001), Seen::New(_)));
+    }
+
+    fn joined(before: &[&str], now: &[&str]) -> AccountItem {
+        let mut item = mirror("new", "old");
+        item.account.memberships = now.iter().copied().collect();
+        item.wrote.as_mut().unwrap().memberships_before = Some(before.iter().copied().collect());
+        item
+    }
+
+    #[test]
+    fn what_is_seen_of_an_account_says_nothing_of_its_memberships() {
+        let item = joined(&[], &["sales"]);
+        assert_eq!(merge(Some(&item), account("new"), 1001), Seen::Same);
+        let Seen::New(changed) = merge(Some(&item), account("third"), 1001) else { panic!("not new") };
+        assert!(changed.account.memberships.contains("sales"));
+        // That we joined it a moment ago is still known, and nothing else of that write.
+        let wrote = changed.wrote.as_ref().unwrap();
+        assert_eq!((wrote.memberships_before.clone(), wrote.before.is_empty()), (Some(Texts::default()), true));
+        assert!(matches!(merge(Some(&changed), account("old"), 1002), Seen::New(_)), "drift is drift");
+        let late = merge(Some(&item), account("third"), 1000 + STALE_SECONDS);
+        assert!(matches!(late, Seen::New(item) if item.wrote.is_none()));
+    }
+
+    #[test]
+    fn c28_a_list_of_members_from_before_our_write_is_not_believed() {
+        let group = ObjectId::from("sales");
+        let outlasts = |item: &AccountItem, listed, now| outlasts_list(item, &group, listed, now);
+        let (now, late) = (1001, 1000 + STALE_SECONDS);
+        assert!(outlasts(&joined(&[], &["sales"]), Listed::Missing, now));
+        assert!(outlasts(&joined(&["sales"], &[]), Listed::Named, now));
+        assert!(!outlasts(&joined(&[], &["sales"]), Listed::Missing, late), "somebody took it out");
+        assert!(!outlasts(&joined(&["sales"], &[]), Listed::Named, late), "somebody brought it back");
+        assert!(!outlasts(&joined(&["sales"], &["sales", "other"]), Listed::Missing, now), "we wrote another group");
+        assert!(!outlasts(&mirror("new", "old"), Listed::Named, now), "we wrote something else");
+    }
+
+    #[test]
+    fn who_is_in_the_bin_is_missing_from_lists_and_a_member_as_before() {
+        let group = ObjectId::from("sales");
+        let mut item = joined(&["sales"], &["sales"]);
+        item.account.deleted = Some("then".into());
+        item.wrote = None;
+        assert!(outlasts_list(&item, &group, Listed::Missing, 1_000_000));
+        assert!(!outlasts_list(&item, &group, Listed::Named, 1_000_000));
+        // We restored it a moment ago.
+        let mut restored = joined(&["sales"], &["sales"]);
+        restored.wrote.as_mut().unwrap().moved = true;
+        assert!(outlasts_list(&restored, &group, Listed::Missing, 1001));
+        assert!(!outlasts_list(&restored, &group, Listed::Missing, 1000 + STALE_SECONDS));
     }
 
     #[test]

@@ -13,14 +13,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::marks::Stopped;
+use crate::named::Named;
 use crate::pace::is_up;
-use crate::{CONTACTS, DELETED, DOMAINS, GROUPS, ObserveError, Observed, ROLES, TenantPorts};
+use crate::{CONTACTS, DELETED, DOMAINS, GROUPS, LICENCES, MEMBERSHIPS, ObserveError, Observed, ROLES, TenantPorts};
 
 /// Kept so often besides at the end of a bell: a process that is ended early repeats no more than this.
 const KEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// Version of the shape.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Fingerprints: name of an account to a hash of its content.
 pub(crate) type Entries = BTreeMap<[u8; 16], [u8; 8]>;
@@ -42,6 +43,7 @@ pub(crate) struct Reading {
     pub(crate) contacts: Holding,
     pub(crate) users: Users,
     pub(crate) bin: Bin,
+    pub(crate) named: Named,
     /// Every account of a full reading so far.
     #[serde(skip)]
     pub(crate) entries: Entries,
@@ -53,6 +55,8 @@ pub(crate) struct Head {
     pub(crate) tenant: Tenant,
     pub(crate) domains: Collection,
     pub(crate) roles: Collection,
+    /// Read when rules ask for it.
+    pub(crate) licences: Option<Collection>,
     /// Everybody is to be decided again.
     pub(crate) everybody: bool,
 }
@@ -148,6 +152,7 @@ impl Reading {
             contacts: Holding::default(),
             users: Users::default(),
             bin: Bin::default(),
+            named: Named::default(),
             entries: Entries::new(),
         }
     }
@@ -158,6 +163,7 @@ impl Reading {
         if let Some(head) = &self.head {
             observed.everybody = head.everybody;
             observed.collections.extend([(DOMAINS, head.domains.clone()), (ROLES, head.roles.clone())]);
+            observed.collections.extend(head.licences.clone().map(|licences| (LICENCES, licences)));
         }
         for (name, holding) in [(GROUPS, &self.groups), (CONTACTS, &self.contacts)] {
             observed.collections.extend(holding.collection().map(|collection| (name, collection.clone())));
@@ -165,6 +171,7 @@ impl Reading {
         if let Bin::Ended(collection) = &self.bin {
             observed.collections.push((DELETED, collection.clone()));
         }
+        observed.collections.extend(self.named.collection().map(|members| (MEMBERSHIPS, members)));
         observed
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hardmatch_domain::account::Tenant;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::facts::Lookups;
-use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::policy::Policy;
 use hardmatch_ports::TenantError;
 use hardmatch_ports::run::{Collection, Run};
 use hardmatch_ports::tenant::Retry;
@@ -17,19 +17,21 @@ use hardmatch_store::accounts::TenantItem;
 use crate::deleted::observe_deleted;
 use crate::holders::observe_holders;
 use crate::marks::{Marks, Stopped, mark_role_changes};
+use crate::named::{forget_compared, observe_named};
 use crate::reading::{Head, Keeper, Reading, Way, later};
 use crate::users::observe_users;
 use crate::{
     CONTACTS, GROUPS, ObserveError, Observed, Patience, TenantPorts, USERS, begun_ms, complete, patience, unknown,
 };
 
-pub(crate) async fn observe(ports: &TenantPorts, run: &Run, lookups: &Lookups) -> Result<Observed, ObserveError> {
+pub(crate) async fn observe(ports: &TenantPorts, run: &Run, policy: &Policy) -> Result<Observed, ObserveError> {
+    let lookups = Lookups::of(policy);
     let attributes = lookups.attributes();
     let proving = ports.store.want_proving(&ports.scope, &run.connection, attributes).await?;
     let ports = &TenantPorts { store: ports.store.entering(proving.lookups()), ..ports.clone() };
     let mut keeper = Keeper::new(ports, &run.id, "tenant");
     let mut reading = keeper.go_on(Reading::begin(begun_ms(run), proving.missing())).await?;
-    let error = match observe_all(ports, run, attributes, &mut reading, &mut keeper).await {
+    let error = match observe_all(ports, run, policy, attributes, &mut reading, &mut keeper).await {
         Ok(users) => {
             let mut observed = reading.observed();
             observed.collections.push((USERS, users));
@@ -86,13 +88,14 @@ pub(crate) fn describe(error: &TenantError) -> String {
 async fn observe_all(
     ports: &TenantPorts,
     run: &Run,
+    policy: &Policy,
     proving: &[Attr],
     reading: &mut Reading,
     keeper: &mut Keeper<'_>,
 ) -> Result<Collection, Stopped> {
     let had = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value);
     if reading.head.is_none() {
-        reading.head = Some(read_head(ports, had.as_ref()).await?);
+        reading.head = Some(read_head(ports, policy, had.as_ref()).await?);
         keeper.unit(reading).await?;
     }
     observe_holders(ports, GROUPS, reading, keeper).await?;
@@ -103,6 +106,8 @@ async fn observe_all(
     // Deleted users last: whoever is deleted while the users are read is then in one of the two.
     observe_deleted(ports, &mut marks, reading, keeper).await?;
     marks.flush().await?;
+    // Members behind the users: whoever is one must be in the mirror.
+    observe_named(ports, policy, had.as_ref(), &mut marks, reading, keeper).await?;
 
     if !reading.missing.is_empty() {
         ports.store.proving_complete(&ports.scope, &reading.missing).await?;
@@ -120,6 +125,14 @@ async fn observe_all(
     // Decided is only when the people are entered under them too: the source side does that for the same run.
     tenant.proving.insert(run.connection.clone(), proving.to_vec());
     tenant.proving.retain(|_, attrs| !attrs.is_empty());
+    if let Some(had) = &had {
+        // What other connections' rules ask for is theirs to read.
+        tenant.named_groups.clone_from(&had.tenant.named_groups);
+        if policy.licenses.is_empty() {
+            tenant.skus.clone_from(&had.tenant.skus);
+        }
+    }
+    reading.named.enter(&run.connection, &mut tenant.named_groups);
     let now = ports.clock.now_seconds();
     let had_of = |of: fn(&TenantItem) -> i64| had.as_ref().map_or(now, of);
     let item = TenantItem {
@@ -134,8 +147,10 @@ async fn observe_all(
         },
         half_repaired: had.as_ref().map_or(users.temporary, |had| had.half_repaired),
     };
+    let users = complete(users.seen, users.changed);
     ports.store.put_tenant(&ports.scope, &item).await?;
-    Ok(complete(users.seen, users.changed))
+    forget_compared(ports, reading, keeper).await?;
+    Ok(users)
 }
 
 /// What cannot be: a reading that came to its end without having been at its beginning.
@@ -144,21 +159,27 @@ pub(crate) fn unfinished() -> StoreError {
 }
 
 /// The organisation and who holds roles. Whom a difference concerns is marked.
-async fn read_head(ports: &TenantPorts, had: Option<&TenantItem>) -> Result<Head, Stopped> {
+async fn read_head(ports: &TenantPorts, policy: &Policy, had: Option<&TenantItem>) -> Result<Head, Stopped> {
     let organization = ports.tenant.organization().await?;
     let domains = complete(organization.domains.len() as u64, 0);
-    let (known, roles) = known_roles(ports.tenant.role_holders().await)?;
+    let (holders, roles) = known(ports.tenant.role_holders().await, BTreeMap::len)?;
+    let (skus, licences) = if policy.licenses.is_empty() {
+        (None, None)
+    } else {
+        let (skus, licences) = known(ports.tenant.skus().await, Vec::len)?;
+        (skus, Some(licences))
+    };
     let tenant = Tenant {
         id: organization.id,
         domains: organization.domains,
-        roles: known,
+        roles: holders,
         users_complete: false,
         deleted_complete: false,
         groups_complete: false,
         contacts_complete: false,
         directory_sync: organization.directory_sync,
         proving: BTreeMap::new(),
-        skus: None,
+        skus,
         named_groups: BTreeMap::new(),
     };
     let mut everybody = false;
@@ -167,23 +188,23 @@ async fn read_head(ports: &TenantPorts, had: Option<&TenantItem>) -> Result<Head
         everybody = had.tenant.domains != tenant.domains;
         mark_role_changes(ports, had.tenant.roles.as_ref(), tenant.roles.as_ref()).await?;
     }
-    Ok(Head { tenant, domains, roles, everybody })
+    Ok(Head { tenant, domains, roles, licences, everybody })
 }
 
-/// Who holds roles, by user.
-type Roles = BTreeMap<ObjectId, Vec<String>>;
-
-/// Who holds roles. Permissions may withhold it: then it is unknown, nobody is taken for unprivileged, and the run goes
-/// on.
-fn known_roles(result: Result<Roles, TenantError>) -> Result<(Option<Roles>, Collection), Stopped> {
+/// What was asked for, when it is there. Permissions may withhold it: then it is unknown, nobody is taken for
+/// unprivileged, nobody is given or taken a licence, and the run goes on.
+fn known<T>(result: Result<T, TenantError>, count: impl Fn(&T) -> usize) -> Result<(Option<T>, Collection), Stopped> {
     match result {
-        Ok(roles) => {
-            let collection = complete(roles.len() as u64, 0);
-            Ok((Some(roles), collection))
+        Ok(all) => {
+            let collection = complete(count(&all) as u64, 0);
+            Ok((Some(all), collection))
         }
-        Err(error) if error.retry == Retry::Never && error.status >= 400 && error.status != 401 => {
-            Ok((None, unknown(describe(&error))))
-        }
+        Err(error) if is_withheld(&error) => Ok((None, unknown(describe(&error)))),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the tenant answers, and permissions withhold what was asked for: the run goes on without.
+pub(crate) fn is_withheld(error: &TenantError) -> bool {
+    error.retry == Retry::Never && error.status >= 400 && error.status != 401
 }

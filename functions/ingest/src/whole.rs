@@ -268,7 +268,7 @@ fn name_of(id: &ObjectId) -> [u8; 16] {
     }
 }
 
-fn object_id(name: &[u8; 16]) -> ObjectId {
+pub(crate) fn object_id(name: &[u8; 16]) -> ObjectId {
     let mut ad = *name;
     ad[..4].reverse();
     ad[4..6].reverse();

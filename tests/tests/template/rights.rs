@@ -110,7 +110,7 @@ fn the_table_and_the_bucket_are_open_as_far_as_the_adapters_reach() {
         let methods: &[&str] =
             if name == "ConnectRole" { &["get", "query", "write", "transact"] } else { &WHOLE_TABLE };
         assert_eq!(on(&rights, "WorkTable"), needed("DynamoTable", methods), "{name} on the table");
-        // Plans and reports are match's; the tenant's side keeps how far it has read.
+        // Plans and reports are match's; the tenant's side keeps how far it has read, and who is a member of what.
         let blobs: &[&str] = match name {
             "MatchRole" => &["put", "get", "list"],
             "TenantRole" => &["put", "get", "list", "delete_all"],
@@ -118,7 +118,9 @@ fn the_table_and_the_bucket_are_open_as_far_as_the_adapters_reach() {
         };
         assert_eq!(on(&rights, "Bucket"), needed("S3Blobs", blobs), "{name} on the bucket");
         for statement in rights.iter().filter(|one| name == "TenantRole" && one.actions.contains("s3:GetObject")) {
-            assert_eq!(statement.resources, [json!({"Fn::Sub": "${Bucket.Arn}/runs/*/observe/*"})]);
+            let folders = ["runs/*/observe/*", "tenants/*/members/*"];
+            let folders = folders.map(|folder| json!({"Fn::Sub": format!("${{Bucket.Arn}}/{folder}")}));
+            assert_eq!(statement.resources, folders);
         }
     }
 }

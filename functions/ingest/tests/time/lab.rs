@@ -28,7 +28,7 @@ use book::Book;
 use directory::People;
 use tenant::Accounts;
 
-pub(crate) use tenant::PAGE;
+pub(crate) use tenant::{PAGE, object_id};
 
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
@@ -62,6 +62,7 @@ pub(crate) struct Lab {
     pub(crate) run: String,
     folder: TempDir,
     runs: u64,
+    policy: u64,
 }
 
 impl Lab {
@@ -80,9 +81,17 @@ impl Lab {
             run: String::new(),
             folder: tempfile::tempdir().unwrap(),
             runs: 0,
+            policy: 1,
         };
         lab.begin().await;
         lab
+    }
+
+    /// From here on runs have these rules beside the policy.
+    pub(crate) async fn rule(&mut self, rules: &str) {
+        self.policy += 1;
+        self.store.put_policy(&contoso(), self.policy, &format!("{POLICY}{rules}")).await.unwrap();
+        self.begin().await;
     }
 
     /// A new run that observes.
@@ -91,7 +100,7 @@ impl Lab {
         self.run = format!("run{}", self.runs);
         let run: Run = serde_json::from_value(json!({
             "v": 1, "id": self.run, "connection": "contoso", "intent": "sync", "phase": "observing",
-            "policy_revision": 1, "started_ms": (NOON + i64::try_from(self.runs).unwrap() * 60) * 1000,
+            "policy_revision": self.policy, "started_ms": (NOON + i64::try_from(self.runs).unwrap() * 60) * 1000,
             "everybody": false, "collections": {},
         }))
         .unwrap();
@@ -113,7 +122,7 @@ impl Lab {
                 observe_source(&ports, &contoso(), &self.run).await
             }
             Side::Tenant => {
-                let (tenant, blobs) = (self.accounts.clone(), Arc::new(FolderBlobs::new(self.folder.path())));
+                let (tenant, blobs) = (self.accounts.clone(), Arc::new(self.blobs()));
                 let ports = TenantPorts { store, scope, tenant, policies, clock, doorbell, blobs, until };
                 observe_tenant(&ports, &contoso(), &self.run).await
             }
@@ -182,6 +191,11 @@ impl Lab {
             Err(_) => format!("{body:?}"),
         };
         told.map(|(key, body)| (format!("{} / {}", key.pk, key.sk), text(body))).collect()
+    }
+
+    /// Where readings keep what is too large for the table.
+    pub(crate) fn blobs(&self) -> FolderBlobs {
+        FolderBlobs::new(self.folder.path())
     }
 
     /// What readings of the tenant left in files.

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod groups;
 mod lab;
 mod people;
 mod users;

@@ -1,8 +1,8 @@
 //! A tenant in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +27,13 @@ pub(crate) struct Accounts {
     /// What a round that is followed tells of.
     pub(crate) told: Mutex<Vec<usize>>,
     pub(crate) groups: Mutex<usize>,
+    /// Groups that rules may name, and who is in them.
+    pub(crate) named: Mutex<Vec<(Group, BTreeSet<ObjectId>)>>,
+    pub(crate) skus: Mutex<Vec<Sku>>,
+    /// Permissions withhold groups and licences.
+    pub(crate) withheld: AtomicBool,
+    /// How often licences, groups and members were asked for.
+    pub(crate) asked: AtomicU64,
     /// The cursor that is not known any more, once.
     pub(crate) lost: Mutex<Option<String>>,
     pub(crate) pages: AtomicU64,
@@ -39,6 +46,10 @@ impl Accounts {
             all: Mutex::new((0..count).map(|number| (number, ("Engineer".to_owned(), true))).collect()),
             told: Mutex::default(),
             groups: Mutex::new(0),
+            named: Mutex::default(),
+            skus: Mutex::default(),
+            withheld: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
             lost: Mutex::default(),
             pages: AtomicU64::new(0),
         }
@@ -70,6 +81,20 @@ impl Accounts {
         Ok(ListPage { items: all.skip(at).take(PAGE).collect(), next })
     }
 
+    fn ask(&self) -> Result<(), TenantError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.withheld.load(Ordering::SeqCst) {
+            return Err(TenantError {
+                retry: Retry::Never,
+                status: 403,
+                code: "Authorization_RequestDenied".to_owned(),
+                message: "Insufficient privileges".to_owned(),
+                request_id: String::new(),
+            });
+        }
+        Ok(())
+    }
+
     fn accounts(&self, page: Option<&Cursor>, name: &str, live: bool) -> Result<ListPage<Account>, TenantError> {
         let all = self.all.lock().unwrap();
         let of_these: Vec<_> = all.iter().filter(|(_, (_, is))| *is == live).collect();
@@ -77,7 +102,7 @@ impl Accounts {
     }
 }
 
-fn object_id(number: usize) -> ObjectId {
+pub(crate) fn object_id(number: usize) -> ObjectId {
     ObjectId::new(format!("{number:08x}-2222-4222-8333-{number:012x}"))
 }
 
@@ -158,19 +183,28 @@ impl TenantRead for Accounts {
     }
 
     async fn skus(&self) -> Result<Vec<Sku>, TenantError> {
-        Ok(Vec::new())
+        self.ask()?;
+        Ok(self.skus.lock().unwrap().clone())
     }
 
-    async fn groups_named(&self, _: &str) -> Result<Vec<Group>, TenantError> {
-        Ok(Vec::new())
+    async fn groups_named(&self, name: &str) -> Result<Vec<Group>, TenantError> {
+        self.ask()?;
+        let named = self.named.lock().unwrap();
+        let of_it = named.iter().filter(|(group, _)| group.name.eq_ignore_ascii_case(name));
+        Ok(of_it.map(|(group, _)| group.clone()).collect())
     }
 
-    async fn group(&self, _: &ObjectId) -> Result<Option<Group>, TenantError> {
-        Ok(None)
+    async fn group(&self, id: &ObjectId) -> Result<Option<Group>, TenantError> {
+        self.ask()?;
+        let named = self.named.lock().unwrap();
+        Ok(named.iter().find(|(group, _)| group.id == *id).map(|(group, _)| group.clone()))
     }
 
-    async fn members(&self, _: &ObjectId, page: Option<&Cursor>) -> Result<ListPage<ObjectId>, TenantError> {
-        self.page(page, "members", Vec::new())
+    async fn members(&self, group: &ObjectId, page: Option<&Cursor>) -> Result<ListPage<ObjectId>, TenantError> {
+        self.ask()?;
+        let named = self.named.lock().unwrap();
+        let found = named.iter().find(|(other, _)| other.id == *group);
+        self.page(page, "members", found.map(|(_, members)| members.clone()).unwrap_or_default())
     }
 
     async fn granted(&self) -> Result<Granted, TenantError> {
