@@ -260,6 +260,28 @@ async fn managers_come_before_their_reports_and_changes_follow() {
 }
 
 #[tokio::test]
+async fn newcomers_who_manage_one_another_in_a_circle_are_entered_in_the_first_run() {
+    for (names, time) in [(["ada", "bea", "cleo"], None), (["cleo", "bea", "ada"], Some(Duration::from_secs(40)))] {
+        let mut world = World::new().await;
+        for name in names {
+            world.people.hire(name);
+        }
+        for (name, manager) in [("ada", "bea"), ("bea", "cleo"), ("cleo", "ada")] {
+            world.people.set(name, "manager", &format!("{manager}@contoso.com"));
+        }
+        world.time = time;
+        let ran = world.settle_by_hash().await;
+        assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Converged), 3), "{:?}", ran.outcomes);
+        for (name, manager) in [("ada", "bea"), ("bea", "cleo"), ("cleo", "ada")] {
+            let entered = world.account(&format!("{name}@contoso.com")).text("manager").to_owned();
+            assert_eq!(entered, world.account(&format!("{manager}@contoso.com")).id(), "{name}");
+        }
+        assert_eq!(ran.writes.len(), 4, "{:?}", ran.calls());
+        assert_eq!(world.sync().await.writes.len(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_manager_who_was_refused_at_first_is_set_when_they_get_their_account() {
     let mut world = four("").await;
     world.people.hire("boss").rename("boss", "boss@unverified.contoso.com");

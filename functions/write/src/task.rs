@@ -1,7 +1,7 @@
 //! A change on its way: what the lane's pointer leads to, and what the next hand does with it.
 
-use hardmatch_domain::change::Step;
-use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::change::{ManagerTarget, Step};
+use hardmatch_domain::ids::{ObjectId, PersonRef};
 use hardmatch_store::Pid;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 use secrecy::SecretString;
@@ -81,6 +81,16 @@ impl Task {
     /// The account the change is about, once there is one.
     pub(crate) fn account(&self) -> Option<&ObjectId> {
         self.open.landed.as_ref().or(self.open.change.account.as_ref())
+    }
+
+    /// Who must be there before the present step can be taken: a manager who is created after this person.
+    pub(crate) fn awaited(&self) -> Option<PersonRef> {
+        match self.step() {
+            Some(Step::SetManager { after: Some(ManagerTarget::Person(key)), .. }) if self.open.done > 0 => {
+                Some(PersonRef { connection: self.open.change.person.connection.clone(), key: key.clone() })
+            }
+            _ => None,
+        }
     }
 
     /// What to do next.

@@ -23,13 +23,21 @@ pub(crate) enum Wanted {
     /// No manager.
     Nobody,
     To(ManagerTarget),
+    /// Somebody who gets an account after this person: set when both are there.
+    Later(ManagerTarget),
 }
 
-/// The manager of a person whose account is created.
+/// The manager that a person's account is created with.
 pub(crate) fn of_new<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Option<ManagerTarget> {
     match wanted(case, draft) {
         Wanted::To(target) if case.policy.manager.when != FlowWhen::Never => Some(target),
-        Wanted::To(_) | Wanted::Nobody | Wanted::Leave => None,
+        Wanted::Later(target) if case.policy.manager.when != FlowWhen::Never => {
+            let steps = vec![Step::SetManager { before: None, after: Some(target) }];
+            draft.part(Action::Create, When::Manager, Reason::plain(Code::Provision), steps);
+            draft.code(Code::WaitsForManager);
+            None
+        }
+        Wanted::To(_) | Wanted::Later(_) | Wanted::Nobody | Wanted::Leave => None,
     }
 }
 
@@ -53,7 +61,7 @@ pub(crate) fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, accoun
             }
         }
         Wanted::To(ManagerTarget::Account(id)) if before.as_ref() == Some(&id) => {}
-        Wanted::To(target) => {
+        Wanted::To(target) | Wanted::Later(target) => {
             let steps = vec![Step::SetManager { before, after: Some(target) }];
             draft.part(Action::Update, When::Manager, Reason::plain(Code::ManagerDiffers), steps);
         }
@@ -98,15 +106,14 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
         // The very account that the manager is about to be joined to is entered already.
         return Wanted::To(ManagerTarget::Account(entered.clone()));
     }
-    // Managers of managers who are to come, too. Whoever has the smallest key of a circle goes first, without theirs.
+    // Managers of managers who are to come, too. Whoever has the smallest key of a circle goes first, and gets theirs last.
     let mut depth = 1;
     let mut smallest = key;
     let mut above = next(case, manager);
     while let Some(manager) = above {
         if manager.person.key == case.person.key {
             if case.person.key < *smallest {
-                draft.code(Code::WaitsForManager);
-                return Wanted::Leave;
+                return Wanted::Later(ManagerTarget::Person(key.clone()));
             }
             break;
         }

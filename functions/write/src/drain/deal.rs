@@ -135,7 +135,8 @@ impl Drain<'_> {
         }
         // Only people who wait for one another are left: nobody will come first. Each goes on alone.
         for task in std::mem::take(&mut self.waiting) {
-            self.settled.extend(task.open.change.after.iter().map(|who| self.ports.store.pid(who)));
+            let awaited = task.awaited();
+            self.settled.extend(task.open.change.after.iter().chain(&awaited).map(|who| self.ports.store.pid(who)));
             self.ready.push_back(task);
         }
         None
@@ -143,12 +144,11 @@ impl Drain<'_> {
 
     /// Whether somebody's change must be settled first.
     async fn waits_for_somebody(&mut self, task: &Task) -> Result<bool, WriteError> {
-        if task.open.done > 0 {
-            return Ok(false);
-        }
-        for who in &task.open.change.after {
+        let awaited = task.awaited();
+        let before = if task.open.done > 0 { awaited.as_slice() } else { task.open.change.after.as_slice() };
+        for who in before {
             let pid = self.ports.store.pid(who);
-            if self.settled.contains(&pid) {
+            if self.settled.contains(&pid) || self.is_there(pid) {
                 continue;
             }
             let found = self.ports.store.changes(&who.connection, &[pid]).await?;
@@ -161,5 +161,10 @@ impl Drain<'_> {
             self.settled.insert(pid);
         }
         Ok(false)
+    }
+
+    /// Whether somebody has their account and their name, and waits themselves for a manager who may wait for them.
+    fn is_there(&self, pid: Pid) -> bool {
+        self.ready.iter().chain(&self.waiting).any(|task| task.pid == pid && task.awaited().is_some())
     }
 }

@@ -6,7 +6,7 @@ use hardmatch_domain::account::{Account, HolderKind};
 use hardmatch_domain::attribute::{Attr, Texts};
 use hardmatch_domain::change::{Change, Decision, Hold, ManagerTarget, Step};
 use hardmatch_domain::group::FoundGroup;
-use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonRef};
+use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, LicenseGrant, Link, Suspension};
 use hardmatch_domain::person::{PersonRecord, Standing};
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
@@ -218,6 +218,20 @@ fn perform(world: &mut World, decisions: &[Decision]) -> bool {
         assert!(at.is_some(), "nobody waits in a circle: {lines:#?}");
         let change = waiting.remove(at.unwrap_or_default());
         apply(world, change);
+    }
+    // Whoever goes first of a circle gets their manager when everybody is there.
+    let late = |step: &Step| match step {
+        Step::SetManager { after: Some(ManagerTarget::Person(key)), .. } => Some(key.clone()),
+        _ => None,
+    };
+    for change in decisions.iter().filter_map(|decision| decision.change.as_deref()) {
+        let Some(key) = change.steps.iter().find_map(late) else { continue };
+        let account =
+            |key: &PersonKey| world.links.iter().find(|link| link.person.key == *key).map(|link| link.account.clone());
+        let (ours, theirs) = (account(&change.person.key), account(&key));
+        if let Some(account) = world.accounts.iter_mut().find(|account| Some(&account.id) == ours.as_ref()) {
+            account.manager = theirs;
+        }
     }
     for decision in decisions {
         if let Some(link) = world.links.iter_mut().find(|link| link.person.key == decision.key) {

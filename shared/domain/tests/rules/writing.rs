@@ -358,8 +358,8 @@ fn nobody_waits_in_a_circle() {
         .person(person("ada").manager("bob"))
         .person(person("bob").manager("eve"))
         .person(person("eve").manager("ada"));
-    // The smallest key goes first, without a manager; the next run sets it.
-    check(&world, "ada", "create: provision, waits_for_manager | create id-ada");
+    // The smallest key goes first, and the manager is set when everybody is there.
+    check(&world, "ada", "create: provision, waits_for_manager | create id-ada + manager person bob");
     check(&world, "bob", "create: provision | create id-bob under person eve | after eve");
     check(&world, "eve", "create: provision | create id-eve under person ada | after ada");
     // A newcomer below a circle waits for none of it.
