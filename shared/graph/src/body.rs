@@ -1,6 +1,6 @@
 //! Bodies of writes, serialised straight into the buffer that is sent.
 
-use hardmatch_domain::attribute::{Attr, Attributes};
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::group::GroupKind;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::license::License;
@@ -60,6 +60,7 @@ pub(crate) fn part<'c>(call: &'c Call, base: &'c str) -> Result<Part<'c>, Unsend
             "/users/{id}/manager/$ref",
             body.filter(|_| manager.is_some()),
         ),
+        Call::SetLicenses { give, take, .. } if give.is_empty() && take.is_empty() => return Err(Unsendable::Empty),
         Call::SetLicenses { account, .. } => {
             part(Method::POST, at(account, "/assignLicense"), "/users/{id}/assignLicense", body)
         }
@@ -124,12 +125,9 @@ impl Serialize for Body<'_> {
                 map.serialize_entry("removeLicenses", take)?;
             }
             Call::CreateGroup { name, kind, nickname } => {
-                let unified = *kind == GroupKind::Microsoft365;
                 map.serialize_entry("displayName", name)?;
                 map.serialize_entry("mailNickname", nickname)?;
-                map.serialize_entry("mailEnabled", &unified)?;
-                map.serialize_entry("securityEnabled", &!unified)?;
-                map.serialize_entry("groupTypes", if unified { &["Unified"][..] } else { &[][..] })?;
+                write_kind(&mut map, *kind)?;
             }
             Call::AddMember { account, .. } => {
                 map.serialize_entry("@odata.id", &Member { base: self.base, id: account })?;
@@ -202,6 +200,22 @@ impl Serialize for Reference<'_> {
     }
 }
 
+/// What makes a group one of its kind. <https://learn.microsoft.com/graph/api/group-post-groups>
+fn write_kind<M: SerializeMap>(map: &mut M, kind: GroupKind) -> Result<(), M::Error> {
+    let (types, mail): (&[&str], bool) = match kind {
+        GroupKind::Microsoft365 => (&["Unified"], true),
+        GroupKind::Security => (&[], false),
+    };
+    map.serialize_entry("groupTypes", types)?;
+    map.serialize_entry("mailEnabled", &mail)?;
+    map.serialize_entry("securityEnabled", &!mail)?;
+    if kind == GroupKind::Microsoft365 {
+        // Left out it would be public: anybody could join, and read what is written there.
+        map.serialize_entry("visibility", "Private")?;
+    }
+    Ok(())
+}
+
 /// The URL of a member, as memberships want it.
 struct Member<'r> {
     base: &'r str,
@@ -219,19 +233,18 @@ struct Given<'g>(&'g [License]);
 
 impl Serialize for Given<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|license| AddLicense {
-            sku: &license.sku,
-            disabled: license.without.iter().collect(),
-        }))
+        let given = self.0.iter().map(|License { sku, without, .. }| GivenLicense { sku, without });
+        serializer.collect_seq(given)
     }
 }
 
 #[derive(Serialize)]
-struct AddLicense<'l> {
+struct GivenLicense<'g> {
     #[serde(rename = "skuId")]
-    sku: &'l str,
+    sku: &'g str,
+    /// Those that are not named are switched on.
     #[serde(rename = "disabledPlans")]
-    disabled: Vec<&'l str>,
+    without: &'g Texts,
 }
 
 /// The envelope of a batch. <https://learn.microsoft.com/graph/json-batching>

@@ -101,6 +101,11 @@ impl GraphError {
         self.code.eq_ignore_ascii_case(code) || self.details.iter().any(|detail| detail.eq_ignore_ascii_case(code))
     }
 
+    /// Whether a licence that was to be taken is not there. `Request_BadRequest` says so in words only.
+    pub(crate) fn is_about_no_license(&self) -> bool {
+        self.says("does not have a corresponding license")
+    }
+
     /// Whether it is about the manager: binding one while creating is not accepted everywhere.
     pub(crate) fn is_about_manager(&self) -> bool {
         self.property.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("manager"))
@@ -141,6 +146,7 @@ pub(crate) fn judge(status: u16, error: &GraphError, retry_after: Option<Duratio
         401 => Verdict::NewToken,
         403 if error.is("Authentication_Unauthorized") => Verdict::NewToken,
         403 if error.is("Directory_QuotaExceeded") => Verdict::Refused(RefusalKind::Quota),
+        403 if error.says("dynamic membership") => Verdict::Refused(RefusalKind::GroupType),
         403 => Verdict::Refused(RefusalKind::Forbidden),
         404 => Verdict::NotFound,
         409 if error.is("Directory_ConcurrencyViolation") => Verdict::Concurrent,
@@ -170,10 +176,11 @@ fn bad_request(error: &GraphError) -> Verdict {
         ("federated", Verdict::Refused(RefusalKind::Federated)),
         ("invalid value specified for property", Verdict::Refused(RefusalKind::InvalidValue)),
         ("a value is required for property", Verdict::Refused(RefusalKind::InvalidValue)),
-        ("invalid usage location", Verdict::Refused(RefusalKind::UsageLocation)),
+        ("usage location", Verdict::Refused(RefusalKind::UsageLocation)),
         ("does not have any available licenses", Verdict::Refused(RefusalKind::NoSeats)),
         ("license is inherited from a group", Verdict::Refused(RefusalKind::LicenseInherited)),
         ("mail-enabled security groups", Verdict::Refused(RefusalKind::GroupType)),
+        ("dynamic membership", Verdict::Refused(RefusalKind::GroupType)),
         ("page token", Verdict::CursorLost),
         ("skiptoken", Verdict::CursorLost),
         ("skip token", Verdict::CursorLost),

@@ -43,7 +43,12 @@ fn every_row_of_the_catalogue_has_its_meaning() {
         (400, bad, "License assignment cannot be done for user with invalid usage location.", refuse(UsageLocation)),
         (400, bad, "Subscription with SKU x does not have any available licenses.", refuse(NoSeats)),
         (400, bad, "License assignment failed because service plans X, Y are mutually exclusive.", refuse(Other)),
-        (400, bad, "User license is inherited from a group membership and it cannot be removed.", refuse(LicenseInherited)),
+        (
+            400,
+            bad,
+            "User license is inherited from a group membership and it cannot be removed.",
+            refuse(LicenseInherited),
+        ),
         (
             400,
             bad,

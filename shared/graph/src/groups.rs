@@ -19,20 +19,17 @@ const SELECT: &str = "id,displayName,groupTypes,mailEnabled,securityEnabled,onPr
 const TOP: u32 = 999;
 
 impl GraphClient {
-    /// Every group of that display name. A name longer than filters take belongs to no group that can be looked for.
+    /// Every group of that display name, upper and lower case not counted.
     pub(crate) async fn read_groups_named(&self, name: &str) -> Result<Vec<Group>, TenantError> {
-        if name.chars().count() > LONGEST_VALUE {
-            return Ok(Vec::new());
-        }
-        let filter = format!("displayName eq '{}'", name.replace('\'', "''"));
-        let path = format!("/groups?$select={SELECT}&$filter={}", escaped(&filter));
-        let same = name.to_lowercase();
+        let path = format!("/groups?$select={SELECT}&$filter={}", escaped(&named(name)));
+        let same = name.trim().to_lowercase();
         let mut found = self
             .list_all("/groups", &path, |body| {
                 items(body, |group: GroupObject<'_>, out| group.translate().map(|group| out.push(group)))
             })
             .await?;
-        found.retain(|group| group.name.to_lowercase() == same);
+        // Filters ignore more than case.
+        found.retain(|group| group.name.trim().to_lowercase() == same);
         Ok(found)
     }
 
@@ -62,6 +59,18 @@ impl GraphClient {
     }
 }
 
+/// The filter that finds a name: one that is too long for `eq` by its beginning.
+/// <https://learn.microsoft.com/graph/aad-advanced-queries>
+fn named(name: &str) -> String {
+    let name = name.trim();
+    let quoted = |text: &str| text.replace('\'', "''");
+    match name.char_indices().nth(LONGEST_VALUE) {
+        None => format!("displayName eq '{}'", quoted(name)),
+        Some((end, _)) => format!("startsWith(displayName,'{}')", quoted(&name[..end])),
+    }
+}
+
+/// A user, a group, a device, a contact: what it is does not matter here, and may not be told.
 #[derive(Deserialize)]
 struct Member<'a> {
     #[serde(borrow)]

@@ -74,8 +74,16 @@ pub(crate) struct Created<'a> {
 
 #[derive(Deserialize)]
 struct License<'a> {
-    #[serde(rename = "skuId", borrow)]
+    /// In lower case, as rules and books have it.
+    #[serde(rename = "skuId", borrow, deserialize_with = "lower_case")]
     sku: Text<'a>,
+}
+
+/// An id, borrowed from the answer unless it has capitals, which Graph does not write.
+fn lower_case<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
+    let Text(id) = Text::deserialize(deserializer)?;
+    let capitals = id.bytes().any(|byte| byte.is_ascii_uppercase());
+    Ok(Text(if capitals { Cow::Owned(id.to_ascii_lowercase()) } else { id }))
 }
 
 /// Another object by its id.
@@ -131,7 +139,7 @@ impl User<'_> {
                 Some(false) => Authority::FormerlySynced,
                 None => Authority::Cloud,
             },
-            licences: self.licenses.iter().map(|license| license.sku.to_ascii_lowercase()).collect::<Vec<_>>().iter().map(String::as_str).collect(),
+            licences: Texts::new(self.licenses.iter().map(|license| &*license.sku)),
             manager: self.manager.as_ref().and_then(|manager| manager.id.as_deref()).map(object_id),
             created: boxed(self.created.as_ref()),
             deleted,

@@ -250,9 +250,10 @@ impl GraphClient {
             Verdict::Unavailable => self.lost(call, "the service failed"),
             Verdict::Concurrent => self.later(LaterCause::Unavailable, came.retry_after, &error.request_id),
             Verdict::NotFound => match call {
-                Call::Delete { .. } | Call::SetManager { manager: None, .. } => Answer::Done(None),
                 // No member, or no such group any more: either way there is no membership.
-                Call::RemoveMember { .. } => Answer::Done(None),
+                Call::Delete { .. } | Call::SetManager { manager: None, .. } | Call::RemoveMember { .. } => {
+                    Answer::Done(None)
+                }
                 Call::Create { manager: Some(_), .. } => refused(RefusalKind::ManagerBind, came.status, error),
                 _ => Answer::NotFound,
             },
@@ -264,6 +265,8 @@ impl GraphClient {
             {
                 self.later(LaterCause::Lagging, came.retry_after, &error.request_id)
             }
+            // Of several nobody knows which one is missing, and the others stay.
+            Verdict::Refused(_) if takes_one_license(call) && error.is_about_no_license() => Answer::Done(None),
             Verdict::Refused(kind) => {
                 let binds = matches!(call, Call::Create { manager: Some(_), .. }) && came.status == 400;
                 // The manager is what an otherwise unexplained refusal is most likely about: without it costs one try. The
@@ -346,7 +349,9 @@ impl GraphClient {
     /// A read can simply be repeated; a write may have been done.
     fn lost(&self, call: &Call, why: &str) -> Answer {
         if call.is_write() {
-            Answer::Unknown(format!("Sent, but {why}: the account is read before anything is repeated."))
+            let object =
+                if matches!(call, Call::CreateGroup { .. }) { "group is looked for" } else { "account is read" };
+            Answer::Unknown(format!("Sent, but {why}: the {object} before anything is repeated."))
         } else {
             self.later(LaterCause::Unavailable, None, "")
         }
@@ -371,6 +376,11 @@ fn created(call: &Call, said: Account) -> Account {
     }
 }
 
+/// Whether one licence is taken away and nothing else is done.
+fn takes_one_license(call: &Call) -> bool {
+    matches!(call, Call::SetLicenses { give, take, .. } if give.is_empty() && take.len() == 1)
+}
+
 /// Whom a call is about.
 fn account_of(call: &Call) -> Option<&ObjectId> {
     match call {
@@ -385,10 +395,9 @@ fn account_of(call: &Call) -> Option<&ObjectId> {
         | Call::Restore { account }
         | Call::Purge { account }
         | Call::Read { account } => Some(account),
-        Call::Create { .. }
-        | Call::CreateGroup { .. }
-        | Call::FindByImmutableId { .. }
-        | Call::FindByUpn { .. } => None,
+        Call::Create { .. } | Call::CreateGroup { .. } | Call::FindByImmutableId { .. } | Call::FindByUpn { .. } => {
+            None
+        }
     }
 }
 

@@ -22,7 +22,7 @@ impl State {
         let mask = ask.query.select(kind, ask.call.beta, true)?;
         let filter =
             ask.query.get("$filter").map(|f| crate::filter::Filter::parse(f, kind, ask.advanced())).transpose()?;
-        let top = ask.query.top(self.options.page_size, self.options.max_top)?;
+        let top = self.page_size(ask)?;
         let (start, end) = self.page_start(ask, u64::MAX)?;
         let horizon = self.list_horizon();
         // Positions are slots: a page token stays right when others come and go.

@@ -214,7 +214,7 @@ impl State {
 
     /// A page of directory objects, each with its type.
     pub(crate) fn link_page(&self, ask: &Ask<'_>, ids: &[Uuid], horizon: i64) -> Outcome {
-        let top = ask.query.top(self.options.page_size, self.options.max_top)?;
+        let top = self.page_size(ask)?;
         let (start, end) = self.page_start(ask, ids.len() as u64)?;
         let mut rows = Vec::new();
         let mut taken = 0;

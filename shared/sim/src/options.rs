@@ -61,6 +61,8 @@ pub struct Options {
     pub page_size: usize,
     /// Largest `$top`.
     pub max_top: usize,
+    /// At most so many objects on a page, whatever `$top` asks for.
+    pub page_cap: Option<usize>,
     /// Objects per delta page.
     pub delta_page_size: usize,
     /// Life of a list page token in seconds.
@@ -218,6 +220,7 @@ impl Default for Options {
             removing_a_stranger_is_400: false,
             page_size: 100,
             max_top: 999,
+            page_cap: None,
             delta_page_size: 200,
             page_token_seconds: 600,
             delta_token_days: 7,

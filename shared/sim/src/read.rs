@@ -99,6 +99,12 @@ impl State {
         Ok(Answer::bytes(200, n.to_string().into_bytes()).with("content-type", "text/plain"))
     }
 
+    /// How many objects a page has: the service may give fewer than were asked for.
+    pub(crate) fn page_size(&self, ask: &Ask<'_>) -> Outcome<usize> {
+        let asked = ask.query.top(self.options.page_size, self.options.max_top)?;
+        Ok(asked.min(self.options.page_cap.unwrap_or(asked)))
+    }
+
     pub(crate) fn list(&mut self, kind: Kind, ask: &Ask<'_>) -> Outcome {
         self.may_read(kind)?;
         ask.query.only(&["$select", "$filter", "$top", "$expand", "$orderby", "$search", "$count", "$skiptoken"])?;
@@ -121,7 +127,7 @@ impl State {
         }
         let mask = columns(kind, ask, true)?;
         let filter = ask.query.get("$filter").map(|f| Filter::parse(f, kind, advanced)).transpose()?;
-        let top = ask.query.top(self.options.page_size, self.options.max_top)?;
+        let top = self.page_size(ask)?;
         let (start, end) = self.page_start(ask, self.dir.of_kind(kind).len() as u64)?;
         let horizon = self.list_horizon();
 

@@ -240,7 +240,7 @@ impl State {
             }
             values.push(value);
         }
-        let top = ask.query.top(self.options.page_size, self.options.max_top)?;
+        let top = self.page_size(ask)?;
         let (start, end) = self.page_start(ask, values.len() as u64)?;
         let start = usize::try_from(start).unwrap_or(usize::MAX).min(values.len());
         let next = (values.len() - start > top).then_some(((start + top) as u64, end));

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-fn id(id: &str) -> ObjectId {
+pub(crate) fn id(id: &str) -> ObjectId {
     ObjectId::from(id)
 }
 
@@ -40,12 +40,12 @@ fn update(pairs: &[(Attr, &str)], immutable_id: Option<Option<&str>>) -> Call {
     }
 }
 
-async fn perform(client: &GraphClient, calls: &[Call]) -> Vec<Answer> {
+pub(crate) async fn perform(client: &GraphClient, calls: &[Call]) -> Vec<Answer> {
     client.perform(calls, Priority::High).await
 }
 
 /// What one call sends when it is alone: method, path and body.
-async fn sent(call: Call) -> (String, String, Value) {
+pub(crate) async fn sent(call: Call) -> (String, String, Value) {
     let stub = Stub::start(|_, _| Say::status(204)).await;
     perform(&stub.client(), &[call]).await;
     let seen = stub.seen().remove(0);
@@ -261,7 +261,7 @@ async fn the_whole_batch_can_fail_in_each_way() {
     );
 }
 
-async fn answer_to(call: Call, status: u16, code: &str, message: &str) -> Answer {
+pub(crate) async fn answer_to(call: Call, status: u16, code: &str, message: &str) -> Answer {
     let (code, message) = (code.to_owned(), message.to_owned());
     let stub = Stub::start(move |_, _| Say::error(status, &code, &message)).await;
     perform(&stub.client(), &[call]).await.remove(0)

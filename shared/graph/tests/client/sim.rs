@@ -21,14 +21,14 @@ use url::Url;
 
 use crate::support::{Secret, TestClock, options};
 
-struct Tenant {
-    running: Running,
-    client: GraphClient,
-    clock: TestClock,
+pub(crate) struct Tenant {
+    pub(crate) running: Running,
+    pub(crate) client: GraphClient,
+    pub(crate) clock: TestClock,
 }
 
 impl Tenant {
-    async fn start(seed: Seed) -> Self {
+    pub(crate) async fn start(seed: Seed) -> Self {
         let clock = TestClock::default();
         let hands = clock.clone();
         let shared = Clock::Shared(std::sync::Arc::new(move || hands.now()));
@@ -42,17 +42,17 @@ impl Tenant {
         Self { running, client, clock }
     }
 
-    async fn one(&self, call: Call) -> Answer {
+    pub(crate) async fn one(&self, call: Call) -> Answer {
         self.client.perform(&[call], Priority::High).await.remove(0)
     }
 
     #[track_caller]
-    fn nothing_unknown(&self) {
+    pub(crate) fn nothing_unknown(&self) {
         assert_eq!(self.running.world().violations(), Vec::<String>::new());
         assert_eq!(self.running.world().counters().early_calls, 0);
     }
 
-    async fn all_users(&self) -> Vec<Account> {
+    pub(crate) async fn all_users(&self) -> Vec<Account> {
         let mut all = Vec::new();
         let mut page: Option<Cursor> = None;
         loop {
@@ -80,7 +80,7 @@ impl Tenant {
     }
 }
 
-fn person(n: usize, domain: &str) -> Call {
+pub(crate) fn person(n: usize, domain: &str) -> Call {
     let upn = format!("person{n}@{domain}");
     let name = format!("Person {n}");
     let nick = format!("person{n}");
@@ -105,7 +105,7 @@ fn anchor(n: usize) -> ImmutableId {
 }
 
 #[track_caller]
-fn account(answer: &Answer) -> &Account {
+pub(crate) fn account(answer: &Answer) -> &Account {
     match answer {
         Answer::Done(Some(account)) => account,
         other => panic!("{other:?}"),
@@ -113,14 +113,14 @@ fn account(answer: &Answer) -> &Account {
 }
 
 #[track_caller]
-fn kind(answer: &Answer) -> RefusalKind {
+pub(crate) fn kind(answer: &Answer) -> RefusalKind {
     match answer {
         Answer::Refused(refusal) => refusal.kind,
         other => panic!("{other:?}"),
     }
 }
 
-fn update(account: &ObjectId, pairs: &[(Attr, &str)]) -> Call {
+pub(crate) fn update(account: &ObjectId, pairs: &[(Attr, &str)]) -> Call {
     Call::Update {
         account: account.clone(),
         immutable_id: None,
