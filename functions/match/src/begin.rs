@@ -1,6 +1,6 @@
 //! From plan to lane: every change that may be written gets its pointer, every other one its reason for waiting.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::change::Hold;
 use hardmatch_domain::guard::{FirstPlan, Kind, Record, over};
@@ -173,6 +173,7 @@ async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<
             spent: meta.spent_since(&run.id, kind, now),
             approved: None,
             first_plan: FirstPlan::Applied,
+            groups: &BTreeMap::new(),
         };
         if over(kind, wanted, &record).is_some() {
             guarded.insert(kind);

@@ -1,7 +1,14 @@
 //! The gate: removals of a run, judged together when everything else is written.
 
+use std::collections::BTreeMap;
+
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use hardmatch_domain::guard::{FirstPlan, Guarded, Judgement, Kind, Over, Record, Wanted, judge as judge_set};
+use hardmatch_domain::group::FoundGroup;
+use hardmatch_domain::guard::{
+    FirstPlan, GroupRecord, Guarded, Judgement, Kind, Over, Record, Wanted, judge as judge_set,
+};
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::policy::Guard;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{GuardNote, Phase, Run};
@@ -26,6 +33,9 @@ struct Place {
     note: GuardNote,
     /// Why removals that are not let through wait.
     code: Code,
+    /// How many members each group loses.
+    #[serde(default)]
+    groups: BTreeMap<ObjectId, u64>,
     /// The last person who is done.
     after: Option<String>,
     /// People done.
@@ -77,7 +87,11 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
     let note = &place.note;
     if note.released && note.removals > 0 {
         let (now, count) = (ports.clock.now_seconds(), note.removals);
-        ports.store.update_meta(&run.connection, |meta| meta.spend(&run.id, Kind::Removals, now, count)).await?;
+        let spend = |meta: &mut Meta| {
+            meta.spend(&run.id, Kind::Removals, now, count);
+            meta.spend_members(&run.id, now, &place.groups);
+        };
+        ports.store.update_meta(&run.connection, spend).await?;
     }
     let next = if note.released && !held.is_empty() { Phase::Removing } else { Phase::Reporting };
     let entered = phases::enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
@@ -109,7 +123,10 @@ async fn judgement(ports: &MatchPorts, run: &Run, held: &[Pid]) -> Result<Place,
     // Whoever applied the plan by its hash approved the removals it shows, and these are they.
     let approved = is_by_hash(run).then(|| wanted.hash());
     let spent = meta.spent_since(&run.id, Kind::Removals, ports.clock.now_seconds());
+    let losing: BTreeMap<ObjectId, u64> = wanted.by_group().map(|(id, count)| (id.clone(), count)).collect();
+    let groups = groups(ports, run, &meta, &losing).await?;
     let record = Record {
+        groups: &groups,
         limits: policy.guard,
         links: meta.links,
         spent,
@@ -117,7 +134,34 @@ async fn judgement(ports: &MatchPorts, run: &Run, held: &[Pid]) -> Result<Place,
         first_plan: if meta.links == 0 { FirstPlan::Pending } else { first_plan(&meta, run) },
     };
     let (note, code) = describe(&judge_set(&wanted, &record), wanted.total(), spent, meta.links);
-    Ok(Place { note, code, after: None, units: 0, lane: Filled::default() })
+    Ok(Place { note, code, groups: losing, after: None, units: 0, lane: Filled::default() })
+}
+
+/// What is known of the groups that lose members.
+async fn groups(
+    ports: &MatchPorts,
+    run: &Run,
+    meta: &Meta,
+    losing: &BTreeMap<ObjectId, u64>,
+) -> Result<BTreeMap<ObjectId, GroupRecord>, MatchError> {
+    if losing.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let now = ports.clock.now_seconds();
+    let tenant = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value.tenant);
+    let named = tenant.as_ref().and_then(|tenant| tenant.named_groups.get(&run.connection));
+    let known = named.into_iter().flatten().filter_map(|group| match &group.found {
+        FoundGroup::Found { id, members, .. } if losing.contains_key(id) => {
+            let spent = meta.members_spent_since(&run.id, id, now);
+            Some((id.clone(), GroupRecord { members: *members, spent }))
+        }
+        FoundGroup::Found { .. }
+        | FoundGroup::Missing
+        | FoundGroup::Several
+        | FoundGroup::OtherKind
+        | FoundGroup::Locked { .. } => None,
+    });
+    Ok(known.collect())
 }
 
 /// What the gate says of a run that removes nothing, without looking further.
@@ -137,13 +181,22 @@ fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (G
             format!("{removals} removals wait: nothing is removed before a first plan was applied by its hash."),
             Code::FirstRemovals,
         ),
+        Judgement::Wait(Guarded { over: Over::Group, group, .. }) => (
+            false,
+            format!(
+                "{removals} removals wait: the group {} would lose more than {} % of its members within 24 hours.",
+                group.as_deref().unwrap_or_default(),
+                Guard::GROUP_PERCENT
+            ),
+            Code::Guarded,
+        ),
         Judgement::Wait(Guarded { over, .. }) => (
             false,
             format!(
                 "{removals} removals wait, {before} more went in the last 24 hours: more than {} of {links} links.",
                 match over {
                     Over::Count => "max_removals",
-                    Over::Percent | Over::First => "max_removals_percent",
+                    Over::Percent | Over::First | Over::Group => "max_removals_percent",
                 }
             ),
             Code::Guarded,

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use futures::stream::{self, Stream, StreamExt as _};
 use hardmatch_domain::change::{Change, Step};
 use hardmatch_domain::guard::Kind;
+use hardmatch_domain::license::Sku;
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
-use hardmatch_ports::run::{PlanHead, PlanRow};
+use hardmatch_ports::run::{PlanHead, PlanRow, Seats};
 use serde::{Deserialize, Serialize};
 
 use crate::{MatchError, MatchPorts};
@@ -31,6 +32,9 @@ pub(crate) struct SliceHead {
     /// How much its changes hold of what the guard judges before anything is written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     judged: BTreeMap<Kind, u64>,
+    /// How many seats its changes take, by SKU.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    seats: BTreeMap<Box<str>, u64>,
 }
 
 /// What the guard judges before anything is written.
@@ -63,6 +67,7 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
             .map(|kind| (kind, changes(rows).map(|change| kind.count(change)).sum()))
             .filter(|(_, count)| *count > 0)
             .collect(),
+        seats: seats(rows),
     };
     let body = serde_json::to_vec(&head).map_err(|error| MatchError::Broken(error.to_string()))?;
     Ok(ports.store.put_note(&notes(run), &name, body).await?)
@@ -71,6 +76,34 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
 /// The changes of rows, in order.
 pub(crate) fn changes(rows: &[PlanRow]) -> impl Iterator<Item = &Change> {
     rows.iter().filter_map(|row| row.decision.change.as_deref())
+}
+
+/// How many seats the changes of rows take, by SKU. Those that others give back are not counted: removals come last, and
+/// may wait.
+fn seats(rows: &[PlanRow]) -> BTreeMap<Box<str>, u64> {
+    let mut seats = BTreeMap::new();
+    for step in changes(rows).flat_map(|change| &change.steps) {
+        let Step::SetLicenses { give, .. } = step else { continue };
+        for license in give.iter().filter(|license| !license.held) {
+            *seats.entry(license.sku.clone()).or_default() += 1;
+        }
+    }
+    seats
+}
+
+/// What the tenant has of the seats that a plan takes.
+async fn seats_of(ports: &MatchPorts, needed: BTreeMap<Box<str>, u64>) -> Result<Vec<Seats>, MatchError> {
+    if needed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenant = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value.tenant);
+    let skus = tenant.and_then(|tenant| tenant.skus).unwrap_or_default();
+    let of = |(sku, needed): (Box<str>, u64)| {
+        let known = skus.iter().find(|known| *known.id == *sku);
+        let part_number = known.map_or_else(|| sku.to_string(), |known| known.part_number.clone());
+        Seats { part_number, needed, free: known.map_or(0, Sku::free) }
+    };
+    Ok(needed.into_iter().map(of).collect())
 }
 
 /// Calls to the tenant that a change is expected to need.
@@ -93,9 +126,13 @@ pub(crate) async fn head(ports: &MatchPorts, run: &str) -> Result<PlanHead, Matc
     let mut hashes = Vec::new();
     let mut counts = Counts::default();
     let mut writes = 0;
+    let mut needed: BTreeMap<Box<str>, u64> = BTreeMap::new();
     for (_, head) in heads(ports, run).await? {
         counts.merge(&head.counts);
         writes += head.writes;
+        for (sku, count) in head.seats {
+            *needed.entry(sku).or_default() += count;
+        }
         // Slices without a change are not part of the plan: the same changes have the same hash, however many
         // unchanged people were looked at besides.
         if head.changes {
@@ -109,6 +146,7 @@ pub(crate) async fn head(ports: &MatchPorts, run: &str) -> Result<PlanHead, Matc
         writes: Some(writes),
         by_action: counts.actions,
         by_reason: counts.reasons,
+        seats: seats_of(ports, needed).await?,
     })
 }
 

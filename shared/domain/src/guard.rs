@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::change::{Action, Change, Removals};
-use crate::ids::{PersonKey, PersonRef};
+use crate::change::{Action, Change, Removals, Step};
+use crate::ids::{ObjectId, PersonKey, PersonRef};
 use crate::policy::Guard;
 
 /// What is limited. Each kind has the same limits, counted apart.
@@ -53,6 +53,17 @@ pub struct Record<'a> {
     pub approved: Option<&'a str>,
     /// Whether an operator applied this connection's first plan by its hash. Before that nothing is removed.
     pub first_plan: FirstPlan,
+    /// The groups of which members are taken out; one that is not known counts as empty.
+    pub groups: &'a BTreeMap<ObjectId, GroupRecord>,
+}
+
+/// A group, as far as its own limit goes.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct GroupRecord {
+    /// How many members it has now.
+    pub members: u64,
+    /// How many were taken out in the last 24 hours.
+    pub spent: u64,
 }
 
 /// Whether a connection's first plan was applied.
@@ -69,12 +80,14 @@ pub enum FirstPlan {
 pub struct Wanted {
     kind: Kind,
     people: BTreeMap<PersonKey, (Box<str>, u64)>,
+    /// Members taken out, by group; the name for people.
+    groups: BTreeMap<ObjectId, (Box<str>, u64)>,
 }
 
 impl Wanted {
     /// Nothing yet.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, people: BTreeMap::new() }
+        Self { kind, people: BTreeMap::new(), groups: BTreeMap::new() }
     }
 
     /// Adds a change, if it holds any of the kind. Its id says exactly what is done.
@@ -83,6 +96,18 @@ impl Wanted {
         if count > 0 {
             self.insert(&change.person, change.id.as_str(), count);
         }
+        if self.kind == Kind::Removals {
+            for step in &change.steps {
+                if let Step::LeaveGroup { id, name } = step {
+                    self.groups.entry(id.clone()).or_insert_with(|| (name.clone(), 0)).1 += 1;
+                }
+            }
+        }
+    }
+
+    /// How many members each group loses.
+    pub fn by_group(&self) -> impl Iterator<Item = (&ObjectId, u64)> {
+        self.groups.iter().map(|(id, (_, count))| (id, *count))
     }
 
     /// Adds a person by hand: the change's id, and how many removals it holds.
@@ -172,6 +197,9 @@ pub struct Guarded {
     pub links: u64,
     /// Which limit holds them.
     pub over: Over,
+    /// The group that would lose too many, when it is a group's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<str>>,
 }
 
 /// Which limit holds a set.
@@ -184,6 +212,8 @@ pub enum Over {
     Count,
     /// `max_removals_percent`.
     Percent,
+    /// [`Guard::GROUP_PERCENT`] of one group's members.
+    Group,
 }
 
 /// Judges one kind of a run together with what went before it. Nothing is let through in part.
@@ -200,10 +230,26 @@ pub fn judge(wanted: &Wanted, record: &Record<'_>) -> Judgement {
     if record.approved == Some(hash.as_str()) {
         return Judgement::Go(Released { hash, why: ReleasedBy::Approval });
     }
-    match over(wanted.kind, now, record) {
-        None => Judgement::Go(Released { hash, why: ReleasedBy::Limits }),
-        Some(over) => Judgement::Wait(Guarded { hash, wanted: now, spent: record.spent, links: record.links, over }),
-    }
+    let (over, group) = match over(wanted.kind, now, record) {
+        Some(over) => (over, None),
+        None => match too_many_of(wanted, record) {
+            Some(group) => (Over::Group, Some(group.into())),
+            None => return Judgement::Go(Released { hash, why: ReleasedBy::Limits }),
+        },
+    };
+    Judgement::Wait(Guarded { hash, wanted: now, spent: record.spent, links: record.links, over, group })
+}
+
+/// The first group that would lose more than its share of members, and more than are always allowed.
+fn too_many_of<'w>(wanted: &'w Wanted, record: &Record<'_>) -> Option<&'w str> {
+    let too_many = |(id, (_, count)): &(&ObjectId, &(Box<str>, u64))| {
+        let GroupRecord { members, spent } = record.groups.get(*id).copied().unwrap_or_default();
+        let total = count.saturating_add(spent);
+        let before = members.saturating_add(spent);
+        total > record.limits.always_allow
+            && u128::from(total) * 100 > u128::from(before) * u128::from(Guard::GROUP_PERCENT)
+    };
+    wanted.groups.iter().find(too_many).map(|(_, (name, _))| &**name)
 }
 
 /// Which limit so many of a kind are over, when nobody approved them. None of a kind are over none.
@@ -242,6 +288,12 @@ mod tests {
 
     const LIMITS: Guard = Guard { max_removals: 500, max_removals_percent: 5, always_allow: 3 };
 
+    static NO_GROUPS: BTreeMap<ObjectId, GroupRecord> = BTreeMap::new();
+
+    fn record(links: u64, approved: Option<&str>, first_plan: FirstPlan) -> Record<'_> {
+        Record { limits: LIMITS, links, spent: 0, approved, first_plan, groups: &NO_GROUPS }
+    }
+
     fn set(count: u64) -> Wanted {
         let mut wanted = Wanted::new(Kind::Removals);
         for n in 0..count {
@@ -252,7 +304,7 @@ mod tests {
     }
 
     fn check(count: u64, links: u64, spent: u64, first_plan: FirstPlan, expected: Option<Over>) {
-        let record = Record { limits: LIMITS, links, spent, approved: None, first_plan };
+        let record = Record { spent, ..record(links, None, first_plan) };
         let over = match judge(&set(count), &record) {
             Judgement::Go(released) => {
                 assert!(released.covers(&set(count)));
@@ -290,12 +342,44 @@ mod tests {
         }
     }
 
+    /// So many people leave a group of so many members, after so many who left it before, in a company of 10,000.
+    fn leaving(count: u64, members: u64, spent: u64) -> Judgement {
+        let id = ObjectId::from("g");
+        let mut wanted = set(count);
+        wanted.groups.insert(id.clone(), ("Sales".into(), count));
+        let groups = BTreeMap::from([(id, GroupRecord { members, spent })]);
+        let record = Record { groups: &groups, ..record(10_000, None, FirstPlan::Applied) };
+        judge(&wanted, &record)
+    }
+
+    #[test]
+    fn one_group_loses_a_fifth_of_its_members_at_most() {
+        for (count, members, spent, waits) in [
+            (3, 3, 0, false),
+            (4, 19, 0, true),
+            (4, 20, 0, false),
+            (21, 100, 0, true),
+            (1, 80, 20, true),
+            (1, 95, 5, false),
+        ] {
+            let judgement = leaving(count, members, spent);
+            let held = matches!(&judgement, Judgement::Wait(guarded) if guarded.over == Over::Group && guarded.group.as_deref() == Some("Sales"));
+            assert_eq!(held, waits, "{count} of {members} after {spent}: {judgement:?}");
+        }
+        let unknown = Record { groups: &BTreeMap::new(), ..record(10_000, None, FirstPlan::Applied) };
+        let mut wanted = set(4);
+        wanted.groups.insert(ObjectId::from("g"), ("Sales".into(), 4));
+        assert!(matches!(judge(&wanted, &unknown), Judgement::Wait(_)), "of a group that nobody counted nobody leaves");
+        let hash = wanted.hash();
+        let approved = Record { approved: Some(&hash), ..unknown };
+        assert!(matches!(judge(&wanted, &approved), Judgement::Go(_)));
+    }
+
     #[test]
     fn an_approval_is_of_exactly_one_set() {
         let wanted = set(600);
         let hash = wanted.hash();
-        let record =
-            |approved| Record { limits: LIMITS, links: 1000, spent: 0, approved, first_plan: FirstPlan::Applied };
+        let record = |approved| record(1000, approved, FirstPlan::Applied);
         assert!(matches!(judge(&wanted, &record(Some(&hash))), Judgement::Go(_)));
         assert!(matches!(judge(&set(601), &record(Some(&hash))), Judgement::Wait(_)));
         assert!(matches!(judge(&set(599), &record(Some(&hash))), Judgement::Wait(_)));
@@ -307,7 +391,7 @@ mod tests {
 
     #[test]
     fn takeovers_after_the_first_plan_have_the_same_limits() {
-        let record = |links| Record { limits: LIMITS, links, spent: 0, approved: None, first_plan: FirstPlan::Applied };
+        let record = |links| record(links, None, FirstPlan::Applied);
         let mut wanted = Wanted::new(Kind::Takeovers);
         for key in ["a", "b", "c"] {
             wanted.insert(&PersonRef { connection: "c".into(), key: key.into() }, "change", 1);
@@ -322,8 +406,7 @@ mod tests {
     fn first_plan_applied_by_hash_approves_its_set_before_any_link() {
         let wanted = set(2);
         let hash = wanted.hash();
-        let record =
-            Record { limits: LIMITS, links: 0, spent: 0, approved: Some(&hash), first_plan: FirstPlan::Pending };
+        let record = record(0, Some(&hash), FirstPlan::Pending);
         assert!(matches!(judge(&wanted, &record), Judgement::Go(released) if released.why() == ReleasedBy::Approval));
     }
 }

@@ -56,6 +56,9 @@ pub struct License {
     /// Ids of the service plans that stay off, sorted.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub without: Texts,
+    /// The account has it already, with other plans: no seat is needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 /// What the licence rules want of a person, compared with what the account has.
@@ -117,7 +120,9 @@ pub(crate) fn differences<F: Facts>(
         let ours = ledger.and_then(|ledger| ledger.grant(id)).filter(|_| has);
         match (license, ours) {
             (Some(license), None) if !has => wanted.give.push(license),
-            (Some(license), Some(grant)) if grant.without != license.without => wanted.give.push(license),
+            (Some(license), Some(grant)) if grant.without != license.without => {
+                wanted.give.push(License { held: true, ..license });
+            }
             (None, Some(grant)) => wanted.take.push(named(grant, skus)),
             (Some(_), _) | (None, None) => {}
         }
@@ -147,12 +152,13 @@ fn license(draft: &mut Draft<'_>, rule: &LicenseRule, sku: &Sku) -> Option<Licen
         sku: sku.id.as_str().into(),
         part_number: sku.part_number.as_str().into(),
         without: Texts::new(without),
+        held: false,
     })
 }
 
 fn named(grant: &LicenseGrant, skus: &[Sku]) -> License {
     let part_number = skus.iter().find(|sku| sku.id == *grant.sku).map_or(&*grant.sku, |sku| sku.part_number.as_str());
-    License { sku: grant.sku.clone(), part_number: part_number.into(), without: grant.without.clone() }
+    License { sku: grant.sku.clone(), part_number: part_number.into(), without: grant.without.clone(), held: false }
 }
 
 /// Graph gives nobody a licence whose country it does not know.

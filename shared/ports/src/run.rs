@@ -257,6 +257,27 @@ pub struct PlanHead {
     pub by_action: BTreeMap<String, u64>,
     /// How often each reason is given (all reasons of a person count).
     pub by_reason: BTreeMap<String, u64>,
+    /// Seats that its changes take, by licence; licences that none of them gives are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seats: Vec<Seats>,
+}
+
+/// Seats of one licence that a plan takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seats {
+    /// `SPE_E3` and the like.
+    pub part_number: String,
+    /// How many people the plan gives it.
+    pub needed: u64,
+    /// How many more could be given it when the tenant was read.
+    pub free: u64,
+}
+
+impl Seats {
+    /// How many people will go without.
+    pub fn short(&self) -> u64 {
+        self.needed.saturating_sub(self.free)
+    }
 }
 
 /// One row of a plan.

@@ -1,11 +1,11 @@
 //! A connection's own items: its state, its policies, its runs in short.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use hardmatch_domain::change::Action;
 use hardmatch_domain::guard::Kind;
-use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::ids::{ConnectionId, ObjectId};
 use hardmatch_domain::parked::Parked;
 use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,9 @@ pub struct Meta {
     /// What the guard let through lately.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,
+    /// Members whom the guard let be taken out of groups lately.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members_spent: Vec<MembersSpent>,
     /// Timers up to here were taken (Unix seconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timers_seen: Option<i64>,
@@ -160,6 +163,12 @@ impl Meta {
         self.spent.iter().filter(counts).map(|spent| spent.count).sum()
     }
 
+    /// How many members of a group other runs took out in the 24 hours before a time.
+    pub fn members_spent_since(&self, run: &str, group: &ObjectId, now: i64) -> u64 {
+        let counts = |spent: &&MembersSpent| spent.group == *group && spent.run != run && now - spent.at < WINDOW;
+        self.members_spent.iter().filter(counts).map(|spent| spent.count).sum()
+    }
+
     /// Pauses it, unless it is paused or disconnected already.
     pub fn pause(&mut self, by: &str, now: i64) {
         if self.standing == Standing::Active {
@@ -217,6 +226,31 @@ impl Meta {
         self.spent.retain(|spent| now - spent.at < WINDOW && !(spent.run == run && spent.kind == kind));
         self.spent.push(Spent { run: run.to_owned(), kind, at: now, count });
     }
+
+    /// Remembers how many members of which group were taken out; once for each run.
+    pub fn spend_members(&mut self, run: &str, now: i64, groups: &BTreeMap<ObjectId, u64>) {
+        self.members_spent.retain(|spent| now - spent.at < WINDOW && spent.run != run);
+        let spent = |(group, count): (&ObjectId, &u64)| MembersSpent {
+            run: run.to_owned(),
+            group: group.clone(),
+            at: now,
+            count: *count,
+        };
+        self.members_spent.extend(groups.iter().map(spent));
+    }
+}
+
+/// Members that a run took out of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembersSpent {
+    /// Which run.
+    pub run: String,
+    /// Which group.
+    pub group: ObjectId,
+    /// When (Unix seconds).
+    pub at: i64,
+    /// How many.
+    pub count: u64,
 }
 
 /// A connection that writes nothing.
@@ -421,6 +455,18 @@ mod tests {
         assert_eq!((spent("r3", 30), spent("r2", 30), spent("r1", 30)), (8, 5, 3));
         assert_eq!(spent("r3", 10 + WINDOW), 3, "a day later it is forgotten");
         assert_eq!(meta.spent_since("r3", Kind::Renames, 30), 0);
+    }
+
+    #[test]
+    fn what_a_run_took_out_of_a_group_counts_against_others_and_not_against_itself() {
+        let group = ObjectId::from("g");
+        let mut meta = Meta::default();
+        meta.spend_members("r1", 10, &BTreeMap::from([(group.clone(), 5)]));
+        meta.spend_members("r1", 11, &BTreeMap::from([(group.clone(), 5)]));
+        meta.spend_members("r2", 20, &BTreeMap::from([(group.clone(), 3)]));
+        let spent = |run: &str, now: i64| meta.members_spent_since(run, &group, now);
+        assert_eq!((spent("r3", 30), spent("r2", 30), spent("r3", 11 + WINDOW)), (8, 5, 3));
+        assert_eq!(meta.members_spent_since("r3", &ObjectId::from("h"), 30), 0);
     }
 
     #[test]
