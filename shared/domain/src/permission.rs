@@ -17,11 +17,16 @@ pub enum Feature {
     Purge,
     /// Signing leavers out.
     RevokeSessions,
+    /// Giving and taking licences.
+    Licenses,
+    /// Adding people to groups and taking them out.
+    Groups,
 }
 
 impl Feature {
     /// Everything that there is.
-    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::DeleteRestore, Self::Purge, Self::RevokeSessions];
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Write, Self::DeleteRestore, Self::Purge, Self::RevokeSessions, Self::Licenses, Self::Groups];
 
     /// Its name on a page.
     pub fn title(self) -> &'static str {
@@ -31,6 +36,8 @@ impl Feature {
             Self::DeleteRestore => "Deleting and restoring accounts",
             Self::Purge => "Purging accounts",
             Self::RevokeSessions => "Signing leavers out",
+            Self::Licenses => "Giving licences",
+            Self::Groups => "Filling groups",
         }
     }
 
@@ -41,6 +48,8 @@ impl Feature {
             Self::DeleteRestore => &DELETE_RESTORE,
             Self::Purge => &PURGE,
             Self::RevokeSessions => &REVOKE_SESSIONS,
+            Self::Licenses => &LICENSES,
+            Self::Groups => &GROUPS,
         }
     }
 }
@@ -129,17 +138,20 @@ const READ: [Need; 7] = [
     Need {
         feature: Feature::Read,
         least: "LicenseAssignment.Read.All",
-        also: &[
-            "LicenseAssignment.ReadWrite.All",
-            "Organization.Read.All",
-            "Organization.ReadWrite.All",
-            "Directory.Read.All",
-            "Directory.ReadWrite.All",
-        ],
+        also: &READS_LICENSES,
         purpose: "counting seats of licences when the set-up is checked",
         without: "seats are not counted",
         grade: Grade::Optional,
     },
+];
+
+/// What reads the tenant's licences, but for the least that does.
+const READS_LICENSES: [&str; 5] = [
+    "LicenseAssignment.ReadWrite.All",
+    "Organization.Read.All",
+    "Organization.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
 ];
 
 const WRITE: [Need; 1] = [Need {
@@ -178,6 +190,50 @@ const REVOKE_SESSIONS: [Need; 1] = [Need {
     grade: Grade::Required,
 }];
 
+/// <https://learn.microsoft.com/graph/api/user-assignlicense>
+const LICENSES: [Need; 2] = [
+    Need {
+        feature: Feature::Licenses,
+        least: "LicenseAssignment.Read.All",
+        also: &READS_LICENSES,
+        purpose: "knowing which licences the tenant has and how many seats are free",
+        without: "no licence rule is followed",
+        grade: Grade::Required,
+    },
+    Need {
+        feature: Feature::Licenses,
+        least: "LicenseAssignment.ReadWrite.All",
+        also: &["User.ReadWrite.All", "Directory.ReadWrite.All"],
+        purpose: "giving and taking licences by rule ([[license]])",
+        without: "licences are neither given nor taken",
+        grade: Grade::Required,
+    },
+];
+
+/// <https://learn.microsoft.com/graph/api/group-post-members>,
+/// <https://learn.microsoft.com/graph/api/group-post-groups>
+const GROUPS: [Need; 2] = [
+    Need {
+        feature: Feature::Groups,
+        least: "GroupMember.ReadWrite.All",
+        also: &["Group.ReadWrite.All", "Directory.ReadWrite.All"],
+        purpose: "adding people to groups by rule and taking them out ([[group]])",
+        without: "nobody joins or leaves a group",
+        grade: Grade::Required,
+    },
+    Need {
+        feature: Feature::Groups,
+        least: CREATES_GROUPS,
+        also: &["Group.ReadWrite.All", "Directory.ReadWrite.All"],
+        purpose: "making a group that a rule names and that is not there yet",
+        without: "such a group stays without members until somebody makes it",
+        grade: Grade::Optional,
+    },
+];
+
+/// Exists for applications only; somebody who signs in would need far more for the same.
+const CREATES_GROUPS: &str = "Group.Create";
+
 /// Granted, never needed, and dangerous in wrong hands: an application that holds one can raise its own rights or
 /// write far beyond people.
 const TOO_MUCH: [&str; 5] = [
@@ -194,12 +250,20 @@ const SIGN_IN: [&str; 5] = ["email", "offline_access", "openid", "profile", "Use
 
 /// What features need, least privilege, in the order of the features.
 pub fn needs(features: &BTreeSet<Feature>) -> Vec<Need> {
-    features.iter().flat_map(|feature| feature.needs()).copied().collect()
+    let mut needs: Vec<Need> = features.iter().flat_map(|feature| feature.needs()).copied().collect();
+    let required: Vec<Need> = needs.iter().filter(|need| need.grade == Grade::Required).copied().collect();
+    // What one feature cannot do without is not said again as what another would like.
+    needs.retain(|need| {
+        need.grade == Grade::Required
+            || !required.iter().any(|other| (other.least, other.also) == (need.least, need.also))
+    });
+    needs
 }
 
-/// The permissions to ask for: the least of each need, once.
+/// The permissions to ask for when an administrator signs in: the least of each need, once. A permission that only
+/// applications can have would make the whole sign-in fail; what it is needed for is then granted by hand or missed.
 pub fn least(needs: &[Need]) -> BTreeSet<String> {
-    needs.iter().map(|need| need.least.to_owned()).collect()
+    needs.iter().filter(|need| need.least != CREATES_GROUPS).map(|need| need.least.to_owned()).collect()
 }
 
 /// Granted against needed.
@@ -277,6 +341,42 @@ mod tests {
             "User.ReadWrite.All",
         ];
         assert!(asked.iter().eq(expected.iter()), "{asked:?}");
+    }
+
+    #[test]
+    fn who_signs_in_is_not_asked_for_what_only_applications_can_have() {
+        let needs = needs(&[Feature::Licenses, Feature::Groups].into());
+        assert!(names(&needs).contains(&"Group.Create"));
+        let asked = ["GroupMember.ReadWrite.All", "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All"];
+        assert!(least(&needs).iter().eq(asked.iter()), "{:?}", least(&needs));
+    }
+
+    #[test]
+    fn licence_rules_make_reading_licences_required_and_it_is_said_once() {
+        let of = |features: &[Feature]| {
+            let needs = needs(&features.iter().copied().collect());
+            needs
+                .into_iter()
+                .filter(|need| need.least == "LicenseAssignment.Read.All")
+                .map(|need| need.grade)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[Feature::Read]), [Grade::Optional]);
+        assert_eq!(of(&[Feature::Read, Feature::Licenses]), [Grade::Required]);
+        // Different permissions do for the two, so both are said.
+        let both = needs(&[Feature::DeleteRestore, Feature::Purge].into());
+        assert_eq!(names(&both), ["User.DeleteRestore.All", "User.DeleteRestore.All"]);
+    }
+
+    #[test]
+    fn groups_can_be_filled_without_the_right_to_make_them() {
+        let filled = judged(&[Feature::Groups], &["GroupMember.ReadWrite.All"]);
+        assert!(filled.is_enough());
+        assert_eq!(names(&filled.missing), ["Group.Create"]);
+        assert!(!judged(&[Feature::Groups], &["GroupMember.Read.All", "Group.Create"]).is_enough());
+        assert!(judged(&[Feature::Groups], &["Group.ReadWrite.All"]).missing.is_empty());
+        assert!(judged(&[Feature::Licenses], &["LicenseAssignment.ReadWrite.All"]).missing.is_empty());
+        assert!(!judged(&[Feature::Licenses], &["LicenseAssignment.Read.All"]).is_enough());
     }
 
     #[test]
