@@ -233,8 +233,10 @@ struct Rooms {
 impl Rooms {
     async fn answer(&self, bell: Bell) -> Result<After, String> {
         let answer = self.hand(&bell).await;
-        if let Ok(Some(run)) = self.deciding.store.run(&bell.connection, &bell.run).await {
-            self.progress.show(&run.value, &self.deciding.meter.read().0);
+        if let Ok(Some(run)) = self.deciding.store.run(&bell.connection, &bell.run).await
+            && let Ok(spent) = self.deciding.meter.read(&bell.run).await
+        {
+            self.progress.show(&run.value, &spent.calls);
         }
         // On AWS the queue would hand the bell over again; here somebody is waiting and is told, and the next start goes
         // on where this one was.
