@@ -130,6 +130,30 @@ mod tests {
     }
 
     #[test]
+    fn licence_and_group_rules_need_permissions_of_their_own() {
+        let rules = "[[license]]\nsku = \"SPE_E3\"\nwhen = \"true\"\n[[group]]\nname = \"Sales\"\nkind = \"security\"\nwhen = \"true\"\n";
+        let least = least();
+        let states = found(&least, rules);
+        // Whoever may write users may give them licences.
+        assert!(!states.iter().any(|(_, name)| name.starts_with("LicenseAssignment")), "{states:?}");
+        assert!(states.contains(&(CheckState::Fail, "GroupMember.ReadWrite.All".to_owned())), "{states:?}");
+        assert!(states.contains(&(CheckState::Warn, "Group.Create".to_owned())), "{states:?}");
+        let blind: Vec<&str> = least
+            .iter()
+            .copied()
+            .filter(|name| !["LicenseAssignment.Read.All", "Organization.Read.All"].contains(name))
+            .collect();
+        let seats = |more: &str| {
+            let of_seats = found(&blind, more).into_iter().filter(|(_, name)| name == "LicenseAssignment.Read.All");
+            of_seats.map(|(state, _)| state).collect::<Vec<_>>()
+        };
+        assert_eq!((seats(""), seats(rules)), (vec![CheckState::Warn], vec![CheckState::Fail]));
+        let off = format!("{rules}[actions]\nlicense = \"off\"\nmembership = \"off\"\n");
+        assert_eq!(seats(&off), [CheckState::Warn]);
+        assert!(found(&least, &off).iter().all(|(_, name)| !name.starts_with("Group")), "nothing is written");
+    }
+
+    #[test]
     fn one_broad_permission_covers_much_and_is_too_much() {
         let states = found(&["Directory.ReadWrite.All", "User.ReadWrite.All"], "");
         assert_eq!(states, [(CheckState::Ok, "Granted".to_owned()), (CheckState::Warn, "Granted".to_owned())]);

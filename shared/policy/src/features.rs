@@ -43,6 +43,13 @@ impl Config {
         if lifecycle.revoke_sessions && actions.suspend != Switch::Off {
             features.insert(Feature::RevokeSessions);
         }
+        // Only what a rule gave is ever taken away, so without rules there is nothing to do.
+        if !self.licenses.is_empty() && actions.license != Switch::Off {
+            features.insert(Feature::Licenses);
+        }
+        if !self.groups.is_empty() && actions.membership != Switch::Off {
+            features.insert(Feature::Groups);
+        }
         features
     }
 }
