@@ -261,7 +261,7 @@ async fn stored(store: &Store, connection: &ConnectionId, common: &Common) -> Re
     })?;
     let config = Config::load(&text, "stored configuration", std::path::Path::new("."))
         .map_err(|problems| Failure::usage(problems.pictures(crate::output::paint())))?;
-    Ok(Loaded { config, text, path: common.config.clone() })
+    Ok(Loaded { config, text: text.to_string(), path: common.config.clone() })
 }
 
 /// The tenant's directory id: from the file, or looked up by its domain name, which takes no credentials.
