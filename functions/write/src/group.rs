@@ -87,7 +87,12 @@ async fn create(ports: &WritePorts, rules: &Rules, target: &GroupTarget, now: i6
         let call = Call::CreateGroup { name: target.name.clone(), kind: target.kind, nickname };
         let answer = ports.tenant.perform(&[call], rules.lane.priority()).await.into_iter().next();
         let which = match answer {
-            Some(Answer::Made(id)) => return bound(ports, target, id).await,
+            Some(Answer::Made(id)) => {
+                // When, too: not every replica shows it at once.
+                let made = GroupBinding { id: Some(id.clone()), ..asked };
+                ports.store.bind_group(&ports.scope, target.kind, &target.name, &made).await?;
+                return Ok(Which::Is(id));
+            }
             // Nobody knows whether it was made: looked for later.
             Some(Answer::Unknown(_) | Answer::Done(_)) | None => return Ok(Which::Later(MEETING)),
             Some(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Conflict && unique == Nickname::Plain => {

@@ -95,6 +95,25 @@ pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, n
     AccountItem { account, wrote: Some(wrote) }
 }
 
+/// The group that a step makes or ends a membership of. `other` is the group that it joins.
+pub(crate) fn group_of<'s>(step: &'s Step, other: Option<&'s ObjectId>) -> Option<&'s ObjectId> {
+    match step {
+        Step::JoinGroup { .. } => other,
+        Step::LeaveGroup { id, .. } => Some(id),
+        Step::Create { .. }
+        | Step::Link
+        | Step::Update { .. }
+        | Step::Rename { .. }
+        | Step::SetEnabled { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::SetLicenses { .. }
+        | Step::Delete { .. }
+        | Step::Restore
+        | Step::Purge { .. } => None,
+    }
+}
+
 fn write(have: &Attributes, after: &Attributes) -> Attributes {
     let kept = have.iter().filter(|(attr, _)| after.get(*attr).is_none());
     kept.chain(after.iter().filter(|(_, value)| !value.is_empty())).collect()
@@ -202,6 +221,28 @@ mod tests {
         assert_eq!(wrote.before.get(Attr::JobTitle), Some("Engineer"));
         assert_eq!(twice.account.attributes.get(Attr::JobTitle), None, "an empty text clears");
         assert_eq!(twice.account.revision, 2);
+    }
+
+    #[test]
+    fn a_membership_is_in_the_mirror_at_once_and_its_group_is_known() {
+        let group = ObjectId::from("sales");
+        let target = hardmatch_domain::group::GroupTarget {
+            name: "Sales".into(),
+            kind: hardmatch_domain::group::GroupKind::Security,
+            id: None,
+        };
+        let join = Step::JoinGroup { group: target };
+        let leave = Step::LeaveGroup { id: group.clone(), name: "Sales".into() };
+        assert_eq!(group_of(&join, Some(&group)), Some(&group));
+        assert_eq!(group_of(&leave, None), Some(&group));
+        assert_eq!(group_of(&title("", "Lead"), Some(&group)), None);
+        let item = AccountItem { account: account(), wrote: None };
+        let joined = after(&item, &join, Some(&group), 100, "t");
+        assert!(joined.account.memberships.contains("sales"));
+        // The oldest is what a lagging list shows.
+        let left = after(&joined, &leave, None, 200, "t");
+        assert!(left.account.memberships.is_empty());
+        assert_eq!(left.wrote.unwrap().memberships_before, Some(hardmatch_domain::attribute::Texts::default()));
     }
 
     #[test]

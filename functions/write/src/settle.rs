@@ -58,8 +58,11 @@ pub(crate) async fn step_done(
         }
     } else if let Step::Create { .. } = &step {
         let Some(id) = answer.as_ref().map(|account| account.id.clone()) else { return Ok(()) };
-        let account = mirror::created(&step, answer, id.clone(), other.clone());
+        let mut account = mirror::created(&step, answer, id.clone(), other.clone());
         let old = ports.store.account(&ports.scope, &id).await?;
+        if let Some(old) = &old {
+            account.memberships.clone_from(&old.account.memberships);
+        }
         let base = AccountItem { account, wrote: None };
         let item = mirror::after(&base, &step, None, now, &stamp);
         ports.store.put_account(&ports.scope, old.as_ref().map(|old| &old.account), &item, &mut books.facts);
@@ -70,6 +73,10 @@ pub(crate) async fn step_done(
             if item != old && !matches!(step, Step::Link | Step::RevokeSessions) {
                 ports.store.put_account(&ports.scope, Some(&old.account), &item, &mut books.facts);
             }
+        }
+        // Should somebody undo it before the group is read again, its list is the one that was read last.
+        if let Some(group) = mirror::group_of(&step, other.as_ref()) {
+            books.facts.push(ports.store.note_membership(&ports.scope, group, &id));
         }
         task.open.landed = Some(id);
     }
@@ -206,7 +213,11 @@ async fn remembered(ports: &WritePorts, task: &Task, refusal: &Refusal) -> Resul
     let before = ports.store.refused(connection, task.pid).await?;
     let cure = match refusal.kind {
         RefusalKind::Conflict | RefusalKind::NoSeats => Cure::Elsewhere,
-        RefusalKind::GroupType | RefusalKind::LicenseInherited | RefusalKind::Forbidden | RefusalKind::Quota | RefusalKind::Credentials => Cure::ByHand,
+        RefusalKind::GroupType
+        | RefusalKind::LicenseInherited
+        | RefusalKind::Forbidden
+        | RefusalKind::Quota
+        | RefusalKind::Credentials => Cure::ByHand,
         RefusalKind::InvalidValue
         | RefusalKind::DomainNotVerified
         | RefusalKind::Federated

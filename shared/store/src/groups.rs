@@ -19,8 +19,7 @@ pub struct GroupBinding {
     /// The group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<ObjectId>,
-    /// When we last asked for it to be made and did not hear what came of it (Unix seconds): it may be there, and not be
-    /// shown yet.
+    /// When we last asked for it to be made (Unix seconds): it may be there, and not be shown yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<i64>,
 }
