@@ -177,7 +177,7 @@ pub(crate) fn group(name: &str, kind: GroupKind, named: &[Group]) -> Check {
             "Rename all but the one that is meant.".to_owned(),
         ),
         FoundGroup::OtherKind => {
-            let has = named.iter().filter_map(|group| group.kind).next();
+            let has = named.iter().find_map(|group| group.kind);
             let cure = match has {
                 Some(has) => format!("Write kind = \"{}\" in the rule, or name another group.", has.name()),
                 None => "Name another group: distribution lists and mail-enabled security groups belong to Exchange."

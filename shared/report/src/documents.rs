@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use hardmatch_domain::change::{ChangeId, Evidence, Hold, Join, Removals, Step};
 use hardmatch_domain::ids::{ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::reason::{Reason, Weight};
-use hardmatch_ports::run::{Outcome, PlanRow, Run};
+use hardmatch_ports::run::{Outcome, PlanRow, Run, Seats};
 use hardmatch_ports::tenant::Refusal;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -73,9 +73,19 @@ fn head(run: &Run) -> Value {
             "by_reason": plan.map(|plan| plan.by_reason.clone()).unwrap_or_default(),
         },
         "people": plan.map_or(0, |plan| plan.people),
+        "seats": plan.map(|plan| plan.seats.iter().map(seats).collect::<Vec<_>>()).unwrap_or_default(),
         "collections": run.collections,
         "refused_entries": run.refused_entries,
         "problems": run.problems,
+    })
+}
+
+fn seats(seats: &Seats) -> Value {
+    json!({
+        "part_number": seats.part_number,
+        "needed": seats.needed,
+        "free": seats.free,
+        "short": seats.short(),
     })
 }
 

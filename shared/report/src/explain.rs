@@ -1,5 +1,6 @@
 //! One person or one run in plain sentences, for terminals.
 
+use hardmatch_domain::change::EvidenceRule;
 use hardmatch_ports::run::{CollectionState, Outcome, OutcomeKind, PlanRow, Run};
 
 use crate::bill::{Bill, Forecast};
@@ -18,6 +19,8 @@ pub fn summary_lines(run: &Run) -> Vec<String> {
     if !run.outcomes.is_empty() {
         lines.push(format!("Outcomes{}.", counted(": ", &run.outcomes)));
     }
+    let seats = run.plan.iter().flat_map(|plan| &plan.seats);
+    lines.extend(seats.filter(|seats| seats.short() > 0).map(|seats| format!("Seats: {}", words::seats(seats))));
     if let Some(guard) = &run.guard {
         lines.push(format!("Guard: {}", guard.sentence));
     }
@@ -90,9 +93,16 @@ pub fn explain_text(row: &PlanRow, history: &[Outcome]) -> String {
     text.heading("What the rules found");
     for evidence in &decision.evidence {
         let at = evidence.account.as_deref().map(|account| format!(" at account {account}")).unwrap_or_default();
-        text.line(1, &format!("{}: {}{at}", words::evidence_rule(evidence.rule), words::found(evidence.found)));
+        text.line(
+            1,
+            &format!("{}: {}{at}", words::evidence_rule(evidence.rule), words::found(evidence.rule, evidence.found)),
+        );
         if let Some(ours) = &evidence.ours {
-            text.line(2, &format!("source: {ours}"));
+            let whose = match evidence.rule {
+                EvidenceRule::Licences | EvidenceRule::Groups => "rule",
+                _ => "source",
+            };
+            text.line(2, &format!("{whose}: {ours}"));
         }
         if let Some(theirs) = &evidence.theirs {
             text.line(2, &format!("tenant: {theirs}"));

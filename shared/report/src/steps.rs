@@ -110,16 +110,17 @@ fn view(step: &Step) -> StepView {
             )],
         },
         Step::SetLicenses { give, take } => {
-            let lines = take.iter().map(|license| (license, false)).chain(give.iter().map(|license| (license, true)));
-            let title = match (give.is_empty(), take.is_empty()) {
-                (_, true) => "Give licences",
-                (true, false) => "Take licences away",
-                (false, false) => "Exchange licences",
+            let title = match (take.is_empty(), give.iter().all(|license| license.held)) {
+                (true, true) => "Change which plans of licences are on",
+                (true, false) => "Give licences",
+                (false, _) if give.is_empty() => "Take licences away",
+                (false, _) => "Exchange licences",
             };
-            StepView { title: title.to_owned(), lines: lines.map(|(license, given)| license_line(license, given)).collect() }
+            let taken = take.iter().map(|license| line("licence", named(license), Value::None));
+            StepView { title: title.to_owned(), lines: taken.chain(give.iter().map(given)).collect() }
         }
         Step::JoinGroup { group } => {
-            let new = if group.id.is_none() { " (made in this plan)" } else { "" };
+            let new = if group.id.is_none() { " (made with its first member)" } else { "" };
             StepView { title: format!("Join the group {}{new}", group.name), lines: Vec::new() }
         }
         Step::LeaveGroup { name, .. } => StepView { title: format!("Leave the group {name}"), lines: Vec::new() },
@@ -131,11 +132,20 @@ fn view(step: &Step) -> StepView {
     }
 }
 
-fn license_line(license: &License, given: bool) -> Line {
-    let off = license.without.iter().count();
-    let plans = if off == 0 { String::new() } else { format!(" (without {off} of its plans)") };
-    let text = Value::Text(format!("{}{plans}", license.part_number));
-    if given { line("licence", Value::None, text) } else { line("licence", text, Value::None) }
+fn named(license: &License) -> Value {
+    Value::Text(license.part_number.clone().into())
+}
+
+/// A licence that is given, or given anew with other plans.
+fn given(license: &License) -> Line {
+    let before = if license.held { named(license) } else { Value::None };
+    let after = match license.without.iter().count() {
+        0 if license.held => Value::Text(format!("{} with all its plans", license.part_number)),
+        0 => named(license),
+        1 => Value::Text(format!("{} without 1 of its plans", license.part_number)),
+        off => Value::Text(format!("{} without {off} of its plans", license.part_number)),
+    };
+    line("licence", before, after)
 }
 
 fn differing(before: &Attributes, after: &Attributes) -> Vec<Line> {

@@ -219,7 +219,9 @@ fn action_tint(action: Action) -> Tint {
     match action {
         Action::None => Tint::Quiet,
         Action::Create | Action::Takeover | Action::Link | Action::Enable | Action::Restore => Tint::Good,
-        Action::Update | Action::License | Action::Membership | Action::Rename | Action::Repair | Action::Merge => Tint::None,
+        Action::Update | Action::License | Action::Membership | Action::Rename | Action::Repair | Action::Merge => {
+            Tint::None
+        }
         Action::Suspend | Action::Delete | Action::Purge => Tint::Bad,
     }
 }

@@ -88,7 +88,7 @@ impl RowView {
             .iter()
             .map(|evidence| EvidenceView {
                 rule: words::evidence_rule(evidence.rule),
-                found: words::found(evidence.found),
+                found: words::found(evidence.rule, evidence.found),
                 ours: shown(evidence.ours.as_deref()),
                 theirs: shown(evidence.theirs.as_deref()),
                 account: shown(evidence.account.as_deref().map(AsRef::as_ref)),

@@ -2,7 +2,7 @@
 
 use hardmatch_domain::change::{Action, EvidenceRule, Found, Hold, Join, Removals};
 use hardmatch_domain::link::{JoinRule, LeavingCause};
-use hardmatch_ports::run::{CollectionState, Intent, Phase, Run, Status, Stop};
+use hardmatch_ports::run::{CollectionState, Intent, Phase, Run, Seats, Status, Stop};
 use jiff::Timestamp;
 
 use crate::standing::Standing;
@@ -185,8 +185,10 @@ pub(crate) fn evidence_rule(rule: EvidenceRule) -> &'static str {
     }
 }
 
-pub(crate) fn found(found: Found) -> &'static str {
+/// What a rule found; of those of the policy that give something, that they do.
+pub(crate) fn found(rule: EvidenceRule, found: Found) -> &'static str {
     match found {
+        Found::Same if matches!(rule, EvidenceRule::Licences | EvidenceRule::Groups) => "given by a rule",
         Found::Nothing => "nothing",
         Found::Same => "the same",
         Found::Different => "different",
@@ -293,6 +295,22 @@ pub(crate) fn counted(name: &str) -> String {
     }
 }
 
+/// What a plan takes of the seats that the tenant has, in a sentence: `SPE_E3 needs 12 seats and 10 are free: 2 short.`
+pub(crate) fn seats(seats: &Seats) -> String {
+    let Seats { part_number, needed, free } = seats;
+    let verdict = match seats.short() {
+        0 => "enough".to_owned(),
+        short => format!("{} short", number(short)),
+    };
+    let (needed, free) = (number(*needed), number(*free));
+    let one = |count: &str, one: &'static str, many: &'static str| if count == "1" { one } else { many };
+    format!(
+        "{part_number} needs {needed} {} and {free} {} free: {verdict}.",
+        one(&needed, "seat", "seats"),
+        one(&free, "is", "are")
+    )
+}
+
 /// A number in groups: `200,000`.
 pub(crate) fn number(value: u64) -> String {
     let digits = value.to_string();
@@ -328,6 +346,14 @@ mod tests {
         assert_eq!(duration(-1), "unknown");
         assert_eq!(moment(1_791_684_000_000), "2026-10-11 02:00 UTC");
         assert_eq!(people(1), "1 person");
+    }
+
+    #[test]
+    fn seats_are_counted_against_what_is_free() {
+        let of = |needed, free| seats(&Seats { part_number: "SPE_E3".to_owned(), needed, free });
+        assert_eq!(of(12, 10), "SPE_E3 needs 12 seats and 10 are free: 2 short.");
+        assert_eq!(of(1, 1), "SPE_E3 needs 1 seat and 1 is free: enough.");
+        assert_eq!(of(1_200, 0), "SPE_E3 needs 1,200 seats and 0 are free: 1,200 short.");
     }
 
     #[test]

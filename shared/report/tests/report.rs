@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::sink;
 
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::run::{Effort, Outcome, Phase, PlanRow, Run, Status, Stop};
+use hardmatch_ports::run::{Effort, Outcome, Phase, PlanRow, Run, Seats, Status, Stop};
 use hardmatch_report::cost::US_EAST_1;
 use hardmatch_report::{
     Check, CheckState, Color, CsvRows, FileNames, Forecast, MAX_ROWS, Report, ReportBuilder, Standing, Style,
     doctor_table, explain_text, json_text, outcome_table, page, plan_document, plan_table, row_document, run_document,
     runs_table, summary_lines,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const NAMES: FileNames<'static> = FileNames { csv: "rows.csv", jsonl: "rows.jsonl" };
 const WIDE: Style = Style::Terminal { width: 120, color: Color::Off };
@@ -419,4 +419,86 @@ fn pages_are_for_operators_who_know_entra_connect() {
     ] {
         assert!(page(code).meaning.contains(name), "{code} names {name}");
     }
+}
+
+/// The sample with one person who is given and loses what rules say.
+fn entitled(steps: &Value) -> PlanRow {
+    let mut row = serde_json::to_value(sample().row("Vint Cerf")).unwrap();
+    row["change"]["steps"] = steps.clone();
+    row["action"] = "license".into();
+    row["reasons"] = json!([{ "code": "license_rule", "detail": "SPE_E3" }]);
+    row["evidence"] = json!([
+        { "rule": "licences", "found": "same", "ours": "SPE_E3 by 'Staff' in person.groups" },
+        { "rule": "groups", "found": "same", "ours": "Sales by person.department == 'Sales'" },
+    ]);
+    serde_json::from_value(row).unwrap()
+}
+
+fn license(part_number: &str, without: &[&str], held: bool) -> Value {
+    json!({ "sku": format!("id-of-{part_number}"), "part_number": part_number, "without": without, "held": held })
+}
+
+#[test]
+fn o36_licences_and_memberships_are_said_in_words_everywhere() {
+    let row = entitled(&json!([
+        { "do": "set_licenses", "give": [license("SPE_E5", &[], false)], "take": [license("SPE_E3", &["p"], false)] },
+        { "do": "set_licenses", "give": [license("SPE_E3", &["p", "q"], false)], "take": [] },
+        { "do": "set_licenses", "give": [license("SPE_E3", &["p"], true)], "take": [] },
+        { "do": "set_licenses", "give": [license("SPE_E3", &[], true)], "take": [] },
+        { "do": "set_licenses", "give": [], "take": [license("SPE_E3", &[], false)] },
+        { "do": "join_group", "group": { "name": "Sales", "kind": "security" } },
+        { "do": "join_group", "group": { "name": "Staff", "kind": "microsoft365", "id": "g1" } },
+        { "do": "leave_group", "id": "g2", "name": "Interns" },
+    ]));
+    let text = explain_text(&row, &[]);
+    insta::assert_snapshot!(text.split_once("What the rules found").unwrap().1);
+    let mut csv = CsvRows::new(Vec::new());
+    csv.row(&row, None).unwrap();
+    let csv = String::from_utf8(csv.finish().unwrap()).unwrap();
+    assert!(csv.contains("licence: SPE_E3 → (none); licence: (none) → SPE_E5; "), "{csv}");
+    assert!(csv.contains("Join the group Sales (made with its first member); Join the group Staff; Leave the group Interns"));
+    let mut builder = ReportBuilder::new(NAMES, sink(), sink());
+    builder.row(&row, None).unwrap();
+    let html = builder.finish(&sample().run).unwrap().html;
+    for words in ["Exchange licences", "SPE_E3 without 2 of its plans", "Leave the group Interns", "given by a rule"] {
+        assert!(html.contains(words), "{words}");
+    }
+    assert!(html.contains("data-a=\"license\"") && html.contains("change licences"));
+    let table = plan_table([&row], WIDE);
+    assert!(table.contains("change licences") && table.contains("license_rule"), "{table}");
+    assert_eq!(row_document(&row, None)["steps"][0]["give"][0]["part_number"], "SPE_E5");
+}
+
+#[test]
+fn c3_a_plan_says_how_many_seats_it_lacks() {
+    let with = |seats: &[(&str, u64, u64)]| {
+        let mut sample = sample();
+        let of = |&(part_number, needed, free): &(&str, u64, u64)| Seats {
+            part_number: part_number.to_owned(),
+            needed,
+            free,
+        };
+        sample.run.plan.as_mut().unwrap().seats = seats.iter().map(of).collect();
+        sample
+    };
+    let short = with(&[("SPE_E3", 12, 10), ("VISIOCLIENT", 1, 5)]);
+    let lines = summary_lines(&short.run);
+    assert!(lines.contains(&"Seats: SPE_E3 needs 12 seats and 10 are free: 2 short.".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("VISIOCLIENT")), "what is enough is nobody's worry");
+    let document = plan_document(&short.run, None);
+    assert_eq!(document["seats"][0], json!({ "part_number": "SPE_E3", "needed": 12, "free": 10, "short": 2 }));
+    assert_eq!(document["seats"][1]["short"], 0);
+    let html = short.report().html;
+    assert!(html.contains("This plan gives 2 licences more than there are free seats."));
+    assert!(html.contains(
+        "<code>SPE_E3</code></th><td class=\"num\">12</td><td class=\"num\">10</td><td class=\"num\">2</td>"
+    ));
+
+    let enough = with(&[("SPE_E3", 10, 10)]);
+    assert!(!summary_lines(&enough.run).iter().any(|line| line.starts_with("Seats")));
+    let html = enough.report().html;
+    assert!(html.contains("Seats: SPE_E3 needs 10 seats and 10 are free: enough."));
+    assert!(!html.contains("Seats are lacking"));
+    assert!(!sample().report().html.contains("Seats"), "a plan without licences does not speak of seats");
+    assert_eq!(plan_document(&sample().run, None)["seats"], json!([]));
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hardmatch_domain::change::Action;
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::run::{CollectionState, Run};
+use hardmatch_ports::run::{CollectionState, Run, Seats};
 use sha2::{Digest, Sha256};
 
 use super::{ReportBuilder, Section};
@@ -37,6 +37,7 @@ pub(super) struct PageView<'a> {
     plan: String,
     disagreement: String,
     guard: Option<GuardView>,
+    seats: Option<SeatsView>,
     problems: Vec<String>,
     charts: Vec<Bars>,
     collections: Vec<CollectionView>,
@@ -70,6 +71,22 @@ struct GuardView {
     released: bool,
     sentence: String,
     numbers: String,
+}
+
+/// Seats of licences that the plan takes.
+struct SeatsView {
+    /// What is lacking; empty when nothing is.
+    short: String,
+    /// What is enough, in one line.
+    enough: String,
+    rows: Vec<SeatsRow>,
+}
+
+struct SeatsRow {
+    part_number: String,
+    needed: String,
+    free: String,
+    short: String,
 }
 
 /// A chart and the table that repeats it.
@@ -156,6 +173,7 @@ impl<'a> PageView<'a> {
                     words::number(guard.links)
                 ),
             }),
+            seats: run.plan.as_ref().and_then(|plan| SeatsView::of(&plan.seats)),
             problems: run.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
             charts: charts(tally),
             collections: collections(run),
@@ -176,6 +194,30 @@ impl<'a> PageView<'a> {
             csv: builder.names.csv.to_owned(),
             jsonl: builder.names.jsonl.to_owned(),
         }
+    }
+}
+
+impl SeatsView {
+    /// `None` when the plan gives no licence.
+    fn of(all: &[Seats]) -> Option<Self> {
+        let (short, enough): (Vec<&Seats>, Vec<&Seats>) = all.iter().partition(|seats| seats.short() > 0);
+        let missing: u64 = short.iter().map(|seats| seats.short()).sum();
+        let sentence = |seats: &&Seats| visible(&words::seats(seats)).into_owned();
+        let rows = all.iter().map(|seats| SeatsRow {
+            part_number: visible(&seats.part_number).into_owned(),
+            needed: words::number(seats.needed),
+            free: words::number(seats.free),
+            short: words::number(seats.short()),
+        });
+        (!all.is_empty()).then(|| Self {
+            short: match missing {
+                0 => String::new(),
+                1 => "This plan gives one licence more than there are free seats.".to_owned(),
+                many => format!("This plan gives {} licences more than there are free seats.", words::number(many)),
+            },
+            enough: enough.iter().map(sentence).collect::<Vec<_>>().join(" "),
+            rows: if short.is_empty() { Vec::new() } else { rows.collect() },
+        })
     }
 }
 
