@@ -7,6 +7,7 @@ mod auth;
 mod browser;
 mod doctor;
 mod documents;
+mod entitling;
 mod kill;
 mod lab;
 mod mistakes;
