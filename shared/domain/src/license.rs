@@ -111,6 +111,8 @@ pub(crate) fn differences<F: Facts>(
             Ok(true) if seen[at].1.is_none() => {
                 draft.saw_rule(EvidenceRule::Licences, &format!("{} by {}", sku.part_number, rule.when.text()));
                 seen[at].1 = license(draft, rule, sku);
+                // What the rule gives is not known: nothing is taken because of that.
+                wanted.unknown |= seen[at].1.is_none();
             }
             Ok(_) => {}
         }
@@ -138,13 +140,12 @@ pub(crate) fn differences<F: Facts>(
 fn license(draft: &mut Draft<'_>, rule: &LicenseRule, sku: &Sku) -> Option<License> {
     let mut without = Vec::new();
     for plan in &rule.without {
-        match sku.plans.iter().find(|known| known.name.eq_ignore_ascii_case(plan) || known.id == **plan) {
-            Some(plan) => without.push(plan.id.as_str()),
-            None => {
-                draft.note(Reason::with(Code::LicenseUnknown, format!("{plan} in {}", sku.part_number)));
-                return None;
-            }
-        }
+        let known = sku.plans.iter().find(|known| known.name.eq_ignore_ascii_case(plan) || known.id == **plan);
+        let Some(known) = known else {
+            draft.note(Reason::with(Code::LicenseUnknown, format!("{plan} in {}", sku.part_number)));
+            return None;
+        };
+        without.push(known.id.as_str());
     }
     without.sort_unstable();
     without.dedup();

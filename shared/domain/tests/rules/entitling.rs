@@ -194,6 +194,10 @@ fn what_was_not_read_or_does_not_exist_is_said() {
     let mut world = ada(&["Staff"], &[], &[]).policy(|p| p.licenses.clear());
     license(&mut world.policy, "E3", &["NO_SUCH_PLAN"], "Staff");
     check(&world, "ada", "none: license_unknown");
+    // A misspelt plan takes nothing from whom the rule fits.
+    let mut world = ada(&["Staff"], &["E3!"], &[]).policy(|p| p.licenses.clear());
+    license(&mut world.policy, "E3", &["NO_SUCH_PLAN"], "Staff");
+    check(&world, "ada", "none: license_unknown");
 }
 
 #[test]
