@@ -456,7 +456,11 @@ fn o36_licences_and_memberships_are_said_in_words_everywhere() {
     csv.row(&row, None).unwrap();
     let csv = String::from_utf8(csv.finish().unwrap()).unwrap();
     assert!(csv.contains("licence: SPE_E3 → (none); licence: (none) → SPE_E5; "), "{csv}");
-    assert!(csv.contains("Join the group Sales (made with its first member); Join the group Staff; Leave the group Interns"));
+    assert!(
+        csv.contains(
+            "Join the group Sales (made with its first member); Join the group Staff; Leave the group Interns"
+        )
+    );
     let mut builder = ReportBuilder::new(NAMES, sink(), sink());
     builder.row(&row, None).unwrap();
     let html = builder.finish(&sample().run).unwrap().html;
