@@ -357,10 +357,10 @@ impl Rooms {
     }
 
     async fn answer(&self, bell: Bell) -> Result<After, String> {
-        self.bells.fetch_add(1, Ordering::SeqCst);
+        let number = self.bells.fetch_add(1, Ordering::SeqCst);
         let answer = match self.processes {
             Processes::One => self.hand(&bell).await,
-            Processes::OneForEachBell => self.hand_alone(&bell).await,
+            Processes::OneForEachBell => self.hand_alone(&bell, number).await,
         };
         answer
             .inspect_err(|error| self.hush.look("an error", error.as_bytes()))
@@ -368,7 +368,7 @@ impl Rooms {
     }
 
     /// As a function does that was just started.
-    async fn hand_alone(&self, bell: &Bell) -> Result<After, String> {
+    async fn hand_alone(&self, bell: &Bell, number: u64) -> Result<After, String> {
         let _alone = self.alone.lock().await;
         if let Some(trace) = &self.trace {
             trace.bell(bell);
@@ -391,11 +391,10 @@ impl Rooms {
         }
         let answer = alone.hand(bell).await;
         if !bell.run.is_empty() {
-            let receipt = self.bells.load(Ordering::SeqCst).to_string();
             let mut cost = noted.cost();
             cost.units.write += 1;
             let now = self.deciding.clock.now_seconds();
-            store.note_cost(&bell.run, &receipt, &cost, now).await.map_err(|error| text(&error))?;
+            store.note_cost(&bell.run, &number.to_string(), &cost, now).await.map_err(|error| text(&error))?;
         }
         answer
     }
