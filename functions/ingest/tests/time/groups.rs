@@ -217,6 +217,24 @@ async fn groups_whose_reading_is_killed_anywhere_are_read_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_is_busy_in_the_middle_of_a_list_is_asked_again_and_a_lost_page_begins_anew() {
+    let whole = company().await;
+    whole.read(Side::Tenant, None).await;
+    let pages = whole.accounts.pages.load(Ordering::SeqCst);
+    let lab = company().await;
+    *lab.accounts.busy.lock().unwrap() = Some("members 100".to_owned());
+    lab.read(Side::Tenant, None).await;
+    assert_eq!(*lab.accounts.busy.lock().unwrap(), None);
+    same(&whole.holds(), &lab.holds(), "busy");
+    assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), pages + 1, "nothing is read twice");
+    let lab = company().await;
+    *lab.accounts.lost.lock().unwrap() = Some("members 100".to_owned());
+    lab.read(Side::Tenant, None).await;
+    assert_eq!(*lab.accounts.lost.lock().unwrap(), None);
+    same(&whole.holds(), &lab.holds(), "lost");
+}
+
+#[tokio::test]
 async fn who_came_and_went_around_a_kill_is_no_member() {
     // Killed at each write of a look in which somebody is new in the group; when the next one comes they have left.
     for at in 1..20 {
@@ -263,7 +281,7 @@ async fn what_no_rule_asks_for_is_not_asked_for_and_costs_nothing() {
 
 #[tokio::test]
 async fn an_unchanged_group_costs_its_pages() {
-    let mut lab = sales(300, 0..(PAGE * 2 + 1)).await;
+    let mut lab = sales(300, 0..=PAGE * 2).await;
     lab.read(Side::Tenant, None).await;
     let holds = |lab: &Lab| {
         let mut all = lab.holds();
@@ -470,6 +488,19 @@ async fn who_is_deleted_is_a_member_again_when_restored() {
     lab.accounts.named.lock().unwrap()[0].1 = ids([0, 1, 2, 4]);
     look(&mut lab, Duration::from_hours(24)).await;
     assert_eq!(members(&lab, &group_id(1)).await, [0, 1, 2, 4]);
+}
+
+#[tokio::test]
+async fn whoever_was_taken_for_purged_and_is_back_is_a_member_as_listed() {
+    let mut lab = sales(20, 0..5).await;
+    lab.read(Side::Tenant, None).await;
+    let had = lab.accounts.all.lock().unwrap().remove(&3).unwrap();
+    *lab.accounts.told.lock().unwrap() = vec![3];
+    look(&mut lab, Duration::from_hours(24)).await;
+    assert_eq!(members(&lab, &group_id(1)).await, [0, 1, 2, 4]);
+    lab.accounts.all.lock().unwrap().insert(3, had);
+    look(&mut lab, Duration::from_hours(24)).await;
+    assert_eq!(members(&lab, &group_id(1)).await, [0, 1, 2, 3, 4], "the list has been the same all the time");
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ pub(crate) struct Accounts {
     pub(crate) asked: AtomicU64,
     /// The cursor that is not known any more, once.
     pub(crate) lost: Mutex<Option<String>>,
+    /// The cursor at which the tenant is too busy, once.
+    pub(crate) busy: Mutex<Option<String>>,
     pub(crate) pages: AtomicU64,
 }
 
@@ -51,6 +53,7 @@ impl Accounts {
             withheld: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             lost: Mutex::default(),
+            busy: Mutex::default(),
             pages: AtomicU64::new(0),
         }
     }
@@ -71,6 +74,17 @@ impl Accounts {
                 status: 400,
                 code: "Directory_ExpiredPageToken".to_owned(),
                 message: "the page token has expired".to_owned(),
+                request_id: String::new(),
+            });
+        }
+        let mut busy = self.busy.lock().unwrap();
+        if page.is_some_and(|page| busy.as_ref() == Some(&page.0)) {
+            *busy = None;
+            return Err(TenantError {
+                retry: Retry::After(Duration::from_secs(30)),
+                status: 503,
+                code: "serviceNotAvailable".to_owned(),
+                message: "try again".to_owned(),
                 request_id: String::new(),
             });
         }
