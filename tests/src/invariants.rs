@@ -114,9 +114,15 @@ fn says(change: &Change, write: &Request, after: &[Seen]) -> bool {
         Step::RevokeSessions => of_account && write.route.ends_with("/revokeSignInSessions"),
         Step::SetManager { .. } => of_account && is_manager(write),
         Step::SetLicenses { give, take } => {
-            let list = |name: &str| write.body.as_ref().and_then(|body| body.get(name)?.as_array().cloned()).unwrap_or_default();
-            let given = list("addLicenses").iter().filter_map(|entry| entry.get("skuId")?.as_str().map(str::to_owned)).collect::<Vec<_>>();
-            let taken = list("removeLicenses").iter().filter_map(|entry| entry.as_str().map(str::to_owned)).collect::<Vec<_>>();
+            let list = |name: &str| {
+                write.body.as_ref().and_then(|body| body.get(name)?.as_array().cloned()).unwrap_or_default()
+            };
+            let given = list("addLicenses")
+                .iter()
+                .filter_map(|entry| entry.get("skuId")?.as_str().map(str::to_owned))
+                .collect::<Vec<_>>();
+            let taken =
+                list("removeLicenses").iter().filter_map(|entry| entry.as_str().map(str::to_owned)).collect::<Vec<_>>();
             of_account
                 && write.route == "/users/{id}/assignLicense"
                 && given.iter().all(|sku| give.iter().any(|license| *license.sku == **sku))

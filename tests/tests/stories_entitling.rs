@@ -169,7 +169,8 @@ async fn c3_a_plan_says_how_many_seats_are_short_before_anything_is_written_and_
     assert_eq!(world.accounts().len(), 3, "everybody has an account");
     let licensed = ["ada", "bea", "cleo"].iter().filter(|name| skus(&world, name).len() == 1).count();
     assert_eq!(licensed, 1);
-    let refused = ["ada", "bea", "cleo"].iter().filter(|name| ran.outcome(&format!("{name}@contoso.com")).contains("no_seats"));
+    let refused =
+        ["ada", "bea", "cleo"].iter().filter(|name| ran.outcome(&format!("{name}@contoso.com")).contains("no_seats"));
     assert_eq!(refused.count(), 2);
     // Who went without is not lost: leaving takes nothing away that was never given, and others' seats help them.
     let without = ["ada", "bea", "cleo"].into_iter().find(|name| skus(&world, name).is_empty()).expect("somebody");

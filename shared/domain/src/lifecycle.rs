@@ -83,9 +83,11 @@ pub(crate) fn here<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, targ
         Cause::Ignored => draft.code(Code::LeavingIgnored),
         Cause::Leaving(cause) => return stages(case, draft, target.account, ledger, cause, None),
     }
-    // What an account in the recycle bin has shows when it is back.
     if !target.account.is_deleted() {
         entitle(case, draft, Some(target.account), ledger);
+    } else if !(case.policy.licenses.is_empty() && case.policy.groups.is_empty()) {
+        // What an account in the recycle bin has of these shows when it is back.
+        draft.note(Reason::with(Code::InProgress, "licences and groups are looked at when the account is back"));
     }
 }
 

@@ -14,6 +14,13 @@ use serde_json::json;
 
 /// Rounds of edits and commands in a history.
 const EPISODES: usize = 5;
+/// Research is licensed, Sales is in a group that nobody has made yet.
+const ENTITLED: &str = "[[license]]\nsku = \"SPE_E3\"\nwhen = \"person.department == 'Research'\"\n\
+     [[group]]\nname = \"Sales\"\nwhen = \"person.department == 'Sales'\"\n";
+/// Leaving in three stages.
+const STAGES: &str =
+    "[\"suspend\", { action = \"remove-licenses\", after = \"1d\" }, { action = \"delete\", after = \"3d\" }]";
+const E3: &str = "05e9a617-0261-4cee-bb44-138d3ef5d965";
 /// `[guard] always_allow`: with so few people the only limit that counts.
 const ALLOWED: usize = 3;
 
@@ -21,6 +28,8 @@ pub(crate) struct History {
     seed: u64,
     dice: Dice,
     world: World,
+    /// Whether rules give licences and memberships.
+    entitled: bool,
     /// People who left and may come back: as they were.
     gone: Vec<(String, BTreeMap<String, String>)>,
     hired: usize,
@@ -39,17 +48,21 @@ impl History {
         let delete = ["on", "approve"][dice.below(2)];
         let deleted = ["report", "restore"][dice.below(2)];
         let empty = ["keep", "clear"][dice.below(2)];
+        let entitled = dice.happens(50);
+        let absent = if entitled && dice.happens(30) { STAGES } else { absent };
+        let rules = if entitled { ENTITLED } else { "" };
         let policy = format!(
             "[anchor]\non_conflict = \"{conflict}\"\n[match]\nprove = [\"employeeId\"]\n\
              [lifecycle]\nabsent = {absent}\naccount_deleted = \"{deleted}\"\n[actions]\ndelete = \"{delete}\"\n\
              [attributes]\ndepartment = {{ from = \"person.department\", when_empty = \"{empty}\" }}\n\
-             [guard]\nalways_allow = {ALLOWED}\n"
+             usageLocation = \"'SE'\"\n[guard]\nalways_allow = {ALLOWED}\n{rules}"
         );
         let world = World::with(tenant(&mut dice), &policy).await;
         let mut history = Self {
             seed,
             dice,
             world,
+            entitled,
             gone: Vec::new(),
             hired: 0,
             anchors: BTreeMap::new(),
@@ -214,6 +227,10 @@ impl History {
             .map(|(row, change)| format!("{}: {:?} {:?}", full.decided(&row.upn), change.steps, row.decision.join))
             .collect();
         self.check(&left);
+        let made = self.world.tenant.groups().len();
+        if made > 1 {
+            self.check(&[format!("{made} groups were made for one name")]);
+        }
         self.everybody_has_what_they_should(&full);
     }
 
@@ -239,8 +256,24 @@ impl History {
             if !wanted.is_empty() && account.text("jobTitle") != wanted {
                 problems.push(format!("{name} is {:?} and should be {wanted:?}", account.text("jobTitle")));
             }
+            if self.entitled && people.get(&name, "enabled") == "true" {
+                let department = people.get(&name, "department");
+                let licensed = account.0["assignedLicenses"].as_array().is_some_and(|licenses| !licenses.is_empty());
+                if licensed != (department == "Research") || self.is_member(account) != (department == "Sales") {
+                    problems.push(format!(
+                        "{name} of {department}: licensed {licensed}, member {}",
+                        self.is_member(account)
+                    ));
+                }
+            }
         }
         self.check(&problems);
+    }
+
+    fn is_member(&self, account: &Seen) -> bool {
+        let is =
+            |group: &serde_json::Value| group["members"].as_array().is_some_and(|ids| ids.contains(&account.0["id"]));
+        self.world.tenant.groups().iter().any(is)
     }
 
     fn hire(&mut self) {
@@ -413,6 +446,10 @@ fn removes(write: &Request) -> bool {
 /// Accounts that are there before us: some are people's, some only look like it.
 fn tenant(dice: &mut Dice) -> Seed {
     let mut seed = Seed::contoso();
+    seed.skus = vec![
+        serde_json::from_value(json!({ "skuId": E3, "skuPartNumber": "SPE_E3", "enabled": 100, "plans": [] }))
+            .expect("a subscription"),
+    ];
     for number in 1..=8_usize {
         let upn = format!("p{number:02}@contoso.com");
         let mut account = json!({ "userPrincipalName": upn, "mail": upn, "displayName": upn });

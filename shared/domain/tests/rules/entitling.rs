@@ -96,7 +96,8 @@ fn o34_everybody_in_the_group_has_the_licence() {
 #[test]
 fn a_new_account_is_licensed_after_it_is_made() {
     let mut world = ada(&["Staff", "Sales"], &[], &[]);
-    (world.accounts.clear(), world.links.clear());
+    world.accounts.clear();
+    world.links.clear();
     check(&world, "ada", "create: provision, license_rule, group_rule | create id-ada + licences +E3 + join Sales");
 }
 
@@ -182,7 +183,8 @@ fn c37_no_licence_without_a_usage_location() {
     check(&world, "ada", "license: license_rule, attributes_differ | set usageLocation=SE + licences +E3");
     world.people[0] = person("ada").groups(&["Staff"]);
     check(&world, "ada", "none: usage_location_missing");
-    (world.accounts.clear(), world.links.clear());
+    world.accounts.clear();
+    world.links.clear();
     check(&world, "ada", "create: provision, usage_location_missing | create id-ada");
 }
 
@@ -294,12 +296,25 @@ fn a_return_gives_back_what_the_rules_give() {
 }
 
 #[test]
+fn who_comes_back_from_the_recycle_bin_is_looked_at_again() {
+    let mut world = ada(&["Staff"], &[], &[]);
+    world.accounts[0] = world.accounts[0].clone().deleted();
+    world.links[0] = link("ada").ledger(|ledger| {
+        ledger.deleted = Some(hardmatch_domain::link::Suspension { at: NOW - DAY, cause: LeavingCause::Absent });
+    });
+    check(&world, "ada", "restore: returned, in_progress | restore + link");
+    let world = world.policy(|p| (p.licenses.clear(), p.groups.clear()).0);
+    check(&world, "ada", "restore: returned | restore + link");
+}
+
+#[test]
 fn who_is_leaving_is_given_nothing_and_keeps_what_they_have_until_it_is_due() {
     let mut world = ada(&["Staff", "Sales"], &["E1!"], &[]);
     world.people[0] = world.people[0].clone().enabled(Some(false));
     check(&world, "ada", "suspend: source_disabled | suspend Disabled | removal from 0");
     world.policy.lifecycle.create_disabled = true;
-    (world.accounts.clear(), world.links.clear());
+    world.accounts.clear();
+    world.links.clear();
     check(&world, "ada", "create: provision | create id-ada blocked");
     // Policy ignores it: then the rules speak.
     world.policy.lifecycle.disabled.clear();

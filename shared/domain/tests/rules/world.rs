@@ -552,7 +552,7 @@ fn step(step: &Step) -> String {
         Step::SetManager { after, .. } => format!("manager {}", after.as_ref().map_or("none".into(), target)),
         Step::SetLicenses { give, take } => {
             let signed = |sign, licenses: &[License]| {
-                licenses.iter().map(|license| format!(" {sign}{}", license.part_number)).collect::<String>()
+                licenses.iter().fold(String::new(), |text, license| format!("{text} {sign}{}", license.part_number))
             };
             format!("licences{}{}", signed('+', give), signed('-', take))
         }
