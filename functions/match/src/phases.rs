@@ -294,6 +294,10 @@ async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Resu
 /// Decides some slices, one at least, within the time there is: how many, or nothing when no more are left.
 async fn decide_some(ports: &MatchPorts, run: &Run) -> Result<Option<u64>, MatchError> {
     let connection = &run.connection;
+    let slices = ports.store.slices(&run.id, None, SLICES_AT_ONCE + 1).await?;
+    if slices.is_empty() {
+        return Ok(None);
+    }
     let policy = slice::policy(ports, connection, run.policy_revision).await?;
     let tenant = ports
         .store
@@ -303,7 +307,6 @@ async fn decide_some(ports: &MatchPorts, run: &Run) -> Result<Option<u64>, Match
     let meta = ports.store.meta(connection).await?.value;
     let context =
         Context { policy: &policy, tenant: &tenant.value.tenant, now: run.started_ms / 1000, parked: &meta.parked };
-    let slices = ports.store.slices(&run.id, None, SLICES_AT_ONCE + 1).await?;
     for (done, (number, pids)) in (1..).zip(&slices) {
         slice::decide(ports, run, &context, *number, pids).await?;
         let more = done < slices.len();
