@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
-use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::clock::Clock as _;
+use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{Run, Status};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
