@@ -99,6 +99,49 @@ async fn a_lost_answer_of_every_kind_of_write_is_found_out() {
 }
 
 #[tokio::test]
+async fn whom_the_tenant_fails_for_ever_is_told_of_and_takes_nobody_along() {
+    let (mut world, hash) = planned("").await;
+    world.apply(&hash).await;
+    world.pass_days(1);
+    let ada = world.account("ada@contoso.com").id().to_owned();
+    for name in ["ada", "bea", "cleo"] {
+        world.people.set(name, "title", "Lead");
+    }
+    let route = "PATCH /users/{id}";
+    for (fault, others) in [(status(500), 2), (status(503), 0), (Fault::Dropped, 0)] {
+        world.tenant.take_counters();
+        world.tenant.inject(FaultRule::new(&format!("PATCH /users/{ada}"), fault));
+        let ran = world.sync().await;
+        let told = (ran.status(), ran.outcome("ada@contoso.com"), ran.count(OutcomeKind::Done));
+        assert_eq!(
+            told,
+            (Some(Status::Attention), "unavailable: unavailable".to_owned(), others),
+            "{:?}",
+            ran.outcomes
+        );
+        // Sent some times with longer and longer rests, then left to the next run; each rest is a bell.
+        let sent = world.tenant.counters().requests[route] - others as u64;
+        assert!((3..=8).contains(&sent), "sent {sent} times");
+        assert!(ran.bells <= 20, "{} bells", ran.bells);
+        world.tenant.clear_faults();
+        world.pass_days(1);
+    }
+    is_settled(&mut world).await;
+    assert_eq!(world.account("ada@contoso.com").text("jobTitle"), "Lead");
+}
+
+#[tokio::test]
+async fn creations_that_the_tenant_fails_for_ever_are_left_to_the_next_run() {
+    let (mut world, hash) = planned("").await;
+    world.tenant.inject(FaultRule::new("POST /users", status(500)));
+    let ran = world.apply(&hash).await;
+    assert_eq!((ran.status(), ran.count(OutcomeKind::Unavailable)), (Some(Status::Attention), 6), "{:?}", ran.outcomes);
+    let sent = world.tenant.counters().requests["POST /users"];
+    assert!((6..=6 * 8).contains(&sent), "sent {sent} times");
+    is_settled(&mut world).await;
+}
+
+#[tokio::test]
 async fn c_13_a_token_that_expires_in_the_middle_is_renewed() {
     let (mut world, hash) = planned("").await;
     for call in [3, 12] {

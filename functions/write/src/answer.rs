@@ -71,7 +71,9 @@ pub(crate) fn judge(
             LaterCause::Lagging | LaterCause::Unavailable => again(task, later.after),
         },
         Answer::Unknown(_) => match asked {
-            Next::Send => Verdict::Unsure,
+            // A lost answer is looked for at once; a service that goes on failing is given time.
+            Next::Send if task.open.attempts == 0 => Verdict::Unsure,
+            Next::Send => Verdict::UnsureFor(pause(task)),
             // `PUT manager/$ref` says whom, whoever it was before: repeated it says the same.
             // <https://learn.microsoft.com/graph/api/user-post-manager>
             Next::SendManager | Next::Reread | Next::Verify | Next::Settle => again(task, Duration::ZERO),
@@ -99,7 +101,8 @@ pub(crate) fn judge(
 fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectId>) -> Verdict {
     let Some(step) = task.step() else { return Verdict::NotDone };
     if !shows(account.as_deref(), step, manager) {
-        return Verdict::NotDone;
+        // Sent, failed and not there, time and again: some people's every write ends in a failure of the service.
+        return if task.open.attempts >= MAX_ATTEMPTS { Verdict::GiveUp } else { Verdict::NotDone };
     }
     match step {
         // Found by its UPN only: ours if it has no ID of somebody else's and we sent the creation.
@@ -170,5 +173,9 @@ fn again(task: &Task, at_least: Duration) -> Verdict {
     if task.open.attempts >= MAX_ATTEMPTS {
         return Verdict::GiveUp;
     }
-    Verdict::Later(at_least.max(Duration::from_secs(1 << task.open.attempts.min(6))))
+    Verdict::Later(at_least.max(pause(task)))
+}
+
+fn pause(task: &Task) -> Duration {
+    Duration::from_secs(1 << task.open.attempts.min(6))
 }

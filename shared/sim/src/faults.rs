@@ -18,9 +18,9 @@ pub struct Faults {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FaultRule {
-    /// Method and route template, as in the request log: `PATCH /users/{id}`. `*` stands for any text, so
-    /// `* /users*` is possible; absent means every request to Graph. The sign-in service is only struck by a route
-    /// that names it: `POST /{tenant}/oauth2/v2.0/token`.
+    /// Method and route template, as in the request log: `PATCH /users/{id}`; or method and path, for one object:
+    /// `PATCH /users/3b1f…`. `*` stands for any text, so `* /users*` is possible; absent means every request to Graph.
+    /// The sign-in service is only struck by a route that names it: `POST /{tenant}/oauth2/v2.0/token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
     /// Where it may strike. Default both.
@@ -192,8 +192,9 @@ impl Armory {
         self.rules.clear();
     }
 
-    /// The fault that strikes this call, if any.
-    pub(crate) fn strike(&mut self, route: &str, inner: bool) -> Option<Fault> {
+    /// The fault that strikes this call of a route, which has this path, if any.
+    pub(crate) fn strike(&mut self, method: &str, template: &str, path: &str, inner: bool) -> Option<Fault> {
+        let (route, exact) = (format!("{method} {template}"), format!("{method} {path}"));
         let here = if inner { Place::Inner } else { Place::Outer };
         let mut hit = None;
         for armed in &mut self.rules {
@@ -201,7 +202,7 @@ impl Armory {
             // Plans made for Graph must not hit sign-in by accident.
             let meant = !route.contains(SIGN_IN) || named.is_some_and(|p| p.contains(SIGN_IN));
             let matches = meant
-                && named.is_none_or(|p| glob(p, route))
+                && named.is_none_or(|p| glob(p, &route) || glob(p, &exact))
                 && (armed.rule.place == Place::Both || armed.rule.place == here);
             if !matches {
                 continue;

@@ -149,7 +149,7 @@ impl State {
     pub(crate) fn part(&mut self, call: &Call, caller: Option<&Caller>, request_id: &str, client_id: &str) -> Reply {
         let route = self.find(call);
         let template = route.as_ref().map_or(call.path.as_str(), |r| r.template).to_owned();
-        let fault = self.faults.strike(&format!("{} {template}", call.method), call.inner);
+        let fault = self.faults.strike(&call.method, &template, &call.path, call.inner);
         self.records.counters.faults = self.faults.struck;
 
         let mut latency_ms = 0;

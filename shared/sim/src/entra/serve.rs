@@ -40,7 +40,7 @@ impl State {
     /// Answers a request to the sign-in service; none if the path is not one of its own.
     pub(crate) fn sign_in(&mut self, call: &Call) -> Option<Reply> {
         let (endpoint, template, tenant) = find(&call.method, &call.path)?;
-        let fault = self.faults.strike(&format!("{} {template}", call.method), false);
+        let fault = self.faults.strike(&call.method, template, template, false);
         self.records.counters.faults = self.faults.struck;
         let latency_ms = if let Some(Fault::Latency { ms }) = fault { ms } else { 0 };
         let before = fault.as_ref().and_then(|fault| self.strike_before(fault, call));
