@@ -7,7 +7,9 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use hardmatch_ports::Write;
 use hardmatch_sim::{CONTOSO_SECRET, World};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// What a log line of any story must not hold: the one client secret, and the heads of tokens, `{"typ"` and `{"alg"` in
 /// base64.
@@ -79,11 +81,10 @@ impl Drop for Hush {
 fn listen() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        let log = tracing_subscriber::fmt()
-            .with_env_filter("warn,hardmatch=trace,hardmatch_ingest=trace,hardmatch_match=trace,hardmatch_write=trace,hardmatch_graph=trace,hardmatch_vault=trace,hardmatch_connect=trace,hardmatch_checkup=trace,hardmatch_runtime=trace")
-            .with_ansi(false)
-            .with_writer(Ear)
-            .finish();
+        // All our crates' names begin so.
+        let ours = Targets::new().with_default(LevelFilter::WARN).with_target("hardmatch", LevelFilter::TRACE);
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Ear);
+        let log = tracing_subscriber::registry().with(ours).with(lines);
         // Another one may be there already: then its lines are not ours to look at.
         drop(tracing::subscriber::set_global_default(log));
     });

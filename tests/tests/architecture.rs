@@ -168,6 +168,19 @@ fn a_function_has_no_more_than_its_work_needs() {
     {
         assert!(!deployed.contains(name), "match, as deployed, has {name} in its tree: it has no way to the tenant");
     }
+    // What IAM refuses a function is not in its binary either.
+    let all = ["aws-sdk-s3", "aws-sdk-kms", "aws-sdk-secretsmanager", "hardmatch-graph", "hardmatch-sources-files"];
+    for (function, feature, has) in [
+        ("ingest", "lambda-source", &["aws-sdk-s3", "hardmatch-sources-files"][..]),
+        ("ingest", "lambda-tenant", &["aws-sdk-s3", "aws-sdk-kms", "aws-sdk-secretsmanager", "hardmatch-graph"]),
+        ("match", "lambda", &["aws-sdk-s3"]),
+        ("write", "lambda", &["aws-sdk-kms", "aws-sdk-secretsmanager", "hardmatch-graph"]),
+        ("connect", "lambda", &["aws-sdk-kms", "aws-sdk-secretsmanager", "hardmatch-graph"]),
+    ] {
+        let linked = linked_with(&format!("hardmatch-{function}"), feature);
+        let linked: Vec<&str> = all.into_iter().filter(|name| linked.contains(*name)).collect();
+        assert_eq!(linked, has, "{function}, with {feature}");
+    }
     // Deciding has no way to the tenant: the ports it could ask are not even named.
     for (path, text) in files(&Path::new(ROOT).join("functions/match/src"), &["rs"]) {
         for port in ["TenantRead", "TenantWrite", "dyn Source"] {

@@ -11,10 +11,14 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use hardmatch_ports::Clock;
 
+#[cfg(feature = "blobs")]
 use crate::blobs::S3Blobs;
 use crate::doorbell::{QueueUrls, SqsDoorbell};
+#[cfg(feature = "credentials")]
 use crate::identity::StsWebIdentity;
+#[cfg(feature = "credentials")]
 use crate::seal::KmsSeal;
+#[cfg(feature = "credentials")]
 use crate::secrets::SecretsManager;
 use crate::table::DynamoTable;
 
@@ -23,6 +27,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// Until one attempt of a small request is answered. A part of an upload has [`UPLOAD`].
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// Until one part of an upload is answered.
+#[cfg(feature = "blobs")]
 const UPLOAD: Duration = Duration::from_mins(1);
 /// Attempts of everything but the table, by the SDK itself: these calls may all be repeated, and a lost answer harms
 /// nothing.
@@ -85,10 +90,12 @@ impl Aws {
     }
 
     /// The blobs of a bucket.
+    #[cfg(feature = "blobs")]
     pub fn blobs(&self, bucket: impl Into<String>) -> S3Blobs {
         S3Blobs::new(self.s3(), bucket)
     }
 
+    #[cfg(feature = "blobs")]
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config)
             // A stand-in answers under one name for all buckets.
@@ -104,16 +111,19 @@ impl Aws {
     }
 
     /// The key of a key service, by id, ARN or alias.
+    #[cfg(feature = "credentials")]
     pub fn seal(&self, key: impl Into<String>) -> KmsSeal {
         KmsSeal::new(aws_sdk_kms::Client::new(&self.config), key)
     }
 
     /// The role's own identity, for others to trust.
+    #[cfg(feature = "credentials")]
     pub fn web_identity(&self) -> StsWebIdentity {
         StsWebIdentity::new(aws_sdk_sts::Client::new(&self.config))
     }
 
     /// Secrets by ARN.
+    #[cfg(feature = "credentials")]
     pub fn secrets(&self) -> SecretsManager {
         SecretsManager::new(aws_sdk_secretsmanager::Client::new(&self.config), Arc::clone(&self.clock))
     }

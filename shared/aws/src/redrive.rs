@@ -42,6 +42,20 @@ pub struct Letter {
     /// When it was sent: moving it keeps that.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
     pub sent: Option<Timestamp>,
+    /// What the scheduler says about it, where it was the one that gave up.
+    pub undelivered: Option<Undelivered>,
+}
+
+/// What a schedule could not deliver, in the scheduler's words.
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Name of the schedule.
+    pub schedule: String,
+    /// The time that it was for.
+    pub due: Option<Timestamp>,
+    /// Why the target did not take it: a code and a sentence.
+    pub why: String,
 }
 
 /// What a redrive came to.
@@ -121,12 +135,26 @@ impl SqsDoorbell {
 }
 
 fn letter(message: Message) -> Letter {
+    let undelivered = undelivered(&message);
     let sent = message.attributes.and_then(|mut all| all.remove(&MessageSystemAttributeName::SentTimestamp));
     Letter {
         id: message.message_id.unwrap_or_default(),
         body: message.body.unwrap_or_default(),
         sent: sent.and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok()),
+        undelivered,
     }
+}
+
+/// Only what the scheduler gives up names a schedule.
+fn undelivered(message: &Message) -> Option<Undelivered> {
+    let noted = |name: &str| message.message_attributes()?.get(name)?.string_value();
+    let arn = noted("SCHEDULE_ARN")?;
+    let why: Vec<&str> = ["ERROR_CODE", "ERROR_MESSAGE"].into_iter().filter_map(noted).collect();
+    Some(Undelivered {
+        schedule: arn.rsplit('/').next().unwrap_or(arn).to_owned(),
+        due: noted("SCHEDULED_TIME").and_then(|time| time.parse().ok()),
+        why: why.join(": "),
+    })
 }
 
 async fn receive(client: &Client, url: &str, max: usize, hidden: i32) -> Result<Vec<Message>, DoorbellError> {

@@ -69,10 +69,6 @@ pub const QUEUE_WRITE: Variable = queue("HARDMATCH_QUEUE_WRITE", "On AWS: the UR
 pub const QUEUE_WRITE_NOW: Variable =
     queue("HARDMATCH_QUEUE_WRITE_NOW", "On AWS: the URL of the queue of write for single people");
 
-/// Which side of ingest a function is.
-pub const SIDE: Variable =
-    Variable { name: "HARDMATCH_SIDE", meaning: "On AWS: which side of ingest this is: source or tenant" };
-
 /// The stack.
 pub const STACK: Variable =
     Variable { name: "HARDMATCH_STACK", meaning: "On AWS: the name of the stack, a dimension of metrics" };
@@ -96,7 +92,7 @@ const fn queue(name: &'static str, meaning: &'static str) -> Variable {
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "Set to anything: no colours" };
 
 /// All of them, by name.
-pub const ALL: [Variable; 19] = [
+pub const ALL: [Variable; 18] = [
     AWS_ENDPOINT_URL,
     BUCKET,
     CLIENT_SECRET,
@@ -110,7 +106,6 @@ pub const ALL: [Variable; 19] = [
     QUEUE_TENANT,
     QUEUE_WRITE,
     QUEUE_WRITE_NOW,
-    SIDE,
     STACK,
     TABLE,
     TOKEN_TABLE,

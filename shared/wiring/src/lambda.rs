@@ -7,7 +7,7 @@ use hardmatch_aws::{Aws, QueueUrls};
 use hardmatch_ports::doorbell::{After, Bell, Doorbell, Queue};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Blobs, Clock, Policies, Table};
+use hardmatch_ports::{Clock, Policies, Table};
 use hardmatch_runtime::env::{self, Variable};
 use hardmatch_runtime::queue::{BatchResponse, SqsEvent};
 use hardmatch_runtime::telemetry::field;
@@ -43,7 +43,7 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-/// What every function has: the table, blobs, doorbells, time.
+/// What every function has: the table, doorbells, time; and blobs, for those that were given them.
 #[derive(Clone)]
 pub struct Home {
     /// The adapters' maker, for what only some functions have.
@@ -53,7 +53,8 @@ pub struct Home {
     /// Item kinds over it.
     pub store: Store,
     /// Plans, listings, reports.
-    pub blobs: Arc<dyn Blobs>,
+    #[cfg(feature = "blobs")]
+    pub blobs: Arc<dyn hardmatch_ports::Blobs>,
     /// The queues.
     pub doorbell: Arc<dyn Doorbell>,
     /// Time.
@@ -74,7 +75,6 @@ impl Home {
         let aws = Aws::in_function(env::read(env::AWS_ENDPOINT_URL.name)?, Arc::clone(&clock)).await;
         let table: Arc<dyn Table> = Arc::new(aws.table(needed(env::TABLE)?));
         let store = Store::open(Arc::clone(&table)).await?;
-        let blobs: Arc<dyn Blobs> = Arc::new(aws.blobs(needed(env::BUCKET)?));
         let mut urls = QueueUrls::new();
         for queue in Queue::ALL {
             urls.insert(queue, needed(url_of(queue))?);
@@ -83,7 +83,18 @@ impl Home {
         let connections = Arc::new(Connections::new(store.clone()));
         let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
         let metrics = MetricsLog::stdout(&needed(env::STACK)?);
-        Ok(Self { aws, table, store, blobs, doorbell, clock, connections, policies, metrics })
+        Ok(Self {
+            #[cfg(feature = "blobs")]
+            blobs: Arc::new(aws.blobs(needed(env::BUCKET)?)),
+            aws,
+            table,
+            store,
+            doorbell,
+            clock,
+            connections,
+            policies,
+            metrics,
+        })
     }
 }
 

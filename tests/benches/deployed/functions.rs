@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+use hardmatch_aws::stand_in::venv;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_runtime::env::{self, Variable};
@@ -12,18 +13,39 @@ use serde_json::json;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// The profile of `infra/README.md`.
 const PROFILE: &str = "lambda";
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+const X86_TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Where functions for arm64 are put, below the folder that cargo builds into.
+const ARM_FOLDER: &str = "arm64-functions";
+/// What builds for arm64 on a machine that is none. It brings Zig along, whose linker knows every version of glibc.
+const CROSS: [&str; 2] = ["cargo-lambda==1.9.2", "ziglang==0.17.1"];
 
-/// The binaries; `ingest` is deployed twice.
-pub(crate) const BINARIES: [&str; 4] = ["ingest", "match", "write", "connect"];
+/// What a function is built for: the template's parameter of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Architecture {
+    /// `x86_64`
+    X86,
+    /// `arm64`
+    Arm64,
+}
+
+impl Architecture {
+    /// As AWS calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
 
 /// A function of the stack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Function {
-    /// As the stack names it.
+    /// As the stack names it, and as its binary is called.
     pub(crate) name: &'static str,
-    /// Whose binary it runs.
-    pub(crate) binary: &'static str,
+    package: &'static str,
+    /// Makes the binary a function.
+    feature: &'static str,
     /// What it alone is told.
     own: &'static [(Variable, &'static str)],
     /// Something it may be asked, as Lambda hands it over.
@@ -37,21 +59,36 @@ const TOKENS: [(Variable, &str); 2] =
 pub(crate) const FUNCTIONS: [Function; 5] = [
     Function {
         name: "ingest-source",
-        binary: "ingest",
-        own: &[(env::SIDE, "source")],
+        package: "hardmatch-ingest",
+        feature: "lambda-source",
+        own: &[],
         event: || bell(&of_run(BellKind::ObserveSource)),
     },
     Function {
         name: "ingest-tenant",
-        binary: "ingest",
-        own: &[(env::SIDE, "tenant"), TOKENS[0], TOKENS[1]],
+        package: "hardmatch-ingest",
+        feature: "lambda-tenant",
+        own: &TOKENS,
         event: || bell(&of_run(BellKind::ObserveTenant)),
     },
-    Function { name: "match", binary: "match", own: &[], event: || bell(&Bell::for_all(BellKind::Tick)) },
-    Function { name: "write", binary: "write", own: &TOKENS, event: || bell(&of_run(BellKind::Write)) },
+    Function {
+        name: "match",
+        package: "hardmatch-match",
+        feature: "lambda",
+        own: &[],
+        event: || bell(&Bell::for_all(BellKind::Tick)),
+    },
+    Function {
+        name: "write",
+        package: "hardmatch-write",
+        feature: "lambda",
+        own: &TOKENS,
+        event: || bell(&of_run(BellKind::Write)),
+    },
     Function {
         name: "connect",
-        binary: "connect",
+        package: "hardmatch-connect",
+        feature: "lambda",
         own: &[TOKENS[0], TOKENS[1], (env::URL, "https://pages.example.com")],
         event: request,
     },
@@ -73,10 +110,18 @@ const EVERY: [(Variable, &str); 11] = [
 ];
 
 impl Function {
+    /// Where its binary lies, once it is built.
+    pub(crate) fn binary(&self, architecture: Architecture) -> PathBuf {
+        match architecture {
+            Architecture::X86 => target().join(X86_TARGET).join(PROFILE).join(self.name),
+            Architecture::Arm64 => target().join(ARM_FOLDER).join(self.name).join("bootstrap"),
+        }
+    }
+
     /// Its process as Lambda starts it, with the two services of this machine.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
     pub(crate) fn command(&self, runtime: &str, aws: &str) -> Command {
-        let mut command = Command::new(binary(self.binary));
+        let mut command = Command::new(self.binary(Architecture::X86));
         command.env_clear();
         for (variable, value) in EVERY.iter().chain(self.own) {
             command.env(variable.name, value);
@@ -148,27 +193,35 @@ fn request() -> String {
     .to_string()
 }
 
-/// Builds each as the README of `infra` says for x86_64; what is built already is not built again.
-pub(crate) fn build() -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    for name in BINARIES {
-        crate::table::note(&format!("  building {name}"));
-        let package = format!("hardmatch-{name}");
-        let built = Command::new(&cargo)
-            .args(["build", "--quiet", "--locked", "--profile", PROFILE, "--target", TARGET])
-            .args(["-p", &package, "--features", "lambda", "--target-dir"])
+/// Builds each as the README of `infra` says for the architecture; what is built already is not built again.
+pub(crate) fn build(architecture: Architecture) -> anyhow::Result<()> {
+    let mut search = std::env::var_os("PATH").unwrap_or_default();
+    if architecture == Architecture::Arm64 {
+        // Before all others: what is measured is built with these versions.
+        let tools = venv(&CROSS)?.join("bin");
+        search = std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&search)))?;
+    }
+    for function in FUNCTIONS {
+        crate::table::note(&format!("  building {} for {}", function.name, architecture.name()));
+        let mut cargo = Command::new("cargo");
+        cargo.args(match architecture {
+            Architecture::X86 => &["build", "--target", X86_TARGET][..],
+            Architecture::Arm64 => &["lambda", "build", "--arm64", "--lambda-dir"],
+        });
+        if architecture == Architecture::Arm64 {
+            cargo.arg(target().join(ARM_FOLDER));
+        }
+        let built = cargo
+            .args(["--quiet", "--locked", "--profile", PROFILE, "-p", function.package, "--features", function.feature])
+            .args(["--bin", function.name, "--target-dir"])
             .arg(target())
+            .env("PATH", &search)
             .current_dir(ROOT)
             .status()
             .context("cargo")?;
-        ensure!(built.success(), "{package} could not be built");
+        ensure!(built.success(), "{} could not be built for {}", function.name, architecture.name());
     }
     Ok(())
-}
-
-/// Where a binary lies, once it is built.
-pub(crate) fn binary(name: &str) -> PathBuf {
-    target().join(TARGET).join(PROFILE).join(name)
 }
 
 /// The folder that cargo builds into: it marks it, and the program that runs lies in it.

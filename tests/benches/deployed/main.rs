@@ -4,13 +4,14 @@
 //! ```text
 //! cargo bench -p hardmatch-tests --bench deployed                every figure
 //! cargo bench -p hardmatch-tests --bench deployed -- cold-start  process start to first poll, and memory, by function
-//! cargo bench -p hardmatch-tests --bench deployed -- size        of each function's zip
+//! cargo bench -p hardmatch-tests --bench deployed -- size        of each function's zip, for x86_64
+//! cargo bench -p hardmatch-tests --bench deployed -- size-arm64  the same for arm64
 //! cargo bench -p hardmatch-tests --bench deployed -- pipeline    people a second through the stack on the stand-in
 //! cargo bench -p hardmatch-tests --bench deployed -- cost        of 1,000 changed and of 100,000 unchanged people
 //! ```
 //!
-//! `cold-start` and `size` build the functions as `infra/README.md` says for x86_64, in the profile that is shipped. Memory
-//! is what Linux's `/proc` says.
+//! `cold-start` and `size` build the functions as `infra/README.md` says for x86_64, `size-arm64` as it says for arm64, in the
+//! profile that is shipped: some minutes each. Memory is what Linux's `/proc` says.
 
 mod cost;
 mod functions;
@@ -25,15 +26,20 @@ use table::Table;
 
 type Scenario = fn(&mut Table) -> anyhow::Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 4] =
-    [("cold-start", start::cold_start), ("size", size::size), ("pipeline", pipeline::pipeline), ("cost", cost::cost)];
+const SCENARIOS: [(&str, Scenario); 5] = [
+    ("cold-start", start::cold_start),
+    ("size", size::x86),
+    ("size-arm64", size::arm64),
+    ("pipeline", pipeline::pipeline),
+    ("cost", cost::cost),
+];
 
 fn main() -> anyhow::Result<()> {
     // Cargo passes `--bench`.
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     for name in &asked {
         let known = SCENARIOS.iter().any(|(known, _)| known == name);
-        anyhow::ensure!(known, "no scenario {name}; there are cold-start, size, pipeline and cost");
+        anyhow::ensure!(known, "no scenario {name}; there are cold-start, size, size-arm64, pipeline and cost");
     }
     let mut table = Table::default();
     for (name, scenario) in SCENARIOS {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use crate::functions::{self, FUNCTIONS, Function};
+use crate::functions::{self, Architecture, FUNCTIONS, Function};
 use crate::lambda::{self, Lambda};
 use crate::table::Table;
 
@@ -13,7 +13,7 @@ use crate::table::Table;
 const STARTS: usize = 20;
 
 pub(crate) fn cold_start(table: &mut Table) -> anyhow::Result<()> {
-    functions::build()?;
+    functions::build(Architecture::X86)?;
     let aws = lambda::dynamodb()?;
     for function in FUNCTIONS {
         // Once for nothing: what is on disk is in memory afterwards, as it is where Lambda has unpacked it.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::Lab;
 use crate::company::{Company, Tenant};
+use crate::stack::Keys;
 
 pub(crate) fn story(lab: &mut Lab) {
     let tenant = Tenant::start(lab);
@@ -36,9 +37,18 @@ pub(crate) fn story(lab: &mut Lab) {
     assert_eq!(json!(sum("GraphRequests")), applied["requests"], "{applied}");
     let listed = stack.hardmatch(&viewer, &["runs", "list", "--config", &company.file, "--json"]).json(0);
     assert_eq!(listed["runs"][0]["run"], planned["run"], "{listed}");
-    // The poison that was sent at the beginning may lie there by now or not; a viewer may ask, and looks into nothing.
-    let letters = stack.hardmatch(&viewer, &["connection", "dead-letters", "--json"]);
-    assert!(matches!(letters.code, 0 | 3), "{}{}", letters.out, letters.err);
+    // A start that could not be delivered lies there; the poison that was sent at the beginning may by now, or not. A viewer
+    // may ask, and looks into nothing.
+    let start = |keys: &Keys| {
+        let shown = stack.hardmatch(keys, &["connection", "dead-letters", "--json"]).json(3);
+        let queues = shown["queues"].as_array().unwrap().clone();
+        queues.into_iter().find(|pile| pile["queue"] == "scheduler").unwrap()
+    };
+    let unseen = start(&viewer);
+    assert_eq!((&unseen["count"], &unseen["letters"]), (&json!(1), &json!([])), "{unseen}");
+    assert!(unseen["unseen"].is_string(), "{unseen}");
+    let seen = start(&operator);
+    assert!(seen["letters"][0]["why"].as_str().unwrap().contains("NonExistentQueue"), "{seen}");
 
     // How the stack reaches the tenant is looked at by the function that has the tokens, and told to who asked for it.
     let status = stack.hardmatch(&operator, &["auth", "status", "--config", &company.file, "--json"]).json(0);

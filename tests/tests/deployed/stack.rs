@@ -11,6 +11,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hardmatch_aws::stand_in::{PACKAGES, Policies, REGION, StandIn, venv};
@@ -182,9 +183,20 @@ impl Stack {
 
     /// The command, on this stack.
     pub(crate) fn hardmatch(&self, keys: &Keys, arguments: &[&str]) -> Ran {
+        run(&mut self.command(keys, arguments))
+    }
+
+    /// The same as the account's owner, with one JSON document for an answer, which may come much later.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> JoinHandle<Ran> {
+        let mut command = self.command(&Keys::root(), &[arguments, &["--json"]].concat());
+        thread::spawn(move || run(&mut command))
+    }
+
+    fn command(&self, keys: &Keys, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.command);
         command.args(arguments).args(["--stack", self.name]).current_dir(self.folder.path());
-        run(self.environment(&mut command, keys))
+        self.environment(&mut command, keys);
+        command
     }
 
     /// The command as the account's owner, with one JSON document for an answer.
@@ -223,6 +235,15 @@ impl Stack {
     /// Sends a message to a queue by its output's name.
     pub(crate) fn send(&self, queue: &str, body: &str) {
         self.call("sqs", "send_message", &json!({ "QueueUrl": self.output(queue), "MessageBody": body }));
+    }
+
+    /// Sends a message that carries texts beside its body.
+    pub(crate) fn send_noted(&self, queue: &str, body: &str, noted: &[(&str, &str)]) {
+        let texts =
+            noted.iter().map(|(name, text)| ((*name).to_owned(), json!({ "DataType": "String", "StringValue": text })));
+        let noted: serde_json::Map<String, Value> = texts.collect();
+        let message = json!({ "QueueUrl": self.output(queue), "MessageBody": body, "MessageAttributes": noted });
+        self.call("sqs", "send_message", &message);
     }
 
     /// What a browser gets from the stack's pages at an address.
@@ -345,7 +366,7 @@ fn run(command: &mut Command) -> Ran {
             panic!("{shown}: {error}");
         });
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let reader = std::thread::spawn(move || {
+    let reader = thread::spawn(move || {
         let mut text = String::new();
         let _ = err.read_to_string(&mut text);
         text

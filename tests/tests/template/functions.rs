@@ -93,9 +93,6 @@ fn only_who_speaks_to_the_tenant_knows_where_tokens_are() {
         let pages = name == "ConnectFunction";
         assert_eq!(variables.contains_key(env::URL.name), pages, "{name} and {}", env::URL.name);
     }
-    for (name, side) in [("SourceFunction", "source"), ("TenantFunction", "tenant")] {
-        assert_eq!(variables(properties(name))[env::SIDE.name], side);
-    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::expanded::properties;
+use crate::expanded::{of_type, properties, target, template};
 use crate::rights::{Statement, needed, statements};
 
 const POLICIES: [&str; 3] = ["ViewerPolicy", "OperatorPolicy", "ApproverPolicy"];
@@ -11,11 +11,21 @@ fn policy(name: &str) -> Vec<Statement> {
     statements(&properties(name)["PolicyDocument"])
 }
 
+/// What of the template a policy lets do this with.
+fn may(action: &str, name: &str) -> BTreeSet<String> {
+    let rights = policy(name);
+    let of = rights.iter().filter(|statement| statement.actions.contains(action));
+    of.flat_map(Statement::targets).map(str::to_owned).collect()
+}
+
 /// Queues that a policy lets ring.
 fn rings(name: &str) -> BTreeSet<String> {
-    let rights = policy(name);
-    let send = rights.iter().filter(|statement| statement.actions.contains("sqs:SendMessage"));
-    send.flat_map(Statement::targets).map(str::to_owned).collect()
+    may("sqs:SendMessage", name)
+}
+
+/// Queues whose messages a policy lets see.
+fn looks_into(name: &str) -> BTreeSet<String> {
+    may("sqs:ReceiveMessage", name)
 }
 
 #[test]
@@ -54,11 +64,8 @@ fn accepting_a_plan_takes_an_approver() {
     with.insert("ApproveQueue".to_owned());
     assert_eq!(rings("ApproverPolicy"), with, "an approver is an operator who also accepts");
     // Whoever could take letters from the dead and send them where they came from could accept what an approver began.
-    let letters = |name: &str| -> BTreeSet<String> {
-        let rights = policy(name);
-        let take = rights.iter().filter(|statement| statement.actions.contains("sqs:ReceiveMessage"));
-        take.flat_map(Statement::targets).map(str::to_owned).collect()
-    };
+    assert!(!looks_into("OperatorPolicy").contains("ApproveDeadLetters"));
+    let letters = |name: &str| may("sqs:DeleteMessage", name);
     assert!(!letters("OperatorPolicy").contains("ApproveDeadLetters"));
     assert!(letters("ApproverPolicy").contains("ApproveDeadLetters"));
     for name in ["OperatorPolicy", "ApproverPolicy"] {
@@ -66,6 +73,31 @@ fn accepting_a_plan_takes_an_approver() {
         // Every letter can be sent back to where it came from.
         let back: BTreeSet<String> = letters(name).iter().map(|queue| queue.replace("DeadLetters", "Queue")).collect();
         assert!(back.is_subset(&rings(name)), "{name}: {back:?}");
+    }
+}
+
+#[test]
+fn every_dead_letter_can_be_found_counted_and_looked_at() {
+    let dead: BTreeSet<String> = of_type("AWS::SQS::Queue")
+        .into_iter()
+        .filter(|(_, queue)| queue["RedrivePolicy"].is_null())
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert!(dead.contains("SchedulerDeadLetters"), "{dead:?}");
+    for queue in &dead {
+        let output = &template()["Outputs"][queue]["Value"];
+        assert_eq!(target(output), Some(queue.as_str()), "the command finds {queue} by its output");
+        for name in POLICIES {
+            assert!(may("sqs:GetQueueAttributes", name).contains(queue), "{name} cannot tell whether {queue} is empty");
+        }
+    }
+    assert_eq!(looks_into("ApproverPolicy"), dead);
+    // What an approver asked for is an approver's to see.
+    let operators = dead.iter().filter(|queue| *queue != "ApproveDeadLetters").cloned().collect();
+    assert_eq!(looks_into("OperatorPolicy"), operators);
+    // A start that came too late is not sent back, so nobody takes it.
+    for name in POLICIES {
+        assert!(!may("sqs:DeleteMessage", name).contains("SchedulerDeadLetters"), "{name}");
     }
 }
 

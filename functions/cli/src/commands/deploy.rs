@@ -5,8 +5,14 @@ use crate::args::DeployArgs;
 use crate::fail::{Exit, Failure};
 use crate::output;
 
-/// The functions, by binary.
-const FUNCTIONS: [&str; 4] = ["ingest", "match", "write", "connect"];
+/// The functions, by binary, each with its package and the feature that makes it one.
+const FUNCTIONS: [(&str, &str, &str); 5] = [
+    ("ingest-source", "hardmatch-ingest", "lambda-source"),
+    ("ingest-tenant", "hardmatch-ingest", "lambda-tenant"),
+    ("match", "hardmatch-match", "lambda"),
+    ("write", "hardmatch-write", "lambda"),
+    ("connect", "hardmatch-connect", "lambda"),
+];
 
 pub(crate) fn deploy(args: &DeployArgs) -> Result<Exit, Failure> {
     for name in [&args.stack, &args.bucket] {
@@ -26,23 +32,20 @@ pub(crate) fn deploy(args: &DeployArgs) -> Result<Exit, Failure> {
 
 fn script(args: &DeployArgs) -> String {
     let DeployArgs { stack, bucket, architecture } = args;
-    let functions = FUNCTIONS.join(" ");
     // One by one: built together, each would link what only another needs.
-    let build = if architecture == "arm64" {
-        format!(
-            r#"rustup target add aarch64-unknown-linux-gnu
-for f in {functions}; do
-  cargo lambda build --locked --profile lambda --arm64 --lambda-dir target/functions -p "hardmatch-$f" --features lambda --bin "$f"
-done"#
-        )
+    let one = if architecture == "arm64" {
+        r#"rustup target add aarch64-unknown-linux-gnu
+build() {
+  cargo lambda build --locked --profile lambda --arm64 --lambda-dir target/functions -p "$2" --features "$3" --bin "$1"
+}"#
     } else {
-        format!(
-            r#"for f in {functions}; do
-  cargo build --locked --profile lambda --target x86_64-unknown-linux-gnu -p "hardmatch-$f" --features lambda
-  install -D "target/x86_64-unknown-linux-gnu/lambda/$f" "target/functions/$f/bootstrap"
-done"#
-        )
+        r#"build() {
+  cargo build --locked --profile lambda --target x86_64-unknown-linux-gnu -p "$2" --features "$3" --bin "$1"
+  install -D "target/x86_64-unknown-linux-gnu/lambda/$1" "target/functions/$1/bootstrap"
+}"#
     };
+    let all = FUNCTIONS.map(|(binary, package, feature)| format!("build {binary} {package} {feature}"));
+    let build = format!("{one}\n{}", all.join("\n"));
     format!(
         "{build}
 aws cloudformation package --template-file infra/template.yaml --s3-bucket {bucket} --output-template-file target/packaged.yaml
@@ -80,7 +83,7 @@ mod tests {
         let mut wanted: Vec<&str> = places.map(|place| place.trim_end_matches('/')).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let mut built = FUNCTIONS;
+        let mut built = FUNCTIONS.map(|(binary, ..)| binary);
         built.sort_unstable();
         assert_eq!(wanted, built);
     }

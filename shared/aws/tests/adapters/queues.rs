@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use hardmatch_aws::{Depth, QueueUrls, Redriven, SqsDoorbell};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
+use hardmatch_aws::{Depth, QueueUrls, Redriven, SqsDoorbell, Undelivered};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell as _, Queue, Urgency};
 
@@ -153,6 +153,29 @@ async fn dead_letters_are_looked_at_where_they_lie() {
     assert_eq!(runs, all, "each once");
     assert!(found.iter().all(|one| one.sent.is_some() && !one.id.is_empty()), "{found:?}");
     assert!(found.is_sorted_by_key(|one| one.sent), "{found:?}");
+    assert!(found.iter().all(|one| one.undelivered.is_none()), "no schedule rang them: {found:?}");
     let depth = queues.doorbell.depth(&queues.dead).await.unwrap();
     assert_eq!(depth.waiting + depth.handled, 13, "nothing was moved: {depth:?}");
+}
+
+#[tokio::test]
+async fn a_letter_of_the_scheduler_says_what_it_was_for_and_why_it_lies_there() {
+    let queues = queues().await;
+    let noted = [
+        ("SCHEDULE_ARN", "arn:aws:scheduler:us-east-1:111122223333:schedule/default/hm-nightly"),
+        ("SCHEDULED_TIME", "2031-02-01T02:00:00Z"),
+        ("ERROR_CODE", "AWS.SimpleQueueService.NonExistentQueue"),
+        ("ERROR_MESSAGE", "The specified queue does not exist."),
+    ];
+    let text = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap();
+    let noted = noted.map(|(name, value)| (name.to_owned(), text(value)));
+    let sent = queues.client.send_message().queue_url(&queues.dead).message_body("{}");
+    sent.set_message_attributes(Some(noted.into())).send().await.unwrap();
+    let found = queues.doorbell.letters(&queues.dead, 100).await.unwrap();
+    let expected = Undelivered {
+        schedule: "hm-nightly".to_owned(),
+        due: "2031-02-01T02:00:00Z".parse().ok(),
+        why: "AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist.".to_owned(),
+    };
+    assert_eq!(found.into_iter().map(|one| one.undelivered).collect::<Vec<_>>(), [Some(expected)]);
 }

@@ -76,6 +76,9 @@ fn rules_answer() {
         ("'z.a@example.com' in person.addresses", true),
         ("person.department in ['Sales', 'Marketing']", true),
         ("person.department.matches('^S.l')", true),
+        // Classes, boundaries and case beyond ASCII: their tables are chosen one by one.
+        (r"person.department.matches(r'^\p{Lu}\p{Latin}+\b') && !person.department.matches(r'[\p{Greek}\d\s]')", true),
+        ("'ÉCOLE'.matches('(?i)^école$')", true),
         ("int(person.employeeId) > 41", true),
         ("person.key == 'k1'", true),
         ("person.city == '' ? true : false", true),
@@ -200,6 +203,7 @@ fn types_are_checked_before_anybody_is_decided() {
         ("person.department[0] == 'a'", Wanted::Rule, "a text has no elements"),
         ("person.department.exists(x, true)", Wanted::Rule, "a text has no elements to go through"),
         ("person.department.matches('(')", Wanted::Rule, "the pattern cannot be used: unclosed group"),
+        (r"person.department.matches(r'\p{Alphabetic}')", Wanted::Rule, "the pattern cannot be used: Unicode-aware"),
         ("-person.department == 'a'", Wanted::Rule, "`-` cannot be put before a text"),
         (
             "person.department * 2 == 2",

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
 use hardmatch_ports::Key;
+use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::table::Units;
 use hardmatch_runtime::ManualClock;
 use serde_json::Value;

@@ -7,12 +7,18 @@ use std::sync::OnceLock;
 
 use super::ROOT;
 
-/// What is deployed.
-pub(crate) const FUNCTIONS: [&str; 4] = ["ingest", "match", "write", "connect"];
+/// What is deployed: the feature that makes it a function, by binary.
+const FUNCTIONS: [(&str, &str); 5] = [
+    ("ingest-source", "hardmatch-ingest/lambda-source"),
+    ("ingest-tenant", "hardmatch-ingest/lambda-tenant"),
+    ("match", "hardmatch-match/lambda"),
+    ("write", "hardmatch-write/lambda"),
+    ("connect", "hardmatch-connect/lambda"),
+];
 
 /// Builds the functions where the template looks for them, stripped, and gives the command's path.
 ///
-/// In one go, so that the libraries for AWS are compiled once for all five; with the profile and the folder of this test, so
+/// In one go, so that the libraries for AWS are compiled once for all; with the profile and the folder of this test, so
 /// that what is compiled already is not compiled again.
 pub(crate) fn build() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
@@ -20,13 +26,14 @@ pub(crate) fn build() -> &'static Path {
         let mut arguments =
             vec!["build".to_owned(), "--bins".to_owned(), "--package".to_owned(), "hardmatch".to_owned()];
         let mut features = vec!["hardmatch/aws".to_owned()];
-        for name in FUNCTIONS {
-            arguments.extend(["--package".to_owned(), format!("hardmatch-{name}")]);
-            features.push(format!("hardmatch-{name}/lambda"));
+        for (_, feature) in FUNCTIONS {
+            let package = feature.split('/').next().unwrap();
+            arguments.extend(["--package".to_owned(), package.to_owned()]);
+            features.push(feature.to_owned());
         }
         arguments.extend(["--features".to_owned(), features.join(",")]);
         cargo(&arguments);
-        for name in FUNCTIONS {
+        for (name, _) in FUNCTIONS {
             let folder = Path::new(ROOT).join("target/functions").join(name);
             fs::create_dir_all(&folder).unwrap();
             let bootstrap = folder.join("bootstrap");
@@ -45,7 +52,7 @@ pub(crate) fn build() -> &'static Path {
 
 /// Makes another build of each function: the same program, whose file is another one.
 pub(crate) fn build_anew() {
-    for name in FUNCTIONS {
+    for (name, _) in FUNCTIONS {
         let bootstrap = Path::new(ROOT).join("target/functions").join(name).join("bootstrap");
         let mut bytes = fs::read(&bootstrap).unwrap();
         bytes.extend_from_slice(b"another build");

@@ -1,6 +1,6 @@
 //! `connection dead-letters`: what was given up, since when, and why. Looks and moves nothing.
 
-use hardmatch_aws::{Letter, SqsDoorbell};
+use hardmatch_aws::{Letter, SqsDoorbell, Undelivered};
 use hardmatch_ports::doorbell::Bell;
 use hardmatch_runtime::queue::understand;
 use hardmatch_store::Store;
@@ -13,8 +13,9 @@ use crate::stack::{QUEUES, Whole};
 
 /// Letters of one queue that are looked at: more of one kind say no more.
 const MOST: usize = 100;
-/// Approvers' requests: their letters are not put back by others.
-const APPROVALS: (&str, &str) = ("approve", "ApproveDeadLetters");
+/// Letters that `redrive` leaves: approvers ask again, and a start that was not delivered is too late by now.
+const NOT_PUT_BACK: [(&str, &str); 2] = [("approve", "ApproveDeadLetters"), (SCHEDULER, "SchedulerDeadLetters")];
+const SCHEDULER: &str = "scheduler";
 
 /// The dead letters of a queue.
 struct Pile {
@@ -27,7 +28,7 @@ pub(crate) async fn dead_letters(args: &StackArgs) -> Result<Exit, Failure> {
     let whole = Whole::open(&args.stack).await?;
     let queues = whole.queues()?;
     let mut piles = Vec::new();
-    for (queue, output) in QUEUES.map(|(queue, _, dead)| (queue.name(), dead)).into_iter().chain([APPROVALS]) {
+    for (queue, output) in QUEUES.map(|(queue, _, dead)| (queue.name(), dead)).into_iter().chain(NOT_PUT_BACK) {
         let url = whole.url(output)?;
         let depth = queues.depth(&url).await.map_err(Failure::run)?;
         let count = depth.waiting + depth.handled;
@@ -59,9 +60,16 @@ pub(crate) async fn dead_letters(args: &StackArgs) -> Result<Exit, Failure> {
     }
     if piles.is_empty() {
         output::line("There are no dead letters.");
-    } else {
+    }
+    if piles.iter().any(|pile| pile.queue != SCHEDULER) {
         output::note(format!(
-            "No work is lost with them: the tick rings for it again. When the cause is gone: hardmatch connection redrive --stack {}",
+            "No work is lost with bells: the tick rings for it again. When the cause is gone: hardmatch connection redrive --stack {}",
+            args.stack
+        ));
+    }
+    if piles.iter().any(|pile| pile.queue == SCHEDULER) {
+        output::note(format!(
+            "What the scheduler could not deliver is not put back. Start it: hardmatch sync --stack {}",
             args.stack
         ));
     }
@@ -83,6 +91,17 @@ async fn looked_at(store: &Store, queues: &SqsDoorbell, url: &str) -> Result<Res
 
 async fn described(store: &Store, letter: &Letter) -> Result<Value, Failure> {
     let since = letter.sent.map(|at| at.to_string());
+    if let Some(Undelivered { schedule, due, why }) = &letter.undelivered {
+        let due = due.map(|at| at.to_string());
+        return Ok(json!({
+            "message": letter.id,
+            "since": since,
+            "what": "start",
+            "schedule": schedule,
+            "due": due,
+            "why": why,
+        }));
+    }
     let bell = match understand(&letter.body) {
         Ok(bell) => bell,
         Err(problem) => {
@@ -106,10 +125,11 @@ async fn described(store: &Store, letter: &Letter) -> Result<Value, Failure> {
 
 fn spoken(letter: &Value) -> String {
     let text = |name: &str| letter[name].as_str().unwrap_or_default();
-    let whose = match (text("connection"), text("run")) {
-        ("", _) => String::new(),
-        (connection, "") => format!(" of {connection}"),
-        (connection, run) => format!(" of {connection}, run {run}"),
+    let whose = match (text("connection"), text("run"), text("schedule")) {
+        ("", _, "") => String::new(),
+        ("", _, schedule) => format!(" by {schedule}, due {}", text("due")),
+        (connection, "", _) => format!(" of {connection}"),
+        (connection, run, _) => format!(" of {connection}, run {run}"),
     };
     // A message may come from anybody: what it names is printed without what could steer a terminal.
     let line = format!("  since {}: {}{whose}: {}", text("since"), text("what"), text("why"));

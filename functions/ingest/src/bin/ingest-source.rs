@@ -1,0 +1,79 @@
+//! Wires the source side on AWS. No way to the tenant is linked here, and nothing that opens a credential.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hardmatch_ingest::copied::{Bring, Copied};
+use hardmatch_ingest::{After, SourcePorts, observe_source};
+use hardmatch_ports::SourceError;
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, serve};
+use hardmatch_wiring::policy::Location;
+use hardmatch_wiring::source::source_at;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let home = Home::open().await?;
+    serve(home.clone(), Source { home }).await
+}
+
+struct Source {
+    home: Home,
+}
+
+impl Answer for Source {
+    async fn answer(&self, ring: Ring) -> Result<After, String> {
+        let BellKind::ObserveSource = ring.bell.kind else { return Ok(After::Done) };
+        let connection = &ring.bell.connection;
+        let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
+        let Location::S3 { bucket, key } = &opened.config.source.location else {
+            return Err("the source is a file of some machine; functions read people from s3://BUCKET/KEY. Put the file there and store the configuration again".to_owned());
+        };
+        let copy = copy_of(connection.as_str());
+        let file =
+            PeoplesFile { home: self.home.clone(), bucket: bucket.clone(), key: key.clone(), copy: copy.clone() };
+        let source = source_at(&opened.config, copy.clone(), &self.home.clock);
+        let ports = SourcePorts {
+            store: self.home.store.clone(),
+            scope: opened.scope,
+            source: Arc::new(Copied::new(file, source)),
+            policies: Arc::clone(&self.home.policies),
+            clock: Arc::clone(&self.home.clock),
+            doorbell: Arc::clone(&self.home.doorbell),
+            until: Some(ring.until),
+        };
+        let after = observe_source(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string());
+        // The next one brings its own; people's records do not lie around in a warm function. There may be none.
+        drop(tokio::fs::remove_file(&copy).await);
+        after
+    }
+}
+
+/// Where a source's file lies while it is read: each process has its own.
+fn copy_of(connection: &str) -> PathBuf {
+    PathBuf::from("/tmp").join(format!("people-of-{connection}-{}", std::process::id()))
+}
+
+/// The file of a source.
+struct PeoplesFile {
+    home: Home,
+    bucket: String,
+    key: String,
+    copy: PathBuf,
+}
+
+#[async_trait]
+impl Bring for PeoplesFile {
+    async fn bring(&self) -> Result<(), SourceError> {
+        self.home.aws.fetch(&self.bucket, &self.key, &self.copy).await.map_err(|error| SourceError {
+            retry: error.passes(),
+            problem: error.to_string(),
+            cure: "What is there is read by the next run".to_owned(),
+        })
+    }
+
+    fn location(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+}

@@ -1,0 +1,73 @@
+//! Wires the tenant side on AWS. No way to the source is linked here.
+
+use std::sync::Arc;
+
+use hardmatch_checkup::{Desk, answer, note_expiry};
+use hardmatch_ingest::{After, TenantPorts, observe_tenant};
+use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::tenant::Counters;
+use hardmatch_wiring::clients::Clients;
+use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, Timestamp, serve};
+use hardmatch_wiring::tokens::TokenHome;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let home = Home::open().await?;
+    let tokens = TokenHome::open(&home)?;
+    let clients = Clients::new(tokens.clone());
+    serve(home.clone(), Tenant { home, clients, tokens }).await
+}
+
+struct Tenant {
+    home: Home,
+    clients: Clients,
+    tokens: TokenHome,
+}
+
+impl Answer for Tenant {
+    async fn answer(&self, ring: Ring) -> Result<After, String> {
+        let connection = &ring.bell.connection;
+        let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
+        match &ring.bell.kind {
+            BellKind::ObserveTenant => {}
+            BellKind::Reach { reply, wish } => {
+                let desk = Desk {
+                    store: self.home.store.clone(),
+                    vault: self.tokens.vault(connection),
+                    means: self.tokens.means(connection),
+                    clock: Arc::clone(&self.home.clock),
+                };
+                answer(&desk, connection, &opened, wish, reply).await.map_err(|error| error.to_string())?;
+                return Ok(After::Done);
+            }
+            BellKind::ObserveSource
+            | BellKind::Match
+            | BellKind::Write
+            | BellKind::Advance
+            | BellKind::Start { .. }
+            | BellKind::Nightly { .. }
+            | BellKind::Tick
+            | BellKind::Ask { .. } => return Ok(After::Done),
+        }
+        let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
+        let ends = self.clients.credential_ends(connection).await;
+        if opened.meta.credential_ends != ends.map(Timestamp::as_second) {
+            note_expiry(&self.home.store, connection, ends).await.map_err(|error| error.to_string())?;
+        }
+        let ports = TenantPorts {
+            store: self.home.store.clone(),
+            scope: opened.scope,
+            tenant: client.graph,
+            policies: Arc::clone(&self.home.policies),
+            clock: Arc::clone(&self.home.clock),
+            doorbell: Arc::clone(&self.home.doorbell),
+            blobs: Arc::clone(&self.home.blobs),
+            until: Some(ring.until),
+        };
+        observe_tenant(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())
+    }
+
+    fn calls(&self) -> Counters {
+        self.clients.calls()
+    }
+}
