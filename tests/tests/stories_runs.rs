@@ -276,6 +276,24 @@ async fn facts_that_moved_between_plan_and_apply_refuse_that_item_alone() {
     assert_eq!(titles, ["Lead", "Lead", "Boss"]);
 }
 
+#[tokio::test]
+async fn who_became_an_administrator_between_plan_and_apply_is_not_taken_over() {
+    let seed = ["ada", "bea"].into_iter().fold(Seed::contoso(), |seed, name| {
+        let upn = format!("{name}@contoso.com");
+        seed.user(json!({ "userPrincipalName": upn, "mail": upn, "displayName": name, "accountEnabled": true }))
+    });
+    let mut world = World::with(seed, "").await;
+    world.people.hire("ada").hire("bea");
+    let planned = world.plan().await;
+    assert_eq!(planned.planned(Action::Takeover), 2);
+    world.tenant.grant_role("ada@contoso.com", "User Administrator").unwrap();
+    let ran = world.apply(&planned.hash()).await;
+    assert_eq!(ran.outcome("ada@contoso.com"), "facts_moved: facts_moved");
+    assert_eq!(ran.outcome("bea@contoso.com"), "done");
+    assert_eq!(world.account("ada@contoso.com").immutable_id(), None);
+    assert_eq!(world.sync().await.decided("ada@contoso.com"), "none: privileged");
+}
+
 /// A schedule's bell for a day of January 2026.
 fn slot(day: u32) -> BellKind {
     BellKind::Start { slot: format!("2026-01-{day:02}T03:00:00Z") }

@@ -8,6 +8,7 @@ use hardmatch_domain::ids::{ObjectId, PersonRef};
 use hardmatch_ports::run::Run;
 use hardmatch_ports::{BlobError, TenantError, Write};
 use hardmatch_store::StoreError;
+use hardmatch_store::accounts::AccountItem;
 
 use crate::{ObserveError, TenantPorts};
 
@@ -123,6 +124,8 @@ async fn concerned(
     Ok(people)
 }
 
+/// Who became an administrator or ceased to be one: changes decided before are not written, and their people are decided
+/// again.
 pub(crate) async fn mark_role_changes(
     ports: &TenantPorts,
     old: Option<&BTreeMap<ObjectId, Vec<String>>>,
@@ -133,6 +136,13 @@ pub(crate) async fn mark_role_changes(
     let concerned: BTreeSet<&ObjectId> =
         old.keys().chain(new.keys()).filter(|id| old.contains_key(*id) != new.contains_key(*id)).collect();
     let mut writes = Vec::new();
+    let ids: Vec<ObjectId> = concerned.iter().map(|id| (*id).clone()).collect();
+    for item in ports.store.accounts(&ports.scope, &ids).await? {
+        // What was decided of the account before is not to be written: it may have become an administrator's.
+        let account = Account { revision: item.account.revision + 1, ..item.account.clone() };
+        let next = AccountItem { account, wrote: item.wrote.clone() };
+        ports.store.put_account(&ports.scope, Some(&item.account), &next, &mut writes);
+    }
     for id in concerned {
         if let Some(link) = ports.store.link_to(&ports.scope, id).await? {
             let who = &link.value.person;
