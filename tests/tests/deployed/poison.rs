@@ -1,6 +1,5 @@
 //! What can never be answered or written is put aside, with its reason, and takes nobody along.
 
-use std::collections::BTreeMap;
 use std::thread::JoinHandle;
 
 use hardmatch_sim::{Fault, FaultRule};
@@ -79,7 +78,8 @@ pub(crate) fn begun(lab: &mut Lab) {
     lab.poisoned = Some(Begun { tenant, company, applied });
 }
 
-/// Much later: everything that was done meanwhile was done beside it.
+/// Much later, and before a night begins, which would take the place of a run that is still open: everything that was done
+/// meanwhile was done beside it.
 pub(crate) fn story(lab: &mut Lab) {
     let Begun { tenant, company, applied } = lab.poisoned.take().unwrap();
     let stack = &lab.stack;
@@ -89,9 +89,12 @@ pub(crate) fn story(lab: &mut Lab) {
     assert!(tenant.count("Sales") >= PEOPLE as usize - 2, "everybody else");
     assert_eq!(tenant.world().user("person3@contoso.com").unwrap()["accountEnabled"], true);
     assert_ne!(tenant.world().user("person4@contoso.com").unwrap()["department"], "Sales");
-    let reasons: BTreeMap<String, u64> = serde_json::from_value(run["refusals"].clone()).unwrap();
-    assert_eq!((reasons.len(), reasons.get("unavailable")), (2, Some(&1)), "{run}");
-    let refused = reasons.keys().find(|reason| *reason != "unavailable").unwrap();
+    // Nobody else's change is still open or lost.
+    let expected = json!({ "done": PEOPLE - 2, "refused": 1, "unavailable": 1 });
+    assert_eq!(run["outcomes"], expected, "{run}");
+    let refusals = run["refusals"].as_object().unwrap();
+    assert_eq!(refusals.len(), 1, "{run}");
+    let refused = refusals.keys().next().unwrap();
     for (who, reason) in [("person3@contoso.com", refused.as_str()), ("person4@contoso.com", "unavailable")] {
         let why = company.says(stack, &["explain", who, "--history"], 0);
         assert!(why.to_string().contains(reason), "{who}: {why}");
@@ -100,11 +103,12 @@ pub(crate) fn story(lab: &mut Lab) {
     let tried = tenant.world().requests();
     let tried = tried.iter().filter(|one| (one.method.as_str(), one.status) == ("PATCH", 500)).count();
     assert!((3..=8).contains(&tried), "sent {tried} times");
-    assert!(run["cost"]["bells"].as_u64().unwrap() < 60, "{run}");
+    // Most of them were rung by the stories meanwhile, which tick by hand and hand over twice; by itself it takes a dozen.
+    assert!(run["cost"]["bells"].as_u64().unwrap() < 250, "{run}");
     let told = stack.told(run["run"].as_str().unwrap());
     let ended = told.iter().find(|line| line["RunsEnded"] == 1).unwrap();
     assert_eq!(ended["RefusalsByReason"], run["refusals"], "{ended}");
-    assert_eq!((&ended["People"], &ended["Refusals"]), (&json!(PEOPLE), &json!(2)), "{ended}");
+    assert_eq!((&ended["People"], &ended["Refusals"]), (&json!(PEOPLE), &json!(1)), "{ended}");
     // The next run goes on with whom the service failed; whom the tenant refuses is told of again.
     tenant.world().clear_faults();
     let again = company.says(stack, &["sync"], 3);
