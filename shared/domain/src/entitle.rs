@@ -1,6 +1,8 @@
 //! What a present person is given beside the account itself: licences and memberships, by rules. Leavers are given
 //! nothing; what they had of us is `lifecycle`'s to take, stage by stage.
 
+use std::sync::Arc;
+
 use crate::account::Account;
 use crate::case::Case;
 use crate::draft::Draft;
@@ -8,6 +10,7 @@ use crate::facts::Facts;
 use crate::group;
 use crate::license;
 use crate::link::Ledger;
+use crate::policy::Rule;
 
 /// Adds what the rules change. `account` is absent when one is created.
 pub(crate) fn entitle<F: Facts>(
@@ -26,4 +29,12 @@ pub(crate) fn entitle<F: Facts>(
     }
     license::spread(draft, licenses);
     group::spread(draft, groups);
+}
+
+/// Whether the rules give the person anything, or may, or we gave them something.
+pub(crate) fn concerns<F: Facts>(case: &Case<'_, F>, ledger: Option<&Ledger>) -> bool {
+    let may = |rule: &Arc<dyn Rule>| rule.test(case.person).unwrap_or(true);
+    case.policy.licenses.iter().any(|license| may(&license.when))
+        || case.policy.groups.iter().any(|group| may(&group.when))
+        || ledger.is_some_and(|ledger| !(ledger.licenses.is_empty() && ledger.memberships.is_empty()))
 }

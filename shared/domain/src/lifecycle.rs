@@ -4,7 +4,7 @@ use crate::account::{Account, Authority};
 use crate::case::{Case, Roles, is_gone};
 use crate::change::{Action, EvidenceRule, Found, Join, Step};
 use crate::draft::{Consent, Draft, When};
-use crate::entitle::entitle;
+use crate::entitle::{concerns, entitle};
 use crate::facts::Facts;
 use crate::group;
 use crate::join::{self, Opening, Target};
@@ -85,7 +85,7 @@ pub(crate) fn here<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, targ
     }
     if !target.account.is_deleted() {
         entitle(case, draft, Some(target.account), ledger);
-    } else if !(case.policy.licenses.is_empty() && case.policy.groups.is_empty()) {
+    } else if concerns(case, ledger) {
         // What an account in the recycle bin has of these shows when it is back.
         draft.note(Reason::with(Code::InProgress, "licences and groups are looked at when the account is back"));
     }

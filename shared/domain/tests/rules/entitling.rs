@@ -303,8 +303,10 @@ fn who_comes_back_from_the_recycle_bin_is_looked_at_again() {
         ledger.deleted = Some(hardmatch_domain::link::Suspension { at: NOW - DAY, cause: LeavingCause::Absent });
     });
     check(&world, "ada", "restore: returned, in_progress | restore + link");
-    let world = world.policy(|p| (p.licenses.clear(), p.groups.clear()).0);
+    world.people[0] = person("ada").groups(&["Others"]);
     check(&world, "ada", "restore: returned | restore + link");
+    world.links[0].ledger.memberships = Texts::new(["g-Sales"]);
+    check(&world, "ada", "restore: returned, in_progress | restore + link");
 }
 
 #[test]
