@@ -92,6 +92,8 @@ pub(crate) fn collection(name: &str) -> &str {
         "domains" => "Domains",
         "roles" => "Holders of directory roles",
         "groups" => "Addresses of groups",
+        "licences" => "Licences of the tenant",
+        "memberships" => "Members of groups that rules name",
         "contacts" => "Addresses of contacts",
         other => other,
     }
