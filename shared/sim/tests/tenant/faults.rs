@@ -82,6 +82,33 @@ async fn bodies_are_cut_tokens_expire_and_reads_go_stale() {
 }
 
 #[tokio::test]
+async fn a_path_strikes_one_object_alone_in_batches_too() {
+    let desk = Desk::open(with_user("ada@contoso.com", json!({}))).await;
+    let bea = desk.create("bea@contoso.com", json!({})).await;
+    let ada = desk.id("ada@contoso.com");
+    desk.world().inject(FaultRule::new(&format!("PATCH /users/{ada}"), status(500, false)));
+    let change = json!({ "jobTitle": "Lead" });
+    for _ in 0..2 {
+        assert_eq!(desk.patch(&format!("/users/{ada}"), change.clone()).await.status, 500);
+        desk.patch(&format!("/users/{bea}"), change.clone()).await.ok(204);
+    }
+    desk.get(&format!("/users/{ada}")).await.ok(200);
+    let part = |id: &str, user: &str| {
+        let headers = json!({ "Content-Type": "application/json" });
+        json!({ "id": id, "method": "PATCH", "url": format!("/users/{user}"), "headers": headers, "body": change })
+    };
+    let answers = desk.batch(json!([part("1", &ada), part("2", &bea)])).await.ok(200);
+    let mut answers: Vec<(String, u64)> = answers["responses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["id"].as_str().unwrap().to_owned(), one["status"].as_u64().unwrap()))
+        .collect();
+    answers.sort();
+    assert_eq!(answers, [("1".to_owned(), 500), ("2".to_owned(), 204)]);
+}
+
+#[tokio::test]
 async fn plans_come_from_json_and_are_seeded() {
     let plan = json!({ "seed": 7, "rules": [
         { "route": "GET /users", "nth": 3, "times": 1, "fault": { "kind": "status", "status": 502 } },

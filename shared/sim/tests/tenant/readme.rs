@@ -24,5 +24,5 @@ async fn the_documented_seed_starts() {
 #[test]
 fn the_documented_faults_are_read() {
     let faults: Faults = serde_json::from_value(blocks()[1].clone()).unwrap();
-    assert_eq!(faults.rules.len(), 4);
+    assert_eq!(faults.rules.len(), 5);
 }
