@@ -67,8 +67,11 @@ pub mod field {
     /// address; it is left out.
     pub const SENDER_ID: &str = "sender.id";
 
+    /// A group that a rule names, by its object id.
+    pub const GROUP_ID: &str = "group.id";
+
     /// All of them, by name.
-    pub const ALL: [&str; 23] = [
+    pub const ALL: [&str; 24] = [
         BELL_ID,
         BELL_KIND,
         BELL_RECEIVED,
@@ -82,6 +85,7 @@ pub mod field {
         FUNCTION_NAME,
         GRAPH_ROUTE,
         GRAPH_STATUS,
+        GROUP_ID,
         INVOCATION_ID,
         PLACE,
         REASON_CODE,
