@@ -213,8 +213,9 @@ pub(crate) fn build(architecture: Architecture) -> anyhow::Result<()> {
         }
         let built = cargo
             .args(["--quiet", "--locked", "--profile", PROFILE, "-p", function.package, "--features", function.feature])
-            .args(["--bin", function.name, "--target-dir"])
-            .arg(target())
+            .args(["--bin", function.name])
+            // Not as an argument, which cargo lambda hands on to where none is taken.
+            .env("CARGO_TARGET_DIR", target())
             .env("PATH", &search)
             .current_dir(ROOT)
             .status()
