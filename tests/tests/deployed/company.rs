@@ -64,6 +64,11 @@ pub(crate) struct Company {
 impl Company {
     /// Writes the configuration; nothing is in the stack yet.
     pub(crate) fn new(lab: &Lab, name: &'static str, tenant: &Tenant) -> Self {
+        Self::with(lab, name, tenant, "[guard]\nalways_allow = 50\n")
+    }
+
+    /// The same with more in it.
+    pub(crate) fn with(lab: &Lab, name: &'static str, tenant: &Tenant, more: &str) -> Self {
         let text = Connection {
             name,
             tenant: TENANT,
@@ -71,7 +76,7 @@ impl Company {
             url: tenant.running.url(),
             proof: Proof::Federated,
             people: &format!("s3://{PEOPLE}/{name}.csv"),
-            more: "[guard]\nalways_allow = 50\n",
+            more,
         }
         .toml();
         let file = format!("{name}.toml");

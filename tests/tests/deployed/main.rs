@@ -8,6 +8,7 @@
 
 mod bells;
 mod company;
+mod entitled;
 mod kills;
 mod neighbours;
 mod nightly;
@@ -40,12 +41,13 @@ struct Lab {
 /// A story. It leaves its connection behind for the others.
 type Story = fn(&mut Lab);
 
-const STORIES: [(&str, Story); 10] = [
+const STORIES: [(&str, Story); 11] = [
     ("poison is sent, and goes on while everything else does", poison::begun),
     ("who may do what, by command", roles::story),
     ("functions are killed in the middle of a batch", kills::story),
     ("every message is lost once; others come twice and out of order", bells::story),
     ("two connections of one tenant at once", neighbours::story),
+    ("licences and groups by rule", entitled::story),
     ("poisoned people, and the dead letters with their reasons", poison::story),
     ("a nightly sync by the clock, and an upgrade in the middle of it", nightly::story),
     ("what is told, and the queues are empty", told::story),

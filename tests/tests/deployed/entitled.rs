@@ -1,0 +1,55 @@
+//! Licences and group memberships by rule, through the functions and their roles.
+
+use hardmatch_tests::lab::{tenant, trusting_the_stand_in};
+use serde_json::{Value, json};
+
+use crate::Lab;
+use crate::company::{Company, Tenant};
+
+const PEOPLE: u64 = 6;
+const RULES: &str = r#"
+[guard]
+always_allow = 50
+[attributes]
+usageLocation = "'SE'"
+[[license]]
+sku = "SPE_E3"
+when = "person.department == 'Sales'"
+[[group]]
+name = "Sales"
+when = "person.department == 'Sales'"
+"#;
+
+pub(crate) fn story(lab: &mut Lab) {
+    let mut seed = tenant(trusting_the_stand_in());
+    let sku = json!({ "skuId": "05e9a617-0261-4cee-bb44-138d3ef5d965", "skuPartNumber": "SPE_E3", "enabled": 10 });
+    seed.skus = vec![serde_json::from_value(sku).unwrap()];
+    let tenant = Tenant::of(lab, seed);
+    let company = Company::with(lab, "adatum", &tenant, RULES);
+    let stack = &lab.stack;
+    company.people(stack, 0..6, "Sales");
+    company.says(stack, &["sync", "--yes"], 0);
+    assert_eq!((licensed(&tenant), members(&tenant)), (PEOPLE, PEOPLE));
+    company.nothing_to_do(stack, &tenant);
+
+    // Two move on: what the rules gave them is taken back, by whoever gave it.
+    let movers = hardmatch_tests::connection::people(4..6, "Legal");
+    let all = hardmatch_tests::connection::people(0..4, "Sales") + movers.split_once('\n').unwrap().1;
+    stack.people("adatum.csv", &all);
+    company.says(stack, &["sync"], 0);
+    assert_eq!((licensed(&tenant), members(&tenant)), (4, 4));
+    company.nothing_to_do(stack, &tenant);
+    tenant.nobody_twice();
+}
+
+fn licensed(tenant: &Tenant) -> u64 {
+    let has = |user: &&Value| user["assignedLicenses"].as_array().is_some_and(|licenses| !licenses.is_empty());
+    tenant.world().users().iter().filter(has).count() as u64
+}
+
+/// Of the one group there is.
+fn members(tenant: &Tenant) -> u64 {
+    let groups = tenant.world().groups();
+    assert_eq!(groups.len(), 1, "the first member makes it, once");
+    groups[0]["members"].as_array().map_or(0, Vec::len) as u64
+}
