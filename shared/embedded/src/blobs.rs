@@ -4,12 +4,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hardmatch_ports::blobs::{BlobError, Blobs, NAME_RULE, is_name, is_prefix};
 
-/// A folder is made again so often when somebody deletes it: each time takes another deletion.
-const TRIES: usize = 100;
+/// A folder is made again so often when somebody deletes it.
+const TRIES: u32 = 100;
+/// Waited between two tries: a folder that is being deleted looks as if it were there until its deletion has ended, and
+/// whoever deletes it may wait for a processor meanwhile.
+const BETWEEN_TRIES: Duration = Duration::from_millis(1);
 
 /// Ends the name of a file that is still being written.
 const UNFINISHED: &str = ".tmp";
@@ -125,10 +129,18 @@ fn create(parent: &Path, unfinished: &Path) -> io::Result<File> {
     loop {
         match make_folders(parent).and_then(|()| options.open(unfinished)) {
             // A deletion took the folder, or one above it, away while it was still empty.
-            Err(e) if e.kind() == ErrorKind::NotFound && tries < TRIES => tries += 1,
+            Err(e) if e.kind() == ErrorKind::NotFound && tries < TRIES => {
+                tries += 1;
+                wait(BETWEEN_TRIES);
+            }
             other => return other,
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process deletes, and nobody tells when it has")]
+fn wait(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Makes the folders that are missing, each flushed into the one above it.
