@@ -183,6 +183,7 @@ async fn store_chunk(
     let pids: Vec<Pid> = chunk.iter().map(|(pid, _)| *pid).collect();
     let old: BTreeMap<Pid, PersonRecord> = ports.store.people(connection, &pids).await?.into_iter().collect();
     let mut writes = Vec::with_capacity(chunk.len() * 8);
+    let mut marked = Vec::with_capacity(chunk.len());
     for (pid, entry) in chunk {
         let old = old.get(&pid);
         let new = match (entry, old) {
@@ -202,7 +203,8 @@ async fn store_chunk(
             writes.push(ports.store.note_gone(connection, pid, None));
         }
         ports.store.put_person(&ports.scope, old, &new, &mut writes);
-        writes.push(ports.store.mark_open(connection, pid));
+        marked.push(pid);
     }
+    writes.extend(ports.store.mark_together(connection, marked));
     ports.store.write_facts_last(last_of_each(writes)).await
 }

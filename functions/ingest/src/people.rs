@@ -169,16 +169,17 @@ async fn store_absences(
     // without grace would look as if their grace were not over.
     let since = begun_ms(run) / 1000;
     for chunk in gone.chunks(CHUNK) {
-        let mut writes = Vec::new();
+        let (mut writes, mut marked) = (Vec::new(), Vec::new());
         for (pid, old) in ports.store.people(connection, chunk).await? {
             if matches!(old.standing, Standing::Absent(_) | Standing::Deleted(_)) {
                 continue;
             }
             let new = PersonRecord { standing: Standing::Absent(since), revision: old.revision + 1, ..old.clone() };
             ports.store.put_person(&ports.scope, Some(&old), &new, &mut writes);
-            writes.push(ports.store.mark_open(connection, pid));
+            marked.push(pid);
             writes.push(ports.store.note_gone(connection, pid, Some(since)));
         }
+        writes.extend(ports.store.mark_together(connection, marked));
         if writes.is_empty() {
             continue;
         }

@@ -8,6 +8,7 @@ use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::change::Join;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_ports::Write;
 use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, PlanHead, PlanRow, Run, Status};
 use hardmatch_report::{FileNames, ReportBuilder, Standing};
 use hardmatch_store::Pid;
@@ -56,7 +57,15 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
     };
     let everybody = run.everybody && run.only.is_none();
     let (failing, joined, fresh) = (sum.is_failing(), sum.joined, sum.fresh);
+    let left = rows.left.clone();
     rows.render(ports, &mut closed).await?;
+    if let Left::Some(people) = &left {
+        let marks: Vec<Write> =
+            people.iter().map(|key| ports.store.mark_open(&run.connection, ports.store.secret().pid(key))).collect();
+        if !marks.is_empty() {
+            ports.store.table().batch_write(marks).await?;
+        }
+    }
     if failing {
         ports.store.quarantine(&run.connection, &run.id, FAILING, now_ms / 1000).await?;
     }
@@ -79,8 +88,13 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
             meta.links = if everybody { joined } else { meta.links + fresh };
         })
         .await?;
-    phases::enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
-    ports.store.clear_run(&run.id).await?;
+    let entered = phases::enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
+    // Whoever was faster may have given the run up before everybody in its crowds was decided.
+    if entered && left != Left::Many {
+        ports.store.finish_run(&run.connection, &run.id).await?;
+    } else {
+        ports.store.clear_run(&run.id).await?;
+    }
     ports.store.free_place(run).await?;
     Ok(Step::rests())
 }
@@ -169,10 +183,32 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<Step, Ma
     Ok(Step::rests())
 }
 
+/// People whose change was not done: they are to be decided again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Left {
+    /// These, who are marked by themselves.
+    Some(Vec<PersonKey>),
+    /// So many that the marks they share with others do as well: these stay.
+    Many,
+}
+
+/// More are [`Left::Many`]: a run that was turned away may have left half a million.
+const MOST_LEFT: usize = 1_000;
+
+impl Left {
+    fn add(&mut self, key: &PersonKey) {
+        match self {
+            Left::Some(people) if people.len() < MOST_LEFT => people.push(key.clone()),
+            Left::Some(_) | Left::Many => *self = Left::Many,
+        }
+    }
+}
+
 /// All rows of a plan, as they go into its report. They pass through one by one; only the page is held in memory.
 struct Rows {
     report: ReportBuilder<'static, Beside, Beside>,
     sum: Sum,
+    left: Left,
 }
 
 /// A file beside the page.
@@ -207,12 +243,16 @@ impl Rows {
     ) -> Result<Self, MatchError> {
         let beside = || tempfile::tempfile().map(BufWriter::new).map_err(|error| unwritten(&error));
         let names = FileNames { csv: "report.csv", jsonl: "report.jsonl" };
-        let mut all = Self { report: ReportBuilder::new(names, beside()?, beside()?), sum: Sum::default() };
+        let report = ReportBuilder::new(names, beside()?, beside()?);
+        let mut all = Self { report, sum: Sum::default(), left: Left::Some(Vec::new()) };
         let mut slices = std::pin::pin!(slices);
         while let Some((rows, outcomes)) = slices.try_next().await? {
             for row in &rows {
                 let outcome = outcomes.get(&row.decision.key);
                 all.sum.add(row, outcome);
+                if row.decision.change.is_some() && outcome.is_none_or(|outcome| outcome.result != OutcomeKind::Done) {
+                    all.left.add(&row.decision.key);
+                }
                 all.report.row(row, outcome).map_err(|error| unwritten(&error))?;
             }
         }

@@ -65,7 +65,7 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
         for (pid, stored) in ours(ports, run, chunk).await? {
             let state = if place.note.released { ChangeState::Ready } else { ChangeState::Held };
             let next = OpenChange { state, ..stored.value.clone() };
-            writes.push(ports.store.put_change(&run.connection, pid, Some(stored.revision), &next));
+            writes.push(ports.store.put_change(&run.connection, pid, stored.revision, &next));
             if place.note.released {
                 lane.put(&mut place.lane, stored.value.change.depth, pid, &mut writes);
             } else {

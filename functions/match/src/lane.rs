@@ -72,5 +72,4 @@ pub(crate) fn hold(ports: &MatchPorts, run: &Run, pid: Pid, change: &Change, rea
         at_ms: ports.clock.now().as_millisecond(),
     };
     ports.store.put_outcome(&run.connection, pid, &outcome, writes);
-    writes.push(ports.store.mark_open(&run.connection, pid));
 }

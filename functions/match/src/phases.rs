@@ -11,6 +11,7 @@ use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::{Meta, Standing};
 use hardmatch_store::fingerprints::Series;
 use hardmatch_store::hops::Hop;
+use hardmatch_store::marks::Marked;
 use hardmatch_store::turn::Taking;
 
 use crate::{After, MatchError, MatchPorts, begin, close, gate, lost, pace, plan, slice, tick};
@@ -241,7 +242,7 @@ fn sides(run: &Run) -> Sides {
 }
 
 /// Both sides are read: cut the work into slices, or give up, or go on with an accepted plan. Of half a million people
-/// the marks are read in some 50 pages and the slices stored with some 330 calls, four at a time: seconds.
+/// the marks are read in some ten pages to fifty and the slices stored with some 330 calls, four at a time: seconds.
 async fn observed(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     match sides(run) {
         Sides::Reading => return Ok(Step::rests()),
@@ -254,12 +255,12 @@ async fn observed(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     }
     let meta = ports.store.meta(&run.connection).await?.value;
     let run = &lost::look(ports, run, &meta).await?;
-    let todo = everybody_to_decide(ports, run, &meta).await?;
+    let (todo, marked) = everybody_to_decide(ports, run, &meta).await?;
     if todo.is_empty() {
         return decided(ports, run).await;
     }
     let size = meta.people.max(todo.len() as u64);
-    ports.store.put_slices(&run.id, bits(size), &todo).await?;
+    ports.store.put_slices(&run.id, bits(size), &todo, &marked).await?;
     Ok(Step::moved(enter(ports, run, Phase::Deciding, |_| ()).await?))
 }
 
@@ -268,10 +269,11 @@ fn bits(people: u64) -> u32 {
     (people / SLICE_PEOPLE).max(1).next_power_of_two().trailing_zeros().min(16)
 }
 
-/// Who has to be decided: one person who was asked for, everybody, or those who are marked or due.
-async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<Vec<Pid>, MatchError> {
+/// Who has to be decided: one person who was asked for, everybody, or those who are marked or due. And the marks, as far
+/// as they are this run's to take away.
+async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<(Vec<Pid>, Marked), MatchError> {
     if let Some(key) = &run.only {
-        return Ok(vec![ports.store.secret().pid(key)]);
+        return Ok((vec![ports.store.secret().pid(key)], Marked::default()));
     }
     let connection = &run.connection;
     let now = run.started_ms / 1000;
@@ -280,7 +282,8 @@ async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Resu
     }
     // Whose time has come is marked, and then read with the others who are.
     tick::take_due_people(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
-    let mut todo = ports.store.open_people(connection).await?;
+    let marked = ports.store.marked(connection).await?;
+    let mut todo = marked.everybody();
     if run.everybody {
         let names = ports.store.all_names(&Series::people(connection)).await?;
         todo.extend(names.into_iter().map(Pid::from_bytes));
@@ -288,7 +291,7 @@ async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Resu
     }
     todo.sort_unstable();
     todo.dedup();
-    Ok(todo)
+    Ok((todo, marked))
 }
 
 /// Decides some slices, one at least, within the time there is: how many, or nothing when no more are left.
@@ -307,8 +310,8 @@ async fn decide_some(ports: &MatchPorts, run: &Run) -> Result<Option<u64>, Match
     let meta = ports.store.meta(connection).await?.value;
     let context =
         Context { policy: &policy, tenant: &tenant.value.tenant, now: run.started_ms / 1000, parked: &meta.parked };
-    for (done, (number, pids)) in (1..).zip(&slices) {
-        slice::decide(ports, run, &context, *number, pids).await?;
+    for (done, (number, todo)) in (1..).zip(&slices) {
+        slice::decide(ports, run, &context, *number, todo).await?;
         let more = done < slices.len();
         if more && (done == SLICES_AT_ONCE || pace::is_up(ports)) {
             return Ok(Some(done as u64));

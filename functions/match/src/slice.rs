@@ -1,7 +1,7 @@
 //! Deciding one slice and bringing it into the books: the open change of each person, marks, clocks and timers. The
 //! slice itself is deleted last: it is the unit of retry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hardmatch_domain::change::{Action, Decision};
@@ -12,9 +12,10 @@ use hardmatch_domain::policy::Policy;
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::Run;
 use hardmatch_ports::{Condition, TableError, Write};
-use hardmatch_store::changes::{ChangeState, OpenChange};
+use hardmatch_store::Pid;
+use hardmatch_store::changes::{ChangeState, OpenChange, Slot};
+use hardmatch_store::runs::Todo;
 use hardmatch_store::timers::Timer;
-use hardmatch_store::{Pid, Stored};
 
 use crate::gather::{decide_all, row};
 use crate::{MatchError, MatchPorts, plan};
@@ -39,28 +40,30 @@ pub(crate) async fn decide(
     run: &Run,
     context: &Context<'_>,
     slice: usize,
-    pids: &[Pid],
+    todo: &[Todo],
 ) -> Result<(), MatchError> {
+    let pids: &[Pid] = &todo.iter().map(|todo| todo.pid).collect::<Vec<_>>();
+    let crowded: BTreeSet<Pid> = todo.iter().filter(|todo| todo.crowded).map(|todo| todo.pid).collect();
     // Before the facts: whoever is marked after this is to be decided again.
     let mut marks = ports.store.marks(&run.connection, pids).await?;
     let people: Vec<_> = ports.store.people(&run.connection, pids).await?;
     let records: Vec<_> = people.iter().map(|(_, record)| record.clone()).collect();
     let decisions = decide_all(ports, &records, context).await?;
-    let open: BTreeMap<Pid, Stored<OpenChange>> =
-        ports.store.changes(&run.connection, pids).await?.into_iter().collect();
-    mark(ports, run, people.iter().map(|(pid, _)| *pid).zip(&decisions), &mut marks).await?;
+    let slots = ports.store.slots(&run.connection, pids).await?;
+    let decided = people.iter().map(|(pid, _)| *pid).zip(&decisions);
+    mark(ports, run, decided, &crowded, &mut marks).await?;
     let mut writes = Vec::new();
     let mut settled = Vec::new();
     for ((pid, _), decision) in people.iter().zip(&decisions) {
         let mark = marks.get(pid).copied();
-        keep_change(ports, run, *pid, open.get(pid), mark, decision, &mut writes);
+        keep_change(ports, run, *pid, slots.get(pid), mark, decision, &mut writes);
         if is_settled(decision) {
             settled.extend(mark.map(|mark| ports.store.unmark(&run.connection, *pid, mark)));
         }
         keep_clocks(ports, run, *pid, decision, &mut writes).await?;
     }
     // Marked, but never stored: a mark left behind by a person who was refused before anybody understood them.
-    let known: std::collections::BTreeSet<Pid> = people.iter().map(|(pid, _)| *pid).collect();
+    let known: BTreeSet<Pid> = people.iter().map(|(pid, _)| *pid).collect();
     let nobody = marks.iter().filter(|(pid, _)| !known.contains(pid));
     settled.extend(nobody.map(|(pid, mark)| ports.store.unmark(&run.connection, *pid, *mark)));
     store(ports, writes).await?;
@@ -73,14 +76,18 @@ pub(crate) async fn decide(
 }
 
 /// Marks people who need more than this decision and are not marked, and enters their marks' revisions. Whom somebody
-/// else marks at the same moment keeps that mark.
+/// else marks at the same moment keeps that mark. A crowd's mark does for a change that is to be written: it stays until
+/// the run ends.
 async fn mark<'d>(
     ports: &MatchPorts,
     run: &Run,
     decided: impl Iterator<Item = (Pid, &'d Decision)>,
+    crowded: &BTreeSet<Pid>,
     marks: &mut BTreeMap<Pid, u64>,
 ) -> Result<(), MatchError> {
-    let unmarked = decided.filter(|(pid, decision)| !marks.contains_key(pid) && !is_settled(decision));
+    let is_marked = |pid: &Pid, decision: &Decision| crowded.contains(pid) && decision.change.is_some();
+    let unmarked = decided
+        .filter(|(pid, decision)| !marks.contains_key(pid) && !is_settled(decision) && !is_marked(pid, decision));
     let unmarked: Vec<Pid> = unmarked.map(|(pid, _)| pid).collect();
     let writes = unmarked.iter().map(|pid| ports.store.mark_new(&run.connection, *pid)).collect();
     let revisions = ports.store.each_if(writes).await?;
@@ -117,37 +124,38 @@ fn keep_change(
     ports: &MatchPorts,
     run: &Run,
     pid: Pid,
-    had: Option<&Stored<OpenChange>>,
+    slot: Option<&Slot>,
     mark: Option<u64>,
     decision: &Decision,
     writes: &mut Vec<Write>,
 ) {
     let (connection, store) = (&run.connection, &ports.store);
-    match (decision.change.as_deref(), had) {
-        (Some(change), had) => {
+    let had = slot.and_then(|slot| slot.open.as_ref());
+    match (decision.change.as_deref(), slot) {
+        (Some(change), slot) => {
             // A change that was handed to the tenant under an older fence may have been done: whoever writes next
             // looks before repeating, whatever was decided since.
-            let unknown = had.is_some_and(|had| matches!(had.value.state, ChangeState::Sending(_)));
-            let same = had.filter(|had| had.value.change.id == change.id);
+            let unknown = had.is_some_and(|had| matches!(had.state, ChangeState::Sending(_)));
+            let same = had.filter(|had| had.change.id == change.id);
             let next = OpenChange {
                 v: 1,
                 change: change.clone(),
                 run: run.id.clone(),
                 state: if unknown { ChangeState::Sending(0) } else { ChangeState::Ready },
-                done: same.map_or(0, |had| had.value.done),
+                done: same.map_or(0, |had| had.done),
                 attempts: 0,
                 not_before_ms: 0,
-                manager_pending: same.and_then(|had| had.value.manager_pending.clone()),
+                manager_pending: same.and_then(|had| had.manager_pending.clone()),
                 refusal: None,
                 keep_open: needs_more(decision) || stands_alone(change.action),
-                landed: same.and_then(|had| had.value.landed.clone()),
-                lost: unknown || same.is_some_and(|had| had.value.lost),
+                landed: same.and_then(|had| had.landed.clone()),
+                lost: unknown || same.is_some_and(|had| had.lost),
                 mark,
             };
-            writes.push(store.put_change(connection, pid, had.map(|had| had.revision), &next));
+            store.put_decided(connection, pid, slot, &next, writes);
         }
-        (None, Some(had)) => writes.push(store.delete_change(connection, pid, had.revision)),
-        (None, None) => {}
+        (None, Some(slot)) if had.is_some() => writes.push(store.delete_change(connection, pid, slot.revision)),
+        (None, _) => {}
     }
 }
 

@@ -332,7 +332,7 @@ async fn prepare(ports: &WritePorts, rules: &Rules, task: &mut Task, book: &mut 
         match call {
             Some(_) if book.must_come_first() => {
                 let connection = &task.open.change.person.connection;
-                book.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+                book.journal = Some(ports.store.put_change(connection, task.pid, task.revision, &task.open));
                 return Ok(Prepared::Booked);
             }
             Some((manager, call)) => return Ok(Prepared::Call { next, manager, call }),

@@ -11,8 +11,8 @@ use crate::settle::{self, Books};
 use crate::task::Task;
 use crate::{WriteError, WritePorts};
 
-/// Stores the books of a hand, everybody's together, step by step: facts and history; claims of accounts; what leads to
-/// them; the journal. Nobody's lost condition takes another person along.
+/// Stores the books of a hand, everybody's together, step by step: facts; claims of accounts; what leads to them; the
+/// journal, with what became of changes that ended. Nobody's lost condition takes another person along.
 pub(crate) async fn record(
     ports: &WritePorts,
     mut books: Vec<(Task, Books)>,
@@ -34,6 +34,12 @@ pub(crate) async fn record(
         let reason = Some(Reason::plain(Code::FactsMoved));
         let outcome = settle::outcome(ports, task, OutcomeKind::FactsMoved, reason, None);
         ports.store.put_outcome(&task.open.change.person.connection, task.pid, &outcome, &mut again);
+    }
+    // In the place of the change there is a newer one: what became of it goes where it would have gone then.
+    for (task, book) in &replaced {
+        if let Some(ended) = &book.ended {
+            ports.store.put_outcome(&task.open.change.person.connection, task.pid, ended, &mut again);
+        }
     }
     // These, and whoever was decided anew in the meantime, are looked at again.
     for (task, _) in lost.iter().chain(&replaced) {

@@ -30,8 +30,10 @@ pub(crate) struct Books {
     pub(crate) journal: Option<Write>,
     /// Marks that are not needed any more. Left behind they cost a look, nothing else.
     pub(crate) leftovers: Vec<Write>,
-    /// What became of the change, when it is finished.
+    /// What became of the change, when it is finished or waits.
     pub(crate) outcome: Option<OutcomeKind>,
+    /// The same as the journal says it, when it is finished.
+    pub(crate) ended: Option<Outcome>,
 }
 
 impl Books {
@@ -179,7 +181,7 @@ pub(crate) async fn settle(
         task.open.state = ChangeState::Held;
         let connection = &change.person.connection;
         books.facts.push(ports.store.put_held(&task.open.run, task.pid));
-        books.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+        books.journal = Some(ports.store.put_change(connection, task.pid, task.revision, &task.open));
         books.outcome = Some(OutcomeKind::Held);
         return Ok(());
     }
@@ -202,7 +204,7 @@ pub(crate) fn switched_off(ports: &WritePorts, task: &mut Task, books: &mut Book
     let reason = Reason::with(Code::ActionOff, "switched off by an operator; decided again by the next run");
     let outcome = outcome(ports, task, OutcomeKind::Held, Some(reason), None);
     ports.store.put_outcome(connection, task.pid, &outcome, &mut books.facts);
-    books.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+    books.journal = Some(ports.store.put_change(connection, task.pid, task.revision, &task.open));
     books.outcome = Some(OutcomeKind::Held);
 }
 
@@ -250,11 +252,17 @@ fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reas
     let connection = &task.open.change.person.connection;
     let refusal = task.open.refusal.clone();
     let outcome = outcome(ports, task, kind, reason.or_else(|| refusal.as_ref().map(reason_of)), refusal);
-    ports.store.put_outcome(connection, task.pid, &outcome, &mut books.facts);
-    books.journal = Some(ports.store.delete_change(connection, task.pid, task.revision));
-    if kind == OutcomeKind::Done && !task.open.keep_open && !task.open.change.is_first_of_several() {
+    books.journal = Some(ports.store.end_change(connection, task.pid, task.revision, &outcome));
+    books.ended = Some(outcome);
+    let converged = kind == OutcomeKind::Done && !task.open.keep_open && !task.open.change.is_first_of_several();
+    match task.open.mark {
         // Marked again since the decision: that mark stays, and the person is decided anew.
-        books.leftovers.extend(task.open.mark.map(|mark| ports.store.unmark(connection, task.pid, mark)));
+        Some(mark) if converged => books.leftovers.push(ports.store.unmark(connection, task.pid, mark)),
+        // The mark of a crowd goes with the run, which keeps whoever's change was not done, and knows of nobody else.
+        None if kind == OutcomeKind::Done && !converged => {
+            books.facts.push(ports.store.mark_open(connection, task.pid));
+        }
+        Some(_) | None => {}
     }
     books.outcome = Some(kind);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hardmatch_domain::change::Change;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{Outcome, Run};
-use hardmatch_ports::{Condition, Key, Query, Write};
+use hardmatch_ports::{Condition, Item, Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::Pid;
@@ -49,10 +49,51 @@ pub struct OpenChange {
     /// do not show yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
-    /// The revision of the person's mark that the decision answers: when the change is done, that mark goes, and a later
-    /// one stays.
+    /// The revision of the person's own mark that the decision answers: when the change is done, that mark goes, and a
+    /// later one stays. `None`: they are marked with others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<u64>,
+}
+
+/// What lies in the place of a person's change once it has ended: what became of it, until the next is decided. So a change
+/// that ends is one write.
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    v: u32,
+    ended: Outcome,
+}
+
+/// Whether that is what lies there.
+#[derive(Deserialize)]
+struct Glance {
+    #[serde(default)]
+    ended: Option<serde::de::IgnoredAny>,
+}
+
+/// The place of a person's change, as it was read.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// The open change.
+    pub open: Option<OpenChange>,
+    /// What became of the last one.
+    ended: Option<Outcome>,
+    /// The table's revision.
+    pub revision: u64,
+}
+
+impl Slot {
+    fn of(item: &Item) -> Result<Self> {
+        let (open, ended) = if is_ended(item)? {
+            (None, Some(parse::<Ended>(item, "change")?.value.ended))
+        } else {
+            (Some(parse(item, "change")?.value), None)
+        };
+        Ok(Self { open, ended, revision: item.revision })
+    }
+}
+
+fn is_ended(item: &Item) -> Result<bool> {
+    Ok(parse::<Glance>(item, "change")?.value.ended.is_some())
 }
 
 /// The state of an open change.
@@ -101,31 +142,69 @@ pub const POINTED: usize = 50;
 impl Store {
     /// The open changes of people; those without one are left out.
     pub async fn changes(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<(Pid, Stored<OpenChange>)>> {
-        let wanted: Vec<Key> = pids.iter().map(|pid| keys::change(c, *pid)).collect();
-        let items = self.table.batch_get(&wanted).await?;
-        let mut found = Vec::with_capacity(items.len());
-        for item in items {
-            let stored: Stored<OpenChange> = parse(&item, "change")?;
-            found.push((self.pid(&stored.value.change.person), stored));
+        let slots = self.slots(c, pids).await?.into_iter();
+        let open = slots.filter_map(|(pid, slot)| Some((pid, Stored { value: slot.open?, revision: slot.revision })));
+        Ok(open.collect())
+    }
+
+    /// What lies in the places of people's changes; those who never had one are left out.
+    pub async fn slots(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, Slot>> {
+        let mut found = BTreeMap::new();
+        for item in self.slot_items(c, pids).await? {
+            if let Some(pid) = keys::pid_of(&item.key) {
+                found.insert(pid, Slot::of(&item)?);
+            }
         }
-        found.sort_by_key(|(pid, _)| *pid);
         Ok(found)
+    }
+
+    async fn slot_items(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<Item>> {
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::change(c, *pid)).collect();
+        Ok(self.table.batch_get(&wanted).await?)
     }
 
     /// The table's revisions of people's open changes; those without one are left out.
     pub async fn change_revisions(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, u64>> {
-        let wanted: Vec<Key> = pids.iter().map(|pid| keys::change(c, *pid)).collect();
-        let items = self.table.batch_get(&wanted).await?;
-        Ok(items.iter().filter_map(|item| Some((keys::pid_of(&item.key)?, item.revision))).collect())
+        let mut found = BTreeMap::new();
+        for item in self.slot_items(c, pids).await? {
+            if let Some(pid) = keys::pid_of(&item.key)
+                && !is_ended(&item)?
+            {
+                found.insert(pid, item.revision);
+            }
+        }
+        Ok(found)
     }
 
-    /// The write that stores a change over what was read (`None`: there was none).
-    pub fn put_change(&self, c: &ConnectionId, pid: Pid, had: Option<u64>, change: &OpenChange) -> Write {
-        let condition = had.map_or(Condition::Absent, Condition::Revision);
-        Write::put_if(keys::change(c, pid), json(change), condition)
+    /// The write that stores an open change over the one that was read under this revision.
+    pub fn put_change(&self, c: &ConnectionId, pid: Pid, had: u64, change: &OpenChange) -> Write {
+        Write::put_if(keys::change(c, pid), json(change), Condition::Revision(had))
     }
 
-    /// The write that ends a change, unless a newer decision replaced it.
+    /// The writes that store a newly decided change in the place that was read (`None`: nothing lay there). What became of
+    /// the last one goes into the history.
+    pub fn put_decided(
+        &self,
+        c: &ConnectionId,
+        pid: Pid,
+        had: Option<&Slot>,
+        change: &OpenChange,
+        writes: &mut Vec<Write>,
+    ) {
+        if let Some(ended) = had.and_then(|had| had.ended.as_ref()) {
+            self.put_outcome(c, pid, ended, writes);
+        }
+        let condition = had.map_or(Condition::Absent, |had| Condition::Revision(had.revision));
+        writes.push(Write::put_if(keys::change(c, pid), json(change), condition));
+    }
+
+    /// The write that ends a change with what became of it, unless a newer decision replaced it.
+    pub fn end_change(&self, c: &ConnectionId, pid: Pid, revision: u64, ended: &Outcome) -> Write {
+        let body = Ended { v: 1, ended: ended.clone() };
+        Write::put_if(keys::change(c, pid), json(&body), Condition::Revision(revision))
+    }
+
+    /// The write that takes back a change of which nothing came, unless a newer decision replaced it.
     pub fn delete_change(&self, c: &ConnectionId, pid: Pid, revision: u64) -> Write {
         Write::Delete { key: keys::change(c, pid), condition: Condition::Revision(revision) }
     }
@@ -183,28 +262,35 @@ impl Store {
         Ok(found)
     }
 
-    /// The write that records what became of a change: one entry of the person's history for each run, and the run's
-    /// result at the same time. Repeated, it is the same entry.
+    /// The write that records what became of a change in a run, beside the change: one entry of the person's history for
+    /// each run. Repeated, it is the same entry.
     pub fn put_outcome(&self, c: &ConnectionId, pid: Pid, outcome: &Outcome, writes: &mut Vec<Write>) {
         writes.push(Write::put(keys::history(c, pid, &outcome.run), json(outcome)));
     }
 
-    /// What became of people in a run.
+    /// What became of people in a run, in the order of their places.
     pub async fn outcomes_of(&self, run: &Run, pids: &[Pid]) -> Result<Vec<(Pid, Outcome)>> {
-        let wanted: Vec<Key> = pids.iter().map(|pid| keys::history(&run.connection, *pid, &run.id)).collect();
-        let items = self.table.batch_get(&wanted).await?;
-        let mut found = Vec::with_capacity(items.len());
-        for item in items {
-            let Some(pid) = keys::pid_of(&item.key) else { continue };
-            found.push((pid, parse::<Outcome>(&item, "outcome")?.value));
+        let slots = self.slots(&run.connection, pids).await?.into_iter();
+        // A change that ended says more than what was said of it while it waited.
+        let ended = slots.filter_map(|(pid, slot)| Some((pid, slot.ended.filter(|ended| ended.run == run.id)?)));
+        let mut found: BTreeMap<Pid, Outcome> = ended.collect();
+        let others = pids.iter().filter(|pid| !found.contains_key(*pid));
+        let wanted: Vec<Key> = others.map(|pid| keys::history(&run.connection, *pid, &run.id)).collect();
+        for item in self.table.batch_get(&wanted).await? {
+            if let Some(pid) = keys::pid_of(&item.key) {
+                found.insert(pid, parse::<Outcome>(&item, "outcome")?.value);
+            }
         }
-        found.sort_by_key(|(pid, _)| *pid);
-        Ok(found)
+        Ok(found.into_iter().collect())
     }
 
     /// A person's history, newest first, at most so many.
     pub async fn history(&self, c: &ConnectionId, pid: Pid, limit: usize) -> Result<Vec<Outcome>> {
+        let slot = self.slots(c, &[pid]).await?.remove(&pid);
         let query = Query::prefix(keys::person_pk(c, pid), "HIST#").descending().limit(limit);
-        Ok(self.read_all(query, "history").await?.into_iter().map(|(_, stored)| stored.value).collect())
+        let before = self.read_all::<Outcome>(query, "history").await?.into_iter().map(|(_, stored)| stored.value);
+        let mut by_run: BTreeMap<String, Outcome> = before.map(|outcome| (outcome.run.clone(), outcome)).collect();
+        by_run.extend(slot.and_then(|slot| slot.ended).map(|ended| (ended.run.clone(), ended)));
+        Ok(by_run.into_values().rev().take(limit).collect())
     }
 }

@@ -12,6 +12,7 @@ pub mod hands;
 pub mod hops;
 pub mod keys;
 pub mod lookups;
+pub mod marks;
 pub mod people;
 pub mod refusals;
 pub mod replies;

@@ -1,11 +1,11 @@
-//! People, their look-ups over all connections of a tenant, and the marks of those who are not converged.
+//! People, and their look-ups over all connections of a tenant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, PersonRef};
 use hardmatch_domain::person::PersonRecord;
-use hardmatch_ports::{Condition, Key, Query, Write};
+use hardmatch_ports::{Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{Pid, Scope};
@@ -78,48 +78,6 @@ impl Store {
         let entries = found.into_iter().map(|(_, stored)| stored.value);
         let held = entries.filter(|entry| entry.held.contains(&As::of(by))).map(|entry| entry.person);
         Ok(held.collect::<BTreeSet<PersonRef>>().into_iter().collect())
-    }
-
-    /// The write that marks a person as to be looked at: facts changed, or not converged.
-    pub fn mark_open(&self, c: &ConnectionId, pid: Pid) -> Write {
-        Write::put(Self::open_key(c, pid), Vec::new())
-    }
-
-    /// The write that marks a person who is not marked; fails for one who is.
-    pub fn mark_new(&self, c: &ConnectionId, pid: Pid) -> Write {
-        Write::put_if(Self::open_key(c, pid), Vec::new(), Condition::Absent)
-    }
-
-    /// The revisions of people's marks; those without one are left out. To be read before anything that a decision
-    /// rests on: a mark of a later revision says that something changed since.
-    pub async fn marks(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, u64>> {
-        let wanted: Vec<Key> = pids.iter().map(|pid| Self::open_key(c, *pid)).collect();
-        let items = self.table.batch_get(&wanted).await?;
-        Ok(items.iter().filter_map(|item| Some((Pid::parse(&item.key.sk)?, item.revision))).collect())
-    }
-
-    /// The write that takes a mark away, unless the person was marked again since that revision.
-    pub fn unmark(&self, c: &ConnectionId, pid: Pid, revision: u64) -> Write {
-        Write::Delete { key: Self::open_key(c, pid), condition: Condition::Revision(revision) }
-    }
-
-    fn open_key(c: &ConnectionId, pid: Pid) -> Key {
-        // Sixteen partitions, so that a large first run does not write into one.
-        Key::new(format!("OPEN#{c}#{:x}", pid.prefix(4)), pid.hex())
-    }
-
-    /// Everybody who is marked, sorted.
-    pub async fn open_people(&self, c: &ConnectionId) -> Result<Vec<Pid>> {
-        let mut found = Vec::new();
-        for shard in 0..16 {
-            self.each(Query::prefix(format!("OPEN#{c}#{shard:x}"), ""), |item| {
-                found.extend(Pid::parse(&item.key.sk));
-                Ok(())
-            })
-            .await?;
-        }
-        found.sort_unstable();
-        Ok(found)
     }
 
     /// The write that remembers somebody who is not in the listing any more; `None` when they are back.

@@ -6,7 +6,11 @@ use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 
 use crate::connection::{Meta, Slot};
 use crate::keys::Pid;
+use crate::marks::Marked;
 use crate::{Result, Store, Stored, json, keys};
+
+/// Conditional writes under way at a time.
+const TOGETHER: usize = 100;
 
 /// Where a run is entered as the open one.
 #[derive(Clone, Debug)]
@@ -108,22 +112,24 @@ impl Store {
         }
     }
 
-    /// Cuts the people into slices by the first bits of their place, and stores each slice that has anybody.
-    pub async fn put_slices(&self, run: &str, bits: u32, sorted: &[Pid]) -> Result<usize> {
-        let mut writes = Vec::new();
+    /// Cuts the people into slices by the first bits of their place, and stores each slice that has anybody, and which
+    /// crowds of marks they came from.
+    pub async fn put_slices(&self, run: &str, bits: u32, sorted: &[Pid], marked: &Marked) -> Result<()> {
+        let mut writes = Self::note_crowds(run, marked);
         for chunk in sorted.chunk_by(|a, b| a.prefix(bits) == b.prefix(bits)) {
             let slice = chunk[0].prefix(bits);
-            writes.push(Write::put(keys::run(run, "todo", format!("{slice:06}")), pack(chunk)));
+            let todo = chunk.iter().map(|pid| Todo { pid: *pid, crowded: marked.is_crowded(*pid) });
+            let body = todo.flat_map(Todo::bytes).collect();
+            writes.push(Write::put(keys::run(run, "todo", format!("{slice:06}")), body));
         }
-        let count = writes.len();
-        if count > 0 {
+        if !writes.is_empty() {
             self.table.batch_write(writes).await?;
         }
-        Ok(count)
+        Ok(())
     }
 
     /// The next slices not yet decided, in order, after a slice.
-    pub async fn slices(&self, run: &str, after: Option<usize>, limit: usize) -> Result<Vec<(usize, Vec<Pid>)>> {
+    pub async fn slices(&self, run: &str, after: Option<usize>, limit: usize) -> Result<Vec<(usize, Vec<Todo>)>> {
         let mut query = Query::prefix(format!("R#{run}#todo"), "").limit(limit);
         if let Some(after) = after {
             query = query.after(format!("{after:06}"));
@@ -131,7 +137,7 @@ impl Store {
         let mut slices = Vec::new();
         self.each(query, |item| {
             if let Ok(number) = item.key.sk.parse() {
-                slices.push((number, unpack(&item.body)));
+                slices.push((number, item.body.chunks_exact(17).filter_map(Todo::of).collect()));
             }
             Ok(())
         })
@@ -145,12 +151,55 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets everything a run left to do: slices, lane, held removals. History and summary stay.
+    /// Forgets everything a run left to do: slices, lane, held removals. History and summary stay, and so do marks.
     pub async fn clear_run(&self, run: &str) -> Result<()> {
-        for part in ["todo", "held"] {
-            self.clear(format!("R#{run}#{part}"), "").await?;
+        self.clear(format!("R#{run}#todo"), "").await?;
+        self.clear_written(run).await
+    }
+
+    /// The same of a run in which everybody was decided and whoever needs more is marked by themselves: the crowds that it
+    /// saw go, too.
+    pub async fn finish_run(&self, c: &ConnectionId, run: &str) -> Result<()> {
+        let (mut crowds, mut keys) = (Vec::new(), Vec::new());
+        self.each(Query::prefix(format!("R#{run}#todo"), ""), |item| {
+            crowds.extend(Self::drop_crowds(c, &item)?);
+            keys.push(item.key);
+            Ok(())
+        })
+        .await?;
+        for some in crowds.chunks(TOGETHER) {
+            self.each_if(some.to_vec()).await?;
         }
+        if !keys.is_empty() {
+            self.delete_keys(keys).await?;
+        }
+        self.clear_written(run).await
+    }
+
+    async fn clear_written(&self, run: &str) -> Result<()> {
+        self.clear(format!("R#{run}#held"), "").await?;
         self.clear(keys::lane_pk(run), "").await
+    }
+}
+
+/// Somebody who is to be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Todo {
+    /// Who.
+    pub pid: Pid,
+    /// Marked together with others, and not by themselves: what a decision leaves open stays marked until the run ends.
+    pub crowded: bool,
+}
+
+impl Todo {
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        let pid = *self.pid.bytes();
+        pid.into_iter().chain([u8::from(self.crowded)])
+    }
+
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let (crowded, pid) = bytes.split_last()?;
+        Some(Self { pid: Pid::from_bytes(pid.try_into().ok()?), crowded: *crowded != 0 })
     }
 }
 

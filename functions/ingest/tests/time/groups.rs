@@ -96,8 +96,8 @@ async fn link(lab: &Lab, number: usize) {
 /// Who is to be decided again, of some.
 async fn marked(lab: &Lab, numbers: std::ops::Range<usize>) -> Vec<usize> {
     let pids: BTreeMap<_, _> = numbers.map(|number| (lab.store.pid(&person(number)), number)).collect();
-    let marks = lab.store.marks(&contoso(), &pids.keys().copied().collect::<Vec<_>>()).await.unwrap();
-    let mut found: Vec<usize> = marks.keys().map(|pid| pids[pid]).collect();
+    let marked = lab.store.open_people(&contoso()).await.unwrap();
+    let mut found: Vec<usize> = marked.iter().filter_map(|pid| pids.get(pid).copied()).collect();
     found.sort_unstable();
     found
 }

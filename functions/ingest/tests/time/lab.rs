@@ -17,6 +17,7 @@ use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError};
 use hardmatch_ports::run::{Collection, Run};
 use hardmatch_ports::{Clock as _, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
+use hardmatch_store::keys::{hex, unhex};
 use hardmatch_store::runs::Place;
 use hardmatch_store::{Scope, Store};
 use hardmatch_wiring::CompiledPolicies;
@@ -174,7 +175,8 @@ impl Lab {
         known
     }
 
-    /// Everything that the table holds but for runs and leases; times of looking are all the same.
+    /// Everything that the table holds but for runs and leases; times of looking are all the same, and it is the same with
+    /// whom somebody is marked.
     pub(crate) fn holds(&self) -> BTreeMap<String, String> {
         let held = self.book.held.lock().unwrap();
         let told = held.iter().filter(|(key, _)| !key.pk.starts_with("LOCK#") && !key.sk.starts_with("RUN#"));
@@ -190,7 +192,18 @@ impl Lab {
             Ok(text) => text.to_owned(),
             Err(_) => format!("{body:?}"),
         };
-        told.map(|(key, body)| (format!("{} / {}", key.pk, key.sk), text(body))).collect()
+        let people = |key: &Key, body: &[u8]| {
+            let marked = if key.sk.starts_with("crowd#") { body.to_vec() } else { unhex(&key.sk).unwrap() };
+            marked.chunks(16).map(|pid| (format!("OPEN / {}", hex(pid)), String::new())).collect::<Vec<_>>()
+        };
+        let told = told.flat_map(|(key, body)| {
+            if key.pk.starts_with("OPEN#") {
+                people(key, body)
+            } else {
+                vec![(format!("{} / {}", key.pk, key.sk), text(body))]
+            }
+        });
+        told.collect()
     }
 
     /// Where readings keep what is too large for the table.

@@ -145,7 +145,7 @@ pub(super) async fn apply(
         settle::settle(ports, task, rules.phase, book).await?;
     } else if Progress::of(task) != before {
         let connection = &task.open.change.person.connection;
-        book.journal = Some(ports.store.put_change(connection, task.pid, Some(task.revision), &task.open));
+        book.journal = Some(ports.store.put_change(connection, task.pid, task.revision, &task.open));
     }
     Ok(())
 }
