@@ -12,6 +12,7 @@ pub mod lab;
 pub mod month;
 pub mod ran;
 pub mod trace;
+pub mod watch;
 pub mod world;
 
 mod stage;
@@ -25,4 +26,5 @@ pub use hush::Hush;
 pub use ran::Ran;
 pub use stage::{Bells, Processes};
 pub use trace::Trace;
+pub use watch::Watch;
 pub use world::{Stopped, World};

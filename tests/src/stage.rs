@@ -31,6 +31,7 @@ use jiff::Timestamp;
 use crate::cut::CutTable;
 use crate::hush::Hush;
 use crate::trace::Trace;
+use crate::watch::Watch;
 use crate::world::Stopped;
 
 /// What a stage is built from.
@@ -47,6 +48,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) time: Option<Duration>,
     pub(crate) processes: Processes,
     pub(crate) trace: Option<Trace>,
+    pub(crate) watch: Option<Watch>,
 }
 
 /// Who answers bells.
@@ -97,6 +99,7 @@ pub(crate) struct Stage {
     at_once: usize,
     processes: Processes,
     trace: Option<Trace>,
+    watch: Option<Watch>,
     /// What a bell has of time; `None` is as much as it takes.
     time: Option<Duration>,
     hush: Arc<Hush>,
@@ -176,6 +179,7 @@ impl Stage {
             time: plan.time,
             processes: plan.processes,
             trace: plan.trace,
+            watch: plan.watch,
             hush: plan.hush,
             bells: Arc::default(),
         })
@@ -266,6 +270,7 @@ impl Stage {
                 time: self.time,
                 processes: self.processes,
                 trace: self.trace.clone(),
+                watch: self.watch.clone(),
                 table: Arc::clone(&self.table),
                 client: Arc::clone(&self.client),
                 alone: Arc::clone(&alone),
@@ -342,6 +347,7 @@ struct Rooms {
     time: Option<Duration>,
     processes: Processes,
     trace: Option<Trace>,
+    watch: Option<Watch>,
     table: Arc<CutTable<FileTable>>,
     client: Arc<GraphClient>,
     /// Processes of their own work one after the other here, so that what the table counts meanwhile is theirs.
@@ -358,9 +364,15 @@ impl Rooms {
 
     async fn answer(&self, bell: Bell) -> Result<After, String> {
         let number = self.bells.fetch_add(1, Ordering::SeqCst);
-        let answer = match self.processes {
-            Processes::One => self.hand(&bell).await,
-            Processes::OneForEachBell => self.hand_alone(&bell, number).await,
+        let answer = Box::pin(async {
+            match self.processes {
+                Processes::One => self.hand(&bell).await,
+                Processes::OneForEachBell => self.hand_alone(&bell, number).await,
+            }
+        });
+        let answer = match &self.watch {
+            Some(watch) => watch.over(bell.kind.name(), answer).await,
+            None => answer.await,
         };
         answer
             .inspect_err(|error| self.hush.look("an error", error.as_bytes()))

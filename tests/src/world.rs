@@ -30,6 +30,7 @@ use crate::hush::Hush;
 use crate::ran::Ran;
 use crate::stage::{self, Bells, Processes, Stage};
 use crate::trace::Trace;
+use crate::watch::Watch;
 
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
@@ -67,6 +68,8 @@ pub struct World {
     pub processes: Processes,
     /// Where the next commands' questions to the table and writes are entered, bell by bell.
     pub trace: Option<Trace>,
+    /// Looks at how long the next commands' bells are answered.
+    pub watch: Option<Watch>,
     /// Looks for secrets while the folder is still there.
     hush: Arc<Hush>,
     running: Running,
@@ -108,6 +111,7 @@ impl World {
             time: None,
             processes: Processes::One,
             trace: None,
+            watch: None,
             hush: Arc::new(Hush::new(running.world().clone(), folder.path())),
             running,
             table,
@@ -345,6 +349,7 @@ impl World {
             time: self.time,
             processes: self.processes,
             trace: self.trace.clone(),
+            watch: self.watch.clone(),
         })
         .await?;
         Ok((stage, config))

@@ -157,8 +157,9 @@ impl Store {
         self.clear_written(run).await
     }
 
-    /// The same of a run in which everybody was decided and whoever needs more is marked by themselves: the crowds that it
-    /// saw go, too.
+    /// The same of a run that ended, in which everybody was decided and whoever needs more is marked by themselves: the
+    /// crowds that it saw go, too. Should a newer run have seen them meanwhile, it rests on them for nobody: who has
+    /// something new to be done for them was marked anew.
     pub async fn finish_run(&self, c: &ConnectionId, run: &str) -> Result<()> {
         let (mut crowds, mut keys) = (Vec::new(), Vec::new());
         self.each(Query::prefix(format!("R#{run}#todo"), ""), |item| {

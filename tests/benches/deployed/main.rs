@@ -8,6 +8,7 @@
 //! cargo bench -p hardmatch-tests --bench deployed -- size-arm64  the same for arm64
 //! cargo bench -p hardmatch-tests --bench deployed -- pipeline    people a second through the stack on the stand-in
 //! cargo bench -p hardmatch-tests --bench deployed -- cost        of 1,000 changed and of 100,000 unchanged people
+//! cargo bench -p hardmatch-tests --bench deployed -- long        the longest bell of half a million people
 //! ```
 //!
 //! `cold-start` and `size` build the functions as `infra/README.md` says for x86_64, `size-arm64` as it says for arm64, in the
@@ -16,6 +17,7 @@
 mod cost;
 mod functions;
 mod lambda;
+mod long;
 mod pipeline;
 mod size;
 mod start;
@@ -26,12 +28,13 @@ use table::Table;
 
 type Scenario = fn(&mut Table) -> anyhow::Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 5] = [
+const SCENARIOS: [(&str, Scenario); 6] = [
     ("cold-start", start::cold_start),
     ("size", size::x86),
     ("size-arm64", size::arm64),
     ("pipeline", pipeline::pipeline),
     ("cost", cost::cost),
+    ("long", long::long),
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -39,7 +42,7 @@ fn main() -> anyhow::Result<()> {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     for name in &asked {
         let known = SCENARIOS.iter().any(|(known, _)| known == name);
-        anyhow::ensure!(known, "no scenario {name}; there are cold-start, size, size-arm64, pipeline and cost");
+        anyhow::ensure!(known, "no scenario {name}; there are cold-start, size, size-arm64, pipeline, cost and long");
     }
     let mut table = Table::default();
     for (name, scenario) in SCENARIOS {
