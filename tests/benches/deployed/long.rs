@@ -1,4 +1,4 @@
-//! How long functions work at a stretch when there are half a million people. Each bell has little time and hands the rest
+//! How long functions work at a stretch when there are a hundred thousand people. Each bell has little time and hands the rest
 //! on; what a bell takes longer than that is a piece of work that cannot be cut, and is what the limit of a function must
 //! leave room for.
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::table::Table;
 
-const PEOPLE: usize = 500_000;
+const PEOPLE: usize = 100_000;
 /// What a bell has of time.
 const TIME: Duration = Duration::from_secs(10);
 /// How often the clock of the functions follows that of the wall.
