@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use futures::{StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::account::AddressHolder;
 use hardmatch_domain::facts::By;
-use hardmatch_ports::Write;
 use hardmatch_ports::tenant::ListPage;
 use hardmatch_store::StoreError;
 
@@ -99,8 +98,7 @@ async fn store_some(ports: &TenantPorts, held: &Held, some: &[&(String, AddressH
     while let Some(some) = found.try_next().await? {
         people.extend(some);
     }
-    let mut writes: Vec<Write> =
-        people.iter().map(|who| ports.store.mark_open(&who.connection, ports.store.pid(who))).collect();
+    let mut writes = ports.store.mark_people(&people);
     writes.extend(some.iter().map(|one| {
         let (address, holder) = one;
         if held.contains(*one) {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::account::Account;
-use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
+use hardmatch_domain::ids::{ObjectId, PersonRef};
 use hardmatch_ports::run::Run;
-use hardmatch_ports::{BlobError, TenantError, Write};
+use hardmatch_ports::{BlobError, TenantError};
+use hardmatch_store::StoreError;
 use hardmatch_store::accounts::AccountItem;
-use hardmatch_store::{Pid, StoreError};
 
 use crate::{ObserveError, TenantPorts};
 
@@ -92,12 +92,7 @@ impl<'a> Marks<'a> {
 
     pub(crate) async fn flush(&mut self) -> Result<(), Stopped> {
         let store = &self.ports.store;
-        let mut by_connection: BTreeMap<ConnectionId, Vec<Pid>> = BTreeMap::new();
-        for who in std::mem::take(&mut self.people) {
-            by_connection.entry(who.connection.clone()).or_default().push(store.pid(&who));
-        }
-        let writes: Vec<Write> =
-            by_connection.into_iter().flat_map(|(c, pids)| store.mark_together(&c, pids)).collect();
+        let writes = store.mark_people(&std::mem::take(&mut self.people));
         if !writes.is_empty() {
             store.table().batch_write(writes).await?;
         }

@@ -29,6 +29,34 @@ struct Sum {
     joined: u64,
     /// Of these, those who had none before.
     fresh: u64,
+    /// People whose change was not done: they are to be decided again.
+    left: Left,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Left {
+    /// These, who are to be marked by themselves.
+    Some(Vec<PersonKey>),
+    /// So many that the marks they share with others do as well: these stay.
+    Many,
+}
+
+/// More are [`Left::Many`]: a run that was turned away may have left half a million.
+const MOST_LEFT: usize = 1_000;
+
+impl Default for Left {
+    fn default() -> Self {
+        Left::Some(Vec::new())
+    }
+}
+
+impl Left {
+    fn add(&mut self, key: &PersonKey) {
+        match self {
+            Left::Some(people) if people.len() < MOST_LEFT => people.push(key.clone()),
+            Left::Some(_) | Left::Many => *self = Left::Many,
+        }
+    }
 }
 
 /// Writes the report of a finished run and closes it.
@@ -57,7 +85,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
     };
     let everybody = run.everybody && run.only.is_none();
     let (failing, joined, fresh) = (sum.is_failing(), sum.joined, sum.fresh);
-    let left = rows.left.clone();
+    let left = sum.left.clone();
     rows.render(ports, &mut closed).await?;
     if let Left::Some(people) = &left {
         let marks: Vec<Write> =
@@ -183,32 +211,10 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<Step, Ma
     Ok(Step::rests())
 }
 
-/// People whose change was not done: they are to be decided again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Left {
-    /// These, who are marked by themselves.
-    Some(Vec<PersonKey>),
-    /// So many that the marks they share with others do as well: these stay.
-    Many,
-}
-
-/// More are [`Left::Many`]: a run that was turned away may have left half a million.
-const MOST_LEFT: usize = 1_000;
-
-impl Left {
-    fn add(&mut self, key: &PersonKey) {
-        match self {
-            Left::Some(people) if people.len() < MOST_LEFT => people.push(key.clone()),
-            Left::Some(_) | Left::Many => *self = Left::Many,
-        }
-    }
-}
-
 /// All rows of a plan, as they go into its report. They pass through one by one; only the page is held in memory.
 struct Rows {
     report: ReportBuilder<'static, Beside, Beside>,
     sum: Sum,
-    left: Left,
 }
 
 /// A file beside the page.
@@ -243,16 +249,12 @@ impl Rows {
     ) -> Result<Self, MatchError> {
         let beside = || tempfile::tempfile().map(BufWriter::new).map_err(|error| unwritten(&error));
         let names = FileNames { csv: "report.csv", jsonl: "report.jsonl" };
-        let report = ReportBuilder::new(names, beside()?, beside()?);
-        let mut all = Self { report, sum: Sum::default(), left: Left::Some(Vec::new()) };
+        let mut all = Self { report: ReportBuilder::new(names, beside()?, beside()?), sum: Sum::default() };
         let mut slices = std::pin::pin!(slices);
         while let Some((rows, outcomes)) = slices.try_next().await? {
             for row in &rows {
                 let outcome = outcomes.get(&row.decision.key);
                 all.sum.add(row, outcome);
-                if row.decision.change.is_some() && outcome.is_none_or(|outcome| outcome.result != OutcomeKind::Done) {
-                    all.left.add(&row.decision.key);
-                }
                 all.report.row(row, outcome).map_err(|error| unwritten(&error))?;
             }
         }
@@ -300,6 +302,9 @@ impl Sum {
         }
         if Standing::of(row, outcome) == Standing::Refused {
             *self.refusals.entry(refusal(row, outcome).as_str().to_owned()).or_default() += 1;
+        }
+        if !done {
+            self.left.add(&decision.key);
         }
         self.attention |= !done || needs_somebody(decision);
         let joined = matches!(decision.join, Join::Joined { .. });

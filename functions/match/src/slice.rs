@@ -13,7 +13,7 @@ use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::Run;
 use hardmatch_ports::{Condition, TableError, Write};
 use hardmatch_store::Pid;
-use hardmatch_store::changes::{ChangeState, OpenChange, Slot};
+use hardmatch_store::changes::{ChangeState, LastChange, OpenChange};
 use hardmatch_store::runs::Todo;
 use hardmatch_store::timers::Timer;
 
@@ -49,14 +49,14 @@ pub(crate) async fn decide(
     let people: Vec<_> = ports.store.people(&run.connection, pids).await?;
     let records: Vec<_> = people.iter().map(|(_, record)| record.clone()).collect();
     let decisions = decide_all(ports, &records, context).await?;
-    let slots = ports.store.slots(&run.connection, pids).await?;
+    let lasts = ports.store.last_changes(&run.connection, pids).await?;
     let decided = people.iter().map(|(pid, _)| *pid).zip(&decisions);
     mark(ports, run, decided, &crowded, &mut marks).await?;
     let mut writes = Vec::new();
     let mut settled = Vec::new();
     for ((pid, _), decision) in people.iter().zip(&decisions) {
         let mark = marks.get(pid).copied();
-        keep_change(ports, run, *pid, slots.get(pid), mark, decision, &mut writes);
+        keep_change(ports, run, *pid, lasts.get(pid), mark, decision, &mut writes);
         if is_settled(decision) {
             settled.extend(mark.map(|mark| ports.store.unmark(&run.connection, *pid, mark)));
         }
@@ -124,15 +124,15 @@ fn keep_change(
     ports: &MatchPorts,
     run: &Run,
     pid: Pid,
-    slot: Option<&Slot>,
+    last: Option<&LastChange>,
     mark: Option<u64>,
     decision: &Decision,
     writes: &mut Vec<Write>,
 ) {
     let (connection, store) = (&run.connection, &ports.store);
-    let had = slot.and_then(|slot| slot.open.as_ref());
-    match (decision.change.as_deref(), slot) {
-        (Some(change), slot) => {
+    let had = last.and_then(|last| last.open.as_ref());
+    match (decision.change.as_deref(), last) {
+        (Some(change), last) => {
             // A change that was handed to the tenant under an older fence may have been done: whoever writes next
             // looks before repeating, whatever was decided since.
             let unknown = had.is_some_and(|had| matches!(had.state, ChangeState::Sending(_)));
@@ -152,9 +152,9 @@ fn keep_change(
                 lost: unknown || same.is_some_and(|had| had.lost),
                 mark,
             };
-            store.put_decided(connection, pid, slot, &next, writes);
+            store.put_decided(connection, pid, last, &next, writes);
         }
-        (None, Some(slot)) if had.is_some() => writes.push(store.delete_change(connection, pid, slot.revision)),
+        (None, Some(last)) if had.is_some() => writes.push(store.delete_change(connection, pid, last.revision)),
         (None, _) => {}
     }
 }

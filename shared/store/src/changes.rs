@@ -70,9 +70,9 @@ struct Glance {
     ended: Option<serde::de::IgnoredAny>,
 }
 
-/// The place of a person's change, as it was read.
+/// A person's last change, open or ended, as it was read.
 #[derive(Clone, Debug)]
-pub struct Slot {
+pub struct LastChange {
     /// The open change.
     pub open: Option<OpenChange>,
     /// What became of the last one.
@@ -81,7 +81,7 @@ pub struct Slot {
     pub revision: u64,
 }
 
-impl Slot {
+impl LastChange {
     fn of(item: &Item) -> Result<Self> {
         let (open, ended) = if is_ended(item)? {
             (None, Some(parse::<Ended>(item, "change")?.value.ended))
@@ -142,23 +142,23 @@ pub const POINTED: usize = 50;
 impl Store {
     /// The open changes of people; those without one are left out.
     pub async fn changes(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<(Pid, Stored<OpenChange>)>> {
-        let slots = self.slots(c, pids).await?.into_iter();
-        let open = slots.filter_map(|(pid, slot)| Some((pid, Stored { value: slot.open?, revision: slot.revision })));
+        let lasts = self.last_changes(c, pids).await?.into_iter();
+        let open = lasts.filter_map(|(pid, last)| Some((pid, Stored { value: last.open?, revision: last.revision })));
         Ok(open.collect())
     }
 
-    /// What lies in the places of people's changes; those who never had one are left out.
-    pub async fn slots(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, Slot>> {
+    /// People's last changes, open or ended; those who never had one are left out.
+    pub async fn last_changes(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, LastChange>> {
         let mut found = BTreeMap::new();
-        for item in self.slot_items(c, pids).await? {
+        for item in self.last_items(c, pids).await? {
             if let Some(pid) = keys::pid_of(&item.key) {
-                found.insert(pid, Slot::of(&item)?);
+                found.insert(pid, LastChange::of(&item)?);
             }
         }
         Ok(found)
     }
 
-    async fn slot_items(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<Item>> {
+    async fn last_items(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<Item>> {
         let wanted: Vec<Key> = pids.iter().map(|pid| keys::change(c, *pid)).collect();
         Ok(self.table.batch_get(&wanted).await?)
     }
@@ -166,7 +166,7 @@ impl Store {
     /// The table's revisions of people's open changes; those without one are left out.
     pub async fn change_revisions(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, u64>> {
         let mut found = BTreeMap::new();
-        for item in self.slot_items(c, pids).await? {
+        for item in self.last_items(c, pids).await? {
             if let Some(pid) = keys::pid_of(&item.key)
                 && !is_ended(&item)?
             {
@@ -187,7 +187,7 @@ impl Store {
         &self,
         c: &ConnectionId,
         pid: Pid,
-        had: Option<&Slot>,
+        had: Option<&LastChange>,
         change: &OpenChange,
         writes: &mut Vec<Write>,
     ) {
@@ -270,9 +270,9 @@ impl Store {
 
     /// What became of people in a run, in the order of their places.
     pub async fn outcomes_of(&self, run: &Run, pids: &[Pid]) -> Result<Vec<(Pid, Outcome)>> {
-        let slots = self.slots(&run.connection, pids).await?.into_iter();
+        let lasts = self.last_changes(&run.connection, pids).await?.into_iter();
         // A change that ended says more than what was said of it while it waited.
-        let ended = slots.filter_map(|(pid, slot)| Some((pid, slot.ended.filter(|ended| ended.run == run.id)?)));
+        let ended = lasts.filter_map(|(pid, last)| Some((pid, last.ended.filter(|ended| ended.run == run.id)?)));
         let mut found: BTreeMap<Pid, Outcome> = ended.collect();
         let others = pids.iter().filter(|pid| !found.contains_key(*pid));
         let wanted: Vec<Key> = others.map(|pid| keys::history(&run.connection, *pid, &run.id)).collect();
@@ -286,11 +286,11 @@ impl Store {
 
     /// A person's history, newest first, at most so many.
     pub async fn history(&self, c: &ConnectionId, pid: Pid, limit: usize) -> Result<Vec<Outcome>> {
-        let slot = self.slots(c, &[pid]).await?.remove(&pid);
+        let last = self.last_changes(c, &[pid]).await?.remove(&pid);
         let query = Query::prefix(keys::person_pk(c, pid), "HIST#").descending().limit(limit);
         let before = self.read_all::<Outcome>(query, "history").await?.into_iter().map(|(_, stored)| stored.value);
         let mut by_run: BTreeMap<String, Outcome> = before.map(|outcome| (outcome.run.clone(), outcome)).collect();
-        by_run.extend(slot.and_then(|slot| slot.ended).map(|ended| (ended.run.clone(), ended)));
+        by_run.extend(last.and_then(|last| last.ended).map(|ended| (ended.run.clone(), ended)));
         Ok(by_run.into_values().rev().take(limit).collect())
     }
 }

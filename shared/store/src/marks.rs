@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::ids::{ConnectionId, PersonRef};
 use hardmatch_ports::{Condition, Item, Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,15 @@ impl Store {
             }
         });
         marks.collect()
+    }
+
+    /// The same for people of any connections.
+    pub fn mark_people<'p>(&self, people: impl IntoIterator<Item = &'p PersonRef>) -> Vec<Write> {
+        let mut by_connection: BTreeMap<&ConnectionId, Vec<Pid>> = BTreeMap::new();
+        for who in people {
+            by_connection.entry(&who.connection).or_default().push(self.pid(who));
+        }
+        by_connection.into_iter().flat_map(|(c, pids)| self.mark_together(c, pids)).collect()
     }
 
     /// The write that marks a person who is not marked by themselves; fails for one who is.
