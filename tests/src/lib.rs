@@ -12,7 +12,6 @@ pub mod lab;
 pub mod month;
 pub mod ran;
 pub mod trace;
-pub mod watch;
 pub mod world;
 
 mod stage;
@@ -24,7 +23,6 @@ pub use dice::Dice;
 pub use directory::{Directory, guid};
 pub use hush::Hush;
 pub use ran::Ran;
-pub use stage::{Bells, Processes};
+pub use stage::{Bells, Processes, Watch};
 pub use trace::Trace;
-pub use watch::Watch;
 pub use world::{Stopped, World};

@@ -31,7 +31,6 @@ use jiff::Timestamp;
 use crate::cut::CutTable;
 use crate::hush::Hush;
 use crate::trace::Trace;
-use crate::watch::Watch;
 use crate::world::Stopped;
 
 /// What a stage is built from.
@@ -48,7 +47,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) time: Option<Duration>,
     pub(crate) processes: Processes,
     pub(crate) trace: Option<Trace>,
-    pub(crate) watch: Option<Watch>,
+    pub(crate) watch: Option<Arc<dyn Watch>>,
 }
 
 /// Who answers bells.
@@ -60,6 +59,14 @@ pub enum Processes {
     /// A new one for each bell, as when AWS starts all functions anew: it remembers nothing of the one before, reads the
     /// connection itself, and notes with the run what the bell has cost.
     OneForEachBell,
+}
+
+/// Looks on while bells are answered by [`Processes::OneForEachBell`], one after the other: for benchmarks.
+pub trait Watch: Send + Sync {
+    /// A process begins to work.
+    fn begins(&self, bell: &BellKind);
+    /// It has ended.
+    fn ends(&self, bell: &BellKind);
 }
 
 /// What becomes of the bells that the functions ring.
@@ -99,7 +106,7 @@ pub(crate) struct Stage {
     at_once: usize,
     processes: Processes,
     trace: Option<Trace>,
-    watch: Option<Watch>,
+    watch: Option<Arc<dyn Watch>>,
     /// What a bell has of time; `None` is as much as it takes.
     time: Option<Duration>,
     hush: Arc<Hush>,
@@ -347,7 +354,7 @@ struct Rooms {
     time: Option<Duration>,
     processes: Processes,
     trace: Option<Trace>,
-    watch: Option<Watch>,
+    watch: Option<Arc<dyn Watch>>,
     table: Arc<CutTable<FileTable>>,
     client: Arc<GraphClient>,
     /// Processes of their own work one after the other here, so that what the table counts meanwhile is theirs.
@@ -364,15 +371,9 @@ impl Rooms {
 
     async fn answer(&self, bell: Bell) -> Result<After, String> {
         let number = self.bells.fetch_add(1, Ordering::SeqCst);
-        let answer = Box::pin(async {
-            match self.processes {
-                Processes::One => self.hand(&bell).await,
-                Processes::OneForEachBell => self.hand_alone(&bell, number).await,
-            }
-        });
-        let answer = match &self.watch {
-            Some(watch) => watch.over(bell.kind.name(), answer).await,
-            None => answer.await,
+        let answer = match self.processes {
+            Processes::One => self.hand(&bell).await,
+            Processes::OneForEachBell => self.hand_alone(&bell, number).await,
         };
         answer
             .inspect_err(|error| self.hush.look("an error", error.as_bytes()))
@@ -401,7 +402,10 @@ impl Rooms {
         if !bell.connection.as_str().is_empty() {
             Connections::new(store.clone()).open(&bell.connection).await.map_err(|error| text(&error))?;
         }
+        let watch = self.watch.as_deref();
+        watch.inspect(|watch| watch.begins(&bell.kind));
         let answer = alone.hand(bell).await;
+        watch.inspect(|watch| watch.ends(&bell.kind));
         if !bell.run.is_empty() {
             let mut cost = noted.cost();
             cost.units.write += 1;

@@ -28,9 +28,8 @@ use crate::cut::{Cut, CutTable};
 use crate::directory::Directory;
 use crate::hush::Hush;
 use crate::ran::Ran;
-use crate::stage::{self, Bells, Processes, Stage};
+use crate::stage::{self, Bells, Processes, Stage, Watch};
 use crate::trace::Trace;
-use crate::watch::Watch;
 
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
@@ -68,8 +67,8 @@ pub struct World {
     pub processes: Processes,
     /// Where the next commands' questions to the table and writes are entered, bell by bell.
     pub trace: Option<Trace>,
-    /// Looks at how long the next commands' bells are answered.
-    pub watch: Option<Watch>,
+    /// Looks on while the next commands' bells are answered.
+    pub watch: Option<Arc<dyn Watch>>,
     /// Looks for secrets while the folder is still there.
     hush: Arc<Hush>,
     running: Running,

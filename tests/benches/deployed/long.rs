@@ -1,11 +1,13 @@
-//! How long functions work at a stretch when there are a hundred thousand people. Each bell has little time and hands the rest
-//! on; what a bell takes longer than that is a piece of work that cannot be cut, and is what the limit of a function must
-//! leave room for.
+//! How long functions work at a stretch when there are a hundred thousand people. Bells have no time at all: each does the
+//! least that it can and hands the rest on. The longest shows which piece of work cannot be cut, and how much time the limit
+//! of a function must leave for it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use hardmatch_ports::doorbell::BellKind;
 use hardmatch_sim::Seed;
 use hardmatch_tests::{Processes, Ran, Stopped, Watch, World, guid, immutable_id};
 use serde_json::json;
@@ -13,35 +15,32 @@ use serde_json::json;
 use crate::table::Table;
 
 const PEOPLE: usize = 100_000;
-/// What a bell has of time.
-const TIME: Duration = Duration::from_secs(10);
-/// How often the clock of the functions follows that of the wall.
-const BEAT: Duration = Duration::from_millis(20);
 
 pub(crate) fn long(table: &mut Table) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut world = runtime.block_on(company());
-    let clock = world.clock.clone();
-    let ended = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ended.load(Ordering::Relaxed) {
-                wait(BEAT);
-                clock.advance(BEAT);
-            }
-        });
-        let measured = runtime.block_on(nights(table, &mut world));
-        ended.store(true, Ordering::Relaxed);
-        measured
+    runtime.block_on(async {
+        let mut world = company().await;
+        let times = Arc::new(Times::default());
+        world.watch = Some(times.clone());
+        let plan = ran(world.try_plan().await)?;
+        times.rows(table, "plan, who all need a change");
+        ran(world.try_apply(&plan.hash()).await)?;
+        times.rows(table, "apply");
+        ran(world.try_sync(hardmatch_match::Accept::Nothing).await)?;
+        times.rows(table, "the night after, who were all written");
+        Ok(())
     })
 }
 
+/// People who join accounts that have another name.
 async fn company() -> World {
+    let name = |number: usize| format!("p{number:06}");
     let mut seed = Seed::contoso();
     for number in 0..PEOPLE {
+        let upn = format!("{}@contoso.com", name(number));
         seed = seed.user(json!({
-            "userPrincipalName": upn(number),
-            "mail": upn(number),
+            "userPrincipalName": upn,
+            "mail": upn,
             "onPremisesImmutableId": immutable_id(&guid(number + 1)),
             "displayName": "Somebody Else",
             "employeeId": format!("E{:04}", number + 1),
@@ -51,45 +50,44 @@ async fn company() -> World {
     for number in 0..PEOPLE {
         world.people.hire(&name(number));
     }
-    (world.processes, world.time) = (Processes::OneForEachBell, Some(TIME));
+    (world.processes, world.time) = (Processes::OneForEachBell, Some(Duration::ZERO));
     world
-}
-
-fn name(number: usize) -> String {
-    format!("p{number:06}")
-}
-
-fn upn(number: usize) -> String {
-    format!("{}@contoso.com", name(number))
-}
-
-async fn nights(table: &mut Table, world: &mut World) -> anyhow::Result<()> {
-    let watch = Watch::default();
-    world.watch = Some(watch.clone());
-    let plan = ran(world.try_plan().await)?;
-    rows(table, "plan, who all need a change", &watch);
-    world.time = Some(TIME);
-    let hash = plan.run.plan.ok_or_else(|| anyhow!("no plan"))?.hash;
-    drop(plan.rows);
-    ran(world.try_apply(&hash).await)?;
-    rows(table, "apply", &watch);
-    ran(world.try_sync(hardmatch_match::Accept::Nothing).await)?;
-    rows(table, "the night after, who were all written", &watch);
-    Ok(())
 }
 
 fn ran(ended: Result<Ran, Stopped>) -> anyhow::Result<Ran> {
     ended.map_err(|why| anyhow!("{why:?}"))
 }
 
-fn rows(table: &mut Table, what: &str, watch: &Watch) {
-    for (kind, (bells, longest)) in watch.take() {
-        let figure = format!("{:.1} s of {bells} bells that have {} s each", longest.as_secs_f64(), TIME.as_secs());
-        table.row(&format!("{PEOPLE} people, {what}"), &format!("longest {kind}"), figure, "");
+/// How long each bell was answered, by kinds.
+#[derive(Default)]
+struct Times(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    began: Option<Instant>,
+    by_kind: BTreeMap<&'static str, Vec<Duration>>,
+}
+
+impl Watch for Times {
+    fn begins(&self, _: &BellKind) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).began = Some(Instant::now());
+    }
+
+    fn ends(&self, bell: &BellKind) {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(began) = taken.began.take() {
+            taken.by_kind.entry(bell.name()).or_default().push(began.elapsed());
+        }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark lets time pass as it does")]
-fn wait(time: Duration) {
-    std::thread::sleep(time);
+impl Times {
+    fn rows(&self, table: &mut Table, what: &str) {
+        let by_kind = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).by_kind);
+        for (kind, times) in by_kind {
+            let Some((place, longest)) = (1..).zip(&times).max_by_key(|(_, time)| **time) else { continue };
+            let figure = format!("{:.2} s, bell {place} of {}", longest.as_secs_f64(), times.len());
+            table.row(&format!("{PEOPLE} people, {what}"), &format!("longest {kind}"), figure, "");
+        }
+    }
 }
