@@ -1,7 +1,5 @@
 //! What is known of the tenant and of the source, and what is never concluded from what was not read.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::time::Duration;
 
 use hardmatch_domain::facts::By;

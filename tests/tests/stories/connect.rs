@@ -1,7 +1,5 @@
 //! Giving a connection up and taking it up again: links wait, clocks stand still, nobody is touched.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::collections::BTreeMap;
 
 use hardmatch_domain::ids::{ConnectionId, ObjectId};

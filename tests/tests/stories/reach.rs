@@ -1,8 +1,6 @@
 //! How a deployed connection reaches its tenant: asked by an operator through the queues, passed on by match, answered by
 //! the side that has the tokens.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

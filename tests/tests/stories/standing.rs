@@ -1,8 +1,6 @@
 //! What an operator says about a connection holds at every door: paused, disconnected, another policy; and what is said
 //! about one connection of a tenant is nobody else's.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use hardmatch_domain::change::Action;
 use hardmatch_match::Accept;
 use hardmatch_ports::clock::Clock as _;

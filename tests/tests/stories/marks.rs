@@ -1,8 +1,6 @@
 //! Who is to be looked at again: people whose facts change together share a mark, and it goes only when everybody in it was
 //! decided, and whoever needs more is marked by themselves.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::run::{OutcomeKind, Phase, Status};
 use hardmatch_sim::{Fault, FaultRule};

@@ -1,7 +1,5 @@
 //! What writing costs, and what becomes of it when the tenant refuses, is silent, or does not let us in.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::time::Duration;
 
 use hardmatch_domain::change::Action;
