@@ -32,7 +32,7 @@ pub struct Directory {
     pub columns: Vec<String>,
     rows: BTreeMap<String, BTreeMap<String, String>>,
     /// The file as it is instead, when somebody spoilt it.
-    spoilt: Option<String>,
+    spoilt: Option<Vec<u8>>,
     hired: usize,
 }
 
@@ -117,7 +117,13 @@ impl Directory {
 
     /// From now on the file is this, whatever the people are; `None`: the people again.
     pub fn spoil(&mut self, text: Option<String>) {
-        self.spoilt = text;
+        self.spoilt = text.map(String::into_bytes);
+    }
+
+    /// From now on the source is a file of this name, in the same folder, with these bytes.
+    pub fn hand_in(&mut self, name: &str, bytes: Vec<u8>) {
+        self.path.set_file_name(name);
+        self.spoilt = Some(bytes);
     }
 
     /// The file as CSV.
@@ -133,8 +139,9 @@ impl Directory {
         text
     }
 
-    pub(crate) fn write(&self) -> std::io::Result<()> {
-        let text = self.spoilt.clone().unwrap_or_else(|| self.csv());
+    /// Writes the file, as each command finds it.
+    pub fn write(&self) -> std::io::Result<()> {
+        let text = self.spoilt.clone().unwrap_or_else(|| self.csv().into_bytes());
         std::fs::write(&self.path, text)
     }
 }

@@ -13,7 +13,6 @@ use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_match::{MatchPorts, Meter, Spent};
 use hardmatch_policy::Config;
-use hardmatch_ports::credentials::DiscardPasswords;
 use hardmatch_ports::doorbell::{After, BellKind, Queue};
 use hardmatch_ports::run::{Effort, Phase, Run};
 use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Policies, Table, TenantWrite as _};
@@ -29,6 +28,7 @@ use hardmatch_write::WritePorts;
 use jiff::Timestamp;
 
 use crate::cut::CutTable;
+use crate::delivered::Delivered;
 use crate::hush::Hush;
 use crate::trace::Trace;
 use crate::world::Stopped;
@@ -48,6 +48,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) processes: Processes,
     pub(crate) trace: Option<Trace>,
     pub(crate) watch: Option<Arc<dyn Watch>>,
+    pub(crate) passwords: Delivered,
 }
 
 /// Who answers bells.
@@ -163,7 +164,7 @@ impl Stage {
             scope,
             client: CONTOSO_CLIENT_ID.to_owned(),
             tenant: client.clone(),
-            passwords: Arc::new(DiscardPasswords),
+            passwords: Arc::new(plan.passwords),
             clock: Arc::clone(&clock),
             doorbell: Arc::clone(&theirs),
             holder: "a test".to_owned(),

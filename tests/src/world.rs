@@ -25,6 +25,7 @@ use tempfile::TempDir;
 use crate::account::Seen;
 use crate::bill::Bill;
 use crate::cut::{Cut, CutTable};
+use crate::delivered::Delivered;
 use crate::directory::Directory;
 use crate::hush::Hush;
 use crate::ran::Ran;
@@ -69,6 +70,8 @@ pub struct World {
     pub trace: Option<Trace>,
     /// Looks on while the next commands' bells are answered.
     pub watch: Option<Arc<dyn Watch>>,
+    /// Initial passwords that were delivered.
+    pub passwords: Delivered,
     /// Looks for secrets while the folder is still there.
     hush: Arc<Hush>,
     running: Running,
@@ -111,6 +114,7 @@ impl World {
             processes: Processes::One,
             trace: None,
             watch: None,
+            passwords: Delivered::default(),
             hush: Arc::new(Hush::new(running.world().clone(), folder.path())),
             running,
             table,
@@ -131,6 +135,11 @@ impl World {
             "schema = 1\nconnection = \"{name}\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\
              [source]\nkind = \"csv\"\nlocation = \"{file}\"\n{more}\n"
         );
+    }
+
+    /// From now on the configuration is this text, which names the connection `contoso`.
+    pub fn set_config(&mut self, text: String) {
+        self.policy = text;
     }
 
     /// The table is lost, and a new one takes its place. What lies in files stays.
@@ -349,6 +358,7 @@ impl World {
             processes: self.processes,
             trace: self.trace.clone(),
             watch: self.watch.clone(),
+            passwords: self.passwords.clone(),
         })
         .await?;
         Ok((stage, config))

@@ -46,9 +46,30 @@ impl Names {
     }
 }
 
-fn cases() -> BTreeMap<String, Standing> {
+/// Trials that are no file: histories, by their letters.
+const HISTORIES: [&str; 8] = ["c1", "c3", "c5", "c12", "c13", "c15", "cl", "ct"];
+
+/// The file: cases by their number, and trials in a table of their own.
+#[derive(Debug, Deserialize)]
+struct Listed {
+    trials: BTreeMap<String, Standing>,
+    #[serde(flatten)]
+    cases: BTreeMap<String, Standing>,
+}
+
+fn listed() -> Listed {
     let text = fs::read_to_string(Path::new(ROOT).join("tests/cases.toml")).unwrap();
     toml::from_str(&text).unwrap_or_else(|error| panic!("cases.toml: {error}"))
+}
+
+/// The numbers of the trials whose files lie in `tests/fixtures/trials`, and the histories.
+fn trials() -> BTreeSet<String> {
+    let files = fs::read_dir(Path::new(ROOT).join("tests/fixtures/trials")).unwrap();
+    let number = |name: &str| name.split_once('-').map(|(number, _)| number.to_owned());
+    let mut trials: BTreeSet<String> =
+        files.filter_map(|file| number(&file.unwrap().file_name().to_string_lossy())).collect();
+    trials.extend(HISTORIES.map(str::to_owned));
+    trials
 }
 
 /// Every test function of the workspace, by the path it is named with here.
@@ -106,26 +127,49 @@ fn tests_in(text: &str) -> Vec<String> {
 
 #[test]
 fn every_case_is_shown_or_says_why_not() {
-    let cases = cases();
     let mut wanted: BTreeSet<String> =
         CASES.iter().flat_map(|(letter, last)| (1..=*last).map(move |number| format!("{letter}{number}"))).collect();
     wanted.extend(ROWS.map(str::to_owned));
-    let known: BTreeSet<String> = cases.keys().cloned().collect();
+    println!("{}", all_stand("cases", &listed().cases, &wanted, |_, _| true));
+}
+
+#[test]
+fn every_trial_is_shown_by_a_test_of_its_number() {
+    // `t07_…` for a file, `c1_…` for a history.
+    let names_it = |trial: &str, test: &str| {
+        let start = if trial.starts_with('c') { format!("{trial}_") } else { format!("t{trial}_") };
+        test.rsplit("::").next().is_some_and(|name| name.starts_with(&start))
+    };
+    println!("{}", all_stand("trials", &listed().trials, &trials(), names_it));
+}
+
+/// All that are wanted stand in the list, and what is said of them holds: tests exist, and are called as they should.
+fn all_stand(
+    what: &str,
+    listed: &BTreeMap<String, Standing>,
+    wanted: &BTreeSet<String>,
+    called: impl Fn(&str, &str) -> bool,
+) -> String {
+    let known: BTreeSet<String> = listed.keys().cloned().collect();
     let missing: Vec<_> = wanted.difference(&known).collect();
     assert!(missing.is_empty(), "cases.toml says nothing of {missing:?}");
-    let unknown: Vec<_> = known.difference(&wanted).collect();
-    assert!(unknown.is_empty(), "cases.toml names cases that do not exist: {unknown:?}");
+    let unknown: Vec<_> = known.difference(wanted).collect();
+    assert!(unknown.is_empty(), "cases.toml names {what} that do not exist: {unknown:?}");
 
     let tests = tests();
     let mut dead = Vec::new();
     let (mut shown, mut later, mut not_ours) = (0, 0, 0);
-    for (id, standing) in &cases {
+    for (id, standing) in listed {
         match standing {
             Standing::Test(names) => {
                 shown += 1;
                 assert!(!names.all().is_empty(), "{id} names no test");
                 dead.extend(
-                    names.all().iter().filter(|name| !tests.contains(*name)).map(|name| format!("{id}: {name}")),
+                    names
+                        .all()
+                        .iter()
+                        .filter(|name| !tests.contains(*name) || !called(id, name))
+                        .map(|name| format!("{id}: {name}")),
                 );
             }
             Standing::Later(what) => {
@@ -139,7 +183,7 @@ fn every_case_is_shown_or_says_why_not() {
         }
     }
     assert!(dead.is_empty(), "no test of the workspace is called:\n{}", dead.join("\n"));
-    println!("{} cases: {shown} shown by a test, {later} later, {not_ours} not applicable", cases.len());
+    format!("{} {what}: {shown} shown by a test, {later} later, {not_ours} not applicable", listed.len())
 }
 
 #[test]

@@ -107,7 +107,8 @@ impl State {
         let tracked =
             round.select.as_deref().and_then(|s| u128::from_str_radix(s, 16).ok()).map_or(Mask(kind.defaults()), Mask);
         // https://learn.microsoft.com/graph/delta-query-overview#optional-request-header
-        let minimal = ask.call.header("prefer").is_some_and(|p| p.replace(' ', "").contains("return=minimal"));
+        let asked = ask.call.header("prefer").is_some_and(|p| p.replace(' ', "").contains("return=minimal"));
+        let minimal = asked || self.options.delta.changed_only;
         let size = self.options.delta_page_size.max(1);
         let more_to_come = round.end.map_or(round.at < round.to, |end| round.at < end);
         let empty = more_to_come && round.page < 1_000 && self.dice.chance(self.options.delta.empty_pages);
@@ -146,7 +147,7 @@ impl State {
         out.extend_from_slice(&rows.join(&b','));
         out.extend_from_slice(b"]}");
         let answer = Answer::bytes(200, out);
-        if minimal { answer.with("preference-applied", "return=minimal") } else { answer }
+        if asked { answer.with("preference-applied", "return=minimal") } else { answer }
     }
 
     /// An object of an earlier page, once more.

@@ -261,6 +261,9 @@ pub struct DeltaTraps {
     pub replays: f64,
     /// Purged objects also show up, as removed, in the first round. Not a probability.
     pub removed_in_first_round: bool,
+    /// A changed object comes with its id and the changed properties only, whatever was asked for: more is not promised
+    /// (<https://learn.microsoft.com/graph/delta-query-users>). Not a probability.
+    pub changed_only: bool,
 }
 
 /// How late a write becomes visible, in milliseconds. All 0 by default: everything is visible at once.

@@ -1,11 +1,15 @@
 //! The source that a configuration describes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use hardmatch_policy::{Config, Location, SourceKind};
 use hardmatch_ports::{Clock, Source, SourceError};
-use hardmatch_sources_files::{FileSource, Format, Shape};
+use hardmatch_sources_files::{Detected, FileSource, Format, Shape};
+
+/// Anchor attributes that name themselves in the default of `[anchor] from`.
+const GUIDS: [&str; 2] = ["mS-DS-ConsistencyGuid", "objectGUID"];
 
 /// The source, where it is a file of this machine.
 pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>, SourceError> {
@@ -37,4 +41,24 @@ pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<
         extra: config.source_attributes(),
     };
     Arc::new(FileSource::new(shape, Arc::clone(clock)))
+}
+
+/// A first configuration for a people file, from what the file seems to be: its form, key and anchor.
+pub fn suggestion(seen: &Detected, connection: String, location: String) -> hardmatch_policy::Detected {
+    let is_there = |guid: &&str| seen.anchors.iter().any(|name| name.eq_ignore_ascii_case(guid));
+    let guids: Vec<String> = GUIDS.iter().filter(|guid| is_there(guid)).map(|guid| (*guid).to_owned()).collect();
+    hardmatch_policy::Detected {
+        connection,
+        tenant: None,
+        kind: match seen.format {
+            Format::Csv => SourceKind::Csv,
+            Format::JsonLines => SourceKind::Jsonl,
+            Format::Ldif => SourceKind::Ldif,
+        },
+        location,
+        columns: BTreeMap::new(),
+        key: seen.keys.first().cloned(),
+        anchor_from: if guids.is_empty() { seen.anchors.first().cloned().into_iter().collect() } else { guids },
+        groups: Vec::new(),
+    }
 }

@@ -7,17 +7,14 @@ use std::path::Path;
 
 use hardmatch_policy::{Config, Detected, SourceKind, template};
 use hardmatch_ports::source::Entry;
-use hardmatch_sources_files::{Format, detect};
+use hardmatch_sources_files::detect;
 
-use hardmatch_wiring::source::source;
+use hardmatch_wiring::source::{source, suggestion};
 
 use crate::args::InitArgs;
 use crate::connection::{clock, folder};
 use crate::fail::{Exit, Failure};
 use crate::output;
-
-/// Anchor attributes that name themselves in the default of `[anchor] from`.
-const GUIDS: [&str; 2] = ["mS-DS-ConsistencyGuid", "objectGUID"];
 
 pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
     if args.config.exists() {
@@ -94,17 +91,7 @@ async fn look(from: &Path, config: &Path) -> Result<(Detected, Vec<String>), Fai
         .await
         .map_err(Failure::run)?
         .map_err(|error| Failure::usage(format!("{}: {error}", from.display())))?;
-    let kind = match seen.format {
-        Format::Csv => SourceKind::Csv,
-        Format::JsonLines => SourceKind::Jsonl,
-        Format::Ldif => SourceKind::Ldif,
-    };
-    let guids: Vec<String> = GUIDS
-        .iter()
-        .filter(|guid| seen.anchors.iter().any(|name| name.eq_ignore_ascii_case(guid)))
-        .map(|guid| (*guid).to_owned())
-        .collect();
-    let anchor_from = if guids.is_empty() { seen.anchors.first().cloned().into_iter().collect() } else { guids };
+    let detected = suggestion(&seen, connection_name(config), relative(from, config));
     let mut found = vec![format!(
         "{}: {}, {} people, {} columns.",
         from.display(),
@@ -112,14 +99,14 @@ async fn look(from: &Path, config: &Path) -> Result<(Detected, Vec<String>), Fai
         seen.entries,
         seen.columns.len()
     )];
-    match seen.keys.first() {
+    match &detected.key {
         Some(key) => found.push(format!("Key: {key}, because it is filled for everybody and nowhere the same.")),
         None => found.push(
             "No column is filled for everybody and nowhere the same: choose a key that never changes and set source.key."
                 .to_owned(),
         ),
     }
-    match anchor_from.as_slice() {
+    match detected.anchor_from.as_slice() {
         [] => found.push("No column could be an immutable ID: set anchor.from.".to_owned()),
         names => found.push(format!("Immutable IDs from: {}.", names.join(", "))),
     }
@@ -134,16 +121,6 @@ async fn look(from: &Path, config: &Path) -> Result<(Detected, Vec<String>), Fai
     if seen.refused > 0 {
         found.push(format!("{} entries could not be read; `hardmatch doctor` names them.", seen.refused));
     }
-    let detected = Detected {
-        connection: connection_name(config),
-        tenant: None,
-        kind,
-        location: relative(from, config),
-        columns: BTreeMap::new(),
-        key: seen.keys.into_iter().next(),
-        anchor_from,
-        groups: Vec::new(),
-    };
     Ok((detected, found))
 }
 

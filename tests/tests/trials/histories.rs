@@ -1,0 +1,1 @@
+//! Histories of days and weeks, which follow from how the service behaves.

@@ -1,0 +1,7 @@
+//! Exports and histories that went wrong elsewhere, played from the first plan to a night that writes nothing. What
+//! counts is what the tenant holds afterwards and what the run tells; how it words it does not.
+
+mod files;
+mod histories;
+mod people;
+mod writing;

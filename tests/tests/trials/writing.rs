@@ -1,0 +1,1 @@
+//! What is written, and what is known to be refused before anything is.
