@@ -145,6 +145,13 @@ impl World {
         self.revoke_sessions(key)
     }
 
+    /// Whether somebody could sign in to a user's account with this password.
+    pub fn opens(&self, key: &str, password: &str) -> bool {
+        let state = self.lock();
+        let slot = state.find_user(key);
+        slot.is_some_and(|slot| state.dir.object(slot).password.as_deref() == Some(password))
+    }
+
     /// The sign-in service starts to sign with another key; the last one stays published beside it.
     pub fn roll_signing_key(&self) {
         self.lock().entra.rollovers += 1;
