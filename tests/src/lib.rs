@@ -4,6 +4,7 @@ pub mod account;
 pub mod bill;
 pub mod connection;
 pub mod cut;
+pub mod damage;
 pub mod delivered;
 pub mod dice;
 pub mod directory;

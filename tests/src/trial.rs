@@ -10,7 +10,7 @@ use std::pin::Pin;
 use hardmatch_domain::reason::Weight;
 use hardmatch_match::Accept;
 use hardmatch_policy::template;
-use hardmatch_ports::run::{OutcomeKind, Status};
+use hardmatch_ports::run::{OutcomeKind, PlanRow, Status};
 use hardmatch_sim::{CONTOSO_TENANT_ID, Domain, DomainType, Request, Seed};
 use hardmatch_sources_files::detect;
 use hardmatch_wiring::source::suggestion;
@@ -327,6 +327,11 @@ impl Night {
     #[track_caller]
     pub fn ran(&self) -> &Ran {
         self.ran.as_ref().unwrap_or_else(|| panic!("the command failed: {:?}", self.told))
+    }
+
+    /// The rows of the plan.
+    pub fn rows(&self) -> &[PlanRow] {
+        self.ran.as_ref().map_or(&[], |ran| &ran.rows)
     }
 
     /// Requests that wrote, or tried to.
