@@ -1,7 +1,8 @@
 //! A table that stops: the process is killed at its n-th write, and whatever it asks afterwards is refused.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hardmatch_ports::table::Units;
@@ -39,12 +40,26 @@ pub(crate) struct CutTable<T> {
     bill: Option<Bill>,
     trace: Option<Trace>,
     hush: Option<Arc<Hush>>,
+    keys: Keys,
 }
+
+/// The keys of everything that was ever written. Clones share them.
+pub(crate) type Keys = Arc<Mutex<BTreeSet<(String, String)>>>;
 
 impl<T: Table> CutTable<T> {
     pub(crate) fn new(inner: T, cut: Option<Cut>) -> Self {
         let (writes, dead) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { inner, cut, writes, dead, killed: Notify::new(), bill: None, trace: None, hush: None }
+        Self {
+            inner,
+            cut,
+            writes,
+            dead,
+            killed: Notify::new(),
+            bill: None,
+            trace: None,
+            hush: None,
+            keys: Keys::default(),
+        }
     }
 
     /// The same, with everything it writes entered into a bill.
@@ -69,7 +84,14 @@ impl<T: Table> CutTable<T> {
         Self { hush: Some(hush), ..self }
     }
 
+    /// The same, with the keys of everything it writes entered here.
+    pub(crate) fn keyed(self, keys: Keys) -> Self {
+        Self { keys, ..self }
+    }
+
     async fn enter(&self, writes: &[Write], times: u64) {
+        let keys = writes.iter().map(|write| (write.key().pk.clone(), write.key().sk.clone()));
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
         if let Some(hush) = &self.hush {
             hush.look_at(writes);
         }

@@ -30,4 +30,4 @@ pub use ran::Ran;
 pub use stage::{Bells, Processes, Watch};
 pub use trace::Trace;
 pub use trial::{Night, Setup, Trial};
-pub use world::{Stopped, World};
+pub use world::{Backup, Stopped, World};

@@ -1,7 +1,7 @@
 //! The world of a story: a directory, a tenant, a table and a clock, and the commands an operator has.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
@@ -13,7 +13,7 @@ use hardmatch_ports::clock::Clock as _;
 use hardmatch_ports::doorbell::{Bell, BellKind};
 use hardmatch_ports::run::{Intent, Phase, PlanRow, Run};
 use hardmatch_ports::table::Units;
-use hardmatch_ports::{Key, Table as _, Write};
+use hardmatch_ports::{Item, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_TENANT_ID, Clock, Running, Seed, Sim};
 use hardmatch_store::Store;
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 use crate::account::Seen;
 use crate::bill::Bill;
-use crate::cut::{Cut, CutTable};
+use crate::cut::{Cut, CutTable, Keys};
 use crate::delivered::Delivered;
 use crate::directory::Directory;
 use crate::hush::Hush;
@@ -76,6 +76,7 @@ pub struct World {
     hush: Arc<Hush>,
     running: Running,
     table: FileTable,
+    keys: Keys,
     folder: TempDir,
     policy: String,
     commands: u64,
@@ -118,6 +119,7 @@ impl World {
             hush: Arc::new(Hush::new(running.world().clone(), folder.path())),
             running,
             table,
+            keys: Keys::default(),
             folder,
             policy: String::new(),
             commands: 0,
@@ -145,6 +147,24 @@ impl World {
     /// The table is lost, and a new one takes its place. What lies in files stays.
     pub async fn lose_the_table(&mut self) {
         self.table = new_table().await;
+    }
+
+    /// What the table holds now, for [`World::restore`].
+    pub async fn backup(&self) -> Backup {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut items = Vec::new();
+        for (pk, sk) in keys {
+            items.extend(self.table.get(&Key::new(pk, sk)).await.expect("an item"));
+        }
+        Backup(items)
+    }
+
+    /// The table is as it was when the backup was made. What lies in files stays.
+    pub async fn restore(&mut self, backup: &Backup) {
+        self.table = new_table().await;
+        for item in &backup.0 {
+            self.table.write(Write::put(item.key.clone(), item.body.clone())).await.expect("an item");
+        }
     }
 
     /// Time passes.
@@ -346,7 +366,8 @@ impl World {
             table: CutTable::new(self.table.handle(), self.cut.take())
                 .billed(self.bill.clone())
                 .traced(self.trace.clone())
-                .hushed(Arc::clone(&self.hush)),
+                .hushed(Arc::clone(&self.hush))
+                .keyed(Arc::clone(&self.keys)),
             folder: self.folder.path(),
             config: &config,
             url: self.running.url(),
@@ -440,6 +461,10 @@ impl World {
         Ok(Ran { run, rows, outcomes, writes, table_writes: stage.table.writes(), bells: stage.bells() })
     }
 }
+
+/// A table's items at some time.
+#[derive(Clone)]
+pub struct Backup(Vec<Item>);
 
 async fn new_table() -> FileTable {
     let table = FileTable::in_memory().expect("a table");

@@ -271,6 +271,8 @@ impl Settled {
                 let number = known.attributes.filled(Attr::EmployeeId)?;
                 newcomer.person.attributes = newcomer.person.attributes.with(Attr::EmployeeId, number);
                 observed.people.push(newcomer);
+                // Somebody with two records, or a typing error: an account of their own, and nobody else's is touched.
+                observed.newcomers_allowed = 1;
             }
             Seen::TwoNewcomers => {
                 let mut other = self.strangers[dice.below(self.strangers.len())].clone();

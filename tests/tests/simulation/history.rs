@@ -9,7 +9,7 @@ use hardmatch_match::Accept;
 use hardmatch_ports::Clock as _;
 use hardmatch_ports::run::PlanRow;
 use hardmatch_sim::{Fault, FaultRule, Request, Seed};
-use hardmatch_tests::{Cut, Dice, Ran, Seen, Spoil, Stopped, World, guid, immutable_id, invariants};
+use hardmatch_tests::{Backup, Cut, Dice, Ran, Seen, Spoil, Stopped, World, guid, immutable_id, invariants};
 use serde_json::json;
 
 /// Rounds of edits and commands in a history.
@@ -37,6 +37,8 @@ pub(crate) struct History {
     anchors: BTreeMap<String, String>,
     /// Removals that nobody approved by hash: when, and of which account.
     removals: Vec<(i64, String)>,
+    /// An older state of the table.
+    backup: Option<Backup>,
     log: Vec<String>,
 }
 
@@ -67,6 +69,7 @@ impl History {
             hired: 0,
             anchors: BTreeMap::new(),
             removals: Vec::new(),
+            backup: None,
             log: vec![policy],
         };
         for _ in 0..8 + history.dice.below(6) {
@@ -96,6 +99,20 @@ impl History {
             self.world.people.spoil(None);
             let hours = self.dice.below(40);
             self.world.pass(Duration::from_secs(hours as u64 * 3600 + 60));
+            if self.dice.happens(6) {
+                // Longer than the recycle bin keeps an account.
+                self.say("a month passes".to_owned());
+                self.world.pass_days(31);
+            }
+            if self.dice.happens(15) {
+                match self.backup.take() {
+                    None => self.backup = Some(self.world.backup().await),
+                    Some(backup) => {
+                        self.say("the table is restored".to_owned());
+                        self.world.restore(&backup).await;
+                    }
+                }
+            }
         }
         self.settle().await;
     }
@@ -294,7 +311,7 @@ impl History {
         let Some(name) = self.dice.pick(&names).cloned() else { return self.hire() };
         let other = self.dice.pick(&names).cloned().unwrap_or_default();
         let number = self.dice.below(1000);
-        let what = self.dice.below(13);
+        let what = self.dice.below(15);
         match what {
             0 => return self.hire(),
             1 if names.len() > 4 => {
@@ -333,6 +350,24 @@ impl History {
                 self.hire();
                 let new = format!("p{:02}", self.hired);
                 self.world.people.rename(&new, &upn);
+            }
+            12 => {
+                // Another key for the same person.
+                let key = guid(30_000 + number);
+                self.world.people.set(&name, "objectGUID", &key);
+                self.note_anchor(&name);
+            }
+            13 => {
+                // A namesake comes while somebody leaves.
+                self.hire();
+                let new = format!("p{:02}", self.hired);
+                for column in ["displayName", "givenName", "sn"] {
+                    let value = self.world.people.get(&name, column).to_owned();
+                    self.world.people.set(&new, column, &value);
+                }
+                if let Some(row) = self.world.people.remove(&name) {
+                    self.gone.push((name.clone(), row));
+                }
             }
             _ => {
                 // Somebody is given the name of one who is gone.
