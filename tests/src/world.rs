@@ -19,6 +19,7 @@ use hardmatch_sim::{CONTOSO_TENANT_ID, Clock, Running, Seed, Sim};
 use hardmatch_store::Store;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Meta;
+use hardmatch_wiring::connections::activate;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -385,29 +386,13 @@ impl World {
         Ok((stage, config))
     }
 
-    /// A new policy text becomes a new revision.
+    /// As the command does: a new policy text becomes a new revision, and the tenant is remembered.
     async fn activate(&self, stage: &Stage, config: &Config) -> Result<Meta, hardmatch_store::StoreError> {
-        let (store, connection) = (&stage.store, &config.connection);
-        let hash = hardmatch_policy::policy_hash(&self.policy);
-        let meta = store.meta(connection).await?.value;
-        if meta.policy_hash == hash && meta.policy_revision > 0 {
+        let meta = activate(&stage.store, config, &self.policy, self.folder.path()).await?;
+        if meta.tenant.is_some() {
             return Ok(meta);
         }
-        let widened = match store.policy(connection, meta.policy_revision).await? {
-            Some(old) => Config::load(&old, "policy", self.folder.path())
-                .map_or(true, |old| hardmatch_policy::widens(&old, config)),
-            None => false,
-        };
-        let revision = meta.policy_revision + 1;
-        store.put_policy(connection, revision, &self.policy).await?;
-        store
-            .update_meta(connection, |meta| {
-                meta.policy_revision = revision;
-                meta.policy_hash.clone_from(&hash);
-                meta.widened |= widened;
-                meta.tenant = Some(CONTOSO_TENANT_ID.to_owned());
-            })
-            .await
+        stage.store.update_meta(&config.connection, |meta| meta.tenant = Some(CONTOSO_TENANT_ID.to_owned())).await
     }
 
     /// A run that a killed process left open is taken up again.

@@ -140,7 +140,7 @@ fn the_domain_is_pure() {
 #[test]
 fn a_function_has_no_more_than_its_work_needs() {
     let outside =
-        ["reqwest", "hyper", "redb", "hardmatch-graph", "hardmatch-vault", "hardmatch-sim", "hardmatch-embedded"];
+        ["reqwest", "hyper", "rusqlite", "hardmatch-graph", "hardmatch-vault", "hardmatch-sim", "hardmatch-embedded"];
     let functions: Vec<String> = metadata()
         .packages
         .iter()

@@ -5,11 +5,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 pub(crate) use hardmatch_checkup::said;
 use hardmatch_checkup::{Side, Tenant};
-use hardmatch_embedded::{FileTable, FolderBlobs, Missing, Options, ProcessDoorbell};
+use hardmatch_embedded::{
+    FileTable, FolderBlobs, Holder, Lock, Missing, Options, ProcessDoorbell, ProcessLock, open_to_others,
+};
 use hardmatch_graph::GraphClient;
 use hardmatch_match::{MatchPorts, Meter, Spent};
 use hardmatch_policy::{Cloud, Config, Endpoints, Passwords};
@@ -27,6 +30,12 @@ use hardmatch_wiring::tenant::{Means, credential};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::fail::Failure;
+use crate::output;
+
+/// A simulated tenant of another process that is just starting is looked at again after this.
+const TENANT_STARTING: Duration = Duration::from_millis(100);
+/// So often.
+const TENANT_STARTS: u32 = 50;
 
 /// A connection's file, read and checked, and its text.
 pub(crate) struct Loaded {
@@ -65,6 +74,8 @@ pub(crate) fn folder(path: &Path) -> &Path {
 /// The state of a connection: enough to explain and to list, without the two sides.
 pub(crate) struct State {
     pub(crate) loaded: Loaded,
+    /// The state file, where the state is one.
+    pub(crate) file: Option<Arc<FileTable>>,
     pub(crate) table: Arc<dyn Table>,
     pub(crate) store: Store,
     pub(crate) blobs: Arc<dyn Blobs>,
@@ -75,10 +86,39 @@ pub(crate) struct State {
 pub(crate) async fn open_state(loaded: Loaded, missing: Missing) -> Result<State, Failure> {
     let path = &loaded.config.state_path;
     let options = Options { missing, ..Options::default() };
-    let table: Arc<dyn Table> = Arc::new(FileTable::open(path, &options)?);
+    let file = Arc::new(FileTable::open(path, &options)?);
+    for (path, mode) in exposed(&loaded.config) {
+        let shown = path.display();
+        output::note(format!("hardmatch: others can read {shown} (mode {mode:o}). End that with: chmod 600 {shown}"));
+    }
+    let table: Arc<dyn Table> = file.clone();
     let blobs: Arc<dyn Blobs> = Arc::new(FolderBlobs::new(beside(path, "files")));
     let store = Store::open(Arc::clone(&table)).await?;
-    Ok(State { loaded, table, store, blobs, clock: clock() })
+    Ok(State { loaded, file: Some(file), table, store, blobs, clock: clock() })
+}
+
+/// Files of state and secrets that others than their owner can read or write, with their modes.
+pub(crate) fn exposed(config: &Config) -> Vec<(PathBuf, u32)> {
+    let state = &config.state_path;
+    let log = || {
+        let mut path = state.as_os_str().to_owned();
+        path.push("-wal");
+        PathBuf::from(path)
+    };
+    let files = [state.clone(), log(), beside(state, "tokens"), beside(state, "key")];
+    files.into_iter().filter_map(|path| open_to_others(&path).map(|mode| (path, mode))).collect()
+}
+
+/// Where the process that drives runs on this state is known.
+fn lock_path(state: &Path) -> PathBuf {
+    let mut path = state.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
+}
+
+/// The process that drives a run on this state now, when there is one.
+pub(crate) fn driver(state: &Path) -> Option<Holder> {
+    ProcessLock::holder(&lock_path(state)).ok().flatten()
 }
 
 /// A path beside the state file: `lab.db` and `files` give `lab.files`.
@@ -101,6 +141,27 @@ impl State {
         Some(crate::engine::deciding(self, &scope, &doorbell, None))
     }
 
+    /// Makes this process the one that drives runs on this state, and makes sure that the state can be trusted. Whoever
+    /// has it was told so by the operating system, so every process that drove before is gone.
+    pub(crate) async fn drive(&self) -> Result<ProcessLock, Failure> {
+        let path = lock_path(&self.loaded.config.state_path);
+        let lock = match ProcessLock::take(&path) {
+            Ok(Lock::Ours(lock)) => lock,
+            Ok(Lock::Theirs(holder)) => {
+                return Err(Failure::run(format!(
+                    "another run is at work on the state file {}: lease held by {}. Wait for it to finish, or stop it. Commands that only look, and `hardmatch connection pause`, work meanwhile",
+                    self.loaded.config.state_path.display(),
+                    holder.name
+                )));
+            }
+            Err(error) => return Err(Failure::run(format!("{} cannot be locked: {error}", path.display()))),
+        };
+        if let Some(file) = &self.file {
+            file.check().await?;
+        }
+        Ok(lock)
+    }
+
     /// Makes the file's policy the active one: a new revision when it says something new.
     pub(crate) async fn activate_policy(&self) -> Result<Meta, Failure> {
         Ok(activate(&self.store, &self.loaded.config, &self.loaded.text, folder(&self.loaded.path)).await?)
@@ -110,7 +171,13 @@ impl State {
 /// The tenant's client, and the simulated tenant when there is one.
 pub(crate) struct TenantSide {
     side: Side,
-    simulated: Option<hardmatch_sim::Running>,
+    simulated: Option<Simulated>,
+}
+
+/// A simulated tenant. Its state lies in one file, so one process is the tenant, and others speak to it.
+enum Simulated {
+    Here { running: hardmatch_sim::Running, _lock: ProcessLock },
+    InAnotherProcess,
 }
 
 impl std::ops::Deref for TenantSide {
@@ -124,7 +191,7 @@ impl std::ops::Deref for TenantSide {
 impl TenantSide {
     /// Stops the simulated tenant, its state safe.
     pub(crate) async fn stop(self) {
-        if let Some(running) = self.simulated {
+        if let Some(Simulated::Here { running, .. }) = self.simulated {
             running.stop().await;
         }
     }
@@ -138,9 +205,8 @@ pub(crate) async fn tenant_side(
 ) -> Result<TenantSide, Failure> {
     let (endpoints, simulated) = match &config.tenant.cloud {
         Cloud::Simulated { seed } => {
-            let running = simulate(config, seed.as_deref()).await?;
-            let url = running.url().to_owned();
-            (Endpoints { login: url.clone(), graph: url }, Some(running))
+            let (url, simulated) = simulated(config, seed.as_deref(), &**clock).await?;
+            (Endpoints { login: url.clone(), graph: url }, Some(simulated))
         }
         cloud => match cloud.endpoints() {
             Some(endpoints) => (endpoints, None),
@@ -161,6 +227,26 @@ pub(crate) async fn tenant_side(
     let tenant = if simulated.is_some() { Tenant::Simulated } else { Tenant::Hosts };
     let side = Side::new(config, endpoints, (client_id, credential), &means, tenant)?;
     Ok(TenantSide { side, simulated })
+}
+
+/// The simulated tenant's address: of this process, or of the one that has its state.
+async fn simulated(config: &Config, seed: Option<&Path>, clock: &dyn Clock) -> Result<(String, Simulated), Failure> {
+    let path = beside(&config.state_path, "tenant.lock");
+    let failed = |error: std::io::Error| Failure::run(format!("{} cannot be locked: {error}", path.display()));
+    for _ in 0..TENANT_STARTS {
+        match ProcessLock::take(&path).map_err(failed)? {
+            Lock::Ours(lock) => {
+                let running = simulate(config, seed).await?;
+                let url = running.url().to_owned();
+                lock.note(&url).map_err(failed)?;
+                return Ok((url, Simulated::Here { running, _lock: lock }));
+            }
+            Lock::Theirs(Holder { note: Some(url), .. }) => return Ok((url, Simulated::InAnotherProcess)),
+            // It is just starting.
+            Lock::Theirs(Holder { note: None, .. }) => clock.sleep(TENANT_STARTING).await,
+        }
+    }
+    Err(Failure::run(format!("another process has the simulated tenant and does not say where ({})", path.display())))
 }
 
 async fn simulate(config: &Config, seed: Option<&Path>) -> Result<hardmatch_sim::Running, Failure> {

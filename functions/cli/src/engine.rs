@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_embedded::ProcessDoorbell;
+use hardmatch_embedded::{ProcessDoorbell, ProcessLock};
 use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::Endpoints;
@@ -36,11 +36,13 @@ pub(crate) struct Engine {
     source: SourcePorts,
     tenant: TenantPorts,
     writing: WritePorts,
+    /// No other process drives while this one does.
+    _lock: ProcessLock,
 }
 
 impl Engine {
     /// Wires everything. Asks the tenant for its id when nobody knows it yet.
-    pub(crate) async fn open(state: State, side: TenantSide, meta: &Meta) -> Result<Self, Failure> {
+    pub(crate) async fn open(state: State, lock: ProcessLock, side: TenantSide, meta: &Meta) -> Result<Self, Failure> {
         let config = &state.loaded.config;
         let tenant = tenant_id(&state, meta, &side).await?;
         let scope = scope(config, &tenant);
@@ -76,9 +78,9 @@ impl Engine {
             holder: format!("process {}", std::process::id()),
             until: None,
         };
-        // The state file is ours alone, so a lease in it is of a process that is gone.
+        // The lanes' leases are taken by processes that hold the lock. This one has it, so their holder is gone.
         hardmatch_write::release_lane(&writing).await?;
-        Ok(Self { state, side, deciding, doorbell, source, tenant, writing })
+        Ok(Self { state, side, deciding, doorbell, source, tenant, writing, _lock: lock })
     }
 
     pub(crate) fn connection(&self) -> &ConnectionId {
@@ -93,7 +95,7 @@ impl Engine {
         &self.doorbell
     }
 
-    /// Drives a run until it rests: planned or closed.
+    /// Drives a run until it rests: planned or closed, or writing when an operator paused the connection meanwhile.
     pub(crate) async fn drive(&self, run: &str, progress: &Progress) -> Result<Run, Failure> {
         let connection = self.connection().clone();
         let trouble = Arc::new(Trouble::default());
@@ -113,8 +115,10 @@ impl Engine {
             let then = self.run(&connection, run).await?;
             let after = (then.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
             idle = if before == after { idle + 1 } else { 0 };
-            if let Some(said) = trouble.take() {
-                return Err(Failure::run(said));
+            match trouble.take() {
+                Some(Ended::Failed(said)) => return Err(Failure::run(said)),
+                Some(Ended::Paused) => return Ok(then),
+                None => {}
             }
             if idle > 2 {
                 return Err(Failure::run(format!(
@@ -203,18 +207,26 @@ pub(crate) fn deciding(
 /// What ended the work: the first is told, and the pump is stopped.
 #[derive(Default)]
 struct Trouble {
-    said: Mutex<Option<String>>,
+    ended: Mutex<Option<Ended>>,
     came: Notify,
 }
 
+/// Why the work ended before the run rested.
+enum Ended {
+    /// It failed, and why.
+    Failed(String),
+    /// An operator paused the connection: nothing is written until it goes on.
+    Paused,
+}
+
 impl Trouble {
-    fn tell(&self, said: String) {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
+    fn tell(&self, ended: Ended) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(ended);
         self.came.notify_one();
     }
 
-    fn take(&self) -> Option<String> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take(&self) -> Option<Ended> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -241,7 +253,7 @@ impl Rooms {
         // On AWS the queue would hand the bell over again; here somebody is waiting and is told, and the next start goes
         // on where this one was.
         Ok(answer.unwrap_or_else(|error| {
-            self.trouble.tell(error);
+            self.trouble.tell(Ended::Failed(error));
             After::Done
         }))
     }
@@ -292,7 +304,14 @@ impl Rooms {
                 hardmatch_match::answer(&self.deciding, bell).await.map_err(|error| error.to_string())
             }
             BellKind::Write => {
-                hardmatch_write::drain(&self.writing, connection, run).await.map_err(|error| error.to_string())
+                let drained = hardmatch_write::drain(&self.writing, connection, run).await;
+                let after = drained.map_err(|error| error.to_string())?;
+                // On AWS the queue waits until the connection goes on; here somebody is waiting.
+                let meta = self.writing.store.meta(connection).await.map_err(|error| error.to_string())?.value;
+                if !meta.may_write() && matches!(after, After::Again(_)) {
+                    self.trouble.tell(Ended::Paused);
+                }
+                Ok(after)
             }
         }
     }

@@ -138,6 +138,7 @@ impl Stack {
     fn of(whole: Whole, loaded: Loaded) -> Self {
         let state = State {
             loaded,
+            file: None,
             table: Arc::clone(&whole.table),
             store: whole.store.clone(),
             blobs: Arc::clone(&whole.blobs),

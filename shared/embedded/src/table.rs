@@ -2,37 +2,40 @@
 
 mod apply;
 mod file;
-mod lease;
-mod record;
+mod rows;
 mod writer;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use hardmatch_ports::table::{Item, Key, MAX_PAGE_BYTES, Order, Page, Query, Table, TableError, Units, Write, limits};
-use redb::{AccessGuard, Database, ReadOnlyTable, ReadableDatabase as _};
+use hardmatch_ports::table::{Item, Key, MAX_PAGE_BYTES, Page, Query, Table, TableError, Units, Write, limits};
+use rusqlite::Connection;
 
 use self::apply::Work;
-use self::lease::Lease;
+use self::file::Place;
 use self::writer::Writer;
 
 /// Look-ups of more keys than this leave the caller's thread; fewer take less time than moving them would.
 const INLINE_KEYS: usize = 64;
+
+/// Memory for pages of each connection that reads, in KiB. Every commit empties it, so more would not be used.
+const READER_CACHE_KIB: u32 = 2 * 1024;
 
 /// How to open a [`FileTable`].
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What to do when there is no such file.
     pub missing: Missing,
-    /// Memory that pages of the file may take, in bytes.
-    pub cache_bytes: usize,
+    /// Memory that pages of the file may take for writing, in KiB.
+    pub cache_kib: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { missing: Missing::Create, cache_bytes: 64 * 1024 * 1024 }
+        Self { missing: Missing::Create, cache_kib: 32 * 1024 }
     }
 }
 
@@ -45,7 +48,7 @@ pub enum Missing {
     Refuse,
 }
 
-/// A [`Table`] in one file, for one process at a time.
+/// A [`Table`] in one file that several processes may have open.
 ///
 /// Writes are durable when they return. Those that wait at the same time share one commit.
 pub struct FileTable {
@@ -54,12 +57,17 @@ pub struct FileTable {
 }
 
 /// What all handles of one file share. The order of the fields is the order of their end: the writer finishes its
-/// commit, the name of the holder goes, then the file is closed.
+/// commit, then the file is closed.
 struct Store {
     writer: Writer,
-    _lease: Option<Lease>,
-    database: Arc<Database>,
-    path: Option<PathBuf>,
+    readers: Arc<Readers>,
+}
+
+/// The connections that read. In memory there is one connection for everything.
+struct Readers {
+    place: Place,
+    only: Option<Arc<Mutex<Connection>>>,
+    idle: Mutex<Vec<Connection>>,
 }
 
 #[derive(Default)]
@@ -69,18 +77,17 @@ struct Counted {
 }
 
 impl FileTable {
-    /// Opens the file, or begins it. Refuses a file of a newer version ([`TableError::Newer`]) and one that another
-    /// process has open ([`TableError::Locked`]).
+    /// Opens the file, or begins it. Refuses a file of a newer version ([`TableError::Newer`]), one that is damaged
+    /// where opening looks ([`TableError::Damaged`]), and one that is not a state file.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, TableError> {
         let path = path.as_ref();
-        let database = file::open(path, options)?;
-        let lease = Lease::take(path)?;
-        Self::new(database, Some(lease), Some(path.to_owned()))
+        let connection = file::open(path, options.missing, options.cache_kib)?;
+        Self::new(connection, Place(Some(path.to_owned())))
     }
 
     /// A table in memory, gone with its last handle.
     pub fn in_memory() -> Result<Self, TableError> {
-        Self::new(file::in_memory()?, None, None)
+        Self::new(file::in_memory()?, Place(None))
     }
 
     /// Another handle of the same table, with its own count of units.
@@ -91,14 +98,21 @@ impl FileTable {
 
     /// Where the file is; `None` in memory.
     pub fn path(&self) -> Option<&Path> {
-        self.store.path.as_deref()
+        self.store.readers.place.0.as_deref()
     }
 
-    fn new(database: Database, lease: Option<Lease>, path: Option<PathBuf>) -> Result<Self, TableError> {
-        let database = Arc::new(database);
-        let writer = Writer::start(Arc::clone(&database))?;
-        let store = Store { writer, _lease: lease, database, path };
-        Ok(Self { store: Arc::new(store), units: Counted::default() })
+    /// Checks every page and every item of the file: [`TableError::Damaged`] when one is not as it was written. Reads
+    /// the whole file once, about a second for each gigabyte.
+    pub async fn check(&self) -> Result<(), TableError> {
+        self.store.readers.elsewhere(file::check).await
+    }
+
+    fn new(connection: Connection, place: Place) -> Result<Self, TableError> {
+        let connection = Arc::new(Mutex::new(connection));
+        let only = place.0.is_none().then(|| Arc::clone(&connection));
+        let writer = Writer::start(connection, place.clone())?;
+        let readers = Arc::new(Readers { place, only, idle: Mutex::default() });
+        Ok(Self { store: Arc::new(Store { writer, readers }), units: Counted::default() })
     }
 
     async fn commit(&self, work: Work) -> Result<u64, TableError> {
@@ -112,11 +126,42 @@ impl FileTable {
     }
 }
 
+impl Readers {
+    /// Reads on this thread: microseconds, and nobody who writes is waited for.
+    fn here<T>(&self, read: impl FnOnce(&Connection, &Place) -> Result<T, TableError>) -> Result<T, TableError> {
+        if let Some(only) = &self.only {
+            return read(&only.lock().unwrap_or_else(PoisonError::into_inner), &self.place);
+        }
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match (idle, &self.place.0) {
+            (Some(connection), _) => connection,
+            (None, Some(path)) => {
+                file::connect(path, READER_CACHE_KIB).map_err(|error| self.place.told("read", &error))?
+            }
+            (None, None) => return Err(TableError::Unavailable("the state was closed".to_owned())),
+        };
+        let found = read(&connection, &self.place);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        found
+    }
+
+    /// Reads much, on a thread that may wait for the disk.
+    async fn elsewhere<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Connection, &Place) -> Result<T, TableError> + Send + 'static,
+    ) -> Result<T, TableError> {
+        let readers = Arc::clone(self);
+        tokio::task::spawn_blocking(move || readers.here(read))
+            .await
+            .map_err(|_| TableError::Unavailable("reading the state was interrupted".to_owned()))?
+    }
+}
+
 #[async_trait]
 impl Table for FileTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
         limits::key(key)?;
-        let found = look_up(&snapshot(&self.store.database)?, key)?;
+        let found = self.store.readers.here(|connection, place| look_up(connection, place, key))?;
         self.count_read(limits::read_units(found.as_ref().map_or(0, Item::bytes)));
         Ok(found)
     }
@@ -127,14 +172,12 @@ impl Table for FileTable {
         distinct.sort_unstable();
         distinct.dedup();
         let count = distinct.len();
+        let readers = &self.store.readers;
         let found = if count <= INLINE_KEYS {
-            look_up_all(&self.store.database, distinct.into_iter())?
+            readers.here(|connection, place| look_up_all(connection, place, distinct.into_iter()))?
         } else {
             let distinct: Vec<Key> = distinct.into_iter().cloned().collect();
-            let database = Arc::clone(&self.store.database);
-            tokio::task::spawn_blocking(move || look_up_all(&database, distinct.iter()))
-                .await
-                .map_err(|_| TableError::Unavailable("reading the state was interrupted".to_owned()))??
+            readers.elsewhere(move |connection, place| look_up_all(connection, place, distinct.iter())).await?
         };
         // What is not there is billed like the smallest item.
         let units: u64 = found.iter().map(|item| limits::read_units(item.bytes())).sum();
@@ -144,7 +187,7 @@ impl Table for FileTable {
 
     async fn query(&self, query: &Query) -> Result<Page, TableError> {
         limits::query(query)?;
-        let page = read_page(&snapshot(&self.store.database)?, query)?;
+        let page = self.store.readers.here(|connection, place| read_page(connection, place, query))?;
         self.count_read(limits::read_units(page.items.iter().map(Item::bytes).sum()));
         Ok(page)
     }
@@ -175,48 +218,24 @@ impl Table for FileTable {
     }
 }
 
-type Snapshot = ReadOnlyTable<&'static [u8], &'static [u8]>;
-
-fn snapshot(database: &Database) -> Result<Snapshot, TableError> {
-    let transaction = database.begin_read().map_err(|e| file::unavailable("read", &e))?;
-    transaction.open_table(file::ITEMS).map_err(|e| file::unavailable("read", &e))
+fn look_up(connection: &Connection, place: &Place, key: &Key) -> Result<Option<Item>, TableError> {
+    rows::get(connection, key).map_err(|error| error.told(place, "read"))
 }
 
-fn look_up(items: &Snapshot, key: &Key) -> Result<Option<Item>, TableError> {
-    let stored = items.get(record::place(key).as_slice()).map_err(|e| file::unavailable("read", &e))?;
-    stored.map(|stored| record::decode(key.clone(), stored.value())).transpose()
+/// All of one moment.
+fn look_up_all<'k>(
+    connection: &Connection,
+    place: &Place,
+    keys: impl Iterator<Item = &'k Key>,
+) -> Result<Vec<Item>, TableError> {
+    let moment = connection.unchecked_transaction().map_err(|error| place.told("read", &error))?;
+    keys.filter_map(|key| look_up(&moment, place, key).transpose()).collect()
 }
 
-fn look_up_all<'k>(database: &Database, keys: impl Iterator<Item = &'k Key>) -> Result<Vec<Item>, TableError> {
-    let items = snapshot(database)?;
-    keys.filter_map(|key| look_up(&items, key).transpose()).collect()
-}
-
-fn read_page(items: &Snapshot, query: &Query) -> Result<Page, TableError> {
-    let Some(span) = record::Span::of(query) else {
-        return Ok(Page::default());
-    };
-    let range =
-        items.range::<&[u8]>(span.low.as_slice()..span.high.as_slice()).map_err(|e| file::unavailable("read", &e))?;
-    match query.order {
-        Order::Ascending => fill(range, &span, query),
-        Order::Descending => fill(range.rev(), &span, query),
-    }
-}
-
-type Stored<'a> = (AccessGuard<'a, &'static [u8]>, AccessGuard<'a, &'static [u8]>);
-
-fn fill<'a>(
-    stored: impl Iterator<Item = Result<Stored<'a>, redb::StorageError>>,
-    span: &record::Span,
-    query: &Query,
-) -> Result<Page, TableError> {
+fn read_page(connection: &Connection, place: &Place, query: &Query) -> Result<Page, TableError> {
     let mut page = Page::default();
     let mut bytes = 0;
-    for entry in stored {
-        let (place, value) = entry.map_err(|e| file::unavailable("read", &e))?;
-        let key = Key::new(query.pk.as_str(), span.sort_key(place.value())?);
-        let item = record::decode(key, value.value())?;
+    let take = |item: Item| {
         bytes += item.bytes();
         let full = bytes > MAX_PAGE_BYTES;
         if !full {
@@ -224,8 +243,10 @@ fn fill<'a>(
         }
         if full || page.items.len() == query.limit {
             page.next = page.items.last().map(|item| item.key.sk.clone());
-            break;
+            return ControlFlow::Break(());
         }
-    }
+        ControlFlow::Continue(())
+    };
+    rows::query(connection, query, take).map_err(|error| error.told(place, "read"))?;
     Ok(page)
 }

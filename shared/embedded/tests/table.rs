@@ -41,29 +41,16 @@ async fn what_was_written_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn a_file_in_use_names_its_holder() {
+async fn several_handles_of_a_file_see_each_others_commits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    let held = open(&path).unwrap();
-    let other_handle = held.handle();
-    drop(held);
-    let Err(TableError::Locked { holder, path: named }) = open(&path).map(drop) else {
-        panic!("opened twice");
-    };
-    assert!(holder.starts_with(&format!("process {} (", std::process::id())), "{holder}");
-    assert!(holder.contains(", since 2"), "{holder}");
-    assert_eq!(named, path.display().to_string());
-    drop(other_handle);
-    assert!(!folder.path().join("state.db.lock").exists());
-    open(&path).unwrap();
-}
-
-#[test]
-fn a_name_left_behind_by_a_killed_holder_locks_nobody_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.db");
-    fs::write(folder.path().join("state.db.lock"), "process 1 (hardmatch sync)\n").unwrap();
-    open(&path).unwrap();
+    let (one, other) = (open(&path).unwrap(), open(&path).unwrap());
+    let key = Key::new("p", "s");
+    assert_eq!(one.write(Write::put_if(key.clone(), b"1".to_vec(), Condition::Absent)).await.unwrap(), 1);
+    let refused = other.write(Write::put_if(key.clone(), b"2".to_vec(), Condition::Absent)).await;
+    assert!(matches!(refused, Err(TableError::Conflict { at: 0 })), "{refused:?}");
+    assert_eq!(other.write(Write::put_if(key.clone(), b"2".to_vec(), Condition::Revision(1))).await.unwrap(), 2);
+    assert_eq!(one.get(&key).await.unwrap().unwrap().body, b"2");
 }
 
 #[test]
@@ -71,17 +58,40 @@ fn a_newer_file_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     drop(open(&path).unwrap());
-    let database = redb::Database::open(&path).unwrap();
-    let transaction = database.begin_write().unwrap();
-    let about = redb::TableDefinition::<&str, u64>::new("about");
-    transaction.open_table(about).unwrap().insert("format", 2).unwrap();
-    transaction.commit().unwrap();
-    drop(database);
-
+    foreign(&path, "PRAGMA user_version = 2");
     let error = open(&path).map(drop).unwrap_err();
     assert!(matches!(error, TableError::Newer { found: 2, known: 1, .. }), "{error}");
     assert!(error.to_string().contains("Use the newer version"));
-    assert!(!folder.path().join("state.db.lock").exists(), "a refused file is not held");
+}
+
+#[test]
+fn a_file_of_a_format_that_never_was_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, change) in
+        ["PRAGMA user_version = -3", "PRAGMA user_version = 0", "DROP TABLE items"].iter().enumerate()
+    {
+        let path = folder.path().join(format!("{number}.db"));
+        drop(open(&path).unwrap());
+        foreign(&path, change);
+        let error = open(&path).map(drop).unwrap_err();
+        assert!(matches!(error, TableError::Damaged { .. }), "{change}: {error}");
+        assert!(error.to_string().contains("Restore it from a copy"), "{error}");
+    }
+}
+
+#[test]
+fn a_database_of_somebody_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, theirs) in
+        ["CREATE TABLE items (a)", "PRAGMA user_version = 1", "PRAGMA application_id = 7"].iter().enumerate()
+    {
+        let path = folder.path().join(format!("{number}.db"));
+        foreign(&path, theirs);
+        let before = fs::read(&path).unwrap();
+        let error = open(&path).map(drop).unwrap_err().to_string();
+        assert!(error.contains("is not a state file") && error.contains("Name another one"), "{theirs}: {error}");
+        assert_eq!(fs::read(&path).unwrap(), before, "{theirs}");
+    }
 }
 
 #[test]
@@ -103,8 +113,10 @@ fn what_cannot_be_opened_says_what_to_do() {
     let text = "objectGUID,mail\n".repeat(500);
     fs::write(&stranger, &text).unwrap();
     let other = refused(&stranger, &create);
-    assert!(other.contains("is not a state file. Name another one"), "{other}");
+    assert!(other.contains("is not a state file") && other.contains("Name another one"), "{other}");
     assert_eq!(fs::read_to_string(&stranger).unwrap(), text, "and it is left alone");
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["people.csv"], "and nothing is begun beside it");
 }
 
 #[cfg(unix)]
@@ -114,7 +126,7 @@ fn only_its_owner_may_read_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     let _table = open(&path).unwrap();
-    for file in [path, folder.path().join("state.db.lock")] {
+    for file in ["state.db", "state.db-wal", "state.db-shm"].map(|name| folder.path().join(name)) {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
     }
 }
@@ -127,6 +139,11 @@ async fn each_handle_counts_its_own_units() {
     other.get(&Key::new("p", "s")).await.unwrap();
     assert_eq!((table.units().read, table.units().write), (0, 1));
     assert_eq!((other.units().read, other.units().write), (1, 0));
+}
+
+/// What another program does with the file.
+fn foreign(path: &Path, sql: &str) {
+    rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
 fn open(path: &Path) -> Result<FileTable, TableError> {

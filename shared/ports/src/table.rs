@@ -291,13 +291,15 @@ pub enum TableError {
         /// Ours.
         known: u64,
     },
-    /// Somebody else has the state open.
-    #[error("the state file {path} is in use: lease held by {holder}. Wait for it to finish, or stop it")]
-    Locked {
+    /// What was read is not what was written. Trying again does not help.
+    #[error(
+        "the state file {path} is damaged: {what}. Restore it from a copy, or begin anew without it: move {path} away, and {path}-wal and {path}-shm where they are; accounts are then found again as in the first run"
+    )]
+    Damaged {
         /// Which.
         path: String,
-        /// Process id and command, as far as known.
-        holder: String,
+        /// What was found.
+        what: String,
     },
     /// Storage failed. May be tried again.
     #[error("{0}")]

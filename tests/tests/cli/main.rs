@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod auth;
+mod beside;
 mod browser;
+mod damage;
 mod doctor;
 mod documents;
 mod entitling;

@@ -1,7 +1,6 @@
 //! Files and words that are wrong: all problems at once, where they are, what to do, and never a secret's value.
 
 use base64::Engine as _;
-use redb::ReadableDatabase as _;
 
 use crate::lab::{Lab, SECRET_NAME, rows, tenant, text};
 
@@ -89,12 +88,9 @@ fn a_state_path_that_cannot_be_written_is_named() {
 fn a_state_file_of_a_newer_version_is_left_as_it_is() {
     let lab = Lab::with_people(tenant(), &rows(1));
     lab.plan();
-    let about: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("about");
-    let database = redb::Database::open(lab.path("lab.db")).unwrap();
-    let now = database.begin_read().unwrap().open_table(about).unwrap().get("format").unwrap().unwrap().value();
-    let writing = database.begin_write().unwrap();
-    writing.open_table(about).unwrap().insert("format", now + 1).unwrap();
-    writing.commit().unwrap();
+    let database = rusqlite::Connection::open(lab.path("lab.db")).unwrap();
+    let format: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    database.pragma_update(None, "user_version", format + 1).unwrap();
     drop(database);
     lab.run(&PLAN).ends(1).says(&["was written by a newer hardmatch", "Use the newer version"]);
 }

@@ -29,13 +29,14 @@ pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
     let loaded = load(&common.config)?;
     let state = open_state(loaded, Missing::Create).await?;
     connected(&state, common).await?;
+    let lock = state.drive().await?;
     let meta = state.activate_policy().await?;
     let tokens = Tokens::of_a_run(&state.loaded.config, &state.clock)?;
     if let Some(tokens) = &tokens {
         tokens.renew_what_lacks(&state.loaded.config).await?;
     }
     let side = tenant_side(&state.loaded.config, &state.clock, tokens.as_ref().map(Tokens::keeper)).await?;
-    let engine = Engine::open(state, side, &meta).await?;
+    let engine = Engine::open(state, lock, side, &meta).await?;
     // Somebody waits in front of this: who cannot get a token is told now. A run would go on trying.
     if let Err(error) = engine.side.client.granted().await {
         let said = engine.side.said(&error);
@@ -135,6 +136,7 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
     let result = drive(&engine, &meta, &wish).await;
     let shown = match result {
         Ok(run) if run.phase == Phase::Planned => show_stop(&engine.deciding, &run, &args.common).await,
+        Ok(run) if run.phase != Phase::Closed => standing::stopped(&engine.state, &run, &args.common).await,
         Ok(run) => show_run(&engine.deciding, &run, &args.common).await,
         Err(failure) => Err(failure),
     };
@@ -153,6 +155,7 @@ pub(crate) async fn apply(args: ApplyArgs) -> Result<Exit, Failure> {
     }
     let result = apply_hash(&engine, &args.hash).await;
     let shown = match result {
+        Ok(run) if run.phase != Phase::Closed => standing::stopped(&engine.state, &run, &args.common).await,
         Ok(run) => show_run(&engine.deciding, &run, &args.common).await,
         Err(failure) => Err(failure),
     };

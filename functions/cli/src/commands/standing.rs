@@ -51,6 +51,18 @@ pub(crate) async fn is_paused(state: &State, common: &Common) -> Result<Option<E
     tell(&meta, run.as_ref().filter(|run| waits(run)), common).map(Some)
 }
 
+/// A run whose connection was paused by another command while this one wrote: says who paused it, and how it goes on.
+pub(crate) async fn stopped(state: &State, run: &Run, common: &Common) -> Result<Exit, Failure> {
+    match is_paused(state, common).await? {
+        Some(exit) => Ok(exit),
+        // It was let go on at once.
+        None => Err(Failure::run(format!(
+            "the connection was paused, and run {} waits with its work. The same command goes on where it was",
+            run.id
+        ))),
+    }
+}
+
 /// Whether something was decided that somebody wants written.
 fn waits(run: &Run) -> bool {
     match run.phase {

@@ -1,11 +1,9 @@
 //! What a piece of work does to the items, inside a transaction of the file that others may share.
 
 use hardmatch_ports::table::{Condition, Key, TableError, Write, item_bytes, limits};
+use rusqlite::Connection;
 
-use super::{file, record};
-
-/// The items as the writer sees them.
-pub(super) type Items<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
+use super::rows::{self, RowError};
 
 /// One call of the port.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ pub(super) struct Done {
 
 /// Does the work. A refused one leaves the items as they were; an `Err` means the file failed and the transaction is
 /// lost.
-pub(super) fn apply(items: &mut Items<'_>, work: &Work) -> Result<Done, TableError> {
+pub(super) fn apply(items: &Connection, work: &Work) -> Result<Done, RowError> {
     match work {
         Work::One(write) => one(items, write),
         Work::Batch(writes) => batch(items, writes),
@@ -37,7 +35,7 @@ pub(super) fn apply(items: &mut Items<'_>, work: &Work) -> Result<Done, TableErr
     }
 }
 
-fn one(items: &mut Items<'_>, write: &Write) -> Result<Done, TableError> {
+fn one(items: &Connection, write: &Write) -> Result<Done, RowError> {
     let before = Before::read(items, write.key())?;
     let units = limits::write_units(before.bytes, limits::weight(write));
     let result = if before.fulfils(limits::condition(write)) {
@@ -48,7 +46,7 @@ fn one(items: &mut Items<'_>, write: &Write) -> Result<Done, TableError> {
     Ok(Done { result, units })
 }
 
-fn batch(items: &mut Items<'_>, writes: &[Write]) -> Result<Done, TableError> {
+fn batch(items: &Connection, writes: &[Write]) -> Result<Done, RowError> {
     let mut units = 0;
     for write in writes {
         let before = Before::read(items, write.key())?;
@@ -58,7 +56,7 @@ fn batch(items: &mut Items<'_>, writes: &[Write]) -> Result<Done, TableError> {
     Ok(Done { result: Ok(0), units })
 }
 
-fn transaction(items: &mut Items<'_>, writes: &[Write]) -> Result<Done, TableError> {
+fn transaction(items: &Connection, writes: &[Write]) -> Result<Done, RowError> {
     let mut before = Vec::with_capacity(writes.len());
     for write in writes {
         before.push(Before::read(items, write.key())?);
@@ -86,14 +84,11 @@ struct Before {
 }
 
 impl Before {
-    fn read(items: &Items<'_>, key: &Key) -> Result<Self, TableError> {
-        use redb::ReadableTable as _;
-        let stored = items.get(record::place(key).as_slice()).map_err(|e| file::unavailable("read", &e))?;
-        let Some(stored) = stored else {
-            return Ok(Self { revision: 0, bytes: 0 });
-        };
-        let header = record::header(stored.value())?;
-        Ok(Self { revision: header.revision, bytes: item_bytes(key, header.body) })
+    fn read(items: &Connection, key: &Key) -> Result<Self, RowError> {
+        Ok(match rows::before(items, key)? {
+            None => Self { revision: 0, bytes: 0 },
+            Some((revision, body)) => Self { revision, bytes: item_bytes(key, &[]) + body },
+        })
     }
 
     fn fulfils(&self, condition: Condition) -> bool {
@@ -107,18 +102,17 @@ impl Before {
 }
 
 /// The new revision of a put, 0 otherwise.
-fn store(items: &mut Items<'_>, write: &Write, revision: u64) -> Result<u64, TableError> {
+fn store(items: &Connection, write: &Write, revision: u64) -> Result<u64, RowError> {
     match write {
         Write::Put { key, body, expires, .. } => {
-            let revision = revision + 1;
-            let value = record::encode(revision, *expires, body);
-            items
-                .insert(record::place(key).as_slice(), value.as_slice())
-                .map_err(|e| file::unavailable("write", &e))?;
-            Ok(revision)
+            rows::put(items, key, revision + 1, *expires, body)?;
+            Ok(revision + 1)
         }
         Write::Delete { key, .. } => {
-            items.remove(record::place(key).as_slice()).map_err(|e| file::unavailable("write", &e))?;
+            // What is not there is not searched for again.
+            if revision != 0 {
+                rows::delete(items, key)?;
+            }
             Ok(0)
         }
         Write::Check { .. } => Ok(0),

@@ -1,17 +1,18 @@
 //! The one thread that writes. A commit costs a flush of the disk (milliseconds), the work in it microseconds: whatever
 //! has been asked for while one commit was under way goes into the next together, so that eight writers wait for one
-//! flush and not for eight. Nobody is answered before the flush.
+//! flush and not for eight. Nobody is answered before the flush. Another process that writes is waited for in between:
+//! the lock is taken for one commit at a time.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use hardmatch_ports::table::TableError;
-use redb::Database;
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::apply::{Done, Work, apply};
-use super::file;
+use super::file::Place;
 
 /// Most calls in one commit: bounds how long the first of them waits for the others.
 const MAX_TOGETHER: usize = 256;
@@ -30,12 +31,12 @@ struct Job {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(database: Arc<Database>) -> Result<Self, TableError> {
+    pub(super) fn start(connection: Arc<Mutex<Connection>>, place: Place) -> Result<Self, TableError> {
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
             .name("state-writer".to_owned())
-            .spawn(move || run(&database, &receiver))
-            .map_err(|e| file::unavailable("open", &e))?;
+            .spawn(move || run(&connection, &place, &receiver))
+            .map_err(|error| TableError::Unavailable(format!("cannot start the writer of the state file: {error}")))?;
         Ok(Self { jobs: Some(sender), thread: Some(thread) })
     }
 
@@ -57,11 +58,15 @@ impl Drop for Writer {
     }
 }
 
-fn run(database: &Database, jobs: &Receiver<Job>) {
+fn run(connection: &Mutex<Connection>, place: &Place, jobs: &Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let mut together = vec![first];
         together.extend(jobs.try_iter().take(MAX_TOGETHER - 1));
-        match commit(database, &together) {
+        let done = {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            commit(&mut connection, place, &together)
+        };
+        match done {
             Ok(done) => {
                 for (job, done) in together.into_iter().zip(done) {
                     // Somebody who stopped waiting does not want the answer.
@@ -70,24 +75,30 @@ fn run(database: &Database, jobs: &Receiver<Job>) {
             }
             Err(error) => {
                 for job in together {
-                    let _ = job.reply.send(Err(TableError::Unavailable(error.to_string())));
+                    let _ = job.reply.send(Err(again(&error)));
                 }
             }
         }
     }
 }
 
-fn commit(database: &Database, jobs: &[Job]) -> Result<Vec<Done>, TableError> {
-    let transaction = database.begin_write().map_err(|e| file::unavailable("write", &e))?;
+fn commit(connection: &mut Connection, place: &Place, jobs: &[Job]) -> Result<Vec<Done>, TableError> {
+    let told = |error: rusqlite::Error| place.told("write", &error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     let mut done = Vec::with_capacity(jobs.len());
-    {
-        let mut items = transaction.open_table(file::ITEMS).map_err(|e| file::unavailable("write", &e))?;
-        for job in jobs {
-            done.push(apply(&mut items, &job.work)?);
-        }
+    for job in jobs {
+        done.push(apply(&transaction, &job.work).map_err(|error| error.told(place, "write"))?);
     }
-    transaction.commit().map_err(|e| file::unavailable("write", &e))?;
+    transaction.commit().map_err(told)?;
     Ok(done)
+}
+
+/// The same error for each of those that shared the commit.
+fn again(error: &TableError) -> TableError {
+    match error {
+        TableError::Damaged { path, what } => TableError::Damaged { path: path.clone(), what: what.clone() },
+        other => TableError::Unavailable(other.to_string()),
+    }
 }
 
 fn ended() -> TableError {

@@ -17,7 +17,18 @@ const PEOPLE: &str = include_str!("../../../../../tests/fixtures/acme/people.csv
 const TENANT: &str = include_str!("../../../../../tests/fixtures/acme/tenant.json");
 const FILE: &str = include_str!("../../../../../tests/fixtures/acme/hardmatch.toml");
 /// What the demo leaves in its folder beside the mark. Nothing else is ever removed.
-const OURS: [&str; 7] = [CONFIG, "people.csv", "tenant.json", "acme.db", "acme.db.lock", "acme.files", "acme.tenant"];
+const OURS: [&str; 10] = [
+    CONFIG,
+    "people.csv",
+    "tenant.json",
+    "acme.db",
+    "acme.db-wal",
+    "acme.db-shm",
+    "acme.db.lock",
+    "acme.files",
+    "acme.tenant",
+    "acme.tenant.lock",
+];
 /// Deleted accounts were deleted so long ago: after thirty days a tenant forgets them.
 const DELETED_AGO: SignedDuration = SignedDuration::from_hours(10 * 24);
 

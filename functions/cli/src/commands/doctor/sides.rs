@@ -15,7 +15,7 @@ use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 
 use crate::commands::explain::place;
-use crate::connection::{clock, folder, tenant_side};
+use crate::connection::{clock, driver, exposed, folder, tenant_side};
 use crate::fail::Failure;
 use crate::tokens;
 
@@ -39,14 +39,25 @@ pub(super) async fn state(config: &Config) -> (Vec<Check>, Meta) {
         Ok(table) => table,
         Err(error) => return (fail(&error), Meta::default()),
     };
+    if let Err(error) = table.check().await {
+        return (fail(&error), Meta::default());
+    }
     let meta = match Store::open(Arc::new(table)).await {
         Ok(store) => store.meta(&config.connection).await,
         Err(error) => Err(error),
     };
     match meta {
         Ok(meta) => {
+            let at_work = driver(path).map_or_else(
+                || "no run is at work on it".to_owned(),
+                |holder| format!("a run is at work on it, of {}", holder.name),
+            );
             let mut checks =
-                vec![good(AREA, format!("{} can be read and written, and nobody else uses it.", path.display()))];
+                vec![good(AREA, format!("{} is whole, can be read and written, and {at_work}.", path.display()))];
+            checks.extend(exposed(config).into_iter().map(|(path, mode)| {
+                let (finding, cure) = (format!("Others can read {} (mode {mode:o}).", path.display()), "chmod 600");
+                check(AREA, CheckState::Warn, finding, format!("End that with: {cure} {}", path.display()))
+            }));
             checks.extend(judge::last_run(&meta.value, clock().now_seconds(), moment));
             (checks, meta.value)
         }
