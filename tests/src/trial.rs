@@ -10,7 +10,7 @@ use std::pin::Pin;
 use hardmatch_domain::reason::Weight;
 use hardmatch_match::Accept;
 use hardmatch_policy::template;
-use hardmatch_ports::run::{OutcomeKind, PlanRow, Status};
+use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Status};
 use hardmatch_sim::{CONTOSO_TENANT_ID, Domain, DomainType, Request, Seed};
 use hardmatch_sources_files::detect;
 use hardmatch_wiring::source::suggestion;
@@ -410,13 +410,19 @@ fn told(ran: &Ran) -> Vec<String> {
             let evidence = serde_json::to_string(&decision.evidence).unwrap();
             told.push(format!("{} {} {key}: {hold:?} {} {evidence}", row.upn, row.name, reasons.join(", ")));
         }
-        if let Some(outcome) = ran.outcomes.get(&decision.key).filter(|outcome| outcome.result != OutcomeKind::Done) {
-            let code = outcome.reason.as_ref().map_or("", |reason| reason.code.as_str());
+        let says = |outcome: &&Outcome| outcome.result != OutcomeKind::Done || !outcome.said().is_empty();
+        if let Some(outcome) = ran.outcomes.get(&decision.key).filter(says) {
+            let said = outcome.said().into_iter().map(|reason| {
+                let detail = reason.detail.as_deref().unwrap_or_default();
+                format!("{} {detail}", reason.code.as_str())
+            });
+            let said: Vec<String> = said.collect();
             told.push(format!(
-                "{} {} {key}: {} {code} {:?}",
+                "{} {} {key}: {} {} {:?}",
                 row.upn,
                 row.name,
                 outcome.result.name(),
+                said.join(", "),
                 outcome.refusal
             ));
         }

@@ -58,12 +58,16 @@ pub(crate) struct Marks<'a> {
     ports: &'a TenantPorts,
     /// Everybody is decided anyway: nobody needs a mark.
     everybody: bool,
+    /// People of this run are decided already: each is marked by themselves, so that whoever carries a decision out sees
+    /// that it rests on something else now.
+    decided: bool,
     people: BTreeSet<PersonRef>,
 }
 
 impl<'a> Marks<'a> {
     pub(crate) fn new(ports: &'a TenantPorts, run: &Run, first: bool) -> Self {
-        Self { ports, everybody: run.everybody && first, people: BTreeSet::new() }
+        let decided = run.plan.is_some();
+        Self { ports, everybody: run.everybody && first && !decided, decided, people: BTreeSet::new() }
     }
 
     /// Everybody whom changes of accounts concern: their people, and all who hold one of their values. Each change is
@@ -92,7 +96,12 @@ impl<'a> Marks<'a> {
 
     pub(crate) async fn flush(&mut self) -> Result<(), Stopped> {
         let store = &self.ports.store;
-        let writes = store.mark_people(&std::mem::take(&mut self.people));
+        let people = std::mem::take(&mut self.people);
+        let writes = if self.decided {
+            people.iter().map(|who| store.mark_open(&who.connection, store.pid(who))).collect()
+        } else {
+            store.mark_people(&people)
+        };
         if !writes.is_empty() {
             store.table().batch_write(writes).await?;
         }

@@ -99,6 +99,9 @@ pub(crate) struct Users {
     pub(crate) full: bool,
     pub(crate) seen: u64,
     pub(crate) changed: u64,
+    /// A change told of an account that is nowhere.
+    #[serde(default)]
+    pub(crate) doubt: bool,
     /// Accounts with a temporary sign-in name, when everything is read.
     pub(crate) temporary: u64,
 }

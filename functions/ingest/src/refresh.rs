@@ -33,7 +33,8 @@ pub(crate) async fn refresh(ports: &TenantPorts, run: &Run) -> Result<After, Obs
     begins.users.way = Way::Following { cursor };
     let mut reading = keeper.go_on(begins).await?;
     let delta = match round(ports, run, &mut reading, &mut keeper).await {
-        Ok(next) => Some(next),
+        // In doubt about the mirror, the next run reads everything.
+        Ok(next) => Some(next).filter(|_| !reading.users.doubt),
         Err(Stopped::Failed(error)) => return Err(error),
         Err(Stopped::Time) => return Ok(After::Again(Duration::ZERO)),
         // The next run reads everything.

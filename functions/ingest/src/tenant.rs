@@ -102,7 +102,7 @@ async fn observe_all(
     observe_holders(ports, CONTACTS, reading, keeper).await?;
 
     let mut marks = Marks::new(ports, run, had.is_none());
-    observe_users(ports, had.as_ref(), &mut marks, reading, keeper).await?;
+    observe_users(ports, policy.full_listing_days, had.as_ref(), &mut marks, reading, keeper).await?;
     // Deleted users last: whoever is deleted while the users are read is then in one of the two.
     observe_deleted(ports, &mut marks, reading, keeper).await?;
     marks.flush().await?;

@@ -1,11 +1,11 @@
 //! The tenant's live users: whole in the first round, by delta later. Every kill leaves too many marks, never too few,
 //! and nothing is concluded from a reading that is not at its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::tenant::{Delta, DeltaNext};
+use hardmatch_ports::tenant::{Cursor, Delta, DeltaNext};
 use hardmatch_store::accounts::TenantItem;
 
 use crate::TenantPorts;
@@ -17,18 +17,22 @@ use crate::whole::{self, Whole};
 
 /// Delta tokens of directory objects live seven days; a day is left for a night that fails.
 /// <https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources>
-const CURSOR_SECONDS: i64 = 6 * 24 * 60 * 60;
+const CURSOR_SECONDS: i64 = 6 * DAY_SECONDS;
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+/// A full reading that becomes due within so long is made now.
+const SLACK_SECONDS: i64 = 6 * 60 * 60;
 
 /// Reads on from where the reading is, to its end.
 pub(crate) async fn observe_users(
     ports: &TenantPorts,
+    full_listing_days: u32,
     had: Option<&TenantItem>,
     marks: &mut Marks<'_>,
     reading: &mut Reading,
     keeper: &mut Keeper<'_>,
 ) -> Result<(), Stopped> {
     if matches!(reading.users.way, Way::Begin) {
-        match had.and_then(|had| resumable(ports, had, reading)) {
+        match had.and_then(|had| resumable(ports, full_listing_days, had, reading)) {
             Some(cursor) => reading.users.way = Way::Following { cursor },
             None => whole::begin(ports, reading).await?,
         }
@@ -41,6 +45,10 @@ pub(crate) async fn observe_users(
             }
             Way::Following { .. } => match follow(ports, marks, reading, keeper).await {
                 Ok(()) if reading.users.full => whole::remember(ports, reading).await?,
+                Ok(()) if reading.users.doubt => {
+                    tracing::info!("a change told of an account that is nowhere; reading everything");
+                    whole::begin(ports, reading).await?;
+                }
                 Ok(()) => {}
                 Err(Stopped::Tenant(error)) if error.is_cursor_lost() && !reading.users.full => {
                     tracing::info!(error.code = %error.code, "the delta cursor is no longer known; reading everything");
@@ -53,11 +61,14 @@ pub(crate) async fn observe_users(
     }
 }
 
-/// Where changes are followed from, unless everybody must be read: too much time has passed, or there is a new attribute
-/// under which everybody must be entered.
-fn resumable(ports: &TenantPorts, had: &TenantItem, reading: &Reading) -> Option<hardmatch_ports::tenant::Cursor> {
-    let fresh = ports.clock.now_seconds() - had.delta_at < CURSOR_SECONDS;
-    had.delta.clone().filter(|_| fresh && reading.missing.is_empty())
+/// Where changes are followed from, unless everybody must be read: too much time has passed since the last look or the
+/// last full reading, or there is a new attribute under which everybody must be entered.
+fn resumable(ports: &TenantPorts, full_listing_days: u32, had: &TenantItem, reading: &Reading) -> Option<Cursor> {
+    let now = ports.clock.now_seconds();
+    let fresh = now - had.delta_at < CURSOR_SECONDS;
+    // Part of a day less, or a night that begins a little earlier than another would put it off by a day.
+    let reconciled = now - had.full_at < i64::from(full_listing_days) * DAY_SECONDS - SLACK_SECONDS;
+    had.delta.clone().filter(|_| fresh && reconciled && reading.missing.is_empty())
 }
 
 /// Follows a cursor to the end of its round.
@@ -71,9 +82,10 @@ pub(crate) async fn follow(
     while let Way::Following { cursor } = &reading.users.way {
         let page = ports.tenant.delta(cursor).await?;
         let seen = page.changes.len() as u64;
-        let changed = take(ports, page.changes, marks).await?;
+        let Taken { changed, doubt } = take(ports, page.changes, marks).await?;
         reading.users.seen += seen;
         reading.users.changed += changed;
+        reading.users.doubt |= doubt;
         match page.next {
             DeltaNext::Page(cursor) => {
                 reading.users.way = Way::Following { cursor };
@@ -85,21 +97,35 @@ pub(crate) async fn follow(
     Ok(())
 }
 
-/// Takes a page of changes into the mirror.
-async fn take(ports: &TenantPorts, changes: Vec<Delta>, marks: &mut Marks<'_>) -> Result<u64, Stopped> {
+/// What came of a page of changes.
+struct Taken {
+    /// Accounts that differed.
+    changed: u64,
+    /// The page told of part of an account that is nowhere: the mirror may lack others too.
+    doubt: bool,
+}
+
+/// Takes a page of changes into the mirror. A change is laid over what was known of the account; who has no sign-in name
+/// then is asked for.
+async fn take(ports: &TenantPorts, changes: Vec<Delta>, marks: &mut Marks<'_>) -> Result<Taken, Stopped> {
     let ids: Vec<ObjectId> = changes.iter().map(|change| delta_id(change).clone()).collect();
     let known = known_accounts(ports, &ids).await?;
     let mut latest: BTreeMap<ObjectId, Account> = BTreeMap::new();
+    let mut partial: BTreeSet<ObjectId> = BTreeSet::new();
     let mut changed = 0;
     for change in changes {
         match change {
-            Delta::Seen { mut account, manager } => {
-                let before = latest.get(&account.id).or_else(|| known.get(&account.id).map(|item| &item.account));
-                account.manager = match manager {
-                    Some(manager) => manager,
-                    None => before.and_then(|before| before.manager.clone()),
-                };
-                latest.insert(account.id.clone(), *account);
+            Delta::Seen(change) => {
+                let id = change.id.clone();
+                let before = latest.get(&id).or_else(|| known.get(&id).map(|item| &item.account));
+                let account = change.onto(before);
+                // Of somebody unknown, or known from the recycle bin alone, part of an account is no account.
+                if account.upn().is_none() || before.is_some_and(Account::is_deleted) {
+                    partial.insert(id.clone());
+                } else {
+                    partial.remove(&id);
+                }
+                latest.insert(id, account);
             }
             Delta::Deleted(id) => {
                 let before = latest.get(&id).or_else(|| known.get(&id).map(|item| &item.account));
@@ -117,6 +143,19 @@ async fn take(ports: &TenantPorts, changes: Vec<Delta>, marks: &mut Marks<'_>) -
             }
         }
     }
+    let mut doubt = false;
+    for id in partial {
+        // Removed later in the same page: that word counts.
+        if !latest.get(&id).is_some_and(|account| !account.is_deleted()) {
+            continue;
+        }
+        if let Some(account) = ports.tenant.account(&id).await? {
+            latest.insert(id, account);
+        } else {
+            latest.remove(&id);
+            doubt = true;
+        }
+    }
     // Who was not there at the last full reading is in none of its fingerprints: the next one must know whom to miss.
     let met = Met::of(ports);
     let new: Vec<_> = latest.keys().filter(|id| !known.contains_key(*id)).map(|id| met.note(ports, id)).collect();
@@ -124,12 +163,12 @@ async fn take(ports: &TenantPorts, changes: Vec<Delta>, marks: &mut Marks<'_>) -
         ports.store.table().batch_write(new).await?;
     }
     changed += store_accounts(ports, latest.into_values().collect(), marks, &[]).await?.changed;
-    Ok(changed)
+    Ok(Taken { changed, doubt })
 }
 
 fn delta_id(change: &Delta) -> &ObjectId {
     match change {
-        Delta::Seen { account, .. } => &account.id,
+        Delta::Seen(change) => &change.id,
         Delta::Deleted(id) | Delta::Purged(id) => id,
     }
 }

@@ -135,18 +135,21 @@ impl<'r> Whole<'r> {
         let mut accounts: BTreeMap<ObjectId, Account> = BTreeMap::new();
         for change in changes {
             match change {
-                Delta::Seen { mut account, manager } => {
-                    // Who is told of a second time may be told of in part: what was said of the manager stays.
-                    account.manager = match (manager, accounts.get(&account.id)) {
-                        (Some(manager), _) => manager,
-                        (None, Some(before)) => before.manager.clone(),
-                        (None, None) if self.reading.entries.contains_key(&name_of(&account.id)) => {
-                            let before = ports.store.account(&ports.scope, &account.id).await?;
-                            before.and_then(|before| before.account.manager)
-                        }
-                        (None, None) => None,
+                Delta::Seen(change) => {
+                    // Who is told of a second time may be told of in part: what was said before stays.
+                    let id = change.id.clone();
+                    let again = self.reading.entries.contains_key(&name_of(&id));
+                    let before = match accounts.get(&id) {
+                        None if again => ports.store.account(&ports.scope, &id).await?.map(|item| item.account),
+                        before => before.cloned(),
                     };
-                    accounts.insert(account.id.clone(), *account);
+                    let mut account = change.onto(before.as_ref());
+                    if account.upn().is_none() {
+                        // Part of an account is no account. Who is nowhere left while everybody was told of.
+                        let Some(read) = ports.tenant.account(&id).await? else { continue };
+                        account = read;
+                    }
+                    accounts.insert(id, account);
                 }
                 // Those who are gone are not among everybody: what the mirror has of them is asked for afterwards.
                 Delta::Deleted(id) | Delta::Purged(id) => {

@@ -306,9 +306,13 @@ impl Sum {
         if !done {
             self.left.add(&decision.key);
         }
-        self.attention |= !done || needs_somebody(decision);
+        self.attention |=
+            !done || needs_somebody(decision) || outcome.is_some_and(|outcome| !outcome.said().is_empty());
         let joined = matches!(decision.join, Join::Joined { .. });
-        let made = done && decision.change.as_deref().is_some_and(makes_link);
+        // An account that was created with less than it should have is there all the same.
+        let is_there = done || outcome.is_some_and(|outcome| outcome.account.is_some());
+        let created = decision.change.as_deref().is_some_and(|change| change.account.is_none());
+        let made = (done || (created && is_there)) && decision.change.as_deref().is_some_and(makes_link);
         self.joined += u64::from(joined || made);
         self.fresh += u64::from(made);
     }

@@ -61,7 +61,7 @@ pub(crate) async fn decide_all(
         .zip(people)
         .map(|(decision, record)| decision.unwrap_or_else(|| failed(record)))
         .collect();
-    without_refused(ports, people, decisions, context.now).await
+    without_refused(ports, people, decisions, context).await
 }
 
 /// What the tenant refused lately is not planned again on the same facts.
@@ -69,7 +69,7 @@ async fn without_refused(
     ports: &MatchPorts,
     people: &[PersonRecord],
     decisions: Vec<Decision>,
-    now: i64,
+    context: &Context<'_>,
 ) -> Result<Vec<Decision>, MatchError> {
     let pid = |decision: &Decision| ports.store.secret().pid(&decision.key);
     let asked: Vec<Pid> = decisions.iter().filter(|decision| decision.change.is_some()).map(pid).collect();
@@ -79,7 +79,7 @@ async fn without_refused(
     let refused = ports.store.refusals(connection, &asked).await?;
     let kept = decisions.into_iter().map(|decision| {
         let refused = refused.get(&pid(&decision));
-        withhold(decision, refused, now)
+        withhold(decision, refused, context.tenant.skus.as_deref(), context.now)
     });
     Ok(kept.collect())
 }

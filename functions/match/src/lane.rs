@@ -68,6 +68,7 @@ pub(crate) fn hold(ports: &MatchPorts, run: &Run, pid: Pid, change: &Change, rea
         result: OutcomeKind::Held,
         account: change.account.clone(),
         reason: Some(reason),
+        also: Vec::new(),
         refusal: None,
         at_ms: ports.clock.now().as_millisecond(),
     };

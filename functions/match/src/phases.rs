@@ -1,9 +1,11 @@
 //! The phases of a run, each entered once by a conditional change; a phase ends when a query finds no open work.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hardmatch_domain::decide::Context;
 use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::BellKind;
 use hardmatch_ports::run::{CollectionState, Intent, Phase, PlanHead, Run, Status};
 use hardmatch_store::Pid;
@@ -273,7 +275,12 @@ fn bits(people: u64) -> u32 {
 /// as they are this run's to take away.
 async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<(Vec<Pid>, Marked), MatchError> {
     if let Some(key) = &run.only {
-        return Ok((vec![ports.store.secret().pid(key)], Marked::default()));
+        let only = ports.store.secret().pid(key);
+        // Whoever waits for them is the next full run's.
+        let waiting = ports.store.waiting_for(&run.connection, &[only].into()).await?;
+        let marks = waiting.iter().map(|waiting| ports.store.mark_open(&run.connection, waiting.who)).collect();
+        together(ports, marks).await?;
+        return Ok((vec![only], Marked::default()));
     }
     let connection = &run.connection;
     let now = run.started_ms / 1000;
@@ -289,9 +296,23 @@ async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Resu
         todo.extend(names.into_iter().map(Pid::from_bytes));
         todo.extend(ports.store.gone_people(connection).await?);
     }
+    // Whose manager's facts changed may be able to have them now.
+    let targets: BTreeSet<Pid> = todo.iter().copied().collect();
+    let waiting = ports.store.waiting_for(connection, &targets).await?;
+    todo.extend(waiting.iter().map(|waiting| waiting.who));
+    // Marked before their notes go, so that a kill in between loses nobody.
+    together(ports, waiting.iter().map(|waiting| ports.store.mark_open(connection, waiting.who)).collect()).await?;
+    together(ports, waiting.iter().map(|waiting| ports.store.forget_waiting(waiting)).collect()).await?;
     todo.sort_unstable();
     todo.dedup();
     Ok((todo, marked))
+}
+
+async fn together(ports: &MatchPorts, writes: Vec<Write>) -> Result<(), MatchError> {
+    if !writes.is_empty() {
+        ports.store.table().batch_write(writes).await?;
+    }
+    Ok(())
 }
 
 /// Decides some slices, one at least, within the time there is: how many, or nothing when no more are left.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use hardmatch_domain::change::{Action, Decision};
 use hardmatch_domain::decide::Context;
-use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::link::Link;
+use hardmatch_domain::person::{Manager, PersonRecord};
 use hardmatch_domain::policy::Policy;
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::Run;
@@ -54,13 +55,17 @@ pub(crate) async fn decide(
     mark(ports, run, decided, &crowded, &mut marks).await?;
     let mut writes = Vec::new();
     let mut settled = Vec::new();
-    for ((pid, _), decision) in people.iter().zip(&decisions) {
+    for ((pid, record), decision) in people.iter().zip(&decisions) {
         let mark = marks.get(pid).copied();
         keep_change(ports, run, *pid, lasts.get(pid), mark, decision, &mut writes);
         if is_settled(decision) {
             settled.extend(mark.map(|mark| ports.store.unmark(&run.connection, *pid, mark)));
         }
         keep_clocks(ports, run, *pid, decision, &mut writes).await?;
+        writes.extend(awaited(record, decision).map(|target| {
+            let target = ports.store.secret().pid(target);
+            ports.store.note_waiting(&run.connection, *pid, target)
+        }));
     }
     // Marked, but never stored: a mark left behind by a person who was refused before anybody understood them.
     let known: BTreeSet<Pid> = people.iter().map(|(pid, _)| *pid).collect();
@@ -73,6 +78,16 @@ pub(crate) async fn decide(
     plan::put_slice(ports, &run.id, slice, &rows).await?;
     ports.store.delete_slice(&run.id, slice).await?;
     Ok(())
+}
+
+/// The manager whom the source names and who has no account that could be entered: whoever waits is decided again with
+/// them.
+fn awaited<'r>(record: &'r PersonRecord, decision: &Decision) -> Option<&'r PersonKey> {
+    let waits = decision.reasons.iter().any(|reason| reason.code == Code::ReferenceOutOfScope);
+    match &record.person.manager {
+        Some(Manager::Person(key)) if waits => Some(key),
+        Some(Manager::Person(_) | Manager::Nobody | Manager::Unknown(_)) | None => None,
+    }
 }
 
 /// Marks people who need more than this decision and are not marked, and enters their marks' revisions. Whom somebody
@@ -136,7 +151,8 @@ fn keep_change(
             // A change that was handed to the tenant under an older fence may have been done: whoever writes next
             // looks before repeating, whatever was decided since.
             let unknown = had.is_some_and(|had| matches!(had.state, ChangeState::Sending(_)));
-            let same = had.filter(|had| had.change.id == change.id);
+            // One that was taken apart since counts its steps otherwise.
+            let same = had.filter(|had| had.change.id == change.id && had.change.steps.len() == change.steps.len());
             let next = OpenChange {
                 v: 1,
                 change: change.clone(),
@@ -147,6 +163,10 @@ fn keep_change(
                 not_before_ms: 0,
                 manager_pending: same.and_then(|had| had.manager_pending.clone()),
                 refusal: None,
+                refused_parts: Vec::new(),
+                password_unknown: same.is_some_and(|had| had.password_unknown),
+                decided_ms: ports.clock.now().as_millisecond(),
+                account_revision: None,
                 keep_open: needs_more(decision) || stands_alone(change.action),
                 landed: same.and_then(|had| had.landed.clone()),
                 lost: unknown || same.is_some_and(|had| had.lost),

@@ -153,6 +153,7 @@ fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
         RefusalKind::Conflict
         | RefusalKind::UsageLocation
         | RefusalKind::NoSeats
+        | RefusalKind::LicenseConflict
         | RefusalKind::LicenseInherited
         | RefusalKind::GroupType
         | RefusalKind::InvalidValue
@@ -179,3 +180,7 @@ fn again(task: &Task, at_least: Duration) -> Verdict {
 fn pause(task: &Task) -> Duration {
     Duration::from_secs(1 << task.open.attempts.min(6))
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -110,6 +110,15 @@ pub(crate) fn of_step(task: &mut Task, other: Option<ObjectId>, binding: Binding
     }
 }
 
+/// The look at an account before a step: a deleted one is looked for where it is.
+pub(crate) fn to_reread(task: &Task) -> Option<Call> {
+    Some(match task.step()? {
+        Step::Purge { account } => Call::ReadDeleted { account: account.clone() },
+        Step::Restore => Call::ReadDeleted { account: task.account()?.clone() },
+        _ => Call::Read { account: task.account()?.clone() },
+    })
+}
+
 /// The look-up that tells whether the present step was done by a call whose answer was lost.
 pub(crate) fn to_verify(task: &Task) -> Option<Call> {
     match task.step()? {
@@ -117,7 +126,7 @@ pub(crate) fn to_verify(task: &Task) -> Option<Call> {
         Step::Create { attributes, immutable_id: None, .. } => {
             Some(Call::FindByUpn { upn: attributes.filled(Attr::UserPrincipalName)?.to_owned() })
         }
-        Step::Purge { account } => Some(Call::Read { account: account.clone() }),
+        Step::Purge { account } => Some(Call::ReadDeleted { account: account.clone() }),
         Step::Link
         | Step::Update { .. }
         | Step::Rename { .. }

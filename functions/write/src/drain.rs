@@ -289,6 +289,9 @@ impl<'a> Drain<'a> {
         if let Some(refusal) = played.locked_out {
             self.lock_out(&refusal).await?;
         }
+        if let Some(error) = played.undelivered {
+            self.stop(WriteError::Password(error)).await?;
+        }
         self.leftovers.extend(played.leftovers);
         for pid in played.settled {
             self.settle(pid);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hardmatch_domain::change::{Action, Step};
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_ports::credentials::CredentialError;
 use hardmatch_ports::run::OutcomeKind;
 use hardmatch_ports::tenant::{Answer, Call, LaterCause, Refusal};
 use hardmatch_ports::{Key, Write};
@@ -44,6 +45,8 @@ pub(crate) struct Played {
     pub(crate) heard: Option<bool>,
     /// The tenant does not take our credentials.
     pub(crate) locked_out: Option<Refusal>,
+    /// A password could not be handed over.
+    pub(crate) undelivered: Option<CredentialError>,
 }
 
 /// What a hand is played under.
@@ -76,12 +79,14 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
     if !meta.may_write() {
         return Ok(Played { paused: true, tasks, ..played });
     }
-    let moved = moved(ports, &tasks).await?;
+    let moved = moved(ports, &tasks, rules.phase).await?;
     let mut books: Vec<(Task, Books)> = Vec::new();
     let mut sending: Vec<Sending> = Vec::new();
     let mut calls: Vec<Call> = Vec::new();
+    let now_ms = ports.clock.now().as_millisecond();
     for mut task in tasks {
         let mut book = Books::default();
+        task.after_pause = task.is_old(now_ms);
         if moved.replaced.contains(&task.pid) {
             // Decided anew. Whoever reads the lane next finds out what that means.
             continue;
@@ -247,11 +252,11 @@ fn is_word(answer: &Answer) -> bool {
 struct Moved {
     /// Another change took the place of theirs, or none.
     replaced: HashSet<Pid>,
-    /// Their facts are not those of the decision. Asked before the first step only.
+    /// Their facts are not those of the decision, or somebody marked them since. Asked before the first step of a phase.
     facts: HashSet<Pid>,
 }
 
-async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<Moved, WriteError> {
+async fn moved(ports: &WritePorts, tasks: &[Task], phase: LanePhase) -> Result<Moved, WriteError> {
     let mut moved = Moved::default();
     let Some(first) = tasks.first() else { return Ok(moved) };
     let connection = &first.open.change.person.connection;
@@ -260,11 +265,11 @@ async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<Moved, WriteError> 
     let is_there = |task: &&Task| revisions.get(&task.pid) == Some(&task.revision);
     moved.replaced = tasks.iter().filter(|task| !is_there(task)).map(|task| task.pid).collect();
 
-    let fresh: Vec<&Task> = tasks
-        .iter()
-        .filter(|task| task.open.done == 0 && task.open.state == ChangeState::Ready && task.meeting != Meeting::Met)
-        .collect();
+    let fresh: Vec<&Task> = tasks.iter().filter(|task| task.is_fresh(phase) && task.meeting != Meeting::Met).collect();
     let pids: Vec<Pid> = fresh.iter().map(|task| task.pid).collect();
+    // A mark that is not the one which the decision answered: something that it rested on, such as who holds a name or a
+    // number, is no longer so.
+    let marks = ports.store.marks(connection, &pids).await?;
     let people: BTreeMap<Pid, u64> =
         ports.store.people(connection, &pids).await?.into_iter().map(|(pid, record)| (pid, record.revision)).collect();
     let ids: Vec<ObjectId> = fresh.iter().filter_map(|task| task.open.change.account.clone()).collect();
@@ -278,7 +283,9 @@ async fn moved(ports: &WritePorts, tasks: &[Task]) -> Result<Moved, WriteError> 
     for task in fresh {
         let change = &task.open.change;
         let account = change.account.as_ref().and_then(|id| accounts.get(id)).copied().unwrap_or(0);
-        if people.get(&task.pid) != Some(&change.decided_on.person) || account != change.decided_on.account {
+        let marked_since = marks.get(&task.pid).is_some_and(|mark| task.open.mark != Some(*mark));
+        if people.get(&task.pid) != Some(&change.decided_on.person) || account != task.known_revision() || marked_since
+        {
             moved.facts.insert(task.pid);
         }
     }
@@ -307,7 +314,7 @@ async fn prepare(ports: &WritePorts, rules: &Rules, task: &mut Task, book: &mut 
                 let manager = task.open.manager_pending.clone();
                 task.account().cloned().map(|account| (manager.clone(), Call::SetManager { account, manager }))
             }
-            Next::Reread => task.account().map(|account| (None, Call::Read { account: account.clone() })),
+            Next::Reread => call::to_reread(task).map(|call| (None, call)),
             Next::Verify => {
                 let manager = call::manager_of(ports, task).await?;
                 call::to_verify(task).map(|call| (manager, call))

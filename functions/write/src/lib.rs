@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod apart;
 mod bell;
 mod call;
 mod drain;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::change::Step;
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::change::{Revisions, Step};
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::link::Link;
 use hardmatch_domain::reason::{Code, Reason};
-use hardmatch_domain::refused::{Cure, Refused};
+use hardmatch_domain::refused::{Cure, Refusals, Refused};
 use hardmatch_ports::Write;
 use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_ports::tenant::{Refusal, RefusalKind};
@@ -68,10 +69,15 @@ pub(crate) async fn step_done(
         let base = AccountItem { account, wrote: None };
         let item = mirror::after(&base, &step, None, now, &stamp);
         ports.store.put_account(&ports.scope, old.as_ref().map(|old| &old.account), &item, &mut books.facts);
+        task.open.account_revision = Some(item.account.revision);
         task.open.landed = Some(id);
     } else if let Some(id) = task.account().cloned() {
         if let Some(old) = ports.store.account(&ports.scope, &id).await? {
             let item = mirror::after(&old, &step, other.as_ref(), now, &stamp);
+            // What somebody else did to the mirror in between is not ours: the difference stays to be seen.
+            if task.known_revision() == old.account.revision {
+                task.open.account_revision = Some(item.account.revision);
+            }
             if item != old && !matches!(step, Step::Link | Step::RevokeSessions) {
                 ports.store.put_account(&ports.scope, Some(&old.account), &item, &mut books.facts);
             }
@@ -163,10 +169,19 @@ fn written_id(steps: &[Step]) -> Option<hardmatch_domain::ids::ImmutableId> {
 /// The step was refused: the refusal is kept, and what does not rest on the step goes on.
 pub(crate) fn step_refused(task: &mut Task, refusal: Refusal, phase: LanePhase) {
     let rest = task.step().is_none_or(carries_the_rest);
-    task.open.refusal.get_or_insert(refusal);
+    match task.step().cloned() {
+        Some(step) if !rest => left_out(task, step, refusal),
+        Some(_) | None => _ = task.open.refusal.get_or_insert(refusal),
+    }
     task.open.done = if rest { task.open.change.steps.len().max(task.end(phase)) } else { task.open.done + 1 };
     task.open.attempts = 0;
     task.open.state = ChangeState::Ready;
+}
+
+/// Part of a change, as a step of its own, is refused; what does not rest on it goes on.
+pub(crate) fn left_out(task: &mut Task, part: Step, refusal: Refusal) {
+    task.open.refusal.get_or_insert_with(|| refusal.clone());
+    task.open.refused_parts.push((part, refusal));
 }
 
 /// The phase has no more steps for this task: to the gate, or to the history.
@@ -186,8 +201,8 @@ pub(crate) async fn settle(
         return Ok(());
     }
     let kind = match &task.open.refusal {
-        Some(refusal) => {
-            books.facts.push(remembered(ports, task, refusal).await?);
+        Some(_) => {
+            books.facts.push(remembered(ports, task).await?);
             OutcomeKind::Refused
         }
         None => OutcomeKind::Done,
@@ -208,20 +223,59 @@ pub(crate) fn switched_off(ports: &WritePorts, task: &mut Task, books: &mut Book
     books.outcome = Some(OutcomeKind::Held);
 }
 
-/// The write that remembers a refusal, so that the same is not asked for every night.
-async fn remembered(ports: &WritePorts, task: &Task, refusal: &Refusal) -> Result<Write, WriteError> {
+/// The write that remembers refusals, so that the same is not asked for every night.
+async fn remembered(ports: &WritePorts, task: &Task) -> Result<Write, WriteError> {
     let change = &task.open.change;
     let connection = &change.person.connection;
     let before = ports.store.refused(connection, task.pid).await?;
-    let cure = match refusal.kind {
-        RefusalKind::Conflict | RefusalKind::NoSeats => Cure::Elsewhere,
+    let now = ports.clock.now_seconds();
+    let whole = whole_refusal(task).map(|refusal| (reason_of(None, refusal), cure_of(None, refusal.kind)));
+    let parts = task.open.refused_parts.iter();
+    let parts =
+        parts.map(|(part, refusal)| (part.clone(), reason_of(Some(part), refusal), cure_of(Some(part), refusal.kind)));
+    let on = Revisions { account: task.known_revision(), ..change.decided_on };
+    let refusals = Refusals { whole, parts: parts.collect(), on };
+    let mut refused = Refused::after(before.as_ref(), change, &refusals, now);
+    let dated = |reason: &mut Reason, next: i64| {
+        let wait = Duration::from_secs(u64::try_from(next - now).unwrap_or(0));
+        if !wait.is_zero()
+            && let Ok(next) = ports.clock.now().checked_add(wait)
+        {
+            let said = reason.detail.as_deref().unwrap_or_default();
+            *reason =
+                Reason::with(reason.code, format!("{said}; sent again after {next:.0}, or when something changes"));
+        }
+    };
+    dated(&mut refused.reason, refused.next);
+    for part in refused.parts.iter_mut().filter(|part| part.at == now) {
+        dated(&mut part.reason, part.next);
+    }
+    Ok(ports.store.put_refused(connection, task.pid, &refused))
+}
+
+/// The refusal that took the rest of the change along, when the first one is not a part's.
+fn whole_refusal(task: &Task) -> Option<&Refusal> {
+    let first = task.open.refused_parts.first().map(|(_, refusal)| refusal);
+    task.open.refusal.as_ref().filter(|refusal| first != Some(refusal))
+}
+
+/// What could make the tenant answer otherwise.
+fn cure_of(part: Option<&Step>, kind: RefusalKind) -> Cure {
+    match kind {
+        RefusalKind::Conflict => Cure::Elsewhere,
+        RefusalKind::NoSeats => Cure::Seat,
+        RefusalKind::InvalidValue => Cure::Value,
+        RefusalKind::LicenseConflict => Cure::Value,
+        // Everything else of the same account was written: it is this property, and not a permission that is missing.
+        RefusalKind::Forbidden if part.is_some_and(is_sensitive) => Cure::Value,
         RefusalKind::GroupType
         | RefusalKind::LicenseInherited
         | RefusalKind::Forbidden
         | RefusalKind::Quota
         | RefusalKind::Credentials => Cure::ByHand,
-        RefusalKind::InvalidValue
-        | RefusalKind::DomainNotVerified
+        // The text of federated domains is said of any value.
+        RefusalKind::Federated if part.is_some_and(is_values) => Cure::Value,
+        RefusalKind::DomainNotVerified
         | RefusalKind::Federated
         | RefusalKind::Mastered
         | RefusalKind::ExternalMaster
@@ -229,18 +283,19 @@ async fn remembered(ports: &WritePorts, task: &Task, refusal: &Refusal) -> Resul
         | RefusalKind::ManagerBind
         | RefusalKind::UsageLocation
         | RefusalKind::Other => Cure::Here,
-    };
-    let now = ports.clock.now_seconds();
-    let mut refused = Refused::after(before.as_ref(), change, reason_of(refusal), cure, now);
-    let wait = Duration::from_secs(u64::try_from(refused.next - now).unwrap_or(0));
-    if !wait.is_zero()
-        && let Ok(next) = ports.clock.now().checked_add(wait)
-    {
-        let said = refused.reason.detail.as_deref().unwrap_or_default();
-        let said = format!("{said}; sent again after {next:.0}, or when something changes");
-        refused.reason = Reason::with(refused.reason.code, said);
     }
-    Ok(ports.store.put_refused(connection, task.pid, &refused))
+}
+
+/// Whether a part writes sensitive properties and nothing else.
+fn is_sensitive(part: &Step) -> bool {
+    match part {
+        Step::Update { immutable_id: None, after, .. } => after.iter().all(|(attr, _)| attr.is_sensitive()),
+        _ => false,
+    }
+}
+
+fn is_values(part: &Step) -> bool {
+    matches!(part, Step::Update { immutable_id: None, .. })
 }
 
 /// Ends the change with an outcome.
@@ -251,7 +306,15 @@ pub(crate) fn finish(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason:
 fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reason>, books: &mut Books) {
     let connection = &task.open.change.person.connection;
     let refusal = task.open.refusal.clone();
-    let outcome = outcome(ports, task, kind, reason.or_else(|| refusal.as_ref().map(reason_of)), refusal);
+    let mut said: Vec<Reason> = reason.into_iter().collect();
+    said.extend(whole_refusal(task).map(|refusal| reason_of(None, refusal)));
+    said.extend(task.open.refused_parts.iter().map(|(part, refusal)| reason_of(Some(part), refusal)));
+    if task.open.password_unknown {
+        said.push(Reason::plain(Code::PasswordUnknown));
+    }
+    let mut said = said.into_iter();
+    let mut outcome = outcome(ports, task, kind, said.next(), refusal);
+    outcome.also = said.collect();
     books.journal = Some(ports.store.end_change(connection, task.pid, task.revision, &outcome));
     books.ended = Some(outcome);
     let converged = kind == OutcomeKind::Done && !task.open.keep_open && !task.open.change.is_first_of_several();
@@ -283,30 +346,57 @@ pub(crate) fn outcome(
         result: kind,
         account: task.account().cloned(),
         reason,
+        also: Vec::new(),
         refusal,
         at_ms: ports.clock.now().as_millisecond(),
     }
 }
 
-/// Graph's refusal in our words.
-fn reason_of(refusal: &Refusal) -> Reason {
+/// Graph's refusal in our words, of a part of the change or of the change itself.
+fn reason_of(part: Option<&Step>, refusal: &Refusal) -> Reason {
     let code = match refusal.kind {
         RefusalKind::Conflict => Code::AddressInUse,
         RefusalKind::InvalidValue => Code::InvalidValue,
         RefusalKind::NoSeats => Code::NoSeats,
+        RefusalKind::LicenseConflict => Code::LicenseConflict,
         RefusalKind::UsageLocation => Code::UsageLocationMissing,
         RefusalKind::LicenseInherited => Code::LicenseInherited,
         RefusalKind::GroupType => Code::UnsupportedGroupType,
         RefusalKind::DomainNotVerified => Code::DomainNotVerified,
+        RefusalKind::Federated if part.is_some_and(is_values) => Code::InvalidValue,
         RefusalKind::Federated => Code::RepairNeeded,
         RefusalKind::Mastered => Code::MasteredElsewhere,
         RefusalKind::ExternalMaster => Code::MailMasteredElsewhere,
+        RefusalKind::Forbidden if part.is_some_and(is_sensitive) => Code::Privileged,
         RefusalKind::Forbidden | RefusalKind::Credentials => Code::PermissionMissing,
         RefusalKind::Password | RefusalKind::ManagerBind | RefusalKind::Quota | RefusalKind::Other => {
             Code::TenantRefused
         }
     };
+    let what = part.map(named).filter(|what| !what.is_empty()).map(|what| format!("{what}: ")).unwrap_or_default();
     let holder = refusal.conflict.as_ref().map(|holder| format!("; held by {holder}")).unwrap_or_default();
     let Refusal { status, code: graph, message, request_id, .. } = refusal;
-    Reason::with(code, format!("{status} {graph}: {message}{holder}; request {request_id}"))
+    Reason::with(code, format!("{what}{status} {graph}: {message}{holder}; request {request_id}"))
+}
+
+/// What a part is about, by name: attributes, licences, a group.
+fn named(part: &Step) -> String {
+    match part {
+        Step::Update { after, .. } => after.iter().map(|(attr, _)| attr.name()).collect::<Vec<_>>().join(", "),
+        Step::Rename { .. } => Attr::UserPrincipalName.name().to_owned(),
+        Step::SetEnabled { .. } => "accountEnabled".to_owned(),
+        Step::SetManager { .. } => "manager".to_owned(),
+        Step::SetLicenses { give, take } => {
+            let all = give.iter().chain(take).map(|license| &*license.part_number);
+            all.collect::<Vec<_>>().join(", ")
+        }
+        Step::JoinGroup { group } => group.name.to_string(),
+        Step::LeaveGroup { name, .. } => name.to_string(),
+        Step::Create { .. }
+        | Step::Link
+        | Step::RevokeSessions
+        | Step::Restore
+        | Step::Delete { .. }
+        | Step::Purge { .. } => String::new(),
+    }
 }

@@ -21,7 +21,25 @@ pub(crate) struct Task {
     pub(crate) meeting: Meeting,
     /// The initial password of the creation under way.
     pub(crate) password: Option<SecretString>,
+    /// Whether the account of the creation under way can only have been made with that password.
+    pub(crate) sent: Sent,
+    /// It was decided so long ago that whoever is enabled, restored, renamed or joined to a group is looked at again.
+    pub(crate) after_pause: bool,
 }
+
+/// What is known of the calls that may have made the account of a creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// None was sent without an answer.
+    Answered,
+    /// Calls of this task alone, all with its password.
+    ByUs,
+    /// An earlier process may have sent one, with a password that went with it.
+    ByOthersToo,
+}
+
+/// A decision is carried out so long without another look (milliseconds).
+const PAUSE_MS: i64 = 60 * 60 * 1000;
 
 /// Whether the other lane had the same person in its hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +101,47 @@ impl Task {
         self.open.landed.as_ref().or(self.open.change.account.as_ref())
     }
 
+    /// The revision of the account's mirror that the next step rests on.
+    pub(crate) fn known_revision(&self) -> u64 {
+        self.open.account_revision.unwrap_or(self.open.change.decided_on.account)
+    }
+
+    /// Whether the decision is so old that it is not carried out without another look.
+    pub(crate) fn is_old(&self, now_ms: i64) -> bool {
+        now_ms - self.open.decided_ms > PAUSE_MS
+    }
+
+    /// Takes other steps in the place of the present one.
+    pub(crate) fn replace_step(&mut self, steps: Vec<Step>) {
+        let (at, count) = (self.open.done, steps.len());
+        if at >= self.open.change.steps.len() {
+            return;
+        }
+        self.open.change.steps.splice(at..=at, steps);
+        if let Some(from) = self.open.change.removal_from.as_mut().filter(|from| **from > at) {
+            *from = *from + count - 1;
+        }
+        self.open.attempts = 0;
+        self.open.state = ChangeState::Ready;
+    }
+
+    /// Puts a licence that is given by itself behind the others that are still to be given: it may build on one of them.
+    /// Whether it did; not any more when each of them was refused since the last one that was given.
+    pub(crate) fn postpone_license(&mut self) -> bool {
+        let is_single =
+            |step: &Step| matches!(step, Step::SetLicenses { give, take } if give.len() == 1 && take.is_empty());
+        let from = self.open.done;
+        let single = self.open.change.steps.iter().skip(from).take_while(|step| is_single(step)).count();
+        let others = single.saturating_sub(1);
+        if others == 0 || usize::try_from(self.open.attempts).is_ok_and(|attempts| attempts > others) {
+            return false;
+        }
+        self.open.change.steps[from..from + single].rotate_left(1);
+        self.open.attempts += 1;
+        self.open.state = ChangeState::Ready;
+        true
+    }
+
     /// Who must be there before the present step can be taken: a manager who is created after this person.
     pub(crate) fn awaited(&self) -> Option<PersonRef> {
         match self.step() {
@@ -102,7 +161,7 @@ impl Task {
         match self.open.state {
             ChangeState::Sending(_) => Next::Verify,
             ChangeState::Ready | ChangeState::Held => {
-                if is_dangerous(step) && !self.reread {
+                if (is_dangerous(step) || (self.after_pause && is_of_the_moment(step))) && !self.reread {
                     Next::Reread
                 } else {
                     Next::Send
@@ -127,6 +186,22 @@ pub(crate) fn is_dangerous(step: &Step) -> bool {
         | Step::JoinGroup { .. }
         | Step::LeaveGroup { .. }
         | Step::Restore => false,
+    }
+}
+
+/// What is done on the strength of how the account is now, and may be wrong when that was seen long ago.
+pub(crate) fn is_of_the_moment(step: &Step) -> bool {
+    match step {
+        Step::SetEnabled { .. } | Step::Restore | Step::Rename { .. } | Step::JoinGroup { .. } => true,
+        Step::Create { .. }
+        | Step::Link
+        | Step::Update { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::SetLicenses { .. }
+        | Step::LeaveGroup { .. }
+        | Step::Delete { .. }
+        | Step::Purge { .. } => false,
     }
 }
 

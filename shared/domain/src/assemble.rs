@@ -71,6 +71,13 @@ pub(crate) fn gives_account(actions: &Actions, mut draft: Draft<'_>) -> bool {
     permitted(actions, &mut draft).iter().any(|part| part.when == When::Opening && part.consent != Consent::Repair)
 }
 
+/// Whether the draft restores an account without waiting for anybody's word.
+pub(crate) fn restores(actions: &Actions, mut draft: Draft<'_>) -> bool {
+    let parts = permitted(actions, &mut draft);
+    let asks = parts.iter().any(|part| part.consent != Consent::Switch || switch(actions, part.action) != Switch::On);
+    !asks && parts.iter().flat_map(|part| &part.steps).any(|step| matches!(step, Step::Restore))
+}
+
 fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>) -> Change {
     let action = parts.iter().map(|part| part.action).max_by_key(|action| rank(*action)).unwrap_or(Action::None);
     let mut hold = None;

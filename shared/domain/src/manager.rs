@@ -85,7 +85,12 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
         return Wanted::Leave;
     }
     if let Some(link) = case.facts.link(&who) {
-        if case.facts.account(&link.account).is_some_and(|account| !account.is_deleted()) {
+        let account = case.facts.account(&link.account);
+        if account.is_some_and(|account| !account.is_deleted()) {
+            return Wanted::To(ManagerTarget::Account(link.account.clone()));
+        }
+        if account.is_some() && is_restored(case, &who) {
+            draft.after.push(who);
             return Wanted::To(ManagerTarget::Account(link.account.clone()));
         }
         draft.note(Reason::with(Code::ReferenceOutOfScope, "the manager's account is gone"));
@@ -127,15 +132,15 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
         above = next(case, manager);
     }
     if gives_up_a_name(case, draft) {
-        draft.code(Code::WaitsForManager);
-        return Wanted::Leave;
+        // The name first: the manager may be waiting for it. Then the manager, when both are there.
+        return Wanted::Later(ManagerTarget::Person(key.clone()));
     }
     draft.after.push(who);
     draft.depth = draft.depth.max(depth);
     Wanted::To(ManagerTarget::Person(key.clone()))
 }
 
-/// Whoever may give up a sign-in name waits for no manager: the manager may be waiting for that name.
+/// Whoever may give up a sign-in name waits for no manager before that: the manager may be waiting for that name.
 fn gives_up_a_name<F: Facts>(case: &Case<'_, F>, draft: &Draft<'_>) -> bool {
     let now = draft.account.and_then(Account::upn);
     let wanted = flow::wanted_upn(case.policy, case.person).ok().flatten();
@@ -154,6 +159,12 @@ fn next<'a, F: Facts>(case: &Case<'a, F>, record: &PersonRecord) -> Option<&'a P
         return None;
     }
     case.facts.person(&who).filter(|above| case.competes(above))
+}
+
+/// Whether this plan brings a manager's account back from the recycle bin.
+fn is_restored<F: Facts>(case: &Case<'_, F>, who: &PersonRef) -> bool {
+    let record = case.facts.person(who).filter(|manager| case.competes(manager));
+    record.is_some_and(|record| assemble::restores(&case.policy.actions, decide::draft(&case.for_manager(record))))
 }
 
 /// Whether this plan gives the person an account: they are decided as if they had no manager.

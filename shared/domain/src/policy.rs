@@ -43,6 +43,8 @@ pub struct Policy {
     pub actions: Actions,
     /// Limits on removals.
     pub guard: Guard,
+    /// After how many days the tenant's users are read in full, and not only what changed.
+    pub full_listing_days: u32,
     /// Who is given which licence, in the operator's order.
     pub licenses: Vec<LicenseRule>,
     /// Who is a member of which group.

@@ -179,6 +179,8 @@ codes! {
     UsageLocationMissing = "usage_location_missing", Refused, "A licence is due, but neither the source nor the account has a usage location, and Microsoft 365 gives nobody a licence without one.", "Fill the country at the source, or map usageLocation.";
     /// No seat is free.
     NoSeats = "no_seats", Held, "The tenant has no free seat of the licence; the rest of the person's change was made.", "Buy seats or free some; the next run tries again.";
+    /// Plans of licences that exclude or need one another.
+    LicenseConflict = "license_conflict", Refused, "Service plans of the licence exclude others that the account has, or need others that it lacks; the rest of the person's change was made.", "Name the plans that are to stay off with disabled_plans, or give the licence that is needed.";
     /// The licence came by a group.
     LicenseInherited = "license_inherited", Refused, "The account has the licence through a group, so it cannot be taken from the account itself.", "Take the person out of the group that gives it.";
     /// Several groups of the name.
@@ -223,6 +225,8 @@ codes! {
     InProgress = "in_progress", Held, "An earlier change of this person is still being written.", "";
 
     // Writing.
+    /// Nobody knows the initial password.
+    PasswordUnknown = "password_unknown", Refused, "The account was created, but its initial password could not be handed over.", "Reset the person's password in the tenant.";
     /// Graph refused.
     TenantRefused = "tenant_refused", Refused, "Microsoft Graph refused the change.", "See Graph's code and request id in the report.";
     /// Graph lacks a permission.

@@ -1,8 +1,11 @@
 //! What the tenant refused: not asked for again while nothing has changed that could make it answer otherwise.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::change::{Action, Change, ChangeId, Decision, Revisions};
+use crate::attribute::{Attr, Attributes};
+use crate::change::{Action, Change, ChangeId, Decision, Hold, Removals, Revisions, Step};
+use crate::license::{License, Sku};
 use crate::reason::Reason;
 
 /// The same change is sent again after so long, once: somebody may have cured it where nobody tells us, by a permission
@@ -26,7 +29,45 @@ pub struct Refused {
     pub times: u32,
     /// Not sent again before (Unix seconds), unless the facts change.
     pub next: i64,
+    /// Values, licences and other single steps that were refused while the rest of their change was written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<RefusedPart>,
 }
+
+/// One value, licence or other step that the tenant refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedPart {
+    /// Which, and with which value: a digest.
+    what: Box<str>,
+    /// Why, with the tenant's own word.
+    pub reason: Reason,
+    /// How often.
+    pub times: u32,
+    /// When it was refused last (Unix seconds).
+    pub at: i64,
+    /// Not sent again before (Unix seconds).
+    pub next: i64,
+    /// The facts that the refusal rested on; `None` when it rests on the value alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on: Option<Revisions>,
+    /// The licence without a free seat: sent again when the tenant shows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sku: Option<Box<str>>,
+}
+
+/// What the tenant refused of one change.
+#[derive(Clone, Debug)]
+pub struct Refusals {
+    /// A step that the rest of the change rests on.
+    pub whole: Option<(Reason, Cure)>,
+    /// Single steps that left the rest standing.
+    pub parts: Vec<(Step, Reason, Cure)>,
+    /// The facts as they are after what was written: of person, account and policy.
+    pub on: Revisions,
+}
+
+/// Parts that nobody asked for since are forgotten after so long (seconds).
+const FORGOTTEN_AFTER: i64 = 60 * 24 * 60 * 60;
 
 /// Whether a refusal may be cured by somebody else's change, which none of the person's facts shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,40 +78,262 @@ pub enum Cure {
     Here,
     /// An administrator, who grants a permission or makes room and then runs again at once: the next run asks again.
     ByHand,
+    /// The value itself, whatever else is true of person and account.
+    Value,
+    /// A free seat of the licence, which the tenant shows.
+    Seat,
 }
 
 impl Refused {
-    /// After a refusal at a time (Unix seconds). `before` is what was remembered until then.
-    pub fn after(before: Option<&Self>, change: &Change, reason: Reason, cure: Cure, now: i64) -> Self {
-        let earlier = before.filter(|before| before.is_about(change)).map_or(0, |before| before.times);
-        let wait = match cure {
-            Cure::ByHand => 0,
-            Cure::Elsewhere => FIRST_WAIT,
-            Cure::Here if earlier == 0 => FIRST_WAIT,
-            Cure::Here => LATER_WAIT,
-        };
-        Self {
-            v: 1,
-            change: change.id.clone(),
-            decided_on: change.decided_on,
-            reason,
-            times: earlier.saturating_add(1),
-            next: now.saturating_add(wait),
+    /// What is remembered after refusals at a time (Unix seconds). `before` is what was remembered until then.
+    pub fn after(before: Option<&Self>, change: &Change, refusals: &Refusals, now: i64) -> Self {
+        let mut parts: Vec<RefusedPart> = before.map(|before| before.parts.clone()).unwrap_or_default();
+        parts.retain(|part| now - part.at < FORGOTTEN_AFTER);
+        for (step, reason, cure) in &refusals.parts {
+            for what in names(step) {
+                let at = parts.iter().position(|part| part.what == what);
+                let earlier = at.map(|at| parts.remove(at));
+                let times =
+                    earlier.filter(|part| part.on.is_none_or(|on| on == refusals.on)).map_or(0, |part| part.times);
+                parts.push(RefusedPart {
+                    what,
+                    reason: reason.clone(),
+                    times: times.saturating_add(1),
+                    at: now,
+                    next: now.saturating_add(wait(*cure, times)),
+                    on: matches!(cure, Cure::Here).then_some(refusals.on),
+                    sku: given(step).filter(|_| *cure == Cure::Seat).map(|license| license.sku.clone()),
+                });
+            }
         }
+        let earlier = before.filter(|before| before.is_about(change)).map_or(0, |before| before.times);
+        let (reason, times, next) = match (&refusals.whole, refusals.parts.first()) {
+            (Some((reason, cure)), _) => {
+                (reason.clone(), earlier.saturating_add(1), now.saturating_add(wait(*cure, earlier)))
+            }
+            // The change itself was written; only parts of it are remembered.
+            (None, Some((_, reason, _))) => (reason.clone(), 0, now),
+            (None, None) => (Reason::plain(crate::reason::Code::TenantRefused), 0, now),
+        };
+        Self { v: 1, change: change.id.clone(), decided_on: change.decided_on, reason, times, next, parts }
     }
 
     /// The same change, resting on the same facts.
     fn is_about(&self, change: &Change) -> bool {
         self.change == change.id && self.decided_on == change.decided_on
     }
+
+    /// The part of that name, when it would be refused again.
+    fn part(&self, what: &str, on: Revisions, skus: Option<&[Sku]>, now: i64) -> Option<&RefusedPart> {
+        self.parts.iter().find(|part| &*part.what == what && part.stands(on, skus, now))
+    }
 }
 
-/// The decision without a change that would be refused again. It says why, and when the change is sent again.
-pub fn withhold(decision: Decision, refused: Option<&Refused>, now: i64) -> Decision {
-    let same = |change: &Change| refused.filter(|refused| refused.is_about(change) && now < refused.next);
-    let Some(refused) = decision.change.as_deref().and_then(same) else { return decision };
-    let mut reasons = vec![refused.reason.clone()];
-    reasons.extend(decision.reasons.iter().filter(|reason| **reason != refused.reason).cloned());
-    let again = decision.look_again_at.map_or(refused.next, |at| at.min(refused.next));
+impl RefusedPart {
+    /// Whether nothing has changed that could make the tenant answer otherwise.
+    fn stands(&self, now_on: Revisions, skus: Option<&[Sku]>, now: i64) -> bool {
+        if self.on.is_some_and(|on| on != now_on) {
+            return false;
+        }
+        let shown = self.sku.as_ref().and_then(|id| skus?.iter().find(|sku| sku.id == **id));
+        // A seat that is shown free is asked for, a day after the last time at the earliest: it may be somebody's already.
+        let next = if shown.is_some_and(|sku| sku.free() > 0) { self.at + FIRST_WAIT } else { self.next };
+        now < next
+    }
+}
+
+/// Until when a refusal is not asked for again (seconds), after so many in a row before it.
+fn wait(cure: Cure, earlier: u32) -> i64 {
+    match cure {
+        Cure::ByHand => 0,
+        Cure::Elsewhere => FIRST_WAIT,
+        Cure::Here | Cure::Value if earlier == 0 => FIRST_WAIT,
+        Cure::Here | Cure::Value | Cure::Seat => LATER_WAIT,
+    }
+}
+
+/// The names of what a step asks for: each value and each licence by itself.
+fn names(step: &Step) -> Vec<Box<str>> {
+    let name = |parts: &[&str]| -> Box<str> {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        let digest = hash.finalize();
+        let mut hex = String::with_capacity(24);
+        for byte in digest.iter().take(12) {
+            use std::fmt::Write as _;
+            let _ = write!(hex, "{byte:02x}");
+        }
+        hex.into()
+    };
+    match step {
+        Step::Update { after, .. } => after.iter().map(|(attr, value)| name(&["value", attr.name(), value])).collect(),
+        Step::Rename { after, .. } => vec![name(&["value", Attr::UserPrincipalName.name(), after])],
+        Step::SetEnabled { after, .. } => vec![name(&["enabled", if *after { "true" } else { "false" }])],
+        Step::RevokeSessions => vec![name(&["revoke"])],
+        Step::SetManager { after, .. } => {
+            let after = after.as_ref().map(|target| match target {
+                crate::change::ManagerTarget::Account(id) => id.as_str(),
+                crate::change::ManagerTarget::Person(key) => key.as_str(),
+            });
+            vec![name(&["manager", after.unwrap_or_default()])]
+        }
+        Step::SetLicenses { give, take } => {
+            let give = give.iter().map(|license| {
+                let mut parts = vec!["give", &*license.sku];
+                parts.extend(license.without.iter());
+                name(&parts)
+            });
+            give.chain(take.iter().map(|license| name(&["take", &license.sku]))).collect()
+        }
+        Step::JoinGroup { group } => vec![name(&["join", group.kind.name(), &group.name])],
+        Step::LeaveGroup { id, .. } => vec![name(&["leave", id.as_str()])],
+        Step::Delete { .. } => vec![name(&["delete"])],
+        // The rest of a change rests on these.
+        Step::Create { .. } | Step::Link | Step::Restore | Step::Purge { .. } => Vec::new(),
+    }
+}
+
+/// The one licence that a step gives.
+fn given(step: &Step) -> Option<&License> {
+    match step {
+        Step::SetLicenses { give, .. } => match give.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The decision without what would be refused again: the whole change, or parts of it. It says why, and when it is sent
+/// again. `skus` are the tenant's licences, when they are known.
+pub fn withhold(decision: Decision, refused: Option<&Refused>, skus: Option<&[Sku]>, now: i64) -> Decision {
+    let Some(refused) = refused else { return decision };
+    let Some(change) = decision.change.as_deref() else { return decision };
+    if refused.is_about(change) && now < refused.next {
+        return without_change(decision, vec![refused.reason.clone()], refused.next);
+    }
+    let mut left_out: Vec<&RefusedPart> = Vec::new();
+    let mut steps = Vec::with_capacity(change.steps.len());
+    let mut removal_from = None;
+    for (at, step) in change.steps.iter().enumerate() {
+        if change.removal_from.is_some_and(|from| at >= from) {
+            removal_from.get_or_insert(steps.len());
+        }
+        steps.extend(without_parts(step, &mut |what| {
+            let part = refused.part(what, change.decided_on, skus, now);
+            left_out.extend(part);
+            part.is_some()
+        }));
+    }
+    let Some(next) = left_out.iter().map(|part| part.next).min() else { return decision };
+    let mut reasons: Vec<Reason> = Vec::new();
+    for part in left_out {
+        if !reasons.contains(&part.reason) {
+            reasons.push(part.reason.clone());
+        }
+    }
+    if steps.is_empty() {
+        return without_change(decision, reasons, next);
+    }
+    let removal_from = removal_from.filter(|from| *from < steps.len());
+    let mut change = change.clone();
+    change.id = ChangeId::of(&change.person, change.account.as_ref(), &steps);
+    change.removals = remaining(change.removals, removal_from.map_or(&[], |from| &steps[from..]));
+    if removal_from.is_none() && change.hold == Some(Hold::Removal) {
+        change.hold = None;
+    }
+    if !steps.iter().any(|step| is_of(step, change.action)) {
+        change.action = steps.iter().map(action_of).max().unwrap_or(change.action);
+    }
+    (change.steps, change.removal_from) = (steps, removal_from);
+    change.reasons.extend(reasons.iter().filter(|reason| !decision.reasons.contains(reason)).cloned());
+    let again = decision.look_again_at.map_or(next, |at| at.min(next));
+    Decision {
+        action: change.action,
+        reasons: change.reasons.clone(),
+        change: Some(Box::new(change)),
+        look_again_at: Some(again),
+        ..decision
+    }
+}
+
+fn without_change(decision: Decision, mut reasons: Vec<Reason>, next: i64) -> Decision {
+    let others = decision.reasons.iter().filter(|reason| !reasons.contains(reason)).cloned().collect::<Vec<_>>();
+    reasons.extend(others);
+    let again = decision.look_again_at.map_or(next, |at| at.min(next));
     Decision { action: Action::None, change: None, reasons, look_again_at: Some(again), ..decision }
+}
+
+/// A step without the parts that are left out; nothing when none is left. An exchange of licences stays whole or goes
+/// whole: taking one without giving the other would leave the person without both.
+fn without_parts(step: &Step, left_out: &mut impl FnMut(&str) -> bool) -> Option<Step> {
+    match step {
+        Step::Update { immutable_id, before, after } => {
+            let kept = |(attr, value): &(Attr, &str)| {
+                let single = Attributes::from_pairs([(*attr, *value)]);
+                let alone = Step::Update { immutable_id: None, before: Attributes::default(), after: single };
+                !names(&alone).iter().any(|what| left_out(what))
+            };
+            let after: Attributes = after.iter().filter(kept).collect();
+            let before = before.iter().filter(|(attr, _)| after.get(*attr).is_some()).collect();
+            let empty = after.is_empty() && immutable_id.is_none();
+            (!empty).then(|| Step::Update { immutable_id: immutable_id.clone(), before, after })
+        }
+        Step::SetLicenses { give, take } if take.is_empty() => {
+            let alone = |license: &License| Step::SetLicenses { give: vec![license.clone()], take: Vec::new() };
+            let kept = |license: &&License| !names(&alone(license)).iter().any(|what| left_out(what));
+            let give: Vec<License> = give.iter().filter(kept).cloned().collect();
+            (!give.is_empty()).then(|| Step::SetLicenses { give, take: Vec::new() })
+        }
+        // An exchange that was refused is refused again as long as one of its licences is.
+        Step::SetLicenses { .. }
+        | Step::Rename { .. }
+        | Step::SetEnabled { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::JoinGroup { .. }
+        | Step::LeaveGroup { .. }
+        | Step::Delete { .. } => (!names(step).iter().any(|what| left_out(what))).then(|| step.clone()),
+        Step::Create { .. } | Step::Link | Step::Restore | Step::Purge { .. } => Some(step.clone()),
+    }
+}
+
+/// What removals are left of those that were counted.
+fn remaining(counted: Removals, steps: &[Step]) -> Removals {
+    let any = |of: fn(&Step) -> bool, count: u32| if steps.iter().any(of) { count } else { 0 };
+    Removals {
+        deletes: any(|step| matches!(step, Step::Delete { .. }), counted.deletes),
+        suspends: any(|step| matches!(step, Step::SetEnabled { after: false, .. }), counted.suspends),
+        blanks: any(|step| matches!(step, Step::Update { .. } | Step::SetManager { .. }), counted.blanks),
+        licences: any(|step| matches!(step, Step::SetLicenses { .. }), counted.licences),
+        memberships: any(|step| matches!(step, Step::LeaveGroup { .. }), counted.memberships),
+    }
+}
+
+/// The action that a step by itself is.
+fn action_of(step: &Step) -> Action {
+    match step {
+        Step::Create { .. } => Action::Create,
+        Step::Link => Action::Link,
+        Step::Update { .. } | Step::SetManager { .. } => Action::Update,
+        Step::Rename { .. } => Action::Rename,
+        Step::SetEnabled { after: true, .. } => Action::Enable,
+        Step::SetEnabled { after: false, .. } | Step::RevokeSessions => Action::Suspend,
+        Step::SetLicenses { .. } => Action::License,
+        Step::JoinGroup { .. } | Step::LeaveGroup { .. } => Action::Membership,
+        Step::Restore => Action::Restore,
+        Step::Delete { .. } => Action::Delete,
+        Step::Purge { .. } => Action::Purge,
+    }
+}
+
+/// Whether a step is what an action is about. Actions of several steps stand for whatever they hold.
+fn is_of(step: &Step, action: Action) -> bool {
+    match action {
+        Action::Takeover | Action::Repair | Action::Merge | Action::None => true,
+        other => action_of(step) == other,
+    }
 }

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::query::{escaped, user, users_where};
+use crate::query::{self, escaped, user, users_where};
 
 /// A call as Graph takes it.
 pub(crate) struct Part<'c> {
@@ -81,6 +81,10 @@ pub(crate) fn part<'c>(call: &'c Call, base: &'c str) -> Result<Part<'c>, Unsend
         }
         Call::Purge { account } => part(Method::DELETE, deleted(account, ""), "/directory/deletedItems/{id}", None),
         Call::Read { account } => part(Method::GET, user(account.as_str()), "/users/{id}", None),
+        Call::ReadDeleted { account } => {
+            let path = query::deleted(account.as_str());
+            part(Method::GET, path, "/directory/deletedItems/{id}", None)
+        }
         Call::FindByImmutableId { immutable_id } => {
             let path = users_where("onPremisesImmutableId", immutable_id.as_str()).ok_or(Unsendable::TooLong)?;
             part(Method::GET, path, "/users", None)
@@ -141,6 +145,7 @@ impl Serialize for Body<'_> {
             | Call::Delete { .. }
             | Call::Purge { .. }
             | Call::Read { .. }
+            | Call::ReadDeleted { .. }
             | Call::FindByImmutableId { .. }
             | Call::FindByUpn { .. } => {}
         }

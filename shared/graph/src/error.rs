@@ -178,6 +178,8 @@ fn bad_request(error: &GraphError) -> Verdict {
         ("a value is required for property", Verdict::Refused(RefusalKind::InvalidValue)),
         ("usage location", Verdict::Refused(RefusalKind::UsageLocation)),
         ("does not have any available licenses", Verdict::Refused(RefusalKind::NoSeats)),
+        ("are mutually exclusive", Verdict::Refused(RefusalKind::LicenseConflict)),
+        ("depends on the service plan", Verdict::Refused(RefusalKind::LicenseConflict)),
         ("license is inherited from a group", Verdict::Refused(RefusalKind::LicenseInherited)),
         ("mail-enabled security groups", Verdict::Refused(RefusalKind::GroupType)),
         ("dynamic membership", Verdict::Refused(RefusalKind::GroupType)),

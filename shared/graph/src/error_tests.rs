@@ -42,7 +42,12 @@ fn every_row_of_the_catalogue_has_its_meaning() {
         (400, bad, "The specified password does not comply with password complexity requirements.", refuse(Password)),
         (400, bad, "License assignment cannot be done for user with invalid usage location.", refuse(UsageLocation)),
         (400, bad, "Subscription with SKU x does not have any available licenses.", refuse(NoSeats)),
-        (400, bad, "License assignment failed because service plans X, Y are mutually exclusive.", refuse(Other)),
+        (
+            400,
+            bad,
+            "License assignment failed because service plans X, Y are mutually exclusive.",
+            refuse(LicenseConflict),
+        ),
         (
             400,
             bad,

@@ -20,6 +20,11 @@ pub(crate) fn user(id: &str) -> String {
     format!("/users/{}?$select={SELECT}&$expand=manager($select=id)", escaped(id))
 }
 
+/// `/directory/deletedItems/{id}`.
+pub(crate) fn deleted(id: &str) -> String {
+    format!("/directory/deletedItems/{}?$select={SELECT},deletedDateTime", escaped(id))
+}
+
 /// `/users?…` of one value of one property; `None` when the value is too long for a filter.
 pub(crate) fn users_where(property: &str, value: &str) -> Option<String> {
     if value.chars().count() > LONGEST_VALUE {

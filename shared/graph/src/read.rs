@@ -7,12 +7,13 @@ use hardmatch_domain::account::{Account, AddressHolder, HolderKind};
 use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantRead;
-use hardmatch_ports::tenant::{Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization, Sku, TenantError};
+use hardmatch_ports::tenant::{
+    AccountChange, Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization, Sku, TenantError,
+};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use crate::client::GraphClient;
-use crate::query::escaped;
 use crate::text::Text;
 use crate::user::{Page, Reference, SELECT, User, object_id};
 use crate::wire::Unread;
@@ -106,8 +107,7 @@ impl TenantRead for GraphClient {
         if live.is_some() {
             return Ok(live);
         }
-        let path = format!("/directory/deletedItems/{}?$select={SELECT},deletedDateTime", escaped(id.as_str()));
-        self.one("/directory/deletedItems/{id}", &path, Found::Deleted).await
+        self.one("/directory/deletedItems/{id}", &query::deleted(id.as_str()), Found::Deleted).await
     }
 
     async fn skus(&self) -> Result<Vec<Sku>, TenantError> {
@@ -237,8 +237,8 @@ fn change(user: &User<'_>) -> Option<Delta> {
         let id = object_id(&user.id);
         return Some(if purged { Delta::Purged(id) } else { Delta::Deleted(id) });
     }
-    let account = Box::new(Account { manager: None, ..user.account() });
-    Some(Delta::Seen { account, manager: manager_change(&user.manager_changes) })
+    let manager = manager_change(&user.manager_changes);
+    Some(Delta::Seen(Box::new(AccountChange { manager, ..user.change() })))
 }
 
 /// What a round said about the manager: the new one, or that there is none any more.

@@ -9,6 +9,7 @@ use std::fmt;
 use hardmatch_domain::account::{Account, AccountKind, Authority};
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::ids::{ImmutableId, ObjectId};
+use hardmatch_ports::tenant::AccountChange;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -42,9 +43,36 @@ impl<'a> Slots<'a> {
     }
 }
 
+/// Properties that an answer named, with a value or with `null`: one bit each, attributes first.
+#[derive(Clone, Copy, Default)]
+struct Named(u64);
+
+/// Bits of what is no attribute.
+const IMMUTABLE_ID: u32 = 56;
+const ENABLED: u32 = 57;
+const PROXIES: u32 = 58;
+const KIND: u32 = 59;
+const SYNC_ENABLED: u32 = 60;
+const LICENSES: u32 = 61;
+const CREATED: u32 = 62;
+const LAST_SYNC: u32 = 63;
+const GUEST_STATE: u32 = 55;
+const _: () = assert!(SLOTS <= GUEST_STATE as usize, "attributes and the others have bits of their own");
+
+impl Named {
+    fn add(&mut self, bit: u32) {
+        self.0 |= 1 << bit;
+    }
+
+    fn has(self, bit: u32) -> bool {
+        self.0 & (1 << bit) != 0
+    }
+}
+
 /// A user as Graph wrote it, still borrowing from the answer.
 #[derive(Default)]
 pub(crate) struct User<'a> {
+    named: Named,
     pub(crate) id: Text<'a>,
     immutable_id: Option<Text<'a>>,
     attributes: Slots<'a>,
@@ -149,6 +177,38 @@ impl User<'_> {
         }
     }
 
+    /// What an entry of a delta round says of the account, its manager left out.
+    pub(crate) fn change(&self) -> AccountChange {
+        let Account {
+            id,
+            immutable_id,
+            enabled,
+            proxies,
+            kind,
+            authority,
+            licences,
+            created,
+            last_sync,
+            guest_state,
+            ..
+        } = self.account_as(None);
+        let has = |bit: u32| self.named.has(bit);
+        let attributes = Attr::ALL.iter().filter(|attr| has(**attr as u32));
+        AccountChange {
+            immutable_id: has(IMMUTABLE_ID).then_some(immutable_id),
+            attributes: Attributes::from_pairs(attributes.map(|&attr| (attr, self.attributes.get(attr).unwrap_or("")))),
+            enabled: has(ENABLED).then_some(enabled),
+            proxies: has(PROXIES).then_some(proxies),
+            kind: has(KIND).then_some(kind),
+            authority: has(SYNC_ENABLED).then_some(authority),
+            licences: has(LICENSES).then_some(licences),
+            created: has(CREATED).then_some(created),
+            last_sync: has(LAST_SYNC).then_some(last_sync),
+            guest_state: has(GUEST_STATE).then_some(guest_state),
+            ..AccountChange::of(id)
+        }
+    }
+
     /// Whether it is a user at all: deleted items hold groups and others too.
     pub(crate) fn is_user(&self) -> bool {
         self.odata_type.as_deref().is_none_or(|kind| kind == "#microsoft.graph.user")
@@ -206,33 +266,69 @@ impl<'de> User<'de> {
     fn property<M: MapAccess<'de>>(&mut self, name: &Cow<'de, str>, map: &mut M) -> Result<(), M::Error> {
         match &**name {
             "id" => self.id = map.next_value()?,
-            "accountEnabled" => self.enabled = map.next_value()?,
-            "onPremisesImmutableId" => self.immutable_id = map.next_value()?,
-            "proxyAddresses" => self.proxies = map.next_value::<Option<_>>()?.unwrap_or_default(),
-            "userType" => self.kind = map.next_value()?,
-            "onPremisesSyncEnabled" => self.sync_enabled = map.next_value()?,
-            "onPremisesLastSyncDateTime" => self.last_sync = map.next_value()?,
-            "assignedLicenses" => self.licenses = map.next_value::<Option<_>>()?.unwrap_or_default(),
-            "createdDateTime" => self.created = map.next_value()?,
+            "accountEnabled" => {
+                self.named.add(ENABLED);
+                self.enabled = map.next_value()?;
+            }
+            "onPremisesImmutableId" => {
+                self.named.add(IMMUTABLE_ID);
+                self.immutable_id = map.next_value()?;
+            }
+            "proxyAddresses" => {
+                self.named.add(PROXIES);
+                self.proxies = map.next_value::<Option<_>>()?.unwrap_or_default();
+            }
+            "userType" => {
+                self.named.add(KIND);
+                self.kind = map.next_value()?;
+            }
+            "onPremisesSyncEnabled" => {
+                self.named.add(SYNC_ENABLED);
+                self.sync_enabled = map.next_value()?;
+            }
+            "onPremisesLastSyncDateTime" => {
+                self.named.add(LAST_SYNC);
+                self.last_sync = map.next_value()?;
+            }
+            "assignedLicenses" => {
+                self.named.add(LICENSES);
+                self.licenses = map.next_value::<Option<_>>()?.unwrap_or_default();
+            }
+            "createdDateTime" => {
+                self.named.add(CREATED);
+                self.created = map.next_value()?;
+            }
             "deletedDateTime" => self.deleted = map.next_value()?,
-            "externalUserState" => self.guest_state = map.next_value()?,
+            "externalUserState" => {
+                self.named.add(GUEST_STATE);
+                self.guest_state = map.next_value()?;
+            }
             "manager" => self.manager = map.next_value()?,
             "manager@delta" => self.manager_changes = map.next_value::<Option<_>>()?.unwrap_or_default(),
             "@removed" => self.removed = map.next_value()?,
             "@odata.type" => self.odata_type = map.next_value()?,
             "businessPhones" => {
                 let phones: Option<Vec<Text<'de>>> = map.next_value()?;
+                self.named.add(Attr::BusinessPhones as u32);
                 self.attributes.set(Attr::BusinessPhones, phones.and_then(|phones| phones.into_iter().next()));
             }
-            "onPremisesExtensionAttributes" => {
-                if let Some(Extensions(values)) = map.next_value()? {
+            "onPremisesExtensionAttributes" => match map.next_value()? {
+                Some(Extensions(values)) => {
                     for (attr, value) in values {
+                        self.named.add(attr as u32);
                         self.attributes.set(attr, value);
                     }
                 }
-            }
+                None => {
+                    let all = Attr::ALL.iter().filter(|attr| attr.extension_number().is_some());
+                    all.for_each(|attr| self.named.add(*attr as u32));
+                }
+            },
             name => match attribute(name) {
-                Some(attr) => self.attributes.set(attr, map.next_value()?),
+                Some(attr) => {
+                    self.named.add(attr as u32);
+                    self.attributes.set(attr, map.next_value()?);
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -262,9 +358,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Extensions<'a> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Extensions<'de>, M::Error> {
                 let mut pairs = Vec::new();
                 while let Some((name, value)) = map.next_entry::<Text<'de>, Option<Text<'de>>>()? {
-                    if let Some(attr) =
-                        attribute(&name).filter(|attr| attr.extension_number().is_some() && value.is_some())
-                    {
+                    if let Some(attr) = attribute(&name).filter(|attr| attr.extension_number().is_some()) {
                         pairs.push((attr, value));
                     }
                 }

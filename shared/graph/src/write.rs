@@ -294,6 +294,10 @@ impl GraphClient {
                 Ok(user) if !user.id.is_empty() => Answer::Done(Some(Box::new(user.account()))),
                 _ => self.lost(call, "the answer was cut off"),
             },
+            Call::ReadDeleted { .. } => match serde_json::from_slice::<User<'_>>(came.body) {
+                Ok(user) if !user.id.is_empty() => Answer::Done(Some(Box::new(user.deleted_account()))),
+                _ => self.lost(call, "the answer was cut off"),
+            },
             Call::FindByImmutableId { immutable_id } => {
                 self.found(call, came.body, |account| account.immutable_id.as_ref() == Some(immutable_id))
             }
@@ -394,7 +398,8 @@ fn account_of(call: &Call) -> Option<&ObjectId> {
         | Call::Delete { account }
         | Call::Restore { account }
         | Call::Purge { account }
-        | Call::Read { account } => Some(account),
+        | Call::Read { account }
+        | Call::ReadDeleted { account } => Some(account),
         Call::Create { .. } | Call::CreateGroup { .. } | Call::FindByImmutableId { .. } | Call::FindByUpn { .. } => {
             None
         }

@@ -51,6 +51,7 @@ impl Config {
             lifecycle: self.lifecycle.clone(),
             actions: self.actions,
             guard: self.guard,
+            full_listing_days: self.tenant.full_listing_days,
             licenses: self.licenses.iter().map(license_rule).collect(),
             groups: self.groups.iter().map(group_rule).collect(),
         }

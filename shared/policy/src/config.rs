@@ -65,6 +65,8 @@ pub struct Tenant {
     pub cloud: Cloud,
     /// How we sign in. Only a simulated tenant needs none.
     pub auth: Option<Auth>,
+    /// After how many days all users are read, and not only what changed.
+    pub full_listing_days: u32,
 }
 
 /// `tenant.cloud`.

@@ -73,6 +73,10 @@ fn ends(config: &Config) -> Vec<String> {
             format!("Accounts are written to a simulated tenant called {}: nothing real is touched.", tenant.id)
         }
     });
+    if tenant.full_listing_days != 7 {
+        let days = tenant.full_listing_days;
+        lines.push(format!("All of its users are read every {days} days, and between that what changed."));
+    }
     if let Some(auth) = &tenant.auth {
         lines.extend(signing_in(auth));
     }

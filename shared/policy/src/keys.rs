@@ -120,6 +120,12 @@ pub(crate) static TENANT: Table = Table {
         ),
         key("seed", Text, Optional, "With cloud = \"simulated\": file with what the tenant starts with."),
         key("auth", Kind::Table(&AUTH), Optional, "How we sign in. Needed unless the tenant is simulated."),
+        key(
+            "full_listing_days",
+            Number(1, 30),
+            Default("7"),
+            "After so many days all users are read, and not only what changed.",
+        ),
     ],
 };
 

@@ -62,6 +62,11 @@ pub struct CredentialError(pub String);
 pub trait PasswordSink: Send + Sync {
     /// Hands over one password, once the account exists. `upn` names the account to the operator.
     async fn deliver(&self, upn: &str, password: &SecretString) -> Result<(), CredentialError>;
+
+    /// Whether somebody waits for passwords: one that was lost is told then.
+    fn is_kept(&self) -> bool {
+        true
+    }
 }
 
 /// Forgets passwords: people sign in at another identity provider, or by self-service reset.
@@ -72,5 +77,9 @@ pub struct DiscardPasswords;
 impl PasswordSink for DiscardPasswords {
     async fn deliver(&self, _upn: &str, _password: &SecretString) -> Result<(), CredentialError> {
         Ok(())
+    }
+
+    fn is_kept(&self) -> bool {
+        false
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account_change;
 pub mod blobs;
 pub mod check;
 pub mod clock;

@@ -326,11 +326,21 @@ pub struct Outcome {
     /// Why it was refused or waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// What else somebody must know of it: every other value or licence that was refused, a password that nobody knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Reason>,
     /// Graph's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
     /// Unix milliseconds.
     pub at_ms: i64,
+}
+
+impl Outcome {
+    /// Everything that is said of it, the main reason first.
+    pub fn said(&self) -> Vec<&Reason> {
+        self.reason.iter().chain(&self.also).collect()
+    }
 }
 
 /// Kinds of outcome.

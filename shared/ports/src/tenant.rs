@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use crate::account_change::AccountChange;
 use async_trait::async_trait;
 use hardmatch_domain::account::{Account, AddressHolder, Domain};
 use hardmatch_domain::attribute::Attributes;
@@ -185,6 +186,11 @@ pub enum Call {
         /// Whom.
         account: ObjectId,
     },
+    /// `GET /directory/deletedItems/{id}`: to re-read before a restore.
+    ReadDeleted {
+        /// Whom.
+        account: ObjectId,
+    },
     /// `GET /users?$filter=onPremisesImmutableId eq …`: did a lost create succeed? Compared byte for byte.
     FindByImmutableId {
         /// Which.
@@ -200,7 +206,10 @@ pub enum Call {
 impl Call {
     /// Whether it counts against the write quota.
     pub fn is_write(&self) -> bool {
-        !matches!(self, Call::Read { .. } | Call::FindByImmutableId { .. } | Call::FindByUpn { .. })
+        !matches!(
+            self,
+            Call::Read { .. } | Call::ReadDeleted { .. } | Call::FindByImmutableId { .. } | Call::FindByUpn { .. }
+        )
     }
 }
 
@@ -269,6 +278,8 @@ pub enum RefusalKind {
     Quota,
     /// No seat of the licence is free.
     NoSeats,
+    /// Plans of the licence exclude others that the account has, or need others that it lacks.
+    LicenseConflict,
     /// The account has no usage location that a licence could be given in.
     UsageLocation,
     /// The licence came by a group and cannot be taken from the account.
@@ -384,13 +395,8 @@ pub enum DeltaNext {
 /// One change.
 #[derive(Clone, Debug)]
 pub enum Delta {
-    /// The account as it is now. Its manager only when the manager changed.
-    Seen {
-        /// As it is; `account.manager` is to be ignored.
-        account: Box<Account>,
-        /// The manager, when the round said something about it.
-        manager: Option<Option<ObjectId>>,
-    },
+    /// Something of a live account, to be laid over what was known of it.
+    Seen(Box<AccountChange>),
     /// Soft-deleted.
     Deleted(ObjectId),
     /// Gone for good.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use hardmatch_domain::change::{ChangeId, Evidence, Hold, Join, Removals, Step};
 use hardmatch_domain::ids::{ObjectId, PersonKey, PersonRef};
-use hardmatch_domain::reason::{Reason, Weight};
+use hardmatch_domain::reason::{Code, Reason, Weight};
 use hardmatch_ports::run::{Outcome, PlanRow, Run, Seats};
 use hardmatch_ports::tenant::Refusal;
 use serde::Serialize;
@@ -192,9 +192,10 @@ pub(crate) fn account<'a>(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> Opt
     outcome.and_then(|outcome| outcome.account.as_ref()).or(changed).or(joined)
 }
 
-/// The outcome's reason, if it has one, then the decision's; each code once.
+/// What is said of the outcome, then the decision's reasons as far as the outcome says nothing under their codes.
 pub(crate) fn reasons<'a>(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> impl Iterator<Item = &'a Reason> {
-    let first = outcome.and_then(|outcome| outcome.reason.as_ref());
-    let others = row.decision.reasons.iter().filter(move |reason| first.is_none_or(|first| first.code != reason.code));
-    first.into_iter().chain(others)
+    let said = outcome.map(Outcome::said).unwrap_or_default();
+    let codes: Vec<Code> = said.iter().map(|reason| reason.code).collect();
+    let others = row.decision.reasons.iter().filter(move |reason| !codes.contains(&reason.code));
+    said.into_iter().chain(others)
 }

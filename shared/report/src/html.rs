@@ -73,7 +73,7 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
         self.csv.row(row, outcome)?;
         self.jsonl.row(row, outcome)?;
         self.tally.add(row, outcome);
-        let section = if Standing::of(row, outcome) == Standing::Refused || any_refused(row) {
+        let section = if Standing::of(row, outcome) == Standing::Refused || any_refused(row, outcome) {
             &mut self.refused
         } else if standing::is_removal(row) {
             &mut self.removals
@@ -99,8 +99,11 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
     }
 }
 
-fn any_refused(row: &PlanRow) -> bool {
-    row.decision.change.is_none() && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
+fn any_refused(row: &PlanRow, outcome: Option<&Outcome>) -> bool {
+    let said = outcome.map(Outcome::said).unwrap_or_default();
+    said.iter().any(|reason| reason.code.weight() == Weight::Refused)
+        || (row.decision.change.is_none()
+            && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused))
 }
 
 /// Rows of one table. A browser lays out only the tables that are on the screen, so a long list is many short ones.

@@ -44,6 +44,10 @@ impl Standing {
     pub fn of(row: &PlanRow, outcome: Option<&Outcome>) -> Self {
         if let Some(outcome) = outcome {
             return match outcome.result {
+                // Written, and a person must look all the same.
+                OutcomeKind::Done if outcome.said().iter().any(|reason| reason.code.weight() == Weight::Refused) => {
+                    Standing::Refused
+                }
                 OutcomeKind::Done => Standing::Done,
                 OutcomeKind::Refused => Standing::Refused,
                 OutcomeKind::Held => Standing::Held,
@@ -137,7 +141,8 @@ pub(crate) fn is_removal(row: &PlanRow) -> bool {
 /// Every reason of a row, the outcome's too; each code once.
 pub(crate) fn codes(row: &PlanRow, outcome: Option<&Outcome>) -> Vec<Code> {
     let mut codes: Vec<Code> = Vec::with_capacity(row.decision.reasons.len() + 1);
-    let given = outcome.and_then(|outcome| outcome.reason.as_ref()).into_iter().chain(&row.decision.reasons);
+    let said = outcome.map(Outcome::said).unwrap_or_default();
+    let given = said.into_iter().chain(&row.decision.reasons);
     for reason in given {
         if !codes.contains(&reason.code) {
             codes.push(reason.code);

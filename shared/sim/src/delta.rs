@@ -171,7 +171,7 @@ impl State {
             let shown = self.options.delta.removed_in_first_round;
             return shown.then(|| removed(object));
         }
-        Some(self.row(object, tracked, None))
+        Some(self.row(object, tracked, None, false))
     }
 
     /// The change at this position of the log, unless a later one of the same round tells it.
@@ -205,14 +205,15 @@ impl State {
         if !mask.meets(tracked) {
             return None;
         }
-        Some(self.row(object, if minimal { tracked.and(mask) } else { tracked }, Some(&links)))
+        Some(self.row(object, if minimal { tracked.and(mask) } else { tracked }, Some(&links), minimal))
     }
 
     /// One object with its properties, and its relationships: all of them, or those that came and went.
-    fn row(&self, object: &Object, mut shown: Mask, links: Option<&[Link]>) -> Vec<u8> {
+    /// Of a row that shows only what changed, a property without a value was cleared.
+    fn row(&self, object: &Object, mut shown: Mask, links: Option<&[Link]>, cleared_as_null: bool) -> Vec<u8> {
         shown.add(at::ID);
         let mut out = vec![b'{'];
-        object.write(&mut out, shown, false, true);
+        object.write(&mut out, shown, cleared_as_null, true);
         let lists: &[(u8, &str, &[Uuid])] = match object.kind {
             Kind::User => &[(at::MANAGER, "manager@delta", object.manager.as_slice())],
             Kind::Group => {

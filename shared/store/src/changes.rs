@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::change::Change;
+use hardmatch_domain::change::{Change, Step};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{Outcome, Run};
+use hardmatch_ports::tenant::Refusal;
 use hardmatch_ports::{Condition, Item, Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,19 @@ pub struct OpenChange {
     pub manager_pending: Option<hardmatch_domain::ids::ObjectId>,
     /// The first refusal of a step; later steps that do not rest on it went on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<hardmatch_ports::tenant::Refusal>,
+    pub refusal: Option<Refusal>,
+    /// Values, licences and other steps that were refused by themselves while the rest went on, each with its refusal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_parts: Vec<(Step, Refusal)>,
+    /// The account was created, and nobody knows its initial password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub password_unknown: bool,
+    /// When it was decided (Unix milliseconds).
+    #[serde(default)]
+    pub decided_ms: i64,
+    /// The revision of the account's mirror after the steps of this change that are done; `None` before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_revision: Option<u64>,
     /// Something besides this change needs attention: the person stays marked when it is done.
     #[serde(default)]
     pub keep_open: bool,

@@ -135,6 +135,22 @@ pub(crate) fn change(c: &ConnectionId, pid: Pid) -> Key {
     Key::new(person_pk(c, pid), "CHANGE")
 }
 
+/// People who wait for others to have an account.
+pub(crate) fn waiting_pk(c: &ConnectionId) -> String {
+    format!("WAIT#{c}")
+}
+
+/// One person who waits for another.
+pub(crate) fn waiting(c: &ConnectionId, target: Pid, who: Pid) -> Key {
+    Key::new(waiting_pk(c), format!("{}#{}", target.hex(), who.hex()))
+}
+
+/// Whom somebody waits for, and who.
+pub(crate) fn waiting_of(key: &Key) -> Option<(Pid, Pid)> {
+    let (target, who) = key.sk.split_once('#')?;
+    Some((Pid::parse(target)?, Pid::parse(who)?))
+}
+
 /// One entry of a person's history: what became of them in a run. Runs are named so that they sort by time.
 pub(crate) fn history(c: &ConnectionId, pid: Pid, run: &str) -> Key {
     Key::new(person_pk(c, pid), format!("HIST#{run}"))

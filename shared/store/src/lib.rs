@@ -14,6 +14,7 @@ pub mod keys;
 pub mod lookups;
 pub mod marks;
 pub mod people;
+pub mod references;
 pub mod refusals;
 pub mod replies;
 pub mod runs;

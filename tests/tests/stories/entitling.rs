@@ -238,3 +238,91 @@ async fn a_group_loses_a_fifth_of_its_members_at_most_unless_that_is_approved() 
     world.apply(&planned.hash()).await;
     assert_eq!(members(&world, "Sales").len(), 15, "applied by its hash, what it shows is approved");
 }
+
+const VISIO: &str = "c5928f49-12ba-48f7-ada3-0d743a3601d5";
+
+/// Research has E3 and Visio.
+const BOTH: &str = r#"
+[attributes]
+usageLocation = "'SE'"
+[[license]]
+sku = "SPE_E3"
+when = "person.department == 'Research'"
+[[license]]
+sku = "VISIOCLIENT"
+when = "person.department == 'Research'"
+"#;
+
+fn visio(seats: i64, plan: &Value) -> Sku {
+    let plans = json!([plan]);
+    serde_json::from_value(json!({
+        "skuId": VISIO, "skuPartNumber": "VISIOCLIENT", "enabled": seats, "plans": plans,
+    }))
+    .expect("a subscription")
+}
+
+fn visio_plan() -> Value {
+    json!({ "servicePlanId": "663a804f-1c30-4ff0-9915-9db84f0d1cea", "servicePlanName": "VISIO_CLIENT" })
+}
+
+#[tokio::test]
+async fn a_licence_without_a_seat_does_not_keep_the_others_and_is_not_asked_for_every_night() {
+    let mut seed = tenant(10);
+    seed.skus.push(visio(0, &visio_plan()));
+    let mut world = World::with(seed, BOTH).await;
+    world.people.hire("ada");
+    let ran = world.settle_by_hash().await;
+    assert_eq!(skus(&world, "ada"), [E3], "{:?}", ran.outcomes);
+    assert!(ran.outcome("ada@contoso.com").contains("no_seats"));
+    let told = format!("{:?}", ran.outcomes.values().next().map(|outcome| outcome.said()[0].clone()));
+    assert!(told.contains("VISIOCLIENT") && !told.contains("SPE_E3"), "{told}");
+    for night in 1..=5 {
+        world.pass_days(1);
+        let ran = world.sync().await;
+        assert!(ran.writes.is_empty(), "night {night}: {:?}", calls(&ran.writes));
+        assert_eq!(ran.status(), Some(Status::Attention), "it is said every night");
+    }
+    // The tenant's word is asked for once a week all the same.
+    world.pass_days(2);
+    assert_eq!(calls(&world.sync().await.writes), ["POST /users/{id}/assignLicense"]);
+}
+
+#[tokio::test]
+async fn a_licence_that_conflicts_is_refused_by_itself_and_for_its_own_reason() {
+    let mut seed = tenant(10);
+    let mut plan = visio_plan();
+    plan["excludes"] = json!(["TEAMS1"]);
+    seed.skus.push(visio(10, &plan));
+    let mut world = World::with(seed, BOTH).await;
+    world.people.hire("ada");
+    let ran = world.settle_by_hash().await;
+    assert_eq!(skus(&world, "ada"), [E3], "{:?}", ran.outcomes);
+    assert!(ran.outcome("ada@contoso.com").contains("license_conflict"), "{:?}", ran.outcomes);
+    world.pass_days(1);
+    assert!(world.sync().await.writes.len() <= 1);
+    world.pass_days(1);
+    assert!(world.sync().await.writes.is_empty());
+}
+
+#[tokio::test]
+async fn an_exchange_without_a_seat_keeps_what_is_there_and_gives_the_rest() {
+    let mut seed = tenant(10);
+    seed.skus[0].enabled = 0;
+    seed.skus.push(visio(10, &visio_plan()));
+    let rules = RULES.replace(
+        "[[group]]",
+        "[[license]]\nsku = \"VISIOCLIENT\"\nwhen = \"person.department == 'Research'\"\n[[group]]",
+    );
+    let mut world = World::with(seed, &rules).await;
+    world.people.hire("cleo").set("cleo", "department", "Sales");
+    world.settle_by_hash().await;
+    assert_eq!(skus(&world, "cleo"), [E1]);
+    world.pass_days(1);
+    world.people.set("cleo", "department", "Research");
+    let ran = world.sync().await;
+    let mut has = skus(&world, "cleo");
+    has.sort();
+    let mut kept = vec![E1.to_owned(), VISIO.to_owned()];
+    kept.sort();
+    assert_eq!(has, kept, "the mailbox stays until there is a seat: {:?}", ran.outcomes);
+}

@@ -383,3 +383,53 @@ async fn names_of_unfinished_repairs_alone_tell_that_a_table_was_lost() {
     world.people.hire("ada");
     assert_eq!(world.plan().await.run.stop, Some(Stop::StateLost));
 }
+
+/// How often a route was asked for so far.
+fn times_asked(world: &World, route: &str) -> u64 {
+    world.tenant.counters().requests.get(route).copied().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn changes_are_followed_and_every_seven_days_everybody_is_read() {
+    let mut world = World::new().await;
+    world.people.hire("ada");
+    world.settle_by_hash().await;
+    world.pass_days(1);
+    let mut full_nights = Vec::new();
+    for night in 1..=15 {
+        let before = times_asked(&world, "GET /users");
+        world.sync().await;
+        if times_asked(&world, "GET /users") > before {
+            full_nights.push(night);
+        }
+        world.pass_days(1);
+    }
+    assert_eq!(full_nights.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>(), [7], "{full_nights:?}");
+}
+
+#[tokio::test]
+async fn what_a_partial_delta_clears_is_cleared_and_nothing_else() {
+    let mut world = World::with(Seed::contoso().with(|options| options.delta.changed_only = true), "").await;
+    world.people.hire("ada").hire("bea");
+    world.settle_by_hash().await;
+    world.pass_days(1);
+    assert!(world.sync().await.writes.is_empty());
+    let anchor = world.account("ada@contoso.com").immutable_id().map(str::to_owned);
+    world.tenant.set_user("ada@contoso.com", json!({ "jobTitle": null })).unwrap();
+    world.pass_days(1);
+    let ran = world.sync().await;
+    assert_eq!(ran.calls(), ["PATCH /users/{id} 204"], "a drift is written again: {}", ran.decided("ada@contoso.com"));
+    let ada = world.account("ada@contoso.com");
+    assert_eq!((ada.text("jobTitle"), ada.immutable_id().map(str::to_owned)), ("Engineer", anchor));
+    // Deleted and restored by an administrator, the mirror knows it whole.
+    world.tenant.delete_user("bea@contoso.com").unwrap();
+    world.pass_days(1);
+    world.sync().await;
+    let id = world.accounts().into_iter().find(hardmatch_tests::Seen::deleted).unwrap().id().to_owned();
+    world.tenant.restore_user(&id).unwrap();
+    world.pass_days(1);
+    world.sync().await;
+    world.pass_days(1);
+    let ran = world.sync().await;
+    assert!(ran.writes.is_empty() && ran.run.refusals.is_empty(), "{:?}", ran.calls());
+}

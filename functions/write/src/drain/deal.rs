@@ -11,7 +11,7 @@ use hardmatch_store::changes::ChangeState;
 
 use super::Drain;
 use crate::call::Binding;
-use crate::task::{Meeting, Task};
+use crate::task::{Meeting, Sent, Task};
 use crate::{After, WriteError};
 
 /// People whose changes are read ahead, at least.
@@ -49,6 +49,7 @@ impl Drain<'_> {
                     if self.unknown.contains(&pid) {
                         open.state = ChangeState::Sending(0);
                     }
+                    let unanswered = open.lost || matches!(open.state, ChangeState::Sending(_));
                     self.ready.push_back(Task {
                         pid,
                         revision: stored.revision,
@@ -57,6 +58,8 @@ impl Drain<'_> {
                         apart: false,
                         meeting: Meeting::Never,
                         password: None,
+                        sent: if unanswered { Sent::ByOthersToo } else { Sent::Answered },
+                        after_pause: false,
                     });
                 }
                 if left == 0 {

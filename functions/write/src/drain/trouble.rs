@@ -50,9 +50,9 @@ impl Drain<'_> {
     }
 
     /// Nothing more is dealt, and the run says why.
-    async fn stop(&mut self, trouble: WriteError) -> Result<(), WriteError> {
+    pub(super) async fn stop(&mut self, trouble: WriteError) -> Result<(), WriteError> {
         let why = trouble.to_string();
-        self.trouble = Some(trouble);
+        self.trouble.get_or_insert(trouble);
         self.ports
             .store
             .update_run(self.connection, self.run, |run| {

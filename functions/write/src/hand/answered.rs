@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::Attr;
-use hardmatch_domain::change::Step;
+use hardmatch_domain::change::{ManagerTarget, Step};
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_ports::credentials::CredentialError;
 use hardmatch_ports::run::OutcomeKind;
-use hardmatch_ports::tenant::Answer;
+use hardmatch_ports::tenant::{Answer, Refusal, RefusalKind};
 use hardmatch_store::changes::ChangeState;
 
 use super::{Played, Rules};
 use crate::answer::{Verdict, Whom, judge};
+use crate::apart::{Apart, apart};
 use crate::call::Binding;
 use crate::settle::{self, Books};
-use crate::task::{Next, Task};
+use crate::task::{Meeting, Next, Sent, Task};
 use crate::{WriteError, WritePorts};
 
 /// Where a change is on its way: what must not be lost when the process is.
@@ -26,6 +28,10 @@ struct Progress {
     attempts: u32,
     manager_pending: bool,
     refused: bool,
+    parts: usize,
+    steps: usize,
+    lost: bool,
+    password_unknown: bool,
     keep_open: bool,
 }
 
@@ -38,6 +44,10 @@ impl Progress {
             attempts: open.attempts,
             manager_pending: open.manager_pending.is_some(),
             refused: open.refusal.is_some(),
+            parts: open.refused_parts.len(),
+            steps: open.change.steps.len(),
+            lost: open.lost,
+            password_unknown: open.password_unknown,
             keep_open: open.keep_open,
         }
     }
@@ -65,14 +75,22 @@ pub(super) async fn apply(
     played: &mut Played,
 ) -> Result<(), WriteError> {
     let before = Progress::of(task);
-    let mirror: Option<Account> = match (asked, &task.open.change.account) {
-        (Next::Reread, Some(id)) => ports.store.account(&ports.scope, id).await?.map(|item| item.account),
+    let reread = match (asked, task.step()) {
+        (Next::Reread, Some(Step::Purge { account })) => Some(account),
+        (Next::Reread, _) => task.open.change.account.as_ref(),
         _ => None,
+    };
+    let mirror: Option<Account> = match reread {
+        Some(id) => ports.store.account(&ports.scope, id).await?.map(|item| item.account),
+        None => None,
     };
     let now_ms = ports.clock.now().as_millisecond();
     // Rounded up: a call a fraction of a millisecond too early is refused again, at once and without end.
     let in_ms = |wait: Duration| now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2) + 1;
     task.open.lost |= loses_sight(task, asked, &answer);
+    if asked == Next::Send && matches!(answer, Answer::Unknown(_)) && task.sent == Sent::Answered {
+        task.sent = Sent::ByUs;
+    }
     match judge(task, asked, answer, mirror.as_ref(), manager.as_ref()) {
         Verdict::Done(account) => {
             if asked == Next::SendManager {
@@ -113,11 +131,11 @@ pub(super) async fn apply(
         }
         Verdict::Refused(refusal) => {
             if asked == Next::SendManager {
-                task.open.manager_pending = None;
-                task.open.refusal.get_or_insert(refusal);
+                let after = task.open.manager_pending.take().map(ManagerTarget::Account);
+                settle::left_out(task, Step::SetManager { before: None, after }, refusal);
                 task.open.state = ChangeState::Ready;
             } else {
-                settle::step_refused(task, refusal, rules.phase);
+                refused(ports, rules, task, refusal).await?;
             }
         }
         Verdict::Throttled(wait) => {
@@ -176,14 +194,55 @@ async fn done(
                 played.binding = Some(Binding::Inline);
             }
         }
-        if let Some(password) = task.password.take()
-            && asked == Next::Send
-            && let Some(upn) = upn_of(task)
-        {
-            ports.passwords.deliver(&upn, &password).await?;
+        if let Err(error) = hand_over(ports, task, asked).await {
+            // The account is there: what is known of it is stored first, then nothing more is created.
+            played.undelivered.get_or_insert(error);
+            task.open.password_unknown = true;
         }
     }
     settle::step_done(ports, task, account.map(|account| *account), bound, book).await
+}
+
+/// The initial password of an account that was made, also when the answer that said so was lost. Where an earlier process
+/// may have made it, its password is known to nobody, and that is said.
+async fn hand_over(ports: &WritePorts, task: &mut Task, asked: Next) -> Result<(), CredentialError> {
+    let password = task.password.take();
+    let ours = match (asked, task.sent) {
+        (Next::Send, _) | (_, Sent::ByUs) => password,
+        // Somebody else's lane made it and handed its password over, or it was there before us.
+        (_, Sent::Answered) => return Ok(()),
+        (_, Sent::ByOthersToo) => None,
+    };
+    match ours.zip(upn_of(task)) {
+        Some((password, upn)) => ports.passwords.deliver(&upn, &password).await,
+        None => {
+            task.open.password_unknown = ports.passwords.is_kept() && task.meeting == Meeting::Never;
+            Ok(())
+        }
+    }
+}
+
+/// The step was refused: asked for otherwise, as far as what is in the way is only part of it.
+async fn refused(ports: &WritePorts, rules: &Rules, task: &mut Task, refusal: Refusal) -> Result<(), WriteError> {
+    let skus = match task.step() {
+        Some(Step::SetLicenses { take, .. }) if !take.is_empty() => {
+            let tenant = ports.store.tenant(&ports.scope).await?;
+            tenant.and_then(|tenant| tenant.value.tenant.skus).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    };
+    if refusal.kind == RefusalKind::LicenseConflict && task.postpone_license() {
+        return Ok(());
+    }
+    match task.step().and_then(|step| apart(step, &refusal, &skus)) {
+        Some(Apart::Steps(steps)) => task.replace_step(steps),
+        Some(Apart::Without { step, left_out }) => {
+            settle::left_out(task, left_out, refusal);
+            task.replace_step(vec![step]);
+        }
+        None => settle::step_refused(task, refusal, rules.phase),
+    }
+    Ok(())
 }
 
 fn upn_of(task: &Task) -> Option<String> {

@@ -2,9 +2,9 @@
 
 use crate::support::{Say, Stub};
 use hardmatch_domain::account::{Account, AccountKind, Authority, HolderKind};
-use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::tenant::{Cursor, Delta, DeltaNext, Retry, TenantRead};
+use hardmatch_ports::tenant::{AccountChange, Cursor, Delta, DeltaNext, Retry, TenantRead};
 
 const ID: &str = "605d1257-ffff-40b6-8e6f-528a53f5dc55";
 
@@ -79,9 +79,10 @@ async fn a_round_goes_over_empty_pages_and_keeps_the_last_word_last() {
         .changes
         .iter()
         .map(|change| match change {
-            Delta::Seen { account, manager } => {
-                let name = account.attributes.get(Attr::DisplayName).unwrap_or("-");
-                format!("{} {name} {:?}", account.id, manager.as_ref().map(|m| m.as_ref().map(ObjectId::as_str)))
+            Delta::Seen(change) => {
+                let name = change.attributes.get(Attr::DisplayName).unwrap_or("-");
+                let manager = change.manager.as_ref().map(|manager| manager.as_ref().map(ObjectId::as_str));
+                format!("{} {name} {manager:?}", change.id)
             }
             Delta::Deleted(id) => format!("{id} deleted"),
             Delta::Purged(id) => format!("{id} purged"),
@@ -91,6 +92,44 @@ async fn a_round_goes_over_empty_pages_and_keeps_the_last_word_last() {
         said,
         ["a One None", "b deleted", "c purged", "d deleted", "a Two Some(Some(\"new\"))", "e - Some(None)"]
     );
+}
+
+#[tokio::test]
+async fn an_entry_names_what_changed_and_null_alone_clears() {
+    let body = r##"{"@odata.deltaLink":"http://HOST/v1.0/users/delta?$deltatoken=2","value":[
+        {"id":"a","faxNumber":"1"},
+        {"id":"b","jobTitle":null,"onPremisesImmutableId":null,"businessPhones":[],"proxyAddresses":[],"assignedLicenses":[],
+         "accountEnabled":false,"onPremisesExtensionAttributes":{"extensionAttribute1":null,"extensionAttribute2":"two"}},
+        {"id":"c","onPremisesExtensionAttributes":null}]}"##;
+    let stub = Stub::start(delta_stub(body)).await;
+    let page = stub.client().delta(&Cursor(stub.at("/v1.0/users/delta?$deltatoken=1"))).await.unwrap();
+    let said: Vec<AccountChange> = page
+        .changes
+        .into_iter()
+        .map(|change| match change {
+            Delta::Seen(change) => *change,
+            Delta::Deleted(_) | Delta::Purged(_) => panic!("all are live"),
+        })
+        .collect();
+    let of = |id: &str| AccountChange::of(ObjectId::from(id));
+    let attributes = Attributes::from_pairs([(Attr::FaxNumber, "1")]);
+    assert!(said[0] == AccountChange { attributes, ..of("a") }, "nothing but the fax number is named");
+    let attributes = Attributes::from_pairs([
+        (Attr::JobTitle, ""),
+        (Attr::BusinessPhones, ""),
+        (Attr::ExtensionAttribute1, ""),
+        (Attr::ExtensionAttribute2, "two"),
+    ]);
+    let cleared = AccountChange {
+        attributes,
+        immutable_id: Some(None),
+        proxies: Some(Texts::default()),
+        licences: Some(Texts::default()),
+        enabled: Some(Some(false)),
+        ..of("b")
+    };
+    assert!(said[1] == cleared, "null and empty lists are named");
+    assert_eq!(said[2].attributes.len(), 15, "all extension attributes are cleared together");
 }
 
 #[tokio::test]

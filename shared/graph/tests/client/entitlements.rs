@@ -270,7 +270,7 @@ async fn plans_that_do_not_go_together_are_told_in_graphs_own_words() {
         let [licensed, ..] = each();
         let answer = answer_to(licensed, 400, "Request_BadRequest", message).await;
         let Answer::Refused(refusal) = &answer else { panic!("{answer:?}") };
-        assert_eq!((refusal.kind, refusal.message.as_str()), (RefusalKind::Other, message));
+        assert_eq!((refusal.kind, refusal.message.as_str()), (RefusalKind::LicenseConflict, message));
     }
 }
 

@@ -156,9 +156,8 @@ async fn what_is_created_is_what_is_listed_found_and_followed() {
         );
     }
     let (changes, after) = tenant.round(&start).await;
-    let followed = changes
-        .iter()
-        .filter(|change| matches!(change, Delta::Seen { account, .. } if created.contains_key(&account.id)));
+    let followed =
+        changes.iter().filter(|change| matches!(change, Delta::Seen(change) if created.contains_key(&change.id)));
     assert_eq!(followed.count(), 20);
     assert!(tenant.round(&after).await.0.is_empty());
 
@@ -203,7 +202,9 @@ async fn an_account_goes_through_its_whole_life() {
     }
     assert_eq!(tenant.client.account(&boss).await.unwrap().unwrap().enabled, Some(false));
     let (changes, after) = tenant.round(&start).await;
-    assert!(changes.iter().any(|change| matches!(change, Delta::Seen { account, manager } if account.id == ada && *manager == Some(Some(boss.clone())))));
+    assert!(changes.iter().any(
+        |change| matches!(change, Delta::Seen(change) if change.id == ada && change.manager == Some(Some(boss.clone())))
+    ));
 
     assert!(matches!(tenant.one(Call::SetManager { account: ada.clone(), manager: None }).await, Answer::Done(None)));
     assert!(matches!(tenant.one(Call::SetManager { account: ada.clone(), manager: None }).await, Answer::Done(None)));
@@ -350,7 +351,7 @@ async fn delta_survives_its_traps_and_a_lost_token_means_from_the_start() {
         let mut last: BTreeMap<ObjectId, bool> = BTreeMap::new();
         for change in &changes {
             match change {
-                Delta::Seen { account, .. } => last.insert(account.id.clone(), true),
+                Delta::Seen(change) => last.insert(change.id.clone(), true),
                 Delta::Deleted(id) | Delta::Purged(id) => last.insert(id.clone(), false),
             };
         }

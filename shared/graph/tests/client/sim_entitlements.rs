@@ -132,7 +132,7 @@ async fn licences_of_groups_and_plans_that_disagree_are_refused() {
     for (who, sku, words) in [(&gus, E1, "mutually exclusive"), (&ada, ADDON, "depends on the service plan(s)")] {
         let answer = tenant.one(licenses(who, &[license(sku, &[])], &[])).await;
         let Answer::Refused(refusal) = &answer else { panic!("{answer:?}") };
-        assert_eq!(refusal.kind, RefusalKind::Other);
+        assert_eq!(refusal.kind, RefusalKind::LicenseConflict);
         assert!(refusal.message.contains(words) && refusal.message.contains("EXCHANGE_S_ENTERPRISE"), "{refusal:?}");
     }
     let nobodys = "00000000-0000-4000-8000-00000000ffff";

@@ -40,7 +40,9 @@ pub(super) fn tenant<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
         }
         Some(None)
     };
-    Some(Tenant { id: id?, cloud: cloud?, auth: auth? })
+    let days = reader.number(&section, "full_listing_days", 7);
+    let full_listing_days = u32::try_from(days).unwrap_or(7);
+    Some(Tenant { id: id?, cloud: cloud?, auth: auth?, full_listing_days })
 }
 
 fn tenant_id(reader: &mut Reader<'_>, id: &At<&str>) -> Option<String> {

@@ -12,7 +12,7 @@ use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::{ObjectId, TenantId};
 use hardmatch_ports::TenantRead;
 use hardmatch_ports::tenant::{
-    Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization, Retry, Sku, TenantError,
+    AccountChange, Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization, Retry, Sku, TenantError,
 };
 use hardmatch_runtime::ManualClock;
 
@@ -163,7 +163,7 @@ impl TenantRead for Accounts {
         let all = self.all.lock().unwrap().clone();
         let ListPage { items, next } = self.page(Some(cursor), "delta", told)?;
         let seen = |number: usize| match all.get(&number) {
-            Some((title, true)) => Delta::Seen { account: Box::new(account(number, title, true)), manager: None },
+            Some((title, true)) => Delta::Seen(Box::new(AccountChange::naming_all(account(number, title, true)))),
             Some((_, false)) => Delta::Deleted(object_id(number)),
             None => Delta::Purged(object_id(number)),
         };

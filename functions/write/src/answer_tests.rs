@@ -1,0 +1,250 @@
+//! What each kind of answer means for a step, as a table: a step, what was asked, the answer, the verdict.
+
+use hardmatch_domain::attribute::{Attr, Attributes};
+use hardmatch_domain::change::{Action, Change, ChangeId, Removals, Revisions};
+use hardmatch_domain::ids::{ConnectionId, ImmutableId, PersonKey, PersonRef};
+use hardmatch_domain::link::{JoinRule, LeavingCause};
+use hardmatch_ports::tenant::Later;
+use hardmatch_store::Pid;
+use hardmatch_store::changes::{ChangeState, OpenChange};
+
+use super::*;
+use crate::task::{Meeting, Sent};
+
+fn task(step: Step) -> Task {
+    let person = PersonRef { connection: ConnectionId::new("contoso"), key: PersonKey::new("ada") };
+    let account = (!matches!(step, Step::Create { .. })).then(|| ObjectId::from("a1"));
+    let steps = vec![step];
+    let change = Change {
+        id: ChangeId::of(&person, account.as_ref(), &steps),
+        person,
+        account,
+        action: Action::Update,
+        steps,
+        after: Vec::new(),
+        hold: None,
+        removals: Removals::default(),
+        removal_from: None,
+        depth: 0,
+        link_from: None,
+        decided_on: Revisions::default(),
+        joined_by: JoinRule::Link,
+        reasons: Vec::new(),
+    };
+    let open = OpenChange {
+        v: 1,
+        change,
+        run: "run".to_owned(),
+        state: ChangeState::Ready,
+        done: 0,
+        attempts: 0,
+        not_before_ms: 0,
+        manager_pending: None,
+        refusal: None,
+        refused_parts: Vec::new(),
+        password_unknown: false,
+        decided_ms: 0,
+        account_revision: None,
+        keep_open: false,
+        landed: None,
+        lost: false,
+        mark: None,
+    };
+    Task {
+        pid: Pid::from_bytes([1; 16]),
+        open,
+        revision: 1,
+        reread: false,
+        apart: false,
+        meeting: Meeting::Never,
+        password: None,
+        sent: Sent::Answered,
+        after_pause: false,
+    }
+}
+
+fn create() -> Step {
+    let attributes = Attributes::from_pairs([(Attr::UserPrincipalName, "ada@x.example")]);
+    Step::Create { attributes, immutable_id: Some(ImmutableId::new("AAAA")), enabled: true, manager: None }
+}
+
+fn update() -> Step {
+    let after = Attributes::from_pairs([(Attr::JobTitle, "Countess")]);
+    Step::Update { immutable_id: None, before: Attributes::default(), after }
+}
+
+fn block() -> Step {
+    Step::SetEnabled { before: Some(true), after: false, cause: Some(LeavingCause::Absent) }
+}
+
+fn account(title: &str) -> Account {
+    Account {
+        attributes: Attributes::from_pairs([(Attr::UserPrincipalName, "ada@x.example"), (Attr::JobTitle, title)]),
+        immutable_id: Some(ImmutableId::new("AAAA")),
+        enabled: Some(true),
+        ..Account::blank(ObjectId::from("a1"))
+    }
+}
+
+fn done(account: Option<Account>) -> Answer {
+    Answer::Done(account.map(Box::new))
+}
+
+fn later(cause: LaterCause) -> Answer {
+    Answer::Later(Later { after: Duration::from_secs(9), cause, request_id: String::new() })
+}
+
+fn no(kind: RefusalKind) -> Answer {
+    Answer::Refused(Refusal {
+        kind,
+        status: 400,
+        code: "Request_BadRequest".to_owned(),
+        message: String::new(),
+        request_id: String::new(),
+        conflict: None,
+        property: None,
+    })
+}
+
+fn lost() -> Answer {
+    Answer::Unknown("the connection broke".to_owned())
+}
+
+fn name(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Done(_) => "done",
+        Verdict::Reread => "as decided",
+        Verdict::NotDone => "not done",
+        Verdict::Unsure => "look",
+        Verdict::UnsureFor(_) => "look later",
+        Verdict::Refused(_) => "refused",
+        Verdict::LockedOut(_) => "locked out",
+        Verdict::ManagerApart(Whom::Everybody) => "managers apart",
+        Verdict::ManagerApart(Whom::ThisPerson) => "manager apart",
+        Verdict::NewPassword => "new password",
+        Verdict::Later(_) => "again",
+        Verdict::Throttled(_) => "throttled",
+        Verdict::FactsMoved => "facts moved",
+        Verdict::GiveUp => "given up",
+    }
+}
+
+fn check(step: Step, asked: Next, answer: Answer, expected: &str) {
+    check_task(&task(step), asked, answer, expected);
+}
+
+fn check_task(task: &Task, asked: Next, answer: Answer, expected: &str) {
+    let said = format!("{:?} {asked:?} {answer:?}", task.step());
+    let verdict = judge(task, asked, answer, Some(&account("Engineer")), None);
+    assert_eq!(name(&verdict), expected, "{said}");
+}
+
+#[test]
+fn each_answer_to_a_step_has_its_verdict() {
+    use RefusalKind as Kind;
+    check(create(), Next::Send, done(Some(account(""))), "done");
+    check(update(), Next::Send, done(None), "done");
+    check(update(), Next::SendManager, done(None), "done");
+    for step in [create(), update(), block()] {
+        check(step.clone(), Next::Send, lost(), "look");
+        check(step.clone(), Next::Send, later(LaterCause::Throttled), "throttled");
+        check(step.clone(), Next::Send, later(LaterCause::Lagging), "again");
+        check(step.clone(), Next::Send, later(LaterCause::Unavailable), "again");
+        check(step.clone(), Next::Send, no(Kind::Credentials), "locked out");
+        check(step.clone(), Next::Verify, lost(), "again");
+        for kind in [Kind::InvalidValue, Kind::Forbidden, Kind::NoSeats, Kind::LicenseConflict, Kind::Other] {
+            check(step.clone(), Next::Send, no(kind), "refused");
+        }
+    }
+    // The account is nowhere: what was decided of it is not so any more.
+    check(update(), Next::Send, Answer::NotFound, "facts moved");
+    check(block(), Next::Reread, Answer::NotFound, "facts moved");
+    // A manager is simply set again.
+    check(update(), Next::SendManager, lost(), "again");
+}
+
+#[test]
+fn a_look_before_a_step_compares_with_what_was_decided_on() {
+    check(block(), Next::Reread, done(Some(account("another title"))), "as decided");
+    for moved in [
+        Account { immutable_id: None, ..account("") },
+        Account { enabled: Some(false), ..account("") },
+        Account { deleted: Some("then".into()), ..account("") },
+        Account { attributes: Attributes::from_pairs([(Attr::UserPrincipalName, "x@x.example")]), ..account("") },
+    ] {
+        check(block(), Next::Reread, done(Some(moved)), "facts moved");
+    }
+}
+
+#[test]
+fn a_look_after_a_lost_answer_finds_what_was_done() {
+    check(update(), Next::Verify, done(Some(account("Countess"))), "done");
+    check(update(), Next::Verify, done(Some(account("Engineer"))), "not done");
+    check(create(), Next::Verify, done(Some(account(""))), "done");
+    check(create(), Next::Verify, Answer::NotFound, "not done");
+    let theirs = Account { immutable_id: Some(ImmutableId::new("BBBB")), ..account("") };
+    check(create(), Next::Verify, done(Some(theirs)), "not done");
+    let purge = Step::Purge { account: ObjectId::from("b2") };
+    check(purge.clone(), Next::Verify, Answer::NotFound, "done");
+    check(purge, Next::Verify, done(Some(Account { deleted: Some("then".into()), ..account("") })), "not done");
+}
+
+#[test]
+fn what_only_a_creation_is_refused_for() {
+    use RefusalKind as Kind;
+    check(create(), Next::Send, no(Kind::Conflict), "look");
+    check(create(), Next::Send, no(Kind::Password), "new password");
+    check(create(), Next::Send, no(Kind::ManagerBind), "managers apart");
+    check(update(), Next::Send, no(Kind::Conflict), "refused");
+    check(update(), Next::Send, no(Kind::Password), "refused");
+    let mut looked_for = task(create());
+    looked_for.open.attempts = 1;
+    check_task(&looked_for, Next::Send, no(Kind::Conflict), "refused");
+    looked_for.open.lost = true;
+    check_task(&looked_for, Next::Send, no(Kind::Conflict), "look later");
+}
+
+#[test]
+fn nobody_is_tried_for_ever() {
+    for (step, asked, answer) in [
+        (update(), Next::Send, later(LaterCause::Unavailable)),
+        (create(), Next::Verify, lost()),
+        (update(), Next::Verify, done(Some(account("Engineer")))),
+    ] {
+        let mut tired = task(step);
+        tired.open.attempts = MAX_ATTEMPTS;
+        check_task(&tired, asked, answer, "given up");
+    }
+    let mut throttled = task(update());
+    throttled.open.attempts = MAX_ATTEMPTS;
+    check_task(&throttled, Next::Send, later(LaterCause::Throttled), "throttled");
+}
+
+#[test]
+fn after_a_pause_more_is_looked_at_before_it_is_done() {
+    use hardmatch_store::changes::LanePhase::Write;
+    let rename = Step::Rename { before: "ada@x.example".into(), after: "adah@x.example".into() };
+    let allow = Step::SetEnabled { before: Some(false), after: true, cause: None };
+    for step in [rename, allow, Step::Restore] {
+        let mut task = task(step);
+        assert_eq!(task.next(Write), Next::Send);
+        task.after_pause = true;
+        assert_eq!(task.next(Write), Next::Reread);
+        task.reread = true;
+        assert_eq!(task.next(Write), Next::Send);
+    }
+    let hour_ms = 60 * 60 * 1000;
+    assert!(!task(update()).is_old(hour_ms) && task(update()).is_old(hour_ms + 1));
+}
+
+#[test]
+fn steps_that_take_the_place_of_one_keep_the_removals_where_they_were() {
+    let mut task = task(update());
+    task.open.change.steps.push(block());
+    task.open.change.removal_from = Some(1);
+    task.replace_step(vec![update(), update(), update()]);
+    assert_eq!((task.open.change.steps.len(), task.open.change.removal_from), (4, Some(3)));
+    task.open.done = 3;
+    task.replace_step(vec![block(), block()]);
+    assert_eq!((task.open.change.steps.len(), task.open.change.removal_from), (5, Some(3)));
+}

@@ -1,0 +1,395 @@
+//! A table, a clock, a lane, and a tenant that answers what it was told to.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hardmatch_domain::account::Account;
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
+use hardmatch_domain::change::{Action, Change, ChangeId, Hold, Removals, Revisions, Step};
+use hardmatch_domain::group::Group;
+use hardmatch_domain::ids::{ConnectionId, ImmutableId, ObjectId, PersonKey, PersonRef};
+use hardmatch_domain::license::License;
+use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link};
+use hardmatch_domain::person::{Addresses, Extra, Person, PersonRecord, Standing};
+use hardmatch_embedded::FileTable;
+use hardmatch_ports::credentials::{CredentialError, PasswordSink};
+use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError};
+use hardmatch_ports::run::{Outcome, Phase, Run};
+use hardmatch_ports::tenant::{Answer, Call, Counters, Priority, Refusal, RefusalKind, TenantError, TenantWrite};
+use hardmatch_ports::{Clock as _, Key, Table as _, Write};
+use hardmatch_runtime::ManualClock;
+use hardmatch_store::accounts::AccountItem;
+use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
+use hardmatch_store::runs::Place;
+use hardmatch_store::{Pid, Scope, Store};
+use hardmatch_write::{WriteError, WritePorts, drain};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::json;
+
+/// Noon on 15 January 2026, UTC.
+const NOON: i64 = 1_768_478_400;
+const RUN: &str = "run1";
+
+pub(crate) fn contoso() -> ConnectionId {
+    ConnectionId::new("contoso")
+}
+
+/// Answers in turn, whoever asks.
+#[derive(Default)]
+struct Tenant {
+    answers: Mutex<VecDeque<Answer>>,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl TenantWrite for Tenant {
+    async fn perform(&self, calls: &[Call], _: Priority) -> Vec<Answer> {
+        self.asked.lock().unwrap().extend(calls.iter().map(said));
+        let mut answers = self.answers.lock().unwrap();
+        calls
+            .iter()
+            .map(|call| answers.pop_front().unwrap_or_else(|| panic!("nobody expected {}", said(call))))
+            .collect()
+    }
+
+    async fn find_groups(&self, _: &str) -> Result<Vec<Group>, TenantError> {
+        Ok(Vec::new())
+    }
+
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
+}
+
+fn said(call: &Call) -> String {
+    match call {
+        Call::Create { .. } => "create".to_owned(),
+        Call::Update { attributes, .. } => {
+            let names: Vec<&str> = attributes.iter().map(|(attr, _)| attr.name()).collect();
+            sorted(&format!("update {}", names.join(" ")))
+        }
+        Call::SetEnabled { enabled, .. } => format!("enabled {enabled}"),
+        Call::SetLicenses { give, .. } => {
+            format!("give {}", give.iter().map(|license| &*license.sku).collect::<Vec<_>>().join(" "))
+        }
+        Call::Read { .. } => "read".to_owned(),
+        Call::FindByImmutableId { .. } | Call::FindByUpn { .. } => "find".to_owned(),
+        other => panic!("not in these tests: {other:?}"),
+    }
+}
+
+/// What is asked for, its words after the first in order.
+pub(crate) fn sorted(text: &str) -> String {
+    let mut words: Vec<&str> = text.split(' ').collect();
+    words[1..].sort_unstable();
+    words.join(" ")
+}
+
+#[derive(Default)]
+struct Sink {
+    delivered: Mutex<Vec<String>>,
+    fails: Mutex<bool>,
+}
+
+#[async_trait]
+impl PasswordSink for Sink {
+    async fn deliver(&self, upn: &str, _: &SecretString) -> Result<(), CredentialError> {
+        if *self.fails.lock().unwrap() {
+            return Err(CredentialError("the disk is full".to_owned()));
+        }
+        self.delivered.lock().unwrap().push(upn.to_owned());
+        Ok(())
+    }
+}
+
+struct Unheard;
+
+#[async_trait]
+impl Doorbell for Unheard {
+    async fn ring(&self, _: Bell, _: Duration) -> Result<(), DoorbellError> {
+        Ok(())
+    }
+}
+
+pub(crate) struct Lab {
+    pub(crate) store: Store,
+    clock: ManualClock,
+    scope: Scope,
+    tenant: Arc<Tenant>,
+    sink: Arc<Sink>,
+    decided: usize,
+}
+
+impl Lab {
+    pub(crate) async fn new() -> Self {
+        let table = FileTable::in_memory().unwrap();
+        table.write(Write::put(Key::new("STORE", "SECRET"), vec![7; 32])).await.unwrap();
+        let store = Store::open(Arc::new(table)).await.unwrap();
+        let run: Run = serde_json::from_value(json!({
+            "v": 1, "id": RUN, "connection": "contoso", "intent": "sync", "phase": "writing",
+            "policy_revision": 1, "started_ms": NOON * 1000, "everybody": false, "collections": {},
+        }))
+        .unwrap();
+        let meta = store.meta(&contoso()).await.unwrap();
+        store.open_run(&run, &Place::Connection(Box::new(meta))).await.unwrap();
+        Self {
+            store,
+            clock: ManualClock::auto(Timestamp::from_second(NOON).unwrap()),
+            scope: Scope::new("graph", "tenant"),
+            tenant: Arc::default(),
+            sink: Arc::default(),
+            decided: 0,
+        }
+    }
+
+    pub(crate) fn answers(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.tenant.answers.lock().unwrap().extend(answers);
+    }
+
+    /// What the tenant was asked so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.tenant.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn delivered(&self) -> Vec<String> {
+        self.sink.delivered.lock().unwrap().clone()
+    }
+
+    pub(crate) fn sink_fails(&self) {
+        *self.sink.fails.lock().unwrap() = true;
+    }
+
+    pub(crate) fn pass_hours(&self, hours: u64) {
+        self.clock.advance(Duration::from_secs(hours * 60 * 60));
+    }
+
+    /// The answer of a creation, or of a look for what it made.
+    #[expect(clippy::unused_self, reason = "read beside the other answers")]
+    pub(crate) fn made(&self, id: &str) -> Answer {
+        let account = Account {
+            immutable_id: Some(ImmutableId::new("AAAA")),
+            enabled: Some(true),
+            ..Account::blank(ObjectId::from(id))
+        };
+        Answer::Done(Some(Box::new(account)))
+    }
+
+    /// The answer to a look at an account that is as the mirror has it.
+    pub(crate) async fn account_as_it_is(&self, id: &str) -> Answer {
+        let item = self.store.account(&self.scope, &ObjectId::from(id)).await.unwrap().unwrap();
+        Answer::Done(Some(Box::new(item.account)))
+    }
+
+    fn who(name: &str) -> PersonRef {
+        PersonRef { connection: contoso(), key: PersonKey::new(name) }
+    }
+
+    /// A person, their change, and its place in the lane.
+    pub(crate) async fn decide(&mut self, name: &str, steps: Vec<Step>, account: Option<&str>) -> Pid {
+        self.open(name, steps, None, account).await
+    }
+
+    /// The same with removals from a step on.
+    pub(crate) async fn decide_removal(&mut self, name: &str, steps: Vec<Step>, from: usize, account: &str) -> Pid {
+        self.open(name, steps, Some(from), Some(account)).await
+    }
+
+    async fn open(&mut self, name: &str, steps: Vec<Step>, removal_from: Option<usize>, account: Option<&str>) -> Pid {
+        let who = Self::who(name);
+        let pid = self.store.pid(&who);
+        let person = Person {
+            key: PersonKey::new(name),
+            anchors: Vec::new(),
+            attributes: Attributes::default(),
+            addresses: Addresses::default(),
+            groups: Texts::default(),
+            manager: None,
+            enabled: Some(true),
+            password_expired: None,
+            extra: Extra::default(),
+        };
+        let record = PersonRecord { connection: contoso(), person, standing: Standing::Present, revision: 1 };
+        let mut writes = Vec::new();
+        self.store.put_person(&self.scope, None, &record, &mut writes);
+        let account = account.map(ObjectId::from);
+        let revision = match &account {
+            Some(id) => self.store.account(&self.scope, id).await.unwrap().unwrap().account.revision,
+            None => 0,
+        };
+        let change = Change {
+            id: ChangeId::of(&who, account.as_ref(), &steps),
+            person: who,
+            account,
+            action: Action::Update,
+            steps,
+            after: Vec::new(),
+            hold: removal_from.map(|_| Hold::Removal),
+            removals: Removals { suspends: u32::from(removal_from.is_some()), ..Removals::default() },
+            removal_from,
+            depth: 0,
+            link_from: None,
+            decided_on: Revisions { person: 1, account: revision, policy: 1 },
+            joined_by: JoinRule::Link,
+            reasons: Vec::new(),
+        };
+        let open = OpenChange {
+            v: 1,
+            change,
+            run: RUN.to_owned(),
+            state: ChangeState::Ready,
+            done: 0,
+            attempts: 0,
+            not_before_ms: 0,
+            manager_pending: None,
+            refusal: None,
+            refused_parts: Vec::new(),
+            password_unknown: false,
+            decided_ms: self.clock.now().as_millisecond(),
+            account_revision: None,
+            keep_open: false,
+            landed: None,
+            lost: false,
+            mark: None,
+        };
+        self.store.put_decided(&contoso(), pid, None, &open, &mut writes);
+        writes.extend(self.store.put_pointers(RUN, LanePhase::Write, 0, self.decided, &[pid]));
+        self.decided += 1;
+        for write in writes {
+            self.store.table().write(write).await.unwrap();
+        }
+        pid
+    }
+
+    /// An earlier process handed the person's step to the tenant and was ended before the answer.
+    pub(crate) async fn left_in_flight(&self, pid: Pid) {
+        let stored = self.store.changes(&contoso(), &[pid]).await.unwrap().remove(0).1;
+        let open = OpenChange { state: ChangeState::Sending(0), ..stored.value };
+        self.store.table().write(self.store.put_change(&contoso(), pid, stored.revision, &open)).await.unwrap();
+    }
+
+    /// Somebody noticed that the person's facts changed.
+    pub(crate) async fn mark(&self, pid: Pid) {
+        self.store.table().write(self.store.mark_open(&contoso(), pid)).await.unwrap();
+    }
+
+    /// An account of a person's, linked to them.
+    pub(crate) async fn linked_account(&self, name: &str, id: &str) {
+        let account = Account {
+            attributes: Attributes::from_pairs([(Attr::UserPrincipalName, format!("{id}@x.example").as_str())]),
+            immutable_id: Some(ImmutableId::new("AAAA")),
+            enabled: Some(true),
+            revision: 1,
+            ..Account::blank(ObjectId::from(id))
+        };
+        let link = Link {
+            person: Self::who(name),
+            account: account.id.clone(),
+            immutable_id: account.immutable_id.clone(),
+            joined_by: JoinRule::Link,
+            ledger: Ledger::default(),
+            revision: 1,
+        };
+        let mut writes = Vec::new();
+        self.store.put_account(&self.scope, None, &AccountItem { account, wrote: None }, &mut writes);
+        self.store.put_link(&self.scope, None, &link, &mut writes);
+        self.store.table().transact(writes).await.unwrap();
+    }
+
+    /// Another look at the tenant found a value that somebody else wrote.
+    pub(crate) async fn observe(&self, id: &str, attr: Attr, value: &str) {
+        let old = self.store.account(&self.scope, &ObjectId::from(id)).await.unwrap().unwrap();
+        let mut account = old.account.clone();
+        account.attributes = account.attributes.with(attr, value);
+        account.revision += 1;
+        let mut writes = Vec::new();
+        self.store.put_account(&self.scope, Some(&old.account), &AccountItem { account, ..old.clone() }, &mut writes);
+        self.store.table().transact(writes).await.unwrap();
+    }
+
+    /// The gate lets the person's removals through.
+    pub(crate) async fn release(&self, pid: Pid) {
+        let stored = self.store.changes(&contoso(), &[pid]).await.unwrap().remove(0).1;
+        assert_eq!(stored.value.state, ChangeState::Held, "they wait at the gate");
+        let open = OpenChange { state: ChangeState::Ready, ..stored.value };
+        self.store.table().write(self.store.put_change(&contoso(), pid, stored.revision, &open)).await.unwrap();
+        for write in self.store.put_pointers(RUN, LanePhase::Remove, 0, 0, &[pid]) {
+            self.store.table().write(write).await.unwrap();
+        }
+        self.store
+            .update_run(&contoso(), RUN, |run| {
+                run.phase = Phase::Removing;
+                true
+            })
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn drain(&self) -> Result<(), WriteError> {
+        let ports = WritePorts {
+            store: self.store.clone(),
+            scope: self.scope.clone(),
+            client: "client".to_owned(),
+            tenant: self.tenant.clone(),
+            passwords: self.sink.clone(),
+            clock: Arc::new(self.clock.clone()),
+            doorbell: Arc::new(Unheard),
+            holder: "a test".to_owned(),
+            until: None,
+        };
+        drain(&ports, &contoso(), RUN).await.map(|_| ())
+    }
+
+    pub(crate) async fn outcome(&self, pid: Pid) -> Outcome {
+        self.store.history(&contoso(), pid, 1).await.unwrap().remove(0)
+    }
+
+    pub(crate) async fn linked(&self, name: &str) -> Option<String> {
+        let link = self.store.link_of(&self.scope, &Self::who(name)).await.unwrap();
+        link.map(|link| link.value.account.as_str().to_owned())
+    }
+
+    pub(crate) async fn value(&self, id: &str, attr: Attr) -> Option<String> {
+        let item = self.store.account(&self.scope, &ObjectId::from(id)).await.unwrap().unwrap();
+        item.account.attributes.get(attr).map(str::to_owned)
+    }
+}
+
+pub(crate) fn create(name: &str) -> Step {
+    let upn = format!("{name}@x.example");
+    let attributes = Attributes::from_pairs([(Attr::UserPrincipalName, upn.as_str()), (Attr::DisplayName, name)]);
+    Step::Create { attributes, immutable_id: Some(ImmutableId::new("AAAA")), enabled: true, manager: None }
+}
+
+pub(crate) fn update(pairs: &[(Attr, &str)]) -> Step {
+    let after = Attributes::from_pairs(pairs.iter().copied());
+    Step::Update { immutable_id: None, before: Attributes::default(), after }
+}
+
+pub(crate) fn licences(skus: &[&str]) -> Step {
+    let one =
+        |sku: &&str| License { sku: (*sku).into(), part_number: (*sku).into(), without: Texts::default(), held: false };
+    Step::SetLicenses { give: skus.iter().map(one).collect(), take: Vec::new() }
+}
+
+pub(crate) fn rename(before: &str, after: &str) -> Step {
+    Step::Rename { before: before.into(), after: after.into() }
+}
+
+pub(crate) fn block() -> Step {
+    Step::SetEnabled { before: Some(true), after: false, cause: Some(LeavingCause::Absent) }
+}
+
+pub(crate) fn no(kind: RefusalKind, property: Option<&str>) -> Answer {
+    Answer::Refused(Refusal {
+        kind,
+        status: 400,
+        code: "Request_BadRequest".to_owned(),
+        message: "no".to_owned(),
+        request_id: String::new(),
+        conflict: None,
+        property: property.map(str::to_owned),
+    })
+}
