@@ -376,7 +376,11 @@ fn exit(ran: &Ran, command: Command) -> i32 {
             && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
     });
     let converged = match command {
-        Command::Plan => ran.run.refused_entries.is_empty() && !is_refused,
+        Command::Plan => {
+            let run = &ran.run;
+            let read = run.refused_entries.is_empty() && run.left_out.is_empty() && run.absence().is_empty();
+            read && !is_refused
+        }
         Command::Run => ran.status() == Some(Status::Converged),
     };
     if converged { 0 } else { 3 }
@@ -385,13 +389,14 @@ fn exit(ran: &Ran, command: Command) -> i32 {
 fn told(ran: &Ran) -> Vec<String> {
     let run = &ran.run;
     let mut told = Vec::new();
-    for entry in &run.refused_entries {
+    for entry in run.refused_entries.iter().chain(&run.left_out) {
         let key = entry.key.as_ref().map_or("", |key| key.as_str());
         let column = entry.column.as_deref().unwrap_or_default();
         told.push(format!("line {} {column} {key}: {}. {}", entry.line, entry.problem, entry.cure));
     }
     for (name, collection) in &run.collections {
-        told.extend(collection.doubts.iter().map(|doubt| format!("{name}: {doubt}")));
+        let all = collection.doubts.iter().chain(&collection.absence).chain(&collection.notes);
+        told.extend(all.map(|said| format!("{name}: {said}")));
     }
     told.extend(run.problems.iter().cloned());
     told.extend(run.guard.iter().filter(|guard| !guard.released).map(|guard| guard.sentence.clone()));

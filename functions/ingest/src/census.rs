@@ -1,8 +1,11 @@
 //! The census: one pass over a listing that keeps 24 bytes an entry, and what may be concluded from it. Pure but for
 //! the reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use std::fmt::Write as _;
+
+use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::source::{Completeness, Refused};
 use hardmatch_ports::{Entry, Listing, SourceError};
 use hardmatch_store::Secret;
@@ -21,6 +24,14 @@ pub(crate) struct Census {
     pub(crate) entries: BTreeMap<[u8; 16], [u8; 8]>,
     pub(crate) refused: Vec<Refused>,
     pub(crate) refused_count: u64,
+    /// Words of refused entries: who is named there is not absent.
+    pub(crate) words: HashSet<u64>,
+    /// Names and addresses that stand in entries without a readable key.
+    pub(crate) claims: HashSet<u64>,
+    /// Entries that may hide others, by name of the fault.
+    pub(crate) faults: BTreeSet<[u8; 16]>,
+    /// Entries that are refused although the source understood them, and why.
+    pub(crate) replaced: BTreeMap<[u8; 16], Refused>,
     pub(crate) completeness: Completeness,
 }
 
@@ -38,19 +49,60 @@ pub(crate) async fn take(listing: &mut dyn Listing, secret: &Secret) -> Result<C
                 census.entries.insert(name, content);
             }
             if let Entry::Refused(refused) = entry {
-                census.refused_count += 1;
                 keyless += u64::from(refused.key.is_none());
-                if census.refused.len() < REFUSALS_KEPT {
-                    census.refused.push(refused.clone());
-                }
+                census.refuse(refused, secret);
             }
         }
     }
     census.completeness = listing.finish();
-    if keyless > 0 && census.completeness.doubts.is_empty() {
-        census.completeness.doubts.push(format!("{keyless} entries have no readable key"));
+    if keyless > 0 && census.completeness.doubts.is_empty() && census.completeness.absence.is_empty() {
+        census.completeness.absence.push(format!("{keyless} entries have no readable key"));
     }
     Ok(census)
+}
+
+impl Census {
+    fn refuse(&mut self, refused: &Refused, secret: &Secret) {
+        self.refused_count += 1;
+        self.words.extend(&refused.words);
+        self.claims.extend(&refused.claims);
+        self.faults.extend(refused.fault.map(|fault| fault_name(fault, secret)));
+        if self.refused.len() < REFUSALS_KEPT {
+            self.refused.push(Refused { words: Vec::new(), claims: Vec::new(), ..refused.clone() });
+        }
+    }
+
+    /// From here on an entry counts as refused, whatever the source says of it.
+    pub(crate) fn replace(&mut self, name: [u8; 16], refused: Refused, secret: &Secret) {
+        self.refuse(&refused, secret);
+        let refused = Refused { words: Vec::new(), claims: Vec::new(), ..refused };
+        if let Some((name, content)) = print(&Entry::Refused(refused.clone()), secret) {
+            self.entries.insert(name, content);
+        }
+        self.replaced.insert(name, refused);
+    }
+
+    /// An entry as this census takes it.
+    pub(crate) fn taken(&self, entry: Entry, secret: &Secret) -> Entry {
+        let Entry::Person(person) = &entry else { return entry };
+        if self.replaced.is_empty() {
+            return entry;
+        }
+        match self.replaced.get(secret.pid(&person.key).bytes()) {
+            Some(refused) => Entry::Refused(refused.clone()),
+            None => entry,
+        }
+    }
+}
+
+/// Under what a fault is stored: what the entry says cannot be guessed from it without the store's secret.
+fn fault_name(fault: [u8; 16], secret: &Secret) -> [u8; 16] {
+    let mut text = String::from("fault ");
+    for byte in fault {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    *secret.pid(&PersonKey::new(text)).bytes()
 }
 
 /// The fingerprint of an entry; `None` when it has no key.
@@ -64,12 +116,13 @@ pub(crate) fn print(entry: &Entry, secret: &Secret) -> Option<([u8; 16], [u8; 8]
             // That they were refused is all that is stored of them; why is in the run. Two entries with one key, each
             // refused for the other's sake, must be one and the same in every pass, and a line that moved is no news.
             let key = refused.key.as_ref()?;
-            Some((*secret.pid(key).bytes(), content_hash(b"refused")))
+            let said: &[u8] = if refused.disabled { b"refused, disabled" } else { b"refused" };
+            Some((*secret.pid(key).bytes(), content_hash(said)))
         }
     }
 }
 
-/// Why nobody may be taken for absent on the word of this census, given who and which columns were there before.
+/// Why nothing may be concluded from this census, given who and which columns were there before.
 pub(crate) fn doubts(census: &Census, known: &[[u8; 16]], known_columns: &[String]) -> Vec<String> {
     let mut doubts = census.completeness.doubts.clone();
     if census.completeness.entries == 0 && doubts.is_empty() {
@@ -108,6 +161,7 @@ mod tests {
             columns: columns.iter().map(|&c| c.to_owned()).collect(),
             expected: Vec::new(),
             entries: entries.len() as u64,
+            ..Completeness::default()
         };
         Census { entries, completeness, ..Census::default() }
     }

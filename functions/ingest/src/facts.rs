@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::ids::ConnectionId;
-use hardmatch_domain::person::{PersonRecord, Standing};
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_domain::person::{Person, PersonRecord, Standing};
 use hardmatch_ports::{Entry, SourceError};
 use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
 use hardmatch_store::{Pid, StoreError};
 
 use crate::census::{self, Census};
+use crate::look;
 use crate::marker::{Marker, Pace};
 use crate::people::{CHUNK, Stopped};
 use crate::{SourcePorts, last_of_each};
@@ -55,7 +56,8 @@ impl Changed {
         buckets.iter().filter_map(|bucket| self.0.get(bucket)).map(Vec::len).sum()
     }
 
-    fn has(&self, name: &[u8; 16]) -> bool {
+    /// Whether the entry of that name is new.
+    pub(crate) fn has(&self, name: &[u8; 16]) -> bool {
         self.0.get(&bucket_of(name)).is_some_and(|names| names.binary_search(name).is_ok())
     }
 }
@@ -87,14 +89,16 @@ pub(crate) struct Facts<'a> {
 
 impl Facts<'_> {
     /// Stores the facts of everybody who changed. By groups: with their fingerprints, into which those who are gone are
-    /// taken over, so that nobody forgets them before they are absent; `known` learns what is stored.
+    /// taken over, so that nobody forgets them before they are absent; `known` learns what is stored. Gives people whose
+    /// numbers lost their zeros.
     pub(crate) async fn store(
         &self,
         changed: &Changed,
         known: &mut BTreeMap<usize, Bucket>,
         pace: Pace,
         marker: &mut Marker,
-    ) -> Result<(), Stopped> {
+    ) -> Result<Vec<PersonKey>, Stopped> {
+        let mut zeros = Vec::new();
         let content = match pace {
             Pace::AtOnce => BTreeMap::new(),
             Pace::ByGroups => self.by_bucket(),
@@ -105,7 +109,7 @@ impl Facts<'_> {
                 let people: Vec<(Pid, Entry)> =
                     group.iter().filter_map(|bucket| entries.remove(bucket)).flatten().collect();
                 let count = people.len() as u64;
-                self.store_people(people).await?;
+                zeros.extend(self.store_people(people).await?);
                 if pace == Pace::AtOnce {
                     continue;
                 }
@@ -118,7 +122,7 @@ impl Facts<'_> {
                 marker.unit(self.ports, count, writes).await?;
             }
         }
-        Ok(())
+        Ok(zeros)
     }
 
     fn by_bucket(&self) -> BTreeMap<usize, Bucket> {
@@ -144,6 +148,7 @@ impl Facts<'_> {
                 return Ok(wanted);
             }
             for entry in entries {
+                let entry = self.census.taken(entry, self.ports.store.secret());
                 let Some((name, content)) = census::print(&entry, self.ports.store.secret()) else { continue };
                 if self.census.entries.get(&name) != Some(&content) {
                     return Err(moving());
@@ -155,14 +160,15 @@ impl Facts<'_> {
         }
     }
 
-    async fn store_people(&self, people: Vec<(Pid, Entry)>) -> Result<(), StoreError> {
+    async fn store_people(&self, people: Vec<(Pid, Entry)>) -> Result<Vec<PersonKey>, StoreError> {
         let mut people = people.into_iter();
+        let mut zeros = Vec::new();
         loop {
             let chunk: Vec<(Pid, Entry)> = people.by_ref().take(CHUNK).collect();
             if chunk.is_empty() {
-                return Ok(());
+                return Ok(zeros);
             }
-            store_chunk(self.ports, self.connection, chunk).await?;
+            zeros.extend(store_chunk(self.ports, self.connection, chunk).await?);
         }
     }
 }
@@ -179,7 +185,8 @@ async fn store_chunk(
     ports: &SourcePorts,
     connection: &ConnectionId,
     chunk: Vec<(Pid, Entry)>,
-) -> Result<(), StoreError> {
+) -> Result<Vec<PersonKey>, StoreError> {
+    let mut zeros = Vec::new();
     let pids: Vec<Pid> = chunk.iter().map(|(pid, _)| *pid).collect();
     let old: BTreeMap<Pid, PersonRecord> = ports.store.people(connection, &pids).await?.into_iter().collect();
     let mut writes = Vec::with_capacity(chunk.len() * 8);
@@ -189,9 +196,25 @@ async fn store_chunk(
         let new = match (entry, old) {
             (Entry::Person(person), old) => PersonRecord {
                 connection: connection.clone(),
-                person: *person,
+                person: match old {
+                    Some(old) => {
+                        let kept = look::with_zeros((*person).clone(), &old.person);
+                        if kept != *person {
+                            zeros.push(kept.key.clone());
+                        }
+                        kept
+                    }
+                    None => *person,
+                },
                 standing: Standing::Present,
                 revision: old.map_or(1, |old| old.revision + 1),
+            },
+            // What the entry says plainly counts, whatever else in it cannot be read.
+            (Entry::Refused(refused), Some(old)) if refused.disabled => PersonRecord {
+                person: Person { enabled: Some(false), ..old.person.clone() },
+                standing: Standing::Present,
+                revision: old.revision + 1,
+                ..old.clone()
             },
             (Entry::Refused(_), Some(old)) => {
                 PersonRecord { standing: Standing::Refused, revision: old.revision + 1, ..old.clone() }
@@ -206,5 +229,6 @@ async fn store_chunk(
         marked.push(pid);
     }
     writes.extend(ports.store.mark_together(connection, marked));
-    ports.store.write_facts_last(last_of_each(writes)).await
+    ports.store.write_facts_last(last_of_each(writes)).await?;
+    Ok(zeros)
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod absence;
 mod accounts;
 mod census;
 pub mod copied;
@@ -7,6 +8,7 @@ mod deleted;
 mod facts;
 mod gone;
 mod holders;
+mod look;
 mod lookups;
 mod marker;
 mod marks;
@@ -179,6 +181,7 @@ const MEMBERSHIPS: &str = "memberships";
 struct Observed {
     collections: Vec<(&'static str, Collection)>,
     refused: Vec<hardmatch_ports::source::Refused>,
+    left_out: Vec<hardmatch_ports::source::Refused>,
     problems: Vec<String>,
     everybody: bool,
     /// Not finished: go on after this time.
@@ -255,6 +258,9 @@ async fn finish(
             if !observed.refused.is_empty() {
                 open.refused_entries.clone_from(&observed.refused);
             }
+            if !observed.left_out.is_empty() {
+                open.left_out.clone_from(&observed.left_out);
+            }
             for problem in &observed.problems {
                 if !open.problems.contains(problem) {
                     open.problems.push(problem.clone());
@@ -282,11 +288,11 @@ fn is_observed(run: &Run) -> bool {
 }
 
 fn complete(seen: u64, changed: u64) -> Collection {
-    Collection { state: CollectionState::Complete, seen, changed, doubts: Vec::new() }
+    Collection { state: CollectionState::Complete, seen, changed, ..Collection::default() }
 }
 
 fn unknown(doubt: impl Into<String>) -> Collection {
-    Collection { state: CollectionState::Unknown, seen: 0, changed: 0, doubts: vec![doubt.into()] }
+    Collection { state: CollectionState::Unknown, doubts: vec![doubt.into()], ..Collection::default() }
 }
 
 /// Each item once, as the last write leaves it: a person twice in one listing, or an account entered twice, is written

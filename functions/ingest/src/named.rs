@@ -48,6 +48,7 @@ impl Named {
             seen: self.seen,
             changed: self.changed,
             doubts: self.doubts.clone(),
+            ..Collection::default()
         })
     }
 

@@ -1,17 +1,20 @@
 //! The source side: census first, facts second. Nothing is written before the whole listing was read once and found
 //! complete, and a changed person is marked open in the same write as their new facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hardmatch_domain::person::{PersonRecord, Standing};
 use hardmatch_ports::SourceError;
 use hardmatch_ports::run::Run;
+use hardmatch_ports::source::Completeness;
 use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of};
 use hardmatch_store::{Pid, StoreError};
 
+use crate::absence::Readings;
 use crate::census::{self, Census};
 use crate::facts::{Changed, Facts};
+use crate::look;
 use crate::lookups::enter_everybody;
 use crate::marker::{Marker, Pace};
 use crate::{Observed, PEOPLE, Patience, SourcePorts, begun_ms, complete, patience, unknown};
@@ -20,6 +23,9 @@ use crate::{Observed, PEOPLE, Patience, SourcePorts, begun_ms, complete, patienc
 const SOURCE_RETRY: Duration = Duration::from_secs(30);
 /// People whose records are written together.
 pub(crate) const CHUNK: usize = 500;
+
+/// Values left out that are kept for the report.
+const LEFT_OUT_KEPT: usize = 250;
 
 /// Why the reading ends before its end.
 pub(crate) enum Stopped {
@@ -60,18 +66,13 @@ pub(crate) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
 }
 
 async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut Marker) -> Result<Observed, Stopped> {
-    let census = read_census(ports).await?;
+    let mut census = read_census(ports).await?;
     let series = Series::people(&run.connection);
     let meta = ports.store.meta(&run.connection).await?.value;
     // Facts were stored by somebody who did not come to the end: the digests tell of the time before.
     let before = if marker.is_unsettled() { None } else { ports.store.digests(&series).await? };
-
-    let mut now = Digests::default();
-    for (name, content) in &census.entries {
-        now.add(name, *content);
-    }
     let differing = match &before {
-        Some(before) => before.differing(&now),
+        Some(before) => before.differing(&digests(&census)),
         None => (0..hardmatch_store::fingerprints::BUCKETS).collect(),
     };
     let mut known = ports.store.buckets(&series, &differing).await?;
@@ -79,11 +80,21 @@ async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut Marker) -> Res
 
     let columns = if run.accept_source { &[][..] } else { &meta.columns };
     let names = if run.accept_source { &[][..] } else { &known_names };
-    let doubts = census::doubts(&census, names, columns);
+    let mut doubts = census::doubts(&census, names, columns);
+    let missing = if doubts.is_empty() { missing(ports, run, &census, &known).await? } else { Vec::new() };
+    if doubts.is_empty() {
+        let records: Vec<&PersonRecord> = if run.accept_source {
+            Vec::new()
+        } else {
+            missing.iter().filter_map(|(_, record)| record.as_ref()).collect()
+        };
+        doubts.extend(look::again(ports, &run.connection, &mut census, &known, &records).await?);
+    }
     if !doubts.is_empty() {
         let mut collection = unknown("");
         collection.seen = census.completeness.entries;
         collection.doubts = doubts;
+        collection.notes.clone_from(&census.completeness.notes);
         return Ok(Observed {
             collections: vec![(PEOPLE, collection)],
             refused: census.refused,
@@ -91,18 +102,32 @@ async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut Marker) -> Res
         });
     }
 
+    // Those who are absent already count too: the pace is the same before and after a stop.
+    let lacking = gone(&census, &known).len();
+    let absence = Absence::judge(ports, run, &census, missing).await?;
+    // Who is missing and not absent stays as they were: nobody forgets them.
+    for pid in &absence.waiting {
+        let content = known.get(&bucket_of(pid.bytes())).and_then(|bucket| bucket.get(pid.bytes()));
+        census.entries.extend(content.map(|content| (*pid.bytes(), *content)));
+    }
+
     enter_everybody(ports, run, &series, marker).await?;
     let changed = Changed::find(&census, &known);
-    let gone = gone(&census, &known);
+    let gone = &absence.absent;
     if !changed.is_empty() || !gone.is_empty() {
         marker.unsettle(&ports.store).await?;
     }
     // What one bell does in any case needs no fingerprints of its own on the way.
-    let pace = if changed.groups().len() <= 1 && gone.len() <= CHUNK { Pace::AtOnce } else { Pace::ByGroups };
+    let pace = if changed.groups().len() <= 1 && lacking <= CHUNK { Pace::AtOnce } else { Pace::ByGroups };
     let facts = Facts { ports, connection: &run.connection, series: &series, census: &census };
-    facts.store(&changed, &mut known, pace, marker).await?;
-    store_absences(ports, run, &gone, pace, marker).await?;
-    store_fingerprints(ports, &series, &census, &known, &now).await?;
+    let zeros = facts.store(&changed, &mut known, pace, marker).await?;
+    for key in &zeros {
+        // Seen as new every night, so that it is said every night.
+        census.entries.insert(*ports.store.secret().pid(key).bytes(), [0; 8]);
+    }
+    store_absences(ports, run, gone, pace, marker).await?;
+    store_fingerprints(ports, &series, &census, &known, &digests(&census)).await?;
+    absence.put(ports, run).await?;
     let people = census.entries.len() as u64;
     let columns = census.completeness.expected.clone();
     ports
@@ -115,8 +140,109 @@ async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut Marker) -> Res
     let changed = marker.changed() + if pace == Pace::AtOnce { changed.len() as u64 } else { 0 };
     marker.settle(&ports.store).await?;
 
-    let collection = complete(census.completeness.entries, changed);
-    Ok(Observed { collections: vec![(PEOPLE, collection)], refused: census.refused, ..Observed::default() })
+    let Completeness { absence: unknown, notes, mut left_out, entries, .. } = census.completeness;
+    left_out.extend(zeros.iter().map(look::zeros_row));
+    left_out.truncate(LEFT_OUT_KEPT);
+    let mut collection = complete(entries, changed);
+    collection.absence_since_ms = absence.readings.unknown_since();
+    collection.notes = notes;
+    collection.absence = unknown;
+    if !collection.absence.is_empty() && !absence.waiting.is_empty() {
+        collection.absence.push(format!("{} known people are missing and stay as they are", absence.waiting.len()));
+    }
+    let mut problems = Vec::new();
+    if collection.is_absence_overdue(begun_ms(run)) {
+        problems.push(
+            "For three nights nobody could be taken for absent: whoever left since keeps their access. Cure the refused entries."
+                .to_owned(),
+        );
+    }
+    Ok(Observed {
+        collections: vec![(PEOPLE, collection)],
+        refused: census.refused,
+        left_out,
+        problems,
+        ..Observed::default()
+    })
+}
+
+fn digests(census: &Census) -> Digests {
+    let mut digests = Digests::default();
+    for (name, content) in &census.entries {
+        digests.add(name, *content);
+    }
+    digests
+}
+
+/// What a reading says of people whom it lacks.
+struct Absence {
+    readings: Readings,
+    before: Readings,
+    /// They are absent.
+    absent: Vec<Pid>,
+    /// They are missing, and nothing is concluded from it.
+    waiting: Vec<Pid>,
+}
+
+impl Absence {
+    async fn judge(
+        ports: &SourcePorts,
+        run: &Run,
+        census: &Census,
+        missing: Vec<(Pid, Option<PersonRecord>)>,
+    ) -> Result<Self, Stopped> {
+        let before = Readings::of(&ports.store, &pk(run)).await?;
+        let unknown = !census.completeness.absence.is_empty();
+        // Who stands in a refused entry is not missing.
+        let (named, missing): (Vec<_>, Vec<_>) = missing
+            .into_iter()
+            .partition(|(_, record)| record.as_ref().is_some_and(|record| look::is_named(census, &record.person)));
+        let missing: Vec<Pid> = missing.into_iter().map(|(pid, _)| pid).collect();
+        let (readings, absent) = before.with(begun_ms(run), unknown, &census.faults, &missing);
+        let is_absent: BTreeSet<Pid> = absent.iter().copied().collect();
+        let mut waiting: Vec<Pid> = missing.into_iter().filter(|pid| !is_absent.contains(pid)).collect();
+        waiting.extend(named.into_iter().map(|(pid, _)| pid));
+        Ok(Self { readings, before, absent, waiting })
+    }
+
+    async fn put(&self, ports: &SourcePorts, run: &Run) -> Result<(), StoreError> {
+        // While all is well there is nothing to remember.
+        if self.readings.unknown_since().is_none() && self.before.unknown_since().is_none() {
+            return Ok(());
+        }
+        self.readings.put(&ports.store, &pk(run)).await
+    }
+}
+
+fn pk(run: &Run) -> String {
+    format!("FP#{}", run.connection)
+}
+
+/// So many missing people are looked at one by one. More are no few leavers beside a damaged row: the guard judges them.
+const LOOKED_AT: usize = 25_000;
+
+/// Known people who are not in this census, and are not absent already. Of very many only who they are.
+async fn missing(
+    ports: &SourcePorts,
+    run: &Run,
+    census: &Census,
+    known: &BTreeMap<usize, Bucket>,
+) -> Result<Vec<(Pid, Option<PersonRecord>)>, StoreError> {
+    let gone = gone(census, known);
+    if gone.len() > LOOKED_AT {
+        return Ok(gone.into_iter().map(|pid| (pid, None)).collect());
+    }
+    let mut missing = Vec::new();
+    for chunk in gone.chunks(CHUNK) {
+        let found = ports.store.people(&run.connection, chunk).await?;
+        missing.extend(
+            found
+                .into_iter()
+                .filter(|(_, record)| !matches!(record.standing, Standing::Absent(_) | Standing::Deleted(_)))
+                .map(|(pid, record)| (pid, Some(record))),
+        );
+    }
+    Ok(missing)
 }
 
 async fn read_census(ports: &SourcePorts) -> Result<Census, SourceError> {

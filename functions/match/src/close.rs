@@ -68,7 +68,8 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
     let spent = ports.meter.read(&run.id).await?;
     let rows = Rows::of_run(ports, run).await?;
     let sum = &rows.sum;
-    let attention = sum.attention || !run.refused_entries.is_empty();
+    let unread = !run.refused_entries.is_empty() || !run.left_out.is_empty() || !run.absence().is_empty();
+    let attention = sum.attention || unread;
     let mut closed = Run {
         phase: Phase::Closed,
         status: Some(if attention { Status::Attention } else { Status::Converged }),

@@ -109,6 +109,7 @@ fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         accept_source: opening.accept_source,
         collections: std::collections::BTreeMap::new(),
         refused_entries: Vec::new(),
+        left_out: Vec::new(),
         plan: None,
         stop,
         accepted: accepted.then(|| Accepted { by_hash: false, at_ms: now_ms, by: opening.by.clone() }),

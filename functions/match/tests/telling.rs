@@ -147,7 +147,7 @@ async fn a_closed_run_is_told_of_once_however_often_its_last_bell_comes() {
 #[tokio::test]
 async fn a_run_that_could_not_read_is_told_of() {
     let lab = Lab::new().await;
-    let unknown = Collection { state: CollectionState::Unknown, seen: 0, changed: 0, doubts: Vec::new() };
+    let unknown = Collection { state: CollectionState::Unknown, ..Collection::default() };
     let half = |run: &mut Run| _ = run.collections.insert("people".to_owned(), unknown.clone());
     let run = lab.run(NOON_SLOT, half).await;
     tokio::join!(lab.advance(&run), lab.advance(&run));

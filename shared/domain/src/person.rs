@@ -131,11 +131,12 @@ impl From<Addresses> for Told {
 pub struct Address(Box<str>);
 
 impl Address {
-    /// Trims and lowers; `None` when it has no local part or no domain.
+    /// Trims and lowers; `None` when it has no local part or no domain, or is more than one address.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let (local, domain) = text.rsplit_once('@')?;
-        if local.is_empty() || domain.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let (local, domain) = text.split_once('@')?;
+        let foreign = |c: char| c.is_whitespace() || c.is_control() || "@;,|<>()[]:\"\\".contains(c);
+        if local.is_empty() || domain.is_empty() || local.contains(foreign) || domain.contains(foreign) {
             return None;
         }
         Some(Self(text.to_lowercase().into()))

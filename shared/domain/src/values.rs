@@ -34,10 +34,11 @@ pub fn problem(attr: Attr, value: &str) -> Option<&'static str> {
     match attr {
         Attr::UserPrincipalName => upn_problem(value),
         Attr::MailNickname => nickname_problem(value),
-        Attr::UsageLocation if value.len() != 2 || !value.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-            Some("is not a two-letter country")
+        Attr::UsageLocation if !is_country(value) => Some("is not a two-letter country of ISO 3166"),
+        Attr::PreferredLanguage if !value.is_empty() && !is_language(value) => {
+            Some("is not a language of ISO 639-1, such as de or en-US")
         }
-        Attr::Mail if !value.is_ascii() || !value.contains('@') => Some("is not an address Microsoft 365 takes"),
+        Attr::Mail => mail_problem(value),
         _ => None,
     }
 }
@@ -52,6 +53,48 @@ pub fn id_problem(id: &ImmutableId) -> Option<&'static str> {
     id.contains(forbidden).then_some("has characters that an immutable ID must not have")
 }
 
+/// Whether Microsoft 365 takes the value as a country of use: assigned by ISO 3166-1 (the United Kingdom is GB, not UK).
+/// <https://learn.microsoft.com/graph/api/resources/user#properties>
+pub fn is_country(code: &str) -> bool {
+    code.len() == 2 && rust_iso3166::from_alpha2(&code.to_ascii_uppercase()).is_some()
+}
+
+/// A language of ISO 639-1, and after hyphens a script, a country or a variant.
+/// <https://learn.microsoft.com/graph/api/resources/user#properties>
+fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default();
+    isolang::Language::from_639_1(&language.to_ascii_lowercase()).is_some()
+        && parts.all(|part| match part.len() {
+            2 => is_country(part),
+            3..=8 => part.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            _ => false,
+        })
+}
+
+/// An SMTP address of unquoted parts. <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2>
+fn mail_problem(address: &str) -> Option<&'static str> {
+    const PROBLEM: Option<&str> = Some("is not an address Microsoft 365 takes");
+    let Some((local, domain)) = address.split_once('@') else { return PROBLEM };
+    let taken = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
+    let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
+    if local.is_empty() || local.len() > UPN_LOCAL_MAX || dots || !local.bytes().all(taken) {
+        return PROBLEM;
+    }
+    if is_domain(domain) { None } else { PROBLEM }
+}
+
+/// Labels of letters, digits and inner hyphens, and at least two of them.
+fn is_domain(domain: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    domain.len() <= 255 && domain.contains('.') && domain.split('.').all(label)
+}
+
 fn upn_problem(upn: &str) -> Option<&'static str> {
     let Some((local, domain)) = upn.split_once('@') else {
         return Some("has no domain");
@@ -62,18 +105,14 @@ fn upn_problem(upn: &str) -> Option<&'static str> {
     if local.len() > UPN_LOCAL_MAX || domain.len() > UPN_DOMAIN_MAX {
         return Some("is too long");
     }
-    if local.ends_with('.') {
-        return Some("has a full stop before the @");
+    if local.starts_with('.') || local.ends_with('.') || local.contains("..") {
+        return Some("has a full stop at its start, before the @ or beside another");
     }
     let taken = |byte: u8| byte.is_ascii_alphanumeric() || b"'.-_!#^~".contains(&byte);
     if !local.bytes().all(taken) {
         return Some("has characters that a sign-in name must not have");
     }
-    let taken = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-    if !domain.bytes().all(taken) {
-        return Some("has characters that a domain must not have");
-    }
-    None
+    if is_domain(domain) { None } else { Some("has a domain that cannot be one") }
 }
 
 fn nickname_problem(nickname: &str) -> Option<&'static str> {
@@ -119,6 +158,27 @@ mod tests {
             (Attr::UsageLocation, "se".into(), true),
             (Attr::UsageLocation, "SWE".into(), false),
             (Attr::UsageLocation, "S1".into(), false),
+            (Attr::UsageLocation, "UK".into(), false),
+            (Attr::UsageLocation, "EN".into(), false),
+            (Attr::UsageLocation, "GB".into(), true),
+            (Attr::PreferredLanguage, "de".into(), true),
+            (Attr::PreferredLanguage, "en-US".into(), true),
+            (Attr::PreferredLanguage, "zh-Hant-TW".into(), true),
+            (Attr::PreferredLanguage, String::new(), true),
+            (Attr::PreferredLanguage, "german".into(), false),
+            (Attr::PreferredLanguage, "en_US".into(), false),
+            (Attr::PreferredLanguage, "de, en;q=0.8".into(), false),
+            (Attr::Mail, "a..b@contoso.com".into(), false),
+            (Attr::Mail, "a@b@contoso.com".into(), false),
+            (Attr::Mail, "a b@contoso.com".into(), false),
+            (Attr::Mail, "a;b@contoso.com".into(), false),
+            (Attr::Mail, "a@contoso".into(), false),
+            (Attr::Mail, "a@-contoso.com".into(), false),
+            (Attr::Mail, "o'brien+x@contoso.com".into(), true),
+            (Attr::UserPrincipalName, ".ada@contoso.com".into(), false),
+            (Attr::UserPrincipalName, "a..b@contoso.com".into(), false),
+            (Attr::UserPrincipalName, "ada@-contoso.com".into(), false),
+            (Attr::UserPrincipalName, "ada@contoso..com".into(), false),
             (Attr::Mail, "ada@contoso.com".into(), true),
             (Attr::Mail, "adå@contoso.com".into(), false),
         ];

@@ -464,7 +464,8 @@ pub(crate) static MANAGER: Table = Table {
     ],
 };
 
-/// WHATWG labels that people meet in exports. <https://encoding.spec.whatwg.org/#names-and-labels>
+/// WHATWG labels that people meet in exports (<https://encoding.spec.whatwg.org/#names-and-labels>), and DOS code pages
+/// (<https://learn.microsoft.com/windows/win32/intl/code-page-identifiers>).
 const ENCODINGS: &[&str] = &[
     "auto",
     "utf-8",
@@ -483,6 +484,14 @@ const ENCODINGS: &[&str] = &[
     "iso-8859-2",
     "iso-8859-15",
     "macintosh",
+    "cp437",
+    "cp737",
+    "cp775",
+    "cp850",
+    "cp852",
+    "cp858",
+    "cp865",
+    "ibm866",
     "koi8-r",
     "shift_jis",
     "euc-jp",
@@ -553,10 +562,13 @@ pub const SOURCE_ATTRIBUTES: &[&str] = &[
     "userAccountControl",
     "msDS-User-Account-Control-Computed",
     "accountExpires",
+    "AccountExpirationDate",
     "enabled",
     "accountEnabled",
     "active",
     "passwordExpired",
+    "isCriticalSystemObject",
+    "msExchRecipientTypeDetails",
     "extensionAttribute1",
     "msDS-cloudExtensionAttribute1",
     "extensionAttribute2",

@@ -49,6 +49,9 @@ pub struct Run {
     /// Entries of the source that were refused; the first thousand.
     #[serde(default)]
     pub refused_entries: Vec<Refused>,
+    /// Values of the source that could not be read and were left out of people who were read; the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Refused>,
     /// The plan, once everybody was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanHead>,
@@ -120,6 +123,11 @@ impl Stalled {
 }
 
 impl Run {
+    /// Why nobody may be taken for absent in it.
+    pub fn absence(&self) -> &[String] {
+        self.collections.get("people").map_or(&[], |people| &people.absence)
+    }
+
     /// Whether it is about one person, wanted now.
     pub fn urgency(&self) -> Urgency {
         if self.only.is_some() { Urgency::Now } else { Urgency::Scheduled }
@@ -187,7 +195,7 @@ pub enum Status {
 }
 
 /// What is known of one collection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collection {
     /// How far.
     pub state: CollectionState,
@@ -198,13 +206,32 @@ pub struct Collection {
     /// Why it is not complete. No personal data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
+    /// Why nobody may be taken for absent, although everybody who was read is decided. No personal data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absence: Vec<String>,
+    /// Since when nobody could be taken for absent (Unix milliseconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absence_since_ms: Option<i64>,
+    /// What was passed over, counted. No personal data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Collection {
+    /// Whether nobody could be taken for absent for three nights: whoever left since keeps their access.
+    pub fn is_absence_overdue(&self, now_ms: i64) -> bool {
+        // The third night's run may begin a little earlier than the first one's did.
+        const THREE_NIGHTS_MS: i64 = (2 * 24 + 12) * 60 * 60 * 1000;
+        !self.absence.is_empty() && self.absence_since_ms.is_some_and(|since| now_ms - since >= THREE_NIGHTS_MS)
+    }
 }
 
 /// Every collection is complete or unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectionState {
     /// Being read.
+    #[default]
     Reading,
     /// Everything was read.
     Complete,

@@ -1,5 +1,7 @@
 //! The directory people come from.
 
+use std::hash::Hasher as _;
+
 use async_trait::async_trait;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::Person;
@@ -25,6 +27,20 @@ pub trait Listing: Send {
     fn finish(&mut self) -> Completeness;
 }
 
+/// The hashes of the words in a text, lower case: names, addresses and numbers can be looked for among them without
+/// being kept. They are compared within one process only.
+pub fn words(text: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte >= 0x80 || b"@.-_'+!#$&~^%/*".contains(&byte);
+    text.split(move |byte| !inside(*byte)).filter(|word| !word.is_empty()).map(|word| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        match std::str::from_utf8(word) {
+            Ok(word) => hasher.write(word.to_lowercase().as_bytes()),
+            Err(_) => hasher.write(&word.to_ascii_lowercase()),
+        }
+        hasher.finish()
+    })
+}
+
 /// One entry of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -35,7 +51,7 @@ pub enum Entry {
 }
 
 /// An entry that could not be understood.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// The key, when that much was readable: the person counts as seen.
     pub key: Option<PersonKey>,
@@ -47,13 +63,40 @@ pub struct Refused {
     pub problem: String,
     /// What to do.
     pub cure: String,
+    /// Whether the entry says plainly that the person may not sign in: that is carried out although the rest of the
+    /// entry is refused. Never so when its structure is damaged.
+    #[serde(skip)]
+    pub disabled: bool,
+    /// Set where the entry may hide others, so that nobody may be taken for absent: its structure is damaged, or it has
+    /// no readable key. The same for entries that are byte for byte the same.
+    #[serde(skip)]
+    pub fault: Option<[u8; 16]>,
+    /// [`words`] of the entry: who is named in it is not absent.
+    #[serde(skip)]
+    pub words: Vec<u64>,
+    /// [`words`] that are names or addresses, of an entry without a readable key: they are claimed by somebody.
+    #[serde(skip)]
+    pub claims: Vec<u64>,
 }
 
 /// What a listing may be trusted for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completeness {
-    /// Why nobody may be taken for absent; empty when the listing is complete as far as the source can tell.
+    /// Why nothing may be concluded from the listing at all: it is empty, cut off, or not what it was. Empty when it is
+    /// whole as far as the source can tell.
     pub doubts: Vec<String>,
+    /// Why nobody may be taken for absent, although everybody who was read may be decided.
+    #[serde(default)]
+    pub absence: Vec<String>,
+    /// What was passed over, counted: footers, system accounts, values that nothing uses.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Values that could not be read and were left out; the first thousand. The people they belong to were read.
+    #[serde(default)]
+    pub left_out: Vec<Refused>,
+    /// The text encoding, where it was neither configured nor certain.
+    #[serde(default)]
+    pub guessed: Option<String>,
     /// The columns or attributes that the listing had, in order.
     pub columns: Vec<String>,
     /// Those of them that the next listing must have too: without one of these it is incomplete. A form without a

@@ -76,6 +76,7 @@ fn head(run: &Run) -> Value {
         "seats": plan.map(|plan| plan.seats.iter().map(seats).collect::<Vec<_>>()).unwrap_or_default(),
         "collections": run.collections,
         "refused_entries": run.refused_entries,
+        "left_out": run.left_out,
         "problems": run.problems,
     })
 }

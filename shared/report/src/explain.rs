@@ -34,6 +34,18 @@ pub fn summary_lines(run: &Run) -> Vec<String> {
             }
         }
     }
+    for (name, collection) in &run.collections {
+        if !collection.absence.is_empty() {
+            let name = words::collection(name);
+            lines.push(format!("{name}: nobody was taken for absent. {}", collection.absence.join("; ")));
+        }
+        lines.extend(collection.notes.iter().map(|note| format!("{}: {note}.", words::collection(name))));
+    }
+    match run.left_out.len() {
+        0 => {}
+        1 => lines.push("1 value of the source could not be read and was left out.".to_owned()),
+        values => lines.push(format!("{values} values of the source could not be read and were left out.")),
+    }
     match run.refused_entries.len() {
         0 => {}
         1 => lines.push("1 entry of the source was refused.".to_owned()),

@@ -188,6 +188,11 @@ impl Metrics {
             Status::Incomplete | Status::Abandoned | Status::Failed => (false, Metric::RunsFailed),
         };
         let mut metrics = metrics.with(how, 1);
+        // Whoever left for three nights keeps their access: that is no run that went well.
+        let now_ms = run.closed_ms.unwrap_or(run.started_ms);
+        if ended && run.collections.values().any(|collection| collection.is_absence_overdue(now_ms)) {
+            metrics = metrics.with(Metric::RunsFailed, 1);
+        }
         if ended {
             if run.only.is_none() {
                 // One person, wanted now, says nothing about whether the nightly run still comes.

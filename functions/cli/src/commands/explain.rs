@@ -154,5 +154,9 @@ async fn refused_entries(ports: &MatchPorts, connection: &ConnectionId, meta: &M
 /// Where, what and how to cure it, in one line.
 pub(crate) fn place(refused: &Refused) -> String {
     let column = refused.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
-    format!("Line {}{column}: {}. {}", refused.line, refused.problem.trim_end_matches('.'), refused.cure)
+    let place = match (refused.line, &refused.key) {
+        (0, Some(key)) => key.as_str().to_owned(),
+        (line, _) => format!("Line {line}"),
+    };
+    format!("{place}{column}: {}. {}", refused.problem.trim_end_matches('.'), refused.cure)
 }

@@ -87,10 +87,10 @@ fn starter(config: &Path) -> Detected {
 /// What the people file seems to be, and what to tell about it.
 async fn look(from: &Path, config: &Path) -> Result<(Detected, Vec<String>), Failure> {
     let path = from.to_owned();
-    let seen = tokio::task::spawn_blocking(move || detect(&path))
-        .await
-        .map_err(Failure::run)?
-        .map_err(|error| Failure::usage(format!("{}: {error}", from.display())))?;
+    let seen = tokio::task::spawn_blocking(move || detect(&path)).await.map_err(Failure::run)?.map_err(|error| {
+        let hand = "Without --from, `hardmatch init` writes a file in which [source] is set by hand";
+        Failure::usage(format!("{}: {error}. {hand}", from.display()))
+    })?;
     let detected = suggestion(&seen, connection_name(config), relative(from, config));
     let mut found = vec![format!(
         "{}: {}, {} people, {} columns.",

@@ -343,7 +343,7 @@ fn with_report(mut document: Value, run: &Run) -> Value {
 /// A plan asks for attention when somebody is refused in it, not because it has something to do.
 async fn exit_of_plan(deciding: &MatchPorts, run: &Run) -> Result<Exit, Failure> {
     use hardmatch_domain::reason::Weight;
-    let refused = run.refused_entries.iter().any(|_| true);
+    let refused = !run.refused_entries.is_empty() || !run.left_out.is_empty() || !run.absence().is_empty();
     let mut slices = hardmatch_match::read_plan(deciding, &run.id).await?;
     while let Some((_, rows)) = slices.next().await? {
         let attention = rows.iter().any(|row| {

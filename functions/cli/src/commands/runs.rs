@@ -71,6 +71,9 @@ async fn show(args: RunsShowArgs) -> Result<Exit, Failure> {
     for refused in run.refused_entries.iter().take(REFUSED) {
         output::line(format!("  {}", explain::place(refused)));
     }
+    for left_out in run.left_out.iter().take(REFUSED) {
+        output::line(format!("  Left out. {}", explain::place(left_out)));
+    }
     Ok(Exit::Converged)
 }
 

@@ -295,19 +295,28 @@ fn collections(run: &Run) -> Vec<CollectionView> {
             },
             seen: words::number(collection.seen),
             changed: words::number(collection.changed),
-            doubts: collection.doubts.iter().map(|doubt| visible(doubt).into_owned()).collect(),
+            doubts: collection
+                .doubts
+                .iter()
+                .chain(&collection.absence)
+                .chain(&collection.notes)
+                .map(|doubt| visible(doubt).into_owned())
+                .collect(),
         })
         .collect()
 }
 
 fn refused_entries(run: &Run) -> Vec<EntryView> {
+    let left_out = run.left_out.iter().map(|entry| (entry, "Left out: "));
     run.refused_entries
         .iter()
-        .map(|entry| EntryView {
+        .map(|entry| (entry, ""))
+        .chain(left_out)
+        .map(|(entry, how)| EntryView {
             line: entry.line,
             key: entry.key.as_ref().map(|key| visible(key.as_str()).into_owned()).unwrap_or_default(),
             column: entry.column.as_deref().map(|column| visible(column).into_owned()).unwrap_or_default(),
-            problem: visible(&entry.problem).into_owned(),
+            problem: format!("{how}{}", visible(&entry.problem)),
             cure: visible(&entry.cure).into_owned(),
         })
         .collect()

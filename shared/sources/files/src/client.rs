@@ -1,5 +1,6 @@
 //! Reads the file: one pass for what must be known of all rows, one that hands people out. Decides nothing about them.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -93,6 +94,9 @@ async fn blocking<T: Send + 'static>(
     })
 }
 
+/// Values left out that are named, and no more.
+const NAMED: usize = 1_000;
+
 /// The second pass.
 struct Reading {
     survey: Survey,
@@ -104,7 +108,12 @@ struct Reading {
     count: u64,
     /// Rows refused without a key, and the line of the first.
     keyless: (u64, u64),
+    /// Rows with a key whose structure is damaged, and the line of the first.
+    damaged: (u64, u64),
     cut: Option<String>,
+    left_out: Vec<Refused>,
+    /// What was passed over, by what it was: how often, and the line of the first.
+    passed: BTreeMap<String, (u64, u64)>,
     /// How many entries have each column at all. A header speaks for all rows; without one, attributes come and go.
     filled: Vec<u32>,
     ended: bool,
@@ -121,8 +130,17 @@ impl Reading {
         let mut file = File::open(&shape.path).map_err(text::unreadable)?;
         let survey = text::survey(&mut file, shape.encoding.as_deref())?;
         let columns = Columns::new(entries::columns(&file, &survey, shape)?, shape)?;
-        let index = index(&mut Entries::open(&file, &survey, shape, &columns.names)?, &columns, &survey)?;
-        let entries = Entries::open(&file, &survey, shape, &columns.names)?;
+        let mut first = Entries::open(&file, &survey, shape, &columns.names)?;
+        let mut index = index(&mut first, &columns, &survey, now)?;
+        let mut entries = Entries::open(&file, &survey, shape, &columns.names)?;
+        let short = first.short();
+        if short.filled_up {
+            // Rows that were too short for the first reading have keys and names too.
+            let mut again = Entries::open(&file, &survey, shape, &columns.names)?;
+            again.set_short(short);
+            index = self::index(&mut again, &columns, &survey, now)?;
+        }
+        entries.set_short(short);
         Ok(Self {
             survey,
             entries,
@@ -132,7 +150,10 @@ impl Reading {
             row: Row::default(),
             count: 0,
             keyless: (0, 0),
+            damaged: (0, 0),
             cut: None,
+            left_out: Vec::new(),
+            passed: BTreeMap::new(),
             filled: Vec::new(),
             ended: false,
         })
@@ -142,14 +163,17 @@ impl Reading {
         let mut chunk = Vec::new();
         while chunk.len() < CHUNK && !self.ended {
             match self.entries.read(&mut self.row)? {
+                Read::Row if translate::is_system(&self.row, &self.columns) => self.pass("system accounts"),
                 Read::Row => {
                     self.count_filled();
-                    chunk.push(self.entry());
+                    let entry = self.entry();
+                    chunk.push(entry);
                 }
                 Read::Fault(fault) => {
                     let key = self.entries.certain_key(&self.row, &self.columns, &fault);
                     chunk.push(Entry::Refused(self.refused(key, fault)));
                 }
+                Read::Footer => self.pass("footers behind the last entry"),
                 Read::End => {
                     unchanged(&mut self.entries, &self.survey)?;
                     self.ended = true;
@@ -158,6 +182,16 @@ impl Reading {
         }
         self.count += chunk.len() as u64;
         Ok(chunk)
+    }
+
+    fn pass(&mut self, what: &str) {
+        let line = self.row.line;
+        match self.passed.get_mut(what) {
+            Some((count, _)) => *count += 1,
+            None => {
+                self.passed.insert(what.to_owned(), (1, line));
+            }
+        }
     }
 
     fn count_filled(&mut self) {
@@ -177,11 +211,43 @@ impl Reading {
         };
         let translation = Translation { columns: &self.columns, index: &self.index, now: self.now };
         match translation.person(&self.row, key.clone()) {
-            Ok(person) => Entry::Person(Box::new(person)),
+            Ok((person, left_out)) => {
+                self.note_left_out(&key, left_out);
+                Entry::Person(Box::new(person))
+            }
             Err(fault) => {
                 let alone = fault.reach == Reach::Entry || self.row.layout() != Layout::Cells;
-                Entry::Refused(self.refused(alone.then_some(key), fault))
+                // Of rows with one key nobody knows which is right, so all of them must say it; of one whose structure is
+                // damaged, nobody knows whose word it is.
+                let twin = translation.index.twin(&key, self.row.line);
+                let disabled = match twin {
+                    Some((_, all_say_so)) => all_say_so,
+                    None => !fault.structural && translation.says_disabled(&self.row),
+                };
+                let refused = self.refused(alone.then_some(key), fault);
+                Entry::Refused(Refused { disabled: disabled && alone, ..refused })
             }
+        }
+    }
+
+    /// A value that something here would have used is named; what nothing uses is counted.
+    fn note_left_out(&mut self, key: &PersonKey, left_out: Vec<Fault>) {
+        let used: Vec<Option<String>> = left_out.iter().map(|fault| fault.column.clone()).collect();
+        for fault in left_out {
+            if self.left_out.len() < NAMED {
+                self.left_out.push(Refused {
+                    key: Some(key.clone()),
+                    line: self.row.line,
+                    column: fault.column,
+                    problem: fault.problem,
+                    cure: fault.cure,
+                    ..Refused::default()
+                });
+            }
+        }
+        let unread: Vec<String> = self.row.bad_columns().map(|column| self.columns.name(column).to_owned()).collect();
+        for name in unread.into_iter().filter(|name| !used.contains(&Some(name.clone()))) {
+            self.pass(&format!("values of {name} that could not be read and that nothing uses"));
         }
     }
 
@@ -190,10 +256,29 @@ impl Reading {
         if fault.reach == Reach::Rest {
             self.cut = Some(format!("The file seems cut off at line {line}: {}", fault.problem));
         }
+        let count = |(count, first): (u64, u64)| (count + 1, if count == 0 { line } else { first });
+        let raw = self.entries.raw(&self.row);
+        let mut words: Vec<u64> = hardmatch_ports::source::words(&raw).collect();
+        words.sort_unstable();
+        words.dedup();
+        let claims = if key.is_none() { claims(&raw) } else { Vec::new() };
         if key.is_none() {
-            self.keyless = (self.keyless.0 + 1, if self.keyless.0 == 0 { line } else { self.keyless.1 });
+            self.keyless = count(self.keyless);
+        } else if fault.structural {
+            self.damaged = count(self.damaged);
         }
-        Refused { key, line, column: fault.column, problem: fault.problem, cure: fault.cure }
+        let hides = (key.is_none() || fault.structural).then(|| blake3::hash(&raw).as_bytes().as_chunks::<16>().0[0]);
+        Refused {
+            key,
+            line,
+            column: fault.column,
+            problem: fault.problem,
+            cure: fault.cure,
+            disabled: false,
+            fault: hides,
+            words,
+            claims,
+        }
     }
 
     fn completeness(&self) -> Completeness {
@@ -202,28 +287,68 @@ impl Reading {
             doubts.push("The file has no entries".to_owned());
         }
         doubts.extend(self.cut.clone());
+        let mut absence = Vec::new();
         let (keyless, line) = self.keyless;
         if keyless > 0 {
-            doubts.push(format!("{keyless} refused without a readable key, the first in line {line}"));
+            absence.push(format!("{keyless} refused without a readable key, the first in line {line}"));
         }
+        let (damaged, line) = self.damaged;
+        if damaged > 0 {
+            absence.push(format!("{damaged} refused whose structure is damaged, the first in line {line}"));
+        }
+        let mut notes: Vec<String> = self
+            .passed
+            .iter()
+            .map(|(what, (count, line))| format!("Passed over: {count} {what}, the first in line {line}"))
+            .collect();
+        notes.extend(self.columns.may_mean_leaving().map(|name| {
+            format!(
+                "The column {name:?} is not understood. If it says who leaves, name it under [source.columns] as enabled or accountExpires"
+            )
+        }));
         let columns: Vec<String> = self.columns.names.iter().map(|name| name.to_lowercase()).collect();
         let firm = |column: usize| self.filled.get(column).is_none_or(|filled| *filled >= FIRM);
         let expected =
             columns.iter().enumerate().filter(|(column, _)| firm(*column)).map(|(_, name)| name.clone()).collect();
-        Completeness { doubts, columns, expected, entries: self.count }
+        Completeness {
+            doubts,
+            absence,
+            notes,
+            left_out: self.left_out.clone(),
+            guessed: self.survey.guessed.then(|| self.survey.encoding.name()),
+            columns,
+            expected,
+            entries: self.count,
+        }
     }
 }
 
-/// The first pass: keys, and names by which managers are given.
-fn index(entries: &mut Entries, columns: &Columns, survey: &Survey) -> Result<Index, SourceError> {
+/// The names and addresses in an entry that nobody knows whose it is.
+fn claims(raw: &[u8]) -> Vec<u64> {
+    let parts = raw.split(|byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b',' | b'|' | b'"' | b':' | 0));
+    let mut claims: Vec<u64> =
+        parts.filter(|part| part.contains(&b'@')).flat_map(hardmatch_ports::source::words).collect();
+    claims.sort_unstable();
+    claims.dedup();
+    claims
+}
+
+/// The first pass: keys, names by which managers are given, and what columns as a whole say.
+fn index(entries: &mut Entries, columns: &Columns, survey: &Survey, now: i64) -> Result<Index, SourceError> {
     let mut index = Index::default();
     let mut row = Row::default();
+    let nothing = Index::default();
+    let translation = Translation { columns, index: &nothing, now };
     loop {
         match entries.read(&mut row)? {
             Read::Row => {
+                if translate::is_system(&row, columns) {
+                    continue;
+                }
+                translate::note_columns(&row, columns, &mut index);
                 let Ok(key) = translate::key(&row, columns) else { continue };
-                index.note(&key, row.line);
-                if columns.manager.is_some() {
+                index.note(&key, row.line, translation.says_disabled(&row));
+                if !columns.manager.is_empty() {
                     index.person(&key);
                     translate::note_names(&row, columns, &mut index);
                 }
@@ -231,9 +356,10 @@ fn index(entries: &mut Entries, columns: &Columns, survey: &Survey) -> Result<In
             // Nobody knows which of two rows with one key is right, least of all when one of them is broken.
             Read::Fault(fault) => {
                 if let Some(key) = entries.certain_key(&row, columns, &fault) {
-                    index.note(&key, row.line);
+                    index.note(&key, row.line, false);
                 }
             }
+            Read::Footer => {}
             Read::End => break,
         }
     }

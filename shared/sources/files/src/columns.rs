@@ -20,20 +20,24 @@ pub(crate) struct Columns {
     pub(crate) anchors: Vec<(Box<str>, usize)>,
     /// What expressions name, and the column.
     pub(crate) extra: Vec<(Box<str>, usize)>,
-    pub(crate) country_name: Option<usize>,
-    pub(crate) country_code: Option<usize>,
-    pub(crate) mail: Option<usize>,
-    pub(crate) proxies: Option<usize>,
+    pub(crate) country_name: Vec<usize>,
+    pub(crate) country_code: Vec<usize>,
+    pub(crate) mail: Vec<usize>,
+    pub(crate) proxies: Vec<usize>,
     pub(crate) dn: Option<usize>,
     pub(crate) sam: Option<usize>,
     pub(crate) upn: Option<usize>,
-    pub(crate) manager: Option<usize>,
+    pub(crate) critical: Option<usize>,
+    pub(crate) recipient_type: Option<usize>,
+    /// What a system account is known by: `sAMAccountName`, `cn`, `displayName`.
+    pub(crate) called: Vec<usize>,
+    pub(crate) manager: Vec<usize>,
     pub(crate) groups: Vec<usize>,
-    pub(crate) control: Option<usize>,
-    pub(crate) computed_control: Option<usize>,
-    pub(crate) expires: Option<usize>,
-    pub(crate) enabled: Option<usize>,
-    pub(crate) password_expired: Option<usize>,
+    pub(crate) control: Vec<usize>,
+    pub(crate) computed_control: Vec<usize>,
+    pub(crate) expires: Vec<usize>,
+    pub(crate) enabled: Vec<usize>,
+    pub(crate) password_expired: Vec<usize>,
 }
 
 /// Where the key is looked for when none is configured, around the policy's anchors.
@@ -47,6 +51,15 @@ impl Columns {
         let find = |wanted: Meaning| {
             let by_config = configured.iter().find(|(meaning, _)| same(*meaning, wanted)).map(|(_, column)| *column);
             by_config.or_else(|| names.iter().position(|name| known::meaning(name) == Some(wanted)))
+        };
+        // Of several columns of one meaning all count: the first filled one, or any that says no.
+        let all = |wanted: Meaning| -> Vec<usize> {
+            let by_config: Vec<usize> =
+                configured.iter().filter(|(meaning, _)| same(*meaning, wanted)).map(|(_, column)| *column).collect();
+            if !by_config.is_empty() {
+                return by_config;
+            }
+            (0..names.len()).filter(|column| known::meaning(&names[*column]) == Some(wanted)).collect()
         };
         let named = |name: &str| {
             let meaning = known::meaning(name);
@@ -69,34 +82,37 @@ impl Columns {
                     missing(&names, "a column that is known to never change for a person, such as objectGUID", cure)
                 })?,
         };
-        let groups = {
-            let mut columns: Vec<usize> =
-                configured.iter().filter(|(m, _)| *m == Meaning::Groups).map(|c| c.1).collect();
-            if columns.is_empty() {
-                columns = (0..names.len()).filter(|c| known::meaning(&names[*c]) == Some(Meaning::Groups)).collect();
-            }
-            columns
-        };
+        let groups = all(Meaning::Groups);
         let mut columns = Self {
             meanings: names.iter().map(|name| known::meaning(name)).collect(),
             key,
             texts: texts(&names, &configured),
             anchors: shape.anchor_from.iter().filter_map(|name| Some((name.clone(), named(name)?))).collect(),
             extra: shape.extra.iter().filter_map(|name| Some((name.as_str().into(), named(name)?))).collect(),
-            country_name: find(Meaning::CountryName),
-            country_code: find(Meaning::CountryCode),
-            mail: find(Meaning::Mail),
-            proxies: find(Meaning::ProxyAddresses),
+            country_name: all(Meaning::CountryName),
+            country_code: all(Meaning::CountryCode),
+            mail: all(Meaning::Mail),
+            proxies: all(Meaning::ProxyAddresses),
             dn: find(Meaning::Dn),
             sam: find(Meaning::Sam),
             upn: None,
-            manager: find(Meaning::Manager),
+            critical: find(Meaning::CriticalSystem),
+            recipient_type: find(Meaning::RecipientType),
+            called: (0..names.len())
+                .filter(|column| {
+                    matches!(
+                        known::meaning(&names[*column]),
+                        Some(Meaning::Sam | Meaning::Dn | Meaning::Text(Attr::DisplayName, _))
+                    ) || names[*column].eq_ignore_ascii_case("name")
+                })
+                .collect(),
+            manager: all(Meaning::Manager),
             groups,
-            control: find(Meaning::UserAccountControl),
-            computed_control: find(Meaning::ComputedControl),
-            expires: find(Meaning::AccountExpires),
-            enabled: find(Meaning::Enabled),
-            password_expired: find(Meaning::PasswordExpired),
+            control: all(Meaning::UserAccountControl),
+            computed_control: all(Meaning::ComputedControl),
+            expires: all(Meaning::AccountExpires),
+            enabled: all(Meaning::Enabled),
+            password_expired: all(Meaning::PasswordExpired),
             names: Vec::new(),
         };
         columns.upn = columns
@@ -109,6 +125,34 @@ impl Columns {
         }
         columns.names = names;
         Ok(columns)
+    }
+
+    /// Columns that nothing here understands and whose names sound as if they said who leaves.
+    pub(crate) fn may_mean_leaving(&self) -> impl Iterator<Item = &str> {
+        const WORDS: [&str; 12] = [
+            "terminat",
+            "leaving",
+            "leave date",
+            "leavedate",
+            "enddate",
+            "end date",
+            "end_date",
+            "expir",
+            "austritt",
+            "inactive",
+            "disabled",
+            "lastday",
+        ];
+        let used = |column: usize| {
+            column == self.key
+                || self.extra.iter().any(|(_, at)| *at == column)
+                || self.anchors.iter().any(|(_, at)| *at == column)
+        };
+        self.names.iter().enumerate().filter_map(move |(column, name)| {
+            let lower = name.to_lowercase();
+            let sounds = WORDS.iter().any(|word| lower.contains(word));
+            (sounds && self.meaning(column).is_none() && !used(column)).then_some(name.as_str())
+        })
     }
 
     /// What a column says.
@@ -179,8 +223,14 @@ fn same(one: Meaning, other: Meaning) -> bool {
 }
 
 fn missing(names: &[String], what: &str, cure: &str) -> SourceError {
+    // The others may be a person's values, where a file has no header.
+    let known: Vec<&str> = names.iter().filter(|name| known::meaning(name).is_some()).map(String::as_str).collect();
+    let understood = match known.as_slice() {
+        [] => "none has a known name".to_owned(),
+        known => format!("these have known names: {}", known.join(", ")),
+    };
     SourceError {
-        problem: format!("The file does not have {what}. It has: {}", names.join(", ")),
+        problem: format!("The file does not have {what}. Of its {} columns {understood}", names.len()),
         cure: cure.into(),
         retry: false,
     }

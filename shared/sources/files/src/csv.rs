@@ -21,7 +21,30 @@ pub(crate) struct Csv {
     after_return: bool,
     /// Cells of the header; 0 before it is read.
     width: usize,
+    /// How rows of too few cells are taken.
+    short: Short,
+    /// What the rows so far say about the writer.
+    habit: Habit,
     ended: bool,
+}
+
+/// What tells a writer that leaves out empty cells at the end of a row from damage.
+#[derive(Clone, Copy, Debug, Default)]
+struct Habit {
+    full: u64,
+    short: u64,
+    /// A row as wide as the header ends with an empty cell: this writer leaves out none.
+    writes_empty: bool,
+    last_full: u64,
+}
+
+/// Rows that have fewer cells than the header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Short {
+    /// The writer leaves out empty cells at the end of a row: they are read as empty.
+    pub(crate) filled_up: bool,
+    /// The last line whose row has several cells: what has one cell behind it is a footer.
+    pub(crate) last_full: u64,
 }
 
 /// Where in a cell the reader is.
@@ -37,7 +60,31 @@ enum At {
 impl Csv {
     /// Reads from the beginning. `delimiter` is an ASCII character.
     pub(crate) fn new(text: Text, delimiter: u8) -> Self {
-        Self { text, delimiter, line: 1, after_return: false, width: 0, ended: false }
+        Self {
+            text,
+            delimiter,
+            line: 1,
+            after_return: false,
+            width: 0,
+            short: Short::default(),
+            habit: Habit::default(),
+            ended: false,
+        }
+    }
+
+    /// How rows of too few cells are to be taken, after all rows were read once. One or two short rows among hundreds are
+    /// damage; a writer's habit shows in several, and then no row ends with an empty cell.
+    pub(crate) fn short(&self) -> Short {
+        const SEVERAL: u64 = 2;
+        const SHARE: u64 = 20;
+        let Habit { full, short, writes_empty, last_full } = self.habit;
+        let filled_up = short >= SEVERAL && short * SHARE >= full && !writes_empty;
+        Short { filled_up, last_full }
+    }
+
+    /// How rows of too few cells are taken from here on.
+    pub(crate) fn set_short(&mut self, short: Short) {
+        self.short = short;
     }
 
     /// The text, for its hash.
@@ -80,11 +127,33 @@ impl Csv {
             if self.width == 0 {
                 self.width = row.len();
             }
+            let lines = if self.ended { self.line } else { self.line - 1 };
+            if let Some(fault) = swallowed(row, self.delimiter, self.width, lines) {
+                return Ok(Read::Fault(fault));
+            }
+            let behind = self.short.last_full > 0 && row.line > self.short.last_full && row.filled() == 1;
+            if behind && self.is_footer(row) {
+                return Ok(Read::Footer);
+            }
             if row.len() == self.width {
+                self.habit.full += 1;
+                if row.filled() > 1 || self.width == 1 {
+                    self.habit.last_full = row.line;
+                }
+                self.habit.writes_empty |= row.values(self.width - 1).all(|cell| cell.trim_ascii().is_empty());
+                return Ok(Read::Row);
+            }
+            self.habit.short += u64::from(row.len() > 1 && row.len() < self.width);
+            if row.filled() > 1 {
+                self.habit.last_full = row.line;
+            }
+            if row.len() < self.width && self.short.filled_up {
+                row.fill_up(self.width);
                 return Ok(Read::Row);
             }
             let problem = format!("The row has {} cells, the header {}", row.len(), self.width);
-            let fault = Fault::new(problem, "Put cells that hold the delimiter or a line break into quotes");
+            let fault =
+                Fault::new(problem, "Put cells that hold the delimiter or a line break into quotes").structural();
             let cut = self.ended && row.len() < self.width;
             return Ok(Read::Fault(if cut {
                 Fault { reach: Reach::Rest, ..fault }
@@ -92,6 +161,14 @@ impl Csv {
                 self.reaching(row, fault)
             }));
         }
+    }
+
+    /// One cell at the end of a file: a total, a count, a time. A row of only a key, or the beginning of one that was cut
+    /// off, looks like it, unless it reads as words.
+    fn is_footer(&self, row: &Row) -> bool {
+        let text = row.text();
+        let words = text.trim_ascii().iter().any(|byte| matches!(byte, b' ' | b'(' | b':'));
+        words || (row.len() == 1 && !self.ended)
     }
 
     /// A broken row of several lines may have swallowed others.
@@ -192,6 +269,46 @@ impl Csv {
             self.text.consume(used);
         }
     }
+}
+
+/// A row that holds more than its own cells: NUL bytes, or lines of other rows inside a cell whose quote was never
+/// closed.
+fn swallowed(row: &Row, delimiter: u8, width: usize, last_line: u64) -> Option<Fault> {
+    let text = row.text();
+    if text.contains(&0) {
+        let problem = "The row has NUL bytes: a part of the file was overwritten or lost";
+        return Some(Fault::new(problem, "Write the export again, and check the disk or the share").near());
+    }
+    if last_line <= row.line || width < 3 {
+        return None;
+    }
+    // Free text has commas too: a short line of another row begins as this one does.
+    let begins = |line: &[u8]| {
+        let first = line.split(|byte| *byte == delimiter).next().unwrap_or_default();
+        row.values(0).any(|own| is_alike(own, first))
+    };
+    let of_a_row = |line: &[u8]| {
+        let cells = line.split(|byte| *byte == delimiter).count();
+        cells >= width && (width >= 5 || begins(line))
+    };
+    let swallows = (0..row.len()).any(|column| {
+        row.values(column).any(|cell| cell.split(|byte| matches!(byte, b'\n' | b'\r')).skip(1).any(of_a_row))
+    });
+    swallows.then(|| {
+        let problem = "A cell of the row holds whole lines of the file";
+        Fault::new(problem, "Look for a quote at the beginning of a cell that is never closed").near()
+    })
+}
+
+/// Whether two keys are written alike: letters, digits and marks at the same places.
+fn is_alike(one: &[u8], other: &[u8]) -> bool {
+    let class = |byte: &u8| match byte {
+        b'0'..=b'9' => b'0',
+        b'a'..=b'z' | b'A'..=b'Z' => b'a',
+        other => *other,
+    };
+    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    !one.is_empty() && ((digits(one) && digits(other)) || one.iter().map(class).eq(other.iter().map(class)))
 }
 
 /// Where the next quote is, counting the lines up to it.

@@ -67,6 +67,7 @@ pub fn detect(path: &Path) -> Result<Detected, SourceError> {
                 trials.iter_mut().enumerate().for_each(|(column, trial)| trial.feed(&row, column));
             }
             Read::Fault(_) => refused += 1,
+            Read::Footer => {}
             Read::End => break,
         }
     }
@@ -78,7 +79,7 @@ pub fn detect(path: &Path) -> Result<Detected, SourceError> {
     };
     Ok(Detected {
         format: shape.format,
-        encoding: survey.encoding.name().to_lowercase(),
+        encoding: survey.encoding.name(),
         delimiter,
         keys: best(Trial::key_rank),
         anchors: best(Trial::anchor_rank),

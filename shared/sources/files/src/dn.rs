@@ -19,6 +19,26 @@ pub(crate) fn first_value(dn: &str) -> Option<String> {
     Some(unescape(value)).filter(|name| !name.is_empty())
 }
 
+/// Whether the text is more than one DN: a common name behind the end of a suffix, or behind a space in it.
+pub(crate) fn holds_another(dn: &str) -> bool {
+    let mut ended = false;
+    for rdn in split(dn, |c| c == ',') {
+        let (kind, value) = rdn.split_once('=').unwrap_or(("", rdn));
+        let kind = kind.trim().to_ascii_lowercase();
+        if ended && !matches!(kind.as_str(), "dc" | "c" | "o" | "st" | "l") {
+            return true;
+        }
+        ended |= matches!(kind.as_str(), "dc" | "o" | "c");
+        let inner = ["CN=", "OU=", "DC=", "UID="];
+        if value.split_whitespace().skip(1).any(|word| {
+            inner.iter().any(|name| word.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
+        }) {
+            return true;
+        }
+    }
+    false
+}
+
 /// One text for all spellings of a DN: lower case, no spaces beside separators, no escapes.
 pub(crate) fn canonical(dn: &str) -> String {
     let mut text = String::with_capacity(dn.len() + 8);

@@ -6,7 +6,7 @@ use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::source::SourceError;
 
 use crate::columns::Columns;
-use crate::csv::Csv;
+use crate::csv::{Csv, Short};
 use crate::header;
 use crate::jsonl::JsonLines;
 use crate::ldif::Ldif;
@@ -33,7 +33,7 @@ pub(crate) fn columns(file: &File, survey: &Survey, shape: &Shape) -> Result<Vec
     let mut first = None;
     loop {
         match entries.read(&mut row)? {
-            Read::Row => {}
+            Read::Row | Read::Footer => {}
             Read::Fault(fault) => first = first.or(Some((row.line, fault))),
             Read::End => break,
         }
@@ -75,6 +75,30 @@ impl Entries {
         }
     }
 
+    /// What a first reading of all entries learnt of rows with too few cells.
+    pub(crate) fn short(&self) -> Short {
+        match self {
+            Entries::Csv(csv) => csv.short(),
+            Entries::JsonLines(_) | Entries::Ldif(_) => Short::default(),
+        }
+    }
+
+    /// How rows with too few cells are taken from here on.
+    pub(crate) fn set_short(&mut self, short: Short) {
+        if let Entries::Csv(csv) = self {
+            csv.set_short(short);
+        }
+    }
+
+    /// The entry that was read last, as the file has it as far as that is kept.
+    pub(crate) fn raw(&self, row: &Row) -> Vec<u8> {
+        match self {
+            Entries::Csv(_) => row.text(),
+            Entries::JsonLines(lines) => lines.raw().to_vec(),
+            Entries::Ldif(ldif) => ldif.raw().to_vec(),
+        }
+    }
+
     /// The text, for its hash.
     pub(crate) fn text(&mut self) -> &mut Text {
         match self {
@@ -89,6 +113,7 @@ impl Entries {
         match self {
             // Of cells that may have moved, the first has not.
             Entries::Csv(_) if columns.key > 0 || fault.reach != Reach::Entry => None,
+            Entries::Ldif(_) if fault.reach != Reach::Entry => None,
             // Nothing of a broken object is kept, every whole value of an entry is.
             Entries::Csv(_) | Entries::JsonLines(_) | Entries::Ldif(_) => translate::key(row, columns).ok(),
         }

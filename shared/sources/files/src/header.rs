@@ -42,7 +42,7 @@ pub(crate) fn open(file: &File, survey: &Survey, shape: &Shape) -> Result<Header
     let mut row = Row::default();
     let names = match csv.read(&mut row)? {
         Read::Row => names(&row)?,
-        Read::End => {
+        Read::Footer | Read::End => {
             return Err(wrong("The file is empty", "Write the export again; the first row names the columns"));
         }
         Read::Fault(fault) => return Err(wrong(&format!("The header: {}", fault.problem), &fault.cure)),
@@ -90,7 +90,7 @@ fn sniff(file: &File, survey: &Survey, lines: usize, shape: &Shape) -> Result<ch
         for _ in 0..SAMPLE {
             match csv.read(&mut row)? {
                 Read::Row => even += 1,
-                Read::Fault(_) => {}
+                Read::Fault(_) | Read::Footer => {}
                 Read::End => break,
             }
         }
@@ -117,6 +117,10 @@ fn cell(row: &Row, column: usize) -> Result<String, SourceError> {
 }
 
 fn names(row: &Row) -> Result<Vec<String>, SourceError> {
+    if row.len() > crate::names::MOST {
+        let problem = format!("The header has {} columns, more than {}", row.len(), crate::names::MOST);
+        return Err(wrong(&problem, "Export only the columns that are used"));
+    }
     let mut names: Vec<String> = Vec::with_capacity(row.len());
     for column in 0..row.len() {
         let name = cell(row, column)?;
@@ -125,7 +129,7 @@ fn names(row: &Row) -> Result<Vec<String>, SourceError> {
             return Err(wrong(&problem, "Name it, or remove it and its delimiter"));
         }
         if let Some(first) = names.iter().position(|have| have.eq_ignore_ascii_case(&name)) {
-            let problem = format!("Columns {} and {} are both called {name:?}", first + 1, column + 1);
+            let problem = format!("Columns {} and {} are both called the same", first + 1, column + 1);
             return Err(wrong(&problem, "Rename or remove one of them"));
         }
         names.push(name);

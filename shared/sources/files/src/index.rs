@@ -7,6 +7,8 @@ use hardmatch_domain::ids::PersonKey;
 
 use crate::dn;
 use crate::guid;
+use crate::list::Separated;
+use crate::value::{self, DayOrder};
 
 /// By what a row can be referred to.
 #[derive(Clone, Copy)]
@@ -33,16 +35,54 @@ pub(crate) struct Index {
     names: Vec<(Hash, u32)>,
     /// Where in `names` the hashes with each beginning start: a search touches few places of memory.
     starts: Vec<u32>,
-    /// Each key with its line, until complete.
+    /// Each key with its line, until complete. The lowest bit says whether the row says *disabled*.
     seen: Vec<(Hash, u64)>,
-    /// The first two lines of a key that several rows have.
-    repeated: HashMap<Hash, [u64; 2]>,
+    /// Keys that several rows have.
+    repeated: HashMap<Hash, Repeated>,
+    /// What separates the groups of a column, by column.
+    separated: HashMap<usize, Separated>,
+    /// In which order days are written, by column.
+    days: HashMap<usize, DayOrder>,
+}
+
+/// The rows of one key.
+struct Repeated {
+    /// The first two lines.
+    lines: [u64; 2],
+    /// All of them say that the person may not sign in.
+    disabled: bool,
 }
 
 impl Index {
-    /// Notes a row's key.
-    pub(crate) fn note(&mut self, key: &PersonKey, line: u64) {
-        self.seen.push((hash(b'=', key.as_str()), line));
+    /// Notes a row's key, and whether the row says that the person may not sign in.
+    pub(crate) fn note(&mut self, key: &PersonKey, line: u64, disabled: bool) {
+        self.seen.push((hash(b'=', key.as_str()), line << 1 | u64::from(disabled)));
+    }
+
+    /// Notes a cell of groups.
+    pub(crate) fn note_groups(&mut self, column: usize, cell: &str) {
+        self.separated.entry(column).or_default().note(cell);
+    }
+
+    /// What separates the groups of a column.
+    pub(crate) fn separated(&self, column: usize) -> Separated {
+        self.separated.get(&column).copied().unwrap_or_default()
+    }
+
+    /// Notes a value that may be a day: `31/01/2020` shows the order of its column.
+    pub(crate) fn note_day(&mut self, column: usize, text: &str) {
+        let shown = [DayOrder::DayFirst, DayOrder::MonthFirst].map(|order| value::day(text, order));
+        let order = match shown {
+            [Some(_), None] => DayOrder::DayFirst,
+            [None, Some(_)] => DayOrder::MonthFirst,
+            _ => return,
+        };
+        self.days.entry(column).or_insert(order);
+    }
+
+    /// In which order a column writes day and month.
+    pub(crate) fn days(&self, column: usize) -> DayOrder {
+        self.days.get(&column).copied().unwrap_or_default()
     }
 
     /// Makes a row one that can be referred to; its names follow.
@@ -70,20 +110,21 @@ impl Index {
         }
         let mut seen = std::mem::take(&mut self.seen);
         seen.sort_unstable();
-        for pair in seen.windows(2) {
-            if pair[0].0 == pair[1].0 {
-                self.repeated.entry(pair[0].0).or_insert([pair[0].1, pair[1].1]);
-            }
+        for same in seen.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1) {
+            let lines = [same[0].1 >> 1, same[1].1 >> 1];
+            let disabled = same.iter().all(|(_, line)| line & 1 == 1);
+            self.repeated.insert(same[0].0, Repeated { lines, disabled });
         }
     }
 
-    /// Another line with the same key.
-    pub(crate) fn twin(&self, key: &PersonKey, line: u64) -> Option<u64> {
+    /// Another line with the same key, and whether all lines of the key say *disabled*.
+    pub(crate) fn twin(&self, key: &PersonKey, line: u64) -> Option<(u64, bool)> {
         if self.repeated.is_empty() {
             return None;
         }
-        let [first, second] = *self.repeated.get(&hash(b'=', key.as_str()))?;
-        Some(if line == first { second } else { first })
+        let repeated = self.repeated.get(&hash(b'=', key.as_str()))?;
+        let [first, second] = repeated.lines;
+        Some((if line == first { second } else { first }, repeated.disabled))
     }
 
     /// Whom a reference means: exactly one person, or nobody guesses.
@@ -151,7 +192,7 @@ mod tests {
         .enumerate()
         {
             let key = PersonKey::new(key);
-            index.note(&key, line as u64 + 2);
+            index.note(&key, line as u64 + 2, false);
             index.person(&key);
             index.name(Name::Dn, dn);
             index.name(Name::Upn, upn);
@@ -174,12 +215,15 @@ mod tests {
     #[test]
     fn keys_that_repeat_name_each_other() {
         let mut index = Index::default();
-        for (line, key) in [(2, "a"), (3, "b"), (4, "a"), (5, "A")] {
-            index.note(&PersonKey::new(key), line);
+        for (line, key, disabled) in
+            [(2, "a", true), (3, "b", true), (4, "a", false), (5, "A", true), (6, "c", true), (7, "c", true)]
+        {
+            index.note(&PersonKey::new(key), line, disabled);
         }
         index.complete();
-        assert_eq!(index.twin(&"a".into(), 2), Some(4));
-        assert_eq!(index.twin(&"a".into(), 4), Some(2));
+        assert_eq!(index.twin(&"a".into(), 2), Some((4, false)));
+        assert_eq!(index.twin(&"a".into(), 4), Some((2, false)));
+        assert_eq!(index.twin(&"c".into(), 7), Some((6, true)));
         assert_eq!(index.twin(&"b".into(), 3), None);
         assert_eq!(index.twin(&"A".into(), 5), None);
     }

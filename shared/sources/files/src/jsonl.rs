@@ -7,7 +7,7 @@ use hardmatch_ports::source::SourceError;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use crate::lines::{Ending, Lines};
-use crate::names::Names;
+use crate::names::{self, Names};
 use crate::row::{Fault, Layout, Read, Row};
 use crate::text::Text;
 
@@ -31,6 +31,11 @@ impl JsonLines {
     /// The text, for its hash.
     pub(crate) fn text(&mut self) -> &mut Text {
         self.lines.text()
+    }
+
+    /// The line last read, as it is.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.line
     }
 
     /// The names seen.
@@ -67,7 +72,9 @@ impl JsonLines {
         let mut json = serde_json::Deserializer::from_slice(&self.line);
         let object = Object { names: &mut self.names, row, path: String::new(), fault: &mut fault };
         let result = object.deserialize(&mut json).and_then(|()| json.end());
-        let Err(error) = result else { return Read::Row };
+        let Err(error) = result else {
+            return if self.line.contains(&0) { Read::Fault(nul()) } else { Read::Row };
+        };
         let cut = error.is_eof() && ending == Ending::File;
         row.clear(row.line, Layout::Values);
         Read::Fault(match fault {
@@ -75,11 +82,14 @@ impl JsonLines {
             None if cut => Fault::cut("The file ends inside an object", "The file was cut off: write it again"),
             None if self.line.trim_ascii().starts_with(b"[") => {
                 Fault::new("The line is a JSON array", "Write one object a line, without brackets around them")
+                    .structural()
             }
-            None if error.is_data() => Fault::new("The line is not a JSON object", "Write one object a line"),
+            None if error.is_data() => {
+                Fault::new("The line is not a JSON object", "Write one object a line").structural()
+            }
             None => {
                 let place = format!("The line is not JSON (at character {})", error.column());
-                Fault::new(place, "Write one object a line")
+                Fault::new(place, "Write one object a line").structural()
             }
         })
     }
@@ -113,10 +123,13 @@ impl<'de> Visitor<'de> for Object<'_> {
         let mut seen = Vec::new();
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             let name = format!("{}{}", self.path, name.trim());
-            let column = self.names.number(&name);
+            let Some(column) = self.names.number(&name) else {
+                *self.fault = Some(names::too_many());
+                return Err(M::Error::custom("too many"));
+            };
             if seen.contains(&column) {
                 let fault = Fault::new("The object has the name twice", "Write a list: [\"one\", \"other\"]");
-                *self.fault = Some(fault.at(self.names.name(column)));
+                *self.fault = Some(fault.structural().at(self.names.name(column)));
                 return Err(M::Error::custom("twice"));
             }
             seen.push(column);
@@ -171,8 +184,8 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
         if value.abs() >= EXACT {
             let fault = Fault::new("The number is too long to be exact", "Write it in quotes");
-            *self.fault = Some(fault.at(self.names.name(self.column)));
-            return Err(E::custom("inexact"));
+            self.row.push_bad(self.column, fault.at(self.names.name(self.column)));
+            return Ok(());
         }
         self.visit_str(&value.to_string())
     }
@@ -200,4 +213,9 @@ impl<'de> Visitor<'de> for Value<'_> {
         let path = format!("{}.", self.name);
         Object { names: self.names, row: self.row, path, fault: self.fault }.visit_map(map)
     }
+}
+
+fn nul() -> Fault {
+    let problem = "The line has NUL bytes: a part of the file was overwritten or lost";
+    Fault::new(problem, "Write the export again, and check the disk or the share").near()
 }

@@ -28,6 +28,10 @@ pub(crate) enum Meaning {
     AccountExpires,
     Enabled,
     PasswordExpired,
+    /// `isCriticalSystemObject`: the directory's own accounts.
+    CriticalSystem,
+    /// `msExchRecipientTypeDetails`: mailboxes of people and of Exchange itself.
+    RecipientType,
     /// Understood by nothing here, but well known: not a misspelling when an expression names it.
     Plain,
 }
@@ -117,10 +121,13 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("userAccountControl", Meaning::UserAccountControl),
     ("msDS-User-Account-Control-Computed", Meaning::ComputedControl),
     ("accountExpires", Meaning::AccountExpires),
+    ("AccountExpirationDate", Meaning::AccountExpires),
     ("enabled", Meaning::Enabled),
     ("accountEnabled", Meaning::Enabled),
     ("active", Meaning::Enabled),
     ("passwordExpired", Meaning::PasswordExpired),
+    ("isCriticalSystemObject", Meaning::CriticalSystem),
+    ("msExchRecipientTypeDetails", Meaning::RecipientType),
     ("extensionAttribute1", Meaning::Text(Attr::ExtensionAttribute1, 0)),
     ("msDS-cloudExtensionAttribute1", Meaning::Text(Attr::ExtensionAttribute1, 1)),
     ("extensionAttribute2", Meaning::Text(Attr::ExtensionAttribute2, 0)),

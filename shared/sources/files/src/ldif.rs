@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use hardmatch_ports::source::SourceError;
 
 use crate::lines::{Ending, LONGEST, Lines};
-use crate::names::Names;
+use crate::names::{self, Names};
 use crate::row::{Fault, Layout, Read, Row};
 use crate::text::Text;
 
@@ -16,6 +16,8 @@ use crate::text::Text;
 pub(crate) struct Ldif {
     lines: Lines,
     record: Record,
+    /// The first line of a record that began without an empty line before it, and its number.
+    ahead: Option<(Vec<u8>, u64)>,
     names: Names,
     ended: bool,
 }
@@ -29,12 +31,19 @@ struct Record {
     /// Its first line.
     line: u64,
     ending: Option<Ending>,
+    /// No empty line separates the record from another one.
+    joined: bool,
 }
 
 impl Record {
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+
+    fn has_dn_before_last(&self) -> bool {
+        let lines = self.ends.len().saturating_sub(1);
+        self.lines().take(lines).any(|line| line.get(..3).is_some_and(|name| name.eq_ignore_ascii_case(b"dn:")))
     }
 }
 
@@ -97,12 +106,17 @@ enum Kind {
 impl Ldif {
     /// From the first record on, with the names known so far.
     pub(crate) fn new(text: Text, names: Names) -> Self {
-        Self { lines: Lines::new(text), record: Record::default(), names, ended: false }
+        Self { lines: Lines::new(text), record: Record::default(), ahead: None, names, ended: false }
     }
 
     /// The text, for its hash.
     pub(crate) fn text(&mut self) -> &mut Text {
         self.lines.text()
+    }
+
+    /// The record last read, unfolded.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.record.bytes
     }
 
     /// The names seen on people.
@@ -128,7 +142,20 @@ impl Ldif {
                 }
                 (Kind::Other, _) => {}
                 (Kind::Fault(fault), _) => return Ok(Read::Fault(fault)),
-                (Kind::Person, _) => return Ok(self.values(row).map_or(Read::Row, Read::Fault)),
+                (Kind::Person, _) => {
+                    let fault = self.values(row);
+                    if self.record.bytes.contains(&0) {
+                        let problem = "The entry has NUL bytes: a part of the file was overwritten or lost";
+                        let cure = "Write the export again, and check the disk or the share";
+                        return Ok(Read::Fault(Fault::new(problem, cure).near()));
+                    }
+                    if self.record.joined {
+                        let problem = "Two entries stand together without an empty line between them";
+                        let cure = "Separate entries by empty lines; what stood between them may be lost, so write the export again";
+                        return Ok(Read::Fault(Fault::new(problem, cure).structural()));
+                    }
+                    return Ok(fault.map_or(Read::Row, Read::Fault));
+                }
             }
         }
     }
@@ -139,6 +166,13 @@ impl Ldif {
         record.bytes.clear();
         record.ends.clear();
         record.ending = None;
+        record.joined = false;
+        if let Some((line, number)) = self.ahead.take() {
+            record.bytes.extend_from_slice(&line);
+            record.ends.push(record.bytes.len());
+            record.line = number;
+            record.joined = true;
+        }
         let mut comment = false;
         while !self.ended {
             let start = record.bytes.len();
@@ -176,6 +210,16 @@ impl Ldif {
                             record.line = self.lines.number();
                         }
                         record.ends.push(record.bytes.len());
+                        let begins =
+                            record.bytes[start..].get(..3).is_some_and(|name| name.eq_ignore_ascii_case(b"dn:"));
+                        // A second dn can only be a second entry: whatever stood between the two is lost.
+                        if begins && record.has_dn_before_last() && ending == Ending::Break {
+                            let line = record.bytes.split_off(start);
+                            record.ends.pop();
+                            record.joined = true;
+                            self.ahead = Some((line, self.lines.number()));
+                            return Ok(true);
+                        }
                     }
                 }
             }
@@ -188,7 +232,7 @@ impl Ldif {
         Ok(!record.ends.is_empty())
     }
 
-    /// Takes the values over. What is wrong with one does not hide the others.
+    /// Takes the values over. What is wrong with one is noted at its column: whoever needs that value meets it.
     fn values(&mut self, row: &mut Row) -> Option<Fault> {
         let mut fault = None;
         // A value in a certain language stands behind those for everybody.
@@ -199,26 +243,34 @@ impl Ldif {
                 {
                     continue;
                 }
-                let column = self.names.number(line.name);
-                let taken = match line.value {
-                    _ if line.options.to_ascii_lowercase().contains("range=") => Err(Fault::new(
+                let Some(column) = self.names.number(line.name) else {
+                    fault = fault.or_else(|| Some(names::too_many()));
+                    continue;
+                };
+                let bad = match line.value {
+                    _ if line.options.to_ascii_lowercase().contains("range=") => Fault::new(
                         "The attribute has only a part of its values (range)",
                         "Export with a tool that fetches all ranges, or leave the attribute out",
-                    )),
+                    ),
                     Value::Plain(value) => {
                         row.push(column, value);
-                        Ok(())
+                        continue;
                     }
-                    Value::Base64(text) => STANDARD
-                        .decode(text)
-                        .map(|value| row.push(column, &value))
-                        .map_err(|_| Fault::new("The value after \"::\" is not base64", "Write the export again")),
-                    Value::Url => Err(Fault::new(
+                    Value::Base64(text) => match STANDARD.decode(text) {
+                        Ok(value) => {
+                            row.push(column, &value);
+                            continue;
+                        }
+                        Err(_) => {
+                            Fault::new("The value after \"::\" is not base64", "Write the export again").structural()
+                        }
+                    },
+                    Value::Url => Fault::new(
                         "The value is a reference to a URL, which is never fetched",
                         "Export the value itself",
-                    )),
+                    ),
                 };
-                fault = fault.or(taken.err().map(|fault| fault.at(line.name)));
+                row.push_bad(column, bad.at(line.name));
             }
         }
         fault
@@ -229,7 +281,8 @@ impl Ldif {
 fn kind(record: &Record) -> Kind {
     if record.lines().any(|line| Line::new(line).is_none()) {
         let problem = "A line of the entry is not \"name: value\"";
-        return Kind::Fault(Fault::new(problem, "Write the export again; a folded line begins with one space"));
+        let cure = "Write the export again; a folded line begins with one space";
+        return Kind::Fault(Fault::new(problem, cure).structural());
     }
     let mut lines = record.lines().filter_map(Line::new).peekable();
     if lines.next_if(|line| line.is("version")).is_some_and(|version| version.word() != "1") {
@@ -251,10 +304,9 @@ fn kind(record: &Record) -> Kind {
         }
         Some(_) => {
             let problem = "The entry does not begin with \"dn:\"";
-            return Kind::Fault(Fault::new(
-                problem,
-                "Begin every entry with its dn, and separate entries by empty lines",
-            ));
+            return Kind::Fault(
+                Fault::new(problem, "Begin every entry with its dn, and separate entries by empty lines").structural(),
+            );
         }
     }
     let mut classed = false;

@@ -19,12 +19,16 @@ mod header;
 mod jsonl;
 mod ldif;
 
+mod codepage;
+mod letters;
 mod lines;
 mod names;
 mod text;
 
 mod dn;
 mod guid;
+mod list;
+mod system;
 mod value;
 
 pub use client::FileSource;

@@ -2,6 +2,23 @@
 
 use std::collections::HashMap;
 
+use crate::row::Fault;
+
+/// So many names no directory has. A listing with more of them is not what it should be, and each is kept in memory.
+pub(crate) const MOST: usize = 4_096;
+
+/// The longest name, in bytes.
+const LONGEST: usize = 1_024;
+
+/// Why an entry whose names find no room is refused.
+pub(crate) fn too_many() -> Fault {
+    Fault::new(
+        format!("The entry has names beyond the {MOST} that a file may have, or one that is too long"),
+        "Export only the attributes that are used, under names that are the same for everybody",
+    )
+    .structural()
+}
+
 /// Names in the order of their first appearance, without regard to case.
 #[derive(Default)]
 pub(crate) struct Names {
@@ -21,16 +38,19 @@ impl Names {
         names
     }
 
-    /// The number of a name.
-    pub(crate) fn number(&mut self, name: &str) -> usize {
+    /// The number of a name; `None` when there are too many already.
+    pub(crate) fn number(&mut self, name: &str) -> Option<usize> {
         self.lower.clear();
         self.lower.extend(name.chars().flat_map(char::to_lowercase));
         if let Some(number) = self.numbers.get(&self.lower) {
-            return *number;
+            return Some(*number);
+        }
+        if self.all.len() >= MOST || name.len() > LONGEST {
+            return None;
         }
         self.all.push(name.to_owned());
         self.numbers.insert(self.lower.clone(), self.all.len() - 1);
-        self.all.len() - 1
+        Some(self.all.len() - 1)
     }
 
     /// The name of a number.

@@ -8,6 +8,8 @@ pub(crate) struct Row {
     bytes: Vec<u8>,
     spans: Vec<Span>,
     layout: Layout,
+    /// Values that could not be taken over, by column: a fault of whoever reads that column.
+    bad: Vec<(usize, Fault)>,
 }
 
 /// How the values of a row lie.
@@ -36,6 +38,50 @@ impl Row {
         self.layout = layout;
         self.bytes.clear();
         self.spans.clear();
+        self.bad.clear();
+    }
+
+    /// Notes that a value of the column could not be taken over.
+    pub(crate) fn push_bad(&mut self, column: usize, fault: Fault) {
+        self.bad.push((column, fault));
+    }
+
+    /// Why a value of the column could not be taken over.
+    pub(crate) fn bad(&self, column: usize) -> Option<&Fault> {
+        self.bad.iter().find(|(at, _)| *at == column).map(|(_, fault)| fault)
+    }
+
+    /// Columns of which a value could not be taken over.
+    pub(crate) fn bad_columns(&self) -> impl Iterator<Item = usize> + '_ {
+        self.bad.iter().map(|(column, _)| *column)
+    }
+
+    /// A fault of the whole entry that a value of it shows.
+    pub(crate) fn broken(&self) -> Option<&Fault> {
+        self.bad.iter().map(|(_, fault)| fault).find(|fault| fault.structural)
+    }
+
+    /// All values one after the other, with a separator between them.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.bytes.len() + self.spans.len());
+        for span in &self.spans {
+            text.extend_from_slice(&self.bytes[span.start..span.end]);
+            text.push(b'\n');
+        }
+        text.extend_from_slice(&self.bytes[self.spans.last().map_or(0, |span| span.end)..]);
+        text
+    }
+
+    /// Gives a row of cells empty ones up to a width.
+    pub(crate) fn fill_up(&mut self, width: usize) {
+        while self.spans.len() < width {
+            self.end_value(self.spans.len());
+        }
+    }
+
+    /// How many values are not empty.
+    pub(crate) fn filled(&self) -> usize {
+        self.spans.iter().filter(|span| !self.bytes[span.start..span.end].trim_ascii().is_empty()).count()
     }
 
     /// Adds a part of the value that is being written.
@@ -92,12 +138,14 @@ pub(crate) enum Read {
     Row,
     /// Something that is not an entry.
     Fault(Fault),
+    /// A last line that is no entry and no fault.
+    Footer,
     /// The end of the file.
     End,
 }
 
 /// Why an entry is refused. Names the shape, never the value.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// Column or attribute.
     pub(crate) column: Option<String>,
@@ -107,6 +155,8 @@ pub(crate) struct Fault {
     pub(crate) cure: String,
     /// How far it reaches.
     pub(crate) reach: Reach,
+    /// Whether the entry's structure is damaged: what stands in it may be another's, and it may hide neighbors.
+    pub(crate) structural: bool,
 }
 
 /// What a fault may have hidden.
@@ -123,17 +173,22 @@ pub(crate) enum Reach {
 impl Fault {
     /// A fault of the entry alone.
     pub(crate) fn new(problem: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { column: None, problem: problem.into(), cure: cure.into(), reach: Reach::Entry }
+        Self { column: None, problem: problem.into(), cure: cure.into(), reach: Reach::Entry, structural: false }
     }
 
     /// A file that ends too early.
     pub(crate) fn cut(problem: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { reach: Reach::Rest, ..Self::new(problem, cure) }
+        Self { reach: Reach::Rest, structural: true, ..Self::new(problem, cure) }
     }
 
-    /// Others may be hidden too.
+    /// Others may be hidden too, and nothing in the entry is certain.
     pub(crate) fn near(self) -> Self {
-        Self { reach: Reach::Neighbors, ..self }
+        Self { reach: Reach::Neighbors, structural: true, ..self }
+    }
+
+    /// The entry's structure is damaged.
+    pub(crate) fn structural(self) -> Self {
+        Self { structural: true, ..self }
     }
 
     /// In that column.

@@ -6,6 +6,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use hardmatch_ports::source::SourceError;
 
+use crate::codepage::{self, Page};
+use crate::letters::Sample;
+
 /// Read at a time.
 const BLOCK: usize = 64 * 1024;
 
@@ -13,7 +16,9 @@ const BLOCK: usize = 64 * 1024;
 #[derive(Clone, Copy)]
 pub(crate) struct Survey {
     /// How its text is encoded.
-    pub(crate) encoding: &'static Encoding,
+    pub(crate) encoding: Page,
+    /// The encoding is neither configured nor certain.
+    pub(crate) guessed: bool,
     /// Length of the byte order mark.
     pub(crate) mark: u64,
     /// Hash of all bytes: the same file has the same hash in every pass.
@@ -27,6 +32,7 @@ pub(crate) fn survey(file: &mut File, wanted: Option<&str>) -> Result<Survey, So
     let mut block = vec![0u8; BLOCK];
     let mut first = Vec::new();
     let mut high = [false; 256];
+    let mut sample = Sample::default();
     let mut utf8 = Utf8::default();
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
     loop {
@@ -42,6 +48,7 @@ pub(crate) fn survey(file: &mut File, wanted: Option<&str>) -> Result<Survey, So
         utf8.feed(part);
         if utf8.bad > 0 {
             detector.feed(part, false);
+            sample.feed(part);
             for byte in part {
                 high[usize::from(*byte)] = true;
             }
@@ -52,35 +59,53 @@ pub(crate) fn survey(file: &mut File, wanted: Option<&str>) -> Result<Survey, So
         None => (None, 0),
     };
     refuse_archives(&first)?;
+    let mut guessed = false;
     let encoding = match (wanted, mark_encoding) {
-        (Some(label), None) => Encoding::for_label(label.as_bytes()).ok_or_else(|| SourceError {
+        (Some(label), None) => Page::named(label).ok_or_else(|| SourceError {
             problem: format!("{label:?} is no text encoding that hardmatch knows"),
-            cure: "Set `encoding` to utf-8, utf-16le, utf-16be or windows-1252, or leave it out".into(),
+            cure: "Set `encoding` to utf-8, utf-16le, utf-16be, windows-1252, macintosh or cp850, or leave it out"
+                .into(),
             retry: false,
         })?,
-        (_, Some(encoding)) => encoding,
+        (_, Some(encoding)) => Page::Web(encoding),
         (None, None) => match wide(&first) {
-            Some(encoding) => encoding,
-            None if utf8.is_likely() => UTF_8,
+            Some(encoding) => Page::Web(encoding),
+            None if utf8.is_likely() => Page::Web(UTF_8),
             None => {
+                guessed = true;
+                sample.close();
                 detector.feed(&[], true);
                 let guess = detector.guess(None, chardetng::Utf8Detection::Deny);
-                if !reads_as_windows_1252(guess, &high) {
-                    return Err(SourceError {
-                        problem: format!(
-                            "The file is not UTF-8 (first at byte {}) and looks like {}, not like windows-1252",
-                            utf8.first_bad,
-                            guess.name().to_lowercase()
-                        ),
-                        cure: "Save it as UTF-8, or set `encoding` in [source] to what it is".into(),
-                        retry: false,
-                    });
+                let windows = Page::Web(WINDOWS_1252);
+                if sample.looks_wrong(windows) {
+                    return Err(wrong_encoding("its names do not look like names as windows-1252", &utf8, &sample));
                 }
-                WINDOWS_1252
+                if !reads_as_windows_1252(guess, &high) {
+                    let looks = format!("looks like {}, not like windows-1252", guess.name().to_lowercase());
+                    return Err(wrong_encoding(&looks, &utf8, &sample));
+                }
+                windows
             }
         },
     };
-    Ok(Survey { encoding, mark, hash: hasher.finalize() })
+    Ok(Survey { encoding, guessed, mark, hash: hasher.finalize() })
+}
+
+/// Wrong names are worse than none.
+fn wrong_encoding(looks: &str, utf8: &Utf8, sample: &Sample) -> SourceError {
+    let cure = match sample.suggests().as_slice() {
+        [] => "Save it as UTF-8, or set `encoding` in [source] to what it is: macintosh (Excel for Mac), cp850 or cp437 (DOS), windows-1250 and so on"
+            .to_owned(),
+        names @ [first, ..] => {
+            let names = names.join(", or as ");
+            format!("Save it as UTF-8. Its names look right as {names}: if it is that, set `encoding = \"{first}\"` in [source]")
+        }
+    };
+    SourceError {
+        problem: format!("The file is not UTF-8 (first at byte {}), and {looks}", utf8.first_bad),
+        cure,
+        retry: false,
+    }
 }
 
 /// Whether the guess and Windows-1252 agree on every byte above ASCII that the file has: with few of them the guess
@@ -193,12 +218,20 @@ impl Utf8 {
     }
 }
 
+/// How bytes become UTF-8.
+enum How {
+    /// They are.
+    AsTheyAre,
+    Decoded(Decoder),
+    ByTable(&'static [char; 128]),
+}
+
 /// A file as a stream of UTF-8. UTF-8 is handed on as it is, so that a damaged row can be refused by its line; text
 /// of another encoding has U+FFFD where it could not be decoded.
 pub(crate) struct Text {
     file: File,
     hasher: blake3::Hasher,
-    decoder: Option<Decoder>,
+    decoder: How,
     raw: Vec<u8>,
     decoded: Vec<u8>,
     /// The unread part of `decoded`.
@@ -216,8 +249,12 @@ impl Text {
         let mut mark = vec![0u8; usize::try_from(survey.mark).unwrap_or_default()];
         file.read_exact(&mut mark).map_err(unreadable)?;
         hasher.update(&mark);
-        let decoder = (survey.encoding != UTF_8).then(|| survey.encoding.new_decoder_without_bom_handling());
-        let raw = if decoder.is_some() { vec![0; BLOCK] } else { Vec::new() };
+        let decoder = match survey.encoding {
+            Page::Web(encoding) if encoding == UTF_8 => How::AsTheyAre,
+            Page::Web(encoding) => How::Decoded(encoding.new_decoder_without_bom_handling()),
+            Page::Dos(_, table) => How::ByTable(table),
+        };
+        let raw = if matches!(decoder, How::AsTheyAre) { Vec::new() } else { vec![0; BLOCK] };
         Ok(Self { file, hasher, decoder, raw, decoded: vec![0; 4 * BLOCK], start: 0, end: 0, ended: false })
     }
 
@@ -226,12 +263,23 @@ impl Text {
         while self.start == self.end && !self.ended {
             self.start = 0;
             match &mut self.decoder {
-                None => {
+                How::AsTheyAre => {
                     self.end = fill(&mut self.file, &mut self.decoded).map_err(unreadable)?;
                     self.hasher.update(&self.decoded[..self.end]);
                     self.ended = self.end == 0;
                 }
-                Some(decoder) => {
+                How::ByTable(table) => {
+                    let filled = fill(&mut self.file, &mut self.raw).map_err(unreadable)?;
+                    self.hasher.update(&self.raw[..filled]);
+                    self.ended = filled == 0;
+                    self.end = 0;
+                    // Every character of a table has at most three bytes.
+                    for byte in &self.raw[..filled] {
+                        let character = codepage::character(table, *byte);
+                        self.end += character.encode_utf8(&mut self.decoded[self.end..]).len();
+                    }
+                }
+                How::Decoded(decoder) => {
                     let filled = fill(&mut self.file, &mut self.raw).map_err(unreadable)?;
                     self.hasher.update(&self.raw[..filled]);
                     self.ended = filled == 0;

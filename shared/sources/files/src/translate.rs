@@ -9,15 +9,20 @@ use hardmatch_domain::person::{Address, Addresses, Anchor, Extra, Manager, Perso
 use crate::columns::Columns;
 use crate::index::{Index, Name};
 use crate::known::Meaning;
+use crate::list::{self, Proxy};
 use crate::row::{Fault, Layout, Row};
 use crate::value::{self, Lines};
-use crate::{dn, guid};
+use crate::{dn, guid, system};
 
 /// `userAccountControl`: the account is disabled.
 /// <https://learn.microsoft.com/troubleshoot/windows-server/active-directory/useraccountcontrol-manipulate-account-properties>
 const DISABLED: i64 = 0x2;
 /// `userAccountControl`: the password has expired. AD keeps this bit only in the computed attribute.
 const PASSWORD_EXPIRED: i64 = 0x80_0000;
+
+/// The longest values of one person together: a person is stored as one item, and DynamoDB's have 400 KB.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+const LARGEST: usize = 256 * 1024;
 
 /// A row, the columns it has and what is known of the whole listing.
 pub(crate) struct Translation<'a> {
@@ -28,58 +33,90 @@ pub(crate) struct Translation<'a> {
 }
 
 impl Translation<'_> {
-    /// The person of a row whose key is read already.
-    pub(crate) fn person(&self, row: &Row, key: PersonKey) -> Result<Person, Fault> {
-        if let Some(line) = self.index.twin(&key, row.line) {
+    /// The person of a row whose key is read already, and what could not be read of them and was left out.
+    pub(crate) fn person(&self, row: &Row, key: PersonKey) -> Result<(Person, Vec<Fault>), Fault> {
+        if let Some((line, _)) = self.index.twin(&key, row.line) {
             let fault = Fault::new(
                 format!("The row has the same key as line {line}"),
                 "Make the key unique at the source, or choose another with `key` in [source]",
             );
-            return Err(fault.at(self.columns.name(self.columns.key)));
+            return Err(fault.structural().at(self.columns.name(self.columns.key)));
         }
-        let reader = Reader { columns: self.columns, row };
-        Ok(Person {
+        if let Some(broken) = row.broken() {
+            return Err(broken.clone());
+        }
+        let reader = self.reader(row);
+        reader.one_of_each()?;
+        let mut left_out = Vec::new();
+        let person = Person {
             key,
             anchors: reader.anchors()?,
-            attributes: reader.attributes()?,
-            addresses: reader.addresses()?,
+            attributes: reader.attributes(&mut left_out)?,
+            addresses: reader.addresses(&mut left_out)?,
             groups: reader.groups()?,
-            manager: self.manager(&reader)?,
-            enabled: self.enabled(&reader)?,
-            password_expired: reader.password_expired()?,
-            extra: reader.extra()?,
-        })
+            manager: self.manager(&reader).unwrap_or_else(|fault| {
+                left_out.push(fault);
+                None
+            }),
+            enabled: reader.enabled()?,
+            password_expired: reader.password_expired().unwrap_or_else(|fault| {
+                left_out.push(fault);
+                None
+            }),
+            extra: reader.extra(&mut left_out),
+        };
+        let size = person.attributes.iter().map(|(_, text)| text.len()).sum::<usize>()
+            + person.groups.iter().map(str::len).sum::<usize>()
+            + person.addresses.all().iter().map(str::len).sum::<usize>()
+            + person.extra.iter().map(|(_, text)| text.len()).sum::<usize>();
+        if size > LARGEST {
+            return Err(Fault::new(
+                format!("The entry's values are longer than {} KiB together", LARGEST / 1024),
+                "Export fewer or shorter values for this person: fewer groups, or no free text",
+            ));
+        }
+        Ok((person, left_out))
+    }
+
+    /// Whether the row says plainly that the person may not sign in, whatever else of it cannot be read.
+    pub(crate) fn says_disabled(&self, row: &Row) -> bool {
+        let reader = self.reader(row);
+        let no = |columns: &[usize], says: &dyn Fn(usize, &str) -> bool| {
+            columns.iter().any(|column| reader.text(*column, Lines::One).is_ok_and(|text| says(*column, &text)))
+        };
+        no(&self.columns.enabled, &|_, text| value::switch(text) == Ok(false))
+            || no(&self.columns.control, &|_, text| value::number(text).is_ok_and(|bits| bits & DISABLED != 0))
+            || no(&self.columns.expires, &|column, text| {
+                !text.is_empty() && value::has_ended(text, self.index.days(column), self.now) == Ok(true)
+            })
+    }
+
+    fn reader<'r>(&'r self, row: &'r Row) -> Reader<'r> {
+        Reader { columns: self.columns, index: self.index, now: self.now, row }
     }
 
     fn manager(&self, reader: &Reader<'_>) -> Result<Option<Manager>, Fault> {
-        let Some(column) = self.columns.manager else { return Ok(None) };
-        let text = reader.text(column, Lines::One)?;
+        if self.columns.manager.is_empty() {
+            return Ok(None);
+        }
+        let text = reader.first(&self.columns.manager, Lines::One)?;
         Ok(Some(match self.index.find(&text) {
             _ if text.is_empty() => Manager::Nobody,
             Some(key) => Manager::Person(key.clone()),
             None => Manager::Unknown(text.into()),
         }))
     }
-
-    /// Any word against it counts; without a word for it nothing is said.
-    fn enabled(&self, reader: &Reader<'_>) -> Result<Option<bool>, Fault> {
-        let control = reader.parsed(self.columns.control, value::number)?.map(|bits| bits & DISABLED == 0);
-        let switch = reader.parsed(self.columns.enabled, value::switch)?;
-        let expires = reader.parsed(self.columns.expires, value::number)?;
-        let expired = expires.is_some_and(|time| value::has_expired(time, self.now));
-        Ok(match (control, switch) {
-            _ if expired => Some(false),
-            (Some(control), Some(switch)) => Some(control && switch),
-            (one, other) => one.or(other),
-        })
-    }
 }
 
 /// The row's unchanging key.
 pub(crate) fn key(row: &Row, columns: &Columns) -> Result<PersonKey, Fault> {
-    let reader = Reader { columns, row };
+    let nothing = Index::default();
+    let reader = Reader { columns, index: &nothing, now: 0, row };
     let column = columns.key;
     let fault = |fault: Fault| fault.at(columns.name(column));
+    if let Some(bad) = row.bad(column) {
+        return Err(bad.clone());
+    }
     let first = row.values(column).next().unwrap_or_default();
     if first.trim_ascii().is_empty() {
         return Err(fault(Fault::new(
@@ -97,29 +134,118 @@ pub(crate) fn key(row: &Row, columns: &Columns) -> Result<PersonKey, Fault> {
                 || fault(Fault::new("The value is not a UUID", "Export entryUUID as the directory shows it"));
             Ok(PersonKey::new(guid::text(&uuid.ok_or_else(malformed)?)))
         }
-        _ => Ok(PersonKey::new(reader.text(column, Lines::One)?)),
+        _ => {
+            let text = reader.text(column, Lines::One)?;
+            value::refuse_altered(&text).and_then(|()| value::refuse_error_text(&text)).map_err(fault)?;
+            Ok(PersonKey::new(text))
+        }
     }
 }
 
 /// Notes by what others may refer to the row. Names that cannot be read refer to nobody; the row is refused later.
 pub(crate) fn note_names(row: &Row, columns: &Columns, index: &mut Index) {
-    let reader = Reader { columns, row };
     for (name, column) in [(Name::Dn, columns.dn), (Name::Upn, columns.upn), (Name::Sam, columns.sam)] {
-        if let Some(Ok(text)) = column.map(|column| reader.text(column, Lines::One)) {
+        let value = column.and_then(|column| row.values(column).next());
+        if let Some(Ok(text)) = value.map(|value| value::clean(value, Lines::One)) {
             index.name(name, &text);
         }
     }
 }
 
+/// Notes what only all values of a column together tell: what separates groups, and in which order days are written.
+pub(crate) fn note_columns(row: &Row, columns: &Columns, index: &mut Index) {
+    for column in &columns.groups {
+        if let Some(Ok(cell)) = row.values(*column).next().map(std::str::from_utf8) {
+            index.note_groups(*column, cell);
+        }
+    }
+    for column in &columns.expires {
+        if let Some(Ok(text)) = row.values(*column).next().map(std::str::from_utf8) {
+            index.note_day(*column, text.trim());
+        }
+    }
+}
+
+/// Whether the row is an account that the directory or Exchange keeps for itself.
+pub(crate) fn is_system(row: &Row, columns: &Columns) -> bool {
+    let text = |column: usize| {
+        row.values(column).next().and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default().trim()
+    };
+    let number = |column: usize| value::number(text(column)).ok();
+    columns.critical.is_some_and(|column| value::switch(text(column)) == Ok(true))
+        || columns.control.iter().filter_map(|column| number(*column)).any(system::is_machine)
+        || columns.recipient_type.and_then(number).is_some_and(system::is_own_mailbox)
+        || columns.sam.is_some_and(|column| text(column).ends_with('$'))
+        || columns.called.iter().any(|column| system::is_own_name(text(*column)))
+}
+
 struct Reader<'a> {
     columns: &'a Columns,
+    index: &'a Index,
+    /// Unix seconds.
+    now: i64,
     row: &'a Row,
 }
 
 impl<'a> Reader<'a> {
     /// The first value of a column; empty when the row has none.
     fn text(&self, column: usize, lines: Lines) -> Result<Cow<'a, str>, Fault> {
-        self.row.values(column).next().map_or(Ok(Cow::Borrowed("")), |value| self.clean(column, value, lines))
+        match self.row.values(column).next() {
+            Some(value) => self.clean(column, value, lines),
+            None => self.row.bad(column).map_or(Ok(Cow::Borrowed("")), |fault| Err(fault.clone())),
+        }
+    }
+
+    /// The first filled value of several columns of one meaning.
+    fn first(&self, columns: &[usize], lines: Lines) -> Result<Cow<'a, str>, Fault> {
+        for column in columns {
+            let text = self.text(*column, lines)?;
+            if !text.is_empty() {
+                return Ok(text);
+            }
+        }
+        Ok(Cow::Borrowed(""))
+    }
+
+    /// An entry has one key, one sign-in name, one anchor of a kind: with two it is two entries that ran together.
+    fn one_of_each(&self) -> Result<(), Fault> {
+        let anchors = self.columns.anchors.iter().map(|(_, column)| *column);
+        for column in [self.columns.key].into_iter().chain(self.columns.upn).chain(anchors) {
+            let mut values = self.row.values(column);
+            let first = values.next();
+            if values.any(|other| Some(other) != first) {
+                return Err(Fault::new(
+                    "The entry has two values where a person has one",
+                    "Write one, and separate entries: two entries may have run together",
+                )
+                .structural()
+                .at(self.columns.name(column)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Any word against it counts; without a word for it nothing is said.
+    fn enabled(&self) -> Result<Option<bool>, Fault> {
+        let mut said: Option<bool> = None;
+        let mut hear = |word: bool| said = Some(said.unwrap_or(true) && word);
+        for column in &self.columns.control {
+            if let Some(bits) = self.parsed(*column, value::number)? {
+                hear(bits & DISABLED == 0);
+            }
+        }
+        for column in &self.columns.enabled {
+            if let Some(word) = self.parsed(*column, value::switch)? {
+                hear(word);
+            }
+        }
+        for column in &self.columns.expires {
+            let order = self.index.days(*column);
+            if self.parsed(*column, |text| value::has_ended(text, order, self.now))? == Some(true) {
+                hear(false);
+            }
+        }
+        Ok(said)
     }
 
     fn clean(&self, column: usize, value: &'a [u8], lines: Lines) -> Result<Cow<'a, str>, Fault> {
@@ -136,34 +262,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Every value of a column; a CSV cell is a list.
-    fn list(&self, column: usize) -> Result<Vec<Cow<'a, str>>, Fault> {
-        let mut all = Vec::new();
-        for value in self.row.values(column) {
-            let text = self.clean(column, value, Lines::One)?;
-            match (self.row.layout(), text) {
-                (Layout::Values | Layout::Octets, text) if text.is_empty() => {}
-                (Layout::Values | Layout::Octets, text) => all.push(text),
-                (Layout::Cells, text) => {
-                    value::refuse_type_name(&text).map_err(|fault| fault.at(self.columns.name(column)))?;
-                    match text {
-                        Cow::Borrowed(text) => all.extend(value::list(text).map(Cow::Borrowed)),
-                        Cow::Owned(text) => all.extend(value::list(&text).map(|part| Cow::Owned(part.to_owned()))),
-                    }
-                }
-            }
-        }
-        Ok(all)
-    }
-
     /// A value that is not empty, understood.
-    fn parsed<T>(&self, column: Option<usize>, parse: fn(&str) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
-        let Some(column) = column else { return Ok(None) };
+    fn parsed<T>(&self, column: usize, parse: impl Fn(&str) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
         let text = self.text(column, Lines::One)?;
         if text.is_empty() {
             return Ok(None);
         }
         parse(&text).map(Some).map_err(|fault| fault.at(self.columns.name(column)))
+    }
+
+    /// The values of a column of lists, or why they cannot be read.
+    fn cells(&self, column: usize) -> Result<Vec<Cow<'a, str>>, Fault> {
+        if let Some(bad) = self.row.bad(column) {
+            return Err(bad.clone());
+        }
+        let mut cells = Vec::new();
+        for value in self.row.values(column) {
+            let text = self.clean(column, value, Lines::Many)?;
+            value::refuse_type_name(&text).map_err(|fault| fault.at(self.columns.name(column)))?;
+            if !text.is_empty() {
+                cells.push(text);
+            }
+        }
+        Ok(cells)
     }
 
     fn guid(&self, column: usize, value: &[u8]) -> Result<Guid, Fault> {
@@ -181,45 +302,113 @@ impl<'a> Reader<'a> {
     fn anchors(&self) -> Result<Vec<Anchor>, Fault> {
         let mut anchors = Vec::with_capacity(self.columns.anchors.len());
         for (from, column) in &self.columns.anchors {
+            if let Some(bad) = self.row.bad(*column) {
+                return Err(bad.clone());
+            }
             let Some(value) = self.row.values(*column).next().filter(|value| !value.trim_ascii().is_empty()) else {
                 continue;
             };
-            let id = match self.columns.meaning(*column) {
-                Some(Meaning::ObjectGuid | Meaning::ConsistencyGuid) => {
-                    ImmutableId::from_guid(&self.guid(*column, value)?)
-                }
-                _ => value::immutable_text(&self.clean(*column, value, Lines::One)?)
-                    .map_err(|fault| fault.at(self.columns.name(*column)))?,
+            let binary = matches!(self.columns.meaning(*column), Some(Meaning::ObjectGuid | Meaning::ConsistencyGuid));
+            let id = if binary {
+                ImmutableId::from_guid(&self.guid(*column, value)?)
+            } else {
+                let text = self.clean(*column, value, Lines::One)?;
+                value::refuse_altered(&text)
+                    .and_then(|()| value::refuse_error_text(&text))
+                    .and_then(|()| value::immutable_text(&text))
+                    .map_err(|fault| fault.at(self.columns.name(*column)))?
             };
             anchors.push(Anchor { from: from.as_ref().into(), id });
         }
         Ok(anchors)
     }
 
-    fn attributes(&self) -> Result<Attributes, Fault> {
+    /// What cannot be read is left out, and with it what would be written: only the sign-in name and the address, by
+    /// which a person is known, refuse the row.
+    fn attributes(&self, left_out: &mut Vec<Fault>) -> Result<Attributes, Fault> {
         let mut values: Vec<(Attr, Cow<'a, str>)> = Vec::with_capacity(self.columns.texts.len() + 2);
         for (attr, from) in &self.columns.texts {
-            let lines = if *attr == Attr::StreetAddress { Lines::Many } else { Lines::One };
-            let mut value = Cow::Borrowed("");
-            for column in from {
-                value = self.text(*column, lines)?;
-                if !value.is_empty() {
-                    break;
+            if *attr == Attr::Mail {
+                continue;
+            }
+            match self.attribute(*attr, from) {
+                Ok(value) if *attr == Attr::UsageLocation => values.push((*attr, Cow::Owned(value.to_uppercase()))),
+                Ok(value) => values.push((*attr, value)),
+                Err(fault) if *attr == Attr::UserPrincipalName => return Err(fault),
+                Err(fault) => left_out.push(fault),
+            }
+        }
+        if !self.columns.mail.is_empty() {
+            match self.mail()? {
+                Mail::One(_, text, _) => values.push((Attr::Mail, Cow::Owned(text.to_lowercase()))),
+                Mail::Nothing => values.push((Attr::Mail, Cow::Borrowed(""))),
+                // Said where the addresses are read.
+                Mail::Several(..) => {}
+            }
+        }
+        if let Err(fault) = self.country(&mut values) {
+            left_out.push(fault);
+        }
+        Ok(values.iter().map(|(attr, value)| (*attr, value.as_ref())).collect())
+    }
+
+    fn attribute(&self, attr: Attr, from: &[usize]) -> Result<Cow<'a, str>, Fault> {
+        let lines = match attr {
+            Attr::StreetAddress => Lines::Many,
+            Attr::UserPrincipalName => Lines::One,
+            _ => Lines::Joined,
+        };
+        for column in from {
+            let value = self.text(*column, lines)?;
+            if value.is_empty() {
+                continue;
+            }
+            let name = matches!(attr, Attr::DisplayName | Attr::GivenName | Attr::Surname);
+            let checked = value::refuse_error_text(&value)
+                .and_then(|()| value::refuse_lost_letters(&value, name))
+                .and_then(|()| if attr == Attr::EmployeeId { value::refuse_altered(&value) } else { Ok(()) });
+            return checked.map(|()| value).map_err(|fault| fault.at(self.columns.name(*column)));
+        }
+        Ok(Cow::Borrowed(""))
+    }
+
+    /// The address of the first filled column of mail addresses. LDAP promises no order of values: of several, the one
+    /// that is the sign-in name counts, or none.
+    fn mail(&self) -> Result<Mail, Fault> {
+        for column in &self.columns.mail {
+            let cells = self.cells(*column)?;
+            let parts = cells.iter().flat_map(|cell| list::proxies(cell));
+            let plain = parts.filter(|proxy| proxy.kind.is_empty() || proxy.kind.eq_ignore_ascii_case("smtp"));
+            let mut values: Vec<String> = plain.map(|proxy| proxy.value.to_owned()).collect();
+            values.sort_unstable_by_key(|value| value.to_lowercase());
+            values.dedup_by_key(|value| value.to_lowercase());
+            match values.len() {
+                0 => {}
+                1 => return Ok(values.pop().map_or(Mail::Nothing, |value| Mail::One(*column, value, Vec::new()))),
+                _ => {
+                    let upn = self.columns.upn.map(|column| self.text(column, Lines::One)).transpose()?;
+                    let is_upn = |value: &String| upn.as_ref().is_some_and(|upn| upn.eq_ignore_ascii_case(value));
+                    return Ok(match values.iter().position(is_upn) {
+                        Some(at) => Mail::One(*column, values.remove(at), values),
+                        None => Mail::Several(*column, values),
+                    });
                 }
             }
-            if *attr == Attr::UsageLocation || *attr == Attr::Mail {
-                value = Cow::Owned(if *attr == Attr::Mail { value.to_lowercase() } else { value.to_uppercase() });
-            }
-            values.push((*attr, value));
         }
-        self.country(&mut values)?;
-        Ok(values.iter().map(|(attr, value)| (*attr, value.as_ref())).collect())
+        Ok(Mail::Nothing)
     }
 
     /// `co` is the country's name, `c` its two letters. Exports also put two letters under `country`.
     fn country(&self, values: &mut Vec<(Attr, Cow<'a, str>)>) -> Result<(), Fault> {
-        let named = self.columns.country_name.map(|column| self.text(column, Lines::One)).transpose()?;
-        let code = self.columns.country_code.map(|column| self.text(column, Lines::One)).transpose()?;
+        let filled = |columns: &[usize]| {
+            let text = (!columns.is_empty()).then(|| self.first(columns, Lines::Joined)).transpose()?;
+            if let Some(text) = &text {
+                let column = columns.first().copied().unwrap_or_default();
+                value::refuse_error_text(text).map_err(|fault| fault.at(self.columns.name(column)))?;
+            }
+            Ok::<_, Fault>(text)
+        };
+        let (named, code) = (filled(&self.columns.country_name)?, filled(&self.columns.country_code)?);
         let two = |text: &Cow<'a, str>| {
             (text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic())).then(|| text.to_uppercase())
         };
@@ -238,32 +427,50 @@ impl<'a> Reader<'a> {
 
     /// One `SMTP:` entry is the primary address; with none it is `mail`; with several nobody guesses.
     /// <https://learn.microsoft.com/troubleshoot/entra/entra-id/user-prov-sync/proxyaddresses-attribute-populate>
-    fn addresses(&self) -> Result<Addresses, Fault> {
+    fn addresses(&self, left_out: &mut Vec<Fault>) -> Result<Addresses, Fault> {
         let mut primaries: Vec<Address> = Vec::new();
         let mut all: Vec<Address> = Vec::new();
-        if let Some(column) = self.columns.proxies {
-            for entry in self.list(column)? {
-                let (kind, text) = entry.split_once(':').unwrap_or(("smtp", &entry));
-                if !kind.eq_ignore_ascii_case("smtp") {
-                    continue;
-                }
-                let address = self.address(column, text)?;
-                if kind == "SMTP" && !primaries.contains(&address) {
-                    primaries.push(address.clone());
-                }
-                if !all.contains(&address) {
-                    all.push(address);
+        for column in &self.columns.proxies {
+            for cell in self.cells(*column)? {
+                for Proxy { kind, value } in list::proxies(&cell) {
+                    if !kind.is_empty() && !kind.eq_ignore_ascii_case("smtp") {
+                        continue;
+                    }
+                    let address = self.address(*column, value)?;
+                    if kind == "SMTP" && !primaries.contains(&address) {
+                        primaries.push(address.clone());
+                    }
+                    if !all.contains(&address) {
+                        all.push(address);
+                    }
                 }
             }
         }
-        if let (true, Some(column)) = (primaries.is_empty(), self.columns.mail) {
-            let mail = self.text(column, Lines::One)?;
-            if !mail.is_empty() {
-                let address = self.address(column, &mail)?;
-                all.retain(|have| *have != address);
-                all.insert(0, address.clone());
-                primaries.push(address);
+        let mail = self.mail()?;
+        let (Mail::One(column, _, others) | Mail::Several(column, others)) = &mail else {
+            let primary = primaries.pop().filter(|_| primaries.is_empty());
+            return Ok(Addresses::new(primary, Texts::new(all.iter().map(Address::as_str))));
+        };
+        for value in others {
+            let address = self.address(*column, value)?;
+            if !all.contains(&address) {
+                all.push(address);
             }
+        }
+        if let (Mail::Several(column, _), true) = (&mail, primaries.is_empty()) {
+            left_out.push(
+                Fault::new(
+                    "The entry has several mail addresses, and none of them is its sign-in name",
+                    "Write one, or mark the primary one in proxyAddresses with SMTP:",
+                )
+                .at(self.columns.name(*column)),
+            );
+        }
+        if let (true, Mail::One(column, text, _)) = (primaries.is_empty(), mail) {
+            let address = self.address(column, &text)?;
+            all.retain(|have| *have != address);
+            all.insert(0, address.clone());
+            primaries.push(address);
         }
         let primary = primaries.pop().filter(|_| primaries.is_empty());
         Ok(Addresses::new(primary, Texts::new(all.iter().map(Address::as_str))))
@@ -280,11 +487,21 @@ impl<'a> Reader<'a> {
     fn groups(&self) -> Result<Texts, Fault> {
         let mut groups: Vec<Cow<'a, str>> = Vec::new();
         for column in &self.columns.groups {
-            for group in self.list(*column)? {
-                if let Some(name) = dn::first_value(&group) {
-                    groups.push(Cow::Owned(name));
+            let cells = self.cells(*column)?;
+            // Values of their own are groups of their own; one text may be a list.
+            let alone = self.row.layout() != Layout::Octets && cells.len() == 1;
+            for cell in cells {
+                let parts = match self.row.layout() {
+                    _ if !alone => vec![&*cell],
+                    Layout::Cells | Layout::Values | Layout::Octets => {
+                        list::groups(&cell, self.index.separated(*column))
+                            .map_err(|fault| fault.at(self.columns.name(*column)))?
+                    }
+                };
+                for group in parts {
+                    groups.extend(dn::first_value(group).map(Cow::Owned));
+                    groups.push(Cow::Owned(group.to_owned()));
                 }
-                groups.push(group);
             }
         }
         Ok(Texts::new(groups.iter().map(AsRef::as_ref)))
@@ -292,27 +509,55 @@ impl<'a> Reader<'a> {
 
     /// Only the computed attribute and an own column say no; `userAccountControl` without the bit says nothing.
     fn password_expired(&self) -> Result<Option<bool>, Fault> {
-        let explicit = self.parsed(self.columns.password_expired, value::switch)?;
-        let computed = self.parsed(self.columns.computed_control, value::number)?;
-        let stored = self.parsed(self.columns.control, value::number)?;
         let has = |bits: i64| bits & PASSWORD_EXPIRED != 0;
-        let said = [explicit, computed.map(has), stored.map(has).filter(|expired| *expired)];
-        Ok(said.into_iter().flatten().reduce(|one, other| one || other))
+        let mut said: Option<bool> = None;
+        let mut hear = |word: bool| said = Some(said.unwrap_or(false) || word);
+        for column in &self.columns.password_expired {
+            self.parsed(*column, value::switch)?.into_iter().for_each(&mut hear);
+        }
+        for column in &self.columns.computed_control {
+            self.parsed(*column, value::number)?.map(has).into_iter().for_each(&mut hear);
+        }
+        for column in &self.columns.control {
+            self.parsed(*column, value::number)?.map(has).filter(|expired| *expired).into_iter().for_each(&mut hear);
+        }
+        Ok(said)
     }
 
-    fn extra(&self) -> Result<Extra, Fault> {
+    /// A value that cannot be read is not there: an expression that needs it says so.
+    fn extra(&self, left_out: &mut Vec<Fault>) -> Extra {
         let mut pairs = Vec::with_capacity(self.columns.extra.len());
         for (name, column) in &self.columns.extra {
-            let mut joined = String::new();
-            for value in self.row.values(*column) {
-                let text = self.clean(*column, value, Lines::Many)?;
-                if !joined.is_empty() && !text.is_empty() {
-                    joined.push(';');
-                }
-                joined.push_str(&text);
+            match self.joined(*column) {
+                Ok(joined) => pairs.push((name.clone(), joined.into())),
+                Err(fault) => left_out.push(fault),
             }
-            pairs.push((name.clone(), joined.into()));
         }
-        Ok(Extra::new(pairs))
+        Extra::new(pairs)
     }
+
+    fn joined(&self, column: usize) -> Result<String, Fault> {
+        if let Some(bad) = self.row.bad(column) {
+            return Err(bad.clone());
+        }
+        let mut joined = String::new();
+        for value in self.row.values(column) {
+            let text = self.clean(column, value, Lines::Many)?;
+            if !joined.is_empty() && !text.is_empty() {
+                joined.push(';');
+            }
+            joined.push_str(&text);
+        }
+        Ok(joined)
+    }
+}
+
+/// What the columns of mail addresses say.
+enum Mail {
+    /// None is filled.
+    Nothing,
+    /// The column, the address that counts, and those beside it.
+    One(usize, String, Vec<String>),
+    /// Several, and nobody guesses which is the primary one.
+    Several(usize, Vec<String>),
 }

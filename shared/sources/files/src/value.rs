@@ -5,14 +5,18 @@ use std::borrow::Cow;
 use hardmatch_domain::ids::ImmutableId;
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
-use crate::dn;
 use crate::row::Fault;
+
+/// The longest value that is kept: nobody's name or address comes near it, and what a person is stored in has an end.
+pub(crate) const LONGEST: usize = 64 * 1024;
 
 /// Which control characters a value may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lines {
     /// None.
     One,
+    /// Line breaks and tabs become one space: people press Alt+Enter in a title.
+    Joined,
     /// Line breaks and tabs: postal addresses, free text.
     Many,
 }
@@ -25,6 +29,10 @@ pub(crate) fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, Fault> {
             "Write the file in one encoding (UTF-8), or set `encoding` in [source]",
         )
     })?;
+    if value.len() > LONGEST {
+        let problem = format!("The value is longer than {} KiB", LONGEST / 1024);
+        return Err(Fault::new(problem, "Shorten it at the source, or leave the column out of the export"));
+    }
     let text = text.trim();
     let plain = text.bytes().all(|byte| matches!(byte, 0x20..0x7f));
     if plain {
@@ -37,19 +45,18 @@ pub(crate) fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, Fault> {
                 "Write the file again from the directory, as UTF-8",
             ));
         }
-        let line = lines == Lines::Many && matches!(c, '\n' | '\r' | '\t');
+        let line = lines != Lines::One && matches!(c, '\n' | '\r' | '\t');
         if c.is_control() && !line {
             let problem = format!("The value has a control character (U+{:04X})", u32::from(c));
             let fault = Fault::new(problem, "Remove it at the source");
             return Err(if matches!(c, '\n' | '\r') { fault.near() } else { fault });
         }
     }
+    if lines == Lines::Joined && text.contains(['\n', '\r', '\t']) {
+        let words: Vec<&str> = text.split(['\n', '\r', '\t']).map(str::trim).filter(|word| !word.is_empty()).collect();
+        return Ok(Cow::Owned(words.join(" ").nfc().collect()));
+    }
     Ok(if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) })
-}
-
-/// The parts of a list in one CSV cell, separated by `;`. A DN may hold an escaped one.
-pub(crate) fn list(cell: &str) -> impl Iterator<Item = &str> {
-    dn::split(cell, |c| c == ';').map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// A value that a script wrote instead of the values themselves.
@@ -59,6 +66,73 @@ pub(crate) fn refuse_type_name(text: &str) -> Result<(), Fault> {
         return Err(Fault::new(
             "The cell has the name of a PowerShell type instead of values",
             "Join them in the export: Select-Object @{n='memberOf';e={$_.memberOf -join ';'}}",
+        ));
+    }
+    Ok(())
+}
+
+/// What a spreadsheet or a database writes where there is no value: nobody's text.
+pub(crate) fn refuse_error_text(text: &str) -> Result<(), Fault> {
+    const ERRORS: [&str; 13] = [
+        "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#ERROR!", "NULL",
+        "(null)", "N/A",
+    ];
+    let error = ERRORS.contains(&text) || text.eq_ignore_ascii_case("n/a") || text.eq_ignore_ascii_case("#n/v");
+    if error || (text.len() > 1 && text.bytes().all(|byte| byte == b'#')) {
+        return Err(Fault::new(
+            "The value is what a spreadsheet or a database shows where it has no value",
+            "Leave the cell empty, or correct the formula or the query that fills it",
+        ));
+    }
+    Ok(())
+}
+
+/// A number that is somebody's name and that a spreadsheet altered: a formula around it, an exponent, decimals, digits
+/// lost behind the fifteenth. What it was before cannot be told.
+/// <https://support.microsoft.com/office/floating-point-arithmetic-may-give-inaccurate-result-in-excel>
+pub(crate) fn refuse_altered(text: &str) -> Result<(), Fault> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let decimal =
+        |text: &str| text.split_once(['.', ',']).map_or_else(|| digits(text), |(a, b)| digits(a) && digits(b));
+    let exponent = text.split_once(['E', 'e']).is_some_and(|(number, power)| {
+        let signed = power.strip_prefix(['+', '-']);
+        decimal(number) && (signed.is_some_and(digits) || (number.contains(['.', ',']) && digits(power)))
+    });
+    let decimals = text
+        .split_once(['.', ','])
+        .is_some_and(|(number, rest)| digits(number) && !rest.is_empty() && rest.bytes().all(|byte| byte == b'0'));
+    let rounded = text.len() > 15 && digits(text) && text[15..].bytes().all(|byte| byte == b'0');
+    if text.starts_with('=') || exponent || decimals || rounded {
+        return Err(Fault::new(
+            "The number is not as it was: a spreadsheet made a formula, an exponent, decimals or zeros of it",
+            "Export the column as text (in a spreadsheet: import it as Text, not as General)",
+        ));
+    }
+    Ok(())
+}
+
+/// Question marks where a program could not write a letter: `M?ller`, and in a name also `Ren?` and `?zil`.
+pub(crate) fn refuse_lost_letters(text: &str, name: bool) -> Result<(), Fault> {
+    let lost = text.split_whitespace().any(|word| {
+        let mut before = None;
+        let mut run: Option<Option<char>> = None;
+        for c in word.chars() {
+            if c == '?' {
+                run.get_or_insert(before);
+            } else if let Some(from) = run.take()
+                && c.is_alphabetic()
+                && (name || from.is_some_and(char::is_alphabetic))
+            {
+                return true;
+            }
+            before = Some(c);
+        }
+        name && run.flatten().is_some_and(char::is_alphabetic)
+    });
+    if lost {
+        return Err(Fault::new(
+            "The value has question marks where letters were: the export could not write them",
+            "Export as UTF-8 (PowerShell: Export-Csv -Encoding utf8)",
         ));
     }
     Ok(())
@@ -90,6 +164,80 @@ pub(crate) fn has_expired(filetime: i64, now: i64) -> bool {
     /// Seconds from 1601 to 1970.
     const EPOCH: i64 = 11_644_473_600;
     filetime > 0 && filetime != i64::MAX && filetime / 10_000_000 - EPOCH <= now
+}
+
+/// A day as exports write it: ISO 8601, `31.01.2020`, or with slashes in an order that the column shows. A time behind
+/// it is left out.
+pub(crate) fn day(text: &str, order: DayOrder) -> Option<Day> {
+    let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, ""));
+    if !time.chars().all(|c| c.is_ascii_digit() || ":. +-AaMmPpZ\u{202f}".contains(c)) {
+        return None;
+    }
+    let separator = date.chars().find(|c| !c.is_ascii_digit())?;
+    let parts: Vec<&str> = date.split(separator).collect();
+    let [one, two, three] = parts.as_slice() else { return None };
+    let number = |text: &str| text.parse::<i16>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let (one_, two_, three_) = (number(one)?, number(two)?, number(three)?);
+    let at = |year: i16, month: i16, day: i16| {
+        jiff::civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+    };
+    if one.len() == 4 {
+        return at(one_, two_, three_).map(Day::At);
+    }
+    if three.len() != 4 || !matches!(separator, '.' | '/' | '-') {
+        return None;
+    }
+    let order = if separator == '.' { DayOrder::DayFirst } else { order };
+    let (day_first, month_first) = (at(three_, two_, one_), at(three_, one_, two_));
+    match (order, day_first, month_first) {
+        (DayOrder::DayFirst, Some(day), _) | (DayOrder::MonthFirst, _, Some(day)) => Some(Day::At(day)),
+        (DayOrder::Unknown, Some(one), Some(other)) if one != other => Some(Day::Either(one, other)),
+        (DayOrder::Unknown, one, other) => one.or(other).map(Day::At),
+        (DayOrder::DayFirst | DayOrder::MonthFirst, ..) => None,
+    }
+}
+
+/// In which order a column writes day and month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DayOrder {
+    /// No value of the column tells.
+    #[default]
+    Unknown,
+    DayFirst,
+    MonthFirst,
+}
+
+/// A day, or one of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Day {
+    At(jiff::civil::Date),
+    Either(jiff::civil::Date, jiff::civil::Date),
+}
+
+/// When somebody's account ends: a FILETIME, or a day. `None` where the day may be one of two that say different things.
+pub(crate) fn has_ended(text: &str, order: DayOrder, now: i64) -> Result<bool, Fault> {
+    if let Ok(filetime) = number(text) {
+        return Ok(has_expired(filetime, now));
+    }
+    let over = |day: jiff::civil::Date| {
+        // The day is over everywhere: nobody knows in which zone it was written.
+        let zone = jiff::tz::Offset::constant(-12).to_time_zone();
+        day.to_zoned(zone).map_or(i64::MAX, |start| start.timestamp().as_second()) <= now
+    };
+    let unclear = || {
+        Fault::new(
+            "The value is no date whose order of day and month is certain",
+            "Write dates as 2026-01-31, or export accountExpires as the directory stores it",
+        )
+    };
+    if text.eq_ignore_ascii_case("never") {
+        return Ok(false);
+    }
+    match day(text, order).ok_or_else(unclear)? {
+        Day::At(day) => Ok(over(day)),
+        Day::Either(one, other) if over(one) == over(other) => Ok(over(one)),
+        Day::Either(..) => Err(unclear()),
+    }
 }
 
 /// An anchor taken as it is. It is longer than nothing and shorter than 60 characters; Microsoft's own sync refuses
@@ -174,6 +322,50 @@ mod tests {
         }
         for bad in ["a b", "jane@example.com", "a_b", "a/b", &"x".repeat(60)] {
             assert!(immutable_text(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_a_spreadsheet_altered_are_known() {
+        for bad in
+            ["=\"0012\"", "=12", "1.2E+11", "1,2E+11", "1E+05", "1.2e11", "1001.0", "12,00", "1234567890123450000"]
+        {
+            assert!(refuse_altered(bad).is_err(), "{bad}");
+        }
+        for good in ["0012", "12E4", "E1001", "1001", "A=1", "12.5", "1234567890123456", "", "12-4"] {
+            assert!(refuse_altered(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn letters_that_became_question_marks_are_known() {
+        for bad in ["J?rg", "N??ez", "Ren?", "?zil", "Anna J?rg"] {
+            assert!(refuse_lost_letters(bad, true).is_err(), "{bad}");
+        }
+        assert!(refuse_lost_letters("F?rderung", false).is_err());
+        for good in ["Who? What", "?", "Ready?", "Anna ? Berg", "a/?b"] {
+            assert!(refuse_lost_letters(good, false).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_read_in_the_order_of_its_column() {
+        let now = jiff::civil::date(2026, 11, 21).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_second();
+        for (text, order, ended) in [
+            ("01/31/2020 00:00:00", DayOrder::Unknown, Some(true)),
+            ("1/31/2020 12:00:00 AM", DayOrder::Unknown, Some(true)),
+            ("31.01.2020 00:00", DayOrder::Unknown, Some(true)),
+            ("2020-01-31T00:00:00", DayOrder::Unknown, Some(true)),
+            ("2099-01-31", DayOrder::Unknown, Some(false)),
+            ("03/04/2020", DayOrder::Unknown, Some(true)),
+            ("01/12/2026", DayOrder::Unknown, None),
+            ("01/12/2026", DayOrder::DayFirst, Some(false)),
+            ("01/12/2026", DayOrder::MonthFirst, Some(true)),
+            ("Never", DayOrder::Unknown, Some(false)),
+            ("soon", DayOrder::Unknown, None),
+            ("99/99/2020", DayOrder::Unknown, None),
+        ] {
+            assert_eq!(has_ended(text, order, now).ok(), ended, "{text} {order:?}");
         }
     }
 

@@ -132,9 +132,20 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
                     AREA,
                     CheckState::Warn,
                     format!("The listing is not complete: {doubt}"),
-                    "Nobody is taken for gone until it is.",
+                    "Nobody is decided until it is.",
                 ));
             }
+            for doubt in &listing.absence {
+                let cure = "Nobody is taken for absent until the entries are cured.";
+                checks.push(check(AREA, CheckState::Warn, format!("Somebody may be hidden: {doubt}."), cure));
+            }
+            if let Some((first, others)) = listing.left_out.split_first() {
+                let more = others.len();
+                let more = if more > 0 { format!(" And {more} more.") } else { String::new() };
+                let found = format!("A value is left out. {}{more}", place(first));
+                checks.push(check(AREA, CheckState::Warn, found, "The people themselves are read."));
+            }
+            checks.extend(listing.notes.iter().map(|note| good(AREA, format!("{note}."))));
             let lost: Vec<&str> = meta
                 .columns
                 .iter()

@@ -109,7 +109,8 @@ fn lines_are_true_to_the_file() {
         assert_eq!(given.refused()[1].key, None);
         assert_eq!(given.people()[1].attributes.get(Attr::StreetAddress), Some("say \"hi\""));
         assert_eq!(given.completeness.entries, 4);
-        assert_eq!(given.completeness.doubts, ["1 refused without a readable key, the first in line 9"]);
+        assert_eq!(given.completeness.absence, ["1 refused without a readable key, the first in line 9"]);
+        assert_eq!(given.completeness.doubts, Vec::<String>::new());
     }
 }
 
@@ -125,10 +126,12 @@ fn accidents_never_look_like_absence() {
         ("1002,\"b@x.com,Sales\n1003,c@x.com,Sales\n1004,\"d@x.com\",Sales\n", None, "without a readable key"),
         ("1002,b@x.com,\"Sales\n1003,c@x.com,Sales\n1004,d@x.com,Sales\"\n", None, "without a readable key"),
         // One cell too many: the first has not moved.
-        ("1002,b@x.com,Sales, Marketing\n", Some("1002"), ""),
+        ("1002,b@x.com,Sales, Marketing\n", Some("1002"), "structure is damaged"),
         ("1002,b@@ x.com,Sales\n", Some("1002"), ""),
         ("1002,\"b\"@x.com,Sales\n", None, "without a readable key"),
         (",b@x.com,Sales\n", None, "without a readable key"),
+        ("1002,b@x.com\n1003,c@x.com,\n", Some("1002"), "structure is damaged"),
+        ("1002,b@\0\0\0,Sales\n", None, "without a readable key"),
     ] {
         let given = csv(format!("{TOP}{rest}"));
         let refused = given.refused();
@@ -136,7 +139,9 @@ fn accidents_never_look_like_absence() {
         assert_eq!(refused[0].key.as_ref().map(AsRef::as_ref), key, "{rest}");
         assert_eq!(refused[0].line, 3, "{rest}");
         assert!(!refused[0].cure.is_empty() && !refused[0].problem.contains("x.com"));
-        let doubts = given.completeness.doubts.join("\n");
+        let cut = expected == "cut off";
+        assert_eq!(given.completeness.doubts.is_empty(), !cut, "{rest}: only a file that was cut off stops the run");
+        let doubts = [given.completeness.doubts, given.completeness.absence].concat().join("\n");
         assert_eq!(doubts.is_empty(), expected.is_empty(), "{rest}: {doubts}");
         assert!(doubts.contains(expected), "{rest}: {doubts}");
     }
@@ -151,6 +156,7 @@ fn a_key_that_repeats_refuses_every_row_that_has_it() {
     assert_eq!(refused[1], (4, "7".into(), "The row has the same key as line 2".into()));
     assert_eq!(given.one_of_many("8").addresses.primary().unwrap(), "b@x.com");
     assert_eq!(given.completeness.doubts, Vec::<String>::new());
+    assert_eq!(given.completeness.absence, ["2 refused whose structure is damaged, the first in line 2"]);
 }
 
 #[test]
@@ -163,13 +169,15 @@ fn a_whole_row_is_refused_with_the_broken_one_that_has_its_key() {
 }
 
 #[test]
-fn one_damaged_row_of_utf8_is_refused_by_its_line() {
+fn one_damaged_value_of_utf8_is_left_out_by_its_line() {
     let mut bytes = "id,displayName\n1,José\n2,Zoë\n3,".as_bytes().to_vec();
     bytes.extend(b"Jos\xe9\n4,Ren\xc3\xa9\n");
     let given = csv(bytes);
-    assert_eq!(given.people().len(), 3);
-    assert_eq!((given.refused()[0].line, given.refused()[0].column.as_deref()), (4, Some("displayName")));
-    assert_eq!(given.refused()[0].key, Some("3".into()));
+    assert_eq!(given.people().len(), 4);
+    let left_out = &given.completeness.left_out[0];
+    assert_eq!((left_out.line, left_out.column.as_deref()), (4, Some("displayName")));
+    assert_eq!(left_out.key, Some("3".into()));
+    assert_eq!(given.one_of_many("3").attributes.get(Attr::DisplayName), None, "nothing is cleared");
 }
 
 #[test]

@@ -57,7 +57,8 @@ fn broken_lines_are_refused_by_number() {
         assert_eq!(given.people().len(), 2, "{line}");
         assert_eq!(given.refused()[0].line, 3, "{line}");
         assert!(given.refused()[0].problem.contains(problem), "{:?}", given.refused());
-        assert_eq!(given.completeness.doubts, ["1 refused without a readable key, the first in line 3"]);
+        assert_eq!(given.completeness.absence, ["1 refused without a readable key, the first in line 3"]);
+        assert!(given.completeness.doubts.is_empty(), "everybody else is decided");
     }
     let cut = jsonl("{\"id\":\"1\"}\n{\"id\":\"2\",\"mail\":\"a@");
     assert!(cut.completeness.doubts.iter().any(|doubt| doubt.contains("cut off at line 2")));

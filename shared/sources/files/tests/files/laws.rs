@@ -52,7 +52,14 @@ fn no_bytes_make_it_panic_and_no_refusal_lacks_a_cure() {
                         // UTF-16 can hold line breaks in other bytes.
                         prop_assert!(refused.line >= 1 && refused.line <= lines.max(bytes.len() as u64));
                         prop_assert!(!refused.problem.is_empty() && !refused.cure.is_empty());
-                        prop_assert!(refused.key.is_some() || !given.completeness.doubts.is_empty());
+                        prop_assert!(refused.key.is_some() || refused.fault.is_some());
+                        prop_assert!(refused.fault.is_none() || !given.completeness.absence.is_empty());
+                        prop_assert!(
+                            refused.fault.is_none()
+                                || refused.key.is_none()
+                                || !refused.disabled
+                                || refused.problem.contains("same key")
+                        );
                     }
                     prop_assert_eq!(given.completeness.entries, given.entries.len() as u64);
                 }

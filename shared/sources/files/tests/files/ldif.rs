@@ -110,13 +110,14 @@ fn broken_entries_are_refused_by_line() {
     for (entry, key, column, problem) in [
         ("dn: CN=b\nuid: b\nmemberOf;range=0-1499: CN=g", Some("b"), Some("memberOf"), "range"),
         ("dn: CN=b\nuid: b\nmail:: ***", Some("b"), Some("mail"), "base64"),
-        ("dn: CN=b\njpegPhoto:< file:///etc/passwd\nuid: b", Some("b"), Some("jpegPhoto"), "never fetched"),
+        ("dn: CN=b\nmail:< file:///etc/passwd\nuid: b", Some("b"), Some("mail"), "never fetched"),
+        ("dn: CN=b\nuid: b\nuid: d", Some("b"), Some("uid"), "two values"),
         ("dn: CN=b\nuid:: ***", None, Some("uid"), "base64"),
         ("dn: CN=b\nchangetype: modify\nreplace: mail\nmail: x@x.com", None, None, "change"),
         ("dn: CN=b\nno colon here\nuid: b", None, None, "name: value"),
         ("uid: b", None, None, "begin with"),
         ("dn: CN=b\nuid:", None, Some("uid"), "no key"),
-        ("dn: CN=b\nuid: b\ndisplayName:: /w==", Some("b"), Some("displayName"), "not text"),
+        ("dn: CN=b\nuid: b\nmail:: /w==", Some("b"), Some("mail"), "not text"),
     ] {
         let given = ldif(&format!("dn: CN=a\nuid: a\ndisplayName: A\n\n\n{entry}\n\ndn: CN=c\nuid: c\n"));
         assert_eq!(given.people().len(), 2, "{entry}");
@@ -125,8 +126,30 @@ fn broken_entries_are_refused_by_line() {
         assert_eq!(refused.key.as_ref().map(AsRef::as_ref), key, "{entry}");
         assert_eq!(refused.column.as_deref(), column, "{entry}");
         assert!(refused.problem.contains(problem), "{entry}: {refused:?}");
-        assert_eq!(given.completeness.doubts.is_empty(), key.is_some());
+        assert!(given.completeness.doubts.is_empty(), "{entry}");
+        let hides = key.is_none() || problem == "base64" || problem == "two values";
+        assert_eq!(!given.completeness.absence.is_empty(), hides, "{entry}");
     }
+}
+
+#[test]
+fn entries_run_together_are_both_refused_by_line() {
+    let given = ldif("dn: CN=a\nuid: a\nsn: A\ndn: CN=b\nuid: b\nsn: B\n\ndn: CN=c\nuid: c\n");
+    assert_eq!(given.people().len(), 1);
+    let refused: Vec<_> = given.refused().iter().map(|r| (r.line, r.key.clone().unwrap())).collect();
+    assert_eq!(refused, [(1, "a".into()), (4, "b".into())]);
+    assert!(!given.completeness.absence.is_empty() && given.completeness.doubts.is_empty());
+}
+
+#[test]
+fn a_value_that_nothing_uses_is_passed_over_and_counted() {
+    let given = ldif(
+        "dn: CN=a\nuid: a\nthumbnailPhoto:< file:///tmp/x\nsn: A\n\ndn: CN=b\nuid: b\nthumbnailPhoto:< file:///tmp/y\n",
+    );
+    assert_eq!((given.people().len(), given.refused().len()), (2, 0));
+    let completeness = &given.completeness;
+    assert!(completeness.absence.is_empty() && completeness.left_out.is_empty());
+    assert!(completeness.notes[0].contains("2 values of thumbnailPhoto"), "{:?}", completeness.notes);
 }
 
 #[test]

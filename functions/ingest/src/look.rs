@@ -1,0 +1,290 @@
+//! A second look at a listing, with what is known of people: rows that hold another's name, newcomers whose name stands
+//! in a row without a key, names that all changed in their accents, numbers that lost their zeros.
+
+use std::collections::{BTreeMap, HashMap};
+
+use hardmatch_domain::attribute::{Attr, Attributes};
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_domain::person::{Person, PersonRecord};
+use hardmatch_ports::Entry;
+use hardmatch_ports::source::{Refused, words};
+use hardmatch_store::fingerprints::{Bucket, bucket_of, content_hash};
+use hardmatch_store::{Pid, StoreError};
+
+use crate::SourcePorts;
+use crate::census::Census;
+use crate::facts::Changed;
+use crate::people::{CHUNK, Stopped};
+
+/// Known people whose names are compared when the encoding of a listing is a guess.
+const COMPARED: usize = 500;
+
+/// One value as a number to look for.
+fn word(text: &str) -> Option<u64> {
+    let mut all = words(text.trim().as_bytes());
+    let first = all.next()?;
+    // A value of several words is found by all of them together, or not at all.
+    Some(all.fold(first, |sum, next| sum.rotate_left(7) ^ next))
+}
+
+/// By what a person is known: sign-in name, primary address, employee ID.
+fn known_by(person: &Person) -> impl Iterator<Item = &str> {
+    [person.upn(), person.addresses.primary(), person.attributes.filled(Attr::EmployeeId)].into_iter().flatten()
+}
+
+/// Whether a value by which the person is known stands in a refused entry.
+pub(crate) fn is_named(census: &Census, person: &Person) -> bool {
+    let all = known_by(person).chain(person.addresses.all().iter());
+    let stands = |text: &str| {
+        let mut of_it = words(text.trim().as_bytes()).peekable();
+        of_it.peek().is_some() && of_it.all(|word| census.words.contains(&word))
+    };
+    !census.words.is_empty() && all.into_iter().any(stands)
+}
+
+/// Looks once more where something calls for it, and turns entries of the census into refusals. Gives why nothing may
+/// be concluded from the listing, if so.
+pub(crate) async fn again(
+    ports: &SourcePorts,
+    connection: &ConnectionId,
+    census: &mut Census,
+    known: &BTreeMap<usize, Bucket>,
+    gone: &[&PersonRecord],
+) -> Result<Option<String>, Stopped> {
+    let changed = Changed::find(census, known);
+    let missing: HashMap<u64, &PersonRecord> = gone
+        .iter()
+        .copied()
+        .flat_map(|record| known_by(&record.person).filter_map(move |text| Some((word(text)?, record))))
+        .collect();
+    // Keys that are numbers, without their zeros.
+    let numbers: HashMap<&str, &PersonRecord> =
+        gone.iter().copied().filter_map(|record| Some((without_zeros(record.person.key.as_str())?, record))).collect();
+    let guessed = census.completeness.guessed.clone();
+    if changed.is_empty() || (gone.is_empty() && census.claims.is_empty() && guessed.is_none()) {
+        return Ok(None);
+    }
+    let was_there = |name: &[u8; 16]| known.get(&bucket_of(name)).is_some_and(|bucket| bucket.contains_key(name));
+    let mut foreign: Vec<([u8; 16], Refused)> = Vec::new();
+    let mut claimed: Vec<([u8; 16], Refused)> = Vec::new();
+    let mut shortened: Vec<([u8; 16], Refused)> = Vec::new();
+    let mut names: BTreeMap<Pid, Box<Person>> = BTreeMap::new();
+    let mut ordinal = 0;
+    let mut listing = ports.source.open().await?;
+    loop {
+        let entries = listing.next().await?;
+        if entries.is_empty() {
+            break;
+        }
+        for entry in entries {
+            ordinal += 1;
+            let Entry::Person(person) = entry else { continue };
+            let name = *ports.store.secret().pid(&person.key).bytes();
+            if !changed.has(&name) {
+                continue;
+            }
+            let of_another = known_by(&person).filter_map(word).find_map(|word| missing.get(&word));
+            if let (true, Some(other)) = (was_there(&name), of_another) {
+                if other.person.key != person.key {
+                    foreign.push((name, foreign_row(&person, ordinal)));
+                }
+            } else if !was_there(&name) && numbers.contains_key(person.key.as_str()) {
+                shortened.push((name, shortened_row(&person, ordinal)));
+            } else if !census.claims.is_empty() && is_claimed(census, &person) {
+                claimed.push((name, claimed_row(&person, ordinal)));
+            }
+            if guessed.is_some() && was_there(&name) && names.len() < COMPARED {
+                names.insert(Pid::from_bytes(name), person);
+            }
+        }
+    }
+    if let Some(encoding) = guessed.filter(|_| !names.is_empty()) {
+        let pids: Vec<Pid> = names.keys().copied().collect();
+        let before = ports.store.people(connection, &pids).await?;
+        if all_changed_in_accents(before.iter().filter_map(|(pid, old)| Some((&old.person, &**names.get(pid)?)))) {
+            return Ok(Some(format!(
+                "the accents in the names of known people all changed, and the encoding is only a guess ({encoding}): set `encoding` in [source], or save the file as UTF-8"
+            )));
+        }
+    }
+    for (name, refused) in foreign {
+        census.completeness.absence.push("an entry has the key of one known person and the name of another".to_owned());
+        census.replace(name, refused, ports.store.secret());
+    }
+    for (name, refused) in shortened {
+        census.completeness.absence.push("keys have lost their leading zeros".to_owned());
+        census.replace(name, refused, ports.store.secret());
+    }
+    census.completeness.absence.dedup();
+    let stored = stored(ports, connection, claimed.iter().map(|(name, _)| *name)).await?;
+    for (name, refused) in claimed.into_iter().filter(|(name, _)| !stored.contains_key(&Pid::from_bytes(*name))) {
+        census.replace(name, refused, ports.store.secret());
+    }
+    Ok(None)
+}
+
+async fn stored(
+    ports: &SourcePorts,
+    connection: &ConnectionId,
+    names: impl Iterator<Item = [u8; 16]>,
+) -> Result<BTreeMap<Pid, PersonRecord>, StoreError> {
+    let pids: Vec<Pid> = names.map(Pid::from_bytes).collect();
+    let mut found = BTreeMap::new();
+    for chunk in pids.chunks(CHUNK) {
+        found.extend(ports.store.people(connection, chunk).await?);
+    }
+    Ok(found)
+}
+
+/// Whether a name or address of the person stands in an entry that nobody knows whose it is.
+fn is_claimed(census: &Census, person: &Person) -> bool {
+    let mut names = person.upn().into_iter().chain(person.addresses.all().iter());
+    names.any(|text| words(text.as_bytes()).any(|word| census.claims.contains(&word)))
+}
+
+fn foreign_row(person: &Person, ordinal: u64) -> Refused {
+    let body = serde_json::to_vec(person).unwrap_or_default();
+    let halves = [content_hash(&body), content_hash(&[b"foreign ", &body[..]].concat())];
+    Refused {
+        key: Some(person.key.clone()),
+        line: ordinal,
+        problem: "The entry has the key of one person and the sign-in name, address or employee ID of another, who is missing"
+            .to_owned(),
+        cure: "The line is the entry's number. If two rows ran together, write the export again; if the name was really handed over, run once with --accept-source"
+            .to_owned(),
+        fault: <[u8; 16]>::try_from(halves.concat()).ok(),
+        ..Refused::default()
+    }
+}
+
+/// A number without the zeros before it; `None` where there are none, or where it is no number.
+fn without_zeros(key: &str) -> Option<&str> {
+    let short = key.trim_start_matches('0');
+    (short.len() < key.len() && !short.is_empty() && short.bytes().all(|byte| byte.is_ascii_digit())).then_some(short)
+}
+
+fn shortened_row(person: &Person, ordinal: u64) -> Refused {
+    let body = serde_json::to_vec(person).unwrap_or_default();
+    let halves = [content_hash(&body), content_hash(&[b"shortened ", &body[..]].concat())];
+    Refused {
+        key: Some(person.key.clone()),
+        line: ordinal,
+        problem: "The key is that of a known person who is missing, without its leading zeros".to_owned(),
+        cure: "The line is the entry's number. Export the column as text (in a spreadsheet: import it as Text, not as General); if the keys really changed, run once with --accept-source"
+            .to_owned(),
+        fault: <[u8; 16]>::try_from(halves.concat()).ok(),
+        ..Refused::default()
+    }
+}
+
+fn claimed_row(person: &Person, ordinal: u64) -> Refused {
+    Refused {
+        key: Some(person.key.clone()),
+        line: ordinal,
+        problem: "The sign-in name or an address of the entry stands also in one that has no readable key".to_owned(),
+        cure: "The line is the entry's number. Fill the key of the other entry, or remove that entry".to_owned(),
+        ..Refused::default()
+    }
+}
+
+/// Whether every known name with an accent changed in nothing but its accents: then it is the encoding that changed.
+fn all_changed_in_accents<'p>(pairs: impl Iterator<Item = (&'p Person, &'p Person)>) -> bool {
+    const NAMES: [Attr; 3] = [Attr::DisplayName, Attr::GivenName, Attr::Surname];
+    let plain = |text: &str| text.chars().filter(char::is_ascii).filter(|c| *c != '?').collect::<String>();
+    let (mut accented, mut altered) = (0, 0);
+    for (old, new) in pairs {
+        let values = |person: &Person| NAMES.map(|attr| person.attributes.get(attr).unwrap_or_default().to_owned());
+        let (before, now) = (values(old), values(new));
+        if before.iter().all(|name| name.is_ascii()) {
+            continue;
+        }
+        accented += 1;
+        let same = before.iter().zip(&now).all(|(before, now)| plain(before) == plain(now));
+        altered += usize::from(same && before != now);
+    }
+    accented >= 2 && altered == accented
+}
+
+/// The person with the numbers they had, where these differ in nothing but leading zeros: a spreadsheet takes them.
+pub(crate) fn with_zeros(mut person: Person, old: &Person) -> Person {
+    let lost = |before: &str, now: &str| {
+        before.len() > now.len()
+            && before.trim_start_matches('0') == now
+            && now.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if let (Some(before), Some(now)) =
+        (old.attributes.filled(Attr::EmployeeId), person.attributes.filled(Attr::EmployeeId))
+        && lost(before, now)
+    {
+        let kept = person.attributes.iter().map(
+            |(attr, value)| {
+                if attr == Attr::EmployeeId { (attr, before) } else { (attr, value) }
+            },
+        );
+        person.attributes = kept.collect::<Attributes>();
+    }
+    for anchor in &mut person.anchors {
+        let had = old.anchors.iter().find(|had| had.from == anchor.from);
+        if let Some(had) = had.filter(|had| lost(had.id.as_str(), anchor.id.as_str())) {
+            anchor.id = had.id.clone();
+        }
+    }
+    person
+}
+
+/// What is said of somebody whose number lost its zeros.
+pub(crate) fn zeros_row(key: &PersonKey) -> Refused {
+    Refused {
+        key: Some(key.clone()),
+        problem: "A number of the entry is the known one without its leading zeros; the known one is kept".to_owned(),
+        cure: "Export the column as text (in a spreadsheet: import it as Text, not as General)".to_owned(),
+        ..Refused::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hardmatch_domain::person::Addresses;
+
+    use super::*;
+
+    fn named(display: &str, number: &str) -> Person {
+        Person {
+            key: "1".into(),
+            anchors: Vec::new(),
+            attributes: [(Attr::DisplayName, display), (Attr::EmployeeId, number)].into_iter().collect(),
+            addresses: Addresses::default(),
+            groups: hardmatch_domain::attribute::Texts::default(),
+            manager: None,
+            enabled: None,
+            password_expired: None,
+            extra: hardmatch_domain::person::Extra::default(),
+        }
+    }
+
+    #[test]
+    fn names_that_all_changed_in_their_accents_are_an_encoding() {
+        let all = |pairs: &[(&str, &str)]| {
+            let people: Vec<_> = pairs.iter().map(|(old, new)| (named(old, ""), named(new, ""))).collect();
+            all_changed_in_accents(people.iter().map(|(old, new)| (old, new)))
+        };
+        assert!(all(&[("Jörg", "Jšrg"), ("Höss", "Hšss"), ("Ann", "Ann")]));
+        assert!(!all(&[("Jörg", "Jšrg")]), "one is a correction");
+        assert!(!all(&[("Jörg", "Jšrg"), ("Höss", "Höss")]), "one is right");
+        assert!(!all(&[("Jörg", "Jörg Maier"), ("Höss", "Hšss")]), "one got another name");
+    }
+
+    #[test]
+    fn a_number_keeps_the_zeros_that_are_known() {
+        for (old, new, kept) in [
+            ("0012", "12", "0012"),
+            ("12", "0012", "0012"),
+            ("0012", "13", "13"),
+            ("00A1", "A1", "A1"),
+            ("0012", "0012", "0012"),
+        ] {
+            let person = with_zeros(named("x", new), &named("x", old));
+            assert_eq!(person.attributes.get(Attr::EmployeeId), Some(kept), "{old} {new}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Lists in one cell. What separates their parts is found out; where it cannot be, the cell is refused: a whole list
+//! taken for one address or one group is nobody's.
+
+use crate::dn;
+use crate::row::Fault;
+
+/// Between the parts of a list, besides `;`.
+const SEPARATORS: [char; 6] = [';', '|', ',', '\n', '\r', '\t'];
+
+/// One address of `proxyAddresses`, with the type before its colon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proxy<'a> {
+    /// `SMTP` (primary), `smtp`, `X400`, `SIP`, …; empty where none is written.
+    pub(crate) kind: &'a str,
+    /// What stands behind the colon.
+    pub(crate) value: &'a str,
+}
+
+/// The addresses of a cell, whatever separates them. A type and a colon at its beginning or behind a separator or a
+/// space begins an address, so that the semicolons and spaces of an X.400 address stay inside it.
+/// <https://learn.microsoft.com/troubleshoot/entra/entra-id/user-prov-sync/proxyaddresses-attribute-populate>
+pub(crate) fn proxies(cell: &str) -> Vec<Proxy<'_>> {
+    let mut starts: Vec<(usize, usize)> = Vec::new();
+    let mut begins = true;
+    for (at, c) in cell.char_indices() {
+        if begins && let Some(length) = kind(&cell[at..]) {
+            starts.push((at, at + length));
+        }
+        begins = c.is_whitespace() || SEPARATORS.contains(&c);
+    }
+    let mut found = Vec::new();
+    let first = starts.first().map_or(cell.len(), |(at, _)| *at);
+    found.extend(parts(&cell[..first]).map(|value| Proxy { kind: "", value }));
+    for (number, (at, colon)) in starts.iter().enumerate() {
+        let end = starts.get(number + 1).map_or(cell.len(), |(next, _)| *next);
+        let (kind, text) = (&cell[*at..*colon], &cell[*colon + 1..end]);
+        if kind.eq_ignore_ascii_case("smtp") {
+            let mut values = parts(text);
+            // A type without an address is a fault of whoever reads it.
+            found.push(Proxy { kind, value: values.next().unwrap_or_default() });
+            found.extend(values.map(|value| Proxy { kind: "", value }));
+        } else {
+            found.push(Proxy { kind, value: text });
+            // Behind an X.400 address one without a type may follow: it has an @ and no name before an =.
+            let untyped = |part: &&str| part.contains('@') && !part.contains('=');
+            let behind = text.split(';').skip(1).map(str::trim).filter(untyped);
+            found.extend(behind.map(|value| Proxy { kind: "", value }));
+        }
+    }
+    found
+}
+
+/// The length of an address type at the beginning of the text, when a colon follows.
+fn kind(text: &str) -> Option<usize> {
+    let length = text.find(':')?;
+    let kind = &text[..length];
+    let named = kind.starts_with(|c: char| c.is_ascii_alphabetic())
+        && kind.len() <= 16
+        && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    named.then_some(length)
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || SEPARATORS.contains(&c)).filter(|part| !part.is_empty())
+}
+
+/// What all cells of a column say of its separator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Separated {
+    /// A cell has `;`, `|` or a line break between names: then a comma is a part of a name.
+    certain: bool,
+}
+
+impl Separated {
+    /// Looks at one more cell.
+    pub(crate) fn note(&mut self, cell: &str) {
+        self.certain |= cell.contains([';', '|', '\n', '\t']);
+    }
+}
+
+/// The groups of a cell: distinguished names or plain ones.
+pub(crate) fn groups(cell: &str, column: Separated) -> Result<Vec<&str>, Fault> {
+    let mut found = Vec::new();
+    for part in dn::split(cell, |c| matches!(c, ';' | '\n' | '\r' | '\t')) {
+        let mut from = 0;
+        let pipes: Vec<usize> = part.match_indices('|').map(|(at, _)| at).collect();
+        for at in pipes {
+            let dn = dn::is_dn(part[from..at].trim());
+            // A name in a DN may hold a pipe; a list goes on with another DN.
+            if !dn || dn::is_dn(part[at + 1..].trim()) {
+                found.push(&part[from..at]);
+                from = at + 1;
+            }
+        }
+        found.push(&part[from..]);
+    }
+    let found: Vec<&str> = found.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect();
+    let joined = |part: &&str| {
+        if dn::is_dn(part) { dn::holds_another(part) } else { part.contains(',') && !column.certain }
+    };
+    if found.iter().any(joined) {
+        return Err(Fault::new(
+            "The cell seems to be a list, and what separates its parts is not certain",
+            "Separate the groups with ; in the export ($_.memberOf -join ';'). A single name that has a comma is certain with a ; behind it",
+        ));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_apart_whatever_separates_them() {
+        for cell in [
+            "SMTP:a@x.com;smtp:b@x.com",
+            "SMTP:a@x.com,smtp:b@x.com",
+            "SMTP:a@x.com|smtp:b@x.com",
+            "SMTP:a@x.com smtp:b@x.com",
+            "SMTP:a@x.com\nsmtp:b@x.com\n",
+            "SMTP:a@x.com; smtp:b@x.com;",
+        ] {
+            let found: Vec<_> = proxies(cell).into_iter().map(|proxy| (proxy.kind, proxy.value)).collect();
+            assert_eq!(found, [("SMTP", "a@x.com"), ("smtp", "b@x.com")], "{cell}");
+        }
+        let values = |cell| proxies(cell).into_iter().map(|proxy| proxy.value.trim()).collect::<Vec<_>>();
+        assert_eq!(values("a@x.com, b@x.com"), ["a@x.com", "b@x.com"]);
+        assert_eq!(values("smtp:a@x.com;b@x.com"), ["a@x.com", "b@x.com"]);
+        assert_eq!(values(""), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn an_x400_address_keeps_its_semicolons() {
+        let cell =
+            "X400:C=DE;A= ;P=ORG;O=Exchange;S=Ash;G=Ann;;SMTP:a@x.com;x500:/o=x/cn=y;EUM:1;phone-context=z;b@x.com";
+        let kinds: Vec<_> = proxies(cell).into_iter().map(|proxy| proxy.kind).collect();
+        assert_eq!(kinds, ["X400", "SMTP", "x500", "EUM", ""]);
+    }
+
+    #[test]
+    fn groups_are_told_apart_or_refused() {
+        let certain = Separated { certain: true };
+        for (cell, column, expected) in [
+            ("CN=A,DC=x;CN=B,DC=x", Separated::default(), Some(2)),
+            ("CN=A,DC=x|CN=B,DC=x", Separated::default(), Some(2)),
+            ("CN=A,DC=x\nCN=B,DC=x", Separated::default(), Some(2)),
+            ("CN=A|B,OU=x,DC=x", Separated::default(), Some(1)),
+            ("CN=A,OU=x,DC=y,DC=x;IT|Sales", Separated::default(), Some(3)),
+            ("CN=A,DC=x,CN=B,DC=x", Separated::default(), None),
+            ("CN=A,DC=x CN=B,DC=x", Separated::default(), None),
+            ("CN=A,OU=G,O=x, CN=B,OU=G,O=x", Separated::default(), None),
+            ("CN=A,CN=Users,DC=y,DC=x", Separated::default(), Some(1)),
+            ("cn=a,cn=groups,cn=accounts,dc=x", Separated::default(), Some(1)),
+            ("IT|Sales", Separated::default(), Some(2)),
+            ("IT, Sales", Separated::default(), None),
+            ("IT, Support", certain, Some(1)),
+            ("IT, Support;", certain, Some(1)),
+            ("IT Support", Separated::default(), Some(1)),
+            ("", Separated::default(), Some(0)),
+        ] {
+            assert_eq!(groups(cell, column).ok().map(|found| found.len()), expected, "{cell}");
+        }
+    }
+}
