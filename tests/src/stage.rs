@@ -401,7 +401,7 @@ impl Rooms {
             ..self.clone()
         };
         if !bell.connection.as_str().is_empty() {
-            Connections::new(store.clone()).open(&bell.connection).await.map_err(|error| text(&error))?;
+            Connections::new(store.clone(), None).open(&bell.connection).await.map_err(|error| text(&error))?;
         }
         let watch = self.watch.as_deref();
         watch.inspect(|watch| watch.begins(&bell.kind));

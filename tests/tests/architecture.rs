@@ -191,6 +191,51 @@ fn a_function_has_no_more_than_its_work_needs() {
 }
 
 #[test]
+fn functions_start_no_programs() {
+    // As cargo resolves them for one function alone, which is how they are built.
+    let tree = |package: &str, features: &str| -> String {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let tree = Command::new(cargo)
+            .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p} {f}"])
+            .args(["--package", package, "--features", features])
+            .current_dir(ROOT)
+            .output()
+            .unwrap();
+        assert!(tree.status.success(), "cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
+        String::from_utf8(tree.stdout).unwrap()
+    };
+    let has = |tree: &str, name: &str, feature: &str| {
+        let lines = tree.lines().filter(|line| line.split(' ').next() == Some(name));
+        lines.flat_map(|line| line.split([' ', ','])).any(|word| word == feature)
+    };
+    for (function, feature) in [
+        ("ingest", "lambda-source"),
+        ("ingest", "lambda-tenant"),
+        ("match", "lambda"),
+        ("write", "lambda"),
+        ("connect", "lambda"),
+    ] {
+        let tree = tree(&format!("hardmatch-{function}"), feature);
+        for (name, feature) in [("hardmatch-vault", "programs"), ("hardmatch-wiring", "programs")] {
+            assert!(!has(&tree, name, feature), "{function}: {name} is linked with {feature}");
+        }
+    }
+    assert!(has(&tree("hardmatch", ""), "hardmatch-vault", "programs"), "the command line starts them");
+    // And nothing else in what functions link starts one.
+    let mut places = files(&Path::new(ROOT).join("shared"), &["rs"]);
+    places.extend(files(&Path::new(ROOT).join("functions"), &["rs"]));
+    for (path, text) in places {
+        let place = path.strip_prefix(Path::new(ROOT)).unwrap().to_string_lossy().replace('\\', "/");
+        let excused = place == "shared/vault/src/program.rs"
+            || place.starts_with("shared/aws/src/stand_in")
+            || place.starts_with("functions/cli/")
+            || place.contains("/tests/")
+            || place.contains("/benches/");
+        assert!(excused || !code(&text).contains("process::Command"), "{place} starts programs");
+    }
+}
+
+#[test]
 fn the_simulated_tenant_shares_nothing_with_the_client_it_is_there_to_test() {
     let linked = linked("hardmatch-sim");
     let ours: Vec<&String> =

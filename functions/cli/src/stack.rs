@@ -8,9 +8,9 @@ use hardmatch_aws::stacks::Stack as Outputs;
 use hardmatch_aws::{Aws, QueueUrls, SqsDoorbell};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::MatchPorts;
-use hardmatch_policy::Config;
+use hardmatch_policy::{Active, Config, Protected, protected_changes, takes_an_approver};
 use hardmatch_ports::command::{Authority, Command, Reply};
-use hardmatch_ports::doorbell::{BellKind, Queue, Urgency};
+use hardmatch_ports::doorbell::{BellKind, Queue};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Bell, Blobs, Clock, Doorbell, Table};
 use hardmatch_store::Store;
@@ -23,6 +23,9 @@ use crate::connection::{Loaded, State, clock, load, said};
 use crate::fail::Failure;
 use crate::progress::Progress;
 
+/// What somebody is told who may not ask for what they asked for.
+const APPROVER: &str =
+    "This takes an approver: ask somebody whose role has the stack's approver policy to run the same command";
 /// A request is answered within seconds; a queue that is slow to deliver is given this long.
 const REPLY: Duration = Duration::from_secs(90);
 /// Between two looks.
@@ -67,9 +70,9 @@ async fn store_of(
     if let Some(store) = Store::find(Arc::clone(table)).await? {
         return Ok(store);
     }
-    let bell = Bell::for_all(BellKind::Tick);
+    let bell = Bell::for_all(BellKind::Ask { reply: ulid::Ulid::new().to_string(), command: Command::Wake });
     let mut urls = QueueUrls::new();
-    urls.insert(bell.queue(), outputs.output("MatchQueue").map_err(Failure::run)?);
+    urls.insert(bell.queue(), outputs.output("CommandQueue").map_err(Failure::run)?);
     aws.doorbell(urls).ring(bell, Duration::ZERO).await.map_err(|error| {
         Failure::run(format!("the stack is new and has not ticked yet; wait five minutes and try again ({error})"))
     })?;
@@ -98,13 +101,55 @@ impl Whole {
         Ok(Self { outputs, aws, table, blobs, store, clock })
     }
 
-    /// The queues, to look into them and to put dead letters back.
+    /// The queues, to look into them.
     pub(crate) fn queues(&self) -> Result<SqsDoorbell, Failure> {
         let mut urls = QueueUrls::new();
         for (queue, output, _) in QUEUES {
             urls.insert(queue, self.url(output)?);
         }
         Ok(self.aws.doorbell(urls))
+    }
+
+    /// Asks for something, of a connection or, where there is none, of the whole stack, and waits for the reply. `run` names
+    /// the run that a request opens, and `approval` says why it takes an approver, where it does.
+    pub(crate) async fn request(
+        &self,
+        connection: &ConnectionId,
+        run: &str,
+        command: Command,
+        approval: Option<&str>,
+    ) -> Result<Reply, Failure> {
+        let authority = if approval.is_some() { Authority::Approver } else { command.needs() };
+        // Who may send to a queue is decided by IAM: the queue says whose word a request is.
+        let queue = match authority {
+            Authority::Approver => "ApproveQueue",
+            Authority::Operator => "CommandQueue",
+        };
+        let name = ulid::Ulid::new().to_string();
+        let bell = Bell::new(connection.clone(), run, BellKind::Ask { reply: name.clone(), command });
+        let mut urls = QueueUrls::new();
+        urls.insert(bell.queue(), self.url(queue)?);
+        self.aws.doorbell(urls).ring(bell, Duration::ZERO).await.map_err(|error| match authority {
+            Authority::Operator => Failure::run(format!(
+                "{error}. This takes an operator: ask somebody whose role has the stack's operator policy to run the same command"
+            )),
+            Authority::Approver => Failure::run(format!("{error}. {}", approval.unwrap_or(APPROVER))),
+        })?;
+        let began = self.clock.now();
+        loop {
+            match self.store.reply(connection, &name).await? {
+                Some(Reply::Refused { why }) => return Err(Failure::usage(why)),
+                Some(reply) => return Ok(reply),
+                None if self.clock.now().duration_since(began).unsigned_abs() > REPLY => {
+                    return Err(Failure::run(format!(
+                        "the stack has not answered for {} seconds. The request stays in its queue: look at `hardmatch connection list --stack {}` and at the logs of the functions",
+                        REPLY.as_secs(),
+                        self.outputs.name()
+                    )));
+                }
+                None => self.clock.sleep(LOOK).await,
+            }
+        }
     }
 
     /// The URL of a queue by its output.
@@ -160,53 +205,13 @@ impl Stack {
     }
 
     /// Asks for something and waits for the reply. `run` names the run that a request opens.
-    pub(crate) async fn ask(&self, run: &str, command: Command, urgency: Urgency) -> Result<Option<String>, Failure> {
-        match self.request(run, command, urgency).await? {
-            Reply::Done { run } => Ok(run),
-            other => Err(strange(&other)),
-        }
+    pub(crate) async fn ask(&self, run: &str, command: Command) -> Result<Option<String>, Failure> {
+        done(self.whole.request(self.connection(), run, command, None).await?)
     }
 
     /// Asks the side that reaches the tenant, and waits for the reply.
     pub(crate) async fn reach(&self, command: Command) -> Result<Reply, Failure> {
-        self.request("", command, Urgency::Scheduled).await
-    }
-
-    async fn request(&self, run: &str, command: Command, urgency: Urgency) -> Result<Reply, Failure> {
-        let authority = command.needs();
-        let queue = match (authority, urgency) {
-            (Authority::Approver, _) => "ApproveQueue",
-            (Authority::Operator, Urgency::Now) => "MatchNowQueue",
-            (Authority::Operator, Urgency::Scheduled) => "MatchQueue",
-        };
-        let name = ulid::Ulid::new().to_string();
-        let kind = BellKind::Ask { reply: name.clone(), command };
-        let bell = Bell::new(self.connection().clone(), run, kind);
-        // The queue is chosen by what its senders may ask for, not by what the bell says.
-        let mut urls = QueueUrls::new();
-        urls.insert(bell.queue(), self.whole.url(queue)?);
-        self.whole.aws.doorbell(urls).ring(bell, Duration::ZERO).await.map_err(|error| match authority {
-            Authority::Operator => Failure::run(error),
-            Authority::Approver => Failure::run(format!(
-                "{error}. This takes an approver: ask somebody whose role has the stack's approver policy to run the same command"
-            )),
-        })?;
-        let clock = &self.state.clock;
-        let began = clock.now();
-        loop {
-            match self.state.store.reply(self.connection(), &name).await? {
-                Some(Reply::Refused { why }) => return Err(Failure::usage(why)),
-                Some(reply) => return Ok(reply),
-                None if clock.now().duration_since(began).unsigned_abs() > REPLY => {
-                    return Err(Failure::run(format!(
-                        "the stack has not answered for {} seconds. The request stays in its queue: look at `hardmatch connection list --stack {}` and at the logs of the functions",
-                        REPLY.as_secs(),
-                        self.whole.outputs.name()
-                    )));
-                }
-                None => clock.sleep(LOOK).await,
-            }
-        }
+        self.whole.request(self.connection(), "", command, None).await
     }
 
     /// Watches a run until it rests: planned or closed.
@@ -232,9 +237,33 @@ impl Stack {
         if meta.policy_hash == hash && meta.policy_revision > 0 {
             return Ok(meta);
         }
+        let protected = self.protected_changes(&meta).await?;
+        let approval = (!protected.is_empty()).then(|| takes_an_approver(&protected));
         let tenant = directory_id(&loaded.config, &self.state.clock).await?;
-        self.ask("", Command::Configure { text: loaded.text.clone(), tenant }, Urgency::Scheduled).await?;
+        let configure = Command::Configure { text: loaded.text.clone(), tenant };
+        done(self.whole.request(self.connection(), "", configure, approval.as_deref()).await?)?;
         Ok(self.state.store.meta(self.connection()).await?.value)
+    }
+}
+
+impl Stack {
+    /// What in the file takes an approver, judged by what is stored. The function that stores the file judges again.
+    async fn protected_changes(&self, meta: &Meta) -> Result<Vec<Protected>, Failure> {
+        let new = &self.state.loaded.config;
+        let old = self.state.store.policy(self.connection(), meta.policy_revision).await?;
+        let old = old.map(|old| Config::load(&old, "stored configuration", std::path::Path::new(".")));
+        Ok(match &old {
+            None => protected_changes(Active::Missing, new),
+            Some(Err(_)) => protected_changes(Active::Unreadable, new),
+            Some(Ok(old)) => protected_changes(Active::Understood(old), new),
+        })
+    }
+}
+
+fn done(reply: Reply) -> Result<Option<String>, Failure> {
+    match reply {
+        Reply::Done { run } => Ok(run),
+        other => Err(strange(&other)),
     }
 }
 
@@ -245,6 +274,7 @@ pub(crate) fn strange(reply: &Reply) -> Failure {
         Reply::Reached { .. } => "how the tenant is reached",
         Reply::Checked { .. } => "what was looked at",
         Reply::Disconnected { .. } => "disconnected",
+        Reply::Redriven { .. } => "dead letters were put back",
         Reply::Refused { .. } => "refused",
     };
     Failure::run(format!(

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
 mod begin;
 mod close;
 mod gate;
@@ -34,6 +35,7 @@ pub use hardmatch_ports::Policies;
 pub use hardmatch_ports::doorbell::After;
 pub use hardmatch_ports::reach::Parked;
 
+pub use admission::{Admission, admit};
 pub use gather::{Explained, decide_one};
 pub use obey::{Obeyed, Request, obey, paused};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
@@ -79,7 +81,7 @@ pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError
             let tick = |connection| async move { tick(ports, &connection).await };
             tick_all(&ports.store, tick).await.map(|()| After::Done)
         }
-        // An operator's request needs to be known by its queue: see `obey`.
+        // An operator's request needs to be known by its queue: see `admit`.
         BellKind::Ask { .. }
         | BellKind::Reach { .. }
         | BellKind::ObserveSource

@@ -67,7 +67,9 @@ pub async fn obey(ports: &MatchPorts, request: &Request<'_>) -> Result<Obeyed, M
         | Command::Resume
         | Command::SwitchOff { .. }
         | Command::SwitchOn { .. }
-        | Command::Release => replied(ports, request).await.map(Obeyed::Replied),
+        | Command::Release
+        | Command::Redrive
+        | Command::Wake => replied(ports, request).await.map(Obeyed::Replied),
     }
 }
 
@@ -174,6 +176,8 @@ async fn replied(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Mat
         Command::Status | Command::Checks | Command::Reset | Command::Disconnect => {
             Ok(refused("the side that reaches the tenant answers this"))
         }
+        Command::Redrive => Ok(refused("dead letters lie in the queues of a stack. Name the stack with --stack")),
+        Command::Wake => Ok(Reply::Done { run: None }),
     }
 }
 

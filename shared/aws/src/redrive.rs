@@ -1,5 +1,5 @@
-//! What an operator does with queues: how much waits, and putting what failed back. Our own, because a role then needs
-//! rights on two queues only, and what was moved is counted.
+//! How much waits in queues, what lies among the dead letters, and putting what failed back. Our own, because the function
+//! that does it then needs rights on two queues only, and what was moved is counted.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,15 @@ pub struct Redriven {
     pub stopped: Option<String>,
 }
 
+/// The template names a queue of dead letters after the queue that they failed in.
+const DEAD: &str = "-dead";
+
 impl SqsDoorbell {
+    /// The URL of a queue's dead letters.
+    pub fn dead_letters(&self, of: Queue) -> Result<String, DoorbellError> {
+        Ok(format!("{}{DEAD}", self.url(of)?))
+    }
+
     /// How much a queue holds; also of a dead-letter queue, by its URL.
     pub async fn depth(&self, url: &str) -> Result<Depth, DoorbellError> {
         let answer = self

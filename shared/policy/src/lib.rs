@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod boundary;
 mod compile;
 mod config;
 mod explain;
@@ -15,6 +16,7 @@ mod trace;
 mod tree;
 mod widen;
 
+pub use boundary::{Active, BadHost, Protected, StackLimits, protected_changes, takes_an_approver};
 pub use compile::DEFAULT_FLOW;
 pub use config::{
     Anchor, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Location, Matching, Method,

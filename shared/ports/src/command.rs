@@ -1,5 +1,8 @@
-//! What an operator asks of a deployed connection. It goes through the queues like everything else: an operator's role may
-//! ring, and functions act. Nobody outside writes into the table, so what a role may ask for is what its queues allow.
+//! What an operator asks of a deployed connection. It goes through two queues that carry operators' commands and nothing
+//! else: an operator's role may send to the first, an approver's to both, and functions act. Nobody outside writes into the
+//! table or sends to a function's own queue, so what a role may ask for is what its queue stands for.
+
+use std::collections::BTreeMap;
 
 use hardmatch_domain::change::Action;
 use serde::{Deserialize, Serialize};
@@ -12,7 +15,9 @@ use crate::run::Intent;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
 pub enum Command {
-    /// Store this configuration (TOML) as the connection's newest, and make the connection known if it is new.
+    /// Store this configuration (TOML) as the connection's newest, and make the connection known if it is new. An approver's
+    /// word where it is the first, or changes the tenant, the sign-in or the source's location; which of them it is, the
+    /// function finds that stores it.
     Configure {
         /// The text.
         text: String,
@@ -70,6 +75,10 @@ pub enum Command {
     Reset,
     /// Forget every token and park the connection.
     Disconnect,
+    /// Put dead letters back into the queues that they failed in. About no connection.
+    Redrive,
+    /// Nothing. The function that takes it opens the table, which makes a new stack's first item. About no connection.
+    Wake,
 }
 
 /// What becomes of the stop of a first run or of a widened policy.
@@ -100,7 +109,7 @@ pub enum Authority {
 }
 
 impl Command {
-    /// What it takes to ask for this.
+    /// What it takes at least to ask for this.
     pub fn needs(&self) -> Authority {
         match self {
             Command::Accept { .. } | Command::Release | Command::Open { stops: Stops::Passed, .. } => {
@@ -117,7 +126,10 @@ impl Command {
             | Command::Status
             | Command::Checks
             | Command::Reset
-            | Command::Disconnect => Authority::Operator,
+            | Command::Disconnect
+            // A letter that is put back says again where to look, and nothing new.
+            | Command::Redrive
+            | Command::Wake => Authority::Operator,
         }
     }
 }
@@ -146,6 +158,17 @@ pub enum Reply {
     Disconnected {
         /// What was left behind.
         parked: Parked,
+    },
+    /// Dead letters were put back.
+    Redriven {
+        /// How many, by the queue that they are back in.
+        moved: BTreeMap<String, u64>,
+        /// More lie there: ask again.
+        #[serde(default)]
+        more: bool,
+        /// Why it ended before all were moved. What was not moved is where it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stopped: Option<String>,
     },
     /// Not done, and why; ends with the cure.
     Refused {
@@ -187,6 +210,8 @@ mod tests {
             (Command::Checks, r#"{"do":"checks"}"#),
             (Command::Reset, r#"{"do":"reset"}"#),
             (Command::Disconnect, r#"{"do":"disconnect"}"#),
+            (Command::Redrive, r#"{"do":"redrive"}"#),
+            (Command::Wake, r#"{"do":"wake"}"#),
         ] {
             assert_eq!(serde_json::to_string(&command).unwrap(), text);
         }

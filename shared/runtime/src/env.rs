@@ -10,6 +10,12 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
+/// The hosts that configurations of a stack may name.
+pub const ALLOWED_HOSTS: Variable = Variable {
+    name: "HARDMATCH_ALLOWED_HOSTS",
+    meaning: "On AWS: the hosts that configurations may name, separated by commas",
+};
+
 /// Where a stand-in for AWS answers.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
 pub const AWS_ENDPOINT_URL: Variable = Variable {
@@ -69,6 +75,12 @@ pub const QUEUE_WRITE: Variable = queue("HARDMATCH_QUEUE_WRITE", "On AWS: the UR
 pub const QUEUE_WRITE_NOW: Variable =
     queue("HARDMATCH_QUEUE_WRITE_NOW", "On AWS: the URL of the queue of write for single people");
 
+/// What names of secrets begin with.
+pub const SECRET_PREFIX: Variable = Variable {
+    name: "HARDMATCH_SECRET_PREFIX",
+    meaning: "On AWS: what the names of secrets begin with that functions may read; the connection's name and a slash follow",
+};
+
 /// The stack.
 pub const STACK: Variable =
     Variable { name: "HARDMATCH_STACK", meaning: "On AWS: the name of the stack, a dimension of metrics" };
@@ -92,8 +104,9 @@ const fn queue(name: &'static str, meaning: &'static str) -> Variable {
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "Set to anything: no colours" };
 
 /// All of them, by name.
-pub const ALL: [Variable; 18] = [
+pub const ALL: [Variable; 20] = [
     AWS_ENDPOINT_URL,
+    ALLOWED_HOSTS,
     BUCKET,
     CLIENT_SECRET,
     KEY,
@@ -106,6 +119,7 @@ pub const ALL: [Variable; 18] = [
     QUEUE_TENANT,
     QUEUE_WRITE,
     QUEUE_WRITE_NOW,
+    SECRET_PREFIX,
     STACK,
     TABLE,
     TOKEN_TABLE,

@@ -290,6 +290,10 @@ impl Quarantine {
 /// Policy texts that a process keeps: a few kilobytes each, and more than the connections it works for at a time.
 const KEPT_TEXTS: usize = 64;
 
+fn policy_key(c: &ConnectionId, revision: u64) -> Key {
+    keys::connection(c, format!("POLICY#{revision:012}"))
+}
+
 /// The partition that lists all connections.
 const CONNECTIONS: &str = "CONNS";
 
@@ -392,10 +396,40 @@ impl Store {
         .await
     }
 
+    /// Stores a policy text as a connection's next revision and makes it the active one, in one transaction with the state
+    /// that `meta` was read as and `change` changes: nothing is left behind when somebody else changes that state meanwhile.
+    /// `None` then.
+    pub async fn activate_policy(
+        &self,
+        c: &ConnectionId,
+        meta: &Stored<Meta>,
+        text: &str,
+        hash: &str,
+        change: impl FnOnce(&mut Meta),
+    ) -> Result<Option<Meta>> {
+        let mut revision = meta.value.policy_revision + 1;
+        // A process that ended between two writes of an earlier version left a text behind that nobody activated.
+        while self.policy(c, revision).await?.is_some() {
+            revision += 1;
+        }
+        let mut next = meta.clone();
+        change(&mut next.value);
+        next.value.policy_revision = revision;
+        hash.clone_into(&mut next.value.policy_hash);
+        // It may name another secret or certificate.
+        next.value.credential_asked = None;
+        let mut writes = Self::meta_writes(c, &next);
+        writes.push(Write::put_if(policy_key(c, revision), json(&text), Condition::Absent));
+        match self.table.transact(writes).await {
+            Ok(()) => Ok(Some(next.value)),
+            Err(TableError::Conflict { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Stores a policy text under its revision. Policies are never changed.
     pub async fn put_policy(&self, c: &ConnectionId, revision: u64, text: &str) -> Result<()> {
-        let key = keys::connection(c, format!("POLICY#{revision:012}"));
-        match self.table.write(Write::put_if(key, json(&text), Condition::Absent)).await {
+        match self.table.write(Write::put_if(policy_key(c, revision), json(&text), Condition::Absent)).await {
             Ok(_) | Err(TableError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -407,7 +441,7 @@ impl Store {
         if let Some(text) = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
             return Ok(Some(Arc::clone(text)));
         }
-        let key = keys::connection(c, format!("POLICY#{revision:012}"));
+        let key = policy_key(c, revision);
         let Some(stored) = self.read::<String>(&key, "policy").await? else { return Ok(None) };
         let text: Arc<str> = stored.value.into();
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,9 +6,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hardmatch_domain::ids::{ConnectionId, Guid};
-use hardmatch_policy::{Config, Endpoints, Location, Passwords, policy_hash, widens};
+use hardmatch_policy::{
+    Active, Config, Endpoints, StackLimits, policy_hash, protected_changes, takes_an_approver, widens,
+};
+use hardmatch_ports::command::Authority;
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{Scope, Store, StoreError};
+use hardmatch_store::{Scope, Store, StoreError, Stored};
 
 /// A connection, ready to be worked for.
 #[derive(Clone)]
@@ -40,6 +43,19 @@ pub enum ConnectionError {
         /// What is wrong, each with its line.
         problems: String,
     },
+    /// Its stored configuration says what this stack does not carry out.
+    #[error(
+        "the configuration of connection {connection} is refused by this stack: {problems}. Then store it with `hardmatch config push`"
+    )]
+    OutOfLimits {
+        /// Whose.
+        connection: ConnectionId,
+        /// What is refused, each with its cure.
+        problems: String,
+    },
+    /// The change is an approver's.
+    #[error("{0}")]
+    TakesAnApprover(String),
     /// Nobody knows the tenant's directory id.
     #[error(
         "the tenant of connection {0} is not known by its directory id. Store the configuration again with `hardmatch config push`, which looks it up"
@@ -58,7 +74,22 @@ type Seen = BTreeMap<(ConnectionId, u64), Arc<Config>>;
 /// Opens connections of one table.
 pub struct Connections {
     store: Store,
+    /// What the stack lets configurations say; `None` on a machine of one's own.
+    limits: Option<Arc<StackLimits>>,
     seen: Mutex<Seen>,
+}
+
+/// A configuration that somebody sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Push<'p> {
+    /// For which connection.
+    pub connection: &'p ConnectionId,
+    /// The TOML.
+    pub text: &'p str,
+    /// The tenant's directory id, looked up by the sender.
+    pub tenant: &'p str,
+    /// What the queue it came through stands for.
+    pub authority: Authority,
 }
 
 impl Opened {
@@ -69,9 +100,9 @@ impl Opened {
 }
 
 impl Connections {
-    /// Over a store.
-    pub fn new(store: Store) -> Self {
-        Self { store, seen: Mutex::default() }
+    /// Over a store, within the limits of a stack; `None` where there is no stack.
+    pub fn new(store: Store, limits: Option<Arc<StackLimits>>) -> Self {
+        Self { store, limits, seen: Mutex::default() }
     }
 
     /// The connection as it is now. Costs one read when its configuration is known.
@@ -84,39 +115,62 @@ impl Connections {
         Ok(Opened { config, meta, scope })
     }
 
-    /// Stores a configuration that somebody sent, once it is found good and to be of this connection and tenant.
-    pub async fn configure(
-        &self,
-        connection: &ConnectionId,
-        text: &str,
-        tenant: &str,
-    ) -> Result<Meta, ConnectionError> {
+    /// Stores a configuration that somebody sent, once it is found good, within the stack's limits, of this connection and
+    /// tenant, and its sender's to change. What is refused leaves nothing behind.
+    pub async fn configure(&self, push: &Push<'_>) -> Result<Meta, ConnectionError> {
+        let Push { connection, text, tenant, authority } = *push;
         let misfit = |problems: String| ConnectionError::Misconfigured { connection: connection.clone(), problems };
+        if text.len() > MAX_TEXT {
+            return Err(misfit(format!("it has {} bytes, and a stack stores up to {MAX_TEXT}", text.len())));
+        }
         let config =
             Config::load(text, "the configuration", Path::new(".")).map_err(|problems| misfit(problems.lines()))?;
         if config.connection != *connection {
             return Err(misfit(format!("it is of connection {}", config.connection)));
         }
-        if let Location::File(_) = &config.source.location {
-            return Err(misfit(
-                "functions read people from s3://BUCKET/KEY, and source.location is a file of some machine".to_owned(),
-            ));
-        }
-        if let Passwords::File(_) = &config.passwords {
-            return Err(misfit("[passwords] names a file, and functions keep none".to_owned()));
-        }
-        if config.tenant.cloud.endpoints().is_none() {
-            return Err(misfit("a simulated tenant lives on one machine".to_owned()));
-        }
+        self.within_limits(connection, &config)?;
         let tenant = guid(tenant).ok_or_else(|| ConnectionError::NoTenant(connection.clone()))?;
-        let known = self.store.meta(connection).await?.value.tenant;
-        if known.is_some_and(|known| known != tenant) {
-            return Err(misfit(
-                "its state is of another tenant; give the other tenant a connection of its own".to_owned(),
-            ));
+        if guid(&config.tenant.id).is_some_and(|named| named != tenant) {
+            return Err(misfit("it was sent with another directory id than tenant.id".to_owned()));
         }
-        self.store.update_meta(connection, |meta| meta.tenant = Some(tenant.clone())).await?;
-        Ok(activate(&self.store, &config, text, Path::new(".")).await?)
+        let hash = policy_hash(text);
+        loop {
+            let meta = self.store.meta(connection).await?;
+            if meta.value.tenant.as_ref().is_some_and(|known| *known != tenant) {
+                return Err(misfit(
+                    "its state is of another tenant; give the other tenant a connection of its own".to_owned(),
+                ));
+            }
+            let same = meta.value.policy_hash == hash && meta.value.policy_revision > 0;
+            if same && meta.value.tenant.is_some() {
+                return Ok(meta.value);
+            }
+            let old = active(&self.store, connection, &meta, Path::new(".")).await?;
+            // Judged against what is replaced, under the revision of the state that the writing asks for: of two who push
+            // at the same time, the second is judged against the first one's configuration.
+            // A connection whose tenant nobody has named yet counts as new.
+            let active = if meta.value.tenant.is_some() { old.as_active() } else { Active::Missing };
+            let protected = protected_changes(active, &config);
+            if !protected.is_empty() && authority < Authority::Approver {
+                return Err(ConnectionError::TakesAnApprover(takes_an_approver(&protected)));
+            }
+            let widened = old.is_widened_by(&config);
+            let change = |meta: &mut Meta| {
+                meta.tenant = Some(tenant.clone());
+                meta.widened |= widened;
+            };
+            if let Some(meta) = self.store.activate_policy(connection, &meta, text, &hash, change).await? {
+                return Ok(meta);
+            }
+        }
+    }
+
+    fn within_limits(&self, connection: &ConnectionId, config: &Config) -> Result<(), ConnectionError> {
+        let found = self.limits.as_ref().map(|limits| limits.violations(config)).unwrap_or_default();
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(ConnectionError::OutOfLimits { connection: connection.clone(), problems: found.join(". ") })
     }
 
     /// The configuration of a revision.
@@ -131,6 +185,8 @@ impl Connections {
         let config = Config::load(&text, "stored configuration", Path::new(".")).map_err(|problems| {
             ConnectionError::Misconfigured { connection: connection.clone(), problems: problems.lines() }
         })?;
+        // Again: it may have been stored before the limits were as they are.
+        self.within_limits(connection, &config)?;
         let config = Arc::new(config);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         // The newest revision is wanted again and again, older ones by runs that end soon.
@@ -146,38 +202,57 @@ pub async fn activate(store: &Store, config: &Config, text: &str, folder: &Path)
     let connection = &config.connection;
     let hash = policy_hash(text);
     loop {
-        let meta = store.meta(connection).await?.value;
-        if meta.policy_hash == hash && meta.policy_revision > 0 {
+        let meta = store.meta(connection).await?;
+        if meta.value.policy_hash == hash && meta.value.policy_revision > 0 {
+            return Ok(meta.value);
+        }
+        let widened = active(store, connection, &meta, folder).await?.is_widened_by(config);
+        let stored = store.activate_policy(connection, &meta, text, &hash, |meta| meta.widened |= widened).await?;
+        if let Some(meta) = stored {
             return Ok(meta);
         }
-        let widened = match store.policy(connection, meta.policy_revision).await? {
-            Some(old) => match Config::load(&old, "policy", folder) {
-                Ok(old) => widens(&old, config),
-                // The old text is not understood any more: anything may have changed.
-                Err(_) => true,
-            },
-            None => false,
-        };
-        let revision = meta.policy_revision + 1;
-        store.put_policy(connection, revision, text).await?;
-        // Revisions are put if absent: of two who store at the same time, the first one's text has the number, and the
-        // second takes the next.
-        if store.policy(connection, revision).await?.as_deref() != Some(text) {
-            continue;
-        }
-        return store
-            .update_meta(connection, |meta| {
-                meta.policy_revision = meta.policy_revision.max(revision);
-                if meta.policy_revision == revision {
-                    meta.policy_hash.clone_from(&hash);
-                    // It may name another secret or certificate.
-                    meta.credential_asked = None;
-                }
-                meta.widened |= widened;
-            })
-            .await;
     }
 }
+
+/// The configuration that a new one replaces.
+enum Old {
+    Missing,
+    Unreadable,
+    Understood(Box<Config>),
+}
+
+/// The active configuration of a connection whose state was read.
+async fn active(store: &Store, c: &ConnectionId, meta: &Stored<Meta>, folder: &Path) -> Result<Old, StoreError> {
+    let Some(text) = store.policy(c, meta.value.policy_revision).await? else { return Ok(Old::Missing) };
+    Ok(match Config::load(&text, "policy", folder) {
+        Ok(config) => Old::Understood(Box::new(config)),
+        Err(_) => Old::Unreadable,
+    })
+}
+
+impl Old {
+    fn as_active(&self) -> Active<'_> {
+        match self {
+            Self::Missing => Active::Missing,
+            Self::Unreadable => Active::Unreadable,
+            Self::Understood(config) => Active::Understood(config),
+        }
+    }
+
+    /// Whether a new configuration may touch more people, or touch them harder.
+    fn is_widened_by(&self, new: &Config) -> bool {
+        match self {
+            Self::Missing => false,
+            // Anything may have changed.
+            Self::Unreadable => true,
+            Self::Understood(old) => widens(old, new),
+        }
+    }
+}
+
+/// Longest text that is stored, in bytes: an item has room for it even where every line of it is escaped in JSON.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+const MAX_TEXT: usize = 190 * 1024;
 
 /// Revisions of one connection that are kept read.
 const KEPT_REVISIONS: u64 = 3;
@@ -199,3 +274,6 @@ pub fn graph_host(config: &Config) -> String {
 pub fn guid(text: &str) -> Option<String> {
     Guid::parse(text).map(|guid| guid.to_string())
 }
+
+#[cfg(test)]
+mod tests;

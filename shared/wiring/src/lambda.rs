@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hardmatch_aws::{Aws, QueueUrls};
+use hardmatch_aws::{Aws, QueueUrls, SqsDoorbell};
+use hardmatch_policy::{BadHost, StackLimits};
 use hardmatch_ports::doorbell::{After, Bell, Doorbell, Queue};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
@@ -38,6 +39,9 @@ pub enum StartError {
     /// The log cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] telemetry::TelemetryError),
+    /// A parameter of the stack is not as it must be.
+    #[error("the stack's parameter AllowedHosts: {0}")]
+    Hosts(#[from] BadHost),
     /// The table does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,6 +61,10 @@ pub struct Home {
     pub blobs: Arc<dyn hardmatch_ports::Blobs>,
     /// The queues.
     pub doorbell: Arc<dyn Doorbell>,
+    /// The same, with what only a few do with queues.
+    pub queues: Arc<SqsDoorbell>,
+    /// What the stack lets configurations say.
+    pub limits: Arc<StackLimits>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Connections by name.
@@ -79,8 +87,11 @@ impl Home {
         for queue in Queue::ALL {
             urls.insert(queue, needed(url_of(queue))?);
         }
-        let doorbell: Arc<dyn Doorbell> = Arc::new(aws.doorbell(urls));
-        let connections = Arc::new(Connections::new(store.clone()));
+        let queues = Arc::new(aws.doorbell(urls));
+        let doorbell: Arc<dyn Doorbell> = Arc::clone(&queues) as _;
+        let prefix = env::read(env::SECRET_PREFIX.name)?.unwrap_or_default();
+        let limits = Arc::new(StackLimits::new(&needed(env::ALLOWED_HOSTS)?, &prefix)?);
+        let connections = Arc::new(Connections::new(store.clone(), Some(Arc::clone(&limits))));
         let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
         let metrics = MetricsLog::stdout(&needed(env::STACK)?);
         Ok(Self {
@@ -90,6 +101,8 @@ impl Home {
             table,
             store,
             doorbell,
+            queues,
+            limits,
             clock,
             connections,
             policies,

@@ -13,6 +13,6 @@ pub mod tenant;
 #[cfg(all(feature = "lambda", feature = "tenant"))]
 pub mod tokens;
 
-pub use connections::{ConnectionError, Connections, Opened, Unfit};
+pub use connections::{ConnectionError, Connections, Opened, Push, Unfit};
 pub use hardmatch_policy as policy;
 pub use policies::CompiledPolicies;

@@ -8,9 +8,10 @@ use hardmatch_graph::{EntraPlatform, GrantKind, GraphClient, GraphOptions};
 use hardmatch_policy::{ClientCertificate, ClientProof, ClientSecret, Config, Endpoints, Method, SecretRef, TokenRef};
 use hardmatch_ports::credentials::{Credential, SecretReader, WebIdentity};
 use hardmatch_ports::{Clock, TokenKeeper};
+#[cfg(feature = "programs")]
+use hardmatch_vault::CommandIdentity;
 use hardmatch_vault::{
-    CertificateCredential, CommandIdentity, DelegatedCredential, FederatedCredential, FileIdentity, SecretCredential,
-    SecretPlace,
+    CertificateCredential, DelegatedCredential, FederatedCredential, FileIdentity, SecretCredential, SecretPlace,
 };
 use url::Url;
 
@@ -52,9 +53,14 @@ pub fn credential(config: &Config, means: &Means) -> Result<Option<Arc<dyn Crede
 fn identity(token: Option<&TokenRef>, means: &Means) -> Result<Arc<dyn WebIdentity>, Unfit> {
     match (token, &means.identity) {
         (Some(TokenRef::File(path)), _) => Ok(Arc::new(FileIdentity::new(path))),
+        #[cfg(feature = "programs")]
         (Some(TokenRef::Command { program, arguments }), _) => {
             Ok(Arc::new(CommandIdentity::new(program, arguments.clone(), Arc::clone(&means.clock))))
         }
+        #[cfg(not(feature = "programs"))]
+        (Some(TokenRef::Command { .. }), _) => Err(Unfit(
+            "functions start no programs. Leave tenant.auth.token out: a function proves itself with its role".to_owned(),
+        )),
         (None, Some(identity)) => Ok(Arc::clone(identity)),
         (None, None) => Err(Unfit(
             "method = \"federated\" has the platform's own identity on AWS only; on this machine add token = \"file:PATH\" or \"command:PROGRAM\""

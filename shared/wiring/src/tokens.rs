@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::credentials::{SecretReader, WebIdentity};
+use hardmatch_policy::StackLimits;
+use hardmatch_ports::credentials::{CredentialError, SecretReader, WebIdentity};
 use hardmatch_ports::{Clock, Seal, Table};
 use hardmatch_runtime::env;
-use hardmatch_vault::{SealedSecrets, TokenVault};
+use hardmatch_vault::{SealedSecrets, SecretString, TokenVault};
 
 use crate::lambda::{Home, StartError, needed};
 use crate::tenant::Means;
@@ -20,8 +22,9 @@ pub struct TokenHome {
     pub seal: Arc<dyn Seal>,
     /// The role's own identity.
     pub identity: Arc<dyn WebIdentity>,
-    /// Secrets by reference.
-    pub secrets: Arc<dyn SecretReader>,
+    /// Secrets by reference, of every connection.
+    secrets: Arc<dyn SecretReader>,
+    limits: Arc<StackLimits>,
     clock: Arc<dyn Clock>,
 }
 
@@ -33,6 +36,7 @@ impl TokenHome {
             seal: Arc::new(home.aws.seal(needed(env::KEY)?)),
             identity: Arc::new(home.aws.web_identity()),
             secrets: Arc::new(home.aws.secrets()),
+            limits: Arc::clone(&home.limits),
             clock: Arc::clone(&home.clock),
         })
     }
@@ -57,8 +61,30 @@ impl TokenHome {
         Means {
             clock: Arc::clone(&self.clock),
             identity: Some(Arc::clone(&self.identity)),
-            secrets: Some(Arc::clone(&self.secrets)),
+            secrets: Some(Arc::new(OwnSecrets {
+                all: Arc::clone(&self.secrets),
+                limits: Arc::clone(&self.limits),
+                connection: connection.clone(),
+            })),
             keeper: Some(Arc::new(self.vault(connection))),
         }
     }
 }
+
+/// The secrets of one connection. Whatever its configuration says, no other is asked for.
+struct OwnSecrets {
+    all: Arc<dyn SecretReader>,
+    limits: Arc<StackLimits>,
+    connection: ConnectionId,
+}
+
+#[async_trait]
+impl SecretReader for OwnSecrets {
+    async fn read(&self, reference: &str) -> Result<SecretString, CredentialError> {
+        self.limits.secret(&self.connection, reference).map_err(CredentialError)?;
+        self.all.read(reference).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

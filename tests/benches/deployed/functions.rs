@@ -95,7 +95,8 @@ pub(crate) const FUNCTIONS: [Function; 5] = [
 ];
 
 /// What every function is told.
-const EVERY: [(Variable, &str); 11] = [
+const EVERY: [(Variable, &str); 12] = [
+    (env::ALLOWED_HOSTS, "login.microsoftonline.com,graph.microsoft.com,127.0.0.1:*"),
     (env::STACK, "bench"),
     (env::TABLE, "work"),
     (env::BUCKET, "plans"),

@@ -17,7 +17,13 @@ pub(crate) fn story(lab: &mut Lab) {
         ["ViewerPolicy", "OperatorPolicy", "ApproverPolicy"].map(|name| stack.person(name));
     let plan = ["plan", "--config", &company.file, "--json"];
     let denied = stack.hardmatch(&viewer, &plan);
-    assert_eq!(denied.code, 1, "a viewer rings for a plan: {}{}", denied.out, denied.err);
+    assert_eq!(denied.code, 1, "a viewer asks for a plan: {}{}", denied.out, denied.err);
+    // Whose tenant it is, an approver says.
+    let push = ["config", "push", "--config", &company.file, "--json"];
+    let denied = stack.hardmatch(&operator, &push);
+    assert_eq!(denied.code, 1, "an operator sets a tenant: {}{}", denied.out, denied.err);
+    assert!(denied.err.contains("takes an approver, because it is the connection's first"), "{}", denied.err);
+    stack.hardmatch(&approver, &push).json(0);
     let planned = stack.hardmatch(&operator, &plan).json(0);
     assert_eq!(planned["counts"]["by_action"]["create"], 20, "{planned}");
     let hash = planned["plan"].as_str().unwrap().to_owned();

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,10 @@ const BUCKET: &str = "packaged-functions";
 /// The bucket of people's files.
 pub(crate) const PEOPLE: &str = "people-files";
 /// Short times, so that what died is seen soon; a message comes back when the leases of the function that died have ended.
-const PARAMETERS: [&str; 5] = [
+const PARAMETERS: [&str; 7] = [
+    // Simulated tenants answer on this machine, each on a port of its own.
+    "AllowedHosts=login.microsoftonline.com,graph.microsoft.com,127.0.0.1:*",
+    "SecretPrefix=hm/",
     "Architecture=x86_64",
     "FunctionTimeout=15",
     "QueueVisibility=21",
@@ -78,6 +81,7 @@ pub(crate) struct Stack {
     pub(crate) folder: TempDir,
     outputs: BTreeMap<String, String>,
     deployed: Zoned,
+    people: Mutex<BTreeMap<String, Keys>>,
 }
 
 impl Stack {
@@ -88,7 +92,17 @@ impl Stack {
         let server = StandIn::start(Policies::Enforced).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let deployed = RealClock.now().to_zoned(TimeZone::UTC);
-        let mut stack = Self { server, tools, command, owner: None, name, folder, outputs: BTreeMap::new(), deployed };
+        let mut stack = Self {
+            server,
+            tools,
+            command,
+            owner: None,
+            name,
+            folder,
+            outputs: BTreeMap::new(),
+            deployed,
+            people: Mutex::default(),
+        };
         let mut python = Command::new(stack.tools.join("bin/python3"));
         stack.owner = Some(Aws::start(stack.environment(&mut python, &Keys::root())));
         for bucket in [BUCKET, PEOPLE] {
@@ -217,8 +231,13 @@ impl Stack {
             .env("AWS_REGION", REGION)
     }
 
-    /// Somebody with one of the shipped policies.
+    /// Somebody with one of the shipped policies; the same person each time.
     pub(crate) fn person(&self, policy: &str) -> Keys {
+        let mut known = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(policy.to_owned()).or_insert_with(|| self.new_person(policy)).clone()
+    }
+
+    fn new_person(&self, policy: &str) -> Keys {
         let name = policy.to_lowercase();
         self.call("iam", "create_user", &json!({ "UserName": name }));
         self.call("iam", "attach_user_policy", &json!({ "UserName": name, "PolicyArn": self.output(policy) }));

@@ -5,8 +5,16 @@ use std::collections::BTreeSet;
 use crate::Lab;
 
 const FUNCTIONS: [&str; 5] = ["ingest-source", "ingest-tenant", "match", "write", "connect"];
-const QUEUES: [&str; 7] =
-    ["SourceQueue", "TenantQueue", "MatchQueue", "MatchNowQueue", "WriteQueue", "WriteNowQueue", "ApproveQueue"];
+const QUEUES: [&str; 8] = [
+    "SourceQueue",
+    "TenantQueue",
+    "MatchQueue",
+    "MatchNowQueue",
+    "WriteQueue",
+    "WriteNowQueue",
+    "CommandQueue",
+    "ApproveQueue",
+];
 const METRICS: [&str; 6] =
     ["RunsEnded", "RunsConverged", "RunsNeedingPeople", "DurationMs", "StuckRuns", "Quarantined"];
 /// Parts of people's names, addresses and keys, and of tokens: JSON Web Tokens begin so, whatever they say.

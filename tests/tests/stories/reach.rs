@@ -21,7 +21,7 @@ use hardmatch_store::{Store, StoreError};
 use hardmatch_tests::Hush;
 use hardmatch_vault::{LocalSeal, TokenVault};
 use hardmatch_wiring::tenant::Means;
-use hardmatch_wiring::{CompiledPolicies, Connections};
+use hardmatch_wiring::{CompiledPolicies, Connections, Push};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -62,7 +62,7 @@ impl Lab {
         let kept = tempfile::NamedTempFile::new().unwrap().into_temp_path().keep().unwrap();
         std::fs::write(&kept, CONTOSO_SECRET).unwrap();
         let store = Store::open(Arc::new(FileTable::in_memory().unwrap())).await.unwrap();
-        let connections = Arc::new(Connections::new(store.clone()));
+        let connections = Arc::new(Connections::new(store.clone(), None));
         let text = format!(
             "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"custom\"\n\
              login = \"{url}\"\ngraph = \"{url}\"\n[tenant.auth]\nclient_id = \"{CONTOSO_CLIENT_ID}\"\n\
@@ -70,7 +70,9 @@ impl Lab {
             kept.display(),
             url = running.url(),
         );
-        connections.configure(&contoso(), &text, CONTOSO_TENANT_ID).await.unwrap();
+        let push =
+            Push { connection: &contoso(), text: &text, tenant: CONTOSO_TENANT_ID, authority: Authority::Approver };
+        connections.configure(&push).await.unwrap();
         Self {
             hush: Arc::new(Hush::new(running.world().clone(), folder.path())),
             doorbell: Arc::new(ProcessDoorbell::new(Arc::new(clock.clone()))),

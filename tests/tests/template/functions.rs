@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hardmatch_policy::{Cloud, Endpoints, StackLimits};
 use hardmatch_report::cost::FUNCTION_MB;
 use hardmatch_runtime::env::{self, Variable};
 use serde_json::Value;
 
-use crate::expanded::{number, of_type, properties, target};
+use crate::expanded::{number, of_type, properties, target, template};
 
 /// What every function reads when it starts.
-const EVERY: [Variable; 10] = [
+const EVERY: [Variable; 12] = [
+    env::ALLOWED_HOSTS,
+    env::SECRET_PREFIX,
     env::STACK,
     env::TABLE,
     env::BUCKET,
@@ -93,6 +96,28 @@ fn only_who_speaks_to_the_tenant_knows_where_tokens_are() {
         let pages = name == "ConnectFunction";
         assert_eq!(variables.contains_key(env::URL.name), pages, "{name} and {}", env::URL.name);
     }
+}
+
+#[test]
+fn configurations_may_name_the_hosts_of_microsoft_alone_until_the_owner_says_otherwise() {
+    for (name, function) in of_type("AWS::Lambda::Function") {
+        let variables = variables(function);
+        assert_eq!(variables[env::ALLOWED_HOSTS.name]["Ref"], "AllowedHosts", "{name}");
+        assert_eq!(variables[env::SECRET_PREFIX.name]["Ref"], "SecretPrefix", "{name}");
+    }
+    let default = template()["Parameters"]["AllowedHosts"]["Default"].as_str().expect("a default");
+    StackLimits::new(default, "").expect("hosts");
+    let mut wanted = BTreeSet::new();
+    for cloud in [Cloud::Global, Cloud::UsGov, Cloud::UsGovDod, Cloud::China] {
+        let Endpoints { login, graph } = cloud.endpoints().expect("endpoints");
+        wanted.extend([login, graph].map(|url| url.trim_start_matches("https://").to_owned()));
+    }
+    assert_eq!(default.split(',').map(str::to_owned).collect::<BTreeSet<_>>(), wanted);
+    assert_eq!(
+        template()["Parameters"]["SecretPrefix"]["Default"],
+        "",
+        "functions read no secret until the owner says so"
+    );
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn outputs_say_what_an_operator_asks_for() {
         "MatchNowQueue",
         "WriteQueue",
         "WriteNowQueue",
+        "CommandQueue",
         "ApproveQueue",
         "Url",
         "SourceRole",

@@ -12,7 +12,7 @@ fn doorbells() -> Vec<&'static str> {
 }
 
 #[test]
-fn there_is_a_queue_for_each_kind_of_bell_and_one_for_approvers() {
+fn there_is_a_queue_for_each_kind_of_work_and_two_for_commands() {
     let mut expected: BTreeSet<String> = Queue::ALL
         .iter()
         .map(|queue| {
@@ -20,7 +20,7 @@ fn there_is_a_queue_for_each_kind_of_bell_and_one_for_approvers() {
             words.collect::<String>() + "Queue"
         })
         .collect();
-    expected.insert("ApproveQueue".to_owned());
+    expected.extend(["CommandQueue", "ApproveQueue"].map(str::to_owned));
     assert_eq!(doorbells().into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
 }
 
@@ -33,6 +33,9 @@ fn every_queue_has_dead_letters_of_its_own_that_are_kept_longer() {
         let dead = target(&redrive["deadLetterTargetArn"]).unwrap_or_else(|| panic!("{name} has no dead letters"));
         assert!(taken.insert(dead), "{dead} serves two queues; nobody could tell where to send a letter back to");
         assert!(number(&redrive["maxReceiveCount"]) >= 5, "{name}: throttling uses up receipts, too");
+        // The function that puts letters back finds them by this name.
+        let called = |name: &str| properties(name)["QueueName"]["Fn::Sub"].as_str().map(str::to_owned);
+        assert_eq!(called(dead), called(name).map(|name| format!("{name}-dead")));
         // A letter keeps the time at which it was first sent.
         let (kept, of_dead) = (&queue["MessageRetentionPeriod"], &properties(dead)["MessageRetentionPeriod"]);
         assert!(number(of_dead) > number(kept), "{name}: a dead letter could be lost on arrival");

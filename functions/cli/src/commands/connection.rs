@@ -56,21 +56,24 @@ fn action(word: &str) -> Result<Action, Failure> {
 
 #[cfg(feature = "aws")]
 mod deployed {
-    use hardmatch_ports::command::Command;
-    use hardmatch_ports::doorbell::Urgency;
+    use std::collections::BTreeMap;
+
+    use hardmatch_ports::Bell;
+    use hardmatch_ports::command::{Command, Reply};
+    use hardmatch_ports::doorbell::Queue;
     use serde_json::json;
 
     use super::{Exit, Failure};
     use crate::args::{Common, StackArgs};
     use crate::output;
-    use crate::stack::{QUEUES, Stack, Whole};
+    use crate::stack::{Stack, Whole, strange};
 
-    /// Dead letters of one queue that are put back at a time.
-    const MOST: usize = 10_000;
+    /// How often a function is asked to go on: what fails again and comes back meanwhile is not moved for ever.
+    const ROUNDS: usize = 20;
 
     pub(crate) async fn ask(name: &str, common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
         let stack = Stack::open(name, common).await?;
-        stack.ask("", command, Urgency::Scheduled).await?;
+        stack.ask("", command).await?;
         if common.json {
             output::document(&json!({ "v": 1, "connection": stack.connection(), "done": true }));
         } else {
@@ -117,15 +120,24 @@ mod deployed {
 
     pub(crate) async fn redrive(args: &StackArgs) -> Result<Exit, Failure> {
         let whole = Whole::open(&args.stack).await?;
-        let queues = whole.queues()?;
-        let mut moved = Vec::new();
-        for (queue, _, dead) in QUEUES {
-            let done = queues.redrive(&whole.url(dead)?, queue, MOST).await.map_err(Failure::run)?;
-            if let Some(why) = done.stopped {
-                return Err(Failure::run(format!("{} of {dead} were put back, then: {why}", done.moved)));
+        let mut moved: BTreeMap<String, u64> = BTreeMap::new();
+        for _ in 0..ROUNDS {
+            let reply = whole.request(&Bell::nobody(), "", Command::Redrive, None).await?;
+            let Reply::Redriven { moved: now, more, stopped } = reply else { return Err(strange(&reply)) };
+            for (queue, count) in now {
+                *moved.entry(queue).or_default() += count;
             }
-            moved.push((queue.name(), done.moved));
+            if let Some(why) = stopped {
+                let all: u64 = moved.values().sum();
+                return Err(Failure::run(format!("{all} dead letters were put back, then: {why}")));
+            }
+            if !more {
+                break;
+            }
         }
+        // In the order of the work.
+        let moved: Vec<_> =
+            Queue::ALL.map(|queue| (queue.name(), moved.get(queue.name()).copied().unwrap_or(0))).into();
         if args.json {
             let by_queue: serde_json::Map<_, _> =
                 moved.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect();

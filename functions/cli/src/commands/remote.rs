@@ -84,7 +84,6 @@ mod deployed {
 
     use hardmatch_connect::{Link, PublicUrl, draft};
     use hardmatch_ports::command::{Command, Stops};
-    use hardmatch_ports::doorbell::Urgency;
     use hardmatch_ports::run::{Intent, Phase, Run};
     use hardmatch_store::connecting::{ConnectState, Connected};
     use hardmatch_store::runs::new_run_id;
@@ -113,7 +112,7 @@ mod deployed {
             only: None,
             accept_source: args.accept_source,
         };
-        let run = opened(&stack, open, Urgency::Scheduled).await?;
+        let run = opened(&stack, open).await?;
         let rows = if args.rows { Rows::Shown } else { Rows::Left };
         show_plan(&stack.deciding(&meta)?, &run, &args.common, rows).await
     }
@@ -129,7 +128,6 @@ mod deployed {
                 Some(deciding.store.pid(&found).hex())
             }
         };
-        let urgency = if only.is_some() { Urgency::Now } else { Urgency::Scheduled };
         let open = Command::Open {
             intent: Intent::Sync,
             stops: if args.yes { Stops::Passed } else { Stops::Kept },
@@ -137,7 +135,7 @@ mod deployed {
             only,
             accept_source: args.accept_source,
         };
-        let run = opened(&stack, open, urgency).await?;
+        let run = opened(&stack, open).await?;
         if run.phase == Phase::Planned {
             return show_stop(&deciding, &run, &args.common).await;
         }
@@ -148,7 +146,7 @@ mod deployed {
         let stack = Stack::open(name, &args.common).await?;
         let meta = stack.push().await?;
         let accept = Command::Accept { hash: args.hash.clone() };
-        let run = stack.ask("", accept, Urgency::Scheduled).await?;
+        let run = stack.ask("", accept).await?;
         let run = run.ok_or_else(|| Failure::run("the stack accepted the plan and does not say of which run"))?;
         let run = watched(&stack, &run, Phase::Planned).await?;
         show_run(&stack.deciding(&meta)?, &run, &args.common).await
@@ -162,7 +160,7 @@ mod deployed {
         let address = PublicUrl::new(&address).map_err(Failure::run)?;
         let clock = &stack.state.clock;
         let link = draft(&stack.state.store, &**clock, &address);
-        stack.ask("", Command::Connect { ticket: link.id.clone() }, Urgency::Scheduled).await?;
+        stack.ask("", Command::Connect { ticket: link.id.clone() }).await?;
         if args.no_wait && args.common.json {
             output::document(&json!({ "v": 1, "connection": stack.connection(), "url": link.url.as_str() }));
             return Ok(Exit::Attention);
@@ -234,9 +232,9 @@ mod deployed {
         Ok(Exit::Converged)
     }
 
-    async fn opened(stack: &Stack, open: Command, urgency: Urgency) -> Result<Run, Failure> {
+    async fn opened(stack: &Stack, open: Command) -> Result<Run, Failure> {
         let id = new_run_id(stack.state.clock.now().as_millisecond());
-        stack.ask(&id, open, urgency).await?;
+        stack.ask(&id, open).await?;
         watched(stack, &id, Phase::Observing).await
     }
 

@@ -55,6 +55,83 @@ def announce(port, out):
     os._exit(1)
 
 
+def tell_conditions():
+    """Gives policies the condition keys that AWS has and the stand-in has not: without them `ForAllValues` always passes and
+    `Null` never does. https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html"""
+    import json
+    import urllib.parse
+
+    from ministack.core import iam_actions
+
+    def read(body):
+        try:
+            data = json.loads(body or b"{}")
+        except (ValueError, UnicodeDecodeError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def leading_keys(body):
+        data = read(body)
+        found = []
+
+        def key(attributes):
+            if isinstance(attributes, dict) and isinstance(attributes.get("pk"), dict):
+                found.extend(attributes["pk"].values())
+
+        def request(one):
+            key(one.get("Key"))
+            key(one.get("Item"))
+            # A query names the partition in its condition, by whatever placeholder.
+            condition, names, values = one.get("KeyConditionExpression"), one.get("ExpressionAttributeNames") or {}, one.get("ExpressionAttributeValues") or {}
+            for part in (condition or "").split(" AND "):
+                name, _, value = (word.strip() for word in part.partition("="))
+                if names.get(name, name) == "pk" and value in values:
+                    found.extend(values[value].values())
+
+        request(data)
+        for tables in (data.get("RequestItems") or {}).values():
+            if isinstance(tables, dict):
+                for one in tables.get("Keys") or []:
+                    key(one)
+            else:
+                for one in tables:
+                    for write in one.values():
+                        request(write)
+        for item in data.get("TransactItems") or []:
+            for write in item.values():
+                request(write)
+        return found
+
+    def lower(context):
+        return {**context, **{name.lower(): value for name, value in context.items()}}
+
+    dynamodb, tags = iam_actions.dynamodb_service_context, iam_actions.request_tag_context
+
+    def dynamodb_service_context(body):
+        keys = leading_keys(body)
+        return lower({**dynamodb(body), **({"dynamodb:LeadingKeys": keys} if keys else {})})
+
+    def request_tag_context(service, action, body, params):
+        context = dict(tags(service, action, body, params))
+        if service == "kms":
+            encryption = read(body).get("EncryptionContext") or {}
+            if encryption:
+                context["kms:EncryptionContextKeys"] = list(encryption)
+            context.update({f"kms:EncryptionContext:{name}": value for name, value in encryption.items()})
+        if service == "sts":
+            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
+            form = urllib.parse.parse_qs(text)
+            audiences = [value for name, values in form.items() if name.startswith("Audience") for value in values]
+            if audiences:
+                context["sts:IdentityTokenAudience"] = audiences
+            if "DurationSeconds" in form:
+                context["sts:DurationSeconds"] = form["DurationSeconds"][0]
+        return lower(context)
+
+    iam_actions.dynamodb_service_context = dynamodb_service_context
+    iam_actions.request_tag_context = request_tag_context
+
+
 if os.getpgrp() != os.getpid():
     os.setpgid(0, 0)
 port = free_port()
@@ -80,6 +157,7 @@ sys.argv = ["ministack"]
 try:
     from ministack.app import main
 
+    tell_conditions()
     main()
 finally:
     # Functions that still run inside are children of ours, and of nobody else.

@@ -52,14 +52,18 @@ impl Answer for Busy {
 async fn home(clock: &ManualClock, table: Arc<dyn Table>, paper: Paper) -> Home {
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
     let store = Store::open(Arc::clone(&table)).await.unwrap();
+    let aws = Aws::in_function(Some("http://127.0.0.1:9".to_owned()), Arc::clone(&shared)).await;
+    let limits = Arc::new(StackLimits::new("graph.microsoft.com", "").unwrap());
     Home {
-        aws: Aws::in_function(Some("http://127.0.0.1:9".to_owned()), Arc::clone(&shared)).await,
+        queues: Arc::new(aws.doorbell(QueueUrls::new())),
+        aws,
         table,
         store: store.clone(),
         blobs: Arc::new(FolderBlobs::new(std::env::temp_dir())),
         doorbell: Arc::new(ProcessDoorbell::new(Arc::clone(&shared))),
         clock: shared,
-        connections: Arc::new(Connections::new(store)),
+        connections: Arc::new(Connections::new(store, Some(Arc::clone(&limits)))),
+        limits,
         policies: Arc::new(CompiledPolicies::without_files()),
         metrics: MetricsLog::to("people-prod", paper),
     }

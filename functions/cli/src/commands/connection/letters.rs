@@ -13,8 +13,10 @@ use crate::stack::{QUEUES, Whole};
 
 /// Letters of one queue that are looked at: more of one kind say no more.
 const MOST: usize = 100;
-/// Letters that `redrive` leaves: approvers ask again, and a start that was not delivered is too late by now.
-const NOT_PUT_BACK: [(&str, &str); 2] = [("approve", "ApproveDeadLetters"), (SCHEDULER, "SchedulerDeadLetters")];
+/// Letters that `redrive` leaves: what somebody asked for is asked for again, and a start that was not delivered is too late
+/// by now.
+const NOT_PUT_BACK: [(&str, &str); 3] =
+    [("command", "CommandDeadLetters"), ("approve", "ApproveDeadLetters"), (SCHEDULER, "SchedulerDeadLetters")];
 const SCHEDULER: &str = "scheduler";
 
 /// The dead letters of a queue.
@@ -61,11 +63,14 @@ pub(crate) async fn dead_letters(args: &StackArgs) -> Result<Exit, Failure> {
     if piles.is_empty() {
         output::line("There are no dead letters.");
     }
-    if piles.iter().any(|pile| pile.queue != SCHEDULER) {
+    if piles.iter().any(|pile| NOT_PUT_BACK.iter().all(|(queue, _)| *queue != pile.queue)) {
         output::note(format!(
             "No work is lost with bells: the tick rings for it again. When the cause is gone: hardmatch connection redrive --stack {}",
             args.stack
         ));
+    }
+    if piles.iter().any(|pile| ["command", "approve"].contains(&pile.queue)) {
+        output::note("A request that was given up did not happen, and is not put back. Ask again");
     }
     if piles.iter().any(|pile| pile.queue == SCHEDULER) {
         output::note(format!(

@@ -1,0 +1,255 @@
+//! Tables of what a stack takes from whom.
+
+use std::path::Path;
+
+use super::*;
+
+const MICROSOFT: &str = "login.microsoftonline.com, graph.microsoft.com,login.microsoftonline.us,graph.microsoft.us,\
+                         dod-graph.microsoft.us,login.partner.microsoftonline.cn,microsoftgraph.chinacloudapi.cn";
+const SECRET: &str =
+    "secret = \"secretsmanager:arn:aws:secretsmanager:eu-central-1:111122223333:secret:hm/contoso/app-AbCdEf\"";
+const FEDERATED: &str = "method = \"federated\"";
+
+/// A configuration of the connection `contoso`.
+fn config(cloud: &str, auth: &str, rest: &str) -> Config {
+    let text = format!(
+        "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"contoso.onmicrosoft.com\"\n{cloud}\n[tenant.auth]\n\
+         client_id = \"0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77\"\n{auth}\n[source]\nkind = \"csv\"\n{rest}\n"
+    );
+    Config::load(&text, "hardmatch.toml", Path::new(".")).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+}
+
+const S3: &str = "location = \"s3://people/contoso.csv\"";
+
+fn limits(hosts: &str) -> StackLimits {
+    StackLimits::new(hosts, "hm/").unwrap()
+}
+
+#[test]
+fn every_cloud_of_microsoft_is_allowed_by_default() {
+    for cloud in ["global", "usgov", "usgov-dod", "china"] {
+        let config = config(&format!("cloud = \"{cloud}\""), SECRET, S3);
+        assert_eq!(limits(MICROSOFT).violations(&config), Vec::<String>::new(), "{cloud}");
+    }
+    let global = config("cloud = \"global\"", SECRET, S3);
+    let refused = limits("login.microsoftonline.us,graph.microsoft.us").violations(&global);
+    assert_eq!(refused.len(), 2, "a stack for one cloud takes no other: {refused:?}");
+}
+
+/// Loads a custom cloud, unless the file itself is refused.
+fn custom(login: &str, graph: &str) -> Option<Config> {
+    let text = format!(
+        "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"contoso.onmicrosoft.com\"\ncloud = \"custom\"\n\
+         login = \"{login}\"\ngraph = \"{graph}\"\n[tenant.auth]\nclient_id = \"0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77\"\n\
+         {FEDERATED}\n[source]\nkind = \"csv\"\n{S3}\n"
+    );
+    Config::load(&text, "hardmatch.toml", Path::new(".")).ok()
+}
+
+#[test]
+fn a_host_that_only_resembles_an_allowed_one_is_refused() {
+    let refused = |limits: &StackLimits, login: &str, graph: &str| {
+        custom(login, graph).is_none_or(|config| !limits.violations(&config).is_empty())
+    };
+    let (login, graph) = ("https://login.microsoftonline.com", "https://graph.microsoft.com");
+    let limits = limits(&format!("{MICROSOFT},127.0.0.1:8080,proxy.example.com:8443,lab.example.com:*"));
+    assert!(!refused(&limits, login, graph));
+    for same in [
+        "https://LOGIN.microsoftonline.com",
+        "https://login.microsoftonline.com:443",
+        "https://login.microsoftonline.com/",
+        "https://ｌogin.microsoftonline.com",
+    ] {
+        assert!(!refused(&limits, same, graph), "{same} is that host");
+    }
+    for other in [
+        "https://evil.example",
+        "https://login.microsoftonline.com.evil.example",
+        "https://login.microsoftonline.com.",
+        "https://login.microsoftonline.com:8443",
+        "https://login.microsoftonline.com@evil.example",
+        "https://user:pass@login.microsoftonline.com",
+        "https://login.microsoftonline.com\\\\@evil.example",
+        "https://login.microsoftonline.com%2eevil.example",
+        "https://login.microsoftonline.com%00.evil.example",
+        "https://evil.example/login.microsoftonline.com",
+        "https://evil.example#login.microsoftonline.com",
+        "https://evil.example?login.microsoftonline.com",
+        "https://login-microsoftonline.com",
+        "https://login.microsoftonline.co",
+        "https://lоgin.microsoftonline.com", // a Cyrillic letter
+        "https://xn--lgin-0ta.microsoftonline.com",
+        "http://login.microsoftonline.com",
+        "https://microsoftonline.com",
+        "https://a.login.microsoftonline.com",
+        "http://127.0.0.1:9001",
+        "http://localhost:8080",
+        "http://[::1]:8080",
+        "https://169.254.170.2",
+        "https://proxy.example.com",
+        "https://proxy.example.com:8444",
+        "ftp://login.microsoftonline.com",
+        "//login.microsoftonline.com",
+    ] {
+        assert!(refused(&limits, other, graph), "as login: {other}");
+        assert!(refused(&limits, login, other), "as graph: {other}");
+    }
+    for listed in [
+        "https://proxy.example.com:8443",
+        "https://lab.example.com",
+        "https://lab.example.com:1",
+        "https://127.1:8080",
+        "http://127.0.0.1:8080",
+    ] {
+        assert!(!refused(&limits, listed, listed), "{listed} is in the list");
+    }
+}
+
+#[test]
+fn an_entry_that_is_no_host_is_told() {
+    for bad in [
+        "*",
+        "*.example.com",
+        "https://example.com",
+        "a b",
+        "u@example.com",
+        "example.com/x",
+        "a:b",
+        "a:1:*",
+        "example.com:99999",
+    ] {
+        assert_eq!(StackLimits::new(bad, ""), Err(BadHost(bad.to_owned())));
+    }
+    assert!(
+        limits("").violations(&config("cloud = \"global\"", SECRET, S3)).len() == 2,
+        "an empty list allows no host"
+    );
+}
+
+#[test]
+fn secrets_of_the_function_itself_are_refused() {
+    let said = |auth: &str| limits(MICROSOFT).violations(&config("cloud = \"global\"", auth, S3)).join("\n");
+    for (auth, words) in [
+        ("secret = \"env:AWS_SESSION_TOKEN\"", "tenant.auth.secret = \"env:…\""),
+        ("secret = \"file:/proc/self/environ\"", "tenant.auth.secret = \"file:…\""),
+        ("method = \"certificate\"\ncertificate = \"file:/tmp/c.pem\"", "tenant.auth.certificate = \"file:…\""),
+        ("method = \"certificate\"\ncertificate = \"env:C\"\nkey = \"env:K\"", "tenant.auth.key = \"env:…\""),
+        ("method = \"delegated\"\nsecret = \"env:AWS_SECRET_ACCESS_KEY\"", "tenant.auth.secret = \"env:…\""),
+        ("method = \"delegated\"\ncertificate = \"file:/var/task/bootstrap\"", "tenant.auth.certificate = \"file:…\""),
+        ("method = \"federated\"\ntoken = \"file:/proc/self/environ\"", "tenant.auth.token = \"file:…\""),
+        ("method = \"federated\"\ntoken = \"command:/bin/sh -c env\"", "would start a program"),
+        ("method = \"federated\"\naudience = \"sts.amazonaws.com\"", "tenant.auth.audience"),
+        ("method = \"federated\"\naudience = \"api://AzureADTokenExchange/fabrikam\"", "tenant.auth.audience"),
+        ("method = \"federated\"\naudience = \"api://AzureADTokenExchange/contoso/x\"", "tenant.auth.audience"),
+        ("method = \"delegated\"\nredirect = \"https://evil.example/connect/return\"", "tenant.auth.redirect"),
+    ] {
+        assert!(said(auth).contains(words), "{auth}: {}", said(auth));
+        assert!(!said(auth).contains("/proc/self") && !said(auth).contains("AWS_"), "{}", said(auth));
+    }
+    for auth in [
+        FEDERATED,
+        "method = \"federated\"\naudience = \"api://AzureADTokenExchange/contoso\"",
+        "method = \"federated\"\naudience = \"api://AzureADTokenExchangeUSGov\"",
+        "method = \"delegated\"",
+        SECRET,
+    ] {
+        assert_eq!(said(auth), "", "{auth}");
+    }
+}
+
+#[test]
+fn what_lives_on_one_machine_is_refused() {
+    let limits = limits(MICROSOFT);
+    let said = |config: &Config| limits.violations(config).join("\n");
+    assert!(said(&config("cloud = \"simulated\"", SECRET, S3)).contains("simulated"));
+    assert!(said(&config("cloud = \"global\"", SECRET, "location = \"people.csv\"")).contains("source.location"));
+    let passwords = format!("{S3}\n[passwords]\ndeliver_to = \"file:p.csv\"");
+    assert!(said(&config("cloud = \"global\"", SECRET, &passwords)).contains("[passwords]"));
+}
+
+#[test]
+fn a_connection_reads_its_own_secrets_alone() {
+    let allowed = |prefix: &str, connection: &str, arn: &str| {
+        StackLimits::new("", prefix).unwrap().secret(&ConnectionId::new(connection), arn).is_ok()
+    };
+    let of = |name: &str| format!("arn:aws:secretsmanager:eu-central-1:111122223333:secret:{name}");
+    for name in ["hm/contoso/app-AbCdEf", "hm/contoso/app", "hm/contoso/deep/er-AbCdEf"] {
+        assert!(allowed("hm/", "contoso", &of(name)), "{name}");
+    }
+    for name in [
+        "hm/contoso2/app-AbCdEf",
+        "hm/contoso",
+        "hm/contoso/",
+        "hm/contoso-AbCdEf",
+        "hm/Contoso/app",
+        "HM/contoso/app",
+        "hm/fabrikam/app-AbCdEf",
+        "hm/contoso/../fabrikam/app-AbCdEf",
+        "hm/contoso//app",
+        "hm/contoso/./app",
+        "hm/contoso/..",
+        "hm/../hm/contoso/app",
+        "contoso/app",
+        "/hm/contoso/app",
+        "hm/contoso/*",
+        "hm/contoso/a?",
+        "hm/contoso/app:version",
+        "hm/contoso/%2e%2e/fabrikam",
+        "",
+    ] {
+        assert!(!allowed("hm/", "contoso", &of(name)), "{name}");
+    }
+    for arn in [
+        "arn:aws:secretsmanager:eu-central-1:1111:secret:hm/contoso/app",
+        "arn:aws:secretsmanager::111122223333:secret:hm/contoso/app",
+        "arn:aws:secretsmanager:*:111122223333:secret:hm/contoso/app",
+        "arn:aws:ssm:eu-central-1:111122223333:secret:hm/contoso/app",
+        "arn:aws:secretsmanager:eu-central-1:111122223333:parameter:hm/contoso/app",
+        "hm/contoso/app",
+        "",
+    ] {
+        assert!(!allowed("hm/", "contoso", arn), "{arn}");
+    }
+    // A prefix without a slash at its end, and a connection whose name begins like another's.
+    assert!(allowed("hm-", "contoso.eu", &of("hm-contoso.eu/app")));
+    assert!(!allowed("hm-", "contoso", &of("hm-contoso.eu/app")));
+    assert!(!allowed("hm/", "..", &of("hm/../app")));
+    assert!(!allowed("", "contoso", &of("contoso/app")), "without a prefix functions read no secret");
+}
+
+#[test]
+fn tenant_sign_in_and_source_are_an_approvers() {
+    let old = config("cloud = \"global\"", SECRET, S3);
+    let changes = |new: &Config| protected_changes(Active::Understood(&old), new);
+    assert_eq!(protected_changes(Active::Missing, &old), [Protected::First]);
+    assert_eq!(protected_changes(Active::Unreadable, &old), [Protected::Unknown]);
+    assert_eq!(changes(&old), []);
+    let other_secret = SECRET.replace("app-", "other-");
+    let expires = format!("{SECRET}\nsecret_expires = \"2031-01-31\"");
+    let elsewhere = |location: &str| config("cloud = \"global\"", SECRET, &format!("location = \"{location}\""));
+    for (new, wanted) in [
+        (config("cloud = \"usgov\"", SECRET, S3), &[Protected::Tenant][..]),
+        (config("cloud = \"global\"", FEDERATED, S3), &[Protected::SignIn]),
+        (config("cloud = \"global\"", &other_secret, S3), &[Protected::SignIn]),
+        (config("cloud = \"global\"", &expires, S3), &[Protected::SignIn]),
+        (elsewhere("s3://other-people/contoso.csv"), &[Protected::SourceLocation]),
+        (elsewhere("s3://people/fabrikam.csv"), &[Protected::SourceLocation]),
+        (
+            config("cloud = \"china\"", FEDERATED, "location = \"s3://x-y-z/c.csv\""),
+            &[Protected::Tenant, Protected::SignIn, Protected::SourceLocation],
+        ),
+    ] {
+        assert_eq!(changes(&new), wanted);
+    }
+    let mut tenant = old.clone();
+    tenant.tenant.id = "fabrikam.onmicrosoft.com".to_owned();
+    assert_eq!(changes(&tenant), [Protected::Tenant]);
+    let mut application = old.clone();
+    application.tenant.auth.as_mut().unwrap().client_id = "11111111-7d0a-4f4e-8a51-2f6d1f3b9c77".to_owned();
+    assert_eq!(changes(&application), [Protected::SignIn]);
+    // All the rest is an operator's: rules, limits, columns.
+    let rest = format!("{S3}\nkey = \"employeeId\"\n[guard]\nalways_allow = 9\n[lifecycle]\nabsent = \"delete\"");
+    assert_eq!(changes(&config("cloud = \"global\"", SECRET, &rest)), []);
+    let said = takes_an_approver(&[Protected::Tenant, Protected::SourceLocation]);
+    assert!(said.contains("[tenant] changes, and source.location changes. Ask somebody"), "{said}");
+}
