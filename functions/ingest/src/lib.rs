@@ -171,6 +171,7 @@ pub const NEEDED: &[&str] = &[PEOPLE, USERS, DELETED, DOMAINS];
 const DELETED: &str = "deleted_users";
 const DOMAINS: &str = "domains";
 const ROLES: &str = "roles";
+const ELIGIBLE: &str = "eligible_roles";
 const GROUPS: &str = "groups";
 const CONTACTS: &str = "contacts";
 const LICENCES: &str = "licences";

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::marks::Stopped;
 use crate::named::Named;
 use crate::pace::is_up;
-use crate::{CONTACTS, DELETED, DOMAINS, GROUPS, LICENCES, MEMBERSHIPS, ObserveError, Observed, ROLES, TenantPorts};
+use crate::{
+    CONTACTS, DELETED, DOMAINS, ELIGIBLE, GROUPS, LICENCES, MEMBERSHIPS, ObserveError, Observed, ROLES, TenantPorts,
+};
 
 /// Kept so often besides at the end of a bell: a process that is ended early repeats no more than this.
 const KEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -55,6 +57,9 @@ pub(crate) struct Head {
     pub(crate) tenant: Tenant,
     pub(crate) domains: Collection,
     pub(crate) roles: Collection,
+    /// Said only where it is unknown who may activate a role.
+    #[serde(default)]
+    pub(crate) eligibility: Option<Collection>,
     /// Read when rules ask for it.
     pub(crate) licences: Option<Collection>,
     /// Everybody is to be decided again.
@@ -166,6 +171,7 @@ impl Reading {
         if let Some(head) = &self.head {
             observed.everybody = head.everybody;
             observed.collections.extend([(DOMAINS, head.domains.clone()), (ROLES, head.roles.clone())]);
+            observed.collections.extend(head.eligibility.clone().map(|eligible| (ELIGIBLE, eligible)));
             observed.collections.extend(head.licences.clone().map(|licences| (LICENCES, licences)));
         }
         for (name, holding) in [(GROUPS, &self.groups), (CONTACTS, &self.contacts)] {

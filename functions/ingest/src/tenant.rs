@@ -7,6 +7,8 @@ use std::time::Duration;
 use hardmatch_domain::account::Tenant;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::facts::Lookups;
+use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::license::Sku;
 use hardmatch_domain::policy::Policy;
 use hardmatch_ports::TenantError;
 use hardmatch_ports::run::{Collection, Run};
@@ -163,6 +165,7 @@ async fn read_head(ports: &TenantPorts, policy: &Policy, had: Option<&TenantItem
     let organization = ports.tenant.organization().await?;
     let domains = complete(organization.domains.len() as u64, 0);
     let (holders, roles) = known(ports.tenant.role_holders().await, BTreeMap::len)?;
+    let (eligible, eligibility) = read_eligible(ports).await?;
     let (skus, licences) = if policy.licenses.is_empty() {
         (None, None)
     } else {
@@ -173,6 +176,7 @@ async fn read_head(ports: &TenantPorts, policy: &Policy, had: Option<&TenantItem
         id: organization.id,
         domains: organization.domains,
         roles: holders,
+        eligible,
         users_complete: false,
         deleted_complete: false,
         groups_complete: false,
@@ -187,8 +191,31 @@ async fn read_head(ports: &TenantPorts, policy: &Policy, had: Option<&TenantItem
         // Domains decide who may sign in where: everybody is looked at again. Roles concern their holders.
         everybody = had.tenant.domains != tenant.domains;
         mark_role_changes(ports, had.tenant.roles.as_ref(), tenant.roles.as_ref()).await?;
+        mark_role_changes(ports, had.tenant.eligible.as_ref(), tenant.eligible.as_ref()).await?;
     }
-    Ok(Head { tenant, domains, roles, licences, everybody })
+    Ok(Head { tenant, domains, roles, eligibility, licences, everybody })
+}
+
+/// Service plans that bring eligible roles (Privileged Identity Management).
+/// <https://learn.microsoft.com/entra/id-governance/licensing-fundamentals>
+const ELIGIBLE_ROLES: [&str; 2] = ["AAD_PREMIUM_P2", "ENTRA_IDENTITY_GOVERNANCE"];
+
+/// Who may activate a role. What cannot be read is unknown only where the tenant has a plan with eligible roles;
+/// elsewhere nobody is eligible.
+async fn read_eligible(
+    ports: &TenantPorts,
+) -> Result<(Option<BTreeMap<ObjectId, Vec<String>>>, Option<Collection>), Stopped> {
+    let (eligible, collection) = known(ports.tenant.eligible_for_roles().await, BTreeMap::len)?;
+    if eligible.is_some() {
+        return Ok((eligible, None));
+    }
+    let (skus, _) = known(ports.tenant.skus().await, Vec::len)?;
+    let has_plan =
+        |sku: &Sku| sku.plans.iter().any(|plan| ELIGIBLE_ROLES.iter().any(|name| plan.name.eq_ignore_ascii_case(name)));
+    match skus {
+        Some(skus) if !skus.iter().any(has_plan) => Ok((Some(BTreeMap::new()), None)),
+        Some(_) | None => Ok((None, Some(collection))),
+    }
 }
 
 /// What was asked for, when it is there. Permissions may withhold it: then it is unknown, nobody is taken for

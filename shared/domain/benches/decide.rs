@@ -231,6 +231,7 @@ fn tenant() -> Tenant {
         id: "00000000-0000-0000-0000-000000000000".into(),
         domains: BTreeMap::from([("contoso.com".to_owned(), domain)]),
         roles: Some(BTreeMap::new()),
+        eligible: Some(BTreeMap::new()),
         users_complete: true,
         deleted_complete: true,
         groups_complete: true,

@@ -163,6 +163,10 @@ pub struct Tenant {
     /// Directory roles by holder (users; members of a role-holding group stand for themselves). `None`: could not be
     /// read, and nobody is taken for unprivileged.
     pub roles: Option<BTreeMap<ObjectId, Vec<String>>>,
+    /// Directory roles that an account may activate, by account. `None`: could not be read although the tenant has a plan
+    /// with eligible roles, and no account is taken for one without. Empty where the tenant has no such plan.
+    #[serde(default)]
+    pub eligible: Option<BTreeMap<ObjectId, Vec<String>>>,
     /// Whether every live user was read.
     pub users_complete: bool,
     /// Whether every soft-deleted user was read.

@@ -11,6 +11,7 @@ use crate::ids::{ImmutableId, ObjectId, PersonRef};
 use crate::parked::Parked;
 use crate::person::{Person, PersonRecord, Standing};
 use crate::policy::{Policy, RuleError};
+use crate::reason::{Code, Reason};
 
 pub(crate) struct Case<'a, F: Facts> {
     pub(crate) record: &'a PersonRecord,
@@ -100,6 +101,23 @@ impl<'a, F: Facts> Case<'a, F> {
         }
     }
 
+    /// Why an account that no link gives to the person is not given to them: it holds a directory role, is eligible for
+    /// one, or may. Whoever can write an anchor or a name at the source must not become an administrator.
+    /// <https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors>
+    pub(crate) fn privileged(&self, account: &ObjectId) -> Option<Reason> {
+        match self.roles(account) {
+            Roles::Unknown => return Some(Reason::plain(Code::RolesUnknown)),
+            Roles::Held(roles) => return Some(Reason::with(Code::Privileged, roles.join(", "))),
+            Roles::None => {}
+        }
+        match &self.tenant.eligible {
+            None => Some(Reason::with(Code::RolesUnknown, "eligible roles")),
+            Some(eligible) => eligible
+                .get(account)
+                .map(|roles| Reason::with(Code::Privileged, format!("eligible for {}", roles.join(", ")))),
+        }
+    }
+
     /// Whether "nobody has it" can be said of this tenant at all.
     pub(crate) fn is_complete(&self) -> bool {
         self.tenant.users_complete && self.tenant.deleted_complete
@@ -119,6 +137,13 @@ impl<'a, F: Facts> Case<'a, F> {
     /// are refused themselves.
     pub(crate) fn goes_by(&self, other: &PersonRecord, upn: &str) -> bool {
         self.name_of(&other.person).ok().flatten().is_some_and(|theirs| same_name(&theirs, upn))
+    }
+
+    /// Whether a present person gets no account of their own by this plan: out of scope, or disabled at the source where
+    /// policy creates no disabled accounts. Meant for people without an account; an expression that fails says no.
+    pub(crate) fn gets_nothing(&self, other: &PersonRecord) -> bool {
+        let disabled = other.person.enabled == Some(false) && !self.policy.lifecycle.create_disabled;
+        disabled || self.includes(&other.person).is_ok_and(|included| !included)
     }
 
     /// Whether another person is, or may be, ours to manage now: present in this connection and not out of scope. An

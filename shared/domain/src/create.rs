@@ -37,13 +37,13 @@ fn plan<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Result<(), Reaso
     if let Some(problem) = values::id_problem(id) {
         return Err(Reason::with(Code::InvalidValue, format!("onPremisesImmutableId {problem}")));
     }
-    if join::shared_anchor(case) {
-        draft.saw(EvidenceRule::Claims, Found::Several);
-        return Err(Reason::with(Code::Contested, "same immutable ID"));
-    }
-    if join::wanted_by_others(case, upn, join::Against::Everybody) {
-        draft.saw(EvidenceRule::Claims, Found::Several);
-        return Err(Reason::with(Code::Contested, "same sign-in name"));
+    for (what, rivals) in [
+        ("same immutable ID", join::with_the_same_anchor(case)),
+        ("same sign-in name", join::wanted_by_others(case, upn, join::Against::Everybody)),
+    ] {
+        if !rivals.is_empty() {
+            return Err(join::contested(draft, what, &rivals));
+        }
     }
     let manager = manager::of_new(case, draft);
     let enabled = !lifecycle::starts_blocked(case);

@@ -117,6 +117,12 @@ impl<'a> Draft<'a> {
         self.evidence.push(Evidence { rule, found: Found::Same, account: None, ours, theirs: None });
     }
 
+    /// A rule found another person of the source.
+    pub(crate) fn saw_person(&mut self, rule: EvidenceRule, found: Found, who: &str) {
+        let theirs = Some(who.into());
+        self.evidence.push(Evidence { rule, found, account: None, ours: None, theirs });
+    }
+
     /// A rule found something at an account.
     pub(crate) fn saw_at(
         &mut self,

@@ -8,9 +8,11 @@ use crate::attribute::{Attr, Attributes};
 use crate::case::{Case, Roles, same_name};
 use crate::change::{EvidenceRule, Found, Step};
 use crate::draft::Draft;
-use crate::facts::Facts;
+use crate::facts::{By, Facts};
+use crate::join;
+use crate::likeness::{is_shared_address, is_shared_number, named};
 use crate::link::Link;
-use crate::person::Person;
+use crate::person::{Person, PersonRecord};
 use crate::policy::{FlowFrom, FlowWhen, Mapping, Policy, RuleError, WhenEmpty};
 use crate::reason::{Code, Reason};
 use crate::values;
@@ -131,6 +133,10 @@ pub(crate) fn differences<'a, F: Facts>(
             // Said below, for every source that names a primary address.
             continue;
         }
+        if let Some(reason) = anothers(case, attr, &wanted, Some(account)) {
+            draft.note(reason);
+            continue;
+        }
         if link.is_some_and(|link| link.ledger.written.get(attr) == Some(&*wanted)) {
             found.drifted = true;
             draft.saw_at(EvidenceRule::Drift, Found::Different, &account.id, Some(&wanted), have);
@@ -167,6 +173,11 @@ pub(crate) fn initial<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'_>) -
         }
         false
     });
+    pairs.retain(|(attr, value)| {
+        let Some(reason) = anothers(case, *attr, value, None) else { return true };
+        draft.note(reason);
+        false
+    });
     if let Some(reason) = refused {
         return Err(reason);
     }
@@ -176,6 +187,32 @@ pub(crate) fn initial<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'_>) -
         }
     }
     Ok(pairs)
+}
+
+/// Why a value that names one person is not written: a placeholder that many have, or an address that somebody else has
+/// or is to have, which the tenant would refuse.
+fn anothers<F: Facts>(case: &Case<'_, F>, attr: Attr, value: &str, account: Option<&Account>) -> Option<Reason> {
+    match attr {
+        Attr::EmployeeId => is_shared_number(case, value).then(|| Reason::with(Code::SharedValue, attr.name())),
+        Attr::Mail => {
+            if is_shared_address(case, value) {
+                return Some(Reason::with(Code::SharedValue, attr.name()));
+            }
+            if let Some(holder) = join::holder_of(case, value, account.map(|account| &account.id)) {
+                return Some(Reason::with(Code::AddressInUse, format!("{attr}, held by {}", holder.id)));
+            }
+            let wants = |other: &&PersonRecord| {
+                let theirs = other.person.addresses.primary();
+                case.competes(other)
+                    && theirs.is_some_and(|theirs| same_name(theirs, value))
+                    && !(case.gets_nothing(other) && case.facts.link(&other.reference()).is_none())
+            };
+            let others = case.others(By::Address, value);
+            let other = others.iter().copied().find(|other| wants(other))?;
+            Some(Reason::with(Code::SharedValue, format!("{attr}, also of {}", named(other))))
+        }
+        _ => None,
+    }
 }
 
 /// What every account needs and some sources lack: an alias from the sign-in name, a name from its two halves.

@@ -13,7 +13,7 @@ mod merge;
 mod rehire;
 mod soft;
 
-pub(crate) use claims::{Against, rekeyed_into, shared_anchor, wanted_by_others};
+pub(crate) use claims::{Against, Successor, contested, successor, wanted_by_others, with_the_same_anchor};
 pub(crate) use free::{Release, holder_of, release};
 
 use crate::account::Account;
@@ -87,6 +87,9 @@ fn unlinked<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> Joining<
     if let Some(settled) = rehire::judge(case, draft, &candidates) {
         return settled;
     }
+    if case.gets_nothing(case.record) {
+        return blocked_or_nothing(case, draft, &candidates, upn.as_deref());
+    }
     if let Some(settled) = soft::judge(case, draft, &candidates, upn.as_deref()) {
         return settled;
     }
@@ -96,6 +99,24 @@ fn unlinked<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> Joining<
     if let Some(settled) = free::judge(case, draft, upn.as_deref()) {
         return settled;
     }
+    draft.join = Some(Join::None);
+    Joining::Nobody
+}
+
+/// Somebody disabled, without an account of theirs by link or ID: the account that has their name and that nobody else
+/// claims is joined, and so blocked. For whatever else stands in the way they need nobody's attention: they get nothing.
+fn blocked_or_nothing<'a, F: Facts>(
+    case: &Case<'a, F>,
+    draft: &mut Draft<'a>,
+    candidates: &[soft::Candidate<'a>],
+    upn: Option<&str>,
+) -> Joining<'a> {
+    let said = draft.reasons.len();
+    if let Some(joined @ Joining::To(_)) = soft::judge(case, draft, candidates, upn) {
+        return joined;
+    }
+    draft.reasons.truncate(said);
+    draft.parts.clear();
     draft.join = Some(Join::None);
     Joining::Nobody
 }

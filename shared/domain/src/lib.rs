@@ -34,6 +34,7 @@ mod manager;
 mod upn;
 
 mod lifecycle;
+mod likeness;
 
 mod assemble;
 mod case;

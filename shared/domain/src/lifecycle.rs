@@ -7,8 +7,9 @@ use crate::draft::{Consent, Draft, When};
 use crate::entitle::{concerns, entitle};
 use crate::facts::Facts;
 use crate::group;
-use crate::join::{self, Opening, Target};
+use crate::join::{self, Opening, Successor, Target};
 use crate::license;
+use crate::likeness::named;
 use crate::link::{JoinRule, LeavingCause, Ledger, Link};
 use crate::parked::runs_out;
 use crate::policy::{LeavingAction, Reenable, Stage, Switch};
@@ -45,14 +46,30 @@ pub(crate) fn left<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, caus
     if !is_still_theirs(case, draft, link, account) {
         return;
     }
-    if cause == LeavingCause::Absent
-        && let Some(other) = join::rekeyed_into(case, since.unwrap_or(case.now))
-    {
-        draft.saw(EvidenceRule::Claims, Found::Several);
-        draft.refuse(Reason::with(Code::ContinuedElsewhere, format!("by {}", other.person.key.as_str())));
-        return;
+    let mut deletion = Deletion::OnTime;
+    if cause == LeavingCause::Absent {
+        let gone_since = since.unwrap_or(case.now);
+        match join::successor(case, gone_since) {
+            Successor::Nobody => {}
+            Successor::Continues(other) => {
+                draft.saw_person(EvidenceRule::Claims, Found::Several, &named(other));
+                draft.refuse(Reason::with(Code::ContinuedElsewhere, format!("by {}", named(other))));
+                return;
+            }
+            Successor::MaybeThey(other) => {
+                draft.saw_person(EvidenceRule::Claims, Found::Same, &named(other));
+                let overdue = case.now - gone_since > REKEY_OVERDUE;
+                let code = if overdue { Code::RekeyOverdue } else { Code::MaybeRekeyed };
+                draft.refuse(Reason::with(code, format!("resembled by {}", named(other))));
+                return;
+            }
+            Successor::Namesake(other) => {
+                draft.saw_person(EvidenceRule::Claims, Found::Different, &named(other));
+                deletion = Deletion::Waits(Reason::with(Code::Namesake, format!("resembled by {}", named(other))));
+            }
+        }
     }
-    stages(case, draft, account, Some(&link.ledger), cause, since);
+    stages(case, draft, account, Some(&link.ledger), (cause, since), deletion);
     if draft.parts.is_empty() && draft.reasons.is_empty() {
         draft.code(Code::LeftSettled);
     }
@@ -81,7 +98,9 @@ pub(crate) fn here<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, targ
     match cause_here(case) {
         Cause::None => returning(case, draft, target, ledger),
         Cause::Ignored => draft.code(Code::LeavingIgnored),
-        Cause::Leaving(cause) => return stages(case, draft, target.account, ledger, cause, None),
+        Cause::Leaving(cause) => {
+            return stages(case, draft, target.account, ledger, (cause, None), Deletion::OnTime);
+        }
     }
     if !target.account.is_deleted() {
         entitle(case, draft, Some(target.account), ledger);
@@ -97,6 +116,11 @@ pub(crate) fn entitle_new<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) {
         Cause::None | Cause::Ignored => entitle(case, draft, None, None),
         Cause::Leaving(_) => {}
     }
+}
+
+/// Whether a present person is on the way out: disabled at the source, or their password expired where policy acts on it.
+pub(crate) fn is_leaving<F: Facts>(case: &Case<'_, F>) -> bool {
+    !matches!(cause_here(case), Cause::None)
 }
 
 /// Whether an account created now must not allow sign-in.
@@ -149,6 +173,17 @@ fn code_of(cause: LeavingCause) -> Code {
     }
 }
 
+/// The account of somebody who may be another person under a new key stays as it is for so long before it is an alarm
+/// (seconds).
+const REKEY_OVERDUE: i64 = 7 * 86_400;
+
+/// Whether the account of a leaver may be deleted when that is due.
+enum Deletion {
+    OnTime,
+    /// Not while somebody at the source resembles them.
+    Waits(Reason),
+}
+
 /// The stages that are due, and the next one's date. Disabling comes first: an account that still signs in is blocked,
 /// and deleted when that is done, unless policy never blocks. Licences go with the blocking or after it; whose account is
 /// deleted loses them with it.
@@ -157,8 +192,8 @@ fn stages<F: Facts>(
     draft: &mut Draft<'_>,
     account: &Account,
     ledger: Option<&Ledger>,
-    cause: LeavingCause,
-    since: Option<i64>,
+    (cause, since): (LeavingCause, Option<i64>),
+    deletion: Deletion,
 ) {
     let stages = stages_of(case, cause);
     if stages.is_empty() {
@@ -184,7 +219,11 @@ fn stages<F: Facts>(
     let strip_at = due(LeavingAction::RemoveLicenses).filter(|_| !given.is_empty());
     let delete_at = due(LeavingAction::Delete);
     let suspends = is_due(suspend_at);
-    let deletes = suspend_at.is_none() && is_due(delete_at);
+    let mut deletes = suspend_at.is_none() && is_due(delete_at);
+    if deletes && let Deletion::Waits(reason) = deletion {
+        draft.note(reason);
+        deletes = false;
+    }
     // What waits for a later blocking waits with it.
     let strips = !deletes && (suspends || suspend_at.is_none()) && is_due(strip_at);
     let later = [suspend_at, strip_at, delete_at].into_iter().flatten().filter(|at| *at > case.now).min();

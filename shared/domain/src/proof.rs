@@ -6,6 +6,7 @@ use crate::case::Case;
 use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::{By, Facts, lookup_form};
+use crate::likeness::{given_names_differ, is_shared_number, same_number};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Proof {
@@ -33,6 +34,12 @@ pub(crate) fn of<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &
         let (Some(ours), Some(theirs)) = (case.person.attributes.filled(attr), account.attributes.filled(attr)) else {
             continue;
         };
+        // A number that a spreadsheet may have altered, or that is on everybody, proves nothing and contradicts nothing.
+        let altered = attr == Attr::EmployeeId && !ours.eq_ignore_ascii_case(theirs) && same_number(ours, theirs);
+        if altered || (attr == Attr::EmployeeId && is_shared_number(case, ours)) {
+            draft.saw_at(EvidenceRule::Proof, Found::Unknown, &account.id, Some(ours), Some(theirs));
+            continue;
+        }
         if !ours.eq_ignore_ascii_case(theirs) {
             draft.saw_at(EvidenceRule::Proof, Found::Different, &account.id, Some(ours), Some(theirs));
             return Proof::Contradicted;
@@ -55,6 +62,19 @@ pub(crate) fn of<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &
 /// Whether the independent attributes say outright that the account is somebody else's.
 pub(crate) fn contradicts<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
     of(case, draft, account) == Proof::Contradicted
+}
+
+/// Whether the given names say that the account is somebody else's.
+pub(crate) fn is_called_otherwise<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
+    let differs = given_names_differ(case.person, account);
+    if differs {
+        let name = |attributes: &Attributes| {
+            attributes.filled(Attr::GivenName).or_else(|| attributes.filled(Attr::DisplayName)).map(str::to_owned)
+        };
+        let (ours, theirs) = (name(&case.person.attributes), name(&account.attributes));
+        draft.saw_at(EvidenceRule::Proof, Found::Different, &account.id, ours.as_deref(), theirs.as_deref());
+    }
+    differs
 }
 
 /// Whether nobody else at the source and no other account has the value. What was found is compared itself: a look-up

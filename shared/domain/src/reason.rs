@@ -100,7 +100,7 @@ codes! {
     LeavingIgnored = "leaving_ignored", Note, "Policy ignores this kind of leaving.", "";
 
     /// Somebody else blocked sign-in: it stays blocked.
-    BlockedElsewhere = "blocked_elsewhere", Note, "Somebody else blocked sign-in, so it stays blocked.", "Allow sign-in in the tenant, or set lifecycle.reenable = \"always\".";
+    BlockedElsewhere = "blocked_elsewhere", Held, "The person is present and enabled, and somebody else blocked their sign-in, so it stays blocked.", "Allow sign-in in the tenant, or set lifecycle.reenable = \"always\".";
 
     // Refusals of joining.
     /// Link and hard match name different accounts.
@@ -116,7 +116,7 @@ codes! {
     /// Different rules name different accounts.
     Ambiguous = "ambiguous", Refused, "More than one account fits the person.", "Remove the address from the wrong account, or link the right one by hand.";
     /// Several people claim one account.
-    Contested = "contested", Refused, "Several people of the source claim the same account.", "Give each person their own sign-in name and address at the source.";
+    Contested = "contested", Refused, "Several people of the source claim the same account, sign-in name or ID.", "Give each person their own sign-in name and address at the source.";
     /// The anchor history of a person names two links.
     SplitIdentity = "split_identity", Refused, "The person's key and anchor are linked to two different accounts.", "Unlink the wrong one.";
     /// Another connection has the person's account.
@@ -128,7 +128,7 @@ codes! {
     /// A contact holds the address.
     AddressHeldByContact = "address_held_by_contact", Refused, "A contact holds one of the person's addresses.", "Delete the contact in Exchange, or change the address.";
     /// The account holds an admin role.
-    Privileged = "privileged", Refused, "The account holds a directory role, so sensitive changes are not made.", "Remove the role for the time of the change, or make the change by hand.";
+    Privileged = "privileged", Refused, "The account holds a directory role, or is eligible for one: it is given to nobody by a match, and sensitive changes are not made.", "Make the change by hand, or take the role away while it is made.";
     /// A leaver's account holds an admin role.
     PrivilegedLeaver = "privileged_leaver", Refused, "Somebody who has left holds a directory role; their account is not touched by rule.", "Remove the role and block the account by hand, now.";
     /// Entra Connect masters the account.
@@ -154,7 +154,15 @@ codes! {
     /// Same employee ID, new anchor, old person absent.
     Rehire = "rehire", Held, "The person is back under a new anchor; their old account is re-anchored.", "Approve the repair.";
     /// Newcomers resemble absentees.
-    MaybeRekeyed = "maybe_rekeyed", Held, "This newcomer resembles somebody who disappeared at the same time: the source may have changed its keys.", "Check the source's key column before anything is created or removed.";
+    MaybeRekeyed = "maybe_rekeyed", Held, "A newcomer has the sign-in name, the address or the number of somebody who disappeared: the source may have changed its keys, so both wait.", "Check the source's key and anchor columns before anything is created or removed.";
+    /// The hold of a resemblance has lasted for too long.
+    RekeyOverdue = "rekey_overdue", Refused, "Somebody disappeared more than a week ago, a newcomer has their sign-in name, address or number, and nobody has settled whether they are one person; the account stays open meanwhile.", "Give the person their old key and anchor back at the source, or give the newcomer another sign-in name, address and number.";
+    /// Only a name is alike.
+    Namesake = "namesake", Held, "Somebody of the same name, or with the same part before the @, disappeared lately; the newcomer waits, and only the deletion of the other's account does.", "If they are two people, fill the employee ID of both at the source; after two weeks the newcomer gets an account by itself.";
+    /// Somebody who is leaving has an account in the recycle bin.
+    NotRestored = "not_restored", Note, "The person's account is in the recycle bin and stays there while they are disabled or leaving.", "";
+    /// So many share the value that it is a placeholder.
+    SharedValue = "shared_value", Refused, "Several people have the same employee ID or address, so it proves nobody and is not written.", "Correct the value at the source, or leave it empty there.";
     /// A repair sequence is needed.
     RepairNeeded = "repair_needed", Held, "What is needed takes a repair sequence, which is planned and held.", "Look at the evidence and approve the repair when it is available.";
     /// The soft-deleted account waits until the tenant purges it.
@@ -196,7 +204,7 @@ codes! {
     /// Something needed was not read.
     Incomplete = "incomplete", Held, "Something this decision needs could not be read completely.", "See the run's list of collections; the next complete run decides.";
     /// Roles unknown.
-    RolesUnknown = "roles_unknown", Held, "Who holds directory roles could not be read, so nobody is taken for unprivileged.", "Grant RoleManagement.Read.Directory to the application.";
+    RolesUnknown = "roles_unknown", Held, "Who holds directory roles, or may activate one, could not be read, so nobody is taken for unprivileged.", "Grant RoleManagement.Read.Directory to the application.";
     /// The account we linked is gone.
     AccountUnseen = "account_unseen", Held, "A full reading of the tenant did not show the linked account; it is looked for before it is believed gone.", "";
     /// The account we linked was deleted by somebody.
@@ -216,7 +224,7 @@ codes! {
     /// Switched off.
     ActionOff = "action_off", Reported, "This action is switched off, by policy or by an operator; it is only reported.", "";
     /// The guard holds it.
-    Guarded = "guarded", Held, "Too many removals at once: these wait for an approval of exactly this set.", "Look at why so many leave; apply the plan by its hash if they should.";
+    Guarded = "guarded", Held, "Too many changes of one kind at once: these wait for an approval of exactly this set.", "Look at why there are so many; if they should be, make a plan and apply it by its hash.";
     /// First removals of a connection.
     FirstRemovals = "first_removals", Held, "Nothing is removed before a first plan was applied by its hash.", "Apply the plan by its hash.";
     /// Grace period.

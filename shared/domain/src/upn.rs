@@ -111,9 +111,9 @@ fn holder<F: Facts>(
     wanted: &str,
     against: join::Against,
 ) -> Result<Consent, Reason> {
-    if join::wanted_by_others(case, wanted, against) {
-        draft.saw(EvidenceRule::Claims, Found::Several);
-        return Err(Reason::with(Code::Contested, "userPrincipalName"));
+    let rivals = join::wanted_by_others(case, wanted, against);
+    if !rivals.is_empty() {
+        return Err(join::contested(draft, "userPrincipalName", &rivals));
     }
     let mut others = case.facts.holders(wanted);
     others.sort_unstable_by(|one, other| one.id.cmp(&other.id));

@@ -14,6 +14,9 @@ use crate::text::Text;
 use crate::user::object_id;
 use crate::wire::Unread;
 
+/// The refusal of a tenant that has no plan with eligible roles.
+const NO_PREMIUM: &str = "AadPremiumLicenseRequired";
+
 impl GraphClient {
     pub(crate) async fn read_organization(&self) -> Result<Organization, TenantError> {
         let path = "/organization?$select=id,displayName,onPremisesSyncEnabled,onPremisesLastSyncDateTime";
@@ -83,30 +86,55 @@ impl GraphClient {
     /// not know them is asked for the members of its activated roles instead.
     /// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments>
     pub(crate) async fn read_role_holders(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
-        let route = "/roleManagement/directory/roleAssignments";
+        let assignments = match self.read_assignments("/roleManagement/directory/roleAssignments").await {
+            Ok(assignments) => self.with_names(assignments).await?,
+            Err(error) if matches!(error.status, 404 | 501) => self.read_directory_role_members().await?,
+            Err(error) => return Err(error),
+        };
+        self.holders_of(assignments).await
+    }
+
+    /// Who may activate a role, now. Without a plan that has eligible roles Graph refuses with a code of its own, and
+    /// nobody is eligible.
+    /// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances>
+    pub(crate) async fn read_eligible_for_roles(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
+        let eligible = match self.read_assignments("/roleManagement/directory/roleEligibilityScheduleInstances").await {
+            Ok(eligible) => eligible,
+            Err(error) if error.code == NO_PREMIUM => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error),
+        };
+        if eligible.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let eligible = self.with_names(eligible).await?;
+        self.holders_of(eligible).await
+    }
+
+    /// Principals and roles of a list of assignments or eligibilities.
+    async fn read_assignments(&self, route: &'static str) -> Result<Vec<(ObjectId, String, Kind)>, TenantError> {
         let path = format!("{route}?$expand=principal");
-        let assignments = self.list_all(route, &path, |body| {
+        self.list_all(route, &path, |body| {
             items(body, |assignment: Assignment<'_>, out| {
                 let kind = assignment.principal.as_ref().and_then(|principal| principal.kind.as_deref());
                 out.push((object_id(&assignment.principal_id), assignment.role.to_string(), Kind::of(kind)));
                 Some(())
             })
-        });
-        let assignments = match assignments.await {
-            Ok(assignments) => {
-                // Names are for people; without them the roles' ids must do.
-                let names = match self.read_directory_roles().await {
-                    Ok(roles) => roles.into_iter().map(|role| (role.template, role.name)).collect(),
-                    Err(error) if error.retry == Retry::Never => BTreeMap::new(),
-                    Err(error) => return Err(error),
-                };
-                let named = |role: String| names.get(&role).cloned().unwrap_or(role);
-                assignments.into_iter().map(|(holder, role, kind)| (holder, named(role), kind)).collect()
-            }
-            Err(error) if matches!(error.status, 404 | 501) => self.read_directory_role_members().await?,
+        })
+        .await
+    }
+
+    /// Names are for people; without them the roles' ids must do.
+    async fn with_names(
+        &self,
+        assignments: Vec<(ObjectId, String, Kind)>,
+    ) -> Result<Vec<(ObjectId, String, Kind)>, TenantError> {
+        let names: BTreeMap<String, String> = match self.read_directory_roles().await {
+            Ok(roles) => roles.into_iter().map(|role| (role.template, role.name)).collect(),
+            Err(error) if error.retry == Retry::Never => BTreeMap::new(),
             Err(error) => return Err(error),
         };
-        self.holders_of(assignments).await
+        let named = |role: String| names.get(&role).cloned().unwrap_or(role);
+        Ok(assignments.into_iter().map(|(holder, role, kind)| (holder, named(role), kind)).collect())
     }
 
     /// Who stands behind the holders: themselves, and the members of groups.

@@ -32,6 +32,10 @@ impl TenantRead for GraphClient {
         self.read_role_holders().await
     }
 
+    async fn eligible_for_roles(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
+        self.read_eligible_for_roles().await
+    }
+
     async fn delta_start(&self) -> Result<Cursor, TenantError> {
         let mut at = Cursor(self.delta_url("&$deltatoken=latest"));
         loop {

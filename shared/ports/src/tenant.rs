@@ -23,6 +23,10 @@ pub trait TenantRead: Send + Sync {
     /// themselves. Includes our own service principal under its object id.
     async fn role_holders(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError>;
 
+    /// Who may activate a directory role: like [`TenantRead::role_holders`]. Empty where the tenant has no plan with
+    /// eligible roles; refused where permissions withhold it.
+    async fn eligible_for_roles(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError>;
+
     /// A cursor from which later changes can be followed ("from now").
     async fn delta_start(&self) -> Result<Cursor, TenantError>;
 

@@ -91,6 +91,7 @@ pub(crate) fn collection(name: &str) -> &str {
         "deleted_users" => "Deleted users",
         "domains" => "Domains",
         "roles" => "Holders of directory roles",
+        "eligible_roles" => "Who may activate a directory role",
         "groups" => "Addresses of groups",
         "licences" => "Licences of the tenant",
         "memberships" => "Members of groups that rules name",

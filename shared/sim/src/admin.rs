@@ -234,10 +234,19 @@ impl World {
         })
     }
 
+    /// Makes a user or an app eligible for a directory role.
+    pub fn make_eligible(&self, key: &str, role: &str) -> Result<(), SimError> {
+        self.edit(|state| {
+            let assignment = state.assignment(key, role)?;
+            state.roles.assignments.push(Assignment { eligible: true, ..assignment });
+            Ok(())
+        })
+    }
+
     /// Takes a directory role away.
     pub fn revoke_role(&self, key: &str, role: &str) -> Result<(), SimError> {
         self.edit(|state| {
-            let Assignment { principal, role } = state.assignment(key, role)?;
+            let Assignment { principal, role, .. } = state.assignment(key, role)?;
             state.roles.assignments.retain(|a| a.principal != principal || a.role != role);
             Ok(())
         })
@@ -343,6 +352,6 @@ impl State {
             .or_else(|| self.find_user(key).map(|s| self.dir.object(s).id))
             .ok_or_else(|| SimError::NoSuch(format!("no user, group or app {key}")))?;
         let role = self.roles.template(role).ok_or_else(|| SimError::NoSuch(format!("no role {role}")))?;
-        Ok(Assignment { principal, role })
+        Ok(Assignment { principal, role, eligible: false })
     }
 }

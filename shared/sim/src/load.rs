@@ -92,7 +92,7 @@ fn parse(
                 object.deleted_at = Some(at.as_millisecond());
                 object.set(at::DELETED, json!(iso(at.as_millisecond())));
             }
-            "lagMs" | "manager" | "members" | "owners" | "roles" => {
+            "lagMs" | "manager" | "members" | "owners" | "roles" | "eligibleRoles" => {
                 extra.insert(key, value);
             }
             _ => {
@@ -224,12 +224,14 @@ fn resolve(extra: &Extra, dir: &mut Directory, roles: &mut Roles) -> Result<(), 
     }
     object.members = list("members").iter().map(|m| find(dir, m)).collect::<Result<_, _>>()?;
     object.owners = list("owners").iter().map(|m| find(dir, m)).collect::<Result<_, _>>()?;
-    for role in list("roles") {
-        let name = role.as_str().unwrap_or_default();
-        let role = roles
-            .template(name)
-            .ok_or_else(|| wrong(&extra.label, &format!("unknown role '{name}' (see customRoles)")))?;
-        roles.assignments.push(Assignment { principal: object.id, role });
+    for (key, eligible) in [("roles", false), ("eligibleRoles", true)] {
+        for role in list(key) {
+            let name = role.as_str().unwrap_or_default();
+            let role = roles
+                .template(name)
+                .ok_or_else(|| wrong(&extra.label, &format!("unknown role '{name}' (see customRoles)")))?;
+            roles.assignments.push(Assignment { principal: object.id, role, eligible });
+        }
     }
     dir.put(object);
     Ok(())

@@ -88,6 +88,14 @@ pub(crate) fn allows(caller: &Caller, op: Op) -> bool {
             "Directory.Read.All",
             "Directory.ReadWrite.All",
         ]),
+        // Reading the directory is not enough.
+        Op::RoleEligibilities => any(&[
+            "RoleEligibilitySchedule.Read.Directory",
+            "RoleEligibilitySchedule.ReadWrite.Directory",
+            "RoleManagement.Read.Directory",
+            "RoleManagement.Read.All",
+            "RoleManagement.ReadWrite.Directory",
+        ]),
         Op::ServicePrincipal => any(&["Application.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
         Op::GetByIds => reads_users(caller) || reads_groups(caller) || caller.has("Directory.Read.All"),
     }

@@ -38,6 +38,9 @@ static BUILT_IN: &[(&str, &str)] = &[
 pub(crate) struct Assignment {
     pub(crate) principal: Uuid,
     pub(crate) role: Uuid,
+    /// Whether the holder must activate it first. <https://learn.microsoft.com/graph/api/resources/unifiedroleeligibilityscheduleinstance>
+    #[serde(default)]
+    pub(crate) eligible: bool,
 }
 
 /// The tenant's role definitions: the built-in ones and its own.
@@ -71,9 +74,14 @@ impl Roles {
         self.name(role).is_some_and(|name| BUILT_IN.iter().any(|(n, _)| *n == name))
     }
 
+    /// What is held, and not merely to be activated.
+    pub(crate) fn active(&self) -> impl Iterator<Item = &Assignment> {
+        self.assignments.iter().filter(|a| !a.eligible)
+    }
+
     /// The names of the roles this principal holds directly.
     pub(crate) fn held_by(&self, principal: Uuid) -> Vec<&str> {
-        self.assignments.iter().filter(|a| a.principal == principal).filter_map(|a| self.name(a.role)).collect()
+        self.active().filter(|a| a.principal == principal).filter_map(|a| self.name(a.role)).collect()
     }
 
     /// All definitions: id, name, whether built in.

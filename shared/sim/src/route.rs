@@ -52,6 +52,7 @@ pub(crate) enum Op {
     DirectoryRoles,
     RoleMembers,
     RoleAssignments,
+    RoleEligibilities,
     RoleDefinitions,
     ServicePrincipal,
     GetByIds,
@@ -184,6 +185,9 @@ pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<Route> {
         ("GET", ["directoryRoles", k, "members"]) => route(Op::RoleMembers, "/directoryRoles/{id}/members", k, ""),
         ("GET", ["roleManagement", "directory", "roleAssignments"]) => {
             route(Op::RoleAssignments, "/roleManagement/directory/roleAssignments", "", "")
+        }
+        ("GET", ["roleManagement", "directory", "roleEligibilityScheduleInstances"]) => {
+            route(Op::RoleEligibilities, "/roleManagement/directory/roleEligibilityScheduleInstances", "", "")
         }
         ("GET", ["roleManagement", "directory", "roleDefinitions"]) => {
             route(Op::RoleDefinitions, "/roleManagement/directory/roleDefinitions", "", "")

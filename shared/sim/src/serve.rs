@@ -342,6 +342,7 @@ impl State {
             Op::DirectoryRoles => self.directory_roles(ask),
             Op::RoleMembers => self.role_members(ask),
             Op::RoleAssignments => self.role_assignments(ask),
+            Op::RoleEligibilities => self.role_eligibilities(ask),
             Op::RoleDefinitions => self.role_definitions(ask),
             Op::ServicePrincipal => self.service_principal(ask),
             Op::GetByIds => self.get_by_ids(ask),

@@ -93,7 +93,11 @@ impl State {
                 let role = roles
                     .template(name)
                     .ok_or_else(|| SimError::Seed(format!("app {}: unknown role '{name}'", app.client_id)))?;
-                roles.assignments.push(Assignment { principal: principal_of(&seed.tenant, &app.client_id), role });
+                roles.assignments.push(Assignment {
+                    principal: principal_of(&seed.tenant, &app.client_id),
+                    role,
+                    eligible: false,
+                });
             }
         }
         let mut state = Self {

@@ -149,7 +149,7 @@ impl State {
             .roles
             .definitions()
             .into_iter()
-            .filter(|(id, _, built_in)| *built_in && self.roles.assignments.iter().any(|a| a.role == *id))
+            .filter(|(id, _, built_in)| *built_in && self.roles.active().any(|a| a.role == *id))
             .map(|(id, name, _)| {
                 json!({
                     "id": self.activated(id).to_string(),
@@ -180,16 +180,10 @@ impl State {
             .into_iter()
             .map(|(id, ..)| id)
             .find(|id| by_template == Some(*id) || (by_id.is_some() && by_id == Some(self.activated(*id))));
-        let role = role
-            .filter(|r| self.roles.assignments.iter().any(|a| a.role == *r))
-            .ok_or_else(|| Refusal::not_found(ask.key))?;
-        let values = self
-            .roles
-            .assignments
-            .iter()
-            .filter(|a| a.role == role)
-            .filter_map(|a| self.principal_json(a.principal))
-            .collect();
+        let role =
+            role.filter(|r| self.roles.active().any(|a| a.role == *r)).ok_or_else(|| Refusal::not_found(ask.key))?;
+        let values =
+            self.roles.active().filter(|a| a.role == role).filter_map(|a| self.principal_json(a.principal)).collect();
         Ok(self.collection(ask, "directoryObjects", values))
     }
 
@@ -212,6 +206,25 @@ impl State {
     /// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments>
     pub(crate) fn role_assignments(&mut self, ask: &Ask<'_>) -> Outcome {
         self.may_read_roles()?;
+        self.list_assignments(ask, false)
+    }
+
+    /// Eligibilities are a matter of Privileged Identity Management: a tenant without a licence for it refuses.
+    /// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances>
+    pub(crate) fn role_eligibilities(&mut self, ask: &Ask<'_>) -> Outcome {
+        self.may_read_roles()?;
+        let governs = |plan: &crate::seed::Plan| {
+            ["AAD_PREMIUM_P2", "Entra_Identity_Governance"].contains(&plan.service_plan_name.as_str())
+        };
+        let licensed = self.skus.iter().any(|sku| sku.plans.iter().any(governs));
+        if !licensed && !self.roles.assignments.iter().any(|a| a.eligible) {
+            let message = "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license.";
+            return Err(Refusal::new(400, "AadPremiumLicenseRequired", message));
+        }
+        self.list_assignments(ask, true)
+    }
+
+    fn list_assignments(&mut self, ask: &Ask<'_>, eligible: bool) -> Outcome {
         ask.query.only(&["$filter", "$expand", "$select", "$top", "$skiptoken"])?;
         let expand = match ask.query.get("$expand") {
             None => false,
@@ -220,7 +233,7 @@ impl State {
         };
         let filter = ask.query.get("$filter").map(equality).transpose()?;
         let mut values = Vec::new();
-        for a in &self.roles.assignments {
+        for a in self.roles.assignments.iter().filter(|a| a.eligible == eligible) {
             let (principal, role) = (a.principal.to_string(), a.role.to_string());
             let fits = match &filter {
                 None => true,
@@ -247,7 +260,8 @@ impl State {
         let values: Vec<Value> = values.into_iter().skip(start).take(top).collect();
         let rows = json!(keep_principal(values, &ask.query)).to_string();
         let rows = rows.trim_start_matches('[').strip_suffix(']').unwrap_or_default().as_bytes().to_vec();
-        Ok(self.page(ask, "roleManagement/directory/roleAssignments", &rows, None, next))
+        let collection = if eligible { "roleEligibilityScheduleInstances" } else { "roleAssignments" };
+        Ok(self.page(ask, &format!("roleManagement/directory/{collection}"), &rows, None, next))
     }
 
     pub(crate) fn role_definitions(&mut self, ask: &Ask<'_>) -> Outcome {

@@ -1,11 +1,12 @@
 //! Under which values people and accounts are to be found. What a policy adds to the usual ones is told by [`Lookups`];
 //! whoever stores look-ups stores them again when that changes.
 
-use super::By;
+use super::{By, lookup_form};
 use crate::account::Account;
 use crate::attribute::Attr;
 use crate::case::same_name;
 use crate::flow;
+use crate::likeness::number_form;
 use crate::person::{Person, PersonRecord};
 use crate::policy::{FlowFrom, FlowWhen, Mapping, Policy};
 
@@ -66,7 +67,7 @@ impl Lookups {
             visit(By::Address, address);
         }
         if let Some(id) = person.attributes.filled(Attr::EmployeeId) {
-            visit(By::EmployeeId, id);
+            number(id, visit);
         }
         if let Some(local) = local_part(person) {
             visit(By::LocalPart, local);
@@ -93,7 +94,7 @@ impl Lookups {
             visit(By::Address, address);
         }
         if let Some(id) = account.attributes.filled(Attr::EmployeeId) {
-            visit(By::EmployeeId, id);
+            number(id, visit);
         }
         for &attr in &self.prove {
             if let Some(value) = account.attributes.filled(attr) {
@@ -119,6 +120,15 @@ impl Lookups {
             self.mapped_upn(person, &mut |upn| found = is(upn));
         }
         found
+    }
+}
+
+/// An employee ID is found as it is, and without the zeros and spaces that a spreadsheet drops.
+fn number(id: &str, visit: &mut dyn FnMut(By, &str)) {
+    visit(By::EmployeeId, id);
+    let bare = number_form(id);
+    if bare != lookup_form(id) {
+        visit(By::EmployeeId, &bare);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::account::{Account, AddressHolder};
 use crate::attribute::Attr;
 use crate::case::same_name;
 use crate::ids::{ObjectId, PersonRef};
+use crate::likeness::number_form;
 use crate::link::Link;
 use crate::person::PersonRecord;
 
@@ -187,12 +188,17 @@ fn is_form(have: &str, value: &str) -> bool {
     same_name(have.trim(), value.trim())
 }
 
+/// An employee ID is found as it is, and without zeros and spaces; see [`Lookups`].
+fn is_number(have: &str, value: &str) -> bool {
+    is_form(have, value) || number_form(have) == lookup_form(value)
+}
+
 fn account_has(account: &Account, by: By, value: &str) -> bool {
     match by {
         By::ImmutableId => account.immutable_id.as_ref().is_some_and(|id| is_form(id.as_str(), value)),
         By::Upn => account.upn().is_some_and(|upn| is_form(upn, value)),
         By::Address => account.addresses().any(|address| is_form(address, value)),
-        By::EmployeeId => account.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_form(id, value)),
+        By::EmployeeId => account.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_number(id, value)),
         By::Proof(attr) => account.attributes.filled(attr).is_some_and(|have| is_form(have, value)),
         By::LocalPart | By::Name => false,
     }
@@ -205,7 +211,7 @@ impl MemoryFacts {
             By::ImmutableId => person.anchors.iter().any(|anchor| is_form(anchor.id.as_str(), value)),
             By::Upn => self.lookups.has_upn(person, &|upn| is_form(upn, value)),
             By::Address => person.addresses.all().iter().any(|address| is_form(address, value)),
-            By::EmployeeId => person.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_form(id, value)),
+            By::EmployeeId => person.attributes.filled(Attr::EmployeeId).is_some_and(|id| is_number(id, value)),
             By::LocalPart => local_part(person).is_some_and(|local| is_form(local, value)),
             By::Name => full_name(person).is_some_and(|name| is_form(&name, value)),
             By::Proof(attr) => person.attributes.filled(attr).is_some_and(|have| is_form(have, value)),

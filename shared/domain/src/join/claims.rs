@@ -1,18 +1,26 @@
 //! Who else has a claim: on an account, on an anchor, on a name.
 
 use crate::account::{Account, AccountKind, Authority};
+use crate::attribute::Attr;
 use crate::case::{Case, is_gone, same_name};
-use crate::facts::{By, Facts, full_name, local_part};
+use crate::change::{EvidenceRule, Found};
+use crate::draft::Draft;
+use crate::facts::{By, Facts, full_name, local_part, lookup_form};
 use crate::flow;
 use crate::ids::ImmutableId;
 use crate::join::soft::Candidate;
+use crate::likeness::{differ, is_shared_address, is_shared_number, named, number_form, same_full_name};
 use crate::link::Link;
 use crate::person::{Person, PersonRecord, Standing};
-use crate::reason::Code;
+use crate::policy::SoftRule;
+use crate::reason::{Code, Reason};
 
 /// Newcomers are compared with people who have been gone for no longer than this (seconds): a source that changed its
 /// keys loses the old ones when it shows the new ones, and two weeks cover a run that was held meanwhile.
 const REKEY_WINDOW: i64 = 14 * 86_400;
+
+/// How many rivals are named; of a placeholder's there may be thousands.
+const NAMED: usize = 5;
 
 /// Who owns an account by link.
 pub(super) enum Owner<'a> {
@@ -43,15 +51,35 @@ pub(super) fn owner<'a, F: Facts>(case: &Case<'a, F>, account: &Account) -> Owne
     }
 }
 
-/// Whether somebody else who is ours to manage has the same anchor, and no account that proves it theirs.
-pub(crate) fn shared_anchor<F: Facts>(case: &Case<'_, F>) -> bool {
-    case.person.immutable_id().is_some_and(|id| {
-        case.others_with_id(id).iter().any(|other| case.competes(other) && first_is(&other.person, id))
-    })
+/// Everybody else who is ours to manage and has the same anchor. Somebody of the same name who gets no account by this
+/// plan is the same person's ended record.
+pub(crate) fn with_the_same_anchor<'a, F: Facts>(case: &Case<'a, F>) -> Vec<&'a PersonRecord> {
+    let Some(id) = case.person.immutable_id() else { return Vec::new() };
+    let mut others = case.others_with_id(id);
+    others.retain(|other| case.competes(other) && first_is(&other.person, id) && !is_ended_record(case, other));
+    others
 }
 
 fn first_is(person: &Person, id: &ImmutableId) -> bool {
     person.immutable_id() == Some(id)
+}
+
+/// Whether somebody gets no account by this plan, has none, and is of the person's name.
+fn is_ended_record<F: Facts>(case: &Case<'_, F>, other: &PersonRecord) -> bool {
+    case.gets_nothing(other)
+        && case.facts.link(&other.reference()).is_none()
+        && same_full_name(case.person, &other.person)
+}
+
+/// A refusal that names the others, to the operator and in the evidence: only all of them together can be settled.
+pub(crate) fn contested(draft: &mut Draft<'_>, what: &str, rivals: &[&PersonRecord]) -> Reason {
+    for rival in rivals.iter().take(NAMED) {
+        draft.saw_person(EvidenceRule::Claims, Found::Several, &named(rival));
+    }
+    let names: Vec<String> = rivals.iter().take(NAMED).map(|rival| named(rival)).collect();
+    let more = rivals.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Reason::with(Code::Contested, format!("{what}: also of {}{more}", names.join(", ")))
 }
 
 /// A live soft candidate beside the account with the ID: two accounts of one person.
@@ -69,25 +97,67 @@ pub(super) fn twin<'a, F: Facts>(
     })
 }
 
-/// Whether somebody else who is ours to manage and has no account yet claims this one by name too.
-pub(super) fn is_contested<F: Facts>(case: &Case<'_, F>, account: &Account) -> bool {
-    let by_upn = account.upn().is_some_and(|upn| {
-        case.others(By::Upn, upn).iter().any(|other| case.goes_by(other, upn) && is_rival(case, other))
-    });
-    by_upn
-        || account.primary_address().is_some_and(|address| {
-            let claims = |other: &&PersonRecord| {
-                other.person.addresses.primary().is_some_and(|theirs| same_name(theirs, address))
-            };
-            case.others(By::Address, address).iter().filter(|other| claims(other)).any(|other| is_rival(case, other))
-        })
+/// By what a person claims an account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Claim {
+    upn: bool,
+    address: bool,
+}
+
+impl Claim {
+    fn of<F: Facts>(case: &Case<'_, F>, other: &PersonRecord, account: &Account) -> Self {
+        let by = |rule| case.policy.soft.contains(&rule);
+        let upn = account.upn().is_some_and(|upn| case.goes_by(other, upn));
+        let address = account.primary_address().is_some_and(|address| {
+            other.person.addresses.primary().is_some_and(|theirs| same_name(theirs, address))
+                && !is_shared_address(case, address)
+        });
+        Self { upn: upn && by(SoftRule::Upn), address: address && by(SoftRule::PrimarySmtp) }
+    }
+
+    /// Sign-in name and address together are more than either.
+    fn strength(self) -> u8 {
+        u8::from(self.upn) + u8::from(self.address)
+    }
+
+    /// Sign-in name and address together beat an address alone.
+    fn beats(self, other: Self) -> bool {
+        self.upn && self.address && !other.upn
+    }
+}
+
+/// Everybody else who claims an account by name, has no account, and is not beaten. Somebody who gets no account by this
+/// plan counts only with the stronger claim, or with an equal one under another name.
+pub(super) fn rivals<'a, F: Facts>(case: &Case<'a, F>, account: &Account) -> Vec<&'a PersonRecord> {
+    let ours = Claim::of(case, case.record, account);
+    let by_upn = account.upn().map(|upn| case.others(By::Upn, upn)).unwrap_or_default();
+    let by_address = account.primary_address().map(|address| case.others(By::Address, address)).unwrap_or_default();
+    let mut found: Vec<&'a PersonRecord> = with_the_same_anchor(case);
+    for other in by_upn.into_iter().chain(by_address) {
+        let theirs = Claim::of(case, other, account);
+        let counts = theirs.strength() > 0
+            && is_here(case, other)
+            && !has_an_account(case, other)
+            && !ours.beats(theirs)
+            && (!case.gets_nothing(other)
+                || theirs.strength() > ours.strength()
+                || (theirs.strength() == ours.strength() && !same_full_name(case.person, &other.person)));
+        if counts && !found.iter().any(|known| known.reference() == other.reference()) {
+            found.push(other);
+        }
+    }
+    found
+}
+
+/// Whether the source of this connection has the person, understood or not.
+fn is_here<F: Facts>(case: &Case<'_, F>, other: &PersonRecord) -> bool {
+    other.connection == case.record.connection && !is_gone(other)
 }
 
 /// A link or a hard match beats a soft match: who has either is no rival.
-fn is_rival<F: Facts>(case: &Case<'_, F>, other: &PersonRecord) -> bool {
-    case.competes(other)
-        && case.facts.link(&other.reference()).is_none()
-        && !other
+fn has_an_account<F: Facts>(case: &Case<'_, F>, other: &PersonRecord) -> bool {
+    case.facts.link(&other.reference()).is_some()
+        || other
             .person
             .immutable_id()
             .is_some_and(|id| case.accounts_with_id(id).iter().any(|account| !account.is_deleted()))
@@ -102,16 +172,17 @@ pub(crate) enum Against {
     Linked,
 }
 
-/// Whether somebody else who is ours to manage wants the same sign-in name, by whatever expression, and does not have
-/// it yet. Who has it is judged as its holder; whose account keeps the name it has wants none.
-pub(crate) fn wanted_by_others<F: Facts>(case: &Case<'_, F>, upn: &str, against: Against) -> bool {
+/// Everybody else who is ours to manage, wants the same sign-in name, by whatever expression, and does not have it yet.
+/// Who has it is judged as its holder; whose account keeps the name it has wants none, and who gets no account neither.
+pub(crate) fn wanted_by_others<'a, F: Facts>(case: &Case<'a, F>, upn: &str, against: Against) -> Vec<&'a PersonRecord> {
     let renames = flow::renames(case.policy);
-    case.others(By::Upn, upn).iter().any(|other| {
+    let mut others = case.others(By::Upn, upn);
+    others.retain(|other| {
         if !case.competes(other) || !case.goes_by(other, upn) {
             return false;
         }
         match case.facts.link(&other.reference()) {
-            None => against == Against::Everybody,
+            None => against == Against::Everybody && !case.gets_nothing(other),
             Some(link) => {
                 renames
                     && !case.facts.account(&link.account).is_some_and(|account| {
@@ -119,60 +190,105 @@ pub(crate) fn wanted_by_others<F: Facts>(case: &Case<'_, F>, upn: &str, against:
                     })
             }
         }
-    })
+    });
+    others
 }
 
-/// The gone person whom this newcomer resembles: the source may have changed its keys.
-pub(super) fn rekeyed_from<'a, F: Facts>(case: &Case<'a, F>) -> Option<&'a PersonRecord> {
-    resembling(case).find(|other| {
-        let recently = match other.standing {
-            Standing::Absent(since) | Standing::Deleted(since) => case.now - since <= REKEY_WINDOW,
-            Standing::Present | Standing::Refused => false,
-        };
-        recently && case.facts.link(&other.reference()).is_some()
-    })
+/// How much a newcomer looks like somebody who is gone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// A name or the part of an address before the `@`.
+    Name,
+    /// The sign-in name, the primary address, or an identity number but for zeros, case and spaces.
+    Identity,
 }
 
-/// The newcomer who resembles this gone person, or who has their anchor.
-pub(crate) fn rekeyed_into<'a, F: Facts>(case: &Case<'a, F>, since: i64) -> Option<&'a PersonRecord> {
-    let newcomer = |other: &&PersonRecord| case.competes(other) && case.facts.link(&other.reference()).is_none();
-    let by_anchor = || {
-        let anchors = case.person.anchors.iter();
-        anchors.flat_map(|anchor| case.others_with_id(&anchor.id)).find(newcomer)
+/// The gone person whom this newcomer resembles, and what is said of it: the source may have changed its keys.
+pub(super) fn rekeyed_from<'a, F: Facts>(case: &Case<'a, F>) -> Option<(&'a PersonRecord, Code)> {
+    let recently = |other: &PersonRecord| match other.standing {
+        Standing::Absent(since) | Standing::Deleted(since) => case.now - since <= REKEY_WINDOW,
+        Standing::Present | Standing::Refused => false,
     };
-    let by_employee = || {
-        let id = case.person.attributes.filled(crate::attribute::Attr::EmployeeId)?;
-        case.others(By::EmployeeId, id).into_iter().find(newcomer)
+    let mut found = resembling(case);
+    found.retain(|(other, _)| recently(other) && case.facts.link(&other.reference()).is_some());
+    let (other, likeness) = *found.first()?;
+    Some((other, if likeness == Likeness::Identity { Code::MaybeRekeyed } else { Code::Namesake }))
+}
+
+/// What somebody at the source means for the account of a person who is gone.
+pub(crate) enum Successor<'a> {
+    /// Nobody is like them.
+    Nobody,
+    /// Somebody has their anchor or their employee ID: the account is theirs to continue.
+    Continues(&'a PersonRecord),
+    /// Somebody may be they under another key: nothing happens to the account until that is settled.
+    MaybeThey(&'a PersonRecord),
+    /// Somebody resembles them, and is most likely another: sign-in is blocked on time, only the deletion waits.
+    Namesake(&'a PersonRecord),
+}
+
+/// The newcomer who has this gone person's anchor, or who resembles them.
+pub(crate) fn successor<'a, F: Facts>(case: &Case<'a, F>, since: i64) -> Successor<'a> {
+    let newcomer = |other: &PersonRecord| {
+        case.competes(other) && case.facts.link(&other.reference()).is_none() && !case.gets_nothing(other)
     };
-    by_anchor().or_else(by_employee).or_else(|| {
-        if case.now - since > REKEY_WINDOW {
-            return None;
+    let mut anchored = case.person.anchors.iter().flat_map(|anchor| case.others_with_id(&anchor.id));
+    if let Some(other) = anchored.find(|other| newcomer(other)) {
+        return Successor::Continues(other);
+    }
+    let employee = case.person.attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(case, id));
+    let same = |other: &PersonRecord| {
+        other.person.attributes.filled(Attr::EmployeeId).map(lookup_form) == employee.map(lookup_form)
+    };
+    let by_employee = employee.map(|id| case.others(By::EmployeeId, id)).unwrap_or_default();
+    if let Some(other) = by_employee.into_iter().find(|other| newcomer(other) && same(other)) {
+        return Successor::Continues(other);
+    }
+    let mut found = resembling(case);
+    found.retain(|(other, _)| newcomer(other));
+    match found.first() {
+        Some((other, Likeness::Identity)) if differ(case, &case.person.attributes, &other.person.attributes) => {
+            Successor::Namesake(other)
         }
-        resembling(case).find(newcomer)
-    })
+        Some((other, Likeness::Identity)) => Successor::MaybeThey(other),
+        Some((other, Likeness::Name)) if case.now - since <= REKEY_WINDOW => Successor::Namesake(other),
+        Some((_, Likeness::Name)) | None => Successor::Nobody,
+    }
 }
 
-/// People of this connection with the same employee ID, local part or name, unless their employee IDs differ.
-fn resembling<'a, F: Facts>(case: &Case<'a, F>) -> impl Iterator<Item = &'a PersonRecord> {
-    use crate::attribute::Attr;
-    let employee = case.person.attributes.filled(Attr::EmployeeId);
+/// People of this connection who resemble the person, those with more than a name first. A name alone says nothing where
+/// an independent attribute differs, and a number or address that many share says nothing at all.
+fn resembling<'a, F: Facts>(case: &Case<'a, F>) -> Vec<(&'a PersonRecord, Likeness)> {
+    let attributes = &case.person.attributes;
+    let employee = attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(case, id)).map(number_form);
+    let upn = case.name_of(case.person).ok().flatten();
+    let address = case.person.addresses.primary().filter(|address| !is_shared_address(case, address));
     let name = full_name(case.person);
     let keys = [
-        employee.map(|id| (By::EmployeeId, id)),
-        local_part(case.person).map(|local| (By::LocalPart, local)),
-        name.as_deref().map(|name| (By::Name, name)),
+        upn.as_deref().map(|upn| (By::Upn, upn, Likeness::Identity)),
+        address.map(|address| (By::Address, address, Likeness::Identity)),
+        employee.as_deref().map(|id| (By::EmployeeId, id, Likeness::Identity)),
+        local_part(case.person).map(|local| (By::LocalPart, local, Likeness::Name)),
+        name.as_deref().map(|name| (By::Name, name, Likeness::Name)),
     ];
-    let mut found: Vec<&'a PersonRecord> = Vec::new();
-    for (by, value) in keys.into_iter().flatten() {
-        found.extend(case.others(by, value));
+    let mut found: Vec<(&'a PersonRecord, Likeness)> = Vec::new();
+    for (by, value, likeness) in keys.into_iter().flatten() {
+        for other in case.others(by, value) {
+            let person = &other.person;
+            let really = match by {
+                By::Upn => case.goes_by(other, value),
+                By::Address => person.addresses.primary().is_some_and(|theirs| same_name(theirs, value)),
+                By::EmployeeId => {
+                    person.attributes.filled(Attr::EmployeeId).is_some_and(|theirs| number_form(theirs) == value)
+                }
+                By::ImmutableId | By::LocalPart | By::Name | By::Proof(_) => true,
+            };
+            let another = likeness == Likeness::Name && differ(case, attributes, &person.attributes);
+            let known = found.iter().any(|(known, _)| known.reference() == other.reference());
+            if really && !another && !known && other.connection == case.record.connection {
+                found.push((other, likeness));
+            }
+        }
     }
-    let connection = &case.record.connection;
-    found.retain(|other| {
-        let differs = match (employee, other.person.attributes.filled(Attr::EmployeeId)) {
-            (Some(ours), Some(theirs)) => !ours.eq_ignore_ascii_case(theirs),
-            _ => false,
-        };
-        !differs && other.connection == *connection
-    });
-    found.into_iter()
+    found
 }

@@ -2,16 +2,18 @@
 //! <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>
 
 use crate::account::{Account, AccountKind, Authority};
-use crate::case::{Case, Roles, same_name};
+use crate::attribute::Attr;
+use crate::case::{Case, same_name};
 use crate::change::{Action, EvidenceRule, Found, Step};
 use crate::draft::{Consent, Draft, Part, When};
 use crate::facts::{By, Facts};
 use crate::ids::ImmutableId;
 use crate::join::soft::Candidate;
 use crate::join::{Joining, Opening, Target, claims, free, merge};
+use crate::lifecycle;
 use crate::link::JoinRule;
 use crate::policy::SoftDeleted;
-use crate::proof;
+use crate::proof::{self, Proof};
 use crate::reason::{Code, Reason};
 
 /// Soft-deleted accounts that had the person's sign-in name or an address.
@@ -48,8 +50,20 @@ pub(super) fn judge_by_id<'a, F: Facts>(
             return Some(Joining::Settled);
         }
     };
-    if claims::shared_anchor(case) {
-        draft.refuse_join(Reason::with(Code::Contested, "same immutable ID"), Some(account));
+    let rivals = claims::with_the_same_anchor(case);
+    if !rivals.is_empty() {
+        let reason = claims::contested(draft, "same immutable ID", &rivals);
+        draft.refuse_join(reason, Some(account));
+        return Some(Joining::Settled);
+    }
+    if lifecycle::is_leaving(case) {
+        stays_in_the_bin(draft, account);
+        return Some(Joining::Settled);
+    }
+    if from.is_none()
+        && let Some(reason) = case.privileged(&account.id)
+    {
+        draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
     if !case.is_complete() {
@@ -64,7 +78,13 @@ pub(super) fn judge_by_id<'a, F: Facts>(
     Some(bring_back(case, draft, account, JoinRule::DeletedHardMatch, upn))
 }
 
-/// By name alone: only when nothing says that it is somebody else's.
+/// Nobody who is disabled, expired or leaving is restored: a restored account is open until somebody closes it.
+pub(super) fn stays_in_the_bin(draft: &mut Draft<'_>, account: &Account) {
+    draft.refuse_join(Reason::plain(Code::NotRestored), Some(account));
+}
+
+/// By name alone: only when nothing says that it is somebody else's. A name proves nothing, as it may have been given to
+/// somebody new: without an independent attribute that agrees, an operator compares the two first.
 pub(super) fn judge_by_name<'a, F: Facts>(
     case: &Case<'a, F>,
     draft: &mut Draft<'a>,
@@ -77,7 +97,8 @@ pub(super) fn judge_by_name<'a, F: Facts>(
             || account.kind == AccountKind::Guest
             || account.authority == Authority::Synced
             || case.facts.link_to(&account.id).is_some()
-            || proof::contradicts(case, draft, account);
+            || proof::contradicts(case, draft, account)
+            || proof::is_called_otherwise(case, draft, account);
         let found = if another { Found::Different } else { Found::Same };
         let theirs = account.immutable_id.as_ref().map(ImmutableId::as_str);
         draft.saw_at(EvidenceRule::DeletedSoftMatch, found, &account.id, upn, theirs);
@@ -101,8 +122,14 @@ pub(super) fn judge_by_name<'a, F: Facts>(
         draft.refuse_join(Reason::plain(Code::Incomplete), Some(account));
         return Some(Joining::Settled);
     }
-    if claims::is_contested(case, account) || claims::shared_anchor(case) {
-        draft.refuse_join(Reason::plain(Code::Contested), Some(account));
+    let rivals = claims::rivals(case, account);
+    if !rivals.is_empty() {
+        let reason = claims::contested(draft, "same account", &rivals);
+        draft.refuse_join(reason, Some(account));
+        return Some(Joining::Settled);
+    }
+    if lifecycle::is_leaving(case) {
+        stays_in_the_bin(draft, account);
         return Some(Joining::Settled);
     }
     if case.person.immutable_id().is_none() {
@@ -111,12 +138,7 @@ pub(super) fn judge_by_name<'a, F: Facts>(
     }
     // Once restored it is a takeover like any other: never of an administrator's account. Where nobody can tell who is
     // one, it could never be taken over, so it is left where it is.
-    let privileged = match case.roles(&account.id) {
-        Roles::Unknown => Some(Reason::plain(Code::RolesUnknown)),
-        Roles::Held(roles) => Some(Reason::with(Code::Privileged, roles.join(", "))),
-        Roles::None => None,
-    };
-    if let Some(reason) = privileged {
+    if let Some(reason) = case.privileged(&account.id) {
         draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
@@ -145,7 +167,15 @@ fn bring_back<'a, F: Facts>(
                     let reason =
                         Reason::with(Code::RestoreDeleted, "alone; what it may do is looked at when it is live");
                     draft.show(account);
-                    draft.part(Action::Restore, When::Opening, reason, vec![Step::Restore]);
+                    let proven = proof::of(case, draft, account) == Proof::Proven;
+                    let consent = if proven { Consent::Switch } else { Consent::Approval };
+                    if !proven {
+                        let theirs = account.attributes.filled(Attr::DisplayName);
+                        let ours = case.person.attributes.filled(Attr::DisplayName);
+                        draft.saw_at(EvidenceRule::Proof, Found::Nothing, &account.id, ours, theirs);
+                    }
+                    let steps = vec![Step::Restore];
+                    draft.parts.push(Part { action: Action::Restore, when: When::Opening, consent, reason, steps });
                     Joining::Settled
                 }
                 JoinRule::Link
@@ -193,7 +223,8 @@ pub(super) fn in_the_way<F: Facts>(case: &Case<'_, F>, account: &Account, upn: O
         let detail = format!("held by {}, so {} is not restored", holder.id, account.id);
         return Some(Reason::with(Code::AddressInUse, detail));
     }
-    let given_away = account.upn().is_some_and(|upn| claims::wanted_by_others(case, upn, claims::Against::Everybody));
+    let wants = |upn: &str| !claims::wanted_by_others(case, upn, claims::Against::Everybody).is_empty();
+    let given_away = account.upn().is_some_and(wants);
     given_away.then(|| {
         let detail = format!("the name of {} was given to somebody else at the source", account.id);
         Reason::with(Code::AddressInUse, detail)

@@ -5,10 +5,11 @@ use crate::attribute::Attr;
 use crate::case::{Case, Roles, same_name};
 use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
-use crate::facts::{By, Facts};
+use crate::facts::{By, Facts, lookup_form};
 use crate::flow;
 use crate::ids::{ObjectId, PersonRef};
 use crate::join::{Joining, claims, hard, linked};
+use crate::likeness::{is_shared_address, is_shared_number, named, number_form};
 use crate::person::Standing;
 use crate::policy::Switch;
 use crate::reason::{Code, Reason};
@@ -30,6 +31,10 @@ pub(super) fn judge<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn
     }
     for name in names {
         if let Some((reason, account)) = in_use(case, draft, name) {
+            if upn != Some(name) && is_shared_address(case, name) {
+                // A placeholder is nobody's address, and is not written.
+                continue;
+            }
             draft.saw_at(EvidenceRule::Address, Found::Same, account.as_ref()?, Some(name), None);
             draft.refuse_join(reason, None);
             draft.join = Some(crate::change::Join::Refused { account });
@@ -43,10 +48,10 @@ pub(super) fn judge<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn
         draft.refuse_join(Reason::plain(Code::PossibleDuplicate), Some(account));
         return Some(Joining::Settled);
     }
-    if let Some(other) = claims::rekeyed_from(case) {
-        let key = other.person.key.as_str();
-        draft.saw(EvidenceRule::Claims, Found::Same);
-        draft.refuse_join(Reason::with(Code::MaybeRekeyed, format!("resembles {key}")), None);
+    if let Some((other, code)) = claims::rekeyed_from(case) {
+        let whom = named(other);
+        draft.saw_person(EvidenceRule::Claims, Found::Same, &whom);
+        draft.refuse_join(Reason::with(code, format!("resembles {whom}")), None);
         return Some(Joining::Settled);
     }
     None
@@ -153,7 +158,7 @@ fn renamed_to<F: Facts>(case: &Case<'_, F>, account: &Account, who: &PersonRef) 
     let now = account.upn()?;
     let theirs = case.for_manager(record);
     let plain = !same_name(&wanted, now)
-        && !claims::wanted_by_others(&theirs, &wanted, claims::Against::Linked)
+        && claims::wanted_by_others(&theirs, &wanted, claims::Against::Linked).is_empty()
         && linked::beside(&theirs, &mut Draft::default(), account).is_none()
         && values::problem(Attr::UserPrincipalName, &wanted).is_none()
         && case.tenant.verified_domain_of(&wanted).is_some_and(|domain| !domain.federated)
@@ -164,8 +169,11 @@ fn renamed_to<F: Facts>(case: &Case<'_, F>, account: &Account, who: &PersonRef) 
 
 /// An account that nobody links with the person's employee ID.
 fn duplicate<'a, F: Facts>(case: &Case<'a, F>) -> Option<&'a Account> {
-    let employee = case.person.attributes.filled(Attr::EmployeeId)?;
-    case.accounts(By::EmployeeId, employee).into_iter().find(|account| {
+    let employee = case.person.attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(case, id))?;
+    let number = number_form(employee);
+    let exact = case.accounts(By::EmployeeId, employee);
+    let altered = if lookup_form(employee) == number { Vec::new() } else { case.accounts(By::EmployeeId, &number) };
+    exact.into_iter().chain(altered).find(|account| {
         !account.is_deleted()
             && account.kind == AccountKind::Member
             && case.facts.link_to(&account.id).is_none()

@@ -65,15 +65,21 @@ pub(super) fn judge<'a, F: Facts>(
     let from = match claims::owner(case, account) {
         claims::Owner::Nobody => None,
         claims::Owner::Continued(link) => Some(link),
+        // The same person's ended record beside the one that has the account.
+        claims::Owner::Refused(Code::Contested) if case.gets_nothing(case.record) => {
+            draft.refuse_join(Reason::plain(Code::DisabledNotProvisioned), Some(account));
+            return Some(Joining::Settled);
+        }
         claims::Owner::Refused(code) => {
             draft.saw_at(EvidenceRule::Claims, Found::Different, &account.id, None, None);
             draft.refuse_join(Reason::plain(code), Some(account));
             return Some(Joining::Settled);
         }
     };
-    if claims::shared_anchor(case) {
-        draft.saw(EvidenceRule::Claims, Found::Several);
-        draft.refuse_join(Reason::with(Code::Contested, "same immutable ID"), Some(account));
+    let rivals = claims::with_the_same_anchor(case);
+    if !rivals.is_empty() {
+        let reason = claims::contested(draft, "same immutable ID", &rivals);
+        draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
     if account.authority == Authority::Synced {
@@ -83,6 +89,14 @@ pub(super) fn judge<'a, F: Facts>(
     }
     if let Some(other) = claims::twin(case, account, candidates) {
         merge::plan(case, draft, account, other);
+        return Some(Joining::Settled);
+    }
+    // A link that continues was somebody's before; a first match could make anybody an administrator.
+    if from.is_none()
+        && let Some(reason) = case.privileged(&account.id)
+    {
+        draft.saw_at(EvidenceRule::Roles, Found::Fact, &account.id, None, reason.detail.as_deref());
+        draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
     draft.joined(JoinRule::HardMatch, account);

@@ -11,6 +11,7 @@ use crate::flow;
 use crate::ids::ImmutableId;
 use crate::join::soft::{self, Candidate};
 use crate::join::{Joining, Opening, Target, claims, deleted, merge, unlinked};
+use crate::lifecycle;
 use crate::link::{JoinRule, Link};
 use crate::policy::{AccountDeleted, OnConflict, SoftRule};
 use crate::reason::{Code, Reason};
@@ -49,6 +50,12 @@ fn missing<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, link: &'a Li
         draft.code(Code::Incomplete);
     } else if !link.ledger.is_gone() {
         draft.code(Code::AccountUnseen);
+    } else if let Some(ours) = link.ledger.deleted {
+        // The deletion was ours, so the person's return undoes it: nothing is left to restore.
+        let gone = link.ledger.confirmed_gone.unwrap_or_default();
+        let dates = format!("deleted by us at {}, gone since {gone}", ours.at);
+        draft.saw_at(EvidenceRule::Dates, Found::Fact, &link.account, None, Some(&dates));
+        return unlinked(case, draft);
     } else {
         match case.policy.lifecycle.account_deleted {
             AccountDeleted::Report | AccountDeleted::Restore => draft.code(Code::AccountDeleted),
@@ -83,6 +90,9 @@ fn in_bin<'a, F: Facts>(
     }
     let restore = link.ledger.deleted.is_some();
     match (restore, case.policy.lifecycle.account_deleted) {
+        (true, _) | (false, AccountDeleted::Restore | AccountDeleted::Recreate) if lifecycle::is_leaving(case) => {
+            deleted::stays_in_the_bin(draft, account);
+        }
         (true, _) | (false, AccountDeleted::Restore) => {
             let upn = flow::wanted_upn(case.policy, case.person).ok().flatten();
             if !case.is_complete() {

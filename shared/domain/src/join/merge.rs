@@ -2,7 +2,7 @@
 
 use crate::account::{Account, Authority};
 use crate::attribute::Attributes;
-use crate::case::{Case, Roles};
+use crate::case::Case;
 use crate::change::{Action, Step};
 use crate::draft::{Consent, Draft, Part, When};
 use crate::facts::Facts;
@@ -26,11 +26,7 @@ pub(super) fn plan<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, hold
     {
         Some(Code::MasteredElsewhere)
     } else {
-        match (case.roles(&keeper.id), case.roles(&loser.id)) {
-            (Roles::Unknown, _) | (_, Roles::Unknown) => Some(Code::RolesUnknown),
-            (Roles::Held(_), _) | (_, Roles::Held(_)) => Some(Code::Privileged),
-            (Roles::None, Roles::None) => None,
-        }
+        [keeper, loser].into_iter().find_map(|account| case.privileged(&account.id)).map(|reason| reason.code)
     };
     if let Some(code) = blocked {
         draft.refuse_join(Reason::with(code, pair(holder, other)), None);

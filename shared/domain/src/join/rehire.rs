@@ -1,15 +1,16 @@
 //! Re-hire: the person is back under a new anchor; the same unique employee ID is on somebody who is gone and linked.
 
 use crate::account::Authority;
-use crate::case::{Case, Roles, is_gone};
+use crate::attribute::Attr;
+use crate::case::{Case, is_gone};
 use crate::change::{EvidenceRule, Found, Step};
 use crate::draft::Draft;
-use crate::facts::{By, Facts};
+use crate::facts::{By, Facts, lookup_form};
 use crate::ids::ImmutableId;
 use crate::join::Joining;
 use crate::join::soft::{self, Candidate};
 use crate::link::JoinRule;
-use crate::person::Standing;
+use crate::person::{PersonRecord, Standing};
 use crate::reason::{Code, Reason};
 
 pub(super) fn judge<'a, F: Facts>(
@@ -19,7 +20,11 @@ pub(super) fn judge<'a, F: Facts>(
 ) -> Option<Joining<'a>> {
     let employee = soft::proving_employee_id(case)?;
     let others = case.others(By::EmployeeId, employee);
-    let mut ours = others.iter().filter(|other| other.connection == case.record.connection);
+    // Looked up without regard to zeros and spaces: an altered number proves nothing.
+    let exact = |other: &PersonRecord| {
+        other.person.attributes.filled(Attr::EmployeeId).is_some_and(|id| lookup_form(id) == lookup_form(employee))
+    };
+    let mut ours = others.iter().filter(|other| other.connection == case.record.connection && exact(other));
     let (old, None) = (ours.next()?, ours.next()) else { return None };
     if !is_gone(old) {
         return None;
@@ -58,20 +63,16 @@ pub(super) fn judge<'a, F: Facts>(
         .as_ref()
         .is_some_and(|id| case.others_with_id(id).iter().any(|other| other.reference() != old.reference()));
     let blocked = if taken {
-        Some(Code::AddressTaken)
+        Some(Reason::plain(Code::AddressTaken))
     } else if account.authority == Authority::Synced {
-        Some(Code::MasteredElsewhere)
+        Some(Reason::plain(Code::MasteredElsewhere))
     } else if !case.is_complete() {
-        Some(Code::Incomplete)
+        Some(Reason::plain(Code::Incomplete))
     } else {
-        match case.roles(&account.id) {
-            Roles::Unknown => Some(Code::RolesUnknown),
-            Roles::Held(_) => Some(Code::Privileged),
-            Roles::None => None,
-        }
+        case.privileged(&account.id)
     };
-    if let Some(code) = blocked {
-        draft.refuse_join(Reason::plain(code), Some(account));
+    if let Some(reason) = blocked {
+        draft.refuse_join(reason, Some(account));
         draft.code(Code::Rehire);
         return Some(Joining::Settled);
     }

@@ -2,12 +2,13 @@
 
 use crate::account::{Account, AccountKind, Authority};
 use crate::attribute::Attr;
-use crate::case::{Case, Roles, is_gone, same_name};
+use crate::case::{Case, is_gone, same_name};
 use crate::change::{Action, EvidenceRule, Found, Step};
 use crate::draft::{Consent, Draft, Part, When};
 use crate::facts::{By, Facts};
 use crate::ids::ImmutableId;
 use crate::join::{Joining, Opening, Target, claims, hard};
+use crate::likeness::{is_shared_address, is_shared_number, named};
 use crate::link::JoinRule;
 use crate::policy::{OnConflict, SoftRule};
 use crate::proof::{self, Proof};
@@ -27,9 +28,12 @@ pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn:
             SoftRule::Upn => (EvidenceRule::Upn, upn),
             SoftRule::PrimarySmtp => (EvidenceRule::PrimarySmtp, case.person.addresses.primary()),
         };
-        let found = ours.map(|ours| by_rule(case, rule, ours)).unwrap_or_default();
+        let mut found = ours.map(|ours| by_rule(case, rule, ours)).unwrap_or_default();
         if found.is_empty() {
             draft.saw(evidence, Found::Nothing);
+        } else if rule == SoftRule::PrimarySmtp && ours.is_some_and(|ours| is_shared_address(case, ours)) {
+            draft.saw(evidence, Found::Several);
+            found.clear();
         }
         for account in found {
             draft.saw_at(evidence, Found::Same, &account.id, ours, None);
@@ -101,8 +105,9 @@ fn linked_to_another<'a, F: Facts>(
             None => Code::AddressTaken,
         }
     };
-    draft.saw_at(EvidenceRule::Claims, Found::Different, &account.id, None, None);
-    draft.refuse_join(Reason::plain(code), Some(account));
+    let whose = case.facts.person(&link.person).map_or_else(|| link.person.key.as_str().to_owned(), named);
+    draft.saw_at(EvidenceRule::Claims, Found::Different, &account.id, None, Some(&whose));
+    draft.refuse_join(Reason::with(code, format!("the account is that of {whose}")), Some(account));
     Some(Joining::Settled)
 }
 
@@ -226,9 +231,11 @@ fn unclaimed<'a, F: Facts>(
     if !is_claimable(case, draft, account) {
         return Joining::Settled;
     }
-    if claims::is_contested(case, account) || claims::shared_anchor(case) {
+    let rivals = claims::rivals(case, account);
+    if !rivals.is_empty() {
         draft.saw_at(EvidenceRule::Claims, Found::Several, &account.id, None, None);
-        draft.refuse_join(Reason::plain(Code::Contested), Some(account));
+        let reason = claims::contested(draft, "same account", &rivals);
+        draft.refuse_join(reason, Some(account));
         return Joining::Settled;
     }
     let mut consent = Consent::Switch;
@@ -253,10 +260,9 @@ pub(super) fn is_claimable<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, 
     } else if !case.is_complete() {
         Reason::plain(Code::Incomplete)
     } else {
-        match case.roles(&account.id) {
-            Roles::Unknown => Reason::plain(Code::RolesUnknown),
-            Roles::Held(roles) => Reason::with(Code::Privileged, roles.join(", ")),
-            Roles::None => return true,
+        match case.privileged(&account.id) {
+            Some(reason) => reason,
+            None => return true,
         }
     };
     draft.refuse_join(reason, Some(account));
@@ -272,5 +278,6 @@ fn join_rule(rule: SoftRule) -> JoinRule {
 
 /// The person's employee ID, when the policy lets it prove identity.
 pub(super) fn proving_employee_id<'a, F: Facts>(case: &Case<'a, F>) -> Option<&'a str> {
-    case.policy.prove.contains(&Attr::EmployeeId).then(|| case.person.attributes.filled(Attr::EmployeeId))?
+    let proves = case.policy.prove.contains(&Attr::EmployeeId);
+    case.person.attributes.filled(Attr::EmployeeId).filter(|id| proves && !is_shared_number(case, id))
 }

@@ -566,7 +566,11 @@ fn d25_soft_deleted_by_policy() {
         "ada",
         "restore: restore_deleted, attributes_differ | restore + link + set jobTitle=Countess",
     );
-    check(&deleted(SoftDeleted::Restore, None), "ada", "restore: restore_deleted | restore");
+    check(
+        &deleted(SoftDeleted::Restore, None),
+        "ada",
+        "restore: restore_deleted, awaiting_approval | restore | approval",
+    );
     check(&deleted(SoftDeleted::Purge, by_id), "ada", "purge: repair_needed | purge a-ada | repair");
     check(&deleted(SoftDeleted::Wait, by_id), "ada", "none: wait_for_purge");
     check(&deleted(SoftDeleted::Refuse, by_id), "ada", "none: deleted_holder");
@@ -574,25 +578,6 @@ fn d25_soft_deleted_by_policy() {
     let world =
         deleted(SoftDeleted::Restore, by_id).account(account("x").named("a-x").proxies(&["smtp:ada@contoso.com"]));
     check(&world, "ada", "none: address_in_use");
-}
-
-#[test]
-fn maybe_rekeyed_newcomers_are_held_with_the_absentees() {
-    let world = world()
-        .person(person("new").login("ada@new.contoso.com").primary("ada@new.contoso.com"))
-        .person(person("ada").standing(Standing::Absent(NOW - DAY)))
-        .account(account("ada"))
-        .link(link("ada"));
-    check(&world, "new", "none: maybe_rekeyed");
-    check(&world, "ada", "none: continued_elsewhere");
-    // Long gone, or known to be another: a namesake.
-    let mut long_gone = world;
-    long_gone.people[1].standing = Standing::Absent(NOW - 90 * DAY);
-    check(&long_gone, "new", "create: provision | create id-new");
-    long_gone.people[1].standing = Standing::Absent(NOW - DAY);
-    long_gone.people[1] = long_gone.people[1].clone().set(Attr::EmployeeId, "7");
-    long_gone.people[0] = long_gone.people[0].clone().set(Attr::EmployeeId, "8");
-    check(&long_gone, "new", "create: provision | create id-new");
 }
 
 #[test]

@@ -77,6 +77,12 @@ impl World {
         self
     }
 
+    pub(crate) fn eligible(mut self, account: &str) -> Self {
+        let eligible = self.tenant.eligible.get_or_insert_default();
+        eligible.insert(account.into(), vec!["User Administrator".into()]);
+        self
+    }
+
     pub(crate) fn holder(mut self, address: &str, kind: HolderKind) -> Self {
         self.holders.push((address.into(), AddressHolder { id: "holder".into(), kind }));
         self
@@ -124,6 +130,7 @@ pub(crate) fn tenant() -> Tenant {
             ("unverified.com".to_owned(), Domain { verified: false, ..managed }),
         ]),
         roles: Some(BTreeMap::new()),
+        eligible: Some(BTreeMap::new()),
         users_complete: true,
         deleted_complete: true,
         groups_complete: true,

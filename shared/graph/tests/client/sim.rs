@@ -320,6 +320,16 @@ async fn the_tenant_describes_itself_and_us() {
         tenant.all_users().await.into_iter().map(|account| (account.upn().unwrap().to_owned(), account.id)).collect();
     assert_eq!(roles[&users["a@contoso.com"]], ["User Administrator"]);
     assert_eq!(roles[&users["member@contoso.com"]], ["Global Reader"]);
+    // Without a plan for them nobody is eligible; somebody who is, is not taken for a holder.
+    assert!(tenant.client.eligible_for_roles().await.unwrap().is_empty());
+    let world = tenant.running.world();
+    world.make_eligible("member@contoso.com", "User Administrator").unwrap();
+    let eligible = tenant.client.eligible_for_roles().await.unwrap();
+    assert_eq!(
+        eligible,
+        BTreeMap::from([(users["member@contoso.com"].clone(), vec!["User Administrator".to_owned()])])
+    );
+    assert_eq!(tenant.client.role_holders().await.unwrap(), roles);
     tenant.nothing_unknown();
 }
 

@@ -74,6 +74,20 @@ async fn role_holders_are_users_groups_and_apps() {
 }
 
 #[tokio::test]
+async fn eligible_roles_need_a_plan_and_are_not_held() {
+    let path = "/roleManagement/directory/roleEligibilityScheduleInstances?$expand=principal";
+    let desk = Desk::open(with_user("ada@contoso.com", json!({}))).await;
+    desk.get(path).await.refused(400, "AadPremiumLicenseRequired", "");
+    let seed = with_user("ada@contoso.com", json!({ "eligibleRoles": ["User Administrator"] }));
+    let desk = Desk::open(seed).await;
+    let body = desk.get(path).await.ok(200);
+    assert_eq!(rows(&body)[0]["roleDefinitionId"], "fe930be7-5e62-47db-91af-98c3a49a38b1");
+    assert_eq!(rows(&body)[0]["principal"]["@odata.type"], "#microsoft.graph.user");
+    assert!(rows(&desk.get("/directoryRoles").await.ok(200)).is_empty());
+    assert!(rows(&desk.get("/roleManagement/directory/roleAssignments").await.ok(200)).is_empty());
+}
+
+#[tokio::test]
 async fn a_half_made_federation_cannot_be_read() {
     let mut seed = Seed::contoso();
     seed.domains[1].half_federated = true;

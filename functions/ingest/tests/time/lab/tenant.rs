@@ -146,6 +146,10 @@ impl TenantRead for Accounts {
         Ok(BTreeMap::new())
     }
 
+    async fn eligible_for_roles(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
+        Ok(BTreeMap::new())
+    }
+
     async fn delta_start(&self) -> Result<Cursor, TenantError> {
         Ok(Cursor("delta 0".to_owned()))
     }

@@ -1,0 +1,139 @@
+//! What looks alike: identity numbers that a spreadsheet altered, given names, and values that so many people share that
+//! they name nobody. Proves nothing; it says what must not be taken for proof.
+
+use crate::account::Account;
+use crate::attribute::{Attr, Attributes};
+use crate::case::{Case, is_gone, same_name};
+use crate::facts::{By, Facts, lookup_form};
+use crate::person::{Person, PersonRecord};
+
+/// So many people with one employee ID or address make it a placeholder.
+const PLACEHOLDER: usize = 3;
+
+/// An identity number without what spreadsheets drop or add: leading zeros, upper case, spaces. `0012` and `12` are one
+/// number written twice, and so may be one person.
+pub(crate) fn number_form(value: &str) -> String {
+    let text: String = value.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+    let bare = text.trim_start_matches('0');
+    if bare.is_empty() && !text.is_empty() { "0".to_owned() } else { bare.to_owned() }
+}
+
+/// Whether two identity numbers are equal but for zeros, case and spaces.
+pub(crate) fn same_number(one: &str, other: &str) -> bool {
+    one == other || number_form(one) == number_form(other)
+}
+
+/// Whether two people of the source are said to be different by an independent attribute that both have.
+pub(crate) fn differ<F: Facts>(case: &Case<'_, F>, one: &Attributes, other: &Attributes) -> bool {
+    case.policy.prove.iter().any(|&attr| match (one.filled(attr), other.filled(attr)) {
+        (Some(one), Some(other)) => !one.eq_ignore_ascii_case(other) && !same_number(one, other),
+        _ => false,
+    })
+}
+
+/// Whether two people have one name: given name and surname, else the display name. Somebody without a name has no
+/// namesake.
+pub(crate) fn same_full_name(one: &Person, other: &Person) -> bool {
+    let name = |person: &Person| {
+        let of = |attr| person.attributes.filled(attr).map(lookup_form);
+        match (of(Attr::GivenName), of(Attr::Surname)) {
+            (Some(given), Some(surname)) => Some(format!("{given} {surname}")),
+            _ => of(Attr::DisplayName),
+        }
+    };
+    name(one).is_some_and(|one| name(other) == Some(one))
+}
+
+/// Whether the given names of a person and of an account say that they are two people. `Hans` and `Hans Peter`, `J.` and
+/// `John` do not; where one side has no given name, nothing is said.
+pub(crate) fn given_names_differ(person: &Person, account: &Account) -> bool {
+    let of = |attributes: &Attributes| {
+        let given = attributes.filled(Attr::GivenName).map(str::to_owned);
+        given.or_else(|| from_display_name(attributes.filled(Attr::DisplayName)?))
+    };
+    let (Some(ours), Some(theirs)) = (of(&person.attributes), of(&account.attributes)) else { return false };
+    let first = |name: &str| {
+        let word = name.split([' ', '-']).find(|word| !word.is_empty()).unwrap_or_default();
+        word.trim_end_matches('.').chars().map(base_letter).collect::<String>().to_lowercase()
+    };
+    let (ours, theirs) = (first(&ours), first(&theirs));
+    let initial = ours.chars().count() == 1 || theirs.chars().count() == 1;
+    if initial { ours.chars().next() != theirs.chars().next() } else { ours != theirs }
+}
+
+/// The given name of a display name of several words: `Jane Smith`, or `Smith, Jane`.
+fn from_display_name(name: &str) -> Option<String> {
+    let given = match name.split_once(',') {
+        Some((_, after)) => after.split_whitespace().next(),
+        None => name.split_whitespace().next().filter(|_| name.split_whitespace().count() > 1),
+    };
+    given.map(str::to_owned)
+}
+
+/// A letter without its accent, as far as Latin-1 has it: `José` and `Jose` are one name.
+fn base_letter(letter: char) -> char {
+    match letter {
+        'à'..='å' | 'À'..='Å' => 'a',
+        'ç' | 'Ç' => 'c',
+        'è'..='ë' | 'È'..='Ë' => 'e',
+        'ì'..='ï' | 'Ì'..='Ï' => 'i',
+        'ñ' | 'Ñ' => 'n',
+        'ò'..='ö' | 'ø' | 'Ò'..='Ö' | 'Ø' => 'o',
+        'ù'..='ü' | 'Ù'..='Ü' => 'u',
+        'ý' | 'ÿ' | 'Ý' => 'y',
+        other => other,
+    }
+}
+
+/// Whether three or more people of the source have the employee ID.
+pub(crate) fn is_shared_number<F: Facts>(case: &Case<'_, F>, value: &str) -> bool {
+    let have = |other: &PersonRecord| {
+        other.person.attributes.filled(Attr::EmployeeId).is_some_and(|theirs| lookup_form(theirs) == lookup_form(value))
+    };
+    is_shared(case, By::EmployeeId, value, &have)
+}
+
+/// Whether three or more people of the source have the address.
+pub(crate) fn is_shared_address<F: Facts>(case: &Case<'_, F>, value: &str) -> bool {
+    let have = |other: &PersonRecord| other.person.addresses.all().iter().any(|theirs| same_name(theirs, value));
+    is_shared(case, By::Address, value, &have)
+}
+
+fn is_shared<F: Facts>(case: &Case<'_, F>, by: By, value: &str, have: &dyn Fn(&PersonRecord) -> bool) -> bool {
+    let others = case.others(by, value);
+    let sharing = others
+        .iter()
+        .filter(|other| other.connection == case.record.connection && !is_gone(other) && have(other))
+        .count();
+    sharing + usize::from(have(case.record)) >= PLACEHOLDER
+}
+
+/// How a person is named to an operator who looks for a rival: key and name.
+pub(crate) fn named(other: &PersonRecord) -> String {
+    let name = other.person.attributes.filled(Attr::DisplayName).or_else(|| other.person.upn());
+    match name {
+        Some(name) => format!("{} ({name})", other.person.key.as_str()),
+        None => other.person.key.as_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_alike_but_for_zeros_case_and_spaces() {
+        for (one, other, same) in [
+            ("0012", "12", true),
+            ("12", "0012", true),
+            ("e12", "E 12", true),
+            ("000", "0", true),
+            ("12", "120", false),
+            ("1012", "12", false),
+            ("E0012", "E12", false),
+            ("0", "", false),
+        ] {
+            assert_eq!(same_number(one, other), same, "{one} {other}");
+        }
+    }
+}
