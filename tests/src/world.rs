@@ -304,6 +304,9 @@ impl World {
         let accepted = accept(&stage.deciding, &config.connection, hash, "a test").await;
         let run = match accepted.map_err(|error| stage.stopped(&error))? {
             Acceptance::GoesOn(run) | Acceptance::Resumes(run) | Acceptance::Applied(run) => *run,
+            Acceptance::Expired(run) => {
+                return Err(Stopped::Failed(format!("the plan {hash} of run {} is too old", run.id)));
+            }
             Acceptance::Unknown { waiting } => {
                 return Err(Stopped::Failed(format!("no plan has the hash {hash}; {waiting:?} waits")));
             }
@@ -343,6 +346,7 @@ impl World {
                 everybody: wish.everybody,
                 only: wish.only.clone(),
                 accept_source: wish.source == Source::AsItIs,
+                retry: false,
                 by: "a test".to_owned(),
             };
             let now = self.clock.now().as_millisecond();

@@ -100,7 +100,8 @@ async fn forecast_holds(world: &mut World, path: &str) {
 #[tokio::test]
 async fn a_plan_foretells_what_writing_it_takes_to_a_quarter() {
     const PEOPLE: usize = 40;
-    let mut world = World::with(hardmatch_sim::Seed::contoso(), "[guard]\nalways_allow = 1000").await;
+    let mut world =
+        World::with(hardmatch_sim::Seed::contoso(), "[guard]\nalways_allow = 1000\nmax_removals_percent = 100").await;
     let name = |number: usize| format!("p{number:03}");
     for number in 0..PEOPLE {
         world.people.hire(&name(number));

@@ -121,6 +121,9 @@ pub(crate) struct PlanArgs {
     /// Take the source's columns and keys as they are now, whatever they were before
     #[arg(long)]
     pub(crate) accept_source: bool,
+    /// Send again now what the tenant refused lately, instead of waiting for its day
+    #[arg(long)]
+    pub(crate) retry: bool,
     /// With --json: include a row for each person
     #[arg(long)]
     pub(crate) rows: bool,
@@ -149,6 +152,9 @@ pub(crate) struct SyncArgs {
     /// Take the source's columns and keys as they are now, whatever they were before
     #[arg(long)]
     pub(crate) accept_source: bool,
+    /// Send again now what the tenant refused lately, instead of waiting for its day
+    #[arg(long)]
+    pub(crate) retry: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::lane::{Filled, Lane, hold};
 use crate::phases::Step;
 use crate::place::Keeper;
-use crate::plan::{JUDGED_FIRST, Slices, ToWrite, changes, to_write};
+use crate::plan::{JUDGED_FIRST, Slices, ToWrite, to_write};
 use crate::{MatchError, MatchPorts, lost, pace, phases, slice};
 
 /// Writes that are made together: a few calls at a time, and not one call a slice.
@@ -87,17 +87,19 @@ fn distribute(
     place: &mut Place,
     writes: &mut Vec<Write>,
 ) {
-    for change in changes(rows) {
+    for row in rows {
+        let Some(change) = row.decision.change.as_deref() else { continue };
         let pid = ports.store.pid(&change.person);
         let waits = match &change.hold {
-            Some(Hold::Repair) => Some(Code::RepairNeeded),
-            Some(Hold::Approval) if !is_by_hash(run) => Some(Code::AwaitingApproval),
+            Some(Hold::Repair) => Some(Reason::plain(Code::RepairNeeded)),
+            Some(Hold::Approval) if !is_by_hash(run) => Some(Reason::plain(Code::AwaitingApproval)),
             Some(Hold::Approval | Hold::Removal) | None => {
-                place.guarded.iter().any(|kind| kind.count(change) > 0).then_some(Code::Guarded)
+                let over = place.guarded.iter().find(|kind| !row.accepted && kind.count(change) > 0);
+                over.map(|kind| Reason::with(Code::Guarded, kind.words()))
             }
         };
         match waits {
-            Some(code) => hold(ports, run, pid, change, Reason::plain(code), writes),
+            Some(reason) => hold(ports, run, pid, change, reason, writes),
             None if change.removal_from == Some(0) => writes.push(ports.store.put_held(&run.id, pid)),
             None => lane.put(&mut place.lane, change.depth, pid, writes),
         }
@@ -136,7 +138,7 @@ pub(crate) async fn accepted(ports: &MatchPorts, run: &Run, decided: Decided) ->
             }
         })
         .await?;
-    if accepted {
+    if meta.first_accepted.is_some() {
         lost::keep(ports, run).await?;
     }
     Ok(meta)
@@ -155,7 +157,8 @@ pub(crate) fn first_plan(meta: &Meta, run: &Run) -> FirstPlan {
     }
 }
 
-/// Mass renames, changes of IDs and takeovers have the limits of removals, and are judged before anything is written.
+/// Mass renames, changes of IDs and takeovers have the limits of removals, new accounts and changed names limits of their
+/// own; all are judged before anything is written.
 async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<BTreeSet<Kind>, MatchError> {
     let meta = ports.store.meta(&run.connection).await?.value;
     if is_by_hash(run) || first_plan(&meta, run) == FirstPlan::Pending {

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::BufWriter;
 
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use hardmatch_domain::change::Join;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::Write;
@@ -25,10 +24,14 @@ struct Sum {
     changes: BTreeMap<String, u64>,
     refusals: BTreeMap<String, u64>,
     attention: bool,
-    /// People who have an account of theirs now.
-    joined: u64,
-    /// Of these, those who had none before.
-    fresh: u64,
+    /// Changes that failed for a cause that is the connection's: an answer that did not come, a permission that is missing.
+    failing: u64,
+    /// People whose account is there now, live and not blocked by us.
+    active: u64,
+    /// Of these, those who were not counted before.
+    came: u64,
+    /// People who were counted before and are not now.
+    went: u64,
     /// People whose change was not done: they are to be decided again.
     left: Left,
 }
@@ -85,7 +88,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
         ..run.clone()
     };
     let everybody = run.everybody && run.only.is_none();
-    let (failing, joined, fresh) = (sum.is_failing(), sum.joined, sum.fresh);
+    let (failing, active, came, went) = (sum.is_failing(), sum.active, sum.came, sum.went);
     let left = sum.left.clone();
     rows.render(ports, &mut closed).await?;
     if let Left::Some(people) = &left {
@@ -114,7 +117,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
                 // Timers up to the beginning of this run were taken by it.
                 meta.timers_seen = Some(run.started_ms / 1000);
             }
-            meta.links = if everybody { joined } else { meta.links + fresh };
+            meta.links = if everybody { active } else { (meta.links + came).saturating_sub(went) };
         })
         .await?;
     let entered = phases::enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
@@ -138,7 +141,7 @@ async fn problems(ports: &MatchPorts, run: &Run) -> Result<Vec<String>, MatchErr
 }
 
 /// Why a connection is quarantined after a run that failed in most of what it tried.
-const FAILING: &str = "40 % or more of a run's changes failed";
+const FAILING: &str = "40 % or more of a run's changes failed for want of an answer or of a permission";
 
 /// Writes the report of a plan that waits.
 pub(crate) async fn plan_report(ports: &MatchPorts, run: &Run, head: &PlanHead) -> Result<(), MatchError> {
@@ -281,11 +284,12 @@ impl Rows {
 const FAILURES_MIN: u64 = 20;
 
 impl Sum {
-    /// Whether 40 % or more of what was tried failed.
+    /// Whether 40 % or more of what was tried failed for a cause that is the connection's. What the tenant refuses a person
+    /// (a value, a conflict, a seat) says nothing of the connection.
     fn is_failing(&self) -> bool {
         let count = |kind: OutcomeKind| self.outcomes.get(kind.name()).copied().unwrap_or(0);
-        let failed = count(OutcomeKind::Refused) + count(OutcomeKind::Unavailable);
-        failed >= FAILURES_MIN && failed * 5 >= (failed + count(OutcomeKind::Done)) * 2
+        let tried = count(OutcomeKind::Refused) + count(OutcomeKind::Unavailable) + count(OutcomeKind::Done);
+        self.failing >= FAILURES_MIN && self.failing * 5 >= tried * 2
     }
 
     fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>) {
@@ -294,6 +298,7 @@ impl Sum {
             (None, _) => true,
             (Some(_), Some(outcome)) => {
                 *self.outcomes.entry(outcome.result.name().to_owned()).or_default() += 1;
+                self.failing += u64::from(is_connections(outcome));
                 outcome.result == OutcomeKind::Done
             }
             (Some(_), None) => false,
@@ -309,14 +314,38 @@ impl Sum {
         }
         self.attention |=
             !done || needs_somebody(decision) || outcome.is_some_and(|outcome| !outcome.said().is_empty());
-        let joined = matches!(decision.join, Join::Joined { .. });
         // An account that was created with less than it should have is there all the same.
-        let is_there = done || outcome.is_some_and(|outcome| outcome.account.is_some());
-        let created = decision.change.as_deref().is_some_and(|change| change.account.is_none());
-        let made = (done || (created && is_there)) && decision.change.as_deref().is_some_and(makes_link);
-        self.joined += u64::from(joined || made);
-        self.fresh += u64::from(made);
+        let is_there = outcome.is_some_and(|outcome| outcome.account.is_some());
+        let planned = decision.change.as_deref();
+        let change = planned.filter(|change| done || (change.account.is_none() && is_there));
+        // A link that is new was not counted; one that moves was, with the person whose it was.
+        let new = change.is_some_and(|change| makes_link(change) && change.link_from.is_none());
+        // Somebody deleted the account since it was counted: told once.
+        let deleted = decision.reasons.iter().any(|reason| reason.code == Code::AccountDeleted);
+        let before = (decision.active || deleted) && !new;
+        let after = change.map_or(decision.active, |change| stays_active(change, decision.active));
+        self.active += u64::from(after);
+        self.came += u64::from(after && !before);
+        self.went += u64::from(before && !after);
     }
+}
+
+/// Whether a failure says something of the connection and not of the person.
+fn is_connections(outcome: &Outcome) -> bool {
+    let withheld = outcome.reason.as_ref().is_some_and(|reason| reason.code == Code::PermissionMissing);
+    outcome.result == OutcomeKind::Unavailable || (outcome.result == OutcomeKind::Refused && withheld)
+}
+
+/// Whether an account is there, live and not blocked by us, when a change is done.
+fn stays_active(change: &hardmatch_domain::change::Change, before: bool) -> bool {
+    use hardmatch_domain::change::Step;
+    change.steps.iter().fold(before, |active, step| match step {
+        Step::Create { enabled, .. } => *enabled,
+        Step::SetEnabled { after, .. } => *after,
+        Step::Restore => true,
+        Step::Delete { .. } => false,
+        _ => active,
+    })
 }
 
 /// Why somebody is refused: the tenant's word where there is one, else the first refusal of the decision.
@@ -350,15 +379,42 @@ fn needs_somebody(decision: &hardmatch_domain::change::Decision) -> bool {
 mod tests {
     use super::*;
 
-    fn sum(done: u64, refused: u64) -> Sum {
+    fn sum(done: u64, refused: u64, failing: u64) -> Sum {
         let outcomes = [("done".to_owned(), done), ("refused".to_owned(), refused)].into();
-        Sum { outcomes, ..Sum::default() }
+        Sum { outcomes, failing, ..Sum::default() }
     }
 
     #[test]
     fn forty_percent_failing_is_a_quarantine_and_a_bad_day_is_not() {
-        assert!(sum(30, 20).is_failing());
-        assert!(!sum(31, 20).is_failing());
-        assert!(!sum(0, 19).is_failing());
+        assert!(sum(30, 20, 20).is_failing());
+        assert!(!sum(31, 20, 20).is_failing());
+        assert!(!sum(0, 19, 19).is_failing());
+    }
+
+    #[test]
+    fn what_is_refused_to_people_quarantines_no_connection() {
+        assert!(!sum(0, 500, 0).is_failing());
+        assert!(!sum(0, 500, 19).is_failing());
+        let told = |code| Outcome {
+            v: 1,
+            run: "r".to_owned(),
+            key: "p".into(),
+            change: hardmatch_domain::change::ChangeId::of(
+                &hardmatch_domain::ids::PersonRef { connection: "c".into(), key: "p".into() },
+                None,
+                &[],
+            ),
+            result: OutcomeKind::Refused,
+            account: None,
+            reason: Some(hardmatch_domain::reason::Reason::plain(code)),
+            also: Vec::new(),
+            refusal: None,
+            at_ms: 0,
+        };
+        for personal in [Code::NoSeats, Code::TenantRefused, Code::AddressInUse, Code::InvalidValue] {
+            assert!(!is_connections(&told(personal)), "{personal}");
+        }
+        assert!(is_connections(&told(Code::PermissionMissing)));
+        assert!(is_connections(&Outcome { result: OutcomeKind::Unavailable, ..told(Code::Unavailable) }));
     }
 }

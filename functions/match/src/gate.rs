@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::group::FoundGroup;
 use hardmatch_domain::guard::{
-    FirstPlan, GroupRecord, Guarded, Judgement, Kind, Over, Record, Wanted, judge as judge_set,
+    FirstPlan, GroupRecord, Guarded, Judgement, Kind, Over, Record, ReleasedBy, Wanted, is_slow_bleed,
+    judge as judge_set,
 };
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::policy::Guard;
@@ -18,6 +19,7 @@ use hardmatch_store::{Pid, Stored};
 use serde::{Deserialize, Serialize};
 
 use crate::begin::{first_plan, is_by_hash};
+use crate::departed::{self, Departed};
 use crate::lane::{Filled, Lane, hold};
 use crate::phases::Step;
 use crate::place::Keeper;
@@ -85,7 +87,8 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
     }
     slice::store(ports, lane.end(&place.lane)).await?;
     let note = &place.note;
-    if note.released && note.removals > 0 {
+    // What an operator approved with the plan counts nowhere: the limits are for what nobody looked at.
+    if note.released && note.removals > 0 && !is_by_hash(run) {
         let (now, count) = (ports.clock.now_seconds(), note.removals);
         let spend = |meta: &mut Meta| {
             meta.spend(&run.id, Kind::Removals, now, count);
@@ -110,30 +113,55 @@ async fn ours(ports: &MatchPorts, run: &Run, pids: &[Pid]) -> Result<Vec<(Pid, S
 /// some ten seconds.
 async fn judgement(ports: &MatchPorts, run: &Run, held: &[Pid]) -> Result<Place, MatchError> {
     let mut wanted = Wanted::new(Kind::Removals);
+    let mut departing = Vec::new();
     let chunks: Vec<Vec<Pid>> = held.chunks(CHUNK).map(<[Pid]>::to_vec).collect();
     let read = |chunk: Vec<Pid>| async move { ours(ports, run, &chunk).await };
     let mut read = stream::iter(chunks).map(read).buffered(AHEAD);
     while let Some(found) = read.try_next().await? {
-        for (_, stored) in &found {
+        for (pid, stored) in &found {
             wanted.add(&stored.value.change);
+            departing.extend(stored.value.change.removals.departs.then_some(*pid));
         }
     }
     let meta = ports.store.meta(&run.connection).await?.value;
     let policy = slice::policy(ports, &run.connection, run.policy_revision).await?;
     // Whoever applied the plan by its hash approved the removals it shows, and these are they.
     let approved = is_by_hash(run).then(|| wanted.hash());
-    let spent = meta.spent_since(&run.id, Kind::Removals, ports.clock.now_seconds());
+    let now = ports.clock.now_seconds();
+    let spent = meta.spent_since(&run.id, Kind::Removals, now);
+    let departed = if departing.is_empty() { Departed::default() } else { Departed::read(ports, run, now).await? };
+    // Whom the limits let go today is no part of what is left, and was at the start of the window.
+    let links = if meta.links == 0 { 0 } else { meta.links + departed.today(now) };
     let losing: BTreeMap<ObjectId, u64> = wanted.by_group().map(|(id, count)| (id.clone(), count)).collect();
     let groups = groups(ports, run, &meta, &losing).await?;
     let record = Record {
         groups: &groups,
         limits: policy.guard,
-        links: meta.links,
+        links,
         spent,
         approved: approved.as_deref(),
         first_plan: if meta.links == 0 { FirstPlan::Pending } else { first_plan(&meta, run) },
     };
-    let (note, code) = describe(&judge_set(&wanted, &record), wanted.total(), spent, meta.links);
+    let judgement = match judge_set(&wanted, &record) {
+        Judgement::Go(released) if released.why() == ReleasedBy::Limits => {
+            let mut people = departed.people();
+            let new: Vec<String> = departing.iter().map(Pid::hex).collect();
+            people.extend(new.iter().map(String::as_str));
+            let people = people.len() as u64;
+            let before = people.saturating_sub(departing.len() as u64);
+            if !departing.is_empty() && is_slow_bleed(people, meta.links.saturating_add(before), policy.guard) {
+                let hash = wanted.hash();
+                let wanted = wanted.total();
+                Judgement::Wait(Guarded { hash, wanted, spent: before, links, over: Over::Slow, group: None })
+            } else {
+                // Remembered before it is carried out: whoever is killed in between judges the same.
+                departed::remember(ports, run, now, &departing).await?;
+                Judgement::Go(released)
+            }
+        }
+        other => other,
+    };
+    let (note, code) = describe(&judgement, wanted.total(), spent, links);
     Ok(Place { note, code, groups: losing, after: None, units: 0, lane: Filled::default() })
 }
 
@@ -190,13 +218,21 @@ fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (G
             ),
             Code::Guarded,
         ),
+        Judgement::Wait(Guarded { over: Over::Slow, spent, .. }) => (
+            false,
+            format!(
+                "{removals} removals wait: with them, and with {spent} people who lost their sign-in or account within 30 days, more people than {} times a day's limit would lose it without an approval.",
+                Guard::SLOW_FACTOR
+            ),
+            Code::Guarded,
+        ),
         Judgement::Wait(Guarded { over, .. }) => (
             false,
             format!(
                 "{removals} removals wait, {before} more went in the last 24 hours: more than {} of {links} links.",
                 match over {
                     Over::Count => "max_removals",
-                    Over::Percent | Over::First | Over::Group => "max_removals_percent",
+                    Over::Percent | Over::First | Over::Group | Over::Slow => "max_removals_percent",
                 }
             ),
             Code::Guarded,

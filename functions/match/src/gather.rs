@@ -30,6 +30,7 @@ pub(crate) async fn decide_all(
     ports: &MatchPorts,
     people: &[PersonRecord],
     context: &Context<'_>,
+    refusals: Refusals,
 ) -> Result<Vec<Decision>, MatchError> {
     let mut facts = PartialFacts::default();
     for record in people {
@@ -61,7 +62,19 @@ pub(crate) async fn decide_all(
         .zip(people)
         .map(|(decision, record)| decision.unwrap_or_else(|| failed(record)))
         .collect();
-    without_refused(ports, people, decisions, context).await
+    match refusals {
+        Refusals::Withheld => without_refused(ports, people, decisions, context).await,
+        Refusals::SentAgain => Ok(decisions),
+    }
+}
+
+/// What becomes of a change that the tenant refused lately.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusals {
+    /// It waits for its day, or for a cure that the tenant shows.
+    Withheld,
+    /// An operator asked for it now.
+    SentAgain,
 }
 
 /// What the tenant refused lately is not planned again on the same facts.
@@ -94,6 +107,7 @@ fn failed(record: &PersonRecord) -> Decision {
         change: None,
         look_again_at: None,
         leaving: None,
+        active: false,
     }
 }
 
@@ -165,7 +179,7 @@ fn put(how: impl FnOnce(&mut PartialFacts) + Send + 'static) -> Put {
 pub(crate) fn row(record: &PersonRecord, decision: Decision) -> PlanRow {
     use hardmatch_domain::attribute::Attr;
     let name = record.person.attributes.filled(Attr::DisplayName).unwrap_or_default();
-    PlanRow { name: name.into(), upn: record.person.upn().unwrap_or_default().into(), decision }
+    PlanRow { name: name.into(), upn: record.person.upn().unwrap_or_default().into(), decision, accepted: false }
 }
 
 /// One person, decided now from the stored facts. Nothing is stored.
@@ -185,6 +199,6 @@ pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Ex
     let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
     let context =
         Context { policy: &policy, tenant: &tenant.value.tenant, now: ports.clock.now_seconds(), parked: &meta.parked };
-    let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context).await?;
+    let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context, Refusals::Withheld).await?;
     Ok(decisions.pop().map(|decision| Explained { row: row(&record, decision), record }))
 }

@@ -3,6 +3,7 @@
 mod admission;
 mod begin;
 mod close;
+mod departed;
 mod gate;
 mod gather;
 mod lane;

@@ -87,7 +87,7 @@ async fn replied(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Mat
     let connection = request.connection;
     match request.command {
         Command::Configure { .. } => Ok(refused("a configuration is stored before anything else is done with it")),
-        Command::Open { intent, stops, everybody, only, accept_source } => {
+        Command::Open { intent, stops, everybody, only, accept_source, retry } => {
             if let Some(run) = store.run(connection, request.run).await? {
                 tick::ring_left_over(ports, &run.value).await?;
                 return Ok(done(request.run));
@@ -129,6 +129,7 @@ async fn replied(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, Mat
                 everybody: *everybody,
                 only,
                 accept_source: *accept_source,
+                retry: *retry,
                 by: request.by.to_owned(),
             };
             let run = open_run(store, &*ports.doorbell, &opening, ports.clock.now().as_millisecond()).await?;
@@ -195,6 +196,10 @@ pub fn paused(meta: &Meta) -> String {
 fn accepted(hash: &str, acceptance: Acceptance) -> Reply {
     match acceptance {
         Acceptance::GoesOn(run) | Acceptance::Resumes(run) | Acceptance::Applied(run) => done(&run.id),
+        Acceptance::Expired(run) => refused(format!(
+            "the plan {hash} (run {}) is too old: a plan can be applied for seven days, and what was begun for one. Make a new plan with `hardmatch plan`",
+            run.id
+        )),
         Acceptance::Unknown { waiting: Some(waiting) } => refused(format!(
             "no plan of this connection that waits has the hash {hash}. The plan that waits is {waiting}; look at it with `hardmatch runs show`"
         )),

@@ -27,6 +27,8 @@ pub struct Opening {
     pub only: Option<PersonKey>,
     /// Take the source's columns and keys as they are now.
     pub accept_source: bool,
+    /// Send again now what the tenant refused lately.
+    pub retry: bool,
     /// Who asks, for the record.
     pub by: String,
 }
@@ -107,6 +109,8 @@ fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         everybody: opening.everybody || meta.reconnected || meta.decided_policy != meta.policy_revision,
         only: opening.only.clone(),
         accept_source: opening.accept_source,
+        // Whoever asks for one person has looked at what was in their way.
+        retry: opening.retry || opening.only.is_some(),
         collections: std::collections::BTreeMap::new(),
         refused_entries: Vec::new(),
         left_out: Vec::new(),
@@ -182,11 +186,24 @@ pub enum Acceptance {
     Resumes(Box<Run>),
     /// It was applied before.
     Applied(Box<Run>),
+    /// It was made too long ago, or applying it was begun too long ago: the facts it rests on are old. Make a new one.
+    Expired(Box<Run>),
     /// No plan of this connection has the hash. The newest plan that waits, if any.
     Unknown {
         /// Its hash.
         waiting: Option<String>,
     },
+}
+
+/// A plan can be applied for so long (milliseconds): an approval of what was true then.
+const PLAN_LASTS_MS: i64 = 7 * DAY_MS;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Whether a run was begun, or its plan accepted, more than a day ago: it is not resumed by an operator's word.
+fn is_left_behind(run: &Run, now_ms: i64) -> bool {
+    let begun = run.accepted.as_ref().map_or(run.started_ms, |accepted| accepted.at_ms.max(run.started_ms));
+    now_ms - begun > DAY_MS
 }
 
 /// Accepts the plan with this hash: what it shows, removals and approvals included.
@@ -210,6 +227,7 @@ pub async fn accept(
         }
         return Ok(match (run.phase, run.status) {
             (Phase::Closed, Some(Status::Abandoned)) => continue,
+            (Phase::Planned, _) if now_ms - run.started_ms > PLAN_LASTS_MS => Acceptance::Expired(Box::new(run)),
             (Phase::Closed, _) => Acceptance::Applied(Box::new(run)),
             (Phase::Planned, _) => {
                 let accepted = Accepted { by_hash: true, at_ms: now_ms, by: by.to_owned() };
@@ -228,6 +246,10 @@ pub async fn accept(
                 ring_observation(&*ports.doorbell, &run).await;
                 Acceptance::GoesOn(Box::new(run))
             }
+            (
+                Phase::Observing | Phase::Deciding | Phase::Writing | Phase::Gate | Phase::Removing | Phase::Reporting,
+                _,
+            ) if is_left_behind(&run, now_ms) => Acceptance::Expired(Box::new(run)),
             (
                 Phase::Observing | Phase::Deciding | Phase::Writing | Phase::Gate | Phase::Removing | Phase::Reporting,
                 _,

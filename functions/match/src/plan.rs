@@ -38,7 +38,8 @@ pub(crate) struct SliceHead {
 }
 
 /// What the guard judges before anything is written.
-pub(crate) const JUDGED_FIRST: [Kind; 3] = [Kind::Renames, Kind::IdChanges, Kind::Takeovers];
+pub(crate) const JUDGED_FIRST: [Kind; 5] =
+    [Kind::Renames, Kind::IdChanges, Kind::Takeovers, Kind::Creations, Kind::IdentityChanges];
 
 fn blob(run: &str, slice: &str) -> String {
     format!("runs/{run}/plan/{slice}.json")
@@ -64,7 +65,7 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
         writes: changes(rows).map(calls).sum(),
         judged: JUDGED_FIRST
             .into_iter()
-            .map(|kind| (kind, changes(rows).map(|change| kind.count(change)).sum()))
+            .map(|kind| (kind, counted(rows).map(|change| kind.count(change)).sum()))
             .filter(|(_, count)| *count > 0)
             .collect(),
         seats: seats(rows),
@@ -76,6 +77,11 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
 /// The changes of rows, in order.
 pub(crate) fn changes(rows: &[PlanRow]) -> impl Iterator<Item = &Change> {
     rows.iter().filter_map(|row| row.decision.change.as_deref())
+}
+
+/// The changes that the guard counts: not those that an accepted plan showed before.
+fn counted(rows: &[PlanRow]) -> impl Iterator<Item = &Change> {
+    rows.iter().filter(|row| !row.accepted).filter_map(|row| row.decision.change.as_deref())
 }
 
 /// How many seats the changes of rows take, by SKU. Those that others give back are not counted: removals come last, and

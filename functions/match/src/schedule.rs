@@ -67,6 +67,7 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
             everybody: false,
             only: None,
             accept_source: false,
+            retry: false,
             by: format!("schedule, {slot}"),
         };
         if let Some(run) = open::enter(&ports.store, &opening, &meta, Some(&slot), now_ms).await? {

@@ -11,14 +11,14 @@ use hardmatch_domain::link::Link;
 use hardmatch_domain::person::{Manager, PersonRecord};
 use hardmatch_domain::policy::Policy;
 use hardmatch_domain::reason::{Code, Weight};
-use hardmatch_ports::run::Run;
+use hardmatch_ports::run::{Run, Stop};
 use hardmatch_ports::{Condition, TableError, Write};
 use hardmatch_store::Pid;
 use hardmatch_store::changes::{ChangeState, LastChange, OpenChange};
 use hardmatch_store::runs::Todo;
 use hardmatch_store::timers::Timer;
 
-use crate::gather::{decide_all, row};
+use crate::gather::{Refusals, decide_all, row};
 use crate::{MatchError, MatchPorts, plan};
 
 /// The policy of a revision.
@@ -49,15 +49,18 @@ pub(crate) async fn decide(
     let mut marks = ports.store.marks(&run.connection, pids).await?;
     let people: Vec<_> = ports.store.people(&run.connection, pids).await?;
     let records: Vec<_> = people.iter().map(|(_, record)| record.clone()).collect();
-    let decisions = decide_all(ports, &records, context).await?;
+    let refusals = if run.retry { Refusals::SentAgain } else { Refusals::Withheld };
+    let decisions = decide_all(ports, &records, context, refusals).await?;
     let lasts = ports.store.last_changes(&run.connection, pids).await?;
+    let accepted = accepted_before(ports, run, people.iter().map(|(pid, _)| *pid).zip(&decisions), &lasts).await?;
     let decided = people.iter().map(|(pid, _)| *pid).zip(&decisions);
     mark(ports, run, decided, &crowded, &mut marks).await?;
     let mut writes = Vec::new();
     let mut settled = Vec::new();
     for ((pid, record), decision) in people.iter().zip(&decisions) {
         let mark = marks.get(pid).copied();
-        keep_change(ports, run, *pid, lasts.get(pid), mark, decision, &mut writes);
+        let last = lasts.get(pid);
+        keep_change(ports, run, *pid, last, (mark, accepted.contains(pid)), decision, &mut writes);
         if is_settled(decision) {
             settled.extend(mark.map(|mark| ports.store.unmark(&run.connection, *pid, mark)));
         }
@@ -74,7 +77,11 @@ pub(crate) async fn decide(
     store(ports, writes).await?;
     // Marked again since: that mark stays, and nothing is to be done anew for it.
     ports.store.each_if(settled).await?;
-    let rows: Vec<_> = records.iter().zip(decisions).map(|(record, decision)| row(record, decision)).collect();
+    let rows = people.iter().zip(decisions).map(|((pid, record), decision)| hardmatch_ports::run::PlanRow {
+        accepted: accepted.contains(pid),
+        ..row(record, decision)
+    });
+    let rows: Vec<_> = rows.collect();
     plan::put_slice(ports, &run.id, slice, &rows).await?;
     ports.store.delete_slice(&run.id, slice).await?;
     Ok(())
@@ -134,13 +141,51 @@ pub(crate) async fn store(ports: &MatchPorts, writes: Vec<Write>) -> Result<(), 
     }
 }
 
+/// People whose very change an accepted plan showed, and whom an earlier run did not come to: the guard does not count
+/// them again.
+async fn accepted_before(
+    ports: &MatchPorts,
+    run: &Run,
+    decided: impl Iterator<Item = (Pid, &Decision)>,
+    lasts: &BTreeMap<Pid, LastChange>,
+) -> Result<BTreeSet<Pid>, MatchError> {
+    let mut runs: BTreeMap<String, bool> = BTreeMap::new();
+    let mut accepted = BTreeSet::new();
+    for (pid, decision) in decided {
+        let Some(change) = decision.change.as_deref() else { continue };
+        let Some(had) = lasts.get(&pid).and_then(|last| last.open.as_ref()) else { continue };
+        if had.change.id != change.id {
+            continue;
+        }
+        let known = had.accepted || runs.get(&had.run).copied().unwrap_or(false);
+        let is_accepted = if known || had.run == run.id || runs.contains_key(&had.run) {
+            known
+        } else {
+            let earlier = ports.store.run(&run.connection, &had.run).await?;
+            let is = earlier.is_some_and(|earlier| was_accepted(&earlier.value));
+            runs.insert(had.run.clone(), is);
+            is
+        };
+        if is_accepted {
+            accepted.insert(pid);
+        }
+    }
+    Ok(accepted)
+}
+
+/// Whether an operator accepted a run's plan: by its hash, or the stop of a first run.
+fn was_accepted(run: &Run) -> bool {
+    let first = matches!(run.stop, Some(Stop::FirstRun | Stop::StateLost));
+    run.accepted.as_ref().is_some_and(|accepted| accepted.by_hash || first)
+}
+
 /// The one open change of a person: new, kept as it is when it is the same, or ended.
 fn keep_change(
     ports: &MatchPorts,
     run: &Run,
     pid: Pid,
     last: Option<&LastChange>,
-    mark: Option<u64>,
+    (mark, accepted): (Option<u64>, bool),
     decision: &Decision,
     writes: &mut Vec<Write>,
 ) {
@@ -170,6 +215,7 @@ fn keep_change(
                 keep_open: needs_more(decision) || stands_alone(change.action),
                 landed: same.and_then(|had| had.landed.clone()),
                 lost: unknown || same.is_some_and(|had| had.lost),
+                accepted,
                 mark,
             };
             store.put_decided(connection, pid, last, &next, writes);

@@ -11,7 +11,7 @@ use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Standing;
 use hardmatch_store::timers::{Due, Timer};
 
-use crate::{MatchError, MatchPorts, Upkeep, phases, schedule};
+use crate::{MatchError, MatchPorts, Upkeep, lost, open, phases, schedule};
 
 /// Has all connections looked after, one after the other. One that cannot be opened, or that fails, takes none along and is
 /// left to the next tick.
@@ -47,6 +47,11 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
             // Left behind by a kill between the end of the run and this.
             ports.store.free_place(&run.value).await?;
         }
+        if is_older_than_a_day(&run.value, now) && lost::is_restored(ports, connection).await? {
+            // It was under way when the table was saved, and what it had decided is no longer true.
+            open::abandon(&ports.store, connection, &id, ports.clock.now().as_millisecond()).await?;
+            continue;
+        }
         ring_left_over(ports, &run.value).await?;
     }
     let quarantined = meta.quarantine.is_some();
@@ -56,6 +61,11 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
     let connection = connection.clone();
     ports.meter.ticked(&Upkeep { connection, stuck_runs, quarantined, hours_since_run, credential_ends });
     Ok(())
+}
+
+/// Whether a run that is not at rest was begun more than a day ago.
+fn is_older_than_a_day(run: &Run, now: i64) -> bool {
+    !matches!(run.phase, Phase::Planned | Phase::Closed) && now - run.started_ms / 1000 > 24 * 60 * 60
 }
 
 /// Acts on timers that came due since a time (Unix seconds), and forgets each when that is done: killed in between, the

@@ -369,6 +369,7 @@ async fn one_person_wanted_now_abandons_nobody_but_an_older_run_of_theirs() {
             everybody: false,
             only: Some(PersonKey::new(key)),
             accept_source: false,
+            retry: false,
             by: "a hook".to_owned(),
         };
         ids.push(open_run(&lab.store, &*lab.rung, &opening, NOON * 1000).await.unwrap().id);

@@ -48,6 +48,7 @@ fn task(step: Step) -> Task {
         keep_open: false,
         landed: None,
         lost: false,
+        accepted: false,
         mark: None,
     };
     Task {

@@ -126,9 +126,15 @@ async fn put_link(
                 .or_else(|| written_id(change.steps.as_slice())),
         },
     };
-    let base = had.as_ref().filter(|_| ours).map(|had| had.value.ledger.clone()).unwrap_or_default();
+    // A link that moves to a person's new key or anchor takes along what we gave and blocked; the clock of leaving was the
+    // gone person's.
+    let moves = had.as_ref().is_some_and(|had| change.link_from.as_ref() == Some(&had.value.person));
+    let base = had.as_ref().filter(|_| ours || moves).map(|had| had.value.ledger.clone()).unwrap_or_default();
     // A link made after the writes of a takeover owns what those writes set.
     let mut ledger = base;
+    if moves {
+        (ledger.leaving_since, ledger.leaving_cause) = (None, None);
+    }
     if matches!(step, Step::Link) && !ours {
         for earlier in &change.steps[..task.open.done.min(change.steps.len())] {
             ledger = mirror::owned(&ledger, earlier, None, now);

@@ -290,7 +290,13 @@ fn policy() -> Policy {
             merge: Switch::Approve,
             purge: Switch::Approve,
         },
-        guard: Guard { max_removals: 500, max_removals_percent: 5, always_allow: 3 },
+        guard: Guard {
+            max_removals: 500,
+            max_removals_percent: 5,
+            always_allow: 3,
+            max_creations_percent: 20,
+            max_identity_changes_percent: 20,
+        },
         licenses: Vec::new(),
         groups: Vec::new(),
     }

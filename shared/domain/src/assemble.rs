@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::account::Account;
 use crate::case::Case;
 use crate::change::{Action, Change, ChangeId, Decision, Hold, Join, Removals, Step};
 use crate::draft::{Consent, Draft, Part, When};
@@ -13,6 +14,7 @@ use crate::reason::{Code, Reason};
 pub(crate) fn decision<F: Facts>(case: &Case<'_, F>, mut draft: Draft<'_>) -> Decision {
     let parts = permitted(&case.policy.actions, &mut draft);
     let join = draft.join.take().unwrap_or(Join::NotLooked);
+    let active = draft.account.is_some_and(|account| is_active(case, account));
     let change = (!parts.is_empty()).then(|| Box::new(change(case, &mut draft, parts)));
     let action = change.as_ref().map_or(Action::None, |change| change.action);
     let reasons = match &change {
@@ -28,7 +30,18 @@ pub(crate) fn decision<F: Facts>(case: &Case<'_, F>, mut draft: Draft<'_>) -> De
         change,
         look_again_at: draft.look_again_at,
         leaving: draft.leaving,
+        active,
     }
+}
+
+/// Whether an account is live and not blocked by us.
+fn is_active<F: Facts>(case: &Case<'_, F>, account: &Account) -> bool {
+    let blocked = account.enabled == Some(false) && blocked_by_us(case);
+    !account.is_deleted() && !blocked
+}
+
+fn blocked_by_us<F: Facts>(case: &Case<'_, F>) -> bool {
+    case.facts.link(&case.who).is_some_and(|link| link.ledger.suspended.is_some())
 }
 
 /// The reasons of a decision without a change: the weightiest first, and never none.
@@ -92,10 +105,13 @@ fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>)
         }
         match part.when {
             When::Blank => removals.blanks = 1,
-            When::Suspend => removals.suspends = 1,
+            When::Suspend => (removals.suspends, removals.departs) = (1, true),
             When::Unlicense => removals.licences = 1,
             When::Leave => removals.memberships = 1,
-            When::Delete => removals.deletes = 1,
+            When::Delete => {
+                removals.deletes = 1;
+                removals.departs |= !blocked_by_us(case);
+            }
             When::Opening
             | When::Write
             | When::Hazard

@@ -32,6 +32,9 @@ pub struct Decision {
     /// The cause and start of leaving, to be remembered in the link's ledger, when the person is leaving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<(LeavingCause, i64)>,
+    /// Whether the joined account is there, live and not blocked by us: the guard counts in percent of these.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub active: bool,
 }
 
 impl Decision {
@@ -337,6 +340,10 @@ pub struct Removals {
     /// Memberships taken away.
     #[serde(default)]
     pub memberships: u32,
+    /// Whether the person loses their sign-in or account by it, and had them until now: a later stage of the same leaving
+    /// takes nothing that was not taken. Not a removal of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub departs: bool,
 }
 
 impl Removals {

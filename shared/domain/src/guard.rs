@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::attribute::Attr;
 use crate::change::{Action, Change, Removals, Step};
 use crate::ids::{ObjectId, PersonKey, PersonRef};
 use crate::policy::Guard;
@@ -22,11 +23,34 @@ pub enum Kind {
     IdChanges,
     /// Soft matches onto existing accounts.
     Takeovers,
+    /// New accounts.
+    Creations,
+    /// Changes of what names a person: display name, given name, surname, employee ID, mail. Shifted columns and wrong
+    /// encodings look like that.
+    IdentityChanges,
 }
+
+/// What names a person.
+const IDENTITY: [Attr; 5] = [Attr::DisplayName, Attr::GivenName, Attr::Surname, Attr::EmployeeId, Attr::Mail];
 
 impl Kind {
     /// All of them.
-    pub const ALL: &'static [Kind] = &[Kind::Removals, Kind::Renames, Kind::IdChanges, Kind::Takeovers];
+    pub const ALL: &'static [Kind] =
+        &[Kind::Removals, Kind::Renames, Kind::IdChanges, Kind::Takeovers, Kind::Creations, Kind::IdentityChanges];
+
+    /// What is limited and by which setting, for operators.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::Removals => "removals: more than max_removals or max_removals_percent within 24 hours",
+            Kind::Renames => "new sign-in names: more than max_removals or max_removals_percent within 24 hours",
+            Kind::IdChanges => "changed immutable IDs: more than max_removals or max_removals_percent within 24 hours",
+            Kind::Takeovers => "takeovers: more than max_removals or max_removals_percent within 24 hours",
+            Kind::Creations => "new accounts: more than max_creations_percent within 24 hours",
+            Kind::IdentityChanges => {
+                "changed names, employee IDs or addresses: more than max_identity_changes_percent within 24 hours"
+            }
+        }
+    }
 
     /// How much of this kind a change holds.
     pub fn count(self, change: &Change) -> u64 {
@@ -36,8 +60,16 @@ impl Kind {
             Kind::Renames => is(change.steps.iter().any(|step| matches!(step, crate::change::Step::Rename { .. }))),
             Kind::IdChanges => is(change.action == Action::Repair),
             Kind::Takeovers => is(change.action == Action::Takeover),
+            Kind::Creations => is(change.action == Action::Create),
+            Kind::IdentityChanges => is(change.steps.iter().any(names_otherwise)),
         }
     }
+}
+
+/// Whether a step gives a person another name, number or address than the account has; filling an empty one does not.
+fn names_otherwise(step: &Step) -> bool {
+    let Step::Update { before, after, .. } = step else { return false };
+    IDENTITY.iter().any(|&attr| after.get(attr).is_some() && before.filled(attr).is_some())
 }
 
 /// What the judgement rests on.
@@ -45,7 +77,8 @@ impl Kind {
 pub struct Record<'a> {
     /// The policy's limits.
     pub limits: Guard,
-    /// Links at the start of the 24-hour window; 0 when there was none.
+    /// Linked accounts at the start of the 24-hour window that are there and that we have not blocked; 0 when there was
+    /// none.
     pub links: u64,
     /// How many of this kind were let through in the last 24 hours, webhook included.
     pub spent: u64,
@@ -214,6 +247,8 @@ pub enum Over {
     Percent,
     /// [`Guard::GROUP_PERCENT`] of one group's members.
     Group,
+    /// [`Guard::SLOW_FACTOR`] times a day's limit within 30 days.
+    Slow,
 }
 
 /// Judges one kind of a run together with what went before it. Nothing is let through in part.
@@ -246,7 +281,7 @@ fn too_many_of<'w>(wanted: &'w Wanted, record: &Record<'_>) -> Option<&'w str> {
         let GroupRecord { members, spent } = record.groups.get(*id).copied().unwrap_or_default();
         let total = count.saturating_add(spent);
         let before = members.saturating_add(spent);
-        total > record.limits.always_allow
+        total > record.limits.always_allowed(record.links)
             && u128::from(total) * 100 > u128::from(before) * u128::from(Guard::GROUP_PERCENT)
     };
     wanted.groups.iter().find(too_many).map(|(_, (name, _))| &**name)
@@ -255,22 +290,35 @@ fn too_many_of<'w>(wanted: &'w Wanted, record: &Record<'_>) -> Option<&'w str> {
 /// Which limit so many of a kind are over, when nobody approved them. None of a kind are over none.
 pub fn over(kind: Kind, wanted: u64, record: &Record<'_>) -> Option<Over> {
     let total = wanted.saturating_add(record.spent);
-    let Guard { max_removals, max_removals_percent, always_allow } = record.limits;
-    let over_percent = u128::from(total) * 100 > u128::from(record.links) * u128::from(max_removals_percent);
+    let limits = record.limits;
+    let (always, most, percent) = match kind {
+        Kind::Creations => (Guard::ALWAYS_CREATE, u64::MAX, limits.max_creations_percent),
+        Kind::IdentityChanges => (Guard::ALWAYS_NAME, u64::MAX, limits.max_identity_changes_percent),
+        Kind::Removals | Kind::Renames | Kind::IdChanges | Kind::Takeovers => {
+            (limits.always_allowed(record.links), limits.max_removals, limits.max_removals_percent)
+        }
+    };
+    let over_percent = u128::from(total) * 100 > u128::from(record.links) * u128::from(percent);
     let unlinked = kind == Kind::Removals && record.links == 0;
     if wanted == 0 {
         None
     } else if record.first_plan == FirstPlan::Pending || unlinked {
         Some(Over::First)
-    } else if total <= always_allow {
+    } else if total <= always {
         None
-    } else if total > max_removals {
+    } else if total > most {
         Some(Over::Count)
     } else if over_percent {
         Some(Over::Percent)
     } else {
         None
     }
+}
+
+/// Whether so many people who lost their sign-in or account within 30 days, each counted once and without what was
+/// approved, are more than a source loses that is in order. `links` are the accounts at the start of the 30 days.
+pub fn is_slow_bleed(departed: u64, links: u64, limits: Guard) -> bool {
+    departed > limits.daily(links).saturating_mul(Guard::SLOW_FACTOR)
 }
 
 /// Adds up what many changes remove.
@@ -286,7 +334,13 @@ pub fn add(into: &mut Removals, more: &Removals) {
 mod tests {
     use super::*;
 
-    const LIMITS: Guard = Guard { max_removals: 500, max_removals_percent: 5, always_allow: 3 };
+    const LIMITS: Guard = Guard {
+        max_removals: 500,
+        max_removals_percent: 5,
+        always_allow: 3,
+        max_creations_percent: 20,
+        max_identity_changes_percent: 20,
+    };
 
     static NO_GROUPS: BTreeMap<ObjectId, GroupRecord> = BTreeMap::new();
 
@@ -325,8 +379,16 @@ mod tests {
             (0, 0, 0, Pending, None),
             (1, 0, 0, Applied, Some(Over::First)),
             (1, 100, 0, Pending, Some(Over::First)),
-            (3, 10, 0, Applied, None),
-            (4, 10, 0, Applied, Some(Over::Percent)),
+            (3, 15, 0, Applied, None),
+            (4, 15, 0, Applied, Some(Over::Percent)),
+            // A fifth of a small directory, and one person at the least.
+            (3, 14, 0, Applied, Some(Over::Percent)),
+            (2, 10, 0, Applied, None),
+            (3, 10, 0, Applied, Some(Over::Percent)),
+            (1, 5, 0, Applied, None),
+            (2, 5, 0, Applied, Some(Over::Percent)),
+            (1, 3, 0, Applied, None),
+            (1, 1, 1, Applied, Some(Over::Percent)),
             (5, 100, 0, Applied, None),
             (6, 100, 0, Applied, Some(Over::Percent)),
             (4, 79, 0, Applied, Some(Over::Percent)),
@@ -335,8 +397,8 @@ mod tests {
             (501, 100_000, 0, Applied, Some(Over::Count)),
             (1, 100_000, 500, Applied, Some(Over::Count)),
             (1, 100_000, 499, Applied, None),
-            (1, 10, 2, Applied, None),
-            (1, 10, 3, Applied, Some(Over::Percent)),
+            (1, 15, 2, Applied, None),
+            (1, 15, 3, Applied, Some(Over::Percent)),
         ] {
             check(count, links, spent, first_plan, expected);
         }
@@ -396,10 +458,55 @@ mod tests {
         for key in ["a", "b", "c"] {
             wanted.insert(&PersonRef { connection: "c".into(), key: key.into() }, "change", 1);
         }
-        assert!(matches!(judge(&wanted, &record(0)), Judgement::Go(_)));
+        assert!(matches!(judge(&wanted, &record(15)), Judgement::Go(_)));
         wanted.insert(&PersonRef { connection: "c".into(), key: "d".into() }, "change", 1);
-        assert!(matches!(judge(&wanted, &record(0)), Judgement::Wait(_)));
+        assert!(matches!(judge(&wanted, &record(15)), Judgement::Wait(_)));
         assert!(matches!(judge(&wanted, &record(80)), Judgement::Go(_)));
+    }
+
+    #[test]
+    fn creations_and_changed_names_have_limits_of_their_own() {
+        let record = |links, spent| Record { spent, ..record(links, None, FirstPlan::Applied) };
+        for (kind, always) in [(Kind::Creations, 25), (Kind::IdentityChanges, 10)] {
+            for (wanted, links, spent, expected) in [
+                (always, 0, 0, None),
+                (always + 1, 0, 0, Some(Over::Percent)),
+                (1, 10, always, Some(Over::Percent)),
+                (200, 1000, 0, None),
+                (201, 1000, 0, Some(Over::Percent)),
+                (1, 1000, 200, Some(Over::Percent)),
+                (2000, 10_000, 0, None),
+            ] {
+                assert_eq!(over(kind, wanted, &record(links, spent)), expected, "{kind:?} {wanted} of {links}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slow_bleed_is_four_times_a_days_limit() {
+        for (departed, links, bleeds) in [
+            (20, 100, false),
+            (21, 100, true),
+            (4, 5, false),
+            (5, 5, true),
+            (2000, 100_000, false),
+            (2001, 100_000, true),
+        ] {
+            assert_eq!(is_slow_bleed(departed, links, LIMITS), bleeds, "{departed} of {links}");
+        }
+    }
+
+    #[test]
+    fn only_another_value_in_place_of_one_names_a_person_otherwise() {
+        let step = |attr, before, after| Step::Update {
+            immutable_id: None,
+            before: crate::attribute::Attributes::from_pairs([(attr, before)]),
+            after: crate::attribute::Attributes::from_pairs([(attr, after)]),
+        };
+        assert!(names_otherwise(&step(Attr::DisplayName, "Ada", "Bob")));
+        assert!(names_otherwise(&step(Attr::EmployeeId, "7", "")), "a number that is cleared, too");
+        assert!(!names_otherwise(&step(Attr::Mail, "", "ada@contoso.com")));
+        assert!(!names_otherwise(&step(Attr::JobTitle, "Lead", "Head")));
     }
 
     #[test]

@@ -298,11 +298,39 @@ pub struct Guard {
     pub max_removals: u64,
     /// Most removals in 24 hours, in percent of the links at the start of that window.
     pub max_removals_percent: u64,
-    /// So many are always allowed.
+    /// So many are always allowed; never more than a fifth of the accounts, and one at the least.
     pub always_allow: u64,
+    /// Most new accounts in 24 hours, in percent of the accounts at the start of that window, after the first applied plan.
+    pub max_creations_percent: u64,
+    /// Most linked people of whom in 24 hours something changes that names them, in percent likewise.
+    pub max_identity_changes_percent: u64,
 }
 
 impl Guard {
+    /// So many new accounts a day always pass.
+    pub const ALWAYS_CREATE: u64 = 25;
+
+    /// So many people a day may always be named otherwise.
+    pub const ALWAYS_NAME: u64 = 10;
+
+    /// The part of a small directory that `always_allow` never exceeds: one in so many.
+    const SMALL_PART: u64 = 5;
+
+    /// In 30 days so many times a day's limit may lose their sign-in or account without an approval.
+    pub const SLOW_FACTOR: u64 = 4;
+
+    /// What is always allowed of removals in a directory of so many accounts.
+    pub fn always_allowed(&self, accounts: u64) -> u64 {
+        self.always_allow.min((accounts / Self::SMALL_PART).max(1))
+    }
+
+    /// How many removals a day are within the limits of a directory of so many accounts.
+    pub fn daily(&self, accounts: u64) -> u64 {
+        let percent = u128::from(accounts) * u128::from(self.max_removals_percent) / 100;
+        let percent = u64::try_from(percent).unwrap_or(u64::MAX);
+        self.always_allowed(accounts).max(self.max_removals.min(percent))
+    }
+
     /// Most memberships of one group taken away in 24 hours, in percent of its members.
     pub const GROUP_PERCENT: u64 = 20;
 }

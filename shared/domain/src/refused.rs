@@ -310,6 +310,8 @@ fn remaining(counted: Removals, steps: &[Step]) -> Removals {
         blanks: any(|step| matches!(step, Step::Update { .. } | Step::SetManager { .. }), counted.blanks),
         licences: any(|step| matches!(step, Step::SetLicenses { .. }), counted.licences),
         memberships: any(|step| matches!(step, Step::LeaveGroup { .. }), counted.memberships),
+        departs: counted.departs
+            && steps.iter().any(|step| matches!(step, Step::Delete { .. } | Step::SetEnabled { after: false, .. })),
     }
 }
 

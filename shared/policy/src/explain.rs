@@ -346,9 +346,16 @@ fn switches(config: &Config) -> Vec<String> {
 fn limits(config: &Config) -> Vec<String> {
     let guard = &config.guard;
     let mut lines = vec![format!(
-        "Up to {} removals in 24 hours are always allowed; beyond that at most {}, and at most {} % of the linked people.",
+        "Up to {} removals in 24 hours are always allowed, but never more than a fifth of a small directory; beyond that at most {}, and at most {} % of the linked people.",
         guard.always_allow, guard.max_removals, guard.max_removals_percent
     )];
+    lines.push(format!(
+        "In 24 hours at most {} % more accounts ({} always pass), and other names for at most {} % of the linked people ({} always pass).",
+        guard.max_creations_percent,
+        Guard::ALWAYS_CREATE,
+        guard.max_identity_changes_percent,
+        Guard::ALWAYS_NAME
+    ));
     if !config.groups.is_empty() {
         lines.push(format!(
             "Of one group, beyond those always allowed, at most {} % of its members.",

@@ -87,7 +87,7 @@ pub(crate) static ROOT: Table = Table {
             Optional,
             "Which actions are taken, wait for approval, or are only reported.",
         ),
-        key("guard", Kind::Table(&GUARD), Optional, "Limits on removals."),
+        key("guard", Kind::Table(&GUARD), Optional, "Limits on removals, new accounts and changed names."),
         key("license", Tables(&LICENSE), Optional, "Licence rules: whom one fits has the licence."),
         key("group", Tables(&GROUP), Optional, "Group rules: whom one fits is a member."),
         key("state", Kind::Table(&STATE), Optional, "Where state lies."),
@@ -353,7 +353,7 @@ pub(crate) static ACTIONS: Table = Table {
 
 pub(crate) static GUARD: Table = Table {
     path: "guard",
-    doc: "Limits on removals (block sign-in, delete, blank an attribute, take a licence or a membership away) within 24 hours. Beyond them removals wait for an approval of exactly that set.",
+    doc: "Limits on removals (block sign-in, delete, blank an attribute, take a licence or a membership away), on new accounts and on changed names within 24 hours. Beyond them the changes wait for an approval of exactly that set. In 30 days at most four times a day's limit of people are blocked or deleted without one.",
     keys: &[
         key("max_removals", Number(0, 1_000_000), Default("500"), "Most removals in 24 hours."),
         key(
@@ -366,7 +366,19 @@ pub(crate) static GUARD: Table = Table {
             "always_allow",
             Number(0, 1_000_000),
             Default("3"),
-            "So many removals are allowed whatever the limits say.",
+            "So many removals are allowed whatever the limits say; never more than a fifth of a small directory, and one at the least.",
+        ),
+        key(
+            "max_creations_percent",
+            Number(0, 100),
+            Default("20"),
+            "Most new accounts in 24 hours, in percent of the linked people; 25 always pass.",
+        ),
+        key(
+            "max_identity_changes_percent",
+            Number(0, 100),
+            Default("20"),
+            "Most people whose name, employee ID or mail changes in 24 hours, in percent of the linked people; 10 always pass.",
         ),
     ],
 };

@@ -42,6 +42,8 @@ pub fn widens(old: &Config, new: &Config) -> bool {
         || new.guard.max_removals > old.guard.max_removals
         || new.guard.max_removals_percent > old.guard.max_removals_percent
         || new.guard.always_allow > old.guard.always_allow
+        || new.guard.max_creations_percent > old.guard.max_creations_percent
+        || new.guard.max_identity_changes_percent > old.guard.max_identity_changes_percent
 }
 
 fn flows_more(old: &Config, new: &Config) -> bool {

@@ -369,6 +369,8 @@ fn what_widens_a_policy_stops_to_be_looked_at() {
         ("max_removals = 500", "max_removals = 501"),
         ("max_removals_percent = 5", "max_removals_percent = 6"),
         ("always_allow = 3", "always_allow = 4"),
+        ("max_creations_percent = 20", "max_creations_percent = 21"),
+        ("max_identity_changes_percent = 20", "max_identity_changes_percent = 21"),
         ("when_empty = \"keep\"", "when_empty = \"clear\""),
         ("extensionAttribute1 = ", "extensionAttribute2 = "),
         ("person.source['costCentre']", "person.source['cc']"),

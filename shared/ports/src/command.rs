@@ -40,6 +40,9 @@ pub enum Command {
         /// Take the source's columns and keys as they are now.
         #[serde(default)]
         accept_source: bool,
+        /// Send again now what the tenant refused lately.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        retry: bool,
     },
     /// Do what the plan with this hash shows. An approver's word.
     Accept {
@@ -183,8 +186,14 @@ mod tests {
 
     #[test]
     fn accepting_takes_an_approver() {
-        let open =
-            |stops| Command::Open { intent: Intent::Sync, stops, everybody: false, only: None, accept_source: false };
+        let open = |stops| Command::Open {
+            intent: Intent::Sync,
+            stops,
+            everybody: false,
+            only: None,
+            accept_source: false,
+            retry: false,
+        };
         assert_eq!(open(Stops::Kept).needs(), Authority::Operator);
         assert_eq!(open(Stops::Passed).needs(), Authority::Approver);
         assert_eq!(Command::Accept { hash: "abcdef01".into() }.needs(), Authority::Approver);
@@ -201,6 +210,7 @@ mod tests {
             everybody: false,
             only: None,
             accept_source: false,
+            retry: false,
         };
         assert_eq!(open, wanted);
         let accept = serde_json::to_string(&Command::Accept { hash: "abcdef01".into() }).unwrap();

@@ -44,6 +44,9 @@ pub struct Run {
     /// The source's columns and keys are taken as they are now, whatever they were before.
     #[serde(default)]
     pub accept_source: bool,
+    /// What the tenant refused lately is sent again now, whatever was to be waited for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retry: bool,
     /// What was read, by name: `people`, `users`, `deleted_users`, `domains`, `roles`, `groups`, `contacts`.
     pub collections: BTreeMap<String, Collection>,
     /// Entries of the source that were refused; the first thousand.
@@ -317,6 +320,9 @@ pub struct PlanRow {
     /// The decision.
     #[serde(flatten)]
     pub decision: Decision,
+    /// An accepted plan showed this very change: the guard does not count it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
 }
 
 /// What the guard said.

@@ -63,7 +63,7 @@ pub(crate) fn stop(stop: Stop) -> &'static str {
             "Too much of the last run failed, so the connection is quarantined: nothing is written before the next attempt is due. Applying the plan by its hash releases it."
         }
         Stop::StateLost => {
-            "The state was lost and rebuilt from the tenant: nothing is written before somebody accepts the plan."
+            "The state was lost and rebuilt from the tenant, or restored from before the last run: nothing is written before somebody accepts the plan."
         }
     }
 }

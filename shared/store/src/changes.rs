@@ -62,6 +62,9 @@ pub struct OpenChange {
     /// do not show yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
+    /// An accepted plan showed this very change.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
     /// The revision of the person's own mark that the decision answers: when the change is done, that mark goes, and a
     /// later one stays. `None`: they are marked with others.
     #[serde(default, skip_serializing_if = "Option::is_none")]

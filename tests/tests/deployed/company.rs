@@ -64,7 +64,7 @@ pub(crate) struct Company {
 impl Company {
     /// Writes the configuration; nothing is in the stack yet.
     pub(crate) fn new(lab: &Lab, name: &'static str, tenant: &Tenant) -> Self {
-        Self::with(lab, name, tenant, "[guard]\nalways_allow = 50\n")
+        Self::with(lab, name, tenant, "[guard]\nalways_allow = 50\nmax_removals_percent = 100\n")
     }
 
     /// The same with more in it.

@@ -10,6 +10,7 @@ const PEOPLE: u64 = 6;
 const RULES: &str = r#"
 [guard]
 always_allow = 50
+max_removals_percent = 100
 [attributes]
 usageLocation = "'SE'"
 [[license]]

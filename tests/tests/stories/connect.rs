@@ -163,9 +163,10 @@ async fn j5_credentials_of_another_tenant_bring_nothing_back() {
 
 #[tokio::test]
 async fn j2_o16_disconnected_in_the_middle_of_a_run_nothing_more_is_asked_and_nobody_is_doubled() {
-    for at in [30, 90, 150] {
+    for at in [30, 60, 90] {
         let mut world = with(3, "").await;
-        for number in 10..50 {
+        // As many as may always come in a day.
+        for number in 10..35 {
             world.people.hire(&format!("n{number:04}"));
         }
         world.cut = Some(Cut { at, spoil: Spoil::Done });
@@ -191,6 +192,6 @@ async fn j2_o16_disconnected_in_the_middle_of_a_run_nothing_more_is_asked_and_no
         let all = upns.len();
         upns.sort();
         upns.dedup();
-        assert_eq!((upns.len(), all), (43, 43), "{at}: everybody once");
+        assert_eq!((upns.len(), all), (28, 28), "{at}: everybody once");
     }
 }

@@ -8,7 +8,7 @@ use hardmatch_sim::Seed;
 use hardmatch_tests::{Cut, Spoil, Stopped, World};
 
 /// Leavers are many, and go by their plan's hash.
-const POLICY: &str = "[guard]\nalways_allow = 1000";
+const POLICY: &str = "[guard]\nalways_allow = 1000\nmax_removals_percent = 100";
 /// Enough for four slices, and for two readings of the gate.
 const PEOPLE: usize = 260;
 const LEAVERS: usize = 110;

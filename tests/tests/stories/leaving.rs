@@ -327,7 +327,7 @@ async fn a_blanked_value_is_a_removal_and_passes_the_gate() {
             .as_str(),
     )
     .await;
-    for number in 0..10 {
+    for number in 0..20 {
         world.people.hire(&format!("p{number}"));
     }
     world.settle_by_hash().await;

@@ -418,8 +418,8 @@ async fn a_run_of_which_most_failed_quarantines_and_a_success_releases() {
         world.people.set(&format!("p{number:03}"), "title", "Lead");
     }
     let refused = Fault::Status {
-        status: 400,
-        code: Some("Request_BadRequest".to_owned()),
+        status: 403,
+        code: Some("Authorization_RequestDenied".to_owned()),
         message: Some("no".to_owned()),
         retry_after: None,
         applied: false,
@@ -428,7 +428,6 @@ async fn a_run_of_which_most_failed_quarantines_and_a_success_releases() {
     let ran = world.sync().await;
     assert_eq!(ran.count(OutcomeKind::Refused), 30, "{:?}", ran.outcomes);
     world.tenant.clear_faults();
-    // What was refused for good is not asked again, so the cure is another wish.
     for number in 0..30 {
         world.people.set(&format!("p{number:03}"), "title", "Chief");
     }

@@ -31,7 +31,7 @@ fn each(bill: &Bill) -> u64 {
 
 #[tokio::test]
 async fn what_a_person_costs_by_path() {
-    let policy = "[guard]\nalways_allow = 1000\n[lifecycle]\nabsent = \"suspend\"";
+    let policy = "[guard]\nalways_allow = 1000\nmax_removals_percent = 100\nmax_identity_changes_percent = 100\n[lifecycle]\nabsent = \"suspend\"";
     let mut world = World::with(Seed::contoso(), policy).await;
     for number in 0..PEOPLE {
         world.people.hire(&name(number));

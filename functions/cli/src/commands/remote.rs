@@ -111,6 +111,7 @@ mod deployed {
             everybody: args.full,
             only: None,
             accept_source: args.accept_source,
+            retry: args.retry,
         };
         let run = opened(&stack, open).await?;
         let rows = if args.rows { Rows::Shown } else { Rows::Left };
@@ -134,6 +135,7 @@ mod deployed {
             everybody: args.full,
             only,
             accept_source: args.accept_source,
+            retry: args.retry,
         };
         let run = opened(&stack, open).await?;
         if run.phase == Phase::Planned {

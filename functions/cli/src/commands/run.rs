@@ -84,6 +84,7 @@ pub(crate) struct Wish {
     pub(crate) accept: Accept,
     pub(crate) full: bool,
     pub(crate) accept_source: bool,
+    pub(crate) retry: bool,
     pub(crate) only: Option<PersonKey>,
 }
 
@@ -97,6 +98,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
         accept: Accept::Nothing,
         full: args.full,
         accept_source: args.accept_source,
+        retry: args.retry,
         only: None,
     };
     let result = drive(&engine, &meta, &wish).await;
@@ -131,6 +133,7 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
         accept: if args.yes { Accept::TheStop } else { Accept::Nothing },
         full: args.full,
         accept_source: args.accept_source,
+        retry: args.retry,
         only,
     };
     let result = drive(&engine, &meta, &wish).await;
@@ -171,6 +174,12 @@ pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failu
         Acceptance::Applied(run) => {
             output::note(format!("This plan was applied in run {}; nothing is left to do.", run.id));
             return Ok(*run);
+        }
+        Acceptance::Expired(run) => {
+            return Err(Failure::usage(format!(
+                "the plan {hash} (run {}) is too old: a plan can be applied for seven days, and what was begun for one. Make a new plan with `hardmatch plan`",
+                run.id
+            )));
         }
         Acceptance::Unknown { waiting: Some(waiting) } => {
             return Err(Failure::usage(format!(
@@ -221,6 +230,7 @@ pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &Wish) -> Result<R
             everybody: wish.full,
             only: wish.only.clone(),
             accept_source: wish.accept_source,
+            retry: wish.retry,
             by: operator(),
         };
         open_run(engine.store(), engine.doorbell(), &opening, now_ms).await?

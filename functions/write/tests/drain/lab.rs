@@ -252,6 +252,7 @@ impl Lab {
             keep_open: false,
             landed: None,
             lost: false,
+            accepted: false,
             mark: None,
         };
         self.store.put_decided(&contoso(), pid, None, &open, &mut writes);

@@ -7,6 +7,7 @@ use crate::draft::Draft;
 use crate::facts::{By, Facts};
 use crate::join::soft::Candidate;
 use crate::join::{Joining, Opening, Target, claims, merge};
+use crate::likeness::same_full_name;
 use crate::link::JoinRule;
 use crate::reason::{Code, Reason};
 
@@ -78,6 +79,11 @@ pub(super) fn judge<'a, F: Facts>(
     };
     let rivals = claims::with_the_same_anchor(case);
     if !rivals.is_empty() {
+        if case.gets_nothing(case.record) && rivals.iter().all(|other| same_full_name(case.person, &other.person)) {
+            // The same person's ended record beside the one that gets the account.
+            draft.refuse_join(Reason::plain(Code::DisabledNotProvisioned), Some(account));
+            return Some(Joining::Settled);
+        }
         let reason = claims::contested(draft, "same immutable ID", &rivals);
         draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);

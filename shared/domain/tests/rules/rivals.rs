@@ -59,6 +59,9 @@ fn an_ended_record_of_the_same_name_contests_nobody() {
     // The same anchor on both, as where it is the employee ID.
     let one_anchor = || crate::world::world().person(ada()).person(ended().anchors(&["id-ada"]));
     check(&one_anchor(), "ada", "create: provision | create id-ada");
+    let by_id = one_anchor().account(account("ada").set(Attr::DisplayName, "Ada"));
+    check(&by_id, "ada", "link: hard_matched | link");
+    check(&by_id, "bob", "none: disabled_not_provisioned");
     let linked = one_anchor().account(account("ada").set(Attr::DisplayName, "Ada")).link(link("ada"));
     assert!(check(&linked, "bob", "none: disabled_not_provisioned").is_converged());
 }

@@ -320,6 +320,8 @@ fn guard<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Guard {
         max_removals: reader.number(&section, "max_removals", 500),
         max_removals_percent: reader.number(&section, "max_removals_percent", 5),
         always_allow: reader.number(&section, "always_allow", 3),
+        max_creations_percent: reader.number(&section, "max_creations_percent", 20),
+        max_identity_changes_percent: reader.number(&section, "max_identity_changes_percent", 20),
     }
 }
 

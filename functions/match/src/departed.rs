@@ -1,0 +1,74 @@
+//! Who lost their sign-in or account lately by the limits alone, without an operator's approval: remembered for thirty
+//! days, each person once. A source that loses a few people every night stays below every day's limit; this is how it is
+//! noticed.
+
+use std::collections::BTreeSet;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::run::Run;
+use hardmatch_store::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::{MatchError, MatchPorts};
+
+/// How long somebody is remembered (seconds).
+const REMEMBERED: i64 = 30 * 24 * 60 * 60;
+/// The window of a day's limits (seconds).
+const DAY: i64 = 24 * 60 * 60;
+/// People of one note: an item of the table takes ten thousand.
+const TOGETHER: usize = 8_000;
+
+/// What one run let go.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    /// When (Unix seconds).
+    at: i64,
+    /// Who, by their place in keys.
+    who: Vec<String>,
+}
+
+/// Everybody who is remembered, without those of the run that asks: what is judged again comes out as it did.
+#[derive(Default)]
+pub(crate) struct Departed(Vec<Note>);
+
+fn notes(connection: &ConnectionId) -> String {
+    format!("{connection}#departed")
+}
+
+impl Departed {
+    /// What is remembered now. What is older than thirty days is forgotten.
+    pub(crate) async fn read(ports: &MatchPorts, run: &Run, now: i64) -> Result<Self, MatchError> {
+        let place = notes(&run.connection);
+        let mut known = Vec::new();
+        for (name, body) in ports.store.notes_of(&place).await? {
+            let note: Option<Note> = serde_json::from_slice(&body).ok();
+            match note.filter(|note| now - note.at < REMEMBERED) {
+                Some(_) if name.starts_with(&run.id) => {}
+                Some(note) => known.push(note),
+                None => ports.store.delete_note(&place, &name).await?,
+            }
+        }
+        Ok(Self(known))
+    }
+
+    /// How many people in thirty days.
+    pub(crate) fn people(&self) -> BTreeSet<&str> {
+        self.0.iter().flat_map(|note| note.who.iter().map(String::as_str)).collect()
+    }
+
+    /// How many people in the last 24 hours.
+    pub(crate) fn today(&self, now: i64) -> u64 {
+        let recent = self.0.iter().filter(|note| now - note.at < DAY);
+        recent.flat_map(|note| &note.who).collect::<BTreeSet<_>>().len() as u64
+    }
+}
+
+/// Remembers who departs in a run; told again it is the same.
+pub(crate) async fn remember(ports: &MatchPorts, run: &Run, now: i64, who: &[Pid]) -> Result<(), MatchError> {
+    for (number, chunk) in who.chunks(TOGETHER).enumerate() {
+        let note = Note { at: now, who: chunk.iter().map(Pid::hex).collect() };
+        let body = serde_json::to_vec(&note).map_err(|error| MatchError::Broken(error.to_string()))?;
+        ports.store.put_note(&notes(&run.connection), &format!("{}#{number:03}", run.id), body).await?;
+    }
+    Ok(())
+}
