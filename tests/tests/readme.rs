@@ -47,3 +47,34 @@ fn the_first_command_is_a_command_of_ours() {
     let words = read("functions/cli/src/args.rs");
     assert!(words.contains("Demo("), "the README shows `demo`, which the command line does not know");
 }
+
+#[test]
+fn the_page_is_one_page() {
+    let lines = read("README.md").lines().count();
+    assert!(lines < 120, "the README has {lines} lines");
+}
+
+#[test]
+fn the_configurations_page_is_what_the_program_reads() {
+    let page = read("docs/configuration.md");
+    assert!(
+        page.trim_end() == hardmatch_policy::reference().trim_end(),
+        "docs/configuration.md is out of date: cargo run -p hardmatch -- config reference > docs/configuration.md"
+    );
+}
+
+#[test]
+fn every_link_of_the_readme_and_the_docs_leads_somewhere() {
+    for page in
+        ["README.md", "docs/tenant.md", "docs/aws.md", "docs/measured.md", "docs/words.md", "docs/configuration.md"]
+    {
+        let text = read(page);
+        let folder = Path::new(ROOT).join(page);
+        let folder = folder.parent().unwrap_or_else(|| panic!("{page} lies nowhere"));
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or_default();
+            let there = path.is_empty() || path.contains("://") || folder.join(path).exists();
+            assert!(there, "{page} links to {link}, which is not there");
+        }
+    }
+}

@@ -10,54 +10,104 @@ use crate::fail::Failure;
 /// Keeps Microsoft 365 accounts in step with your directory, joins people to the accounts they already have, and
 /// explains every decision.
 ///
-/// Exit status: 0 converged, 1 could not run, 2 usage or configuration, 3 finished but people need attention or
-/// approval.
+/// Exit status: 0 nothing is left to do, 1 could not run, 2 usage or configuration, 3 finished but people need attention
+/// or approval, 4 the plan has changes (with --detailed-exitcode), 130 stopped with Ctrl-C.
 #[derive(Debug, Parser)]
-#[command(name = "hardmatch", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "hardmatch",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  hardmatch demo\n  hardmatch init --from people.csv\n  hardmatch plan\n  hardmatch apply 4f1c9a02b3aa"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Log what is done to standard error; twice for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The connection's file when none is named.
+fn default_config() -> PathBuf {
+    let named = hardmatch_runtime::env::read(hardmatch_runtime::env::CONFIG.name).ok().flatten();
+    named.filter(|name| !name.is_empty()).map_or_else(|| PathBuf::from("hardmatch.toml"), PathBuf::from)
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show hardmatch at work on a sample company and a simulated tenant; nothing leaves this machine
+    #[command(after_help = "Examples:\n  hardmatch demo\n  hardmatch demo --keep")]
     Demo(DemoArgs),
     /// Write a hardmatch.toml to start from
+    #[command(
+        after_help = "Examples:\n  hardmatch init --from people.csv\n  hardmatch init --from export.csv --domain contoso.com --yes"
+    )]
     Init(InitArgs),
     /// Read both sides and show what would be done; writes nothing to the tenant
+    #[command(
+        after_help = "Examples:\n  hardmatch plan\n  hardmatch plan --all > plan.txt\n  hardmatch plan --detailed-exitcode --quiet"
+    )]
     Plan(PlanArgs),
     /// Do exactly what a plan shows, removals and approvals included
+    #[command(after_help = "Examples:\n  hardmatch apply 4f1c9a02b3aa")]
     Apply(ApplyArgs),
     /// Read both sides, plan, and write
+    #[command(after_help = "Examples:\n  hardmatch sync\n  hardmatch sync ada@contoso.com")]
     Sync(SyncArgs),
     /// Explain the decision about one person, from what was read last
+    #[command(
+        after_help = "Examples:\n  hardmatch explain ada@contoso.com\n  hardmatch explain --reason anchor_conflict"
+    )]
     Explain(ExplainArgs),
+    /// Acknowledge what is known of one person: until a day, or until the facts change, it does not set the exit status
+    #[command(
+        after_help = "Examples:\n  hardmatch acknowledge ada@contoso.com --until 2026-12-31 --comment \"HR corrects the address\"\n  hardmatch acknowledge ada@contoso.com --withdraw"
+    )]
+    Acknowledge(AcknowledgeArgs),
     /// Check credentials, permissions, domains, licences and the source; writes nothing
+    #[command(after_help = "Examples:\n  hardmatch doctor\n  hardmatch doctor --json")]
     Doctor(Common),
     /// Connect the tenant, see how it is connected, give it up
     #[command(subcommand)]
+    #[command(after_help = "Examples:\n  hardmatch auth status\n  hardmatch auth connect")]
     Auth(AuthCommand),
     /// Serve the pages for connecting tenants on this machine, until ctrl-c
+    #[command(after_help = "Examples:\n  hardmatch serve --port 8443")]
     Serve(ServeArgs),
     /// List and show past runs
     #[command(subcommand)]
+    #[command(after_help = "Examples:\n  hardmatch runs list\n  hardmatch runs show")]
     Runs(RunsCommand),
     /// Check, explain and test the configuration
     #[command(subcommand)]
+    #[command(after_help = "Examples:\n  hardmatch config check\n  hardmatch config explain")]
     Config(ConfigCommand),
     /// Pause a deployed connection, switch actions off, end a quarantine, put dead letters back
     #[command(subcommand)]
+    #[command(after_help = "Examples:\n  hardmatch connection pause\n  hardmatch connection resume")]
     Connection(ConnectionCommand),
     /// Print the commands that build and deploy the functions with the AWS command line
+    #[command(after_help = "Examples:\n  hardmatch deploy --bucket my-artifacts")]
     Deploy(DeployArgs),
+    /// Print lines that run hardmatch every night: cron, systemd, Windows Task Scheduler
+    #[command(after_help = "Examples:\n  hardmatch schedule\n  hardmatch schedule --for cron --at 01:15")]
+    Schedule(ScheduleArgs),
+    /// Print a script that completes commands in a shell
+    #[command(
+        after_help = "Examples:\n  hardmatch completions bash > /etc/bash_completion.d/hardmatch\n  hardmatch completions powershell >> $PROFILE"
+    )]
+    Completions(CompletionsArgs),
 }
 
 /// Which connection, and how to answer.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
-    /// The connection's file
-    #[arg(long, short, value_name = "FILE", default_value = "hardmatch.toml")]
+    /// The connection's file; HARDMATCH_CONFIG names another default
+    #[arg(long, short, value_name = "FILE", default_value_os_t = default_config())]
     pub(crate) config: PathBuf,
     /// Act on a deployed stack, with your own AWS credentials, instead of on this machine
     #[arg(long, value_name = "NAME")]
@@ -91,6 +141,14 @@ impl Common {
     }
 }
 
+impl Common {
+    /// The options that name the connection in another command; empty where the default does.
+    pub(crate) fn options(&self) -> String {
+        let default = self.stack.is_none() && self.config == default_config();
+        if default { String::new() } else { self.place() }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Keep playing: use the folder of the last demo, or this one, and do not start anew
@@ -109,9 +167,19 @@ pub(crate) struct InitArgs {
     /// Where to write
     #[arg(long, short, value_name = "FILE", default_value = "hardmatch.toml")]
     pub(crate) config: PathBuf,
+    /// With --from: build sign-in names from login names and this domain, where the file has no sign-in names
+    #[arg(long, value_name = "DOMAIN", requires = "from")]
+    pub(crate) domain: Option<String>,
+    /// Ask nothing; what is in doubt is left out and named
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print one JSON document on standard output, and ask nothing
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -127,6 +195,12 @@ pub(crate) struct PlanArgs {
     /// With --json: include a row for each person
     #[arg(long)]
     pub(crate) rows: bool,
+    /// Show everybody, however many
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Exit with 4 when the plan has changes, 0 when it has none and nobody needs attention
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
 }
 
 #[derive(Debug, Args)]
@@ -135,9 +209,13 @@ pub(crate) struct ApplyArgs {
     pub(crate) hash: String,
     #[command(flatten)]
     pub(crate) common: Common,
+    /// Show everybody, however many
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct SyncArgs {
     /// One person only: key, sign-in name, address or object id
     pub(crate) who: Option<String>,
@@ -155,6 +233,44 @@ pub(crate) struct SyncArgs {
     /// Send again now what the tenant refused lately, instead of waiting for its day
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Show everybody, however many
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AcknowledgeArgs {
+    /// Key, sign-in name, address or object id
+    pub(crate) who: String,
+    /// The last day on which it holds, at most 90 days ahead
+    #[arg(long, value_name = "DATE", required_unless_present = "withdraw")]
+    pub(crate) until: Option<String>,
+    /// Why, for whoever reads the report
+    #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
+    pub(crate) comment: Option<String>,
+    /// Take it back
+    #[arg(long, conflicts_with_all = ["until", "comment"])]
+    pub(crate) withdraw: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// When, by the clock of the machine that runs it
+    #[arg(long, value_name = "HH:MM", default_value = "02:30")]
+    pub(crate) at: String,
+    /// For one of them only
+    #[arg(long = "for", value_name = "NAME", value_parser = ["cron", "systemd", "windows"])]
+    pub(crate) only: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]
@@ -175,8 +291,10 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
     /// The connection's runs, newest first
+    #[command(after_help = "Examples:\n  hardmatch runs list\n  hardmatch runs list --json")]
     List(Common),
     /// One run
+    #[command(after_help = "Examples:\n  hardmatch runs show\n  hardmatch runs show 7XGM --html")]
     Show(RunsShowArgs),
 }
 
@@ -189,39 +307,58 @@ pub(crate) struct RunsShowArgs {
     /// Print where the HTML report lies
     #[arg(long)]
     pub(crate) html: bool,
+    /// Show everybody, however many
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Find every problem in the file
+    #[command(after_help = "Examples:\n  hardmatch config check")]
     Check(Common),
     /// Say in words what the file will do
+    #[command(after_help = "Examples:\n  hardmatch config explain")]
     Explain(Common),
     /// Print the file's JSON Schema, for editors
+    #[command(after_help = "Examples:\n  hardmatch config schema > hardmatch.schema.json")]
     Schema,
+    /// Print the reference of keys, attributes and functions, as Markdown
+    #[command(after_help = "Examples:\n  hardmatch config reference")]
+    Reference,
     /// Show what each expression gives for people of the source
+    #[command(after_help = "Examples:\n  hardmatch config test ada@contoso.com")]
     Test(ConfigTestArgs),
     /// Store the file's configuration in a deployed stack
+    #[command(after_help = "Examples:\n  hardmatch config push --stack hardmatch")]
     Push(Common),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionCommand {
     /// The connections of a stack, and how they are
+    #[command(after_help = "Examples:\n  hardmatch connection list --stack hardmatch")]
     List(StackArgs),
     /// Schedules pass the connection by, and nothing is written for it: what was decided waits
+    #[command(after_help = "Examples:\n  hardmatch connection pause")]
     Pause(Common),
     /// The opposite
+    #[command(after_help = "Examples:\n  hardmatch connection resume")]
     Resume(Common),
     /// Do nothing of one kind any more, decided changes included
+    #[command(after_help = "Examples:\n  hardmatch connection switch-off delete")]
     SwitchOff(SwitchArgs),
     /// The opposite
+    #[command(after_help = "Examples:\n  hardmatch connection switch-on delete")]
     SwitchOn(SwitchArgs),
     /// End a quarantine by hand
+    #[command(after_help = "Examples:\n  hardmatch connection release")]
     Release(Common),
     /// What was given up in a stack's queues, since when, and why
+    #[command(after_help = "Examples:\n  hardmatch connection dead-letters --stack hardmatch")]
     DeadLetters(StackArgs),
     /// Put dead letters back into their queues, all of a stack
+    #[command(after_help = "Examples:\n  hardmatch connection redrive --stack hardmatch")]
     Redrive(StackArgs),
 }
 
@@ -269,14 +406,19 @@ pub(crate) enum AuthCommand {
     /// Let an administrator grant what is needed, in a browser, and say what was granted
     ///
     /// Exit status: 0 connected, 3 connected with something optional missing or too much granted, 1 not connected.
+    #[command(after_help = "Examples:\n  hardmatch auth connect")]
     Connect(ConnectArgs),
     /// Make a key and a certificate, and say what to upload
+    #[command(after_help = "Examples:\n  hardmatch auth certificate --out hardmatch.pem")]
     Certificate(CertificateArgs),
     /// How the tenant is reached, until when, and what may be done there
+    #[command(after_help = "Examples:\n  hardmatch auth status")]
     Status(Common),
     /// Forget the kept access token; the next call asks for a new one
+    #[command(after_help = "Examples:\n  hardmatch auth reset")]
     Reset(Common),
     /// Forget every token and park all links; touches no account and calls nobody
+    #[command(after_help = "Examples:\n  hardmatch auth disconnect")]
     Disconnect(Common),
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 pub(crate) use hardmatch_checkup::said;
 use hardmatch_checkup::{Side, Tenant};
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::policy::Expression as _;
 use hardmatch_embedded::{
     FileTable, FolderBlobs, Holder, Lock, Missing, Options, ProcessDoorbell, ProcessLock, open_to_others,
 };
@@ -300,10 +302,13 @@ async fn upn_domains(config: &Config) -> BTreeSet<String> {
             return domains;
         }
         for entry in entries {
-            if let Entry::Person(person) = entry
-                && let Some((_, domain)) = person.upn().and_then(|upn| upn.rsplit_once('@'))
-                && !domain.is_empty()
-            {
+            let Entry::Person(person) = entry else { continue };
+            let built = config.attributes.get(&Attr::UserPrincipalName).and_then(|mapping| mapping.from.as_ref());
+            let upn = match built {
+                Some(expression) => expression.eval(&person).unwrap_or_default(),
+                None => person.upn().unwrap_or_default().to_owned(),
+            };
+            if let Some((_, domain)) = upn.rsplit_once('@').filter(|(_, domain)| !domain.is_empty()) {
                 domains.insert(domain.to_lowercase());
             }
         }

@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Converged,
     /// Finished, but people need attention or approval.
     Attention,
+    /// A plan has changes, and `--detailed-exitcode` asks.
+    Changes,
 }
 
 impl Exit {
@@ -16,6 +18,7 @@ impl Exit {
         match self {
             Exit::Converged => 0,
             Exit::Attention => 3,
+            Exit::Changes => 4,
         }
     }
 }
@@ -27,6 +30,8 @@ pub(crate) enum Failure {
     CouldNotRun(String),
     /// Wrong words or a wrong file: status 2.
     Usage(String),
+    /// Stopped by Ctrl-C: status 130, as shells have it.
+    Interrupted(String),
 }
 
 impl Failure {
@@ -34,6 +39,7 @@ impl Failure {
         match self {
             Failure::CouldNotRun(_) => 1,
             Failure::Usage(_) => 2,
+            Failure::Interrupted(_) => 130,
         }
     }
 
@@ -51,7 +57,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::CouldNotRun(words) | Failure::Usage(words) => f.write_str(words),
+            Failure::CouldNotRun(words) | Failure::Usage(words) | Failure::Interrupted(words) => f.write_str(words),
         }
     }
 }

@@ -19,15 +19,26 @@ use crate::args::{Cli, Command};
 use crate::fail::{Exit, Failure};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    if let Err(error) = hardmatch_runtime::telemetry::start(hardmatch_runtime::telemetry::Format::Compact, "error") {
-        output::note(format!("hardmatch: {error}"));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
+    if cli.quiet {
+        output::be_quiet();
+    }
+    let level = match cli.verbose {
+        0 => "error",
+        1 => "info",
+        _ => "debug",
+    };
+    if let Err(error) = hardmatch_runtime::telemetry::start(hardmatch_runtime::telemetry::Format::Compact, level) {
+        output::error(format!("hardmatch: {error}"));
         return ExitCode::from(2);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::note(format!("hardmatch: cannot start: {error}"));
+            output::error(format!("hardmatch: cannot start: {error}"));
             return ExitCode::from(1);
         }
     };
@@ -38,18 +49,54 @@ fn main() -> ExitCode {
         }
         tokio::select! {
             ended = run(cli.command) => ended,
-            _ = tokio::signal::ctrl_c() => Err(Failure::run(
-                "stopped. Whatever was written is remembered; the same command goes on where it was",
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted(
+                "stopped. Whatever was written is remembered; the same command goes on where it was".to_owned(),
             )),
         }
     });
-    match ended {
-        Ok(exit) => ExitCode::from(exit.code()),
-        Err(failure) => {
-            output::note(format!("hardmatch: {failure}"));
-            ExitCode::from(failure.code())
+    let code = match ended {
+        Ok(exit) => exit.code(),
+        Err(failure) => failed(&failure),
+    };
+    match output::finish() {
+        None => ExitCode::from(code),
+        Some(why) => {
+            output::error(format!("hardmatch: the result could not be written to standard output: {why}"));
+            ExitCode::from(if code == 0 { 1 } else { code })
         }
     }
+}
+
+/// Says why a command ended: for people on standard error, and for a program that waits for a document on standard
+/// output, where it has none yet.
+fn failed(failure: &Failure) -> u8 {
+    output::error(format!("hardmatch: {failure}"));
+    if wants_json() && !output::has_printed() {
+        output::document(&error_document(&failure.to_string(), failure.code()));
+    }
+    failure.code()
+}
+
+/// Help and version, or words that are not understood.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    // Where standard error cannot be written nobody is left to tell; the exit status says it.
+    let _ = error.print();
+    if wants_json() {
+        output::document(&error_document(error.to_string().trim_end(), 2));
+    }
+    ExitCode::from(2)
+}
+
+/// Whether `--json` was asked for, also by a command line that is not understood.
+fn wants_json() -> bool {
+    std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json")
+}
+
+fn error_document(message: &str, exit_status: u8) -> serde_json::Value {
+    serde_json::json!({ "v": 1, "error": { "message": message, "exit_status": exit_status } })
 }
 
 async fn run(command: Command) -> Result<Exit, Failure> {
@@ -67,5 +114,8 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Auth(command) => commands::auth::auth(command).await,
         Command::Serve(args) => commands::serve::serve(args).await,
         Command::Demo(args) => commands::demo::demo(args).await,
+        Command::Acknowledge(args) => commands::acknowledge::acknowledge(args).await,
+        Command::Schedule(args) => commands::schedule::schedule(&args),
+        Command::Completions(args) => commands::schedule::completions(&args),
     }
 }

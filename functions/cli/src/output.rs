@@ -1,14 +1,54 @@
 //! Results on standard output: a table on a terminal, one JSON document with `--json`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hardmatch_policy::Paint;
 use hardmatch_report::{Color, Style, json_text};
 use serde_json::Value;
 
-/// Prints a line, or a text of several. A reader that went away is no error of ours.
+/// Whether only results and errors are said.
+static QUIET: AtomicBool = AtomicBool::new(false);
+/// Whether a result was printed.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+/// Why a result could not be printed: the first time that it could not.
+static FAILED: OnceLock<String> = OnceLock::new();
+
+/// From now on only results and errors are said.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Whether standard output has a part of the result.
+pub(crate) fn has_printed() -> bool {
+    PRINTED.load(Ordering::Relaxed)
+}
+
+/// Prints a line, or a text of several. A reader that went away (`| head`) is no error; a full disk is, and the command
+/// fails with it at its end.
 pub(crate) fn line(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stdout(), "{}", text.as_ref().trim_end());
+    PRINTED.store(true, Ordering::Relaxed);
+    keep(writeln!(std::io::stdout(), "{}", text.as_ref().trim_end()));
+}
+
+fn keep(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // The first says why; the others only follow from it.
+        FAILED.get_or_init(|| error.to_string());
+    }
+}
+
+/// Flushes standard output and says why the result did not get there whole.
+pub(crate) fn finish() -> Option<&'static str> {
+    keep(std::io::stdout().flush());
+    FAILED.get().map(String::as_str)
 }
 
 /// Prints a document.
@@ -18,6 +58,13 @@ pub(crate) fn document(document: &Value) {
 
 /// Says something to the person, not to the program that reads the result.
 pub(crate) fn note(text: impl AsRef<str>) {
+    if !is_quiet() {
+        error(text);
+    }
+}
+
+/// Says why a command ended. Where standard error cannot be written nobody is left to tell; the exit status says it.
+pub(crate) fn error(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr(), "{}", text.as_ref().trim_end());
 }
 

@@ -1,6 +1,6 @@
 //! Ending: the report, the status, and what the connection remembers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufWriter;
 
@@ -13,6 +13,7 @@ use hardmatch_report::{FileNames, ReportBuilder, Standing};
 use hardmatch_store::Pid;
 use hardmatch_store::connection::Meta;
 
+use crate::acknowledged::{acknowledged, needs_somebody};
 use crate::phases::Step;
 use crate::plan::AHEAD;
 use crate::{MatchError, MatchPorts, phases, plan, watch};
@@ -232,7 +233,9 @@ impl Rows {
     /// Of a plan that nothing was written of.
     async fn of_plan(ports: &MatchPorts, run: &str) -> Result<Self, MatchError> {
         let names = plan::slices(ports, run).await?;
-        let read = |name: String| async move { Ok((plan::read_named(ports, run, &name).await?, BTreeMap::new())) };
+        let read = |name: String| async move {
+            Ok((plan::read_named(ports, run, &name).await?, BTreeMap::new(), BTreeSet::new()))
+        };
         Self::all(stream::iter(names).map(read).buffered(AHEAD)).await
     }
 
@@ -243,22 +246,24 @@ impl Rows {
             let rows = plan::read_named(ports, &run.id, &name).await?;
             let pids: Vec<Pid> = plan::changes(&rows).map(|change| ports.store.pid(&change.person)).collect();
             let outcomes = ports.store.outcomes_of(run, &pids).await?.into_iter();
-            Ok((rows, outcomes.map(|(_, outcome)| (outcome.key.clone(), outcome)).collect()))
+            let outcomes = outcomes.map(|(_, outcome)| (outcome.key.clone(), outcome)).collect();
+            let known = acknowledged(ports, &run.connection, &rows, &outcomes).await?;
+            Ok((rows, outcomes, known))
         };
         Self::all(stream::iter(names).map(read).buffered(AHEAD)).await
     }
 
     async fn all(
-        slices: impl Stream<Item = Result<(Vec<PlanRow>, BTreeMap<PersonKey, Outcome>), MatchError>>,
+        slices: impl Stream<Item = Result<(Vec<PlanRow>, BTreeMap<PersonKey, Outcome>, BTreeSet<PersonKey>), MatchError>>,
     ) -> Result<Self, MatchError> {
         let beside = || tempfile::tempfile().map(BufWriter::new).map_err(|error| unwritten(&error));
         let names = FileNames { csv: "report.csv", jsonl: "report.jsonl" };
         let mut all = Self { report: ReportBuilder::new(names, beside()?, beside()?), sum: Sum::default() };
         let mut slices = std::pin::pin!(slices);
-        while let Some((rows, outcomes)) = slices.try_next().await? {
+        while let Some((rows, outcomes, known)) = slices.try_next().await? {
             for row in &rows {
                 let outcome = outcomes.get(&row.decision.key);
-                all.sum.add(row, outcome);
+                all.sum.add(row, outcome, known.contains(&row.decision.key));
                 all.report.row(row, outcome).map_err(|error| unwritten(&error))?;
             }
         }
@@ -292,7 +297,8 @@ impl Sum {
         self.failing >= FAILURES_MIN && self.failing * 5 >= tried * 2
     }
 
-    fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>) {
+    /// Counts a row. Whose state an operator acknowledged needs nobody; everything else is counted as it is.
+    fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>, acknowledged: bool) {
         let decision = &row.decision;
         let done = match (&decision.change, outcome) {
             (None, _) => true,
@@ -312,8 +318,8 @@ impl Sum {
         if !done {
             self.left.add(&decision.key);
         }
-        self.attention |=
-            !done || needs_somebody(decision) || outcome.is_some_and(|outcome| !outcome.said().is_empty());
+        let said = outcome.is_some_and(|outcome| !outcome.said().is_empty());
+        self.attention |= !acknowledged && (!done || said || needs_somebody(decision));
         // An account that was created with less than it should have is there all the same.
         let is_there = outcome.is_some_and(|outcome| outcome.account.is_some());
         let planned = decision.change.as_deref();
@@ -358,21 +364,6 @@ fn refusal(row: &PlanRow, outcome: Option<&Outcome>) -> Code {
 fn makes_link(change: &hardmatch_domain::change::Change) -> bool {
     use hardmatch_domain::change::Step;
     change.steps.iter().any(|step| matches!(step, Step::Create { .. } | Step::Link))
-}
-
-/// Whether a person must look although everything that was planned is done.
-fn needs_somebody(decision: &hardmatch_domain::change::Decision) -> bool {
-    decision.reasons.iter().any(|reason| match reason.code.weight() {
-        Weight::Note | Weight::Reported => false,
-        Weight::Refused => true,
-        Weight::Held => match reason.code {
-            // Time brings these back by itself.
-            Code::InGrace | Code::WaitForPurge | Code::WaitsForManager | Code::WaitsForRelease => false,
-            // Approved with the plan, when the change is done.
-            Code::AwaitingApproval | Code::AnchorWrong | Code::Rehire | Code::MaybeShared => decision.change.is_none(),
-            _ => true,
-        },
-    })
 }
 
 #[cfg(test)]

@@ -178,7 +178,12 @@ fn put(how: impl FnOnce(&mut PartialFacts) + Send + 'static) -> Put {
 /// A person's row of a plan.
 pub(crate) fn row(record: &PersonRecord, decision: Decision) -> PlanRow {
     use hardmatch_domain::attribute::Attr;
-    let name = record.person.attributes.filled(Attr::DisplayName).unwrap_or_default();
+    let said = |attr| record.person.attributes.filled(attr).unwrap_or_default();
+    // A source without whole names has them built by the policy; a person is called by their parts until then.
+    let name = match said(Attr::DisplayName) {
+        "" => format!("{} {}", said(Attr::GivenName), said(Attr::Surname)).trim().to_owned(),
+        name => name.to_owned(),
+    };
     PlanRow { name: name.into(), upn: record.person.upn().unwrap_or_default().into(), decision, accepted: false }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod acknowledged;
 mod admission;
 mod begin;
 mod close;
@@ -36,6 +37,7 @@ pub use hardmatch_ports::Policies;
 pub use hardmatch_ports::doorbell::After;
 pub use hardmatch_ports::reach::Parked;
 
+pub use acknowledged::{acknowledged, facts as acknowledged_facts, needs_somebody};
 pub use admission::{Admission, admit};
 pub use gather::{Explained, decide_one};
 pub use obey::{Obeyed, Request, obey, paused};

@@ -250,9 +250,10 @@ fn needs_more(decision: &Decision) -> bool {
         Weight::Note | Weight::Reported => false,
         Weight::Refused => true,
         // A timer brings these back, or the change itself ends them.
-        Weight::Held => {
-            !matches!(reason.code, Code::InGrace | Code::AwaitingApproval | Code::WaitsForRelease | Code::Rehire)
-        }
+        Weight::Held => !matches!(
+            reason.code,
+            Code::InGrace | Code::NotStarted | Code::AwaitingApproval | Code::WaitsForRelease | Code::Rehire
+        ),
     })
 }
 

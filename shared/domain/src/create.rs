@@ -4,6 +4,7 @@ use crate::attribute::{Attr, Attributes};
 use crate::case::Case;
 use crate::change::{Action, EvidenceRule, Found, Step};
 use crate::draft::{Draft, When};
+use crate::employment;
 use crate::facts::Facts;
 use crate::flow;
 use crate::join;
@@ -16,6 +17,16 @@ use crate::values;
 pub(crate) fn create<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) {
     if case.person.enabled == Some(false) && !case.policy.lifecycle.create_disabled {
         draft.refuse(Reason::plain(Code::DisabledNotProvisioned));
+        return;
+    }
+    if let Some(at) = employment::begins_later(case)
+        && !case.policy.lifecycle.create_disabled
+    {
+        draft.refuse(Reason::with(Code::NotStarted, format!("until {at}")));
+        return;
+    }
+    if employment::ended(case).is_some() && !case.policy.lifecycle.ended.is_empty() {
+        draft.refuse(Reason::plain(Code::EmploymentEnded));
         return;
     }
     if let Err(reason) = plan(case, draft) {

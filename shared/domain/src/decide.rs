@@ -11,6 +11,7 @@ use crate::case::Case;
 use crate::change::Decision;
 use crate::create;
 use crate::draft::Draft;
+use crate::employment;
 use crate::facts::Facts;
 use crate::join::{self, Joining};
 use crate::keep;
@@ -47,11 +48,18 @@ pub(crate) fn draft<'a, F: Facts>(case: &Case<'a, F>) -> Draft<'a> {
         Place::Refused => draft.refuse(Reason::plain(Code::EntryRefused)),
         Place::Unknown(reason) => draft.refuse(reason),
         Place::Left { cause, since } => lifecycle::left(case, &mut draft, cause, since),
-        Place::Here => match join::join(case, &mut draft) {
-            Joining::To(target) => keep::keep(case, &mut draft, &target),
-            Joining::Nobody => create::create(case, &mut draft),
-            Joining::Settled => {}
-        },
+        Place::Here => {
+            if let Some(reason) = employment::unreadable(case) {
+                draft.refuse(reason);
+                return draft;
+            }
+            match join::join(case, &mut draft) {
+                Joining::To(target) => keep::keep(case, &mut draft, &target),
+                Joining::Nobody => create::create(case, &mut draft),
+                Joining::Settled => {}
+            }
+            employment::look_again(case, &mut draft);
+        }
     }
     draft
 }

@@ -39,5 +39,6 @@ mod likeness;
 mod assemble;
 mod case;
 mod draft;
+mod employment;
 
 pub use decide::{Context, decide};

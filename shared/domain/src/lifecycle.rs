@@ -4,6 +4,7 @@ use crate::account::{Account, Authority};
 use crate::case::{Case, Roles, is_gone};
 use crate::change::{Action, EvidenceRule, Found, Join, Step};
 use crate::draft::{Consent, Draft, When};
+use crate::employment;
 use crate::entitle::{concerns, entitle};
 use crate::facts::Facts;
 use crate::group;
@@ -99,7 +100,8 @@ pub(crate) fn here<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, targ
         Cause::None => returning(case, draft, target, ledger),
         Cause::Ignored => draft.code(Code::LeavingIgnored),
         Cause::Leaving(cause) => {
-            return stages(case, draft, target.account, ledger, (cause, None), Deletion::OnTime);
+            let since = employment::ended(case).filter(|_| cause == LeavingCause::Ended);
+            return stages(case, draft, target.account, ledger, (cause, since), Deletion::OnTime);
         }
     }
     if !target.account.is_deleted() {
@@ -126,6 +128,9 @@ pub(crate) fn is_leaving<F: Facts>(case: &Case<'_, F>) -> bool {
 /// Whether an account created now must not allow sign-in.
 pub(crate) fn starts_blocked<F: Facts>(case: &Case<'_, F>) -> bool {
     let at_once = |stage: &Stage| stage.action == LeavingAction::Suspend && stage.after_seconds <= 0;
+    if employment::begins_later(case).is_some() {
+        return true;
+    }
     match cause_here(case) {
         Cause::Leaving(cause) => cause == LeavingCause::Disabled || stages_of(case, cause).iter().any(at_once),
         Cause::Ignored => case.person.enabled == Some(false),
@@ -145,6 +150,8 @@ fn cause_here<F: Facts>(case: &Case<'_, F>) -> Cause {
     let expired = case.person.password_expired == Some(true);
     if disabled && !case.policy.lifecycle.disabled.is_empty() {
         Cause::Leaving(LeavingCause::Disabled)
+    } else if employment::ended(case).is_some() && !case.policy.lifecycle.ended.is_empty() {
+        Cause::Leaving(LeavingCause::Ended)
     } else if expired && !case.policy.lifecycle.password_expired.is_empty() {
         Cause::Leaving(LeavingCause::PasswordExpired)
     } else if disabled {
@@ -161,6 +168,7 @@ fn stages_of<'p, F: Facts>(case: &Case<'p, F>, cause: LeavingCause) -> &'p [Stag
         LeavingCause::LeftScope => &lifecycle.left_scope,
         LeavingCause::Disabled => &lifecycle.disabled,
         LeavingCause::PasswordExpired => &lifecycle.password_expired,
+        LeavingCause::Ended => &lifecycle.ended,
     }
 }
 
@@ -170,6 +178,7 @@ fn code_of(cause: LeavingCause) -> Code {
         LeavingCause::LeftScope => Code::LeftScope,
         LeavingCause::Disabled => Code::SourceDisabled,
         LeavingCause::PasswordExpired => Code::SourcePasswordExpired,
+        LeavingCause::Ended => Code::EmploymentEnded,
     }
 }
 
@@ -291,6 +300,10 @@ impl Given {
 fn returning<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, target: &Target<'_>, ledger: Option<&Ledger>) {
     let account = target.account;
     if account.enabled != Some(false) {
+        return;
+    }
+    if let Some(at) = employment::begins_later(case) {
+        draft.note(Reason::with(Code::NotStarted, format!("until {at}")));
         return;
     }
     let ours = ledger.is_some_and(|ledger| ledger.suspended.is_some());

@@ -152,4 +152,6 @@ pub enum LeavingCause {
     Disabled,
     /// The source says the password expired.
     PasswordExpired,
+    /// The last day is over.
+    Ended,
 }

@@ -39,6 +39,10 @@ pub struct Policy {
     pub manager: FlowManager,
     /// What happens to those who leave.
     pub lifecycle: Lifecycle,
+    /// When a person's first day begins; `None`: nobody has one.
+    pub starts: Option<Arc<dyn DayBoundary>>,
+    /// When a person's last day is over; `None`: nobody has one.
+    pub ends: Option<Arc<dyn DayBoundary>>,
     /// Which actions are on, need approval, or are off.
     pub actions: Actions,
     /// Limits on removals.
@@ -85,6 +89,14 @@ pub trait Rule: Debug + Send + Sync {
 pub trait Expression: Debug + Send + Sync {
     /// The value; empty means the attribute is known to be empty.
     fn eval(&self, person: &Person) -> Result<String, RuleError>;
+    /// As the operator wrote it.
+    fn text(&self) -> &str;
+}
+
+/// A day of a person, as the moment at which something begins or is over.
+pub trait DayBoundary: Debug + Send + Sync {
+    /// Unix seconds; `None` when the source names no day; an error is *unknown*.
+    fn at(&self, person: &Person) -> Result<Option<i64>, RuleError>;
     /// As the operator wrote it.
     fn text(&self) -> &str;
 }
@@ -195,6 +207,8 @@ pub struct Lifecycle {
     pub disabled: Vec<Stage>,
     /// Password expired at the source.
     pub password_expired: Vec<Stage>,
+    /// The last day is over.
+    pub ended: Vec<Stage>,
     /// Somebody deleted our account in the tenant.
     pub account_deleted: AccountDeleted,
     /// Provision people who are disabled at the source.

@@ -84,6 +84,10 @@ codes! {
     SourceDisabled = "source_disabled", Note, "The source has disabled the person.", "";
     /// Sign-in is blocked: password expired at the source.
     SourcePasswordExpired = "source_password_expired", Note, "The person's password has expired at the source.", "";
+    /// Sign-in is blocked: the last day is over.
+    EmploymentEnded = "employment_ended", Note, "The person's last day at the source is over.", "Correct the last day at the source if the person stays.";
+    /// The first day is still to come.
+    NotStarted = "not_started", Held, "The person's first day is still to come: no account is enabled before it.", "";
     /// Sign-in is allowed again.
     Returned = "returned", Note, "The person is back and what we blocked is allowed again.", "";
     /// A soft-deleted account of the person is restored.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hardmatch_domain::attribute::Attr;
-use hardmatch_domain::policy::{Expression, FlowFrom, FlowWhen, GroupRule, LicenseRule, Mapping, Policy, Rule};
+use hardmatch_domain::policy::{
+    DayBoundary, Expression, FlowFrom, FlowWhen, GroupRule, LicenseRule, Mapping, Policy, Rule,
+};
 
 use crate::config::{Config, GroupTable, LicenseTable};
 use crate::load::default_when_empty;
@@ -49,6 +51,8 @@ impl Config {
             flow: self.flow(),
             manager: self.manager,
             lifecycle: self.lifecycle.clone(),
+            starts: self.starts.clone().map(|day| day as Arc<dyn DayBoundary>),
+            ends: self.ends.clone().map(|day| day as Arc<dyn DayBoundary>),
             actions: self.actions,
             guard: self.guard,
             full_listing_days: self.tenant.full_listing_days,

@@ -14,6 +14,7 @@ use hardmatch_domain::policy::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::days::DayRule;
 use crate::expression::Compiled;
 
 /// The version of the file's form that this version reads.
@@ -42,6 +43,10 @@ pub struct Config {
     pub manager: FlowManager,
     /// `[lifecycle]`: what happens to leavers.
     pub lifecycle: Lifecycle,
+    /// `lifecycle.starts`: when the first day begins.
+    pub starts: Option<Arc<DayRule>>,
+    /// `lifecycle.ends`: when the last day is over.
+    pub ends: Option<Arc<DayRule>>,
     /// `[actions]`: what is done, what waits for approval, what is only reported.
     pub actions: Actions,
     /// `[guard]`: limits on removals.
@@ -241,12 +246,23 @@ pub struct Source {
     pub location: Location,
     /// `source.columns`: attribute, in the spelling of [`crate::SOURCE_ATTRIBUTES`], to the source's own name of it.
     pub columns: BTreeMap<String, String>,
+    /// The words for yes and no of attributes in `columns` that are one or the other, where the file has its own.
+    pub words: BTreeMap<String, YesNo>,
     /// What separates CSV fields; `None` finds out.
     pub delimiter: Option<char>,
     /// The CSV's character encoding as a WHATWG label; `None` finds out.
     pub encoding: Option<String>,
     /// The column or attribute that is the unchanging key; `None` lets the reader find it.
     pub key: Option<String>,
+}
+
+/// The words of one column that mean yes and no.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct YesNo {
+    /// Yes.
+    pub yes: Vec<String>,
+    /// No.
+    pub no: Vec<String>,
 }
 
 /// `source.location`.
@@ -370,7 +386,8 @@ impl Config {
         let flows = self.attributes.values().filter_map(|mapping| mapping.from.as_ref());
         let licenses = self.licenses.iter().map(|rule| &rule.when);
         let groups = self.groups.iter().map(|rule| &rule.when);
-        for compiled in self.scope.iter().chain(flows).chain(licenses).chain(groups) {
+        let days = self.starts.iter().chain(&self.ends).map(|day| day.expression());
+        for compiled in self.scope.iter().chain(flows).chain(licenses).chain(groups).chain(days) {
             for name in compiled.source_attributes() {
                 if !names.iter().any(|have| have.eq_ignore_ascii_case(name)) {
                     names.push(name.to_owned());

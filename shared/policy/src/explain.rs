@@ -54,7 +54,14 @@ fn ends(config: &Config) -> Vec<String> {
         None => lines.push("The key that never changes for a person is the first there is of objectGUID, entryUUID, the anchor attributes, employeeID, employeeNumber and id.".to_owned()),
     }
     for (attribute, column) in &source.columns {
-        lines.push(format!("{attribute} is read from `{column}`."));
+        lines.push(match source.words.get(attribute) {
+            Some(words) => format!(
+                "{attribute} is read from `{column}`: {} means yes, {} means no.",
+                words.yes.join(", "),
+                words.no.join(", ")
+            ),
+            None => format!("{attribute} is read from `{column}`."),
+        });
     }
     let tenant = &config.tenant;
     lines.push(match &tenant.cloud {
@@ -260,6 +267,21 @@ fn leaving(config: &Config) -> Vec<String> {
         format!("Disabled at the source: {}.", stages(&rules.disabled)),
         format!("Password expired at the source: {}.", stages(&rules.password_expired)),
     ];
+    if let Some(starts) = &config.starts {
+        lines.push(format!(
+            "No account is enabled before the first day ({}, {}).",
+            starts.expression().written(),
+            starts.zone()
+        ));
+    }
+    if let Some(ends) = &config.ends {
+        lines.push(format!(
+            "Last day over ({}, {}): {}.",
+            ends.expression().written(),
+            ends.zone(),
+            stages(&rules.ended)
+        ));
+    }
     if rules.revoke_sessions {
         lines.push("Blocking sign-in also ends open sessions.".to_owned());
     }

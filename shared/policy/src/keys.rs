@@ -206,7 +206,7 @@ pub(crate) static SOURCE: Table = Table {
             "columns",
             Columns,
             Optional,
-            "Attribute to the source's own name of it; only what differs from the usual names.",
+            "Attribute to the source's own name of it; only what differs from the usual names. Of a yes or no also the words: active = { from = \"Status\", yes = [\"Aktiv\"], no = [\"Ausgetreten\"] }.",
         ),
         key(
             "delimiter",
@@ -288,6 +288,25 @@ pub(crate) static LIFECYCLE: Table = Table {
         key("left_scope", Leaving, Default("\"suspend\""), "The scope no longer includes the person."),
         key("disabled", Leaving, Default("\"suspend\""), "Disabled at the source."),
         key("password_expired", Leaving, Default("\"ignore\""), "The password has expired at the source."),
+        key(
+            "starts",
+            Kind::Text,
+            Optional,
+            "A CEL expression that gives the first day: no account is enabled before it. date(text) reads the forms that people write.",
+        ),
+        key(
+            "ends",
+            Kind::Text,
+            Optional,
+            "A CEL expression that gives the last day: sign-in is blocked when it is over.",
+        ),
+        key(
+            "time_zone",
+            Text,
+            Default("\"UTC\""),
+            "Where days begin and end, such as Europe/Berlin (an IANA time zone).",
+        ),
+        key("ended", Leaving, Default("\"suspend\""), "The last day is over."),
         key(
             "account_deleted",
             Choice(&["report", "restore", "recreate"], &[]),
@@ -429,6 +448,20 @@ pub(crate) static PASSWORDS: Table = Table {
         "discard, or file:PATH: appended to a CSV file that only its owner can read.",
     )],
 };
+
+/// The long form of an entry of `[source.columns]`: the file's own words for yes and no.
+pub(crate) static SWITCH_COLUMN: Table = Table {
+    path: "source.columns",
+    doc: "A column that says yes or no in words of its own.",
+    keys: &[
+        key("from", Text, Required, "The column."),
+        key("yes", OneOrMore, Required, "The words that mean yes; case and accents do not count."),
+        key("no", OneOrMore, Required, "The words that mean no."),
+    ],
+};
+
+/// Attributes of [`SOURCE_ATTRIBUTES`] that are a yes or a no.
+pub(crate) const SWITCHES: &[&str] = &["enabled", "accountEnabled", "active", "passwordExpired"];
 
 /// The long form of an entry of `[attributes]`.
 pub(crate) static MAPPING: Table = Table {

@@ -3,6 +3,8 @@
 mod boundary;
 mod compile;
 mod config;
+mod dates;
+mod days;
 mod explain;
 mod expression;
 mod features;
@@ -10,6 +12,7 @@ mod keys;
 mod load;
 mod names;
 mod problem;
+mod reference;
 mod schema;
 mod template;
 mod trace;
@@ -20,14 +23,17 @@ pub use boundary::{Active, BadHost, Protected, StackLimits, protected_changes, t
 pub use compile::DEFAULT_FLOW;
 pub use config::{
     Anchor, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Location, Matching, Method,
-    Override, Passwords, SCHEMA, SecretRef, Source, SourceKind, Tenant, TokenRef,
+    Override, Passwords, SCHEMA, SecretRef, Source, SourceKind, Tenant, TokenRef, YesNo,
 };
+pub use dates::{DateForm, date_form};
+pub use days::DayRule;
 pub use explain::explain;
 pub use expression::{Compiled, FIELDS, FUNCTIONS, FieldDoc, FunctionDoc, MAX_CHARS, MAX_DEPTH};
 pub use keys::SOURCE_ATTRIBUTES;
 pub use names::nearest;
 pub use problem::{Paint, Problem, ProblemKind, Problems};
+pub use reference::reference;
 pub use schema::json_schema;
-pub use template::{Detected, template};
+pub use template::{Detected, DetectedColumn, template};
 pub use trace::{Entitlement, Entitlements, Given, RuleTrace, TraceOutcome, entitlements, test_rules};
 pub use widen::{policy_hash, widens};

@@ -130,7 +130,12 @@ fn property(key: &'static Key) -> Value {
 fn columns() -> Value {
     let properties: Map<String, Value> = SOURCE_ATTRIBUTES
         .iter()
-        .map(|name| ((*name).to_owned(), json!({ "type": "string", "minLength": 1 })))
+        .map(|name| {
+            let text = json!({ "type": "string", "minLength": 1 });
+            let switch = keys::SWITCHES.contains(name);
+            let schema = if switch { json!({ "oneOf": [text, table(&keys::SWITCH_COLUMN)] }) } else { text };
+            ((*name).to_owned(), schema)
+        })
         .collect();
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }

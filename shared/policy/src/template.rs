@@ -1,10 +1,10 @@
 //! The file that `hardmatch init` writes: every choice visible, each explained, and it loads as it is.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::config::SourceKind;
+use crate::config::{SourceKind, YesNo};
 use crate::keys::SOURCE_ATTRIBUTES;
+use crate::load::TENANT_TO_FILL_IN;
 
 /// What was found out about a source before there is a file.
 #[derive(Clone, Debug)]
@@ -17,14 +17,33 @@ pub struct Detected {
     pub kind: SourceKind,
     /// Where it is, relative to the file that is written.
     pub location: String,
-    /// Attributes whose column is called differently: attribute to column.
-    pub columns: BTreeMap<String, String>,
+    /// Attributes whose column is called differently, in the order to write them.
+    pub columns: Vec<DetectedColumn>,
+    /// Entries of `[attributes]`: attribute, the text right of `=`, and why.
+    pub attributes: Vec<(String, String, String)>,
+    /// The expression for `lifecycle.starts`.
+    pub starts: Option<String>,
+    /// The expression for `lifecycle.ends`.
+    pub ends: Option<String>,
     /// The column that is the unchanging key.
     pub key: Option<String>,
     /// Anchor attributes that the file has; none leaves the default.
     pub anchor_from: Vec<String>,
     /// Names of groups that people are in, for the example of a scope.
     pub groups: Vec<String>,
+}
+
+/// A line of `[source.columns]`.
+#[derive(Clone, Debug)]
+pub struct DetectedColumn {
+    /// The attribute, as [`crate::SOURCE_ATTRIBUTES`] spells it.
+    pub attribute: String,
+    /// The source's own name.
+    pub column: String,
+    /// The words for yes and no, where the file has its own.
+    pub words: Option<YesNo>,
+    /// Why, for whoever reads the file.
+    pub comment: String,
 }
 
 /// The text of a first `hardmatch.toml`.
@@ -59,7 +78,10 @@ pub fn template(detected: &Detected) -> String {
         );
     } else {
         line("[tenant]");
-        line(&format!("id = {}", quoted(&format!("{}.onmicrosoft.com", label(&connection)))));
+        line(&format!(
+            "id = {}                 # for a real tenant: its directory id or one of its domain names",
+            quoted(TENANT_TO_FILL_IN)
+        ));
         line(
             "cloud = \"simulated\"             # nothing real is touched; for a real tenant write \"global\" and add:",
         );
@@ -82,14 +104,24 @@ pub fn template(detected: &Detected) -> String {
         None => line("# key = \"personnelNumber\"       # the column that never changes for a person"),
     }
     let columns: Vec<_> =
-        detected.columns.iter().filter(|(attribute, _)| SOURCE_ATTRIBUTES.contains(&attribute.as_str())).collect();
+        detected.columns.iter().filter(|column| SOURCE_ATTRIBUTES.contains(&column.attribute.as_str())).collect();
     if columns.is_empty() {
         line("# [source.columns]               # only what is not called as in Active Directory");
         line("# department = \"Abteilung\"");
     } else {
         line("[source.columns]                 # attribute = the source's own name");
-        for (attribute, column) in columns {
-            line(&format!("{} = {}", quoted(attribute), quoted(column)));
+        for column in columns {
+            let value = match &column.words {
+                None => quoted(&column.column),
+                Some(words) => format!(
+                    "{{ from = {}, yes = {}, no = {} }}",
+                    quoted(&column.column),
+                    list(&words.yes),
+                    list(&words.no)
+                ),
+            };
+            let text = format!("{} = {value}", column.attribute);
+            line(&if column.comment.is_empty() { text } else { format!("{text:<32} # {}", column.comment) });
         }
     }
     line("");
@@ -107,6 +139,27 @@ pub fn template(detected: &Detected) -> String {
     }
     line("on_conflict = \"stop\"             # stop | tenant-wins | source-wins");
     line("");
+    for text in MATCH {
+        line(text);
+    }
+    for (attribute, value, why) in &detected.attributes {
+        line(&format!("{:<32} # {why}", format!("{attribute} = {value}")));
+    }
+    for text in LIFECYCLE {
+        line(text);
+    }
+    let days = [
+        ("starts", &detected.starts, "no account is enabled before the first day"),
+        ("ends", &detected.ends, "sign-in is blocked when the last day is over"),
+    ];
+    for (key, expression, meaning) in days {
+        match expression {
+            Some(expression) => line(&format!("{:<32} # {meaning}", format!("{key} = {}", quoted(expression)))),
+            None => line(&format!("# {:<30} # {meaning}", format!("{key} = \"date(person.source['{key}'])\""))),
+        }
+    }
+    let zone = if detected.starts.is_some() || detected.ends.is_some() { "" } else { "# " };
+    line(&format!("{zone}time_zone = \"UTC\"                # where days begin and end, such as Europe/Berlin"));
     for text in REST {
         line(text);
     }
@@ -117,8 +170,13 @@ pub fn template(detected: &Detected) -> String {
     out
 }
 
+fn list(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!("[{}]", texts.join(", "))
+}
+
 /// What does not depend on anything that was found out: the defaults, written out.
-const REST: &[&str] = &[
+const MATCH: &[&str] = &[
     "[match]                          # how people find the accounts they already have",
     "soft = [\"userPrincipalName\", \"primarySmtp\"]",
     "prove = [\"employeeId\"]           # independent attributes that can prove identity",
@@ -128,6 +186,9 @@ const REST: &[&str] = &[
     "# jobTitle = \"person.jobTitle + ' (' + person.department + ')'\"",
     "# mobilePhone = { from = \"person.mobilePhone\", when_empty = \"keep\" }",
     "# extensionAttribute1 = \"person.source['costCentre']\"",
+];
+
+const LIFECYCLE: &[&str] = &[
     "",
     "[lifecycle]                      # ignore | suspend | remove-licenses | delete, or { action = \"delete\", after = \"30d\" },",
     "                                 # or a list of stages: [\"suspend\", { action = \"remove-licenses\", after = \"30d\" }]",
@@ -139,6 +200,9 @@ const REST: &[&str] = &[
     "create_disabled = false",
     "reenable = \"ours\"                # ours: only what we blocked | always: the source decides",
     "revoke_sessions = false",
+];
+
+const REST: &[&str] = &[
     "",
     "[actions]                        # on | approve | off",
     "takeover = \"on\"                  # soft match onto an existing account",
@@ -181,14 +245,7 @@ fn name(wanted: &str) -> String {
         .take(64)
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
         .collect();
-    let name = name.trim_matches('-');
+    // A hidden folder's dot begins no name.
+    let name = name.trim_matches(['-', '.']);
     if name.is_empty() { "people".to_owned() } else { name.to_owned() }
-}
-
-/// A name as a label of a domain.
-fn label(name: &str) -> String {
-    let label: String =
-        name.chars().take(48).map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let label = label.trim_matches('-');
-    if label.is_empty() { "people".to_owned() } else { label.to_owned() }
 }

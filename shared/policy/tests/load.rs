@@ -605,8 +605,54 @@ fn columns_are_known_attributes_in_any_case() {
     assert_eq!(config.source.key.as_deref(), Some("Nr"));
     let (_, words) = first(&with("columns = { departmnt = \"x\" }"));
     assert!(words.contains("did you mean `department`?"), "{words}");
-    let (_, words) = first(&with("columns = { city = \"x\", state = \"x\" }"));
-    assert!(words.contains("already fills `city`"), "{words}");
+    // One column may fill several attributes.
+    let config = loaded(&with("columns = { userPrincipalName = \"E-Mail\", mail = \"E-Mail\" }"));
+    assert_eq!(config.source.columns["userPrincipalName"], config.source.columns["mail"]);
+}
+
+#[test]
+fn words_for_yes_and_no_belong_to_switches() {
+    let config = loaded(&with("columns = { active = { from = \"Status\", yes = [\"Aktiv\"], no = \"Ausgetreten\" } }"));
+    assert_eq!(config.source.columns["active"], "Status");
+    assert_eq!(
+        (&config.source.words["active"].yes[..], &config.source.words["active"].no[..]),
+        (&["Aktiv".to_owned()][..], &["Ausgetreten".to_owned()][..])
+    );
+    for (columns, words) in [
+        ("{ department = { from = \"x\", yes = [\"a\"], no = [\"b\"] } }", "no yes or no"),
+        ("{ active = { from = \"x\", yes = [\"a\"] } }", "`no`"),
+        ("{ active = { yes = [\"a\"], no = [\"b\"] } }", "`from`"),
+        ("{ active = { from = \"x\", yes = [\"A\"], no = [\"a\"] } }", "means yes and no"),
+    ] {
+        let (_, said) = first(&with(&format!("columns = {columns}")));
+        assert!(said.contains(words), "{columns}: {said}");
+    }
+}
+
+#[test]
+fn first_and_last_days_are_expressions_in_a_time_zone() {
+    let config = loaded(&with(
+        "[lifecycle]\nstarts = \"date(person.source['Hire Date'], 'DD/MM/YYYY')\"\nends = \"person.source['End']\"\ntime_zone = \"Europe/Berlin\"",
+    ));
+    assert_eq!(config.source_attributes(), ["End", "Hire Date"]);
+    assert_eq!(config.starts.unwrap().zone(), "Europe/Berlin");
+    for (line, words) in [
+        ("time_zone = \"Berlin\"", "no time zone"),
+        ("starts = \"now()\"", "now"),
+        ("ends = \"person.enabled\"", "text"),
+    ] {
+        let (_, said) = first(&with(&format!("[lifecycle]\n{line}")));
+        assert!(said.contains(words), "{line}: {said}");
+    }
+}
+
+#[test]
+fn a_tenant_that_is_not_filled_in_is_fine_while_it_is_simulated() {
+    let config = loaded(&LEAST.replace("contoso.onmicrosoft.com", "CHANGE-ME"));
+    assert_eq!(config.tenant.id, "simulated.onmicrosoft.com");
+    let real = LEAST.replace("contoso.onmicrosoft.com", "CHANGE-ME").replace("simulated", "global");
+    let said = refused(&real).lines();
+    assert!(said.contains("not filled in"), "{said}");
 }
 
 #[test]

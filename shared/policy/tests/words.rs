@@ -2,15 +2,15 @@
 
 #![expect(clippy::panic, reason = "helpers of tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::{Addresses, Extra, Person};
 use hardmatch_policy::{
-    Config, Detected, Given, Problems, SourceKind, TraceOutcome, entitlements, explain, json_schema, policy_hash,
-    template, test_rules, widens,
+    Config, Detected, DetectedColumn, Given, Problems, SourceKind, TraceOutcome, YesNo, entitlements, explain,
+    json_schema, policy_hash, template, test_rules, widens,
 };
 use serde_json::Value;
 
@@ -283,11 +283,18 @@ fn detected() -> Detected {
         tenant: None,
         kind: SourceKind::Csv,
         location: "people's list.csv".to_owned(),
-        columns: BTreeMap::new(),
+        columns: vec![],
+        attributes: vec![],
+        starts: None,
+        ends: None,
         key: None,
         anchor_from: vec![],
         groups: vec![],
     }
+}
+
+fn column(attribute: &str, column: &str, words: Option<YesNo>) -> DetectedColumn {
+    DetectedColumn { attribute: attribute.to_owned(), column: column.to_owned(), words, comment: "why".to_owned() }
 }
 
 #[test]
@@ -299,10 +306,13 @@ fn the_first_file_loads_as_it_is_written() {
     let full = Detected {
         tenant: Some("contoso.onmicrosoft.com".to_owned()),
         kind: SourceKind::Ldif,
-        columns: BTreeMap::from([
-            ("department".to_owned(), "Abteilung \\ \"A\"".to_owned()),
-            ("nonsense".to_owned(), "x".to_owned()),
-        ]),
+        columns: vec![
+            column("department", "Abteilung \\ \"A\"", None),
+            column("nonsense", "x", None),
+            column("active", "Status", Some(YesNo { yes: vec!["Aktiv".to_owned()], no: vec!["Aus\"".to_owned()] })),
+        ],
+        attributes: vec![("displayName".to_owned(), "\"person.givenName\"".to_owned(), "none has one".to_owned())],
+        starts: Some("date(person.source['Date d\\'entrée'], 'DD/MM/YYYY')".to_owned()),
         key: Some("Nr".to_owned()),
         anchor_from: vec!["objectGUID".to_owned()],
         groups: vec!["it's".to_owned(), "Staff".to_owned()],
@@ -313,6 +323,8 @@ fn the_first_file_loads_as_it_is_written() {
     let config = loaded(&text);
     assert_eq!(config.source.columns["department"], "Abteilung \\ \"A\"");
     assert_eq!(config.anchor.from, ["objectGUID"]);
+    assert_eq!(config.source.words["active"].no, ["Aus\""]);
+    assert_eq!(config.source_attributes(), ["Date d'entrée"]);
     // The commented lines are as good as the others.
     let uncommented: Vec<&str> = text
         .lines()

@@ -1,7 +1,7 @@
 //! One person or one run in plain sentences, for terminals.
 
 use hardmatch_domain::change::EvidenceRule;
-use hardmatch_ports::run::{CollectionState, Outcome, OutcomeKind, PlanRow, Run};
+use hardmatch_ports::run::{Accepted, CollectionState, Outcome, OutcomeKind, PlanRow, Run, Stop};
 
 use crate::bill::{Bill, Forecast};
 use crate::documents::{account, reasons};
@@ -19,9 +19,27 @@ pub fn summary_lines(run: &Run) -> Vec<String> {
     if !run.outcomes.is_empty() {
         lines.push(format!("Outcomes{}.", counted(": ", &run.outcomes)));
     }
+    match run.refused_entries.len() {
+        0 => {}
+        1 => lines.push("1 entry of the source was refused.".to_owned()),
+        refused => lines.push(format!("{refused} entries of the source were refused.")),
+    }
+    lines.extend(closing_lines(run));
+    if let Some(plan) = run.plan.as_ref().filter(|_| run.stop.is_some() && run.accepted.is_none())
+        && plan.changed_slices > 0
+    {
+        lines.push(format!("To accept exactly this plan: hardmatch apply {}", plan.hash));
+    }
+    lines.iter().map(|line| visible(line).into_owned()).collect()
+}
+
+/// What is to be said of a run below its people: seats, limits, what could not be read, and where to go on. What it costs
+/// is said of runs on AWS alone.
+pub fn closing_lines(run: &Run) -> Vec<String> {
+    let mut lines = Vec::new();
     let seats = run.plan.iter().flat_map(|plan| &plan.seats);
     lines.extend(seats.filter(|seats| seats.short() > 0).map(|seats| format!("Seats: {}", words::seats(seats))));
-    if let Some(guard) = &run.guard {
+    if let Some(guard) = run.guard.as_ref().filter(|guard| guard.removals > 0) {
         lines.push(format!("Guard: {}", guard.sentence));
     }
     for (name, collection) in &run.collections {
@@ -46,20 +64,18 @@ pub fn summary_lines(run: &Run) -> Vec<String> {
         1 => lines.push("1 value of the source could not be read and was left out.".to_owned()),
         values => lines.push(format!("{values} values of the source could not be read and were left out.")),
     }
-    match run.refused_entries.len() {
-        0 => {}
-        1 => lines.push("1 entry of the source was refused.".to_owned()),
-        refused => lines.push(format!("{refused} entries of the source were refused.")),
-    }
     lines.extend(run.problems.iter().map(|problem| format!("Problem: {problem}")));
-    if let Some(stop) = run.stop.filter(|_| run.accepted.is_none()) {
+    // Who asked for a plan knows that nothing was written.
+    if let Some(stop) = run.stop.filter(|stop| run.accepted.is_none() && *stop != Stop::Asked) {
         lines.push(words::stop(stop).to_owned());
-        if let Some(plan) = &run.plan {
-            lines.push(format!("To accept exactly this plan: hardmatch apply {}", plan.hash));
-        }
     }
     if let Some(forecast) = Forecast::of_waiting(run) {
-        lines.push(forecast.sentence());
+        let sentence = forecast.sentence();
+        // On one machine nobody pays AWS. Only functions count what they did.
+        lines.push(match sentence.split_once("; on AWS") {
+            Some((here, _)) if run.effort.is_none() => format!("{here}."),
+            Some(_) | None => sentence,
+        });
     }
     if run.effort.is_some() && run.closed_ms.is_some() {
         lines.push(Bill::of(run).sentence());
@@ -76,9 +92,19 @@ fn counted(before: &str, counts: &std::collections::BTreeMap<String, u64>) -> St
     if parts.is_empty() { String::new() } else { format!("{before}{}", parts.join(", ")) }
 }
 
+/// A change that was made before, with all that its run knows of it.
+pub struct Past {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The row it was planned in: why, and every value. `None`: the plan is not kept any more.
+    pub row: Option<PlanRow>,
+    /// Who accepted the plan, and when.
+    pub accepted: Option<Accepted>,
+}
+
 /// Everything that is known of one person's decision: what each rule found, what would be written, why, and what
 /// became of earlier changes (newest first, as given).
-pub fn explain_text(row: &PlanRow, history: &[Outcome]) -> String {
+pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
     let decision = &row.decision;
     let mut text = Lines::default();
     text.line(0, person(row));
@@ -149,7 +175,7 @@ pub fn explain_text(row: &PlanRow, history: &[Outcome]) -> String {
 
     if !history.is_empty() {
         text.heading("Before");
-        for outcome in history {
+        for Past { outcome, row, accepted } in history {
             let reason = outcome.reason.as_ref().map(|reason| format!(" ({})", reason.code)).unwrap_or_default();
             let result = match outcome.result {
                 OutcomeKind::Done => "written",
@@ -158,7 +184,22 @@ pub fn explain_text(row: &PlanRow, history: &[Outcome]) -> String {
                 OutcomeKind::FactsMoved => "facts moved, decided again",
                 OutcomeKind::Unavailable => "the tenant was not available",
             };
-            text.line(1, &format!("{}: {result}{reason}, run {}", words::moment(outcome.at_ms), outcome.run));
+            let action =
+                row.as_ref().map(|row| format!("{}: ", words::action(row.decision.action))).unwrap_or_default();
+            text.line(1, &format!("{}: {action}{result}{reason}, run {}", words::moment(outcome.at_ms), outcome.run));
+            for why in row.iter().flat_map(|row| &row.decision.reasons) {
+                text.line(2, &format!("{}: {}", why.code, why.code.sentence()));
+            }
+            for step in row.iter().filter_map(|row| row.decision.change.as_deref()).flat_map(steps::of) {
+                text.line(2, &step.title);
+                for line in step.lines {
+                    text.line(3, &format!("{}: {} → {}", line.what, line.before.text(), line.after.text()));
+                }
+            }
+            if let Some(accepted) = accepted {
+                let how = if accepted.by_hash { "applied by its hash" } else { "let through" };
+                text.line(2, &format!("Plan {how} by {}, {}", accepted.by, words::moment(accepted.at_ms)));
+            }
             if let Some(refusal) = &outcome.refusal {
                 text.line(2, &format!("Graph: {} {}: {}", refusal.status, refusal.code, refusal.message));
                 text.line(2, &format!("Request id: {}", refusal.request_id));

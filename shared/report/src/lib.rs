@@ -3,6 +3,7 @@
 mod beside;
 mod bill;
 pub mod cost;
+mod digest;
 mod documents;
 mod explain;
 mod html;
@@ -16,11 +17,13 @@ mod words;
 
 pub use beside::{CsvRows, JsonRows, ReportError};
 pub use bill::Forecast;
+pub use digest::{Around, Digest, SHOWN};
 pub use documents::{json_text, plan_document, row_document, run_document};
-pub use explain::{explain_text, summary_lines};
+pub use explain::{Past, closing_lines, explain_text, summary_lines};
 pub use hardmatch_ports::{Check, CheckState};
 pub use html::{FileNames, MAX_ROWS, Report, ReportBuilder};
 pub use pages::{ReasonPage, page};
 pub use standing::{Standing, Tally};
-pub use tables::{Color, Style, doctor_table, outcome_table, plan_table, runs_table};
+pub use tables::{Color, ColumnRow, Style, columns_table, doctor_table, outcome_table, plan_table, runs_table};
 pub use visible::{spreadsheet_safe, visible};
+pub use words::{number, whole_duration};

@@ -124,7 +124,7 @@ enum Item {
 }
 
 /// Greedy wrapping at spaces. Pages hold no wide characters, so characters are columns.
-fn wrapped(text: &str, first: &str, rest: &str, width: Option<usize>) -> String {
+pub(crate) fn wrapped(text: &str, first: &str, rest: &str, width: Option<usize>) -> String {
     let limit = width.unwrap_or(usize::MAX);
     let mut out = first.to_owned();
     let mut column = first.chars().count();
@@ -184,6 +184,7 @@ pages! {
     "drift"
     "duplicate_has_data"
     "duplicate_pair"
+    "employment_ended"
     "entry_refused"
     "facts_moved"
     "failed"
@@ -213,6 +214,7 @@ pages! {
     "namesake"
     "no_seats"
     "not_restored"
+    "not_started"
     "out_of_scope"
     "password_unknown"
     "permission_missing"

@@ -48,22 +48,26 @@ pub fn outcome_table<'a>(rows: impl IntoIterator<Item = (&'a PlanRow, Option<&'a
 
 /// Runs, in the order given.
 pub fn runs_table(runs: &[Run], style: Style) -> String {
-    let header = ["run", "started", "took", "kind", "status", "people", "outcomes"];
+    let header = ["run", "started", "took", "status", "people", "outcomes"];
+    // On a terminal the end of an id is enough: `runs show` takes it.
+    let short = |id: &str| match style {
+        Style::Piped => id.to_owned(),
+        Style::Terminal { .. } => id.chars().skip(id.chars().count().saturating_sub(8)).collect(),
+    };
     let rows = runs.iter().map(|run| {
         let took = words::run_ms(run).map(words::duration).unwrap_or_default();
         let people = run.plan.as_ref().map(|plan| plan.people.to_string()).unwrap_or_default();
         let outcomes: Vec<String> = run.outcomes.iter().map(|(name, count)| format!("{count} {name}")).collect();
         vec![
-            Field::plain(&run.id),
+            Field::plain(&short(&run.id)),
             Field::plain(&words::moment(run.started_ms)),
             Field::plain(&took),
-            Field::plain(words::intent(run.intent)),
             Field::tinted(words::status_word(run), run_tint(run)),
             Field::plain(&people),
             Field::plain(&outcomes.join(", ")),
         ]
     });
-    render(&header, rows, style, &[0, 1, 2, 3, 4])
+    render(&header, rows, style, &[0, 1, 2, 3])
 }
 
 /// What `doctor` found.
@@ -84,6 +88,43 @@ pub fn doctor_table(checks: &[Check], style: Style) -> String {
         ]
     });
     render(&header, rows, style, &[0, 1])
+}
+
+/// A column of a people file and what it is taken for.
+#[derive(Clone, Debug)]
+pub struct ColumnRow {
+    /// As the file calls it.
+    pub column: String,
+    /// What it fills; empty: nothing.
+    pub attribute: String,
+    /// One of its values.
+    pub sample: String,
+    /// Why it should be looked at; empty: it is plain.
+    pub doubt: String,
+}
+
+/// Which column of a people file fills which attribute.
+pub fn columns_table(rows: &[ColumnRow], style: Style) -> String {
+    /// Longer values say no more about what a column is.
+    const SAMPLE: usize = 28;
+    let short = |text: &str| match text.char_indices().nth(SAMPLE) {
+        Some((at, _)) if style != Style::Piped => format!("{}…", &text[..at]),
+        _ => text.to_owned(),
+    };
+    let header = ["your column", "Microsoft 365 attribute", "sample value", "in doubt"];
+    let rows = rows.iter().map(|row| {
+        let attribute = match row.attribute.as_str() {
+            "" => Field::tinted("(not used)", Tint::Quiet),
+            name => Field::tinted(name, Tint::Good),
+        };
+        vec![
+            Field::strong(&row.column),
+            attribute,
+            Field::plain(&short(&row.sample)),
+            Field::tinted(&row.doubt, Tint::Wait),
+        ]
+    });
+    render(&header, rows, style, &[])
 }
 
 #[derive(Clone, Copy)]

@@ -14,7 +14,7 @@ pub(crate) fn status(run: &Run) -> &'static str {
         Some(Status::Attention) => "Finished; some people need attention or an approval.",
         Some(Status::Planned) => "The plan is ready and waits to be accepted.",
         Some(Status::Incomplete) => "Something could not be read completely, so nothing was removed.",
-        Some(Status::Abandoned) => "Given up in favour of a newer run.",
+        Some(Status::Abandoned) => "Superseded by a newer run.",
         Some(Status::Failed) => "Could not go on.",
         None => match run.phase {
             Phase::Observing => "Reading the source and the tenant.",
@@ -33,10 +33,10 @@ pub(crate) fn status(run: &Run) -> &'static str {
 pub(crate) fn status_word(run: &Run) -> &'static str {
     match run.status {
         Some(Status::Converged) => "converged",
-        Some(Status::Attention) => "attention",
+        Some(Status::Attention) => "needs attention",
         Some(Status::Planned) => "planned",
         Some(Status::Incomplete) => "incomplete",
-        Some(Status::Abandoned) => "abandoned",
+        Some(Status::Abandoned) => "superseded",
         Some(Status::Failed) => "failed",
         None => match run.phase {
             Phase::Observing => "observing",
@@ -216,6 +216,7 @@ pub(crate) fn leaving(cause: LeavingCause) -> &'static str {
         LeavingCause::LeftScope => "no longer in scope",
         LeavingCause::Disabled => "disabled at the source",
         LeavingCause::PasswordExpired => "password expired at the source",
+        LeavingCause::Ended => "last day is over",
     }
 }
 
@@ -223,10 +224,10 @@ pub(crate) fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Done => "done",
         Standing::Planned => "planned",
-        Standing::Held => "held",
-        Standing::Refused => "refused",
-        Standing::FactsMoved => "facts moved",
-        Standing::Unavailable => "not available",
+        Standing::Held => "waiting",
+        Standing::Refused => "needs attention",
+        Standing::FactsMoved => "decided again",
+        Standing::Unavailable => "tenant not available",
         Standing::Unchanged => "unchanged",
     }
 }
@@ -277,7 +278,7 @@ pub(crate) fn duration(ms: i64) -> String {
 }
 
 /// A length of time that is only estimated: `1 min`, `45 s`, `2 h 5 min`.
-pub(crate) fn whole_duration(seconds: u64) -> String {
+pub fn whole_duration(seconds: u64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
         60..3600 => format!("{} min", seconds.div_ceil(60)),
@@ -315,7 +316,7 @@ pub(crate) fn seats(seats: &Seats) -> String {
 }
 
 /// A number in groups: `200,000`.
-pub(crate) fn number(value: u64) -> String {
+pub fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3 * 2);
     for (at, digit) in digits.chars().enumerate() {

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::sink;
 
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::run::{Effort, Outcome, Phase, PlanRow, Run, Seats, Status, Stop};
+use hardmatch_ports::run::{Accepted, Effort, Outcome, Phase, PlanRow, Run, Seats, Status, Stop};
 use hardmatch_report::cost::US_EAST_1;
 use hardmatch_report::{
-    Check, CheckState, Color, CsvRows, FileNames, Forecast, MAX_ROWS, Report, ReportBuilder, Standing, Style,
-    doctor_table, explain_text, json_text, outcome_table, page, plan_document, plan_table, row_document, run_document,
-    runs_table, summary_lines,
+    Around, Check, CheckState, Color, CsvRows, Digest, FileNames, Forecast, MAX_ROWS, Past, Report, ReportBuilder,
+    Standing, Style, doctor_table, explain_text, json_text, outcome_table, page, plan_document, plan_table,
+    row_document, run_document, runs_table, summary_lines,
 };
 use serde_json::{Value, json};
 
@@ -258,6 +258,75 @@ fn tables_are_readable() {
     insta::assert_snapshot!("runs", runs_table(&[sample.run], WIDE));
 }
 
+/// The whole sample as a plan, or as the run that wrote it.
+fn digest(limit: Option<usize>, style: Style, done: bool) -> String {
+    let sample = sample();
+    let mut digest = Digest::new(limit);
+    for row in &sample.rows {
+        digest.add(row, if done { sample.outcome(row) } else { None });
+    }
+    let around = Around { removal_limit: Some(20), passwords_discarded: true, options: String::new() };
+    digest.text(&sample.run, &around, style, done)
+}
+
+#[test]
+fn a_plan_is_a_summary_first_and_fits_the_terminal() {
+    let narrow = Style::Terminal { width: 80, color: Color::Off };
+    insta::assert_snapshot!("plan_80", digest(Some(6), narrow, false));
+    insta::assert_snapshot!("plan_120", digest(Some(6), WIDE, false));
+    insta::assert_snapshot!("run_80", digest(Some(6), narrow, true));
+    for (style, width) in [(narrow, 80), (WIDE, 120)] {
+        for done in [false, true] {
+            let text = digest(None, style, done);
+            let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > width).collect();
+            assert!(long.is_empty(), "{long:?}");
+        }
+    }
+}
+
+#[test]
+fn the_counts_of_a_plan_add_up_to_its_people() {
+    for done in [false, true] {
+        let text = digest(None, Style::Piped, done);
+        let counts: Vec<(u64, &str)> = text
+            .lines()
+            .filter(|line| line.starts_with("  "))
+            .map_while(|line| {
+                let (count, what) = line.trim().split_once("  ")?;
+                Some((count.replace(',', "").parse().ok()?, what))
+            })
+            .collect();
+        let (total, parts) = counts.split_last().unwrap();
+        assert!(total.1.contains("in all"), "{text}");
+        assert_eq!(parts.iter().map(|(count, _)| count).sum::<u64>(), total.0, "{text}");
+    }
+}
+
+#[test]
+fn nothing_is_cut_in_a_pipe() {
+    let sample = sample();
+    let text = digest(None, Style::Piped, false);
+    for row in sample.rows.iter().filter(|row| row.decision.change.is_some()) {
+        assert!(text.contains(&*hardmatch_report::visible(&row.name)), "{} is missing", row.name);
+    }
+    assert!(!text.contains("--all"));
+    assert!(digest(Some(2), Style::Piped, false).contains("(--all shows everybody)"));
+}
+
+#[test]
+fn no_changes_are_one_line() {
+    let mut sample = sample();
+    let is_converged = |row: &&PlanRow| row.decision.reasons.first().is_some_and(|r| r.code == Code::Converged);
+    let converged = sample.rows.iter().find(is_converged);
+    let converged = converged.unwrap().clone();
+    sample.run.everybody = false;
+    sample.run.refused_entries.clear();
+    let mut digest = Digest::new(None);
+    digest.add(&converged, None);
+    let text = digest.text(&sample.run, &Around::default(), WIDE, false);
+    assert_eq!(text, "No changes. 49 people, all as they should be.\n");
+}
+
 #[test]
 fn only_asked_for_colors_are_there_and_only_ours() {
     let sample = sample();
@@ -293,7 +362,11 @@ fn doctor_says_what_to_do() {
 fn an_explanation_shows_rules_values_and_remedy() {
     let sample = sample();
     let row = sample.row("Kurt Gödel");
-    let history = [sample.outcome(row).unwrap().clone()];
+    let history = [Past {
+        outcome: sample.outcome(row).unwrap().clone(),
+        row: Some(row.clone()),
+        accepted: Some(Accepted { by_hash: true, at_ms: 1_791_684_000_000, by: "ada".to_owned() }),
+    }];
     insta::assert_snapshot!("explain_refused", explain_text(row, &history));
     insta::assert_snapshot!("explain_repair", explain_text(sample.row("Sophie Wilson"), &[]));
     let hostile = explain_text(sample.row("Bell\u{7} Escape\u{1b}[31m \u{202e}gpj"), &[]);
@@ -306,6 +379,7 @@ fn a_summary_says_what_needs_somebody() {
     insta::assert_snapshot!("summary", summary_lines(&sample.run).join("\n"));
     sample.run.accepted = None;
     sample.run.stop = Some(Stop::FirstRun);
+    sample.run.plan.as_mut().unwrap().changed_slices = 1;
     let lines = summary_lines(&sample.run);
     assert!(lines.iter().any(|line| line.starts_with("To accept exactly this plan: hardmatch apply ")), "{lines:?}");
 }
@@ -374,8 +448,11 @@ fn a_plan_that_waits_says_what_writing_it_takes() {
     assert_eq!((&document["writes"], &document["seconds"]), (&45_000.into(), &2_250.into()));
     let sentence = "Writing this plan takes about 45,000 writes to Microsoft Graph, at least 38 min at the pace Microsoft allows; on AWS about 280,122 write units of the table and $0.1951 in all.";
     assert_eq!(document["microdollars"], forecast.microdollars);
-    let said = summary_lines(run).into_iter().find(|line| line.starts_with("Writing this plan"));
-    assert_eq!(said.as_deref(), Some(sentence));
+    let said = |run: &Run| summary_lines(run).into_iter().find(|line| line.starts_with("Writing this plan"));
+    let here = sentence.split_once("; on AWS").unwrap().0;
+    assert_eq!(said(run), Some(format!("{here}.")), "prices of AWS are nothing to who runs it on one machine");
+    run.effort = Some(Effort { bells: 31, worked_ms: 64_250 });
+    assert_eq!(said(run).as_deref(), Some(sentence));
     assert!(sample.report().html.contains(sentence));
 
     sample.run.plan.as_mut().unwrap().writes = None;

@@ -33,6 +33,12 @@ pub const CLIENT_SECRET: Variable = Variable {
     meaning: "The client secret of the application, as `secret = \"env:HARDMATCH_CLIENT_SECRET\"` refers to it",
 };
 
+/// The connection's file on this machine.
+pub const CONFIG: Variable = Variable {
+    name: "HARDMATCH_CONFIG",
+    meaning: "On one machine: the connection's file where --config names none, instead of hardmatch.toml",
+};
+
 /// The key that seals tokens.
 pub const KEY: Variable = Variable { name: "HARDMATCH_KEY", meaning: "On AWS: the KMS key that seals tokens" };
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod accounts;
+pub mod acknowledgments;
 pub mod changes;
 pub mod connecting;
 pub mod connection;

@@ -7,6 +7,8 @@ pub mod connections;
 pub mod lambda;
 pub mod policies;
 #[cfg(feature = "source")]
+pub mod proposal;
+#[cfg(feature = "source")]
 pub mod source;
 #[cfg(feature = "tenant")]
 pub mod tenant;

@@ -1,15 +1,13 @@
 //! The source that a configuration describes.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use hardmatch_policy::{Config, Location, SourceKind};
 use hardmatch_ports::{Clock, Source, SourceError};
-use hardmatch_sources_files::{Detected, FileSource, Format, Shape};
+use hardmatch_sources_files::{Detected, FileSource, Format, Shape, Words};
 
-/// Anchor attributes that name themselves in the default of `[anchor] from`.
-const GUIDS: [&str; 2] = ["mS-DS-ConsistencyGuid", "objectGUID"];
+use crate::proposal;
 
 /// The source, where it is a file of this machine.
 pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>, SourceError> {
@@ -36,6 +34,12 @@ pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<
         delimiter: config.source.delimiter,
         encoding: config.source.encoding.clone(),
         columns: config.source.columns.clone(),
+        words: config
+            .source
+            .words
+            .iter()
+            .map(|(attribute, words)| (attribute.clone(), Words { yes: words.yes.clone(), no: words.no.clone() }))
+            .collect(),
         key: config.source.key.clone(),
         anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
         extra: config.source_attributes(),
@@ -43,22 +47,9 @@ pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<
     Arc::new(FileSource::new(shape, Arc::clone(clock)))
 }
 
-/// A first configuration for a people file, from what the file seems to be: its form, key and anchor.
+/// A first configuration for a people file, from what the file seems to be and without asking anybody.
 pub fn suggestion(seen: &Detected, connection: String, location: String) -> hardmatch_policy::Detected {
-    let is_there = |guid: &&str| seen.anchors.iter().any(|name| name.eq_ignore_ascii_case(guid));
-    let guids: Vec<String> = GUIDS.iter().filter(|guid| is_there(guid)).map(|guid| (*guid).to_owned()).collect();
-    hardmatch_policy::Detected {
-        connection,
-        tenant: None,
-        kind: match seen.format {
-            Format::Csv => SourceKind::Csv,
-            Format::JsonLines => SourceKind::Jsonl,
-            Format::Ldif => SourceKind::Ldif,
-        },
-        location,
-        columns: BTreeMap::new(),
-        key: seen.keys.first().cloned(),
-        anchor_from: if guids.is_empty() { seen.anchors.first().cloned().into_iter().collect() } else { guids },
-        groups: Vec::new(),
-    }
+    let mut proposed = proposal::of(seen.clone(), None);
+    let Ok(()) = proposed.settle(|_, _| Ok::<_, std::convert::Infallible>(None));
+    proposed.detected(connection, location)
 }

@@ -168,7 +168,7 @@ fn two_at_once_and_the_second_names_who_holds_the_lease() {
     let second = lab.sync().ends(1);
     let program = binary().file_name().unwrap().to_string_lossy();
     let second = second.says(&[&format!("lease held by process {holder} ({program} sync), since 20")]);
-    assert_eq!(second.out, "", "{second}");
+    assert_eq!(second.json()["error"]["exit_status"], 1, "{second}");
     let first = first.ends().ends(0).json();
     assert_eq!(first["status"], "converged", "{first}");
     everybody_once(&lab, &people);

@@ -10,6 +10,7 @@ mod damage;
 mod doctor;
 mod documents;
 mod entitling;
+mod exports;
 mod kill;
 mod lab;
 mod mistakes;

@@ -20,7 +20,7 @@ fn a_paused_connection_says_who_paused_it_since_when_and_how_it_goes_on() {
     lab.world().take_counters();
     let cure = "Let it go on with: hardmatch connection resume --config lab.toml";
     let said = lab.sync().ends(1).says(&["the connection is paused by operator on this machine", " since 20", cure]);
-    assert_eq!((said.out.as_str(), lab.world().counters().writes), ("", 0));
+    assert_eq!((said.json()["error"]["exit_status"].as_i64(), lab.world().counters().writes), (Some(1), 0));
 
     // Looking is allowed, and then there is something that waits.
     let plan = lab.plan();

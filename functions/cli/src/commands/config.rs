@@ -4,7 +4,8 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::person::Person;
 use hardmatch_domain::policy::Switch;
 use hardmatch_policy::{
-    Config, Entitlement, Entitlements, Given, RuleTrace, TraceOutcome, entitlements, explain, json_schema, test_rules,
+    Config, Entitlement, Entitlements, Given, Location, RuleTrace, TraceOutcome, entitlements, explain, json_schema,
+    reference, test_rules,
 };
 use hardmatch_ports::source::{Entry, Refused};
 use serde_json::json;
@@ -13,6 +14,7 @@ use hardmatch_wiring::source::source;
 
 use crate::args::{Common, ConfigCommand, ConfigTestArgs};
 use crate::commands::explain::place;
+use crate::commands::usable;
 use crate::connection::{clock, folder, load, read_text};
 use crate::fail::{Exit, Failure};
 use crate::output;
@@ -25,13 +27,17 @@ pub(crate) async fn config(command: ConfigCommand) -> Result<Exit, Failure> {
     match &command {
         ConfigCommand::Check(common) | ConfigCommand::Explain(common) => common.here("config", INSTEAD)?,
         ConfigCommand::Test(args) => args.common.here("config test", INSTEAD)?,
-        ConfigCommand::Schema | ConfigCommand::Push(_) => {}
+        ConfigCommand::Schema | ConfigCommand::Reference | ConfigCommand::Push(_) => {}
     }
     match command {
-        ConfigCommand::Check(common) => check(&common),
+        ConfigCommand::Check(common) => check(&common).await,
         ConfigCommand::Explain(common) => words(&common),
         ConfigCommand::Schema => {
             output::document(&json_schema());
+            Ok(Exit::Converged)
+        }
+        ConfigCommand::Reference => {
+            output::line(reference());
             Ok(Exit::Converged)
         }
         ConfigCommand::Test(args) => test(args).await,
@@ -39,21 +45,28 @@ pub(crate) async fn config(command: ConfigCommand) -> Result<Exit, Failure> {
     }
 }
 
-fn check(common: &Common) -> Result<Exit, Failure> {
+/// The file, and with it the source where it is on this machine: a file that reads well can still fit no column.
+async fn check(common: &Common) -> Result<Exit, Failure> {
     let path = &common.config;
     if !common.json {
         let loaded = load(path)?;
+        let lines = match looked(&loaded.config).await? {
+            Some(found) => found.lines(),
+            None => vec![format!("{} is not on this machine and was not looked at.", loaded.config.source.location)],
+        };
         output::line(format!(
             "{}: good. Connection {}; `hardmatch config explain` says in words what it does.",
             path.display(),
             loaded.config.connection
         ));
+        lines.iter().for_each(output::line);
         return Ok(Exit::Converged);
     }
     let text = read_text(path)?;
     match Config::load(&text, &path.display().to_string(), folder(path)) {
         Ok(config) => {
-            output::document(&json!({ "v": 1, "connection": config.connection, "problems": [] }));
+            let source = looked(&config).await?.map(|found| found.document());
+            output::document(&json!({ "v": 1, "connection": config.connection, "problems": [], "source": source }));
             Ok(Exit::Converged)
         }
         Err(problems) => {
@@ -61,6 +74,20 @@ fn check(common: &Common) -> Result<Exit, Failure> {
             output::document(&json!({ "v": 1, "problems": list }));
             Err(Failure::usage(format!("{} has {} problems", path.display(), problems.len())))
         }
+    }
+}
+
+/// What the source gives; `None` when it lies elsewhere.
+async fn looked(config: &Config) -> Result<Option<usable::SourceLook>, Failure> {
+    if matches!(config.source.location, Location::S3 { .. }) {
+        return Ok(None);
+    }
+    let found = usable::look(config, |_| {})
+        .await
+        .map_err(|error| Failure::usage(format!("{}: {error}", config.source.location)))?;
+    match found.nobody_has_a_name(config) {
+        Some(failure) => Err(failure),
+        None => Ok(Some(found)),
     }
 }
 

@@ -8,7 +8,7 @@ use hardmatch_domain::reason::Code;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::run::Outcome;
 use hardmatch_ports::source::Refused;
-use hardmatch_report::{explain_text, page, row_document};
+use hardmatch_report::{Past, explain_text, page, row_document};
 use hardmatch_store::connection::Meta;
 use serde_json::json;
 
@@ -20,6 +20,8 @@ use crate::output;
 
 /// Outcomes of earlier changes that are shown.
 const HISTORY: usize = 50;
+/// The same without `--history`: what happened last is always said.
+const LAST: usize = 1;
 
 pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
     if let Some(code) = &args.reason {
@@ -42,8 +44,8 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         return Err(Failure::run("the tenant was never read completely. Make a plan first: `hardmatch plan`"));
     };
     let pid = ports.store.pid(&found);
-    let history: Vec<Outcome> =
-        if args.history { ports.store.history(&connection, pid, HISTORY).await? } else { Vec::new() };
+    let most = if args.history { HISTORY } else { LAST };
+    let history: Vec<Outcome> = ports.store.history(&connection, pid, most).await?;
     let refused = match explained.record.standing {
         Standing::Refused => refused_entry(&ports, &connection, &meta, &found.key).await?,
         Standing::Present | Standing::Absent(_) | Standing::Deleted(_) => None,
@@ -57,12 +59,40 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             "history": history,
         }));
     } else {
-        output::line(explain_text(&explained.row, &history));
+        let mut past = Vec::with_capacity(history.len());
+        for outcome in history {
+            past.push(told(&ports, &connection, &found.key, outcome).await?);
+        }
+        output::line(explain_text(&explained.row, &past));
         if let Some(refused) = refused {
             output::line(format!("\nThe source's entry was refused: {}", place(&refused)));
         }
     }
     Ok(Exit::Converged)
+}
+
+/// A change of before, with the row of its plan and who accepted that.
+async fn told(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    key: &PersonKey,
+    outcome: Outcome,
+) -> Result<Past, Failure> {
+    let run = ports.store.run(connection, &outcome.run).await?.map(|stored| stored.value);
+    let accepted = run.as_ref().and_then(|run| run.accepted.clone());
+    let mut row = None;
+    if run.is_some_and(|run| run.plan.is_some()) {
+        // A plan that was cleaned up tells nothing more; the outcome stands without it.
+        if let Ok(mut slices) = hardmatch_match::read_plan(ports, &outcome.run).await {
+            while let Ok(Some((_, rows))) = slices.next().await {
+                row = rows.into_iter().find(|row| row.decision.key == *key);
+                if row.is_some() {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(Past { outcome, row, accepted })
 }
 
 /// The page of a reason code.

@@ -1,52 +1,177 @@
 //! `init`: a first `hardmatch.toml`, from a people file or from nothing.
 
+mod ask;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use hardmatch_policy::{Config, Detected, SourceKind, template};
-use hardmatch_ports::source::Entry;
-use hardmatch_sources_files::detect;
-
-use hardmatch_wiring::source::{source, suggestion};
+use hardmatch_report::{ColumnRow, columns_table};
+use hardmatch_sources_files::{By, Day, detect};
+use hardmatch_wiring::proposal::{self, Proposed};
+use serde_json::{Value, json};
 
 use crate::args::InitArgs;
-use crate::connection::{clock, folder};
+use crate::commands::usable;
+use crate::connection::folder;
 use crate::fail::{Exit, Failure};
 use crate::output;
+
+use ask::Ask;
 
 pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
     if args.config.exists() {
         return Err(exists(&args.config));
     }
-    let (mut detected, found) = match &args.from {
-        Some(from) => {
-            let (detected, found) = look(from, &args.config).await?;
-            (detected, Some(found))
+    let Some(from) = args.from.clone() else {
+        let text = template(&starter(&args.config));
+        write(&args.config, &text)?;
+        if args.json {
+            output::document(&json!({ "v": 1, "config": args.config, "columns": [], "source": null }));
+        } else {
+            output::line(format!("Wrote {}.", args.config.display()));
+            next_steps(&args.config);
         }
-        None => (starter(&args.config), None),
+        return Ok(Exit::Converged);
     };
-    let text = template(&detected);
-    if args.from.is_some()
-        && let Ok(config) = Config::load(&text, "template", folder(&args.config))
-    {
-        detected.groups = groups(&config).await;
+    let path = from.clone();
+    let seen = tokio::task::spawn_blocking(move || detect(&path))
+        .await
+        .map_err(Failure::run)?
+        .map_err(|error| Failure::usage(format!("{}: {error}", from.display())))?;
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let mut ask = if terminal && !args.yes && !args.json { Ask::somebody() } else { Ask::Nobody };
+    let summary = format!(
+        "{}: {}, {} people, {} columns.",
+        from.display(),
+        form(&seen),
+        seen.entries + seen.refused,
+        seen.columns.len()
+    );
+    let mut proposed = proposal::of(seen, args.domain.as_deref());
+    if !args.json {
+        output::line(&summary);
+        output::line("");
+        output::line(columns_table(&rows(&proposed), output::style()));
     }
-    let text = template(&detected);
-    if let Err(problems) = Config::load(&text, &args.config.display().to_string(), folder(&args.config)) {
-        return Err(Failure::run(format!(
-            "what was found does not make a good file; write one without --from and fill it in:\n{}",
-            problems.lines()
+    proposed.settle(|question, words| ask.word(question, words))?;
+    if !proposed.has_sign_in_name() {
+        return Err(Failure::usage(format!(
+            "nothing in {} can be the sign-in name: no column has values such as ada@contoso.com. Add such a column, or name your domain with --domain contoso.com and sign-in names are built from {}",
+            from.display(),
+            proposed.login_column().unwrap_or("a column of login names")
         )));
     }
+    let mut detected = proposed.detected(connection_name(&args.config), relative(&from, &args.config));
+    let text = template(&detected);
+    let config = loads(&text, &args.config)?;
+    let mut groups: BTreeMap<String, u64> = BTreeMap::new();
+    let found = usable::look(&config, |person| {
+        for group in person.groups.iter().filter(|group| !group.contains('=')) {
+            *groups.entry(group.to_owned()).or_default() += 1;
+        }
+    })
+    .await
+    .map_err(|error| Failure::usage(format!("{}: {error}", from.display())))?;
+    if let Some(failure) = found.nobody_has_a_name(&config) {
+        return Err(failure);
+    }
+    let mut by_size: Vec<(String, u64)> = groups.into_iter().collect();
+    by_size.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    detected.groups = by_size.into_iter().map(|(group, _)| group).collect();
+    let text = template(&detected);
+    loads(&text, &args.config)?;
     write(&args.config, &text)?;
+    if args.json {
+        output::document(&json!({
+            "v": 1,
+            "config": args.config,
+            "columns": documents(&proposed),
+            "key": detected.key,
+            "anchor": detected.anchor_from,
+            "notes": proposed.notes,
+            "source": found.document(),
+        }));
+        return Ok(Exit::Converged);
+    }
+    for note in &proposed.notes {
+        output::line(note);
+    }
     output::line(format!("Wrote {}.", args.config.display()));
-    for line in found.iter().flatten() {
+    for line in found.lines() {
         output::line(line);
     }
     next_steps(&args.config);
     Ok(Exit::Converged)
+}
+
+fn form(seen: &hardmatch_sources_files::Detected) -> String {
+    let name = match seen.format {
+        hardmatch_sources_files::Format::Csv => "CSV",
+        hardmatch_sources_files::Format::JsonLines => "JSON Lines",
+        hardmatch_sources_files::Format::Ldif => "LDIF",
+    };
+    match seen.delimiter {
+        Some(delimiter) => {
+            let between = match delimiter {
+                '\t' => "tabs".to_owned(),
+                other => format!("`{other}`"),
+            };
+            format!("{name} with {between}, {}", seen.encoding)
+        }
+        None => name.to_owned(),
+    }
+}
+
+fn rows(proposed: &Proposed) -> Vec<ColumnRow> {
+    proposed
+        .columns
+        .iter()
+        .map(|column| ColumnRow {
+            column: column.name.clone(),
+            attribute: column.shown(),
+            sample: column.samples.first().cloned().unwrap_or_default(),
+            doubt: column.proposal.doubt.clone().unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// The table for programs.
+fn documents(proposed: &Proposed) -> Vec<Value> {
+    proposed
+        .columns
+        .iter()
+        .map(|column| {
+            json!({
+                "column": column.name,
+                "attributes": column.proposal.fills,
+                "day": match column.proposal.day {
+                    Some(Day::First) => Some("first"),
+                    Some(Day::Last) => Some("last"),
+                    None => None,
+                },
+                "by": match column.proposal.by {
+                    Some(By::Name) => Some("name"),
+                    Some(By::UsualName) => Some("usual_name"),
+                    Some(By::Values) => Some("values"),
+                    None => None,
+                },
+                "doubt": column.proposal.doubt,
+                "sample": column.samples.first(),
+            })
+        })
+        .collect()
+}
+
+fn loads(text: &str, path: &Path) -> Result<Config, Failure> {
+    Config::load(text, &path.display().to_string(), folder(path)).map_err(|problems| {
+        Failure::run(format!(
+            "what was found does not make a good file; write one without --from and fill it in:\n{}",
+            problems.lines()
+        ))
+    })
 }
 
 fn exists(path: &Path) -> Failure {
@@ -77,51 +202,14 @@ fn starter(config: &Path) -> Detected {
         tenant: None,
         kind: SourceKind::Csv,
         location: "people.csv".to_owned(),
-        columns: BTreeMap::new(),
+        columns: Vec::new(),
+        attributes: Vec::new(),
+        starts: None,
+        ends: None,
         key: None,
         anchor_from: Vec::new(),
         groups: Vec::new(),
     }
-}
-
-/// What the people file seems to be, and what to tell about it.
-async fn look(from: &Path, config: &Path) -> Result<(Detected, Vec<String>), Failure> {
-    let path = from.to_owned();
-    let seen = tokio::task::spawn_blocking(move || detect(&path)).await.map_err(Failure::run)?.map_err(|error| {
-        let hand = "Without --from, `hardmatch init` writes a file in which [source] is set by hand";
-        Failure::usage(format!("{}: {error}. {hand}", from.display()))
-    })?;
-    let detected = suggestion(&seen, connection_name(config), relative(from, config));
-    let mut found = vec![format!(
-        "{}: {}, {} people, {} columns.",
-        from.display(),
-        seen.format.name(),
-        seen.entries,
-        seen.columns.len()
-    )];
-    match &detected.key {
-        Some(key) => found.push(format!("Key: {key}, because it is filled for everybody and nowhere the same.")),
-        None => found.push(
-            "No column is filled for everybody and nowhere the same: choose a key that never changes and set source.key."
-                .to_owned(),
-        ),
-    }
-    match detected.anchor_from.as_slice() {
-        [] => found.push("No column could be an immutable ID: set anchor.from.".to_owned()),
-        names => found.push(format!("Immutable IDs from: {}.", names.join(", "))),
-    }
-    let unknown: Vec<&str> =
-        seen.columns.iter().filter(|column| column.understood.is_none()).map(|column| column.name.as_str()).collect();
-    if let Some(first) = unknown.first() {
-        found.push(format!(
-            "Columns without a known meaning: {}. Name them in [source.columns], or use them as person.source['{first}'].",
-            unknown.join(", ")
-        ));
-    }
-    if seen.refused > 0 {
-        found.push(format!("{} entries could not be read; `hardmatch doctor` names them.", seen.refused));
-    }
-    Ok((detected, found))
 }
 
 /// The people file's path as the new file will say it: relative to the new file's folder where that is plain.
@@ -147,45 +235,22 @@ fn connection_name(config: &Path) -> String {
     stem.or(parent).unwrap_or_else(|| "people".to_owned())
 }
 
-/// Groups that the first people are in, for the example of a scope.
-async fn groups(config: &Config) -> Vec<String> {
-    let Ok(source) = source(config, &clock()) else { return Vec::new() };
-    let Ok(mut listing) = source.open().await else { return Vec::new() };
-    let mut groups: BTreeMap<String, u64> = BTreeMap::new();
-    for entry in listing.next().await.unwrap_or_default() {
-        if let Entry::Person(person) = entry {
-            for group in person.groups.iter().filter(|group| !group.contains('=')) {
-                *groups.entry(group.to_owned()).or_default() += 1;
-            }
-        }
-    }
-    let mut by_size: Vec<(String, u64)> = groups.into_iter().collect();
-    by_size.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-    by_size.into_iter().map(|(group, _)| group).collect()
-}
-
 fn next_steps(config: &Path) {
     let option =
         if config == Path::new("hardmatch.toml") { String::new() } else { format!(" --config {}", config.display()) };
     output::line("");
     output::line("Next:");
-    output::line(format!(
-        "  1. hardmatch config explain{option}   what the file will do. It starts with a simulated tenant, so that"
-    ));
-    output::line(format!("     hardmatch plan{option}             works at once and touches nothing real."));
-    output::line(
-        "  2. For your tenant, register an application in Entra (App registrations, New registration, one tenant)",
-    );
-    output::line("     and give it these Microsoft Graph application permissions, with admin consent:");
+    output::line(format!("  hardmatch plan{option}"));
+    output::line("    shows what would be done, in a simulated tenant with your domains: nothing real is touched.");
+    output::line(format!("  hardmatch config explain{option}"));
+    output::line("    says in words what the file does.");
+    output::line("For your own tenant, register an application in Entra (App registrations, New registration, one");
+    output::line("tenant) with these Microsoft Graph application permissions and admin consent:");
     for line in hardmatch_checkup::needs::permission_lines() {
-        output::line(format!("       {line}"));
+        output::line(format!("  {line}"));
     }
-    output::line(
-        "     Create a client secret, put it into HARDMATCH_CLIENT_SECRET, and set tenant.id, tenant.cloud = \"global\"",
-    );
-    output::line("     and [tenant.auth] client_id and secret in the file.");
-    output::line(format!("  3. hardmatch doctor{option}           checks all of it and writes nothing."));
+    output::line("Put a client secret into HARDMATCH_CLIENT_SECRET, set tenant.id, tenant.cloud = \"global\" and");
     output::line(format!(
-        "  4. hardmatch plan{option}             shows what would be done; `hardmatch apply HASH` does exactly that."
+        "[tenant.auth] in the file; `hardmatch doctor{option}` then checks all of it and writes nothing."
     ));
 }

@@ -1,5 +1,6 @@
 //! One command a file.
 
+pub(crate) mod acknowledge;
 pub(crate) mod auth;
 pub(crate) mod config;
 pub(crate) mod connection;
@@ -12,6 +13,8 @@ pub(crate) mod remote;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod standing;
+pub(crate) mod usable;
 pub(crate) mod who;

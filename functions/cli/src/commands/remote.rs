@@ -92,7 +92,8 @@ mod deployed {
     use url::Url;
 
     use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
-    use crate::commands::run::{Rows, show_plan, show_run, show_stop};
+    use crate::commands::rows::Printed;
+    use crate::commands::run::{ExitBy, Rows, Wanted, show_plan, show_run, show_stop};
     use crate::commands::who;
     use crate::fail::{Exit, Failure};
     use crate::output;
@@ -114,8 +115,12 @@ mod deployed {
             retry: args.retry,
         };
         let run = opened(&stack, open).await?;
-        let rows = if args.rows { Rows::Shown } else { Rows::Left };
-        show_plan(&stack.deciding(&meta)?, &run, &args.common, rows).await
+        let wanted = Wanted {
+            rows: if args.rows { Rows::Shown } else { Rows::Left },
+            exit: if args.detailed_exitcode { ExitBy::Changes } else { ExitBy::People },
+        };
+        let printed = Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all);
+        show_plan(&stack.deciding(&meta)?, &run, &args.common, &printed, wanted).await
     }
 
     pub(crate) async fn sync(name: &str, args: &SyncArgs) -> Result<Exit, Failure> {
@@ -138,10 +143,11 @@ mod deployed {
             retry: args.retry,
         };
         let run = opened(&stack, open).await?;
+        let printed = Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all);
         if run.phase == Phase::Planned {
-            return show_stop(&deciding, &run, &args.common).await;
+            return show_stop(&deciding, &run, &args.common, &printed).await;
         }
-        show_run(&deciding, &run, &args.common).await
+        show_run(&deciding, &run, &args.common, &printed).await
     }
 
     pub(crate) async fn apply(name: &str, args: &ApplyArgs) -> Result<Exit, Failure> {
@@ -151,7 +157,8 @@ mod deployed {
         let run = stack.ask("", accept).await?;
         let run = run.ok_or_else(|| Failure::run("the stack accepted the plan and does not say of which run"))?;
         let run = watched(&stack, &run, Phase::Planned).await?;
-        show_run(&stack.deciding(&meta)?, &run, &args.common).await
+        let printed = Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all);
+        show_run(&stack.deciding(&meta)?, &run, &args.common, &printed).await
     }
 
     /// Makes a link to the stack's pages, prints it, and waits for what comes of it.

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use hardmatch_domain::ids::{PersonKey, PersonRef};
+use hardmatch_domain::policy::Guard;
 use hardmatch_match::MatchPorts;
+use hardmatch_policy::{Config, Passwords};
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
-use hardmatch_report::{outcome_table, plan_table};
+use hardmatch_report::{Around, Digest, SHOWN, Style};
+use hardmatch_store::connection::Meta;
 
+use crate::args::Common;
 use crate::fail::Failure;
 use crate::output;
-
-/// Rows of a plan shown on a terminal.
-const SHOWN: usize = 200;
 
 /// The rows of a run's plan by name, at most so many.
 pub(crate) async fn read(ports: &MatchPorts, run: &Run, most: usize) -> Result<Vec<PlanRow>, Failure> {
@@ -45,33 +46,50 @@ pub(crate) async fn outcomes(
     Ok(found)
 }
 
-/// The plan as a table.
-pub(crate) async fn print_plan(ports: &MatchPorts, run: &Run) -> Result<(), Failure> {
-    let rows = read(ports, run, SHOWN).await?;
-    if !rows.is_empty() {
-        output::line(plan_table(&rows, output::style()));
-    }
-    more(run, rows.len());
-    Ok(())
+/// How much of a plan is printed, and what is said around it.
+pub(crate) struct Printed {
+    /// Everybody, however many.
+    pub(crate) all: bool,
+    pub(crate) around: Around,
 }
 
-/// The plan and what became of each row as a table.
-pub(crate) async fn print_outcomes(ports: &MatchPorts, run: &Run) -> Result<(), Failure> {
-    let rows = read(ports, run, SHOWN).await?;
-    let outcomes = outcomes(ports, run, &rows).await?;
-    if !rows.is_empty() {
-        let pairs = rows.iter().map(|row| (row, outcomes.get(&row.decision.key)));
-        output::line(outcome_table(pairs, output::style()));
+impl Printed {
+    /// By what the connection's configuration says.
+    pub(crate) fn of(config: &Config, meta: &Meta, common: &Common, all: bool) -> Self {
+        let Guard { max_removals, max_removals_percent, always_allow, .. } = config.guard;
+        let share = meta.links.saturating_mul(max_removals_percent) / 100;
+        let around = Around {
+            removal_limit: Some(always_allow.max(max_removals.min(share))),
+            passwords_discarded: matches!(config.passwords, Passwords::Discard),
+            options: common.options(),
+        };
+        Self { all, around }
     }
-    more(run, rows.len());
-    Ok(())
 }
 
-fn more(run: &Run, shown: usize) {
-    let all = run.plan.as_ref().map_or(0, |plan| plan.people);
-    if all > shown as u64
-        && let Some(report) = &run.report
-    {
-        output::note(format!("{} more people are in {report}", all - shown as u64));
+/// The plan: summary, then people by what is done.
+pub(crate) async fn print_plan(ports: &MatchPorts, run: &Run, printed: &Printed) -> Result<(), Failure> {
+    print(ports, run, printed, false).await
+}
+
+/// The plan and what became of each row.
+pub(crate) async fn print_outcomes(ports: &MatchPorts, run: &Run, printed: &Printed) -> Result<(), Failure> {
+    print(ports, run, printed, true).await
+}
+
+async fn print(ports: &MatchPorts, run: &Run, printed: &Printed, done: bool) -> Result<(), Failure> {
+    let style = output::style();
+    // In a pipe nothing is cut: somebody saves it, or looks for a name in it.
+    let limit = (!printed.all && style != Style::Piped).then_some(SHOWN);
+    let mut digest = Digest::new(limit);
+    let mut slices = hardmatch_match::read_plan(ports, &run.id).await?;
+    while let Some((_, mut rows)) = slices.next().await? {
+        rows.sort_by(|one, other| one.name.cmp(&other.name));
+        let outcomes = if done { outcomes(ports, run, &rows).await? } else { BTreeMap::new() };
+        for row in &rows {
+            digest.add(row, outcomes.get(&row.decision.key));
+        }
     }
+    output::line(digest.text(run, &printed.around, style, done));
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `plan`, `apply`, `sync`: the same run, stopped at different places.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use hardmatch_checkup::expiry;
@@ -8,11 +9,12 @@ use hardmatch_embedded::Missing;
 use hardmatch_match::{Accept, Acceptance, MatchPorts, Opening, accept, open_run};
 use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, Phase, Run, Status};
-use hardmatch_report::{plan_document, run_document, summary_lines};
+use hardmatch_report::{closing_lines, plan_document, run_document};
 use hardmatch_store::connection::{Meta, Standing};
 use serde_json::{Value, json};
 
 use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
+use crate::commands::rows::Printed;
 use crate::commands::{remote, rows, standing};
 use crate::connection::{State, load, open_state, tenant_side};
 use crate::engine::Engine;
@@ -104,7 +106,12 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let result = drive(&engine, &meta, &wish).await;
     let shown = match result {
         Ok(run) => {
-            show_plan(&engine.deciding, &run, &args.common, if args.rows { Rows::Shown } else { Rows::Left }).await
+            let printed = Printed::of(&engine.state.loaded.config, &meta, &args.common, args.all);
+            let wanted = Wanted {
+                rows: if args.rows { Rows::Shown } else { Rows::Left },
+                exit: if args.detailed_exitcode { ExitBy::Changes } else { ExitBy::People },
+            };
+            show_plan(&engine.deciding, &run, &args.common, &printed, wanted).await
         }
         Err(failure) => Err(failure),
     };
@@ -138,9 +145,14 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
     };
     let result = drive(&engine, &meta, &wish).await;
     let shown = match result {
-        Ok(run) if run.phase == Phase::Planned => show_stop(&engine.deciding, &run, &args.common).await,
-        Ok(run) if run.phase != Phase::Closed => standing::stopped(&engine.state, &run, &args.common).await,
-        Ok(run) => show_run(&engine.deciding, &run, &args.common).await,
+        Ok(run) => {
+            let printed = Printed::of(&engine.state.loaded.config, &meta, &args.common, args.all);
+            match run.phase {
+                Phase::Planned => show_stop(&engine.deciding, &run, &args.common, &printed).await,
+                Phase::Closed => show_run(&engine.deciding, &run, &args.common, &printed).await,
+                _ => standing::stopped(&engine.state, &run, &args.common).await,
+            }
+        }
         Err(failure) => Err(failure),
     };
     engine.stop().await;
@@ -151,7 +163,7 @@ pub(crate) async fn apply(args: ApplyArgs) -> Result<Exit, Failure> {
     if let Some(stack) = &args.common.stack {
         return remote::apply(stack, &args).await;
     }
-    let (engine, _) = engine(&args.common).await?;
+    let (engine, meta) = engine(&args.common).await?;
     if let Some(exit) = standing::is_paused(&engine.state, &args.common).await? {
         engine.stop().await;
         return Ok(exit);
@@ -159,7 +171,10 @@ pub(crate) async fn apply(args: ApplyArgs) -> Result<Exit, Failure> {
     let result = apply_hash(&engine, &args.hash).await;
     let shown = match result {
         Ok(run) if run.phase != Phase::Closed => standing::stopped(&engine.state, &run, &args.common).await,
-        Ok(run) => show_run(&engine.deciding, &run, &args.common).await,
+        Ok(run) => {
+            let printed = Printed::of(&engine.state.loaded.config, &meta, &args.common, args.all);
+            show_run(&engine.deciding, &run, &args.common, &printed).await
+        }
         Err(failure) => Err(failure),
     };
     engine.stop().await;
@@ -257,68 +272,101 @@ pub(crate) enum Rows {
     Left,
 }
 
+/// What the exit status of `plan` says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExitBy {
+    /// 3 when people need attention.
+    People,
+    /// 4 when there are changes.
+    Changes,
+}
+
+/// What is wanted of a plan beside its text.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) rows: Rows,
+    pub(crate) exit: ExitBy,
+}
+
 pub(crate) async fn show_plan(
     deciding: &MatchPorts,
     run: &Run,
     common: &Common,
-    wanted: Rows,
+    printed: &Printed,
+    wanted: Wanted,
 ) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
         return show_incomplete(run, common);
     }
     if common.json {
-        let listed = match wanted {
+        let listed = match wanted.rows {
             Rows::Shown => Some(rows::read(deciding, run, usize::MAX).await?),
             Rows::Left => None,
         };
         output::document(&with_report(plan_document(run, listed.as_deref()), run));
     } else {
-        rows::print_plan(deciding, run).await?;
-        for line in summary_lines(run) {
-            output::line(line);
+        rows::print_plan(deciding, run, printed).await?;
+        close(run);
+        if let Some(plan) = run.plan.as_ref().filter(|plan| plan.changed_slices > 0) {
+            output::line(format!("\nApply it with: hardmatch apply {}{}", &plan.hash[..12], common.options()));
         }
-        if let Some(plan) = &run.plan
-            && plan.changed_slices > 0
-        {
-            output::line(format!("Apply it with: hardmatch apply {}{}", &plan.hash[..12], common.place()));
-        }
+    }
+    if wanted.exit == ExitBy::Changes && run.plan.as_ref().is_some_and(|plan| plan.changed_slices > 0) {
+        return Ok(Exit::Changes);
     }
     exit_of_plan(deciding, run).await
 }
 
 /// The run stopped at its plan: shown, and how to go on.
-pub(crate) async fn show_stop(deciding: &MatchPorts, run: &Run, common: &Common) -> Result<Exit, Failure> {
+pub(crate) async fn show_stop(
+    deciding: &MatchPorts,
+    run: &Run,
+    common: &Common,
+    printed: &Printed,
+) -> Result<Exit, Failure> {
     if common.json {
         output::document(&with_report(run_document(run), run));
     } else {
-        rows::print_plan(deciding, run).await?;
-        for line in summary_lines(run) {
-            output::line(line);
-        }
-        if let Some(plan) = &run.plan {
+        rows::print_plan(deciding, run, printed).await?;
+        close(run);
+        if let Some(plan) = run.plan.as_ref().filter(|plan| plan.changed_slices > 0) {
             output::line(format!(
-                "Nothing is written yet. Apply this plan with: hardmatch apply {}{}",
+                "\nNothing is written yet. Apply this plan with: hardmatch apply {}{}",
                 &plan.hash[..12],
-                common.place()
+                common.options()
             ));
         }
     }
     Ok(Exit::Attention)
 }
 
-pub(crate) async fn show_run(deciding: &MatchPorts, run: &Run, common: &Common) -> Result<Exit, Failure> {
+pub(crate) async fn show_run(
+    deciding: &MatchPorts,
+    run: &Run,
+    common: &Common,
+    printed: &Printed,
+) -> Result<Exit, Failure> {
     if run.status == Some(Status::Incomplete) {
         return show_incomplete(run, common);
     }
     if common.json {
         output::document(&run_document(run));
     } else {
-        rows::print_outcomes(deciding, run).await?;
-        for line in summary_lines(run) {
-            output::line(line);
-        }
+        rows::print_outcomes(deciding, run, printed).await?;
+        close(run);
     }
     Ok(if run.status == Some(Status::Converged) { Exit::Converged } else { Exit::Attention })
+}
+
+/// What is said below the people.
+fn close(run: &Run) {
+    let lines = closing_lines(run);
+    if !lines.is_empty() {
+        output::line("");
+    }
+    for line in lines {
+        output::line(hardmatch_report::visible(&line));
+    }
 }
 
 fn show_incomplete(run: &Run, common: &Common) -> Result<Exit, Failure> {
@@ -356,7 +404,8 @@ async fn exit_of_plan(deciding: &MatchPorts, run: &Run) -> Result<Exit, Failure>
     let refused = !run.refused_entries.is_empty() || !run.left_out.is_empty() || !run.absence().is_empty();
     let mut slices = hardmatch_match::read_plan(deciding, &run.id).await?;
     while let Some((_, rows)) = slices.next().await? {
-        let attention = rows.iter().any(|row| {
+        let known = hardmatch_match::acknowledged(deciding, &run.connection, &rows, &BTreeMap::new()).await?;
+        let attention = rows.iter().filter(|row| !known.contains(&row.decision.key)).any(|row| {
             row.decision.change.is_none()
                 && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
         });

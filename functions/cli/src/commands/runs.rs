@@ -5,6 +5,7 @@ use hardmatch_report::{run_document, runs_table, summary_lines};
 use serde_json::json;
 
 use crate::args::{Common, RunsCommand, RunsShowArgs};
+use crate::commands::rows::Printed;
 use crate::commands::{explain, remote, rows};
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
@@ -58,11 +59,12 @@ async fn show(args: RunsShowArgs) -> Result<Exit, Failure> {
     }
     let connection = &state.loaded.config.connection;
     let meta = state.store.meta(connection).await?.value;
+    let printed = Printed::of(&state.loaded.config, &meta, &args.common, args.all);
     if let Some(ports) = state.deciding(&meta).filter(|_| run.plan.is_some()) {
         if run.phase == Phase::Planned || run.accepted.is_none() {
-            rows::print_plan(&ports, &run).await?;
+            rows::print_plan(&ports, &run, &printed).await?;
         } else {
-            rows::print_outcomes(&ports, &run).await?;
+            rows::print_outcomes(&ports, &run, &printed).await?;
         }
     }
     for line in summary_lines(&run) {

@@ -265,3 +265,66 @@ fn c12_every_code_has_a_sentence_and_what_needs_somebody_a_remedy() {
         }
     }
 }
+
+/// A day that is the same for everybody, or cannot be read.
+#[derive(Debug)]
+struct Day(Result<Option<i64>, &'static str>);
+
+impl hardmatch_domain::policy::DayBoundary for Day {
+    fn at(&self, _: &hardmatch_domain::person::Person) -> Result<Option<i64>, hardmatch_domain::policy::RuleError> {
+        self.0.map_err(|why| hardmatch_domain::policy::RuleError(why.to_owned()))
+    }
+
+    fn text(&self) -> &'static str {
+        "day"
+    }
+}
+
+fn day(at: i64) -> std::sync::Arc<dyn hardmatch_domain::policy::DayBoundary> {
+    std::sync::Arc::new(Day(Ok(Some(at))))
+}
+
+#[test]
+fn nobody_is_created_before_the_first_day_and_the_day_itself_decides() {
+    let mut world = world().person(person("ada")).policy(|p| p.starts = Some(day(NOW + 5 * DAY)));
+    let waiting = check(&world, "ada", "none: not_started");
+    assert_eq!(waiting.look_again_at, Some(NOW + 5 * DAY));
+    world.now = NOW + 5 * DAY;
+    let created = world.decide("ada");
+    assert_eq!((created.action, created.look_again_at), (hardmatch_domain::change::Action::Create, None));
+}
+
+#[test]
+fn what_we_blocked_is_not_enabled_before_the_first_day() {
+    let mut world = linked("ada").policy(|p| p.starts = Some(day(NOW + DAY)));
+    world.accounts[0].enabled = Some(false);
+    let ours = hardmatch_domain::link::Suspension { at: NOW, cause: LeavingCause::Disabled };
+    world.links[0].ledger.suspended = Some(ours);
+    let waiting = check(&world, "ada", "none: not_started");
+    assert_eq!(waiting.look_again_at, Some(NOW + DAY));
+    // An account that may sign in already is not blocked because a first day was moved.
+    check(&linked("ada").policy(|p| p.starts = Some(day(NOW + DAY))), "ada", "none: converged");
+}
+
+#[test]
+fn sign_in_is_blocked_when_the_last_day_is_over() {
+    let with = |at: i64| linked("ada").policy(move |p| p.ends = Some(day(at)));
+    let before = check(&with(NOW + DAY), "ada", "none: converged");
+    assert_eq!(before.look_again_at, Some(NOW + DAY));
+    let after = check(&with(NOW - 3 * DAY), "ada", "suspend: employment_ended | suspend Ended | removal from 0");
+    assert_eq!(after.leaving, Some((LeavingCause::Ended, NOW - 3 * DAY)));
+    // Who never had an account gets none.
+    let none = world().person(person("ada")).policy(|p| p.ends = Some(day(NOW)));
+    check(&none, "ada", "none: employment_ended");
+    // A first day after the last one is a new employment.
+    let again = with(NOW - 3 * DAY).policy(|p| p.starts = Some(day(NOW - DAY)));
+    check(&again, "ada", "none: converged");
+}
+
+#[test]
+fn a_day_that_cannot_be_read_decides_nothing_but_an_explicit_disabled() {
+    let unreadable = |world: World| world.policy(|p| p.ends = Some(std::sync::Arc::new(Day(Err("no date")))));
+    check(&unreadable(linked("ada")), "ada", "none: unknown");
+    check(&unreadable(world().person(person("ada"))), "ada", "none: unknown");
+    check(&unreadable(disabled()), "ada", "suspend: source_disabled | suspend Disabled | removal from 0");
+}

@@ -4,12 +4,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::types::{CelBool, CelString, LIST_TYPE, STRING_TYPE};
+use cel::common::types::{CelBool, CelInt, CelString, INT_TYPE, LIST_TYPE, STRING_TYPE};
 use cel::common::value::CowVal;
 use cel::{Env, ExecutionError};
 use regex::Regex;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 use super::types::Type;
+use crate::dates;
 
 /// What an operator reads about a function.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +54,18 @@ pub const FUNCTIONS: &[FunctionDoc] = &[
     FunctionDoc { usage: "list.join(), list.join(separator)", meaning: "one text of a list of texts" },
     FunctionDoc { usage: "text.reverse()", meaning: "back to front" },
     FunctionDoc { usage: "firstOf(text, text, …)", meaning: "the first that is not empty" },
+    FunctionDoc {
+        usage: "text.ascii()",
+        meaning: "in letters of English, for sign-in names: ä becomes ae, é becomes e, ß becomes ss",
+    },
+    FunctionDoc {
+        usage: "date(text), date(text, 'DD/MM/YYYY')",
+        meaning: "the day as 2026-12-31, from the forms that people write; empty stays empty. Where day and month could be exchanged, the form has to be named",
+    },
+    FunctionDoc {
+        usage: "addDays(day, number)",
+        meaning: "the day so many days later, or earlier when the number is negative; empty stays empty",
+    },
     FunctionDoc { usage: "string(number), int(text)", meaning: "one as the other; text that is no number is an error" },
     FunctionDoc { usage: "has(person.field)", meaning: "whether the field is not empty" },
     FunctionDoc {
@@ -108,6 +123,10 @@ pub(super) const OVERLOADS: &[Overload] = &[
     member("join", Texts, &[], Text),
     member("join", Texts, &[Text], Text),
     member("reverse", Text, &[], Text),
+    member("ascii", Text, &[], Text),
+    global("date", &[Text], Text),
+    global("date", &[Text, Text], Text),
+    global("addDays", &[Text, Int], Text),
     global("string", &[Text], Text),
     global("string", &[Bool], Text),
     global("string", &[Int], Text),
@@ -139,6 +158,11 @@ fn build() -> Env {
         .expect("lower is ours");
     env.add_member_overload("upper", "text_upper", STRING_TYPE, vec![], |args| text1(&args, str::to_uppercase))
         .expect("upper is ours");
+    env.add_member_overload("ascii", "text_ascii", STRING_TYPE, vec![], |args| text1(&args, ascii))
+        .expect("ascii is ours");
+    env.add_overload("date", "date_plain", vec![STRING_TYPE], date).expect("date is ours");
+    env.add_overload("date", "date_form", vec![STRING_TYPE, STRING_TYPE], date).expect("date is ours");
+    env.add_overload("addDays", "add_days", vec![STRING_TYPE, INT_TYPE], add_days).expect("addDays is ours");
     env.add_overload(FIRST_OF, "first_of_texts", vec![LIST_TYPE], first_of).expect("first_of is ours");
     env.add_overload(MATCHES, "matches_literal", vec![STRING_TYPE, STRING_TYPE], matches).expect("matches is ours");
     env.add_overload(SAME_LIST, "same_lists", vec![LIST_TYPE, LIST_TYPE], same_list).expect("same_list is ours");
@@ -149,6 +173,67 @@ fn text1<'b, 'v>(args: &[CowVal<'b, 'v>], change: impl Fn(&str) -> String) -> Re
     let text = args.first().and_then(|arg| arg.downcast_ref::<CelString>());
     let text = text.ok_or_else(ExecutionError::missing_argument_or_target)?;
     Ok(CowVal::owned(CelString::from(change(text.inner()))))
+}
+
+/// Letters of English for those of other languages, as German and Scandinavian offices write them in addresses.
+fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.nfc() {
+        match c {
+            'ä' | 'æ' => out.push_str("ae"),
+            'Ä' | 'Æ' => out.push_str("Ae"),
+            'ö' | 'ø' | 'œ' => out.push_str("oe"),
+            'Ö' | 'Ø' | 'Œ' => out.push_str("Oe"),
+            'ü' => out.push_str("ue"),
+            'Ü' => out.push_str("Ue"),
+            'å' => out.push_str("aa"),
+            'Å' => out.push_str("Aa"),
+            'ß' => out.push_str("ss"),
+            'ł' => out.push('l'),
+            'Ł' => out.push('L'),
+            'đ' | 'ð' => out.push('d'),
+            'Đ' | 'Ð' => out.push('D'),
+            'ı' => out.push('i'),
+            'þ' => out.push_str("th"),
+            'Þ' => out.push_str("Th"),
+            '\u{2019}' => out.push('\''),
+            c => out.extend(std::iter::once(c).nfd().filter(|c| !is_combining_mark(*c))),
+        }
+    }
+    out
+}
+
+/// One or two texts: the day, and the form it is written in.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a CEL function")]
+fn date<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let mut texts = args.iter().map(|arg| arg.downcast_ref::<CelString>().map(CelString::inner));
+    let text = texts.next().flatten().ok_or_else(ExecutionError::missing_argument_or_target)?;
+    if text.trim().is_empty() {
+        return Ok(CowVal::owned(CelString::from("")));
+    }
+    let day = match texts.next().flatten() {
+        Some(form) => dates::parse_as(text, form),
+        None => dates::parse(text),
+    };
+    let day = day.map_err(|problem| ExecutionError::function_error("date", problem.words()))?;
+    Ok(CowVal::owned(CelString::from(day.to_string())))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a CEL function")]
+fn add_days<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let [text, days] = args.as_slice() else { return Err(ExecutionError::missing_argument_or_target()) };
+    let (Some(text), Some(days)) = (text.downcast_ref::<CelString>(), days.downcast_ref::<CelInt>()) else {
+        return Err(ExecutionError::missing_argument_or_target());
+    };
+    if text.inner().trim().is_empty() {
+        return Ok(CowVal::owned(CelString::from("")));
+    }
+    let day =
+        dates::parse(text.inner()).map_err(|problem| ExecutionError::function_error("addDays", problem.words()))?;
+    let span = jiff::Span::new().try_days(*days.inner());
+    let day = span.and_then(|span| day.checked_add(span));
+    let day = day.map_err(|_| ExecutionError::function_error("addDays", "the day lies too far away"))?;
+    Ok(CowVal::owned(CelString::from(day.to_string())))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape of a CEL function")]

@@ -147,6 +147,8 @@ fn words(error: &ExecutionError) -> String {
             "substring" | "charAt" | "indexOf" | "lastIndexOf" => {
                 format!("`{function}` was asked for a position outside the text")
             }
+            // What these two say names the form of a day and never the day.
+            "date" | "addDays" => error.to_string(),
             _ => format!("`{function}` failed on this person's value"),
         },
         ExecutionError::InvalidArgumentCount { expected, actual } => {

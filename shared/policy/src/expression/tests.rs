@@ -324,6 +324,29 @@ fn source_attributes_are_collected_once() {
 }
 
 #[test]
+fn days_and_letters_of_sign_in_names_are_computed() {
+    for (text, value) in [
+        ("date('1.12.2026')", Ok("2026-12-01")),
+        ("date('03/04/2026', 'MM/DD/YYYY')", Ok("2026-03-04")),
+        ("date('03/04/2026', 'DD/MM/YYYY')", Ok("2026-04-03")),
+        ("date('')", Ok("")),
+        ("date(person.source['nothing'])", Ok("")),
+        ("addDays(date('28 Feb 2028'), 2)", Ok("2028-03-01")),
+        ("addDays('2026-01-01', -1)", Ok("2025-12-31")),
+        ("addDays('', 3)", Ok("")),
+        ("person.surname.ascii()", Ok("Aangstroem")),
+        ("'Zoë Müller-Strauß Łukasz'.ascii().lower()", Ok("zoe mueller-strauss lukasz")),
+    ] {
+        assert_eq!(flow(text), value.map(str::to_owned).map_err(|error: &str| error.to_owned()), "{text}");
+    }
+    let ambiguous = flow("date('03/04/2026')").unwrap_err();
+    assert!(ambiguous.contains("DD/MM/YYYY") && !ambiguous.contains("03/04"), "{ambiguous}");
+    assert!(flow("date('soon')").unwrap_err().contains("no date"));
+    assert!(flow("now()").is_err());
+    assert!(flow("date(1)").is_err());
+}
+
+#[test]
 fn every_documented_function_exists() {
     let mut documented: Vec<&str> = Vec::new();
     for function in FUNCTIONS {

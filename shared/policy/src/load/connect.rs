@@ -7,11 +7,16 @@ use hardmatch_domain::ids::Guid;
 use toml::de::DeValue;
 
 use super::auth::auth_table;
-use crate::config::{Cloud, Endpoints, Location, Source, SourceKind, Tenant};
-use crate::keys::SOURCE_ATTRIBUTES;
+use crate::config::{Cloud, Endpoints, Location, Source, SourceKind, Tenant, YesNo};
+use crate::keys::{self, SOURCE_ATTRIBUTES};
 use crate::names::nearest;
 use crate::problem::ProblemKind;
-use crate::tree::{At, Reader, Section};
+use crate::tree::{At, Reader, Section, Value};
+
+/// What a new file has in place of the tenant. Fine as long as the tenant is simulated.
+pub(crate) const TENANT_TO_FILL_IN: &str = "CHANGE-ME";
+/// How a simulated tenant is called that nobody named.
+const SIMULATED_TENANT: &str = "simulated.onmicrosoft.com";
 
 pub(super) fn tenant<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: &Path) -> Option<Tenant> {
     if !root.has("tenant") {
@@ -19,12 +24,26 @@ pub(super) fn tenant<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
         return None;
     }
     let section = reader.section(root, "tenant");
-    let id = reader.required_text(&section, "id").and_then(|id| tenant_id(reader, &id));
+    let id = reader.required_text(&section, "id");
     let word = reader.choice::<String>(&section, "cloud");
     let word = word.map(|word| word.map_or_else(|| "global".to_owned(), |at| at.value));
     // A word that was refused says nothing about which other keys belong.
     let cloud = word.ok().and_then(|word| cloud(reader, &section, &word, base_dir));
     let simulated = matches!(cloud, Some(Cloud::Simulated { .. }));
+    let id = id.and_then(|id| match id.value.trim().eq_ignore_ascii_case(TENANT_TO_FILL_IN) {
+        true if simulated => Some(SIMULATED_TENANT.to_owned()),
+        true => {
+            reader.problem(
+                ProblemKind::BadValue,
+                id.span,
+                "`tenant.id` is not filled in",
+                "to be changed",
+                "write the tenant's directory id (Entra admin center, Overview) or one of its domain names",
+            );
+            None
+        }
+        false => tenant_id(reader, &id),
+    });
     let auth = if section.has("auth") {
         let auth = reader.section(&section, "auth");
         auth_table(reader, &auth, cloud.as_ref(), base_dir).map(Some)
@@ -171,7 +190,7 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
         reader.missing(&section, "kind");
     }
     let kind = reader.choice::<SourceKind>(&section, "kind");
-    let columns = columns(reader, &section);
+    let (columns, words) = columns(reader, &section);
     let key = reader.text(&section, "key").map(|key| key.value.trim().to_owned());
     let delimiter = reader.choice_or(&section, "delimiter", "auto".to_owned());
     let delimiter = match delimiter.as_str() {
@@ -199,20 +218,27 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
             }
         }
     }
-    Some(Source { kind: kind?, location: location?, columns, delimiter, encoding, key })
+    Some(Source { kind: kind?, location: location?, columns, words, delimiter, encoding, key })
 }
 
-fn columns<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> BTreeMap<String, String> {
-    let mut columns = BTreeMap::new();
-    let Some(value) = section.get("columns") else { return columns };
+/// Which column fills which attribute, and the words of those that say yes or no in their own way.
+type Columns = (BTreeMap<String, String>, BTreeMap<String, YesNo>);
+
+fn columns<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Columns {
+    let (mut columns, mut words) = Columns::default();
+    let Some(value) = section.get("columns") else { return (columns, words) };
     let DeValue::Table(table) = value.get_ref() else {
         reader.wrong_type(value, value.get_ref(), "[source.columns]", "a table");
-        return columns;
+        return (columns, words);
     };
-    let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (key, value) in table {
         let name = key.get_ref().as_ref();
-        let text = reader.text_value(value, &format!("`source.columns.{}`", name.chars().take(64).collect::<String>()));
+        let full = format!("`source.columns.{}`", name.chars().take(64).collect::<String>());
+        let long = matches!(value.get_ref(), DeValue::Table(_)).then(|| switch_column(reader, &full, name, value));
+        let text = match &long {
+            Some(found) => found.as_ref().map(|(from, _)| from.clone()),
+            None => reader.text_value(value, &full),
+        };
         let known = SOURCE_ATTRIBUTES
             .iter()
             .find(|known| **known == name)
@@ -226,20 +252,60 @@ fn columns<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> BTreeMap<Strin
             continue;
         };
         let Some(text) = text else { continue };
-        if let Some(other) = taken.get(text.value) {
+        columns.insert((*known).to_owned(), text.value.to_owned());
+        words.extend(long.flatten().map(|(_, said)| ((*known).to_owned(), said)));
+    }
+    (columns, words)
+}
+
+/// `active = { from = "Status", yes = [...], no = [...] }`.
+fn switch_column<'t>(
+    reader: &mut Reader<'t>,
+    full: &str,
+    attribute: &str,
+    value: &'t Value<'t>,
+) -> Option<(At<&'t str>, YesNo)> {
+    let DeValue::Table(table) = value.get_ref() else { return None };
+    if !keys::SWITCHES.iter().any(|switch| switch.eq_ignore_ascii_case(attribute)) {
+        let known = SOURCE_ATTRIBUTES.iter().any(|known| known.eq_ignore_ascii_case(attribute));
+        if known {
             reader.problem(
                 ProblemKind::BadValue,
-                text.span,
-                format!("the column already fills `{other}`"),
-                "again",
-                "one column fills one attribute; use [attributes] to copy a value",
+                value.span(),
+                format!("{full} is no yes or no"),
+                "not a column's name",
+                "write the column's name; words for yes and no belong to active and passwordExpired",
             );
-            continue;
         }
-        taken.insert(text.value.to_owned(), (*known).to_owned());
-        columns.insert((*known).to_owned(), text.value.to_owned());
+        return None;
     }
-    columns
+    let section = reader.open(full, &keys::SWITCH_COLUMN, table, value.span());
+    let from = reader.required_text(&section, "from");
+    for key in ["yes", "no"] {
+        if !section.has(key) {
+            reader.missing(&section, key);
+        }
+    }
+    let mut list = |key: &'static str| -> Option<Vec<String>> {
+        let value = section.get(key)?;
+        let texts = match value.get_ref() {
+            DeValue::Array(_) => reader.texts(&section, key)?,
+            _ => reader.text_value(value, &section.full_name(key)).into_iter().collect(),
+        };
+        Some(texts.into_iter().map(|text| text.value.to_owned()).collect())
+    };
+    let (yes, no) = (list("yes")?, list("no")?);
+    if let Some(both) = yes.iter().find(|word| no.iter().any(|other| other.trim().eq_ignore_ascii_case(word.trim()))) {
+        reader.problem(
+            ProblemKind::BadValue,
+            value.span(),
+            format!("{full}: {both:?} means yes and no"),
+            "both",
+            "name each word once",
+        );
+        return None;
+    }
+    Some((from?, YesNo { yes, no }))
 }
 
 /// A path, or an object of S3.

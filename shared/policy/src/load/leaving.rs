@@ -1,8 +1,13 @@
 //! `[lifecycle]`: stages of leaving and their delays.
 
+use std::sync::Arc;
+
 use hardmatch_domain::policy::{AccountDeleted, LeavingAction, Lifecycle, Reenable, Stage};
+use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
+use crate::days::{DayRule, Edge};
+use crate::expression::Wanted;
 use crate::keys;
 use crate::problem::ProblemKind;
 use crate::tree::{At, Reader, Section, Value};
@@ -18,16 +23,45 @@ pub(super) fn lifecycle<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Life
     let left_scope = cause("left_scope", suspend());
     let disabled = cause("disabled", suspend());
     let password_expired = cause("password_expired", Vec::new());
+    let ended = cause("ended", suspend());
     Lifecycle {
         absent,
         left_scope,
         disabled,
         password_expired,
+        ended,
         account_deleted: reader.choice_or(&section, "account_deleted", AccountDeleted::Report),
         create_disabled: reader.flag(&section, "create_disabled", false),
         reenable: reader.choice_or(&section, "reenable", Reenable::Ours),
         revoke_sessions: reader.flag(&section, "revoke_sessions", false),
     }
+}
+
+/// `lifecycle.starts` and `lifecycle.ends`, in the time zone that days begin and end in.
+pub(super) fn days<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> (Option<Arc<DayRule>>, Option<Arc<DayRule>>) {
+    let section = reader.section(root, "lifecycle");
+    let zone = match reader.text(&section, "time_zone") {
+        None => Some(TimeZone::UTC),
+        Some(name) => {
+            let zone = TimeZone::get(name.value.trim()).ok();
+            if zone.is_none() {
+                reader.problem(
+                    ProblemKind::BadValue,
+                    name.span,
+                    "`lifecycle.time_zone` is no time zone",
+                    "not known",
+                    "use a name of the IANA list, such as \"Europe/Berlin\" or \"America/New_York\"",
+                );
+            }
+            zone
+        }
+    };
+    let mut day = |key: &'static str, edge: Edge| {
+        let text = reader.text(&section, key)?;
+        let expression = super::expression(reader, &text, Wanted::Text)?;
+        Some(Arc::new(DayRule::new(expression, zone.clone()?, edge)))
+    };
+    (day("starts", Edge::Begins), day("ends", Edge::IsOver))
 }
 
 /// What one element of a cause says: nothing is to be done, or one stage.

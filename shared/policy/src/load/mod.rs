@@ -7,6 +7,7 @@ mod flow;
 mod leaving;
 mod secrets;
 
+pub(crate) use connect::TENANT_TO_FILL_IN;
 pub(crate) use flow::default_when_empty;
 
 use std::path::Path;
@@ -89,6 +90,7 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
     let matching = matching(reader, &root);
     let (attributes, manager) = flow::attributes(reader, &root);
     let lifecycle = leaving::lifecycle(reader, &root);
+    let (starts, ends) = leaving::days(reader, &root);
     let actions = actions(reader, &root);
     let guard = guard(reader, &root);
     let licenses = entitle::licenses(reader, &root);
@@ -110,6 +112,8 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
         attributes,
         manager,
         lifecycle,
+        starts,
+        ends,
         actions,
         guard,
         licenses,
@@ -149,6 +153,7 @@ fn connection<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Option<Connect
     }
     let name = reader.text(root, "connection")?;
     let fits = name.value.len() <= 64
+        && !name.value.starts_with('.')
         && name.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     if fits {
         return Some(ConnectionId::new(name.value));

@@ -5,6 +5,7 @@ use hardmatch_ports::source::SourceError;
 
 use crate::known::{self, Meaning};
 use crate::shape::{Format, Shape};
+use crate::switch::Words;
 
 /// The columns of one file, by what they say. Numbers are places in the file's list of columns.
 #[derive(Debug)]
@@ -38,6 +39,9 @@ pub(crate) struct Columns {
     pub(crate) expires: Vec<usize>,
     pub(crate) enabled: Vec<usize>,
     pub(crate) password_expired: Vec<usize>,
+    /// The file's own words for yes and no in these two.
+    pub(crate) enabled_words: Option<Words>,
+    pub(crate) expired_words: Option<Words>,
 }
 
 /// Where the key is looked for when none is configured, around the policy's anchors.
@@ -113,6 +117,8 @@ impl Columns {
             expires: all(Meaning::AccountExpires),
             enabled: all(Meaning::Enabled),
             password_expired: all(Meaning::PasswordExpired),
+            enabled_words: words(shape, Meaning::Enabled),
+            expired_words: words(shape, Meaning::PasswordExpired),
             names: Vec::new(),
         };
         columns.upn = columns
@@ -121,7 +127,11 @@ impl Columns {
             .find(|(attr, _)| *attr == Attr::UserPrincipalName)
             .and_then(|(_, from)| from.first().copied());
         for (meaning, column) in configured {
-            columns.meanings[column] = Some(meaning);
+            // A column may fill several attributes; how its bytes are read is what a GUID or a SID says.
+            let read_as = &mut columns.meanings[column];
+            if !matches!(read_as, Some(Meaning::ObjectGuid | Meaning::ConsistencyGuid | Meaning::Sid)) {
+                *read_as = Some(meaning);
+            }
         }
         columns.names = names;
         Ok(columns)
@@ -164,6 +174,11 @@ impl Columns {
     pub(crate) fn name(&self, column: usize) -> &str {
         self.names.get(column).map_or("", String::as_str)
     }
+}
+
+/// The words that the configuration names for an attribute, under whichever of its names.
+fn words(shape: &Shape, wanted: Meaning) -> Option<Words> {
+    shape.words.iter().find(|(attribute, _)| known::meaning(attribute) == Some(wanted)).map(|(_, words)| words.clone())
 }
 
 /// `[source.columns]`, resolved.

@@ -2,6 +2,7 @@
 
 use hardmatch_ports::source::SourceError;
 
+use crate::aliases;
 use crate::csv::Csv;
 use crate::guid;
 use crate::known;
@@ -105,6 +106,7 @@ fn sniff(file: &File, survey: &Survey, lines: usize, shape: &Shape) -> Result<ch
 
 fn is_named(name: &str, shape: &Shape) -> bool {
     known::meaning(name).is_some()
+        || !aliases::suggested(name).is_empty()
         || shape.columns.values().chain(&shape.key).chain(&shape.extra).any(|column| column.eq_ignore_ascii_case(name))
         || shape.anchor_from.iter().any(|column| column.eq_ignore_ascii_case(name))
 }

@@ -6,8 +6,12 @@ mod client;
 mod detect;
 mod translate;
 
+mod aliases;
 mod columns;
 mod known;
+mod looks;
+mod propose;
+mod switch;
 
 mod index;
 mod row;
@@ -32,6 +36,8 @@ mod system;
 mod value;
 
 pub use client::FileSource;
-pub use detect::{Detected, DetectedColumn, detect};
+pub use detect::{Detected, DetectedColumn, Managers, detect};
 pub use known::known_attributes;
+pub use propose::{By, Day, Proposal};
 pub use shape::{Format, Shape};
+pub use switch::Words;

@@ -26,13 +26,16 @@ pub(crate) fn proxies(cell: &str) -> Vec<Proxy<'_>> {
         if begins && let Some(length) = kind(&cell[at..]) {
             starts.push((at, at + length));
         }
-        begins = c.is_whitespace() || SEPARATORS.contains(&c);
+        // The Microsoft 365 admin center joins them with a plus; inside an address no type follows it.
+        begins = c.is_whitespace() || c == '+' || SEPARATORS.contains(&c);
     }
     let mut found = Vec::new();
-    let first = starts.first().map_or(cell.len(), |(at, _)| *at);
+    // The plus that joins an address to the next one is no part of it.
+    let before = |at: usize| if cell[..at].ends_with('+') { at - 1 } else { at };
+    let first = starts.first().map_or(cell.len(), |(at, _)| before(*at));
     found.extend(parts(&cell[..first]).map(|value| Proxy { kind: "", value }));
     for (number, (at, colon)) in starts.iter().enumerate() {
-        let end = starts.get(number + 1).map_or(cell.len(), |(next, _)| *next);
+        let end = starts.get(number + 1).map_or(cell.len(), |(next, _)| before(*next));
         let (kind, text) = (&cell[*at..*colon], &cell[*colon + 1..end]);
         if kind.eq_ignore_ascii_case("smtp") {
             let mut values = parts(text);
@@ -120,12 +123,14 @@ mod tests {
             "SMTP:a@x.com smtp:b@x.com",
             "SMTP:a@x.com\nsmtp:b@x.com\n",
             "SMTP:a@x.com; smtp:b@x.com;",
+            "SMTP:a@x.com+smtp:b@x.com",
         ] {
             let found: Vec<_> = proxies(cell).into_iter().map(|proxy| (proxy.kind, proxy.value)).collect();
             assert_eq!(found, [("SMTP", "a@x.com"), ("smtp", "b@x.com")], "{cell}");
         }
         let values = |cell| proxies(cell).into_iter().map(|proxy| proxy.value.trim()).collect::<Vec<_>>();
         assert_eq!(values("a@x.com, b@x.com"), ["a@x.com", "b@x.com"]);
+        assert_eq!(values("SMTP:a+news@x.com+smtp:b@x.com"), ["a+news@x.com", "b@x.com"]);
         assert_eq!(values("smtp:a@x.com;b@x.com"), ["a@x.com", "b@x.com"]);
         assert_eq!(values(""), Vec::<&str>::new());
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::switch::Words;
+
 /// Where the file is, how it is written and what its columns mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -17,6 +19,8 @@ pub struct Shape {
     pub encoding: Option<String>,
     /// Columns that are not called by a known name: known attribute → column.
     pub columns: BTreeMap<String, String>,
+    /// The words for yes and no of switches such as `active`: known attribute → words.
+    pub words: BTreeMap<String, Words>,
     /// The column (or known attribute) that never changes for a person; `None`: `objectGUID`, `entryUUID`, the first
     /// of `anchor_from`, `employeeID`, `employeeNumber` or `id`, whichever the file has first in this order.
     pub key: Option<String>,
@@ -35,6 +39,7 @@ impl Shape {
             delimiter: None,
             encoding: None,
             columns: BTreeMap::new(),
+            words: BTreeMap::new(),
             key: None,
             anchor_from: vec!["mS-DS-ConsistencyGuid".into(), "objectGUID".into()],
             extra: Vec::new(),

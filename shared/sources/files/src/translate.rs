@@ -11,6 +11,7 @@ use crate::index::{Index, Name};
 use crate::known::Meaning;
 use crate::list::{self, Proxy};
 use crate::row::{Fault, Layout, Row};
+use crate::switch::{self, Words};
 use crate::value::{self, Lines};
 use crate::{dn, guid, system};
 
@@ -84,7 +85,7 @@ impl Translation<'_> {
         let no = |columns: &[usize], says: &dyn Fn(usize, &str) -> bool| {
             columns.iter().any(|column| reader.text(*column, Lines::One).is_ok_and(|text| says(*column, &text)))
         };
-        no(&self.columns.enabled, &|_, text| value::switch(text) == Ok(false))
+        no(&self.columns.enabled, &|_, text| switch::read(text, self.columns.enabled_words.as_ref()) == Ok(false))
             || no(&self.columns.control, &|_, text| value::number(text).is_ok_and(|bits| bits & DISABLED != 0))
             || no(&self.columns.expires, &|column, text| {
                 !text.is_empty() && value::has_ended(text, self.index.days(column), self.now) == Ok(true)
@@ -172,7 +173,7 @@ pub(crate) fn is_system(row: &Row, columns: &Columns) -> bool {
         row.values(column).next().and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default().trim()
     };
     let number = |column: usize| value::number(text(column)).ok();
-    columns.critical.is_some_and(|column| value::switch(text(column)) == Ok(true))
+    columns.critical.is_some_and(|column| switch::usual(text(column)) == Some(true))
         || columns.control.iter().filter_map(|column| number(*column)).any(system::is_machine)
         || columns.recipient_type.and_then(number).is_some_and(system::is_own_mailbox)
         || columns.sam.is_some_and(|column| text(column).ends_with('$'))
@@ -235,7 +236,7 @@ impl<'a> Reader<'a> {
             }
         }
         for column in &self.columns.enabled {
-            if let Some(word) = self.parsed(*column, value::switch)? {
+            if let Some(word) = self.switch(*column, self.columns.enabled_words.as_ref())? {
                 hear(word);
             }
         }
@@ -285,6 +286,17 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(cells)
+    }
+
+    /// A yes or no, in the file's own words where they are named.
+    fn switch(&self, column: usize, words: Option<&Words>) -> Result<Option<bool>, Fault> {
+        let text = self.text(column, Lines::One)?;
+        let named = |word: &str| words.is_some_and(|words| words.yes.iter().chain(&words.no).any(|w| w == word));
+        // Empty says nothing, unless the configuration says what it means.
+        if text.is_empty() && !named("") {
+            return Ok(None);
+        }
+        switch::read(&text, words).map(Some).map_err(|fault| fault.at(self.columns.name(column)))
     }
 
     fn guid(&self, column: usize, value: &[u8]) -> Result<Guid, Fault> {
@@ -513,7 +525,7 @@ impl<'a> Reader<'a> {
         let mut said: Option<bool> = None;
         let mut hear = |word: bool| said = Some(said.unwrap_or(false) || word);
         for column in &self.columns.password_expired {
-            self.parsed(*column, value::switch)?.into_iter().for_each(&mut hear);
+            self.switch(*column, self.columns.expired_words.as_ref())?.into_iter().for_each(&mut hear);
         }
         for column in &self.columns.computed_control {
             self.parsed(*column, value::number)?.map(has).into_iter().for_each(&mut hear);

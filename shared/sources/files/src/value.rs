@@ -1,4 +1,4 @@
-//! Single values: clean text, numbers, switches, lists. Faults name the shape of a value and never the value.
+//! Single values: clean text, numbers, lists. Faults name the shape of a value and never the value.
 
 use std::borrow::Cow;
 
@@ -136,19 +136,6 @@ pub(crate) fn refuse_lost_letters(text: &str, name: bool) -> Result<(), Fault> {
         ));
     }
     Ok(())
-}
-
-/// A yes or no.
-pub(crate) fn switch(text: &str) -> Result<bool, Fault> {
-    const YES: [&str; 6] = ["true", "yes", "1", "enabled", "active", "y"];
-    const NO: [&str; 7] = ["false", "no", "0", "disabled", "inactive", "n", "suspended"];
-    if YES.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-        Ok(true)
-    } else if NO.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-        Ok(false)
-    } else {
-        Err(Fault::new("The value is neither yes nor no", "Write true or false"))
-    }
 }
 
 /// A bit field or a FILETIME: decimal, or hexadecimal after `0x`.
@@ -370,10 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_and_numbers() {
-        assert_eq!(switch("TRUE"), Ok(true));
-        assert_eq!(switch("Disabled"), Ok(false));
-        assert!(switch("maybe").is_err());
+    fn numbers() {
         assert_eq!(number("514"), Ok(514));
         assert_eq!(number("0x202"), Ok(514));
         assert!(number("five").is_err());

@@ -9,12 +9,13 @@ use hardmatch_domain::person::Person;
 use hardmatch_embedded::{FileTable, Missing, Options};
 use hardmatch_policy::{Config, Given, entitlements};
 use hardmatch_ports::TableError;
-use hardmatch_ports::source::{Completeness, Entry, Refused};
+use hardmatch_ports::source::Refused;
 use hardmatch_report::{Check, CheckState};
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 
 use crate::commands::explain::place;
+use crate::commands::usable;
 use crate::connection::{clock, driver, exposed, folder, tenant_side};
 use crate::fail::Failure;
 use crate::tokens;
@@ -93,39 +94,35 @@ pub(super) struct SourceSide {
 /// Reads the whole source once.
 pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
     const AREA: &str = "source";
-    let mut domains = BTreeMap::new();
-    let mut people = 0u64;
     let mut nowhere = 0u64;
-    let mut refused: Vec<Refused> = Vec::new();
-    let read = async {
-        let mut listing = hardmatch_wiring::source::source(config, &clock())?.open().await?;
-        loop {
-            let entries = listing.next().await?;
-            if entries.is_empty() {
-                return Ok(listing.finish());
-            }
-            for entry in entries {
-                match entry {
-                    Entry::Person(person) => {
-                        people += 1;
-                        if let Some((_, domain)) = person.upn().and_then(|upn| upn.rsplit_once('@')) {
-                            *domains.entry(domain.to_lowercase()).or_default() += 1;
-                        }
-                        nowhere += u64::from(is_licensed_nowhere(config, &person));
-                    }
-                    Entry::Refused(entry) => refused.push(entry),
-                }
-            }
-        }
-    };
-    let read: Result<Completeness, hardmatch_ports::SourceError> = read.await;
+    let read = usable::look(config, |person| nowhere += u64::from(is_licensed_nowhere(config, person))).await;
+    let mut domains = BTreeMap::new();
     let checks = match read {
         Err(error) => {
             vec![check(AREA, CheckState::Fail, format!("{}: {}.", config.source.location, error.problem), error.cure)]
         }
-        Ok(listing) => {
-            let mut checks = vec![good(AREA, format!("{}: {people} people.", config.source.location))];
-            checks.extend(refused_entries(&refused));
+        Ok(mut found) => {
+            let listing = std::mem::take(&mut found.completeness);
+            domains = std::mem::take(&mut found.domains);
+            let named = if found.nobody_has_a_name(config).is_some() {
+                check(
+                    AREA,
+                    CheckState::Fail,
+                    format!("Nothing in {} fills the sign-in name (userPrincipalName).", config.source.location),
+                    "Name its column under [source.columns], or build it under [attributes].",
+                )
+            } else {
+                let people = found.people - found.refused.len() as u64;
+                good(
+                    AREA,
+                    format!(
+                        "{}: {people} people, {} of {} usable.",
+                        config.source.location, found.usable, found.people
+                    ),
+                )
+            };
+            let mut checks = vec![named];
+            checks.extend(refused_entries(&found.refused));
             checks.extend(without_location(nowhere));
             for doubt in &listing.doubts {
                 checks.push(check(

@@ -1,0 +1,166 @@
+//! How many people of the source can be used as the configuration stands, and what is wrong with the others: the same
+//! look for `init`, `config check` and `doctor`.
+
+use std::collections::BTreeMap;
+
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::person::Person;
+use hardmatch_domain::policy::{DayBoundary as _, Expression as _, Rule as _};
+use hardmatch_policy::Config;
+use hardmatch_ports::SourceError;
+use hardmatch_ports::source::{Completeness, Entry, Refused};
+use hardmatch_wiring::source::source;
+use serde_json::{Value, json};
+
+use crate::commands::explain::place;
+use crate::connection::clock;
+use crate::fail::Failure;
+
+/// People or rows that are named one by one.
+const NAMED: usize = 5;
+
+/// What one reading of the whole source showed.
+#[derive(Default)]
+pub(crate) struct SourceLook {
+    /// Entries of the source, refused ones included.
+    pub(crate) people: u64,
+    /// Of these, who has all that an account needs.
+    pub(crate) usable: u64,
+    /// Who has no sign-in name.
+    pub(crate) nameless: u64,
+    /// What others lack: the sentence, how many, and the keys of the first.
+    lacks: BTreeMap<&'static str, (u64, Vec<String>)>,
+    /// Entries that could not be understood.
+    pub(crate) refused: Vec<Refused>,
+    /// What the listing says about itself.
+    pub(crate) completeness: Completeness,
+    /// How many sign-in names are in each domain.
+    pub(crate) domains: BTreeMap<String, u64>,
+}
+
+/// Reads the whole source once; `each` sees every person.
+pub(crate) async fn look(config: &Config, mut each: impl FnMut(&Person)) -> Result<SourceLook, SourceError> {
+    let mut listing = source(config, &clock())?.open().await?;
+    let mut found = SourceLook::default();
+    loop {
+        let entries = listing.next().await?;
+        if entries.is_empty() {
+            found.completeness = listing.finish();
+            return Ok(found);
+        }
+        for entry in entries {
+            found.people += 1;
+            match entry {
+                Entry::Person(person) => {
+                    found.judge(config, &person);
+                    each(&person);
+                }
+                Entry::Refused(entry) => found.refused.push(entry),
+            }
+        }
+    }
+}
+
+impl SourceLook {
+    fn judge(&mut self, config: &Config, person: &Person) {
+        // Who is not managed needs nothing.
+        if config.scope.as_ref().is_some_and(|scope| scope.test(person).is_ok_and(|included| !included)) {
+            self.usable += 1;
+            return;
+        }
+        let wanted = |attr: Attr| match config.attributes.get(&attr).and_then(|mapping| mapping.from.as_ref()) {
+            Some(expression) => expression.eval(person).map(Some),
+            None => Ok(person.attributes.filled(attr).map(str::to_owned)),
+        };
+        let upn = wanted(Attr::UserPrincipalName).map(|upn| upn.filter(|upn| !upn.trim().is_empty()));
+        if let Ok(Some(upn)) = &upn
+            && let Some((_, domain)) = upn.rsplit_once('@')
+        {
+            *self.domains.entry(domain.to_lowercase()).or_default() += 1;
+        }
+        self.nameless += u64::from(matches!(upn, Ok(None)));
+        let days = [&config.starts, &config.ends];
+        let lack = match (upn, wanted(Attr::DisplayName)) {
+            (Err(_), _) | (_, Err(_)) => "an expression of [attributes] fails for them",
+            (Ok(None), _) => "no sign-in name",
+            (Ok(Some(upn)), _) if !upn.contains('@') => "a sign-in name without a domain",
+            (_, Ok(name)) if name.as_deref().is_none_or(|name| name.trim().is_empty()) => "no display name",
+            _ if person.immutable_id().is_none() => "no value that could be an immutable ID ([anchor] from)",
+            _ if days.into_iter().flatten().any(|day| day.at(person).is_err()) => {
+                "a first or last day that is not understood"
+            }
+            _ => {
+                self.usable += 1;
+                return;
+            }
+        };
+        let (count, keys) = self.lacks.entry(lack).or_default();
+        *count += 1;
+        if keys.len() < NAMED {
+            keys.push(person.key.as_str().to_owned());
+        }
+    }
+
+    /// One sentence when nothing fills the sign-in name: not one person could have an account.
+    pub(crate) fn nobody_has_a_name(&self, config: &Config) -> Option<Failure> {
+        let people = self.people - self.refused.len() as u64;
+        (people > 0 && self.nameless == people)
+            .then(|| Failure::usage(no_sign_in_name(config, &self.completeness.columns)))
+    }
+
+    /// `58 of 60 usable`, and why the others are not.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut first = format!("{} of {} usable", self.usable, self.people);
+        let mut lines: Vec<String> = self.refused.iter().take(NAMED).map(lower_place).collect();
+        if self.refused.len() > NAMED {
+            lines.push(format!(
+                "and {} more rows that cannot be read; `hardmatch doctor` counts them",
+                self.refused.len() - NAMED
+            ));
+        }
+        for (lack, (count, keys)) in &self.lacks {
+            let more = if *count > keys.len() as u64 { ", …" } else { "" };
+            lines.push(format!("{count} with {lack}: {}{more}", keys.join(", ")));
+        }
+        lines.extend(self.completeness.doubts.iter().map(|doubt| format!("not complete: {doubt}")));
+        if lines.is_empty() {
+            first.push('.');
+            return vec![first];
+        }
+        if let [only] = lines.as_slice() {
+            return vec![format!("{first}; {only}")];
+        }
+        first.push(':');
+        std::iter::once(first).chain(lines.into_iter().map(|line| format!("  {line}"))).collect()
+    }
+
+    /// The same for programs.
+    pub(crate) fn document(&self) -> Value {
+        let lacks: Vec<Value> = self
+            .lacks
+            .iter()
+            .map(|(lack, (count, keys))| json!({ "lack": lack, "people": count, "first": keys }))
+            .collect();
+        json!({
+            "people": self.people,
+            "usable": self.usable,
+            "lacks": lacks,
+            "refused_entries": self.refused,
+            "doubts": self.completeness.doubts,
+        })
+    }
+}
+
+fn lower_place(refused: &Refused) -> String {
+    let text = place(refused);
+    text.strip_prefix("Line").map_or(text.clone(), |rest| format!("line{rest}"))
+}
+
+/// What to say when no column is a sign-in name.
+pub(crate) fn no_sign_in_name(config: &Config, columns: &[String]) -> String {
+    format!(
+        "nothing in {} fills the sign-in name (userPrincipalName): name its column under [source.columns], or build it under [attributes], such as userPrincipalName = \"person.source['login'] + '@contoso.com'\". The file has: {}",
+        config.source.location,
+        columns.join(", ")
+    )
+}

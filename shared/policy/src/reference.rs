@@ -1,0 +1,61 @@
+//! The reference page of `hardmatch.toml`, written from the tables that the loader reads.
+
+use std::fmt::Write as _;
+
+use crate::compile::DEFAULT_FLOW;
+use crate::expression::{FIELDS, FUNCTIONS};
+use crate::keys::{self, Key, Kind, Need, SOURCE_ATTRIBUTES, Table};
+use hardmatch_domain::attribute::Attr;
+
+/// `docs/configuration.md`: keys, attributes and what expressions may use, as Markdown.
+pub fn reference() -> String {
+    let mut page = "# hardmatch.toml\n\nWritten by `hardmatch config reference` from the tables that the program reads. `hardmatch config check` finds\nevery problem in a file, `hardmatch config explain` says in words what it does, and `hardmatch config schema` prints a\nJSON Schema for editors.\n\n## Keys\n".to_owned();
+    table(&mut page, &keys::ROOT);
+    page.push_str("\n## Attributes\n\nRight of `=` in `[source.columns]` stands the source's own name, left one of these (upper and lower case do not count):\n\n");
+    let names: Vec<String> = SOURCE_ATTRIBUTES.iter().map(|name| format!("`{name}`")).collect();
+    page.push_str(&names.join(", "));
+    page.push_str(".\n\nWhat an account may be given under `[attributes]`, and whether it flows from the source when nothing is said:\n\n| Attribute | Flows by default | At most |\n|---|---|---|\n");
+    for attr in Attr::ALL {
+        let flows = if DEFAULT_FLOW.contains(attr) { "yes" } else { "no" };
+        line(&mut page, &format!("| `{}` | {flows} | {} characters |", attr.name(), attr.max_chars()));
+    }
+    page.push_str("\n## Expressions\n\nRules and mappings are written in CEL (<https://cel.dev>) over one `person`. They know no time: the first and the last day\nbelong to `[lifecycle]`.\n\n| `person.` | | |\n|---|---|---|\n");
+    for field in FIELDS {
+        line(&mut page, &format!("| `{}` | {} | {} |", field.name, field.kind, field.meaning));
+    }
+    page.push_str("| any attribute above | text | as the source has it |\n\n| Function | Gives |\n|---|---|\n");
+    for function in FUNCTIONS {
+        line(&mut page, &format!("| `{}` | {} |", function.usage, function.meaning.replace('|', "\\|")));
+    }
+    page
+}
+
+fn line(page: &mut String, text: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(page, "{text}");
+}
+
+fn table(page: &mut String, table_of: &Table) {
+    let title = if table_of.path.is_empty() { "At the top".to_owned() } else { format!("`[{}]`", table_of.path) };
+    line(page, &format!("\n### {title}\n\n{}\n\n| Key | Default | |\n|---|---|---|", table_of.doc));
+    for key in table_of.keys.iter().filter(|key| below(key).is_none()) {
+        let default = match key.need {
+            Need::Required => "required".to_owned(),
+            Need::Optional => String::new(),
+            Need::Default(default) => format!("`{default}`"),
+        };
+        line(page, &format!("| `{}` | {default} | {} |", key.name, key.doc.replace('|', "\\|")));
+    }
+    for key in table_of.keys {
+        if let Some(inner) = below(key) {
+            table(page, inner);
+        }
+    }
+}
+
+fn below(key: &Key) -> Option<&'static Table> {
+    match key.kind {
+        Kind::Table(inner) | Kind::Tables(inner) => Some(inner),
+        _ => None,
+    }
+}

@@ -1,0 +1,58 @@
+//! What an operator knows of a person and need not be told every night: until a day, or until the facts change.
+
+use std::collections::BTreeMap;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::{Key, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::keys::Pid;
+use crate::{Result, Store, json, keys, parse};
+
+/// One person's acknowledged decision. Alters the exit status, never a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgment {
+    /// Version of this shape.
+    pub v: u32,
+    /// Digest of what was acknowledged, in hex: other facts are news.
+    pub facts: String,
+    /// Unix seconds.
+    pub until: i64,
+    /// Who.
+    pub by: String,
+    /// When (Unix seconds).
+    pub at: i64,
+    /// Why.
+    pub comment: String,
+}
+
+impl Store {
+    fn acknowledgment_key(c: &ConnectionId, pid: Pid) -> Key {
+        Key::new(keys::person_pk(c, pid), "ACKNOWLEDGED")
+    }
+
+    /// The write that remembers it; the next one takes its place.
+    pub fn put_acknowledgment(&self, c: &ConnectionId, pid: Pid, known: &Acknowledgment) -> Write {
+        Write::put(Self::acknowledgment_key(c, pid), json(known))
+    }
+
+    /// The write that forgets it.
+    pub fn drop_acknowledgment(&self, c: &ConnectionId, pid: Pid) -> Write {
+        Write::delete(Self::acknowledgment_key(c, pid))
+    }
+
+    /// What is acknowledged of these people, ended ones included; who has none is left out.
+    pub async fn acknowledgments(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, Acknowledgment>> {
+        let wanted: Vec<Key> = pids.iter().map(|pid| Self::acknowledgment_key(c, *pid)).collect();
+        if wanted.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let items = self.table.batch_get(&wanted).await?;
+        let mut found = BTreeMap::new();
+        for item in items {
+            let Some(pid) = keys::pid_of(&item.key) else { continue };
+            found.insert(pid, parse::<Acknowledgment>(&item, "acknowledgment")?.value);
+        }
+        Ok(found)
+    }
+}
