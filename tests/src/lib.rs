@@ -8,6 +8,7 @@ pub mod damage;
 pub mod delivered;
 pub mod dice;
 pub mod directory;
+pub mod hostile;
 pub mod hush;
 pub mod invariants;
 pub mod lab;

@@ -1,4 +1,5 @@
-//! The functions in one process, as one command starts them. A stage is used for one command and dropped.
+//! The engine that is shipped, as stories have it: on a clock, a table and a tenant of their own, with messages that are
+//! lost, doubled and counted, and a process that can be killed. A stage is used for one command and dropped.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,13 +12,13 @@ use hardmatch_embedded::doorbell::Habits;
 use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
 use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_ingest::{SourcePorts, TenantPorts};
+use hardmatch_local::{Engine, Functions, Hooks, Parts};
 use hardmatch_match::{MatchPorts, Meter, Spent};
 use hardmatch_policy::Config;
-use hardmatch_ports::doorbell::{After, BellKind, Queue};
-use hardmatch_ports::run::{Effort, Phase, Run};
+use hardmatch_ports::doorbell::{After, BellKind};
+use hardmatch_ports::run::{Effort, Run};
 use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Policies, Table, TenantWrite as _};
-use hardmatch_runtime::pump::{Pump, Serving};
-use hardmatch_runtime::{ManualClock, run_batch};
+use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
 use hardmatch_store::costs::Cost;
 use hardmatch_store::{Scope, Store, StoreError};
@@ -95,23 +96,8 @@ pub(crate) struct Stage {
     pub(crate) deciding: MatchPorts,
     pub(crate) table: Arc<CutTable<FileTable>>,
     pub(crate) doorbell: Arc<ProcessDoorbell>,
-    /// What the functions ring.
-    theirs: Arc<dyn Doorbell>,
-    /// As the functions decide, with a bell of its own.
-    ticking: MatchPorts,
-    clock: Arc<dyn Clock>,
-    client: Arc<GraphClient>,
-    source: SourcePorts,
-    tenant: TenantPorts,
-    writing: WritePorts,
-    at_once: usize,
-    processes: Processes,
-    trace: Option<Trace>,
-    watch: Option<Arc<dyn Watch>>,
-    /// What a bell has of time; `None` is as much as it takes.
-    time: Option<Duration>,
-    hush: Arc<Hush>,
-    bells: Arc<AtomicU64>,
+    engine: Engine,
+    answers: Arc<Answers>,
 }
 
 /// Rounds in a row without progress after which a run is stuck. With bells that get lost some are to be expected.
@@ -123,74 +109,44 @@ impl Stage {
         let table = Arc::new(plan.table);
         let store = Store::open(table.clone()).await.map_err(|error| stopped(&table, &error))?;
         let doorbell = Arc::new(ProcessDoorbell::with_habits(Arc::clone(&clock), plan.habits));
-        let theirs: Arc<dyn Doorbell> = match plan.bells {
-            Bells::Heard => doorbell.clone(),
-            Bells::Lost => Arc::new(Unheard),
-        };
-        let scope = Scope::new("simulated", CONTOSO_TENANT_ID);
         let client = client(plan.url, &clock)?;
-        let deciding = MatchPorts {
+        let functions = Functions::new(Parts {
             store: store.clone(),
-            scope: scope.clone(),
             blobs: Arc::new(FolderBlobs::new(plan.folder.join("files"))),
-            clock: Arc::clone(&clock),
-            doorbell: Arc::clone(&theirs),
+            scope: Scope::new("simulated", CONTOSO_TENANT_ID),
+            source: source(plan.config, &clock).map_err(|error| stopped(&table, &error))?,
+            tenant: client.clone(),
+            writer: client.clone(),
+            client_id: CONTOSO_CLIENT_ID.to_owned(),
+            passwords: Arc::new(plan.passwords),
             policies: Arc::new(CompiledPolicies::new(plan.folder)),
             meter: Arc::new(Counting { client: Arc::clone(&client), table: table.clone() }),
-            until: None,
-        };
-        let ticking = MatchPorts { doorbell: doorbell.clone(), ..deciding.clone() };
-        let source = SourcePorts {
-            store: store.clone(),
-            scope: scope.clone(),
-            source: source(plan.config, &clock).map_err(|error| stopped(&table, &error))?,
-            policies: Arc::clone(&deciding.policies),
-            clock: Arc::clone(&clock),
-            doorbell: Arc::clone(&theirs),
-            until: None,
-        };
-        let tenant = TenantPorts {
-            store: store.clone(),
-            scope: scope.clone(),
-            tenant: client.clone(),
-            policies: Arc::clone(&deciding.policies),
-            clock: Arc::clone(&clock),
-            doorbell: Arc::clone(&theirs),
-            blobs: Arc::clone(&deciding.blobs),
-            until: None,
-        };
-        let writing = WritePorts {
-            store: store.clone(),
-            scope,
-            client: CONTOSO_CLIENT_ID.to_owned(),
-            tenant: client.clone(),
-            passwords: Arc::new(plan.passwords),
-            clock: Arc::clone(&clock),
-            doorbell: Arc::clone(&theirs),
-            holder: "a test".to_owned(),
-            until: None,
-        };
-        hardmatch_write::release_lane(&writing).await.map_err(|error| stopped(&table, &error))?;
-        Ok(Self {
-            store,
-            deciding,
-            ticking,
-            table,
-            doorbell,
-            theirs,
             clock,
+            doorbell: match plan.bells {
+                Bells::Heard => doorbell.clone(),
+                Bells::Lost => Arc::new(Unheard),
+            },
+            holder: "a test".to_owned(),
+        });
+        hardmatch_write::release_lane(&functions.writing).await.map_err(|error| stopped(&table, &error))?;
+        let answers = Arc::new(Answers {
+            table: Arc::clone(&table),
+            doorbell: Arc::clone(&doorbell),
             client,
-            source,
-            tenant,
-            writing,
-            at_once: plan.at_once,
+            errors: Mutex::default(),
             time: plan.time,
             processes: plan.processes,
             trace: plan.trace,
             watch: plan.watch,
+            alone: tokio::sync::Mutex::default(),
             hush: plan.hush,
-            bells: Arc::default(),
-        })
+            bells: AtomicU64::default(),
+        });
+        let deciding = functions.deciding.clone();
+        let hooks: Arc<dyn Hooks> = answers.clone();
+        let engine =
+            Engine { functions, queues: Arc::clone(&doorbell), at_once: plan.at_once, patience: PATIENCE, hooks };
+        Ok(Self { store, deciding, table, doorbell, engine, answers })
     }
 
     /// An error as the end of a command: the process was killed, or it failed by itself.
@@ -200,36 +156,16 @@ impl Stage {
 
     /// Drives a run until it rests: planned or closed.
     pub(crate) async fn drive(&self, connection: &ConnectionId, id: &str) -> Result<Run, Stopped> {
-        let errors: Arc<Mutex<Vec<String>>> = Arc::default();
-        let mut idle = 0;
-        loop {
-            let now = self.run(connection, id).await?;
-            if matches!(now.phase, Phase::Planned | Phase::Closed) {
-                return Ok(now);
-            }
-            let before = self.progress(&now).await?;
-            // Whoever opened the run has rung; where each bell is counted, none is rung twice.
-            if self.processes == Processes::One || self.doorbell.is_empty() {
-                let rung = hardmatch_match::ring_left_over(&self.ticking, &now).await;
-                rung.map_err(|error| self.stopped(&error))?;
-            }
-            self.answer_bells(&errors).await?;
-            let then = self.run(connection, id).await?;
-            idle = if before == self.progress(&then).await? { idle + 1 } else { 0 };
-            if idle > PATIENCE {
-                return Err(Stopped::Failed(format!("the run does not go on in phase {:?}", then.phase)));
-            }
-        }
+        self.engine.drive(connection, id).await.map_err(|stopped| ended(&stopped))
     }
 
     /// Bells answered so far.
     pub(crate) fn bells(&self) -> u64 {
-        self.bells.load(Ordering::SeqCst)
+        self.answers.bells.load(Ordering::SeqCst)
     }
 
     pub(crate) async fn run(&self, connection: &ConnectionId, id: &str) -> Result<Run, Stopped> {
-        let run = self.store.run(connection, id).await.map_err(|error| self.stopped(&error))?;
-        run.map(|stored| stored.value).ok_or_else(|| Stopped::Failed(format!("there is no run {id}")))
+        self.engine.run(connection, id).await.map_err(|stopped| ended(&stopped))
     }
 
     /// Rings from outside, and lets the functions answer until no bell is left.
@@ -237,66 +173,24 @@ impl Stage {
         for bell in bells {
             self.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| self.stopped(&error))?;
         }
-        self.answer_bells(&Arc::default()).await
-    }
-
-    async fn answer_bells(&self, errors: &Arc<Mutex<Vec<String>>>) -> Result<(), Stopped> {
-        let pump = self.pump(errors);
-        tokio::select! {
-            biased;
-            () = self.table.killed() => return Err(Stopped::Killed),
-            _ = pump.run_dry() => {}
-        }
-        if self.table.is_dead() {
-            return Err(Stopped::Killed);
-        }
-        // Two who do the same at a time may meet, and the queue hands the bell over again. What fails each time is put
-        // aside in the end.
-        let said = errors.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match self.doorbell.dead_letters().pop() {
-            Some(letter) => Err(Stopped::Failed(format!("{}: {}", letter.reason, said.unwrap_or_default()))),
-            None => Ok(()),
-        }
-    }
-
-    async fn progress(&self, run: &Run) -> Result<(Phase, usize, usize), Stopped> {
-        let slices = self.store.slices(&run.id, None, usize::MAX).await.map_err(|error| self.stopped(&error))?;
-        Ok((run.phase, slices.len(), run.collections.len()))
-    }
-
-    fn pump(&self, errors: &Arc<Mutex<Vec<String>>>) -> Pump {
-        let serving = Serving { batch: 1, at_once: self.at_once };
-        let alone = Arc::default();
-        let mut pump = Pump::new(self.doorbell.clone(), Arc::clone(&self.clock));
-        for queue in Queue::ALL {
-            let rooms = Rooms {
-                source: self.source.clone(),
-                tenant: self.tenant.clone(),
-                deciding: self.deciding.clone(),
-                writing: self.writing.clone(),
-                errors: Arc::clone(errors),
-                time: self.time,
-                processes: self.processes,
-                trace: self.trace.clone(),
-                watch: self.watch.clone(),
-                table: Arc::clone(&self.table),
-                client: Arc::clone(&self.client),
-                alone: Arc::clone(&alone),
-                hush: Arc::clone(&self.hush),
-                bells: Arc::clone(&self.bells),
-            };
-            let doorbell = Arc::clone(&self.theirs);
-            pump = pump.serve(queue, serving, move |event| {
-                let (rooms, doorbell) = (rooms.clone(), doorbell.clone());
-                async move { run_batch(event, &*doorbell, |bell| rooms.answer(bell)).await }
-            });
-        }
-        pump
+        self.engine.serve().await;
+        self.answers.stopped().map_or(Ok(()), |stopped| Err(ended(&stopped)))
     }
 }
 
 fn stopped(table: &CutTable<FileTable>, error: &dyn std::fmt::Display) -> Stopped {
     if table.is_dead() { Stopped::Killed } else { Stopped::Failed(error.to_string()) }
+}
+
+fn ended(stopped: &hardmatch_local::Stopped) -> Stopped {
+    use hardmatch_local::Stopped as Ended;
+    match stopped {
+        Ended::Killed => Stopped::Killed,
+        Ended::Failed(why) => Stopped::Failed(why.clone()),
+        Ended::Stuck(phase) => Stopped::Failed(format!("the run does not go on in phase {phase:?}")),
+        Ended::Paused => Stopped::Failed("the connection is paused".to_owned()),
+        Ended::Unknown => Stopped::Failed("there is no such run".to_owned()),
+    }
 }
 
 fn client(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<GraphClient>, Stopped> {
@@ -344,45 +238,71 @@ impl Meter for Noted {
     }
 }
 
-/// The functions, each with its own ports.
-#[derive(Clone)]
-struct Rooms {
-    source: SourcePorts,
-    tenant: TenantPorts,
-    deciding: MatchPorts,
-    writing: WritePorts,
-    errors: Arc<Mutex<Vec<String>>>,
+/// What stands around each answer of a story.
+struct Answers {
+    table: Arc<CutTable<FileTable>>,
+    doorbell: Arc<ProcessDoorbell>,
+    client: Arc<GraphClient>,
+    errors: Mutex<Vec<String>>,
+    /// What a bell has of time; `None` is as much as it takes.
     time: Option<Duration>,
     processes: Processes,
     trace: Option<Trace>,
     watch: Option<Arc<dyn Watch>>,
-    table: Arc<CutTable<FileTable>>,
-    client: Arc<GraphClient>,
     /// Processes of their own work one after the other here, so that what the table counts meanwhile is theirs.
-    alone: Arc<tokio::sync::Mutex<()>>,
+    alone: tokio::sync::Mutex<()>,
     hush: Arc<Hush>,
-    bells: Arc<AtomicU64>,
+    bells: AtomicU64,
 }
 
-impl Rooms {
-    /// When a bell that comes now must have left everything in order.
-    fn until(&self) -> Option<Timestamp> {
-        self.time.map(|time| self.deciding.clock.now().saturating_add(time).unwrap_or(Timestamp::MAX))
-    }
-
-    async fn answer(&self, bell: Bell) -> Result<After, String> {
+#[async_trait]
+impl Hooks for Answers {
+    async fn answer(&self, functions: &Functions, bell: Bell) -> Result<After, String> {
         let number = self.bells.fetch_add(1, Ordering::SeqCst);
         let answer = match self.processes {
-            Processes::One => self.hand(&bell).await,
-            Processes::OneForEachBell => self.hand_alone(&bell, number).await,
+            Processes::One => functions.until(self.until(functions)).answer(&bell).await,
+            Processes::OneForEachBell => self.answer_alone(functions, &bell, number).await,
         };
         answer
             .inspect_err(|error| self.hush.look("an error", error.as_bytes()))
             .inspect_err(|error| self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone()))
     }
 
+    async fn killed(&self) {
+        self.table.killed().await;
+    }
+
+    fn stopped(&self) -> Option<hardmatch_local::Stopped> {
+        if self.table.is_dead() {
+            return Some(hardmatch_local::Stopped::Killed);
+        }
+        // Two who do the same at a time may meet, and the queue hands the bell over again. What fails each time is put
+        // aside in the end.
+        let letter = self.doorbell.dead_letters().pop()?;
+        let said = self.errors.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let why = format!("{}: {}", letter.reason, said.unwrap_or_default());
+        Some(hardmatch_local::Stopped::Failed(why))
+    }
+
+    /// Whoever opened the run has rung; where each bell is counted, none is rung twice.
+    fn notify_left_over(&self, queues: &ProcessDoorbell) -> bool {
+        self.processes == Processes::One || queues.is_empty()
+    }
+
+    /// Stories ring the tick themselves.
+    fn look_again(&self) -> bool {
+        false
+    }
+}
+
+impl Answers {
+    /// When a bell that comes now must have left everything in order.
+    fn until(&self, functions: &Functions) -> Option<Timestamp> {
+        self.time.map(|time| functions.deciding.clock.now().saturating_add(time).unwrap_or(Timestamp::MAX))
+    }
+
     /// As a function does that was just started.
-    async fn hand_alone(&self, bell: &Bell, number: u64) -> Result<After, String> {
+    async fn answer_alone(&self, functions: &Functions, bell: &Bell, number: u64) -> Result<After, String> {
         let _alone = self.alone.lock().await;
         if let Some(trace) = &self.trace {
             trace.bell(bell);
@@ -393,51 +313,25 @@ impl Rooms {
         let store = Store::open(self.table.clone()).await.map_err(|error| text(&error))?;
         let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
         let noted = Arc::new(Noted { store: store.clone(), since, so_far: so_far() });
-        let alone = Self {
-            source: SourcePorts { store: store.clone(), policies: policies.clone(), ..self.source.clone() },
-            tenant: TenantPorts { store: store.clone(), policies: policies.clone(), ..self.tenant.clone() },
-            writing: WritePorts { store: store.clone(), ..self.writing.clone() },
-            deciding: MatchPorts { store: store.clone(), policies, meter: noted.clone(), ..self.deciding.clone() },
-            ..self.clone()
+        let functions = Functions {
+            source: SourcePorts { store: store.clone(), policies: policies.clone(), ..functions.source.clone() },
+            tenant: TenantPorts { store: store.clone(), policies: policies.clone(), ..functions.tenant.clone() },
+            writing: WritePorts { store: store.clone(), ..functions.writing.clone() },
+            deciding: MatchPorts { store: store.clone(), policies, meter: noted.clone(), ..functions.deciding.clone() },
         };
         if !bell.connection.as_str().is_empty() {
             Connections::new(store.clone(), None).open(&bell.connection).await.map_err(|error| text(&error))?;
         }
         let watch = self.watch.as_deref();
         watch.inspect(|watch| watch.begins(&bell.kind));
-        let answer = alone.hand(bell).await;
+        let answer = functions.until(self.until(&functions)).answer(bell).await;
         watch.inspect(|watch| watch.ends(&bell.kind));
         if !bell.run.is_empty() {
             let mut cost = noted.cost();
             cost.units.write += 1;
-            let now = self.deciding.clock.now_seconds();
+            let now = functions.deciding.clock.now_seconds();
             store.note_cost(&bell.run, &number.to_string(), &cost, now).await.map_err(|error| text(&error))?;
         }
         answer
     }
-
-    async fn hand(&self, bell: &Bell) -> Result<After, String> {
-        let (connection, run) = (&bell.connection, bell.run.as_str());
-        let until = self.until();
-        let source = SourcePorts { until, ..self.source.clone() };
-        let tenant = TenantPorts { until, ..self.tenant.clone() };
-        let writing = WritePorts { until, ..self.writing.clone() };
-        let deciding = MatchPorts { until, ..self.deciding.clone() };
-        match bell.kind {
-            BellKind::ObserveSource => said(hardmatch_ingest::observe_source(&source, connection, run).await),
-            BellKind::ObserveTenant => said(hardmatch_ingest::observe_tenant(&tenant, connection, run).await),
-            BellKind::Match
-            | BellKind::Advance
-            | BellKind::Start { .. }
-            | BellKind::Nightly { .. }
-            | BellKind::Tick
-            | BellKind::Ask { .. }
-            | BellKind::Reach { .. } => said(hardmatch_match::answer(&deciding, bell).await),
-            BellKind::Write => said(hardmatch_write::answer(&writing, connection, run).await),
-        }
-    }
-}
-
-fn said<E: std::fmt::Display>(after: Result<After, E>) -> Result<After, String> {
-    after.map_err(|error| error.to_string())
 }

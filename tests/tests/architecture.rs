@@ -34,6 +34,8 @@ enum Room {
     /// A tenant of its own: shares nothing with anybody.
     Sim,
     Function,
+    /// All functions in one process: for the command and for stories.
+    Local,
     Cli,
     Tests,
 }
@@ -47,6 +49,7 @@ fn room(package: &Package) -> Room {
         "hardmatch-sim" => Room::Sim,
         "hardmatch-wiring" => Room::Wiring,
         "hardmatch-checkup" => Room::Checkup,
+        "hardmatch-local" => Room::Local,
         "hardmatch-store" | "hardmatch-report" | "hardmatch-runtime" => Room::Common,
         _ if package.manifest_path.as_str().contains("/functions/") => Room::Function,
         _ => Room::Adapter,
@@ -62,6 +65,7 @@ fn may_point(from: Room, to: Room) -> bool {
         Room::Wiring => matches!(to, Room::Domain | Room::Ports | Room::Common | Room::Adapter),
         Room::Checkup => matches!(to, Room::Domain | Room::Ports | Room::Common | Room::Adapter | Room::Wiring),
         Room::Function => matches!(to, Room::Domain | Room::Ports | Room::Common),
+        Room::Local => matches!(to, Room::Domain | Room::Ports | Room::Common | Room::Adapter | Room::Function),
         Room::Cli => !matches!(to, Room::Cli | Room::Tests),
         Room::Tests => to != Room::Tests,
     }

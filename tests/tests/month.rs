@@ -124,7 +124,7 @@ async fn a_plan_foretells_what_writing_it_takes_to_a_quarter() {
 #[test]
 fn what_costs_by_the_month_is_counted_in_the_template() {
     let parts = Parts::of(TEMPLATE);
-    assert_eq!((parts.keys, parts.dashboards, parts.mappings), (2, 1, 7));
+    assert_eq!((parts.keys, parts.dashboards, parts.mappings), (2, 1, 8));
     let free = Prices { alarm_month: 0, ..US_EAST_1 };
     let sum = |prices: &Prices| fixed(measured(), &parts, prices).iter().map(|(_, micros)| micros).sum::<u64>();
     assert_eq!(sum(&US_EAST_1) - sum(&free), parts.alarms * 100_000, "ten cents an alarm");

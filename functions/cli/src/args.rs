@@ -195,6 +195,9 @@ pub(crate) struct PlanArgs {
     /// With --json: include a row for each person
     #[arg(long)]
     pub(crate) rows: bool,
+    /// Instead of the plan: the tenant's accounts that belong to nobody, as CSV
+    #[arg(long, conflicts_with_all = ["rows", "stack"])]
+    pub(crate) unmatched: bool,
     /// Show everybody, however many
     #[arg(long)]
     pub(crate) all: bool,

@@ -1,31 +1,35 @@
-//! The functions in one process: the same handlers as on AWS, the doorbell and the queues played by the pump.
+//! The engine as a command has it: a connection with both sides wired, for a person who waits.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::{ProcessDoorbell, ProcessLock};
-use hardmatch_ingest::{SourcePorts, TenantPorts};
+use hardmatch_local::{Functions, Hooks, Parts, Stopped};
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::Endpoints;
-use hardmatch_ports::doorbell::{After, BellKind, Queue};
-use hardmatch_ports::run::{Phase, Run};
-use hardmatch_ports::{Bell, Clock};
-use hardmatch_runtime::pump::{Pump, Serving};
-use hardmatch_runtime::run_batch;
+use hardmatch_ports::Bell;
+use hardmatch_ports::doorbell::{After, BellKind};
+use hardmatch_ports::run::Run;
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Scope, Store};
 use hardmatch_wiring::CompiledPolicies;
 use hardmatch_wiring::connections::scope;
 use hardmatch_wiring::source::source;
-use hardmatch_write::WritePorts;
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::connection::{ProcessMeter, State, TenantSide, password_sink, said, tenant_id};
 use crate::fail::Failure;
 use crate::progress::Progress;
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// A command waits so long for a tenant that asks it to, and then ends with its work kept.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+/// Waits up to this are nothing to speak of.
+const QUIET_WAIT: Duration = Duration::from_secs(20);
+/// Rounds without progress after which a person is told rather than kept waiting.
+const PATIENCE: usize = 2;
 
 /// A connection with both sides wired.
 pub(crate) struct Engine {
@@ -33,9 +37,7 @@ pub(crate) struct Engine {
     pub(crate) side: TenantSide,
     pub(crate) deciding: MatchPorts,
     doorbell: Arc<ProcessDoorbell>,
-    source: SourcePorts,
-    tenant: TenantPorts,
-    writing: WritePorts,
+    functions: Functions,
     /// No other process drives while this one does.
     _lock: ProcessLock,
 }
@@ -48,39 +50,24 @@ impl Engine {
         let scope = scope(config, &tenant);
         let doorbell = Arc::new(ProcessDoorbell::new(Arc::clone(&state.clock)));
         let deciding = deciding(&state, &scope, &doorbell, Some(&side));
-        let source = SourcePorts {
+        let functions = Functions::new(Parts {
             store: state.store.clone(),
-            scope: scope.clone(),
-            source: source(config, &state.clock)?,
-            policies: Arc::clone(&deciding.policies),
-            clock: Arc::clone(&state.clock),
-            doorbell: doorbell.clone(),
-            until: None,
-        };
-        let tenant = TenantPorts {
-            store: state.store.clone(),
-            scope: scope.clone(),
-            tenant: side.client.clone(),
-            policies: Arc::clone(&deciding.policies),
-            clock: Arc::clone(&state.clock),
-            doorbell: doorbell.clone(),
             blobs: Arc::clone(&state.blobs),
-            until: None,
-        };
-        let writing = WritePorts {
-            store: state.store.clone(),
             scope,
-            client: side.client_id.clone(),
+            source: source(config, &state.clock)?,
             tenant: side.client.clone(),
+            writer: side.client.clone(),
+            client_id: side.client_id.clone(),
             passwords: password_sink(config),
+            policies: Arc::clone(&deciding.policies),
+            meter: Arc::clone(&deciding.meter),
             clock: Arc::clone(&state.clock),
             doorbell: doorbell.clone(),
             holder: format!("process {}", std::process::id()),
-            until: None,
-        };
+        });
         // The lanes' leases are taken by processes that hold the lock. This one has it, so their holder is gone.
-        hardmatch_write::release_lane(&writing).await?;
-        Ok(Self { state, side, deciding, doorbell, source, tenant, writing, _lock: lock })
+        hardmatch_write::release_lane(&functions.writing).await?;
+        Ok(Self { state, side, deciding, doorbell, functions, _lock: lock })
     }
 
     pub(crate) fn connection(&self) -> &ConnectionId {
@@ -91,95 +78,52 @@ impl Engine {
         &self.state.store
     }
 
+    pub(crate) fn source(&self) -> &dyn hardmatch_ports::Source {
+        &*self.functions.source.source
+    }
+
     pub(crate) fn doorbell(&self) -> &ProcessDoorbell {
         &self.doorbell
     }
 
     /// Drives a run until it rests: planned or closed, or writing when an operator paused the connection meanwhile.
     pub(crate) async fn drive(&self, run: &str, progress: &Progress) -> Result<Run, Failure> {
-        let connection = self.connection().clone();
-        let trouble = Arc::new(Trouble::default());
-        let mut idle = 0;
-        loop {
-            let now = self.run(&connection, run).await?;
-            if matches!(now.phase, Phase::Planned | Phase::Closed) {
-                return Ok(now);
-            }
-            let before = (now.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
-            hardmatch_match::ring_left_over(&self.deciding, &now).await?;
-            let pump = self.pump(&trouble, progress);
-            tokio::select! {
-                _ = pump.run_dry_or_until(trouble.came.notified()) => {}
-                failure = self.look_after(&connection, run) => return Err(failure),
-            }
-            let then = self.run(&connection, run).await?;
-            let after = (then.phase, self.store().slices(run, None, 1).await?.first().map(|(slice, _)| *slice));
-            idle = if before == after { idle + 1 } else { 0 };
-            match trouble.take() {
-                Some(Ended::Failed(said)) => return Err(Failure::run(said)),
-                Some(Ended::Paused) => return Ok(then),
-                None => {}
-            }
-            if idle > 2 {
-                return Err(Failure::run(format!(
-                    "run {run} does not go on in phase {:?}. Run the same command again; if it stays, look at `hardmatch runs show {run}`",
-                    then.phase
-                )));
-            }
+        let attended = Attended {
+            endpoints: self.side.endpoints.clone(),
+            progress: progress.clone(),
+            ended: Mutex::default(),
+            came: Notify::new(),
+        };
+        let engine = hardmatch_local::Engine {
+            functions: self.functions.clone(),
+            queues: self.doorbell.clone(),
+            at_once: 1,
+            patience: PATIENCE,
+            hooks: Arc::new(attended),
+        };
+        let connection = self.connection();
+        match engine.drive(connection, run).await {
+            Ok(run) => Ok(run),
+            Err(Stopped::Paused) => engine.run(connection, run).await.map_err(|stopped| failure(run, &stopped)),
+            Err(stopped) => Err(failure(run, &stopped)),
         }
-    }
-
-    /// Each minute, as a timer does on AWS every few: a run of hours looks at the tenant again each hour. Ends with what
-    /// went wrong.
-    async fn look_after(&self, connection: &ConnectionId, run: &str) -> Failure {
-        loop {
-            self.state.clock.sleep(MINUTE).await;
-            let looked = async {
-                let run = self.run(connection, run).await?;
-                hardmatch_match::ring_to_look_again(&self.deciding, &run).await.map_err(Failure::from)
-            };
-            if let Err(failure) = looked.await {
-                return failure;
-            }
-        }
-    }
-
-    async fn run(&self, connection: &ConnectionId, run: &str) -> Result<Run, Failure> {
-        self.store()
-            .run(connection, run)
-            .await?
-            .map(|stored| stored.value)
-            .ok_or_else(|| Failure::run(format!("there is no run {run} of this connection")))
-    }
-
-    fn pump(&self, trouble: &Arc<Trouble>, progress: &Progress) -> Pump {
-        let clock: Arc<dyn Clock> = Arc::clone(&self.state.clock);
-        let one = Serving { batch: 1, at_once: 1 };
-        let queue = self.doorbell.clone();
-        let mut pump = Pump::new(queue, clock);
-        for side in Queue::ALL {
-            let rooms = Rooms {
-                source: self.source.clone(),
-                tenant: self.tenant.clone(),
-                deciding: self.deciding.clone(),
-                writing: self.writing.clone(),
-                trouble: Arc::clone(trouble),
-                endpoints: self.side.endpoints.clone(),
-                progress: progress.clone(),
-            };
-            let doorbell = self.doorbell.clone();
-            pump = pump.serve(side, one, move |event| {
-                let (rooms, doorbell) = (rooms.clone(), doorbell.clone());
-                async move { run_batch(event, &*doorbell, |bell| rooms.answer(bell)).await }
-            });
-        }
-        pump
     }
 
     /// Stops what was started.
     pub(crate) async fn stop(self) {
         self.side.stop().await;
     }
+}
+
+fn failure(run: &str, stopped: &Stopped) -> Failure {
+    Failure::run(match stopped {
+        Stopped::Failed(said) => said.clone(),
+        Stopped::Unknown => format!("there is no run {run} of this connection"),
+        Stopped::Stuck(phase) => format!(
+            "run {run} does not go on in phase {phase:?}. Run the same command again; if it stays, look at `hardmatch runs show {run}`"
+        ),
+        Stopped::Killed | Stopped::Paused => format!("run {run} was stopped. The same command goes on where it was"),
+    })
 }
 
 /// What deciding needs, with or without the tenant at hand.
@@ -204,115 +148,110 @@ pub(crate) fn deciding(
     }
 }
 
-/// What ended the work: the first is told, and the pump is stopped.
-#[derive(Default)]
-struct Trouble {
-    ended: Mutex<Option<Ended>>,
+/// Somebody waits in front of the work: the first error ends it and is told, and the next start goes on where it was.
+struct Attended {
+    endpoints: Endpoints,
+    progress: Progress,
+    ended: Mutex<Option<Stopped>>,
     came: Notify,
 }
 
-/// Why the work ended before the run rested.
-enum Ended {
-    /// It failed, and why.
-    Failed(String),
-    /// An operator paused the connection: nothing is written until it goes on.
-    Paused,
-}
-
-impl Trouble {
-    fn tell(&self, ended: Ended) {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(ended);
-        self.came.notify_one();
-    }
-
-    fn take(&self) -> Option<Ended> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// The functions, each with its own ports.
-#[derive(Clone)]
-struct Rooms {
-    source: SourcePorts,
-    tenant: TenantPorts,
-    deciding: MatchPorts,
-    writing: WritePorts,
-    trouble: Arc<Trouble>,
-    endpoints: Endpoints,
-    progress: Progress,
-}
-
-impl Rooms {
-    async fn answer(&self, bell: Bell) -> Result<After, String> {
-        let answer = self.hand(&bell).await;
-        if let Ok(Some(run)) = self.deciding.store.run(&bell.connection, &bell.run).await
-            && let Ok(spent) = self.deciding.meter.read(&bell.run).await
+#[async_trait]
+impl Hooks for Attended {
+    async fn answer(&self, functions: &Functions, bell: Bell) -> Result<After, String> {
+        let answer = self.answered(functions, &bell).await;
+        if let Ok(Some(run)) = functions.deciding.store.run(&bell.connection, &bell.run).await
+            && let Ok(spent) = functions.deciding.meter.read(&bell.run).await
         {
             self.progress.show(&run.value, &spent.calls);
         }
-        // On AWS the queue would hand the bell over again; here somebody is waiting and is told, and the next start goes
-        // on where this one was.
+        if let Ok(After::Again(wait)) = &answer
+            && matches!(bell.kind, BellKind::ObserveTenant | BellKind::Write)
+        {
+            self.tell_wait(functions, *wait);
+        }
+        // On AWS the queue would deliver the message again.
         Ok(answer.unwrap_or_else(|error| {
-            self.trouble.tell(Ended::Failed(error));
+            self.end(Stopped::Failed(error));
             After::Done
         }))
     }
 
-    /// A source that is to be asked again is waited for when it is there, as a file that is being written is; one that
-    /// is not there is somebody's to cure.
-    async fn source_answers(&self) -> Result<(), String> {
-        match self.source.source.open().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("the source {} cannot be read: {error}", self.source.source.location())),
+    async fn stop(&self) {
+        self.came.notified().await;
+    }
+
+    fn stopped(&self) -> Option<Stopped> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Attended {
+    fn end(&self, stopped: Stopped) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(stopped);
+        self.came.notify_one();
+    }
+
+    /// Somebody sits in front of this: a wait is told, and a long one is not sat out.
+    fn tell_wait(&self, functions: &Functions, wait: Duration) {
+        let until = functions.tenant.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let host = &self.endpoints.graph;
+        if wait > LONGEST_WAIT {
+            self.end(Stopped::Failed(format!(
+                "the tenant ({host}) asks to be left alone until {until}, which is longer than this command waits. What \
+                 was read and written is remembered: run the same command again after that time"
+            )));
+        } else if wait > QUIET_WAIT {
+            self.progress.say(&format!("The tenant ({host}) is not asked before {until}; waiting."));
         }
     }
 
+    async fn answered(&self, functions: &Functions, bell: &Bell) -> Result<After, String> {
+        let after = functions.answer_or_fail(bell).await?;
+        if let After::Again(_) = after {
+            match bell.kind {
+                BellKind::ObserveSource => source_answers(functions).await?,
+                BellKind::ObserveTenant => self.tenant_answers(functions).await?,
+                BellKind::Write => self.may_write(functions, bell).await?,
+                BellKind::Match
+                | BellKind::Advance
+                | BellKind::Start { .. }
+                | BellKind::Nightly { .. }
+                | BellKind::Tick
+                | BellKind::Ask { .. }
+                | BellKind::Reach { .. } => {}
+            }
+        }
+        Ok(after)
+    }
+
     /// A tenant that throttles is waited for; one that cannot be reached is not.
-    async fn tenant_answers(&self) -> Result<(), String> {
-        match self.tenant.tenant.organization().await {
-            Err(error) if error.code == "unreachable" => Err(said(&self.endpoints, &error)),
+    async fn tenant_answers(&self, functions: &Functions) -> Result<(), String> {
+        match functions.tenant.tenant.organization().await {
+            Err(error) if matches!(error.code.as_str(), "unreachable" | "bad_answer" | "answer_too_large") => {
+                Err(said(&self.endpoints, &error))
+            }
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
-    async fn hand(&self, bell: &Bell) -> Result<After, String> {
-        let (connection, run) = (&bell.connection, bell.run.as_str());
-        match bell.kind {
-            BellKind::ObserveSource => {
-                let observed = hardmatch_ingest::observe_source(&self.source, connection, run).await;
-                let after = observed.map_err(|error| error.to_string())?;
-                if let After::Again(_) = after {
-                    self.source_answers().await?;
-                }
-                Ok(after)
-            }
-            BellKind::ObserveTenant => {
-                let observed = hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await;
-                let after = observed.map_err(|error| error.to_string())?;
-                if let After::Again(_) = after {
-                    self.tenant_answers().await?;
-                }
-                Ok(after)
-            }
-            BellKind::Match
-            | BellKind::Advance
-            | BellKind::Start { .. }
-            | BellKind::Nightly { .. }
-            | BellKind::Tick
-            | BellKind::Ask { .. }
-            | BellKind::Reach { .. } => {
-                hardmatch_match::answer(&self.deciding, bell).await.map_err(|error| error.to_string())
-            }
-            BellKind::Write => {
-                let drained = hardmatch_write::drain(&self.writing, connection, run).await;
-                let after = drained.map_err(|error| error.to_string())?;
-                // On AWS the queue waits until the connection goes on; here somebody is waiting.
-                let meta = self.writing.store.meta(connection).await.map_err(|error| error.to_string())?.value;
-                if !meta.may_write() && matches!(after, After::Again(_)) {
-                    self.trouble.tell(Ended::Paused);
-                }
-                Ok(after)
-            }
+    /// On AWS the queue waits until a paused connection goes on; here somebody is waiting.
+    async fn may_write(&self, functions: &Functions, bell: &Bell) -> Result<(), String> {
+        let meta = functions.writing.store.meta(&bell.connection).await.map_err(|error| error.to_string())?;
+        if !meta.value.may_write() {
+            self.end(Stopped::Paused);
         }
+        Ok(())
+    }
+}
+
+/// A source that is to be asked again is waited for when it is there, as a file that is being written is; one that is not
+/// there is somebody's to cure.
+async fn source_answers(functions: &Functions) -> Result<(), String> {
+    let source = &functions.source.source;
+    match source.open().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("the source {} cannot be read: {error}", source.location())),
     }
 }

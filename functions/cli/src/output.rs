@@ -1,11 +1,12 @@
-//! Results on standard output: a table on a terminal, one JSON document with `--json`.
+//! Results on standard output: a table on a terminal, one JSON document with `--json`. All that a command says goes
+//! through here, and nothing that somebody else wrote steers a terminal.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hardmatch_policy::Paint;
-use hardmatch_report::{Color, Style, json_text};
+use hardmatch_report::{Color, Colors, Style, json_text, printable, printable_json};
 use serde_json::Value;
 
 /// Whether only results and errors are said.
@@ -32,8 +33,22 @@ pub(crate) fn has_printed() -> bool {
 /// Prints a line, or a text of several. A reader that went away (`| head`) is no error; a full disk is, and the command
 /// fails with it at its end.
 pub(crate) fn line(text: impl AsRef<str>) {
+    out(&printable(text.as_ref(), Colors::None));
+}
+
+/// Prints a table drawn in [`style`].
+pub(crate) fn table(text: impl AsRef<str>) {
+    out(&printable(text.as_ref(), colors(std::io::stdout().is_terminal())));
+}
+
+/// Prints a document.
+pub(crate) fn document(document: &Value) {
+    out(&printable_json(&json_text(document)));
+}
+
+fn out(text: &str) {
     PRINTED.store(true, Ordering::Relaxed);
-    keep(writeln!(std::io::stdout(), "{}", text.as_ref().trim_end()));
+    keep(writeln!(std::io::stdout(), "{}", text.trim_end()));
 }
 
 fn keep(written: std::io::Result<()>) {
@@ -51,21 +66,25 @@ pub(crate) fn finish() -> Option<&'static str> {
     FAILED.get().map(String::as_str)
 }
 
-/// Prints a document.
-pub(crate) fn document(document: &Value) {
-    line(json_text(document));
-}
-
 /// Says something to the person, not to the program that reads the result.
 pub(crate) fn note(text: impl AsRef<str>) {
     if !is_quiet() {
-        error(text);
+        err(&printable(text.as_ref(), Colors::None));
     }
 }
 
-/// Says why a command ended. Where standard error cannot be written nobody is left to tell; the exit status says it.
+/// Says why a command ended; pictures in it are drawn as [`paint`] says.
 pub(crate) fn error(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stderr(), "{}", text.as_ref().trim_end());
+    err(&printable(text.as_ref(), colors(std::io::stderr().is_terminal())));
+}
+
+/// Where standard error cannot be written nobody is left to tell; the exit status says it.
+fn err(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+}
+
+fn colors(terminal: bool) -> Colors {
+    if wants_color(terminal) { Colors::Ours } else { Colors::None }
 }
 
 fn wants_color(terminal: bool) -> bool {

@@ -38,6 +38,11 @@ impl Progress {
         self.bar.set_message(self.words(run, calls));
     }
 
+    /// Says something that stays, above the line.
+    pub(crate) fn say(&self, text: &str) {
+        self.bar.suspend(|| crate::output::note(text));
+    }
+
     /// Leaves nothing behind.
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();

@@ -47,6 +47,7 @@ impl Named {
             state: if self.doubts.is_empty() { CollectionState::Complete } else { CollectionState::Unknown },
             seen: self.seen,
             changed: self.changed,
+            read: None,
             doubts: self.doubts.clone(),
             ..Collection::default()
         })

@@ -1,17 +1,17 @@
 //! The tenant side: the organisation, who holds roles and addresses, and the users: whole in the first round, by delta
 //! later. The cursor is stored last; whatever is killed before that is read again, from where the reading was kept last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hardmatch_domain::account::Tenant;
+use hardmatch_domain::account::{Tenant, managed_by_godaddy};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::license::Sku;
 use hardmatch_domain::policy::Policy;
 use hardmatch_ports::TenantError;
-use hardmatch_ports::run::{Collection, Run};
+use hardmatch_ports::run::{Collection, ReadMode, Run};
 use hardmatch_ports::tenant::Retry;
 use hardmatch_store::StoreError;
 use hardmatch_store::accounts::TenantItem;
@@ -67,13 +67,25 @@ pub(crate) async fn observe(ports: &TenantPorts, run: &Run, policy: &Policy) -> 
     }
 }
 
-/// Throttling names its own end; everything else may last.
+/// A wait that the tenant names is kept, when it ends within a day; everything else may last and is given an hour.
 fn left_for(ports: &TenantPorts, run: &Run, reading: &Reading, error: &TenantError) -> Patience {
     // What is asked for again from the start does not move, however much of it was read.
     let moved_ms = if error.is_cursor_lost() { 0 } else { reading.moved_ms };
     let since_ms = begun_ms(run).max(moved_ms);
-    if error.status == 429 { Patience::Left } else { patience(since_ms, ports.clock.now().as_millisecond()) }
+    let now_ms = ports.clock.now().as_millisecond();
+    match error.retry {
+        Retry::After(wait) if error.status == 429 || wait > UNSTATED => {
+            let ends_ms = now_ms.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+            if ends_ms - since_ms < LONGEST_WAIT_MS { Patience::Left } else { Patience::Over }
+        }
+        Retry::After(_) | Retry::FromTheStart | Retry::Never => patience(since_ms, now_ms),
+    }
 }
+
+/// A tenant that names no time is asked again after this at the latest.
+const UNSTATED: Duration = Duration::from_mins(1);
+/// For so long a run waits for a tenant that asks it to (milliseconds); then it ends, and the next one asks.
+const LONGEST_WAIT_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Said while somebody may be waiting in front of it.
 const WAITING: &str = "the tenant could not be read; it is asked again";
@@ -97,14 +109,24 @@ async fn observe_all(
 ) -> Result<Collection, Stopped> {
     let had = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value);
     if reading.head.is_none() {
-        reading.head = Some(read_head(ports, policy, had.as_ref()).await?);
+        let head = read_head(ports, policy, had.as_ref()).await?;
+        not_godaddys(&head.tenant)?;
+        // A subscription that ends later is told of person by person; a policy that nobody was decided under yet is wrong.
+        if !policy.licenses.is_empty()
+            && let Some(skus) = &head.tenant.skus
+            && ports.store.meta(&run.connection).await?.value.decided_policy != run.policy_revision
+        {
+            known_products(policy, skus)?;
+        }
+        reading.head = Some(head);
         keeper.unit(reading).await?;
     }
     observe_holders(ports, GROUPS, reading, keeper).await?;
     observe_holders(ports, CONTACTS, reading, keeper).await?;
 
     let mut marks = Marks::new(ports, run, had.is_none());
-    observe_users(ports, policy.full_listing_days, had.as_ref(), &mut marks, reading, keeper).await?;
+    let from = if run.full { None } else { had.as_ref() };
+    observe_users(ports, policy.full_listing_days, from, &mut marks, reading, keeper).await?;
     // Deleted users last: whoever is deleted while the users are read is then in one of the two.
     observe_deleted(ports, &mut marks, reading, keeper).await?;
     marks.flush().await?;
@@ -149,10 +171,51 @@ async fn observe_all(
         },
         half_repaired: had.as_ref().map_or(users.temporary, |had| had.half_repaired),
     };
-    let users = complete(users.seen, users.changed);
+    let read = Some(if users.full { ReadMode::Whole } else { ReadMode::Changes });
+    let users = Collection { read, ..complete(users.seen, users.changed) };
     ports.store.put_tenant(&ports.scope, &item).await?;
     forget_compared(ports, reading, keeper).await?;
     Ok(users)
+}
+
+/// A tenant that GoDaddy manages is not ours to provision: its sign-in, passwords and licences are GoDaddy's.
+fn not_godaddys(tenant: &Tenant) -> Result<(), TenantError> {
+    let Some(initial) = managed_by_godaddy(&tenant.domains) else { return Ok(()) };
+    Err(TenantError {
+        retry: Retry::Never,
+        status: 0,
+        code: "managed_by_godaddy".to_owned(),
+        message: format!(
+            "The tenant of {initial} is managed by GoDaddy: its sign-in is federated there, and its passwords and licences \
+             are GoDaddy's. Nothing is written. Move the tenant out of GoDaddy's management, then run again."
+        ),
+        request_id: String::new(),
+    })
+}
+
+/// Every product that a licence rule names is one of the tenant's: a misspelled one gives nobody anything, which is seen
+/// before anybody is created without their licence.
+fn known_products(policy: &Policy, skus: &[Sku]) -> Result<(), TenantError> {
+    let is_known = |named: &str| skus.iter().any(|sku| sku.part_number.eq_ignore_ascii_case(named) || sku.id == named);
+    let unknown: BTreeSet<&str> =
+        policy.licenses.iter().map(|rule| &*rule.sku).filter(|named| !is_known(named)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let listed = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let has: Vec<&str> = skus.iter().map(|sku| sku.part_number.as_str()).collect();
+    Err(TenantError {
+        retry: Retry::Never,
+        status: 0,
+        code: "unknown_product".to_owned(),
+        message: format!(
+            "[[license]] names {}, and the tenant has no such product. It has: {}. Correct sku in the rule; `hardmatch \
+             doctor` names the nearest.",
+            listed(&unknown.into_iter().collect::<Vec<_>>()),
+            listed(&has)
+        ),
+        request_id: String::new(),
+    })
 }
 
 /// What cannot be: a reading that came to its end without having been at its beginning.

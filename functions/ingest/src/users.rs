@@ -22,7 +22,7 @@ const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// A full reading that becomes due within so long is made now.
 const SLACK_SECONDS: i64 = 6 * 60 * 60;
 
-/// Reads on from where the reading is, to its end.
+/// Reads on from where the reading is, to its end. `had` is what changes may be followed from.
 pub(crate) async fn observe_users(
     ports: &TenantPorts,
     full_listing_days: u32,
@@ -146,7 +146,7 @@ async fn take(ports: &TenantPorts, changes: Vec<Delta>, marks: &mut Marks<'_>) -
     let mut doubt = false;
     for id in partial {
         // Removed later in the same page: that word counts.
-        if !latest.get(&id).is_some_and(|account| !account.is_deleted()) {
+        if latest.get(&id).is_none_or(hardmatch_domain::account::Account::is_deleted) {
             continue;
         }
         if let Some(account) = ports.tenant.account(&id).await? {

@@ -92,7 +92,7 @@ async fn without_refused(
     let refused = ports.store.refusals(connection, &asked).await?;
     let kept = decisions.into_iter().map(|decision| {
         let refused = refused.get(&pid(&decision));
-        withhold(decision, refused, context.tenant.skus.as_deref(), context.now)
+        withhold(decision, refused, context.tenant, context.now)
     });
     Ok(kept.collect())
 }

@@ -107,6 +107,7 @@ fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         started_ms: now_ms,
         closed_ms: None,
         everybody: opening.everybody || meta.reconnected || meta.decided_policy != meta.policy_revision,
+        full: opening.everybody,
         only: opening.only.clone(),
         accept_source: opening.accept_source,
         // Whoever asks for one person has looked at what was in their way.

@@ -17,6 +17,10 @@ const MAX_ATTEMPTS: u32 = 8;
 /// which replicas come to agree.
 const MAX_LOOKS: u32 = 6;
 
+/// A person whom the service puts off for longer is left to the next run: nobody else's work, and no removal, waits for
+/// one person.
+const MAX_WAIT: Duration = Duration::from_mins(15);
+
 /// What to do with a task.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -69,6 +73,11 @@ pub(crate) fn judge(
         Answer::Later(later) => match later.cause {
             LaterCause::Throttled => Verdict::Throttled(later.after),
             LaterCause::Lagging | LaterCause::Unavailable => again(task, later.after),
+            LaterCause::MaybeDone => match asked {
+                Next::Send => unsure(task, later.after),
+                // As where no time is stated: repeated it says the same.
+                Next::SendManager | Next::Reread | Next::Verify | Next::Settle => again(task, later.after),
+            },
         },
         Answer::Unknown(_) => match asked {
             // A lost answer is looked for at once; a service that goes on failing is given time.
@@ -171,10 +180,18 @@ fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
 
 /// 1, 2, 4 … seconds, at least what was asked for.
 fn again(task: &Task, at_least: Duration) -> Verdict {
-    if task.open.attempts >= MAX_ATTEMPTS {
+    if task.open.attempts >= MAX_ATTEMPTS || at_least > MAX_WAIT {
         return Verdict::GiveUp;
     }
     Verdict::Later(at_least.max(pause(task)))
+}
+
+/// As [`again`], for a write that may have been done: what came of it is looked at then.
+fn unsure(task: &Task, at_least: Duration) -> Verdict {
+    match again(task, at_least) {
+        Verdict::Later(wait) => Verdict::UnsureFor(wait),
+        given_up => given_up,
+    }
 }
 
 fn pause(task: &Task) -> Duration {

@@ -39,6 +39,7 @@ fn task(step: Step) -> Task {
         done: 0,
         attempts: 0,
         not_before_ms: 0,
+        accepted: false,
         manager_pending: None,
         refusal: None,
         refused_parts: Vec::new(),
@@ -48,7 +49,6 @@ fn task(step: Step) -> Task {
         keep_open: false,
         landed: None,
         lost: false,
-        accepted: false,
         mark: None,
     };
     Task {

@@ -92,7 +92,7 @@ fn is_about_licences(kind: RefusalKind) -> bool {
 /// <https://learn.microsoft.com/graph/api/resources/users>
 fn without_sensitive(step: &Step) -> Option<Apart> {
     let Step::Update { immutable_id, before, after } = step else { return None };
-    let (sensitive, ordinary) = split(after, |attr| attr.is_sensitive());
+    let (sensitive, ordinary) = split(after, hardmatch_domain::attribute::Attr::is_sensitive);
     let rest = !ordinary.is_empty() || immutable_id.is_some();
     (rest && !sensitive.is_empty()).then(|| {
         let first = Step::Update { immutable_id: immutable_id.clone(), before: of(before, &ordinary), after: ordinary };

@@ -1,6 +1,7 @@
 //! Draining a lane: one writer at a time, in order, many people's next steps in one hand, several hands in flight.
 
 mod deal;
+mod pace;
 mod tidy;
 mod trouble;
 
@@ -19,6 +20,7 @@ use hardmatch_store::hands::Hand;
 use hardmatch_store::{Pid, Store};
 use jiff::SignedDuration;
 
+use self::pace::Pace;
 use crate::call::Binding;
 use crate::hand::{self, Played, Rules};
 use crate::lane::Lane;
@@ -149,6 +151,8 @@ struct Drain<'a> {
     /// A first creation with an inline manager is in flight; others wait for its answer.
     probing: bool,
     closed_until_ms: i64,
+    /// Whether the service is given time.
+    pace: Pace,
     /// Hands in a row without a word from the tenant, and since when (Unix milliseconds).
     silent: u32,
     silent_since_ms: i64,
@@ -197,6 +201,7 @@ impl<'a> Drain<'a> {
             binding: Binding::of(ports).await?,
             probing: false,
             closed_until_ms: 0,
+            pace: Pace::default(),
             silent: 0,
             silent_since_ms: 0,
             trouble: None,
@@ -219,7 +224,7 @@ impl<'a> Drain<'a> {
                 || self.paused
                 || now < self.closed_until_ms
                 || starved_until.is_some_and(|until| now < until);
-            let width = if starved_until.is_some() { 1 } else { HANDS };
+            let width = if starved_until.is_some() || self.pace.is_slow() { 1 } else { HANDS };
             while !closed && hands.len() < width {
                 let Some((tasks, probe)) = self.deal(now).await? else { break };
                 self.probing |= probe;
@@ -277,7 +282,8 @@ impl<'a> Drain<'a> {
     async fn take_back(&mut self, played: Played, now: i64) -> Result<(), WriteError> {
         self.free.push(played.slot);
         self.paused |= played.paused;
-        self.closed_until_ms = self.closed_until_ms.max(played.closed_until_ms);
+        self.pace.note(played.sent, played.failed, self.ports.clock.now().as_millisecond());
+        self.closed_until_ms = self.closed_until_ms.max(played.closed_until_ms).max(self.pace.until_ms());
         if let Some(binding) = played.binding {
             self.binding = binding;
             binding.remember(self.ports).await?;

@@ -41,6 +41,9 @@ pub(crate) struct Played {
     pub(crate) probe: bool,
     /// Which slot is free again.
     pub(crate) slot: usize,
+    /// How many calls were sent, and how many of them failed on the side of the service.
+    pub(crate) sent: usize,
+    pub(crate) failed: usize,
     /// Whether the tenant said anything; `None` when it was asked nothing.
     pub(crate) heard: Option<bool>,
     /// The tenant does not take our credentials.
@@ -143,6 +146,8 @@ pub(crate) async fn play(ports: &WritePorts, rules: Rules, tasks: Vec<Task>) -> 
     }
     let answers = ports.tenant.perform(&calls, rules.lane.priority()).await;
     played.heard = Some(answers.iter().any(is_word));
+    played.sent = answers.len();
+    played.failed = answers.iter().filter(|answer| is_failure(answer)).count();
     let mut books = Vec::with_capacity(sending.len());
     for ((mut task, next, manager), answer) in sending.into_iter().zip(answers) {
         let mut book = Books::default();
@@ -240,10 +245,22 @@ fn is_word(answer: &Answer) -> bool {
     match answer {
         Answer::Done(_) | Answer::Made(_) | Answer::NotFound | Answer::Refused(_) => true,
         Answer::Later(later) => match later.cause {
-            LaterCause::Throttled | LaterCause::Lagging => true,
+            LaterCause::Throttled | LaterCause::Lagging | LaterCause::MaybeDone => true,
             LaterCause::Unavailable => false,
         },
         Answer::Unknown(_) => false,
+    }
+}
+
+/// Whether the service failed a call: no refusal, and no word about the quota.
+fn is_failure(answer: &Answer) -> bool {
+    match answer {
+        Answer::Done(_) | Answer::Made(_) | Answer::NotFound | Answer::Refused(_) => false,
+        Answer::Later(later) => match later.cause {
+            LaterCause::Throttled | LaterCause::Lagging => false,
+            LaterCause::Unavailable | LaterCause::MaybeDone => true,
+        },
+        Answer::Unknown(_) => true,
     }
 }
 

@@ -270,8 +270,7 @@ fn cure_of(part: Option<&Step>, kind: RefusalKind) -> Cure {
     match kind {
         RefusalKind::Conflict => Cure::Elsewhere,
         RefusalKind::NoSeats => Cure::Seat,
-        RefusalKind::InvalidValue => Cure::Value,
-        RefusalKind::LicenseConflict => Cure::Value,
+        RefusalKind::InvalidValue | RefusalKind::LicenseConflict => Cure::Value,
         // Everything else of the same account was written: it is this property, and not a permission that is missing.
         RefusalKind::Forbidden if part.is_some_and(is_sensitive) => Cure::Value,
         RefusalKind::GroupType

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::account::{Account, Authority, Domain};
+use hardmatch_domain::account::{Account, Authority, Domain, is_named_by_godaddy, managed_by_godaddy};
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::permission::Feature;
 use hardmatch_domain::policy::Switch;
@@ -124,16 +124,26 @@ pub(crate) fn domains(organization: &Organization, wanted: &BTreeMap<String, u64
         ));
     }
     if let Some(initial) = organization.domains.iter().find(|(_, domain)| domain.initial).map(|(name, _)| name)
-        && initial.to_lowercase().starts_with("netorg")
+        && is_named_by_godaddy(initial)
     {
-        checks.push(check(
-            "domains",
-            CheckState::Warn,
-            format!(
-                "The initial domain {initial} is one that GoDaddy gives: GoDaddy keeps the passwords and the federation of such tenants, so repairs and managed sign-in are limited."
-            ),
-            "Move the tenant out of GoDaddy's management before using repairs, or keep to attributes.",
-        ));
+        let (state, finding, cure) = if managed_by_godaddy(&organization.domains).is_some() {
+            (
+                CheckState::Fail,
+                format!(
+                    "The initial domain {initial} is one that GoDaddy gives, and sign-in is federated: GoDaddy manages this tenant, keeps its passwords and licences, and runs are refused."
+                ),
+                "Move the tenant out of GoDaddy's management (its domains become managed, every password is set anew), then run again.",
+            )
+        } else {
+            (
+                CheckState::Warn,
+                format!(
+                    "The initial domain {initial} is one that GoDaddy gives; no domain is federated to it any more."
+                ),
+                "Make sure that GoDaddy's delegated administration of the tenant has ended.",
+            )
+        };
+        checks.push(check("domains", state, finding, cure));
     }
     checks
 }
@@ -361,8 +371,14 @@ mod tests {
 
     #[test]
     fn j9_a_tenant_of_godaddy_is_recognised() {
-        let checks = domains(&organization(&[("NETORG123.onmicrosoft.com", true, false)]), &BTreeMap::new());
-        assert!(checks.iter().any(|check| check.state == CheckState::Warn && check.finding.contains("GoDaddy")));
+        let found = |named: &[(&str, bool, bool)]| {
+            let checks = domains(&organization(named), &BTreeMap::new());
+            checks.into_iter().find(|check| check.finding.contains("GoDaddy")).map(|check| check.state)
+        };
+        let initial = ("NETORG123.onmicrosoft.com", true, false);
+        assert_eq!(found(&[initial, ("contoso.com", true, true)]), Some(CheckState::Fail));
+        assert_eq!(found(&[initial, ("contoso.com", true, false)]), Some(CheckState::Warn), "moved out");
+        assert_eq!(found(&[("netorganic.onmicrosoft.com", true, false)]), None);
     }
 
     #[test]

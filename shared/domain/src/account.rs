@@ -223,6 +223,21 @@ pub struct Domain {
     pub initial: bool,
 }
 
+/// The initial domain of a tenant that GoDaddy manages: its name is one that GoDaddy gives, and sign-in is still federated
+/// to somebody. A tenant that was moved out keeps the name for ever and has managed domains only.
+/// <https://learn.microsoft.com/microsoft-365/admin/get-help-with-domains/domains-faq>
+pub fn managed_by_godaddy(domains: &BTreeMap<String, Domain>) -> Option<&str> {
+    let initial = domains.iter().find(|(_, domain)| domain.initial).map(|(name, _)| name.as_str())?;
+    let federated = domains.values().any(|domain| domain.federated);
+    (is_named_by_godaddy(initial) && federated).then_some(initial)
+}
+
+/// Whether an initial domain has the form that GoDaddy gives: `NETORG1234567.onmicrosoft.com`.
+pub fn is_named_by_godaddy(initial: &str) -> bool {
+    let label = initial.split('.').next().unwrap_or_default().to_lowercase();
+    label.strip_prefix("netorg").is_some_and(|rest| rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
+}
+
 /// Something other than a user that holds an address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct AddressHolder {

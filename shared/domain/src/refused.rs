@@ -3,14 +3,18 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::account::Tenant;
 use crate::attribute::{Attr, Attributes};
 use crate::change::{Action, Change, ChangeId, Decision, Hold, Removals, Revisions, Step};
 use crate::license::{License, Sku};
-use crate::reason::Reason;
+use crate::reason::{Code, Reason};
 
 /// The same change is sent again after so long, once: somebody may have cured it where nobody tells us, by a permission
 /// granted or a licence bought (seconds).
 const FIRST_WAIT: i64 = 24 * 60 * 60;
+/// What another object may give up any day is asked for again by the next night's run, which may begin a little earlier
+/// than the last (seconds).
+const NEXT_NIGHT: i64 = 20 * 60 * 60;
 /// From then on after so long each time.
 const LATER_WAIT: i64 = 7 * 24 * 60 * 60;
 
@@ -113,7 +117,7 @@ impl Refused {
             }
             // The change itself was written; only parts of it are remembered.
             (None, Some((_, reason, _))) => (reason.clone(), 0, now),
-            (None, None) => (Reason::plain(crate::reason::Code::TenantRefused), 0, now),
+            (None, None) => (Reason::plain(Code::TenantRefused), 0, now),
         };
         Self { v: 1, change: change.id.clone(), decided_on: change.decided_on, reason, times, next, parts }
     }
@@ -146,7 +150,7 @@ impl RefusedPart {
 fn wait(cure: Cure, earlier: u32) -> i64 {
     match cure {
         Cure::ByHand => 0,
-        Cure::Elsewhere => FIRST_WAIT,
+        Cure::Elsewhere => NEXT_NIGHT,
         Cure::Here | Cure::Value if earlier == 0 => FIRST_WAIT,
         Cure::Here | Cure::Value | Cure::Seat => LATER_WAIT,
     }
@@ -160,13 +164,7 @@ fn names(step: &Step) -> Vec<Box<str>> {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part.as_bytes());
         }
-        let digest = hash.finalize();
-        let mut hex = String::with_capacity(24);
-        for byte in digest.iter().take(12) {
-            use std::fmt::Write as _;
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex.into()
+        crate::plan::hex(&hash.finalize()[..12]).into()
     };
     match step {
         Step::Update { after, .. } => after.iter().map(|(attr, value)| name(&["value", attr.name(), value])).collect(),
@@ -207,12 +205,38 @@ fn given(step: &Step) -> Option<&License> {
     }
 }
 
+/// Whether the tenant has by now what the change was refused for: a free seat of every licence that it gives, or the
+/// domain of the name that it sets.
+fn is_cured(refused: &Refused, change: &Change, tenant: &Tenant) -> bool {
+    match refused.reason.code {
+        Code::NoSeats => {
+            let skus = tenant.skus.as_deref().unwrap_or_default();
+            let given = change.steps.iter().filter_map(|step| match step {
+                Step::SetLicenses { give, .. } => Some(give),
+                _ => None,
+            });
+            let mut given = given.flatten().filter(|license| !license.held).peekable();
+            let free = |sku: &str| skus.iter().any(|known| *known.id == *sku && known.free() > 0);
+            given.peek().is_some() && given.all(|license| free(&license.sku))
+        }
+        Code::DomainNotVerified => change.steps.iter().any(|step| match step {
+            Step::Create { attributes, .. } => {
+                attributes.filled(Attr::UserPrincipalName).is_some_and(|upn| tenant.verified_domain_of(upn).is_some())
+            }
+            Step::Rename { after, .. } => tenant.verified_domain_of(after).is_some(),
+            _ => false,
+        }),
+        _ => false,
+    }
+}
+
 /// The decision without what would be refused again: the whole change, or parts of it. It says why, and when it is sent
-/// again. `skus` are the tenant's licences, when they are known.
-pub fn withhold(decision: Decision, refused: Option<&Refused>, skus: Option<&[Sku]>, now: i64) -> Decision {
+/// again. What the tenant shows to be cured meanwhile is sent at once.
+pub fn withhold(decision: Decision, refused: Option<&Refused>, tenant: &Tenant, now: i64) -> Decision {
+    let skus = tenant.skus.as_deref();
     let Some(refused) = refused else { return decision };
     let Some(change) = decision.change.as_deref() else { return decision };
-    if refused.is_about(change) && now < refused.next {
+    if refused.is_about(change) && now < refused.next && !is_cured(refused, change, tenant) {
         return without_change(decision, vec![refused.reason.clone()], refused.next);
     }
     let mut left_out: Vec<&RefusedPart> = Vec::new();
@@ -310,9 +334,13 @@ fn remaining(counted: Removals, steps: &[Step]) -> Removals {
         blanks: any(|step| matches!(step, Step::Update { .. } | Step::SetManager { .. }), counted.blanks),
         licences: any(|step| matches!(step, Step::SetLicenses { .. }), counted.licences),
         memberships: any(|step| matches!(step, Step::LeaveGroup { .. }), counted.memberships),
-        departs: counted.departs
-            && steps.iter().any(|step| matches!(step, Step::Delete { .. } | Step::SetEnabled { after: false, .. })),
+        departs: counted.departs && steps.iter().any(departs),
     }
+}
+
+/// Whether somebody loses sign-in or account by a step.
+fn departs(step: &Step) -> bool {
+    matches!(step, Step::Delete { .. } | Step::SetEnabled { after: false, .. })
 }
 
 /// The action that a step by itself is.

@@ -1,5 +1,7 @@
 //! The file table keeps what every table promises, and what only a file can lose.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::path::Path;
 

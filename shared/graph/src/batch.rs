@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::error::{GraphError, Verdict, judge};
 use crate::retry_after;
 use crate::text::Text;
 
@@ -26,7 +27,8 @@ pub(crate) struct PartAnswer<'a> {
 impl PartAnswer<'_> {
     /// Whether nothing was done because of throttling.
     pub(crate) fn is_throttled(&self) -> bool {
-        matches!(self.status, 424 | 429) || self.status == 503 && self.retry_after.is_some()
+        matches!(self.status, 424 | 429)
+            || self.status == 503 && judge(self.status, &GraphError::parse(self.body)) == Verdict::Throttled
     }
 }
 

@@ -12,7 +12,8 @@ use url::Url;
 use crate::claims::claims_of;
 use crate::delegated::Delegated;
 use crate::kept::Pocket;
-use crate::options::{GrantKind, GraphOptions, OptionsError, root};
+use crate::options::{GrantKind, GraphOptions, OptionsError, origin, root};
+use crate::pages::Pages;
 use crate::token::{Scopes, Source, Tokens};
 use crate::wire::{Pressure, Wire};
 
@@ -24,6 +25,8 @@ pub struct GraphClient {
     /// Root and version.
     pub(crate) base: String,
     pub(crate) read_priority: Priority,
+    /// The listings that are being read.
+    pub(crate) pages: Pages,
     client_id: String,
 }
 
@@ -46,10 +49,11 @@ impl GraphClient {
         let tenant = options.tenant_id();
         let tokens = Tokens::new(endpoint, source, Pocket::new(options.keeper), tenant);
         Ok(Self {
-            wire: Wire::new(http, options.clock, tokens, backoff, options.longest_wait),
+            wire: Wire::new(http, options.clock, tokens, backoff, options.longest_wait, origin(&options.graph)),
             base: format!("{graph}/v1.0"),
             graph: options.graph,
             read_priority: options.read_priority,
+            pages: Pages::default(),
             client_id: options.client_id,
         })
     }

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::backoff::Backoff;
+use crate::limit::{self, Body};
 use crate::retry_after;
 use crate::token_error::{self, Again, Refusal};
 
@@ -257,7 +258,10 @@ impl<'c> AsyncHttpClient<'c> for Post<'_> {
             let (status, now) = (answer.status(), self.clock.now());
             let wait = text(answer.headers(), &RETRY_AFTER).and_then(|text| retry_after::parse(text, now));
             let date = text(answer.headers(), &DATE).and_then(retry_after::date);
-            let body = answer.bytes().await.map_err(lost)?;
+            let body = match limit::read(answer, limit::SMALL_BYTES).await.map_err(lost)? {
+                Body::Whole(body) => body,
+                Body::TooLarge => return Err(Refused(token_error::too_large(NO_TOKEN).into())),
+            };
             if status == StatusCode::OK {
                 return Ok(HttpResponse::new(body.to_vec()));
             }

@@ -3,8 +3,6 @@
 //! Status, code and detail codes decide. Several conditions share `Request_BadRequest`; for those alone the text is
 //! searched for words, without regard to case. <https://learn.microsoft.com/graph/errors>
 
-use std::time::Duration;
-
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::{Guid, ObjectId};
 use hardmatch_ports::tenant::RefusalKind;
@@ -81,9 +79,9 @@ impl GraphError {
         Self {
             conflict: target_of("ConflictingObjects").and_then(conflicting_id),
             property,
-            code: error.code.unwrap_or_default(),
+            code: error.code.as_deref().map(one_line).unwrap_or_default(),
             message: without_values(&message),
-            request_id: inner.as_ref().and_then(|inner| inner.request_id.clone()).unwrap_or_default(),
+            request_id: inner.as_ref().and_then(|inner| inner.request_id.as_deref().map(one_line)).unwrap_or_default(),
             details: details
                 .into_iter()
                 .filter_map(|detail| detail.code)
@@ -137,7 +135,7 @@ pub(crate) enum Verdict {
 }
 
 /// Judges by status and code first, by words where several conditions share a code.
-pub(crate) fn judge(status: u16, error: &GraphError, retry_after: Option<Duration>) -> Verdict {
+pub(crate) fn judge(status: u16, error: &GraphError) -> Verdict {
     let cursor_codes = ["syncStateNotFound", "resyncRequired", "Directory_ExpiredPageToken"];
     if status == 410 || cursor_codes.iter().any(|code| error.is(code)) {
         return Verdict::CursorLost;
@@ -154,7 +152,8 @@ pub(crate) fn judge(status: u16, error: &GraphError, retry_after: Option<Duratio
         // We never make parts of a batch depend on each other: a part is 424 only where parts were throttled.
         424 | 429 => Verdict::Throttled,
         501 => Verdict::Refused(RefusalKind::Other),
-        503 if retry_after.is_some() || error.is("Request_ThrottledTemporarily") => Verdict::Throttled,
+        // Says when it can be asked again for what it was asked, and nothing about the rest of the quota.
+        503 if error.is("Request_ThrottledTemporarily") => Verdict::Throttled,
         408 | 500.. => Verdict::Unavailable,
         400 | 409 => bad_request(error),
         _ => Verdict::Refused(RefusalKind::Other),
@@ -227,6 +226,12 @@ fn named_property(message: &str) -> Option<&str> {
     is_name(name).then_some(name)
 }
 
+/// Text of the service in one line that steers no terminal and no log.
+pub(crate) fn one_line(text: &str) -> String {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.replace(steers, " ")
+}
+
 /// Longer messages than this say no more.
 const LONGEST_MESSAGE: usize = 300;
 
@@ -263,7 +268,7 @@ pub(crate) fn without_values(message: &str) -> String {
         rest = after;
     }
     let words: Vec<&str> = out.split(' ').map(|word| if word.contains('@') { "…" } else { word }).collect();
-    words.join(" ").chars().take(LONGEST_MESSAGE).collect()
+    one_line(&words.join(" ")).chars().take(LONGEST_MESSAGE).collect()
 }
 
 #[cfg(test)]

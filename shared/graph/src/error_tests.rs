@@ -4,7 +4,7 @@ fn check(status: u16, code: &str, message: &str, expected: Verdict) {
     let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}","innerError":{{"request-id":"r"}}}}}}"#);
     let error = GraphError::parse(body.as_bytes());
     assert_eq!(error.request_id, "r");
-    assert_eq!(judge(status, &error, None), expected, "{status} {code} {message}");
+    assert_eq!(judge(status, &error), expected, "{status} {code} {message}");
 }
 
 fn refuse(kind: RefusalKind) -> Verdict {
@@ -126,11 +126,11 @@ fn without_a_body_the_status_alone_decides() {
         (504, Verdict::Unavailable),
     ] {
         for body in [b"".as_slice(), b"<html>gateway</html>", b"{\"error\":\"text\"}", b"[1,2]"] {
-            assert_eq!(judge(status, &GraphError::parse(body), None), expected, "{status}");
+            assert_eq!(judge(status, &GraphError::parse(body)), expected, "{status}");
         }
     }
-    let wait = Some(Duration::from_secs(1));
-    assert_eq!(judge(503, &GraphError::default(), wait), Verdict::Throttled);
+    let throttled = br#"{"error":{"code":"Request_ThrottledTemporarily"}}"#;
+    assert_eq!(judge(503, &GraphError::parse(throttled)), Verdict::Throttled);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_conflict_names_the_property_and_the_other_object() {
             {{"code":"ConflictingObjects","message":"m","target":"{target}"}}],"innererror":{{"request-id":"r"}}}}}}"#
         );
         let error = GraphError::parse(body.as_bytes());
-        assert_eq!(judge(400, &error, None), refuse(RefusalKind::Conflict));
+        assert_eq!(judge(400, &error), refuse(RefusalKind::Conflict));
         assert_eq!(error.property.as_deref(), Some("onPremisesImmutableId"));
         assert_eq!(error.request_id, "r");
         error.conflict.map(|id| id.to_string())
@@ -158,14 +158,14 @@ fn a_conflict_names_the_property_and_the_other_object() {
 fn older_conflicts_name_only_the_code() {
     let body = br#"{"error":{"code":"Request_BadRequest","message":"","details":[{"code":"ObjectConflict","target":"userPrincipalName"}]}}"#;
     let error = GraphError::parse(body);
-    assert_eq!(judge(400, &error, None), refuse(RefusalKind::Conflict));
+    assert_eq!(judge(400, &error), refuse(RefusalKind::Conflict));
     assert_eq!((error.property.as_deref(), error.conflict), (Some("userPrincipalName"), None));
 }
 
 #[test]
 fn an_immutable_id_that_is_refused_as_invalid_is_a_federated_refusal() {
     let body = br#"{"error":{"code":"Request_BadRequest","message":"Property onPremisesImmutableId is invalid.","details":[{"code":"InvalidValue","target":"onPremisesImmutableId"}]}}"#;
-    assert_eq!(judge(400, &GraphError::parse(body), None), refuse(RefusalKind::Federated));
+    assert_eq!(judge(400, &GraphError::parse(body)), refuse(RefusalKind::Federated));
 }
 
 #[test]

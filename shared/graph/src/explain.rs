@@ -5,6 +5,8 @@ use std::time::Duration;
 use hardmatch_ports::tenant::{RefusalKind, Retry, TenantError};
 
 use crate::error::{GraphError, Verdict};
+use crate::limit::GRAPH_BYTES;
+use crate::pages::Endless;
 use crate::wire::Reply;
 
 /// After trouble that outlasted our tries.
@@ -54,10 +56,12 @@ fn permission(route: &str) -> Option<&'static str> {
 }
 
 /// The service said to come back later.
-pub(crate) fn throttled(route: &str, status: u16, wait: Duration, error: GraphError) -> TenantError {
+pub(crate) fn throttled(route: &str, host: &str, status: u16, wait: Duration, error: GraphError) -> TenantError {
     let code = if error.code.is_empty() { "TooManyRequests".to_owned() } else { error.code };
-    let message =
-        format!("Graph throttles GET {route}: it is tried again in {} s, nothing is lost.", wait.as_secs().max(1));
+    let message = format!(
+        "Graph ({host}) throttles GET {route}: it is tried again in {} s, nothing is lost.",
+        wait.as_secs().max(1)
+    );
     TenantError { retry: Retry::After(wait), status, code, message, request_id: error.request_id }
 }
 
@@ -70,24 +74,71 @@ pub(crate) fn unavailable(route: &str, reply: &Reply, error: GraphError) -> Tena
 }
 
 /// No answer at all.
-pub(crate) fn unreachable(route: &str) -> TenantError {
+pub(crate) fn unreachable(route: &str, host: &str) -> TenantError {
     TenantError {
         retry: Retry::After(LATER),
         status: 0,
         code: "unreachable".to_owned(),
-        message: format!("Graph did not answer GET {route}. Check the network, the proxy and the Graph URL."),
+        message: format!("Graph ({host}) did not answer GET {route}. Check the network, the proxy and the Graph URL."),
         request_id: String::new(),
     }
 }
 
-/// An answer that was cut off or is no JSON.
-pub(crate) fn broken(route: &str, request_id: &str) -> TenantError {
+/// An answer that was cut off.
+pub(crate) fn broken(route: &str, host: &str, request_id: &str) -> TenantError {
     TenantError {
         retry: Retry::After(LATER),
         status: 0,
         code: "bad_answer".to_owned(),
-        message: format!("Graph's answer to GET {route} was cut off or could not be read: it is tried again."),
+        message: format!("Graph's answer to GET {route} was cut off ({host}): it is tried again."),
         request_id: request_id.to_owned(),
+    }
+}
+
+/// A whole answer that is none of Graph's: a web page, say, or JSON of another shape. It comes again each time.
+pub(crate) fn unreadable(route: &str, host: &str, body: &[u8], request_id: &str) -> TenantError {
+    let is = if body.trim_ascii_start().starts_with(b"<") { "a web page" } else { "not what Graph answers" };
+    TenantError {
+        retry: Retry::Never,
+        status: 0,
+        code: "bad_answer".to_owned(),
+        message: format!(
+            "The answer of {host} to GET {route} cannot be read: it is {is}. Check the Graph URL and any proxy on the way."
+        ),
+        request_id: request_id.to_owned(),
+    }
+}
+
+/// An answer that was not read to its end, because it is larger than any of Graph's.
+pub(crate) fn too_large(route: &str, host: &str, request_id: &str) -> TenantError {
+    TenantError {
+        retry: Retry::Never,
+        status: 0,
+        code: "answer_too_large".to_owned(),
+        message: format!(
+            "The answer of {host} to GET {route} is larger than any answer of Graph (more than {} MB after decompression, \
+             or half a million values) and was not read further. Check the Graph URL and any proxy on the way.",
+            GRAPH_BYTES / 1024 / 1024
+        ),
+        request_id: request_id.to_owned(),
+    }
+}
+
+/// A listing that does not end.
+pub(crate) fn endless(route: &str, host: &str, endless: Endless) -> TenantError {
+    let what = match endless {
+        Endless::GoesRound => "leads back to a page that it has shown",
+        Endless::TooManyPages => "has more pages than any tenant needs",
+    };
+    TenantError {
+        retry: Retry::Never,
+        status: 0,
+        code: "endless_listing".to_owned(),
+        message: format!(
+            "The listing GET {route} of {host} {what}, and is not followed further. Check the Graph URL and any proxy on \
+             the way, and run again."
+        ),
+        request_id: String::new(),
     }
 }
 

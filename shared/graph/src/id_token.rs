@@ -26,6 +26,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) client: &'a str,
     /// It is for this sign-in.
     pub(crate) nonce: &'a str,
+    /// The login service that was asked: its cloud issued it.
+    pub(crate) login: &'a Url,
     pub(crate) now: Timestamp,
 }
 
@@ -78,15 +80,41 @@ pub(crate) fn tenant_of(token: &SecretString, expected: &Expected<'_>) -> Result
     if !is_issuer_of(&claims.iss, &tenant) {
         return Err(refused("its issuer is not the tenant it names"));
     }
+    if !is_of_cloud(&claims.iss, expected.login) {
+        return Err(refused("its issuer is another service than the configured login service"));
+    }
     Ok(tenant)
 }
 
-/// `https://{host}/{tenant}/v2.0`. The host is the cloud's own name for itself, which is not always the one we asked.
+/// `https://{host}/{tenant}/v2.0`.
 fn is_issuer_of(issuer: &str, tenant: &str) -> bool {
     let Ok(url) = Url::parse(issuer) else { return false };
     let secure = url.scheme() == "https" || is_loopback(&url);
     let first = url.path_segments().and_then(|mut segments| segments.next()).unwrap_or_default();
     secure && !tenant.is_empty() && first.eq_ignore_ascii_case(tenant)
+}
+
+/// The login hosts of each cloud. The host of an issuer is the cloud's own name for itself, which is not always the one
+/// that was asked. <https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud>
+const CLOUDS: &[&[&str]] = &[
+    &["login.microsoftonline.com", "login.microsoft.com", "login.windows.net", "sts.windows.net"],
+    &["login.microsoftonline.us"],
+    &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn", "sts.chinacloudapi.cn"],
+];
+
+/// Whether the issuer's host is the login service that was asked, or another name of the same cloud's.
+fn is_of_cloud(issuer: &str, login: &Url) -> bool {
+    let Ok(issuer) = Url::parse(issuer) else { return false };
+    if issuer.host() == login.host() && issuer.port_or_known_default() == login.port_or_known_default() {
+        return true;
+    }
+    // A stand-in on this machine plays the global cloud, as with scopes.
+    if is_loopback(login) && issuer.port().is_none() && issuer.host_str().is_some_and(|host| CLOUDS[0].contains(&host))
+    {
+        return true;
+    }
+    let cloud = |url: &Url| CLOUDS.iter().find(|cloud| url.host_str().is_some_and(|host| cloud.contains(&host)));
+    issuer.port().is_none() && cloud(&issuer).is_some_and(|of| cloud(login) == Some(of))
 }
 
 /// A sign-in that cannot be taken.
@@ -120,15 +148,33 @@ mod tests {
         change(&mut claims);
         let token = SecretString::from(format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims.to_string())));
         let now = Timestamp::from_second(1_768_478_400).unwrap();
-        tenant_of(&token, &Expected { client: "client", nonce: "n", now })
+        let login = Url::parse("https://login.microsoftonline.us").unwrap();
+        tenant_of(&token, &Expected { client: "client", nonce: "n", now, login: &login })
     }
 
     #[test]
     fn a_token_of_this_sign_in_names_its_tenant() {
         assert_eq!(check(|_| {}).unwrap(), TENANT);
         assert_eq!(check(|claims| claims["aud"] = json!(["CLIENT"])).unwrap(), TENANT);
-        let loopback = format!("http://127.0.0.1:8080/{TENANT}/v2.0");
-        assert_eq!(check(|claims| claims["iss"] = json!(loopback)).unwrap(), TENANT);
+    }
+
+    #[test]
+    fn the_issuer_is_the_cloud_that_was_asked() {
+        let check = |login: &str, issuer: &str, good: bool| {
+            assert_eq!(is_of_cloud(issuer, &Url::parse(login).unwrap()), good, "{login} {issuer}");
+        };
+        let global = "https://login.microsoftonline.com";
+        check(global, "https://login.microsoftonline.com/t/v2.0", true);
+        check(global, "https://sts.windows.net/t/", true);
+        check("https://login.chinacloudapi.cn", "https://login.partner.microsoftonline.cn/t/v2.0", true);
+        check(global, "https://login.microsoftonline.us/t/v2.0", false);
+        check(global, "https://login.microsoftonline.com:8443/t/v2.0", false);
+        check(global, "https://login.microsoftonline.com.example/t/v2.0", false);
+        check(global, "http://127.0.0.1:8080/t/v2.0", false);
+        check("http://127.0.0.1:8080", "http://127.0.0.1:8080/t/v2.0", true);
+        check("http://127.0.0.1:8080", "https://login.microsoftonline.com/t/v2.0", true);
+        check("http://127.0.0.1:8080", "http://127.0.0.1:8081/t/v2.0", false);
+        check("https://login.example", "https://elsewhere.example/t/v2.0", false);
     }
 
     #[test]
@@ -145,6 +191,9 @@ mod tests {
             ("iss", json!(format!("https://login.microsoftonline.com/{other}/v2.0")), "its issuer"),
             ("iss", json!(format!("http://login.microsoftonline.com/{TENANT}/v2.0")), "its issuer"),
             ("iss", json!(TENANT), "its issuer"),
+            ("iss", json!(format!("https://login.example/{TENANT}/v2.0")), "another service"),
+            ("iss", json!(format!("https://login.microsoftonline.com/{TENANT}/v2.0")), "another service"),
+            ("iss", json!(format!("http://127.0.0.1:8080/{TENANT}/v2.0")), "another service"),
             ("tid", json!(7), "cannot be read"),
         ] {
             let error = check(|claims| claims[claim] = value.clone()).unwrap_err();

@@ -8,6 +8,7 @@ use reqwest::header::DATE;
 use serde::Deserialize;
 use url::Url;
 
+use crate::limit::{self, Body};
 use crate::options::is_loopback;
 use crate::platform::EntraPlatform;
 use crate::{retry_after, token_error};
@@ -96,7 +97,10 @@ impl EntraPlatform {
         let received = self.endpoint.clock.now();
         let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok()).and_then(retry_after::date);
         let status = answer.status().as_u16();
-        let body = answer.bytes().await.map_err(lost)?.to_vec();
+        let body = match limit::read(answer, limit::SMALL_BYTES).await.map_err(lost)? {
+            Body::Whole(body) => body.to_vec(),
+            Body::TooLarge => return Err(token_error::too_large(NO_METADATA)),
+        };
         Ok(Found { sent, received, date, status, body })
     }
 }

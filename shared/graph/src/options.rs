@@ -232,6 +232,12 @@ pub(crate) fn root(which: &'static str, url: &Url) -> Result<String, OptionsErro
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// Host and port, for errors that say who answered.
+pub(crate) fn origin(url: &Url) -> String {
+    let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+    format!("{}{port}", url.host_str().unwrap_or_default())
+}
+
 /// Whether the host is this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -125,6 +125,7 @@ impl IdentityPlatform for EntraPlatform {
         let expected = id_token::Expected {
             client: &self.endpoint.client_id,
             nonce: &authorization.nonce,
+            login: &self.login,
             now: self.endpoint.clock.now(),
         };
         let id_token = issued.id_token.as_ref().ok_or_else(|| id_token::refused("it did not come"))?;

@@ -17,7 +17,7 @@ use crate::client::GraphClient;
 use crate::text::Text;
 use crate::user::{Page, Reference, SELECT, User, object_id};
 use crate::wire::Unread;
-use crate::{claims, links, query};
+use crate::{claims, explain, links, query};
 
 /// Most items a page can have; the service may give fewer. <https://learn.microsoft.com/graph/api/user-list>
 const TOP: u32 = 999;
@@ -61,15 +61,16 @@ impl TenantRead for GraphClient {
     async fn delta(&self, cursor: &Cursor) -> Result<DeltaPage, TenantError> {
         let route = "/users/delta";
         let url = links::follow(&self.graph, cursor, route)?;
-        self.wire
+        let page = self
+            .wire
             .read(route, &url, self.read_priority, |body| {
                 let page: Page<'_, User<'_>> = serde_json::from_slice(body)?;
                 let link = |text: &str| links::cursor(&self.graph, text, route).map_err(Unread::Refused);
                 let next = match (&page.next, &page.delta) {
                     // Never both; if both came, there may be more to read.
-                    (Some(next), _) if **next != *url.as_str() => DeltaNext::Page(link(next)?),
+                    (Some(next), _) => DeltaNext::Page(link(next)?),
                     (None, Some(done)) => DeltaNext::Done(link(done)?),
-                    (Some(_), _) | (None, None) => return Err(Unread::Broken),
+                    (None, None) => return Err(Unread::Broken),
                 };
                 let mut changes = Vec::with_capacity(page.value.len());
                 for user in page.value.iter().filter(|user| user.is_user()) {
@@ -77,7 +78,13 @@ impl TenantRead for GraphClient {
                 }
                 Ok(DeltaPage { changes, next })
             })
-            .await
+            .await?;
+        let next = match &page.next {
+            DeltaNext::Page(next) => Some(next),
+            DeltaNext::Done(_) => None,
+        };
+        self.ends(route, &url, page.changes.len(), next)?;
+        Ok(page)
     }
 
     async fn deleted_users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError> {
@@ -151,18 +158,23 @@ impl GraphClient {
     ) -> Result<ListPage<I>, TenantError> {
         let begin = Cursor(self.url(first));
         let url = links::follow(&self.graph, page.unwrap_or(&begin), route)?;
-        self.wire
+        let page = self
+            .wire
             .read(route, &url, self.read_priority, |body| {
                 let Items { items, next } = parse(body)?;
-                // A page that leads to itself would be read for ever.
                 let next = next.filter(|next| !next.is_empty());
-                if next.as_deref() == Some(url.as_str()) {
-                    return Err(Unread::Broken);
-                }
                 let next = next.map(|next| links::cursor(&self.graph, &next, route)).transpose();
                 Ok(ListPage { items, next: next.map_err(Unread::Refused)? })
             })
-            .await
+            .await?;
+        self.ends(route, &url, page.items.len(), page.next.as_ref())?;
+        Ok(page)
+    }
+
+    /// Whether the listing that this page belongs to goes on to an end.
+    fn ends(&self, route: &str, url: &str, objects: usize, next: Option<&Cursor>) -> Result<(), TenantError> {
+        let checked = self.pages.check(url, objects, next.map(|next| next.0.as_str()));
+        checked.map_err(|endless| explain::endless(route, &self.wire.host, endless))
     }
 
     /// A whole listing, for the short ones.

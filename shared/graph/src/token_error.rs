@@ -10,6 +10,7 @@ use hardmatch_ports::tenant::{Retry, TenantError};
 use serde::Deserialize;
 
 use crate::aadsts::{self, Kind};
+use crate::error::one_line;
 
 /// Whether asking again can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +82,18 @@ pub(crate) fn explain(lacking: &str, status: u16, retry_after: Option<Duration>,
     let silent = class.is_empty() && number.is_none();
     let code = if silent { format!("HTTP {status}") } else { explained.code };
     let message = if silent && again == Again::Soon {
-        format!("{lacking}: the login service could not answer ({code}). It is tried again.")
+        let when = retry_after.map_or(String::new(), |wait| format!(" in {} s", wait.as_secs().max(1)));
+        format!("{lacking}: the login service could not answer ({code}). It is tried again{when}.")
     } else {
         format!("{lacking}: {} {} ({code})", explained.means, explained.cure)
     };
-    let error = TenantError { retry, status, code, message, request_id: body.trace_id.unwrap_or_default() };
+    let error = TenantError {
+        retry,
+        status,
+        code,
+        message,
+        request_id: body.trace_id.as_deref().map(one_line).unwrap_or_default(),
+    };
     let is_wrong_scope = matches!(class, "invalid_scope" | "invalid_resource");
     Refusal { again, is_invalid_grant: class == "invalid_grant", is_wrong_scope, error }
 }
@@ -140,6 +148,15 @@ pub(crate) fn bad_answer(lacking: &str) -> TenantError {
         "{lacking}: the login service's answer could not be read. Check the login URL and any proxy on the way."
     );
     local(Retry::After(SOON), "bad_answer", message)
+}
+
+/// An answer that is larger than any of the service, and was not read to its end.
+pub(crate) fn too_large(lacking: &str) -> TenantError {
+    let message = format!(
+        "{lacking}: the login service's answer is larger than any of its answers and was not read further. Check the login \
+         URL and any proxy on the way."
+    );
+    local(Retry::After(SOON), "answer_too_large", message)
 }
 
 /// An error that no answer of the service stated.

@@ -312,18 +312,17 @@ impl<'de> User<'de> {
                 self.named.add(Attr::BusinessPhones as u32);
                 self.attributes.set(Attr::BusinessPhones, phones.and_then(|phones| phones.into_iter().next()));
             }
-            "onPremisesExtensionAttributes" => match map.next_value()? {
-                Some(Extensions(values)) => {
+            "onPremisesExtensionAttributes" => {
+                if let Some(Extensions(values)) = map.next_value()? {
                     for (attr, value) in values {
                         self.named.add(attr as u32);
                         self.attributes.set(attr, value);
                     }
-                }
-                None => {
+                } else {
                     let all = Attr::ALL.iter().filter(|attr| attr.extension_number().is_some());
                     all.for_each(|attr| self.named.add(*attr as u32));
                 }
-            },
+            }
             name => match attribute(name) {
                 Some(attr) => {
                     self.named.add(attr as u32);
@@ -373,6 +372,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Extensions<'a> {
 #[derive(Deserialize)]
 pub(crate) struct Page<'a, T> {
     /// Absent in half an answer.
+    #[serde(deserialize_with = "crate::limit::objects", bound(deserialize = "'de: 'a, T: Deserialize<'de>"))]
     pub(crate) value: Vec<T>,
     #[serde(rename = "@odata.nextLink", borrow, default)]
     pub(crate) next: Option<Text<'a>>,

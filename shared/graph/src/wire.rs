@@ -16,11 +16,14 @@ use secrecy::ExposeSecret;
 
 use crate::backoff::Backoff;
 use crate::error::{GraphError, Verdict, judge};
+use crate::limit::{self, Body};
 use crate::token::{Token, Tokens};
 use crate::{challenge, explain, retry_after};
 
 /// A read is sent so often before its trouble is reported.
 const TRIES: u32 = 4;
+/// A read whose answer is whole and makes no sense is sent so often: it rarely makes sense the next time.
+const SENSELESS_TRIES: u32 = 3;
 
 /// What the throttling headers said last. <https://learn.microsoft.com/graph/throttling-limits>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +50,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) request_id: String,
+    /// Empty for a refusal that says more than any does.
     pub(crate) body: Bytes,
     challenge: Option<String>,
     /// The token it was sent with.
@@ -64,7 +68,7 @@ impl Reply {
         if !self.request_id.is_empty() {
             error.request_id.clone_from(&self.request_id);
         }
-        let verdict = judge(self.status, &error, self.retry_after);
+        let verdict = judge(self.status, &error);
         (error, verdict)
     }
 }
@@ -80,6 +84,8 @@ pub(crate) enum Failure {
     NotSent,
     /// Sent, and the answer did not come, or not whole.
     Lost,
+    /// Sent, and the answer was larger than any: not read to its end.
+    TooLarge(String),
 }
 
 impl Failure {
@@ -87,7 +93,7 @@ impl Failure {
     pub(crate) fn was_sent(&self) -> bool {
         match self {
             Failure::Token(_) | Failure::Closed(_) | Failure::NotSent => false,
-            Failure::Lost => true,
+            Failure::Lost | Failure::TooLarge(_) => true,
         }
     }
 }
@@ -99,6 +105,8 @@ pub(crate) struct Wire {
     pub(crate) tokens: Tokens,
     pub(crate) backoff: Arc<Backoff>,
     pub(crate) tally: Tally,
+    /// Who is asked, for errors: host and port of the Graph root.
+    pub(crate) host: String,
     /// A longer wait is the caller's to plan.
     longest_wait: Duration,
     /// Unix milliseconds before which nothing is sent, by any task.
@@ -131,6 +139,7 @@ impl Wire {
         tokens: Tokens,
         backoff: Arc<Backoff>,
         longest_wait: Duration,
+        host: String,
     ) -> Self {
         Self {
             http,
@@ -138,6 +147,7 @@ impl Wire {
             tokens,
             backoff,
             tally: Tally::default(),
+            host,
             longest_wait,
             closed_until: AtomicI64::new(i64::MIN),
             throttled: AtomicU32::new(0),
@@ -245,7 +255,7 @@ impl Wire {
         }
         let request_id = header(headers, "request-id").unwrap_or_default().to_owned();
         let challenge = header(headers, WWW_AUTHENTICATE.as_str()).map(str::to_owned);
-        let throttled = status == 429 || status == 503 && retry_after.is_some();
+        let throttled = status == 429;
         if throttled {
             Tally::add(&self.tally.throttles, 1);
             self.close(retry_after);
@@ -260,12 +270,20 @@ impl Wire {
             request.method,
             request.route
         );
-        let body = match answer.bytes().await {
-            Ok(body) => body,
+        let most = if status < 300 { limit::GRAPH_BYTES } else { limit::SMALL_BYTES };
+        let body = match limit::read(answer, most).await {
+            Ok(Body::Whole(body)) => body,
+            Ok(Body::TooLarge) if status < 300 => return Err(Failure::TooLarge(request_id)),
             // The status says all there is to know.
+            Ok(Body::TooLarge) => Bytes::new(),
             Err(_) if throttled => Bytes::new(),
             Err(_) => return Err(Failure::Lost),
         };
+        // The predecessor's way of saying 429. <https://learn.microsoft.com/graph/errors>
+        if status == 503 && judge(status, &GraphError::parse(&body)) == Verdict::Throttled {
+            Tally::add(&self.tally.throttles, 1);
+            self.close(retry_after);
+        }
         Ok(Reply { status, retry_after, request_id, body, challenge, token: Arc::clone(token) })
     }
 
@@ -286,7 +304,14 @@ impl Wire {
             let (trouble, stated) = match self.exchange(&request).await {
                 Ok(reply) if reply.is_success() => match parse(&reply.body) {
                     Ok(parsed) => return Ok(parsed),
-                    Err(Unread::Broken) => (explain::broken(route, &reply.request_id), None),
+                    Err(Unread::Broken) => (explain::broken(route, &self.host, &reply.request_id), None),
+                    Err(Unread::Senseless) => {
+                        let trouble = explain::unreadable(route, &self.host, &reply.body, &reply.request_id);
+                        if tries >= SENSELESS_TRIES {
+                            return Err(trouble);
+                        }
+                        (trouble, None)
+                    }
                     Err(Unread::Refused(error)) => return Err(error),
                 },
                 Ok(reply) => {
@@ -297,14 +322,17 @@ impl Wire {
                         }
                         Verdict::Throttled => {
                             let wait = self.closed_for().unwrap_or_else(|| self.close(reply.retry_after));
-                            (explain::throttled(route, reply.status, wait, error), Some(wait))
+                            (explain::throttled(route, &self.host, reply.status, wait, error), Some(wait))
                         }
                         verdict => return Err(explain::refused(route, reply.status, verdict, error)),
                     }
                 }
                 Err(Failure::Token(error)) => return Err(error),
-                Err(Failure::Closed(wait)) => (explain::throttled(route, 429, wait, GraphError::default()), Some(wait)),
-                Err(Failure::NotSent | Failure::Lost) => (explain::unreachable(route), None),
+                Err(Failure::Closed(wait)) => {
+                    (explain::throttled(route, &self.host, 429, wait, GraphError::default()), Some(wait))
+                }
+                Err(Failure::NotSent | Failure::Lost) => (explain::unreachable(route, &self.host), None),
+                Err(Failure::TooLarge(request_id)) => return Err(explain::too_large(route, &self.host, &request_id)),
             };
             let wait = stated.unwrap_or_else(|| self.backoff.wait(tries));
             if wait > self.longest_wait {
@@ -320,16 +348,18 @@ impl Wire {
 
 /// Why a successful answer could not be used.
 pub(crate) enum Unread {
-    /// Cut off, or no JSON.
+    /// Cut off.
     Broken,
+    /// Whole, and no answer of Graph: no JSON, or JSON of another shape, or too deep or too long to be one.
+    Senseless,
     /// Understood, and not acceptable.
     Refused(TenantError),
 }
 
 impl From<serde_json::Error> for Unread {
-    fn from(_: serde_json::Error) -> Self {
+    fn from(error: serde_json::Error) -> Self {
         // The error's text can quote the body.
-        Self::Broken
+        if error.is_eof() { Self::Broken } else { Self::Senseless }
     }
 }
 

@@ -14,6 +14,7 @@ use hardmatch_ports::tenant::{
     Answer, Call, Counters, Later, LaterCause, MAX_CALLS, Priority, Refusal, RefusalKind, Retry, TenantError,
 };
 use reqwest::Method;
+use serde::de::IgnoredAny;
 
 use crate::batch::{self, PartAnswer};
 use crate::body::{Envelope, Inner, Part, Unsendable, part};
@@ -164,12 +165,14 @@ impl GraphClient {
         for ready in ready {
             answers[ready.at] = Some(if reply.is_success() {
                 self.lost(ready.call, "the answer was cut off")
-            } else if reply.status == 503 && reply.retry_after.is_none() {
-                // The envelope was not opened.
-                self.later(LaterCause::Unavailable, None, &reply.request_id)
             } else {
                 let (error, verdict) = reply.error();
-                self.unopened(ready.call, &reply, error, verdict)
+                if reply.status == 503 && verdict == Verdict::Unavailable {
+                    // The envelope was not opened.
+                    self.later(LaterCause::Unavailable, reply.retry_after, &reply.request_id)
+                } else {
+                    self.unopened(ready.call, &reply, error, verdict)
+                }
             });
         }
         None
@@ -178,7 +181,7 @@ impl GraphClient {
     /// A refusal of the whole envelope.
     fn unopened(&self, call: &Call, reply: &Reply, error: GraphError, verdict: Verdict) -> Answer {
         match verdict {
-            Verdict::Unavailable => self.lost(call, "the service failed"),
+            Verdict::Unavailable => self.unavailable(call, reply.retry_after, &error.request_id),
             Verdict::Throttled => {
                 let wait = self.wire.pressure().closed_for.max(reply.retry_after.unwrap_or_default());
                 let wait = if wait.is_zero() { self.wire.close(None) } else { wait };
@@ -238,7 +241,7 @@ impl GraphClient {
         if !came.request_id.is_empty() {
             came.request_id.clone_into(&mut error.request_id);
         }
-        let verdict = judge(came.status, &error, came.retry_after);
+        let verdict = judge(came.status, &error);
         match verdict {
             Verdict::AlreadySo => Answer::Done(None),
             Verdict::Throttled => {
@@ -247,7 +250,7 @@ impl GraphClient {
                 let wait = wait.unwrap_or_else(|| self.wire.close(None));
                 self.later(LaterCause::Throttled, Some(wait), &error.request_id)
             }
-            Verdict::Unavailable => self.lost(call, "the service failed"),
+            Verdict::Unavailable => self.unavailable(call, came.retry_after, &error.request_id),
             Verdict::Concurrent => self.later(LaterCause::Unavailable, came.retry_after, &error.request_id),
             Verdict::NotFound => match call {
                 // No member, or no such group any more: either way there is no membership.
@@ -314,7 +317,11 @@ impl GraphClient {
             | Call::RemoveMember { .. }
             | Call::Delete { .. }
             | Call::Restore { .. }
-            | Call::Purge { .. } => Answer::Done(None),
+            | Call::Purge { .. } => {
+                // Graph answers with nothing or with JSON. Anything else is of somebody on the way.
+                let is_graphs = came.body.is_empty() || serde_json::from_slice::<IgnoredAny>(came.body).is_ok();
+                if is_graphs { Answer::Done(None) } else { self.lost(call, "the answer is none of Graph's") }
+            }
         }
     }
 
@@ -347,6 +354,7 @@ impl GraphClient {
             Failure::Closed(wait) => self.later(LaterCause::Throttled, Some(*wait), ""),
             Failure::NotSent => self.later(LaterCause::Unavailable, None, ""),
             Failure::Lost => self.lost(call, "no answer came"),
+            Failure::TooLarge(_) => self.lost(call, "the answer was too large to read"),
         }
     }
 
@@ -358,6 +366,16 @@ impl GraphClient {
             Answer::Unknown(format!("Sent, but {why}: the {object} before anything is repeated."))
         } else {
             self.later(LaterCause::Unavailable, None, "")
+        }
+    }
+
+    /// The service failed. Where it says when to come back it is asked no earlier, and then looked at before anything is
+    /// repeated.
+    fn unavailable(&self, call: &Call, stated: Option<Duration>, request_id: &str) -> Answer {
+        match stated {
+            Some(wait) if call.is_write() => self.later(LaterCause::MaybeDone, Some(wait), request_id),
+            Some(wait) => self.later(LaterCause::Unavailable, Some(wait), request_id),
+            None => self.lost(call, "the service failed"),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::tenant::{Counters, Refusal};
 
 /// One pass over a source and a tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate word of the command that opened the run")]
 pub struct Run {
     /// Version of this shape.
     pub v: u32,
@@ -38,6 +39,9 @@ pub struct Run {
     pub closed_ms: Option<i64>,
     /// Whether it decides everybody again, not only those whose facts changed.
     pub everybody: bool,
+    /// An operator asked for it: the tenant's users are read whole, whatever changes could be followed from.
+    #[serde(default)]
+    pub full: bool,
     /// One person only, when asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<PersonKey>,
@@ -206,6 +210,9 @@ pub struct Collection {
     pub seen: u64,
     /// Items that differ from before.
     pub changed: u64,
+    /// How it was read, where there are two ways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<ReadMode>,
     /// Why it is not complete. No personal data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
@@ -227,6 +234,16 @@ impl Collection {
         const THREE_NIGHTS_MS: i64 = (2 * 24 + 12) * 60 * 60 * 1000;
         !self.absence.is_empty() && self.absence_since_ms.is_some_and(|since| now_ms - since >= THREE_NIGHTS_MS)
     }
+}
+
+/// How much of a collection was read to know all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadMode {
+    /// All of it.
+    Whole,
+    /// What changed since the last reading.
+    Changes,
 }
 
 /// Every collection is complete or unknown.

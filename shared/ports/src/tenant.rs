@@ -308,12 +308,15 @@ pub struct Later {
 /// Why not now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaterCause {
-    /// 429, or 503 with a time.
+    /// 429, or its predecessor's 503: nobody's call is performed before the time is over.
     Throttled,
     /// Not there yet (replication): 404 or a refusal that follows a write of ours within seconds.
     Lagging,
-    /// 5xx or no connection; the call was not performed, or repeating it is harmless.
+    /// 5xx or no connection; the call was not performed, or repeating it is harmless. Says nothing about other calls.
     Unavailable,
+    /// 5xx with a time, of a write that may have been performed: it is looked at before it is repeated. Says nothing about
+    /// other calls.
+    MaybeDone,
 }
 
 /// Counted since the client was made.

@@ -44,7 +44,12 @@ pub fn closing_lines(run: &Run) -> Vec<String> {
     }
     for (name, collection) in &run.collections {
         match collection.state {
-            CollectionState::Complete => {}
+            CollectionState::Complete => {
+                if let Some(mode) = collection.read {
+                    let seen = words::number(collection.seen);
+                    lines.push(format!("{}: {} ({seen} seen).", words::collection(name), words::read_mode(mode)));
+                }
+            }
             CollectionState::Reading | CollectionState::Unknown => {
                 let doubts = if collection.doubts.is_empty() { String::new() } else { collection.doubts.join("; ") };
                 let state = words::collection_state(collection.state);

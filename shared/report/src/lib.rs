@@ -25,5 +25,5 @@ pub use html::{FileNames, MAX_ROWS, Report, ReportBuilder};
 pub use pages::{ReasonPage, page};
 pub use standing::{Standing, Tally};
 pub use tables::{Color, ColumnRow, Style, columns_table, doctor_table, outcome_table, plan_table, runs_table};
-pub use visible::{spreadsheet_safe, visible};
+pub use visible::{Colors, printable, printable_json, spreadsheet_safe, visible};
 pub use words::{number, whole_duration};

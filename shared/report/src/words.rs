@@ -2,7 +2,7 @@
 
 use hardmatch_domain::change::{Action, EvidenceRule, Found, Hold, Join, Removals};
 use hardmatch_domain::link::{JoinRule, LeavingCause};
-use hardmatch_ports::run::{CollectionState, Intent, Phase, Run, Seats, Status, Stop};
+use hardmatch_ports::run::{CollectionState, Intent, Phase, ReadMode, Run, Seats, Status, Stop};
 use jiff::Timestamp;
 
 use crate::standing::Standing;
@@ -80,6 +80,14 @@ pub(crate) fn collection_state(state: CollectionState) -> &'static str {
         CollectionState::Reading => "being read",
         CollectionState::Complete => "complete",
         CollectionState::Unknown => "unknown",
+    }
+}
+
+/// How the users were read.
+pub(crate) fn read_mode(mode: ReadMode) -> &'static str {
+    match mode {
+        ReadMode::Whole => "read whole",
+        ReadMode::Changes => "read by what changed",
     }
 }
 

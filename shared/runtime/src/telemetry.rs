@@ -150,7 +150,8 @@ pub fn start(format: Format, level: &str) -> Result<(), TelemetryError> {
     let registry = Registry::default().with(filter);
     let started = match format {
         Format::Compact => {
-            let layer = tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(io::stderr);
+            let layer =
+                tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(|| Lines(io::stderr()));
             registry.with(layer).try_init()
         }
         Format::Json => registry.with(json_lines(io::stderr)).try_init(),
@@ -168,6 +169,24 @@ pub fn start(format: Format, level: &str) -> Result<(), TelemetryError> {
         );
     }));
     Ok(())
+}
+
+/// Lines for people: a control character in a field is shown as a question mark, so that a line stays one line and steers
+/// no terminal.
+struct Lines<W>(W);
+
+impl<W: io::Write> io::Write for Lines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let (body, end) = text.strip_suffix('\n').map_or((&*text, ""), |body| (body, "\n"));
+        let steers = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        self.0.write_all(format!("{}{end}", body.replace(steers, "?")).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// One JSON object a line: time, level, message, the fields of the spans it was said in, and its own, side by side. Whose

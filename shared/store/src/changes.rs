@@ -15,6 +15,7 @@ use crate::{Result, Store, Stored, json, keys, parse};
 
 /// The one open change of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the change, stored by name")]
 pub struct OpenChange {
     /// Version of this shape.
     pub v: u32,

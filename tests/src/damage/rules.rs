@@ -33,6 +33,8 @@ pub enum Seen {
     Refused,
     /// Numbers that are keys and anchors came without their zeros.
     ZerosLost,
+    /// People have other keys, and some of their rows were refused since.
+    OtherKeys,
     /// A collection of the tenant was not read, and somebody is new.
     NotRead,
     /// Somebody new has the sign-in name and address of somebody who is there.
@@ -50,9 +52,10 @@ pub enum Seen {
 }
 
 impl Seen {
-    const ALL: [Seen; 9] = [
+    const ALL: [Seen; 10] = [
         Seen::Refused,
         Seen::ZerosLost,
+        Seen::OtherKeys,
         Seen::NotRead,
         Seen::NameTaken,
         Seen::NumberTaken,
@@ -249,6 +252,21 @@ impl Settled {
                     row[0].drain(..zeros);
                     observed.people[at].standing = Standing::Absent(NOW);
                     observed.people.push(record(&self.company, &row));
+                }
+            }
+            Seen::OtherKeys => {
+                if self.company.form == Form::Numbered {
+                    return None;
+                }
+                for at in [one, (one + 1) % self.people.len()] {
+                    let mut row = self.company.rows[at].clone();
+                    row[0] = crate::directory::guid(0x000c_0000 + at);
+                    let mut other = record(&self.company, &row);
+                    if dice.happens(50) {
+                        other.standing = Standing::Refused;
+                    }
+                    observed.people[at].standing = Standing::Absent(NOW - DAY);
+                    observed.people.push(other);
                 }
             }
             Seen::NotRead => {

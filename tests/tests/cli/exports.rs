@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use hardmatch_ports::Clock as _;
 use hardmatch_sim::Seed;
 use serde_json::Value;
 
@@ -193,7 +194,7 @@ fn what_is_acknowledged_does_not_set_the_exit_status_until_facts_change() {
     let wrong = ["acknowledge", "4", "--until", "2020-01-01", "--comment", "known"];
     lab.run(&wrong).ends(2).says(&["is over"]);
     lab.run(&["acknowledge", "1", "--until", "2020-01-01"]).ends(2);
-    let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let day = hardmatch_runtime::RealClock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let day = day.checked_add(jiff::Span::new().days(30)).unwrap().to_string();
     for who in ["4", "1"] {
         let said = lab.run(&["acknowledge", who, "--until", &day, "--comment", "HR corrects it"]);

@@ -158,7 +158,8 @@ fn sync_killed_in_a_round_of_updates_goes_on() {
 fn two_at_once_and_the_second_names_who_holds_the_lease() {
     let people = rows(PEOPLE);
     let lab = Lab::with_people(tenant(), &people);
-    late_answers(&lab);
+    // Long enough for the second to start while the first writes, however busy the machine is.
+    lab.world().inject(FaultRule::new("POST /$batch", Fault::Latency { ms: 8_000 }).only(Place::Outer));
     let mut first = lab.start(&["sync", "--config", "lab.toml", "--yes", "--json"]);
     let holder = first.id();
     while lab.world().counters().writes_applied == 0 {

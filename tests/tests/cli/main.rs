@@ -11,6 +11,7 @@ mod doctor;
 mod documents;
 mod entitling;
 mod exports;
+mod hostile;
 mod kill;
 mod lab;
 mod mistakes;

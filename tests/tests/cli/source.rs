@@ -1,6 +1,6 @@
 //! Sources that are missing, empty, cut off or wrong in a row: nobody is taken for gone, and the place is named.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::lab::{Lab, Row, csv, ldif, rows, tenant};
 
@@ -99,29 +99,34 @@ fn refused(document: &Value) -> &Vec<Value> {
 }
 
 #[test]
-fn a_bad_row_is_named_by_line_and_column_with_its_cure_and_the_others_go_on() {
+fn a_value_that_cannot_be_read_is_named_by_line_and_column_and_left_out() {
     let (lab, mut people) = settled();
     people[4].department = "x\u{7}y".to_owned();
     people[5].department = "New".to_owned();
     lab.write("source.csv", csv(&people));
     let document = lab.run(&SYNC).ends(3).json();
-    let bad = refused(&document);
+    assert!(refused(&document).is_empty(), "a value that nobody needs takes no person along: {document}");
+    let bad = document["left_out"].as_array().unwrap();
     assert_eq!(bad.len(), 1, "{document}");
     assert_eq!(bad[0]["line"], 6, "{document}");
     assert_eq!(bad[0]["column"], "department", "{document}");
     assert!(!crate::lab::text(&bad[0]["cure"]).is_empty(), "{document}");
     assert_eq!(lab.user("person5@contoso.com")["department"], "New");
     assert_eq!(lab.user("person4@contoso.com")["department"], "Department 4");
-    assert_eq!(lab.user("person4@contoso.com")["accountEnabled"], true, "refused is not gone");
+    assert_eq!(lab.user("person4@contoso.com")["accountEnabled"], true, "left out is not gone");
 }
 
 #[test]
-fn a_row_without_a_key_decides_nobody() {
+fn a_row_without_a_key_stops_conclusions_about_absence_and_nothing_else() {
     let (lab, mut people) = settled();
     people[4].guid.clear();
+    people[5].department = "New".to_owned();
     lab.write("source.csv", csv(&people));
-    lab.run(&SYNC).ends(1).says(&["line 6", "objectGUID"]);
-    untouched(&lab);
+    let document = lab.run(&SYNC).ends(3).json();
+    let bad = refused(&document);
+    assert_eq!((bad.len(), bad[0]["line"].clone()), (1, json!(6)), "{document}");
+    assert_eq!(lab.user("person4@contoso.com")["accountEnabled"], true, "nobody is missing beside such a row");
+    assert_eq!(lab.user("person5@contoso.com")["department"], "New");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use hardmatch_sim::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::lab::{CLIENT, Lab, ROLES, SECRET_NAME, csv, rows, tenant, text};
+use crate::lab::{CLIENT, Lab, ROLES, Row, SECRET_NAME, csv, rows, tenant, text};
 
 const PLAN: [&str; 4] = ["plan", "--config", "lab.toml", "--json"];
 
@@ -188,4 +188,31 @@ fn o13_the_old_graph_is_never_asked_and_c8_the_organisation_never_changed() {
         "J10: sign-in methods are not ours"
     );
     lab.lawful();
+}
+
+#[test]
+fn j13_j34_accounts_that_belong_to_nobody_are_listed_as_a_file() {
+    let lab = Lab::with_people(tenant(), &rows(4));
+    lab.plan_and_apply();
+    for name in ["stray", "other"] {
+        let stray = serde_json::json!({
+            "userPrincipalName": format!("{name}@contoso.com"), "displayName": format!("A {name}, by hand"),
+            "mailNickname": name, "accountEnabled": true,
+        });
+        lab.world().add_user(stray).unwrap();
+    }
+    lab.world().take_counters();
+    // Joined by this very plan: not nobody's.
+    let mut people = rows(4);
+    people.push(Row { upn: "other@contoso.com".to_owned(), ..Row::nth(4) });
+    lab.write("source.csv", csv(&people));
+    let said = lab.run(&["plan", "--unmatched", "--config", "lab.toml"]).ends(0);
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].starts_with("objectId,userPrincipalName,displayName"), "{said}");
+    assert!(lines[1].contains("stray@contoso.com,\"A stray, by hand\""), "{said}");
+    let document = lab.run(&["plan", "--unmatched", "--config", "lab.toml", "--json"]).ends(0).json();
+    assert_eq!(document["unmatched"].as_array().map(Vec::len), Some(1), "{document}");
+    assert_eq!(document["unmatched"][0]["userPrincipalName"], "stray@contoso.com");
+    assert_eq!(lab.world().counters().writes, 0, "looking writes nothing");
 }

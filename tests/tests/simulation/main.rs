@@ -2,20 +2,24 @@
 //! the machine fail. After every command the invariants hold, and when the faults end everything settles.
 
 mod history;
+mod months;
 
 use hardmatch_runtime::env;
 use history::History;
+use months::Month;
 
 /// Histories played when nobody asks for others.
 const SEEDS: u64 = 30;
+/// Months played when nobody asks for others.
+const MONTHS: u64 = 12;
 
 /// `HARDMATCH_TEST_SEEDS=FROM..TO` plays others, for long nights.
-fn seeds() -> std::ops::Range<u64> {
+fn seeds(unasked: u64) -> std::ops::Range<u64> {
     let asked = env::read("HARDMATCH_TEST_SEEDS").ok().flatten();
     let range = asked.as_deref().and_then(|text| text.split_once(".."));
     match range.map(|(from, to)| (from.parse(), to.parse())) {
         Some((Ok(from), Ok(to))) => from..to,
-        _ => 0..SEEDS,
+        _ => 0..unasked,
     }
 }
 
@@ -27,10 +31,26 @@ async fn play(seeds: impl Iterator<Item = u64>) {
 
 #[tokio::test]
 async fn whatever_goes_wrong_even_seeds() {
-    play(seeds().filter(|seed| seed % 2 == 0)).await;
+    play(seeds(SEEDS).filter(|seed| seed % 2 == 0)).await;
 }
 
 #[tokio::test]
 async fn whatever_goes_wrong_odd_seeds() {
-    play(seeds().filter(|seed| seed % 2 == 1)).await;
+    play(seeds(SEEDS).filter(|seed| seed % 2 == 1)).await;
+}
+
+#[tokio::test]
+async fn a_damaged_source_harms_nobody_in_a_month_even_seeds() {
+    months(0).await;
+}
+
+#[tokio::test]
+async fn a_damaged_source_harms_nobody_in_a_month_odd_seeds() {
+    months(1).await;
+}
+
+async fn months(parity: u64) {
+    for seed in seeds(MONTHS).filter(|seed| seed % 2 == parity) {
+        Month::begin(seed).await.play().await;
+    }
 }

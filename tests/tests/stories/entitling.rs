@@ -306,7 +306,7 @@ async fn a_licence_that_conflicts_is_refused_by_itself_and_for_its_own_reason() 
 
 #[tokio::test]
 async fn an_exchange_without_a_seat_keeps_what_is_there_and_gives_the_rest() {
-    let mut seed = tenant(10);
+    let mut seed = tenant(40);
     seed.skus[0].enabled = 0;
     seed.skus.push(visio(10, &visio_plan()));
     let rules = RULES.replace(
@@ -314,7 +314,10 @@ async fn an_exchange_without_a_seat_keeps_what_is_there_and_gives_the_rest() {
         "[[license]]\nsku = \"VISIOCLIENT\"\nwhen = \"person.department == 'Research'\"\n[[group]]",
     );
     let mut world = World::with(seed, &rules).await;
-    world.people.hire("cleo").set("cleo", "department", "Sales");
+    // Enough others in the group that one who leaves it is let go.
+    for name in ["cleo", "dora", "eric", "fay", "gus", "hal", "ida", "jim", "kit", "leo", "mia", "noa"] {
+        world.people.hire(name).set(name, "department", "Sales");
+    }
     world.settle_by_hash().await;
     assert_eq!(skus(&world, "cleo"), [E1]);
     world.pass_days(1);
@@ -325,4 +328,16 @@ async fn an_exchange_without_a_seat_keeps_what_is_there_and_gives_the_rest() {
     let mut kept = vec![E1.to_owned(), VISIO.to_owned()];
     kept.sort();
     assert_eq!(has, kept, "the mailbox stays until there is a seat: {:?}", ran.outcomes);
+}
+
+#[tokio::test]
+async fn o20_a_rule_of_an_unknown_product_ends_the_first_run_before_anybody_is_created() {
+    let mut world = World::with(tenant(5), &RULES.replace("SPE_E3", "SPE_E33")).await;
+    world.people.hire("ada").hire("cleo");
+    let ran = world.plan().await;
+    assert_eq!((ran.status(), ran.rows.len(), ran.writes.len()), (Some(Status::Incomplete), 0, 0));
+    let told = |problem: &&String| problem.contains("SPE_E33") && problem.contains("SPE_E3, STANDARDPACK");
+    assert!(ran.run.problems.iter().any(|problem| told(&problem)), "{:?}", ran.run.problems);
+    world.set_policy(RULES);
+    assert_eq!(world.settle_by_hash().await.status(), Some(Status::Converged));
 }

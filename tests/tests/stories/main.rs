@@ -13,6 +13,7 @@ mod joining;
 mod leaving;
 mod marks;
 mod observing;
+mod pace;
 mod reach;
 mod runs;
 mod standing;

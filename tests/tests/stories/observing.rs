@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::run::{OutcomeKind, Status, Stop};
+use hardmatch_ports::run::{OutcomeKind, ReadMode, Status, Stop};
 use hardmatch_ports::table::Units;
-use hardmatch_sim::{CONTOSO_TENANT_ID, Fault, FaultRule, Place, Request, Seed};
+use hardmatch_sim::{CONTOSO_TENANT_ID, Domain, DomainType, Fault, FaultRule, Place, Request, Seed};
 use hardmatch_store::Scope;
 use hardmatch_tests::{Directory, Ran, World, by_hand, guid, immutable_id};
 use serde_json::json;
@@ -442,4 +442,37 @@ async fn what_a_partial_delta_clears_is_cleared_and_nothing_else() {
     world.pass_days(1);
     let ran = world.sync().await;
     assert!(ran.writes.is_empty() && ran.run.refusals.is_empty(), "{:?}", ran.calls());
+}
+
+#[tokio::test]
+async fn j9_a_tenant_that_godaddy_manages_is_refused_before_anybody_is_decided() {
+    let federated = [
+        Domain::new("NETORG1234567.onmicrosoft.com", DomainType::Managed),
+        Domain::new("contoso.com", DomainType::Federated),
+    ];
+    let mut seed = Seed::contoso();
+    seed.domains = federated.to_vec();
+    let mut world = World::with(seed, "").await;
+    world.people.hire("ada");
+    let ran = world.plan().await;
+    assert_eq!((ran.status(), ran.rows.len()), (Some(Status::Incomplete), 0));
+    assert!(ran.run.problems.iter().any(|problem| problem.contains("managed by GoDaddy")), "{:?}", ran.run.problems);
+}
+
+#[tokio::test]
+async fn d16_d18_a_full_run_reads_the_tenant_whole_and_says_so() {
+    let mut world = World::with(Seed::contoso(), "").await;
+    world.people.hire("ada").hire("bea");
+    let first = world.plan().await;
+    assert_eq!(first.run.collections["users"].read, Some(ReadMode::Whole), "there is nothing to follow from");
+    world.apply(&first.hash()).await;
+    world.pass_days(1);
+    let listed = |world: &World| world.tenant.requests().iter().filter(|request| request.route == "/users").count();
+    let daily = world.sync().await;
+    assert_eq!((daily.run.collections["users"].read, listed(&world)), (Some(ReadMode::Changes), 0));
+    let full = world.plan_everybody().await;
+    assert_eq!((full.run.collections["users"].read, listed(&world)), (Some(ReadMode::Whole), 1));
+    assert_eq!(full.run.collections["users"].seen, 2);
+    world.pass_days(1);
+    assert_eq!(world.sync().await.run.collections["users"].read, Some(ReadMode::Changes), "followed from there");
 }

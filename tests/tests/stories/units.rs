@@ -22,10 +22,10 @@ async fn an_unchanged_night_takes_a_handful_of_units() {
     let unchanged = night(&mut world).await.expect("a night");
     let (bells, units) = took(&unchanged);
     assert_eq!(bells, ["start", "observe-source", "observe-tenant", "advance"], "nobody is rung for in vain");
-    assert_eq!(units, Units { read: 72, write: 19 }, "{}", unchanged.trace);
+    assert_eq!(units, Units { read: 73, write: 19 }, "{}", unchanged.trace);
     // What its report says leaves out what came before the run was there and after the report was.
     let effort = unchanged.run.effort.map(|effort| effort.bells);
-    assert_eq!((effort, unchanged.run.units), (Some(3), Units { read: 59, write: 10 }), "{}", unchanged.trace);
+    assert_eq!((effort, unchanged.run.units), (Some(3), Units { read: 60, write: 10 }), "{}", unchanged.trace);
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_night_with_changes_rings_for_its_phases_and_not_for_its_slices() {
     let phases = ["start", "observe-source", "observe-tenant", "advance", "write", "advance"];
     assert_eq!(bells, phases, "{}", changed.trace);
     // Object ids are random and decide which look-ups are read together.
-    assert!(units.write <= 470 && units.read <= 1_600, "{units:?}: {}", changed.trace);
+    assert!(units.write <= 470 && units.read <= 1_660, "{units:?}: {}", changed.trace);
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     headline("1. The plan: hardmatch reads both sides, joins, and says what it would do and why.");
     let planned = plan(&common).await?;
     let demonstrates = folder::demonstrates();
-    output::line(plan_table(&lead(&planned.rows, &demonstrates), output::style()));
+    output::table(plan_table(&lead(&planned.rows, &demonstrates), output::style()));
     for refused in &planned.run.refused_entries {
         output::line(format!(
             "The source's entry {} is refused. {}",
@@ -47,7 +47,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     let again = sync(&common, Everybody::Again).await?;
     let written: Vec<PlanRow> =
         again.rows.iter().filter(|row| was_written(&applied, &row.decision.key)).cloned().collect();
-    output::line(plan_table(&written, output::style()));
+    output::table(plan_table(&written, output::style()));
     output::line(told(&again));
 
     if let Some(report) = &applied.run.report {
@@ -116,7 +116,7 @@ async fn go_on(common: &Common) -> Result<Exit, Failure> {
     let waiting = told.rows.len() - changed.len();
     if !changed.is_empty() {
         let pairs = changed.iter().map(|row| (*row, told.outcomes.get(&row.decision.key)));
-        output::line(outcome_table(pairs, output::style()));
+        output::table(outcome_table(pairs, output::style()));
     }
     for refused in &told.run.refused_entries {
         output::line(format!(

@@ -46,7 +46,7 @@ pub(crate) fn show(checks: &[Check], connection: &str, common: &Common) -> Exit 
             .collect();
         output::document(&json!({ "v": 1, "connection": connection, "ok": !failed, "checks": list }));
     } else {
-        output::line(doctor_table(checks, output::style()));
+        output::table(doctor_table(checks, output::style()));
         output::line(verdict(checks));
     }
     if failed { Exit::Attention } else { Exit::Converged }

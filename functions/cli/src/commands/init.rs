@@ -54,7 +54,7 @@ pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
     if !args.json {
         output::line(&summary);
         output::line("");
-        output::line(columns_table(&rows(&proposed), output::style()));
+        output::table(columns_table(&rows(&proposed), output::style()));
     }
     proposed.settle(|question, words| ask.word(question, words))?;
     if !proposed.has_sign_in_name() {

@@ -16,5 +16,6 @@ pub(crate) mod runs;
 pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod standing;
+pub(crate) mod unmatched;
 pub(crate) mod usable;
 pub(crate) mod who;

@@ -90,6 +90,6 @@ async fn print(ports: &MatchPorts, run: &Run, printed: &Printed, done: bool) -> 
             digest.add(row, outcomes.get(&row.decision.key));
         }
     }
-    output::line(digest.text(run, &printed.around, style, done));
+    output::table(digest.text(run, &printed.around, style, done));
     Ok(())
 }

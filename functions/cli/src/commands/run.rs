@@ -98,13 +98,16 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let wish = Wish {
         intent: Intent::Plan,
         accept: Accept::Nothing,
-        full: args.full,
+        full: args.full || args.unmatched,
         accept_source: args.accept_source,
         retry: args.retry,
         only: None,
     };
     let result = drive(&engine, &meta, &wish).await;
     let shown = match result {
+        Ok(run) if args.unmatched && run.status != Some(Status::Incomplete) => {
+            super::unmatched::show(&engine, &run, &args.common).await.map(|()| Exit::Converged)
+        }
         Ok(run) => {
             let printed = Printed::of(&engine.state.loaded.config, &meta, &args.common, args.all);
             let wanted = Wanted {
@@ -131,7 +134,11 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
     let only = match &args.who {
         Some(who) => match super::who::find(&engine.deciding, engine.connection(), who).await? {
             Some(found) => Some(found.key),
-            None => return Err(super::who::nobody(who)),
+            // Somebody new is not known before the source is read.
+            None => match super::who::in_source(engine.source(), who).await? {
+                Some(key) => Some(key),
+                None => return Err(super::who::nobody(who)),
+            },
         },
         None => None,
     };

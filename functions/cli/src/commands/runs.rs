@@ -36,7 +36,7 @@ async fn list(common: &Common) -> Result<Exit, Failure> {
     } else if runs.is_empty() {
         output::note("There are no runs yet. Make a plan: `hardmatch plan`");
     } else {
-        output::line(runs_table(&runs, output::style()));
+        output::table(runs_table(&runs, output::style()));
     }
     Ok(Exit::Converged)
 }

@@ -1,8 +1,12 @@
 //! Finding the one person somebody means.
 
+use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, Guid, ObjectId, PersonKey, PersonRef};
+use hardmatch_domain::person::Person;
 use hardmatch_match::MatchPorts;
+use hardmatch_ports::Source;
+use hardmatch_ports::source::Entry;
 
 use crate::fail::Failure;
 
@@ -46,9 +50,45 @@ pub(crate) async fn find(
     Ok(None)
 }
 
+/// The person of the source whom no run has read yet: by key, sign-in name, address, employee ID, immutable ID or display
+/// name. An error when several fit.
+pub(crate) async fn in_source(source: &dyn Source, who: &str) -> Result<Option<PersonKey>, Failure> {
+    let mut found = Vec::new();
+    let mut listing = source.open().await?;
+    loop {
+        let entries = listing.next().await?;
+        if entries.is_empty() {
+            break;
+        }
+        found.extend(entries.into_iter().filter_map(|entry| match entry {
+            Entry::Person(person) if is_called(&person, who) => Some(person.key),
+            Entry::Person(_) | Entry::Refused(_) => None,
+        }));
+    }
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one.clone())),
+        several => {
+            let keys: Vec<&str> = several.iter().take(10).map(PersonKey::as_str).collect();
+            let count = several.len();
+            Err(Failure::usage(format!("{count} people fit {who}; name one by key: {}", keys.join(", "))))
+        }
+    }
+}
+
+fn is_called(person: &Person, who: &str) -> bool {
+    let same = |text: &str| text.to_lowercase() == who.to_lowercase();
+    let attribute = |attr| person.attributes.filled(attr).is_some_and(same);
+    same(person.key.as_str())
+        || Guid::parse(who).is_some_and(|guid| person.key.as_str() == guid.to_string())
+        || [Attr::UserPrincipalName, Attr::Mail, Attr::EmployeeId, Attr::DisplayName].into_iter().any(attribute)
+        || person.addresses.all().iter().any(same)
+        || person.anchors.iter().any(|anchor| anchor.id.as_str() == who)
+}
+
 /// Nobody is called that.
 pub(crate) fn nobody(who: &str) -> Failure {
     Failure::usage(format!(
-        "nobody of this connection has the key, sign-in name, address, employee ID, name or object id {who}. People are known once `hardmatch plan` has read the source"
+        "nobody of this connection has the key, sign-in name, address, employee ID, name or object id {who}. People are known once `hardmatch plan` has read the source; `hardmatch sync WHO` looks there as well"
     ))
 }

@@ -9,7 +9,7 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::credentials::CredentialError;
 use hardmatch_ports::run::OutcomeKind;
-use hardmatch_ports::tenant::{Answer, Refusal, RefusalKind};
+use hardmatch_ports::tenant::{Answer, LaterCause, Refusal, RefusalKind};
 use hardmatch_store::changes::ChangeState;
 
 use super::{Played, Rules};
@@ -22,6 +22,7 @@ use crate::{WriteError, WritePorts};
 
 /// Where a change is on its way: what must not be lost when the process is.
 #[derive(PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the change, compared as one")]
 struct Progress {
     state: ChangeState,
     done: usize,
@@ -56,7 +57,11 @@ impl Progress {
 /// Whether a creation may have made an account that nobody told us of: its answer was lost, to us or to who was killed.
 fn loses_sight(task: &Task, asked: Next, answer: &Answer) -> bool {
     let unknown = match asked {
-        Next::Send => matches!(answer, Answer::Unknown(_)),
+        Next::Send => match answer {
+            Answer::Unknown(_) => true,
+            Answer::Later(later) => later.cause == LaterCause::MaybeDone,
+            Answer::Done(_) | Answer::Made(_) | Answer::NotFound | Answer::Refused(_) => false,
+        },
         Next::Verify => !matches!(task.open.state, ChangeState::Sending(0)),
         Next::Reread | Next::SendManager | Next::Settle => false,
     };
@@ -213,12 +218,11 @@ async fn hand_over(ports: &WritePorts, task: &mut Task, asked: Next) -> Result<(
         (_, Sent::Answered) => return Ok(()),
         (_, Sent::ByOthersToo) => None,
     };
-    match ours.zip(upn_of(task)) {
-        Some((password, upn)) => ports.passwords.deliver(&upn, &password).await,
-        None => {
-            task.open.password_unknown = ports.passwords.is_kept() && task.meeting == Meeting::Never;
-            Ok(())
-        }
+    if let Some((password, upn)) = ours.zip(upn_of(task)) {
+        ports.passwords.deliver(&upn, &password).await
+    } else {
+        task.open.password_unknown = ports.passwords.is_kept() && task.meeting == Meeting::Never;
+        Ok(())
     }
 }
 

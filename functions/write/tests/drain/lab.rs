@@ -243,6 +243,7 @@ impl Lab {
             done: 0,
             attempts: 0,
             not_before_ms: 0,
+            accepted: false,
             manager_pending: None,
             refusal: None,
             refused_parts: Vec::new(),
@@ -252,7 +253,6 @@ impl Lab {
             keep_open: false,
             landed: None,
             lost: false,
-            accepted: false,
             mark: None,
         };
         self.store.put_decided(&contoso(), pid, None, &open, &mut writes);

@@ -1,5 +1,7 @@
 //! Draining a lane on the embedded table, with a tenant that answers as it is told.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod lab;
 
 use hardmatch_domain::attribute::Attr;

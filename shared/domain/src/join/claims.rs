@@ -229,8 +229,12 @@ pub(crate) enum Successor<'a> {
 
 /// The newcomer who has this gone person's anchor, or who resembles them.
 pub(crate) fn successor<'a, F: Facts>(case: &Case<'a, F>, since: i64) -> Successor<'a> {
+    // A row that could not be understood this time does not make its person vanish: the gone person still waits.
     let newcomer = |other: &PersonRecord| {
-        case.competes(other) && case.facts.link(&other.reference()).is_none() && !case.gets_nothing(other)
+        is_here(case, other)
+            && case.includes(&other.person).unwrap_or(true)
+            && case.facts.link(&other.reference()).is_none()
+            && !case.gets_nothing(other)
     };
     let mut anchored = case.person.anchors.iter().flat_map(|anchor| case.others_with_id(&anchor.id));
     if let Some(other) = anchored.find(|other| newcomer(other)) {

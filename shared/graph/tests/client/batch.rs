@@ -188,17 +188,18 @@ async fn answers_find_their_calls_in_any_order() {
     assert_eq!(refusal.conflict.as_ref().unwrap().as_str(), "605d1257-ffff-40b6-8e6f-528a53f5dc55");
     assert_eq!(refusal.property.as_deref(), Some("proxyAddresses"));
     assert!(matches!(answers[4], Answer::Unknown(_)));
-    for throttled in &answers[5..7] {
-        // The longest wait of the batch holds for all of it.
-        let Answer::Later(later) = throttled else { panic!("{throttled:?}") };
-        assert_eq!((later.after, later.cause), (Duration::from_secs(4), LaterCause::Throttled));
+    // A 429 is for everybody, a 503 for the call that it answers.
+    for (put_off, seconds, cause) in [(&answers[5], 3, LaterCause::Throttled), (&answers[6], 4, LaterCause::MaybeDone)]
+    {
+        let Answer::Later(later) = put_off else { panic!("{put_off:?}") };
+        assert_eq!((later.after, later.cause), (Duration::from_secs(seconds), cause));
     }
     assert!(matches!(answers[7], Answer::Unknown(_)));
     assert!(matches!(&answers[8], Answer::Later(later) if later.cause == LaterCause::Unavailable));
     let counters = client.counters();
     assert_eq!((counters.requests, counters.batches, counters.batched_calls), (1, 1, 9));
-    assert_eq!((counters.writes, counters.throttles), (7, 2));
-    assert_eq!(client.pressure().closed_for, Duration::from_secs(4));
+    assert_eq!((counters.writes, counters.throttles), (7, 1));
+    assert_eq!(client.pressure().closed_for, Duration::from_secs(3));
 }
 
 #[tokio::test]
@@ -236,17 +237,16 @@ async fn the_whole_batch_can_fail_in_each_way() {
         Answer::Later(later) => later.cause,
         other => panic!("{other:?}"),
     };
-    for throttled in [
-        || Say::status(429).with("retry-after", "5"),
-        || Say::status(503).with("retry-after", "5"),
-        || Say::status(429),
-        || Say::status(424),
-    ] {
+    for throttled in [|| Say::status(429).with("retry-after", "5"), || Say::status(429), || Say::status(424)] {
         let answers = answers(throttled).await;
         assert!(answers.iter().all(|answer| cause(answer) == LaterCause::Throttled), "{answers:?}");
     }
     let answers_503 = answers(|| Say::status(503)).await;
     assert!(answers_503.iter().all(|answer| cause(answer) == LaterCause::Unavailable));
+    // The whole batch is to come again then; nothing was said of the quota.
+    let answers_503 = answers(|| Say::status(503).with("retry-after", "5")).await;
+    let put_off = |answer: &Answer| matches!(answer, Answer::Later(later) if later.after == Duration::from_secs(5));
+    assert!(answers_503.iter().all(|answer| put_off(answer) && cause(answer) == LaterCause::Unavailable));
     for lost in [|| Say::status(500), || Say::status(504), || Say::Drop, || Say::ok("{\"responses\":[{\"id\":\"0\"")] {
         let answers = answers(lost).await;
         assert!(matches!(answers[0], Answer::Unknown(_)), "{answers:?}");

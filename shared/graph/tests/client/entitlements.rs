@@ -409,7 +409,7 @@ async fn members_of_every_type_are_read_page_by_page() {
 #[tokio::test]
 async fn members_that_cannot_be_read_whole_are_an_error_and_never_nobody() {
     let said: [(fn() -> Say, Retry); 3] = [
-        (|| Say::ok(r#"{"value":[{"displayName":"x"}]}"#), Retry::After(std::time::Duration::from_mins(1))),
+        (|| Say::ok(r#"{"value":[{"displayName":"x"}]}"#), Retry::Never),
         (|| Say::error(404, "Request_ResourceNotFound", "x"), Retry::Never),
         (
             || Say::error(400, "Directory_ExpiredPageToken", "The specified page token value has expired"),

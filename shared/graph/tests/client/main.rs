@@ -8,6 +8,7 @@ mod delta;
 mod drawer;
 mod entitlements;
 mod entra;
+mod hostile;
 mod platform;
 mod sim;
 mod sim_entitlements;

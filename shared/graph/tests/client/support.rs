@@ -55,6 +55,8 @@ pub(crate) enum Say {
     Answer(u16, Vec<(&'static str, String)>, String),
     /// 200 whose body ends before its stated length.
     Cut(String),
+    /// 200 with a body that is compressed.
+    Gzip(Arc<Vec<u8>>),
     /// The connection closes without an answer.
     Drop,
 }
@@ -83,6 +85,11 @@ impl Say {
         let (status, headers, body, length) = match self {
             Say::Answer(status, headers, body) => (*status, headers.as_slice(), body, body.len()),
             Say::Cut(body) => (200, [].as_slice(), body, body.len() + 100),
+            Say::Gzip(body) => {
+                let length = body.len();
+                let head = "HTTP/1.1 200 Said\r\nconnection: close\r\ncontent-encoding: gzip\r\ncontent-length: ";
+                return Some([format!("{head}{length}\r\n\r\n").as_bytes(), body].concat());
+            }
             Say::Drop => return None,
         };
         let mut text = format!("HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\nconnection: close\r\n");

@@ -1,0 +1,145 @@
+//! The functions, each with its own ports, made from one list of parts.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use hardmatch_ingest::{SourcePorts, TenantPorts};
+use hardmatch_match::{MatchPorts, Meter};
+use hardmatch_ports::credentials::PasswordSink;
+use hardmatch_ports::doorbell::{After, BellKind};
+use hardmatch_ports::source::Source;
+use hardmatch_ports::{Bell, Blobs, Clock, Doorbell, Policies, TenantRead, TenantWrite};
+use hardmatch_store::{Scope, Store};
+use hardmatch_write::WritePorts;
+use jiff::Timestamp;
+
+/// What functions are made from.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Store,
+    /// Plans, listings and reports.
+    pub blobs: Arc<dyn Blobs>,
+    /// Cloud and tenant.
+    pub scope: Scope,
+    /// The directory.
+    pub source: Arc<dyn Source>,
+    /// The tenant, to be read.
+    pub tenant: Arc<dyn TenantRead>,
+    /// The tenant, to be written to.
+    pub writer: Arc<dyn TenantWrite>,
+    /// The application that writes.
+    pub client_id: String,
+    /// Where initial passwords go.
+    pub passwords: Arc<dyn PasswordSink>,
+    /// Policies by revision.
+    pub policies: Arc<dyn Policies>,
+    /// What a run has cost.
+    pub meter: Arc<dyn Meter>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where functions notify one another.
+    pub doorbell: Arc<dyn Doorbell>,
+    /// This process, in words for people.
+    pub holder: String,
+}
+
+/// The functions with their ports.
+#[derive(Clone)]
+pub struct Functions {
+    /// `ingest`, the side of the source.
+    pub source: SourcePorts,
+    /// `ingest`, the side of the tenant.
+    pub tenant: TenantPorts,
+    /// `match`.
+    pub deciding: MatchPorts,
+    /// `write`.
+    pub writing: WritePorts,
+}
+
+impl Functions {
+    /// Gives each function what it may use, and nothing else.
+    pub fn new(parts: Parts) -> Self {
+        let deciding = MatchPorts {
+            store: parts.store.clone(),
+            scope: parts.scope.clone(),
+            blobs: Arc::clone(&parts.blobs),
+            clock: Arc::clone(&parts.clock),
+            doorbell: Arc::clone(&parts.doorbell),
+            policies: Arc::clone(&parts.policies),
+            meter: parts.meter,
+            until: None,
+        };
+        let source = SourcePorts {
+            store: parts.store.clone(),
+            scope: parts.scope.clone(),
+            source: parts.source,
+            policies: Arc::clone(&parts.policies),
+            clock: Arc::clone(&parts.clock),
+            doorbell: Arc::clone(&parts.doorbell),
+            until: None,
+        };
+        let tenant = TenantPorts {
+            store: parts.store.clone(),
+            scope: parts.scope.clone(),
+            tenant: parts.tenant,
+            policies: parts.policies,
+            clock: Arc::clone(&parts.clock),
+            doorbell: Arc::clone(&parts.doorbell),
+            blobs: parts.blobs,
+            until: None,
+        };
+        let writing = WritePorts {
+            store: parts.store,
+            scope: parts.scope,
+            client: parts.client_id,
+            tenant: parts.writer,
+            passwords: parts.passwords,
+            clock: parts.clock,
+            doorbell: parts.doorbell,
+            holder: parts.holder,
+            until: None,
+        };
+        Self { source, tenant, deciding, writing }
+    }
+
+    /// The same functions, of which a message has time until then; `None`: as much as it takes.
+    #[must_use]
+    pub fn until(&self, until: Option<Timestamp>) -> Self {
+        Self {
+            source: SourcePorts { until, ..self.source.clone() },
+            tenant: TenantPorts { until, ..self.tenant.clone() },
+            deciding: MatchPorts { until, ..self.deciding.clone() },
+            writing: WritePorts { until, ..self.writing.clone() },
+        }
+    }
+
+    /// Answers a message with the function that it is for, as on AWS: what the tenant refuses is not the message's fault,
+    /// and is found again by whoever notifies next.
+    pub async fn answer(&self, bell: &Bell) -> Result<After, String> {
+        match bell.kind {
+            BellKind::Write => told(hardmatch_write::answer(&self.writing, &bell.connection, bell.run.as_str()).await),
+            _ => self.answer_or_fail(bell).await,
+        }
+    }
+
+    /// Answers a message with the function that it is for, where somebody waits: what goes wrong with the tenant is an error.
+    pub async fn answer_or_fail(&self, bell: &Bell) -> Result<After, String> {
+        let (connection, run) = (&bell.connection, bell.run.as_str());
+        match bell.kind {
+            BellKind::ObserveSource => told(hardmatch_ingest::observe_source(&self.source, connection, run).await),
+            BellKind::ObserveTenant => told(hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await),
+            BellKind::Match
+            | BellKind::Advance
+            | BellKind::Start { .. }
+            | BellKind::Nightly { .. }
+            | BellKind::Tick
+            | BellKind::Ask { .. }
+            | BellKind::Reach { .. } => told(hardmatch_match::answer(&self.deciding, bell).await),
+            BellKind::Write => told(hardmatch_write::drain(&self.writing, connection, run).await),
+        }
+    }
+}
+
+fn told<E: Display>(after: Result<After, E>) -> Result<After, String> {
+    after.map_err(|error| error.to_string())
+}
