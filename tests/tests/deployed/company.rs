@@ -28,6 +28,11 @@ impl Tenant {
         Self { running }
     }
 
+    /// Where it answers.
+    pub(crate) fn url(&self) -> &str {
+        self.running.url()
+    }
+
     pub(crate) fn world(&self) -> &World {
         self.running.world()
     }

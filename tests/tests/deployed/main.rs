@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod bells;
+mod boundary;
 mod company;
 mod entitled;
 mod kills;
@@ -41,9 +42,10 @@ struct Lab {
 /// A story. It leaves its connection behind for the others.
 type Story = fn(&mut Lab);
 
-const STORIES: [(&str, Story); 11] = [
+const STORIES: [(&str, Story); 13] = [
     ("poison is sent, and goes on while everything else does", poison::begun),
     ("who may do what, by command", roles::story),
+    ("an operator is not an owner", boundary::story),
     ("functions are killed in the middle of a batch", kills::story),
     ("every message is lost once; others come twice and out of order", bells::story),
     ("two connections of one tenant at once", neighbours::story),
@@ -51,6 +53,7 @@ const STORIES: [(&str, Story); 11] = [
     ("poisoned people, and the dead letters with their reasons", poison::story),
     ("a nightly sync by the clock, and an upgrade in the middle of it", nightly::story),
     ("what is told, and the queues are empty", told::story),
+    ("what was stored before the stack's limits", boundary::limits),
     ("the table is lost", rebuild::story),
     ("nobody is named in any log", told::nobody),
 ];

@@ -37,11 +37,12 @@ pub(crate) fn story(lab: &mut Lab) {
     let counts = &planned["counts"]["by_action"];
     assert_eq!(counts["create"], json!(null), "{planned}");
     assert_eq!(planned["counts"]["by_reason"]["hard_matched"], PEOPLE, "{planned}");
-    let applied = company.says(&lab.stack, &["apply", planned["plan"].as_str().unwrap()], 0);
-    assert_eq!(applied["status"], "converged", "{applied}");
+    let applied = company.says(&lab.stack, &["apply", planned["plan"].as_str().unwrap()], 3);
+    assert_eq!(applied["counts"]["by_reason"]["blocked_elsewhere"], 1, "somebody looks at that: {applied}");
     assert_eq!(tenant.count("Marketing"), PEOPLE as usize);
     assert_eq!(tenant.world().live_users(), PEOPLE as usize, "nobody twice");
     assert!(blocked(), "who blocked them is not known any more: not ours to undo");
     tenant.nobody_twice();
-    company.nothing_to_do(&lab.stack, &tenant);
+    let again = company.says(&lab.stack, &["sync"], 3);
+    assert_eq!(again["writes"], 0, "{again}");
 }

@@ -22,7 +22,7 @@ use jiff::{ToSpan as _, Zoned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::aws::Aws;
+pub(crate) use self::aws::Aws;
 
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Packaged functions.
@@ -237,6 +237,12 @@ impl Stack {
         known.entry(policy.to_owned()).or_insert_with(|| self.new_person(policy)).clone()
     }
 
+    /// Calls to AWS with somebody's keys.
+    pub(crate) fn caller(&self, keys: &Keys) -> Aws {
+        let mut python = Command::new(self.tools.join("bin/python3"));
+        Aws::start(self.environment(&mut python, keys))
+    }
+
     fn new_person(&self, policy: &str) -> Keys {
         let name = policy.to_lowercase();
         self.call("iam", "create_user", &json!({ "UserName": name }));
@@ -249,6 +255,12 @@ impl Stack {
     /// Puts a people's file where functions read it.
     pub(crate) fn people(&self, key: &str, text: &str) {
         self.call("s3", "put_object", &json!({ "Bucket": PEOPLE, "Key": key, "Body": text }));
+    }
+
+    /// Keeps a secret, and gives its ARN.
+    pub(crate) fn secret(&self, name: &str, value: &str) -> String {
+        let made = self.call("secretsmanager", "create_secret", &json!({ "Name": name, "SecretString": value }));
+        made["ARN"].as_str().unwrap().to_owned()
     }
 
     /// Sends a message to a queue by its output's name.

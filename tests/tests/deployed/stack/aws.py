@@ -19,7 +19,7 @@ def client(service):
 def plain(value):
     if hasattr(value, "read"):
         value = value.read()
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 for line in sys.stdin:
