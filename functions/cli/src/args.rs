@@ -248,7 +248,7 @@ pub(crate) struct AcknowledgeArgs {
     /// The last day on which it holds, at most 90 days ahead
     #[arg(long, value_name = "DATE", required_unless_present = "withdraw")]
     pub(crate) until: Option<String>,
-    /// Why, for whoever reads the report
+    /// Why, for readers of the report
     #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
     pub(crate) comment: Option<String>,
     /// Take it back

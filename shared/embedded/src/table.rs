@@ -102,7 +102,7 @@ impl FileTable {
     }
 
     /// Checks every page and every item of the file: [`TableError::Damaged`] when one is not as it was written. Reads
-    /// the whole file once, about a second for each gigabyte.
+    /// the whole file once.
     pub async fn check(&self) -> Result<(), TableError> {
         self.store.readers.elsewhere(file::check).await
     }

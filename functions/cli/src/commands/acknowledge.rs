@@ -34,7 +34,7 @@ pub(crate) async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> 
     let until = until(args.until.as_deref().unwrap_or_default(), now)?;
     let comment = args.comment.as_deref().unwrap_or_default().trim();
     if comment.is_empty() {
-        return Err(Failure::usage("--comment is empty: say why, for whoever reads it"));
+        return Err(Failure::usage("--comment is empty: say why, for readers of the report"));
     }
     let Some(explained) = hardmatch_match::decide_one(&ports, &found).await? else {
         return Err(Failure::run("the tenant was never read completely. Make a plan first: `hardmatch plan`"));
