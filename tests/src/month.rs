@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 use hardmatch_ports::clock::Clock as _;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Run, Status};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
@@ -83,7 +83,7 @@ pub async fn measure() -> anyhow::Result<Measured> {
     let more = (LARGE - SMALL) as u64;
     let unchanged = Hundredths::each(of_large.since(of_small), more).without_chance();
     let share = unchanged.times(SMALL as u64);
-    let tick = small.ring(&[BellKind::Tick]).await.map_err(|why| anyhow!("a tick: {why:?}"))?;
+    let tick = small.notify(&[MessageKind::Tick]).await.map_err(|why| anyhow!("a tick: {why:?}"))?;
     Ok(Measured {
         night: Hundredths::each(of_small.since(share), 1),
         unchanged,
@@ -92,7 +92,7 @@ pub async fn measure() -> anyhow::Result<Measured> {
     })
 }
 
-/// People whose accounts are in step, and functions that start anew for every bell.
+/// People whose accounts are in step, and functions that start anew for every message.
 pub async fn company(people: usize) -> anyhow::Result<World> {
     let mut world = World::new().await;
     for number in 0..people {
@@ -105,7 +105,7 @@ pub async fn company(people: usize) -> anyhow::Result<World> {
         world.pass_days(1);
         world.sync().await;
     }
-    (world.processes, world.time) = (Processes::OneForEachBell, Some(FUNCTION));
+    (world.processes, world.time) = (Processes::OneForEachMessage, Some(FUNCTION));
     Ok(world)
 }
 
@@ -117,14 +117,14 @@ pub fn name(number: usize) -> String {
     format!("p{number:06}")
 }
 
-/// What a night took, from the bell of its schedule to the last.
+/// What a night took, from the message of its schedule to the last.
 #[derive(Clone, Debug)]
 pub struct Night {
     /// Its run.
     pub run: Run,
-    /// Units of the table: of the beginning, of all bells with a cold start each, and of their notes.
+    /// Units of the table: of the beginning, of all messages with a cold start each, and of their notes.
     pub units: Units,
-    /// What the bells did.
+    /// What the messages did.
     pub trace: Trace,
 }
 
@@ -133,7 +133,7 @@ pub async fn night(world: &mut World) -> anyhow::Result<Night> {
     world.pass_days(1);
     let (trace, slot) = (Trace::default(), world.clock.now().to_string());
     world.trace = Some(trace.clone());
-    let units = world.ring(&[BellKind::Start { slot }]).await.map_err(|why| anyhow!("a night: {why:?}"))?;
+    let units = world.notify(&[MessageKind::Start { slot }]).await.map_err(|why| anyhow!("a night: {why:?}"))?;
     world.trace = None;
     let run = world.runs().await.into_iter().next().ok_or_else(|| anyhow!("no run was begun"))?;
     ensure!(run.status == Some(Status::Converged), "a night: {:?} {:?}", run.status, run.problems);
@@ -156,11 +156,11 @@ async fn changing(world: &mut World, people: usize) -> anyhow::Result<Units> {
     Ok(night.units)
 }
 
-/// Bells of a night besides those of changes: begin, observe twice, decide, write, report, each perhaps once more.
+/// Messages of a night besides those of changes: begin, observe twice, decide, write, report, each perhaps once more.
 const BELLS_A_NIGHT: u64 = 12;
-/// People of one slice, which is one bell's work at least.
+/// People of one slice, which is one message's work at least.
 const PEOPLE_A_BELL: u64 = 100;
-/// Time of a bell that finds little to do: a cold start, a handful of reads.
+/// Time of a message that finds little to do: a cold start, a handful of reads.
 const BELL_MS: u64 = 300;
 /// Time of reading one person's row and comparing it, in microseconds, with the third of a processor that comes with
 /// this memory.
@@ -173,26 +173,26 @@ const DECIDE_MS: u64 = 10;
 /// Tokens of Microsoft's that a night asks for.
 const TOKENS_A_NIGHT: u64 = 4;
 
-/// Bells of a night in which so many change.
-pub fn bells(changed: u64) -> u64 {
+/// Messages of a night in which so many change.
+pub fn messages(changed: u64) -> u64 {
     BELLS_A_NIGHT + 2 * changed.div_ceil(PEOPLE_A_BELL)
 }
 
-/// What a night uses that took these units and answered so many bells.
-pub fn of_night(people: u64, changed: u64, units: Units, bells: u64) -> Used {
-    let worked_ms = bells * BELL_MS + people * ROW_US / 1000 + changed * (WRITE_MS + DECIDE_MS);
+/// What a night uses that took these units and answered so many messages.
+pub fn of_night(people: u64, changed: u64, units: Units, messages: u64) -> Used {
+    let worked_ms = messages * BELL_MS + people * ROW_US / 1000 + changed * (WRITE_MS + DECIDE_MS);
     let tokens = Counters { tokens: TOKENS_A_NIGHT, ..Counters::default() };
-    Used::of_run(units, &tokens, bells, worked_ms)
+    Used::of_run(units, &tokens, messages, worked_ms)
 }
 
 /// What a month of nights costs, in which so many in a hundred change.
 pub fn nights(people: u64, measured: &Measured, prices: &Prices) -> Dollars {
     let changed = people * CHANGED_PERCENT / 100;
     let units = measured.night.times(1).plus(measured.unchanged.times(people)).plus(measured.changed.times(changed));
-    let night = of_night(people, changed, units, bells(changed));
+    let night = of_night(people, changed, units, messages(changed));
     let month = Used {
         units: Units { read: night.units.read * NIGHTS, write: night.units.write * NIGHTS },
-        bells: night.bells * NIGHTS,
+        messages: night.messages * NIGHTS,
         worked_ms: night.worked_ms * NIGHTS,
         key_requests: night.key_requests * NIGHTS,
         log_bytes: night.log_bytes * NIGHTS,
@@ -236,7 +236,7 @@ pub fn fixed(measured: &Measured, parts: &Parts, prices: &Prices) -> Vec<(String
         (format!("{} keys", parts.keys), each(parts.keys, prices.key_month)),
         (format!("{} alarms", parts.alarms), each(parts.alarms, prices.alarm_month)),
         ("dashboard".to_owned(), each(parts.dashboards, prices.dashboard_month)),
-        (format!("asking {} queues for bells", parts.mappings), each(polls, prices.queue_request * 1_000) / 1_000),
+        (format!("asking {} queues for messages", parts.mappings), each(polls, prices.queue_request * 1_000) / 1_000),
         ("a tick every five minutes".to_owned(), of_run(&tick, prices).micros()),
         ("metrics".to_owned(), metrics),
     ]
@@ -256,7 +256,7 @@ pub struct Parts {
     pub alarms: u64,
     /// Dashboards.
     pub dashboards: u64,
-    /// Queues that ring functions.
+    /// Queues whose messages start functions.
     pub mappings: u64,
 }
 

@@ -20,8 +20,8 @@ pub struct Ran {
     pub writes: Vec<Request>,
     /// Writes of the table that the command made.
     pub table_writes: u64,
-    /// Bells that it answered.
-    pub bells: u64,
+    /// Messages that it answered.
+    pub messages: u64,
 }
 
 impl Ran {

@@ -13,37 +13,37 @@ use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
 use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_local::{Engine, Functions, Hooks, Parts};
-use hardmatch_match::{MatchPorts, Meter, Spent};
+use hardmatch_match::{MatchPorts, RunCost, RunMetrics};
 use hardmatch_policy::Config;
-use hardmatch_ports::doorbell::{After, BellKind};
-use hardmatch_ports::run::{Effort, Run};
-use hardmatch_ports::{Bell, Clock, Doorbell, DoorbellError, Policies, Table, TenantWrite as _};
+use hardmatch_ports::doorbell::{After, MessageKind};
+use hardmatch_ports::run::{Compute, Run};
+use hardmatch_ports::{Clock, Doorbell, DoorbellError, Message, Policies, Table, TenantWrite as _};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
 use hardmatch_store::costs::Cost;
-use hardmatch_store::{Scope, Store, StoreError};
+use hardmatch_store::{Store, StoreError, TenantKey};
 use hardmatch_vault::{SecretCredential, SecretString};
 use hardmatch_wiring::source::source;
 use hardmatch_wiring::{CompiledPolicies, Connections};
 use hardmatch_write::WritePorts;
 use jiff::Timestamp;
 
-use crate::cut::CutTable;
 use crate::delivered::Delivered;
-use crate::hush::Hush;
+use crate::kill_at::KillTable;
+use crate::secret_scan::SecretScan;
 use crate::trace::Trace;
 use crate::world::Stopped;
 
 /// What a stage is built from.
 pub(crate) struct Plan<'a> {
     pub(crate) clock: &'a ManualClock,
-    pub(crate) table: CutTable<FileTable>,
+    pub(crate) table: KillTable<FileTable>,
     pub(crate) folder: &'a Path,
     pub(crate) config: &'a Config,
     pub(crate) url: &'a str,
     pub(crate) habits: Habits,
-    pub(crate) bells: Bells,
-    pub(crate) hush: Arc<Hush>,
+    pub(crate) messages: Messages,
+    pub(crate) secret_scan: Arc<SecretScan>,
     pub(crate) at_once: usize,
     pub(crate) time: Option<Duration>,
     pub(crate) processes: Processes,
@@ -52,28 +52,28 @@ pub(crate) struct Plan<'a> {
     pub(crate) passwords: Delivered,
 }
 
-/// Who answers bells.
+/// Who answers messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Processes {
     /// One process, as on one machine.
     #[default]
     One,
-    /// A new one for each bell, as when AWS starts all functions anew: it remembers nothing of the one before, reads the
-    /// connection itself, and notes with the run what the bell has cost.
-    OneForEachBell,
+    /// A new one for each message, as when AWS starts all functions anew: it remembers nothing of the one before, reads the
+    /// connection itself, and notes with the run what the message has cost.
+    OneForEachMessage,
 }
 
-/// Looks on while bells are answered by [`Processes::OneForEachBell`], one after the other: for benchmarks.
+/// Looks on while messages are answered by [`Processes::OneForEachMessage`], one after the other: for benchmarks.
 pub trait Watch: Send + Sync {
     /// A process begins to work.
-    fn begins(&self, bell: &BellKind);
+    fn begins(&self, message: &MessageKind);
     /// It has ended.
-    fn ends(&self, bell: &BellKind);
+    fn ends(&self, message: &MessageKind);
 }
 
-/// What becomes of the bells that the functions ring.
+/// What becomes of the messages that the functions send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Bells {
+pub enum Messages {
     /// They are heard, as far as the habits of the queues allow.
     #[default]
     Heard,
@@ -86,7 +86,7 @@ struct Unheard;
 
 #[async_trait]
 impl Doorbell for Unheard {
-    async fn ring(&self, _: Bell, _: Duration) -> Result<(), DoorbellError> {
+    async fn notify(&self, _: Message, _: Duration) -> Result<(), DoorbellError> {
         Ok(())
     }
 }
@@ -94,13 +94,13 @@ impl Doorbell for Unheard {
 pub(crate) struct Stage {
     pub(crate) store: Store,
     pub(crate) deciding: MatchPorts,
-    pub(crate) table: Arc<CutTable<FileTable>>,
+    pub(crate) table: Arc<KillTable<FileTable>>,
     pub(crate) doorbell: Arc<ProcessDoorbell>,
     engine: Engine,
     answers: Arc<Answers>,
 }
 
-/// Rounds in a row without progress after which a run is stuck. With bells that get lost some are to be expected.
+/// Rounds in a row without progress after which a run is stuck. With messages that get lost some are to be expected.
 const PATIENCE: usize = 40;
 
 impl Stage {
@@ -113,18 +113,18 @@ impl Stage {
         let functions = Functions::new(Parts {
             store: store.clone(),
             blobs: Arc::new(FolderBlobs::new(plan.folder.join("files"))),
-            scope: Scope::new("simulated", CONTOSO_TENANT_ID),
+            scope: TenantKey::new("simulated", CONTOSO_TENANT_ID),
             source: source(plan.config, &clock).map_err(|error| stopped(&table, &error))?,
             tenant: client.clone(),
             writer: client.clone(),
             client_id: CONTOSO_CLIENT_ID.to_owned(),
             passwords: Arc::new(plan.passwords),
             policies: Arc::new(CompiledPolicies::new(plan.folder)),
-            meter: Arc::new(Counting { client: Arc::clone(&client), table: table.clone() }),
+            metrics: Arc::new(Counting { client: Arc::clone(&client), table: table.clone() }),
             clock,
-            doorbell: match plan.bells {
-                Bells::Heard => doorbell.clone(),
-                Bells::Lost => Arc::new(Unheard),
+            doorbell: match plan.messages {
+                Messages::Heard => doorbell.clone(),
+                Messages::Lost => Arc::new(Unheard),
             },
             holder: "a test".to_owned(),
         });
@@ -139,8 +139,8 @@ impl Stage {
             trace: plan.trace,
             watch: plan.watch,
             alone: tokio::sync::Mutex::default(),
-            hush: plan.hush,
-            bells: AtomicU64::default(),
+            secret_scan: plan.secret_scan,
+            messages: AtomicU64::default(),
         });
         let deciding = functions.deciding.clone();
         let hooks: Arc<dyn Hooks> = answers.clone();
@@ -159,26 +159,26 @@ impl Stage {
         self.engine.drive(connection, id).await.map_err(|stopped| ended(&stopped))
     }
 
-    /// Bells answered so far.
-    pub(crate) fn bells(&self) -> u64 {
-        self.answers.bells.load(Ordering::SeqCst)
+    /// Messages answered so far.
+    pub(crate) fn messages(&self) -> u64 {
+        self.answers.messages.load(Ordering::SeqCst)
     }
 
     pub(crate) async fn run(&self, connection: &ConnectionId, id: &str) -> Result<Run, Stopped> {
         self.engine.run(connection, id).await.map_err(|stopped| ended(&stopped))
     }
 
-    /// Rings from outside, and lets the functions answer until no bell is left.
-    pub(crate) async fn ring(&self, bells: Vec<Bell>) -> Result<(), Stopped> {
-        for bell in bells {
-            self.doorbell.ring(bell, Duration::ZERO).await.map_err(|error| self.stopped(&error))?;
+    /// Sends a message from outside, and lets the functions answer until no message is left.
+    pub(crate) async fn notify(&self, messages: Vec<Message>) -> Result<(), Stopped> {
+        for message in messages {
+            self.doorbell.notify(message, Duration::ZERO).await.map_err(|error| self.stopped(&error))?;
         }
         self.engine.serve().await;
         self.answers.stopped().map_or(Ok(()), |stopped| Err(ended(&stopped)))
     }
 }
 
-fn stopped(table: &CutTable<FileTable>, error: &dyn std::fmt::Display) -> Stopped {
+fn stopped(table: &KillTable<FileTable>, error: &dyn std::fmt::Display) -> Stopped {
     if table.is_dead() { Stopped::Killed } else { Stopped::Failed(error.to_string()) }
 }
 
@@ -205,17 +205,17 @@ fn client(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<GraphClient>, Stopped
 
 struct Counting {
     client: Arc<GraphClient>,
-    table: Arc<CutTable<FileTable>>,
+    table: Arc<KillTable<FileTable>>,
 }
 
 #[async_trait]
-impl Meter for Counting {
-    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
-        Ok(Spent { calls: self.client.counters(), units: self.table.units(), effort: None })
+impl RunMetrics for Counting {
+    async fn read(&self, _: &str) -> Result<RunCost, StoreError> {
+        Ok(RunCost { calls: self.client.counters(), units: self.table.units(), compute: None })
     }
 }
 
-/// What earlier bells noted, and what this one has cost so far.
+/// What earlier messages noted, and what this one has cost so far.
 struct Noted {
     store: Store,
     since: Cost,
@@ -225,46 +225,46 @@ struct Noted {
 impl Noted {
     fn cost(&self) -> Cost {
         let (calls, units) = (self.so_far.client.counters(), self.so_far.table.units());
-        Cost { calls: calls.since(self.since.calls), units: units.since(self.since.units), bells: 1, worked_ms: 0 }
+        Cost { calls: calls.since(self.since.calls), units: units.since(self.since.units), messages: 1, worked_ms: 0 }
     }
 }
 
 #[async_trait]
-impl Meter for Noted {
-    async fn read(&self, run: &str) -> Result<Spent, StoreError> {
+impl RunMetrics for Noted {
+    async fn read(&self, run: &str) -> Result<RunCost, StoreError> {
         let cost = self.store.costs(run).await?.plus(self.cost());
-        let effort = Some(Effort { bells: cost.bells, worked_ms: cost.worked_ms });
-        Ok(Spent { calls: cost.calls, units: cost.units, effort })
+        let compute = Some(Compute { messages: cost.messages, worked_ms: cost.worked_ms });
+        Ok(RunCost { calls: cost.calls, units: cost.units, compute })
     }
 }
 
 /// What stands around each answer of a story.
 struct Answers {
-    table: Arc<CutTable<FileTable>>,
+    table: Arc<KillTable<FileTable>>,
     doorbell: Arc<ProcessDoorbell>,
     client: Arc<GraphClient>,
     errors: Mutex<Vec<String>>,
-    /// What a bell has of time; `None` is as much as it takes.
+    /// What a message has of time; `None` is as much as it takes.
     time: Option<Duration>,
     processes: Processes,
     trace: Option<Trace>,
     watch: Option<Arc<dyn Watch>>,
     /// Processes of their own work one after the other here, so that what the table counts meanwhile is theirs.
     alone: tokio::sync::Mutex<()>,
-    hush: Arc<Hush>,
-    bells: AtomicU64,
+    secret_scan: Arc<SecretScan>,
+    messages: AtomicU64,
 }
 
 #[async_trait]
 impl Hooks for Answers {
-    async fn answer(&self, functions: &Functions, bell: Bell) -> Result<After, String> {
-        let number = self.bells.fetch_add(1, Ordering::SeqCst);
+    async fn answer(&self, functions: &Functions, message: Message) -> Result<After, String> {
+        let number = self.messages.fetch_add(1, Ordering::SeqCst);
         let answer = match self.processes {
-            Processes::One => functions.until(self.until(functions)).answer(&bell).await,
-            Processes::OneForEachBell => self.answer_alone(functions, &bell, number).await,
+            Processes::One => functions.with_deadline(self.deadline(functions)).answer(&message).await,
+            Processes::OneForEachMessage => self.answer_alone(functions, &message, number).await,
         };
         answer
-            .inspect_err(|error| self.hush.look("an error", error.as_bytes()))
+            .inspect_err(|error| self.secret_scan.look("an error", error.as_bytes()))
             .inspect_err(|error| self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.clone()))
     }
 
@@ -276,7 +276,7 @@ impl Hooks for Answers {
         if self.table.is_dead() {
             return Some(hardmatch_local::Stopped::Killed);
         }
-        // Two who do the same at a time may meet, and the queue hands the bell over again. What fails each time is put
+        // Two who do the same at a time may meet, and the queue hands the message over again. What fails each time is put
         // aside in the end.
         let letter = self.doorbell.dead_letters().pop()?;
         let said = self.errors.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -284,28 +284,28 @@ impl Hooks for Answers {
         Some(hardmatch_local::Stopped::Failed(why))
     }
 
-    /// Whoever opened the run has rung; where each bell is counted, none is rung twice.
+    /// Whoever opened the run has sent; where each message is counted, none is sent twice.
     fn notify_left_over(&self, queues: &ProcessDoorbell) -> bool {
         self.processes == Processes::One || queues.is_empty()
     }
 
-    /// Stories ring the tick themselves.
+    /// Stories send the tick themselves.
     fn look_again(&self) -> bool {
         false
     }
 }
 
 impl Answers {
-    /// When a bell that comes now must have left everything in order.
-    fn until(&self, functions: &Functions) -> Option<Timestamp> {
+    /// When a message that comes now must have left everything in order.
+    fn deadline(&self, functions: &Functions) -> Option<Timestamp> {
         self.time.map(|time| functions.deciding.clock.now().saturating_add(time).unwrap_or(Timestamp::MAX))
     }
 
     /// As a function does that was just started.
-    async fn answer_alone(&self, functions: &Functions, bell: &Bell, number: u64) -> Result<After, String> {
+    async fn answer_alone(&self, functions: &Functions, message: &Message, number: u64) -> Result<After, String> {
         let _alone = self.alone.lock().await;
         if let Some(trace) = &self.trace {
-            trace.bell(bell);
+            trace.message(message);
         }
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let so_far = || Counting { client: Arc::clone(&self.client), table: Arc::clone(&self.table) };
@@ -317,20 +317,25 @@ impl Answers {
             source: SourcePorts { store: store.clone(), policies: policies.clone(), ..functions.source.clone() },
             tenant: TenantPorts { store: store.clone(), policies: policies.clone(), ..functions.tenant.clone() },
             writing: WritePorts { store: store.clone(), ..functions.writing.clone() },
-            deciding: MatchPorts { store: store.clone(), policies, meter: noted.clone(), ..functions.deciding.clone() },
+            deciding: MatchPorts {
+                store: store.clone(),
+                policies,
+                metrics: noted.clone(),
+                ..functions.deciding.clone()
+            },
         };
-        if !bell.connection.as_str().is_empty() {
-            Connections::new(store.clone(), None).open(&bell.connection).await.map_err(|error| text(&error))?;
+        if !message.connection.as_str().is_empty() {
+            Connections::new(store.clone(), None).open(&message.connection).await.map_err(|error| text(&error))?;
         }
         let watch = self.watch.as_deref();
-        watch.inspect(|watch| watch.begins(&bell.kind));
-        let answer = functions.until(self.until(&functions)).answer(bell).await;
-        watch.inspect(|watch| watch.ends(&bell.kind));
-        if !bell.run.is_empty() {
+        watch.inspect(|watch| watch.begins(&message.kind));
+        let answer = functions.with_deadline(self.deadline(&functions)).answer(message).await;
+        watch.inspect(|watch| watch.ends(&message.kind));
+        if !message.run.is_empty() {
             let mut cost = noted.cost();
             cost.units.write += 1;
             let now = functions.deciding.clock.now_seconds();
-            store.note_cost(&bell.run, &number.to_string(), &cost, now).await.map_err(|error| text(&error))?;
+            store.note_cost(&message.run, &number.to_string(), &cost, now).await.map_err(|error| text(&error))?;
         }
         answer
     }

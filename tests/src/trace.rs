@@ -1,21 +1,21 @@
-//! What a command asks the table and writes into it, bell by bell, with the units of each: to see what a run is made of.
+//! What a command asks the table and writes into it, message by message, with the units of each: to see what a run is made of.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hardmatch_ports::table::Units;
-use hardmatch_ports::{Bell, Key};
+use hardmatch_ports::{Key, Message};
 
 use crate::bill::kind;
 
-/// Calls to the table in order, under the bells they were made for.
+/// Calls to the table in order, under the messages they were made for.
 #[derive(Clone, Debug, Default)]
 pub struct Trace(Arc<Mutex<Vec<Part>>>);
 
-/// What was done for one bell, or before the first.
+/// What was done for one message, or before the first.
 #[derive(Clone, Debug, Default)]
 struct Part {
-    bell: String,
+    message: String,
     calls: Vec<(String, Units)>,
 }
 
@@ -26,14 +26,14 @@ impl Trace {
         parts.iter().flat_map(|part| &part.calls).fold(Units::default(), |sum, (_, units)| sum.plus(*units))
     }
 
-    /// Kinds of the bells so far, in order.
-    pub fn bells(&self) -> Vec<String> {
+    /// Kinds of the messages so far, in order.
+    pub fn messages(&self) -> Vec<String> {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.iter().filter(|part| !part.bell.is_empty()).map(|part| part.bell.clone()).collect()
+        parts.iter().filter(|part| !part.message.is_empty()).map(|part| part.message.clone()).collect()
     }
 
-    pub(crate) fn bell(&self, bell: &Bell) {
-        let part = Part { bell: bell.kind.name().to_owned(), calls: Vec::new() };
+    pub(crate) fn message(&self, message: &Message) {
+        let part = Part { message: message.kind.name().to_owned(), calls: Vec::new() };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(part);
     }
 
@@ -51,7 +51,7 @@ impl Trace {
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            writeln!(f, "{}:", part.bell)?;
+            writeln!(f, "{}:", part.message)?;
             for (call, units) in &part.calls {
                 writeln!(f, "  {call}: {} read, {} write", units.read, units.write)?;
             }

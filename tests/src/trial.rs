@@ -270,7 +270,7 @@ impl Trial {
     }
 
     /// The part numbers of an account's licences.
-    pub fn licences(&self, name: &str) -> Vec<String> {
+    pub fn licenses(&self, name: &str) -> Vec<String> {
         self.account(name).0["assignedLicenses"]
             .as_array()
             .into_iter()

@@ -10,7 +10,7 @@ use hardmatch_embedded::doorbell::Habits;
 use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
 use hardmatch_policy::Config;
 use hardmatch_ports::clock::Clock as _;
-use hardmatch_ports::doorbell::{Bell, BellKind};
+use hardmatch_ports::doorbell::{Message, MessageKind};
 use hardmatch_ports::run::{Intent, Phase, PlanRow, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::{Item, Key, Table as _, Write};
@@ -25,12 +25,12 @@ use tempfile::TempDir;
 
 use crate::account::Seen;
 use crate::bill::Bill;
-use crate::cut::{Cut, CutTable, Keys};
 use crate::delivered::Delivered;
 use crate::directory::Directory;
-use crate::hush::Hush;
+use crate::kill_at::{Keys, KillAt, KillTable};
 use crate::ran::Ran;
-use crate::stage::{self, Bells, Processes, Stage, Watch};
+use crate::secret_scan::SecretScan;
+use crate::stage::{self, Messages, Processes, Stage, Watch};
 use crate::trace::Trace;
 
 /// Noon on 15 January 2026, UTC.
@@ -56,25 +56,25 @@ pub struct World {
     /// How the queues behave in the next commands.
     pub habits: Habits,
     /// Where the next command is killed.
-    pub cut: Option<Cut>,
-    /// Whether the bells of the functions are heard at all.
-    pub bells: Bells,
+    pub cut: Option<KillAt>,
+    /// Whether the messages of the functions are heard at all.
+    pub messages: Messages,
     /// Where the next commands' writes are entered.
     pub bill: Option<Bill>,
     /// How many of a function work at a time.
     pub at_once: usize,
-    /// What a bell has of time until its function is ended; `None` is as much as it takes.
+    /// What a message has of time until its function is ended; `None` is as much as it takes.
     pub time: Option<Duration>,
-    /// Who answers bells.
+    /// Who answers messages.
     pub processes: Processes,
-    /// Where the next commands' questions to the table and writes are entered, bell by bell.
+    /// Where the next commands' questions to the table and writes are entered, message by message.
     pub trace: Option<Trace>,
-    /// Looks on while the next commands' bells are answered.
+    /// Looks on while the next commands' messages are answered.
     pub watch: Option<Arc<dyn Watch>>,
     /// Initial passwords that were delivered.
     pub passwords: Delivered,
     /// Looks for secrets while the folder is still there.
-    hush: Arc<Hush>,
+    secret_scan: Arc<SecretScan>,
     running: Running,
     table: FileTable,
     keys: Keys,
@@ -110,14 +110,14 @@ impl World {
             habits: Habits::default(),
             cut: None,
             bill: None,
-            bells: Bells::Heard,
+            messages: Messages::Heard,
             at_once: 1,
             time: None,
             processes: Processes::One,
             trace: None,
             watch: None,
             passwords: Delivered::default(),
-            hush: Arc::new(Hush::new(running.world().clone(), folder.path())),
+            secret_scan: Arc::new(SecretScan::new(running.world().clone(), folder.path())),
             running,
             table,
             keys: Keys::default(),
@@ -242,27 +242,27 @@ impl World {
         self.command(wish).await.expect("the run rests")
     }
 
-    /// Rings from outside, as a schedule does, in a process of its own that answers until no bell is left. The tick is
-    /// such a bell. What it took of the table.
-    pub async fn ring(&mut self, kinds: &[BellKind]) -> Result<Units, Stopped> {
+    /// Sends a message from outside, as a schedule does, in a process of its own that answers until no message is left. The tick is
+    /// such a message. What it took of the table.
+    pub async fn notify(&mut self, kinds: &[MessageKind]) -> Result<Units, Stopped> {
         let (stage, config) = self.begin().await?;
         self.activate(&stage, &config).await.map_err(|error| stage.stopped(&error))?;
-        let bell = |kind: &BellKind| match kind {
-            BellKind::Start { .. } => Bell::new(config.connection.clone(), "", kind.clone()),
-            other => Bell::for_all(other.clone()),
+        let message = |kind: &MessageKind| match kind {
+            MessageKind::Start { .. } => Message::new(config.connection.clone(), "", kind.clone()),
+            other => Message::for_all(other.clone()),
         };
         let before = stage.table.units();
-        stage.ring(kinds.iter().map(bell).collect()).await?;
+        stage.notify(kinds.iter().map(message).collect()).await?;
         Ok(stage.table.units().since(before))
     }
 
-    /// Rings for the newest run, in a process of its own that answers until no bell is left.
-    pub async fn ring_run(&mut self, kinds: &[BellKind]) -> Result<(), Stopped> {
+    /// Notifies the newest run, in a process of its own that answers until no message is left.
+    pub async fn ring_run(&mut self, kinds: &[MessageKind]) -> Result<(), Stopped> {
         let (stage, config) = self.begin().await?;
         let newest = stage.store.run_ids(&config.connection, 1).await.map_err(|error| stage.stopped(&error))?;
         let id = newest.into_iter().next().unwrap_or_default();
-        let bell = |kind: &BellKind| Bell::new(config.connection.clone(), id.clone(), kind.clone());
-        stage.ring(kinds.iter().map(bell).collect()).await
+        let message = |kind: &MessageKind| Message::new(config.connection.clone(), id.clone(), kind.clone());
+        stage.notify(kinds.iter().map(message).collect()).await
     }
 
     /// What is stored.
@@ -368,17 +368,17 @@ impl World {
         habits.faults.seed = habits.faults.seed.wrapping_add(self.commands);
         let stage = Stage::open(stage::Plan {
             clock: &self.clock,
-            table: CutTable::new(self.table.handle(), self.cut.take())
+            table: KillTable::new(self.table.handle(), self.cut.take())
                 .billed(self.bill.clone())
                 .traced(self.trace.clone())
-                .hushed(Arc::clone(&self.hush))
+                .hushed(Arc::clone(&self.secret_scan))
                 .keyed(Arc::clone(&self.keys)),
             folder: self.folder.path(),
             config: &config,
             url: self.running.url(),
             habits,
-            bells: self.bells,
-            hush: Arc::clone(&self.hush),
+            messages: self.messages,
+            secret_scan: Arc::clone(&self.secret_scan),
             at_once: self.at_once,
             time: self.time,
             processes: self.processes,
@@ -419,7 +419,7 @@ impl World {
     async fn ended(&mut self, stage: &Stage, run: Run) -> Result<Ran, Stopped> {
         let failed = |what: String| Err(Stopped::Failed(what));
         if !stage.doorbell.is_empty() || !stage.doorbell.dead_letters().is_empty() {
-            return failed(format!("bells are left over: {:?}", stage.doorbell.dead_letters()));
+            return failed(format!("messages are left over: {:?}", stage.doorbell.dead_letters()));
         }
         let violations = self.tenant.violations();
         if !violations.is_empty() {
@@ -447,7 +447,7 @@ impl World {
             .map(|(_, outcome)| (outcome.key.clone(), outcome))
             .collect();
         let writes = self.tenant.requests().into_iter().filter(crate::invariants::is_write).collect();
-        Ok(Ran { run, rows, outcomes, writes, table_writes: stage.table.writes(), bells: stage.bells() })
+        Ok(Ran { run, rows, outcomes, writes, table_writes: stage.table.writes(), messages: stage.messages() })
     }
 }
 

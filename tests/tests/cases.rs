@@ -21,7 +21,7 @@ const ROWS: [&str; 2] = ["C-13", "C-14"];
 /// What is said of a case.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Standing {
+enum CaseState {
     /// Shown by these tests: `package::file::function`.
     Test(Names),
     /// What it waits for.
@@ -52,9 +52,9 @@ const HISTORIES: [&str; 8] = ["c1", "c3", "c5", "c12", "c13", "c15", "cl", "ct"]
 /// The file: cases by their number, and trials in a table of their own.
 #[derive(Debug, Deserialize)]
 struct Listed {
-    trials: BTreeMap<String, Standing>,
+    trials: BTreeMap<String, CaseState>,
     #[serde(flatten)]
-    cases: BTreeMap<String, Standing>,
+    cases: BTreeMap<String, CaseState>,
 }
 
 fn listed() -> Listed {
@@ -146,7 +146,7 @@ fn every_trial_is_shown_by_a_test_of_its_number() {
 /// All that are wanted stand in the list, and what is said of them holds: tests exist, and are called as they should.
 fn all_stand(
     what: &str,
-    listed: &BTreeMap<String, Standing>,
+    listed: &BTreeMap<String, CaseState>,
     wanted: &BTreeSet<String>,
     called: impl Fn(&str, &str) -> bool,
 ) -> String {
@@ -161,7 +161,7 @@ fn all_stand(
     let (mut shown, mut later, mut not_ours) = (0, 0, 0);
     for (id, standing) in listed {
         match standing {
-            Standing::Test(names) => {
+            CaseState::Test(names) => {
                 shown += 1;
                 assert!(!names.all().is_empty(), "{id} names no test");
                 dead.extend(
@@ -172,11 +172,11 @@ fn all_stand(
                         .map(|name| format!("{id}: {name}")),
                 );
             }
-            Standing::Later(what) => {
+            CaseState::Later(what) => {
                 later += 1;
                 assert!(!what.trim().is_empty(), "{id} does not say what it waits for");
             }
-            Standing::NotApplicable(why) => {
+            CaseState::NotApplicable(why) => {
                 not_ours += 1;
                 assert!(!why.trim().is_empty(), "{id} does not say why it is not ours");
             }

@@ -1,6 +1,6 @@
 //! Random damage of a source, from fixed seeds: a small part of what `cargo bench -p hardmatch-tests --bench damage` runs.
 
-use hardmatch_tests::Dice;
+use hardmatch_tests::Rng;
 use hardmatch_tests::damage::company::{Company, Form};
 use hardmatch_tests::damage::fault::Looks;
 use hardmatch_tests::damage::{engine, oracle, rules};
@@ -31,7 +31,7 @@ fn what_damage_concludes_blocks_overwrites_and_creates_nobody() {
 
 /// What the oracle says of a listing of twenty or more people that was edited.
 fn looks(form: Form, edit: impl FnOnce(&Company) -> String) -> Looks {
-    let company = Company::new(&mut Dice::new(1), form);
+    let company = Company::new(&mut Rng::new(1), form);
     oracle::looks(&company, edit(&company).as_bytes())
 }
 

@@ -420,7 +420,7 @@ pub(crate) enum AuthCommand {
     /// Forget the kept access token; the next call asks for a new one
     #[command(after_help = "Examples:\n  hardmatch auth reset")]
     Reset(Common),
-    /// Forget every token and park all links; touches no account and calls nobody
+    /// Forget every token and disconnect all links; touches no account and calls nobody
     #[command(after_help = "Examples:\n  hardmatch auth disconnect")]
     Disconnect(Common),
 }

@@ -16,15 +16,15 @@ use hardmatch_embedded::{
     FileTable, FolderBlobs, Holder, Lock, Missing, Options, ProcessDoorbell, ProcessLock, open_to_others,
 };
 use hardmatch_graph::GraphClient;
-use hardmatch_match::{MatchPorts, Meter, Spent};
+use hardmatch_match::{MatchPorts, RunCost, RunMetrics};
 use hardmatch_policy::{Cloud, Config, Endpoints, Passwords};
 use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords, PasswordSink};
 use hardmatch_ports::source::Entry;
-use hardmatch_ports::{Blobs, Clock, Table, TenantRead as _, TenantWrite as _, TokenKeeper};
+use hardmatch_ports::{Blobs, Clock, Table, TenantRead as _, TenantWrite as _, TokenStore};
 use hardmatch_runtime::RealClock;
 use hardmatch_sim::{Domain, DomainType};
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{Scope, Store, StoreError};
+use hardmatch_store::{Store, StoreError, TenantKey};
 use hardmatch_vault::SecretCredential;
 use hardmatch_wiring::connections::{activate, guid, scope};
 use hardmatch_wiring::source::source;
@@ -131,7 +131,7 @@ pub(crate) fn beside(state: &Path, extension: &str) -> PathBuf {
 impl State {
     /// The cloud and tenant under which the connection's look-ups lie. Known without asking anybody once the tenant
     /// was observed, or when the file gives its directory id.
-    pub(crate) fn scope(&self, meta: &Meta) -> Option<Scope> {
+    pub(crate) fn scope(&self, meta: &Meta) -> Option<TenantKey> {
         let tenant = meta.tenant.clone().or_else(|| guid(&self.loaded.config.tenant.id))?;
         Some(scope(&self.loaded.config, &tenant))
     }
@@ -199,11 +199,11 @@ impl TenantSide {
     }
 }
 
-/// Connects to the tenant, or starts the simulated one. Tokens are kept by `keeper`, where there is one.
+/// Connects to the tenant, or starts the simulated one. Tokens are kept by `token_store`, where there is one.
 pub(crate) async fn tenant_side(
     config: &Config,
     clock: &Arc<dyn Clock>,
-    keeper: Option<Arc<dyn TokenKeeper>>,
+    token_store: Option<Arc<dyn TokenStore>>,
 ) -> Result<TenantSide, Failure> {
     let (endpoints, simulated) = match &config.tenant.cloud {
         Cloud::Simulated { seed } => {
@@ -215,7 +215,7 @@ pub(crate) async fn tenant_side(
             None => return Err(Failure::usage("tenant.cloud names no host")),
         },
     };
-    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, keeper };
+    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, token_store };
     let (client_id, credential): (_, Arc<dyn Credential>) = match (&config.tenant.auth, credential(config, &means)?) {
         (Some(auth), Some(credential)) => (auth.client_id.clone(), credential),
         (None, _) | (_, None) if simulated.is_some() => {
@@ -316,16 +316,16 @@ async fn upn_domains(config: &Config) -> BTreeSet<String> {
 }
 
 /// Counts of this process.
-pub(crate) struct ProcessMeter {
+pub(crate) struct ProcessMetrics {
     pub(crate) client: Option<Arc<GraphClient>>,
     pub(crate) table: Arc<dyn Table>,
 }
 
 #[async_trait]
-impl Meter for ProcessMeter {
-    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
+impl RunMetrics for ProcessMetrics {
+    async fn read(&self, _: &str) -> Result<RunCost, StoreError> {
         let calls = self.client.as_ref().map(|client| client.counters()).unwrap_or_default();
-        Ok(Spent { calls, units: self.table.units(), effort: None })
+        Ok(RunCost { calls, units: self.table.units(), compute: None })
     }
 }
 

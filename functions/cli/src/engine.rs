@@ -9,18 +9,18 @@ use hardmatch_embedded::{ProcessDoorbell, ProcessLock};
 use hardmatch_local::{Functions, Hooks, Parts, Stopped};
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::Endpoints;
-use hardmatch_ports::Bell;
-use hardmatch_ports::doorbell::{After, BellKind};
+use hardmatch_ports::Message;
+use hardmatch_ports::doorbell::{After, MessageKind};
 use hardmatch_ports::run::Run;
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{Scope, Store};
+use hardmatch_store::{Store, TenantKey};
 use hardmatch_wiring::CompiledPolicies;
 use hardmatch_wiring::connections::scope;
 use hardmatch_wiring::source::source;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::connection::{ProcessMeter, State, TenantSide, password_sink, said, tenant_id};
+use crate::connection::{ProcessMetrics, State, TenantSide, password_sink, said, tenant_id};
 use crate::fail::Failure;
 use crate::progress::Progress;
 
@@ -60,7 +60,7 @@ impl Engine {
             client_id: side.client_id.clone(),
             passwords: password_sink(config),
             policies: Arc::clone(&deciding.policies),
-            meter: Arc::clone(&deciding.meter),
+            metrics: Arc::clone(&deciding.metrics),
             clock: Arc::clone(&state.clock),
             doorbell: doorbell.clone(),
             holder: format!("process {}", std::process::id()),
@@ -129,7 +129,7 @@ fn failure(run: &str, stopped: &Stopped) -> Failure {
 /// What deciding needs, with or without the tenant at hand.
 pub(crate) fn deciding(
     state: &State,
-    scope: &Scope,
+    scope: &TenantKey,
     doorbell: &Arc<ProcessDoorbell>,
     side: Option<&TenantSide>,
 ) -> MatchPorts {
@@ -140,11 +140,11 @@ pub(crate) fn deciding(
         clock: Arc::clone(&state.clock),
         doorbell: doorbell.clone(),
         policies: Arc::new(CompiledPolicies::new(crate::connection::folder(&state.loaded.path))),
-        meter: Arc::new(ProcessMeter {
+        metrics: Arc::new(ProcessMetrics {
             client: side.map(|side| Arc::clone(&side.client)),
             table: Arc::clone(&state.table),
         }),
-        until: None,
+        deadline: None,
     }
 }
 
@@ -158,15 +158,15 @@ struct Attended {
 
 #[async_trait]
 impl Hooks for Attended {
-    async fn answer(&self, functions: &Functions, bell: Bell) -> Result<After, String> {
-        let answer = self.answered(functions, &bell).await;
-        if let Ok(Some(run)) = functions.deciding.store.run(&bell.connection, &bell.run).await
-            && let Ok(spent) = functions.deciding.meter.read(&bell.run).await
+    async fn answer(&self, functions: &Functions, message: Message) -> Result<After, String> {
+        let answer = self.answered(functions, &message).await;
+        if let Ok(Some(run)) = functions.deciding.store.run(&message.connection, &message.run).await
+            && let Ok(spent) = functions.deciding.metrics.read(&message.run).await
         {
             self.progress.show(&run.value, &spent.calls);
         }
         if let Ok(After::Again(wait)) = &answer
-            && matches!(bell.kind, BellKind::ObserveTenant | BellKind::Write)
+            && matches!(message.kind, MessageKind::ObserveTenant | MessageKind::Write)
         {
             self.tell_wait(functions, *wait);
         }
@@ -207,20 +207,20 @@ impl Attended {
         }
     }
 
-    async fn answered(&self, functions: &Functions, bell: &Bell) -> Result<After, String> {
-        let after = functions.answer_or_fail(bell).await?;
+    async fn answered(&self, functions: &Functions, message: &Message) -> Result<After, String> {
+        let after = functions.answer_or_fail(message).await?;
         if let After::Again(_) = after {
-            match bell.kind {
-                BellKind::ObserveSource => source_answers(functions).await?,
-                BellKind::ObserveTenant => self.tenant_answers(functions).await?,
-                BellKind::Write => self.may_write(functions, bell).await?,
-                BellKind::Match
-                | BellKind::Advance
-                | BellKind::Start { .. }
-                | BellKind::Nightly { .. }
-                | BellKind::Tick
-                | BellKind::Ask { .. }
-                | BellKind::Reach { .. } => {}
+            match message.kind {
+                MessageKind::ObserveSource => source_answers(functions).await?,
+                MessageKind::ObserveTenant => self.tenant_answers(functions).await?,
+                MessageKind::Write => self.may_write(functions, message).await?,
+                MessageKind::Match
+                | MessageKind::Advance
+                | MessageKind::Start { .. }
+                | MessageKind::Nightly { .. }
+                | MessageKind::Tick
+                | MessageKind::OperatorCommand { .. }
+                | MessageKind::TenantRequest { .. } => {}
             }
         }
         Ok(after)
@@ -237,8 +237,8 @@ impl Attended {
     }
 
     /// On AWS the queue waits until a paused connection goes on; here somebody is waiting.
-    async fn may_write(&self, functions: &Functions, bell: &Bell) -> Result<(), String> {
-        let meta = functions.writing.store.meta(&bell.connection).await.map_err(|error| error.to_string())?;
+    async fn may_write(&self, functions: &Functions, message: &Message) -> Result<(), String> {
+        let meta = functions.writing.store.meta(&message.connection).await.map_err(|error| error.to_string())?;
         if !meta.value.may_write() {
             self.end(Stopped::Paused);
         }

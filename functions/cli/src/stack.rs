@@ -1,4 +1,4 @@
-//! A deployed stack, as an operator meets it: its tables and reports to read, its queues to ring. Nothing here writes
+//! A deployed stack, as an operator meets it: its tables and reports to read, its queues to send to. Nothing here writes
 //! into a table; functions do what they are asked for.
 
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::{Active, Config, Protected, protected_changes, takes_an_approver};
 use hardmatch_ports::command::{Authority, Command, Reply};
-use hardmatch_ports::doorbell::{BellKind, Queue};
+use hardmatch_ports::doorbell::{MessageKind, Queue};
 use hardmatch_ports::run::{Phase, Run};
-use hardmatch_ports::{Bell, Blobs, Clock, Doorbell, Table};
+use hardmatch_ports::{Blobs, Clock, Doorbell, Message, Table};
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 use hardmatch_vault::DelegatedCredential;
@@ -70,10 +70,11 @@ async fn store_of(
     if let Some(store) = Store::find(Arc::clone(table)).await? {
         return Ok(store);
     }
-    let bell = Bell::for_all(BellKind::Ask { reply: ulid::Ulid::new().to_string(), command: Command::Wake });
+    let message =
+        Message::for_all(MessageKind::OperatorCommand { reply: ulid::Ulid::new().to_string(), command: Command::Wake });
     let mut urls = QueueUrls::new();
-    urls.insert(bell.queue(), outputs.output("CommandQueue").map_err(Failure::run)?);
-    aws.doorbell(urls).ring(bell, Duration::ZERO).await.map_err(|error| {
+    urls.insert(message.queue(), outputs.output("CommandQueue").map_err(Failure::run)?);
+    aws.doorbell(urls).notify(message, Duration::ZERO).await.map_err(|error| {
         Failure::run(format!("the stack is new and has not ticked yet; wait five minutes and try again ({error})"))
     })?;
     let began = clock.now();
@@ -126,10 +127,11 @@ impl Whole {
             Authority::Operator => "CommandQueue",
         };
         let name = ulid::Ulid::new().to_string();
-        let bell = Bell::new(connection.clone(), run, BellKind::Ask { reply: name.clone(), command });
+        let message =
+            Message::new(connection.clone(), run, MessageKind::OperatorCommand { reply: name.clone(), command });
         let mut urls = QueueUrls::new();
-        urls.insert(bell.queue(), self.url(queue)?);
-        self.aws.doorbell(urls).ring(bell, Duration::ZERO).await.map_err(|error| match authority {
+        urls.insert(message.queue(), self.url(queue)?);
+        self.aws.doorbell(urls).notify(message, Duration::ZERO).await.map_err(|error| match authority {
             Authority::Operator => Failure::run(format!(
                 "{error}. This takes an operator: ask somebody whose role has the stack's operator policy to run the same command"
             )),
@@ -303,7 +305,7 @@ async fn directory_id(config: &Config, clock: &Arc<dyn Clock>) -> Result<String,
     let endpoints = config.tenant.cloud.endpoints();
     let endpoints = endpoints.ok_or_else(|| Failure::usage("a simulated tenant lives on one machine"))?;
     let client_id = config.tenant.auth.as_ref().map_or("", |auth| auth.client_id.as_str());
-    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, keeper: None };
+    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, token_store: None };
     let options = wiring::options(config, &endpoints, client_id, Arc::new(DelegatedCredential::public()), &means)?;
     let metadata =
         wiring::platform(&options)?.metadata().await.map_err(|error| Failure::run(said(&endpoints, &error)))?;

@@ -9,7 +9,7 @@ use hardmatch_domain::permission;
 use hardmatch_embedded::{FileTable, Missing, Options};
 use hardmatch_graph::claims_of;
 use hardmatch_policy::{Cloud, Config};
-use hardmatch_ports::{Clock, Seal, Table, TokenKeeper, TokenKind};
+use hardmatch_ports::{Clock, Seal, Table, TokenKind, TokenStore};
 use hardmatch_runtime::env;
 use hardmatch_vault::{LocalSeal, SealedSecrets, TokenVault};
 
@@ -77,7 +77,7 @@ impl Tokens {
         TokenVault::new(table, seal, Arc::clone(&self.clock), self.connection.as_str())
     }
 
-    pub(crate) fn keeper(&self) -> Arc<dyn TokenKeeper> {
+    pub(crate) fn token_store(&self) -> Arc<dyn TokenStore> {
         Arc::new(self.vault())
     }
 
@@ -97,10 +97,10 @@ fn seal(state: &Path) -> Result<LocalSeal, Failure> {
 }
 
 /// For whoever looks whether the credentials work *now*. Makes no file.
-pub(crate) fn looking(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn TokenKeeper>>, Failure> {
+pub(crate) fn looking(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn TokenStore>>, Failure> {
     if !is_delegated(config) {
         return Ok(None);
     }
-    let kept = Tokens::open(config, clock, Missing::Refuse)?.map(|tokens| tokens.keeper());
+    let kept = Tokens::open(config, clock, Missing::Refuse)?.map(|tokens| tokens.token_store());
     Ok(hardmatch_checkup::looking(config, kept))
 }

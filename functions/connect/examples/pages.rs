@@ -105,7 +105,7 @@ fn connection(outcome: &str, microsoft: &str, codes: &Codes, clock: &Arc<dyn Clo
         client_id: "5b1f7d0a-3c58-4e0b-8d55-6a0b0f3f9e42".to_owned(),
         features: [Feature::Read, Feature::Write, Feature::RevokeSessions].into(),
         platform: Arc::new(platform),
-        tokens: Arc::new(keep::MemoryKeeper::default()),
+        tokens: Arc::new(keep::MemoryTokenStore::default()),
         means: if outcome == "sign-in" { Means::SignIn { sealed } } else { Means::Consent },
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::permission::{self, Feature, Need};
-use hardmatch_ports::{Clock, IdentityPlatform, Sealed, TokenKeeper};
+use hardmatch_ports::{Clock, IdentityPlatform, Sealed, TokenStore};
 use hardmatch_store::Store;
 use hardmatch_store::connecting::ConnectMethod;
 
@@ -68,7 +68,7 @@ pub struct Connection {
     /// Microsoft's identity platform, speaking for this application in this tenant.
     pub platform: Arc<dyn IdentityPlatform>,
     /// Its kept tokens. Those from before a consent lack what was granted, and are forgotten then.
-    pub tokens: Arc<dyn TokenKeeper>,
+    pub tokens: Arc<dyn TokenStore>,
     /// How it acts in the tenant.
     pub means: Means,
 }

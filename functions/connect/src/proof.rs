@@ -10,7 +10,7 @@ use axum::response::Response;
 use hardmatch_domain::permission::{self, Judged};
 use hardmatch_ports::tenant::Retry;
 use hardmatch_ports::{
-    Authorization, Grant, Kept, KeptToken, SignedIn, TenantError, TokenError, TokenKeeper, TokenKind,
+    Authorization, Grant, Kept, KeptToken, SignedIn, TenantError, TokenError, TokenKind, TokenStore,
 };
 use hardmatch_store::Stored;
 use hardmatch_store::connecting::{Attempt, AttemptPhase, Connected, News};
@@ -224,17 +224,17 @@ fn authorization(ports: &Ports, signed: &SignIn<'_>) -> Option<Authorization> {
 }
 
 /// The refresh token first: with it alone work goes on, with the access token alone for an hour.
-async fn keep_both(keeper: &dyn TokenKeeper, access: &KeptToken, refresh: &KeptToken) -> Result<(), TokenError> {
-    keep(keeper, TokenKind::Refresh, refresh).await?;
-    keep(keeper, TokenKind::Access, access).await
+async fn keep_both(token_store: &dyn TokenStore, access: &KeptToken, refresh: &KeptToken) -> Result<(), TokenError> {
+    keep(token_store, TokenKind::Refresh, refresh).await?;
+    keep(token_store, TokenKind::Access, access).await
 }
 
 /// Keeps a token in place of whatever is there: it is from a sign-in of this moment. Nothing is read first: what cannot
 /// be opened any more is the very reason to sign in again.
-async fn keep(keeper: &dyn TokenKeeper, kind: TokenKind, token: &KeptToken) -> Result<(), TokenError> {
+async fn keep(token_store: &dyn TokenStore, kind: TokenKind, token: &KeptToken) -> Result<(), TokenError> {
     let mut seen = None;
     for _ in 0..ROUNDS {
-        match keeper.keep(kind, token, seen).await? {
+        match token_store.keep(kind, token, seen).await? {
             Kept::Ours(_) => return Ok(()),
             Kept::Theirs(_, revision) => seen = Some(revision),
         }

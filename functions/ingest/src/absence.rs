@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hardmatch_store::{Pid, Store, StoreError};
+use hardmatch_store::{PersonHash, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// Faults that are remembered, and people: more of either is no listing to conclude from.
@@ -66,8 +66,8 @@ impl Readings {
         now: i64,
         unknown: bool,
         faults: &BTreeSet<[u8; 16]>,
-        missing: &[Pid],
-    ) -> (Self, Vec<Pid>) {
+        missing: &[PersonHash],
+    ) -> (Self, Vec<PersonHash>) {
         let mut next = Self { v: 1, at: now, ..Self::default() };
         if !unknown {
             return (next, missing.to_vec());
@@ -79,7 +79,7 @@ impl Readings {
             next.faults = faults
                 .iter()
                 .map(|fault| {
-                    let name = Pid::from_bytes(*fault).hex();
+                    let name = PersonHash::from_bytes(*fault).hex();
                     let since = self.faults.get(&name).copied().unwrap_or(now);
                     (name, since)
                 })
@@ -115,16 +115,16 @@ mod tests {
         all.iter().map(|&number| [number; 16]).collect()
     }
 
-    fn person(number: u8) -> Pid {
-        Pid::from_bytes([number; 16])
+    fn person(number: u8) -> PersonHash {
+        PersonHash::from_bytes([number; 16])
     }
 
     /// Nights of faults and missing people; who is absent in the end.
-    fn nights(all: &[(&[u8], &[u8])]) -> Vec<Pid> {
+    fn nights(all: &[(&[u8], &[u8])]) -> Vec<PersonHash> {
         let mut readings = Readings::default();
         let mut absent = Vec::new();
         for (night, (broken, missing)) in all.iter().enumerate() {
-            let missing: Vec<Pid> = missing.iter().map(|&number| person(number)).collect();
+            let missing: Vec<PersonHash> = missing.iter().map(|&number| person(number)).collect();
             let at = (i64::try_from(night).unwrap() + 1) * DAY;
             (readings, absent) = readings.with(at, !broken.is_empty(), &faults(broken), &missing);
         }

@@ -1,4 +1,4 @@
-//! A source whose file lies elsewhere: a copy is made when the listing is asked for, and not before, so that a bell that
+//! A source whose file lies elsewhere: a copy is made when the listing is asked for, and not before, so that a message that
 //! finds nothing to read fetches nothing. Every pass of a reading sees the same copy.
 
 use std::sync::Arc;

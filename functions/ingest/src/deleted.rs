@@ -9,9 +9,9 @@ use hardmatch_ports::tenant::ListPage;
 use hardmatch_ports::{Key, Write};
 
 use crate::accounts::{known_accounts, store_accounts};
-use crate::gone::left_bin;
 use crate::marks::{Marks, Stopped};
-use crate::reading::{Bin, Keeper, Reading};
+use crate::progress::{Bin, Checkpoint, TenantProgress};
+use crate::recheck::left_bin;
 use crate::{TenantPorts, complete};
 
 /// Accounts that left the bin, between two looks at the time.
@@ -21,8 +21,8 @@ const TOGETHER: usize = 50;
 pub(crate) async fn observe_deleted(
     ports: &TenantPorts,
     marks: &mut Marks<'_>,
-    reading: &mut Reading,
-    keeper: &mut Keeper<'_>,
+    reading: &mut TenantProgress,
+    checkpoint: &mut Checkpoint<'_>,
 ) -> Result<(), Stopped> {
     loop {
         match &reading.bin {
@@ -48,7 +48,7 @@ pub(crate) async fn observe_deleted(
             }
             Bin::Ended(_) => return Ok(()),
         }
-        keeper.unit(reading).await?;
+        checkpoint.unit(reading).await?;
     }
 }
 

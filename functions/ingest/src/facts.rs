@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
-use hardmatch_domain::person::{Person, PersonRecord, Standing};
+use hardmatch_domain::person::{Person, PersonRecord, SourceStatus};
 use hardmatch_ports::{Entry, SourceError};
 use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
-use hardmatch_store::{Pid, StoreError};
+use hardmatch_store::{PersonHash, StoreError};
 
-use crate::census::{self, Census};
 use crate::look;
-use crate::marker::{Marker, Pace};
 use crate::people::{CHUNK, Stopped};
+use crate::scan::{self, Scan};
+use crate::source_progress::{Pace, SourceProgress};
 use crate::{SourcePorts, last_of_each};
 
 /// People whose entries are held in memory at a time: some 60 MB. Each so many take one more pass over the listing.
@@ -23,9 +23,9 @@ pub(crate) struct Changed(BTreeMap<usize, Vec<[u8; 16]>>);
 
 impl Changed {
     /// What differs from `known`, which holds every bucket that may differ.
-    pub(crate) fn find(census: &Census, known: &BTreeMap<usize, Bucket>) -> Self {
+    pub(crate) fn find(scan: &Scan, known: &BTreeMap<usize, Bucket>) -> Self {
         let mut changed: BTreeMap<usize, Vec<[u8; 16]>> = BTreeMap::new();
-        for (name, content) in &census.entries {
+        for (name, content) in &scan.entries {
             let number = bucket_of(name);
             if known.get(&number).is_some_and(|bucket| bucket.get(name) != Some(content)) {
                 changed.entry(number).or_default().push(*name);
@@ -84,7 +84,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) ports: &'a SourcePorts,
     pub(crate) connection: &'a ConnectionId,
     pub(crate) series: &'a Series,
-    pub(crate) census: &'a Census,
+    pub(crate) scan: &'a Scan,
 }
 
 impl Facts<'_> {
@@ -95,22 +95,22 @@ impl Facts<'_> {
         &self,
         changed: &Changed,
         known: &mut BTreeMap<usize, Bucket>,
-        pace: Pace,
-        marker: &mut Marker,
+        deadline: Pace,
+        marker: &mut SourceProgress,
     ) -> Result<Vec<PersonKey>, Stopped> {
         let mut zeros = Vec::new();
-        let content = match pace {
+        let content = match deadline {
             Pace::AtOnce => BTreeMap::new(),
             Pace::ByGroups => self.by_bucket(),
         };
         for share in changed.shares() {
             let mut entries = self.entries(changed, &share).await?;
             for group in share {
-                let people: Vec<(Pid, Entry)> =
+                let people: Vec<(PersonHash, Entry)> =
                     group.iter().filter_map(|bucket| entries.remove(bucket)).flatten().collect();
                 let count = people.len() as u64;
                 zeros.extend(self.store_people(people).await?);
-                if pace == Pace::AtOnce {
+                if deadline == Pace::AtOnce {
                     continue;
                 }
                 for bucket in &group {
@@ -127,19 +127,19 @@ impl Facts<'_> {
 
     fn by_bucket(&self) -> BTreeMap<usize, Bucket> {
         let mut all: BTreeMap<usize, Bucket> = BTreeMap::new();
-        for (name, content) in &self.census.entries {
+        for (name, content) in &self.scan.entries {
             all.entry(bucket_of(name)).or_default().insert(*name, *content);
         }
         all
     }
 
-    /// One pass over the listing: the entries of a share, by bucket. All entries must be as the census saw them.
+    /// One pass over the listing: the entries of a share, by bucket. All entries must be as the scan saw them.
     async fn entries(
         &self,
         changed: &Changed,
         share: &[Vec<usize>],
-    ) -> Result<BTreeMap<usize, Vec<(Pid, Entry)>>, SourceError> {
-        let mut wanted: BTreeMap<usize, Vec<(Pid, Entry)>> =
+    ) -> Result<BTreeMap<usize, Vec<(PersonHash, Entry)>>, SourceError> {
+        let mut wanted: BTreeMap<usize, Vec<(PersonHash, Entry)>> =
             share.iter().flatten().map(|&bucket| (bucket, Vec::new())).collect();
         let mut listing = self.ports.source.open().await?;
         loop {
@@ -148,23 +148,23 @@ impl Facts<'_> {
                 return Ok(wanted);
             }
             for entry in entries {
-                let entry = self.census.taken(entry, self.ports.store.secret());
-                let Some((name, content)) = census::print(&entry, self.ports.store.secret()) else { continue };
-                if self.census.entries.get(&name) != Some(&content) {
+                let entry = self.scan.taken(entry, self.ports.store.secret());
+                let Some((name, content)) = scan::fingerprint(&entry, self.ports.store.secret()) else { continue };
+                if self.scan.entries.get(&name) != Some(&content) {
                     return Err(moving());
                 }
                 if let Some(bucket) = wanted.get_mut(&bucket_of(&name)).filter(|_| changed.has(&name)) {
-                    bucket.push((Pid::from_bytes(name), entry));
+                    bucket.push((PersonHash::from_bytes(name), entry));
                 }
             }
         }
     }
 
-    async fn store_people(&self, people: Vec<(Pid, Entry)>) -> Result<Vec<PersonKey>, StoreError> {
+    async fn store_people(&self, people: Vec<(PersonHash, Entry)>) -> Result<Vec<PersonKey>, StoreError> {
         let mut people = people.into_iter();
         let mut zeros = Vec::new();
         loop {
-            let chunk: Vec<(Pid, Entry)> = people.by_ref().take(CHUNK).collect();
+            let chunk: Vec<(PersonHash, Entry)> = people.by_ref().take(CHUNK).collect();
             if chunk.is_empty() {
                 return Ok(zeros);
             }
@@ -184,11 +184,11 @@ fn moving() -> SourceError {
 async fn store_chunk(
     ports: &SourcePorts,
     connection: &ConnectionId,
-    chunk: Vec<(Pid, Entry)>,
+    chunk: Vec<(PersonHash, Entry)>,
 ) -> Result<Vec<PersonKey>, StoreError> {
     let mut zeros = Vec::new();
-    let pids: Vec<Pid> = chunk.iter().map(|(pid, _)| *pid).collect();
-    let old: BTreeMap<Pid, PersonRecord> = ports.store.people(connection, &pids).await?.into_iter().collect();
+    let pids: Vec<PersonHash> = chunk.iter().map(|(pid, _)| *pid).collect();
+    let old: BTreeMap<PersonHash, PersonRecord> = ports.store.people(connection, &pids).await?.into_iter().collect();
     let mut writes = Vec::with_capacity(chunk.len() * 8);
     let mut marked = Vec::with_capacity(chunk.len());
     for (pid, entry) in chunk {
@@ -206,23 +206,23 @@ async fn store_chunk(
                     }
                     None => *person,
                 },
-                standing: Standing::Present,
+                standing: SourceStatus::Present,
                 revision: old.map_or(1, |old| old.revision + 1),
             },
             // What the entry says plainly counts, whatever else in it cannot be read.
             (Entry::Refused(refused), Some(old)) if refused.disabled => PersonRecord {
                 person: Person { enabled: Some(false), ..old.person.clone() },
-                standing: Standing::Present,
+                standing: SourceStatus::Present,
                 revision: old.revision + 1,
                 ..old.clone()
             },
             (Entry::Refused(_), Some(old)) => {
-                PersonRecord { standing: Standing::Refused, revision: old.revision + 1, ..old.clone() }
+                PersonRecord { standing: SourceStatus::Refused, revision: old.revision + 1, ..old.clone() }
             }
             // Refused before we ever understood them: the run's report names the entry, there is nobody to store.
             (Entry::Refused(_), None) => continue,
         };
-        if old.is_some_and(|old| matches!(old.standing, Standing::Absent(_) | Standing::Deleted(_))) {
+        if old.is_some_and(|old| matches!(old.standing, SourceStatus::Absent(_) | SourceStatus::Deleted(_))) {
             writes.push(ports.store.note_gone(connection, pid, None));
         }
         ports.store.put_person(&ports.scope, old, &new, &mut writes);

@@ -2,26 +2,26 @@
 
 mod absence;
 mod accounts;
-mod census;
+mod address_holders;
 pub mod copied;
+mod deadline;
 mod deleted;
 mod facts;
-mod gone;
-mod holders;
+mod full_listing;
+mod groups;
 mod look;
 mod lookups;
-mod marker;
 mod marks;
 mod members;
 mod mirror;
-mod named;
-mod pace;
 mod people;
-mod reading;
+mod progress;
+mod recheck;
 mod refresh;
+mod scan;
+mod source_progress;
 mod tenant;
 mod users;
-mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,13 +30,13 @@ use std::time::Duration;
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ConnectionId;
 pub use hardmatch_ports::doorbell::After;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Collection, CollectionState, Phase, Run};
 use hardmatch_ports::{BlobError, Blobs, Clock, Doorbell, Policies, Source, TableError, TenantRead, Write};
-use hardmatch_store::connection::Standing;
-use hardmatch_store::hops::Hop;
-use hardmatch_store::turn::{Taking, Turn};
-use hardmatch_store::{Scope, Store, StoreError};
+use hardmatch_store::connection::ConnectionState;
+use hardmatch_store::requeue::Requeue;
+use hardmatch_store::run_lease::{Acquire, RunLease};
+use hardmatch_store::{Store, StoreError, TenantKey};
 use jiff::Timestamp;
 
 /// What the source side may use: no way to the tenant.
@@ -45,7 +45,7 @@ pub struct SourcePorts {
     /// Where people are kept.
     pub store: Store,
     /// The cloud and tenant whose look-ups people are entered into.
-    pub scope: Scope,
+    pub scope: TenantKey,
     /// The directory.
     pub source: Arc<dyn Source>,
     /// The policy of a revision: it says under what people are looked up.
@@ -54,8 +54,8 @@ pub struct SourcePorts {
     pub clock: Arc<dyn Clock>,
     /// To say that the reading has ended.
     pub doorbell: Arc<dyn Doorbell>,
-    /// When this bell must have left everything in order; `None` where nobody ends a process that works long.
-    pub until: Option<Timestamp>,
+    /// When this message must have left everything in order; `None` where nobody ends a process that works long.
+    pub deadline: Option<Timestamp>,
 }
 
 /// What the tenant side may use: reading only.
@@ -64,7 +64,7 @@ pub struct TenantPorts {
     /// Where the mirror is kept.
     pub store: Store,
     /// Cloud and tenant.
-    pub scope: Scope,
+    pub scope: TenantKey,
     /// The tenant.
     pub tenant: Arc<dyn TenantRead>,
     /// The policy of a revision: it says under what accounts are looked up.
@@ -73,13 +73,13 @@ pub struct TenantPorts {
     pub clock: Arc<dyn Clock>,
     /// To say that the reading has ended.
     pub doorbell: Arc<dyn Doorbell>,
-    /// How far a reading has come is kept there from one bell to the next.
+    /// How far a reading has come is kept there from one message to the next.
     pub blobs: Arc<dyn Blobs>,
-    /// When this bell must have left everything in order; `None` where nobody ends a process that works long.
-    pub until: Option<Timestamp>,
+    /// When this message must have left everything in order; `None` where nobody ends a process that works long.
+    pub deadline: Option<Timestamp>,
 }
 
-/// Why an observation failed. The bell is to be heard again.
+/// Why an observation failed. The message is to be heard again.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
     /// The store.
@@ -97,14 +97,17 @@ impl From<TableError> for ObserveError {
 }
 
 /// Reads the people of the source for a run that observes, and says so when it is finished. What does not fit into the
-/// time is left to the next bell.
+/// time is left to the next message.
 pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
-    let turn = match Turn::take(&ports.store, &*ports.clock, ports.until, format!("people~{connection}"), run).await? {
-        Taking::Ours(turn) => turn,
-        Taking::Theirs(after) => return Ok(after),
-    };
+    let lease =
+        match RunLease::acquire(&ports.store, &*ports.clock, ports.deadline, format!("people~{connection}"), run)
+            .await?
+        {
+            Acquire::Acquired(lease) => lease,
+            Acquire::HeldByOther(after) => return Ok(after),
+        };
     let after = read_source(ports, connection, run).await;
-    turn.give_back(&ports.store).await;
+    lease.release(&ports.store).await;
     after
 }
 
@@ -122,18 +125,18 @@ async fn read_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) 
 }
 
 /// Reads the tenant for a run that observes, and says so when it is finished. For a run that writes it looks, once an
-/// hour at most, at what changed meanwhile: ring for it whenever [`wants_refresh`] says so. What does not fit into the
-/// time is left to the next bell.
+/// hour at most, at what changed meanwhile: notify it whenever [`wants_refresh`] says so. What does not fit into the
+/// time is left to the next message.
 ///
 /// [`wants_refresh`]: hardmatch_store::accounts::TenantItem::wants_refresh
 pub async fn observe_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
     let name = format!("accounts~{}", ports.scope.as_str());
-    let turn = match Turn::take(&ports.store, &*ports.clock, ports.until, name, run).await? {
-        Taking::Ours(turn) => turn,
-        Taking::Theirs(after) => return Ok(after),
+    let lease = match RunLease::acquire(&ports.store, &*ports.clock, ports.deadline, name, run).await? {
+        Acquire::Acquired(lease) => lease,
+        Acquire::HeldByOther(after) => return Ok(after),
     };
     let after = read_tenant(ports, connection, run).await;
-    turn.give_back(&ports.store).await;
+    lease.release(&ports.store).await;
     after
 }
 
@@ -144,7 +147,7 @@ async fn read_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) 
                 refresh::refresh(ports, &open.value).await
             }
             Some(_) | None => {
-                reading::clean(ports, run).await;
+                progress::clean(ports, run).await;
                 Ok(After::Done)
             }
         };
@@ -157,7 +160,7 @@ async fn read_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) 
     let ended = result.again.is_none();
     let after = finish(&ports.store, &*ports.clock, &*ports.doorbell, &open, result).await?;
     if ended {
-        reading::clean(ports, run).await;
+        progress::clean(ports, run).await;
     }
     Ok(after)
 }
@@ -174,7 +177,7 @@ const ROLES: &str = "roles";
 const ELIGIBLE: &str = "eligible_roles";
 const GROUPS: &str = "groups";
 const CONTACTS: &str = "contacts";
-const LICENCES: &str = "licences";
+const LICENSES: &str = "licences";
 const MEMBERSHIPS: &str = "memberships";
 
 /// What an observation found out, to be entered into the run.
@@ -187,7 +190,7 @@ struct Observed {
     everybody: bool,
     /// Not finished: go on after this time.
     again: Option<Duration>,
-    /// Units of work done by then, in this bell and those before.
+    /// Units of work done by then, in this message and those before.
     units: u64,
 }
 
@@ -229,10 +232,10 @@ async fn observing(
 }
 
 async fn is_connected(store: &Store, connection: &ConnectionId) -> Result<bool, StoreError> {
-    Ok(store.meta(connection).await?.value.standing != Standing::Disconnected)
+    Ok(store.meta(connection).await?.value.standing != ConnectionState::Disconnected)
 }
 
-/// Enters what was found into the run, or leaves the rest to another bell.
+/// Enters what was found into the run, or leaves the rest to another message.
 async fn finish(
     store: &Store,
     clock: &dyn Clock,
@@ -246,9 +249,9 @@ async fn finish(
             return Ok(After::Again(delay));
         }
         let news = i64::try_from(observed.units).unwrap_or(i64::MAX);
-        return Ok(match store.hop(connection, run, news, clock.now().as_millisecond()).await? {
-            Hop::On => After::Again(Duration::ZERO),
-            Hop::Leave => After::Done,
+        return Ok(match store.note_progress(connection, run, news, clock.now().as_millisecond()).await? {
+            Requeue::Continue => After::Again(Duration::ZERO),
+            Requeue::GiveUp => After::Done,
         });
     }
     let entered = store
@@ -271,12 +274,12 @@ async fn finish(
             true
         })
         .await?;
-    // Of two sides that end at the same moment, the one whose word is entered last finds the other's. A lost bell is no
-    // loss: whoever rings next finds both sides read.
+    // Of two sides that end at the same moment, the one whose word is entered last finds the other's. A lost message is no
+    // loss: whoever sends a message next finds both sides read.
     if entered.is_some_and(|run| is_observed(&run))
-        && let Err(error) = doorbell.ring(open.bell(BellKind::Advance), Duration::ZERO).await
+        && let Err(error) = doorbell.notify(open.message(MessageKind::Advance), Duration::ZERO).await
     {
-        tracing::warn!(run.id = run, error = %error, "the doorbell could not be rung");
+        tracing::warn!(run.id = run, error = %error, "the message could not be sent");
     }
     Ok(After::Done)
 }

@@ -9,12 +9,12 @@ use hardmatch_domain::person::{Person, PersonRecord};
 use hardmatch_ports::Entry;
 use hardmatch_ports::source::{Refused, words};
 use hardmatch_store::fingerprints::{Bucket, bucket_of, content_hash};
-use hardmatch_store::{Pid, StoreError};
+use hardmatch_store::{PersonHash, StoreError};
 
 use crate::SourcePorts;
-use crate::census::Census;
 use crate::facts::Changed;
 use crate::people::{CHUNK, Stopped};
+use crate::scan::Scan;
 
 /// Known people whose names are compared when the encoding of a listing is a guess.
 const COMPARED: usize = 500;
@@ -33,25 +33,25 @@ fn known_by(person: &Person) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a value by which the person is known stands in a refused entry.
-pub(crate) fn is_named(census: &Census, person: &Person) -> bool {
+pub(crate) fn is_named(scan: &Scan, person: &Person) -> bool {
     let all = known_by(person).chain(person.addresses.all().iter());
     let stands = |text: &str| {
         let mut of_it = words(text.trim().as_bytes()).peekable();
-        of_it.peek().is_some() && of_it.all(|word| census.words.contains(&word))
+        of_it.peek().is_some() && of_it.all(|word| scan.words.contains(&word))
     };
-    !census.words.is_empty() && all.into_iter().any(stands)
+    !scan.words.is_empty() && all.into_iter().any(stands)
 }
 
-/// Looks once more where something calls for it, and turns entries of the census into refusals. Gives why nothing may
+/// Looks once more where something calls for it, and turns entries of the scan into refusals. Gives why nothing may
 /// be concluded from the listing, if so.
 pub(crate) async fn again(
     ports: &SourcePorts,
     connection: &ConnectionId,
-    census: &mut Census,
+    scan: &mut Scan,
     known: &BTreeMap<usize, Bucket>,
     gone: &[&PersonRecord],
 ) -> Result<Option<String>, Stopped> {
-    let changed = Changed::find(census, known);
+    let changed = Changed::find(scan, known);
     let missing: HashMap<u64, &PersonRecord> = gone
         .iter()
         .copied()
@@ -60,15 +60,15 @@ pub(crate) async fn again(
     // Keys that are numbers, without their zeros.
     let numbers: HashMap<&str, &PersonRecord> =
         gone.iter().copied().filter_map(|record| Some((without_zeros(record.person.key.as_str())?, record))).collect();
-    let guessed = census.completeness.guessed.clone();
-    if changed.is_empty() || (gone.is_empty() && census.claims.is_empty() && guessed.is_none()) {
+    let guessed = scan.completeness.guessed.clone();
+    if changed.is_empty() || (gone.is_empty() && scan.claims.is_empty() && guessed.is_none()) {
         return Ok(None);
     }
     let was_there = |name: &[u8; 16]| known.get(&bucket_of(name)).is_some_and(|bucket| bucket.contains_key(name));
     let mut foreign: Vec<([u8; 16], Refused)> = Vec::new();
     let mut claimed: Vec<([u8; 16], Refused)> = Vec::new();
     let mut shortened: Vec<([u8; 16], Refused)> = Vec::new();
-    let mut names: BTreeMap<Pid, Box<Person>> = BTreeMap::new();
+    let mut names: BTreeMap<PersonHash, Box<Person>> = BTreeMap::new();
     let mut ordinal = 0;
     let mut listing = ports.source.open().await?;
     loop {
@@ -90,16 +90,16 @@ pub(crate) async fn again(
                 }
             } else if !was_there(&name) && numbers.contains_key(person.key.as_str()) {
                 shortened.push((name, shortened_row(&person, ordinal)));
-            } else if !census.claims.is_empty() && is_claimed(census, &person) {
+            } else if !scan.claims.is_empty() && is_claimed(scan, &person) {
                 claimed.push((name, claimed_row(&person, ordinal)));
             }
             if guessed.is_some() && was_there(&name) && names.len() < COMPARED {
-                names.insert(Pid::from_bytes(name), person);
+                names.insert(PersonHash::from_bytes(name), person);
             }
         }
     }
     if let Some(encoding) = guessed.filter(|_| !names.is_empty()) {
-        let pids: Vec<Pid> = names.keys().copied().collect();
+        let pids: Vec<PersonHash> = names.keys().copied().collect();
         let before = ports.store.people(connection, &pids).await?;
         if all_changed_in_accents(before.iter().filter_map(|(pid, old)| Some((&old.person, &**names.get(pid)?)))) {
             return Ok(Some(format!(
@@ -108,17 +108,18 @@ pub(crate) async fn again(
         }
     }
     for (name, refused) in foreign {
-        census.completeness.absence.push("an entry has the key of one known person and the name of another".to_owned());
-        census.replace(name, refused, ports.store.secret());
+        scan.completeness.absence.push("an entry has the key of one known person and the name of another".to_owned());
+        scan.replace(name, refused, ports.store.secret());
     }
     for (name, refused) in shortened {
-        census.completeness.absence.push("keys have lost their leading zeros".to_owned());
-        census.replace(name, refused, ports.store.secret());
+        scan.completeness.absence.push("keys have lost their leading zeros".to_owned());
+        scan.replace(name, refused, ports.store.secret());
     }
-    census.completeness.absence.dedup();
+    scan.completeness.absence.dedup();
     let stored = stored(ports, connection, claimed.iter().map(|(name, _)| *name)).await?;
-    for (name, refused) in claimed.into_iter().filter(|(name, _)| !stored.contains_key(&Pid::from_bytes(*name))) {
-        census.replace(name, refused, ports.store.secret());
+    for (name, refused) in claimed.into_iter().filter(|(name, _)| !stored.contains_key(&PersonHash::from_bytes(*name)))
+    {
+        scan.replace(name, refused, ports.store.secret());
     }
     Ok(None)
 }
@@ -127,8 +128,8 @@ async fn stored(
     ports: &SourcePorts,
     connection: &ConnectionId,
     names: impl Iterator<Item = [u8; 16]>,
-) -> Result<BTreeMap<Pid, PersonRecord>, StoreError> {
-    let pids: Vec<Pid> = names.map(Pid::from_bytes).collect();
+) -> Result<BTreeMap<PersonHash, PersonRecord>, StoreError> {
+    let pids: Vec<PersonHash> = names.map(PersonHash::from_bytes).collect();
     let mut found = BTreeMap::new();
     for chunk in pids.chunks(CHUNK) {
         found.extend(ports.store.people(connection, chunk).await?);
@@ -137,9 +138,9 @@ async fn stored(
 }
 
 /// Whether a name or address of the person stands in an entry that nobody knows whose it is.
-fn is_claimed(census: &Census, person: &Person) -> bool {
+fn is_claimed(scan: &Scan, person: &Person) -> bool {
     let mut names = person.upn().into_iter().chain(person.addresses.all().iter());
-    names.any(|text| words(text.as_bytes()).any(|word| census.claims.contains(&word)))
+    names.any(|text| words(text.as_bytes()).any(|word| scan.claims.contains(&word)))
 }
 
 fn foreign_row(person: &Person, ordinal: u64) -> Refused {

@@ -9,10 +9,10 @@ use hardmatch_ports::Policies;
 use hardmatch_ports::run::Run;
 use hardmatch_store::fingerprints::Series;
 use hardmatch_store::lookups::PeopleLookups;
-use hardmatch_store::{Pid, Store, StoreError};
+use hardmatch_store::{PersonHash, Store, StoreError};
 
-use crate::marker::Marker;
 use crate::people::{CHUNK, Stopped};
+use crate::source_progress::SourceProgress;
 use crate::{Observed, SourcePorts, unknown};
 
 /// The policy of a revision; an error is for people.
@@ -38,7 +38,7 @@ pub(crate) async fn enter_everybody(
     ports: &SourcePorts,
     run: &Run,
     series: &Series,
-    marker: &mut Marker,
+    marker: &mut SourceProgress,
 ) -> Result<(), Stopped> {
     let (store, connection) = (&ports.store, &run.connection);
     let signature = store.lookups().signature();
@@ -49,7 +49,7 @@ pub(crate) async fn enter_everybody(
     // A policy that cannot be read any more leaves look-ups behind: whoever uses one compares the value itself.
     let before = policy(store, &*ports.policies, connection, known.policy).await?.ok();
     let before = before.map_or_else(Lookups::default, |policy| Lookups::of(&policy));
-    let mut pids: Vec<Pid> = store.all_names(series).await?.into_iter().map(Pid::from_bytes).collect();
+    let mut pids: Vec<PersonHash> = store.all_names(series).await?.into_iter().map(PersonHash::from_bytes).collect();
     pids.extend(store.gone_people(connection).await?);
     pids.sort_unstable();
     if let Some(to) = marker.entered(&signature) {

@@ -19,7 +19,7 @@ const TOGETHER: usize = 16;
 pub(crate) enum Stopped {
     Tenant(TenantError),
     Failed(ObserveError),
-    /// How far it came is kept; the next bell goes on.
+    /// How far it came is kept; the next message goes on.
     Time,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Marks<'a> {
         let store = &self.ports.store;
         let people = std::mem::take(&mut self.people);
         let writes = if self.decided {
-            people.iter().map(|who| store.mark_open(&who.connection, store.pid(who))).collect()
+            people.iter().map(|who| store.mark_dirty(&who.connection, store.pid(who))).collect()
         } else {
             store.mark_people(&people)
         };
@@ -153,7 +153,7 @@ pub(crate) async fn mark_role_changes(
     for id in concerned {
         if let Some(link) = ports.store.link_to(&ports.scope, id).await? {
             let who = &link.value.person;
-            writes.push(ports.store.mark_open(&who.connection, ports.store.pid(who)));
+            writes.push(ports.store.mark_dirty(&who.connection, ports.store.pid(who)));
         }
     }
     if !writes.is_empty() {

@@ -18,12 +18,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::TenantPorts;
 use crate::accounts::known_accounts;
-use crate::gone::Met;
+use crate::full_listing::object_id;
+use crate::groups::NamedGroups;
 use crate::marks::{Marks, Stopped};
 use crate::mirror::{Listed, outlasts_list};
-use crate::named::Named;
+use crate::recheck::SeenSinceFullListing;
 use crate::tenant::{describe, is_withheld};
-use crate::whole::object_id;
 
 /// Accounts that are compared between two looks at the time.
 const TOGETHER: usize = 500;
@@ -35,18 +35,18 @@ type Members = BTreeSet<ObjectId>;
 pub(crate) struct Roster {
     group: ObjectId,
     members: Members,
-    way: Way,
+    way: MemberReading,
 }
 
 #[derive(Serialize, Deserialize)]
-enum Way {
+enum MemberReading {
     /// Before a page; `None` is the first.
     Listing { page: Option<Cursor> },
     /// All members are known; accounts up to `to` are compared. The mirror and the list disagree about some of them.
     Comparing { to: Option<ObjectId>, unlike: Members },
 }
 
-impl Way {
+impl MemberReading {
     fn complete() -> Self {
         Self::Comparing { to: None, unlike: Members::new() }
     }
@@ -55,12 +55,12 @@ impl Way {
 impl Roster {
     /// To be read.
     pub(crate) fn begin(group: ObjectId) -> Self {
-        Self { group, members: Members::new(), way: Way::Listing { page: None } }
+        Self { group, members: Members::new(), way: MemberReading::Listing { page: None } }
     }
 
     /// Of a group that is not there for us any more: nobody is a member.
     pub(crate) fn of_nobody(group: ObjectId) -> Self {
-        Self { way: Way::complete(), ..Self::begin(group) }
+        Self { way: MemberReading::complete(), ..Self::begin(group) }
     }
 }
 
@@ -78,20 +78,20 @@ pub(crate) async fn follow(
     had: Option<&TenantItem>,
     stored: &mut Option<Stored>,
     marks: &mut Marks<'_>,
-    named: &mut Named,
+    named: &mut NamedGroups,
 ) -> Result<Step, Stopped> {
     let Roster { group, members, way } = roster;
     match way {
-        Way::Listing { page } => match ports.tenant.members(group, page.as_ref()).await {
+        MemberReading::Listing { page } => match ports.tenant.members(group, page.as_ref()).await {
             Ok(ListPage { items, next }) => {
                 members.extend(items);
-                *way = next.map_or_else(Way::complete, |next| Way::Listing { page: Some(next) });
+                *way = next.map_or_else(MemberReading::complete, |next| MemberReading::Listing { page: Some(next) });
                 Ok(Step::On)
             }
             // Made a moment ago, and not known to every replica; or deleted this moment.
             Err(error) if error.status == 404 => {
                 members.clear();
-                *way = Way::complete();
+                *way = MemberReading::complete();
                 Ok(Step::On)
             }
             Err(error) if is_withheld(&error) => {
@@ -100,7 +100,7 @@ pub(crate) async fn follow(
             }
             Err(error) => Err(error.into()),
         },
-        Way::Comparing { to, unlike } => {
+        MemberReading::Comparing { to, unlike } => {
             let stored = match stored {
                 Some(stored) => stored,
                 None => stored.insert(Stored::of(ports, group, had, members).await?),
@@ -177,7 +177,7 @@ fn digest_of(had: &TenantItem, group: &ObjectId) -> Option<Box<str>> {
 /// Every account that the mirror may have.
 async fn everybody(ports: &TenantPorts) -> Result<Members, Stopped> {
     let names = ports.store.all_names(&Series::accounts(&ports.scope)).await?;
-    let met = Met::of(ports).all(ports).await?;
+    let met = SeenSinceFullListing::of(ports).all(ports).await?;
     Ok(names.iter().map(object_id).chain(met.into_keys()).collect())
 }
 
@@ -196,7 +196,7 @@ impl Comparing<'_> {
         &mut self,
         to: Option<&ObjectId>,
         marks: &mut Marks<'_>,
-        named: &mut Named,
+        named: &mut NamedGroups,
     ) -> Result<Option<ObjectId>, Stopped> {
         let (ports, now) = (self.ports, self.ports.clock.now_seconds());
         let behind = (to.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
@@ -204,16 +204,16 @@ impl Comparing<'_> {
         let known = known_accounts(ports, &some).await?;
         let mut changed: Vec<(&Account, AccountItem)> = Vec::new();
         for id in &some {
-            let listed = if self.members.contains(id) { Listed::Named } else { Listed::Missing };
+            let listed = if self.members.contains(id) { Listed::NamedGroups } else { Listed::Missing };
             let Some(item) = known.get(id) else {
                 // A device, a group, or somebody whom the listing of users does not show yet.
-                if listed == Listed::Named {
+                if listed == Listed::NamedGroups {
                     self.unlike.insert(id.clone());
                 }
                 continue;
             };
             let is = item.account.memberships.contains(self.group.as_str());
-            if is == (listed == Listed::Named) {
+            if is == (listed == Listed::NamedGroups) {
                 continue;
             }
             if outlasts_list(item, self.group, listed, now) {
@@ -222,7 +222,7 @@ impl Comparing<'_> {
             }
             let mut new = item.clone();
             new.account.memberships = match listed {
-                Listed::Named => item.account.memberships.with(self.group.as_str()),
+                Listed::NamedGroups => item.account.memberships.with(self.group.as_str()),
                 Listed::Missing => item.account.memberships.without(self.group.as_str()),
             };
             new.account.revision += 1;
@@ -241,7 +241,7 @@ impl Comparing<'_> {
         &self,
         changed: &[(&Account, AccountItem)],
         marks: &mut Marks<'_>,
-        named: &mut Named,
+        named: &mut NamedGroups,
     ) -> Result<(), Stopped> {
         if changed.is_empty() {
             return Ok(());
@@ -263,7 +263,7 @@ impl Comparing<'_> {
     }
 
     /// Stores the list as the mirror has it.
-    async fn end(&self, named: &mut Named) -> Result<(), Stopped> {
+    async fn end(&self, named: &mut NamedGroups) -> Result<(), Stopped> {
         let now: Members = self.members.symmetric_difference(self.unlike).cloned().collect();
         let name = name_of(&now);
         let is_stored = match &self.stored.list {

@@ -32,8 +32,8 @@ pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> S
     // The listing of users says nothing of memberships: whoever reads the groups does.
     seen.memberships = old.account.memberships.clone();
     // In which order licences are listed says nothing.
-    if is_between(&seen.licences, &old.account.licences, &old.account.licences) {
-        seen.licences.clone_from(&old.account.licences);
+    if is_between(&seen.licenses, &old.account.licenses, &old.account.licenses) {
+        seen.licenses.clone_from(&old.account.licenses);
     }
     if seen == old.account {
         return Seen::Same;
@@ -60,7 +60,7 @@ fn memberships_only(old: &AccountItem, now: i64) -> Option<Wrote> {
         enabled_before: None,
         set_id: false,
         set_manager: false,
-        licences_before: None,
+        licenses_before: None,
         memberships_before: wrote.memberships_before.clone(),
         created: false,
         moved: false,
@@ -84,7 +84,7 @@ pub(crate) fn outlasts_list(item: &AccountItem, group: &ObjectId, listed: Listed
 /// Whether a list of members names an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Listed {
-    Named,
+    NamedGroups,
     Missing,
 }
 
@@ -136,12 +136,12 @@ fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
         || Attr::ALL.iter().any(|&attr| seen.attributes.filled(attr) != old.account.attributes.filled(attr))
         || seen.enabled != old.account.enabled
         || seen.immutable_id != old.account.immutable_id
-        || (wrote.licences_before.is_some() && seen.licences != old.account.licences)
+        || (wrote.licenses_before.is_some() && seen.licenses != old.account.licenses)
         || (wrote.set_manager && seen.manager != old.account.manager);
-    let licences = |before: &Texts| {
-        is_between(&seen.licences, before, &old.account.licences) || (moved && seen.licences.is_empty())
+    let licenses = |before: &Texts| {
+        is_between(&seen.licenses, before, &old.account.licenses) || (moved && seen.licenses.is_empty())
     };
-    lags && wrote.licences_before.as_ref().is_none_or(licences)
+    lags && wrote.licenses_before.as_ref().is_none_or(licenses)
         && Attr::ALL.iter().all(|&attr| mixture(attr))
         && (seen.enabled == before.enabled || seen.enabled == old.account.enabled || (moved && seen.enabled.is_none()))
         && (seen.immutable_id == before.immutable_id || seen.immutable_id == old.account.immutable_id)
@@ -166,7 +166,7 @@ mod tests {
             enabled_before: None,
             set_id: false,
             set_manager: false,
-            licences_before: None,
+            licenses_before: None,
             memberships_before: None,
             created: false,
             moved: false,
@@ -195,48 +195,48 @@ mod tests {
 
     #[test]
     fn c28_what_we_did_not_write_is_never_stale() {
-        let licensed = Account { licences: Texts::new(["sku"]), ..account("new") };
+        let licensed = Account { licenses: Texts::new(["sku"]), ..account("new") };
         assert!(matches!(merge(Some(&mirror("new", "old")), licensed, 1001), Seen::New(_)));
     }
 
     /// An account as our write of its licences left it.
     fn licensed(before: &[&str], now: &[&str]) -> AccountItem {
         let mut item = mirror("new", "new");
-        item.account.licences = now.iter().copied().collect();
-        item.wrote.as_mut().unwrap().licences_before = Some(before.iter().copied().collect());
+        item.account.licenses = now.iter().copied().collect();
+        item.wrote.as_mut().unwrap().licenses_before = Some(before.iter().copied().collect());
         item
     }
 
-    fn with_licences(skus: &[&str]) -> Account {
-        Account { licences: skus.iter().copied().collect(), ..account("new") }
+    fn with_licenses(skus: &[&str]) -> Account {
+        Account { licenses: skus.iter().copied().collect(), ..account("new") }
     }
 
     #[test]
-    fn c28_licences_we_gave_took_or_exchanged_may_lag() {
+    fn c28_licenses_we_gave_took_or_exchanged_may_lag() {
         let (given, taken, exchanged) =
             (licensed(&[], &["e3"]), licensed(&["e3"], &[]), licensed(&["e1", "own"], &["own", "e3"]));
         for (item, before, now) in
             [(&given, &[][..], &["e3"][..]), (&taken, &["e3"], &[]), (&exchanged, &["own", "e1"], &["e3", "own"])]
         {
-            assert_eq!(merge(Some(item), with_licences(before), 1001), Seen::Stale);
-            assert_eq!(merge(Some(item), with_licences(now), 1001), Seen::Same, "in whichever order");
-            let late = merge(Some(item), with_licences(before), 1000 + STALE_SECONDS);
+            assert_eq!(merge(Some(item), with_licenses(before), 1001), Seen::Stale);
+            assert_eq!(merge(Some(item), with_licenses(now), 1001), Seen::Same, "in whichever order");
+            let late = merge(Some(item), with_licenses(before), 1000 + STALE_SECONDS);
             assert!(matches!(late, Seen::New(_)), "drift");
         }
         // Between two writes.
         let twice = licensed(&[], &["e3", "extra"]);
-        assert_eq!(merge(Some(&twice), with_licences(&["extra"]), 1001), Seen::Stale);
+        assert_eq!(merge(Some(&twice), with_licenses(&["extra"]), 1001), Seen::Stale);
     }
 
     #[test]
-    fn c28_a_licence_that_somebody_else_gave_or_took_is_not_stale() {
+    fn c28_a_license_that_somebody_else_gave_or_took_is_not_stale() {
         let given = licensed(&["own"], &["own", "e3"]);
-        assert!(matches!(merge(Some(&given), with_licences(&["own", "e3", "theirs"]), 1001), Seen::New(_)));
-        assert!(matches!(merge(Some(&given), with_licences(&["e3"]), 1001), Seen::New(_)), "they took it");
-        assert!(matches!(merge(Some(&given), with_licences(&["e5"]), 1001), Seen::New(_)), "they exchanged it");
+        assert!(matches!(merge(Some(&given), with_licenses(&["own", "e3", "theirs"]), 1001), Seen::New(_)));
+        assert!(matches!(merge(Some(&given), with_licenses(&["e3"]), 1001), Seen::New(_)), "they took it");
+        assert!(matches!(merge(Some(&given), with_licenses(&["e5"]), 1001), Seen::New(_)), "they exchanged it");
         // We wrote something else.
         let title = mirror("new", "old");
-        assert!(matches!(merge(Some(&title), with_licences(&["theirs"]), 1001), Seen::New(_)));
+        assert!(matches!(merge(Some(&title), with_licenses(&["theirs"]), 1001), Seen::New(_)));
     }
 
     fn joined(before: &[&str], now: &[&str]) -> AccountItem {
@@ -266,11 +266,11 @@ mod tests {
         let outlasts = |item: &AccountItem, listed, now| outlasts_list(item, &group, listed, now);
         let (now, late) = (1001, 1000 + STALE_SECONDS);
         assert!(outlasts(&joined(&[], &["sales"]), Listed::Missing, now));
-        assert!(outlasts(&joined(&["sales"], &[]), Listed::Named, now));
+        assert!(outlasts(&joined(&["sales"], &[]), Listed::NamedGroups, now));
         assert!(!outlasts(&joined(&[], &["sales"]), Listed::Missing, late), "somebody took it out");
-        assert!(!outlasts(&joined(&["sales"], &[]), Listed::Named, late), "somebody brought it back");
+        assert!(!outlasts(&joined(&["sales"], &[]), Listed::NamedGroups, late), "somebody brought it back");
         assert!(!outlasts(&joined(&["sales"], &["sales", "other"]), Listed::Missing, now), "we wrote another group");
-        assert!(!outlasts(&mirror("new", "old"), Listed::Named, now), "we wrote something else");
+        assert!(!outlasts(&mirror("new", "old"), Listed::NamedGroups, now), "we wrote something else");
     }
 
     #[test]
@@ -280,7 +280,7 @@ mod tests {
         item.account.deleted = Some("then".into());
         item.wrote = None;
         assert!(outlasts_list(&item, &group, Listed::Missing, 1_000_000));
-        assert!(!outlasts_list(&item, &group, Listed::Named, 1_000_000));
+        assert!(!outlasts_list(&item, &group, Listed::NamedGroups, 1_000_000));
         // We restored it a moment ago.
         let mut restored = joined(&["sales"], &["sales"]);
         restored.wrote.as_mut().unwrap().moved = true;

@@ -1,22 +1,22 @@
-//! The source side: census first, facts second. Nothing is written before the whole listing was read once and found
-//! complete, and a changed person is marked open in the same write as their new facts.
+//! The source side: scan first, facts second. Nothing is written before the whole listing was read once and found
+//! complete, and a changed person is marked dirty in the same write as their new facts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hardmatch_domain::person::{PersonRecord, Standing};
+use hardmatch_domain::person::{PersonRecord, SourceStatus};
 use hardmatch_ports::SourceError;
 use hardmatch_ports::run::Run;
 use hardmatch_ports::source::Completeness;
 use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of};
-use hardmatch_store::{Pid, StoreError};
+use hardmatch_store::{PersonHash, StoreError};
 
 use crate::absence::Readings;
-use crate::census::{self, Census};
 use crate::facts::{Changed, Facts};
 use crate::look;
 use crate::lookups::enter_everybody;
-use crate::marker::{Marker, Pace};
+use crate::scan::{self, Scan};
+use crate::source_progress::{Pace, SourceProgress};
 use crate::{Observed, PEOPLE, Patience, SourcePorts, begun_ms, complete, patience, unknown};
 
 /// How long to wait before a source that may recover is asked again.
@@ -31,7 +31,7 @@ const LEFT_OUT_KEPT: usize = 250;
 pub(crate) enum Stopped {
     Source(SourceError),
     Store(StoreError),
-    /// What is done so far is stored; the next bell goes on.
+    /// What is done so far is stored; the next message goes on.
     Time,
 }
 
@@ -54,7 +54,7 @@ impl From<hardmatch_ports::TableError> for Stopped {
 }
 
 pub(crate) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, StoreError> {
-    let mut marker = Marker::of(&ports.store, run).await?;
+    let mut marker = SourceProgress::of(&ports.store, run).await?;
     match observe_all(ports, run, &mut marker).await {
         Ok(observed) => Ok(observed),
         Err(Stopped::Source(error)) => Ok(failed(ports, run, &error)),
@@ -65,14 +65,14 @@ pub(crate) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
     }
 }
 
-async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut Marker) -> Result<Observed, Stopped> {
-    let mut census = read_census(ports).await?;
+async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut SourceProgress) -> Result<Observed, Stopped> {
+    let mut scan = read_scan(ports).await?;
     let series = Series::people(&run.connection);
     let meta = ports.store.meta(&run.connection).await?.value;
     // Facts were stored by somebody who did not come to the end: the digests tell of the time before.
     let before = if marker.is_unsettled() { None } else { ports.store.digests(&series).await? };
     let differing = match &before {
-        Some(before) => before.differing(&digests(&census)),
+        Some(before) => before.differing(&digests(&scan)),
         None => (0..hardmatch_store::fingerprints::BUCKETS).collect(),
     };
     let mut known = ports.store.buckets(&series, &differing).await?;
@@ -80,56 +80,52 @@ async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut Marker) -> Res
 
     let columns = if run.accept_source { &[][..] } else { &meta.columns };
     let names = if run.accept_source { &[][..] } else { &known_names };
-    let mut doubts = census::doubts(&census, names, columns);
-    let missing = if doubts.is_empty() { missing(ports, run, &census, &known).await? } else { Vec::new() };
+    let mut doubts = scan::doubts(&scan, names, columns);
+    let missing = if doubts.is_empty() { missing(ports, run, &scan, &known).await? } else { Vec::new() };
     if doubts.is_empty() {
         let records: Vec<&PersonRecord> = if run.accept_source {
             Vec::new()
         } else {
             missing.iter().filter_map(|(_, record)| record.as_ref()).collect()
         };
-        doubts.extend(look::again(ports, &run.connection, &mut census, &known, &records).await?);
+        doubts.extend(look::again(ports, &run.connection, &mut scan, &known, &records).await?);
     }
     if !doubts.is_empty() {
         let mut collection = unknown("");
-        collection.seen = census.completeness.entries;
+        collection.seen = scan.completeness.entries;
         collection.doubts = doubts;
-        collection.notes.clone_from(&census.completeness.notes);
-        return Ok(Observed {
-            collections: vec![(PEOPLE, collection)],
-            refused: census.refused,
-            ..Observed::default()
-        });
+        collection.notes.clone_from(&scan.completeness.notes);
+        return Ok(Observed { collections: vec![(PEOPLE, collection)], refused: scan.refused, ..Observed::default() });
     }
 
     // Those who are absent already count too: the pace is the same before and after a stop.
-    let lacking = gone(&census, &known).len();
-    let absence = Absence::judge(ports, run, &census, missing).await?;
+    let lacking = gone(&scan, &known).len();
+    let absence = Absence::judge(ports, run, &scan, missing).await?;
     // Who is missing and not absent stays as they were: nobody forgets them.
     for pid in &absence.waiting {
         let content = known.get(&bucket_of(pid.bytes())).and_then(|bucket| bucket.get(pid.bytes()));
-        census.entries.extend(content.map(|content| (*pid.bytes(), *content)));
+        scan.entries.extend(content.map(|content| (*pid.bytes(), *content)));
     }
 
     enter_everybody(ports, run, &series, marker).await?;
-    let changed = Changed::find(&census, &known);
+    let changed = Changed::find(&scan, &known);
     let gone = &absence.absent;
     if !changed.is_empty() || !gone.is_empty() {
         marker.unsettle(&ports.store).await?;
     }
-    // What one bell does in any case needs no fingerprints of its own on the way.
-    let pace = if changed.groups().len() <= 1 && lacking <= CHUNK { Pace::AtOnce } else { Pace::ByGroups };
-    let facts = Facts { ports, connection: &run.connection, series: &series, census: &census };
-    let zeros = facts.store(&changed, &mut known, pace, marker).await?;
+    // What one message does in any case needs no fingerprints of its own on the way.
+    let deadline = if changed.groups().len() <= 1 && lacking <= CHUNK { Pace::AtOnce } else { Pace::ByGroups };
+    let facts = Facts { ports, connection: &run.connection, series: &series, scan: &scan };
+    let zeros = facts.store(&changed, &mut known, deadline, marker).await?;
     for key in &zeros {
         // Seen as new every night, so that it is said every night.
-        census.entries.insert(*ports.store.secret().pid(key).bytes(), [0; 8]);
+        scan.entries.insert(*ports.store.secret().pid(key).bytes(), [0; 8]);
     }
-    store_absences(ports, run, gone, pace, marker).await?;
-    store_fingerprints(ports, &series, &census, &known, &digests(&census)).await?;
+    store_absences(ports, run, gone, deadline, marker).await?;
+    store_fingerprints(ports, &series, &scan, &known, &digests(&scan)).await?;
     absence.put(ports, run).await?;
-    let people = census.entries.len() as u64;
-    let columns = census.completeness.expected.clone();
+    let people = scan.entries.len() as u64;
+    let columns = scan.completeness.expected.clone();
     ports
         .store
         .update_meta(&run.connection, |meta| {
@@ -137,10 +133,10 @@ async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut Marker) -> Res
             meta.columns.clone_from(&columns);
         })
         .await?;
-    let changed = marker.changed() + if pace == Pace::AtOnce { changed.len() as u64 } else { 0 };
+    let changed = marker.changed() + if deadline == Pace::AtOnce { changed.len() as u64 } else { 0 };
     marker.settle(&ports.store).await?;
 
-    let Completeness { absence: unknown, notes, mut left_out, entries, .. } = census.completeness;
+    let Completeness { absence: unknown, notes, mut left_out, entries, .. } = scan.completeness;
     left_out.extend(zeros.iter().map(look::zeros_row));
     left_out.truncate(LEFT_OUT_KEPT);
     let mut collection = complete(entries, changed);
@@ -159,16 +155,16 @@ async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut Marker) -> Res
     }
     Ok(Observed {
         collections: vec![(PEOPLE, collection)],
-        refused: census.refused,
+        refused: scan.refused,
         left_out,
         problems,
         ..Observed::default()
     })
 }
 
-fn digests(census: &Census) -> Digests {
+fn digests(scan: &Scan) -> Digests {
     let mut digests = Digests::default();
-    for (name, content) in &census.entries {
+    for (name, content) in &scan.entries {
         digests.add(name, *content);
     }
     digests
@@ -179,28 +175,28 @@ struct Absence {
     readings: Readings,
     before: Readings,
     /// They are absent.
-    absent: Vec<Pid>,
+    absent: Vec<PersonHash>,
     /// They are missing, and nothing is concluded from it.
-    waiting: Vec<Pid>,
+    waiting: Vec<PersonHash>,
 }
 
 impl Absence {
     async fn judge(
         ports: &SourcePorts,
         run: &Run,
-        census: &Census,
-        missing: Vec<(Pid, Option<PersonRecord>)>,
+        scan: &Scan,
+        missing: Vec<(PersonHash, Option<PersonRecord>)>,
     ) -> Result<Self, Stopped> {
         let before = Readings::of(&ports.store, &pk(run)).await?;
-        let unknown = !census.completeness.absence.is_empty();
+        let unknown = !scan.completeness.absence.is_empty();
         // Who stands in a refused entry is not missing.
         let (named, missing): (Vec<_>, Vec<_>) = missing
             .into_iter()
-            .partition(|(_, record)| record.as_ref().is_some_and(|record| look::is_named(census, &record.person)));
-        let missing: Vec<Pid> = missing.into_iter().map(|(pid, _)| pid).collect();
-        let (readings, absent) = before.with(begun_ms(run), unknown, &census.faults, &missing);
-        let is_absent: BTreeSet<Pid> = absent.iter().copied().collect();
-        let mut waiting: Vec<Pid> = missing.into_iter().filter(|pid| !is_absent.contains(pid)).collect();
+            .partition(|(_, record)| record.as_ref().is_some_and(|record| look::is_named(scan, &record.person)));
+        let missing: Vec<PersonHash> = missing.into_iter().map(|(pid, _)| pid).collect();
+        let (readings, absent) = before.with(begun_ms(run), unknown, &scan.faults, &missing);
+        let is_absent: BTreeSet<PersonHash> = absent.iter().copied().collect();
+        let mut waiting: Vec<PersonHash> = missing.into_iter().filter(|pid| !is_absent.contains(pid)).collect();
         waiting.extend(named.into_iter().map(|(pid, _)| pid));
         Ok(Self { readings, before, absent, waiting })
     }
@@ -221,14 +217,14 @@ fn pk(run: &Run) -> String {
 /// So many missing people are looked at one by one. More are no few leavers beside a damaged row: the guard judges them.
 const LOOKED_AT: usize = 25_000;
 
-/// Known people who are not in this census, and are not absent already. Of very many only who they are.
+/// Known people who are not in this scan, and are not absent already. Of very many only who they are.
 async fn missing(
     ports: &SourcePorts,
     run: &Run,
-    census: &Census,
+    scan: &Scan,
     known: &BTreeMap<usize, Bucket>,
-) -> Result<Vec<(Pid, Option<PersonRecord>)>, StoreError> {
-    let gone = gone(census, known);
+) -> Result<Vec<(PersonHash, Option<PersonRecord>)>, StoreError> {
+    let gone = gone(scan, known);
     if gone.len() > LOOKED_AT {
         return Ok(gone.into_iter().map(|pid| (pid, None)).collect());
     }
@@ -238,16 +234,16 @@ async fn missing(
         missing.extend(
             found
                 .into_iter()
-                .filter(|(_, record)| !matches!(record.standing, Standing::Absent(_) | Standing::Deleted(_)))
+                .filter(|(_, record)| !matches!(record.standing, SourceStatus::Absent(_) | SourceStatus::Deleted(_)))
                 .map(|(pid, record)| (pid, Some(record))),
         );
     }
     Ok(missing)
 }
 
-async fn read_census(ports: &SourcePorts) -> Result<Census, SourceError> {
+async fn read_scan(ports: &SourcePorts) -> Result<Scan, SourceError> {
     let mut listing = ports.source.open().await?;
-    census::take(&mut *listing, ports.store.secret()).await
+    scan::take(&mut *listing, ports.store.secret()).await
 }
 
 fn failed(ports: &SourcePorts, run: &Run, error: &SourceError) -> Observed {
@@ -276,19 +272,19 @@ async fn names_for_doubts(
     Ok(Vec::new())
 }
 
-/// Those who were there and are not in this census.
-fn gone(census: &Census, known: &BTreeMap<usize, Bucket>) -> Vec<Pid> {
+/// Those who were there and are not in this scan.
+fn gone(scan: &Scan, known: &BTreeMap<usize, Bucket>) -> Vec<PersonHash> {
     let names = known.values().flat_map(|bucket| bucket.keys());
-    names.filter(|name| !census.entries.contains_key(*name)).map(|name| Pid::from_bytes(*name)).collect()
+    names.filter(|name| !scan.entries.contains_key(*name)).map(|name| PersonHash::from_bytes(*name)).collect()
 }
 
 /// Those who were there and are not any more, on the word of a complete listing. Who is absent already stays as they are.
 async fn store_absences(
     ports: &SourcePorts,
     run: &Run,
-    gone: &[Pid],
-    pace: Pace,
-    marker: &mut Marker,
+    gone: &[PersonHash],
+    deadline: Pace,
+    marker: &mut SourceProgress,
 ) -> Result<(), Stopped> {
     let connection = &run.connection;
     // The moment of the run, which its decisions take for now: a clock read here would be later, and who leaves
@@ -297,10 +293,10 @@ async fn store_absences(
     for chunk in gone.chunks(CHUNK) {
         let (mut writes, mut marked) = (Vec::new(), Vec::new());
         for (pid, old) in ports.store.people(connection, chunk).await? {
-            if matches!(old.standing, Standing::Absent(_) | Standing::Deleted(_)) {
+            if matches!(old.standing, SourceStatus::Absent(_) | SourceStatus::Deleted(_)) {
                 continue;
             }
-            let new = PersonRecord { standing: Standing::Absent(since), revision: old.revision + 1, ..old.clone() };
+            let new = PersonRecord { standing: SourceStatus::Absent(since), revision: old.revision + 1, ..old.clone() };
             ports.store.put_person(&ports.scope, Some(&old), &new, &mut writes);
             marked.push(pid);
             writes.push(ports.store.note_gone(connection, pid, Some(since)));
@@ -310,7 +306,7 @@ async fn store_absences(
             continue;
         }
         ports.store.write_facts_last(writes).await?;
-        if pace == Pace::ByGroups {
+        if deadline == Pace::ByGroups {
             marker.unit(ports, 0, Vec::new()).await?;
         }
     }
@@ -321,7 +317,7 @@ async fn store_absences(
 async fn store_fingerprints(
     ports: &SourcePorts,
     series: &Series,
-    census: &Census,
+    scan: &Scan,
     known: &BTreeMap<usize, Bucket>,
     digests: &Digests,
 ) -> Result<(), StoreError> {
@@ -329,7 +325,7 @@ async fn store_fingerprints(
         return Ok(());
     }
     let mut buckets: BTreeMap<usize, Bucket> = known.keys().map(|&number| (number, Bucket::new())).collect();
-    for (name, content) in &census.entries {
+    for (name, content) in &scan.entries {
         if let Some(bucket) = buckets.get_mut(&bucket_of(name)) {
             bucket.insert(*name, *content);
         }

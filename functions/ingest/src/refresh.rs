@@ -9,7 +9,7 @@ use hardmatch_store::accounts::TenantItem;
 
 use crate::deleted::observe_deleted;
 use crate::marks::{Marks, Stopped};
-use crate::reading::{Keeper, Reading, Way};
+use crate::progress::{Checkpoint, ListingStage, TenantProgress};
 use crate::tenant::{describe, unfinished};
 use crate::users::follow;
 use crate::{After, ObserveError, TenantPorts};
@@ -28,11 +28,11 @@ pub(crate) async fn refresh(ports: &TenantPorts, run: &Run) -> Result<After, Obs
     let now = ports.clock.now_seconds();
     let Some(cursor) = had.value.delta.clone().filter(|_| had.value.wants_refresh(now)) else { return Ok(After::Done) };
     let ports = &TenantPorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };
-    let mut keeper = Keeper::new(ports, &run.id, "refresh");
-    let mut begins = Reading::begin(had.value.delta_at, Vec::new());
-    begins.users.way = Way::Following { cursor };
-    let mut reading = keeper.go_on(begins).await?;
-    let delta = match round(ports, run, &mut reading, &mut keeper).await {
+    let mut checkpoint = Checkpoint::new(ports, &run.id, "refresh");
+    let mut begins = TenantProgress::begin(had.value.delta_at, Vec::new());
+    begins.users.way = ListingStage::Following { cursor };
+    let mut reading = checkpoint.go_on(begins).await?;
+    let delta = match round(ports, run, &mut reading, &mut checkpoint).await {
         // In doubt about the mirror, the next run reads everything.
         Ok(next) => Some(next).filter(|_| !reading.users.doubt),
         Err(Stopped::Failed(error)) => return Err(error),
@@ -41,7 +41,7 @@ pub(crate) async fn refresh(ports: &TenantPorts, run: &Run) -> Result<After, Obs
         Err(Stopped::Tenant(error)) if error.is_cursor_lost() => None,
         Err(Stopped::Tenant(error)) => {
             tracing::warn!(run.id = run.id, error = describe(&error), "what changed in the tenant could not be read");
-            keeper.keep(&reading).await?;
+            checkpoint.keep(&reading).await?;
             return Ok(match error.retry {
                 Retry::After(delay) => After::Again(delay.max(Duration::from_secs(1))),
                 Retry::FromTheStart | Retry::Never => After::Done,
@@ -51,28 +51,28 @@ pub(crate) async fn refresh(ports: &TenantPorts, run: &Run) -> Result<After, Obs
     // Another connection's run may have looked meanwhile: then its look counts.
     let item = TenantItem { delta, delta_at: now, ..had.value };
     ports.store.replace_tenant(&ports.scope, had.revision, &item).await?;
-    keeper.forget().await?;
+    checkpoint.forget().await?;
     Ok(After::Done)
 }
 
 async fn round(
     ports: &TenantPorts,
     run: &Run,
-    reading: &mut Reading,
-    keeper: &mut Keeper<'_>,
+    reading: &mut TenantProgress,
+    checkpoint: &mut Checkpoint<'_>,
 ) -> Result<Cursor, Stopped> {
     let mut marks = Marks::new(ports, run, false);
-    follow(ports, &mut marks, reading, keeper).await?;
-    observe_deleted(ports, &mut marks, reading, keeper).await?;
+    follow(ports, &mut marks, reading, checkpoint).await?;
+    observe_deleted(ports, &mut marks, reading, checkpoint).await?;
     marks.flush().await?;
     tracing::info!(run.id = run.id, count = reading.users.changed, "looked at the tenant again");
     match &reading.users.way {
-        Way::Ended { next } => Ok(next.clone()),
-        Way::Begin
-        | Way::Listing { .. }
-        | Way::Everybody { .. }
-        | Way::Unseen { .. }
-        | Way::Linked { .. }
-        | Way::Following { .. } => Err(unfinished().into()),
+        ListingStage::Ended { next } => Ok(next.clone()),
+        ListingStage::Begin
+        | ListingStage::Listing { .. }
+        | ListingStage::InitialDelta { .. }
+        | ListingStage::RecheckMissing { .. }
+        | ListingStage::RecheckLinked { .. }
+        | ListingStage::Following { .. } => Err(unfinished().into()),
     }
 }

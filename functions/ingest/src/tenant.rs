@@ -16,11 +16,11 @@ use hardmatch_ports::tenant::Retry;
 use hardmatch_store::StoreError;
 use hardmatch_store::accounts::TenantItem;
 
+use crate::address_holders::observe_holders;
 use crate::deleted::observe_deleted;
-use crate::holders::observe_holders;
+use crate::groups::{forget_compared, observe_named};
 use crate::marks::{Marks, Stopped, mark_role_changes};
-use crate::named::{forget_compared, observe_named};
-use crate::reading::{Head, Keeper, Reading, Way, later};
+use crate::progress::{Checkpoint, Head, ListingStage, TenantProgress, later};
 use crate::users::observe_users;
 use crate::{
     CONTACTS, GROUPS, ObserveError, Observed, Patience, TenantPorts, USERS, begun_ms, complete, patience, unknown,
@@ -31,9 +31,9 @@ pub(crate) async fn observe(ports: &TenantPorts, run: &Run, policy: &Policy) -> 
     let attributes = lookups.attributes();
     let proving = ports.store.want_proving(&ports.scope, &run.connection, attributes).await?;
     let ports = &TenantPorts { store: ports.store.entering(proving.lookups()), ..ports.clone() };
-    let mut keeper = Keeper::new(ports, &run.id, "tenant");
-    let mut reading = keeper.go_on(Reading::begin(begun_ms(run), proving.missing())).await?;
-    let error = match observe_all(ports, run, policy, attributes, &mut reading, &mut keeper).await {
+    let mut checkpoint = Checkpoint::new(ports, &run.id, "tenant");
+    let mut reading = checkpoint.go_on(TenantProgress::begin(begun_ms(run), proving.missing())).await?;
+    let error = match observe_all(ports, run, policy, attributes, &mut reading, &mut checkpoint).await {
         Ok(users) => {
             let mut observed = reading.observed();
             observed.collections.push((USERS, users));
@@ -47,11 +47,11 @@ pub(crate) async fn observe(ports: &TenantPorts, run: &Run, policy: &Policy) -> 
         (Retry::After(delay), Patience::Left) => {
             let delay = delay.max(Duration::from_secs(1));
             tracing::warn!(run.id = run.id, error = describe(&error), delay.s = delay.as_secs(), "{WAITING}");
-            keeper.keep(&reading).await?;
+            checkpoint.keep(&reading).await?;
             Ok(later(&reading, delay))
         }
         (Retry::FromTheStart, Patience::Left) => {
-            keeper.forget().await?;
+            checkpoint.forget().await?;
             Ok(later(&reading, Duration::from_secs(1)))
         }
         (Retry::Never, _) | (_, Patience::Over) => {
@@ -68,7 +68,7 @@ pub(crate) async fn observe(ports: &TenantPorts, run: &Run, policy: &Policy) -> 
 }
 
 /// A wait that the tenant names is kept, when it ends within a day; everything else may last and is given an hour.
-fn left_for(ports: &TenantPorts, run: &Run, reading: &Reading, error: &TenantError) -> Patience {
+fn left_for(ports: &TenantPorts, run: &Run, reading: &TenantProgress, error: &TenantError) -> Patience {
     // What is asked for again from the start does not move, however much of it was read.
     let moved_ms = if error.is_cursor_lost() { 0 } else { reading.moved_ms };
     let since_ms = begun_ms(run).max(moved_ms);
@@ -104,8 +104,8 @@ async fn observe_all(
     run: &Run,
     policy: &Policy,
     proving: &[Attr],
-    reading: &mut Reading,
-    keeper: &mut Keeper<'_>,
+    reading: &mut TenantProgress,
+    checkpoint: &mut Checkpoint<'_>,
 ) -> Result<Collection, Stopped> {
     let had = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value);
     if reading.head.is_none() {
@@ -119,25 +119,27 @@ async fn observe_all(
             known_products(policy, skus)?;
         }
         reading.head = Some(head);
-        keeper.unit(reading).await?;
+        checkpoint.unit(reading).await?;
     }
-    observe_holders(ports, GROUPS, reading, keeper).await?;
-    observe_holders(ports, CONTACTS, reading, keeper).await?;
+    observe_holders(ports, GROUPS, reading, checkpoint).await?;
+    observe_holders(ports, CONTACTS, reading, checkpoint).await?;
 
     let mut marks = Marks::new(ports, run, had.is_none());
     let from = if run.full { None } else { had.as_ref() };
-    observe_users(ports, policy.full_listing_days, from, &mut marks, reading, keeper).await?;
+    observe_users(ports, policy.full_listing_days, from, &mut marks, reading, checkpoint).await?;
     // Deleted users last: whoever is deleted while the users are read is then in one of the two.
-    observe_deleted(ports, &mut marks, reading, keeper).await?;
+    observe_deleted(ports, &mut marks, reading, checkpoint).await?;
     marks.flush().await?;
     // Members behind the users: whoever is one must be in the mirror.
-    observe_named(ports, policy, had.as_ref(), &mut marks, reading, keeper).await?;
+    observe_named(ports, policy, had.as_ref(), &mut marks, reading, checkpoint).await?;
 
     if !reading.missing.is_empty() {
         ports.store.proving_complete(&ports.scope, &reading.missing).await?;
     }
     let users = &reading.users;
-    let (Some(head), Way::Ended { next }) = (&reading.head, &users.way) else { return Err(unfinished().into()) };
+    let (Some(head), ListingStage::Ended { next }) = (&reading.head, &users.way) else {
+        return Err(unfinished().into());
+    };
     let mut tenant = Tenant {
         users_complete: true,
         deleted_complete: true,
@@ -174,7 +176,7 @@ async fn observe_all(
     let read = Some(if users.full { ReadMode::Whole } else { ReadMode::Changes });
     let users = Collection { read, ..complete(users.seen, users.changed) };
     ports.store.put_tenant(&ports.scope, &item).await?;
-    forget_compared(ports, reading, keeper).await?;
+    forget_compared(ports, reading, checkpoint).await?;
     Ok(users)
 }
 
@@ -229,11 +231,11 @@ async fn read_head(ports: &TenantPorts, policy: &Policy, had: Option<&TenantItem
     let domains = complete(organization.domains.len() as u64, 0);
     let (holders, roles) = known(ports.tenant.role_holders().await, BTreeMap::len)?;
     let (eligible, eligibility) = read_eligible(ports).await?;
-    let (skus, licences) = if policy.licenses.is_empty() {
+    let (skus, licenses) = if policy.licenses.is_empty() {
         (None, None)
     } else {
-        let (skus, licences) = known(ports.tenant.skus().await, Vec::len)?;
-        (skus, Some(licences))
+        let (skus, licenses) = known(ports.tenant.skus().await, Vec::len)?;
+        (skus, Some(licenses))
     };
     let tenant = Tenant {
         id: organization.id,
@@ -256,7 +258,7 @@ async fn read_head(ports: &TenantPorts, policy: &Policy, had: Option<&TenantItem
         mark_role_changes(ports, had.tenant.roles.as_ref(), tenant.roles.as_ref()).await?;
         mark_role_changes(ports, had.tenant.eligible.as_ref(), tenant.eligible.as_ref()).await?;
     }
-    Ok(Head { tenant, domains, roles, eligibility, licences, everybody })
+    Ok(Head { tenant, domains, roles, eligibility, licenses, everybody })
 }
 
 /// Service plans that bring eligible roles (Privileged Identity Management).

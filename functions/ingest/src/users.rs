@@ -10,10 +10,10 @@ use hardmatch_store::accounts::TenantItem;
 
 use crate::TenantPorts;
 use crate::accounts::{known_accounts, store_accounts};
-use crate::gone::{Met, forget, recheck};
+use crate::full_listing::{self, FullListing};
 use crate::marks::{Marks, Stopped};
-use crate::reading::{Keeper, Reading, Way};
-use crate::whole::{self, Whole};
+use crate::progress::{Checkpoint, ListingStage, TenantProgress};
+use crate::recheck::{SeenSinceFullListing, forget, recheck};
 
 /// Delta tokens of directory objects live seven days; a day is left for a night that fails.
 /// <https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources>
@@ -28,42 +28,50 @@ pub(crate) async fn observe_users(
     full_listing_days: u32,
     had: Option<&TenantItem>,
     marks: &mut Marks<'_>,
-    reading: &mut Reading,
-    keeper: &mut Keeper<'_>,
+    reading: &mut TenantProgress,
+    checkpoint: &mut Checkpoint<'_>,
 ) -> Result<(), Stopped> {
-    if matches!(reading.users.way, Way::Begin) {
+    if matches!(reading.users.way, ListingStage::Begin) {
         match had.and_then(|had| resumable(ports, full_listing_days, had, reading)) {
-            Some(cursor) => reading.users.way = Way::Following { cursor },
-            None => whole::begin(ports, reading).await?,
+            Some(cursor) => reading.users.way = ListingStage::Following { cursor },
+            None => full_listing::begin(ports, reading).await?,
         }
     }
     loop {
         match reading.users.way {
-            Way::Begin => whole::begin(ports, reading).await?,
-            Way::Listing { .. } | Way::Everybody { .. } | Way::Unseen { .. } | Way::Linked { .. } => {
-                Whole::open(ports, reading).await?.read(ports, marks, keeper).await?;
+            ListingStage::Begin => full_listing::begin(ports, reading).await?,
+            ListingStage::Listing { .. }
+            | ListingStage::InitialDelta { .. }
+            | ListingStage::RecheckMissing { .. }
+            | ListingStage::RecheckLinked { .. } => {
+                FullListing::open(ports, reading).await?.read(ports, marks, checkpoint).await?;
             }
-            Way::Following { .. } => match follow(ports, marks, reading, keeper).await {
-                Ok(()) if reading.users.full => whole::remember(ports, reading).await?,
+            ListingStage::Following { .. } => match follow(ports, marks, reading, checkpoint).await {
+                Ok(()) if reading.users.full => full_listing::remember(ports, reading).await?,
                 Ok(()) if reading.users.doubt => {
                     tracing::info!("a change told of an account that is nowhere; reading everything");
-                    whole::begin(ports, reading).await?;
+                    full_listing::begin(ports, reading).await?;
                 }
                 Ok(()) => {}
                 Err(Stopped::Tenant(error)) if error.is_cursor_lost() && !reading.users.full => {
                     tracing::info!(error.code = %error.code, "the delta cursor is no longer known; reading everything");
-                    whole::begin(ports, reading).await?;
+                    full_listing::begin(ports, reading).await?;
                 }
                 Err(stopped) => return Err(stopped),
             },
-            Way::Ended { .. } => return Ok(()),
+            ListingStage::Ended { .. } => return Ok(()),
         }
     }
 }
 
 /// Where changes are followed from, unless everybody must be read: too much time has passed since the last look or the
 /// last full reading, or there is a new attribute under which everybody must be entered.
-fn resumable(ports: &TenantPorts, full_listing_days: u32, had: &TenantItem, reading: &Reading) -> Option<Cursor> {
+fn resumable(
+    ports: &TenantPorts,
+    full_listing_days: u32,
+    had: &TenantItem,
+    reading: &TenantProgress,
+) -> Option<Cursor> {
     let now = ports.clock.now_seconds();
     let fresh = now - had.delta_at < CURSOR_SECONDS;
     // Part of a day less, or a night that begins a little earlier than another would put it off by a day.
@@ -75,11 +83,11 @@ fn resumable(ports: &TenantPorts, full_listing_days: u32, had: &TenantItem, read
 pub(crate) async fn follow(
     ports: &TenantPorts,
     marks: &mut Marks<'_>,
-    reading: &mut Reading,
-    keeper: &mut Keeper<'_>,
+    reading: &mut TenantProgress,
+    checkpoint: &mut Checkpoint<'_>,
 ) -> Result<(), Stopped> {
-    recheck(ports, marks, reading, keeper).await?;
-    while let Way::Following { cursor } = &reading.users.way {
+    recheck(ports, marks, reading, checkpoint).await?;
+    while let ListingStage::Following { cursor } = &reading.users.way {
         let page = ports.tenant.delta(cursor).await?;
         let seen = page.changes.len() as u64;
         let Taken { changed, doubt } = take(ports, page.changes, marks).await?;
@@ -88,10 +96,10 @@ pub(crate) async fn follow(
         reading.users.doubt |= doubt;
         match page.next {
             DeltaNext::Page(cursor) => {
-                reading.users.way = Way::Following { cursor };
-                keeper.unit(reading).await?;
+                reading.users.way = ListingStage::Following { cursor };
+                checkpoint.unit(reading).await?;
             }
-            DeltaNext::Done(next) => reading.users.way = Way::Ended { next },
+            DeltaNext::Done(next) => reading.users.way = ListingStage::Ended { next },
         }
     }
     Ok(())
@@ -157,7 +165,7 @@ async fn take(ports: &TenantPorts, changes: Vec<Delta>, marks: &mut Marks<'_>) -
         }
     }
     // Who was not there at the last full reading is in none of its fingerprints: the next one must know whom to miss.
-    let met = Met::of(ports);
+    let met = SeenSinceFullListing::of(ports);
     let new: Vec<_> = latest.keys().filter(|id| !known.contains_key(*id)).map(|id| met.note(ports, id)).collect();
     if !new.is_empty() {
         ports.store.table().batch_write(new).await?;

@@ -6,7 +6,7 @@ use hardmatch_domain::change::Decision;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
-use hardmatch_store::Pid;
+use hardmatch_store::PersonHash;
 use sha2::{Digest as _, Sha256};
 
 use crate::{MatchError, MatchPorts};
@@ -46,9 +46,9 @@ pub async fn acknowledged(
         let done = outcomes.get(&row.decision.key).is_some_and(|outcome| outcome.result == OutcomeKind::Done);
         needs_somebody(&row.decision) || (row.decision.change.is_some() && !done)
     };
-    let waiting: Vec<(&PlanRow, Pid)> =
+    let waiting: Vec<(&PlanRow, PersonHash)> =
         rows.iter().filter(wait).map(|row| (row, ports.store.secret().pid(&row.decision.key))).collect();
-    let pids: Vec<Pid> = waiting.iter().map(|(_, pid)| *pid).collect();
+    let pids: Vec<PersonHash> = waiting.iter().map(|(_, pid)| *pid).collect();
     let known = ports.store.acknowledgments(connection, &pids).await?;
     let now = ports.clock.now().as_second();
     Ok(waiting

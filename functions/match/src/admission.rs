@@ -4,7 +4,7 @@
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::{Authority, Command};
-use hardmatch_ports::doorbell::{Bell, BellKind};
+use hardmatch_ports::doorbell::{Message, MessageKind};
 
 /// What approvers alone send to, by the end of its name.
 const APPROVE: &str = "-approve";
@@ -27,7 +27,7 @@ pub enum Admission {
 }
 
 /// What a message from the queue of this name is taken for.
-pub fn admit(queue: &str, bell: &Bell) -> Admission {
+pub fn admit(queue: &str, message: &Message) -> Admission {
     let authority = if queue.ends_with(APPROVE) {
         Some(Authority::Approver)
     } else if queue.ends_with(COMMAND) {
@@ -35,18 +35,18 @@ pub fn admit(queue: &str, bell: &Bell) -> Admission {
     } else {
         None
     };
-    match (authority, &bell.kind) {
-        (None, BellKind::Ask { reply, .. }) if is_name(reply) && is_connection(&bell.connection) => {
+    match (authority, &message.kind) {
+        (None, MessageKind::OperatorCommand { reply, .. }) if is_name(reply) && is_connection(&message.connection) => {
             Admission::Misplaced
         }
-        (None, BellKind::Ask { .. }) => Admission::Refused("a command was in a queue of work"),
+        (None, MessageKind::OperatorCommand { .. }) => Admission::Refused("a command was in a queue of work"),
         (None, _) => Admission::Work,
-        (Some(authority), BellKind::Ask { reply, command }) => {
+        (Some(authority), MessageKind::OperatorCommand { reply, command }) => {
             // Names become parts of keys and of blobs' names.
-            let run = bell.run.is_empty() || (bell.run.len() == 26 && is_name(&bell.run));
+            let run = message.run.is_empty() || (message.run.len() == 26 && is_name(&message.run));
             let connection = match command {
-                Command::Redrive | Command::Wake => bell.connection.as_str().is_empty(),
-                _ => is_connection(&bell.connection),
+                Command::Redrive | Command::Wake => message.connection.as_str().is_empty(),
+                _ => is_connection(&message.connection),
             };
             if is_name(reply) && run && connection {
                 Admission::Command(authority)
@@ -71,36 +71,40 @@ fn is_connection(connection: &ConnectionId) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hardmatch_ports::reach::Wish;
+    use hardmatch_ports::tenant_request::TenantQuery;
 
     use super::*;
 
     const RUN: &str = "01KCZZZZZZZZZZZZZZZZZZZZZZ";
 
-    fn ask(connection: &str, run: &str, reply: &str, command: Command) -> Bell {
-        Bell::new(ConnectionId::new(connection), run, BellKind::Ask { reply: reply.to_owned(), command })
+    fn ask(connection: &str, run: &str, reply: &str, command: Command) -> Message {
+        Message::new(
+            ConnectionId::new(connection),
+            run,
+            MessageKind::OperatorCommand { reply: reply.to_owned(), command },
+        )
     }
 
     #[test]
     fn queues_of_commands_carry_commands_alone() {
         let slot = || "2031-01-31T02:00:00Z".to_owned();
         let kinds = [
-            BellKind::ObserveSource,
-            BellKind::ObserveTenant,
-            BellKind::Match,
-            BellKind::Write,
-            BellKind::Advance,
-            BellKind::Start { slot: slot() },
-            BellKind::Nightly { slot: slot() },
-            BellKind::Tick,
-            BellKind::Reach { reply: String::new(), wish: Wish::Reset },
+            MessageKind::ObserveSource,
+            MessageKind::ObserveTenant,
+            MessageKind::Match,
+            MessageKind::Write,
+            MessageKind::Advance,
+            MessageKind::Start { slot: slot() },
+            MessageKind::Nightly { slot: slot() },
+            MessageKind::Tick,
+            MessageKind::TenantRequest { reply: String::new(), query: TenantQuery::Reset },
         ];
         for kind in kinds {
-            let bell = Bell::new(ConnectionId::new("contoso"), RUN, kind);
+            let message = Message::new(ConnectionId::new("contoso"), RUN, kind);
             for queue in ["hm-command", "hm-approve"] {
-                assert!(matches!(admit(queue, &bell), Admission::Refused(_)), "{queue}: {}", bell.kind.name());
+                assert!(matches!(admit(queue, &message), Admission::Refused(_)), "{queue}: {}", message.kind.name());
             }
-            assert_eq!(admit("hm-match", &bell), Admission::Work, "{}", bell.kind.name());
+            assert_eq!(admit("hm-match", &message), Admission::Work, "{}", message.kind.name());
         }
     }
 
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_command_with_odd_names_is_not_carried_out() {
-        let admitted = |bell: &Bell| admit("hm-command", bell) == Admission::Command(Authority::Operator);
+        let admitted = |message: &Message| admit("hm-command", message) == Admission::Command(Authority::Operator);
         for good in [
             ask("contoso", "", "A1", Command::Pause),
             ask("con-to_so.eu", RUN, "01KCZZZZZZZZZZZZZZZZZZZZZZ", Command::Pause),

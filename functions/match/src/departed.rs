@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::Run;
-use hardmatch_store::Pid;
+use hardmatch_store::PersonHash;
 use serde::{Deserialize, Serialize};
 
 use crate::{MatchError, MatchPorts};
@@ -64,9 +64,9 @@ impl Departed {
 }
 
 /// Remembers who departs in a run; told again it is the same.
-pub(crate) async fn remember(ports: &MatchPorts, run: &Run, now: i64, who: &[Pid]) -> Result<(), MatchError> {
+pub(crate) async fn remember(ports: &MatchPorts, run: &Run, now: i64, who: &[PersonHash]) -> Result<(), MatchError> {
     for (number, chunk) in who.chunks(TOGETHER).enumerate() {
-        let note = Note { at: now, who: chunk.iter().map(Pid::hex).collect() };
+        let note = Note { at: now, who: chunk.iter().map(PersonHash::hex).collect() };
         let body = serde_json::to_vec(&note).map_err(|error| MatchError::Broken(error.to_string()))?;
         ports.store.put_note(&notes(&run.connection), &format!("{}#{number:03}", run.id), body).await?;
     }

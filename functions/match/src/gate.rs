@@ -11,27 +11,27 @@ use hardmatch_domain::guard::{
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::policy::Guard;
 use hardmatch_domain::reason::{Code, Reason};
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{GuardNote, Phase, Run};
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{Pid, Stored};
+use hardmatch_store::{PersonHash, Stored};
 use serde::{Deserialize, Serialize};
 
-use crate::begin::{first_plan, is_by_hash};
+use crate::checkpoint::Checkpoint;
 use crate::departed::{self, Departed};
+use crate::driver::Step;
 use crate::lane::{Filled, Lane, hold};
-use crate::phases::Step;
-use crate::place::Keeper;
 use crate::plan::AHEAD;
-use crate::{MatchError, MatchPorts, pace, phases, slice};
+use crate::start_writing::{first_plan, is_by_hash};
+use crate::{MatchError, MatchPorts, deadline, driver, slice};
 
 /// People whose changes are read together.
 const CHUNK: usize = 100;
 
 /// The judgement, and how far it is carried out.
 #[derive(Debug, Serialize, Deserialize)]
-struct Place {
+struct GateProgress {
     note: GuardNote,
     /// Why removals that are not let through wait.
     code: Code,
@@ -49,18 +49,18 @@ struct Place {
 /// carries it out.
 pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let held = ports.store.held(&run.id).await?;
-    let mut keeper = Keeper::new(ports, run, "gate");
-    let mut place = if let Some(place) = keeper.last::<Place>().await? {
+    let mut checkpoint = Checkpoint::new(ports, run, "gate");
+    let mut place = if let Some(place) = checkpoint.last::<GateProgress>().await? {
         place
     } else {
         let place = judgement(ports, run, &held).await?;
         if !held.is_empty() {
-            keeper.keep(&place).await?;
+            checkpoint.keep(&place).await?;
         }
         place
     };
     let lane = Lane::new(ports, run, LanePhase::Remove);
-    let left: Vec<Pid> =
+    let left: Vec<PersonHash> =
         held.iter().copied().filter(|pid| place.after.as_ref().is_none_or(|after| pid.hex() > *after)).collect();
     for chunk in left.chunks(CHUNK) {
         let mut writes = Vec::new();
@@ -75,11 +75,11 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
             }
         }
         slice::store(ports, writes).await?;
-        place.after = chunk.last().map(Pid::hex);
+        place.after = chunk.last().map(PersonHash::hex);
         place.units += chunk.len() as u64;
-        let up = pace::is_up(ports);
-        if up || keeper.is_due() {
-            keeper.keep(&place).await?;
+        let up = deadline::deadline_near(ports);
+        if up || checkpoint.is_due() {
+            checkpoint.keep(&place).await?;
         }
         if up {
             return Ok(Step::time(place.units));
@@ -97,25 +97,29 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
         ports.store.update_meta(&run.connection, spend).await?;
     }
     let next = if note.released && !held.is_empty() { Phase::Removing } else { Phase::Reporting };
-    let entered = phases::enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
-    keeper.forget().await?;
+    let entered = driver::enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
+    checkpoint.forget().await?;
     let step = Step::moved(entered);
-    Ok(if next == Phase::Removing { step.ringing(BellKind::Write) } else { step })
+    Ok(if next == Phase::Removing { step.notifying(MessageKind::Write) } else { step })
 }
 
 /// The open changes of people that this run decided: whoever was decided anew since is another run's.
-async fn ours(ports: &MatchPorts, run: &Run, pids: &[Pid]) -> Result<Vec<(Pid, Stored<OpenChange>)>, MatchError> {
+async fn ours(
+    ports: &MatchPorts,
+    run: &Run,
+    pids: &[PersonHash],
+) -> Result<Vec<(PersonHash, Stored<OpenChange>)>, MatchError> {
     let found = ports.store.changes(&run.connection, pids).await?;
     Ok(found.into_iter().filter(|(_, stored)| stored.value.run == run.id).collect())
 }
 
 /// Whether the removals may go, all or none. Half a million people's changes are 5,000 calls of 20 ms, sixteen at a time:
 /// some ten seconds.
-async fn judgement(ports: &MatchPorts, run: &Run, held: &[Pid]) -> Result<Place, MatchError> {
+async fn judgement(ports: &MatchPorts, run: &Run, held: &[PersonHash]) -> Result<GateProgress, MatchError> {
     let mut wanted = Wanted::new(Kind::Removals);
     let mut departing = Vec::new();
-    let chunks: Vec<Vec<Pid>> = held.chunks(CHUNK).map(<[Pid]>::to_vec).collect();
-    let read = |chunk: Vec<Pid>| async move { ours(ports, run, &chunk).await };
+    let chunks: Vec<Vec<PersonHash>> = held.chunks(CHUNK).map(<[PersonHash]>::to_vec).collect();
+    let read = |chunk: Vec<PersonHash>| async move { ours(ports, run, &chunk).await };
     let mut read = stream::iter(chunks).map(read).buffered(AHEAD);
     while let Some(found) = read.try_next().await? {
         for (pid, stored) in &found {
@@ -145,7 +149,7 @@ async fn judgement(ports: &MatchPorts, run: &Run, held: &[Pid]) -> Result<Place,
     let judgement = match judge_set(&wanted, &record) {
         Judgement::Go(released) if released.why() == ReleasedBy::Limits => {
             let mut people = departed.people();
-            let new: Vec<String> = departing.iter().map(Pid::hex).collect();
+            let new: Vec<String> = departing.iter().map(PersonHash::hex).collect();
             people.extend(new.iter().map(String::as_str));
             let people = people.len() as u64;
             let before = people.saturating_sub(departing.len() as u64);
@@ -162,7 +166,7 @@ async fn judgement(ports: &MatchPorts, run: &Run, held: &[Pid]) -> Result<Place,
         other => other,
     };
     let (note, code) = describe(&judgement, wanted.total(), spent, links);
-    Ok(Place { note, code, groups: losing, after: None, units: 0, lane: Filled::default() })
+    Ok(GateProgress { note, code, groups: losing, after: None, units: 0, lane: Filled::default() })
 }
 
 /// What is known of the groups that lose members.

@@ -8,7 +8,7 @@ use hardmatch_domain::reason::Reason;
 use hardmatch_ports::Write;
 use hardmatch_ports::run::{Outcome, OutcomeKind, Run};
 use hardmatch_store::changes::{LanePhase, POINTED};
-use hardmatch_store::{Pid, Store};
+use hardmatch_store::{PersonHash, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::MatchPorts;
@@ -22,7 +22,7 @@ struct Depth {
     /// Pointers written so far.
     written: usize,
     /// People who are in none yet.
-    waiting: Vec<Pid>,
+    waiting: Vec<PersonHash>,
 }
 
 /// The lane that is filled.
@@ -39,7 +39,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Puts a person's change into the lane.
-    pub(crate) fn put(&self, filled: &mut Filled, depth: u32, pid: Pid, writes: &mut Vec<Write>) {
+    pub(crate) fn put(&self, filled: &mut Filled, depth: u32, pid: PersonHash, writes: &mut Vec<Write>) {
         let here = filled.0.entry(depth).or_default();
         here.waiting.push(pid);
         if here.waiting.len() == POINTED {
@@ -59,7 +59,14 @@ impl<'a> Lane<'a> {
 }
 
 /// A change that does not go into the lane stays as it is; the history says why it waits.
-pub(crate) fn hold(ports: &MatchPorts, run: &Run, pid: Pid, change: &Change, reason: Reason, writes: &mut Vec<Write>) {
+pub(crate) fn hold(
+    ports: &MatchPorts,
+    run: &Run,
+    pid: PersonHash,
+    change: &Change,
+    reason: Reason,
+    writes: &mut Vec<Write>,
+) {
     let outcome = Outcome {
         v: 1,
         run: run.id.clone(),

@@ -2,52 +2,52 @@
 
 mod acknowledged;
 mod admission;
-mod begin;
-mod close;
+mod checkpoint;
+mod commands;
+mod credential_expiry;
+mod deadline;
 mod departed;
+mod disconnect;
+mod driver;
 mod gate;
-mod gather;
 mod lane;
-mod lost;
-mod obey;
+mod load_facts;
 mod open;
-mod pace;
-mod park;
-mod phases;
-mod place;
 mod plan;
+mod report;
 mod schedule;
 mod slice;
+mod start_writing;
+mod table_loss;
 mod tick;
-mod watch;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::{Bell, BellKind};
-use hardmatch_ports::run::{Effort, Run};
+use hardmatch_ports::doorbell::{Message, MessageKind};
+use hardmatch_ports::run::{Compute, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Blobs, Clock, Doorbell};
-use hardmatch_store::{Scope, Store, StoreError};
+use hardmatch_store::{Store, StoreError, TenantKey};
 use jiff::Timestamp;
 
 pub use hardmatch_ports::Policies;
 pub use hardmatch_ports::doorbell::After;
-pub use hardmatch_ports::reach::Parked;
+pub use hardmatch_ports::tenant_request::DisconnectResult;
 
 pub use acknowledged::{acknowledged, facts as acknowledged_facts, needs_somebody};
 pub use admission::{Admission, admit};
-pub use gather::{Explained, decide_one};
-pub use obey::{Obeyed, Request, obey, paused};
+pub use commands::{Handled, Request, handle_command, paused};
+pub use credential_expiry::watch_credential;
+pub use disconnect::disconnect;
+pub use driver::advance;
+pub use load_facts::{Explained, decide_one};
 pub use open::{Accept, Acceptance, Opening, accept, open_run};
-pub use park::disconnect;
-pub use phases::advance;
 pub use plan::{Named, Slices, read_plan};
 pub use schedule::{PassedBy, Started, nightly, start_scheduled};
-pub use tick::{ring_left_over, ring_to_look_again, tick, tick_all};
-pub use watch::watch_credential;
+pub use tick::{notify_left_over, notify_to_look_again, tick, tick_all};
 
 /// What deciding may use: the store and nothing else of the world. No way to the tenant, none to the source.
 #[derive(Clone)]
@@ -55,50 +55,52 @@ pub struct MatchPorts {
     /// Where the facts are.
     pub store: Store,
     /// Cloud and tenant.
-    pub scope: Scope,
+    pub scope: TenantKey,
     /// Where plans and reports go.
     pub blobs: Arc<dyn Blobs>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// To ring for the next work.
+    /// To notify the next work.
     pub doorbell: Arc<dyn Doorbell>,
     /// The policy of a revision, compiled.
     pub policies: Arc<dyn Policies>,
     /// What the run has cost so far.
-    pub meter: Arc<dyn Meter>,
-    /// When this bell must have left everything in order; `None` where nobody ends a process that works long.
-    pub until: Option<Timestamp>,
+    pub metrics: Arc<dyn RunMetrics>,
+    /// When this message must have left everything in order; `None` where nobody ends a process that works long.
+    pub deadline: Option<Timestamp>,
 }
 
-/// Answers a bell of the queues `match` and `match-now`. Bells of other queues are not ours.
-pub async fn answer(ports: &MatchPorts, bell: &Bell) -> Result<After, MatchError> {
-    match &bell.kind {
-        BellKind::Match | BellKind::Advance => advance(ports, &bell.connection, &bell.run).await,
-        BellKind::Start { slot } => {
-            let started = start_scheduled(ports, &bell.connection, slot).await?;
-            tracing::info!(connection.id = %bell.connection, run.slot = slot, run.started = ?started, "a scheduled time has come");
+/// Answers a message of the queues `match` and `match-now`. Messages of other queues are not ours.
+pub async fn answer(ports: &MatchPorts, message: &Message) -> Result<After, MatchError> {
+    match &message.kind {
+        MessageKind::Match | MessageKind::Advance => advance(ports, &message.connection, &message.run).await,
+        MessageKind::Start { slot } => {
+            let started = start_scheduled(ports, &message.connection, slot).await?;
+            tracing::info!(connection.id = %message.connection, run.slot = slot, run.started = ?started, "a scheduled time has come");
             Ok(After::Done)
         }
-        BellKind::Nightly { slot } => nightly(&ports.store, &*ports.doorbell, slot, None).await.map(|()| After::Done),
-        BellKind::Tick => {
+        MessageKind::Nightly { slot } => {
+            nightly(&ports.store, &*ports.doorbell, slot, None).await.map(|()| After::Done)
+        }
+        MessageKind::Tick => {
             let tick = |connection| async move { tick(ports, &connection).await };
             tick_all(&ports.store, tick).await.map(|()| After::Done)
         }
         // An operator's request needs to be known by its queue: see `admit`.
-        BellKind::Ask { .. }
-        | BellKind::Reach { .. }
-        | BellKind::ObserveSource
-        | BellKind::ObserveTenant
-        | BellKind::Write => Ok(After::Done),
+        MessageKind::OperatorCommand { .. }
+        | MessageKind::TenantRequest { .. }
+        | MessageKind::ObserveSource
+        | MessageKind::ObserveTenant
+        | MessageKind::Write => Ok(After::Done),
     }
 }
 
 /// How a connection stands at a tick.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upkeep {
+pub struct ConnectionHealth {
     /// Which.
     pub connection: ConnectionId,
-    /// Open runs whose bells have given up.
+    /// Open runs whose messages have given up.
     pub stuck_runs: u64,
     /// Whether nothing is written for it.
     pub quarantined: bool,
@@ -111,26 +113,26 @@ pub struct Upkeep {
 
 /// What a run has cost so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct RunCost {
     /// Calls to the tenant.
     pub calls: Counters,
     /// Units of the table.
     pub units: Units,
-    /// What functions did for it, where each bell is counted.
-    pub effort: Option<Effort>,
+    /// What functions did for it, where each message is counted.
+    pub compute: Option<Compute>,
 }
 
 /// What was counted elsewhere and belongs into a run's report.
 #[async_trait]
-pub trait Meter: Send + Sync {
-    /// What a run has cost so far, this bell included. Asked once, by whoever writes its report.
-    async fn read(&self, run: &str) -> Result<Spent, StoreError>;
+pub trait RunMetrics: Send + Sync {
+    /// What a run has cost so far, this message included. Asked once, by whoever writes its report.
+    async fn read(&self, run: &str) -> Result<RunCost, StoreError>;
 
     /// Is told of a run that has come to rest, closed or with a plan that waits: by whoever brought it there, so once.
-    fn rested(&self, _run: &Run) {}
+    fn run_ended(&self, _run: &Run) {}
 
     /// Is told at each tick how a connection stands.
-    fn ticked(&self, _upkeep: &Upkeep) {}
+    fn connection_state(&self, _upkeep: &ConnectionHealth) {}
 }
 
 /// Why a run cannot go on.

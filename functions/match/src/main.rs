@@ -1,21 +1,21 @@
 //! Wires match on AWS: the store, blobs and queues, and no way to anybody else.
 
-mod noted;
 mod redrive;
+mod run_costs;
 
 use std::sync::Arc;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::{
-    Admission, After, MatchPorts, Obeyed, Request, admit, nightly, obey, tick, tick_all, watch_credential,
+    Admission, After, Handled, MatchPorts, Request, admit, handle_command, nightly, tick, tick_all, watch_credential,
 };
 use hardmatch_ports::command::{Authority, Command, Reply};
-use hardmatch_ports::doorbell::BellKind;
-use hardmatch_store::Scope;
-use hardmatch_wiring::lambda::{Answer, Begun, Error, Home, Ring, Timestamp, serve};
+use hardmatch_ports::doorbell::MessageKind;
+use hardmatch_store::TenantKey;
+use hardmatch_wiring::lambda::{Answer, Begun, Delivery, Error, Home, Timestamp, serve};
 use hardmatch_wiring::{ConnectionError, Push};
 
-use crate::noted::Noted;
+use crate::run_costs::Noted;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -28,44 +28,47 @@ struct Matching {
 }
 
 impl Answer for Matching {
-    async fn answer(&self, ring: Ring) -> Result<After, String> {
-        let authority = match admit(&ring.queue, &ring.bell) {
+    async fn answer(&self, delivery: Delivery) -> Result<After, String> {
+        let authority = match admit(&delivery.queue, &delivery.message) {
             Admission::Work => None,
             Admission::Command(authority) => Some(authority),
             Admission::Misplaced => {
-                tracing::warn!(sender.id = ring.principal(), "a command was in a queue of work and is not carried out");
-                return self.misplaced(&ring).await;
+                tracing::warn!(
+                    sender.id = delivery.principal(),
+                    "a command was in a queue of work and is not carried out"
+                );
+                return self.misplaced(&delivery).await;
             }
             Admission::Refused(why) => {
-                tracing::warn!(sender.id = ring.principal(), "a message was left undone: {why}");
+                tracing::warn!(sender.id = delivery.principal(), "a message was left undone: {why}");
                 return Ok(After::Done);
             }
         };
-        match &ring.bell.kind {
+        match &delivery.message.kind {
             // About all connections: each by itself, and one that cannot be opened takes none along.
-            BellKind::Tick => {
-                let tick = |connection| self.tick(connection, ring.begun, ring.until);
+            MessageKind::Tick => {
+                let tick = |connection| self.tick(connection, delivery.begun, delivery.deadline);
                 tick_all(&self.home.store, tick).await.map(|()| After::Done).map_err(|error| error.to_string())
             }
-            BellKind::Ask { reply, command } => match authority {
-                Some(authority) => self.asked(&ring, reply, command, authority).await,
+            MessageKind::OperatorCommand { reply, command } => match authority {
+                Some(authority) => self.asked(&delivery, reply, command, authority).await,
                 None => Ok(After::Done),
             },
-            BellKind::Nightly { slot } => {
+            MessageKind::Nightly { slot } => {
                 let home = &self.home;
-                let sent = ring.sent.or_else(|| Some(home.clock.now()));
-                let rung = nightly(&home.store, &*home.doorbell, slot, sent).await;
-                rung.map(|()| After::Done).map_err(|error| error.to_string())
+                let sent = delivery.sent.or_else(|| Some(home.clock.now()));
+                let notified = nightly(&home.store, &*home.doorbell, slot, sent).await;
+                notified.map(|()| After::Done).map_err(|error| error.to_string())
             }
-            BellKind::Start { .. }
-            | BellKind::Match
-            | BellKind::Advance
-            | BellKind::ObserveSource
-            | BellKind::ObserveTenant
-            | BellKind::Reach { .. }
-            | BellKind::Write => {
-                let ports = self.ports(&ring.bell.connection, ring.begun, ring.until).await?;
-                hardmatch_match::answer(&ports, &ring.bell).await.map_err(|error| error.to_string())
+            MessageKind::Start { .. }
+            | MessageKind::Match
+            | MessageKind::Advance
+            | MessageKind::ObserveSource
+            | MessageKind::ObserveTenant
+            | MessageKind::TenantRequest { .. }
+            | MessageKind::Write => {
+                let ports = self.ports(&delivery.message.connection, delivery.begun, delivery.deadline).await?;
+                hardmatch_match::answer(&ports, &delivery.message).await.map_err(|error| error.to_string())
             }
         }
     }
@@ -73,10 +76,16 @@ impl Answer for Matching {
 
 impl Matching {
     /// Does what an operator asks for, and leaves a reply. What cannot be done is said there; only trouble of our own
-    /// leaves the bell in its queue.
-    async fn asked(&self, ring: &Ring, reply: &str, command: &Command, authority: Authority) -> Result<After, String> {
+    /// leaves the message in its queue.
+    async fn asked(
+        &self,
+        delivery: &Delivery,
+        reply: &str,
+        command: &Command,
+        authority: Authority,
+    ) -> Result<After, String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
-        let connection = &ring.bell.connection;
+        let connection = &delivery.message.connection;
         // Handed over again: an old request does not undo what somebody asked for since.
         if self.home.store.reply(connection, reply).await.map_err(|error| said(&error))?.is_some() {
             return Ok(After::Done);
@@ -85,17 +94,23 @@ impl Matching {
             Command::Configure { text, tenant } => {
                 self.configured(&Push { connection, text, tenant, authority }).await?
             }
-            Command::Redrive => redrive::redrive(&self.home, ring.until).await,
+            Command::Redrive => redrive::redrive(&self.home, delivery.deadline).await,
             Command::Wake => Reply::Done { run: None },
             _ => match self.home.connections.open(connection).await {
                 Ok(opened) => {
-                    let request =
-                        Request { connection, run: &ring.bell.run, command, authority, by: &ring.sender, reply };
-                    let ports = self.ports_of(opened.scope.clone(), ring.begun, ring.until);
-                    match obey(&ports, &request).await.map_err(|error| said(&error))? {
-                        Obeyed::Replied(answer) => answer,
-                        Obeyed::PassedOn => {
-                            tracing::info!(connection.id = %connection, sender.id = ring.principal(), reply.id = reply, "an operator's request was passed on");
+                    let request = Request {
+                        connection,
+                        run: &delivery.message.run,
+                        command,
+                        authority,
+                        by: &delivery.sender,
+                        reply,
+                    };
+                    let ports = self.ports_of(opened.scope.clone(), delivery.begun, delivery.deadline);
+                    match handle_command(&ports, &request).await.map_err(|error| said(&error))? {
+                        Handled::Replied(answer) => answer,
+                        Handled::PassedOn => {
+                            tracing::info!(connection.id = %connection, sender.id = delivery.principal(), reply.id = reply, "an operator's request was passed on");
                             return Ok(After::Done);
                         }
                     }
@@ -104,22 +119,22 @@ impl Matching {
                 Err(unfit) => Reply::Refused { why: said(&unfit) },
             },
         };
-        self.replied(ring, reply, &answer).await?;
-        tracing::info!(connection.id = %connection, sender.id = ring.principal(), reply.id = reply, "an operator's request was answered");
+        self.replied(delivery, reply, &answer).await?;
+        tracing::info!(connection.id = %connection, sender.id = delivery.principal(), reply.id = reply, "an operator's request was answered");
         Ok(After::Done)
     }
 
     /// Says where commands belong: to a command line of an earlier version, which sends them elsewhere.
-    async fn misplaced(&self, ring: &Ring) -> Result<After, String> {
-        let BellKind::Ask { reply, .. } = &ring.bell.kind else { return Ok(After::Done) };
+    async fn misplaced(&self, delivery: &Delivery) -> Result<After, String> {
+        let MessageKind::OperatorCommand { reply, .. } = &delivery.message.kind else { return Ok(After::Done) };
         let why = "commands are taken from the stack's queue of commands alone. Use the `hardmatch` of the version that is deployed";
-        self.replied(ring, reply, &Reply::Refused { why: why.to_owned() }).await?;
+        self.replied(delivery, reply, &Reply::Refused { why: why.to_owned() }).await?;
         Ok(After::Done)
     }
 
-    async fn replied(&self, ring: &Ring, name: &str, reply: &Reply) -> Result<(), String> {
+    async fn replied(&self, delivery: &Delivery, name: &str, reply: &Reply) -> Result<(), String> {
         let now = self.home.clock.now_seconds();
-        let put = self.home.store.put_reply(&ring.bell.connection, name, reply, now).await;
+        let put = self.home.store.put_reply(&delivery.message.connection, name, reply, now).await;
         put.map_err(|error| error.to_string())
     }
 
@@ -131,18 +146,18 @@ impl Matching {
         }
     }
 
-    async fn tick(&self, connection: ConnectionId, begun: Begun, until: Timestamp) -> Result<(), String> {
-        let ports = self.ports(&connection, begun, until).await?;
+    async fn tick(&self, connection: ConnectionId, begun: Begun, deadline: Timestamp) -> Result<(), String> {
+        let ports = self.ports(&connection, begun, deadline).await?;
         tick(&ports, &connection).await.map_err(|error| error.to_string())?;
         watch_credential(&ports, &connection).await.map_err(|error| error.to_string())
     }
 
-    async fn ports(&self, connection: &ConnectionId, begun: Begun, until: Timestamp) -> Result<MatchPorts, String> {
+    async fn ports(&self, connection: &ConnectionId, begun: Begun, deadline: Timestamp) -> Result<MatchPorts, String> {
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
-        Ok(self.ports_of(opened.scope, begun, until))
+        Ok(self.ports_of(opened.scope, begun, deadline))
     }
 
-    fn ports_of(&self, scope: Scope, begun: Begun, until: Timestamp) -> MatchPorts {
+    fn ports_of(&self, scope: TenantKey, begun: Begun, deadline: Timestamp) -> MatchPorts {
         let home = &self.home;
         MatchPorts {
             store: home.store.clone(),
@@ -151,8 +166,8 @@ impl Matching {
             clock: Arc::clone(&home.clock),
             doorbell: Arc::clone(&home.doorbell),
             policies: Arc::clone(&home.policies),
-            meter: Arc::new(Noted::since(home, begun)),
-            until: Some(until),
+            metrics: Arc::new(Noted::since(home, begun)),
+            deadline: Some(deadline),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_ports::Doorbell;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Accepted, Intent, Phase, Run, Status, Stop};
 use hardmatch_store::connection::Meta;
-use hardmatch_store::runs::Place;
+use hardmatch_store::runs::RunPlace;
 use hardmatch_store::{Store, Stored};
 
 use crate::{MatchError, MatchPorts};
@@ -42,7 +42,7 @@ pub enum Accept {
     TheStop,
 }
 
-/// Opens a run and rings for its observation. A run over everybody abandons the one of the connection that is still open:
+/// Opens a run and notifies its observation. A run over everybody abandons the one of the connection that is still open:
 /// what it had decided is decided again, because everybody it concerned is still marked. A run about one person leaves the
 /// others alone, and abandons only an older one about the same person.
 pub async fn open_run(
@@ -54,13 +54,13 @@ pub async fn open_run(
     loop {
         let meta = store.meta(&opening.connection).await?;
         if let Some(run) = enter(store, opening, &meta, None, now_ms).await? {
-            ring_observation(doorbell, &run).await;
+            notify_observers(doorbell, &run).await;
             return Ok(run);
         }
     }
 }
 
-/// Enters a run into the books after abandoning the one whose place it takes; `None` when somebody else was faster.
+/// Enters a run into the table after abandoning the one whose place it takes; `None` when somebody else was faster.
 /// `meta` was read before anything the decision to open rests on.
 pub(crate) async fn enter(
     store: &Store,
@@ -71,12 +71,12 @@ pub(crate) async fn enter(
 ) -> Result<Option<Run>, MatchError> {
     let connection = &opening.connection;
     let (place, before) = match &opening.only {
-        None => (Place::Connection(Box::new(meta.clone())), meta.value.run.clone()),
+        None => (RunPlace::Connection(Box::new(meta.clone())), meta.value.run.clone()),
         Some(key) => {
             let pid = store.secret().pid(key);
             let held = store.now_run(connection, pid).await?;
             let before = held.as_ref().map(|held| held.value.clone());
-            (Place::Person(pid, held), before)
+            (RunPlace::Person(pid, held), before)
         }
     };
     if let Some(before) = &before {
@@ -125,7 +125,7 @@ fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         problems: Vec::new(),
         tenant_calls: hardmatch_ports::tenant::Counters::default(),
         units: hardmatch_ports::table::Units::default(),
-        effort: None,
+        compute: None,
         report: None,
         slot: None,
         stalled: None,
@@ -169,11 +169,11 @@ pub(crate) async fn abandon(
     Ok(closed.is_some())
 }
 
-/// Both sides. A lost bell is rung again by whoever looks at the run next.
-pub(crate) async fn ring_observation(doorbell: &dyn Doorbell, run: &Run) {
-    for kind in [BellKind::ObserveTenant, BellKind::ObserveSource] {
-        if let Err(error) = doorbell.ring(run.bell(kind), std::time::Duration::ZERO).await {
-            tracing::warn!(run.id = %run.id, error = %error, "the doorbell could not be rung");
+/// Both sides. A lost message is sent again by whoever looks at the run next.
+pub(crate) async fn notify_observers(doorbell: &dyn Doorbell, run: &Run) {
+    for kind in [MessageKind::ObserveTenant, MessageKind::ObserveSource] {
+        if let Err(error) = doorbell.notify(run.message(kind), std::time::Duration::ZERO).await {
+            tracing::warn!(run.id = %run.id, error = %error, "the message could not be sent");
         }
     }
 }
@@ -244,7 +244,7 @@ pub async fn accept(
                     })
                     .await?
                     .ok_or_else(|| MatchError::Broken(format!("run {id} is gone")))?;
-                ring_observation(&*ports.doorbell, &run).await;
+                notify_observers(&*ports.doorbell, &run).await;
                 Acceptance::GoesOn(Box::new(run))
             }
             (

@@ -229,11 +229,11 @@ mod tests {
     use hardmatch_embedded::{FileTable, ProcessDoorbell};
     use hardmatch_ports::{BlobError, Blobs, Clock, Policies};
     use hardmatch_runtime::ManualClock;
-    use hardmatch_store::{Scope, Store, StoreError};
+    use hardmatch_store::{Store, StoreError, TenantKey};
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{Meter, Spent};
+    use crate::{RunCost, RunMetrics};
 
     /// What a blob takes to arrive.
     const LATENCY: Duration = Duration::from_millis(40);
@@ -276,9 +276,9 @@ mod tests {
     }
 
     #[async_trait]
-    impl Meter for Nothing {
-        async fn read(&self, _: &str) -> Result<Spent, StoreError> {
-            Ok(Spent::default())
+    impl RunMetrics for Nothing {
+        async fn read(&self, _: &str) -> Result<RunCost, StoreError> {
+            Ok(RunCost::default())
         }
     }
 
@@ -288,13 +288,13 @@ mod tests {
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let ports = MatchPorts {
             store: Store::open(Arc::new(FileTable::in_memory().unwrap())).await.unwrap(),
-            scope: Scope::new("graph.test", "t1"),
+            scope: TenantKey::new("graph.test", "t1"),
             blobs: Arc::new(Far(Mutex::default(), clock.clone())),
             clock: Arc::clone(&shared),
             doorbell: Arc::new(ProcessDoorbell::new(shared)),
             policies: Arc::new(Nothing),
-            meter: Arc::new(Nothing),
-            until: None,
+            metrics: Arc::new(Nothing),
+            deadline: None,
         };
         for slice in 0..64 {
             put_slice(&ports, "r1", slice, &[]).await.unwrap();

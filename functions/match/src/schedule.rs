@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Intent, Status};
-use hardmatch_ports::{Bell, Doorbell};
+use hardmatch_ports::{Doorbell, Message};
 use hardmatch_store::Store;
-use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_store::connection::{ConnectionState, Meta};
 use hardmatch_store::runs::new_run_id;
 use jiff::Timestamp;
 
@@ -39,7 +39,7 @@ pub enum PassedBy {
 }
 
 /// Begins the run of a connection for a scheduled time (RFC 3339), once. A run that is still open is abandoned. Told
-/// again, it rings for the run it began, so that a kill between the books and the bells leaves nothing lying.
+/// again, it notifies the run it began, so that a kill between the table and the messages leaves nothing lying.
 pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot: &str) -> Result<Started, MatchError> {
     let slot = slot_name(slot)?;
     loop {
@@ -51,7 +51,7 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
             if taken.at == slot
                 && let Some(run) = ports.store.run(connection, &taken.run).await?
             {
-                tick::ring_left_over(ports, &run.value).await?;
+                tick::notify_left_over(ports, &run.value).await?;
             }
             return Ok(Started::Already(taken.run.clone()));
         }
@@ -75,9 +75,9 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
                 && let Some(before) = ports.store.run(connection, before).await?
                 && before.value.status == Some(Status::Abandoned)
             {
-                ports.meter.rested(&before.value);
+                ports.metrics.run_ended(&before.value);
             }
-            open::ring_observation(&*ports.doorbell, &run).await;
+            open::notify_observers(&*ports.doorbell, &run).await;
             return Ok(Started::Opened(run.id));
         }
     }
@@ -85,9 +85,9 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
 
 fn passes_by(meta: &Meta, now: i64) -> Option<PassedBy> {
     match meta.standing {
-        Standing::Paused => return Some(PassedBy::Paused),
-        Standing::Disconnected => return Some(PassedBy::Disconnected),
-        Standing::Active => {}
+        ConnectionState::Paused => return Some(PassedBy::Paused),
+        ConnectionState::Disconnected => return Some(PassedBy::Disconnected),
+        ConnectionState::Active => {}
     }
     if meta.policy_revision == 0 {
         return Some(PassedBy::NoPolicy);
@@ -95,9 +95,9 @@ fn passes_by(meta: &Meta, now: i64) -> Option<PassedBy> {
     meta.quarantine.as_ref().filter(|quarantine| now < quarantine.next).map(|_| PassedBy::Quarantined)
 }
 
-/// Rings for the run of each connection at a scheduled time (RFC 3339). A schedule that does not say for when has it from
-/// its message: by the minute in which that was `sent`, so that a start that is told twice is one. A bell that cannot be
-/// rung fails the whole, to be told again: who was rung for already finds the slot taken.
+/// Notifies the run of each connection at a scheduled time (RFC 3339). A schedule that does not say for when has it from
+/// its message: by the minute in which that was `sent`, so that a start that is told twice is one. A message that cannot be
+/// sent fails the whole, to be told again: who was notified already finds the slot taken.
 pub async fn nightly(
     store: &Store,
     doorbell: &dyn Doorbell,
@@ -109,25 +109,25 @@ pub async fn nightly(
         (named, _) => named?,
     };
     for connection in store.connections().await? {
-        ring_start(doorbell, connection, slot.clone()).await?;
+        notify_start(doorbell, connection, slot.clone()).await?;
     }
     Ok(())
 }
 
-pub(crate) async fn ring_start(
+pub(crate) async fn notify_start(
     doorbell: &dyn Doorbell,
     connection: ConnectionId,
     slot: String,
 ) -> Result<(), MatchError> {
-    let bell = Bell::new(connection, "", BellKind::Start { slot });
-    doorbell.ring(bell, Duration::ZERO).await.map_err(|error| MatchError::Broken(error.to_string()))
+    let message = Message::new(connection, "", MessageKind::Start { slot });
+    doorbell.notify(message, Duration::ZERO).await.map_err(|error| MatchError::Broken(error.to_string()))
 }
 
 /// One spelling for one time, to the second: slots are compared as text.
 fn slot_name(slot: &str) -> Result<String, MatchError> {
     let broken = |_| {
         MatchError::Broken(
-            "the scheduled time of a bell is no RFC 3339 timestamp. Give the schedule the input \
+            "the scheduled time of a message is no RFC 3339 timestamp. Give the schedule the input \
              {\"v\":1,\"kind\":\"nightly\",\"slot\":\"<aws.scheduler.scheduled-time>\"}"
                 .to_owned(),
         )

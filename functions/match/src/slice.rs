@@ -1,4 +1,4 @@
-//! Deciding one slice and bringing it into the books: the open change of each person, marks, clocks and timers. The
+//! Deciding one slice and bringing it into the table: the open change of each person, marks, clocks and timers. The
 //! slice itself is deleted last: it is the unit of retry.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +13,12 @@ use hardmatch_domain::policy::Policy;
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Run, Stop};
 use hardmatch_ports::{Condition, TableError, Write};
-use hardmatch_store::Pid;
+use hardmatch_store::PersonHash;
 use hardmatch_store::changes::{ChangeState, LastChange, OpenChange};
 use hardmatch_store::runs::Todo;
 use hardmatch_store::timers::Timer;
 
-use crate::gather::{Refusals, decide_all, row};
+use crate::load_facts::{Refusals, decide_all, row};
 use crate::{MatchError, MatchPorts, plan};
 
 /// The policy of a revision.
@@ -43,8 +43,8 @@ pub(crate) async fn decide(
     slice: usize,
     todo: &[Todo],
 ) -> Result<(), MatchError> {
-    let pids: &[Pid] = &todo.iter().map(|todo| todo.pid).collect::<Vec<_>>();
-    let crowded: BTreeSet<Pid> = todo.iter().filter(|todo| todo.crowded).map(|todo| todo.pid).collect();
+    let pids: &[PersonHash] = &todo.iter().map(|todo| todo.pid).collect::<Vec<_>>();
+    let crowded: BTreeSet<PersonHash> = todo.iter().filter(|todo| todo.crowded).map(|todo| todo.pid).collect();
     // Before the facts: whoever is marked after this is to be decided again.
     let mut marks = ports.store.marks(&run.connection, pids).await?;
     let people: Vec<_> = ports.store.people(&run.connection, pids).await?;
@@ -62,7 +62,7 @@ pub(crate) async fn decide(
         let last = lasts.get(pid);
         keep_change(ports, run, *pid, last, (mark, accepted.contains(pid)), decision, &mut writes);
         if is_settled(decision) {
-            settled.extend(mark.map(|mark| ports.store.unmark(&run.connection, *pid, mark)));
+            settled.extend(mark.map(|mark| ports.store.clear_dirty(&run.connection, *pid, mark)));
         }
         keep_clocks(ports, run, *pid, decision, &mut writes).await?;
         writes.extend(awaited(record, decision).map(|target| {
@@ -71,9 +71,9 @@ pub(crate) async fn decide(
         }));
     }
     // Marked, but never stored: a mark left behind by a person who was refused before anybody understood them.
-    let known: BTreeSet<Pid> = people.iter().map(|(pid, _)| *pid).collect();
+    let known: BTreeSet<PersonHash> = people.iter().map(|(pid, _)| *pid).collect();
     let nobody = marks.iter().filter(|(pid, _)| !known.contains(pid));
-    settled.extend(nobody.map(|(pid, mark)| ports.store.unmark(&run.connection, *pid, *mark)));
+    settled.extend(nobody.map(|(pid, mark)| ports.store.clear_dirty(&run.connection, *pid, *mark)));
     store(ports, writes).await?;
     // Marked again since: that mark stays, and nothing is to be done anew for it.
     ports.store.each_if(settled).await?;
@@ -103,14 +103,14 @@ fn awaited<'r>(record: &'r PersonRecord, decision: &Decision) -> Option<&'r Pers
 async fn mark<'d>(
     ports: &MatchPorts,
     run: &Run,
-    decided: impl Iterator<Item = (Pid, &'d Decision)>,
-    crowded: &BTreeSet<Pid>,
-    marks: &mut BTreeMap<Pid, u64>,
+    decided: impl Iterator<Item = (PersonHash, &'d Decision)>,
+    crowded: &BTreeSet<PersonHash>,
+    marks: &mut BTreeMap<PersonHash, u64>,
 ) -> Result<(), MatchError> {
-    let is_marked = |pid: &Pid, decision: &Decision| crowded.contains(pid) && decision.change.is_some();
+    let is_marked = |pid: &PersonHash, decision: &Decision| crowded.contains(pid) && decision.change.is_some();
     let unmarked = decided
         .filter(|(pid, decision)| !marks.contains_key(pid) && !is_settled(decision) && !is_marked(pid, decision));
-    let unmarked: Vec<Pid> = unmarked.map(|(pid, _)| pid).collect();
+    let unmarked: Vec<PersonHash> = unmarked.map(|(pid, _)| pid).collect();
     let writes = unmarked.iter().map(|pid| ports.store.mark_new(&run.connection, *pid)).collect();
     let revisions = ports.store.each_if(writes).await?;
     marks.extend(unmarked.into_iter().zip(revisions).filter_map(|(pid, revision)| Some((pid, revision?))));
@@ -146,9 +146,9 @@ pub(crate) async fn store(ports: &MatchPorts, writes: Vec<Write>) -> Result<(), 
 async fn accepted_before(
     ports: &MatchPorts,
     run: &Run,
-    decided: impl Iterator<Item = (Pid, &Decision)>,
-    lasts: &BTreeMap<Pid, LastChange>,
-) -> Result<BTreeSet<Pid>, MatchError> {
+    decided: impl Iterator<Item = (PersonHash, &Decision)>,
+    lasts: &BTreeMap<PersonHash, LastChange>,
+) -> Result<BTreeSet<PersonHash>, MatchError> {
     let mut runs: BTreeMap<String, bool> = BTreeMap::new();
     let mut accepted = BTreeSet::new();
     for (pid, decision) in decided {
@@ -183,7 +183,7 @@ fn was_accepted(run: &Run) -> bool {
 fn keep_change(
     ports: &MatchPorts,
     run: &Run,
-    pid: Pid,
+    pid: PersonHash,
     last: Option<&LastChange>,
     (mark, accepted): (Option<u64>, bool),
     decision: &Decision,
@@ -213,7 +213,7 @@ fn keep_change(
                 decided_ms: ports.clock.now().as_millisecond(),
                 account_revision: None,
                 keep_open: needs_more(decision) || stands_alone(change.action),
-                landed: same.and_then(|had| had.landed.clone()),
+                account_id: same.and_then(|had| had.account_id.clone()),
                 lost: unknown || same.is_some_and(|had| had.lost),
                 accepted,
                 mark,
@@ -271,7 +271,7 @@ async fn disown(ports: &MatchPorts, link: &mut Link) -> Result<(), MatchError> {
 async fn keep_clocks(
     ports: &MatchPorts,
     run: &Run,
-    pid: Pid,
+    pid: PersonHash,
     decision: &Decision,
     writes: &mut Vec<Write>,
 ) -> Result<(), MatchError> {

@@ -1,17 +1,17 @@
-//! The tick: takes what is due and rings for work left over. On AWS every five minutes, locally at the start and each
-//! minute. Whatever bell was lost, duplicated or given up, the table holds the work and this finds it.
+//! The tick: takes what is due and sends messages for work left over. On AWS every five minutes, locally at the start and each
+//! minute. Whatever message was lost, duplicated or given up, the table holds the work and this finds it.
 
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{CollectionState, Phase, Run};
 use hardmatch_store::Store;
 use hardmatch_store::changes::LanePhase;
-use hardmatch_store::connection::Standing;
+use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::timers::{Due, Timer};
 
-use crate::{MatchError, MatchPorts, Upkeep, lost, open, phases, schedule};
+use crate::{ConnectionHealth, MatchError, MatchPorts, driver, open, schedule, table_loss};
 
 /// Has all connections looked after, one after the other. One that cannot be opened, or that fails, takes none along and is
 /// left to the next tick.
@@ -28,10 +28,10 @@ where
     Ok(())
 }
 
-/// Ticks for one connection: what is due is taken, and bells are rung for its open runs.
+/// Ticks for one connection: what is due is taken, and its open runs are sent a message.
 pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), MatchError> {
     let meta = ports.store.meta(connection).await?.value;
-    if meta.standing == Standing::Disconnected {
+    if meta.standing == ConnectionState::Disconnected {
         // Its clocks stand still.
         return Ok(());
     }
@@ -47,19 +47,25 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
             // Left behind by a kill between the end of the run and this.
             ports.store.free_place(&run.value).await?;
         }
-        if is_older_than_a_day(&run.value, now) && lost::is_restored(ports, connection).await? {
+        if is_older_than_a_day(&run.value, now) && table_loss::is_restored(ports, connection).await? {
             // It was under way when the table was saved, and what it had decided is no longer true.
             open::abandon(&ports.store, connection, &id, ports.clock.now().as_millisecond()).await?;
             continue;
         }
-        ring_left_over(ports, &run.value).await?;
+        notify_left_over(ports, &run.value).await?;
     }
     let quarantined = meta.quarantine.is_some();
     let credential_ends = meta.credential_ends;
     let since = meta.last_run.filter(|_| meta.paused.is_none());
     let hours_since_run = since.map(|ended| (now - ended).div_euclid(60 * 60));
     let connection = connection.clone();
-    ports.meter.ticked(&Upkeep { connection, stuck_runs, quarantined, hours_since_run, credential_ends });
+    ports.metrics.connection_state(&ConnectionHealth {
+        connection,
+        stuck_runs,
+        quarantined,
+        hours_since_run,
+        credential_ends,
+    });
     Ok(())
 }
 
@@ -101,7 +107,7 @@ async fn mark_due(ports: &MatchPorts, connection: &ConnectionId, due: &[Due]) ->
     let mut keys = Vec::new();
     for due in due {
         if let Timer::Person(pid) = due.timer {
-            marks.push(ports.store.mark_open(connection, pid));
+            marks.push(ports.store.mark_dirty(connection, pid));
             keys.push(due.key.clone());
         }
     }
@@ -126,55 +132,55 @@ async fn try_again(ports: &MatchPorts, connection: &ConnectionId, at: i64) -> Re
     {
         return Ok(());
     }
-    schedule::ring_start(&*ports.doorbell, connection.clone(), schedule::spelled(at)).await
+    schedule::notify_start(&*ports.doorbell, connection.clone(), schedule::spelled(at)).await
 }
 
-/// Rings for what a run has left to do: for the work itself where there is some, else for whoever sees that the phase has
-/// ended. Nothing rests on a bell that the functions rang for one another.
-pub async fn ring_left_over(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
+/// Notifies what a run has left to do: for the work itself where there is some, else for whoever sees that the phase has
+/// ended. Nothing rests on a message that the functions sent to one another.
+pub async fn notify_left_over(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
     for kind in left_over(ports, run).await? {
-        let rung = ports.doorbell.ring(run.bell(kind), Duration::ZERO).await;
-        rung.map_err(|error| MatchError::Broken(error.to_string()))?;
+        let notified = ports.doorbell.notify(run.message(kind), Duration::ZERO).await;
+        notified.map_err(|error| MatchError::Broken(error.to_string()))?;
     }
     Ok(())
 }
 
 /// What there is to do in a run's phase.
-async fn left_over(ports: &MatchPorts, run: &Run) -> Result<Vec<BellKind>, MatchError> {
+async fn left_over(ports: &MatchPorts, run: &Run) -> Result<Vec<MessageKind>, MatchError> {
     let read = |name: &str| run.collections.get(name).is_some_and(|known| known.state != CollectionState::Reading);
     Ok(match run.phase {
         Phase::Observing => match (read("users"), read("people")) {
-            (true, true) => vec![BellKind::Advance],
-            (true, false) => vec![BellKind::ObserveSource],
-            (false, true) => vec![BellKind::ObserveTenant],
-            (false, false) => vec![BellKind::ObserveTenant, BellKind::ObserveSource],
+            (true, true) => vec![MessageKind::Advance],
+            (true, false) => vec![MessageKind::ObserveSource],
+            (false, true) => vec![MessageKind::ObserveTenant],
+            (false, false) => vec![MessageKind::ObserveTenant, MessageKind::ObserveSource],
         },
-        Phase::Deciding if ports.store.slices(&run.id, None, 1).await?.is_empty() => vec![BellKind::Advance],
-        Phase::Deciding => vec![BellKind::Match],
+        Phase::Deciding if ports.store.slices(&run.id, None, 1).await?.is_empty() => vec![MessageKind::Advance],
+        Phase::Deciding => vec![MessageKind::Match],
         Phase::Writing => to_write(ports, run, LanePhase::Write).await?,
         Phase::Removing => to_write(ports, run, LanePhase::Remove).await?,
-        Phase::Gate | Phase::Reporting => vec![BellKind::Advance],
+        Phase::Gate | Phase::Reporting => vec![MessageKind::Advance],
         Phase::Planned | Phase::Closed => Vec::new(),
     })
 }
 
-/// Rings for a look at the tenant when a run has been writing for so long that it is time for one. For whoever keeps a run
-/// going in one process, where no bell is lost; elsewhere [`tick`] does this too.
-pub async fn ring_to_look_again(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
+/// Notifies a look at the tenant when a run has been writing for so long that it is time for one. For whoever keeps a run
+/// going in one process, where no message is lost; elsewhere [`tick`] does this too.
+pub async fn notify_to_look_again(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
     if matches!(run.phase, Phase::Writing | Phase::Removing) && looks_again(ports).await? {
-        phases::ring(ports, run, BellKind::ObserveTenant).await;
+        driver::notify(ports, run, MessageKind::ObserveTenant).await;
     }
     Ok(())
 }
 
-async fn to_write(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Result<Vec<BellKind>, MatchError> {
+async fn to_write(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Result<Vec<MessageKind>, MatchError> {
     let empty = ports.store.pointers(&run.id, lane, None, 1).await?.is_empty();
-    if empty || phases::turned_away(ports, run).await? {
-        return Ok(vec![BellKind::Advance]);
+    if empty || driver::quarantined_by_this_run(ports, run).await? {
+        return Ok(vec![MessageKind::Advance]);
     }
-    let mut kinds = vec![BellKind::Write];
+    let mut kinds = vec![MessageKind::Write];
     if looks_again(ports).await? {
-        kinds.push(BellKind::ObserveTenant);
+        kinds.push(MessageKind::ObserveTenant);
     }
     Ok(kinds)
 }

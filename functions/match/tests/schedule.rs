@@ -1,4 +1,4 @@
-//! Schedules, ticks, timers and hops over an embedded table: what is rung for, and how often.
+//! Schedules, ticks, timers and requeued messages over an embedded table: what is notified, and how often.
 
 #![cfg(test)]
 
@@ -14,19 +14,19 @@ use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::{FileTable, FolderBlobs};
 use hardmatch_match::{
-    Accept, After, MatchPorts, Meter, Opening, PassedBy, Spent, Started, answer, nightly, open_run, start_scheduled,
-    tick,
+    Accept, After, MatchPorts, Opening, PassedBy, RunCost, RunMetrics, Started, answer, nightly, open_run,
+    start_scheduled, tick,
 };
-use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell, DoorbellError, Queue};
+use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message, MessageKind, Queue};
 use hardmatch_ports::run::{Intent, Phase, Run, Status};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::{Clock as _, Item, Key, Page, Policies, Query, Table, TableError, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::changes::LanePhase;
-use hardmatch_store::connection::Standing;
-use hardmatch_store::hops::Hop;
+use hardmatch_store::connection::ConnectionState;
+use hardmatch_store::requeue::Requeue;
 use hardmatch_store::timers::Timer;
-use hardmatch_store::{Pid, Scope, Store, StoreError};
+use hardmatch_store::{PersonHash, Store, StoreError, TenantKey};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -71,14 +71,14 @@ impl Table for Forgetful {
     }
 }
 
-/// Keeps what is rung.
+/// Keeps what is sent.
 #[derive(Default)]
-struct Rung(Mutex<Vec<Bell>>);
+struct Notified(Mutex<Vec<Message>>);
 
 #[async_trait]
-impl Doorbell for Rung {
-    async fn ring(&self, bell: Bell, _: Duration) -> Result<(), DoorbellError> {
-        self.0.lock().unwrap().push(bell);
+impl Doorbell for Notified {
+    async fn notify(&self, message: Message, _: Duration) -> Result<(), DoorbellError> {
+        self.0.lock().unwrap().push(message);
         Ok(())
     }
 }
@@ -92,9 +92,9 @@ impl Policies for Nothing {
 }
 
 #[async_trait]
-impl Meter for Nothing {
-    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
-        Ok(Spent::default())
+impl RunMetrics for Nothing {
+    async fn read(&self, _: &str) -> Result<RunCost, StoreError> {
+        Ok(RunCost::default())
     }
 }
 
@@ -102,7 +102,7 @@ struct Lab {
     clock: ManualClock,
     table: Arc<Forgetful>,
     store: Store,
-    rung: Arc<Rung>,
+    notified: Arc<Notified>,
     ports: MatchPorts,
     _folder: TempDir,
 }
@@ -112,16 +112,16 @@ impl Lab {
         let clock = ManualClock::new(Timestamp::from_second(NOON).unwrap());
         let table = Arc::new(Forgetful(FileTable::in_memory().unwrap(), AtomicBool::new(false)));
         let store = Store::open(table.clone()).await.unwrap();
-        let (rung, folder) = (Arc::new(Rung::default()), tempfile::tempdir().unwrap());
+        let (notified, folder) = (Arc::new(Notified::default()), tempfile::tempdir().unwrap());
         let ports = MatchPorts {
             store: store.clone(),
-            scope: Scope::new("graph.test", "t1"),
+            scope: TenantKey::new("graph.test", "t1"),
             blobs: Arc::new(FolderBlobs::new(folder.path())),
             clock: Arc::new(clock.clone()),
-            doorbell: rung.clone(),
+            doorbell: notified.clone(),
             policies: Arc::new(Nothing),
-            meter: Arc::new(Nothing),
-            until: None,
+            metrics: Arc::new(Nothing),
+            deadline: None,
         };
         for name in connections {
             let name = ConnectionId::new(*name);
@@ -130,19 +130,19 @@ impl Lab {
             });
             made.await.unwrap();
         }
-        Self { clock, table, store, rung, ports, _folder: folder }
+        Self { clock, table, store, notified, ports, _folder: folder }
     }
 
     fn now(&self) -> i64 {
         self.clock.now_seconds()
     }
 
-    fn rung(&self) -> Vec<Bell> {
-        std::mem::take(&mut *self.rung.0.lock().unwrap())
+    fn notified(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.notified.0.lock().unwrap())
     }
 
-    fn kinds(&self) -> Vec<BellKind> {
-        self.rung().into_iter().map(|bell| bell.kind).collect()
+    fn kinds(&self) -> Vec<MessageKind> {
+        self.notified().into_iter().map(|message| message.kind).collect()
     }
 
     async fn started(&self, slot: &str) -> Started {
@@ -170,8 +170,8 @@ impl Lab {
 
     /// Gives every phase of a run something to do.
     async fn work(&self, run: &Run) {
-        let people = [Pid::from_bytes([1; 16])];
-        self.store.put_slices(&run.id, 0, &people, &hardmatch_store::marks::Marked::default()).await.unwrap();
+        let people = [PersonHash::from_bytes([1; 16])];
+        self.store.put_slices(&run.id, 0, &people, &hardmatch_store::dirty::DirtyPeople::default()).await.unwrap();
         for phase in [LanePhase::Write, LanePhase::Remove] {
             let lane = self.store.put_pointers(&run.id, phase, 0, 0, &people);
             self.store.table().batch_write(lane).await.unwrap();
@@ -187,8 +187,8 @@ fn contoso() -> ConnectionId {
     ConnectionId::new("contoso")
 }
 
-fn start(slot: &str) -> BellKind {
-    BellKind::Start { slot: slot.to_owned() }
+fn start(slot: &str) -> MessageKind {
+    MessageKind::Start { slot: slot.to_owned() }
 }
 
 #[tokio::test]
@@ -196,14 +196,18 @@ async fn one_run_for_a_slot_however_it_is_spelled_and_however_often_it_comes() {
     let lab = Lab::new(&["contoso"]).await;
     let run = lab.opened(SLOT).await;
     assert_eq!((run.slot.as_deref(), run.intent, run.phase), (Some(SLOT), Intent::Sync, Phase::Observing));
-    assert_eq!(lab.kinds(), [BellKind::ObserveTenant, BellKind::ObserveSource]);
+    assert_eq!(lab.kinds(), [MessageKind::ObserveTenant, MessageKind::ObserveSource]);
     for again in [SLOT, "2026-01-15T13:00:00+01:00", "2026-01-15T12:00:00.7Z"] {
         assert_eq!(lab.started(again).await, Started::Already(run.id.clone()), "{again}");
-        assert_eq!(lab.kinds(), [BellKind::ObserveTenant, BellKind::ObserveSource], "its bells may have been lost");
+        assert_eq!(
+            lab.kinds(),
+            [MessageKind::ObserveTenant, MessageKind::ObserveSource],
+            "its messages may have been lost"
+        );
     }
     // One that was late is not made up for: a newer run has seen everything since.
     assert_eq!(lab.started("2026-01-14T12:00:00Z").await, Started::Already(run.id.clone()));
-    assert!(lab.rung().is_empty());
+    assert!(lab.notified().is_empty());
     assert!(start_scheduled(&lab.ports, &contoso(), "noon").await.is_err());
     assert_eq!(lab.store.run_ids(&contoso(), 10).await.unwrap(), [run.id]);
 }
@@ -233,14 +237,14 @@ async fn a_run_that_is_open_when_the_next_begins_is_abandoned() {
 #[tokio::test]
 async fn the_nightly_bell_rings_once_for_each_connection() {
     let lab = Lab::new(&["contoso", "fabrikam"]).await;
-    let nightly = Bell::for_all(BellKind::Nightly { slot: SLOT.to_owned() });
+    let nightly = Message::for_all(MessageKind::Nightly { slot: SLOT.to_owned() });
     assert_eq!(nightly.queue(), Queue::Match);
     answer(&lab.ports, &nightly).await.unwrap();
-    let rung = lab.rung();
-    let expected = ["contoso", "fabrikam"].map(|name| Bell::new(name.into(), "", start(SLOT)));
-    assert_eq!(rung, expected);
-    for bell in rung.iter().chain(&rung) {
-        answer(&lab.ports, bell).await.unwrap();
+    let notified = lab.notified();
+    let expected = ["contoso", "fabrikam"].map(|name| Message::new(name.into(), "", start(SLOT)));
+    assert_eq!(notified, expected);
+    for message in notified.iter().chain(&notified) {
+        answer(&lab.ports, message).await.unwrap();
     }
     for name in ["contoso", "fabrikam"] {
         assert_eq!(lab.store.run_ids(&name.into(), 10).await.unwrap().len(), 1);
@@ -250,15 +254,17 @@ async fn the_nightly_bell_rings_once_for_each_connection() {
 #[tokio::test]
 async fn a_schedule_passes_by_who_is_paused_disconnected_or_without_a_policy() {
     let lab = Lab::new(&["contoso"]).await;
-    for (standing, why) in [(Standing::Paused, PassedBy::Paused), (Standing::Disconnected, PassedBy::Disconnected)] {
+    for (standing, why) in
+        [(ConnectionState::Paused, PassedBy::Paused), (ConnectionState::Disconnected, PassedBy::Disconnected)]
+    {
         lab.store.update_meta(&contoso(), |meta| meta.standing = standing).await.unwrap();
         assert_eq!(lab.started(SLOT).await, Started::PassedBy(why));
     }
     let nobody = start_scheduled(&lab.ports, &"fabrikam".into(), SLOT).await.unwrap();
     assert_eq!(nobody, Started::PassedBy(PassedBy::NoPolicy));
-    assert!(lab.rung().is_empty());
+    assert!(lab.notified().is_empty());
     // Taken up again, the same slot is still to be had.
-    lab.store.update_meta(&contoso(), |meta| meta.standing = Standing::Active).await.unwrap();
+    lab.store.update_meta(&contoso(), |meta| meta.standing = ConnectionState::Active).await.unwrap();
     lab.opened(SLOT).await;
 }
 
@@ -286,11 +292,11 @@ async fn a_quarantined_connection_is_tried_again_after_6_12_24_hours_and_then_da
         assert_eq!(lab.kinds(), std::slice::from_ref(&next));
         lab.tick().await;
         assert_eq!(lab.kinds(), [], "each timer is taken once");
-        answer(&lab.ports, &Bell::new(contoso(), "", next)).await.unwrap();
+        answer(&lab.ports, &Message::new(contoso(), "", next)).await.unwrap();
         let open = lab.store.meta(&contoso()).await.unwrap().value.run.unwrap();
         assert_eq!(lab.run(&open).await.stop, None, "an attempt that is due may write");
         lab.enter(&lab.run(&open).await, Phase::Closed).await;
-        lab.rung();
+        lab.notified();
     }
     assert_eq!(hours, [6, 12, 24, 24]);
 }
@@ -326,12 +332,12 @@ async fn a_schedule_that_does_not_say_when_has_its_time_from_its_message_by_the_
     let lab = Lab::new(&["contoso"]).await;
     let sent = |seconds: i64| Timestamp::from_second(NOON + seconds).ok();
     for seconds in [7, 59] {
-        nightly(&lab.store, &*lab.rung, "<aws.scheduler.scheduled-time>", sent(seconds)).await.unwrap();
+        nightly(&lab.store, &*lab.notified, "<aws.scheduler.scheduled-time>", sent(seconds)).await.unwrap();
     }
     assert_eq!(lab.kinds(), [start(SLOT), start(SLOT)], "told twice it is one");
-    nightly(&lab.store, &*lab.rung, "2026-01-15T13:00:00+01:00", sent(500)).await.unwrap();
+    nightly(&lab.store, &*lab.notified, "2026-01-15T13:00:00+01:00", sent(500)).await.unwrap();
     assert_eq!(lab.kinds(), [start(SLOT)], "what it says counts");
-    assert!(nightly(&lab.store, &*lab.rung, "noon", None).await.is_err());
+    assert!(nightly(&lab.store, &*lab.notified, "noon", None).await.is_err());
 }
 
 #[tokio::test]
@@ -339,14 +345,14 @@ async fn a_run_that_was_turned_away_ends_without_what_it_had_left() {
     let lab = Lab::new(&["contoso"]).await;
     let run = lab.opened(SLOT).await;
     let run = lab.enter(&run, Phase::Writing).await;
-    let lane = lab.store.put_pointers(&run.id, LanePhase::Write, 0, 0, &[Pid::from_bytes([1; 16])]);
+    let lane = lab.store.put_pointers(&run.id, LanePhase::Write, 0, 0, &[PersonHash::from_bytes([1; 16])]);
     lab.store.table().batch_write(lane).await.unwrap();
     lab.store.quarantine(&contoso(), &run.id, "the secret has expired", NOON).await.unwrap();
-    lab.rung();
+    lab.notified();
     lab.tick().await;
-    let rung = lab.rung();
-    assert_eq!(rung, [run.bell(BellKind::Advance)], "the writer is not asked again");
-    answer(&lab.ports, &rung[0]).await.unwrap();
+    let notified = lab.notified();
+    assert_eq!(notified, [run.message(MessageKind::Advance)], "the writer is not asked again");
+    answer(&lab.ports, &notified[0]).await.unwrap();
     let run = lab.run(&run.id).await;
     assert_eq!((run.phase, run.problems.len()), (Phase::Closed, 1), "{:?}", run.problems);
     let meta = lab.store.meta(&contoso()).await.unwrap().value;
@@ -358,7 +364,7 @@ async fn a_run_that_was_turned_away_ends_without_what_it_had_left() {
 async fn one_person_wanted_now_abandons_nobody_but_an_older_run_of_theirs() {
     let lab = Lab::new(&["contoso"]).await;
     let nightly = lab.opened(SLOT).await;
-    lab.rung();
+    lab.notified();
     let mut ids = Vec::new();
     for (number, key) in ["ada", "bea", "ada"].into_iter().enumerate() {
         let opening = Opening {
@@ -372,7 +378,7 @@ async fn one_person_wanted_now_abandons_nobody_but_an_older_run_of_theirs() {
             retry: false,
             by: "a hook".to_owned(),
         };
-        ids.push(open_run(&lab.store, &*lab.rung, &opening, NOON * 1000).await.unwrap().id);
+        ids.push(open_run(&lab.store, &*lab.notified, &opening, NOON * 1000).await.unwrap().id);
     }
     assert_eq!(lab.run(&nightly.id).await.phase, Phase::Observing);
     let mut phases = Vec::new();
@@ -380,15 +386,15 @@ async fn one_person_wanted_now_abandons_nobody_but_an_older_run_of_theirs() {
         phases.push(lab.run(id).await.phase);
     }
     assert_eq!(phases, [Phase::Closed, Phase::Observing, Phase::Observing]);
-    lab.rung();
+    lab.notified();
 
-    // The tick knows all of them, and its bells for single people go past the company's.
+    // The tick knows all of them, and its messages for single people go past the company's.
     for id in ids[1..].iter().chain([&nightly.id]) {
         let run = lab.enter(&lab.run(id).await, Phase::Deciding).await;
         lab.work(&run).await;
     }
     lab.tick().await;
-    let mut queues: Vec<Queue> = lab.rung().iter().map(Bell::queue).collect();
+    let mut queues: Vec<Queue> = lab.notified().iter().map(Message::queue).collect();
     queues.sort();
     assert_eq!(queues, [Queue::Match, Queue::MatchNow, Queue::MatchNow]);
 

@@ -9,15 +9,15 @@ use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::{FileTable, FolderBlobs};
-use hardmatch_match::{MatchPorts, Meter, Spent, Started, Upkeep, advance, start_scheduled, tick};
+use hardmatch_match::{ConnectionHealth, MatchPorts, RunCost, RunMetrics, Started, advance, start_scheduled, tick};
 use hardmatch_ports::Policies;
-use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError};
+use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message};
 use hardmatch_ports::run::{
-    Accepted, Collection, CollectionState, Effort, Intent, Phase, PlanHead, Run, Stalled, Status, Stop,
+    Accepted, Collection, CollectionState, Compute, Intent, Phase, PlanHead, Run, Stalled, Status, Stop,
 };
 use hardmatch_ports::table::Units;
 use hardmatch_runtime::ManualClock;
-use hardmatch_store::{Scope, Store, StoreError};
+use hardmatch_store::{Store, StoreError, TenantKey};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -25,13 +25,13 @@ use tempfile::TempDir;
 const NOON: i64 = 1_768_478_400;
 const NOON_SLOT: &str = "2026-01-15T12:00:00Z";
 const LATER_SLOT: &str = "2026-01-16T12:00:00Z";
-const EFFORT: Effort = Effort { bells: 7, worked_ms: 4_200 };
+const EFFORT: Compute = Compute { messages: 7, worked_ms: 4_200 };
 
 struct Unheard;
 
 #[async_trait]
 impl Doorbell for Unheard {
-    async fn ring(&self, _: Bell, _: Duration) -> Result<(), DoorbellError> {
+    async fn notify(&self, _: Message, _: Duration) -> Result<(), DoorbellError> {
         Ok(())
     }
 }
@@ -48,20 +48,20 @@ impl Policies for NoPolicy {
 #[derive(Default)]
 struct Told {
     rested: Mutex<Vec<Run>>,
-    ticked: Mutex<Vec<Upkeep>>,
+    ticked: Mutex<Vec<ConnectionHealth>>,
 }
 
 #[async_trait]
-impl Meter for Told {
-    async fn read(&self, _: &str) -> Result<Spent, StoreError> {
-        Ok(Spent { units: Units { read: 5, write: 3 }, effort: Some(EFFORT), ..Spent::default() })
+impl RunMetrics for Told {
+    async fn read(&self, _: &str) -> Result<RunCost, StoreError> {
+        Ok(RunCost { units: Units { read: 5, write: 3 }, compute: Some(EFFORT), ..RunCost::default() })
     }
 
-    fn rested(&self, run: &Run) {
+    fn run_ended(&self, run: &Run) {
         self.rested.lock().unwrap().push(run.clone());
     }
 
-    fn ticked(&self, upkeep: &Upkeep) {
+    fn connection_state(&self, upkeep: &ConnectionHealth) {
         self.ticked.lock().unwrap().push(upkeep.clone());
     }
 }
@@ -83,13 +83,13 @@ impl Lab {
         let (told, folder) = (Arc::new(Told::default()), tempfile::tempdir().unwrap());
         let ports = MatchPorts {
             store: store.clone(),
-            scope: Scope::new("graph.test", "t1"),
+            scope: TenantKey::new("graph.test", "t1"),
             blobs: Arc::new(FolderBlobs::new(folder.path())),
             clock: Arc::new(ManualClock::new(Timestamp::from_second(NOON).unwrap())),
             doorbell: Arc::new(Unheard),
             policies: Arc::new(NoPolicy),
-            meter: told.clone(),
-            until: None,
+            metrics: told.clone(),
+            deadline: None,
         };
         let name = contoso();
         let known = store.update_meta(&name, |meta| {
@@ -141,7 +141,7 @@ async fn a_closed_run_is_told_of_once_however_often_its_last_bell_comes() {
     let stored = lab.stored(&run).await;
     assert_eq!(told[0], stored, "as it lies in the table");
     assert_eq!((stored.status, stored.phase), (Some(Status::Converged), Phase::Closed));
-    assert_eq!((stored.effort, stored.units.read), (Some(EFFORT), 5), "with what it has cost");
+    assert_eq!((stored.compute, stored.units.read), (Some(EFFORT), 5), "with what it has cost");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_run_that_could_not_read_is_told_of() {
     let run = lab.run(NOON_SLOT, half).await;
     tokio::join!(lab.advance(&run), lab.advance(&run));
     assert_eq!(lab.ends(), [Some(Status::Incomplete)]);
-    assert_eq!(lab.stored(&run).await.effort, Some(EFFORT));
+    assert_eq!(lab.stored(&run).await.compute, Some(EFFORT));
 
     // So is a plan that was being applied and waits again.
     let accepted = Accepted { by_hash: true, at_ms: 0, by: String::new() };
@@ -199,7 +199,7 @@ async fn each_tick_tells_how_a_connection_stands() {
         tick(&lab.ports, &contoso()).await.unwrap();
         std::mem::take(&mut *lab.told.ticked.lock().unwrap())
     };
-    let well = Upkeep {
+    let well = ConnectionHealth {
         connection: contoso(),
         stuck_runs: 0,
         quarantined: false,
@@ -208,14 +208,14 @@ async fn each_tick_tells_how_a_connection_stands() {
     };
     lab.run(NOON_SLOT, |_| ()).await;
     assert_eq!(stands().await, std::slice::from_ref(&well));
-    let stalled = Stalled { at: String::new(), bells: Stalled::MOST, since_ms: 0 };
+    let stalled = Stalled { at: String::new(), messages: Stalled::MOST, since_ms: 0 };
     let run = lab.run(LATER_SLOT, |run| run.stalled = Some(stalled.clone())).await;
     lab.store.quarantine(&contoso(), &run.id, "for a reason", NOON).await.unwrap();
-    let badly = Upkeep { stuck_runs: 1, quarantined: true, ..well };
+    let badly = ConnectionHealth { stuck_runs: 1, quarantined: true, ..well };
     assert_eq!(stands().await, std::slice::from_ref(&badly));
     // A connection that had a run and has been silent since says for how long, unless somebody paused it.
     lab.store.update_meta(&contoso(), |meta| meta.last_run = Some(NOON - 27 * 3600)).await.unwrap();
-    assert_eq!(stands().await, [Upkeep { hours_since_run: Some(27), ..badly.clone() }]);
+    assert_eq!(stands().await, [ConnectionHealth { hours_since_run: Some(27), ..badly.clone() }]);
     lab.store.update_meta(&contoso(), |meta| meta.pause("ops", NOON)).await.unwrap();
     assert_eq!(stands().await, [badly]);
 }

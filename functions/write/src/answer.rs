@@ -100,7 +100,9 @@ pub(crate) fn judge(
         Answer::NotFound => match asked {
             Next::Verify => verified(task, None, manager),
             // An account that this change created may not have reached the replica that was asked.
-            Next::Send | Next::SendManager | Next::Settle if task.open.landed.is_some() => again(task, Duration::ZERO),
+            Next::Send | Next::SendManager | Next::Settle if task.open.account_id.is_some() => {
+                again(task, Duration::ZERO)
+            }
             Next::Reread | Next::Send | Next::SendManager | Next::Settle => Verdict::FactsMoved,
         },
         Answer::Refused(refusal) => refused(task, asked, refusal),

@@ -5,11 +5,11 @@ use hardmatch_domain::change::{Action, Change, ChangeId, Removals, Revisions};
 use hardmatch_domain::ids::{ConnectionId, ImmutableId, PersonKey, PersonRef};
 use hardmatch_domain::link::{JoinRule, LeavingCause};
 use hardmatch_ports::tenant::Later;
-use hardmatch_store::Pid;
+use hardmatch_store::PersonHash;
 use hardmatch_store::changes::{ChangeState, OpenChange};
 
 use super::*;
-use crate::task::{Meeting, Sent};
+use crate::task::{OtherLane, Sent};
 
 fn task(step: Step) -> Task {
     let person = PersonRef { connection: ConnectionId::new("contoso"), key: PersonKey::new("ada") };
@@ -47,17 +47,17 @@ fn task(step: Step) -> Task {
         decided_ms: 0,
         account_revision: None,
         keep_open: false,
-        landed: None,
+        account_id: None,
         lost: false,
         mark: None,
     };
     Task {
-        pid: Pid::from_bytes([1; 16]),
+        pid: PersonHash::from_bytes([1; 16]),
         open,
         revision: 1,
         reread: false,
-        apart: false,
-        meeting: Meeting::Never,
+        manager_separate: false,
+        other_lane: OtherLane::Free,
         password: None,
         sent: Sent::Answered,
         after_pause: false,

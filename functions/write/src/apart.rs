@@ -26,7 +26,7 @@ pub(crate) fn apart(step: &Step, refusal: &Refusal, skus: &[Sku]) -> Option<Apar
         Step::Update { .. } if refusal.kind == RefusalKind::Forbidden => without_sensitive(step),
         Step::Update { .. } if is_about_values(refusal.kind) => values_apart(step, refusal),
         Step::Create { .. } if is_about_values(refusal.kind) => creation_apart(step, refusal),
-        Step::SetLicenses { give, take } if is_about_licences(refusal.kind) => licences_apart(give, take, skus),
+        Step::SetLicenses { give, take } if is_about_licenses(refusal.kind) => licenses_apart(give, take, skus),
         Step::Create { .. }
         | Step::Link
         | Step::Update { .. }
@@ -65,7 +65,7 @@ fn is_about_values(kind: RefusalKind) -> bool {
 }
 
 /// Whether one of several licences may be what was refused.
-fn is_about_licences(kind: RefusalKind) -> bool {
+fn is_about_licenses(kind: RefusalKind) -> bool {
     match kind {
         RefusalKind::NoSeats
         | RefusalKind::LicenseConflict
@@ -160,7 +160,7 @@ fn is_required(attr: Attr) -> bool {
 
 /// Every licence by itself, and what is taken together with the licence that takes its place, in one call. What no given
 /// licence replaces is taken last.
-fn licences_apart(give: &[License], take: &[License], skus: &[Sku]) -> Option<Apart> {
+fn licenses_apart(give: &[License], take: &[License], skus: &[Sku]) -> Option<Apart> {
     let plans = |sku: &str| skus.iter().find(|known| known.id == *sku).map_or(&[][..], |known| &known.plans);
     let shared = |one: &License, other: &License| {
         let theirs = plans(&other.sku);

@@ -101,29 +101,29 @@ fn sku(name: &str, plans: &[&str]) -> Sku {
     }
 }
 
-fn licences(give: &[&str], take: &[&str]) -> Step {
+fn licenses(give: &[&str], take: &[&str]) -> Step {
     let all = |names: &[&str]| names.iter().map(|name| license(name)).collect();
     Step::SetLicenses { give: all(give), take: all(take) }
 }
 
 #[test]
-fn licences_go_one_by_one_and_an_exchange_stays_one_call() {
+fn licenses_go_one_by_one_and_an_exchange_stays_one_call() {
     let skus = [sku("e3", &["mail", "teams"]), sku("e5", &["mail", "teams", "phone"]), sku("visio", &["visio"])];
     let no_seats = refusal(RefusalKind::NoSeats, None);
     let steps = |step: &Step| match apart(step, &no_seats, &skus) {
         Some(Apart::Steps(steps)) => steps,
         other => panic!("{other:?}"),
     };
-    assert_eq!(steps(&licences(&["e3", "visio"], &[])), [licences(&["e3"], &[]), licences(&["visio"], &[])]);
+    assert_eq!(steps(&licenses(&["e3", "visio"], &[])), [licenses(&["e3"], &[]), licenses(&["visio"], &[])]);
     assert_eq!(
-        steps(&licences(&["e5", "visio"], &["e3"])),
-        [licences(&["visio"], &[]), licences(&["e5"], &["e3"])],
+        steps(&licenses(&["e5", "visio"], &["e3"])),
+        [licenses(&["visio"], &[]), licenses(&["e5"], &["e3"])],
         "whose mailbox it is"
     );
-    assert_eq!(steps(&licences(&["e5"], &["e3", "visio"])), [licences(&["e5"], &["e3"]), licences(&[], &["visio"])]);
-    assert_eq!(apart(&licences(&["e5"], &["e3"]), &no_seats, &skus), None);
-    assert_eq!(apart(&licences(&["e5"], &["unknown"]), &no_seats, &skus), None, "one for another stays one call");
-    assert_eq!(apart(&licences(&["e3"], &[]), &no_seats, &skus), None);
+    assert_eq!(steps(&licenses(&["e5"], &["e3", "visio"])), [licenses(&["e5"], &["e3"]), licenses(&[], &["visio"])]);
+    assert_eq!(apart(&licenses(&["e5"], &["e3"]), &no_seats, &skus), None);
+    assert_eq!(apart(&licenses(&["e5"], &["unknown"]), &no_seats, &skus), None, "one for another stays one call");
+    assert_eq!(apart(&licenses(&["e3"], &[]), &no_seats, &skus), None);
     let nowhere = refusal(RefusalKind::UsageLocation, None);
-    assert_eq!(apart(&licences(&["e3", "visio"], &[]), &nowhere, &skus), None, "it is the same for all of them");
+    assert_eq!(apart(&licenses(&["e3", "visio"], &[]), &nowhere, &skus), None, "it is the same for all of them");
 }

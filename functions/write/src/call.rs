@@ -80,7 +80,7 @@ pub(crate) fn of_step(task: &mut Task, other: Option<ObjectId>, binding: Binding
     match task.step()?.clone() {
         Step::Create { attributes, immutable_id, enabled, .. } => {
             let password = task.password.get_or_insert_with(new_password).clone();
-            let manager = other.filter(|_| binding != Binding::Apart && !task.apart);
+            let manager = other.filter(|_| binding != Binding::Apart && !task.manager_separate);
             Some(Call::Create { attributes, immutable_id, enabled, manager, password })
         }
         Step::Link => None,

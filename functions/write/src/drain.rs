@@ -1,9 +1,9 @@
-//! Draining a lane: one writer at a time, in order, many people's next steps in one hand, several hands in flight.
+//! Draining a lane: one writer at a time, in order, many people's next steps in one batch, several batches in flight.
 
-mod deal;
+mod cleanup;
+mod next_batch;
 mod pace;
-mod tidy;
-mod trouble;
+mod tenant_failure;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -11,24 +11,24 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Key, Write};
+use hardmatch_store::batches::Batch;
 use hardmatch_store::changes::{ChangeState, LanePhase};
 use hardmatch_store::gate::{Held, Taken};
-use hardmatch_store::hands::Hand;
-use hardmatch_store::{Pid, Store};
+use hardmatch_store::{PersonHash, Store};
 use jiff::SignedDuration;
 
 use self::pace::Pace;
+use crate::batch::{self, BatchContext, BatchResult};
 use crate::call::Binding;
-use crate::hand::{self, Played, Rules};
 use crate::lane::Lane;
 use crate::task::Task;
-use crate::{After, WriteError, WritePorts, bell};
+use crate::{After, WriteError, WritePorts, notify};
 
-/// Hands in flight. With 300 ms of latency, eight hands of twenty move 500 calls a second, far above the quota.
-const HANDS: usize = 8;
+/// Batches in flight. With 300 ms of latency, eight batches of twenty move 500 calls a second, far above the quota.
+const MAX_IN_FLIGHT: usize = 8;
 /// Deletions that are made together.
 const TOGETHER: usize = 100;
 /// A paused connection is looked at again after this.
@@ -41,13 +41,13 @@ const LEASE: Duration = Duration::from_mins(2);
 const LEASE_AFTER: SignedDuration = SignedDuration::from_secs(15);
 /// How often we give one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
-/// After so long the bell is rung anew, well before a function's deadline.
+/// After so long the message is sent again, well before a function's deadline.
 const WORK_FOR: Duration = Duration::from_mins(4);
-/// Kept free before a function's time is over, for hands that are still in flight.
+/// Kept free before a function's time is over, for batches that are still in flight.
 const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(30);
-/// A wait up to here keeps the hands as they are; a longer one is left to the table and a later bell.
+/// A wait up to here keeps the batches as they are; a longer one is left to the table and a later message.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
-/// The same in a function, whose sleep is paid for: barely longer than what ringing anew takes.
+/// The same in a function, whose sleep is paid for: barely longer than what sending it again takes.
 const PAID_WAIT: Duration = Duration::from_secs(1);
 /// While the tenant says nothing at all, waits up to here are sat out: the silence is to be measured.
 const SILENT_WAIT: Duration = Duration::from_secs(20);
@@ -74,36 +74,36 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
             let left = Duration::from_millis(u64::try_from(lease.until_ms - now_ms).unwrap_or(0));
             let wait = left.clamp(Duration::from_millis(50), THEIRS);
             let holder = i64::try_from(lease.fence).unwrap_or(i64::MAX);
-            return bell::hop(ports, connection, run, holder, wait).await;
+            return notify::requeue(ports, connection, run, holder, wait).await;
         }
     };
     let mut lane_work = Drain::begin(ports, &open, lane, phase, held, now_ms).await?;
     let result = lane_work.work().await;
     let result = match result {
-        Ok(after) => lane_work.tidy(after).await.map(|()| after),
-        // What was in flight may have arrived: the hands stay where the next writer finds them.
+        Ok(after) => lane_work.cleanup(after).await.map(|()| after),
+        // What was in flight may have arrived: the batches stay where the next writer finds them.
         Err(error) => Err(error),
     };
     ports.store.release(lane_work.held.clone()).await?;
     let after = result?;
-    if let Some(trouble) = lane_work.trouble.take() {
-        return Err(trouble);
+    if let Some(tenant_failure) = lane_work.tenant_failure.take() {
+        return Err(tenant_failure);
     }
     if after == After::Done {
-        bell::ring(ports, &open, BellKind::Advance).await;
+        notify::notify(ports, &open, MessageKind::Advance).await;
     }
     Ok(after)
 }
 
-/// Until when hands are dealt: a function has less time than we would take.
+/// Until when batches are sent: a function has less time than we would take.
 fn work_until_ms(ports: &WritePorts) -> i64 {
-    let bound = ports.until.map(|until| until.saturating_sub(IN_FLIGHT).unwrap_or(until).as_millisecond());
+    let bound = ports.deadline.map(|until| until.saturating_sub(IN_FLIGHT).unwrap_or(until).as_millisecond());
     bound.unwrap_or(i64::MAX)
 }
 
 /// For how long the lane is taken at a time (Unix milliseconds).
 fn lease_ms(ports: &WritePorts, now_ms: i64) -> i64 {
-    let Some(until) = ports.until else { return millis(LEASE) };
+    let Some(until) = ports.deadline else { return millis(LEASE) };
     let left = (until.as_millisecond() - now_ms).max(0);
     millis(LEASE).min(left.saturating_add(i64::try_from(LEASE_AFTER.as_millis()).unwrap_or(i64::MAX)))
 }
@@ -113,7 +113,7 @@ fn millis(time: Duration) -> i64 {
 }
 
 struct Drain<'a> {
-    /// When this draining began, until when hands are dealt, and when the lease was renewed last (Unix milliseconds).
+    /// When this draining began, until when batches are sent, and when the lease was renewed last (Unix milliseconds).
     began_ms: i64,
     work_until_ms: i64,
     seen_ms: i64,
@@ -132,16 +132,16 @@ struct Drain<'a> {
     cursor: Option<String>,
     exhausted: bool,
     /// People whose change is settled, as seen in this draining.
-    settled: HashSet<Pid>,
+    settled: HashSet<PersonHash>,
     /// How many people of each pointer are not settled yet, and whose pointer is which.
     pointed: HashMap<Key, usize>,
-    pointer_of: HashMap<Pid, Key>,
+    pointer_of: HashMap<PersonHash, Key>,
     /// Deletions that wait for others.
-    leftovers: Vec<Write>,
+    deferred_deletes: Vec<Write>,
     /// What earlier writers left in flight, and whose result of it is unknown.
-    left_behind: Vec<Hand>,
-    unknown: BTreeSet<Pid>,
-    /// Slots for hands: those that are free, how many were ever used, and where a hand may be noted.
+    left_behind: Vec<Batch>,
+    unknown: BTreeSet<PersonHash>,
+    /// Slots for batches: those that are free, how many were ever used, and where a batch may be noted.
     free: Vec<usize>,
     slots: usize,
     noted: BTreeSet<usize>,
@@ -153,11 +153,11 @@ struct Drain<'a> {
     closed_until_ms: i64,
     /// Whether the service is given time.
     pace: Pace,
-    /// Hands in a row without a word from the tenant, and since when (Unix milliseconds).
+    /// Batches in a row without a word from the tenant, and since when (Unix milliseconds).
     silent: u32,
     silent_since_ms: i64,
-    /// Why the draining ends early: nothing more is dealt.
-    trouble: Option<WriteError>,
+    /// Why the draining ends early: nothing more is sent.
+    tenant_failure: Option<WriteError>,
 }
 
 impl<'a> Drain<'a> {
@@ -170,9 +170,9 @@ impl<'a> Drain<'a> {
         now_ms: i64,
     ) -> Result<Self, WriteError> {
         let (connection, run) = (&run.connection, run.id.as_str());
-        let left_behind = ports.store.hands(&lane.name).await?;
-        let ours = left_behind.iter().filter(|hand| hand.connection == *connection);
-        let unknown = ours.flat_map(|hand| hand.pids.iter().copied()).collect();
+        let left_behind = ports.store.batches(&lane.name).await?;
+        let ours = left_behind.iter().filter(|batch| batch.connection == *connection);
+        let unknown = ours.flat_map(|batch| batch.pids.iter().copied()).collect();
         Ok(Self {
             began_ms: now_ms,
             work_until_ms: work_until_ms(ports),
@@ -191,7 +191,7 @@ impl<'a> Drain<'a> {
             settled: HashSet::new(),
             pointed: HashMap::new(),
             pointer_of: HashMap::new(),
-            leftovers: Vec::new(),
+            deferred_deletes: Vec::new(),
             left_behind,
             unknown,
             free: Vec::new(),
@@ -204,42 +204,42 @@ impl<'a> Drain<'a> {
             pace: Pace::default(),
             silent: 0,
             silent_since_ms: 0,
-            trouble: None,
+            tenant_failure: None,
         })
     }
 
     async fn work(&mut self) -> Result<After, WriteError> {
-        let mut hands = FuturesUnordered::new();
+        let mut batches = FuturesUnordered::new();
         let mut starved_until: Option<i64> = None;
         loop {
             let now = self.ports.clock.now().as_millisecond();
-            // Whoever comes late settles somebody all the same: what hands learnt of people who are not settled is
-            // forgotten with the bell, and a lane must not be passed on and on.
+            // Whoever comes late settles somebody all the same: what batches learnt of people who are not settled is
+            // forgotten with the message, and a lane must not be passed on and on.
             let late = self.changes_settled > 0 && now > self.work_until_ms;
             let over = late || now - self.began_ms > millis(WORK_FOR) || !self.still_ours(now).await?;
             self.wake(now);
             self.refill().await?;
             let closed = over
-                || self.trouble.is_some()
+                || self.tenant_failure.is_some()
                 || self.paused
                 || now < self.closed_until_ms
                 || starved_until.is_some_and(|until| now < until);
-            let width = if starved_until.is_some() || self.pace.is_slow() { 1 } else { HANDS };
-            while !closed && hands.len() < width {
-                let Some((tasks, probe)) = self.deal(now).await? else { break };
+            let width = if starved_until.is_some() || self.pace.is_slow() { 1 } else { MAX_IN_FLIGHT };
+            while !closed && batches.len() < width {
+                let Some((tasks, probe)) = self.next_batch(now).await? else { break };
                 self.probing |= probe;
-                let rules = self.rules(probe);
-                hands.push(hand::play(self.ports, rules, tasks));
+                let context = self.context(probe);
+                batches.push(batch::send_batch(self.ports, context, tasks));
             }
             self.forget_idle().await?;
-            let Some(played) = hands.next().await else {
-                if self.trouble.is_some() {
+            let Some(result) = batches.next().await else {
+                if self.tenant_failure.is_some() {
                     return Ok(After::Again(Duration::ZERO));
                 }
                 if self.paused {
                     return Ok(After::Again(PAUSED_REST));
                 }
-                let sat_out = match (self.silent, self.ports.until) {
+                let sat_out = match (self.silent, self.ports.deadline) {
                     (0, None) => SHORT_WAIT,
                     (0, Some(_)) => PAID_WAIT,
                     (_, _) => SILENT_WAIT,
@@ -252,25 +252,25 @@ impl<'a> Drain<'a> {
                 }
                 continue;
             };
-            let played = played?;
-            if let Some(wait) = played.starved_ms {
-                // From here on the budget sets the pace: one hand at a time is enough to spend it as it comes in.
+            let result = result?;
+            if let Some(wait) = result.starved_ms {
+                // From here on the budget sets the pace: one batch at a time is enough to spend it as it comes in.
                 starved_until = Some(self.ports.clock.now().as_millisecond() + wait);
             }
-            self.take_back(played, now).await?;
+            self.take_back(result, now).await?;
         }
     }
 
-    fn rules(&mut self, probe: bool) -> Rules {
+    fn context(&mut self, probe: bool) -> BatchContext {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots += 1;
             self.slots - 1
         });
         self.noted.insert(slot);
-        Rules {
+        BatchContext {
             lane: self.lane.clone(),
             phase: self.phase,
-            note: Store::hand_key(&self.lane.name, self.held.fence, slot),
+            note: Store::batch_key(&self.lane.name, self.held.fence, slot),
             slot,
             ours_until_ms: self.seen_ms + lease_ms(self.ports, self.seen_ms),
             binding: self.binding,
@@ -278,37 +278,37 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// What a played hand means for the others.
-    async fn take_back(&mut self, played: Played, now: i64) -> Result<(), WriteError> {
-        self.free.push(played.slot);
-        self.paused |= played.paused;
-        self.pace.note(played.sent, played.failed, self.ports.clock.now().as_millisecond());
-        self.closed_until_ms = self.closed_until_ms.max(played.closed_until_ms).max(self.pace.until_ms());
-        if let Some(binding) = played.binding {
+    /// What a sent batch means for the others.
+    async fn take_back(&mut self, result: BatchResult, now: i64) -> Result<(), WriteError> {
+        self.free.push(result.slot);
+        self.paused |= result.paused;
+        self.pace.note(result.sent, result.failed, self.ports.clock.now().as_millisecond());
+        self.closed_until_ms = self.closed_until_ms.max(result.closed_until_ms).max(self.pace.until_ms());
+        if let Some(binding) = result.binding {
             self.binding = binding;
             binding.remember(self.ports).await?;
         }
-        if played.probe {
+        if result.probe {
             self.probing = false;
         }
-        self.listen(played.heard).await?;
-        if let Some(refusal) = played.locked_out {
+        self.listen(result.heard).await?;
+        if let Some(refusal) = result.locked_out {
             self.lock_out(&refusal).await?;
         }
-        if let Some(error) = played.undelivered {
+        if let Some(error) = result.undelivered {
             self.stop(WriteError::Password(error)).await?;
         }
-        self.leftovers.extend(played.leftovers);
-        for pid in played.settled {
+        self.deferred_deletes.extend(result.deferred_deletes);
+        for pid in result.settled {
             self.settle(pid);
         }
-        for task in played.tasks.into_iter().rev() {
+        for task in result.tasks.into_iter().rev() {
             if task.open.state == ChangeState::Ready {
                 self.unknown.remove(&task.pid);
             }
             if task.open.not_before_ms > now { self.waiting.push(task) } else { self.ready.push_front(task) }
         }
-        if self.leftovers.len() >= TOGETHER {
+        if self.deferred_deletes.len() >= TOGETHER {
             self.clean_up(Vec::new()).await?;
         }
         Ok(())

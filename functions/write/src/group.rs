@@ -8,7 +8,7 @@ use hardmatch_ports::tenant::{Answer, Call, Refusal, RefusalKind, Retry, TenantE
 use hardmatch_store::gate::{Taken, Wait};
 use hardmatch_store::groups::GroupBinding;
 
-use crate::hand::{Rules, granted};
+use crate::batch::{BatchContext, granted};
 use crate::{WriteError, WritePorts};
 
 /// For so long a group whose making was not answered may be there without being shown (seconds).
@@ -29,7 +29,11 @@ pub(crate) enum Which {
 }
 
 /// The group that a target means; made when there is none.
-pub(crate) async fn resolve(ports: &WritePorts, rules: &Rules, target: &GroupTarget) -> Result<Which, WriteError> {
+pub(crate) async fn resolve(
+    ports: &WritePorts,
+    context: &BatchContext,
+    target: &GroupTarget,
+) -> Result<Which, WriteError> {
     if let Some(id) = &target.id {
         return Ok(Which::Is(id.clone()));
     }
@@ -42,12 +46,12 @@ pub(crate) async fn resolve(ports: &WritePorts, rules: &Rules, target: &GroupTar
     let Taken::Ours(held) = ports.store.lease(&lease, &ports.holder, now_ms, LEASE_MS).await? else {
         return Ok(Which::Later(MEETING));
     };
-    let which = make(ports, rules, target).await;
+    let which = make(ports, context, target).await;
     ports.store.release(held).await?;
     which
 }
 
-async fn make(ports: &WritePorts, rules: &Rules, target: &GroupTarget) -> Result<Which, WriteError> {
+async fn make(ports: &WritePorts, context: &BatchContext, target: &GroupTarget) -> Result<Which, WriteError> {
     // Whoever had the lease before may have made it.
     let binding = ports.store.group_binding(&ports.scope, target.kind, &target.name).await?;
     if let Some(id) = binding.id {
@@ -65,7 +69,7 @@ async fn make(ports: &WritePorts, rules: &Rules, target: &GroupTarget) -> Result
                 let wait = u64::try_from(asked + UNSEEN_SECONDS - now).unwrap_or(1).clamp(1, 30);
                 return Ok(Which::Later(Duration::from_secs(wait)));
             }
-            create(ports, rules, target, now).await
+            create(ports, context, target, now).await
         }
         FoundGroup::Several => Ok(refused(RefusalKind::GroupType, "More than one group has the name.")),
         FoundGroup::OtherKind | FoundGroup::Locked { .. } => Ok(refused(
@@ -75,9 +79,14 @@ async fn make(ports: &WritePorts, rules: &Rules, target: &GroupTarget) -> Result
     }
 }
 
-async fn create(ports: &WritePorts, rules: &Rules, target: &GroupTarget, now: i64) -> Result<Which, WriteError> {
+async fn create(
+    ports: &WritePorts,
+    context: &BatchContext,
+    target: &GroupTarget,
+    now: i64,
+) -> Result<Which, WriteError> {
     for unique in [Nickname::Plain, Nickname::Unique] {
-        if let Err(Wait(wait)) = granted(ports, rules, 1).await? {
+        if let Err(Wait(wait)) = granted(ports, context, 1).await? {
             return Ok(Which::Later(Duration::from_millis(u64::try_from(wait).unwrap_or(1))));
         }
         // Noted first: should we be ended before the answer is known, nobody makes a second one at once.
@@ -85,7 +94,7 @@ async fn create(ports: &WritePorts, rules: &Rules, target: &GroupTarget, now: i6
         ports.store.bind_group(&ports.scope, target.kind, &target.name, &asked).await?;
         let nickname = nickname(&target.name, unique).into();
         let call = Call::CreateGroup { name: target.name.clone(), kind: target.kind, nickname };
-        let answer = ports.tenant.perform(&[call], rules.lane.priority()).await.into_iter().next();
+        let answer = ports.tenant.perform(&[call], context.lane.priority()).await.into_iter().next();
         let which = match answer {
             Some(Answer::Made(id)) => {
                 // When, too: not every replica shows it at once.

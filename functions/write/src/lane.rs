@@ -1,31 +1,31 @@
 //! Lanes: scheduled work and single people who are wanted now have one each, so that nobody waits behind a company. Both
-//! draw on one write budget. A person who is in the hands of both is sent for by one at a time.
+//! draw on one write budget. A person who is in flight in both is sent for by one at a time.
 
 use std::collections::HashSet;
 
 use hardmatch_ports::doorbell::Urgency;
 use hardmatch_ports::tenant::Priority;
-use hardmatch_store::{Pid, StoreError};
+use hardmatch_store::{PersonHash, StoreError};
 
 use crate::WritePorts;
 
 /// The lane a draining works in.
 #[derive(Clone, Debug)]
 pub(crate) struct Lane {
-    /// Its lease and its hands lie under this name.
+    /// Its lease and its batches lie under this name.
     pub(crate) name: String,
     /// The other lane of the same application in the same tenant.
     pub(crate) other: String,
     pub(crate) urgency: Urgency,
 }
 
-/// People whom the other lane has in its hands.
+/// People whom the other lane has in flight.
 #[derive(Debug, Default)]
-pub(crate) struct Elsewhere {
+pub(crate) struct OtherLaneBatches {
     /// Their calls may be on their way.
-    pub(crate) live: HashSet<Pid>,
+    pub(crate) live: HashSet<PersonHash>,
     /// Their writer is gone, and what it sent has an unknown result.
-    pub(crate) left: HashSet<Pid>,
+    pub(crate) left: HashSet<PersonHash>,
 }
 
 impl Lane {
@@ -46,14 +46,14 @@ impl Lane {
         }
     }
 
-    /// Whom the other lane has in its hands. To be asked after our own hand is noted: of two who ask at the same time at
+    /// Whom the other lane has in flight. To be asked after our own batch is noted: of two who ask at the same time at
     /// least one then sees the other.
-    pub(crate) async fn elsewhere(&self, ports: &WritePorts) -> Result<Elsewhere, StoreError> {
-        let mut found = Elsewhere::default();
+    pub(crate) async fn elsewhere(&self, ports: &WritePorts) -> Result<OtherLaneBatches, StoreError> {
+        let mut found = OtherLaneBatches::default();
         let now_ms = ports.clock.now().as_millisecond();
-        for hand in ports.store.hands(&self.other).await? {
-            let live = ports.store.is_leased(&self.other, hand.fence, now_ms).await?;
-            if live { found.live.extend(hand.pids) } else { found.left.extend(hand.pids) }
+        for batch in ports.store.batches(&self.other).await? {
+            let live = ports.store.is_leased(&self.other, batch.fence, now_ms).await?;
+            if live { found.live.extend(batch.pids) } else { found.left.extend(batch.pids) }
         }
         Ok(found)
     }

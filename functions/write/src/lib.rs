@@ -2,14 +2,14 @@
 
 mod answer;
 mod apart;
-mod bell;
+mod batch;
 mod call;
+mod commit;
 mod drain;
 mod group;
-mod hand;
 mod lane;
 mod mirror;
-mod record;
+mod notify;
 mod settle;
 mod task;
 
@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 use hardmatch_ports::credentials::PasswordSink;
 use hardmatch_ports::{Clock, Doorbell, TenantWrite};
-use hardmatch_store::{Scope, Store};
+use hardmatch_store::{Store, TenantKey};
 use jiff::Timestamp;
 
 pub use hardmatch_ports::doorbell::After;
 
-pub use bell::answer;
 pub use drain::drain;
 pub use lane::release_lane;
+pub use notify::answer;
 
 /// What the writer may use.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ pub struct WritePorts {
     /// Where the work is.
     pub store: Store,
     /// Cloud and tenant.
-    pub scope: Scope,
+    pub scope: TenantKey,
     /// The application's client id: with the scope, the lane whose write quota is shared.
     pub client: String,
     /// The tenant.
@@ -45,8 +45,8 @@ pub struct WritePorts {
     pub doorbell: Arc<dyn Doorbell>,
     /// Who we are, in words, for whoever finds the lane taken.
     pub holder: String,
-    /// When this bell must have left everything in order; `None` where nobody ends a process that works long.
-    pub until: Option<Timestamp>,
+    /// When this message must have left everything in order; `None` where nobody ends a process that works long.
+    pub deadline: Option<Timestamp>,
 }
 
 /// Why the lane could not be worked on.
@@ -60,11 +60,11 @@ pub enum WriteError {
     Password(#[from] hardmatch_ports::credentials::CredentialError),
     /// The tenant is not there.
     #[error(
-        "the tenant has not answered {hands} batches in a row, for {seconds} seconds. What was not written stays ready: check the network and the proxy, then run the same command again"
+        "the tenant has not answered {batches} batches in a row, for {seconds} seconds. What was not written stays ready: check the network and the proxy, then run the same command again"
     )]
     Silent {
         /// Batches without an answer.
-        hands: u32,
+        batches: u32,
         /// Since the first of them.
         seconds: i64,
     },

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hardmatch_ports::credentials::{DiscardPasswords, PasswordSink};
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_wiring::clients::Clients;
-use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, serve};
+use hardmatch_wiring::lambda::{Answer, Delivery, Error, Home, serve};
 use hardmatch_wiring::policy::Passwords;
 use hardmatch_wiring::tokens::TokenHome;
 use hardmatch_write::{After, WritePorts, answer};
@@ -24,9 +24,9 @@ struct Writing {
 }
 
 impl Answer for Writing {
-    async fn answer(&self, ring: Ring) -> Result<After, String> {
-        let BellKind::Write = ring.bell.kind else { return Ok(After::Done) };
-        let connection = &ring.bell.connection;
+    async fn answer(&self, delivery: Delivery) -> Result<After, String> {
+        let MessageKind::Write = delivery.message.kind else { return Ok(After::Done) };
+        let connection = &delivery.message.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
         let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
         let passwords: Arc<dyn PasswordSink> = match &opened.config.passwords {
@@ -43,10 +43,10 @@ impl Answer for Writing {
             passwords,
             clock: Arc::clone(&self.home.clock),
             doorbell: Arc::clone(&self.home.doorbell),
-            holder: ring.receipt.clone(),
-            until: Some(ring.until),
+            holder: delivery.receipt.clone(),
+            deadline: Some(delivery.deadline),
         };
-        answer(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())
+        answer(&ports, connection, &delivery.message.run).await.map_err(|error| error.to_string())
     }
 
     fn calls(&self) -> Counters {

@@ -64,7 +64,7 @@ pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, n
         Step::Link | Step::RevokeSessions | Step::Purge { .. } => {}
     }
     let moved = matches!(step, Step::Delete { .. } | Step::Restore);
-    let licences_before = (account.licences != item.account.licences).then(|| item.account.licences.clone());
+    let licenses_before = (account.licenses != item.account.licenses).then(|| item.account.licenses.clone());
     let memberships_before =
         (account.memberships != item.account.memberships).then(|| item.account.memberships.clone());
     let mut wrote = Wrote {
@@ -73,7 +73,7 @@ pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, n
         enabled_before,
         set_id,
         set_manager,
-        licences_before,
+        licenses_before,
         memberships_before,
         created: was_created,
         moved,
@@ -84,7 +84,7 @@ pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, n
         wrote.enabled_before = earlier.enabled_before.or(wrote.enabled_before);
         wrote.set_id |= earlier.set_id;
         wrote.set_manager |= earlier.set_manager;
-        wrote.licences_before = earlier.licences_before.clone().or(wrote.licences_before);
+        wrote.licenses_before = earlier.licenses_before.clone().or(wrote.licenses_before);
         wrote.memberships_before = earlier.memberships_before.clone().or(wrote.memberships_before);
         wrote.created |= earlier.created;
         wrote.moved |= earlier.moved;
@@ -167,8 +167,8 @@ pub(crate) fn shows(account: Option<&Account>, step: &Step, manager: Option<&Obj
         Step::Rename { after, .. } => live.and_then(Account::upn).is_some_and(|upn| upn.eq_ignore_ascii_case(after)),
         Step::SetEnabled { after, .. } => live.is_some_and(|account| account.enabled == Some(*after)),
         Step::SetLicenses { give, take } => live.is_some_and(|account| {
-            give.iter().all(|license| license.without.is_empty() && account.licences.contains(&license.sku))
-                && !take.iter().any(|license| account.licences.contains(&license.sku))
+            give.iter().all(|license| license.without.is_empty() && account.licenses.contains(&license.sku))
+                && !take.iter().any(|license| account.licenses.contains(&license.sku))
         }),
         // Repeating these is harmless, and the account does not show them.
         Step::RevokeSessions | Step::JoinGroup { .. } | Step::LeaveGroup { .. } => false,

@@ -1,4 +1,4 @@
-//! Bringing a verdict into the books: mirror, link, ledger, journal and history of one task, as writes.
+//! Bringing a verdict into the table: mirror, link, ledger, journal and history of one task, as writes.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{WriteError, WritePorts, mirror};
 
 /// The writes of one task in the order in which they are made, and whether it is finished in this phase.
 #[derive(Default)]
-pub(crate) struct Books {
+pub(crate) struct Effects {
     /// What is true of the tenant now and what is said of it, whoever decides what next. May be repeated.
     pub(crate) facts: Vec<Write>,
     /// The link: only if nobody else claimed the account.
@@ -30,14 +30,14 @@ pub(crate) struct Books {
     /// The journal: only if nobody decided anew in the meantime.
     pub(crate) journal: Option<Write>,
     /// Marks that are not needed any more. Left behind they cost a look, nothing else.
-    pub(crate) leftovers: Vec<Write>,
+    pub(crate) deferred_deletes: Vec<Write>,
     /// What became of the change, when it is finished or waits.
     pub(crate) outcome: Option<OutcomeKind>,
     /// The same as the journal says it, when it is finished.
     pub(crate) ended: Option<Outcome>,
 }
 
-impl Books {
+impl Effects {
     /// Whether there is anything that the next call must wait for.
     pub(crate) fn must_come_first(&self) -> bool {
         !self.facts.is_empty() || self.claim.is_some()
@@ -50,14 +50,14 @@ pub(crate) async fn step_done(
     task: &mut Task,
     answer: Option<Account>,
     other: Option<ObjectId>,
-    books: &mut Books,
+    all_effects: &mut Effects,
 ) -> Result<(), WriteError> {
     let Some(step) = task.step().cloned() else { return Ok(()) };
     let now = ports.clock.now_seconds();
     let stamp = ports.clock.now().to_string();
     if let Step::Purge { account } = &step {
         if let Some(old) = ports.store.account(&ports.scope, account).await? {
-            ports.store.delete_account(&ports.scope, &old.account, &mut books.facts);
+            ports.store.delete_account(&ports.scope, &old.account, &mut all_effects.facts);
         }
     } else if let Step::Create { .. } = &step {
         let Some(id) = answer.as_ref().map(|account| account.id.clone()) else { return Ok(()) };
@@ -68,9 +68,9 @@ pub(crate) async fn step_done(
         }
         let base = AccountItem { account, wrote: None };
         let item = mirror::after(&base, &step, None, now, &stamp);
-        ports.store.put_account(&ports.scope, old.as_ref().map(|old| &old.account), &item, &mut books.facts);
+        ports.store.put_account(&ports.scope, old.as_ref().map(|old| &old.account), &item, &mut all_effects.facts);
         task.open.account_revision = Some(item.account.revision);
-        task.open.landed = Some(id);
+        task.open.account_id = Some(id);
     } else if let Some(id) = task.account().cloned() {
         if let Some(old) = ports.store.account(&ports.scope, &id).await? {
             let item = mirror::after(&old, &step, other.as_ref(), now, &stamp);
@@ -79,16 +79,16 @@ pub(crate) async fn step_done(
                 task.open.account_revision = Some(item.account.revision);
             }
             if item != old && !matches!(step, Step::Link | Step::RevokeSessions) {
-                ports.store.put_account(&ports.scope, Some(&old.account), &item, &mut books.facts);
+                ports.store.put_account(&ports.scope, Some(&old.account), &item, &mut all_effects.facts);
             }
         }
         // Should somebody undo it before the group is read again, its list is the one that was read last.
         if let Some(group) = mirror::group_of(&step, other.as_ref()) {
-            books.facts.push(ports.store.note_membership(&ports.scope, group, &id));
+            all_effects.facts.push(ports.store.note_membership(&ports.scope, group, &id));
         }
-        task.open.landed = Some(id);
+        task.open.account_id = Some(id);
     }
-    put_link(ports, task, &step, other.as_ref(), now, books).await?;
+    put_link(ports, task, &step, other.as_ref(), now, all_effects).await?;
     task.open.done += 1;
     task.open.attempts = 0;
     task.open.state = ChangeState::Ready;
@@ -102,7 +102,7 @@ async fn put_link(
     step: &Step,
     other: Option<&ObjectId>,
     now: i64,
-    books: &mut Books,
+    all_effects: &mut Effects,
 ) -> Result<(), WriteError> {
     let Some(account) = task.account() else { return Ok(()) };
     let change = &task.open.change;
@@ -152,15 +152,15 @@ async fn put_link(
     if let Some(had) = &had
         && had.value.person != link.person
     {
-        books.pointers.push(ports.store.delete_link_pointer(&had.value.person));
+        all_effects.pointers.push(ports.store.delete_link_pointer(&had.value.person));
     }
     let same = had.as_ref().is_some_and(|had| link == Link { revision, ..had.value.clone() });
     if !same {
-        books.claim = Some(ports.store.claim(&ports.scope, had.as_ref(), &link));
+        all_effects.claim = Some(ports.store.claim(&ports.scope, had.as_ref(), &link));
     }
     if makes {
         // Also when the link is ours already: a writer may have stopped between the two.
-        books.pointers.push(ports.store.put_link_pointer(&link.person, &link.account));
+        all_effects.pointers.push(ports.store.put_link_pointer(&link.person, &link.account));
     }
     Ok(())
 }
@@ -195,38 +195,38 @@ pub(crate) async fn settle(
     ports: &WritePorts,
     task: &mut Task,
     phase: LanePhase,
-    books: &mut Books,
+    all_effects: &mut Effects,
 ) -> Result<(), WriteError> {
     let change = &task.open.change;
     if phase == LanePhase::Write && task.open.done < change.steps.len() {
         task.open.state = ChangeState::Held;
         let connection = &change.person.connection;
-        books.facts.push(ports.store.put_held(&task.open.run, task.pid));
-        books.journal = Some(ports.store.put_change(connection, task.pid, task.revision, &task.open));
-        books.outcome = Some(OutcomeKind::Held);
+        all_effects.facts.push(ports.store.put_held(&task.open.run, task.pid));
+        all_effects.journal = Some(ports.store.put_change(connection, task.pid, task.revision, &task.open));
+        all_effects.outcome = Some(OutcomeKind::Held);
         return Ok(());
     }
     let kind = match &task.open.refusal {
         Some(_) => {
-            books.facts.push(remembered(ports, task).await?);
+            all_effects.facts.push(remembered(ports, task).await?);
             OutcomeKind::Refused
         }
         None => OutcomeKind::Done,
     };
-    close(ports, task, kind, None, books);
+    close(ports, task, kind, None, all_effects);
     Ok(())
 }
 
 /// An operator switched the action off: the change stays as it was decided, and its person marked, so that the next run
 /// decides them again.
-pub(crate) fn switched_off(ports: &WritePorts, task: &mut Task, books: &mut Books) {
+pub(crate) fn switched_off(ports: &WritePorts, task: &mut Task, all_effects: &mut Effects) {
     task.open.state = ChangeState::Held;
     let connection = &task.open.change.person.connection;
     let reason = Reason::with(Code::ActionOff, "switched off by an operator; decided again by the next run");
     let outcome = outcome(ports, task, OutcomeKind::Held, Some(reason), None);
-    ports.store.put_outcome(connection, task.pid, &outcome, &mut books.facts);
-    books.journal = Some(ports.store.put_change(connection, task.pid, task.revision, &task.open));
-    books.outcome = Some(OutcomeKind::Held);
+    ports.store.put_outcome(connection, task.pid, &outcome, &mut all_effects.facts);
+    all_effects.journal = Some(ports.store.put_change(connection, task.pid, task.revision, &task.open));
+    all_effects.outcome = Some(OutcomeKind::Held);
 }
 
 /// The write that remembers refusals, so that the same is not asked for every night.
@@ -304,11 +304,17 @@ fn is_values(part: &Step) -> bool {
 }
 
 /// Ends the change with an outcome.
-pub(crate) fn finish(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reason>, books: &mut Books) {
-    close(ports, task, kind, reason, books);
+pub(crate) fn finish(
+    ports: &WritePorts,
+    task: &Task,
+    kind: OutcomeKind,
+    reason: Option<Reason>,
+    all_effects: &mut Effects,
+) {
+    close(ports, task, kind, reason, all_effects);
 }
 
-fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reason>, books: &mut Books) {
+fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reason>, all_effects: &mut Effects) {
     let connection = &task.open.change.person.connection;
     let refusal = task.open.refusal.clone();
     let mut said: Vec<Reason> = reason.into_iter().collect();
@@ -320,19 +326,21 @@ fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reas
     let mut said = said.into_iter();
     let mut outcome = outcome(ports, task, kind, said.next(), refusal);
     outcome.also = said.collect();
-    books.journal = Some(ports.store.end_change(connection, task.pid, task.revision, &outcome));
-    books.ended = Some(outcome);
+    all_effects.journal = Some(ports.store.end_change(connection, task.pid, task.revision, &outcome));
+    all_effects.ended = Some(outcome);
     let converged = kind == OutcomeKind::Done && !task.open.keep_open && !task.open.change.is_first_of_several();
     match task.open.mark {
         // Marked again since the decision: that mark stays, and the person is decided anew.
-        Some(mark) if converged => books.leftovers.push(ports.store.unmark(connection, task.pid, mark)),
+        Some(mark) if converged => {
+            all_effects.deferred_deletes.push(ports.store.clear_dirty(connection, task.pid, mark));
+        }
         // The mark of a crowd goes with the run, which keeps whoever's change was not done, and knows of nobody else.
         None if kind == OutcomeKind::Done && !converged => {
-            books.facts.push(ports.store.mark_open(connection, task.pid));
+            all_effects.facts.push(ports.store.mark_dirty(connection, task.pid));
         }
         Some(_) | None => {}
     }
-    books.outcome = Some(kind);
+    all_effects.outcome = Some(kind);
 }
 
 /// What became of a change, for the history and for the run.

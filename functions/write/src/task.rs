@@ -1,24 +1,24 @@
-//! A change on its way: what the lane's pointer leads to, and what the next hand does with it.
+//! A change on its way: what the lane's pointer leads to, and what the next batch does with it.
 
 use hardmatch_domain::change::{ManagerTarget, Step};
 use hardmatch_domain::ids::{ObjectId, PersonRef};
-use hardmatch_store::Pid;
+use hardmatch_store::PersonHash;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 use secrecy::SecretString;
 
-/// One person's open change in the writer's hands.
+/// One person's open change in flight.
 #[derive(Debug)]
 pub(crate) struct Task {
-    pub(crate) pid: Pid,
+    pub(crate) pid: PersonHash,
     pub(crate) open: OpenChange,
     /// The table's revision of the change as we know it.
     pub(crate) revision: u64,
     /// The account was read again just now and is as the decision saw it.
     pub(crate) reread: bool,
     /// The manager goes apart for this person: the creation was refused because of them, perhaps for a lagging replica.
-    pub(crate) apart: bool,
+    pub(crate) manager_separate: bool,
     /// How it stands with the other lane.
-    pub(crate) meeting: Meeting,
+    pub(crate) other_lane: OtherLane,
     /// The initial password of the creation under way.
     pub(crate) password: Option<SecretString>,
     /// Whether the account of the creation under way can only have been made with that password.
@@ -41,15 +41,15 @@ pub(crate) enum Sent {
 /// A decision is carried out so long without another look (milliseconds).
 const PAUSE_MS: i64 = 60 * 60 * 1000;
 
-/// Whether the other lane had the same person in its hands.
+/// Whether the other lane had the same person in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Meeting {
+pub(crate) enum OtherLane {
     /// Not that we know.
-    Never,
+    Free,
     /// It has, or had: before anything is sent, it is looked at what came of that.
-    Met,
+    InFlight,
     /// What it left in flight was looked at.
-    Looked,
+    Verified,
 }
 
 /// What is to be sent next for a task.
@@ -98,7 +98,7 @@ impl Task {
 
     /// The account the change is about, once there is one.
     pub(crate) fn account(&self) -> Option<&ObjectId> {
-        self.open.landed.as_ref().or(self.open.change.account.as_ref())
+        self.open.account_id.as_ref().or(self.open.change.account.as_ref())
     }
 
     /// The revision of the account's mirror that the next step rests on.

@@ -1,4 +1,4 @@
-//! The doorbell on standard queues of SQS: at least once, in any order. Lambda receives; we only ring.
+//! The doorbell on standard queues of SQS: at least once, in any order. Lambda receives; this adapter only sends.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError, Queue};
+use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message, Queue};
 
 use crate::failure::sentence;
 
-/// The URL of each queue that a function may ring.
+/// The URL of each queue that a function may send to.
 pub type QueueUrls = BTreeMap<Queue, String>;
 
 /// Longest delay of a message.
@@ -21,7 +21,7 @@ const MAX_GROUP: usize = 128;
 /// The attribute that carries the version, for filters and for whoever looks at a message in the console.
 pub const VERSION: &str = "v";
 
-/// Rings queues of SQS.
+/// Sends messages to queues of SQS.
 #[derive(Clone, Debug)]
 pub struct SqsDoorbell {
     pub(crate) client: Client,
@@ -47,14 +47,14 @@ impl SqsDoorbell {
 
 #[async_trait]
 impl Doorbell for SqsDoorbell {
-    /// A delay longer than [`MAX_DELAY`] rings after [`MAX_DELAY`]: whoever answers finds that it is not yet time, and
-    /// rings again. What must happen at a time is a timer in the table, never a bell.
-    async fn ring(&self, bell: Bell, delay: Duration) -> Result<(), DoorbellError> {
-        let url = self.url(bell.queue())?;
-        let body = serde_json::to_string(&bell).map_err(|error| DoorbellError(error.to_string()))?;
+    /// A delay longer than [`MAX_DELAY`] sends a message after [`MAX_DELAY`]: whoever answers finds that it is not yet time, and
+    /// sends it again. What must happen at a time is a timer in the table, never a message.
+    async fn notify(&self, message: Message, delay: Duration) -> Result<(), DoorbellError> {
+        let url = self.url(message.queue())?;
+        let body = serde_json::to_string(&message).map_err(|error| DoorbellError(error.to_string()))?;
         let version = MessageAttributeValue::builder()
             .data_type("Number")
-            .string_value(bell.v.to_string())
+            .string_value(message.v.to_string())
             .build()
             .map_err(|error| DoorbellError(error.to_string()))?;
         self.client
@@ -63,7 +63,7 @@ impl Doorbell for SqsDoorbell {
             .message_body(body)
             .delay_seconds(whole_seconds(delay))
             .message_attributes(VERSION, version)
-            .set_message_group_id(group(bell.connection.as_str()))
+            .set_message_group_id(group(message.connection.as_str()))
             .send()
             .await
             .map_err(|error| DoorbellError(sentence("sqs:SendMessage", url, &error)))?;
@@ -80,13 +80,13 @@ impl Doorbell for SqsDoorbell {
     }
 }
 
-/// Rounded up: a bell that comes too early is only rung again.
+/// Rounded up: a message that comes too early is only sent again.
 fn whole_seconds(delay: Duration) -> i32 {
     let seconds = delay.min(MAX_DELAY).as_millis().div_ceil(1000);
     i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 
-/// On a standard queue the group is whose messages these are: a connection that rings ten thousand times does not keep
+/// On a standard queue the group is whose messages these are: a connection that sends a message ten thousand times does not keep
 /// the others waiting. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
 fn group(connection: &str) -> Option<String> {
     let fits = (1..=MAX_GROUP).contains(&connection.len()) && connection.bytes().all(|byte| byte.is_ascii_graphic());

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::Reply;
-use hardmatch_ports::reach::Wish;
-use hardmatch_ports::{Clock, TokenError, TokenKeeper as _};
-use hardmatch_store::connection::Standing;
+use hardmatch_ports::tenant_request::TenantQuery;
+use hardmatch_ports::{Clock, TokenError, TokenStore as _};
+use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::{Store, StoreError};
 use hardmatch_vault::TokenVault;
 use hardmatch_wiring::Opened;
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::{Side, looking, status, tenant};
 
 /// What answering takes.
-pub struct Desk {
+pub struct TenantRequestContext {
     /// Where replies are left, and what is known of the connection.
     pub store: Store,
     /// The connection's tokens.
@@ -28,9 +28,9 @@ pub struct Desk {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Why there was no answer. The bell is left to be answered again.
+/// Why there was no answer. The message is left to be answered again.
 #[derive(Debug, thiserror::Error)]
-pub enum DeskError {
+pub enum TenantRequestError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -41,56 +41,61 @@ pub enum DeskError {
 
 /// Does what is asked and leaves the reply, where somebody waits for one. Writes nothing to the tenant.
 pub async fn answer(
-    desk: &Desk,
+    context: &TenantRequestContext,
     connection: &ConnectionId,
     opened: &Opened,
-    wish: &Wish,
+    query: &TenantQuery,
     name: &str,
-) -> Result<(), DeskError> {
-    let reply = replied(desk, connection, opened, wish).await?;
+) -> Result<(), TenantRequestError> {
+    let reply = replied(context, connection, opened, query).await?;
     if !name.is_empty() {
-        desk.store.put_reply(connection, name, &reply, desk.clock.now_seconds()).await?;
+        context.store.put_reply(connection, name, &reply, context.clock.now_seconds()).await?;
     }
     Ok(())
 }
 
-async fn replied(desk: &Desk, connection: &ConnectionId, opened: &Opened, wish: &Wish) -> Result<Reply, DeskError> {
+async fn replied(
+    context: &TenantRequestContext,
+    connection: &ConnectionId,
+    opened: &Opened,
+    query: &TenantQuery,
+) -> Result<Reply, TenantRequestError> {
     let (config, meta) = (&*opened.config, &opened.meta);
-    let kept = desk.means.keeper.clone();
-    let side = |keeper| Side::whole(config, &Means { keeper, ..desk.means.clone() });
-    Ok(match wish {
-        Wish::Reset => {
-            desk.vault.forget_access().await?;
-            desk.store.update_meta(connection, |meta| meta.forgotten += 1).await?;
+    let kept = context.means.token_store.clone();
+    let side = |token_store| Side::whole(config, &Means { token_store, ..context.means.clone() });
+    Ok(match query {
+        TenantQuery::Reset => {
+            context.vault.forget_access().await?;
+            context.store.update_meta(connection, |meta| meta.forgotten += 1).await?;
             Reply::Done { run: None }
         }
-        Wish::Forget { parked } => {
+        TenantQuery::Forget { disconnected } => {
             // Taken up again meanwhile: this is late, and what is kept now is new.
-            if meta.standing == Standing::Disconnected {
-                desk.vault.forget().await?;
-                desk.store.update_meta(connection, |meta| meta.forgotten += 1).await?;
+            if meta.standing == ConnectionState::Disconnected {
+                context.vault.forget().await?;
+                context.store.update_meta(connection, |meta| meta.forgotten += 1).await?;
             }
-            Reply::Disconnected { parked: *parked }
+            Reply::Disconnected { disconnected: *disconnected }
         }
-        Wish::Status => match side(kept) {
+        TenantQuery::Status => match side(kept) {
             Ok(side) => {
-                let reached = status(&side, meta, Some(&desk.vault)).await?;
-                note_expiry(&desk.store, connection, reached.ends).await?;
+                let reached = status(&side, meta, Some(&context.vault)).await?;
+                note_expiry(&context.store, connection, reached.ends).await?;
                 Reply::Reached { reached }
             }
             Err(unfit) => Reply::Refused { why: unfit.to_string() },
         },
-        Wish::Checks => match side(looking(config, kept)) {
-            Ok(side) => Reply::Checked { checks: tenant(&side, config, meta, &BTreeMap::new(), &*desk.clock).await },
+        TenantQuery::Checks => match side(looking(config, kept)) {
+            Ok(side) => Reply::Checked { checks: tenant(&side, config, meta, &BTreeMap::new(), &*context.clock).await },
             Err(unfit) => Reply::Refused { why: unfit.to_string() },
         },
-        Wish::Expiry => match credential(config, &desk.means) {
+        TenantQuery::Expiry => match credential(config, &context.means) {
             Ok(credential) => {
                 let ends = match credential {
                     Some(credential) => credential.expires().await,
                     None => None,
                 };
-                note_expiry(&desk.store, connection, ends).await?;
+                note_expiry(&context.store, connection, ends).await?;
                 Reply::Done { run: None }
             }
             Err(unfit) => Reply::Refused { why: unfit.to_string() },

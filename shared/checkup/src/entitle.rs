@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn o20_a_rule_of_an_unknown_licence_fails_and_names_the_nearest() {
+    fn o20_a_rule_of_an_unknown_license_fails_and_names_the_nearest() {
         for (written, cure) in [
             ("E3", "Write sku = \"SPE_E3\""),
             ("Microsoft 365 E3", "Write sku = \"SPE_E3\""),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn o36_plans_are_held_against_those_of_their_licence() {
+    fn o36_plans_are_held_against_those_of_their_license() {
         let found = |more: &str| licenses(&config(&rule("spe_e3", more)), &tenant());
         let good = found("disabled_plans = [\"sway\", \"id-SWAY\"]");
         assert_eq!(good.len(), 1);
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_country_that_is_never_written_is_a_warning_for_licences_only() {
+    fn a_country_that_is_never_written_is_a_warning_for_licenses_only() {
         let never = "[attributes]\nusageLocation = { flow = \"never\" }\n";
         let off = "[actions]\nupdate = \"off\"\n";
         for more in [never, off] {

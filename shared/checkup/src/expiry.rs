@@ -2,7 +2,7 @@
 
 use hardmatch_policy::{ClientProof, Config, Method};
 use hardmatch_ports::credentials::Credential;
-use hardmatch_ports::reach::{SOON_DAYS, days_left};
+use hardmatch_ports::tenant_request::{SOON_DAYS, days_left};
 use jiff::Timestamp;
 
 /// What the application proves itself with.

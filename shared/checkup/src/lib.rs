@@ -14,7 +14,7 @@ mod tenant;
 
 use hardmatch_ports::{Check, CheckState};
 
-pub use answer::{Desk, DeskError, answer, note_expiry};
+pub use answer::{TenantRequestContext, TenantRequestError, answer, note_expiry};
 pub use looking::{keeps_nothing, looking};
 pub use side::{Side, Tenant, said};
 pub use status::status;

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn licence_and_group_rules_need_permissions_of_their_own() {
+    fn license_and_group_rules_need_permissions_of_their_own() {
         let rules = "[[license]]\nsku = \"SPE_E3\"\nwhen = \"true\"\n[[group]]\nname = \"Sales\"\nkind = \"security\"\nwhen = \"true\"\n";
         let least = least();
         let states = found(&least, rules);

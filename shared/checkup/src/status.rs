@@ -1,13 +1,13 @@
 //! How the tenant is reached, for `auth status`: what is kept, until when, and what a token says was granted.
 
-use hardmatch_ports::reach::{Alive, Granted, Reached};
-use hardmatch_ports::{TokenError, TokenKeeper, TokenKind};
-use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_ports::tenant_request::{Alive, Granted, Reached};
+use hardmatch_ports::{TokenError, TokenKind, TokenStore};
+use hardmatch_store::connection::{ConnectionState, Meta};
 
 use crate::Side;
 
 /// Looks. A connection that is disconnected asks nobody.
-pub async fn status(side: &Side, meta: &Meta, kept: Option<&dyn TokenKeeper>) -> Result<Reached, TokenError> {
+pub async fn status(side: &Side, meta: &Meta, kept: Option<&dyn TokenStore>) -> Result<Reached, TokenError> {
     let mut tokens = Vec::new();
     if let Some(kept) = kept {
         for kind in [TokenKind::Access, TokenKind::Refresh] {
@@ -18,7 +18,7 @@ pub async fn status(side: &Side, meta: &Meta, kept: Option<&dyn TokenKeeper>) ->
             }));
         }
     }
-    let granted = if meta.standing == Standing::Disconnected {
+    let granted = if meta.standing == ConnectionState::Disconnected {
         Granted::Untold { why: "the connection is disconnected, so nobody is asked".to_owned() }
     } else {
         match side.client.grant().await {

@@ -7,7 +7,7 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_policy::{Config, Method};
 use hardmatch_ports::tenant::Organization;
 use hardmatch_ports::{Check, CheckState, Clock, TenantError, TenantRead as _};
-use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_store::connection::{ConnectionState, Meta};
 
 use crate::judge::Acts;
 use crate::{Side, check, entitle, expiry, good, judge, login, needs};
@@ -17,11 +17,11 @@ const ADMINS: usize = 50;
 
 /// What stands in for all checks of a connection that is disconnected: nobody is asked.
 pub fn disconnected(meta: &Meta) -> Option<Check> {
-    (meta.standing == Standing::Disconnected).then(|| {
+    (meta.standing == ConnectionState::Disconnected).then(|| {
         check(
             "connection",
             CheckState::Fail,
-            format!("It is disconnected, and {} links are parked: nobody is asked.", meta.links),
+            format!("It is disconnected, and {} links are disconnected: nobody is asked.", meta.links),
             "Take it up again with `hardmatch auth connect`.",
         )
     })

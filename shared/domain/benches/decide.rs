@@ -15,7 +15,7 @@ use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::ids::{Guid, ImmutableId, ObjectId, PersonRef};
 use hardmatch_domain::link::{JoinRule, Ledger, Link};
-use hardmatch_domain::person::{Address, Addresses, Anchor, Extra, Manager, Person, PersonRecord, Standing};
+use hardmatch_domain::person::{Address, Addresses, Anchor, Extra, Manager, Person, PersonRecord, SourceStatus};
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
 use hardmatch_domain::policy::{
     AccountDeleted, Actions, Expression, FlowFrom, FlowManager, FlowWhen, Guard, LeavingAction, Lifecycle, Mapping,
@@ -69,7 +69,7 @@ fn scope_and_three_expressions(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn default_policy_all_held(bencher: Bencher<'_, '_>) {
     let policy = policy();
-    let context = Context { policy: &policy, tenant: &TENANT, now: NOW, parked: &[] };
+    let context = Context { policy: &policy, tenant: &TENANT, now: NOW, disconnected: &[] };
     bencher.counter(ItemsCount::new(PEOPLE)).bench_local(|| {
         let people = FACTS.all_people().iter();
         people.map(|record| decide(record, &*FACTS, &context)).collect::<Vec<Decision>>()
@@ -78,7 +78,7 @@ fn default_policy_all_held(bencher: Bencher<'_, '_>) {
 
 /// Slice by slice, as `match` decides: decisions, counts and hashes of a slice, then the next.
 fn run(bencher: Bencher<'_, '_>, policy: &Policy) {
-    let context = Context { policy, tenant: &TENANT, now: NOW, parked: &[] };
+    let context = Context { policy, tenant: &TENANT, now: NOW, disconnected: &[] };
     bencher.counter(ItemsCount::new(PEOPLE)).bench_local(|| {
         let mut counts = Counts::default();
         let mut slices: Vec<String> = Vec::new();
@@ -187,7 +187,7 @@ fn person(n: u32) -> PersonRecord {
             password_expired: None,
             extra: Extra::default(),
         },
-        standing: Standing::Present,
+        standing: SourceStatus::Present,
         revision: 1,
     }
 }
@@ -215,7 +215,7 @@ fn account(n: u32, kind: &Kind) -> Account {
         kind: AccountKind::Member,
         authority: Authority::Cloud,
         memberships: Texts::default(),
-        licences: Texts::new(["05e9a617-0261-4cee-bb44-138d3ef5d965"]),
+        licenses: Texts::new(["05e9a617-0261-4cee-bb44-138d3ef5d965"]),
         manager: (n >= 20).then(|| object(boss(n))),
         created: Some("2024-05-01T08:00:00Z".into()),
         deleted: None,

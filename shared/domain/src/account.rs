@@ -34,7 +34,7 @@ pub struct Account {
     pub authority: Authority,
     /// SKU ids of its licences, direct or by group.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
-    pub licences: Texts,
+    pub licenses: Texts,
     /// Object ids of the groups it is a member of, among those that rules name. Kept by whoever reads the groups: the
     /// listing of users says nothing of it.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
@@ -70,7 +70,7 @@ impl Account {
             proxies: Texts::default(),
             kind: AccountKind::Member,
             authority: Authority::Cloud,
-            licences: Texts::default(),
+            licenses: Texts::default(),
             memberships: Texts::default(),
             manager: None,
             created: None,
@@ -103,10 +103,10 @@ impl Account {
     /// After licences were given and taken.
     pub fn relicense(&mut self, give: &[License], take: &[License]) {
         for license in take {
-            self.licences = self.licences.without(&license.sku);
+            self.licenses = self.licenses.without(&license.sku);
         }
         for license in give {
-            self.licences = self.licences.with(&license.sku);
+            self.licenses = self.licenses.with(&license.sku);
         }
     }
 
@@ -117,7 +117,7 @@ impl Account {
 
     /// Whether Exchange masters its addresses: it is licensed and has mail.
     pub fn has_mailbox(&self) -> bool {
-        !self.licences.is_empty() && self.primary_address().is_some()
+        !self.licenses.is_empty() && self.primary_address().is_some()
     }
 }
 

@@ -3,26 +3,26 @@
 use std::fmt::Write as _;
 
 use crate::account::Account;
-use crate::case::Case;
 use crate::change::{Action, Change, ChangeId, Decision, Hold, Join, Removals, Step};
-use crate::draft::{Consent, Draft, Part, When};
+use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
 use crate::link::JoinRule;
+use crate::person_context::PersonContext;
 use crate::policy::{Actions, Switch};
 use crate::reason::{Code, Reason};
 
-pub(crate) fn decision<F: Facts>(case: &Case<'_, F>, mut draft: Draft<'_>) -> Decision {
-    let parts = permitted(&case.policy.actions, &mut draft);
+pub(crate) fn decision<F: Facts>(subject: &PersonContext<'_, F>, mut draft: Draft<'_>) -> Decision {
+    let parts = permitted(&subject.policy.actions, &mut draft);
     let join = draft.join.take().unwrap_or(Join::NotLooked);
-    let active = draft.account.is_some_and(|account| is_active(case, account));
-    let change = (!parts.is_empty()).then(|| Box::new(change(case, &mut draft, parts)));
+    let active = draft.account.is_some_and(|account| is_active(subject, account));
+    let change = (!parts.is_empty()).then(|| Box::new(change(subject, &mut draft, parts)));
     let action = change.as_ref().map_or(Action::None, |change| change.action);
     let reasons = match &change {
         Some(change) => change.reasons.clone(),
         None => settled(draft.reasons),
     };
     Decision {
-        key: case.who.key.clone(),
+        key: subject.who.key.clone(),
         join,
         action,
         reasons,
@@ -35,13 +35,13 @@ pub(crate) fn decision<F: Facts>(case: &Case<'_, F>, mut draft: Draft<'_>) -> De
 }
 
 /// Whether an account is live and not blocked by us.
-fn is_active<F: Facts>(case: &Case<'_, F>, account: &Account) -> bool {
-    let blocked = account.enabled == Some(false) && blocked_by_us(case);
+fn is_active<F: Facts>(subject: &PersonContext<'_, F>, account: &Account) -> bool {
+    let blocked = account.enabled == Some(false) && blocked_by_us(subject);
     !account.is_deleted() && !blocked
 }
 
-fn blocked_by_us<F: Facts>(case: &Case<'_, F>) -> bool {
-    case.facts.link(&case.who).is_some_and(|link| link.ledger.suspended.is_some())
+fn blocked_by_us<F: Facts>(subject: &PersonContext<'_, F>) -> bool {
+    subject.facts.link(&subject.who).is_some_and(|link| link.ledger.suspended.is_some())
 }
 
 /// The reasons of a decision without a change: the weightiest first, and never none.
@@ -58,9 +58,9 @@ fn settled(mut reasons: Vec<Reason>) -> Vec<Reason> {
 fn permitted(actions: &Actions, draft: &mut Draft<'_>) -> Vec<Part> {
     let mut parts = std::mem::take(&mut draft.parts);
     parts.sort_by_key(|part| part.when);
-    let opening_repair = parts.iter().any(|part| part.when == When::Opening && part.consent == Consent::Repair);
+    let opening_repair = parts.iter().any(|part| part.when == StepOrder::Opening && part.consent == Consent::Repair);
     if opening_repair {
-        parts.retain(|part| part.when == When::Opening);
+        parts.retain(|part| part.when == StepOrder::Opening);
     } else if parts.iter().any(|part| part.consent != Consent::Repair) {
         parts.retain(|part| part.consent != Consent::Repair);
     }
@@ -68,7 +68,7 @@ fn permitted(actions: &Actions, draft: &mut Draft<'_>) -> Vec<Part> {
     parts.retain(|part| {
         let off = switch(actions, part.action) == Switch::Off;
         if off {
-            closed |= part.when == When::Opening;
+            closed |= part.when == StepOrder::Opening;
             draft.note(Reason::with(Code::ActionOff, described(part)));
         }
         !off
@@ -81,7 +81,7 @@ fn permitted(actions: &Actions, draft: &mut Draft<'_>) -> Vec<Part> {
 
 /// Whether the draft creates or joins an account that is then linked.
 pub(crate) fn gives_account(actions: &Actions, mut draft: Draft<'_>) -> bool {
-    permitted(actions, &mut draft).iter().any(|part| part.when == When::Opening && part.consent != Consent::Repair)
+    permitted(actions, &mut draft).iter().any(|part| part.when == StepOrder::Opening && part.consent != Consent::Repair)
 }
 
 /// Whether the draft restores an account without waiting for anybody's word.
@@ -91,7 +91,7 @@ pub(crate) fn restores(actions: &Actions, mut draft: Draft<'_>) -> bool {
     !asks && parts.iter().flat_map(|part| &part.steps).any(|step| matches!(step, Step::Restore))
 }
 
-fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>) -> Change {
+fn change<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>) -> Change {
     let action = parts.iter().map(|part| part.action).max_by_key(|action| rank(*action)).unwrap_or(Action::None);
     let mut hold = None;
     let mut removals = Removals::default();
@@ -104,24 +104,24 @@ fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>)
             hold = hold.or(Some(Hold::Removal));
         }
         match part.when {
-            When::Blank => removals.blanks = 1,
-            When::Suspend => (removals.suspends, removals.departs) = (1, true),
-            When::Unlicense => removals.licences = 1,
-            When::Leave => removals.memberships = 1,
-            When::Delete => {
+            StepOrder::Blank => removals.blanks = 1,
+            StepOrder::Suspend => (removals.suspends, removals.departs) = (1, true),
+            StepOrder::Unlicense => removals.licenses = 1,
+            StepOrder::Leave => removals.memberships = 1,
+            StepOrder::Delete => {
                 removals.deletes = 1;
-                removals.departs |= !blocked_by_us(case);
+                removals.departs |= !blocked_by_us(subject);
             }
-            When::Opening
-            | When::Write
-            | When::Hazard
-            | When::Rename
-            | When::Manager
-            | When::Enable
-            | When::License
-            | When::Join => {}
+            StepOrder::Opening
+            | StepOrder::Write
+            | StepOrder::Hazard
+            | StepOrder::Rename
+            | StepOrder::Manager
+            | StepOrder::Enable
+            | StepOrder::License
+            | StepOrder::Join => {}
         }
-        let approve = switch(&case.policy.actions, part.action) == Switch::Approve;
+        let approve = switch(&subject.policy.actions, part.action) == Switch::Approve;
         match part.consent {
             Consent::Repair => hold = Some(Hold::Repair),
             Consent::Approval if hold != Some(Hold::Repair) => hold = Some(Hold::Approval),
@@ -144,8 +144,8 @@ fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>)
     draft.after.sort_unstable();
     draft.after.dedup();
     Change {
-        id: ChangeId::of(&case.who, account.as_ref(), &steps),
-        person: case.who.clone(),
+        id: ChangeId::of(&subject.who, account.as_ref(), &steps),
+        person: subject.who.clone(),
         account,
         action,
         steps,
@@ -155,7 +155,7 @@ fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, parts: Vec<Part>)
         removal_from,
         depth: draft.depth,
         link_from: draft.link_from.take(),
-        decided_on: case.revisions(draft.account),
+        decided_on: subject.revisions(draft.account),
         joined_by: draft.rule.unwrap_or(JoinRule::Link),
         reasons,
     }

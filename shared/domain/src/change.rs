@@ -336,7 +336,7 @@ pub struct Removals {
     pub blanks: u32,
     /// Licences taken away.
     #[serde(default)]
-    pub licences: u32,
+    pub licenses: u32,
     /// Memberships taken away.
     #[serde(default)]
     pub memberships: u32,
@@ -354,7 +354,7 @@ impl Removals {
 
     /// How many in all: each person counts once for each kind.
     pub fn total(&self) -> u32 {
-        self.deletes + self.suspends + self.blanks + self.licences + self.memberships
+        self.deletes + self.suspends + self.blanks + self.licenses + self.memberships
     }
 }
 
@@ -414,7 +414,7 @@ pub enum EvidenceRule {
     /// The domain of the sign-in name.
     Domain,
     /// Licences of an account, or the rule that gives one.
-    Licences,
+    Licenses,
     /// The rule that makes the person a member of a group.
     Groups,
     /// Whether sign-in is allowed.

@@ -7,17 +7,17 @@
 
 use crate::account::Tenant;
 use crate::assemble;
-use crate::case::Case;
 use crate::change::Decision;
 use crate::create;
+use crate::disconnected_period::DisconnectedPeriod;
 use crate::draft::Draft;
 use crate::employment;
 use crate::facts::Facts;
 use crate::join::{self, Joining};
 use crate::keep;
 use crate::lifecycle;
-use crate::parked::Parked;
 use crate::person::PersonRecord;
+use crate::person_context::PersonContext;
 use crate::policy::Policy;
 use crate::reason::{Code, Reason};
 use crate::scope::{self, Place};
@@ -32,33 +32,33 @@ pub struct Context<'a> {
     /// Unix seconds, the same for the whole run.
     pub now: i64,
     /// When the connection was disconnected.
-    pub parked: &'a [Parked],
+    pub disconnected: &'a [DisconnectedPeriod],
 }
 
 /// Decides one person. Same facts, same decision, in whatever order they are held.
 pub fn decide(record: &PersonRecord, facts: &impl Facts, context: &Context<'_>) -> Decision {
-    let case = Case::new(record, facts, context);
-    assemble::decision(&case, draft(&case))
+    let subject = PersonContext::new(record, facts, context);
+    assemble::decision(&subject, draft(&subject))
 }
 
 /// Everything that is to be said and done about the person, before switches, approvals and holds.
-pub(crate) fn draft<'a, F: Facts>(case: &Case<'a, F>) -> Draft<'a> {
+pub(crate) fn draft<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Draft<'a> {
     let mut draft = Draft::default();
-    match scope::place(case, &mut draft) {
+    match scope::place(subject, &mut draft) {
         Place::Refused => draft.refuse(Reason::plain(Code::EntryRefused)),
         Place::Unknown(reason) => draft.refuse(reason),
-        Place::Left { cause, since } => lifecycle::left(case, &mut draft, cause, since),
+        Place::Left { cause, since } => lifecycle::left(subject, &mut draft, cause, since),
         Place::Here => {
-            if let Some(reason) = employment::unreadable(case) {
+            if let Some(reason) = employment::unreadable(subject) {
                 draft.refuse(reason);
                 return draft;
             }
-            match join::join(case, &mut draft) {
-                Joining::To(target) => keep::keep(case, &mut draft, &target),
-                Joining::Nobody => create::create(case, &mut draft),
+            match join::join(subject, &mut draft) {
+                Joining::To(target) => keep::keep(subject, &mut draft, &target),
+                Joining::Nobody => create::create(subject, &mut draft),
                 Joining::Settled => {}
             }
-            employment::look_again(case, &mut draft);
+            employment::look_again(subject, &mut draft);
         }
     }
     draft

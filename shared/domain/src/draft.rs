@@ -26,7 +26,7 @@ pub(crate) struct Draft<'a> {
 pub(crate) struct Part {
     /// The action whose switch decides.
     pub(crate) action: Action,
-    pub(crate) when: When,
+    pub(crate) when: StepOrder,
     pub(crate) consent: Consent,
     /// Why these steps are taken.
     pub(crate) reason: Reason,
@@ -35,7 +35,7 @@ pub(crate) struct Part {
 
 /// Where in the change a part stands. The order of the variants is the order of the steps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum When {
+pub(crate) enum StepOrder {
     /// Makes or claims the account: nothing else can be done without it.
     Opening,
     /// What differs.
@@ -56,9 +56,12 @@ pub(crate) enum When {
     Delete,
 }
 
-impl When {
+impl StepOrder {
     pub(crate) fn is_removal(self) -> bool {
-        matches!(self, When::Blank | When::Suspend | When::Unlicense | When::Leave | When::Delete)
+        matches!(
+            self,
+            StepOrder::Blank | StepOrder::Suspend | StepOrder::Unlicense | StepOrder::Leave | StepOrder::Delete
+        )
     }
 }
 
@@ -102,7 +105,7 @@ impl<'a> Draft<'a> {
         self.rule = Some(rule);
     }
 
-    pub(crate) fn part(&mut self, action: Action, when: When, reason: Reason, steps: Vec<Step>) {
+    pub(crate) fn part(&mut self, action: Action, when: StepOrder, reason: Reason, steps: Vec<Step>) {
         self.parts.push(Part { action, when, consent: Consent::Switch, reason, steps });
     }
 
@@ -149,8 +152,8 @@ impl<'a> Draft<'a> {
             None => "unknown",
         };
         self.saw_at(EvidenceRule::Enabled, Found::Fact, &account.id, None, Some(enabled));
-        let licences = account.licences.iter().count().to_string();
-        self.saw_at(EvidenceRule::Licences, Found::Fact, &account.id, None, Some(&licences));
+        let licenses = account.licenses.iter().count().to_string();
+        self.saw_at(EvidenceRule::Licenses, Found::Fact, &account.id, None, Some(&licenses));
         if let Some(mail) = account.primary_address() {
             self.saw_at(EvidenceRule::Address, Found::Fact, &account.id, None, Some(mail));
         }

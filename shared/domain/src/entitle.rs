@@ -4,23 +4,23 @@
 use std::sync::Arc;
 
 use crate::account::Account;
-use crate::case::Case;
 use crate::draft::Draft;
 use crate::facts::Facts;
 use crate::group;
 use crate::license;
 use crate::link::Ledger;
+use crate::person_context::PersonContext;
 use crate::policy::Rule;
 
 /// Adds what the rules change. `account` is absent when one is created.
 pub(crate) fn entitle<F: Facts>(
-    case: &Case<'_, F>,
+    subject: &PersonContext<'_, F>,
     draft: &mut Draft<'_>,
     account: Option<&Account>,
     ledger: Option<&Ledger>,
 ) {
-    let mut licenses = license::differences(case, draft, account, ledger);
-    let mut groups = group::differences(case, draft, account, ledger);
+    let mut licenses = license::differences(subject, draft, account, ledger);
+    let mut groups = group::differences(subject, draft, account, ledger);
     if licenses.unknown || groups.unknown {
         // Who a rule cannot be asked about loses nothing, by whatever rule: the failed one may be theirs.
         licenses = licenses.taking_nothing();
@@ -32,9 +32,9 @@ pub(crate) fn entitle<F: Facts>(
 }
 
 /// Whether the rules give the person anything, or may, or we gave them something.
-pub(crate) fn concerns<F: Facts>(case: &Case<'_, F>, ledger: Option<&Ledger>) -> bool {
-    let may = |rule: &Arc<dyn Rule>| rule.test(case.person).unwrap_or(true);
-    case.policy.licenses.iter().any(|license| may(&license.when))
-        || case.policy.groups.iter().any(|group| may(&group.when))
+pub(crate) fn concerns<F: Facts>(subject: &PersonContext<'_, F>, ledger: Option<&Ledger>) -> bool {
+    let may = |rule: &Arc<dyn Rule>| rule.test(subject.person).unwrap_or(true);
+    subject.policy.licenses.iter().any(|license| may(&license.when))
+        || subject.policy.groups.iter().any(|group| may(&group.when))
         || ledger.is_some_and(|ledger| !(ledger.licenses.is_empty() && ledger.memberships.is_empty()))
 }

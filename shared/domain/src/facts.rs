@@ -69,7 +69,7 @@ pub trait Facts {
     fn account(&self, id: &ObjectId) -> Option<&Account>;
 
     /// Groups and contacts that hold the address, as far as they could be read.
-    fn holders(&self, address: &str) -> Vec<AddressHolder>;
+    fn address_holders(&self, address: &str) -> Vec<AddressHolder>;
 
     /// People of every connection of the tenant who hold the value, absent ones too; in connection and key order.
     fn people(&self, by: By, value: &str) -> Vec<PersonRef>;

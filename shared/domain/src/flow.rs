@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use crate::account::{Account, Authority};
 use crate::attribute::{Attr, Attributes};
-use crate::case::{Case, Roles, same_name};
 use crate::change::{EvidenceRule, Found, Step};
 use crate::draft::Draft;
 use crate::facts::{By, Facts};
@@ -13,6 +12,7 @@ use crate::join;
 use crate::likeness::{is_shared_address, is_shared_number, named};
 use crate::link::Link;
 use crate::person::{Person, PersonRecord};
+use crate::person_context::{PersonContext, Roles, same_name};
 use crate::policy::{FlowFrom, FlowWhen, Mapping, Policy, RuleError, WhenEmpty};
 use crate::reason::{Code, Reason};
 use crate::values;
@@ -87,14 +87,14 @@ fn is_same(attr: Attr, wanted: &str, have: &str) -> bool {
 }
 
 pub(crate) fn differences<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'_>,
     account: &'a Account,
     link: Option<&Link>,
     moment: Moment,
 ) -> Result<Differences<'a>, Reason> {
     let mut found = Differences::default();
-    for mapping in &case.policy.flow {
+    for mapping in &subject.policy.flow {
         let attr = mapping.to;
         if attr == Attr::UserPrincipalName {
             continue;
@@ -105,11 +105,11 @@ pub(crate) fn differences<'a, F: Facts>(
             FlowWhen::Initial if moment == Moment::Later || have.is_some() => continue,
             FlowWhen::Initial | FlowWhen::Always => {}
         }
-        let wanted = value(mapping, case.person).map_err(|error| unknown(attr, &error))?;
+        let wanted = value(mapping, subject.person).map_err(|error| unknown(attr, &error))?;
         let Some(wanted) = wanted else { continue };
         if wanted.is_empty() {
             if have.is_some() && mapping.when_empty == WhenEmpty::Clear && !attr.keeps_a_value() {
-                if let Some(reason) = roles_forbid(case, account, attr) {
+                if let Some(reason) = roles_forbid(subject, account, attr) {
                     draft.note(reason);
                 } else {
                     found.blanks.push(attr);
@@ -125,7 +125,7 @@ pub(crate) fn differences<'a, F: Facts>(
             found.refused |= matches!(attr, Attr::DisplayName | Attr::MailNickname);
             continue;
         }
-        if let Some(reason) = roles_forbid(case, account, attr) {
+        if let Some(reason) = roles_forbid(subject, account, attr) {
             draft.note(reason);
             continue;
         }
@@ -133,7 +133,7 @@ pub(crate) fn differences<'a, F: Facts>(
             // Said below, for every source that names a primary address.
             continue;
         }
-        if let Some(reason) = anothers(case, attr, &wanted, Some(account)) {
+        if let Some(reason) = anothers(subject, attr, &wanted, Some(account)) {
             draft.note(reason);
             continue;
         }
@@ -147,16 +147,19 @@ pub(crate) fn differences<'a, F: Facts>(
             found.ordinary.push((attr, wanted));
         }
     }
-    mastered_mail(case, draft, account);
+    mastered_mail(subject, draft, account);
     Ok(found)
 }
 
 /// A new account's attributes, sign-in name first. Invalid ordinary values are left out and reported.
-pub(crate) fn initial<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'_>) -> Result<Vec<Pair<'a>>, Reason> {
-    let mut pairs: Vec<Pair<'a>> = Vec::with_capacity(case.policy.flow.len() + 2);
-    for mapping in case.policy.flow.iter().filter(|mapping| mapping.when != FlowWhen::Never) {
+pub(crate) fn initial<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'_>,
+) -> Result<Vec<Pair<'a>>, Reason> {
+    let mut pairs: Vec<Pair<'a>> = Vec::with_capacity(subject.policy.flow.len() + 2);
+    for mapping in subject.policy.flow.iter().filter(|mapping| mapping.when != FlowWhen::Never) {
         let attr = mapping.to;
-        let wanted = value(mapping, case.person).map_err(|error| unknown(attr, &error))?;
+        let wanted = value(mapping, subject.person).map_err(|error| unknown(attr, &error))?;
         if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) {
             pairs.push((attr, wanted));
         }
@@ -174,7 +177,7 @@ pub(crate) fn initial<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'_>) -
         false
     });
     pairs.retain(|(attr, value)| {
-        let Some(reason) = anothers(case, *attr, value, None) else { return true };
+        let Some(reason) = anothers(subject, *attr, value, None) else { return true };
         draft.note(reason);
         false
     });
@@ -191,23 +194,28 @@ pub(crate) fn initial<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'_>) -
 
 /// Why a value that names one person is not written: a placeholder that many have, or an address that somebody else has
 /// or is to have, which the tenant would refuse.
-fn anothers<F: Facts>(case: &Case<'_, F>, attr: Attr, value: &str, account: Option<&Account>) -> Option<Reason> {
+fn anothers<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    attr: Attr,
+    value: &str,
+    account: Option<&Account>,
+) -> Option<Reason> {
     match attr {
-        Attr::EmployeeId => is_shared_number(case, value).then(|| Reason::with(Code::SharedValue, attr.name())),
+        Attr::EmployeeId => is_shared_number(subject, value).then(|| Reason::with(Code::SharedValue, attr.name())),
         Attr::Mail => {
-            if is_shared_address(case, value) {
+            if is_shared_address(subject, value) {
                 return Some(Reason::with(Code::SharedValue, attr.name()));
             }
-            if let Some(holder) = join::holder_of(case, value, account.map(|account| &account.id)) {
+            if let Some(holder) = join::holder_of(subject, value, account.map(|account| &account.id)) {
                 return Some(Reason::with(Code::AddressInUse, format!("{attr}, held by {}", holder.id)));
             }
             let wants = |other: &&PersonRecord| {
                 let theirs = other.person.addresses.primary();
-                case.competes(other)
+                subject.competes(other)
                     && theirs.is_some_and(|theirs| same_name(theirs, value))
-                    && !(case.gets_nothing(other) && case.facts.link(&other.reference()).is_none())
+                    && !(subject.gets_nothing(other) && subject.facts.link(&other.reference()).is_none())
             };
-            let others = case.others(By::Address, value);
+            let others = subject.others(By::Address, value);
             let other = others.iter().copied().find(|other| wants(other))?;
             Some(Reason::with(Code::SharedValue, format!("{attr}, also of {}", named(other))))
         }
@@ -256,11 +264,11 @@ fn unknown(attr: Attr, error: &RuleError) -> Reason {
 
 /// Graph refuses some phones of role holders, and the whole write with them.
 /// <https://learn.microsoft.com/graph/api/resources/users>
-fn roles_forbid<F: Facts>(case: &Case<'_, F>, account: &Account, attr: Attr) -> Option<Reason> {
+fn roles_forbid<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, attr: Attr) -> Option<Reason> {
     if !attr.is_sensitive() {
         return None;
     }
-    match case.roles(&account.id) {
+    match subject.roles(&account.id) {
         Roles::None => None,
         Roles::Unknown => Some(Reason::with(Code::RolesUnknown, attr.name())),
         Roles::Held(_) => Some(Reason::with(Code::Privileged, attr.name())),
@@ -274,8 +282,8 @@ fn is_hazardous(attr: Attr, account: &Account) -> bool {
 }
 
 /// The primary address differs, but Exchange masters it.
-fn mastered_mail<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) {
-    let Some(ours) = case.person.addresses.primary() else { return };
+fn mastered_mail<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>, account: &Account) {
+    let Some(ours) = subject.person.addresses.primary() else { return };
     if account.has_mailbox()
         && let Some(theirs) = account.primary_address()
         && !same_name(ours, theirs)

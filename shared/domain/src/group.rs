@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::account::Account;
-use crate::case::Case;
 use crate::change::{Action, EvidenceRule, Step};
-use crate::draft::{Draft, When};
+use crate::draft::{Draft, StepOrder};
 use crate::facts::Facts;
 use crate::ids::ObjectId;
 use crate::link::Ledger;
+use crate::person_context::PersonContext;
 use crate::reason::{Code, Reason};
 
 /// Which kind of group a rule asks for. <https://learn.microsoft.com/graph/api/group-post-groups>
@@ -168,7 +168,7 @@ impl Wanted {
 
 /// The memberships of a present person who is not leaving.
 pub(crate) fn differences<F: Facts>(
-    case: &Case<'_, F>,
+    subject: &PersonContext<'_, F>,
     draft: &mut Draft<'_>,
     account: Option<&Account>,
     ledger: Option<&Ledger>,
@@ -176,8 +176,8 @@ pub(crate) fn differences<F: Facts>(
     let mut wanted = Wanted { join: Vec::new(), leave: Vec::new(), unknown: false };
     // Several rules may name one group: whoever any of them wants is a member.
     let mut seen: Vec<(GroupTarget, bool)> = Vec::new();
-    for rule in &case.policy.groups {
-        let target = match found(case, &rule.name, rule.kind) {
+    for rule in &subject.policy.groups {
+        let target = match found(subject, &rule.name, rule.kind) {
             None => Err(Reason::with(Code::Incomplete, format!("group {}", rule.name))),
             Some(FoundGroup::Missing) => Ok(None),
             Some(FoundGroup::Found { id, .. }) => Ok(Some(id.clone())),
@@ -207,7 +207,7 @@ pub(crate) fn differences<F: Facts>(
             seen.push((target, false));
             seen.len() - 1
         });
-        match rule.when.test(case.person) {
+        match rule.when.test(subject.person) {
             Ok(true) => {
                 draft.saw_rule(EvidenceRule::Groups, &format!("{} by {}", rule.name, rule.when.text()));
                 seen[at].1 = true;
@@ -232,8 +232,8 @@ pub(crate) fn differences<F: Facts>(
     wanted
 }
 
-fn found<'a, F: Facts>(case: &Case<'a, F>, name: &str, kind: GroupKind) -> Option<&'a FoundGroup> {
-    let named = case.tenant.named_groups.get(&case.policy.connection)?;
+fn found<'a, F: Facts>(subject: &PersonContext<'a, F>, name: &str, kind: GroupKind) -> Option<&'a FoundGroup> {
+    let named = subject.tenant.named_groups.get(&subject.policy.connection)?;
     named.iter().find(|group| *group.name == *name && group.kind == kind).map(|group| &group.found)
 }
 
@@ -243,11 +243,11 @@ pub(crate) fn spread(draft: &mut Draft<'_>, wanted: Wanted) {
     if !join.is_empty() {
         let reason = Reason::with(Code::GroupRule, names(&join));
         let steps = join.into_iter().map(|group| Step::JoinGroup { group }).collect();
-        draft.part(Action::Membership, When::Join, reason, steps);
+        draft.part(Action::Membership, StepOrder::Join, reason, steps);
     }
     if !leave.is_empty() {
         let reason = Reason::with(Code::GroupRule, format!("{} left", names(&leave)));
-        draft.part(Action::Membership, When::Leave, reason, leave.into_iter().filter_map(leaving).collect());
+        draft.part(Action::Membership, StepOrder::Leave, reason, leave.into_iter().filter_map(leaving).collect());
     }
 }
 
@@ -257,9 +257,9 @@ fn leaving(group: GroupTarget) -> Option<Step> {
 
 /// Memberships we gave that the account still has: a leaver's to lose. Groups that no rule names any more are left as
 /// they are, since nobody looks at them.
-pub(crate) fn ours<F: Facts>(case: &Case<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Vec<Step> {
+pub(crate) fn ours<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Vec<Step> {
     let Some(ledger) = ledger else { return Vec::new() };
-    let named = case.tenant.named_groups.get(&case.policy.connection).map(Vec::as_slice).unwrap_or_default();
+    let named = subject.tenant.named_groups.get(&subject.policy.connection).map(Vec::as_slice).unwrap_or_default();
     let steps = named.iter().filter_map(|group| match &group.found {
         FoundGroup::Found { id, .. }
             if ledger.memberships.contains(id.as_str()) && account.memberships.contains(id.as_str()) =>

@@ -326,7 +326,7 @@ pub fn add(into: &mut Removals, more: &Removals) {
     into.deletes += more.deletes;
     into.suspends += more.suspends;
     into.blanks += more.blanks;
-    into.licences += more.licences;
+    into.licenses += more.licenses;
     into.memberships += more.memberships;
 }
 

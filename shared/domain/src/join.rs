@@ -17,12 +17,12 @@ pub(crate) use claims::{Against, Successor, contested, successor, wanted_by_othe
 pub(crate) use free::{Release, holder_of, release};
 
 use crate::account::Account;
-use crate::case::Case;
 use crate::change::Join;
 use crate::draft::{Consent, Draft};
 use crate::facts::Facts;
 use crate::ids::ImmutableId;
 use crate::link::Link;
+use crate::person_context::PersonContext;
 use crate::reason::{Code, Reason};
 
 /// The verdict about one present, in-scope person.
@@ -58,45 +58,45 @@ pub(crate) enum Opening {
     Restore,
 }
 
-pub(crate) fn join<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> Joining<'a> {
-    match case.facts.link(&case.who) {
-        Some(link) => linked::join(case, draft, link),
-        None => unlinked(case, draft),
+pub(crate) fn join<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Draft<'a>) -> Joining<'a> {
+    match subject.facts.link(&subject.who) {
+        Some(link) => linked::join(subject, draft, link),
+        None => unlinked(subject, draft),
     }
 }
 
 /// Every step looks and leaves its evidence before any of them judges.
-fn unlinked<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> Joining<'a> {
-    let upn = match case.name_of(case.person) {
+fn unlinked<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Draft<'a>) -> Joining<'a> {
+    let upn = match subject.name_of(subject.person) {
         Ok(upn) => upn,
         Err(error) => {
             draft.refuse(Reason::with(Code::Unknown, format!("userPrincipalName: {error}")));
             return Joining::Settled;
         }
     };
-    let by_id = hard::look(case, draft);
-    let candidates = soft::look(case, draft, upn.as_deref());
-    let bin = deleted::look(case, draft, upn.as_deref());
+    let by_id = hard::look(subject, draft);
+    let candidates = soft::look(subject, draft, upn.as_deref());
+    let bin = deleted::look(subject, draft, upn.as_deref());
 
-    if let Some(settled) = hard::judge(case, draft, &by_id.live, &candidates) {
+    if let Some(settled) = hard::judge(subject, draft, &by_id.live, &candidates) {
         return settled;
     }
-    if let Some(settled) = deleted::judge_by_id(case, draft, &by_id.deleted, &candidates, upn.as_deref()) {
+    if let Some(settled) = deleted::judge_by_id(subject, draft, &by_id.deleted, &candidates, upn.as_deref()) {
         return settled;
     }
-    if let Some(settled) = rehire::judge(case, draft, &candidates) {
+    if let Some(settled) = rehire::judge(subject, draft, &candidates) {
         return settled;
     }
-    if case.gets_nothing(case.record) {
-        return blocked_or_nothing(case, draft, &candidates, upn.as_deref());
+    if subject.gets_nothing(subject.record) {
+        return blocked_or_nothing(subject, draft, &candidates, upn.as_deref());
     }
-    if let Some(settled) = soft::judge(case, draft, &candidates, upn.as_deref()) {
+    if let Some(settled) = soft::judge(subject, draft, &candidates, upn.as_deref()) {
         return settled;
     }
-    if let Some(settled) = deleted::judge_by_name(case, draft, &bin, upn.as_deref()) {
+    if let Some(settled) = deleted::judge_by_name(subject, draft, &bin, upn.as_deref()) {
         return settled;
     }
-    if let Some(settled) = free::judge(case, draft, upn.as_deref()) {
+    if let Some(settled) = free::judge(subject, draft, upn.as_deref()) {
         return settled;
     }
     draft.join = Some(Join::None);
@@ -106,13 +106,13 @@ fn unlinked<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> Joining<
 /// Somebody disabled, without an account of theirs by link or ID: the account that has their name and that nobody else
 /// claims is joined, and so blocked. For whatever else stands in the way they need nobody's attention: they get nothing.
 fn blocked_or_nothing<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     candidates: &[soft::Candidate<'a>],
     upn: Option<&str>,
 ) -> Joining<'a> {
     let said = draft.reasons.len();
-    if let Some(joined @ Joining::To(_)) = soft::judge(case, draft, candidates, upn) {
+    if let Some(joined @ Joining::To(_)) = soft::judge(subject, draft, candidates, upn) {
         return joined;
     }
     draft.reasons.truncate(said);

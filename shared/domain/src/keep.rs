@@ -1,32 +1,36 @@
 //! A joined account: what is written to it so that it says what the source says.
 
-use crate::case::Case;
 use crate::change::{Action, Step};
-use crate::draft::{Consent, Draft, Part, When};
+use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
 use crate::flow::{self, Differences, Moment};
 use crate::join::{Opening, Target};
 use crate::lifecycle;
 use crate::manager;
+use crate::person_context::PersonContext;
 use crate::reason::{Code, Reason};
 use crate::upn::{self, Verdict};
 use crate::values;
 
-pub(crate) fn keep<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) {
-    if let Err(reason) = write(case, draft, target) {
+pub(crate) fn keep<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) {
+    if let Err(reason) = write(subject, draft, target) {
         // An expression failed: nothing is known of what the person should be, so nothing is changed.
         draft.refuse(reason);
     }
 }
 
-fn write<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) -> Result<(), Reason> {
+fn write<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'a>,
+    target: &Target<'a>,
+) -> Result<(), Reason> {
     let account = target.account;
     if account.upn().is_some_and(values::is_temporary) {
         draft.note(Reason::with(Code::RepairNeeded, "a repair was not finished: the sign-in name is a temporary one"));
     }
     let moment = if target.link.is_some() { Moment::Later } else { Moment::First };
-    let found = flow::differences(case, draft, account, target.link, moment)?;
-    let renaming = upn::rename(case, draft, account, moment)?;
+    let found = flow::differences(subject, draft, account, target.link, moment)?;
+    let renaming = upn::rename(subject, draft, account, moment)?;
     let refused = found.refused || renaming == Verdict::Refused;
     if refused {
         draft.parts.clear();
@@ -38,9 +42,9 @@ fn write<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Targe
     } else {
         open(draft, target, &found);
         spread(draft, target, &found);
-        manager::change(case, draft, account, moment);
+        manager::change(subject, draft, account, moment);
     }
-    lifecycle::here(case, draft, target);
+    lifecycle::here(subject, draft, target);
     Ok(())
 }
 
@@ -66,7 +70,7 @@ fn open(draft: &mut Draft<'_>, target: &Target<'_>, found: &Differences<'_>) {
             (Action::Restore, Consent::Switch, code, steps)
         }
     };
-    draft.parts.push(Part { action, when: When::Opening, consent, reason: Reason::plain(code), steps });
+    draft.parts.push(Part { action, when: StepOrder::Opening, consent, reason: Reason::plain(code), steps });
 }
 
 /// The attribute writes beside the opening.
@@ -77,16 +81,16 @@ fn spread(draft: &mut Draft<'_>, target: &Target<'_>, found: &Differences<'_>) {
     if !in_opening && !found.ordinary.is_empty() {
         let names = flow::names(found.ordinary.iter().map(|(attr, _)| attr));
         let steps = vec![flow::update(account, &found.ordinary, None)];
-        draft.part(Action::Update, When::Write, Reason::with(code, names), steps);
+        draft.part(Action::Update, StepOrder::Write, Reason::with(code, names), steps);
     }
     if !found.hazardous.is_empty() {
         let names = flow::names(found.hazardous.iter().map(|(attr, _)| attr));
         let steps = vec![flow::update(account, &found.hazardous, None)];
-        draft.part(Action::Update, When::Hazard, Reason::with(code, names), steps);
+        draft.part(Action::Update, StepOrder::Hazard, Reason::with(code, names), steps);
     }
     if !found.blanks.is_empty() {
         let pairs: Vec<_> = found.blanks.iter().map(|attr| (*attr, "".into())).collect();
         let reason = Reason::with(Code::AttributesDiffer, format!("{} cleared", flow::names(found.blanks.iter())));
-        draft.part(Action::Update, When::Blank, reason, vec![flow::update(account, &pairs, None)]);
+        draft.part(Action::Update, StepOrder::Blank, reason, vec![flow::update(account, &pairs, None)]);
     }
 }

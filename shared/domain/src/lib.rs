@@ -4,13 +4,13 @@ pub mod account;
 pub mod attribute;
 pub mod change;
 pub mod decide;
+pub mod disconnected_period;
 pub mod facts;
 pub mod group;
 pub mod guard;
 pub mod ids;
 pub mod license;
 pub mod link;
-pub mod parked;
 pub mod permission;
 pub mod person;
 pub mod plan;
@@ -37,8 +37,8 @@ mod lifecycle;
 mod likeness;
 
 mod assemble;
-mod case;
 mod draft;
 mod employment;
+mod person_context;
 
 pub use decide::{Context, decide};

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::attribute::{Attr, Texts};
-use crate::case::Case;
 use crate::change::{Action, EvidenceRule, Step};
-use crate::draft::{Draft, When};
+use crate::draft::{Draft, StepOrder};
 use crate::facts::Facts;
 use crate::flow;
 use crate::link::{Ledger, LicenseGrant};
+use crate::person_context::PersonContext;
 use crate::policy::LicenseRule;
 use crate::reason::{Code, Reason};
 
@@ -78,22 +78,22 @@ impl Wanted {
 
 /// The licences of a present person who is not leaving. `account` is absent when one is created.
 pub(crate) fn differences<F: Facts>(
-    case: &Case<'_, F>,
+    subject: &PersonContext<'_, F>,
     draft: &mut Draft<'_>,
     account: Option<&Account>,
     ledger: Option<&Ledger>,
 ) -> Wanted {
     let mut wanted = Wanted { give: Vec::new(), take: Vec::new(), unknown: false };
-    if case.policy.licenses.is_empty() {
+    if subject.policy.licenses.is_empty() {
         return wanted;
     }
-    let Some(skus) = &case.tenant.skus else {
+    let Some(skus) = &subject.tenant.skus else {
         draft.note(Reason::with(Code::Incomplete, "the tenant's licences"));
         return wanted;
     };
     // The first rule that fits names the plans; a licence that any rule wants is wanted.
     let mut seen: Vec<(&str, Option<License>)> = Vec::new();
-    for rule in &case.policy.licenses {
+    for rule in &subject.policy.licenses {
         let Some(sku) = skus.iter().find(|sku| sku.part_number.eq_ignore_ascii_case(&rule.sku) || sku.id == *rule.sku)
         else {
             draft.note(Reason::with(Code::LicenseUnknown, &*rule.sku));
@@ -103,13 +103,13 @@ pub(crate) fn differences<F: Facts>(
             seen.push((&sku.id, None));
             seen.len() - 1
         });
-        match rule.when.test(case.person) {
+        match rule.when.test(subject.person) {
             Err(error) => {
                 wanted.unknown = true;
                 draft.note(Reason::with(Code::Unknown, format!("licence {}: {error}", sku.part_number)));
             }
             Ok(true) if seen[at].1.is_none() => {
-                draft.saw_rule(EvidenceRule::Licences, &format!("{} by {}", sku.part_number, rule.when.text()));
+                draft.saw_rule(EvidenceRule::Licenses, &format!("{} by {}", sku.part_number, rule.when.text()));
                 seen[at].1 = license(draft, rule, sku);
                 // What the rule gives is not known: nothing is taken because of that.
                 wanted.unknown |= seen[at].1.is_none();
@@ -118,7 +118,7 @@ pub(crate) fn differences<F: Facts>(
         }
     }
     for (id, license) in seen {
-        let has = account.is_some_and(|account| account.licences.contains(id));
+        let has = account.is_some_and(|account| account.licenses.contains(id));
         let ours = ledger.and_then(|ledger| ledger.grant(id)).filter(|_| has);
         match (license, ours) {
             (Some(license), None) if !has => wanted.give.push(license),
@@ -129,7 +129,7 @@ pub(crate) fn differences<F: Facts>(
             (Some(_), _) | (None, None) => {}
         }
     }
-    if !wanted.give.is_empty() && !has_usage_location(case, account) {
+    if !wanted.give.is_empty() && !has_usage_location(subject, account) {
         draft.note(Reason::with(Code::UsageLocationMissing, names(&wanted.give)));
         wanted.give.clear();
     }
@@ -164,9 +164,9 @@ fn named(grant: &LicenseGrant, skus: &[Sku]) -> License {
 
 /// Graph gives nobody a licence whose country it does not know.
 /// <https://learn.microsoft.com/graph/api/user-assignlicense>
-fn has_usage_location<F: Facts>(case: &Case<'_, F>, account: Option<&Account>) -> bool {
+fn has_usage_location<F: Facts>(subject: &PersonContext<'_, F>, account: Option<&Account>) -> bool {
     account.is_some_and(|account| account.attributes.filled(Attr::UsageLocation).is_some())
-        || flow::gives(case.policy, case.person, Attr::UsageLocation)
+        || flow::gives(subject.policy, subject.person, Attr::UsageLocation)
 }
 
 /// The steps of these differences. Exchanging one licence for another is one call, and a removal: a mailbox must not be
@@ -177,20 +177,24 @@ pub(crate) fn spread(draft: &mut Draft<'_>, wanted: Wanted) {
         return;
     }
     let (when, reason) = if take.is_empty() {
-        (When::License, Reason::with(Code::LicenseRule, names(&give)))
+        (StepOrder::License, Reason::with(Code::LicenseRule, names(&give)))
     } else if give.is_empty() {
-        (When::Unlicense, Reason::with(Code::LicenseRule, format!("{} taken away", names(&take))))
+        (StepOrder::Unlicense, Reason::with(Code::LicenseRule, format!("{} taken away", names(&take))))
     } else {
-        (When::Unlicense, Reason::with(Code::LicenseRule, format!("{} instead of {}", names(&give), names(&take))))
+        (StepOrder::Unlicense, Reason::with(Code::LicenseRule, format!("{} instead of {}", names(&give), names(&take))))
     };
     draft.part(Action::License, when, reason, vec![Step::SetLicenses { give, take }]);
 }
 
 /// What we gave the account and it still has: a leaver's to lose.
-pub(crate) fn ours<F: Facts>(case: &Case<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Option<Step> {
-    let skus = case.tenant.skus.as_deref().unwrap_or_default();
+pub(crate) fn ours<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    account: &Account,
+    ledger: Option<&Ledger>,
+) -> Option<Step> {
+    let skus = subject.tenant.skus.as_deref().unwrap_or_default();
     let grants = ledger.map(|ledger| ledger.licenses.as_slice()).unwrap_or_default();
-    let has = |grant: &&LicenseGrant| account.licences.contains(&grant.sku);
+    let has = |grant: &&LicenseGrant| account.licenses.contains(&grant.sku);
     let take: Vec<License> = grants.iter().filter(has).map(|grant| named(grant, skus)).collect();
     (!take.is_empty()).then_some(Step::SetLicenses { give: Vec::new(), take })
 }

@@ -1,9 +1,9 @@
 //! Leaving and returning: what happens to sign-in and to the account, and when. Alone writes `accountEnabled`.
 
 use crate::account::{Account, Authority};
-use crate::case::{Case, Roles, is_gone};
 use crate::change::{Action, EvidenceRule, Found, Join, Step};
-use crate::draft::{Consent, Draft, When};
+use crate::disconnected_period::runs_out;
+use crate::draft::{Consent, Draft, StepOrder};
 use crate::employment;
 use crate::entitle::{concerns, entitle};
 use crate::facts::Facts;
@@ -12,20 +12,25 @@ use crate::join::{self, Opening, Successor, Target};
 use crate::license;
 use crate::likeness::named;
 use crate::link::{JoinRule, LeavingCause, Ledger, Link};
-use crate::parked::runs_out;
+use crate::person_context::{PersonContext, Roles, is_gone};
 use crate::policy::{LeavingAction, Reenable, Stage, Switch};
 use crate::reason::{Code, Reason};
 
 /// Somebody whom the source no longer has, or the scope no longer includes. Only an account that we linked is touched.
-pub(crate) fn left<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, cause: LeavingCause, since: Option<i64>) {
-    let Some(link) = case.facts.link(&case.who) else {
+pub(crate) fn left<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'a>,
+    cause: LeavingCause,
+    since: Option<i64>,
+) {
+    let Some(link) = subject.facts.link(&subject.who) else {
         draft.join = Some(Join::NotLooked);
         draft.code(if cause == LeavingCause::LeftScope { Code::OutOfScope } else { Code::LeftSettled });
         return;
     };
-    let Some(account) = case.facts.account(&link.account).filter(|_| link.ledger.unseen.is_none()) else {
+    let Some(account) = subject.facts.account(&link.account).filter(|_| link.ledger.unseen.is_none()) else {
         draft.join = Some(Join::Refused { account: Some(link.account.clone()) });
-        draft.code(match (case.is_complete(), link.ledger.is_gone()) {
+        draft.code(match (subject.is_complete(), link.ledger.is_gone()) {
             (_, true) => Code::LeftSettled,
             (true, false) => Code::AccountUnseen,
             (false, false) => Code::Incomplete,
@@ -44,13 +49,13 @@ pub(crate) fn left<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, caus
         draft.refuse(Reason::plain(Code::MasteredElsewhere));
         return;
     }
-    if !is_still_theirs(case, draft, link, account) {
+    if !is_still_theirs(subject, draft, link, account) {
         return;
     }
     let mut deletion = Deletion::OnTime;
     if cause == LeavingCause::Absent {
-        let gone_since = since.unwrap_or(case.now);
-        match join::successor(case, gone_since) {
+        let gone_since = since.unwrap_or(subject.now);
+        match join::successor(subject, gone_since) {
             Successor::Nobody => {}
             Successor::Continues(other) => {
                 draft.saw_person(EvidenceRule::Claims, Found::Several, &named(other));
@@ -59,7 +64,7 @@ pub(crate) fn left<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, caus
             }
             Successor::MaybeThey(other) => {
                 draft.saw_person(EvidenceRule::Claims, Found::Same, &named(other));
-                let overdue = case.now - gone_since > REKEY_OVERDUE;
+                let overdue = subject.now - gone_since > REKEY_OVERDUE;
                 let code = if overdue { Code::RekeyOverdue } else { Code::MaybeRekeyed };
                 draft.refuse(Reason::with(code, format!("resembled by {}", named(other))));
                 return;
@@ -70,17 +75,22 @@ pub(crate) fn left<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, caus
             }
         }
     }
-    stages(case, draft, account, Some(&link.ledger), (cause, since), deletion);
+    stages(subject, draft, account, Some(&link.ledger), (cause, since), deletion);
     if draft.parts.is_empty() && draft.reasons.is_empty() {
         draft.code(Code::LeftSettled);
     }
 }
 
 /// An account whose ID was changed to something else, or is somebody else's at the source by now, is left alone.
-fn is_still_theirs<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, link: &Link, account: &Account) -> bool {
+fn is_still_theirs<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    draft: &mut Draft<'_>,
+    link: &Link,
+    account: &Account,
+) -> bool {
     let Some(id) = &account.immutable_id else { return true };
-    let known = case.person.knows_anchor(id);
-    let code = if case.others_with_id(id).iter().any(|other| !is_gone(other)) {
+    let known = subject.person.knows_anchor(id);
+    let code = if subject.others_with_id(id).iter().any(|other| !is_gone(other)) {
         if known { Code::ContinuedElsewhere } else { Code::LinkConflict }
     } else if known || link.immutable_id.as_ref() == Some(id) {
         return true;
@@ -94,46 +104,46 @@ fn is_still_theirs<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, link: &L
 }
 
 /// A present, in-scope person with an account: blocked, allowed again, or neither.
-pub(crate) fn here<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) {
+pub(crate) fn here<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) {
     let ledger = target.link.map(|link| &link.ledger);
-    match cause_here(case) {
-        Cause::None => returning(case, draft, target, ledger),
+    match cause_here(subject) {
+        Cause::None => returning(subject, draft, target, ledger),
         Cause::Ignored => draft.code(Code::LeavingIgnored),
         Cause::Leaving(cause) => {
-            let since = employment::ended(case).filter(|_| cause == LeavingCause::Ended);
-            return stages(case, draft, target.account, ledger, (cause, since), Deletion::OnTime);
+            let since = employment::ended(subject).filter(|_| cause == LeavingCause::Ended);
+            return stages(subject, draft, target.account, ledger, (cause, since), Deletion::OnTime);
         }
     }
     if !target.account.is_deleted() {
-        entitle(case, draft, Some(target.account), ledger);
-    } else if concerns(case, ledger) {
+        entitle(subject, draft, Some(target.account), ledger);
+    } else if concerns(subject, ledger) {
         // What an account in the recycle bin has of these shows when it is back.
         draft.note(Reason::with(Code::InProgress, "licences and groups are looked at when the account is back"));
     }
 }
 
 /// What a new account is given beside itself. Who is on the way out is given nothing.
-pub(crate) fn entitle_new<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) {
-    match cause_here(case) {
-        Cause::None | Cause::Ignored => entitle(case, draft, None, None),
+pub(crate) fn entitle_new<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) {
+    match cause_here(subject) {
+        Cause::None | Cause::Ignored => entitle(subject, draft, None, None),
         Cause::Leaving(_) => {}
     }
 }
 
 /// Whether a present person is on the way out: disabled at the source, or their password expired where policy acts on it.
-pub(crate) fn is_leaving<F: Facts>(case: &Case<'_, F>) -> bool {
-    !matches!(cause_here(case), Cause::None)
+pub(crate) fn is_leaving<F: Facts>(subject: &PersonContext<'_, F>) -> bool {
+    !matches!(cause_here(subject), Cause::None)
 }
 
 /// Whether an account created now must not allow sign-in.
-pub(crate) fn starts_blocked<F: Facts>(case: &Case<'_, F>) -> bool {
+pub(crate) fn starts_blocked<F: Facts>(subject: &PersonContext<'_, F>) -> bool {
     let at_once = |stage: &Stage| stage.action == LeavingAction::Suspend && stage.after_seconds <= 0;
-    if employment::begins_later(case).is_some() {
+    if employment::begins_later(subject).is_some() {
         return true;
     }
-    match cause_here(case) {
-        Cause::Leaving(cause) => cause == LeavingCause::Disabled || stages_of(case, cause).iter().any(at_once),
-        Cause::Ignored => case.person.enabled == Some(false),
+    match cause_here(subject) {
+        Cause::Leaving(cause) => cause == LeavingCause::Disabled || stages_of(subject, cause).iter().any(at_once),
+        Cause::Ignored => subject.person.enabled == Some(false),
         Cause::None => false,
     }
 }
@@ -145,14 +155,14 @@ enum Cause {
     Leaving(LeavingCause),
 }
 
-fn cause_here<F: Facts>(case: &Case<'_, F>) -> Cause {
-    let disabled = case.person.enabled == Some(false);
-    let expired = case.person.password_expired == Some(true);
-    if disabled && !case.policy.lifecycle.disabled.is_empty() {
+fn cause_here<F: Facts>(subject: &PersonContext<'_, F>) -> Cause {
+    let disabled = subject.person.enabled == Some(false);
+    let expired = subject.person.password_expired == Some(true);
+    if disabled && !subject.policy.lifecycle.disabled.is_empty() {
         Cause::Leaving(LeavingCause::Disabled)
-    } else if employment::ended(case).is_some() && !case.policy.lifecycle.ended.is_empty() {
+    } else if employment::ended(subject).is_some() && !subject.policy.lifecycle.ended.is_empty() {
         Cause::Leaving(LeavingCause::Ended)
-    } else if expired && !case.policy.lifecycle.password_expired.is_empty() {
+    } else if expired && !subject.policy.lifecycle.password_expired.is_empty() {
         Cause::Leaving(LeavingCause::PasswordExpired)
     } else if disabled {
         Cause::Ignored
@@ -161,8 +171,8 @@ fn cause_here<F: Facts>(case: &Case<'_, F>) -> Cause {
     }
 }
 
-fn stages_of<'p, F: Facts>(case: &Case<'p, F>, cause: LeavingCause) -> &'p [Stage] {
-    let lifecycle = &case.policy.lifecycle;
+fn stages_of<'p, F: Facts>(subject: &PersonContext<'p, F>, cause: LeavingCause) -> &'p [Stage] {
+    let lifecycle = &subject.policy.lifecycle;
     match cause {
         LeavingCause::Absent => &lifecycle.absent,
         LeavingCause::LeftScope => &lifecycle.left_scope,
@@ -197,14 +207,14 @@ enum Deletion {
 /// and deleted when that is done, unless policy never blocks. Licences go with the blocking or after it; whose account is
 /// deleted loses them with it.
 fn stages<F: Facts>(
-    case: &Case<'_, F>,
+    subject: &PersonContext<'_, F>,
     draft: &mut Draft<'_>,
     account: &Account,
     ledger: Option<&Ledger>,
     (cause, since): (LeavingCause, Option<i64>),
     deletion: Deletion,
 ) {
-    let stages = stages_of(case, cause);
+    let stages = stages_of(subject, cause);
     if stages.is_empty() {
         draft.code(Code::LeavingIgnored);
         return;
@@ -212,19 +222,19 @@ fn stages<F: Facts>(
     let remembered = ledger.and_then(|ledger| {
         ledger.leaving_since.filter(|_| ledger.leaving_cause.is_none_or(|remembered| remembered == cause))
     });
-    let since = since.or(remembered).unwrap_or(case.now);
+    let since = since.or(remembered).unwrap_or(subject.now);
     draft.leaving = Some((cause, since));
     let due = |action: LeavingAction| {
         stages
             .iter()
             .filter(|stage| stage.action == action)
-            .map(|stage| runs_out(since, stage.after_seconds, case.parked, case.now))
+            .map(|stage| runs_out(since, stage.after_seconds, subject.disconnected, subject.now))
             .min()
     };
-    let is_due = |at: Option<i64>| at.is_some_and(|at| at <= case.now);
+    let is_due = |at: Option<i64>| at.is_some_and(|at| at <= subject.now);
     let blocked = account.enabled == Some(false);
-    let given = given(case, account, ledger);
-    let suspend_at = due(LeavingAction::Suspend).filter(|_| !blocked && case.policy.actions.suspend != Switch::Off);
+    let given = given(subject, account, ledger);
+    let suspend_at = due(LeavingAction::Suspend).filter(|_| !blocked && subject.policy.actions.suspend != Switch::Off);
     let strip_at = due(LeavingAction::RemoveLicenses).filter(|_| !given.is_empty());
     let delete_at = due(LeavingAction::Delete);
     let suspends = is_due(suspend_at);
@@ -235,13 +245,13 @@ fn stages<F: Facts>(
     }
     // What waits for a later blocking waits with it.
     let strips = !deletes && (suspends || suspend_at.is_none()) && is_due(strip_at);
-    let later = [suspend_at, strip_at, delete_at].into_iter().flatten().filter(|at| *at > case.now).min();
+    let later = [suspend_at, strip_at, delete_at].into_iter().flatten().filter(|at| *at > subject.now).min();
     if let Some(at) = later {
         draft.look_again_at = Some(at);
         draft.note(Reason::with(Code::InGrace, format!("until {at}")));
     }
     if !(suspends || deletes)
-        && case.policy.actions.suspend == Switch::Off
+        && subject.policy.actions.suspend == Switch::Off
         && !blocked
         && due(LeavingAction::Suspend).is_some()
     {
@@ -250,17 +260,17 @@ fn stages<F: Facts>(
     if !(suspends || strips || deletes) {
         return;
     }
-    if let Some(reason) = forbidden(case, account, true) {
+    if let Some(reason) = forbidden(subject, account, true) {
         draft.note(reason);
         return;
     }
     let reason = Reason::plain(code_of(cause));
     if suspends {
         let mut steps = vec![Step::SetEnabled { before: account.enabled, after: false, cause: Some(cause) }];
-        if case.policy.lifecycle.revoke_sessions {
+        if subject.policy.lifecycle.revoke_sessions {
             steps.push(Step::RevokeSessions);
         }
-        draft.part(Action::Suspend, When::Suspend, reason.clone(), steps);
+        draft.part(Action::Suspend, StepOrder::Suspend, reason.clone(), steps);
     }
     if strips {
         for (action, when, steps) in given.into_parts() {
@@ -269,7 +279,7 @@ fn stages<F: Facts>(
     }
     if deletes {
         draft.show(account);
-        draft.part(Action::Delete, When::Delete, reason, vec![Step::Delete { cause }]);
+        draft.part(Action::Delete, StepOrder::Delete, reason, vec![Step::Delete { cause }]);
     }
 }
 
@@ -279,8 +289,8 @@ struct Given {
     memberships: Vec<Step>,
 }
 
-fn given<F: Facts>(case: &Case<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Given {
-    Given { licenses: license::ours(case, account, ledger), memberships: group::ours(case, account, ledger) }
+fn given<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Given {
+    Given { licenses: license::ours(subject, account, ledger), memberships: group::ours(subject, account, ledger) }
 }
 
 impl Given {
@@ -289,53 +299,59 @@ impl Given {
     }
 
     /// The steps that take it away.
-    fn into_parts(self) -> Vec<(Action, When, Vec<Step>)> {
-        let licenses = self.licenses.map(|step| (Action::License, When::Unlicense, vec![step]));
-        let memberships = (!self.memberships.is_empty()).then_some((Action::Membership, When::Leave, self.memberships));
+    fn into_parts(self) -> Vec<(Action, StepOrder, Vec<Step>)> {
+        let licenses = self.licenses.map(|step| (Action::License, StepOrder::Unlicense, vec![step]));
+        let memberships =
+            (!self.memberships.is_empty()).then_some((Action::Membership, StepOrder::Leave, self.memberships));
         licenses.into_iter().chain(memberships).collect()
     }
 }
 
 /// Sign-in that we blocked is allowed again; what others blocked stays blocked, unless the source decides.
-fn returning<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, target: &Target<'_>, ledger: Option<&Ledger>) {
+fn returning<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    draft: &mut Draft<'_>,
+    target: &Target<'_>,
+    ledger: Option<&Ledger>,
+) {
     let account = target.account;
     if account.enabled != Some(false) {
         return;
     }
-    if let Some(at) = employment::begins_later(case) {
+    if let Some(at) = employment::begins_later(subject) {
         draft.note(Reason::with(Code::NotStarted, format!("until {at}")));
         return;
     }
     let ours = ledger.is_some_and(|ledger| ledger.suspended.is_some());
     let allowed = ours
-        || match case.policy.lifecycle.reenable {
+        || match subject.policy.lifecycle.reenable {
             Reenable::Ours => false,
             // Also at the first join; but whose account it is must be beyond doubt.
             Reenable::Always => {
-                case.person.enabled == Some(true) && target.opening != Opening::Takeover(Consent::Approval)
+                subject.person.enabled == Some(true) && target.opening != Opening::Takeover(Consent::Approval)
             }
         };
     if !allowed {
         draft.code(Code::BlockedElsewhere);
         return;
     }
-    if let Some(reason) = forbidden(case, account, false) {
+    if let Some(reason) = forbidden(subject, account, false) {
         draft.note(reason);
         return;
     }
     let steps = vec![Step::SetEnabled { before: account.enabled, after: true, cause: None }];
-    draft.part(Action::Enable, When::Enable, Reason::plain(Code::Returned), steps);
+    draft.part(Action::Enable, StepOrder::Enable, Reason::plain(Code::Returned), steps);
 }
 
 /// Why sign-in and existence of the account are not to be touched.
-fn forbidden<F: Facts>(case: &Case<'_, F>, account: &Account, leaver: bool) -> Option<Reason> {
-    match case.roles(&account.id) {
+fn forbidden<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, leaver: bool) -> Option<Reason> {
+    match subject.roles(&account.id) {
         Roles::Unknown => Some(Reason::plain(Code::RolesUnknown)),
         Roles::Held(roles) => {
             let code = if leaver { Code::PrivilegedLeaver } else { Code::Privileged };
             Some(Reason::with(code, roles.join(", ")))
         }
-        Roles::None if leaver && !case.is_complete() => Some(Reason::plain(Code::Incomplete)),
+        Roles::None if leaver && !subject.is_complete() => Some(Reason::plain(Code::Incomplete)),
         Roles::None => None,
     }
 }

@@ -3,9 +3,9 @@
 
 use crate::account::Account;
 use crate::attribute::{Attr, Attributes};
-use crate::case::{Case, is_gone, same_name};
 use crate::facts::{By, Facts, lookup_form};
 use crate::person::{Person, PersonRecord};
+use crate::person_context::{PersonContext, is_gone, same_name};
 
 /// So many people with one employee ID or address make it a placeholder.
 const PLACEHOLDER: usize = 3;
@@ -24,8 +24,8 @@ pub(crate) fn same_number(one: &str, other: &str) -> bool {
 }
 
 /// Whether two people of the source are said to be different by an independent attribute that both have.
-pub(crate) fn differ<F: Facts>(case: &Case<'_, F>, one: &Attributes, other: &Attributes) -> bool {
-    case.policy.prove.iter().any(|&attr| match (one.filled(attr), other.filled(attr)) {
+pub(crate) fn differ<F: Facts>(subject: &PersonContext<'_, F>, one: &Attributes, other: &Attributes) -> bool {
+    subject.policy.prove.iter().any(|&attr| match (one.filled(attr), other.filled(attr)) {
         (Some(one), Some(other)) => !one.eq_ignore_ascii_case(other) && !same_number(one, other),
         _ => false,
     })
@@ -86,26 +86,31 @@ fn base_letter(letter: char) -> char {
 }
 
 /// Whether three or more people of the source have the employee ID.
-pub(crate) fn is_shared_number<F: Facts>(case: &Case<'_, F>, value: &str) -> bool {
+pub(crate) fn is_shared_number<F: Facts>(subject: &PersonContext<'_, F>, value: &str) -> bool {
     let have = |other: &PersonRecord| {
         other.person.attributes.filled(Attr::EmployeeId).is_some_and(|theirs| lookup_form(theirs) == lookup_form(value))
     };
-    is_shared(case, By::EmployeeId, value, &have)
+    is_shared(subject, By::EmployeeId, value, &have)
 }
 
 /// Whether three or more people of the source have the address.
-pub(crate) fn is_shared_address<F: Facts>(case: &Case<'_, F>, value: &str) -> bool {
+pub(crate) fn is_shared_address<F: Facts>(subject: &PersonContext<'_, F>, value: &str) -> bool {
     let have = |other: &PersonRecord| other.person.addresses.all().iter().any(|theirs| same_name(theirs, value));
-    is_shared(case, By::Address, value, &have)
+    is_shared(subject, By::Address, value, &have)
 }
 
-fn is_shared<F: Facts>(case: &Case<'_, F>, by: By, value: &str, have: &dyn Fn(&PersonRecord) -> bool) -> bool {
-    let others = case.others(by, value);
+fn is_shared<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    by: By,
+    value: &str,
+    have: &dyn Fn(&PersonRecord) -> bool,
+) -> bool {
+    let others = subject.others(by, value);
     let sharing = others
         .iter()
-        .filter(|other| other.connection == case.record.connection && !is_gone(other) && have(other))
+        .filter(|other| other.connection == subject.record.connection && !is_gone(other) && have(other))
         .count();
-    sharing + usize::from(have(case.record)) >= PLACEHOLDER
+    sharing + usize::from(have(subject.record)) >= PLACEHOLDER
 }
 
 /// How a person is named to an operator who looks for a rival: key and name.

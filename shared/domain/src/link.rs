@@ -115,7 +115,7 @@ impl Ledger {
         if account.enabled == Some(true) {
             self.suspended = None;
         }
-        self.licenses.retain(|grant| account.licences.contains(&grant.sku));
+        self.licenses.retain(|grant| account.licenses.contains(&grant.sku));
         self.memberships = self.memberships.iter().filter(|group| account.memberships.contains(group)).collect();
     }
 

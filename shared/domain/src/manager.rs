@@ -2,14 +2,14 @@
 
 use crate::account::Account;
 use crate::assemble;
-use crate::case::{Case, Managers, same_name};
 use crate::change::{Action, ManagerTarget, Step};
 use crate::decide;
-use crate::draft::{Draft, When};
+use crate::draft::{Draft, StepOrder};
 use crate::facts::Facts;
 use crate::flow::{self, Moment};
 use crate::ids::{PersonKey, PersonRef};
 use crate::person::{Manager, PersonRecord};
+use crate::person_context::{Managers, PersonContext, same_name};
 use crate::policy::{FlowWhen, WhenEmpty};
 use crate::reason::{Code, Reason};
 
@@ -28,12 +28,12 @@ pub(crate) enum Wanted {
 }
 
 /// The manager that a person's account is created with.
-pub(crate) fn of_new<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Option<ManagerTarget> {
-    match wanted(case, draft) {
-        Wanted::To(target) if case.policy.manager.when != FlowWhen::Never => Some(target),
-        Wanted::Later(target) if case.policy.manager.when != FlowWhen::Never => {
+pub(crate) fn of_new<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Option<ManagerTarget> {
+    match wanted(subject, draft) {
+        Wanted::To(target) if subject.policy.manager.when != FlowWhen::Never => Some(target),
+        Wanted::Later(target) if subject.policy.manager.when != FlowWhen::Never => {
             let steps = vec![Step::SetManager { before: None, after: Some(target) }];
-            draft.part(Action::Create, When::Manager, Reason::plain(Code::Provision), steps);
+            draft.part(Action::Create, StepOrder::Manager, Reason::plain(Code::Provision), steps);
             draft.code(Code::WaitsForManager);
             None
         }
@@ -42,36 +42,41 @@ pub(crate) fn of_new<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Opt
 }
 
 /// The manager of a person who has an account.
-pub(crate) fn change<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account, moment: Moment) {
-    match case.policy.manager.when {
+pub(crate) fn change<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    draft: &mut Draft<'_>,
+    account: &Account,
+    moment: Moment,
+) {
+    match subject.policy.manager.when {
         FlowWhen::Always => {}
         FlowWhen::Initial if moment == Moment::First && account.manager.is_none() => {}
         FlowWhen::Initial | FlowWhen::Never => return,
     }
-    if case.person.manager.is_none() {
+    if subject.person.manager.is_none() {
         return;
     }
     let before = account.manager.clone();
-    match wanted(case, draft) {
+    match wanted(subject, draft) {
         Wanted::Leave => {}
         Wanted::Nobody => {
-            if before.is_some() && case.policy.manager.when_empty == WhenEmpty::Clear {
+            if before.is_some() && subject.policy.manager.when_empty == WhenEmpty::Clear {
                 let reason = Reason::with(Code::ManagerDiffers, "no manager");
-                draft.part(Action::Update, When::Blank, reason, vec![Step::SetManager { before, after: None }]);
+                draft.part(Action::Update, StepOrder::Blank, reason, vec![Step::SetManager { before, after: None }]);
             }
         }
         Wanted::To(ManagerTarget::Account(id)) if before.as_ref() == Some(&id) => {}
         Wanted::To(target) | Wanted::Later(target) => {
             let steps = vec![Step::SetManager { before, after: Some(target) }];
-            draft.part(Action::Update, When::Manager, Reason::plain(Code::ManagerDiffers), steps);
+            draft.part(Action::Update, StepOrder::Manager, Reason::plain(Code::ManagerDiffers), steps);
         }
     }
 }
 
-fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
-    let key = match &case.person.manager {
+fn wanted<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Wanted {
+    let key = match &subject.person.manager {
         None => return Wanted::Leave,
-        Some(_) if case.managers == Managers::Ignore => return Wanted::Leave,
+        Some(_) if subject.managers == Managers::Ignore => return Wanted::Leave,
         Some(Manager::Nobody) => return Wanted::Nobody,
         Some(Manager::Unknown(text)) => {
             draft.note(Reason::with(Code::ReferenceOutOfScope, text.clone()));
@@ -79,34 +84,34 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
         }
         Some(Manager::Person(key)) => key,
     };
-    let who = PersonRef { connection: case.who.connection.clone(), key: key.clone() };
-    if who == case.who {
+    let who = PersonRef { connection: subject.who.connection.clone(), key: key.clone() };
+    if who == subject.who {
         draft.note(Reason::with(Code::ReferenceOutOfScope, "their own manager"));
         return Wanted::Leave;
     }
-    if let Some(link) = case.facts.link(&who) {
-        let account = case.facts.account(&link.account);
+    if let Some(link) = subject.facts.link(&who) {
+        let account = subject.facts.account(&link.account);
         if account.is_some_and(|account| !account.is_deleted()) {
             return Wanted::To(ManagerTarget::Account(link.account.clone()));
         }
-        if account.is_some() && is_restored(case, &who) {
+        if account.is_some() && is_restored(subject, &who) {
             draft.after.push(who);
             return Wanted::To(ManagerTarget::Account(link.account.clone()));
         }
         draft.note(Reason::with(Code::ReferenceOutOfScope, "the manager's account is gone"));
         return Wanted::Leave;
     }
-    let Some(manager) = case.facts.person(&who).filter(|manager| case.competes(manager)) else {
+    let Some(manager) = subject.facts.person(&who).filter(|manager| subject.competes(manager)) else {
         draft.code(Code::ReferenceOutOfScope);
         return Wanted::Leave;
     };
-    if !will_join(case, manager) {
+    if !will_join(subject, manager) {
         // Refused for now: when they get an account after all, nothing about this person will have changed.
         draft.code(Code::WaitsForManager);
         return Wanted::Leave;
     }
     if let Some(entered) = draft.account.and_then(|account| account.manager.as_ref())
-        && decide::draft(&case.for_manager(manager)).account.is_some_and(|theirs| theirs.id == *entered)
+        && decide::draft(&subject.for_manager(manager)).account.is_some_and(|theirs| theirs.id == *entered)
     {
         // The very account that the manager is about to be joined to is entered already.
         return Wanted::To(ManagerTarget::Account(entered.clone()));
@@ -114,10 +119,10 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
     // Managers of managers who are to come, too. Whoever has the smallest key of a circle goes first, and gets theirs last.
     let mut depth = 1;
     let mut smallest = key;
-    let mut above = next(case, manager);
+    let mut above = next(subject, manager);
     while let Some(manager) = above {
-        if manager.person.key == case.person.key {
-            if case.person.key < *smallest {
+        if manager.person.key == subject.person.key {
+            if subject.person.key < *smallest {
                 return Wanted::Later(ManagerTarget::Person(key.clone()));
             }
             break;
@@ -129,9 +134,9 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
             return Wanted::Leave;
         }
         smallest = smallest.min(&manager.person.key);
-        above = next(case, manager);
+        above = next(subject, manager);
     }
-    if gives_up_a_name(case, draft) {
+    if gives_up_a_name(subject, draft) {
         // The name first: the manager may be waiting for it. Then the manager, when both are there.
         return Wanted::Later(ManagerTarget::Person(key.clone()));
     }
@@ -141,33 +146,34 @@ fn wanted<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Wanted {
 }
 
 /// Whoever may give up a sign-in name waits for no manager before that: the manager may be waiting for that name.
-fn gives_up_a_name<F: Facts>(case: &Case<'_, F>, draft: &Draft<'_>) -> bool {
+fn gives_up_a_name<F: Facts>(subject: &PersonContext<'_, F>, draft: &Draft<'_>) -> bool {
     let now = draft.account.and_then(Account::upn);
-    let wanted = flow::wanted_upn(case.policy, case.person).ok().flatten();
+    let wanted = flow::wanted_upn(subject.policy, subject.person).ok().flatten();
     now.zip(wanted.as_deref()).is_some_and(|(now, wanted)| !same_name(now, wanted))
 }
 
 /// The manager's manager, when they may be without an account too. More people than will be given one are followed:
 /// a circle that is none costs a run, a circle that is overlooked would never end.
-fn next<'a, F: Facts>(case: &Case<'a, F>, record: &PersonRecord) -> Option<&'a PersonRecord> {
+fn next<'a, F: Facts>(subject: &PersonContext<'a, F>, record: &PersonRecord) -> Option<&'a PersonRecord> {
     let key: &PersonKey = match &record.person.manager {
         Some(Manager::Person(key)) => key,
         Some(Manager::Nobody | Manager::Unknown(_)) | None => return None,
     };
-    let who = PersonRef { connection: case.who.connection.clone(), key: key.clone() };
-    if case.facts.link(&who).is_some() {
+    let who = PersonRef { connection: subject.who.connection.clone(), key: key.clone() };
+    if subject.facts.link(&who).is_some() {
         return None;
     }
-    case.facts.person(&who).filter(|above| case.competes(above))
+    subject.facts.person(&who).filter(|above| subject.competes(above))
 }
 
 /// Whether this plan brings a manager's account back from the recycle bin.
-fn is_restored<F: Facts>(case: &Case<'_, F>, who: &PersonRef) -> bool {
-    let record = case.facts.person(who).filter(|manager| case.competes(manager));
-    record.is_some_and(|record| assemble::restores(&case.policy.actions, decide::draft(&case.for_manager(record))))
+fn is_restored<F: Facts>(subject: &PersonContext<'_, F>, who: &PersonRef) -> bool {
+    let record = subject.facts.person(who).filter(|manager| subject.competes(manager));
+    record
+        .is_some_and(|record| assemble::restores(&subject.policy.actions, decide::draft(&subject.for_manager(record))))
 }
 
 /// Whether this plan gives the person an account: they are decided as if they had no manager.
-fn will_join<F: Facts>(case: &Case<'_, F>, record: &PersonRecord) -> bool {
-    assemble::gives_account(&case.policy.actions, decide::draft(&case.for_manager(record)))
+fn will_join<F: Facts>(subject: &PersonContext<'_, F>, record: &PersonRecord) -> bool {
+    assemble::gives_account(&subject.policy.actions, decide::draft(&subject.for_manager(record)))
 }

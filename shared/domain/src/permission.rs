@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn licence_rules_make_reading_licences_required_and_it_is_said_once() {
+    fn license_rules_make_reading_licenses_required_and_it_is_said_once() {
         let of = |features: &[Feature]| {
             let needs = needs(&features.iter().copied().collect());
             needs

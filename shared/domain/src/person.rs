@@ -219,7 +219,7 @@ pub struct PersonRecord {
     /// The facts of the last listing that held them.
     pub person: Person,
     /// Whether the source has them.
-    pub standing: Standing,
+    pub standing: SourceStatus,
     /// Raised whenever facts or standing change.
     pub revision: u64,
 }
@@ -235,7 +235,7 @@ impl PersonRecord {
 /// a person out of `Present`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "standing", content = "since")]
-pub enum Standing {
+pub enum SourceStatus {
     /// In the last complete listing.
     Present,
     /// In the last listing, but refused there (a bad row with a readable key): seen, not understood. Nothing is

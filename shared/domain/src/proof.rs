@@ -2,11 +2,11 @@
 
 use crate::account::Account;
 use crate::attribute::{Attr, Attributes};
-use crate::case::Case;
 use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::{By, Facts, lookup_form};
 use crate::likeness::{given_names_differ, is_shared_number, same_number};
+use crate::person_context::PersonContext;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Proof {
@@ -21,22 +21,23 @@ pub(crate) enum Proof {
 /// A known anchor proves identity; so does an independent attribute that is filled and unique on both sides. An
 /// independent attribute that is filled on both sides and differs contradicts it, whatever else agrees. One that
 /// cannot be looked up yet on both sides cannot be shown to be unique: it can contradict, not prove.
-pub(crate) fn of<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> Proof {
+pub(crate) fn of<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>, account: &Account) -> Proof {
     let known = account.immutable_id.as_ref().is_some_and(|id| {
-        case.person.anchors.iter().any(|anchor| anchor.id == *id || anchor.id.text_order_twin().as_ref() == Some(id))
+        subject.person.anchors.iter().any(|anchor| anchor.id == *id || anchor.id.text_order_twin().as_ref() == Some(id))
     });
     if known {
         draft.saw_at(EvidenceRule::Proof, Found::Same, &account.id, Some("known anchor"), None);
         return Proof::Proven;
     }
     let mut proof = Proof::Open;
-    for &attr in &case.policy.prove {
-        let (Some(ours), Some(theirs)) = (case.person.attributes.filled(attr), account.attributes.filled(attr)) else {
+    for &attr in &subject.policy.prove {
+        let (Some(ours), Some(theirs)) = (subject.person.attributes.filled(attr), account.attributes.filled(attr))
+        else {
             continue;
         };
         // A number that a spreadsheet may have altered, or that is on everybody, proves nothing and contradicts nothing.
         let altered = attr == Attr::EmployeeId && !ours.eq_ignore_ascii_case(theirs) && same_number(ours, theirs);
-        if altered || (attr == Attr::EmployeeId && is_shared_number(case, ours)) {
+        if altered || (attr == Attr::EmployeeId && is_shared_number(subject, ours)) {
             draft.saw_at(EvidenceRule::Proof, Found::Unknown, &account.id, Some(ours), Some(theirs));
             continue;
         }
@@ -44,8 +45,8 @@ pub(crate) fn of<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &
             draft.saw_at(EvidenceRule::Proof, Found::Different, &account.id, Some(ours), Some(theirs));
             return Proof::Contradicted;
         }
-        let known = case.tenant.can_look_up(&case.record.connection, attr);
-        let unique = known && is_unique(case, attr, ours, account);
+        let known = subject.tenant.can_look_up(&subject.record.connection, attr);
+        let unique = known && is_unique(subject, attr, ours, account);
         let found = match (known, unique) {
             (true, true) => Found::Same,
             (true, false) => Found::Several,
@@ -60,18 +61,22 @@ pub(crate) fn of<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &
 }
 
 /// Whether the independent attributes say outright that the account is somebody else's.
-pub(crate) fn contradicts<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
-    of(case, draft, account) == Proof::Contradicted
+pub(crate) fn contradicts<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
+    of(subject, draft, account) == Proof::Contradicted
 }
 
 /// Whether the given names say that the account is somebody else's.
-pub(crate) fn is_called_otherwise<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
-    let differs = given_names_differ(case.person, account);
+pub(crate) fn is_called_otherwise<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    draft: &mut Draft<'_>,
+    account: &Account,
+) -> bool {
+    let differs = given_names_differ(subject.person, account);
     if differs {
         let name = |attributes: &Attributes| {
             attributes.filled(Attr::GivenName).or_else(|| attributes.filled(Attr::DisplayName)).map(str::to_owned)
         };
-        let (ours, theirs) = (name(&case.person.attributes), name(&account.attributes));
+        let (ours, theirs) = (name(&subject.person.attributes), name(&account.attributes));
         draft.saw_at(EvidenceRule::Proof, Found::Different, &account.id, ours.as_deref(), theirs.as_deref());
     }
     differs
@@ -79,12 +84,12 @@ pub(crate) fn is_called_otherwise<F: Facts>(case: &Case<'_, F>, draft: &mut Draf
 
 /// Whether nobody else at the source and no other account has the value. What was found is compared itself: a look-up
 /// may be left over from before.
-fn is_unique<F: Facts>(case: &Case<'_, F>, attr: Attr, value: &str, account: &Account) -> bool {
+fn is_unique<F: Facts>(subject: &PersonContext<'_, F>, attr: Attr, value: &str, account: &Account) -> bool {
     let by = By::proof(attr);
     let has = |attributes: &Attributes| {
         attributes.filled(attr).is_some_and(|theirs| lookup_form(theirs) == lookup_form(value))
     };
-    let ours = &case.record.connection;
-    !case.others(by, value).iter().any(|other| other.connection == *ours && has(&other.person.attributes))
-        && !case.accounts(by, value).iter().any(|other| other.id != account.id && has(&other.attributes))
+    let ours = &subject.record.connection;
+    !subject.others(by, value).iter().any(|other| other.connection == *ours && has(&other.person.attributes))
+        && !subject.accounts(by, value).iter().any(|other| other.id != account.id && has(&other.attributes))
 }

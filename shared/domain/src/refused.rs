@@ -332,7 +332,7 @@ fn remaining(counted: Removals, steps: &[Step]) -> Removals {
         deletes: any(|step| matches!(step, Step::Delete { .. }), counted.deletes),
         suspends: any(|step| matches!(step, Step::SetEnabled { after: false, .. }), counted.suspends),
         blanks: any(|step| matches!(step, Step::Update { .. } | Step::SetManager { .. }), counted.blanks),
-        licences: any(|step| matches!(step, Step::SetLicenses { .. }), counted.licences),
+        licenses: any(|step| matches!(step, Step::SetLicenses { .. }), counted.licenses),
         memberships: any(|step| matches!(step, Step::LeaveGroup { .. }), counted.memberships),
         departs: counted.departs && steps.iter().any(departs),
     }

@@ -1,11 +1,11 @@
 //! Whether a person is ours to manage now. Never decides what follows from it.
 
-use crate::case::Case;
 use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::Facts;
 use crate::link::LeavingCause;
-use crate::person::Standing;
+use crate::person::SourceStatus;
+use crate::person_context::PersonContext;
 use crate::reason::{Code, Reason};
 
 pub(crate) enum Place {
@@ -19,15 +19,15 @@ pub(crate) enum Place {
     Unknown(Reason),
 }
 
-pub(crate) fn place<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>) -> Place {
-    match case.record.standing {
-        Standing::Refused => Place::Refused,
-        Standing::Absent(since) | Standing::Deleted(since) => {
+pub(crate) fn place<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Place {
+    match subject.record.standing {
+        SourceStatus::Refused => Place::Refused,
+        SourceStatus::Absent(since) | SourceStatus::Deleted(since) => {
             Place::Left { cause: LeavingCause::Absent, since: Some(since) }
         }
-        Standing::Present => match case.includes(case.person) {
+        SourceStatus::Present => match subject.includes(subject.person) {
             Ok(true) => {
-                if case.policy.scope.is_some() {
+                if subject.policy.scope.is_some() {
                     draft.saw(EvidenceRule::Scope, Found::Same);
                 }
                 Place::Here

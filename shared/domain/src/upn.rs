@@ -3,12 +3,12 @@
 
 use crate::account::Account;
 use crate::attribute::Attr;
-use crate::case::{Case, Roles, same_name};
 use crate::change::{Action, EvidenceRule, Found, Step};
-use crate::draft::{Consent, Draft, Part, When};
+use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
 use crate::flow::{self, Moment};
 use crate::join::{self, Release};
+use crate::person_context::{PersonContext, Roles, same_name};
 use crate::policy::FlowWhen;
 use crate::reason::{Code, Reason};
 use crate::values;
@@ -21,19 +21,19 @@ pub(crate) enum Verdict {
 }
 
 pub(crate) fn rename<F: Facts>(
-    case: &Case<'_, F>,
+    subject: &PersonContext<'_, F>,
     draft: &mut Draft<'_>,
     account: &Account,
     moment: Moment,
 ) -> Result<Verdict, Reason> {
-    let mapping = case.policy.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName);
+    let mapping = subject.policy.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName);
     let Some(mapping) = mapping else { return Ok(Verdict::GoOn) };
     match mapping.when {
         FlowWhen::Always => {}
         FlowWhen::Initial if moment == Moment::First && account.upn().is_none() => {}
         FlowWhen::Initial | FlowWhen::Never => return Ok(Verdict::GoOn),
     }
-    let wanted = flow::value(mapping, case.person)
+    let wanted = flow::value(mapping, subject.person)
         .map_err(|error| Reason::with(Code::Unknown, format!("userPrincipalName: {error}")))?;
     let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(Verdict::GoOn) };
     let now = account.upn().unwrap_or_default();
@@ -44,16 +44,16 @@ pub(crate) fn rename<F: Facts>(
         draft.note(Reason::with(Code::InvalidValue, format!("userPrincipalName {problem}")));
         return Ok(Verdict::Refused);
     }
-    let Some(domain) = case.tenant.verified_domain_of(&wanted) else {
+    let Some(domain) = subject.tenant.verified_domain_of(&wanted) else {
         draft.saw_at(EvidenceRule::Domain, Found::Nothing, &account.id, Some(&wanted), None);
         draft.code(Code::DomainNotVerified);
         return Ok(Verdict::Refused);
     };
-    if domain.federated && account.immutable_id.is_none() && case.person.immutable_id().is_none() {
+    if domain.federated && account.immutable_id.is_none() && subject.person.immutable_id().is_none() {
         draft.code(Code::FederatedWithoutId);
         return Ok(Verdict::Refused);
     }
-    match case.roles(&account.id) {
+    match subject.roles(&account.id) {
         Roles::Unknown => {
             draft.note(Reason::with(Code::RolesUnknown, "userPrincipalName"));
             return Ok(Verdict::GoOn);
@@ -64,7 +64,7 @@ pub(crate) fn rename<F: Facts>(
         }
         Roles::None => {}
     }
-    if !case.tenant.users_complete {
+    if !subject.tenant.users_complete {
         draft.note(Reason::with(Code::Incomplete, "userPrincipalName"));
         return Ok(Verdict::GoOn);
     }
@@ -72,8 +72,8 @@ pub(crate) fn rename<F: Facts>(
         Moment::First => join::Against::Everybody,
         Moment::Later => join::Against::Linked,
     };
-    let consent = match holder(case, draft, account, &wanted, against) {
-        Ok(Consent::Switch) if crosses(case, now, &wanted, domain.federated) => {
+    let consent = match holder(subject, draft, account, &wanted, against) {
+        Ok(Consent::Switch) if crosses(subject, now, &wanted, domain.federated) => {
             draft.note(Reason::with(Code::RepairNeeded, "the sign-in name moves to or from a federated domain"));
             Consent::Repair
         }
@@ -85,7 +85,7 @@ pub(crate) fn rename<F: Facts>(
     };
     draft.parts.push(Part {
         action: Action::Rename,
-        when: When::Rename,
+        when: StepOrder::Rename,
         consent,
         reason: Reason::with(Code::Rename, format!("{now} → {wanted}")),
         steps: vec![Step::Rename { before: now.into(), after: wanted.into() }],
@@ -94,8 +94,8 @@ pub(crate) fn rename<F: Facts>(
 }
 
 /// Between a managed and a federated domain, or between two federated ones, a plain write is refused.
-fn crosses<F: Facts>(case: &Case<'_, F>, now: &str, wanted: &str, to_federated: bool) -> bool {
-    let from_federated = case.is_federated(now);
+fn crosses<F: Facts>(subject: &PersonContext<'_, F>, now: &str, wanted: &str, to_federated: bool) -> bool {
+    let from_federated = subject.is_federated(now);
     let same_domain = match (now.rsplit_once('@'), wanted.rsplit_once('@')) {
         (Some((_, from)), Some((_, to))) => same_name(from, to),
         _ => false,
@@ -105,17 +105,17 @@ fn crosses<F: Facts>(case: &Case<'_, F>, now: &str, wanted: &str, to_federated: 
 
 /// Whether the wanted name is free, freed in this plan, or not to be had.
 fn holder<F: Facts>(
-    case: &Case<'_, F>,
+    subject: &PersonContext<'_, F>,
     draft: &mut Draft<'_>,
     account: &Account,
     wanted: &str,
     against: join::Against,
 ) -> Result<Consent, Reason> {
-    let rivals = join::wanted_by_others(case, wanted, against);
+    let rivals = join::wanted_by_others(subject, wanted, against);
     if !rivals.is_empty() {
         return Err(join::contested(draft, "userPrincipalName", &rivals));
     }
-    let mut others = case.facts.holders(wanted);
+    let mut others = subject.facts.address_holders(wanted);
     others.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     if let Some(other) = others.first() {
         let code = match other.kind {
@@ -124,12 +124,12 @@ fn holder<F: Facts>(
         };
         return Err(Reason::with(code, other.id.as_str()));
     }
-    let Some(holder) = join::holder_of(case, wanted, Some(&account.id)) else { return Ok(Consent::Switch) };
+    let Some(holder) = join::holder_of(subject, wanted, Some(&account.id)) else { return Ok(Consent::Switch) };
     draft.saw_at(EvidenceRule::Upn, Found::Different, &holder.id, Some(wanted), None);
     if holder.kind == crate::account::AccountKind::Guest {
         return Err(Reason::with(Code::AddressHeldByGuest, holder.id.as_str()));
     }
-    match join::release(case, holder, wanted) {
+    match join::release(subject, holder, wanted) {
         Release::By(who) => {
             draft.code(Code::WaitsForRelease);
             if !draft.after.contains(&who) {

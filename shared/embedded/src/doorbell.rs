@@ -1,5 +1,5 @@
 //! The doorbell in process: a queue for each function that behaves as SQS does (delay, redelivery, dead letters), and
-//! misbehaves on demand. Nothing is stored: the table holds the work, and whoever starts rings for what is left over.
+//! misbehaves on demand. Nothing is stored: the table holds the work, and whoever starts notifies what is left over.
 
 mod faults;
 
@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::doorbell::{Bell, BellQueue, Doorbell, DoorbellError, Queue, Received};
+use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message, MessageQueue, Queue, Received};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use self::faults::Faults;
 use self::faults::Mischief;
 
-/// How a [`ProcessDoorbell`] treats its bells.
+/// How a [`ProcessDoorbell`] treats its messages.
 #[derive(Clone, Debug)]
 pub struct Habits {
-    /// After this time a bell that was handed over, and neither acknowledged nor given back, is due again.
+    /// After this time a message that was handed over, and neither acknowledged nor given back, is due again.
     pub forgotten_after: Duration,
-    /// A bell that was handed over so often is put aside instead of being handed over once more.
+    /// A message that was handed over so often is put aside instead of being handed over once more.
     pub most_receives: u32,
     /// What goes wrong on purpose.
     pub faults: Faults,
@@ -33,13 +33,13 @@ impl Default for Habits {
     }
 }
 
-/// A bell that was put aside.
+/// A message that was put aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Where it lay.
     pub queue: Queue,
     /// What was handed over.
-    pub bell: Received,
+    pub message: Received,
     /// Why.
     pub reason: String,
 }
@@ -49,26 +49,26 @@ pub struct ProcessDoorbell {
     clock: Arc<dyn Clock>,
     habits: Habits,
     state: Mutex<State>,
-    rung: Notify,
+    notified: Notify,
 }
 
 #[derive(Default)]
 struct State {
     /// The next message's number: its id, and its place among those due at the same time.
     next: u64,
-    queues: BTreeMap<Queue, Messages>,
+    queues: BTreeMap<Queue, QueueState>,
     dead: Vec<DeadLetter>,
     mischief: Mischief,
 }
 
 #[derive(Default)]
-struct Messages {
-    waiting: BTreeMap<(Timestamp, u64), Message>,
+struct QueueState {
+    waiting: BTreeMap<(Timestamp, u64), QueuedMessage>,
     /// In somebody's hands; due again at this time.
-    handed: BTreeMap<u64, (Timestamp, Message)>,
+    handed: BTreeMap<u64, (Timestamp, QueuedMessage)>,
 }
 
-struct Message {
+struct QueuedMessage {
     body: String,
     received: u32,
     last: Last,
@@ -90,7 +90,7 @@ impl ProcessDoorbell {
     /// Empty queues with habits of their own.
     pub fn with_habits(clock: Arc<dyn Clock>, habits: Habits) -> Self {
         let state = State { mischief: Mischief::new(&habits.faults), ..State::default() };
-        Self { clock, habits, state: Mutex::new(state), rung: Notify::new() }
+        Self { clock, habits, state: Mutex::new(state), notified: Notify::new() }
     }
 
     /// Whether nothing waits and nothing is being handled. Dead letters do not count.
@@ -108,9 +108,9 @@ impl ProcessDoorbell {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn dead_letter(&self, queue: Queue, number: u64, message: Message) -> DeadLetter {
-        let times = message.received;
-        let reason = match message.last {
+    fn dead_letter(&self, queue: Queue, number: u64, queued: QueuedMessage) -> DeadLetter {
+        let times = queued.received;
+        let reason = match queued.last {
             Last::Forgotten => {
                 format!(
                     "handed over {times} times, the last time without an answer within {:?}",
@@ -119,34 +119,34 @@ impl ProcessDoorbell {
             }
             Last::GivenBack => format!("handed over {times} times and failed each time; the log says why"),
         };
-        DeadLetter { queue, bell: Received { id: id(number), body: message.body, received: times }, reason }
+        DeadLetter { queue, message: Received { id: id(number), body: queued.body, received: times }, reason }
     }
 }
 
 #[async_trait]
 impl Doorbell for ProcessDoorbell {
-    async fn ring(&self, bell: Bell, delay: Duration) -> Result<(), DoorbellError> {
-        let body = serde_json::to_string(&bell).map_err(|e| DoorbellError(e.to_string()))?;
+    async fn notify(&self, message: Message, delay: Duration) -> Result<(), DoorbellError> {
+        let body = serde_json::to_string(&message).map_err(|e| DoorbellError(e.to_string()))?;
         let now = self.clock.now();
         let due = now + delay;
         {
             let mut state = self.state();
             let copies = state.mischief.copies();
             let State { next, queues, .. } = &mut *state;
-            let queue = queues.entry(bell.queue()).or_default();
+            let queue = queues.entry(message.queue()).or_default();
             // One that waits already says the same, when it cannot be heard before this one would be.
             let said = queue
                 .waiting
                 .iter()
-                .any(|(&(other, _), message)| message.body == body && (other == due || (other <= now && due <= now)));
+                .any(|(&(other, _), queued)| queued.body == body && (other == due || (other <= now && due <= now)));
             let copies = if said { copies.saturating_sub(1) } else { copies };
             for _ in 0..copies {
-                let message = Message { body: body.clone(), received: 0, last: Last::Forgotten };
-                queue.waiting.insert((due, *next), message);
+                let queued = QueuedMessage { body: body.clone(), received: 0, last: Last::Forgotten };
+                queue.waiting.insert((due, *next), queued);
                 *next += 1;
             }
         }
-        self.rung.notify_one();
+        self.notified.notify_one();
         Ok(())
     }
 
@@ -154,17 +154,17 @@ impl Doorbell for ProcessDoorbell {
         let due = self.clock.now() + delay;
         {
             let State { next, queues, .. } = &mut *self.state();
-            let message = Message { body: body.to_owned(), received: 0, last: Last::Forgotten };
-            queues.entry(queue).or_default().waiting.insert((due, *next), message);
+            let queued = QueuedMessage { body: body.to_owned(), received: 0, last: Last::Forgotten };
+            queues.entry(queue).or_default().waiting.insert((due, *next), queued);
             *next += 1;
         }
-        self.rung.notify_one();
+        self.notified.notify_one();
         Ok(())
     }
 }
 
 #[async_trait]
-impl BellQueue for ProcessDoorbell {
+impl MessageQueue for ProcessDoorbell {
     fn receive(&self, queue: Queue, max: usize, now: Timestamp) -> Vec<Received> {
         let mut state = self.state();
         let State { queues, dead, mischief, .. } = &mut *state;
@@ -174,18 +174,18 @@ impl BellQueue for ProcessDoorbell {
         while received.len() < max {
             let due = messages.waiting.range(..=(now, u64::MAX));
             let Some(&place) = mischief.choose(due.map(|(place, _)| place)) else { break };
-            let Some(mut message) = messages.waiting.remove(&place) else { break };
+            let Some(mut queued) = messages.waiting.remove(&place) else { break };
             let number = place.1;
-            if message.received >= self.habits.most_receives {
-                let letter = self.dead_letter(queue, number, message);
-                tracing::warn!(bell.id = letter.bell.id, error = letter.reason, "a bell was put aside");
+            if queued.received >= self.habits.most_receives {
+                let letter = self.dead_letter(queue, number, queued);
+                tracing::warn!(message.id = letter.message.id, error = letter.reason, "a message was put aside");
                 dead.push(letter);
                 continue;
             }
-            message.received += 1;
-            message.last = Last::Forgotten;
-            received.push(Received { id: id(number), body: message.body.clone(), received: message.received });
-            messages.handed.insert(number, (now + self.habits.forgotten_after, message));
+            queued.received += 1;
+            queued.last = Last::Forgotten;
+            received.push(Received { id: id(number), body: queued.body.clone(), received: queued.received });
+            messages.handed.insert(number, (now + self.habits.forgotten_after, queued));
         }
         received
     }
@@ -203,13 +203,13 @@ impl BellQueue for ProcessDoorbell {
     fn nack(&self, id: &str, delay: Duration, now: Timestamp) {
         if let Some(number) = number(id) {
             for queue in self.state().queues.values_mut() {
-                if let Some((_, mut message)) = queue.handed.remove(&number) {
-                    message.last = Last::GivenBack;
-                    queue.waiting.insert((now + delay, number), message);
+                if let Some((_, mut queued)) = queue.handed.remove(&number) {
+                    queued.last = Last::GivenBack;
+                    queue.waiting.insert((now + delay, number), queued);
                 }
             }
         }
-        self.rung.notify_one();
+        self.notified.notify_one();
     }
 
     fn next_due(&self, queue: Queue) -> Option<Timestamp> {
@@ -220,23 +220,23 @@ impl BellQueue for ProcessDoorbell {
         waiting.into_iter().chain(handed).min()
     }
 
-    async fn rung(&self) {
-        self.rung.notified().await;
+    async fn notified(&self) {
+        self.notified.notified().await;
     }
 }
 
-impl Messages {
+impl QueueState {
     fn take_back_forgotten(&mut self, now: Timestamp) {
-        for (number, (due, message)) in self.handed.extract_if(.., |_, (due, _)| *due <= now) {
-            self.waiting.insert((due, number), message);
+        for (number, (due, queued)) in self.handed.extract_if(.., |_, (due, _)| *due <= now) {
+            self.waiting.insert((due, number), queued);
         }
     }
 }
 
 fn id(number: u64) -> String {
-    format!("bell-{number}")
+    format!("message-{number}")
 }
 
 fn number(id: &str) -> Option<u64> {
-    id.strip_prefix("bell-")?.parse().ok()
+    id.strip_prefix("message-")?.parse().ok()
 }

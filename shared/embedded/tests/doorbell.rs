@@ -8,7 +8,7 @@ use std::time::Duration;
 use hardmatch_embedded::doorbell::{Faults, Habits, ProcessDoorbell};
 use hardmatch_ports::Clock;
 use hardmatch_ports::contract::{SetClock, doorbell_contract};
-use hardmatch_ports::doorbell::{Bell, BellKind, BellQueue as _, Doorbell as _, Queue};
+use hardmatch_ports::doorbell::{Doorbell as _, Message, MessageKind, MessageQueue as _, Queue};
 
 #[tokio::test]
 async fn it_keeps_the_contract() {
@@ -17,84 +17,84 @@ async fn it_keeps_the_contract() {
 
 #[tokio::test]
 async fn a_bell_that_always_fails_is_put_aside_with_the_reason() {
-    let (clock, bells) = with(Faults::default());
-    ring(&bells, "failing", 0).await;
+    let (clock, messages) = with(Faults::default());
+    notify(&messages, "failing", 0).await;
     for receipt in 1..=5 {
-        let received = bells.receive(Queue::Match, 10, clock.now());
+        let received = messages.receive(Queue::Match, 10, clock.now());
         assert_eq!(received[0].received, receipt);
-        bells.nack(&received[0].id, Duration::ZERO, clock.now());
+        messages.nack(&received[0].id, Duration::ZERO, clock.now());
     }
-    assert!(!bells.is_empty());
-    assert!(bells.receive(Queue::Match, 10, clock.now()).is_empty());
-    assert!(bells.is_empty(), "what was put aside does not wait");
-    let dead = bells.dead_letters();
-    assert_eq!((dead.len(), dead[0].queue, dead[0].bell.received), (1, Queue::Match, 5));
-    assert!(dead[0].bell.body.contains("failing"));
+    assert!(!messages.is_empty());
+    assert!(messages.receive(Queue::Match, 10, clock.now()).is_empty());
+    assert!(messages.is_empty(), "what was put aside does not wait");
+    let dead = messages.dead_letters();
+    assert_eq!((dead.len(), dead[0].queue, dead[0].message.received), (1, Queue::Match, 5));
+    assert!(dead[0].message.body.contains("failing"));
     assert_eq!(dead[0].reason, "handed over 5 times and failed each time; the log says why");
 }
 
 #[tokio::test]
 async fn a_bell_that_nobody_answers_is_put_aside_with_the_reason() {
-    let (clock, bells) = with(Faults::default());
-    ring(&bells, "hanging", 0).await;
+    let (clock, messages) = with(Faults::default());
+    notify(&messages, "hanging", 0).await;
     for _ in 0..5 {
-        assert_eq!(bells.receive(Queue::Match, 10, clock.now()).len(), 1);
+        assert_eq!(messages.receive(Queue::Match, 10, clock.now()).len(), 1);
         clock.pass(3600);
     }
-    assert!(bells.receive(Queue::Match, 10, clock.now()).is_empty());
-    assert_eq!(bells.dead_letters()[0].reason, "handed over 5 times, the last time without an answer within 3600s");
+    assert!(messages.receive(Queue::Match, 10, clock.now()).is_empty());
+    assert_eq!(messages.dead_letters()[0].reason, "handed over 5 times, the last time without an answer within 3600s");
 }
 
 #[tokio::test]
 async fn an_answer_that_comes_late_still_counts() {
-    let (clock, bells) = with(Faults::default());
-    ring(&bells, "slow", 0).await;
-    let received = bells.receive(Queue::Match, 10, clock.now());
+    let (clock, messages) = with(Faults::default());
+    notify(&messages, "slow", 0).await;
+    let received = messages.receive(Queue::Match, 10, clock.now());
     clock.pass(3600);
-    assert!(bells.receive(Queue::Write, 10, clock.now()).is_empty());
-    bells.ack(&received[0].id);
-    assert!(bells.is_empty());
+    assert!(messages.receive(Queue::Write, 10, clock.now()).is_empty());
+    messages.ack(&received[0].id);
+    assert!(messages.is_empty());
 }
 
 #[tokio::test]
 async fn bells_that_say_the_same_at_the_same_time_are_one() {
-    let (clock, bells) = with(Faults::default());
+    let (clock, messages) = with(Faults::default());
     clock.pass(100);
-    ring(&bells, "r", 0).await;
-    ring(&bells, "r", 0).await;
-    assert_eq!(bells.receive(Queue::Match, 10, clock.now()).len(), 1, "both were due");
+    notify(&messages, "r", 0).await;
+    notify(&messages, "r", 0).await;
+    assert_eq!(messages.receive(Queue::Match, 10, clock.now()).len(), 1, "both were due");
 
     // The first is being handled and may have looked already: the next one counts.
-    ring(&bells, "r", 0).await;
-    assert_eq!(bells.receive(Queue::Match, 10, clock.now()).len(), 1);
+    notify(&messages, "r", 0).await;
+    assert_eq!(messages.receive(Queue::Match, 10, clock.now()).len(), 1);
 
     // One that is due later speaks of work that is not ready now.
-    ring(&bells, "r", 60).await;
-    ring(&bells, "r", 60).await;
-    ring(&bells, "r", 0).await;
-    assert_eq!(bells.receive(Queue::Match, 10, clock.now()).len(), 1);
+    notify(&messages, "r", 60).await;
+    notify(&messages, "r", 60).await;
+    notify(&messages, "r", 0).await;
+    assert_eq!(messages.receive(Queue::Match, 10, clock.now()).len(), 1);
     clock.pass(60);
-    assert_eq!(bells.receive(Queue::Match, 10, clock.now()).len(), 1);
+    assert_eq!(messages.receive(Queue::Match, 10, clock.now()).len(), 1);
 }
 
 #[tokio::test]
 async fn without_faults_the_oldest_is_first() {
-    let (clock, bells) = with(Faults::default());
+    let (clock, messages) = with(Faults::default());
     for (run, delay) in [("c", 3), ("a", 1), ("d", 3), ("b", 2)] {
-        ring(&bells, run, delay).await;
+        notify(&messages, run, delay).await;
     }
     clock.pass(10);
-    assert_eq!(runs(&clock, &bells), ["a", "b", "c", "d"]);
+    assert_eq!(runs(&clock, &messages), ["a", "b", "c", "d"]);
 }
 
 #[tokio::test]
 async fn faults_lose_double_and_reorder_and_repeat_themselves() {
     let story = async |faults: Faults| {
-        let (clock, bells) = with(faults);
+        let (clock, messages) = with(faults);
         for n in 0..100 {
-            ring(&bells, &format!("{n:03}"), 0).await;
+            notify(&messages, &format!("{n:03}"), 0).await;
         }
-        runs(&clock, &bells)
+        runs(&clock, &messages)
     };
     let (orderly, none) = (story(Faults::default()).await, Faults { seed: 7, ..Faults::default() });
     assert_eq!(orderly.len(), 100);
@@ -120,14 +120,14 @@ fn with(faults: Faults) -> (Arc<SetClock>, ProcessDoorbell) {
     (Arc::clone(&clock), ProcessDoorbell::with_habits(clock, habits))
 }
 
-async fn ring(bells: &ProcessDoorbell, run: &str, seconds: u64) {
-    let bell = Bell::new("contoso".into(), run, BellKind::Match);
-    bells.ring(bell, Duration::from_secs(seconds)).await.unwrap();
+async fn notify(messages: &ProcessDoorbell, run: &str, seconds: u64) {
+    let message = Message::new("contoso".into(), run, MessageKind::Match);
+    messages.notify(message, Duration::from_secs(seconds)).await.unwrap();
 }
 
 /// Receives everything, one at a time.
-fn runs(clock: &SetClock, bells: &ProcessDoorbell) -> Vec<String> {
-    std::iter::from_fn(|| bells.receive(Queue::Match, 1, clock.now()).pop())
-        .map(|received| serde_json::from_str::<Bell>(&received.body).unwrap().run)
+fn runs(clock: &SetClock, messages: &ProcessDoorbell) -> Vec<String> {
+    std::iter::from_fn(|| messages.receive(Queue::Match, 1, clock.now()).pop())
+        .map(|received| serde_json::from_str::<Message>(&received.body).unwrap().run)
         .collect()
 }

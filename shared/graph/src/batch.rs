@@ -15,7 +15,7 @@ use crate::text::Text;
 
 /// A part of the answer.
 pub(crate) struct PartAnswer<'a> {
-    /// The place of the call in the hand.
+    /// The place of the call in the batch.
     pub(crate) at: usize,
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,

@@ -260,7 +260,7 @@ pub(crate) struct Envelope<'e, 'c> {
 
 /// A part in its envelope.
 pub(crate) struct Inner<'e, 'c> {
-    /// The place of the call in the hand.
+    /// The place of the call in the batch.
     pub(crate) at: usize,
     pub(crate) part: &'e Part<'c>,
 }

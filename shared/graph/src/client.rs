@@ -42,12 +42,12 @@ impl GraphClient {
                 Source::Application(Scopes::new(options.default_scope()?, options.other_scope()?))
             }
             GrantKind::Delegated { scopes } => {
-                let keeper = options.keeper.clone().ok_or(OptionsError::Keeper)?;
-                Source::Administrator(Delegated::new(keeper, options.delegated_scopes(scopes)?))
+                let token_store = options.token_store.clone().ok_or(OptionsError::TokenStore)?;
+                Source::Administrator(Delegated::new(token_store, options.delegated_scopes(scopes)?))
             }
         };
         let tenant = options.tenant_id();
-        let tokens = Tokens::new(endpoint, source, Pocket::new(options.keeper), tenant);
+        let tokens = Tokens::new(endpoint, source, Pocket::new(options.token_store), tenant);
         Ok(Self {
             wire: Wire::new(http, options.clock, tokens, backoff, options.longest_wait, origin(&options.graph)),
             base: format!("{graph}/v1.0"),
@@ -76,9 +76,9 @@ impl GraphClient {
         self.wire.tokens.reset().await
     }
 
-    /// How often access tokens could not be read from, or handed to, the keeper. Work went on with fresh ones.
-    pub fn keeper_failures(&self) -> u64 {
-        self.wire.tokens.keeper_failures()
+    /// How often access tokens could not be read from, or handed to, the token store. Work went on with fresh ones.
+    pub fn token_store_failures(&self) -> u64 {
+        self.wire.tokens.token_store_failures()
     }
 
     /// What the throttling headers said last, so that whoever holds the budget can slow down.

@@ -9,27 +9,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_ports::tenant::{Retry, TenantError};
-use hardmatch_ports::tokens::{KeptToken, TokenError, TokenKeeper, TokenKind};
+use hardmatch_ports::tokens::{KeptToken, TokenError, TokenKind, TokenStore};
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
 use crate::endpoint::{Ask, Endpoint, Issued, Patience};
 use crate::token_error::{self, Refusal};
 
-/// The keeper's trouble is expected to pass.
-const KEEPER_AGAIN: Duration = Duration::from_secs(5);
+/// The token store's trouble is expected to pass.
+const TOKEN_STORE_AGAIN: Duration = Duration::from_secs(5);
 
 /// The refresh token of one connection.
 pub(crate) struct Delegated {
-    keeper: Arc<dyn TokenKeeper>,
+    token_store: Arc<dyn TokenStore>,
     scopes: Vec<String>,
     /// A new refresh token that could not be kept yet, and the revision it replaces. It may be the only good one.
     unkept: Mutex<Option<(KeptToken, u64)>>,
 }
 
 impl Delegated {
-    pub(crate) fn new(keeper: Arc<dyn TokenKeeper>, scopes: Vec<String>) -> Self {
-        Self { keeper, scopes, unkept: Mutex::default() }
+    pub(crate) fn new(token_store: Arc<dyn TokenStore>, scopes: Vec<String>) -> Self {
+        Self { token_store, scopes, unkept: Mutex::default() }
     }
 
     /// Forgets what could not be kept.
@@ -41,8 +41,8 @@ impl Delegated {
     pub(crate) async fn refresh(&self, endpoint: &Endpoint, claims: Option<&str>) -> Result<Issued, Box<Refusal>> {
         let mut unkept = self.unkept.lock().await;
         if let Some((token, seen)) = unkept.clone() {
-            // Kept, or replaced by somebody else: either way the keeper knows a good one now.
-            self.keeper.keep(TokenKind::Refresh, &token, Some(seen)).await.map_err(keeper_failed)?;
+            // Kept, or replaced by somebody else: either way the token store knows a good one now.
+            self.token_store.keep(TokenKind::Refresh, &token, Some(seen)).await.map_err(token_store_failed)?;
             *unkept = None;
         }
         let (mut token, mut seen) = self.load().await?.ok_or_else(not_connected)?;
@@ -70,26 +70,26 @@ impl Delegated {
             let expires = issued.refresh_life.and_then(|life| issued.obtained.checked_add(life).ok());
             let new = KeptToken { secret: secret.clone(), obtained: issued.obtained, expires, mark: None };
             // Where somebody else kept theirs meanwhile, theirs stays: it is as good as ours.
-            if let Err(error) = self.keeper.keep(TokenKind::Refresh, &new, Some(seen)).await {
+            if let Err(error) = self.token_store.keep(TokenKind::Refresh, &new, Some(seen)).await {
                 *unkept = Some((new, seen));
-                return Err(keeper_failed(error).into());
+                return Err(token_store_failed(error).into());
             }
         }
         Ok(issued)
     }
 
     async fn load(&self) -> Result<Option<(KeptToken, u64)>, TenantError> {
-        self.keeper.load(TokenKind::Refresh).await.map_err(keeper_failed)
+        self.token_store.load(TokenKind::Refresh).await.map_err(token_store_failed)
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
-fn keeper_failed(error: TokenError) -> TenantError {
+fn token_store_failed(error: TokenError) -> TenantError {
     let message = format!(
         "No token: the refresh token of the administrator could not be read or kept: {error} It is tried again; if it \
          goes on, check the table and the key of tokens with `hardmatch doctor`."
     );
-    token_error::local(Retry::After(KEEPER_AGAIN), "token_keeper", message)
+    token_error::local(Retry::After(TOKEN_STORE_AGAIN), "token_store", message)
 }
 
 fn not_connected() -> TenantError {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hardmatch_ports::clock::Clock;
 use hardmatch_ports::credentials::Credential;
 use hardmatch_ports::tenant::Priority;
-use hardmatch_ports::tokens::TokenKeeper;
+use hardmatch_ports::tokens::TokenStore;
 use url::{Host, Url};
 
 use crate::backoff::Backoff;
@@ -48,7 +48,7 @@ pub struct GraphOptions {
     /// Seed of the jitter of waits; `None` takes a random one.
     pub jitter_seed: Option<u64>,
     /// Keeps tokens between two starts. Access tokens do without; a refresh token has nowhere else to be.
-    pub keeper: Option<Arc<dyn TokenKeeper>>,
+    pub token_store: Option<Arc<dyn TokenStore>>,
     /// Who the tokens speak for.
     pub grant: GrantKind,
 }
@@ -60,7 +60,7 @@ pub enum GrantKind {
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
     #[default]
     ClientCredentials,
-    /// An administrator who signed in, by the refresh token that was kept then. Needs a keeper.
+    /// An administrator who signed in, by the refresh token that was kept then. Needs a token store.
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow>
     Delegated {
         /// Delegated permissions of Graph, without its host: `User.ReadWrite.All`. Empty: those consented to.
@@ -97,7 +97,7 @@ impl GraphOptions {
             longest_wait: LONGEST_WAIT,
             read_priority: Priority::Low,
             jitter_seed: None,
-            keeper: None,
+            token_store: None,
             grant: GrantKind::ClientCredentials,
         }
     }
@@ -135,7 +135,7 @@ pub enum OptionsError {
     Tenant,
     /// A refresh token must be kept somewhere.
     #[error("Delegated sign-in needs a place to keep its refresh token: configure the state that keeps tokens.")]
-    Keeper,
+    TokenStore,
     /// The HTTP stack did not start.
     #[error("The HTTP client could not be made: {0}. Check the certificate store and the proxy settings.")]
     Http(String),

@@ -41,7 +41,7 @@ pub struct EntraPlatform {
 }
 
 impl EntraPlatform {
-    /// From the options of the connection's client, checked as there. Keeper and grant are not looked at: nothing is
+    /// From the options of the connection's client, checked as there. The token store and the grant are not looked at: nothing is
     /// read from, or kept in, a cache here. Sends nothing yet.
     ///
     /// # Errors

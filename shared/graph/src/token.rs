@@ -139,8 +139,8 @@ impl Tokens {
         self.endpoint.asked.load(Ordering::Relaxed)
     }
 
-    /// How often the keeper of access tokens failed.
-    pub(crate) fn keeper_failures(&self) -> u64 {
+    /// How often the token store of access tokens failed.
+    pub(crate) fn token_store_failures(&self) -> u64 {
         self.pocket.failures()
     }
 

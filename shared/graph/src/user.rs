@@ -102,7 +102,7 @@ pub(crate) struct Created<'a> {
 
 #[derive(Deserialize)]
 struct License<'a> {
-    /// In lower case, as rules and books have it.
+    /// In lower case, as rules and the table have it.
     #[serde(rename = "skuId", borrow, deserialize_with = "lower_case")]
     sku: Text<'a>,
 }
@@ -167,7 +167,7 @@ impl User<'_> {
                 Some(false) => Authority::FormerlySynced,
                 None => Authority::Cloud,
             },
-            licences: Texts::new(self.licenses.iter().map(|license| &*license.sku)),
+            licenses: Texts::new(self.licenses.iter().map(|license| &*license.sku)),
             manager: self.manager.as_ref().and_then(|manager| manager.id.as_deref()).map(object_id),
             created: boxed(self.created.as_ref()),
             deleted,
@@ -186,7 +186,7 @@ impl User<'_> {
             proxies,
             kind,
             authority,
-            licences,
+            licenses,
             created,
             last_sync,
             guest_state,
@@ -201,7 +201,7 @@ impl User<'_> {
             proxies: has(PROXIES).then_some(proxies),
             kind: has(KIND).then_some(kind),
             authority: has(SYNC_ENABLED).then_some(authority),
-            licences: has(LICENSES).then_some(licences),
+            licenses: has(LICENSES).then_some(licenses),
             created: has(CREATED).then_some(created),
             last_sync: has(LAST_SYNC).then_some(last_sync),
             guest_state: has(GUEST_STATE).then_some(guest_state),

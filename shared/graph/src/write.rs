@@ -43,9 +43,9 @@ impl TenantWrite for GraphClient {
     }
 }
 
-/// A call of the hand, ready to send.
+/// A call of the batch, ready to send.
 struct Ready<'c> {
-    /// Its place in the hand.
+    /// Its place in the batch.
     at: usize,
     call: &'c Call,
     part: Part<'c>,

@@ -10,7 +10,7 @@ use hardmatch_embedded::ProcessDoorbell;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::doorbell::{After, Queue};
 use hardmatch_ports::run::{Phase, Run};
-use hardmatch_ports::{Bell, Clock, Doorbell};
+use hardmatch_ports::{Clock, Doorbell, Message};
 use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::run_batch;
 
@@ -23,7 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 #[async_trait]
 pub trait Hooks: Send + Sync + 'static {
     /// Answers a message with the functions. An error is a failed delivery: the queue delivers it again.
-    async fn answer(&self, functions: &Functions, bell: Bell) -> Result<After, String>;
+    async fn answer(&self, functions: &Functions, message: Message) -> Result<After, String>;
 
     /// Returns when no further message is to be answered although the run does not rest. Those under way come to their end.
     async fn stop(&self) {
@@ -92,7 +92,7 @@ impl Engine {
             }
             let before = self.progress(&now).await?;
             if self.hooks.notify_left_over(&self.queues) {
-                hardmatch_match::ring_left_over(&notifying, &now).await.map_err(|error| self.failed(&error))?;
+                hardmatch_match::notify_left_over(&notifying, &now).await.map_err(|error| self.failed(&error))?;
             }
             tokio::select! {
                 biased;
@@ -141,7 +141,7 @@ impl Engine {
                 Ok(run) => run,
                 Err(stopped) => return stopped,
             };
-            if let Err(error) = hardmatch_match::ring_to_look_again(notifying, &run).await {
+            if let Err(error) = hardmatch_match::notify_to_look_again(notifying, &run).await {
                 return self.failed(&error);
             }
         }
@@ -163,7 +163,7 @@ impl Engine {
                 let (functions, hooks) = (functions.clone(), Arc::clone(&hooks));
                 async move {
                     let doorbell = Arc::clone(&functions.deciding.doorbell);
-                    run_batch(event, &*doorbell, |bell| hooks.answer(&functions, bell)).await
+                    run_batch(event, &*doorbell, |message| hooks.answer(&functions, message)).await
                 }
             });
         }

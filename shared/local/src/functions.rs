@@ -4,12 +4,12 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use hardmatch_ingest::{SourcePorts, TenantPorts};
-use hardmatch_match::{MatchPorts, Meter};
+use hardmatch_match::{MatchPorts, RunMetrics};
 use hardmatch_ports::credentials::PasswordSink;
-use hardmatch_ports::doorbell::{After, BellKind};
+use hardmatch_ports::doorbell::{After, MessageKind};
 use hardmatch_ports::source::Source;
-use hardmatch_ports::{Bell, Blobs, Clock, Doorbell, Policies, TenantRead, TenantWrite};
-use hardmatch_store::{Scope, Store};
+use hardmatch_ports::{Blobs, Clock, Doorbell, Message, Policies, TenantRead, TenantWrite};
+use hardmatch_store::{Store, TenantKey};
 use hardmatch_write::WritePorts;
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub struct Parts {
     /// Plans, listings and reports.
     pub blobs: Arc<dyn Blobs>,
     /// Cloud and tenant.
-    pub scope: Scope,
+    pub scope: TenantKey,
     /// The directory.
     pub source: Arc<dyn Source>,
     /// The tenant, to be read.
@@ -34,7 +34,7 @@ pub struct Parts {
     /// Policies by revision.
     pub policies: Arc<dyn Policies>,
     /// What a run has cost.
-    pub meter: Arc<dyn Meter>,
+    pub metrics: Arc<dyn RunMetrics>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where functions notify one another.
@@ -66,8 +66,8 @@ impl Functions {
             clock: Arc::clone(&parts.clock),
             doorbell: Arc::clone(&parts.doorbell),
             policies: Arc::clone(&parts.policies),
-            meter: parts.meter,
-            until: None,
+            metrics: parts.metrics,
+            deadline: None,
         };
         let source = SourcePorts {
             store: parts.store.clone(),
@@ -76,7 +76,7 @@ impl Functions {
             policies: Arc::clone(&parts.policies),
             clock: Arc::clone(&parts.clock),
             doorbell: Arc::clone(&parts.doorbell),
-            until: None,
+            deadline: None,
         };
         let tenant = TenantPorts {
             store: parts.store.clone(),
@@ -86,7 +86,7 @@ impl Functions {
             clock: Arc::clone(&parts.clock),
             doorbell: Arc::clone(&parts.doorbell),
             blobs: parts.blobs,
-            until: None,
+            deadline: None,
         };
         let writing = WritePorts {
             store: parts.store,
@@ -97,45 +97,47 @@ impl Functions {
             clock: parts.clock,
             doorbell: parts.doorbell,
             holder: parts.holder,
-            until: None,
+            deadline: None,
         };
         Self { source, tenant, deciding, writing }
     }
 
     /// The same functions, of which a message has time until then; `None`: as much as it takes.
     #[must_use]
-    pub fn until(&self, until: Option<Timestamp>) -> Self {
+    pub fn with_deadline(&self, deadline: Option<Timestamp>) -> Self {
         Self {
-            source: SourcePorts { until, ..self.source.clone() },
-            tenant: TenantPorts { until, ..self.tenant.clone() },
-            deciding: MatchPorts { until, ..self.deciding.clone() },
-            writing: WritePorts { until, ..self.writing.clone() },
+            source: SourcePorts { deadline, ..self.source.clone() },
+            tenant: TenantPorts { deadline, ..self.tenant.clone() },
+            deciding: MatchPorts { deadline, ..self.deciding.clone() },
+            writing: WritePorts { deadline, ..self.writing.clone() },
         }
     }
 
     /// Answers a message with the function that it is for, as on AWS: what the tenant refuses is not the message's fault,
     /// and is found again by whoever notifies next.
-    pub async fn answer(&self, bell: &Bell) -> Result<After, String> {
-        match bell.kind {
-            BellKind::Write => told(hardmatch_write::answer(&self.writing, &bell.connection, bell.run.as_str()).await),
-            _ => self.answer_or_fail(bell).await,
+    pub async fn answer(&self, message: &Message) -> Result<After, String> {
+        match message.kind {
+            MessageKind::Write => {
+                told(hardmatch_write::answer(&self.writing, &message.connection, message.run.as_str()).await)
+            }
+            _ => self.answer_or_fail(message).await,
         }
     }
 
     /// Answers a message with the function that it is for, where somebody waits: what goes wrong with the tenant is an error.
-    pub async fn answer_or_fail(&self, bell: &Bell) -> Result<After, String> {
-        let (connection, run) = (&bell.connection, bell.run.as_str());
-        match bell.kind {
-            BellKind::ObserveSource => told(hardmatch_ingest::observe_source(&self.source, connection, run).await),
-            BellKind::ObserveTenant => told(hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await),
-            BellKind::Match
-            | BellKind::Advance
-            | BellKind::Start { .. }
-            | BellKind::Nightly { .. }
-            | BellKind::Tick
-            | BellKind::Ask { .. }
-            | BellKind::Reach { .. } => told(hardmatch_match::answer(&self.deciding, bell).await),
-            BellKind::Write => told(hardmatch_write::drain(&self.writing, connection, run).await),
+    pub async fn answer_or_fail(&self, message: &Message) -> Result<After, String> {
+        let (connection, run) = (&message.connection, message.run.as_str());
+        match message.kind {
+            MessageKind::ObserveSource => told(hardmatch_ingest::observe_source(&self.source, connection, run).await),
+            MessageKind::ObserveTenant => told(hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await),
+            MessageKind::Match
+            | MessageKind::Advance
+            | MessageKind::Start { .. }
+            | MessageKind::Nightly { .. }
+            | MessageKind::Tick
+            | MessageKind::OperatorCommand { .. }
+            | MessageKind::TenantRequest { .. } => told(hardmatch_match::answer(&self.deciding, message).await),
+            MessageKind::Write => told(hardmatch_write::drain(&self.writing, connection, run).await),
         }
     }
 }

@@ -326,7 +326,7 @@ when = "person.city == 'Oslo'"
 "#;
 
 #[test]
-fn o22_rules_of_licences_and_groups_are_read_in_their_order() {
+fn o22_rules_of_licenses_and_groups_are_read_in_their_order() {
     let config = loaded(&with(RULES));
     let licenses: Vec<(&str, Vec<&str>)> = config
         .licenses

@@ -179,7 +179,7 @@ fn o38_each_rule_says_what_it_makes_of_a_person() {
 }
 
 #[test]
-fn o37_of_two_rules_of_a_licence_the_first_that_fits_is_named() {
+fn o37_of_two_rules_of_a_license_the_first_that_fits_is_named() {
     let given = entitlements(&loaded(&format!("{LAB}{RULES}")), &person());
     insta::assert_json_snapshot!("entitlements", given);
     // Whom the first does not fit has the plans of the second.
@@ -229,7 +229,7 @@ fn each_rule_of_several_is_traced_by_its_own_name() {
 }
 
 #[test]
-fn o33_another_rule_of_a_licence_or_group_stops_to_be_looked_at() {
+fn o33_another_rule_of_a_license_or_group_stops_to_be_looked_at() {
     let base = format!("{DESIGN}{RULES}");
     let old = loaded(&base);
     let change = |from: &str, to: &str| {

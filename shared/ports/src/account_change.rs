@@ -26,7 +26,7 @@ pub struct AccountChange {
     /// `onPremisesSyncEnabled`.
     pub authority: Option<Authority>,
     /// `assignedLicenses`, all of them.
-    pub licences: Option<Texts>,
+    pub licenses: Option<Texts>,
     /// The manager.
     pub manager: Option<Option<ObjectId>>,
     /// `createdDateTime`.
@@ -48,7 +48,7 @@ impl AccountChange {
             proxies: None,
             kind: None,
             authority: None,
-            licences: None,
+            licenses: None,
             manager: None,
             created: None,
             last_sync: None,
@@ -68,7 +68,7 @@ impl AccountChange {
             proxies: Some(account.proxies),
             kind: Some(account.kind),
             authority: Some(account.authority),
-            licences: Some(account.licences),
+            licenses: Some(account.licenses),
             manager: None,
             created: Some(account.created),
             last_sync: Some(account.last_sync),
@@ -88,7 +88,7 @@ impl AccountChange {
             proxies: self.proxies.unwrap_or(before.proxies),
             kind: self.kind.unwrap_or(before.kind),
             authority: self.authority.unwrap_or(before.authority),
-            licences: self.licences.unwrap_or(before.licences),
+            licenses: self.licenses.unwrap_or(before.licenses),
             manager: self.manager.unwrap_or(before.manager),
             created: self.created.unwrap_or(before.created),
             last_sync: self.last_sync.unwrap_or(before.last_sync),
@@ -121,7 +121,7 @@ mod tests {
             immutable_id: Some(ImmutableId::new("AAAA")),
             enabled: Some(true),
             proxies: Texts::new(["SMTP:ada@x.example"]),
-            licences: Texts::new(["e3"]),
+            licenses: Texts::new(["e3"]),
             manager: Some(ObjectId::from("boss")),
             kind: AccountKind::Guest,
             authority: Authority::Synced,
@@ -144,14 +144,14 @@ mod tests {
             attributes: Attributes::from_pairs([(Attr::JobTitle, "")]),
             immutable_id: Some(None),
             proxies: Some(Texts::default()),
-            licences: Some(Texts::default()),
+            licenses: Some(Texts::default()),
             manager: Some(None),
             ..AccountChange::of(ObjectId::from("ada"))
         };
         let after = change.onto(Some(&ada()));
         assert_eq!((after.attributes.get(Attr::JobTitle), after.upn()), (None, Some("ada@x.example")));
         assert_eq!((after.immutable_id, after.manager), (None, None));
-        assert!(after.proxies.is_empty() && after.licences.is_empty());
+        assert!(after.proxies.is_empty() && after.licenses.is_empty());
     }
 
     #[test]

@@ -8,8 +8,8 @@ use hardmatch_domain::change::Action;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
-use crate::reach::{Parked, Reached};
 use crate::run::Intent;
+use crate::tenant_request::{DisconnectResult, Reached};
 
 /// A request of an operator. Carries no personal data: a person is named by their place in keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub enum Command {
         /// The tenant's directory id, looked up by whoever asks.
         tenant: String,
     },
-    /// Open a run under the name that the bell gives.
+    /// Open a run under the name that the message gives.
     Open {
         /// Whether it may write.
         intent: Intent,
@@ -160,7 +160,7 @@ pub enum Reply {
     /// Every token is forgotten.
     Disconnected {
         /// What was left behind.
-        parked: Parked,
+        disconnected: DisconnectResult,
     },
     /// Dead letters were put back.
     Redriven {
@@ -230,7 +230,7 @@ mod tests {
                 client_id: "app".into(),
                 ends: None,
                 tokens: Vec::new(),
-                granted: crate::reach::Granted::Untold { why: "no token".into() },
+                granted: crate::tenant_request::Granted::Untold { why: "no token".into() },
             },
         };
         assert_eq!(

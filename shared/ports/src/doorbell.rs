@@ -1,4 +1,4 @@
-//! Doorbells: messages that say "look here". The table holds the work; losing, repeating or reordering a bell changes
+//! Doorbells: messages that say "look here". The table holds the work; losing, repeating or reordering a message changes
 //! nothing.
 
 use std::time::Duration;
@@ -9,18 +9,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
-use crate::reach::Wish;
+use crate::tenant_request::TenantQuery;
 
 /// Where to look.
 ///
 /// As JSON it is what lies in a queue. A schedule sends the shortest form, `{"v":1,"kind":"nightly","slot":"…"}`: what is
 /// about no connection and no run names none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Bell {
+pub struct Message {
     /// Version of this message; a reader that does not know it leaves it and asks for it again.
     pub v: u32,
-    /// Whose work. [`Bell::nobody`] when it is about all connections.
-    #[serde(default = "Bell::nobody", skip_serializing_if = "is_nobody")]
+    /// Whose work. [`Message::nobody`] when it is about all connections.
+    #[serde(default = "Message::nobody", skip_serializing_if = "is_nobody")]
     pub connection: ConnectionId,
     /// Which run. Empty before there is one, and when it is about all runs.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -30,7 +30,7 @@ pub struct Bell {
     pub urgency: Urgency,
     /// What.
     #[serde(flatten)]
-    pub kind: BellKind,
+    pub kind: MessageKind,
 }
 
 /// Whose turn it is: a person who is wanted now does not wait behind a company.
@@ -54,7 +54,7 @@ impl Urgency {
 /// What there is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum BellKind {
+pub enum MessageKind {
     /// Read the people of the source.
     ObserveSource,
     /// Read the accounts of the tenant.
@@ -75,27 +75,27 @@ pub enum BellKind {
         /// The scheduled time (RFC 3339): one run for each connection.
         slot: String,
     },
-    /// Take what is due and ring for work left over, of all connections.
+    /// Take what is due and notify work left over, of all connections.
     Tick,
     /// An operator asks for something.
-    Ask {
+    OperatorCommand {
         /// Under this name whoever asked looks for the reply.
         reply: String,
         /// For what.
         command: Command,
     },
     /// An operator's request, passed on to the side that reaches the tenant.
-    Reach {
+    TenantRequest {
         /// Under this name whoever asked looks for the reply; empty when nobody does.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         reply: String,
         /// For what.
         #[serde(flatten)]
-        wish: Wish,
+        query: TenantQuery,
     },
 }
 
-impl BellKind {
+impl MessageKind {
     /// As it stands in a message, and alone: what a kind carries may be long, and is nobody's business in a log.
     pub fn name(&self) -> &'static str {
         match self {
@@ -107,27 +107,27 @@ impl BellKind {
             Self::Start { .. } => "start",
             Self::Nightly { .. } => "nightly",
             Self::Tick => "tick",
-            Self::Ask { .. } => "ask",
-            Self::Reach { .. } => "reach",
+            Self::OperatorCommand { .. } => "operator-command",
+            Self::TenantRequest { .. } => "tenant-request",
         }
     }
 }
 
-impl Bell {
+impl Message {
     /// The version written here, and the newest that can be read.
     pub const VERSION: u32 = 1;
 
-    /// A bell of the present version.
-    pub fn new(connection: ConnectionId, run: impl Into<String>, kind: BellKind) -> Self {
+    /// A message of the present version.
+    pub fn new(connection: ConnectionId, run: impl Into<String>, kind: MessageKind) -> Self {
         Self { v: Self::VERSION, connection, run: run.into(), urgency: Urgency::Scheduled, kind }
     }
 
-    /// A bell about all connections.
-    pub fn for_all(kind: BellKind) -> Self {
+    /// A message about all connections.
+    pub fn for_all(kind: MessageKind) -> Self {
         Self::new(Self::nobody(), "", kind)
     }
 
-    /// What stands for the connection when a bell is about all of them.
+    /// What stands for the connection when a message is about all of them.
     pub fn nobody() -> ConnectionId {
         ConnectionId::new("")
     }
@@ -142,15 +142,19 @@ impl Bell {
     /// Which function answers it. Observing has one queue whatever the urgency: a listing is read as a whole.
     pub fn queue(&self) -> Queue {
         match (&self.kind, self.urgency) {
-            (BellKind::ObserveSource, _) => Queue::Source,
-            (BellKind::ObserveTenant | BellKind::Reach { .. }, _) => Queue::Tenant,
-            (BellKind::Match | BellKind::Advance, Urgency::Now) => Queue::MatchNow,
-            (BellKind::Match | BellKind::Advance, Urgency::Scheduled)
-            | (BellKind::Start { .. } | BellKind::Nightly { .. } | BellKind::Tick | BellKind::Ask { .. }, _) => {
-                Queue::Match
-            }
-            (BellKind::Write, Urgency::Scheduled) => Queue::Write,
-            (BellKind::Write, Urgency::Now) => Queue::WriteNow,
+            (MessageKind::ObserveSource, _) => Queue::Source,
+            (MessageKind::ObserveTenant | MessageKind::TenantRequest { .. }, _) => Queue::Tenant,
+            (MessageKind::Match | MessageKind::Advance, Urgency::Now) => Queue::MatchNow,
+            (MessageKind::Match | MessageKind::Advance, Urgency::Scheduled)
+            | (
+                MessageKind::Start { .. }
+                | MessageKind::Nightly { .. }
+                | MessageKind::Tick
+                | MessageKind::OperatorCommand { .. },
+                _,
+            ) => Queue::Match,
+            (MessageKind::Write, Urgency::Scheduled) => Queue::Write,
+            (MessageKind::Write, Urgency::Now) => Queue::WriteNow,
         }
     }
 }
@@ -159,12 +163,12 @@ fn is_nobody(connection: &ConnectionId) -> bool {
     connection.as_str().is_empty()
 }
 
-/// What a function made of a bell.
+/// What a function made of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
     /// The work is done, or was not there, or is not ours to do.
     Done,
-    /// There is more, at the earliest after this time: the bell is acknowledged and rung again. No failure.
+    /// There is more, at the earliest after this time: the message is acknowledged and sent again. No failure.
     Again(Duration),
 }
 
@@ -211,26 +215,26 @@ impl Queue {
     }
 }
 
-/// Rings.
+/// Sends a message.
 #[async_trait]
 pub trait Doorbell: Send + Sync {
-    /// Rings after a delay. At least once, in any order.
-    async fn ring(&self, bell: Bell, delay: Duration) -> Result<(), DoorbellError>;
+    /// Sends a message after a delay. At least once, in any order.
+    async fn notify(&self, message: Message, delay: Duration) -> Result<(), DoorbellError>;
 
     /// Puts a message that nobody here understands back into its queue as it is, to be handed over after a delay as if it
     /// were new: receipts so far do not count against it. For messages of a newer version, which a newer function will
-    /// answer. Whoever only rings has no queue to put anything into: the message then stays where it is, as failed.
+    /// answer. Whoever only sends a message has no queue to put anything into: the message then stays where it is, as failed.
     async fn put_back(&self, queue: Queue, body: &str, delay: Duration) -> Result<(), DoorbellError> {
         let (_, _) = (body, delay);
         Err(DoorbellError(format!("nothing can be put back into the queue {}", queue.name())))
     }
 }
 
-/// The other end of a doorbell, for whoever plays the queue service in process: hands bells over, and hands them over
+/// The other end of a doorbell, for whoever plays the queue service in process: hands messages over, and hands them over
 /// again unless they are acknowledged.
 #[async_trait]
-pub trait BellQueue: Send + Sync {
-    /// At most `max` bells that are due, oldest first as a rule. They stay hidden until acknowledged, given back, or
+pub trait MessageQueue: Send + Sync {
+    /// At most `max` messages that are due, oldest first as a rule. They stay hidden until acknowledged, given back, or
     /// forgotten for too long.
     fn receive(&self, queue: Queue, max: usize, now: Timestamp) -> Vec<Received>;
 
@@ -240,77 +244,88 @@ pub trait BellQueue: Send + Sync {
     /// Not done: due again after a delay.
     fn nack(&self, id: &str, delay: Duration, now: Timestamp);
 
-    /// When the next bell of a queue can be received, those being handled included. `None`: nothing is left.
+    /// When the next message of a queue can be received, those being handled included. `None`: nothing is left.
     fn next_due(&self, queue: Queue) -> Option<Timestamp>;
 
-    /// Returns when a bell was rung since the last time this returned. For one waiter.
-    async fn rung(&self);
+    /// Returns when a message was sent since the last time this returned. For one waiter.
+    async fn notified(&self);
 }
 
-/// A bell as it was handed over; nobody has understood it yet.
+/// A message as it was handed over; nobody has understood it yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     /// Names the message, the same at every receipt.
     pub id: String,
-    /// JSON of a [`Bell`], perhaps of a newer version.
+    /// JSON of a [`Message`], perhaps of a newer version.
     pub body: String,
     /// How often it has been handed over, this time included.
     pub received: u32,
 }
 
-/// The bell could not be rung; the tick will ring for work left over.
+/// The message could not be sent; the tick will notify work left over.
 #[derive(Debug, thiserror::Error)]
-#[error("the doorbell could not be rung: {0}")]
+#[error("the message could not be sent: {0}")]
 pub struct DoorbellError(pub String);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reach::Parked;
+    use crate::tenant_request::DisconnectResult;
 
     /// What lies in queues while a new version is deployed: every form here must be read for ever.
     #[test]
     fn bells_are_this_json() {
-        let of = |run: &str, kind| Bell::new(ConnectionId::new("contoso"), run, kind);
+        let of = |run: &str, kind| Message::new(ConnectionId::new("contoso"), run, kind);
         let slot = "2026-01-15T03:00:00Z".to_owned();
         let golden = [
-            (of("r1", BellKind::ObserveSource), r#"{"v":1,"connection":"contoso","run":"r1","kind":"observe-source"}"#),
-            (of("r1", BellKind::ObserveTenant), r#"{"v":1,"connection":"contoso","run":"r1","kind":"observe-tenant"}"#),
-            (of("r1", BellKind::Match), r#"{"v":1,"connection":"contoso","run":"r1","kind":"match"}"#),
-            (of("r1", BellKind::Advance), r#"{"v":1,"connection":"contoso","run":"r1","kind":"advance"}"#),
             (
-                of("r1", BellKind::Write).with_urgency(Urgency::Now),
+                of("r1", MessageKind::ObserveSource),
+                r#"{"v":1,"connection":"contoso","run":"r1","kind":"observe-source"}"#,
+            ),
+            (
+                of("r1", MessageKind::ObserveTenant),
+                r#"{"v":1,"connection":"contoso","run":"r1","kind":"observe-tenant"}"#,
+            ),
+            (of("r1", MessageKind::Match), r#"{"v":1,"connection":"contoso","run":"r1","kind":"match"}"#),
+            (of("r1", MessageKind::Advance), r#"{"v":1,"connection":"contoso","run":"r1","kind":"advance"}"#),
+            (
+                of("r1", MessageKind::Write).with_urgency(Urgency::Now),
                 r#"{"v":1,"connection":"contoso","run":"r1","urgency":"now","kind":"write"}"#,
             ),
             (
-                of("", BellKind::Start { slot: slot.clone() }),
+                of("", MessageKind::Start { slot: slot.clone() }),
                 r#"{"v":1,"connection":"contoso","kind":"start","slot":"2026-01-15T03:00:00Z"}"#,
             ),
-            (Bell::for_all(BellKind::Nightly { slot }), r#"{"v":1,"kind":"nightly","slot":"2026-01-15T03:00:00Z"}"#),
-            (Bell::for_all(BellKind::Tick), r#"{"v":1,"kind":"tick"}"#),
             (
-                of("", BellKind::Reach { reply: "a".to_owned(), wish: Wish::Reset }),
-                r#"{"v":1,"connection":"contoso","kind":"reach","reply":"a","wish":"reset"}"#,
+                Message::for_all(MessageKind::Nightly { slot }),
+                r#"{"v":1,"kind":"nightly","slot":"2026-01-15T03:00:00Z"}"#,
+            ),
+            (Message::for_all(MessageKind::Tick), r#"{"v":1,"kind":"tick"}"#),
+            (
+                of("", MessageKind::TenantRequest { reply: "a".to_owned(), query: TenantQuery::Reset }),
+                r#"{"v":1,"connection":"contoso","kind":"tenant-request","reply":"a","wish":"reset"}"#,
             ),
             (
-                of("", BellKind::Reach { reply: String::new(), wish: Wish::Expiry }),
-                r#"{"v":1,"connection":"contoso","kind":"reach","wish":"expiry"}"#,
+                of("", MessageKind::TenantRequest { reply: String::new(), query: TenantQuery::Expiry }),
+                r#"{"v":1,"connection":"contoso","kind":"tenant-request","wish":"expiry"}"#,
             ),
             (
                 of(
                     "",
-                    BellKind::Reach {
+                    MessageKind::TenantRequest {
                         reply: "a".to_owned(),
-                        wish: Wish::Forget { parked: Parked { new: true, links: 2, abandoned: 0 } },
+                        query: TenantQuery::Forget {
+                            disconnected: DisconnectResult { new: true, links: 2, abandoned: 0 },
+                        },
                     },
                 ),
-                r#"{"v":1,"connection":"contoso","kind":"reach","reply":"a","wish":"forget","parked":{"new":true,"links":2,"abandoned":0}}"#,
+                r#"{"v":1,"connection":"contoso","kind":"tenant-request","reply":"a","wish":"forget","disconnected":{"new":true,"links":2,"abandoned":0}}"#,
             ),
         ];
-        for (bell, json) in golden {
-            assert_eq!(serde_json::to_string(&bell).unwrap(), json);
-            assert!(json.contains(&format!("\"kind\":\"{}\"", bell.kind.name())), "{json}");
-            assert_eq!(serde_json::from_str::<Bell>(json).unwrap(), bell);
+        for (message, json) in golden {
+            assert_eq!(serde_json::to_string(&message).unwrap(), json);
+            assert!(json.contains(&format!("\"kind\":\"{}\"", message.kind.name())), "{json}");
+            assert_eq!(serde_json::from_str::<Message>(json).unwrap(), message);
         }
     }
 
@@ -327,9 +342,9 @@ mod tests {
 
     #[test]
     fn one_person_goes_past_a_company() {
-        let bell = |kind| Bell::new(ConnectionId::new("contoso"), "r1", kind).with_urgency(Urgency::Now);
-        let queues = [BellKind::Match, BellKind::Advance, BellKind::Write, BellKind::ObserveTenant]
-            .map(|kind| bell(kind).queue());
+        let message = |kind| Message::new(ConnectionId::new("contoso"), "r1", kind).with_urgency(Urgency::Now);
+        let queues = [MessageKind::Match, MessageKind::Advance, MessageKind::Write, MessageKind::ObserveTenant]
+            .map(|kind| message(kind).queue());
         assert_eq!(queues, [Queue::MatchNow, Queue::MatchNow, Queue::WriteNow, Queue::Tenant]);
     }
 }

@@ -8,7 +8,7 @@ use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
 use hardmatch_domain::reason::Reason;
 use serde::{Deserialize, Serialize};
 
-use crate::doorbell::{Bell, BellKind, Urgency};
+use crate::doorbell::{Message, MessageKind, Urgency};
 use crate::source::Refused;
 use crate::table::Units;
 use crate::tenant::{Counters, Refusal};
@@ -90,25 +90,25 @@ pub struct Run {
     /// Units of the table.
     #[serde(default)]
     pub units: Units,
-    /// What functions did for it, where each bell is counted: on AWS. `None` where one process did it all.
+    /// What functions did for it, where each message is counted: on AWS. `None` where one process did it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub effort: Option<Effort>,
+    pub compute: Option<Compute>,
     /// Where the report lies, once written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
     /// The scheduled time it was begun for, when a schedule began it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
-    /// Bells that found its work where the bell before them had left it.
+    /// Messages that found its work where the message before them had left it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<Stalled>,
 }
 
 /// What functions did for a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Effort {
-    /// Bells answered.
-    pub bells: u64,
+pub struct Compute {
+    /// Messages answered.
+    pub messages: u64,
     /// Milliseconds that functions worked or waited.
     pub worked_ms: u64,
 }
@@ -118,14 +118,14 @@ pub struct Effort {
 pub struct Stalled {
     /// Where the work was, as a digest.
     pub at: String,
-    /// Bells in a row that found it there.
-    pub bells: u32,
+    /// Messages in a row that found it there.
+    pub messages: u32,
     /// Since when (Unix milliseconds).
     pub since_ms: i64,
 }
 
 impl Stalled {
-    /// So many bells in a row may find a run where it was; then ringing is left to the tick.
+    /// So many messages in a row may find a run where it was; then the message is left to the tick.
     pub const MOST: u32 = 3;
 }
 
@@ -140,14 +140,14 @@ impl Run {
         if self.only.is_some() { Urgency::Now } else { Urgency::Scheduled }
     }
 
-    /// A bell about it.
-    pub fn bell(&self, kind: BellKind) -> Bell {
-        Bell::new(self.connection.clone(), self.id.clone(), kind).with_urgency(self.urgency())
+    /// A message about it.
+    pub fn message(&self, kind: MessageKind) -> Message {
+        Message::new(self.connection.clone(), self.id.clone(), kind).with_urgency(self.urgency())
     }
 
-    /// Whether its bells have given up: it goes on at the pace of the tick, and somebody should look why.
+    /// Whether its messages have given up: it goes on at the pace of the tick, and somebody should look why.
     pub fn is_stuck(&self) -> bool {
-        self.phase != Phase::Closed && self.stalled.as_ref().is_some_and(|stalled| stalled.bells >= Stalled::MOST)
+        self.phase != Phase::Closed && self.stalled.as_ref().is_some_and(|stalled| stalled.messages >= Stalled::MOST)
     }
 }
 

@@ -48,7 +48,7 @@ pub enum Kept {
 
 /// Keeps the tokens of one connection.
 #[async_trait]
-pub trait TokenKeeper: Send + Sync {
+pub trait TokenStore: Send + Sync {
     /// What is kept, with its revision. A token past its life is `None`; so is one that cannot be opened any more.
     async fn load(&self, kind: TokenKind) -> Result<Option<(KeptToken, u64)>, TokenError>;
 
@@ -70,7 +70,7 @@ pub trait Sealed: Send + Sync {
     async fn take(&self, name: &str) -> Result<Option<SecretString>, TokenError>;
 }
 
-/// Tokens could not be read or kept. Without a keeper work goes on with a fresh token; with a refresh token it cannot.
+/// Tokens could not be read or kept. Without a token_store work goes on with a fresh token; with a refresh token it cannot.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TokenError(pub String);

@@ -6,7 +6,7 @@ use hardmatch_domain::change::Join;
 use hardmatch_ports::run::{Outcome, PlanRow};
 
 use crate::documents::{self, RowDocument, reasons};
-use crate::standing::Standing;
+use crate::row_status::RowStatus;
 use crate::steps;
 use crate::visible::spreadsheet_safe;
 use crate::words;
@@ -95,7 +95,7 @@ impl<W: Write> CsvRows<W> {
             &row.name,
             &row.upn,
             decision.action.name(),
-            Standing::of(row, outcome).name(),
+            RowStatus::of(row, outcome).name(),
             words::join_name(&decision.join),
             rule,
             documents::account(row, outcome).map_or("", AsRef::as_ref),

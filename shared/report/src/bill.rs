@@ -1,7 +1,7 @@
 //! What a run has cost, and what writing a plan will take: the price list's arithmetic as sentences and documents.
 
 use hardmatch_domain::change::Action;
-use hardmatch_ports::run::{Effort, Phase, Run};
+use hardmatch_ports::run::{Compute, Phase, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use serde_json::{Map, Value, json};
@@ -12,27 +12,27 @@ use crate::words;
 /// What a run has cost.
 pub(crate) struct Bill {
     /// `None` where one process did it all: nothing of it was paid for.
-    effort: Option<Effort>,
+    compute: Option<Compute>,
     dollars: Dollars,
 }
 
 impl Bill {
     pub(crate) fn of(run: &Run) -> Self {
-        let effort = run.effort;
-        let Effort { bells, worked_ms } = effort.unwrap_or_default();
-        let mut dollars = cost::of_run(&Used::of_run(run.units, &run.tenant_calls, bells, worked_ms), &US_EAST_1);
-        if effort.is_none() {
-            // Of the rest nothing is known: there were no bells to count, and the keys are of this machine.
+        let compute = run.compute;
+        let Compute { messages, worked_ms } = compute.unwrap_or_default();
+        let mut dollars = cost::of_run(&Used::of_run(run.units, &run.tenant_calls, messages, worked_ms), &US_EAST_1);
+        if compute.is_none() {
+            // Of the rest nothing is known: there were no messages to count, and the keys are of this machine.
             dollars.items.retain(|(item, _)| matches!(item, Item::Writes | Item::Reads));
         }
-        Self { effort, dollars }
+        Self { compute, dollars }
     }
 
     /// What the sum is, and what it is not.
     pub(crate) fn sentence(&self) -> String {
         let sum = dollars(self.dollars.micros());
         let prices = format!("prices of {}, {}", US_EAST_1.region, US_EAST_1.read);
-        match self.effort {
+        match self.compute {
             Some(_) => {
                 format!("This run cost about {sum} on AWS ({prices}), before any free tier, discount or tax.")
             }
@@ -54,12 +54,12 @@ impl Bill {
             items.map(|(item, micros)| (item.name().replace(' ', "_"), (*micros).into())).collect();
         micros.insert("total".to_owned(), self.dollars.micros().into());
         json!({
-            "paid": self.effort.is_some(),
+            "paid": self.compute.is_some(),
             "requests": run.tenant_calls.requests,
             "read_units": run.units.read,
             "write_units": run.units.write,
-            "bells": self.effort.map(|effort| effort.bells),
-            "seconds": self.effort.map(|effort| words::seconds(effort.worked_ms)),
+            "messages": self.compute.map(|compute| compute.messages),
+            "seconds": self.compute.map(|compute| words::seconds(compute.worked_ms)),
             "microdollars": micros,
             "prices": { "region": US_EAST_1.region, "read": US_EAST_1.read },
         })
@@ -84,10 +84,10 @@ fn write_units(action: &str) -> u64 {
 /// <https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits>
 const WRITES_A_SECOND: u64 = 3_000 / 150;
 
-/// Bells that move a run on besides those that write.
+/// Messages that move a run on besides those that write.
 const BELLS_A_RUN: u64 = 10;
 
-/// A writer works so long (seconds) before it rings for the rest.
+/// A writer works so long (seconds) before it notifies the rest.
 const SECONDS_A_BELL: u64 = 240;
 
 /// What writing a plan will take. An estimate: what the tenant refuses, holds up or asks again for is not in it.
@@ -116,8 +116,8 @@ impl Forecast {
         let writes = plan.writes.unwrap_or(changes);
         let seconds = writes.div_ceil(WRITES_A_SECOND);
         let units = Units { read: changes, write: written };
-        let bells = if changes == 0 { 0 } else { BELLS_A_RUN + seconds / SECONDS_A_BELL };
-        let used = Used::of_run(units, &Counters::default(), bells, seconds * 1000);
+        let messages = if changes == 0 { 0 } else { BELLS_A_RUN + seconds / SECONDS_A_BELL };
+        let used = Used::of_run(units, &Counters::default(), messages, seconds * 1000);
         let microdollars = cost::of_run(&used, &US_EAST_1).micros();
         Some(Self { changes, writes, seconds, write_units: units.write, microdollars })
     }

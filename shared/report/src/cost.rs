@@ -66,19 +66,19 @@ pub const US_EAST_1: Prices = Prices {
 /// Memory of each function, as `infra/template.yaml` gives it.
 pub const FUNCTION_MB: u64 = 512;
 
-/// Requests of a queue for one bell: sent, received, deleted. Batches of several need fewer.
+/// Requests of a queue for one message: sent, received, deleted. Batches of several need fewer.
 pub const QUEUE_REQUESTS_A_BELL: u64 = 3;
 
-/// Bytes of log that one bell leaves at the level `info`, Lambda's own three lines and the metrics among them.
-pub const LOG_BYTES_A_BELL: u64 = 3_000;
+/// Bytes of log that one message leaves at the level `info`, Lambda's own three lines and the metrics among them.
+pub const LOG_BYTES_A_MESSAGE: u64 = 3_000;
 
 /// What was used. Calls to Microsoft Graph cost nothing by themselves; the time of waiting for them does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
     /// Units of the table.
     pub units: Units,
-    /// Bells answered; each counts as an invocation.
-    pub bells: u64,
+    /// Messages answered; each counts as an invocation.
+    pub messages: u64,
     /// Milliseconds that functions worked or waited.
     pub worked_ms: u64,
     /// Memory they had.
@@ -90,16 +90,16 @@ pub struct Used {
 }
 
 impl Used {
-    /// What a run used, where only bells, calls, units and time were counted: functions of [`FUNCTION_MB`], a sealing and
-    /// an opening for each token that was asked for, [`LOG_BYTES_A_BELL`] for each bell.
-    pub fn of_run(units: Units, calls: &Counters, bells: u64, worked_ms: u64) -> Self {
+    /// What a run used, where only messages, calls, units and time were counted: functions of [`FUNCTION_MB`], a sealing and
+    /// an opening for each token that was asked for, [`LOG_BYTES_A_MESSAGE`] for each message.
+    pub fn of_run(units: Units, calls: &Counters, messages: u64, worked_ms: u64) -> Self {
         Self {
             units,
-            bells,
+            messages,
             worked_ms,
             memory_mb: FUNCTION_MB,
             key_requests: calls.tokens.saturating_mul(2),
-            log_bytes: bells.saturating_mul(LOG_BYTES_A_BELL),
+            log_bytes: messages.saturating_mul(LOG_BYTES_A_MESSAGE),
         }
     }
 }
@@ -159,9 +159,9 @@ pub fn of_run(used: &Used, prices: &Prices) -> Dollars {
         Item::Reads => times(used.units.read, prices.read_unit),
         Item::Functions => {
             let gb_ms = times(used.worked_ms.saturating_mul(used.memory_mb), prices.lambda_gb_second);
-            gb_ms / (1024 * 1000) + times(used.bells, prices.lambda_request)
+            gb_ms / (1024 * 1000) + times(used.messages, prices.lambda_request)
         }
-        Item::Queues => times(used.bells.saturating_mul(QUEUE_REQUESTS_A_BELL), prices.queue_request),
+        Item::Queues => times(used.messages.saturating_mul(QUEUE_REQUESTS_A_BELL), prices.queue_request),
         Item::Keys => times(used.key_requests, prices.key_request),
         Item::Logs => times(used.log_bytes, prices.log_gb) / 1_000_000_000,
     };
@@ -202,7 +202,7 @@ mod tests {
         let million = 1_000_000;
         let used = Used {
             units: Units { read: million, write: million },
-            bells: million,
+            messages: million,
             worked_ms: 1000 * million,
             memory_mb: 1024,
             key_requests: million,
@@ -225,8 +225,8 @@ mod tests {
     fn what_was_not_counted_follows_from_what_was() {
         let calls = Counters { tokens: 3, requests: 900, ..Counters::default() };
         let used = Used::of_run(Units { read: 5, write: 7 }, &calls, 11, 13);
-        assert_eq!((used.key_requests, used.log_bytes, used.memory_mb), (6, 11 * LOG_BYTES_A_BELL, FUNCTION_MB));
-        assert_eq!((used.units, used.bells, used.worked_ms), (Units { read: 5, write: 7 }, 11, 13));
+        assert_eq!((used.key_requests, used.log_bytes, used.memory_mb), (6, 11 * LOG_BYTES_A_MESSAGE, FUNCTION_MB));
+        assert_eq!((used.units, used.messages, used.worked_ms), (Units { read: 5, write: 7 }, 11, 13));
         assert_eq!(of_run(&Used::default(), &US_EAST_1).micros(), 0);
     }
 

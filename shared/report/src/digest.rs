@@ -12,7 +12,7 @@ use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Run};
 
 use crate::documents::{account, reasons};
 use crate::pages::wrapped;
-use crate::standing::Standing;
+use crate::row_status::RowStatus;
 use crate::steps;
 use crate::tables::{Style, person};
 use crate::visible::visible;
@@ -111,9 +111,9 @@ impl Kind {
                 Some(Hold::Removal) | None => action,
             };
         }
-        match Standing::of(row, None) {
-            Standing::Refused => Kind::Attention,
-            Standing::Held => Kind::Later,
+        match RowStatus::of(row, None) {
+            RowStatus::Refused => Kind::Attention,
+            RowStatus::Held => Kind::Later,
             _ => match decision.reasons.first() {
                 None => Kind::AsTheyShouldBe,
                 Some(reason) if reason.code == Code::Converged => Kind::AsTheyShouldBe,
@@ -211,7 +211,7 @@ impl Digest {
         *self.names.entry(person(row).to_lowercase()).or_default() += 1;
         if let Some(change) = &decision.change {
             let lost = change.removals;
-            let all = [lost.deletes, lost.suspends, lost.blanks, lost.licences, lost.memberships];
+            let all = [lost.deletes, lost.suspends, lost.blanks, lost.licenses, lost.memberships];
             self.removals += all.iter().map(|count| u64::from(*count)).sum::<u64>();
         }
         let done = outcome.is_some_and(|outcome| outcome.result == OutcomeKind::Done);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bill::{Bill, Forecast};
-use crate::standing::Standing;
+use crate::row_status::RowStatus;
 use crate::visible::steers;
 use crate::words;
 
@@ -154,7 +154,7 @@ impl<'a> RowDocument<'a> {
             name: &row.name,
             upn: &row.upn,
             action: decision.action.name(),
-            outcome: Standing::of(row, outcome).name(),
+            outcome: RowStatus::of(row, outcome).name(),
             join: &decision.join,
             account: account(row, outcome),
             reasons: reasons(row, outcome).map(ReasonDocument::of).collect(),

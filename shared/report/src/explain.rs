@@ -78,11 +78,11 @@ pub fn closing_lines(run: &Run) -> Vec<String> {
         let sentence = forecast.sentence();
         // On one machine nobody pays AWS. Only functions count what they did.
         lines.push(match sentence.split_once("; on AWS") {
-            Some((here, _)) if run.effort.is_none() => format!("{here}."),
+            Some((here, _)) if run.compute.is_none() => format!("{here}."),
             Some(_) | None => sentence,
         });
     }
-    if run.effort.is_some() && run.closed_ms.is_some() {
+    if run.compute.is_some() && run.closed_ms.is_some() {
         lines.push(Bill::of(run).sentence());
     }
     if let Some(report) = &run.report {
@@ -142,7 +142,7 @@ pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
         );
         if let Some(ours) = &evidence.ours {
             let whose = match evidence.rule {
-                EvidenceRule::Licences | EvidenceRule::Groups => "rule",
+                EvidenceRule::Licenses | EvidenceRule::Groups => "rule",
                 _ => "source",
             };
             text.line(2, &format!("{whose}: {ours}"));

@@ -12,7 +12,7 @@ use hardmatch_ports::run::{Outcome, PlanRow, Run};
 
 use self::page::PageView;
 use crate::beside::{CsvRows, JsonRows, ReportError};
-use crate::standing::{self, Standing, Tally};
+use crate::row_status::{self, RowStatus, Tally};
 use crate::view::RowView;
 
 /// Most rows of each of the page's three tables. Browsers stay quick up to here; the rest lies beside the page.
@@ -73,9 +73,9 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
         self.csv.row(row, outcome)?;
         self.jsonl.row(row, outcome)?;
         self.tally.add(row, outcome);
-        let section = if Standing::of(row, outcome) == Standing::Refused || any_refused(row, outcome) {
+        let section = if RowStatus::of(row, outcome) == RowStatus::Refused || any_refused(row, outcome) {
             &mut self.refused
-        } else if standing::is_removal(row) {
+        } else if row_status::is_removal(row) {
             &mut self.removals
         } else {
             &mut self.others
@@ -83,7 +83,7 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
         section.total += 1;
         if section.shown < MAX_ROWS {
             section.push(&RowView::of(row, outcome))?;
-            self.used.extend(standing::codes(row, outcome));
+            self.used.extend(row_status::codes(row, outcome));
         }
         Ok(())
     }

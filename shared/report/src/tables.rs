@@ -9,7 +9,7 @@ use hardmatch_ports::run::{Outcome, PlanRow, Run, Status};
 use hardmatch_ports::{Check, CheckState};
 
 use crate::documents::reasons;
-use crate::standing::Standing;
+use crate::row_status::RowStatus;
 use crate::visible::visible;
 use crate::words;
 
@@ -154,7 +154,7 @@ fn people<'a>(
                     Field::plain(words::join(&row.decision.join)),
                     Field::plain(row.decision.action.name()),
                 ];
-                fields.extend(outcomes.map(|_| Field::plain(Standing::of(row, outcome).name())));
+                fields.extend(outcomes.map(|_| Field::plain(RowStatus::of(row, outcome).name())));
                 fields.push(Field::plain(&codes.join(" ")));
                 fields.push(Field::plain(&why(row, outcome)));
                 fields
@@ -172,7 +172,7 @@ fn people<'a>(
                     Field::tinted(words::action(row.decision.action), action_tint(row.decision.action)),
                 ];
                 fields.extend(outcomes.map(|_| {
-                    let standing = Standing::of(row, outcome);
+                    let standing = RowStatus::of(row, outcome);
                     Field::tinted(standing.words(), standing_tint(standing))
                 }));
                 let code = main.map_or("", |reason| reason.code.as_str());
@@ -267,13 +267,13 @@ fn action_tint(action: Action) -> Tint {
     }
 }
 
-fn standing_tint(standing: Standing) -> Tint {
+fn standing_tint(standing: RowStatus) -> Tint {
     match standing {
-        Standing::Done => Tint::Good,
-        Standing::Planned => Tint::None,
-        Standing::Held | Standing::FactsMoved | Standing::Unavailable => Tint::Wait,
-        Standing::Refused => Tint::Bad,
-        Standing::Unchanged => Tint::Quiet,
+        RowStatus::Done => Tint::Good,
+        RowStatus::Planned => Tint::None,
+        RowStatus::Held | RowStatus::FactsMoved | RowStatus::Unavailable => Tint::Wait,
+        RowStatus::Refused => Tint::Bad,
+        RowStatus::Unchanged => Tint::Quiet,
     }
 }
 

@@ -6,7 +6,7 @@ use hardmatch_ports::run::{Outcome, PlanRow};
 use hardmatch_ports::tenant::Refusal;
 
 use crate::documents::{account, reasons};
-use crate::standing::{Standing, codes};
+use crate::row_status::{RowStatus, codes};
 use crate::steps;
 use crate::tables::person;
 use crate::visible::visible;
@@ -21,7 +21,7 @@ pub(crate) struct RowView {
     join: &'static str,
     action: &'static str,
     action_name: &'static str,
-    standing: Standing,
+    standing: RowStatus,
     codes: String,
     reasons: Vec<ReasonView>,
     more: String,
@@ -102,7 +102,7 @@ impl RowView {
             join: words::join(&decision.join),
             action: words::action(decision.action),
             action_name: decision.action.name(),
-            standing: Standing::of(row, outcome),
+            standing: RowStatus::of(row, outcome),
             codes: codes.join(" "),
             reasons: reasons(row, outcome).map(ReasonView::of).collect(),
             more: more(evidence.len(), &steps),

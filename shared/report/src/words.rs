@@ -5,7 +5,7 @@ use hardmatch_domain::link::{JoinRule, LeavingCause};
 use hardmatch_ports::run::{CollectionState, Intent, Phase, ReadMode, Run, Seats, Status, Stop};
 use jiff::Timestamp;
 
-use crate::standing::Standing;
+use crate::row_status::RowStatus;
 
 /// How a run ended, in a sentence; where it is, when it has not ended.
 pub(crate) fn status(run: &Run) -> &'static str {
@@ -187,7 +187,7 @@ pub(crate) fn evidence_rule(rule: EvidenceRule) -> &'static str {
         EvidenceRule::Proof => "Proof of identity",
         EvidenceRule::Roles => "Directory roles",
         EvidenceRule::Domain => "Domain",
-        EvidenceRule::Licences => "Licences",
+        EvidenceRule::Licenses => "Licences",
         EvidenceRule::Groups => "Groups",
         EvidenceRule::Enabled => "Sign-in allowed",
         EvidenceRule::Dates => "Dates",
@@ -199,7 +199,7 @@ pub(crate) fn evidence_rule(rule: EvidenceRule) -> &'static str {
 /// What a rule found; of those of the policy that give something, that they do.
 pub(crate) fn found(rule: EvidenceRule, found: Found) -> &'static str {
     match found {
-        Found::Same if matches!(rule, EvidenceRule::Licences | EvidenceRule::Groups) => "given by a rule",
+        Found::Same if matches!(rule, EvidenceRule::Licenses | EvidenceRule::Groups) => "given by a rule",
         Found::Nothing => "nothing",
         Found::Same => "the same",
         Found::Different => "different",
@@ -228,15 +228,15 @@ pub(crate) fn leaving(cause: LeavingCause) -> &'static str {
     }
 }
 
-pub(crate) fn standing(standing: Standing) -> &'static str {
+pub(crate) fn standing(standing: RowStatus) -> &'static str {
     match standing {
-        Standing::Done => "done",
-        Standing::Planned => "planned",
-        Standing::Held => "waiting",
-        Standing::Refused => "needs attention",
-        Standing::FactsMoved => "decided again",
-        Standing::Unavailable => "tenant not available",
-        Standing::Unchanged => "unchanged",
+        RowStatus::Done => "done",
+        RowStatus::Planned => "planned",
+        RowStatus::Held => "waiting",
+        RowStatus::Refused => "needs attention",
+        RowStatus::FactsMoved => "decided again",
+        RowStatus::Unavailable => "tenant not available",
+        RowStatus::Unchanged => "unchanged",
     }
 }
 
@@ -246,7 +246,7 @@ pub(crate) fn removals(removals: Removals) -> String {
         (removals.deletes, "deletion", "deletions"),
         (removals.suspends, "blocked sign-in", "blocked sign-ins"),
         (removals.blanks, "blanked attribute", "blanked attributes"),
-        (removals.licences, "licence taken away", "licences taken away"),
+        (removals.licenses, "licence taken away", "licences taken away"),
         (removals.memberships, "membership taken away", "memberships taken away"),
     ];
     let named: Vec<String> = parts

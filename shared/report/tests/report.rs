@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::sink;
 
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::run::{Accepted, Effort, Outcome, Phase, PlanRow, Run, Seats, Status, Stop};
+use hardmatch_ports::run::{Accepted, Compute, Outcome, Phase, PlanRow, Run, Seats, Status, Stop};
 use hardmatch_report::cost::US_EAST_1;
 use hardmatch_report::{
     Around, Check, CheckState, Color, CsvRows, Digest, FileNames, Forecast, MAX_ROWS, Past, Report, ReportBuilder,
-    Standing, Style, doctor_table, explain_text, json_text, outcome_table, page, plan_document, plan_table,
+    RowStatus, Style, doctor_table, explain_text, json_text, outcome_table, page, plan_document, plan_table,
     row_document, run_document, runs_table, summary_lines,
 };
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ fn numbers_add_up_to_the_rows() {
     assert_eq!(String::from_utf8(report.jsonl).unwrap().lines().count(), sample.rows.len());
     let mut csv = csv::Reader::from_reader(&report.csv[..]);
     assert_eq!(csv.records().map(Result::unwrap).count(), sample.rows.len());
-    for standing in Standing::ALL {
+    for standing in RowStatus::ALL {
         let rows = report.html.matches(&format!("data-o=\"{}\"", standing.name())).count() as u64;
         assert_eq!(tally.standing(*standing), rows, "{}", standing.name());
     }
@@ -192,7 +192,7 @@ fn no_cell_of_the_csv_starts_a_formula() {
     }
     let names: Vec<&str> = records.iter().map(|record| &record[1]).collect();
     assert!(names.contains(&"'=HYPERLINK(\"http://example.com\",\"click\")"));
-    assert!(names.contains(&"Bell␇ Escape␛[31m \\u{202e}gpj"));
+    assert!(names.contains(&"Message␇ Escape␛[31m \\u{202e}gpj"));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn printed_json_cannot_steer_a_terminal() {
 fn tables_are_readable() {
     let sample = sample();
     let few: Vec<&PlanRow> =
-        ["Ada Lovelace", "Barbara Liskov", "Alonzo Church", "Bell\u{7} Escape\u{1b}[31m \u{202e}gpj"]
+        ["Ada Lovelace", "Barbara Liskov", "Alonzo Church", "Message\u{7} Escape\u{1b}[31m \u{202e}gpj"]
             .map(|name| sample.row(name))
             .to_vec();
     insta::assert_snapshot!("plan_terminal", plan_table(few.iter().copied(), WIDE));
@@ -369,7 +369,7 @@ fn an_explanation_shows_rules_values_and_remedy() {
     }];
     insta::assert_snapshot!("explain_refused", explain_text(row, &history));
     insta::assert_snapshot!("explain_repair", explain_text(sample.row("Sophie Wilson"), &[]));
-    let hostile = explain_text(sample.row("Bell\u{7} Escape\u{1b}[31m \u{202e}gpj"), &[]);
+    let hostile = explain_text(sample.row("Message\u{7} Escape\u{1b}[31m \u{202e}gpj"), &[]);
     assert!(!hostile.chars().any(|c| c.is_control() && c != '\n'));
 }
 
@@ -387,7 +387,7 @@ fn a_summary_says_what_needs_somebody() {
 /// As functions on AWS would have made it.
 fn on_aws() -> Sample {
     let mut sample = sample();
-    sample.run.effort = Some(Effort { bells: 31, worked_ms: 64_250 });
+    sample.run.compute = Some(Compute { messages: 31, worked_ms: 64_250 });
     sample
 }
 
@@ -395,7 +395,7 @@ fn on_aws() -> Sample {
 fn a_run_says_what_it_has_cost() {
     let sample = on_aws();
     let cost = &run_document(&sample.run)["cost"];
-    assert_eq!((&cost["bells"], &cost["seconds"], &cost["paid"]), (&31.into(), &64.25.into(), &true.into()));
+    assert_eq!((&cost["messages"], &cost["seconds"], &cost["paid"]), (&31.into(), &64.25.into(), &true.into()));
     // 506 × 0.625 + 412 × 0.125 + 64.25 × 0.5 × 13.3334 + 31 × 0.2 + 93 × 0.4 + 2 × 3 + 31 × 3,000 × 0.0005 millionths.
     let items = [
         ("table_writes", 316),
@@ -414,7 +414,7 @@ fn a_run_says_what_it_has_cost() {
         "This run cost about $0.000893 on AWS (prices of us-east-1, 2026-11), before any free tier, discount or tax.";
     assert!(summary_lines(&sample.run).contains(&sentence.to_owned()));
     let html = sample.report().html;
-    for shown in [sentence, "<dt>Bells</dt><dd>31</dd>", "<dt>functions</dt><dd>$0.000435</dd>"] {
+    for shown in [sentence, "<dt>Messages</dt><dd>31</dd>", "<dt>functions</dt><dd>$0.000435</dd>"] {
         assert!(html.contains(shown), "{shown}");
     }
 }
@@ -423,7 +423,7 @@ fn a_run_says_what_it_has_cost() {
 fn a_run_on_one_machine_claims_no_bill() {
     let run = sample().run;
     let cost = &run_document(&run)["cost"];
-    assert_eq!((&cost["paid"], &cost["bells"], &cost["seconds"]), (&false.into(), &Value::Null, &Value::Null));
+    assert_eq!((&cost["paid"], &cost["messages"], &cost["seconds"]), (&false.into(), &Value::Null, &Value::Null));
     let micros = cost["microdollars"].as_object().unwrap();
     assert_eq!(micros.keys().collect::<Vec<_>>(), ["table_reads", "table_writes", "total"]);
     assert!(!summary_lines(&run).iter().any(|line| line.contains('$')), "nobody is asked for money on a terminal");
@@ -451,7 +451,7 @@ fn a_plan_that_waits_says_what_writing_it_takes() {
     let said = |run: &Run| summary_lines(run).into_iter().find(|line| line.starts_with("Writing this plan"));
     let here = sentence.split_once("; on AWS").unwrap().0;
     assert_eq!(said(run), Some(format!("{here}.")), "prices of AWS are nothing to who runs it on one machine");
-    run.effort = Some(Effort { bells: 31, worked_ms: 64_250 });
+    run.compute = Some(Compute { messages: 31, worked_ms: 64_250 });
     assert_eq!(said(run).as_deref(), Some(sentence));
     assert!(sample.report().html.contains(sentence));
 
@@ -516,7 +516,7 @@ fn license(part_number: &str, without: &[&str], held: bool) -> Value {
 }
 
 #[test]
-fn o36_licences_and_memberships_are_said_in_words_everywhere() {
+fn o36_licenses_and_memberships_are_said_in_words_everywhere() {
     let row = entitled(&json!([
         { "do": "set_licenses", "give": [license("SPE_E5", &[], false)], "take": [license("SPE_E3", &["p"], false)] },
         { "do": "set_licenses", "give": [license("SPE_E3", &["p", "q"], false)], "take": [] },

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hardmatch_domain::change::Action;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::doorbell::Bell;
+use hardmatch_ports::doorbell::Message;
 use hardmatch_ports::run::{Run, Status, Stop};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
@@ -43,7 +43,7 @@ pub enum Metric {
     Changes,
     /// People for whom nothing is written until somebody looks.
     Refusals,
-    /// Open runs whose bells have given up, at each tick.
+    /// Open runs whose messages have given up, at each tick.
     StuckRuns,
     /// 1 while a connection is quarantined, else 0, at each tick.
     Quarantined,
@@ -161,10 +161,10 @@ impl Metrics {
         if count == 0 { self } else { self.with(metric, count) }
     }
 
-    /// What answering a bell has cost.
-    pub fn of_bell(bell: &Bell, calls: &Counters, units: &Units) -> Self {
-        let mut metrics = Self::new(Spread::Stack, &bell.connection, &bell.run);
-        metrics.properties.insert("Bell".to_owned(), bell.kind.name().into());
+    /// What answering a message has cost.
+    pub fn of_bell(message: &Message, calls: &Counters, units: &Units) -> Self {
+        let mut metrics = Self::new(Spread::Stack, &message.connection, &message.run);
+        metrics.properties.insert("Message".to_owned(), message.kind.name().into());
         metrics
             .with_some(Metric::GraphRequests, calls.requests)
             .with_some(Metric::GraphWrites, calls.writes)
@@ -174,7 +174,7 @@ impl Metrics {
     }
 
     /// What a run came to, when it rests. `None` while it goes on, and where it rests because nothing but a plan was
-    /// asked for. What its calls and units were is counted with its bells, not a second time here.
+    /// asked for. What its calls and units were is counted with its messages, not a second time here.
     pub fn of_run(run: &Run) -> Option<Self> {
         let metrics = Self::new(Spread::Connections, &run.connection, &run.id);
         let (ended, how) = match run.status? {

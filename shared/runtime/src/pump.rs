@@ -1,4 +1,4 @@
-//! The loop that plays SQS and Lambda on one machine: takes bells from the queues, hands them to the functions in the
+//! The loop that plays SQS and Lambda on one machine: takes messages from the queues, hands them to the functions in the
 //! shape Lambda uses, and believes their partial batch responses. It knows nothing of what the functions do.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::doorbell::{BellQueue, Queue, Received};
+use hardmatch_ports::doorbell::{MessageQueue, Queue, Received};
 use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::queue::{BatchResponse, RECEIVE_COUNT, SqsEvent, SqsMessage};
 
-/// A failed bell is due again after this time, then after twice as much, and so on.
+/// A failed message is due again after this time, then after twice as much, and so on.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Up to this.
 const LAST_RETRY: Duration = Duration::from_mins(1);
@@ -21,7 +21,7 @@ const LAST_RETRY: Duration = Duration::from_mins(1);
 /// How a queue is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Serving {
-    /// Most bells in one call of the function.
+    /// Most messages in one call of the function.
     pub batch: usize,
     /// Most calls of it at a time.
     pub at_once: usize,
@@ -36,7 +36,7 @@ impl Default for Serving {
 /// Why the pump came to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// No bell waits, none is being handled.
+    /// No message waits, none is being handled.
     Dry,
     /// It was told to stop; what was being handled was finished, the rest waits.
     Stopped,
@@ -44,7 +44,7 @@ pub enum Ended {
 
 /// Serves queues until they run dry.
 pub struct Pump {
-    bells: Arc<dyn BellQueue>,
+    messages: Arc<dyn MessageQueue>,
     clock: Arc<dyn Clock>,
     functions: BTreeMap<Queue, (Serving, Function)>,
 }
@@ -54,8 +54,8 @@ type Call = Pin<Box<dyn Future<Output = BatchResponse> + Send>>;
 
 impl Pump {
     /// A pump that serves nothing yet.
-    pub fn new(bells: Arc<dyn BellQueue>, clock: Arc<dyn Clock>) -> Self {
-        Self { bells, clock, functions: BTreeMap::new() }
+    pub fn new(messages: Arc<dyn MessageQueue>, clock: Arc<dyn Clock>) -> Self {
+        Self { messages, clock, functions: BTreeMap::new() }
     }
 
     /// The same, with a function that answers a queue. Queues without one are left alone.
@@ -70,7 +70,7 @@ impl Pump {
         self
     }
 
-    /// Until nothing is left in the queues served. Bells with a delay are waited for.
+    /// Until nothing is left in the queues served. Messages with a delay are waited for.
     pub async fn run_dry(&self) -> Ended {
         self.run(std::future::pending(), WhenDry::End).await
     }
@@ -80,7 +80,7 @@ impl Pump {
         self.run(stop, WhenDry::End).await
     }
 
-    /// Until told to stop; when nothing is left, waits for the next bell.
+    /// Until told to stop; when nothing is left, waits for the next message.
     pub async fn run_until(&self, stop: impl Future<Output = ()>) -> Ended {
         self.run(stop, WhenDry::Wait).await
     }
@@ -98,7 +98,7 @@ impl Pump {
                 biased;
                 () = &mut stop => break,
                 Some(ended) = calls.running.join_next_with_id() => self.settle(&mut calls, ended),
-                () = self.bells.rung() => {}
+                () = self.messages.notified() => {}
                 () = self.sleep_until(next) => {}
             }
         }
@@ -113,7 +113,7 @@ impl Pump {
         let now = self.clock.now();
         for (&queue, (serving, function)) in &self.functions {
             while calls.of(queue) < serving.at_once {
-                let batch = self.bells.receive(queue, serving.batch, now);
+                let batch = self.messages.receive(queue, serving.batch, now);
                 if batch.is_empty() {
                     break;
                 }
@@ -137,15 +137,15 @@ impl Pump {
         let Some((queue, batch)) = calls.batches.remove(&id) else { return };
         let failed = failed_of(&batch, response.as_ref());
         let now = self.clock.now();
-        for bell in &batch {
-            if failed.contains(bell.id.as_str()) {
-                self.bells.nack(&bell.id, retry_after(bell.received), now);
+        for message in &batch {
+            if failed.contains(message.id.as_str()) {
+                self.messages.nack(&message.id, retry_after(message.received), now);
             } else {
-                self.bells.ack(&bell.id);
+                self.messages.ack(&message.id);
             }
         }
         if response.is_none() {
-            tracing::error!("the function that answers {queue:?} failed as a whole; its bells will be rung again");
+            tracing::error!("the function that answers {queue:?} failed as a whole; its messages will be sent again");
         }
     }
 
@@ -154,13 +154,13 @@ impl Pump {
         self.functions
             .iter()
             .filter(|(queue, (serving, _))| calls.of(**queue) < serving.at_once)
-            .filter_map(|(&queue, _)| self.bells.next_due(queue))
+            .filter_map(|(&queue, _)| self.messages.next_due(queue))
             .min()
     }
 
     async fn sleep_until(&self, due: Option<Timestamp>) {
         let Some(due) = due else { return std::future::pending().await };
-        // Waiting for the next bell is no reason for time to pass while a function works.
+        // Waiting for the next message is no reason for time to pass while a function works.
         let _at_work = self.clock.at_work();
         let time = self.clock.now().duration_until(due);
         self.clock.sleep(Duration::try_from(time).unwrap_or_default()).await;
@@ -173,7 +173,7 @@ enum WhenDry {
     Wait,
 }
 
-/// What is being handled. Dropped, it ends the calls; their bells are due again when the queue thinks them forgotten.
+/// What is being handled. Dropped, it ends the calls; their messages are due again when the queue thinks them forgotten.
 #[derive(Default)]
 struct Calls {
     running: JoinSet<BatchResponse>,
@@ -188,7 +188,7 @@ impl Calls {
 
 /// The ids that failed. No response, or one that names what was not in the batch, means all, as with Lambda.
 fn failed_of<'b>(batch: &'b [Received], response: Option<&'b BatchResponse>) -> BTreeSet<&'b str> {
-    let all: BTreeSet<&str> = batch.iter().map(|bell| bell.id.as_str()).collect();
+    let all: BTreeSet<&str> = batch.iter().map(|message| message.id.as_str()).collect();
     let Some(response) = response else { return all };
     let named: BTreeSet<&str> =
         response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
@@ -202,11 +202,11 @@ fn retry_after(received: u32) -> Duration {
 /// The event that Lambda makes of messages.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 fn event(queue: Queue, batch: &[Received]) -> SqsEvent {
-    let message = |bell: &Received| SqsMessage {
-        message_id: bell.id.clone(),
-        receipt_handle: format!("{}/{}", bell.id, bell.received),
-        body: bell.body.clone(),
-        attributes: [(RECEIVE_COUNT.to_owned(), bell.received.to_string())].into(),
+    let message = |message: &Received| SqsMessage {
+        message_id: message.id.clone(),
+        receipt_handle: format!("{}/{}", message.id, message.received),
+        body: message.body.clone(),
+        attributes: [(RECEIVE_COUNT.to_owned(), message.received.to_string())].into(),
         event_source: "aws:sqs".to_owned(),
         event_source_arn: format!("arn:aws:sqs:local:000000000000:{}", queue.name()),
         aws_region: "local".to_owned(),

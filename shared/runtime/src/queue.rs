@@ -1,4 +1,4 @@
-//! The batch runner: a batch of messages in, the failed ones out. Each bell is handled by itself, and one that fails, or
+//! The batch runner: a batch of messages in, the failed ones out. Each message is handled by itself, and one that fails, or
 //! panics, takes nobody along.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use hardmatch_ports::doorbell::{After, Bell, Doorbell, DoorbellError, Queue};
+use hardmatch_ports::doorbell::{After, Doorbell, DoorbellError, Message, Queue};
 use serde::Deserialize;
 use tracing::Instrument as _;
 
@@ -20,22 +20,22 @@ use crate::telemetry::field;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>
 pub const NEWER_RESTS: Duration = Duration::from_mins(15);
 
-/// Handles the bells of a batch one after the other. What the answer names is handed over again by the queue: bells whose
-/// handler failed or panicked, messages that are no bell, and bells that were to be rung again and could not be.
+/// Handles the messages of a batch one after the other. What the answer names is handed over again by the queue: messages whose
+/// handler failed or panicked, texts that are not messages of ours, and messages that were to be sent again and could not be.
 ///
 /// A message of a newer version is not failed: while a new version is deployed, old and new functions serve one queue, and
 /// a message that an old one fails five times would be put aside before a new one has seen it. It is put back into its
 /// queue as it is, as often as it takes.
 pub async fn run_batch<F, Fut, E>(event: SqsEvent, doorbell: &dyn Doorbell, handle: F) -> BatchResponse
 where
-    F: Fn(Bell) -> Fut,
+    F: Fn(Message) -> Fut,
     Fut: Future<Output = Result<After, E>>,
     E: Display,
 {
     let mut response = BatchResponse::default();
-    for message in event.records {
-        if run_one(&message, doorbell, &handle).await.is_err() {
-            response.batch_item_failures.push(ItemFailure { item_identifier: message.message_id });
+    for record in event.records {
+        if run_one(&record, doorbell, &handle).await.is_err() {
+            response.batch_item_failures.push(ItemFailure { item_identifier: record.message_id });
         }
     }
     response
@@ -44,94 +44,96 @@ where
 /// Already logged, where it happened.
 struct Failed;
 
-async fn run_one<F, Fut, E>(message: &SqsMessage, doorbell: &dyn Doorbell, handle: &F) -> Result<(), Failed>
+async fn run_one<F, Fut, E>(record: &SqsMessage, doorbell: &dyn Doorbell, handle: &F) -> Result<(), Failed>
 where
-    F: Fn(Bell) -> Fut,
+    F: Fn(Message) -> Fut,
     Fut: Future<Output = Result<After, E>>,
     E: Display,
 {
-    let id = message.message_id.as_str();
-    let bell = match understand(&message.body) {
-        Ok(bell) => bell,
+    let id = record.message_id.as_str();
+    let message = match understand(&record.body) {
+        Ok(message) => message,
         Err(Problem::Newer(version)) => {
             tracing::warn!(
-                { field::BELL_ID } = id,
+                { field::MESSAGE_ID } = id,
                 "a message has version {version}, this one knows up to {}. It waits for a newer version of this function",
-                Bell::VERSION
+                Message::VERSION
             );
-            return put_back(message, doorbell).await.map_err(|error| {
-                tracing::error!({ field::BELL_ID } = id, { field::ERROR } = %error, "a message was left in its queue");
+            return put_back(record, doorbell).await.map_err(|error| {
+                tracing::error!({ field::MESSAGE_ID } = id, { field::ERROR } = %error, "a message was left in its queue");
                 Failed
             });
         }
-        Err(Problem::NoBell(problem)) => {
-            tracing::error!({ field::BELL_ID } = id, "a message was left in its queue: {problem}");
+        Err(Problem::NotAMessage(problem)) => {
+            tracing::error!({ field::MESSAGE_ID } = id, "a message was left in its queue: {problem}");
             return Err(Failed);
         }
     };
     let failed = |what: &str, error: &dyn Display| {
         tracing::error!(
-            { field::BELL_ID } = id,
-            { field::BELL_RECEIVED } = message.received(),
-            { field::CONNECTION_ID } = %bell.connection,
-            { field::RUN_ID } = bell.run,
-            { field::BELL_KIND } = bell.kind.name(),
+            { field::MESSAGE_ID } = id,
+            { field::MESSAGE_RECEIVED } = record.received(),
+            { field::CONNECTION_ID } = %message.connection,
+            { field::RUN_ID } = message.run,
+            { field::MESSAGE_KIND } = message.kind.name(),
             { field::ERROR } = %error,
-            "{what}; the bell stays in its queue"
+            "{what}; the message stays in its queue"
         );
         Failed
     };
     // The closure runs inside, so that a panic before its first await is caught too. Handlers keep nothing in memory
-    // between bells that a panic could leave half done: state is in the table.
+    // between messages that a panic could leave half done: state is in the table.
     let span = tracing::error_span!(
-        "bell",
-        { field::CONNECTION_ID } = %bell.connection,
-        { field::RUN_ID } = bell.run,
-        { field::BELL_ID } = id,
-        { field::BELL_KIND } = bell.kind.name(),
+        "message",
+        { field::CONNECTION_ID } = %message.connection,
+        { field::RUN_ID } = message.run,
+        { field::MESSAGE_ID } = id,
+        { field::MESSAGE_KIND } = message.kind.name(),
     );
-    let handled = AssertUnwindSafe(async { handle(bell.clone()).await }).catch_unwind().instrument(span).await;
+    let handled = AssertUnwindSafe(async { handle(message.clone()).await }).catch_unwind().instrument(span).await;
     match handled {
         Ok(Ok(After::Done)) => Ok(()),
-        Ok(Ok(After::Again(delay))) => {
-            doorbell.ring(bell.clone(), delay).await.map_err(|error| failed("a bell could not be rung again", &error))
-        }
-        Ok(Err(error)) => Err(failed("a bell could not be answered", &format_args!("{error:#}"))),
+        Ok(Ok(After::Again(delay))) => doorbell
+            .notify(message.clone(), delay)
+            .await
+            .map_err(|error| failed("a message could not be requeued", &error)),
+        Ok(Err(error)) => Err(failed("a message could not be answered", &format_args!("{error:#}"))),
         // What was said in panic may carry what it was about; its place has been logged.
-        Err(_) => Err(failed("the handler of a bell panicked", &"panic")),
+        Err(_) => Err(failed("the handler of a message panicked", &"panic")),
     }
 }
 
-async fn put_back(message: &SqsMessage, doorbell: &dyn Doorbell) -> Result<(), DoorbellError> {
-    let queue = Queue::named(&message.event_source_arn)
+async fn put_back(record: &SqsMessage, doorbell: &dyn Doorbell) -> Result<(), DoorbellError> {
+    let queue = Queue::named(&record.event_source_arn)
         .ok_or_else(|| DoorbellError("the message does not say which queue it came from".to_owned()))?;
-    doorbell.put_back(queue, &message.body, NEWER_RESTS).await
+    doorbell.put_back(queue, &record.body, NEWER_RESTS).await
 }
 
 /// Why a message is not answered. Said without the message's own words: whoever sent it may have put anything there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// It has this version.
-    #[error("it has version {0}, this program knows up to {newest}. It waits for a newer version", newest = Bell::VERSION)]
+    #[error("it has version {0}, this program knows up to {newest}. It waits for a newer version", newest = Message::VERSION)]
     Newer(u32),
     /// What is wrong.
     #[error("{0}")]
-    NoBell(String),
+    NotAMessage(String),
 }
 
-/// The bell of a message.
-pub fn understand(body: &str) -> Result<Bell, Problem> {
+/// Understands the text of a message.
+pub fn understand(body: &str) -> Result<Message, Problem> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
     }
-    let Version { v } = serde_json::from_str(body)
-        .map_err(|_| Problem::NoBell("it is no bell. Look who else sends to it".to_owned()))?;
-    if v > Bell::VERSION {
+    let Version { v } = serde_json::from_str(body).map_err(|_| {
+        Problem::NotAMessage("it is no message of hardmatch. Look who else sends to this queue".to_owned())
+    })?;
+    if v > Message::VERSION {
         return Err(Problem::Newer(v));
     }
     serde_json::from_str(body).map_err(|error| {
         let column = error.column();
-        Problem::NoBell(format!("it is not a bell of version {v} (column {column}). Look who else sends to it"))
+        Problem::NotAMessage(format!("it is not a message of version {v} (column {column}). Look who else sends to it"))
     })
 }

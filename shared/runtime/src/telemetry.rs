@@ -20,12 +20,12 @@ use crate::env;
 /// The names of fields: stable, dotted, with units. A message reads alone *and* carries them.
 pub mod field {
     /// Which message of a queue.
-    pub const BELL_ID: &str = "bell.id";
-    /// What the bell is for.
-    pub const BELL_KIND: &str = "bell.kind";
+    pub const MESSAGE_ID: &str = "message.id";
+    /// What the message is for.
+    pub const MESSAGE_KIND: &str = "message.kind";
     /// How often the message has been handed over.
-    pub const BELL_RECEIVED: &str = "bell.received";
-    /// Which connection: [`hardmatch_ports::Bell::connection`].
+    pub const MESSAGE_RECEIVED: &str = "message.received";
+    /// Which connection: [`hardmatch_ports::Message::connection`].
     pub const CONNECTION_ID: &str = "connection.id";
     /// What somebody who was shown a page of ours can name to whoever reads the log.
     pub const CORRELATION_ID: &str = "correlation.id";
@@ -55,8 +55,8 @@ pub mod field {
     pub const REPLY_ID: &str = "reply.id";
     /// Microsoft's id of a request, for its support.
     pub const REQUEST_ID: &str = "request.id";
-    /// How many bells found a run's work where it was.
-    pub const RUN_BELLS: &str = "run.bells";
+    /// How many messages found a run's work where it was.
+    pub const RUN_MESSAGES: &str = "run.messages";
     /// Which run.
     pub const RUN_ID: &str = "run.id";
     /// For which moment of a schedule a run is.
@@ -72,9 +72,6 @@ pub mod field {
 
     /// All of them, by name.
     pub const ALL: [&str; 24] = [
-        BELL_ID,
-        BELL_KIND,
-        BELL_RECEIVED,
         CONNECTION_ID,
         CORRELATION_ID,
         COUNT,
@@ -87,12 +84,15 @@ pub mod field {
         GRAPH_STATUS,
         GROUP_ID,
         INVOCATION_ID,
+        MESSAGE_ID,
+        MESSAGE_KIND,
+        MESSAGE_RECEIVED,
         PLACE,
         REASON_CODE,
         REPLY_ID,
         REQUEST_ID,
-        RUN_BELLS,
         RUN_ID,
+        RUN_MESSAGES,
         RUN_SLOT,
         RUN_STARTED,
         SENDER_ID,
@@ -190,7 +190,7 @@ impl<W: io::Write> io::Write for Lines<W> {
 }
 
 /// One JSON object a line: time, level, message, the fields of the spans it was said in, and its own, side by side. Whose
-/// work it was, which run and which bell stand in every line of the handling of a bell.
+/// work it was, which run and which message stand in every line of the handling of a message.
 pub fn json_lines<S, W>(out: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

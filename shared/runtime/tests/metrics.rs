@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
-use hardmatch_ports::doorbell::{Bell, BellKind};
+use hardmatch_ports::doorbell::{Message, MessageKind};
 use hardmatch_ports::run::{Run, Status, Stop};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
@@ -140,9 +140,9 @@ fn of<const N: usize>(values: [(&str, i64); N]) -> BTreeMap<String, i64> {
 
 #[test]
 fn a_bell_says_what_it_has_cost() {
-    let bell = Bell::new(contoso(), "r1", BellKind::Write);
+    let message = Message::new(contoso(), "r1", MessageKind::Write);
     let calls = Counters { requests: 3, writes: 40, throttles: 1, batches: 2, batched_calls: 40, tokens: 1 };
-    let metrics = Metrics::of_bell(&bell, &calls, &Units { read: 17, write: 160 });
+    let metrics = Metrics::of_bell(&message, &calls, &Units { read: 17, write: 160 });
     let golden = json!({
         "_aws": {
             "Timestamp": 1_791_684_000_000_i64,
@@ -158,7 +158,7 @@ fn a_bell_says_what_it_has_cost() {
                 ],
             }],
         },
-        "Stack": "people-prod", "Connection": "contoso", "Run": "r1", "Bell": "write",
+        "Stack": "people-prod", "Connection": "contoso", "Run": "r1", "Message": "write",
         "GraphRequests": 3, "GraphWrites": 40, "Throttles": 1, "ReadUnits": 17, "WriteUnits": 160,
     });
     assert_eq!(line(&metrics), golden);
@@ -166,9 +166,10 @@ fn a_bell_says_what_it_has_cost() {
 
 #[test]
 fn a_bell_that_cost_nothing_says_nothing() {
-    let idle = Metrics::of_bell(&Bell::for_all(BellKind::Tick), &Counters::default(), &Units::default());
+    let idle = Metrics::of_bell(&Message::for_all(MessageKind::Tick), &Counters::default(), &Units::default());
     assert_eq!(lines(&[&idle]), [""; 0]);
-    let read = Metrics::of_bell(&Bell::for_all(BellKind::Tick), &Counters::default(), &Units { read: 2, write: 0 });
+    let read =
+        Metrics::of_bell(&Message::for_all(MessageKind::Tick), &Counters::default(), &Units { read: 2, write: 0 });
     let line = line(&read);
     assert_eq!(values(&line), of([("ReadUnits", 2)]));
     assert!(line.get("Connection").is_none() && line.get("Run").is_none(), "{line}");
@@ -298,10 +299,10 @@ fn nothing_about_a_person_is_in_a_line() {
         "changes": {"create": 1, personal[1]: 1}, "refusals": {personal[0]: 1, personal[3]: 1},
     }));
     assert_eq!(about_ada.only, Some(PersonKey::new(personal[4])));
-    let bell = Bell::new(contoso(), "r1", BellKind::Start { slot: personal[0].to_owned() });
+    let message = Message::new(contoso(), "r1", MessageKind::Start { slot: personal[0].to_owned() });
     let all = [
         Metrics::of_run(&about_ada).unwrap(),
-        Metrics::of_bell(&bell, &Counters { requests: 1, ..Counters::default() }, &Units::default()),
+        Metrics::of_bell(&message, &Counters { requests: 1, ..Counters::default() }, &Units::default()),
     ];
     let text = lines(&all.iter().collect::<Vec<_>>()).join("\n");
     for value in personal {

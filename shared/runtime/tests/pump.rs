@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hardmatch_embedded::doorbell::{Faults, Habits, ProcessDoorbell};
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::doorbell::{After, Bell, BellKind, Doorbell as _, Queue};
+use hardmatch_ports::doorbell::{After, Doorbell as _, Message, MessageKind, Queue};
 use hardmatch_runtime::pump::{Ended, Pump, Serving};
 use hardmatch_runtime::queue::{BatchResponse, ItemFailure, SqsEvent, run_batch};
 use hardmatch_runtime::{ManualClock, RealClock};
@@ -22,7 +22,7 @@ const ONE_BY_ONE: Serving = Serving { batch: 1, at_once: 1 };
 #[derive(Clone)]
 struct World {
     clock: ManualClock,
-    bells: Arc<ProcessDoorbell>,
+    messages: Arc<ProcessDoorbell>,
     log: Arc<Mutex<Vec<(i64, String)>>>,
 }
 
@@ -30,17 +30,17 @@ impl World {
     fn new(faults: Faults) -> Self {
         let clock = ManualClock::auto(Timestamp::UNIX_EPOCH);
         let habits = Habits { faults, ..Habits::default() };
-        let bells = Arc::new(ProcessDoorbell::with_habits(Arc::new(clock.clone()), habits));
-        Self { clock, bells, log: Arc::default() }
+        let messages = Arc::new(ProcessDoorbell::with_habits(Arc::new(clock.clone()), habits));
+        Self { clock, messages, log: Arc::default() }
     }
 
     fn pump(&self) -> Pump {
-        Pump::new(Arc::clone(&self.bells) as _, Arc::new(self.clock.clone()))
+        Pump::new(Arc::clone(&self.messages) as _, Arc::new(self.clock.clone()))
     }
 
-    async fn ring(&self, run: &str, kind: BellKind, seconds: u64) {
-        let bell = Bell::new("contoso".into(), run, kind);
-        self.bells.ring(bell, Duration::from_secs(seconds)).await.unwrap();
+    async fn notify(&self, run: &str, kind: MessageKind, seconds: u64) {
+        let message = Message::new("contoso".into(), run, kind);
+        self.messages.notify(message, Duration::from_secs(seconds)).await.unwrap();
     }
 
     fn note(&self, what: impl Into<String>) {
@@ -56,16 +56,16 @@ impl World {
 async fn only_what_failed_comes_again_and_ever_later_until_it_is_put_aside() {
     let world = World::new(Faults::default());
     for run in ["good", "poison", "fine"] {
-        world.ring(run, BellKind::Match, 0).await;
+        world.notify(run, MessageKind::Match, 0).await;
     }
     let pump = world.pump().serve(Queue::Match, Serving::default(), {
         let world = world.clone();
         move |event| {
             let world = world.clone();
             async move {
-                run_batch(event, &*world.bells, async |bell: Bell| {
-                    world.note(bell.run.as_str());
-                    if bell.run == "poison" { Err("bad") } else { Ok(After::Done) }
+                run_batch(event, &*world.messages, async |message: Message| {
+                    world.note(message.run.as_str());
+                    if message.run == "poison" { Err("bad") } else { Ok(After::Done) }
                 })
                 .await
             }
@@ -75,14 +75,14 @@ async fn only_what_failed_comes_again_and_ever_later_until_it_is_put_aside() {
     let expected =
         [(0, "good"), (0, "poison"), (0, "fine"), (1, "poison"), (3, "poison"), (7, "poison"), (15, "poison")];
     assert_eq!(world.log(), expected.map(|(when, run)| (when, run.to_owned())));
-    assert_eq!(world.bells.dead_letters().len(), 1);
-    assert!(world.bells.is_empty());
+    assert_eq!(world.messages.dead_letters().len(), 1);
+    assert!(world.messages.is_empty());
 }
 
 #[tokio::test]
 async fn bells_that_ring_others_are_followed_to_the_end_and_delays_are_waited_for() {
     let world = World::new(Faults::default());
-    world.ring("r", BellKind::ObserveSource, 5).await;
+    world.notify("r", MessageKind::ObserveSource, 5).await;
     let mut pump = world.pump();
     for queue in [Queue::Source, Queue::Match, Queue::Write] {
         let world = world.clone();
@@ -91,26 +91,26 @@ async fn bells_that_ring_others_are_followed_to_the_end_and_delays_are_waited_fo
     assert_eq!(pump.run_dry().await, Ended::Dry);
     let expected = [(5, "ObserveSource"), (5, "Match"), (65, "Write"), (67, "Write"), (69, "Write"), (69, "Advance")];
     assert_eq!(world.log(), expected.map(|(when, what)| (when, what.to_owned())));
-    assert!(world.bells.dead_letters().is_empty());
+    assert!(world.messages.dead_letters().is_empty());
 }
 
-/// Source, then match, a minute later write in three hops, then the end.
+/// Source, then match, a minute later write in three requeued messages, then the end.
 async fn chain(world: World, event: SqsEvent) -> BatchResponse {
-    run_batch(event, &*world.bells, async |bell: Bell| {
-        world.note(format!("{:?}", bell.kind));
+    run_batch(event, &*world.messages, async |message: Message| {
+        world.note(format!("{:?}", message.kind));
         let hops = world.log().iter().filter(|(_, what)| what == "Write").count();
-        match bell.kind {
-            BellKind::ObserveSource => world.ring(&bell.run, BellKind::Match, 0).await,
-            BellKind::Match => world.ring(&bell.run, BellKind::Write, 60).await,
-            BellKind::Write if hops < 3 => return Ok(After::Again(Duration::from_secs(2))),
-            BellKind::Write => world.ring(&bell.run, BellKind::Advance, 0).await,
-            BellKind::ObserveTenant
-            | BellKind::Advance
-            | BellKind::Start { .. }
-            | BellKind::Nightly { .. }
-            | BellKind::Tick
-            | BellKind::Ask { .. }
-            | BellKind::Reach { .. } => {}
+        match message.kind {
+            MessageKind::ObserveSource => world.notify(&message.run, MessageKind::Match, 0).await,
+            MessageKind::Match => world.notify(&message.run, MessageKind::Write, 60).await,
+            MessageKind::Write if hops < 3 => return Ok(After::Again(Duration::from_secs(2))),
+            MessageKind::Write => world.notify(&message.run, MessageKind::Advance, 0).await,
+            MessageKind::ObserveTenant
+            | MessageKind::Advance
+            | MessageKind::Start { .. }
+            | MessageKind::Nightly { .. }
+            | MessageKind::Tick
+            | MessageKind::OperatorCommand { .. }
+            | MessageKind::TenantRequest { .. } => {}
         }
         Ok::<_, String>(After::Done)
     })
@@ -120,8 +120,8 @@ async fn chain(world: World, event: SqsEvent) -> BatchResponse {
 #[tokio::test]
 async fn both_sides_are_observed_at_the_same_time() {
     let world = World::new(Faults::default());
-    world.ring("r", BellKind::ObserveSource, 0).await;
-    world.ring("r", BellKind::ObserveTenant, 0).await;
+    world.notify("r", MessageKind::ObserveSource, 0).await;
+    world.notify("r", MessageKind::ObserveTenant, 0).await;
     // Each waits for the other: one after the other would never end.
     let both = Arc::new(Barrier::new(2));
     let mut pump = world.pump();
@@ -147,7 +147,7 @@ async fn a_function_is_called_no_more_often_at_once_and_with_no_more_than_it_say
     ] {
         let world = World::new(Faults::default());
         for n in 0..7 {
-            world.ring(&format!("{n}"), BellKind::Write, 0).await;
+            world.notify(&format!("{n}"), MessageKind::Write, 0).await;
         }
         let (running, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let sizes = Arc::new(Mutex::new(Vec::new()));
@@ -172,8 +172,8 @@ async fn a_function_is_called_no_more_often_at_once_and_with_no_more_than_it_say
 #[tokio::test]
 async fn a_function_that_fails_as_a_whole_or_answers_nonsense_gets_all_of_it_again() {
     let world = World::new(Faults::default());
-    world.ring("a", BellKind::Match, 0).await;
-    world.ring("b", BellKind::Match, 0).await;
+    world.notify("a", MessageKind::Match, 0).await;
+    world.notify("b", MessageKind::Match, 0).await;
     let pump = world.pump().serve(Queue::Match, Serving::default(), {
         let world = world.clone();
         move |event| {
@@ -194,8 +194,8 @@ async fn a_function_that_fails_as_a_whole_or_answers_nonsense_gets_all_of_it_aga
 #[tokio::test]
 async fn told_to_stop_it_finishes_what_it_began_and_leaves_the_rest() {
     let world = World::new(Faults::default());
-    world.ring("a", BellKind::Match, 0).await;
-    world.ring("b", BellKind::Match, 0).await;
+    world.notify("a", MessageKind::Match, 0).await;
+    world.notify("b", MessageKind::Match, 0).await;
     let stop = Arc::new(Notify::new());
     let pump = world.pump().serve(Queue::Match, ONE_BY_ONE, {
         let (world, stop) = (world.clone(), Arc::clone(&stop));
@@ -211,15 +211,15 @@ async fn told_to_stop_it_finishes_what_it_began_and_leaves_the_rest() {
     });
     assert_eq!(pump.run_dry_or_until(stop.notified()).await, Ended::Stopped);
     assert_eq!(world.log().len(), 1);
-    assert!(!world.bells.is_empty());
+    assert!(!world.messages.is_empty());
 }
 
 #[tokio::test]
 async fn a_pump_that_serves_wakes_for_a_bell_rung_while_it_waits() {
     let clock = Arc::new(RealClock);
-    let bells = Arc::new(ProcessDoorbell::new(Arc::clone(&clock) as _));
+    let messages = Arc::new(ProcessDoorbell::new(Arc::clone(&clock) as _));
     let answered = Arc::new(Notify::new());
-    let pump = Pump::new(Arc::clone(&bells) as _, clock).serve(Queue::Write, Serving::default(), {
+    let pump = Pump::new(Arc::clone(&messages) as _, clock).serve(Queue::Write, Serving::default(), {
         let answered = Arc::clone(&answered);
         move |_| {
             answered.notify_one();
@@ -229,21 +229,21 @@ async fn a_pump_that_serves_wakes_for_a_bell_rung_while_it_waits() {
     let ringer = async {
         for run in ["a", "b"] {
             tokio::task::yield_now().await;
-            bells.ring(Bell::new("contoso".into(), run, BellKind::Write), Duration::ZERO).await.unwrap();
+            messages.notify(Message::new("contoso".into(), run, MessageKind::Write), Duration::ZERO).await.unwrap();
             answered.notified().await;
         }
     };
     assert_eq!(pump.run_until(ringer).await, Ended::Stopped);
-    assert!(bells.is_empty());
+    assert!(messages.is_empty());
 }
 
 #[tokio::test]
 async fn queues_nobody_serves_keep_nobody_waiting() {
     let world = World::new(Faults::default());
-    world.ring("r", BellKind::Write, 0).await;
+    world.notify("r", MessageKind::Write, 0).await;
     let pump = world.pump().serve(Queue::Match, Serving::default(), async |_| BatchResponse::default());
     assert_eq!(pump.run_dry().await, Ended::Dry);
-    assert!(!world.bells.is_empty());
+    assert!(!world.messages.is_empty());
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn a_simulation_with_faults_repeats_itself() {
     let story = async |seed: u64| {
         let world = World::new(Faults { seed, lose: 10, duplicate: 30, reorder: 30 });
         for n in 0..20_u64 {
-            world.ring(&format!("{n}"), BellKind::ObserveSource, n % 3).await;
+            world.notify(&format!("{n}"), MessageKind::ObserveSource, n % 3).await;
         }
         let mut pump = world.pump();
         for queue in [Queue::Source, Queue::Match] {
@@ -259,11 +259,11 @@ async fn a_simulation_with_faults_repeats_itself() {
             pump = pump.serve(queue, Serving { batch: 2, at_once: 3 }, move |event| {
                 let world = world.clone();
                 async move {
-                    run_batch(event, &*world.bells, async |bell: Bell| {
+                    run_batch(event, &*world.messages, async |message: Message| {
                         world.clock.sleep(Duration::from_millis(700)).await;
-                        world.note(format!("{:?} {}", bell.kind, bell.run));
-                        if bell.kind == BellKind::ObserveSource {
-                            world.ring(&bell.run, BellKind::Match, 1).await;
+                        world.note(format!("{:?} {}", message.kind, message.run));
+                        if message.kind == MessageKind::ObserveSource {
+                            world.notify(&message.run, MessageKind::Match, 1).await;
                         }
                         Ok::<_, String>(After::Done)
                     })

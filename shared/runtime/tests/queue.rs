@@ -6,15 +6,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hardmatch_ports::doorbell::{After, Bell, BellKind, Doorbell, DoorbellError, Queue};
+use hardmatch_ports::doorbell::{After, Doorbell, DoorbellError, Message, MessageKind, Queue};
 use hardmatch_runtime::queue::{BatchResponse, NEWER_RESTS, SqsEvent, SqsMessage, run_batch};
 use serde_json::json;
 
 #[tokio::test]
 async fn bells_are_handled_one_after_the_other() {
     let seen = Mutex::new(Vec::new());
-    let response = run_batch(event([bell("a"), bell("b"), bell("c")]), &Rung::default(), |bell| {
-        seen.lock().unwrap().push(bell.run);
+    let response = run_batch(event([message("a"), message("b"), message("c")]), &Notified::default(), |message| {
+        seen.lock().unwrap().push(message.run);
         async { Ok::<_, String>(After::Done) }
     })
     .await;
@@ -25,14 +25,24 @@ async fn bells_are_handled_one_after_the_other() {
 #[tokio::test]
 async fn one_that_fails_or_panics_takes_nobody_along() {
     let response = run_batch(
-        event([bell("good"), bell("bad"), bell("panics at once"), bell("panics later"), bell("also good")]),
-        &Rung::default(),
-        |bell| {
-            assert_ne!(bell.run, "panics at once");
+        event([
+            message("good"),
+            message("bad"),
+            message("panics at once"),
+            message("panics later"),
+            message("also good"),
+        ]),
+        &Notified::default(),
+        |message| {
+            assert_ne!(message.run, "panics at once");
             async move {
                 tokio::task::yield_now().await;
-                assert_ne!(bell.run, "panics later");
-                if bell.run == "bad" { Err(anyhow::anyhow!("no table").context("no answer")) } else { Ok(After::Done) }
+                assert_ne!(message.run, "panics later");
+                if message.run == "bad" {
+                    Err(anyhow::anyhow!("no table").context("no answer"))
+                } else {
+                    Ok(After::Done)
+                }
             }
         },
     )
@@ -50,46 +60,46 @@ async fn what_is_not_understood_stays_and_is_never_handled() {
         json!({"v": 1, "connection": "contoso", "run": "r", "kind": "match", "new": "field"}).to_string(),
     ];
     let seen = Mutex::new(Vec::new());
-    let response = run_batch(event(bodies), &Rung::default(), |bell| {
-        seen.lock().unwrap().push(bell);
+    let response = run_batch(event(bodies), &Notified::default(), |message| {
+        seen.lock().unwrap().push(message);
         async { Ok::<_, String>(After::Done) }
     })
     .await;
     assert_eq!(failed(&response), ["m0", "m1", "m2", "m3"]);
     // A field that is not known yet does no harm.
-    assert_eq!(seen.into_inner().unwrap(), [Bell::new("contoso".into(), "r", BellKind::Match)]);
+    assert_eq!(seen.into_inner().unwrap(), [Message::new("contoso".into(), "r", MessageKind::Match)]);
 }
 
 #[tokio::test]
 async fn a_newer_message_is_put_back_as_it_is_and_never_fails() {
     let newer = json!({"v": 2, "connection": "contoso", "run": "r", "kind": "dream", "depth": 3}).to_string();
-    let handle = |_: Bell| async { Ok::<_, String>(After::Done) };
-    let rung = Rung::default();
+    let handle = |_: Message| async { Ok::<_, String>(After::Done) };
+    let notified = Notified::default();
     let mut event = event([newer.clone()]);
     event.records[0].event_source_arn = "arn:aws:sqs:eu-central-1:123456789012:hardmatch-prod-write-now".to_owned();
-    let response = run_batch(event.clone(), &rung, handle).await;
+    let response = run_batch(event.clone(), &notified, handle).await;
     assert_eq!(response, BatchResponse::default(), "a failure would count towards the dead letters");
-    assert_eq!(*rung.back.lock().unwrap(), [(Queue::WriteNow, newer, NEWER_RESTS)]);
+    assert_eq!(*notified.back.lock().unwrap(), [(Queue::WriteNow, newer, NEWER_RESTS)]);
 
     // What cannot be put back stays.
-    let broken = Rung { broken: true, ..Rung::default() };
+    let broken = Notified { broken: true, ..Notified::default() };
     assert_eq!(failed(&run_batch(event.clone(), &broken, handle).await), ["m0"]);
     event.records[0].event_source_arn.clear();
-    assert_eq!(failed(&run_batch(event, &rung, handle).await), ["m0"]);
+    assert_eq!(failed(&run_batch(event, &notified, handle).await), ["m0"]);
 }
 
 #[tokio::test]
 async fn again_rings_the_same_bell_later_and_is_no_failure() {
-    let rung = Rung::default();
+    let notified = Notified::default();
     let again = |_| async { Ok::<_, String>(After::Again(Duration::from_secs(7))) };
-    let response = run_batch(event([bell("r")]), &rung, again).await;
+    let response = run_batch(event([message("r")]), &notified, again).await;
     assert_eq!(response, BatchResponse::default());
-    let expected = (Bell::new("contoso".into(), "r", BellKind::Write), Duration::from_secs(7));
-    assert_eq!(*rung.bells.lock().unwrap(), [expected]);
+    let expected = (Message::new("contoso".into(), "r", MessageKind::Write), Duration::from_secs(7));
+    assert_eq!(*notified.messages.lock().unwrap(), [expected]);
 
-    // When it cannot be rung, the message itself has to come again.
-    let broken = Rung { broken: true, ..Rung::default() };
-    let response = run_batch(event([bell("r")]), &broken, again).await;
+    // When it cannot be sent, the message itself has to come again.
+    let broken = Notified { broken: true, ..Notified::default() };
+    let response = run_batch(event([message("r")]), &broken, again).await;
     assert_eq!(failed(&response), ["m0"]);
 }
 
@@ -124,8 +134,8 @@ fn events_and_responses_have_the_shape_of_lambda() {
     assert_eq!(serde_json::to_value(BatchResponse::default()).unwrap(), json!({"batchItemFailures": []}));
 }
 
-fn bell(run: &str) -> String {
-    serde_json::to_string(&Bell::new("contoso".into(), run, BellKind::Write)).unwrap()
+fn message(run: &str) -> String {
+    serde_json::to_string(&Message::new("contoso".into(), run, MessageKind::Write)).unwrap()
 }
 
 fn event(bodies: impl IntoIterator<Item = String>) -> SqsEvent {
@@ -138,19 +148,19 @@ fn failed(response: &BatchResponse) -> Vec<&str> {
 }
 
 #[derive(Default)]
-struct Rung {
-    bells: Mutex<Vec<(Bell, Duration)>>,
+struct Notified {
+    messages: Mutex<Vec<(Message, Duration)>>,
     back: Mutex<Vec<(Queue, String, Duration)>>,
     broken: bool,
 }
 
 #[async_trait]
-impl Doorbell for Rung {
-    async fn ring(&self, bell: Bell, delay: Duration) -> Result<(), DoorbellError> {
+impl Doorbell for Notified {
+    async fn notify(&self, message: Message, delay: Duration) -> Result<(), DoorbellError> {
         if self.broken {
             return Err(DoorbellError("no queue".to_owned()));
         }
-        self.bells.lock().unwrap().push((bell, delay));
+        self.messages.lock().unwrap().push((message, delay));
         Ok(())
     }
     async fn put_back(&self, queue: Queue, body: &str, delay: Duration) -> Result<(), DoorbellError> {

@@ -42,7 +42,7 @@ fn lines_are_json_with_dotted_fields_and_panics_keep_their_words_to_themselves()
     assert_eq!((&lines[0]["run.id"], &lines[0]["count"]), (&"run_1".into(), &3.into()));
     // What is said inside says whose work it was, beside its own fields and not below them.
     let inside = &lines[1];
-    assert_eq!((&inside["connection.id"], &inside["bell.id"]), (&"contoso".into(), &"m1".into()));
+    assert_eq!((&inside["connection.id"], &inside["message.id"]), (&"contoso".into(), &"m1".into()));
     assert_eq!((&inside["function.name"], &inside["run.id"]), (&"write".into(), &"run_2".into()), "the nearer one");
     assert_eq!((&inside["error"], &inside["level"]), (&"it \"broke\"".into(), &"WARN".into()));
     assert!(inside["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
@@ -63,8 +63,8 @@ fn log() {
     tracing::debug!("a detail");
     let invocation =
         tracing::error_span!("invocation", { field::FUNCTION_NAME } = "write", { field::RUN_ID } = "run_1");
-    let bell = tracing::error_span!(parent: &invocation, "bell", { field::CONNECTION_ID } = "contoso", { field::BELL_ID } = "m1");
-    bell.in_scope(|| {
+    let message = tracing::error_span!(parent: &invocation, "message", { field::CONNECTION_ID } = "contoso", { field::MESSAGE_ID } = "m1");
+    message.in_scope(|| {
         let error = std::io::Error::other("it \"broke\"");
         tracing::warn!({ field::RUN_ID } = "run_2", { field::ERROR } = %error, "something broke");
     });
@@ -163,9 +163,9 @@ fn every_program_logs_these_fields_and_no_other() {
 fn fields_are_found_in_every_spelling() {
     let source = r#"
         tracing::info!(run.id = run.id, { field::COUNT } = f(1, ")"), %error, "three, of them: {}", more);
-        tracing::error_span!("bell", { field::BELL_ID } = id, connection.id = %bell.connection);
+        tracing::error_span!("message", { field::MESSAGE_ID } = id, connection.id = %message.connection);
         tracing::warn!("none");
     "#;
     let found: BTreeSet<String> = fields_of(source).into_iter().collect();
-    assert_eq!(found, ["bell.id", "connection.id", "count", "error", "run.id"].map(str::to_owned).into());
+    assert_eq!(found, ["message.id", "connection.id", "count", "error", "run.id"].map(str::to_owned).into());
 }

@@ -11,7 +11,7 @@ use hardmatch_ports::tenant::Cursor;
 use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{Pid, Scope};
+use crate::keys::{PersonHash, TenantKey};
 use crate::{Result, Store, Stored, json, keys, parse};
 
 /// An account as last observed, and what we wrote to it lately.
@@ -44,7 +44,7 @@ pub struct Wrote {
     pub set_manager: bool,
     /// Its licences before, when we gave or took one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub licences_before: Option<Texts>,
+    pub licenses_before: Option<Texts>,
     /// Its memberships before, when we gave or took one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memberships_before: Option<Texts>,
@@ -93,18 +93,18 @@ impl TenantItem {
 
 impl Store {
     /// The tenant as a whole.
-    pub async fn tenant(&self, scope: &Scope) -> Result<Option<Stored<TenantItem>>> {
+    pub async fn tenant(&self, scope: &TenantKey) -> Result<Option<Stored<TenantItem>>> {
         self.read(&keys::tenant(scope, "TENANT"), "tenant").await
     }
 
     /// Stores the tenant as a whole.
-    pub async fn put_tenant(&self, scope: &Scope, item: &TenantItem) -> Result<()> {
+    pub async fn put_tenant(&self, scope: &TenantKey, item: &TenantItem) -> Result<()> {
         self.table.write(Write::put(keys::tenant(scope, "TENANT"), json(item))).await?;
         Ok(())
     }
 
     /// Replaces what is known about the tenant as a whole, unless somebody else did; whether it was replaced.
-    pub async fn replace_tenant(&self, scope: &Scope, had: u64, item: &TenantItem) -> Result<bool> {
+    pub async fn replace_tenant(&self, scope: &TenantKey, had: u64, item: &TenantItem) -> Result<bool> {
         let write = Write::put_if(keys::tenant(scope, "TENANT"), json(item), Condition::Revision(had));
         match self.table.write(write).await {
             Ok(_) => Ok(true),
@@ -114,19 +114,19 @@ impl Store {
     }
 
     /// One account.
-    pub async fn account(&self, scope: &Scope, id: &ObjectId) -> Result<Option<AccountItem>> {
+    pub async fn account(&self, scope: &TenantKey, id: &ObjectId) -> Result<Option<AccountItem>> {
         Ok(self.read(&keys::account(scope, id), "account").await?.map(|stored: Stored<AccountItem>| stored.value))
     }
 
     /// Accounts by id; those not stored are left out.
-    pub async fn accounts(&self, scope: &Scope, ids: &[ObjectId]) -> Result<Vec<AccountItem>> {
+    pub async fn accounts(&self, scope: &TenantKey, ids: &[ObjectId]) -> Result<Vec<AccountItem>> {
         let wanted: Vec<Key> = ids.iter().map(|id| keys::account(scope, id)).collect();
         let items = self.table.batch_get(&wanted).await?;
         items.iter().map(|item| parse(item, "account").map(|stored: Stored<AccountItem>| stored.value)).collect()
     }
 
     /// The writes that store an account and bring its look-ups from the old facts to the new.
-    pub fn put_account(&self, scope: &Scope, old: Option<&Account>, new: &AccountItem, writes: &mut Vec<Write>) {
+    pub fn put_account(&self, scope: &TenantKey, old: Option<&Account>, new: &AccountItem, writes: &mut Vec<Write>) {
         writes.push(Write::put(keys::account(scope, &new.account.id), json(new)));
         let wanted = self.account_lookup_keys(scope, &new.account);
         let had = old.map(|old| self.account_lookup_keys(scope, old)).unwrap_or_default();
@@ -135,12 +135,12 @@ impl Store {
     }
 
     /// The writes that forget an account that is gone for good. Its link stays: the person must be decided.
-    pub fn delete_account(&self, scope: &Scope, old: &Account, writes: &mut Vec<Write>) {
+    pub fn delete_account(&self, scope: &TenantKey, old: &Account, writes: &mut Vec<Write>) {
         writes.push(Write::delete(keys::account(scope, &old.id)));
         writes.extend(self.account_lookup_keys(scope, old).into_iter().map(Write::delete));
     }
 
-    pub(crate) fn account_lookup_keys(&self, scope: &Scope, account: &Account) -> BTreeSet<Key> {
+    pub(crate) fn account_lookup_keys(&self, scope: &TenantKey, account: &Account) -> BTreeSet<Key> {
         let mut found = BTreeSet::new();
         self.lookups.account(account, &mut |by, value| {
             found.insert(keys::account_lookup(scope, &self.secret, by, value, &account.id));
@@ -149,7 +149,7 @@ impl Store {
     }
 
     /// Accounts, live and soft-deleted, that hold a value, in object-id order.
-    pub async fn accounts_by(&self, scope: &Scope, by: By, value: &str) -> Result<Vec<ObjectId>> {
+    pub async fn accounts_by(&self, scope: &TenantKey, by: By, value: &str) -> Result<Vec<ObjectId>> {
         let mut found = Vec::new();
         self.each(Query::prefix(keys::account_lookup_pk(scope, &self.secret, by, value), ""), |item| {
             found.push(ObjectId::new(item.key.sk));
@@ -160,28 +160,28 @@ impl Store {
     }
 
     /// Groups and contacts that hold an address.
-    pub async fn holders(&self, scope: &Scope, address: &str) -> Result<Vec<AddressHolder>> {
+    pub async fn address_holders(&self, scope: &TenantKey, address: &str) -> Result<Vec<AddressHolder>> {
         let query = Query::prefix(keys::holder_pk(scope, &self.secret, address), "");
         Ok(self.read_all(query, "address holder").await?.into_iter().map(|(_, stored)| stored.value).collect())
     }
 
     /// The write that says a group or contact holds an address.
-    pub fn put_holder(&self, scope: &Scope, address: &str, holder: &AddressHolder) -> Write {
+    pub fn put_holder(&self, scope: &TenantKey, address: &str, holder: &AddressHolder) -> Write {
         Write::put(Key::new(keys::holder_pk(scope, &self.secret, address), holder.id.as_str()), json(holder))
     }
 
     /// The write that says it does not any more.
-    pub fn delete_holder(&self, scope: &Scope, address: &str, holder: &AddressHolder) -> Write {
+    pub fn delete_holder(&self, scope: &TenantKey, address: &str, holder: &AddressHolder) -> Write {
         Write::delete(Key::new(keys::holder_pk(scope, &self.secret, address), holder.id.as_str()))
     }
 
     /// The link that names an account.
-    pub async fn link_to(&self, scope: &Scope, account: &ObjectId) -> Result<Option<Stored<Link>>> {
+    pub async fn link_to(&self, scope: &TenantKey, account: &ObjectId) -> Result<Option<Stored<Link>>> {
         self.read(&keys::link(scope, account), "link").await
     }
 
     /// A person's link.
-    pub async fn link_of(&self, scope: &Scope, who: &PersonRef) -> Result<Option<Stored<Link>>> {
+    pub async fn link_of(&self, scope: &TenantKey, who: &PersonRef) -> Result<Option<Stored<Link>>> {
         let pointer = keys::person_link(&who.connection, self.pid(who));
         let Some(account) = self.read::<ObjectId>(&pointer, "link pointer").await? else { return Ok(None) };
         let link = self.link_to(scope, &account.value).await?;
@@ -190,14 +190,14 @@ impl Store {
 
     /// The accounts that people are linked to, by the people's places; people without a link are left out. One read
     /// for many people.
-    pub async fn linked_accounts(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<ObjectId>> {
+    pub async fn linked_accounts(&self, c: &ConnectionId, pids: &[PersonHash]) -> Result<Vec<ObjectId>> {
         let wanted: Vec<Key> = pids.iter().map(|pid| keys::person_link(c, *pid)).collect();
         let items = self.table.batch_get(&wanted).await?;
         items.iter().map(|item| parse(item, "link pointer").map(|stored: Stored<ObjectId>| stored.value)).collect()
     }
 
     /// Links by account; accounts without one are left out.
-    pub async fn links_to(&self, scope: &Scope, accounts: &[ObjectId]) -> Result<Vec<Stored<Link>>> {
+    pub async fn links_to(&self, scope: &TenantKey, accounts: &[ObjectId]) -> Result<Vec<Stored<Link>>> {
         let wanted: Vec<Key> = accounts.iter().map(|id| keys::link(scope, id)).collect();
         let items = self.table.batch_get(&wanted).await?;
         items.iter().map(|item| parse(item, "link")).collect()
@@ -205,14 +205,14 @@ impl Store {
 
     /// The writes that make or replace a link. `had` is the link as it was read: one account has one link, and a
     /// second claimant fails the condition. Use them in a transaction.
-    pub fn put_link(&self, scope: &Scope, had: Option<&Stored<Link>>, new: &Link, writes: &mut Vec<Write>) {
+    pub fn put_link(&self, scope: &TenantKey, had: Option<&Stored<Link>>, new: &Link, writes: &mut Vec<Write>) {
         writes.push(self.claim(scope, had, new));
         writes.push(self.put_link_pointer(&new.person, &new.account));
     }
 
     /// The write that makes or replaces a link, under the condition that it is as it was read. One account has one
     /// link: a second claimant's write fails.
-    pub fn claim(&self, scope: &Scope, had: Option<&Stored<Link>>, new: &Link) -> Write {
+    pub fn claim(&self, scope: &TenantKey, had: Option<&Stored<Link>>, new: &Link) -> Write {
         let condition = had.map_or(Condition::Absent, |had| Condition::Revision(had.revision));
         Write::put_if(keys::link(scope, &new.account), json(new), condition)
     }
@@ -228,7 +228,7 @@ impl Store {
     }
 
     /// The writes that end a link.
-    pub fn delete_link(&self, scope: &Scope, link: &Link, writes: &mut Vec<Write>) {
+    pub fn delete_link(&self, scope: &TenantKey, link: &Link, writes: &mut Vec<Write>) {
         writes.push(Write::delete(keys::link(scope, &link.account)));
         writes.push(Write::delete(keys::person_link(&link.person.connection, self.pid(&link.person))));
     }

@@ -9,7 +9,7 @@ use hardmatch_ports::tenant::Refusal;
 use hardmatch_ports::{Condition, Item, Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::Pid;
+use crate::keys::PersonHash;
 use crate::runs::{pack, unpack};
 use crate::{Result, Store, Stored, json, keys, parse};
 
@@ -58,7 +58,7 @@ pub struct OpenChange {
     pub keep_open: bool,
     /// The account, once a step made or found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub landed: Option<hardmatch_domain::ids::ObjectId>,
+    pub account_id: Option<hardmatch_domain::ids::ObjectId>,
     /// An answer to the creation was lost: what is in its way later may be the account it made, which replicas that lag
     /// do not show yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -150,7 +150,7 @@ pub struct Pointer {
     /// Its key, to delete it by once all of them are settled.
     pub key: Key,
     /// Whose changes.
-    pub pids: Vec<Pid>,
+    pub pids: Vec<PersonHash>,
 }
 
 /// People of one pointer: so many places fit into one unit of the table.
@@ -158,14 +158,22 @@ pub const POINTED: usize = 50;
 
 impl Store {
     /// The open changes of people; those without one are left out.
-    pub async fn changes(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<(Pid, Stored<OpenChange>)>> {
+    pub async fn changes(
+        &self,
+        c: &ConnectionId,
+        pids: &[PersonHash],
+    ) -> Result<Vec<(PersonHash, Stored<OpenChange>)>> {
         let lasts = self.last_changes(c, pids).await?.into_iter();
         let open = lasts.filter_map(|(pid, last)| Some((pid, Stored { value: last.open?, revision: last.revision })));
         Ok(open.collect())
     }
 
     /// People's last changes, open or ended; those who never had one are left out.
-    pub async fn last_changes(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, LastChange>> {
+    pub async fn last_changes(
+        &self,
+        c: &ConnectionId,
+        pids: &[PersonHash],
+    ) -> Result<BTreeMap<PersonHash, LastChange>> {
         let mut found = BTreeMap::new();
         for item in self.last_items(c, pids).await? {
             if let Some(pid) = keys::pid_of(&item.key) {
@@ -175,13 +183,13 @@ impl Store {
         Ok(found)
     }
 
-    async fn last_items(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<Item>> {
+    async fn last_items(&self, c: &ConnectionId, pids: &[PersonHash]) -> Result<Vec<Item>> {
         let wanted: Vec<Key> = pids.iter().map(|pid| keys::change(c, *pid)).collect();
         Ok(self.table.batch_get(&wanted).await?)
     }
 
     /// The table's revisions of people's open changes; those without one are left out.
-    pub async fn change_revisions(&self, c: &ConnectionId, pids: &[Pid]) -> Result<BTreeMap<Pid, u64>> {
+    pub async fn change_revisions(&self, c: &ConnectionId, pids: &[PersonHash]) -> Result<BTreeMap<PersonHash, u64>> {
         let mut found = BTreeMap::new();
         for item in self.last_items(c, pids).await? {
             if let Some(pid) = keys::pid_of(&item.key)
@@ -194,7 +202,7 @@ impl Store {
     }
 
     /// The write that stores an open change over the one that was read under this revision.
-    pub fn put_change(&self, c: &ConnectionId, pid: Pid, had: u64, change: &OpenChange) -> Write {
+    pub fn put_change(&self, c: &ConnectionId, pid: PersonHash, had: u64, change: &OpenChange) -> Write {
         Write::put_if(keys::change(c, pid), json(change), Condition::Revision(had))
     }
 
@@ -203,7 +211,7 @@ impl Store {
     pub fn put_decided(
         &self,
         c: &ConnectionId,
-        pid: Pid,
+        pid: PersonHash,
         had: Option<&LastChange>,
         change: &OpenChange,
         writes: &mut Vec<Write>,
@@ -216,20 +224,27 @@ impl Store {
     }
 
     /// The write that ends a change with what became of it, unless a newer decision replaced it.
-    pub fn end_change(&self, c: &ConnectionId, pid: Pid, revision: u64, ended: &Outcome) -> Write {
+    pub fn end_change(&self, c: &ConnectionId, pid: PersonHash, revision: u64, ended: &Outcome) -> Write {
         let body = Ended { v: 1, ended: ended.clone() };
         Write::put_if(keys::change(c, pid), json(&body), Condition::Revision(revision))
     }
 
     /// The write that takes back a change of which nothing came, unless a newer decision replaced it.
-    pub fn delete_change(&self, c: &ConnectionId, pid: Pid, revision: u64) -> Write {
+    pub fn delete_change(&self, c: &ConnectionId, pid: PersonHash, revision: u64) -> Write {
         Write::Delete { key: keys::change(c, pid), condition: Condition::Revision(revision) }
     }
 
     /// The writes that put people's changes of one depth into a run's lane, fifty to an item. `first` numbers the
     /// items of the depth, and lower depths go first: the same people at the same number are the same item, so this may
     /// be repeated.
-    pub fn put_pointers(&self, run: &str, phase: LanePhase, depth: u32, first: usize, pids: &[Pid]) -> Vec<Write> {
+    pub fn put_pointers(
+        &self,
+        run: &str,
+        phase: LanePhase,
+        depth: u32,
+        first: usize,
+        pids: &[PersonHash],
+    ) -> Vec<Write> {
         let items = pids.chunks(POINTED).enumerate().map(|(number, chunk)| {
             let sk = format!("{}#{depth:04}#{:06}", phase.letter(), first + number);
             Write::put(Key::new(keys::lane_pk(run), sk), pack(chunk))
@@ -259,20 +274,20 @@ impl Store {
     }
 
     /// The write that holds a person's removals until the gate.
-    pub fn put_held(&self, run: &str, pid: Pid) -> Write {
+    pub fn put_held(&self, run: &str, pid: PersonHash) -> Write {
         Write::put(keys::run(run, "held", pid.hex()), Vec::new())
     }
 
     /// The write that takes them out again.
-    pub fn delete_held(&self, run: &str, pid: Pid) -> Write {
+    pub fn delete_held(&self, run: &str, pid: PersonHash) -> Write {
         Write::delete(keys::run(run, "held", pid.hex()))
     }
 
     /// Everybody whose removals wait at a run's gate.
-    pub async fn held(&self, run: &str) -> Result<Vec<Pid>> {
+    pub async fn held(&self, run: &str) -> Result<Vec<PersonHash>> {
         let mut found = Vec::new();
         self.each(Query::prefix(format!("R#{run}#held"), ""), |item| {
-            found.extend(Pid::parse(&item.key.sk));
+            found.extend(PersonHash::parse(&item.key.sk));
             Ok(())
         })
         .await?;
@@ -281,16 +296,16 @@ impl Store {
 
     /// The write that records what became of a change in a run, beside the change: one entry of the person's history for
     /// each run. Repeated, it is the same entry.
-    pub fn put_outcome(&self, c: &ConnectionId, pid: Pid, outcome: &Outcome, writes: &mut Vec<Write>) {
+    pub fn put_outcome(&self, c: &ConnectionId, pid: PersonHash, outcome: &Outcome, writes: &mut Vec<Write>) {
         writes.push(Write::put(keys::history(c, pid, &outcome.run), json(outcome)));
     }
 
     /// What became of people in a run, in the order of their places.
-    pub async fn outcomes_of(&self, run: &Run, pids: &[Pid]) -> Result<Vec<(Pid, Outcome)>> {
+    pub async fn outcomes_of(&self, run: &Run, pids: &[PersonHash]) -> Result<Vec<(PersonHash, Outcome)>> {
         let lasts = self.last_changes(&run.connection, pids).await?.into_iter();
         // A change that ended says more than what was said of it while it waited.
         let ended = lasts.filter_map(|(pid, last)| Some((pid, last.ended.filter(|ended| ended.run == run.id)?)));
-        let mut found: BTreeMap<Pid, Outcome> = ended.collect();
+        let mut found: BTreeMap<PersonHash, Outcome> = ended.collect();
         let others = pids.iter().filter(|pid| !found.contains_key(*pid));
         let wanted: Vec<Key> = others.map(|pid| keys::history(&run.connection, *pid, &run.id)).collect();
         for item in self.table.batch_get(&wanted).await? {
@@ -302,7 +317,7 @@ impl Store {
     }
 
     /// A person's history, newest first, at most so many.
-    pub async fn history(&self, c: &ConnectionId, pid: Pid, limit: usize) -> Result<Vec<Outcome>> {
+    pub async fn history(&self, c: &ConnectionId, pid: PersonHash, limit: usize) -> Result<Vec<Outcome>> {
         let last = self.last_changes(c, &[pid]).await?.remove(&pid);
         let query = Query::prefix(keys::person_pk(c, pid), "HIST#").descending().limit(limit);
         let before = self.read_all::<Outcome>(query, "history").await?.into_iter().map(|(_, stored)| stored.value);

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use hardmatch_domain::change::Action;
+use hardmatch_domain::disconnected_period::DisconnectedPeriod;
 use hardmatch_domain::guard::Kind;
 use hardmatch_domain::ids::{ConnectionId, ObjectId};
-use hardmatch_domain::parked::Parked;
 use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 use serde::{Deserialize, Serialize};
 
@@ -16,14 +16,14 @@ use crate::{Result, Store, Stored, json, keys};
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum ConnectionState {
     /// Schedules begin its runs.
     #[default]
     Active,
     /// Schedules pass it by, and nothing is written for it: what was decided waits. An operator may still plan.
     Paused,
     /// Its credentials were given up: schedules pass it by, timers are not taken, clocks of leaving stand still, and its
-    /// links wait, parked, until it is connected again.
+    /// links wait, disconnected, until it is connected again.
     Disconnected,
 }
 
@@ -37,7 +37,7 @@ pub struct Meta {
     pub tenant: Option<String>,
     /// What it may do.
     #[serde(default)]
-    pub standing: Standing,
+    pub standing: ConnectionState,
     /// Who paused it, while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Paused>,
@@ -96,7 +96,7 @@ pub struct Meta {
     pub timers_seen: Option<i64>,
     /// When it was disconnected, in order; the last one is open while it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parked: Vec<Parked>,
+    pub disconnected: Vec<DisconnectedPeriod>,
     /// It was connected again and no plan was accepted since: the next run decides everybody and stops at its plan.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reconnected: bool,
@@ -171,16 +171,16 @@ impl Meta {
 
     /// Pauses it, unless it is paused or disconnected already.
     pub fn pause(&mut self, by: &str, now: i64) {
-        if self.standing == Standing::Active {
-            self.standing = Standing::Paused;
+        if self.standing == ConnectionState::Active {
+            self.standing = ConnectionState::Paused;
             self.paused = Some(Paused { by: by.to_owned(), at: now });
         }
     }
 
     /// Lets it go on, unless it is disconnected: that takes connecting again.
     pub fn resume(&mut self) {
-        if self.standing == Standing::Paused {
-            self.standing = Standing::Active;
+        if self.standing == ConnectionState::Paused {
+            self.standing = ConnectionState::Active;
         }
         self.paused = None;
     }
@@ -188,8 +188,8 @@ impl Meta {
     /// Whether changes may be sent that were decided for it.
     pub fn may_write(&self) -> bool {
         match self.standing {
-            Standing::Active => true,
-            Standing::Paused | Standing::Disconnected => false,
+            ConnectionState::Active => true,
+            ConnectionState::Paused | ConnectionState::Disconnected => false,
         }
     }
 
@@ -199,26 +199,26 @@ impl Meta {
     }
 
     /// Gives its credentials up; whether it had not before.
-    pub fn park(&mut self, now: i64) -> bool {
-        let parks = self.standing != Standing::Disconnected;
+    pub fn disconnect(&mut self, now: i64) -> bool {
+        let parks = self.standing != ConnectionState::Disconnected;
         if parks {
-            self.standing = Standing::Disconnected;
-            self.parked.push(Parked { from: now, until: None });
+            self.standing = ConnectionState::Disconnected;
+            self.disconnected.push(DisconnectedPeriod { from: now, until: None });
         }
         parks
     }
 
     /// Takes it up again; whether it was disconnected.
-    pub fn unpark(&mut self, now: i64) -> bool {
-        let parked = self.standing == Standing::Disconnected;
-        if parked {
-            self.standing = Standing::Active;
+    pub fn reconnect(&mut self, now: i64) -> bool {
+        let disconnected = self.standing == ConnectionState::Disconnected;
+        if disconnected {
+            self.standing = ConnectionState::Active;
             self.reconnected = true;
-            for open in self.parked.iter_mut().filter(|time| time.until.is_none()) {
+            for open in self.disconnected.iter_mut().filter(|time| time.until.is_none()) {
                 open.until = Some(now.max(open.from));
             }
         }
-        parked
+        disconnected
     }
 
     /// Remembers what was let through; once for each run and kind, however often it is told.
@@ -390,7 +390,7 @@ impl Store {
     pub async fn reconnect(&self, c: &ConnectionId, tenant: &str, now: i64) -> Result<Meta> {
         self.update_meta(c, |meta| {
             if meta.tenant.as_deref().is_none_or(|known| known.eq_ignore_ascii_case(tenant)) {
-                meta.unpark(now);
+                meta.reconnect(now);
             }
         })
         .await
@@ -472,12 +472,12 @@ mod tests {
     #[test]
     fn parked_time_begins_and_ends_once() {
         let mut meta = Meta::default();
-        assert!(!meta.unpark(5), "nothing to take up");
-        assert!(meta.park(10) && !meta.park(20));
-        assert_eq!((meta.standing, meta.parked.len()), (Standing::Disconnected, 1));
-        assert!(meta.unpark(30) && !meta.unpark(40));
-        assert_eq!(meta.parked, [Parked { from: 10, until: Some(30) }]);
-        assert!(meta.reconnected && meta.standing == Standing::Active);
+        assert!(!meta.reconnect(5), "nothing to take up");
+        assert!(meta.disconnect(10) && !meta.disconnect(20));
+        assert_eq!((meta.standing, meta.disconnected.len()), (ConnectionState::Disconnected, 1));
+        assert!(meta.reconnect(30) && !meta.reconnect(40));
+        assert_eq!(meta.disconnected, [DisconnectedPeriod { from: 10, until: Some(30) }]);
+        assert!(meta.reconnected && meta.standing == ConnectionState::Active);
     }
 
     #[test]
@@ -512,9 +512,13 @@ mod tests {
         assert!(!meta.may_write());
         meta.resume();
         assert!(meta.may_write() && meta.paused.is_none());
-        meta.park(7);
+        meta.disconnect(7);
         meta.resume();
-        assert_eq!((meta.standing, meta.may_write()), (Standing::Disconnected, false), "that takes connecting again");
+        assert_eq!(
+            (meta.standing, meta.may_write()),
+            (ConnectionState::Disconnected, false),
+            "that takes connecting again"
+        );
     }
 
     #[test]

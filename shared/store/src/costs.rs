@@ -1,4 +1,4 @@
-//! What each bell of a run has cost. Functions that share a run share no memory; each leaves a note, and who closes the
+//! What each message of a run has cost. Functions that share a run share no memory; each leaves a note, and who closes the
 //! run adds them up.
 
 use hardmatch_ports::table::Units;
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Result, Store, json};
 
-/// What one bell, or all bells of a run, have cost.
+/// What one message, or all messages of a run, have cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// Calls to the tenant.
     pub calls: Counters,
     /// Units of the table. The note itself is in it.
     pub units: Units,
-    /// Bells answered.
-    pub bells: u64,
+    /// Messages answered.
+    pub messages: u64,
     /// Milliseconds that functions worked.
     pub worked_ms: u64,
 }
@@ -28,17 +28,17 @@ impl Cost {
         Self {
             calls: self.calls.plus(other.calls),
             units: self.units.plus(other.units),
-            bells: self.bells + other.bells,
+            messages: self.messages + other.messages,
             worked_ms: self.worked_ms + other.worked_ms,
         }
     }
 }
 
-/// The note of a bell is kept so long (seconds): longer than a run lasts.
+/// The note of a message is kept so long (seconds): longer than a run lasts.
 const KEPT: i64 = 30 * 24 * 60 * 60;
 
 impl Store {
-    /// Leaves a note of what the handling of a bell has cost. `receipt` names this handling: a bell that was handed over
+    /// Leaves a note of what the handling of a message has cost. `receipt` names this handling: a message that was handed over
     /// twice has cost twice.
     pub async fn note_cost(&self, run: &str, receipt: &str, cost: &Cost, now: i64) -> Result<()> {
         let write = Write::Put {
@@ -51,7 +51,7 @@ impl Store {
         Ok(())
     }
 
-    /// What all bells of a run have cost so far.
+    /// What all messages of a run have cost so far.
     pub async fn costs(&self, run: &str) -> Result<Cost> {
         let notes = self.read_all::<Cost>(Query::prefix(format!("R#{run}#cost"), ""), "cost").await?;
         Ok(notes.into_iter().fold(Cost::default(), |sum, (_, note)| sum.plus(note.value)))

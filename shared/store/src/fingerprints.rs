@@ -73,7 +73,7 @@ impl Series {
     }
 
     /// Of a tenant's accounts, for full readings.
-    pub fn accounts(scope: &crate::Scope) -> Self {
+    pub fn accounts(scope: &crate::TenantKey) -> Self {
         Self(format!("FA#{}", scope.as_str()))
     }
 

@@ -4,7 +4,7 @@ use hardmatch_ports::doorbell::Urgency;
 use hardmatch_ports::{Condition, Key, TableError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Scope, Store, Stored, json};
+use crate::{Result, Store, Stored, TenantKey, json};
 
 /// The documented write quota of one application in one tenant: 3,000 writes in 150 seconds, as a token bucket.
 /// <https://learn.microsoft.com/graph/throttling-limits>
@@ -169,7 +169,7 @@ impl Store {
     }
 
     /// Works on a lane's gate; tries again when somebody else was faster.
-    pub async fn gate<T>(&self, scope: &Scope, client: &str, work: impl Fn(&mut Gate) -> T) -> Result<T> {
+    pub async fn gate<T>(&self, scope: &TenantKey, client: &str, work: impl Fn(&mut Gate) -> T) -> Result<T> {
         let key = Key::new(format!("GATE#{}~{client}", scope.as_str()), "GATE");
         loop {
             let had: Option<Stored<Gate>> = self.read(&key, "gate").await?;

@@ -8,7 +8,7 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::{Key, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::Scope;
+use crate::keys::TenantKey;
 use crate::{Result, Store, Stored, json, keys};
 
 /// `T#scope / GROUP#kind#hash`: what a name stands for in this tenant.
@@ -26,32 +26,38 @@ pub struct GroupBinding {
 
 impl Store {
     /// What a name stands for, as far as it is known.
-    pub async fn group_binding(&self, scope: &Scope, kind: GroupKind, name: &str) -> Result<GroupBinding> {
+    pub async fn group_binding(&self, scope: &TenantKey, kind: GroupKind, name: &str) -> Result<GroupBinding> {
         let found: Option<Stored<GroupBinding>> = self.read(&self.binding_key(scope, kind, name), "group").await?;
         Ok(found.map(|stored| stored.value).unwrap_or_default())
     }
 
     /// Stores what a name stands for.
-    pub async fn bind_group(&self, scope: &Scope, kind: GroupKind, name: &str, binding: &GroupBinding) -> Result<()> {
+    pub async fn bind_group(
+        &self,
+        scope: &TenantKey,
+        kind: GroupKind,
+        name: &str,
+        binding: &GroupBinding,
+    ) -> Result<()> {
         let binding = GroupBinding { v: 1, ..binding.clone() };
         self.table.write(Write::put(self.binding_key(scope, kind, name), json(&binding))).await?;
         Ok(())
     }
 
     /// Names the lease under which the group of a name is made: by one writer at a time, in whatever lane.
-    pub fn group_lease(&self, scope: &Scope, kind: GroupKind, name: &str) -> String {
+    pub fn group_lease(&self, scope: &TenantKey, kind: GroupKind, name: &str) -> String {
         let key = self.binding_key(scope, kind, name);
         format!("{}#{}", key.pk, key.sk)
     }
 
     /// The write that has a membership of the mirror compared with the group's members at the next look, although their
     /// list may be the one that was read last: whoever changes the mirror without having read the list.
-    pub fn note_membership(&self, scope: &Scope, group: &ObjectId, account: &ObjectId) -> Write {
+    pub fn note_membership(&self, scope: &TenantKey, group: &ObjectId, account: &ObjectId) -> Write {
         Write::put(membership_key(scope, group, account), Vec::new())
     }
 
     /// Memberships that are to be compared, by group.
-    pub async fn noted_memberships(&self, scope: &Scope) -> Result<BTreeMap<ObjectId, BTreeSet<ObjectId>>> {
+    pub async fn noted_memberships(&self, scope: &TenantKey) -> Result<BTreeMap<ObjectId, BTreeSet<ObjectId>>> {
         let mut noted: BTreeMap<ObjectId, BTreeSet<ObjectId>> = BTreeMap::new();
         for name in self.notes(&membership_notes(scope)).await? {
             if let Some((group, account)) = name.split_once('~') {
@@ -62,21 +68,21 @@ impl Store {
     }
 
     /// Forgets memberships that were compared, as group and account.
-    pub async fn forget_memberships(&self, scope: &Scope, compared: &[(ObjectId, ObjectId)]) -> Result<()> {
+    pub async fn forget_memberships(&self, scope: &TenantKey, compared: &[(ObjectId, ObjectId)]) -> Result<()> {
         self.delete_keys(compared.iter().map(|(group, account)| membership_key(scope, group, account)).collect()).await
     }
 
-    fn binding_key(&self, scope: &Scope, kind: GroupKind, name: &str) -> Key {
+    fn binding_key(&self, scope: &TenantKey, kind: GroupKind, name: &str) -> Key {
         // The name of a group may be a person's.
         let hash = self.secret.long(&["group", &name.to_lowercase()]);
         keys::tenant(scope, format!("GROUP#{}#{}", kind.name(), &hash[..32]))
     }
 }
 
-fn membership_notes(scope: &Scope) -> String {
+fn membership_notes(scope: &TenantKey) -> String {
     format!("{}#members", scope.as_str())
 }
 
-fn membership_key(scope: &Scope, group: &ObjectId, account: &ObjectId) -> Key {
+fn membership_key(scope: &TenantKey, group: &ObjectId, account: &ObjectId) -> Key {
     Key::new(format!("NOTE#{}", membership_notes(scope)), format!("{group}~{account}"))
 }

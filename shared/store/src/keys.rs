@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A person's place in keys: a keyed hash of the person's key, 32 hex digits. Sorts evenly, says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pid([u8; 16]);
+pub struct PersonHash([u8; 16]);
 
-impl Pid {
+impl PersonHash {
     /// From its bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
@@ -38,13 +38,13 @@ impl Pid {
 }
 
 /// As in keys.
-impl Serialize for Pid {
+impl Serialize for PersonHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.hex())
     }
 }
 
-impl<'de> Deserialize<'de> for Pid {
+impl<'de> Deserialize<'de> for PersonHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not 32 hex digits"))
@@ -83,8 +83,8 @@ impl Secret {
     }
 
     /// A person's place in keys.
-    pub fn pid(&self, key: &PersonKey) -> Pid {
-        Pid(self.hash(&["person", key.as_str()]))
+    pub fn pid(&self, key: &PersonKey) -> PersonHash {
+        PersonHash(self.hash(&["person", key.as_str()]))
     }
 
     /// A looked-up value's place in keys.
@@ -95,9 +95,9 @@ impl Secret {
 
 /// Cloud and tenant: accounts, and look-ups over all connections of the tenant, lie under it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Scope(String);
+pub struct TenantKey(String);
 
-impl Scope {
+impl TenantKey {
     /// Of a Graph host and a directory id.
     pub fn new(graph_host: &str, tenant: &str) -> Self {
         Self(format!("{}~{}", graph_host.to_lowercase(), tenant.to_lowercase()))
@@ -123,15 +123,15 @@ pub(crate) fn connect(id: &str, sk: &str) -> Key {
     Key::new(format!("CONNECT#{id}"), sk)
 }
 
-pub(crate) fn person_pk(c: &ConnectionId, pid: Pid) -> String {
+pub(crate) fn person_pk(c: &ConnectionId, pid: PersonHash) -> String {
     format!("P#{c}#{}", pid.hex())
 }
 
-pub(crate) fn person(c: &ConnectionId, pid: Pid) -> Key {
+pub(crate) fn person(c: &ConnectionId, pid: PersonHash) -> Key {
     Key::new(person_pk(c, pid), "PERSON")
 }
 
-pub(crate) fn change(c: &ConnectionId, pid: Pid) -> Key {
+pub(crate) fn change(c: &ConnectionId, pid: PersonHash) -> Key {
     Key::new(person_pk(c, pid), "CHANGE")
 }
 
@@ -141,34 +141,34 @@ pub(crate) fn waiting_pk(c: &ConnectionId) -> String {
 }
 
 /// One person who waits for another.
-pub(crate) fn waiting(c: &ConnectionId, target: Pid, who: Pid) -> Key {
+pub(crate) fn waiting(c: &ConnectionId, target: PersonHash, who: PersonHash) -> Key {
     Key::new(waiting_pk(c), format!("{}#{}", target.hex(), who.hex()))
 }
 
 /// Whom somebody waits for, and who.
-pub(crate) fn waiting_of(key: &Key) -> Option<(Pid, Pid)> {
+pub(crate) fn waiting_of(key: &Key) -> Option<(PersonHash, PersonHash)> {
     let (target, who) = key.sk.split_once('#')?;
-    Some((Pid::parse(target)?, Pid::parse(who)?))
+    Some((PersonHash::parse(target)?, PersonHash::parse(who)?))
 }
 
 /// One entry of a person's history: what became of them in a run. Runs are named so that they sort by time.
-pub(crate) fn history(c: &ConnectionId, pid: Pid, run: &str) -> Key {
+pub(crate) fn history(c: &ConnectionId, pid: PersonHash, run: &str) -> Key {
     Key::new(person_pk(c, pid), format!("HIST#{run}"))
 }
 
 /// Whose partition a key lies in.
-pub(crate) fn pid_of(key: &Key) -> Option<Pid> {
-    key.pk.rsplit('#').next().and_then(Pid::parse)
+pub(crate) fn pid_of(key: &Key) -> Option<PersonHash> {
+    key.pk.rsplit('#').next().and_then(PersonHash::parse)
 }
 
-pub(crate) fn person_link(c: &ConnectionId, pid: Pid) -> Key {
+pub(crate) fn person_link(c: &ConnectionId, pid: PersonHash) -> Key {
     Key::new(person_pk(c, pid), "LINK")
 }
 
 /// Where people lie who hold a value: a partition, and how sort keys in it begin. Whoever signs in with a name mostly
 /// receives mail under it, too: sign-in names and addresses lie together under their local part, one item for both and
 /// for the local part itself. The item says as what its person holds the name.
-pub(crate) fn person_lookup(scope: &Scope, secret: &Secret, by: By, value: &str) -> (String, String) {
+pub(crate) fn person_lookup(scope: &TenantKey, secret: &Secret, by: By, value: &str) -> (String, String) {
     let pk = |by: By, value: &str| format!("KP#{}#{}#{}", scope.as_str(), by.name(), secret.value(by, value));
     match by {
         By::Upn | By::Address => {
@@ -181,15 +181,15 @@ pub(crate) fn person_lookup(scope: &Scope, secret: &Secret, by: By, value: &str)
 }
 
 /// A person's entry there.
-pub(crate) fn person_entry((pk, prefix): (String, String), c: &ConnectionId, pid: Pid) -> Key {
+pub(crate) fn person_entry((pk, prefix): (String, String), c: &ConnectionId, pid: PersonHash) -> Key {
     Key::new(pk, format!("{prefix}{c}#{}", pid.hex()))
 }
 
-pub(crate) fn account_pk(scope: &Scope, id: &ObjectId) -> String {
+pub(crate) fn account_pk(scope: &TenantKey, id: &ObjectId) -> String {
     format!("A#{}#{id}", scope.as_str())
 }
 
-pub(crate) fn account(scope: &Scope, id: &ObjectId) -> Key {
+pub(crate) fn account(scope: &TenantKey, id: &ObjectId) -> Key {
     Key::new(account_pk(scope, id), "ACCOUNT")
 }
 
@@ -198,23 +198,23 @@ pub(crate) fn is_fact(key: &Key) -> bool {
     key.sk == "PERSON" || key.sk == "ACCOUNT"
 }
 
-pub(crate) fn link(scope: &Scope, id: &ObjectId) -> Key {
+pub(crate) fn link(scope: &TenantKey, id: &ObjectId) -> Key {
     Key::new(account_pk(scope, id), "LINK")
 }
 
-pub(crate) fn account_lookup_pk(scope: &Scope, secret: &Secret, by: By, value: &str) -> String {
+pub(crate) fn account_lookup_pk(scope: &TenantKey, secret: &Secret, by: By, value: &str) -> String {
     format!("KA#{}#{}#{}", scope.as_str(), by.name(), secret.value(by, value))
 }
 
-pub(crate) fn account_lookup(scope: &Scope, secret: &Secret, by: By, value: &str, id: &ObjectId) -> Key {
+pub(crate) fn account_lookup(scope: &TenantKey, secret: &Secret, by: By, value: &str, id: &ObjectId) -> Key {
     Key::new(account_lookup_pk(scope, secret, by, value), id.as_str())
 }
 
-pub(crate) fn holder_pk(scope: &Scope, secret: &Secret, address: &str) -> String {
+pub(crate) fn holder_pk(scope: &TenantKey, secret: &Secret, address: &str) -> String {
     format!("KA#{}#hold#{}", scope.as_str(), secret.value(By::Address, address))
 }
 
-pub(crate) fn tenant(scope: &Scope, sk: impl Into<String>) -> Key {
+pub(crate) fn tenant(scope: &TenantKey, sk: impl Into<String>) -> Key {
     Key::new(format!("T#{}", scope.as_str()), sk)
 }
 

@@ -2,26 +2,26 @@
 
 pub mod accounts;
 pub mod acknowledgments;
+pub mod batches;
 pub mod changes;
 pub mod connecting;
 pub mod connection;
 pub mod costs;
+pub mod dirty;
 pub mod fingerprints;
 pub mod gate;
 pub mod groups;
-pub mod hands;
-pub mod hops;
 pub mod keys;
 pub mod lookups;
-pub mod marks;
 pub mod people;
 pub mod references;
 pub mod refusals;
 pub mod replies;
+pub mod requeue;
+pub mod run_lease;
 pub mod runs;
 pub mod timers;
 pub mod troubles;
-pub mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -32,7 +32,7 @@ use hardmatch_ports::{Condition, Item, Key, Query, Table, TableError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use keys::{Pid, Scope, Secret};
+pub use keys::{PersonHash, Secret, TenantKey};
 
 /// Item kinds over a table.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::{Condition, TableError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::Scope;
+use crate::keys::TenantKey;
 use crate::people::move_person;
 use crate::{Result, Store, Stored, json, keys};
 
@@ -58,18 +58,18 @@ impl Store {
     }
 
     /// The same store, entering accounts under everything that the policies of the tenant ask for.
-    pub async fn entering_accounts(&self, scope: &Scope) -> Result<Self> {
+    pub async fn entering_accounts(&self, scope: &TenantKey) -> Result<Self> {
         Ok(self.entering(self.proving(scope).await?.lookups()))
     }
 
     /// What accounts are entered under.
-    pub async fn proving(&self, scope: &Scope) -> Result<Proving> {
+    pub async fn proving(&self, scope: &TenantKey) -> Result<Proving> {
         Ok(self.read_proving(scope).await?.value)
     }
 
     /// Says which attributes a connection's policy lets prove identity. Gives what accounts are to be entered under
     /// from now on, all connections together.
-    pub async fn want_proving(&self, scope: &Scope, c: &ConnectionId, attrs: &[Attr]) -> Result<Proving> {
+    pub async fn want_proving(&self, scope: &TenantKey, c: &ConnectionId, attrs: &[Attr]) -> Result<Proving> {
         self.update_proving(scope, |proving| {
             if attrs.is_empty() {
                 proving.wanted.remove(c);
@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// Says that every account is entered under these attributes.
-    pub async fn proving_complete(&self, scope: &Scope, attrs: &[Attr]) -> Result<Proving> {
+    pub async fn proving_complete(&self, scope: &TenantKey, attrs: &[Attr]) -> Result<Proving> {
         self.update_proving(scope, |proving| {
             let wanted = proving.lookups();
             let fresh = attrs.iter().filter(|attr| wanted.attributes().contains(attr));
@@ -95,12 +95,12 @@ impl Store {
         .await
     }
 
-    async fn read_proving(&self, scope: &Scope) -> Result<Stored<Proving>> {
+    async fn read_proving(&self, scope: &TenantKey) -> Result<Stored<Proving>> {
         let found = self.read(&keys::tenant(scope, "PROVE"), "proving attributes").await?;
         Ok(found.unwrap_or(Stored { value: Proving { v: 1, ..Proving::default() }, revision: 0 }))
     }
 
-    async fn update_proving(&self, scope: &Scope, change: impl Fn(&mut Proving)) -> Result<Proving> {
+    async fn update_proving(&self, scope: &TenantKey, change: impl Fn(&mut Proving)) -> Result<Proving> {
         loop {
             let had = self.read_proving(scope).await?;
             let mut next = had.value.clone();
@@ -132,7 +132,7 @@ impl Store {
     }
 
     /// The writes that enter an account under attributes that are new; under all others it is entered already.
-    pub fn enter_account(&self, scope: &Scope, account: &Account, new: &[Attr], writes: &mut Vec<Write>) {
+    pub fn enter_account(&self, scope: &TenantKey, account: &Account, new: &[Attr], writes: &mut Vec<Write>) {
         for &attr in new {
             if let Some(value) = account.attributes.filled(attr) {
                 let key = keys::account_lookup(scope, &self.secret, By::Proof(attr), value, &account.id);
@@ -154,7 +154,7 @@ impl Store {
     }
 
     /// The writes that take a person, unchanged, from the look-ups they were entered under to this store's.
-    pub fn enter_person(&self, scope: &Scope, before: &Lookups, record: &PersonRecord, writes: &mut Vec<Write>) {
+    pub fn enter_person(&self, scope: &TenantKey, before: &Lookups, record: &PersonRecord, writes: &mut Vec<Write>) {
         let pid = self.secret.pid(&record.person.key);
         let had = self.entering(before.clone()).person_entries(scope, record, pid);
         let wanted = self.person_entries(scope, record, pid);

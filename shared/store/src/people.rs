@@ -8,17 +8,17 @@ use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::{Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{Pid, Scope};
+use crate::keys::{PersonHash, TenantKey};
 use crate::{Result, Store, Stored, json, keys, parse};
 
 impl Store {
     /// A person's place in keys.
-    pub fn pid(&self, who: &PersonRef) -> Pid {
+    pub fn pid(&self, who: &PersonRef) -> PersonHash {
         self.secret.pid(&who.key)
     }
 
     /// People by place; those not stored are left out.
-    pub async fn people(&self, c: &ConnectionId, pids: &[Pid]) -> Result<Vec<(Pid, PersonRecord)>> {
+    pub async fn people(&self, c: &ConnectionId, pids: &[PersonHash]) -> Result<Vec<(PersonHash, PersonRecord)>> {
         let wanted: Vec<Key> = pids.iter().map(|pid| keys::person(c, *pid)).collect();
         let items = self.table.batch_get(&wanted).await?;
         let mut found = Vec::with_capacity(items.len());
@@ -37,7 +37,13 @@ impl Store {
     }
 
     /// The writes that store a person and bring their look-ups from the old facts to the new.
-    pub fn put_person(&self, scope: &Scope, old: Option<&PersonRecord>, new: &PersonRecord, writes: &mut Vec<Write>) {
+    pub fn put_person(
+        &self,
+        scope: &TenantKey,
+        old: Option<&PersonRecord>,
+        new: &PersonRecord,
+        writes: &mut Vec<Write>,
+    ) {
         let c = &new.connection;
         let pid = self.secret.pid(&new.person.key);
         writes.push(Write::put(keys::person(c, pid), json(new)));
@@ -47,7 +53,7 @@ impl Store {
     }
 
     /// Under which keys a person is found, and as what.
-    pub(crate) fn person_entries(&self, scope: &Scope, record: &PersonRecord, pid: Pid) -> Entries {
+    pub(crate) fn person_entries(&self, scope: &TenantKey, record: &PersonRecord, pid: PersonHash) -> Entries {
         let mut found = Entries::new();
         let mut local = None;
         self.lookups.person(record, &mut |by, value| {
@@ -72,7 +78,7 @@ impl Store {
     }
 
     /// People of every connection of the tenant who hold a value, in connection and key order.
-    pub async fn people_by(&self, scope: &Scope, by: By, value: &str) -> Result<Vec<PersonRef>> {
+    pub async fn people_by(&self, scope: &TenantKey, by: By, value: &str) -> Result<Vec<PersonRef>> {
         let (pk, prefix) = keys::person_lookup(scope, &self.secret, by, value);
         let found = self.read_all::<Entry>(Query::prefix(pk, prefix), "person look-up").await?;
         let entries = found.into_iter().map(|(_, stored)| stored.value);
@@ -81,7 +87,7 @@ impl Store {
     }
 
     /// The write that remembers somebody who is not in the listing any more; `None` when they are back.
-    pub fn note_gone(&self, c: &ConnectionId, pid: Pid, gone: Option<i64>) -> Write {
+    pub fn note_gone(&self, c: &ConnectionId, pid: PersonHash, gone: Option<i64>) -> Write {
         let key = Key::new(format!("GONE#{c}"), pid.hex());
         match gone {
             Some(since) => Write::put(key, since.to_string().into_bytes()),
@@ -90,10 +96,10 @@ impl Store {
     }
 
     /// Everybody who is not in the listing any more, sorted.
-    pub async fn gone_people(&self, c: &ConnectionId) -> Result<Vec<Pid>> {
+    pub async fn gone_people(&self, c: &ConnectionId) -> Result<Vec<PersonHash>> {
         let mut found = Vec::new();
         self.each(Query::prefix(format!("GONE#{c}"), ""), |item| {
-            found.extend(Pid::parse(&item.key.sk));
+            found.extend(PersonHash::parse(&item.key.sk));
             Ok(())
         })
         .await?;

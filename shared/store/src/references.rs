@@ -6,27 +6,27 @@ use std::collections::BTreeSet;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Key, Query, Write};
 
-use crate::keys::{self, Pid};
+use crate::keys::{self, PersonHash};
 use crate::{Result, Store};
 
 /// One person who waits for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Whom for.
-    pub target: Pid,
+    pub target: PersonHash,
     /// Who.
-    pub who: Pid,
+    pub who: PersonHash,
     key: Key,
 }
 
 impl Store {
     /// The write that notes that a person waits for another. Repeated, it is the same note.
-    pub fn note_waiting(&self, c: &ConnectionId, who: Pid, target: Pid) -> Write {
+    pub fn note_waiting(&self, c: &ConnectionId, who: PersonHash, target: PersonHash) -> Write {
         Write::put(keys::waiting(c, target, who), Vec::new())
     }
 
     /// Everybody who waits for one of these people.
-    pub async fn waiting_for(&self, c: &ConnectionId, targets: &BTreeSet<Pid>) -> Result<Vec<Waiting>> {
+    pub async fn waiting_for(&self, c: &ConnectionId, targets: &BTreeSet<PersonHash>) -> Result<Vec<Waiting>> {
         let mut found = Vec::new();
         if targets.is_empty() {
             return Ok(found);

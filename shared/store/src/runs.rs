@@ -5,8 +5,8 @@ use hardmatch_ports::run::Run;
 use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 
 use crate::connection::{Meta, Slot};
-use crate::keys::Pid;
-use crate::marks::Marked;
+use crate::dirty::DirtyPeople;
+use crate::keys::PersonHash;
 use crate::{Result, Store, Stored, json, keys};
 
 /// Conditional writes under way at a time.
@@ -14,11 +14,11 @@ const TOGETHER: usize = 100;
 
 /// Where a run is entered as the open one.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum RunPlace {
     /// A run over everybody: one for each connection, as its state was read.
     Connection(Box<Stored<Meta>>),
     /// A run about one person: one for each person, whatever else runs; and whose it was as it was read.
-    Person(Pid, Option<Stored<String>>),
+    Person(PersonHash, Option<Stored<String>>),
 }
 
 /// A name for a run that begins now (Unix milliseconds): sorts by time.
@@ -27,7 +27,7 @@ pub fn new_run_id(now_ms: i64) -> String {
     ulid::Ulid::from_datetime(time).to_string()
 }
 
-fn now_key(c: &ConnectionId, pid: Pid) -> Key {
+fn now_key(c: &ConnectionId, pid: PersonHash) -> Key {
     keys::connection(c, format!("NOW#{}", pid.hex()))
 }
 
@@ -41,14 +41,14 @@ impl Store {
         self.read(&Self::run_key(c, id), "run").await
     }
 
-    /// Enters a new run into the books, all or nothing: the run, and who has it open (the connection with the scheduled
+    /// Enters a new run into the table, all or nothing: the run, and who has it open (the connection with the scheduled
     /// time it is for, or one person's place where it is about one). A conflict means that somebody else opened one since
     /// `place` was read.
-    pub async fn open_run(&self, run: &Run, place: &Place) -> Result<()> {
+    pub async fn open_run(&self, run: &Run, place: &RunPlace) -> Result<()> {
         let c = &run.connection;
         let mut writes = vec![Write::put_if(Self::run_key(c, &run.id), json(run), Condition::Absent)];
         match place {
-            Place::Connection(meta) => {
+            RunPlace::Connection(meta) => {
                 let mut meta = meta.clone();
                 meta.value.run = Some(run.id.clone());
                 if let Some(at) = &run.slot {
@@ -56,7 +56,7 @@ impl Store {
                 }
                 writes.extend(Self::meta_writes(c, &meta));
             }
-            Place::Person(pid, had) => {
+            RunPlace::Person(pid, had) => {
                 let condition = had.as_ref().map_or(Condition::Absent, |had| Condition::Revision(had.revision));
                 writes.push(Write::put_if(now_key(c, *pid), json(&run.id), condition));
             }
@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// The run about one person that is open, or waits with its plan.
-    pub async fn now_run(&self, c: &ConnectionId, pid: Pid) -> Result<Option<Stored<String>>> {
+    pub async fn now_run(&self, c: &ConnectionId, pid: PersonHash) -> Result<Option<Stored<String>>> {
         self.read(&now_key(c, pid), "run of one person").await
     }
 
@@ -114,7 +114,7 @@ impl Store {
 
     /// Cuts the people into slices by the first bits of their place, and stores each slice that has anybody, and which
     /// crowds of marks they came from.
-    pub async fn put_slices(&self, run: &str, bits: u32, sorted: &[Pid], marked: &Marked) -> Result<()> {
+    pub async fn put_slices(&self, run: &str, bits: u32, sorted: &[PersonHash], marked: &DirtyPeople) -> Result<()> {
         let mut writes = Self::note_crowds(run, marked);
         for chunk in sorted.chunk_by(|a, b| a.prefix(bits) == b.prefix(bits)) {
             let slice = chunk[0].prefix(bits);
@@ -187,7 +187,7 @@ impl Store {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Todo {
     /// Who.
-    pub pid: Pid,
+    pub pid: PersonHash,
     /// Marked together with others, and not by themselves: what a decision leaves open stays marked until the run ends.
     pub crowded: bool,
 }
@@ -200,14 +200,14 @@ impl Todo {
 
     fn of(bytes: &[u8]) -> Option<Self> {
         let (crowded, pid) = bytes.split_last()?;
-        Some(Self { pid: Pid::from_bytes(pid.try_into().ok()?), crowded: *crowded != 0 })
+        Some(Self { pid: PersonHash::from_bytes(pid.try_into().ok()?), crowded: *crowded != 0 })
     }
 }
 
-pub(crate) fn pack(pids: &[Pid]) -> Vec<u8> {
+pub(crate) fn pack(pids: &[PersonHash]) -> Vec<u8> {
     pids.iter().flat_map(|pid| pid.bytes().iter().copied()).collect()
 }
 
-pub(crate) fn unpack(body: &[u8]) -> Vec<Pid> {
-    body.chunks_exact(16).filter_map(|bytes| bytes.try_into().ok().map(Pid::from_bytes)).collect()
+pub(crate) fn unpack(body: &[u8]) -> Vec<PersonHash> {
+    body.chunks_exact(16).filter_map(|bytes| bytes.try_into().ok().map(PersonHash::from_bytes)).collect()
 }

@@ -4,14 +4,14 @@
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Key, Query, Write};
 
-use crate::keys::Pid;
+use crate::keys::PersonHash;
 use crate::{Result, Store};
 
 /// What a timer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
     /// Time alone may change what is decided about a person: a grace ends, a deleted account is gone for good.
-    Person(Pid),
+    Person(PersonHash),
     /// A connection in quarantine may try again.
     Quarantine,
 }
@@ -37,7 +37,7 @@ impl Timer {
 
     fn parse(kind: &str, key: &str) -> Option<Self> {
         match kind {
-            "person" => Pid::parse(key).map(Timer::Person),
+            "person" => PersonHash::parse(key).map(Timer::Person),
             "quarantine" => Some(Timer::Quarantine),
             _ => None,
         }

@@ -1,11 +1,11 @@
-//! Why a bell failed, for whoever finds it among the dead letters: a message does not say by itself.
+//! Why a message failed, for whoever finds it among the dead letters: a message does not say by itself.
 
 use hardmatch_ports::{Condition, Key, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, Store, json};
 
-/// The last failure of a bell.
+/// The last failure of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// An error's own sentence: no names, no addresses, no secrets.
@@ -19,11 +19,11 @@ pub struct Trouble {
 const KEPT: i64 = 15 * 24 * 60 * 60;
 
 fn key(message: &str) -> Key {
-    Key::new(format!("BELL#{message}"), "TROUBLE")
+    Key::new(format!("MESSAGE#{message}"), "TROUBLE")
 }
 
 impl Store {
-    /// Notes why the bell of a message failed this time.
+    /// Notes why a message failed this time.
     pub async fn note_trouble(&self, message: &str, trouble: &Trouble) -> Result<()> {
         let write = Write::Put {
             key: key(message),
@@ -35,7 +35,7 @@ impl Store {
         Ok(())
     }
 
-    /// Why the bell of a message failed last. `None`: its function was ended before it could say so.
+    /// Why a message failed last. `None`: its function was ended before it could say so.
     pub async fn trouble(&self, message: &str) -> Result<Option<Trouble>> {
         Ok(self.read::<Trouble>(&key(message), "trouble").await?.map(|stored| stored.value))
     }

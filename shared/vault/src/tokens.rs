@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use hardmatch_ports::clock::Clock;
 use hardmatch_ports::seal::Seal;
 use hardmatch_ports::table::{Condition, Item, Key, Table, TableError, Write};
-use hardmatch_ports::tokens::{Kept, KeptToken, TokenError, TokenKeeper, TokenKind};
+use hardmatch_ports::tokens::{Kept, KeptToken, TokenError, TokenKind, TokenStore};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
@@ -87,7 +87,7 @@ fn lost(why: &str) -> TokenError {
 }
 
 #[async_trait]
-impl TokenKeeper for TokenVault {
+impl TokenStore for TokenVault {
     async fn load(&self, kind: TokenKind) -> Result<Option<(KeptToken, u64)>, TokenError> {
         let Some(item) = self.items.get(&self.key(kind)).await? else { return Ok(None) };
         match (self.found(kind, &item).await?, kind) {

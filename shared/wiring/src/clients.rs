@@ -15,7 +15,7 @@ use crate::connections::Opened;
 use crate::tokens::TokenHome;
 use crate::{Unfit, tenant};
 
-/// A throttled read is repeated after this at most. A longer wait is a bell's: the table holds the work, and nobody pays for
+/// A throttled read is repeated after this at most. A longer wait is a message's: the table holds the work, and nobody pays for
 /// a function that sleeps.
 const MOMENT: Duration = Duration::from_secs(2);
 

@@ -11,7 +11,7 @@ use hardmatch_policy::{
 };
 use hardmatch_ports::command::Authority;
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{Scope, Store, StoreError, Stored};
+use hardmatch_store::{Store, StoreError, Stored, TenantKey};
 
 /// A connection, ready to be worked for.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub struct Opened {
     /// What the table says about it.
     pub meta: Meta,
     /// The cloud and tenant under which its look-ups lie.
-    pub scope: Scope,
+    pub scope: TenantKey,
 }
 
 /// Why a connection cannot be worked for. Each sentence ends with the cure.
@@ -258,8 +258,8 @@ const MAX_TEXT: usize = 190 * 1024;
 const KEPT_REVISIONS: u64 = 3;
 
 /// The cloud and tenant under which look-ups lie.
-pub fn scope(config: &Config, tenant: &str) -> Scope {
-    Scope::new(&graph_host(config), tenant)
+pub fn scope(config: &Config, tenant: &str) -> TenantKey {
+    TenantKey::new(&graph_host(config), tenant)
 }
 
 /// The host that stands for the cloud in keys.

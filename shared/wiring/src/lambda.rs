@@ -1,11 +1,11 @@
-//! A Lambda function's home: its names from the environment, its adapters on AWS, and the loop that hands it bells.
+//! A Lambda function's home: its names from the environment, its adapters on AWS, and the loop that hands it messages.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_aws::{Aws, QueueUrls, SqsDoorbell};
 use hardmatch_policy::{BadHost, StackLimits};
-use hardmatch_ports::doorbell::{After, Bell, Doorbell, Queue};
+use hardmatch_ports::doorbell::{After, Doorbell, Message, Queue};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_ports::{Clock, Policies, Table};
@@ -128,7 +128,7 @@ pub fn needed(variable: Variable) -> Result<String, StartError> {
     env::read(variable.name)?.ok_or(StartError::Missing(variable.name))
 }
 
-/// Where the counters stood when a bell's answer began.
+/// Where the counters stood when the answer to a message began.
 #[derive(Clone, Copy, Debug)]
 pub struct Begun {
     units: Units,
@@ -140,25 +140,25 @@ impl Begun {
         Self { units: home.table.units(), at: home.clock.now() }
     }
 
-    /// What the bell has cost since, without its calls to the tenant.
+    /// What the message has cost since, without its calls to the tenant.
     pub fn cost(&self, home: &Home) -> Cost {
         let worked = home.clock.now().duration_since(self.at);
         Cost {
             calls: Counters::default(),
             units: home.table.units().since(self.units),
-            bells: 1,
+            messages: 1,
             worked_ms: u64::try_from(worked.as_millis()).unwrap_or_default(),
         }
     }
 }
 
-/// One bell to be answered.
+/// One message to be answered.
 #[derive(Clone, Debug)]
-pub struct Ring {
-    /// The bell.
-    pub bell: Bell,
+pub struct Delivery {
+    /// The message.
+    pub message: Message,
     /// When the handler must have left everything in order.
-    pub until: Timestamp,
+    pub deadline: Timestamp,
     /// Who sent it, as the queue knows it: an IAM principal, not what a message claims.
     pub sender: String,
     /// Which queue it came from, by the last part of its name.
@@ -171,7 +171,7 @@ pub struct Ring {
     pub begun: Begun,
 }
 
-impl Ring {
+impl Delivery {
     /// Who sent it, for the log: a session of a role is named after somebody, often by their address, so that name is left
     /// out.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
@@ -180,10 +180,10 @@ impl Ring {
     }
 }
 
-/// Answers bells of one kind of function.
+/// Answers messages of one kind of function.
 pub trait Answer: Send + Sync + 'static {
-    /// Answers one bell. An error leaves it in its queue.
-    fn answer(&self, ring: Ring) -> impl Future<Output = Result<After, String>> + Send;
+    /// Answers one message. An error leaves it in its queue.
+    fn answer(&self, delivery: Delivery) -> impl Future<Output = Result<After, String>> + Send;
 
     /// Calls to the tenant so far, by this process.
     fn calls(&self) -> Counters {
@@ -191,7 +191,7 @@ pub trait Answer: Send + Sync + 'static {
     }
 }
 
-/// Takes batches of bells from Lambda until the process is ended. What a bell has cost is noted with its run.
+/// Takes batches of messages from Lambda until the process is ended. What a message has cost is noted with its run.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 pub async fn serve(home: Home, answers: impl Answer) -> Result<(), Error> {
     let shared = Arc::new((home, answers));
@@ -203,9 +203,9 @@ pub async fn serve(home: Home, answers: impl Answer) -> Result<(), Error> {
             { field::INVOCATION_ID } = event.context.request_id,
         );
         let handled = async move {
-            let until = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);
-            let until = until.saturating_sub(MARGIN).unwrap_or(until);
-            Ok::<BatchResponse, Error>(batch(&shared.0, &shared.1, event.payload, until).await)
+            let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);
+            let deadline = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
+            Ok::<BatchResponse, Error>(batch(&shared.0, &shared.1, event.payload, deadline).await)
         };
         handled.instrument(span)
     }))
@@ -213,24 +213,24 @@ pub async fn serve(home: Home, answers: impl Answer) -> Result<(), Error> {
 }
 
 /// One batch. Messages are answered one after the other, so what changes in the counters meanwhile is theirs.
-async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, until: Timestamp) -> BatchResponse {
+async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, deadline: Timestamp) -> BatchResponse {
     let mut response = BatchResponse::default();
-    for message in event.records {
+    for record in event.records {
         let (sender, queue) = (
-            message.attributes.get("SenderId").cloned().unwrap_or_default(),
-            message.event_source_arn.rsplit(':').next().unwrap_or_default().to_owned(),
+            record.attributes.get("SenderId").cloned().unwrap_or_default(),
+            record.event_source_arn.rsplit(':').next().unwrap_or_default().to_owned(),
         );
-        let id = message.message_id.clone();
-        let receipt = format!("{id}#{}", message.received().unwrap_or_default());
+        let id = record.message_id.clone();
+        let receipt = format!("{id}#{}", record.received().unwrap_or_default());
         let sent =
-            message.attributes.get("SentTimestamp").and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok());
-        let one = SqsEvent { records: vec![message] };
-        let answered = run_batch(one, &*home.doorbell, |bell| {
+            record.attributes.get("SentTimestamp").and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok());
+        let one = SqsEvent { records: vec![record] };
+        let answered = run_batch(one, &*home.doorbell, |message| {
             let (sender, queue, receipt) = (sender.clone(), queue.clone(), receipt.clone());
-            let ring = Ring { bell, until, sender, queue, receipt, sent, begun: Begun::now(home) };
+            let delivery = Delivery { message, deadline, sender, queue, receipt, sent, begun: Begun::now(home) };
             let id = id.clone();
             async move {
-                let answer = metered(home, answers, ring).await;
+                let answer = metered(home, answers, delivery).await;
                 if let Err(why) = &answer {
                     note_trouble(home, &id, why).await;
                 }
@@ -243,28 +243,28 @@ async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, until: Times
     response
 }
 
-/// Keeps why a bell failed beside the work: should it be put aside, this is what an operator is shown.
-async fn note_trouble(home: &Home, message: &str, why: &str) {
+/// Keeps why a message failed beside the work: should it be put aside, this is what an operator is shown.
+async fn note_trouble(home: &Home, record: &str, why: &str) {
     let trouble = Trouble { why: why.to_owned(), at: home.clock.now().as_second() };
-    if let Err(error) = home.store.note_trouble(message, &trouble).await {
-        tracing::warn!(error = %error, "why a bell failed could not be noted");
+    if let Err(error) = home.store.note_trouble(record, &trouble).await {
+        tracing::warn!(error = %error, "why a message failed could not be noted");
     }
 }
 
-async fn metered(home: &Home, answers: &impl Answer, ring: Ring) -> Result<After, String> {
-    let (bell, receipt) = (ring.bell.clone(), ring.receipt.clone());
-    let (calls, begun) = (answers.calls(), ring.begun);
+async fn metered(home: &Home, answers: &impl Answer, delivery: Delivery) -> Result<After, String> {
+    let (message, receipt) = (delivery.message.clone(), delivery.receipt.clone());
+    let (calls, begun) = (answers.calls(), delivery.begun);
     // Boxed: the compiler lays out the whole of a handler's work in one piece otherwise, and gives up.
-    let answer = Box::pin(answers.answer(ring)).await;
+    let answer = Box::pin(answers.answer(delivery)).await;
     let mut cost = Cost { calls: answers.calls().since(calls), ..begun.cost(home) };
-    if !bell.run.is_empty() {
+    if !message.run.is_empty() {
         cost.units.write += 1;
-        if let Err(error) = home.store.note_cost(&bell.run, &receipt, &cost, home.clock.now().as_second()).await {
-            tracing::warn!(run.id = bell.run, error = %error, "what a bell has cost could not be noted");
+        if let Err(error) = home.store.note_cost(&message.run, &receipt, &cost, home.clock.now().as_second()).await {
+            tracing::warn!(run.id = message.run, error = %error, "what a message has cost could not be noted");
         }
     }
     let now = home.clock.now();
-    home.metrics.write(&Metrics::of_bell(&bell, &cost.calls, &cost.units), now);
+    home.metrics.write(&Metrics::of_bell(&message, &cost.calls, &cost.units), now);
     answer
 }
 

@@ -7,7 +7,7 @@ use hardmatch_domain::permission::{least, needs};
 use hardmatch_graph::{EntraPlatform, GrantKind, GraphClient, GraphOptions};
 use hardmatch_policy::{ClientCertificate, ClientProof, ClientSecret, Config, Endpoints, Method, SecretRef, TokenRef};
 use hardmatch_ports::credentials::{Credential, SecretReader, WebIdentity};
-use hardmatch_ports::{Clock, TokenKeeper};
+use hardmatch_ports::{Clock, TokenStore};
 #[cfg(feature = "programs")]
 use hardmatch_vault::CommandIdentity;
 use hardmatch_vault::{
@@ -27,7 +27,7 @@ pub struct Means {
     /// Secrets by reference, where there is a service for them.
     pub secrets: Option<Arc<dyn SecretReader>>,
     /// Keeps the connection's tokens.
-    pub keeper: Option<Arc<dyn TokenKeeper>>,
+    pub token_store: Option<Arc<dyn TokenStore>>,
 }
 
 /// How the application of a configuration proves itself. `None`: the configuration does not say, as it may for a simulated
@@ -115,7 +115,7 @@ pub fn options(
         credential,
         Arc::clone(&means.clock),
     );
-    options.keeper.clone_from(&means.keeper);
+    options.token_store.clone_from(&means.token_store);
     if let Some(Method::Delegated { .. }) = config.tenant.auth.as_ref().map(|auth| &auth.method) {
         options.grant = GrantKind::Delegated { scopes: scopes(config) };
     }

@@ -66,7 +66,7 @@ impl TokenHome {
                 limits: Arc::clone(&self.limits),
                 connection: connection.clone(),
             })),
-            keeper: Some(Arc::new(self.vault(connection))),
+            token_store: Some(Arc::new(self.vault(connection))),
         }
     }
 }

@@ -28,17 +28,17 @@ pub(crate) fn cost(table: &mut Table) -> anyhow::Result<()> {
     })
 }
 
-/// A night's figures, from the bell of its schedule to the last, with a process of its own for each.
+/// A night's figures, from the message of its schedule to the last, with a process of its own for each.
 fn row(table: &mut Table, what: &str, night: &Night, people: u64, changed: u64) {
-    let bells = night.trace.bells().len() as u64;
-    let used = of_night(people, changed, night.units, bells);
+    let messages = night.trace.messages().len() as u64;
+    let used = of_night(people, changed, night.units, messages);
     let figure = format!(
         "{} read and {} write units, {} requests to Graph, {} messages ({} requests to queues), {}",
         used.units.read,
         used.units.write,
         night.run.tenant_calls.requests,
-        bells,
-        bells * QUEUE_REQUESTS_A_BELL,
+        messages,
+        messages * QUEUE_REQUESTS_A_BELL,
         dollars(of_run(&used, &US_EAST_1).micros())
     );
     table.row("cost", what, figure, "");

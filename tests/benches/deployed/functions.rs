@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use hardmatch_aws::stand_in::venv;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::{Bell, BellKind};
+use hardmatch_ports::doorbell::{Message, MessageKind};
 use hardmatch_runtime::env::{self, Variable};
 use serde_json::json;
 
@@ -62,28 +62,28 @@ pub(crate) const FUNCTIONS: [Function; 5] = [
         package: "hardmatch-ingest",
         feature: "lambda-source",
         own: &[],
-        event: || bell(&of_run(BellKind::ObserveSource)),
+        event: || message(&of_run(MessageKind::ObserveSource)),
     },
     Function {
         name: "ingest-tenant",
         package: "hardmatch-ingest",
         feature: "lambda-tenant",
         own: &TOKENS,
-        event: || bell(&of_run(BellKind::ObserveTenant)),
+        event: || message(&of_run(MessageKind::ObserveTenant)),
     },
     Function {
         name: "match",
         package: "hardmatch-match",
         feature: "lambda",
         own: &[],
-        event: || bell(&Bell::for_all(BellKind::Tick)),
+        event: || message(&Message::for_all(MessageKind::Tick)),
     },
     Function {
         name: "write",
         package: "hardmatch-write",
         feature: "lambda",
         own: &TOKENS,
-        event: || bell(&of_run(BellKind::Write)),
+        event: || message(&of_run(MessageKind::Write)),
     },
     Function {
         name: "connect",
@@ -150,17 +150,17 @@ impl Function {
     }
 }
 
-/// A bell for work of a connection that nobody has configured.
-fn of_run(kind: BellKind) -> Bell {
-    Bell::new(ConnectionId::new("contoso"), "r1", kind)
+/// A message for work of a connection that nobody has configured.
+fn of_run(kind: MessageKind) -> Message {
+    Message::new(ConnectionId::new("contoso"), "r1", kind)
 }
 
-/// One message of a queue, with a bell in it.
-fn bell(bell: &Bell) -> String {
+/// One SQS record with a message in it.
+fn message(message: &Message) -> String {
     json!({"Records": [{
         "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
         "receiptHandle": "receipt",
-        "body": json!(bell).to_string(),
+        "body": json!(message).to_string(),
         "attributes": {
             "ApproximateReceiveCount": "1",
             "SentTimestamp": "1791684000000",

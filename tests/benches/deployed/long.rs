@@ -1,4 +1,4 @@
-//! How long functions work at a stretch when there are a hundred thousand people. Bells have no time at all: each does the
+//! How long functions work at a stretch when there are a hundred thousand people. Messages have no time at all: each does the
 //! least that it can and hands the rest on. The longest shows which piece of work cannot be cut, and how much time the limit
 //! of a function must leave for it.
 
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_sim::Seed;
 use hardmatch_tests::{Processes, Ran, Stopped, Watch, World, guid, immutable_id};
 use serde_json::json;
@@ -50,7 +50,7 @@ async fn company() -> World {
     for number in 0..PEOPLE {
         world.people.hire(&name(number));
     }
-    (world.processes, world.time) = (Processes::OneForEachBell, Some(Duration::ZERO));
+    (world.processes, world.time) = (Processes::OneForEachMessage, Some(Duration::ZERO));
     world
 }
 
@@ -58,7 +58,7 @@ fn ran(ended: Result<Ran, Stopped>) -> anyhow::Result<Ran> {
     ended.map_err(|why| anyhow!("{why:?}"))
 }
 
-/// How long each bell was answered, by kinds.
+/// How long each message was answered, by kinds.
 #[derive(Default)]
 struct Times(Mutex<Taken>);
 
@@ -69,14 +69,14 @@ struct Taken {
 }
 
 impl Watch for Times {
-    fn begins(&self, _: &BellKind) {
+    fn begins(&self, _: &MessageKind) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).began = Some(Instant::now());
     }
 
-    fn ends(&self, bell: &BellKind) {
+    fn ends(&self, message: &MessageKind) {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(began) = taken.began.take() {
-            taken.by_kind.entry(bell.name()).or_default().push(began.elapsed());
+            taken.by_kind.entry(message.name()).or_default().push(began.elapsed());
         }
     }
 }
@@ -86,7 +86,7 @@ impl Times {
         let by_kind = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).by_kind);
         for (kind, times) in by_kind {
             let Some((place, longest)) = (1..).zip(&times).max_by_key(|(_, time)| **time) else { continue };
-            let figure = format!("{:.2} s, bell {place} of {}", longest.as_secs_f64(), times.len());
+            let figure = format!("{:.2} s, message {place} of {}", longest.as_secs_f64(), times.len());
             table.row(&format!("{PEOPLE} people, {what}"), &format!("longest {kind}"), figure, "");
         }
     }

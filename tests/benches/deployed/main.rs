@@ -8,7 +8,7 @@
 //! cargo bench -p hardmatch-tests --bench deployed -- size-arm64  the same for arm64
 //! cargo bench -p hardmatch-tests --bench deployed -- pipeline    people a second through the stack on the stand-in
 //! cargo bench -p hardmatch-tests --bench deployed -- cost        of 1,000 changed and of 100,000 unchanged people
-//! cargo bench -p hardmatch-tests --bench deployed -- long        the longest bell of 100,000 people
+//! cargo bench -p hardmatch-tests --bench deployed -- long        the longest message of 100,000 people
 //! ```
 //!
 //! `cold-start` and `size` build the functions as `infra/README.md` says for x86_64, `size-arm64` as it says for arm64, in the

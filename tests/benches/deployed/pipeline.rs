@@ -88,11 +88,11 @@ fn bill(table: &mut Table, what: &str, run: &Value) {
     let cost = &run["cost"];
     let micros = cost["microdollars"]["total"].as_u64().unwrap_or_default();
     let figure = format!(
-        "{} read and {} write units, {} requests to Graph, {} bells, {} s of functions, {}",
+        "{} read and {} write units, {} requests to Graph, {} messages, {} s of functions, {}",
         cost["read_units"],
         cost["write_units"],
         cost["requests"],
-        cost["bells"],
+        cost["messages"],
         cost["seconds"],
         dollars(micros)
     );

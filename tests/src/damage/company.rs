@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 const GIVEN: [&str; 12] =
     ["Jörg", "Bärbel", "René", "Sofía", "Zoë", "Åsa", "François", "Otto", "Anna", "Max", "Eva", "Łukasz"];
@@ -46,8 +46,8 @@ pub struct Company {
 impl Company {
     /// Twenty to sixty people of one domain; most have letters outside ASCII in their names, half of them zeros in front
     /// of their number.
-    pub fn new(dice: &mut Dice, form: Form) -> Self {
-        let count = 20 + dice.below(41);
+    pub fn new(rng: &mut Rng, form: Form) -> Self {
+        let count = 20 + rng.below(41);
         let mut columns: Vec<&str> = NAMING.into_iter().chain(DESCRIBING).collect();
         match form {
             Form::Csv | Form::Ldif => {}
@@ -60,14 +60,14 @@ impl Company {
                 columns.insert(0, "employeeID");
             }
         }
-        let people = (0..count).map(|number| person(dice, number, "contoso.example", 0));
+        let people = (0..count).map(|number| person(rng, number, "contoso.example", 0));
         let rows = people.map(|person| cells(&columns, &person)).collect();
         Self { form, columns, rows }
     }
 
     /// People of another company, in the same form.
-    pub fn strangers(&self, dice: &mut Dice, count: usize, domain: &str) -> Vec<Vec<String>> {
-        (0..count).map(|number| cells(&self.columns, &person(dice, number, domain, 0x000f_0000))).collect()
+    pub fn strangers(&self, rng: &mut Rng, count: usize, domain: &str) -> Vec<Vec<String>> {
+        (0..count).map(|number| cells(&self.columns, &person(rng, number, domain, 0x000f_0000))).collect()
     }
 
     /// The position of a column.
@@ -133,9 +133,9 @@ impl Company {
 }
 
 /// One person's values, by column.
-fn person(dice: &mut Dice, number: usize, domain: &str, base: usize) -> Vec<(&'static str, String)> {
-    let given = GIVEN[dice.below(GIVEN.len())];
-    let surname = SURNAMES[dice.below(SURNAMES.len())];
+fn person(rng: &mut Rng, number: usize, domain: &str, base: usize) -> Vec<(&'static str, String)> {
+    let given = GIVEN[rng.below(GIVEN.len())];
+    let surname = SURNAMES[rng.below(SURNAMES.len())];
     let address = format!("p{:03}{}@{domain}", number, if base == 0 { "" } else { "x" });
     // No two numbers differ in their zeros alone.
     let employee = if number.is_multiple_of(2) { format!("00{}", 1200 + number) } else { format!("{}", 7200 + number) };
@@ -148,8 +148,8 @@ fn person(dice: &mut Dice, number: usize, domain: &str, base: usize) -> Vec<(&'s
         ("sn", surname.to_owned()),
         ("mail", address),
         ("employeeID", employee),
-        ("department", DEPARTMENTS[dice.below(DEPARTMENTS.len())].to_owned()),
-        ("title", TITLES[dice.below(TITLES.len())].to_owned()),
+        ("department", DEPARTMENTS[rng.below(DEPARTMENTS.len())].to_owned()),
+        ("title", TITLES[rng.below(TITLES.len())].to_owned()),
         ("enabled", "true".to_owned()),
     ]
 }

@@ -8,7 +8,7 @@ use hardmatch_domain::change::Action;
 use crate::account::Seen;
 use crate::damage::company::{Company, Form, WRITTEN};
 use crate::damage::fault::{Damaged, Kind, Looks, damage};
-use crate::dice::Dice;
+use crate::rng::Rng;
 use crate::trial::{Night, Trial};
 
 /// How many damaged listings one company sees, one after the other.
@@ -85,19 +85,19 @@ impl Tally {
 
 /// One company of a seed, settled, and [`FAULTS`] damaged listings, each with good nights after it.
 pub async fn company(seed: u64) -> Tally {
-    let mut dice = Dice::new(seed);
-    let form = [Form::Csv, Form::NumberLast, Form::Numbered, Form::Ldif][dice.below(4)];
-    let company = Company::new(&mut dice, form);
+    let mut rng = Rng::new(seed);
+    let form = [Form::Csv, Form::NumberLast, Form::Numbered, Form::Ldif][rng.below(4)];
+    let company = Company::new(&mut rng, form);
     let mut tally = Tally::default();
     let mut settled: Option<Trial> = None;
     for number in 0..FAULTS {
-        let kind = Kind::ALL[dice.below(Kind::ALL.len())];
-        let Some(damaged) = damage(&company, kind, &mut dice) else { continue };
+        let kind = Kind::ALL[rng.below(Kind::ALL.len())];
+        let Some(damaged) = damage(&company, kind, &mut rng) else { continue };
         let mut trial = match settled.take() {
             Some(trial) => trial,
             None => settle(&company).await,
         };
-        let seen = strike(&mut trial, &company, &damaged, dice.happens(30)).await;
+        let seen = strike(&mut trial, &company, &damaged, rng.happens(30)).await;
         let count = tally.kinds.entry(kind).or_default();
         count.listings += 1;
         let place = format!("seed {seed}, listing {number}, {kind:?} of {form:?} with {} people", company.rows.len());

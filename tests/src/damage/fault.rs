@@ -2,7 +2,7 @@
 
 use crate::damage::company::{Company, Form};
 use crate::damage::oracle;
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// A kind of damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,14 +91,14 @@ pub struct Damaged {
 }
 
 /// Damages a listing in some way; `None`: this way does not fit this company.
-pub fn damage(company: &Company, kind: Kind, dice: &mut Dice) -> Option<Damaged> {
+pub fn damage(company: &Company, kind: Kind, rng: &mut Rng) -> Option<Damaged> {
     let whole = company.whole();
     let bytes = match kind {
         Kind::Hole | Kind::Zeros => {
             let mut bytes = whole.clone().into_bytes();
             let header = whole.find('\n').unwrap_or_default() + 1;
-            let length = 512 + dice.below(4096 - 512 + 1);
-            let at = header + dice.below(bytes.len().saturating_sub(header + length).max(1));
+            let length = 512 + rng.below(4096 - 512 + 1);
+            let at = header + rng.below(bytes.len().saturating_sub(header + length).max(1));
             let end = (at + length).min(bytes.len());
             if kind == Kind::Hole {
                 drop(bytes.drain(at..end));
@@ -107,47 +107,47 @@ pub fn damage(company: &Company, kind: Kind, dice: &mut Dice) -> Option<Damaged>
             }
             bytes
         }
-        Kind::LostLineEnds => lose_line_ends(company, &whole, dice),
-        Kind::SwappedColumns => swap(company, dice)?,
-        Kind::ShiftedColumns => shift(company, dice),
-        Kind::Encoding => encode(&whole, dice),
+        Kind::LostLineEnds => lose_line_ends(company, &whole, rng),
+        Kind::SwappedColumns => swap(company, rng)?,
+        Kind::ShiftedColumns => shift(company, rng),
+        Kind::Encoding => encode(&whole, rng),
         Kind::QuestionMarks => {
             whole.chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).collect::<String>().into_bytes()
         }
-        Kind::SharedKeys => share_keys(company, dice),
+        Kind::SharedKeys => share_keys(company, rng),
         Kind::Doubled => company.listing(&[&company.rows[..], &company.rows[..]].concat()).into_bytes(),
         Kind::LostZeros => {
             let column = company.column("employeeID");
             edit(company, |_, row| row[column] = row[column].trim_start_matches('0').to_owned())
         }
         Kind::ErrorTexts => {
-            let error = ["#REF!", "#N/A", "#NAME?", "NULL"][dice.below(4)];
+            let error = ["#REF!", "#N/A", "#NAME?", "NULL"][rng.below(4)];
             let named: Vec<usize> = ["displayName", "sn", "mail", "employeeID", "userPrincipalName"]
                 .map(|name| company.column(name))
                 .into();
-            let column = named[dice.below(named.len())];
+            let column = named[rng.below(named.len())];
             edit(company, |_, row| error.clone_into(&mut row[column]))
         }
         Kind::ManyStrangers | Kind::FewStrangers => {
-            let count = if kind == Kind::ManyStrangers { 26 + dice.below(60) } else { 1 + dice.below(20) };
-            let domain = ["contoso.example", "fabrikam.example"][dice.below(2)];
-            let strangers = company.strangers(dice, count, domain);
+            let count = if kind == Kind::ManyStrangers { 26 + rng.below(60) } else { 1 + rng.below(20) };
+            let domain = ["contoso.example", "fabrikam.example"][rng.below(2)];
+            let strangers = company.strangers(rng, count, domain);
             company.listing(&[&company.rows[..], &strangers[..]].concat()).into_bytes()
         }
         Kind::CutInLine => {
             let mut bytes = whole.clone().into_bytes();
-            bytes.truncate(bytes.len() / 4 + dice.below(bytes.len() * 3 / 4 - 1));
+            bytes.truncate(bytes.len() / 4 + rng.below(bytes.len() * 3 / 4 - 1));
             bytes
         }
         Kind::Emptied => company.listing(&[]).into_bytes(),
         Kind::RowsMissing => {
             let mut rows = company.rows.clone();
-            for _ in 0..=dice.below(rows.len() / 2) {
-                rows.remove(dice.below(rows.len()));
+            for _ in 0..=rng.below(rows.len() / 2) {
+                rows.remove(rng.below(rows.len()));
             }
             company.listing(&rows).into_bytes()
         }
-        Kind::CutAtLine => company.listing(&company.rows[..=dice.below(company.rows.len() - 1)]).into_bytes(),
+        Kind::CutAtLine => company.listing(&company.rows[..=rng.below(company.rows.len() - 1)]).into_bytes(),
     };
     let looks = match kind {
         Kind::Hole | Kind::CutInLine | Kind::LostLineEnds => oracle::looks(company, &bytes),
@@ -165,20 +165,20 @@ fn edit(company: &Company, mut change: impl FnMut(usize, &mut Vec<String>)) -> V
     company.listing(&rows).into_bytes()
 }
 
-fn lose_line_ends(company: &Company, whole: &str, dice: &mut Dice) -> Vec<u8> {
+fn lose_line_ends(company: &Company, whole: &str, rng: &mut Rng) -> Vec<u8> {
     let end = if company.form == Form::Ldif { "\n\n" } else { "\n" };
     let mut text = whole.to_owned();
-    for _ in 0..=dice.below(3) {
+    for _ in 0..=rng.below(3) {
         // Neither the first, which ends the column names, nor the last.
         let ends: Vec<usize> = text.match_indices(end).map(|(at, _)| at).collect();
-        if let Some(at) = ends.get(1 + dice.below(ends.len().saturating_sub(2))) {
+        if let Some(at) = ends.get(1 + rng.below(ends.len().saturating_sub(2))) {
             text.remove(*at);
         }
     }
     text.into_bytes()
 }
 
-fn swap(company: &Company, dice: &mut Dice) -> Option<Vec<u8>> {
+fn swap(company: &Company, rng: &mut Rng) -> Option<Vec<u8>> {
     let pairs = [
         ("displayName", "mail"),
         ("givenName", "sn"),
@@ -188,33 +188,33 @@ fn swap(company: &Company, dice: &mut Dice) -> Option<Vec<u8>> {
         ("userPrincipalName", "displayName"),
         ("displayName", "title"),
     ];
-    let (one, other) = pairs[dice.below(pairs.len())];
+    let (one, other) = pairs[rng.below(pairs.len())];
     let (one, other) = (company.column(one), company.column(other));
     // Exchanged keys are another company.
     (one != company.key() && other != company.key()).then(|| edit(company, |_, row| row.swap(one, other)))
 }
 
-fn shift(company: &Company, dice: &mut Dice) -> Vec<u8> {
+fn shift(company: &Company, rng: &mut Rng) -> Vec<u8> {
     // From a column that names a person on; the last cell is empty then.
-    let from = 1 + dice.below(4);
+    let from = 1 + rng.below(4);
     edit(company, |_, row| {
         row.remove(from);
         row.push(String::new());
     })
 }
 
-fn share_keys(company: &Company, dice: &mut Dice) -> Vec<u8> {
+fn share_keys(company: &Company, rng: &mut Rng) -> Vec<u8> {
     let key = company.key();
     let mut rows = company.rows.clone();
-    for _ in 0..=dice.below(4) {
-        let (one, other) = (dice.below(rows.len()), dice.below(rows.len()));
+    for _ in 0..=rng.below(4) {
+        let (one, other) = (rng.below(rows.len()), rng.below(rows.len()));
         rows[one][key].clone_from(&company.rows[other][key]);
     }
     company.listing(&rows).into_bytes()
 }
 
 /// In an encoding of another machine, and read as if nothing had happened.
-fn encode(text: &str, dice: &mut Dice) -> Vec<u8> {
+fn encode(text: &str, rng: &mut Rng) -> Vec<u8> {
     let tables: [&[(char, u8)]; 2] = [
         // Mac Roman, code page 850.
         &[
@@ -246,7 +246,7 @@ fn encode(text: &str, dice: &mut Dice) -> Vec<u8> {
             ('Ö', 0x99),
         ],
     ];
-    match dice.below(3) {
+    match rng.below(3) {
         // Once more as UTF-8.
         2 => text.bytes().map(char::from).collect::<String>().into_bytes(),
         table => text

@@ -11,7 +11,7 @@ use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::guard::{FirstPlan, Judgement, Kind as Limited, Record, Wanted, judge};
 use hardmatch_domain::link::Link;
-use hardmatch_domain::person::{Address, Addresses, PersonRecord, Standing};
+use hardmatch_domain::person::{Address, Addresses, PersonRecord, SourceStatus};
 use hardmatch_domain::policy::Policy;
 use hardmatch_domain::{Context, decide};
 use hardmatch_policy::Config;
@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::damage::company::{Company, Form};
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
@@ -123,13 +123,13 @@ impl Tally {
 
 /// The company of a seed under so many observations.
 pub fn company(seed: u64, observations: u64) -> Tally {
-    let mut dice = Dice::new(seed);
-    let form = if dice.happens(50) { Form::Csv } else { Form::Numbered };
-    let settled = Settled::new(&mut dice, form);
+    let mut rng = Rng::new(seed);
+    let form = if rng.happens(50) { Form::Csv } else { Form::Numbered };
+    let settled = Settled::new(&mut rng, form);
     let mut tally = Tally::default();
     for number in 0..observations {
-        let seen = Seen::ALL[dice.below(Seen::ALL.len())];
-        let Some(observed) = settled.observe(seen, &mut dice) else { continue };
+        let seen = Seen::ALL[rng.below(Seen::ALL.len())];
+        let Some(observed) = settled.observe(seen, &mut rng) else { continue };
         let decided = settled.decide(&observed);
         let count = tally.seen.entry(seen).or_default();
         count.observations += 1;
@@ -175,10 +175,10 @@ struct Decided {
 }
 
 impl Settled {
-    fn new(dice: &mut Dice, form: Form) -> Self {
-        let mut company = Company::new(dice, form);
-        company.rows.truncate(6 + dice.below(10));
-        let strangers = company.strangers(dice, 4, "contoso.example");
+    fn new(rng: &mut Rng, form: Form) -> Self {
+        let mut company = Company::new(rng, form);
+        company.rows.truncate(6 + rng.below(10));
+        let strangers = company.strangers(rng, 4, "contoso.example");
         let (key, from) = match form {
             Form::Numbered => ("employeeID", "employeeID"),
             Form::Csv | Form::NumberLast | Form::Ldif => ("objectGUID", "objectGUID"),
@@ -222,23 +222,23 @@ impl Settled {
         }
     }
 
-    fn observe(&self, seen: Seen, dice: &mut Dice) -> Option<Observed> {
+    fn observe(&self, seen: Seen, rng: &mut Rng) -> Option<Observed> {
         let mut observed = self.now();
-        let mut newcomer = self.strangers[dice.below(self.strangers.len())].clone();
-        let one = dice.below(self.people.len());
+        let mut newcomer = self.strangers[rng.below(self.strangers.len())].clone();
+        let one = rng.below(self.people.len());
         let known = &self.people[one].person;
         let upn = known.attributes.filled(Attr::UserPrincipalName).unwrap_or_default();
         match seen {
             Seen::Refused => {
-                for _ in 0..=dice.below(4) {
-                    let at = dice.below(observed.people.len());
-                    observed.people[at].standing = Standing::Refused;
+                for _ in 0..=rng.below(4) {
+                    let at = rng.below(observed.people.len());
+                    observed.people[at].standing = SourceStatus::Refused;
                 }
             }
             Seen::Missing => {
-                for _ in 0..=dice.below(self.people.len()) {
-                    let at = dice.below(observed.people.len());
-                    observed.people[at].standing = Standing::Absent(NOW - DAY);
+                for _ in 0..=rng.below(self.people.len()) {
+                    let at = rng.below(observed.people.len());
+                    observed.people[at].standing = SourceStatus::Absent(NOW - DAY);
                 }
             }
             Seen::ZerosLost => {
@@ -246,11 +246,11 @@ impl Settled {
                     return None;
                 }
                 let numbers = self.company.rows.iter().enumerate().filter(|(_, row)| row[0].starts_with('0'));
-                for (at, row) in numbers.take(1 + dice.below(3)) {
+                for (at, row) in numbers.take(1 + rng.below(3)) {
                     let mut row = row.clone();
                     let zeros = row[0].len() - row[0].trim_start_matches('0').len();
                     row[0].drain(..zeros);
-                    observed.people[at].standing = Standing::Absent(NOW);
+                    observed.people[at].standing = SourceStatus::Absent(NOW);
                     observed.people.push(record(&self.company, &row));
                 }
             }
@@ -262,15 +262,15 @@ impl Settled {
                     let mut row = self.company.rows[at].clone();
                     row[0] = crate::directory::guid(0x000c_0000 + at);
                     let mut other = record(&self.company, &row);
-                    if dice.happens(50) {
-                        other.standing = Standing::Refused;
+                    if rng.happens(50) {
+                        other.standing = SourceStatus::Refused;
                     }
-                    observed.people[at].standing = Standing::Absent(NOW - DAY);
+                    observed.people[at].standing = SourceStatus::Absent(NOW - DAY);
                     observed.people.push(other);
                 }
             }
             Seen::NotRead => {
-                match dice.below(3) {
+                match rng.below(3) {
                     0 => observed.tenant.users_complete = false,
                     1 => observed.tenant.deleted_complete = false,
                     _ => observed.tenant.domains.clear(),
@@ -293,7 +293,7 @@ impl Settled {
                 observed.newcomers_allowed = 1;
             }
             Seen::TwoNewcomers => {
-                let mut other = self.strangers[dice.below(self.strangers.len())].clone();
+                let mut other = self.strangers[rng.below(self.strangers.len())].clone();
                 if other.person.key == newcomer.person.key {
                     return None;
                 }
@@ -326,7 +326,7 @@ impl Settled {
         let Observed { people, accounts, tenant, .. } = observed;
         let lookups = Lookups::of(&self.policy);
         let facts = MemoryFacts::new(lookups, people.clone(), accounts.clone(), self.links.clone(), []);
-        let context = Context { policy: &self.policy, tenant, now: NOW, parked: &[] };
+        let context = Context { policy: &self.policy, tenant, now: NOW, disconnected: &[] };
         let decisions: Vec<Decision> = people.iter().map(|record| decide(record, &facts, &context)).collect();
         let mut removals = Wanted::new(Limited::Removals);
         let (mut blocks, mut overwrites, mut creations) = (0, 0, 0);
@@ -399,7 +399,7 @@ fn record(company: &Company, row: &[String]) -> PersonRecord {
             "addresses": Addresses::new(Address::parse(mail), Texts::new([mail])), "groups": [], "manager": null,
             "enabled": true, "password_expired": null, "extra": [],
         },
-        "standing": Standing::Present,
+        "standing": SourceStatus::Present,
         "revision": 1,
     }))
 }

@@ -139,7 +139,11 @@ fn j2_j4_j5_o16_disconnected_nothing_is_asked_and_connected_again_the_first_run_
     let told = auth(&lab, "disconnect", &["--json"]).ends(0).json();
     assert_eq!((&told["parked_links"], &told["was_connected"]), (&json!(5), &json!(true)));
     for command in [&["plan"][..], &["sync", "--yes"], &["apply", "0123456789ab"]] {
-        lab.run(&words(command, &[])).ends(1).says(&["disconnected", "5 links are parked", "hardmatch auth connect"]);
+        lab.run(&words(command, &[])).ends(1).says(&[
+            "disconnected",
+            "5 links are disconnected",
+            "hardmatch auth connect",
+        ]);
     }
     let state = auth(&lab, "status", &["--json"]).ends(3).json();
     assert_eq!(

@@ -101,17 +101,17 @@ fn who_is_not_managed_or_has_no_country_is_told_so() {
 }
 
 #[test]
-fn o20_doctor_knows_what_the_tenant_calls_a_licence() {
+fn o20_doctor_knows_what_the_tenant_calls_a_license() {
     let lab = lab(2, RULES);
     let said = lab.run(&["doctor", "--config", "lab.toml", "--json"]).ends(3).json();
     let of = |area: &str| -> Vec<&Value> {
         said["checks"].as_array().unwrap().iter().filter(|check| check["area"] == area).collect()
     };
-    let licences = of("licence rules");
-    assert_eq!(licences[0]["state"], "fail");
-    let cure = text(&licences[0]["cure"]);
+    let licenses = of("licence rules");
+    assert_eq!(licenses[0]["state"], "fail");
+    let cure = text(&licenses[0]["cure"]);
     assert!(cure.contains("its part number is ENTERPRISEPACK, which the tenant has not bought"), "{cure}");
-    assert_eq!(licences[1]["finding"], "Free seats of what the rules name: SPE_E3 2 of 2.");
+    assert_eq!(licenses[1]["finding"], "Free seats of what the rules name: SPE_E3 2 of 2.");
     let groups = of("group rules");
     assert_eq!(groups.len(), 2);
     assert!(text(&groups[0]["finding"]).contains("made, a security group, with its first member"), "{groups:?}");
@@ -119,7 +119,7 @@ fn o20_doctor_knows_what_the_tenant_calls_a_licence() {
 }
 
 #[test]
-fn doctor_counts_whom_no_country_keeps_from_their_licence() {
+fn doctor_counts_whom_no_country_keeps_from_their_license() {
     let lab = lab(2, "");
     let rules = RULES.replace("person.department.substring(99) == 'x'", "false");
     lab.write("lab.toml", format!("{}{rules}", lab.config()));

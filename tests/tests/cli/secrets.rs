@@ -104,7 +104,7 @@ fn every_log_line_is_json_says_whose_work_it_is_and_names_nobody() {
     let said = Lab::finish(command.env("HARDMATCH_LOG", "trace").env("HARDMATCH_LOG_FORMAT", "json")).ends(0);
     let lines: Vec<Value> = said.err.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
 
-    let of_bells: Vec<&Value> = lines.iter().filter(|line| line.get("bell.id").is_some()).collect();
+    let of_bells: Vec<&Value> = lines.iter().filter(|line| line.get("message.id").is_some()).collect();
     for line in &lines {
         for key in ["timestamp", "level", "target"] {
             assert!(line[key].is_string(), "{key}: {line}");
@@ -115,7 +115,7 @@ fn every_log_line_is_json_says_whose_work_it_is_and_names_nobody() {
         );
     }
     let run = said.json()["run"].clone();
-    let kinds: std::collections::BTreeSet<&str> = of_bells.iter().map(|line| text(&line["bell.kind"])).collect();
+    let kinds: std::collections::BTreeSet<&str> = of_bells.iter().map(|line| text(&line["message.kind"])).collect();
     for kind in ["observe-tenant", "write"] {
         assert!(kinds.contains(kind), "{kind} says nothing among {kinds:?}");
     }

@@ -112,25 +112,25 @@ pub(crate) fn story(lab: &mut Lab) {
 fn commands(edge: &Edge<'_>, raw: &Aws) {
     let (stack, before) = (edge.stack, edge.items());
     let runs = edge.runs();
-    let bell = |kind: &str, more: Value| {
-        let mut bell = json!({ "v": 1, "connection": NAME, "run": RUN, "kind": kind });
-        bell.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        bell.to_string()
+    let message = |kind: &str, more: Value| {
+        let mut message = json!({ "v": 1, "connection": NAME, "run": RUN, "kind": kind });
+        message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        message.to_string()
     };
     let slot = json!({ "slot": "2031-01-31T02:00:00Z" });
     let queue = stack.output("CommandQueue");
     for message in [
-        bell("start", slot.clone()),
-        bell("nightly", slot),
-        bell("observe-source", json!({})),
-        bell("observe-tenant", json!({})),
-        bell("match", json!({})),
-        bell("advance", json!({})),
-        bell("write", json!({})),
-        bell("tick", json!({})),
-        bell("reach", json!({ "wish": "reset" })),
-        bell("ask", json!({ "reply": "R#1", "command": { "do": "pause" } })),
-        json!({ "v": 1, "connection": "edge#x", "kind": "ask", "reply": "R1", "command": { "do": "pause" } })
+        message("start", slot.clone()),
+        message("nightly", slot),
+        message("observe-source", json!({})),
+        message("observe-tenant", json!({})),
+        message("match", json!({})),
+        message("advance", json!({})),
+        message("write", json!({})),
+        message("tick", json!({})),
+        message("tenant-request", json!({ "wish": "reset" })),
+        message("operator-command", json!({ "reply": "R#1", "command": { "do": "pause" } })),
+        json!({ "v": 1, "connection": "edge#x", "kind": "operator-command", "reply": "R1", "command": { "do": "pause" } })
             .to_string(),
     ] {
         raw.call("sqs", "send_message", &json!({ "QueueUrl": queue, "MessageBody": message }));
@@ -147,8 +147,7 @@ fn commands(edge: &Edge<'_>, raw: &Aws) {
     assert_eq!(edge.items(), before, "nothing was done");
     assert_eq!(edge.runs(), runs, "no run began");
     // In another queue a command is worth nothing, whoever sends it there.
-    let pause =
-        json!({ "v": 1, "connection": NAME, "kind": "ask", "reply": "MISPLACED", "command": { "do": "pause" } });
+    let pause = json!({ "v": 1, "connection": NAME, "kind": "operator-command", "reply": "MISPLACED", "command": { "do": "pause" } });
     stack.send("MatchQueue", &pause.to_string());
     assert!(edge.reply("MISPLACED").contains("queue of commands"));
     assert_eq!(edge.items(), before, "nothing was done");
@@ -245,8 +244,9 @@ impl Edge<'_> {
     }
 
     fn ask(&self, caller: &Aws, name: &str, command: &Value) -> String {
-        let bell = json!({ "v": 1, "connection": NAME, "kind": "ask", "reply": name, "command": command });
-        let message = json!({ "QueueUrl": self.stack.output("CommandQueue"), "MessageBody": bell.to_string() });
+        let message =
+            json!({ "v": 1, "connection": NAME, "kind": "operator-command", "reply": name, "command": command });
+        let message = json!({ "QueueUrl": self.stack.output("CommandQueue"), "MessageBody": message.to_string() });
         caller.call("sqs", "send_message", &message);
         self.reply(name)
     }

@@ -6,11 +6,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod bells;
 mod boundary;
 mod company;
 mod entitled;
 mod kills;
+mod messages;
 mod neighbours;
 mod nightly;
 mod poison;
@@ -47,7 +47,7 @@ const STORIES: [(&str, Story); 13] = [
     ("who may do what, by command", roles::story),
     ("an operator is not an owner", boundary::story),
     ("functions are killed in the middle of a batch", kills::story),
-    ("every message is lost once; others come twice and out of order", bells::story),
+    ("every message is lost once; others come twice and out of order", messages::story),
     ("two connections of one tenant at once", neighbours::story),
     ("licences and groups by rule", entitled::story),
     ("poisoned people, and the dead letters with their reasons", poison::story),

@@ -1,4 +1,4 @@
-//! The nightly sync, begun by the deployed schedule. The stand-in rings by the clock, so it is the schedule's own rule, target,
+//! The nightly sync, begun by the deployed schedule. The stand-in sends a message by the clock, so it is the schedule's own rule, target,
 //! message and role that begin the run; what the stand-in does not do is to put the scheduled time into the message, so the
 //! run has its slot from when the message was sent. In the middle of the run the stack is deployed anew, with another build
 //! of every function. The next night is told twice.

@@ -14,7 +14,7 @@ use crate::stack::Ran;
 
 /// No program understands it.
 const NO_BELL: &str = "poison";
-/// A bell, about a connection that there is not.
+/// A message, about a connection that there is not.
 const NOBODYS: &str = r#"{"v":1,"connection":"nobody","run":"01KCZZZZZZZZZZZZZZZZZZZZZZ","kind":"write"}"#;
 /// For a version that is not deployed yet.
 const NEWER: &str = r#"{"v":99,"kind":"something-new"}"#;
@@ -103,8 +103,8 @@ pub(crate) fn story(lab: &mut Lab) {
     let tried = tenant.world().requests();
     let tried = tried.iter().filter(|one| (one.method.as_str(), one.status) == ("PATCH", 500)).count();
     assert!((3..=8).contains(&tried), "sent {tried} times");
-    // Most of them were rung by the stories meanwhile, which tick by hand and hand over twice; by itself it takes a dozen.
-    assert!(run["cost"]["bells"].as_u64().unwrap() < 250, "{run}");
+    // Most of them were sent by the stories meanwhile, which tick by hand and hand over twice; by itself it takes a dozen.
+    assert!(run["cost"]["messages"].as_u64().unwrap() < 250, "{run}");
     let told = stack.told(run["run"].as_str().unwrap());
     let ended = told.iter().find(|line| line["RunsEnded"] == 1).unwrap();
     assert_eq!(ended["RefusalsByReason"], run["refusals"], "{ended}");
@@ -127,7 +127,7 @@ pub(crate) fn story(lab: &mut Lab) {
     assert!(start["why"].as_str().unwrap().contains("NonExistentQueue"), "{shown}");
     let letters = queues[0]["letters"].as_array().unwrap();
     let of = |what: &str| -> &Value { letters.iter().find(|letter| letter["what"] == what).unwrap() };
-    assert!(of("no bell")["why"].as_str().unwrap().contains("no bell"), "{shown}");
+    assert!(of("no message")["why"].as_str().unwrap().contains("no message"), "{shown}");
     assert_eq!(of("write")["connection"], "nobody", "{shown}");
     assert!(of("write")["why"].as_str().unwrap().contains("connection"), "{shown}");
     assert!(letters.iter().all(|letter| letter["since"].is_string()), "{shown}");

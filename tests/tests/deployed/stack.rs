@@ -330,7 +330,7 @@ impl Stack {
         self.metrics().into_iter().filter(|line| line["Run"] == run).collect()
     }
 
-    /// A minute that is due for a schedule which is changed to it now. The stand-in rings for the first time that a rule names
+    /// A minute that is due for a schedule which is changed to it now. The stand-in notifies the first time that a rule names
     /// after it last looked at the schedule, which it did soon after it was deployed, so that the present minute will do.
     pub(crate) fn due_minute(&self) -> Zoned {
         let minute = |at: Zoned| at.with().second(0).subsec_nanosecond(0).build().unwrap();

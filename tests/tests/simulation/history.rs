@@ -9,7 +9,7 @@ use hardmatch_match::Accept;
 use hardmatch_ports::Clock as _;
 use hardmatch_ports::run::PlanRow;
 use hardmatch_sim::{Fault, FaultRule, Request, Seed};
-use hardmatch_tests::{Backup, Cut, Dice, Ran, Seen, Spoil, Stopped, World, guid, immutable_id, invariants};
+use hardmatch_tests::{Backup, CorruptAnswer, KillAt, Ran, Rng, Seen, Stopped, World, guid, immutable_id, invariants};
 use serde_json::json;
 
 /// Rounds of edits and commands in a history.
@@ -26,7 +26,7 @@ const ALLOWED: usize = 3;
 
 pub(crate) struct History {
     seed: u64,
-    dice: Dice,
+    rng: Rng,
     world: World,
     /// Whether rules give licences and memberships.
     entitled: bool,
@@ -44,14 +44,14 @@ pub(crate) struct History {
 
 impl History {
     pub(crate) async fn begin(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        let conflict = ["stop", "source-wins"][dice.below(2)];
-        let absent = ["\"suspend\"", "{ action = \"delete\", after = \"2d\" }", "\"delete\""][dice.below(3)];
-        let delete = ["on", "approve"][dice.below(2)];
-        let deleted = ["report", "restore"][dice.below(2)];
-        let empty = ["keep", "clear"][dice.below(2)];
-        let entitled = dice.happens(50);
-        let absent = if entitled && dice.happens(30) { STAGES } else { absent };
+        let mut rng = Rng::new(seed);
+        let conflict = ["stop", "source-wins"][rng.below(2)];
+        let absent = ["\"suspend\"", "{ action = \"delete\", after = \"2d\" }", "\"delete\""][rng.below(3)];
+        let delete = ["on", "approve"][rng.below(2)];
+        let deleted = ["report", "restore"][rng.below(2)];
+        let empty = ["keep", "clear"][rng.below(2)];
+        let entitled = rng.happens(50);
+        let absent = if entitled && rng.happens(30) { STAGES } else { absent };
         let rules = if entitled { ENTITLED } else { "" };
         let policy = format!(
             "[anchor]\non_conflict = \"{conflict}\"\n[match]\nprove = [\"employeeId\"]\n\
@@ -59,10 +59,10 @@ impl History {
              [attributes]\ndepartment = {{ from = \"person.department\", when_empty = \"{empty}\" }}\n\
              usageLocation = \"'SE'\"\n[guard]\nalways_allow = {ALLOWED}\n{rules}"
         );
-        let world = World::with(tenant(&mut dice), &policy).await;
+        let world = World::with(tenant(&mut rng), &policy).await;
         let mut history = Self {
             seed,
-            dice,
+            rng,
             world,
             entitled,
             gone: Vec::new(),
@@ -72,7 +72,7 @@ impl History {
             backup: None,
             log: vec![policy],
         };
-        for _ in 0..8 + history.dice.below(6) {
+        for _ in 0..8 + history.rng.below(6) {
             history.hire();
         }
         history
@@ -81,14 +81,14 @@ impl History {
     pub(crate) async fn play(mut self) {
         for episode in 0..EPISODES {
             self.say(format!("episode {episode}"));
-            for _ in 0..self.dice.below(4) {
+            for _ in 0..self.rng.below(4) {
                 self.edit_people();
             }
-            for _ in 0..self.dice.below(3) {
+            for _ in 0..self.rng.below(3) {
                 self.edit_tenant();
             }
             self.misfortune();
-            let spoilt = episode > 0 && self.dice.happens(10);
+            let spoilt = episode > 0 && self.rng.happens(10);
             if spoilt {
                 let text = self.world.people.csv();
                 // In the middle of a row: cut between two rows, a file looks whole.
@@ -97,14 +97,14 @@ impl History {
             }
             self.command(spoilt).await;
             self.world.people.spoil(None);
-            let hours = self.dice.below(40);
+            let hours = self.rng.below(40);
             self.world.pass(Duration::from_secs(hours as u64 * 3600 + 60));
-            if self.dice.happens(6) {
+            if self.rng.happens(6) {
                 // Longer than the recycle bin keeps an account.
                 self.say("a month passes".to_owned());
                 self.world.pass_days(31);
             }
-            if self.dice.happens(15) {
+            if self.rng.happens(15) {
                 match self.backup.take() {
                     None => self.backup = Some(self.world.backup().await),
                     Some(backup) => {
@@ -128,14 +128,14 @@ impl History {
     /// One command, repeated as long as it is killed, and what must hold afterwards.
     async fn command(&mut self, spoilt: bool) {
         let first = self.world.commands();
-        let by_hash = self.dice.happens(30);
+        let by_hash = self.rng.happens(30);
         let mut writes = Vec::new();
         let mut hash = None;
         let before = self.world.accounts();
         if by_hash {
             hash = self.attempts(&mut writes, Do::Plan).await.map(|ran| ran.hash());
             self.check(&told(&writes, "a plan wrote"));
-            if self.dice.happens(30) {
+            if self.rng.happens(30) {
                 self.edit_tenant();
             }
         }
@@ -156,10 +156,10 @@ impl History {
     /// The same command until it is not killed any more.
     async fn attempts(&mut self, writes: &mut Vec<Request>, what: Do) -> Option<Ran> {
         for attempt in 0..4 {
-            if attempt < 3 && self.dice.happens(35) {
-                let at = 1 + self.dice.below(60) as u64;
-                let spoil = if self.dice.happens(50) { Spoil::Lost } else { Spoil::Done };
-                self.world.cut = Some(Cut { at, spoil });
+            if attempt < 3 && self.rng.happens(35) {
+                let at = 1 + self.rng.below(60) as u64;
+                let spoil = if self.rng.happens(50) { CorruptAnswer::Lost } else { CorruptAnswer::Done };
+                self.world.cut = Some(KillAt { at, spoil });
             }
             let ran = match &what {
                 Do::Plan => self.world.try_plan().await,
@@ -308,10 +308,10 @@ impl History {
 
     fn edit_people(&mut self) {
         let names = self.world.people.names();
-        let Some(name) = self.dice.pick(&names).cloned() else { return self.hire() };
-        let other = self.dice.pick(&names).cloned().unwrap_or_default();
-        let number = self.dice.below(1000);
-        let what = self.dice.below(15);
+        let Some(name) = self.rng.pick(&names).cloned() else { return self.hire() };
+        let other = self.rng.pick(&names).cloned().unwrap_or_default();
+        let number = self.rng.below(1000);
+        let what = self.rng.below(15);
         match what {
             0 => return self.hire(),
             1 if names.len() > 4 => {
@@ -381,11 +381,11 @@ impl History {
 
     fn edit_tenant(&mut self) {
         let accounts = self.world.accounts();
-        let Some(account) = self.dice.pick(&accounts).cloned() else { return };
+        let Some(account) = self.rng.pick(&accounts).cloned() else { return };
         let tenant = &self.world.tenant;
         let id = account.id();
-        let what = self.dice.below(11);
-        let number = self.dice.below(1000);
+        let what = self.rng.below(11);
+        let number = self.rng.below(1000);
         let done = match what {
             0 => tenant.set_user(id, json!({ "jobTitle": format!("Meddled {number}") })),
             1 => tenant.set_user(id, json!({ "accountEnabled": false })),
@@ -424,22 +424,22 @@ impl History {
     /// What goes wrong in this episode.
     fn misfortune(&mut self) {
         self.world.tenant.clear_faults();
-        let percent = |dice: &mut Dice| u8::try_from(dice.below(50)).unwrap_or(0);
-        let dice = &mut self.dice;
-        self.world.habits.faults = if dice.happens(40) {
-            Faults { seed: dice.throw(), lose: percent(dice), duplicate: percent(dice), reorder: percent(dice) }
+        let percent = |rng: &mut Rng| u8::try_from(rng.below(50)).unwrap_or(0);
+        let rng = &mut self.rng;
+        self.world.habits.faults = if rng.happens(40) {
+            Faults { seed: rng.throw(), lose: percent(rng), duplicate: percent(rng), reorder: percent(rng) }
         } else {
             Faults::default()
         };
-        self.world.at_once = 1 + dice.below(2);
+        self.world.at_once = 1 + rng.below(2);
         let mut told = Vec::new();
-        for _ in 0..dice.below(4) {
+        for _ in 0..rng.below(4) {
             let route =
                 ["*", "POST /users", "PATCH /users/{id}", "POST /$batch", "GET /users*", "PUT /users*", "DELETE /*"]
-                    [dice.below(7)];
-            let status = [500, 502, 503, 504][dice.below(4)];
-            let fault = match dice.below(9) {
-                0 | 1 => Fault::Throttled { retry_after: [Some("7".to_owned()), None][dice.below(2)].clone() },
+                    [rng.below(7)];
+            let status = [500, 502, 503, 504][rng.below(4)];
+            let fault = match rng.below(9) {
+                0 | 1 => Fault::Throttled { retry_after: [Some("7".to_owned()), None][rng.below(2)].clone() },
                 2 => Fault::Status { status, code: None, message: None, retry_after: None, applied: false },
                 3 => Fault::Status { status, code: None, message: None, retry_after: None, applied: true },
                 4 => Fault::Dropped,
@@ -448,13 +448,13 @@ impl History {
                 _ => Fault::TokenExpired,
             };
             told.push(format!("{route} {fault:?}"));
-            let times = 1 + dice.below(6) as u64;
+            let times = 1 + rng.below(6) as u64;
             self.world.tenant.inject(FaultRule::new(route, fault).with_probability(0.5).times(times));
         }
-        if dice.happens(15) {
+        if rng.happens(15) {
             self.world.tenant.inject(FaultRule::once("GET /users/{id}", Fault::Stale { ms: 300_000 }));
         }
-        if dice.happens(10) {
+        if rng.happens(10) {
             self.world.tenant.reset_delta();
         }
         let habits = self.world.habits.faults.clone();
@@ -479,7 +479,7 @@ fn removes(write: &Request) -> bool {
 }
 
 /// Accounts that are there before us: some are people's, some only look like it.
-fn tenant(dice: &mut Dice) -> Seed {
+fn tenant(rng: &mut Rng) -> Seed {
     let mut seed = Seed::contoso();
     seed.skus = vec![
         serde_json::from_value(json!({ "skuId": E3, "skuPartNumber": "SPE_E3", "enabled": 100, "plans": [] }))
@@ -488,7 +488,7 @@ fn tenant(dice: &mut Dice) -> Seed {
     for number in 1..=8_usize {
         let upn = format!("p{number:02}@contoso.com");
         let mut account = json!({ "userPrincipalName": upn, "mail": upn, "displayName": upn });
-        match dice.below(10) {
+        match rng.below(10) {
             0 => {}
             1 => account["onPremisesImmutableId"] = json!(immutable_id(&guid(number))),
             2 => account["onPremisesImmutableId"] = json!(immutable_id(&guid(40_000 + number))),
@@ -503,11 +503,11 @@ fn tenant(dice: &mut Dice) -> Seed {
         }
         seed = seed.user(account);
     }
-    seed.options.seed = dice.throw() % 1_000_000;
-    if dice.happens(30) {
+    seed.options.seed = rng.throw() % 1_000_000;
+    if rng.happens(30) {
         seed = seed.with(|options| options.manager_bind_on_create = hardmatch_sim::Answer::Refuse);
     }
-    if dice.happens(30) {
+    if rng.happens(30) {
         seed = seed.with(|options| {
             options.delta.replays = 0.3;
             options.delta.duplicates = 0.2;

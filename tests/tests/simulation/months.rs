@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use hardmatch_tests::damage::company::{Company, Form, WRITTEN};
 use hardmatch_tests::damage::fault::{Kind, Looks, damage};
-use hardmatch_tests::{Backup, Dice, Night, Seen, Trial, guid, immutable_id, invariants};
+use hardmatch_tests::{Backup, Night, Rng, Seen, Trial, guid, immutable_id, invariants};
 use serde_json::json;
 
 /// Days that are played.
@@ -29,7 +29,7 @@ struct Person {
 /// A month that is being played.
 pub(crate) struct Month {
     seed: u64,
-    dice: Dice,
+    rng: Rng,
     trial: Trial,
     company: Company,
     people: Vec<Person>,
@@ -43,16 +43,16 @@ pub(crate) struct Month {
 
 impl Month {
     pub(crate) async fn begin(seed: u64) -> Self {
-        let mut dice = Dice::new(seed ^ 0x6d6f_6e74_6873);
-        let company = Company::new(&mut dice, Form::Csv);
-        let is_partial = dice.happens(50);
+        let mut rng = Rng::new(seed ^ 0x6d6f_6e74_6873);
+        let company = Company::new(&mut rng, Form::Csv);
+        let is_partial = rng.happens(50);
         let setup = Trial::of(company.file(), company.whole())
             .seed(|seed| seed.with(|options| options.delta.changed_only = is_partial));
         let people = company.rows.iter().map(|row| Person::new(row.clone())).collect();
-        let bleeds = dice.happens(25);
+        let bleeds = rng.happens(25);
         let log = vec![format!("partial delta {is_partial}, bleeds {bleeds}, {} people", company.rows.len())];
         let mut month =
-            Self { seed, dice, trial: setup.await, company, people, bleeds, blocked: Vec::new(), backup: None, log };
+            Self { seed, rng, trial: setup.await, company, people, bleeds, blocked: Vec::new(), backup: None, log };
         let night = month.trial.first_night().await;
         month.check(month.trial.live().len() == month.people.len(), &format!("the first night: {night:?}"));
         month
@@ -75,7 +75,7 @@ impl Month {
     }
 
     async fn day(&mut self, day: usize) {
-        let is_damaged = self.dice.happens(25);
+        let is_damaged = self.rng.happens(25);
         if is_damaged {
             return self.damaged(day).await;
         }
@@ -84,12 +84,12 @@ impl Month {
                 self.leave(day);
             }
         } else {
-            for _ in 0..self.dice.below(3) {
+            for _ in 0..self.rng.below(3) {
                 self.change(day);
             }
         }
         self.meddle(day);
-        if self.dice.happens(8) {
+        if self.rng.happens(8) {
             match self.backup.take() {
                 None => self.backup = Some(self.trial.world.backup().await),
                 Some(backup) => {
@@ -107,8 +107,8 @@ impl Month {
         self.company.rows = self.listed().iter().map(|person| person.row.clone()).collect();
         // Strangers of the same domain look like joiners, and would be colleagues from then on.
         let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| *kind != Kind::FewStrangers).collect();
-        let kind = kinds[self.dice.below(kinds.len())];
-        let Some(damaged) = damage(&self.company, kind, &mut self.dice) else { return };
+        let kind = kinds[self.rng.below(kinds.len())];
+        let Some(damaged) = damage(&self.company, kind, &mut self.rng) else { return };
         self.say(format!("day {day}: {kind:?}, looks {:?}", damaged.looks));
         self.trial.write(damaged.bytes);
         self.night(day, damaged.looks).await;
@@ -185,7 +185,7 @@ impl Month {
 
     fn pick(&mut self, listed: bool) -> Option<usize> {
         let found: Vec<usize> = (0..self.people.len()).filter(|at| self.people[*at].listed == listed).collect();
-        self.dice.pick(&found).copied()
+        self.rng.pick(&found).copied()
     }
 
     fn leave(&mut self, day: usize) {
@@ -218,7 +218,7 @@ impl Month {
     }
 
     fn change(&mut self, day: usize) {
-        let what = self.dice.below(9);
+        let what = self.rng.below(9);
         let column = |month: &Self, name: &str| month.company.column(name);
         let Some(at) = self.pick(true) else { return };
         match what {
@@ -289,9 +289,9 @@ impl Month {
     /// Administrators at work.
     fn meddle(&mut self, day: usize) {
         let accounts = self.trial.live();
-        let Some(account) = self.dice.pick(&accounts).cloned() else { return };
+        let Some(account) = self.rng.pick(&accounts).cloned() else { return };
         let tenant = &self.trial.world.tenant;
-        let what = self.dice.below(6);
+        let what = self.rng.below(6);
         let done = match what {
             0 => tenant.grant_role(account.id(), "User Administrator"),
             1 if account.privileged() => tenant.revoke_role(account.id(), "User Administrator"),

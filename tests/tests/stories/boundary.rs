@@ -9,7 +9,7 @@ use hardmatch_embedded::FileTable;
 use hardmatch_policy::StackLimits;
 use hardmatch_ports::command::Authority;
 use hardmatch_ports::credentials::{CredentialError, SecretReader, WebIdentity};
-use hardmatch_ports::{Clock, KeptToken, TenantRead as _, TokenKeeper as _, TokenKind};
+use hardmatch_ports::{Clock, KeptToken, TenantRead as _, TokenKind, TokenStore as _};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::Store;
 use hardmatch_vault::{KeySize, LocalSeal, NewCertificate, SecretString, TokenVault, make_certificate};
@@ -180,7 +180,7 @@ impl Lab {
             clock: Arc::clone(&self.clock),
             identity: Some(given.clone()),
             secrets: Some(given),
-            keeper: Some(Arc::new(vault)),
+            token_store: Some(Arc::new(vault)),
         }
     }
 

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use hardmatch_domain::ids::{ConnectionId, ObjectId};
 use hardmatch_match::{Accept, disconnect};
 use hardmatch_ports::clock::Clock as _;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Phase, Status, Stop};
 use hardmatch_sim::{CONTOSO_TENANT_ID, Seed};
-use hardmatch_store::Scope;
-use hardmatch_store::connection::Standing;
-use hardmatch_tests::{Cut, Seen, Spoil, Stopped, World};
+use hardmatch_store::TenantKey;
+use hardmatch_store::connection::ConnectionState;
+use hardmatch_tests::{CorruptAnswer, KillAt, Seen, Stopped, World};
 use serde_json::json;
 
-fn scope() -> Scope {
-    Scope::new("simulated", CONTOSO_TENANT_ID)
+fn scope() -> TenantKey {
+    TenantKey::new("simulated", CONTOSO_TENANT_ID)
 }
 
-async fn park(world: &World) -> hardmatch_match::Parked {
+async fn disconnect_now(world: &World) -> hardmatch_match::DisconnectResult {
     let now = world.clock.now().as_millisecond();
     disconnect(&world.store().await, Some(&scope()), &world.connection(), now).await.unwrap()
 }
@@ -27,7 +27,7 @@ async fn take_up(world: &World) {
     world.store().await.reconnect(&world.connection(), CONTOSO_TENANT_ID, now).await.unwrap();
 }
 
-async fn standing(world: &World) -> Standing {
+async fn standing(world: &World) -> ConnectionState {
     world.store().await.meta(&world.connection()).await.unwrap().value.standing
 }
 
@@ -64,19 +64,19 @@ async fn j2_j3_j4_j5_a_thousand_parked_links_come_back_and_disconnecting_touches
     assert_eq!(before.1.len(), 1_000);
     world.tenant.take_requests();
 
-    let parked = park(&world).await;
-    assert_eq!((parked.new, parked.links), (true, 1_000));
+    let disconnected = disconnect_now(&world).await;
+    assert_eq!((disconnected.new, disconnected.links), (true, 1_000));
     assert!(world.tenant.take_requests().is_empty(), "disconnecting calls nobody");
     // Schedules, the tick and time change nothing.
     for _ in 0..3 {
         world.pass_days(10);
         let slot = world.clock.now().to_string();
-        world.ring(&[BellKind::Nightly { slot }, BellKind::Tick]).await.unwrap();
+        world.notify(&[MessageKind::Nightly { slot }, MessageKind::Tick]).await.unwrap();
         assert!(world.tenant.take_requests().is_empty(), "nobody is called");
     }
     assert_eq!((world.accounts(), links(&world).await, world.people.csv()), before);
-    assert_eq!(standing(&world).await, Standing::Disconnected);
-    assert!(!park(&world).await.new, "twice is once");
+    assert_eq!(standing(&world).await, ConnectionState::Disconnected);
+    assert!(!disconnect_now(&world).await.new, "twice is once");
 
     // Meanwhile somebody deletes one account, and another's immutable ID is changed.
     world.tenant.delete_user("p0007@contoso.com").unwrap();
@@ -118,9 +118,9 @@ async fn j4_clocks_of_leaving_stand_still_while_links_are_parked() {
     world.people.remove("p0001");
     assert_eq!(world.sync().await.decided("p0001@contoso.com"), "none: in_grace");
     world.pass_days(4);
-    park(&world).await;
+    disconnect_now(&world).await;
     world.pass_days(300);
-    world.ring(&[BellKind::Tick]).await.unwrap();
+    world.notify(&[MessageKind::Tick]).await.unwrap();
     take_up(&world).await;
     let ran = world.sync().await;
     assert_eq!(
@@ -143,7 +143,7 @@ async fn j5_a_plan_from_before_is_not_applied_after() {
     let mut world = with(3, "").await;
     world.people.set("p0000", "title", "Lead");
     let hash = world.plan().await.hash();
-    assert_eq!(park(&world).await.abandoned, 1);
+    assert_eq!(disconnect_now(&world).await.abandoned, 1);
     take_up(&world).await;
     assert!(world.try_apply(&hash).await.is_err());
     assert!(world.accounts().iter().all(|account: &Seen| account.text("jobTitle") == "Engineer"));
@@ -152,13 +152,13 @@ async fn j5_a_plan_from_before_is_not_applied_after() {
 #[tokio::test]
 async fn j5_credentials_of_another_tenant_bring_nothing_back() {
     let world = with(1, "").await;
-    park(&world).await;
+    disconnect_now(&world).await;
     let (store, now) = (world.store().await, world.clock.now().as_second());
     let other = "c2a7e0b4-91f3-4f0e-8a4b-7d35b2c9e611";
     store.reconnect(&ConnectionId::new("contoso"), other, now).await.unwrap();
-    assert_eq!(standing(&world).await, Standing::Disconnected);
+    assert_eq!(standing(&world).await, ConnectionState::Disconnected);
     take_up(&world).await;
-    assert_eq!(standing(&world).await, Standing::Active);
+    assert_eq!(standing(&world).await, ConnectionState::Active);
 }
 
 #[tokio::test]
@@ -169,16 +169,21 @@ async fn j2_o16_disconnected_in_the_middle_of_a_run_nothing_more_is_asked_and_no
         for number in 10..35 {
             world.people.hire(&format!("n{number:04}"));
         }
-        world.cut = Some(Cut { at, spoil: Spoil::Done });
+        world.cut = Some(KillAt { at, spoil: CorruptAnswer::Done });
         assert!(matches!(world.try_sync(Accept::TheStop).await, Err(Stopped::Killed)), "{at}: the run is under way");
-        assert_eq!(park(&world).await.abandoned, 1, "{at}");
+        assert_eq!(disconnect_now(&world).await.abandoned, 1, "{at}");
         let accounts = world.accounts();
         world.tenant.take_requests();
-        // Whatever bells of it are still on their way.
-        let bells =
-            [BellKind::ObserveTenant, BellKind::ObserveSource, BellKind::Match, BellKind::Write, BellKind::Advance];
-        world.ring_run(&bells).await.unwrap();
-        world.ring(&[BellKind::Tick]).await.unwrap();
+        // Whatever messages of it are still on their way.
+        let messages = [
+            MessageKind::ObserveTenant,
+            MessageKind::ObserveSource,
+            MessageKind::Match,
+            MessageKind::Write,
+            MessageKind::Advance,
+        ];
+        world.ring_run(&messages).await.unwrap();
+        world.notify(&[MessageKind::Tick]).await.unwrap();
         let asked: Vec<_> = world.tenant.take_requests().into_iter().map(|call| call.route).collect();
         assert!(asked.is_empty(), "{at}: {asked:?}");
         assert_eq!(world.accounts(), accounts, "{at}: nothing more is written");

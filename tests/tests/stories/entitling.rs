@@ -98,7 +98,7 @@ async fn o34_o36_newcomers_are_licensed_and_members_in_the_first_run_and_the_sec
 }
 
 #[tokio::test]
-async fn a_mover_exchanges_one_licence_for_the_other_in_one_call_and_changes_groups() {
+async fn a_mover_exchanges_one_license_for_the_other_in_one_call_and_changes_groups() {
     let mut world = four(tenant(10), RULES).await;
     world.people.set("cleo", "department", "Research");
     let ran = world.sync().await;
@@ -115,7 +115,7 @@ async fn a_mover_exchanges_one_licence_for_the_other_in_one_call_and_changes_gro
 }
 
 #[tokio::test]
-async fn o19_leavers_lose_sign_in_then_licences_then_the_account() {
+async fn o19_leavers_lose_sign_in_then_licenses_then_the_account() {
     let mut world = four(tenant(10), RULES).await;
     let cleo = world.people.remove("cleo").expect("cleo");
     world.sync().await;
@@ -266,7 +266,7 @@ fn visio_plan() -> Value {
 }
 
 #[tokio::test]
-async fn a_licence_without_a_seat_does_not_keep_the_others_and_is_not_asked_for_every_night() {
+async fn a_license_without_a_seat_does_not_keep_the_others_and_is_not_asked_for_every_night() {
     let mut seed = tenant(10);
     seed.skus.push(visio(0, &visio_plan()));
     let mut world = World::with(seed, BOTH).await;
@@ -288,7 +288,7 @@ async fn a_licence_without_a_seat_does_not_keep_the_others_and_is_not_asked_for_
 }
 
 #[tokio::test]
-async fn a_licence_that_conflicts_is_refused_by_itself_and_for_its_own_reason() {
+async fn a_license_that_conflicts_is_refused_by_itself_and_for_its_own_reason() {
     let mut seed = tenant(10);
     let mut plan = visio_plan();
     plan["excludes"] = json!(["TEAMS1"]);

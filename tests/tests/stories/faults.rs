@@ -6,7 +6,7 @@ use hardmatch_embedded::doorbell::Faults;
 use hardmatch_match::Accept;
 use hardmatch_ports::run::{OutcomeKind, Status};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, Fault, FaultRule, Place, Seed};
-use hardmatch_tests::{Cut, Spoil, Stopped, World, invariants};
+use hardmatch_tests::{CorruptAnswer, KillAt, Stopped, World, invariants};
 use serde_json::json;
 
 /// Six people, nobody of them with an account; the plan is made.
@@ -119,10 +119,10 @@ async fn whom_the_tenant_fails_for_ever_is_told_of_and_takes_nobody_along() {
             "{:?}",
             ran.outcomes
         );
-        // Sent some times with longer and longer rests, then left to the next run; each rest is a bell.
+        // Sent some times with longer and longer rests, then left to the next run; each rest is a message.
         let sent = world.tenant.counters().requests[route] - others as u64;
         assert!((3..=8).contains(&sent), "sent {sent} times");
-        assert!(ran.bells <= 20, "{} bells", ran.bells);
+        assert!(ran.messages <= 20, "{} messages", ran.messages);
         world.tenant.clear_faults();
         world.pass_days(1);
     }
@@ -274,9 +274,9 @@ async fn d19_a_process_killed_at_each_write_goes_on_where_it_was() {
     let writes = world.apply(&hash).await.table_writes;
     assert!(writes > 10);
     for at in 1..=writes {
-        for spoil in [Spoil::Lost, Spoil::Done] {
+        for spoil in [CorruptAnswer::Lost, CorruptAnswer::Done] {
             let (mut world, hash) = planned("").await;
-            world.cut = Some(Cut { at, spoil });
+            world.cut = Some(KillAt { at, spoil });
             again_and_again(&mut world, &hash).await;
             is_settled(&mut world).await;
             let created = world.tenant.counters().requests.get("POST /users").copied().unwrap_or(0);
@@ -296,7 +296,7 @@ async fn a_sync_killed_at_each_write_removes_only_who_left() {
         world.people.remove("fay");
         world.people.rename("emma", "emmy@contoso.com").set("bea", "title", "Lead");
         world.people.hire("gwen").set("gwen", "manager", "emmy@contoso.com");
-        world.cut = Some(Cut { at, spoil: if at % 2 == 0 { Spoil::Lost } else { Spoil::Done } });
+        world.cut = Some(KillAt { at, spoil: if at % 2 == 0 { CorruptAnswer::Lost } else { CorruptAnswer::Done } });
         let cut = world.try_sync(Accept::Nothing).await;
         for _ in 0..4 {
             world.sync().await;
@@ -388,13 +388,13 @@ async fn functions_that_are_ended_after_every_step_come_to_the_same_end() {
             })
             .collect();
         accounts.sort();
-        let bells = [made.bells, changed.bells, looked.bells];
-        ends.push((accounts, made.writes.len() + changed.writes.len(), bells));
+        let messages = [made.messages, changed.messages, looked.messages];
+        ends.push((accounts, made.writes.len() + changed.writes.len(), messages));
     }
     let (whole, cut) = (&ends[0], &ends[1]);
     assert_eq!(whole.0, cut.0);
     assert_eq!(whole.1, cut.1, "nothing is written twice");
     for (whole, cut) in whole.2.iter().zip(&cut.2) {
-        assert!(cut > whole && *cut <= whole + 30, "{cut} bells instead of {whole}");
+        assert!(cut > whole && *cut <= whole + 30, "{cut} messages instead of {whole}");
     }
 }

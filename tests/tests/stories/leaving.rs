@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hardmatch_match::Accept;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{OutcomeKind, Phase, Status};
 use hardmatch_sim::{Fault, FaultRule, Place, Seed};
-use hardmatch_tests::{Cut, Spoil, Stopped, World};
+use hardmatch_tests::{CorruptAnswer, KillAt, Stopped, World};
 use serde_json::json;
 
 /// Ada, Bea, Cleo and Dora with accounts of ours, under a policy.
@@ -435,7 +435,7 @@ async fn killed_while_writing() -> World {
     for at in 1.. {
         let mut world = four("").await;
         world.people.set("ada", "title", "Lead");
-        world.cut = Some(Cut { at, spoil: Spoil::Lost });
+        world.cut = Some(KillAt { at, spoil: CorruptAnswer::Lost });
         let ran = world.try_sync(Accept::Nothing).await;
         assert_eq!(ran.err(), Some(Stopped::Killed), "no write is made while the run writes");
         if world.runs().await[0].phase == Phase::Writing {
@@ -452,27 +452,27 @@ async fn a_run_that_takes_hours_sees_what_changes_meanwhile() {
     world.tenant.delete_user("cleo@contoso.com").unwrap();
     let title = async |world: &World| {
         let (store, id) = (world.store().await, world.account("bea@contoso.com").id().to_owned());
-        let scope = hardmatch_store::Scope::new("simulated", hardmatch_sim::CONTOSO_TENANT_ID);
+        let scope = hardmatch_store::TenantKey::new("simulated", hardmatch_sim::CONTOSO_TENANT_ID);
         let account = store.account(&scope, &id.as_str().into()).await.unwrap().unwrap().account;
         account.attributes.filled(hardmatch_domain::attribute::Attr::JobTitle).unwrap_or_default().to_owned()
     };
-    let rung = |world: &World| {
+    let notified = |world: &World| {
         let requests = world.tenant.requests();
         requests.iter().filter(|request| request.route == "/users/delta").count()
     };
     // Within the hour the run goes on with what it saw.
     world.pass(Duration::from_mins(30));
-    let observe = [BellKind::ObserveTenant];
+    let observe = [MessageKind::ObserveTenant];
     world.ring_run(&observe).await.unwrap();
-    assert_eq!((title(&world).await.as_str(), rung(&world)), ("Engineer", 0));
+    assert_eq!((title(&world).await.as_str(), notified(&world)), ("Engineer", 0));
     world.pass(Duration::from_mins(40));
     world.ring_run(&observe).await.unwrap();
-    assert_eq!((title(&world).await.as_str(), rung(&world)), ("Changed by hand", 1));
+    assert_eq!((title(&world).await.as_str(), notified(&world)), ("Changed by hand", 1));
     let run = world.runs().await.remove(0);
     assert_eq!(run.phase, Phase::Writing, "the run learns nothing of it");
-    // Once an hour, however often it is rung for.
+    // Once an hour, however often it is notified.
     world.ring_run(&observe).await.unwrap();
-    assert_eq!(rung(&world), 0);
+    assert_eq!(notified(&world), 0);
     // Whom it concerns is looked at by the next run.
     world.sync().await;
     let ran = world.sync().await;

@@ -7,7 +7,7 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::run::{OutcomeKind, ReadMode, Status, Stop};
 use hardmatch_ports::table::Units;
 use hardmatch_sim::{CONTOSO_TENANT_ID, Domain, DomainType, Fault, FaultRule, Place, Request, Seed};
-use hardmatch_store::Scope;
+use hardmatch_store::TenantKey;
 use hardmatch_tests::{Directory, Ran, World, by_hand, guid, immutable_id};
 use serde_json::json;
 
@@ -28,8 +28,8 @@ async fn ours(people: usize, policy: &str) -> World {
     world
 }
 
-fn scope() -> Scope {
-    Scope::new("simulated", CONTOSO_TENANT_ID)
+fn scope() -> TenantKey {
+    TenantKey::new("simulated", CONTOSO_TENANT_ID)
 }
 
 /// Whether an administrator's deletion for good was seen by nobody who asks for changes.

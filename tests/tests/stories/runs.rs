@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use hardmatch_domain::change::Action;
 use hardmatch_ports::clock::Clock as _;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{OutcomeKind, Phase, Run, Status, Stop};
 use hardmatch_sim::{Fault, FaultRule, Seed};
-use hardmatch_tests::{Bells, Cut, Spoil, World, guid, immutable_id};
+use hardmatch_tests::{CorruptAnswer, KillAt, Messages, World, guid, immutable_id};
 use serde_json::json;
 
 /// Three people with accounts of ours.
@@ -294,9 +294,9 @@ async fn who_became_an_administrator_between_plan_and_apply_is_not_taken_over() 
     assert_eq!(world.sync().await.decided("ada@contoso.com"), "none: privileged");
 }
 
-/// A schedule's bell for a day of January 2026.
-fn slot(day: u32) -> BellKind {
-    BellKind::Start { slot: format!("2026-01-{day:02}T03:00:00Z") }
+/// A schedule's message for a day of January 2026.
+fn slot(day: u32) -> MessageKind {
+    MessageKind::Start { slot: format!("2026-01-{day:02}T03:00:00Z") }
 }
 
 /// The runs that a schedule began, newest first.
@@ -308,27 +308,27 @@ async fn scheduled(world: &World) -> Vec<Run> {
 async fn a_schedule_that_fires_three_times_begins_one_run_and_writes_once() {
     let mut world = three().await;
     world.people.set("ada", "title", "Lead");
-    world.ring(&[slot(16), slot(16), slot(16)]).await.unwrap();
-    world.ring(&[slot(16), slot(15)]).await.unwrap();
+    world.notify(&[slot(16), slot(16), slot(16)]).await.unwrap();
+    world.notify(&[slot(16), slot(15)]).await.unwrap();
     let runs = scheduled(&world).await;
     assert_eq!(runs.len(), 1);
     assert_eq!((runs[0].phase, runs[0].status), (Phase::Closed, Some(Status::Converged)));
     assert_eq!(world.account("ada@contoso.com").text("jobTitle"), "Lead");
-    world.ring(&[BellKind::Nightly { slot: "2026-01-17T03:00:00Z".to_owned() }]).await.unwrap();
+    world.notify(&[MessageKind::Nightly { slot: "2026-01-17T03:00:00Z".to_owned() }]).await.unwrap();
     assert_eq!(scheduled(&world).await.len(), 2);
 }
 
 #[tokio::test]
 async fn a_schedule_killed_at_any_write_begins_one_run_that_ends() {
-    for spoil in [Spoil::Lost, Spoil::Done] {
+    for spoil in [CorruptAnswer::Lost, CorruptAnswer::Done] {
         for at in 1.. {
             let mut world = three().await;
             world.people.set("ada", "title", "Lead");
-            world.cut = Some(Cut { at, spoil });
-            let killed = world.ring(&[slot(16)]).await;
-            // The queue hands the bell over again, the tick comes by, and both do so twice.
+            world.cut = Some(KillAt { at, spoil });
+            let killed = world.notify(&[slot(16)]).await;
+            // The queue hands the message over again, the tick comes by, and both do so twice.
             for _ in 0..2 {
-                world.ring(&[slot(16), BellKind::Tick]).await.unwrap();
+                world.notify(&[slot(16), MessageKind::Tick]).await.unwrap();
             }
             let runs = scheduled(&world).await;
             assert_eq!(runs.len(), 1, "killed at write {at}, {spoil:?}");
@@ -350,7 +350,7 @@ async fn with_every_bell_of_the_functions_lost_the_tick_alone_finishes() {
         world.people.set(&format!("p{:03}", number + 50), "title", "Lead");
     }
     world.people.hire("newcomer");
-    world.bells = Bells::Lost;
+    world.messages = Messages::Lost;
     let ran = world.sync().await;
     assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Converged), 9), "{:?}", ran.outcomes);
     assert_eq!(blocked(&world), 4);
@@ -363,17 +363,17 @@ async fn one_person_wanted_now_is_written_while_the_nightly_run_lies() {
     for name in ["ada", "bea", "cleo"] {
         world.people.set(name, "title", "Lead");
     }
-    // The nightly run begins, and its bells are lost.
-    world.bells = Bells::Lost;
-    world.ring(&[slot(16)]).await.unwrap();
-    world.bells = Bells::Heard;
+    // The nightly run begins, and its messages are lost.
+    world.messages = Messages::Lost;
+    world.notify(&[slot(16)]).await.unwrap();
+    world.messages = Messages::Heard;
 
     let ran = world.sync_one(&guid(2)).await;
     assert_eq!((ran.status(), ran.calls()), (Some(Status::Converged), vec!["PATCH /users/{id} 204".to_owned()]));
     assert_eq!(world.account("bea@contoso.com").text("jobTitle"), "Lead");
     assert_eq!(scheduled(&world).await[0].phase, Phase::Observing, "nobody abandoned it");
 
-    world.ring(&[BellKind::Tick]).await.unwrap();
+    world.notify(&[MessageKind::Tick]).await.unwrap();
     let nightly = scheduled(&world).await.remove(0);
     assert_eq!((nightly.phase, nightly.status), (Phase::Closed, Some(Status::Converged)));
     for name in ["ada", "cleo"] {
@@ -393,22 +393,22 @@ async fn a_grace_that_ends_is_taken_by_the_tick_and_ends_with_the_next_run() {
     world.people.remove("p000");
     assert_eq!(world.sync().await.writes.len(), 0);
     let (store, connection) = (world.store().await, world.connection());
-    assert!(store.open_people(&connection).await.unwrap().is_empty(), "time alone can change it");
+    assert!(store.dirty_people(&connection).await.unwrap().is_empty(), "time alone can change it");
     world.pass_days(6);
-    world.ring(&[BellKind::Tick]).await.unwrap();
-    assert!(store.open_people(&connection).await.unwrap().is_empty());
+    world.notify(&[MessageKind::Tick]).await.unwrap();
+    assert!(store.dirty_people(&connection).await.unwrap().is_empty());
     world.pass_days(2);
     // Killed at its first write, the mark may be there and the timer still is.
-    world.cut = Some(Cut { at: 2, spoil: Spoil::Done });
-    let _ = world.ring(&[BellKind::Tick]).await;
+    world.cut = Some(KillAt { at: 2, spoil: CorruptAnswer::Done });
+    let _ = world.notify(&[MessageKind::Tick]).await;
     for _ in 0..2 {
-        world.ring(&[BellKind::Tick]).await.unwrap();
-        assert_eq!(store.open_people(&connection).await.unwrap().len(), 1);
+        world.notify(&[MessageKind::Tick]).await.unwrap();
+        assert_eq!(store.dirty_people(&connection).await.unwrap().len(), 1);
     }
     assert_eq!(world.sync().await.writes.len(), 1);
     assert_eq!(blocked(&world), 1);
-    world.ring(&[BellKind::Tick]).await.unwrap();
-    assert!(store.open_people(&connection).await.unwrap().is_empty(), "the timer is gone");
+    world.notify(&[MessageKind::Tick]).await.unwrap();
+    assert!(store.dirty_people(&connection).await.unwrap().is_empty(), "the timer is gone");
 }
 
 #[tokio::test]
@@ -434,10 +434,10 @@ async fn a_run_of_which_most_failed_quarantines_and_a_success_releases() {
 
     // Schedules pass by until the timer, six hours later, brings the next attempt.
     let before = world.runs().await.len();
-    world.ring(&[BellKind::Tick, BellKind::Start { slot: world.clock.now().to_string() }]).await.unwrap();
+    world.notify(&[MessageKind::Tick, MessageKind::Start { slot: world.clock.now().to_string() }]).await.unwrap();
     assert_eq!(world.runs().await.len(), before);
     world.pass(Duration::from_hours(6));
-    world.ring(&[BellKind::Tick]).await.unwrap();
+    world.notify(&[MessageKind::Tick]).await.unwrap();
     let again = world.runs().await.remove(0);
     assert_eq!((again.stop, again.status), (None, Some(Status::Converged)));
     assert_eq!(world.account("p000@contoso.com").text("jobTitle"), "Chief");
@@ -458,7 +458,7 @@ async fn an_operator_s_run_is_the_next_attempt_and_no_other_is_begun_beside_it()
     let before = world.runs().await.len();
     let ran = world.sync().await;
     assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Converged), 1));
-    world.ring(&[BellKind::Tick]).await.unwrap();
+    world.notify(&[MessageKind::Tick]).await.unwrap();
     assert_eq!(world.runs().await.len(), before + 1);
 }
 

@@ -4,10 +4,10 @@
 use hardmatch_domain::change::Action;
 use hardmatch_match::Accept;
 use hardmatch_ports::clock::Clock as _;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{OutcomeKind, Phase, Status};
 use hardmatch_store::connection::Meta;
-use hardmatch_tests::{Bells, Cut, Spoil, Stopped, World, guid};
+use hardmatch_tests::{CorruptAnswer, KillAt, Messages, Stopped, World, guid};
 
 /// Ada, Bea and Cleo have accounts of ours, and a new title.
 async fn three_changes() -> World {
@@ -34,7 +34,7 @@ fn asked(world: &World) -> usize {
 async fn a_disconnected_connection_is_neither_read_nor_decided_whoever_opens_a_run() {
     let mut world = three_changes().await;
     let now = world.clock.now_seconds();
-    tell(&world, |meta| _ = meta.park(now)).await;
+    tell(&world, |meta| _ = meta.disconnect(now)).await;
     let ended = world.try_sync(Accept::TheStop).await;
     assert!(matches!(&ended, Err(Stopped::Failed(_))), "{:?}", ended.map(|ran| ran.run.phase));
     assert_eq!(asked(&world), 0, "its credentials were given up");
@@ -46,7 +46,7 @@ async fn a_disconnected_connection_is_neither_read_nor_decided_whoever_opens_a_r
         true
     };
     world.store().await.update_run(&world.connection(), &run.id, read).await.unwrap();
-    world.ring_run(&[BellKind::Match, BellKind::Advance]).await.unwrap();
+    world.ring_run(&[MessageKind::Match, MessageKind::Advance]).await.unwrap();
     assert_eq!((world.runs().await[0].phase, asked(&world)), (Phase::Deciding, 0));
 }
 
@@ -54,17 +54,17 @@ async fn a_disconnected_connection_is_neither_read_nor_decided_whoever_opens_a_r
 async fn a_connection_disconnected_while_its_changes_lie_in_the_lane_writes_none_of_them() {
     for at in 1.. {
         let mut world = three_changes().await;
-        world.cut = Some(Cut { at, spoil: Spoil::Done });
+        world.cut = Some(KillAt { at, spoil: CorruptAnswer::Done });
         let ended = world.try_sync(Accept::Nothing).await;
         assert_eq!(ended.map(drop), Err(Stopped::Killed), "the run was over before it wrote");
         if world.runs().await[0].phase != Phase::Writing {
             continue;
         }
         let now = world.clock.now_seconds();
-        tell(&world, |meta| _ = meta.park(now)).await;
-        world.bells = Bells::Lost;
+        tell(&world, |meta| _ = meta.disconnect(now)).await;
+        world.messages = Messages::Lost;
         for _ in 0..3 {
-            world.ring_run(&[BellKind::Write, BellKind::Advance, BellKind::ObserveTenant]).await.unwrap();
+            world.ring_run(&[MessageKind::Write, MessageKind::Advance, MessageKind::ObserveTenant]).await.unwrap();
             assert_eq!(asked(&world), 0);
         }
         return;
@@ -75,15 +75,15 @@ async fn a_connection_disconnected_while_its_changes_lie_in_the_lane_writes_none
 async fn o33_a_run_keeps_the_policy_it_was_begun_with_and_every_policy_is_kept() {
     let mut world = three_changes().await;
     let slot = world.clock.now().to_string();
-    world.bells = Bells::Lost;
-    world.ring(&[BellKind::Start { slot }]).await.unwrap();
+    world.messages = Messages::Lost;
+    world.notify(&[MessageKind::Start { slot }]).await.unwrap();
     let (store, connection) = (world.store().await, world.connection());
     let first = store.meta(&connection).await.unwrap().value.policy_revision;
     // The run is open; then the policy says something else.
     world.set_policy("[attributes]\njobTitle = \"person.jobTitle + '!'\"");
-    world.bells = Bells::Heard;
+    world.messages = Messages::Heard;
     for _ in 0..3 {
-        world.ring(&[BellKind::Tick]).await.unwrap();
+        world.notify(&[MessageKind::Tick]).await.unwrap();
     }
     let run = world.runs().await.remove(0);
     assert_eq!((run.phase, run.policy_revision), (Phase::Closed, first), "{:?}", run.status);

@@ -1,31 +1,31 @@
-//! What runs take of the table where each bell is answered by a process of its own, as on AWS: a cold start for every one
+//! What runs take of the table where each message is answered by a process of its own, as on AWS: a cold start for every one
 //! of them, the dearest that a deployed stack can be. Counted, and held to with nothing to spare: whoever makes a run
 //! dearer says so here.
 
 use hardmatch_domain::facts::By;
 use hardmatch_ports::table::Units;
 use hardmatch_sim::CONTOSO_TENANT_ID;
-use hardmatch_store::Scope;
+use hardmatch_store::TenantKey;
 use hardmatch_tests::World;
 use hardmatch_tests::month::{Night, company, name, night};
 
 const PEOPLE: usize = 1_000;
 
-/// Bells, reads and writes of a night.
+/// Messages, reads and writes of a night.
 fn took(night: &Night) -> (Vec<String>, Units) {
-    (night.trace.bells(), night.units)
+    (night.trace.messages(), night.units)
 }
 
 #[tokio::test]
 async fn an_unchanged_night_takes_a_handful_of_units() {
     let mut world = company(PEOPLE).await.expect("a company");
     let unchanged = night(&mut world).await.expect("a night");
-    let (bells, units) = took(&unchanged);
-    assert_eq!(bells, ["start", "observe-source", "observe-tenant", "advance"], "nobody is rung for in vain");
+    let (messages, units) = took(&unchanged);
+    assert_eq!(messages, ["start", "observe-source", "observe-tenant", "advance"], "nobody is notified in vain");
     assert_eq!(units, Units { read: 73, write: 19 }, "{}", unchanged.trace);
     // What its report says leaves out what came before the run was there and after the report was.
-    let effort = unchanged.run.effort.map(|effort| effort.bells);
-    assert_eq!((effort, unchanged.run.units), (Some(3), Units { read: 60, write: 10 }), "{}", unchanged.trace);
+    let compute = unchanged.run.compute.map(|compute| compute.messages);
+    assert_eq!((compute, unchanged.run.units), (Some(3), Units { read: 60, write: 10 }), "{}", unchanged.trace);
 }
 
 #[tokio::test]
@@ -35,9 +35,9 @@ async fn a_night_with_changes_rings_for_its_phases_and_not_for_its_slices() {
         world.people.set(&name(number * 20), "title", "Lead");
     }
     let changed = night(&mut world).await.expect("a night");
-    let (bells, units) = took(&changed);
+    let (messages, units) = took(&changed);
     let phases = ["start", "observe-source", "observe-tenant", "advance", "write", "advance"];
-    assert_eq!(bells, phases, "{}", changed.trace);
+    assert_eq!(messages, phases, "{}", changed.trace);
     // Object ids are random and decide which look-ups are read together.
     assert!(units.write <= 470 && units.read <= 1_660, "{units:?}: {}", changed.trace);
 }
@@ -48,7 +48,7 @@ async fn who_holds_a_name_is_found_by_sign_in_name_by_address_and_by_local_part_
     world.people.hire("ada");
     world.people.hire("bea");
     world.settle_by_hash().await;
-    let scope = Scope::new("simulated", CONTOSO_TENANT_ID);
+    let scope = TenantKey::new("simulated", CONTOSO_TENANT_ID);
     let found = async |world: &World, by: By, value: &str| {
         world.store().await.people_by(&scope, by, value).await.expect("a look-up").len()
     };

@@ -7,14 +7,14 @@ use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_match::Accept;
 use hardmatch_ports::Key;
 use hardmatch_ports::clock::Clock as _;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{OutcomeKind, Phase, Status};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_TENANT_ID, Fault, FaultRule, Place, Seed};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::gate::Taken;
-use hardmatch_store::{Scope, Store};
-use hardmatch_tests::{Bells, Bill, Cut, Spoil, Stopped, World, guid};
+use hardmatch_store::{Store, TenantKey};
+use hardmatch_tests::{Bill, CorruptAnswer, KillAt, Messages, Stopped, World, guid};
 use serde_json::json;
 
 /// Enough people that what a run costs besides them weighs little.
@@ -112,7 +112,7 @@ async fn a_tenant_that_is_gone_in_the_middle_ends_the_draining_within_a_minute()
         for route in ["POST /$batch", "PATCH /users/{id}", "GET /users/{id}"] {
             world.tenant.inject(FaultRule::new(route, fault.clone()).only(Place::Outer));
         }
-        // Here the queue hands the bell over again until each person's attempts are used up; the first draining ended
+        // Here the queue hands the message over again until each person's attempts are used up; the first draining ended
         // after half a minute and told the run.
         let ran = world.try_sync(Accept::Nothing).await.expect("the run rests");
         let said = ran.run.problems.join(" ");
@@ -129,7 +129,7 @@ async fn a_tenant_that_is_gone_in_the_middle_ends_the_draining_within_a_minute()
 async fn killed_while_writing() -> World {
     for at in 1.. {
         let mut world = three_changes("").await;
-        world.cut = Some(Cut { at, spoil: Spoil::Done });
+        world.cut = Some(KillAt { at, spoil: CorruptAnswer::Done });
         let ended = world.try_sync(Accept::Nothing).await;
         assert_eq!(ended.map(drop), Err(Stopped::Killed), "the run was over before it wrote");
         if world.runs().await[0].phase == Phase::Writing {
@@ -172,16 +172,16 @@ async fn a_secret_that_ended_before_a_run_quarantines_until_an_attempt_succeeds(
     // The scheduled start passes by; the timer brings the next attempt, which fails and counts.
     let before = world.runs().await.len();
     let slot = world.clock.now().to_string();
-    world.ring(&[BellKind::Tick, BellKind::Start { slot }]).await.unwrap();
+    world.notify(&[MessageKind::Tick, MessageKind::Start { slot }]).await.unwrap();
     assert_eq!(world.runs().await.len(), before);
     world.pass(Duration::from_hours(7));
-    world.ring(&[BellKind::Tick]).await.unwrap();
+    world.notify(&[MessageKind::Tick]).await.unwrap();
     let held = store.meta(&connection).await.unwrap().value.quarantine.expect("still quarantined");
     assert_eq!((world.runs().await.len(), held.attempts), (before + 1, 2));
 
     world.tenant.change_app(CONTOSO_CLIENT_ID, |app| app.secret_expired = false).unwrap();
     world.pass(Duration::from_hours(13));
-    world.ring(&[BellKind::Tick]).await.unwrap();
+    world.notify(&[MessageKind::Tick]).await.unwrap();
     assert_eq!(store.meta(&connection).await.unwrap().value.quarantine, None, "released by success");
     assert_eq!(titles(&world), ["Lead"; 3]);
 }
@@ -225,7 +225,8 @@ async fn until_it_rests(store: &Store, clock: &ManualClock, lane: &str, before: 
 #[tokio::test]
 async fn a_paused_connection_writes_nothing_and_goes_on_where_it_was() {
     let mut world = killed_while_writing().await;
-    let (store, scope, clock) = (world.store().await, Scope::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());
+    let (store, scope, clock) =
+        (world.store().await, TenantKey::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());
     let titles_now = || titles(&world).iter().filter(|title| *title == "Lead").count();
     let before = titles_now();
     pause(&store).await;
@@ -268,22 +269,22 @@ async fn a_mark_set_while_a_change_is_on_its_way_outlives_it() {
     let mut world = killed_while_writing().await;
     let (store, connection) = (world.store().await, world.connection());
     // What an observation does that finds something new about Ada.
-    let ada = store.open_people(&connection).await.unwrap()[0];
-    store.table().write(store.mark_open(&connection, ada)).await.unwrap();
+    let ada = store.dirty_people(&connection).await.unwrap()[0];
+    store.table().write(store.mark_dirty(&connection, ada)).await.unwrap();
     let ran = world.sync().await;
     // Her change rests on facts that may have moved: it is not sent, and she is decided again.
     assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Attention), 2), "{:?}", ran.outcomes);
-    assert_eq!(store.open_people(&connection).await.unwrap(), [ada], "hers stays, the others went");
+    assert_eq!(store.dirty_people(&connection).await.unwrap(), [ada], "hers stays, the others went");
     assert_eq!(world.sync().await.rows.len(), 1, "decided once more");
-    assert!(store.open_people(&connection).await.unwrap().is_empty());
+    assert!(store.dirty_people(&connection).await.unwrap().is_empty());
 }
 
 /// The lane of single people.
-fn lane_now(scope: &Scope) -> String {
+fn lane_now(scope: &TenantKey) -> String {
     format!("{}~now", lane(scope))
 }
 
-fn lane(scope: &Scope) -> String {
+fn lane(scope: &TenantKey) -> String {
     format!("lane~{}~{CONTOSO_CLIENT_ID}", scope.as_str())
 }
 
@@ -292,7 +293,8 @@ const HOUR_MS: i64 = 60 * 60 * 1000;
 #[tokio::test]
 async fn one_person_does_not_wait_for_the_lane_of_a_nightly_run() {
     let mut world = three_changes("").await;
-    let (store, scope, clock) = (world.store().await, Scope::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());
+    let (store, scope, clock) =
+        (world.store().await, TenantKey::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());
     let (name, begun) = (lane_now(&scope), clock.now_seconds());
     // Paused until the nightly run has the lane, for an hour.
     pause(&store).await;
@@ -313,7 +315,8 @@ async fn one_person_does_not_wait_for_the_lane_of_a_nightly_run() {
 #[tokio::test]
 async fn who_is_in_the_hands_of_the_other_lane_is_written_once() {
     let mut world = three_changes("").await;
-    let (store, scope, clock) = (world.store().await, Scope::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());
+    let (store, scope, clock) =
+        (world.store().await, TenantKey::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());
     let connection = world.connection();
     let ada = store.secret().pid(&PersonKey::new(guid(1)));
     let tenant = world.tenant.clone();
@@ -324,8 +327,8 @@ async fn who_is_in_the_hands_of_the_other_lane_is_written_once() {
         let now_ms = clock.now().as_millisecond();
         let taken = store.lease(&lane_now(&scope), "a run of one person", now_ms, HOUR_MS).await.unwrap();
         let Taken::Ours(held) = taken else { panic!("{taken:?}") };
-        let hand = Store::hand_key(&lane_now(&scope), held.fence, 0);
-        store.table().write(Store::put_hand(&hand, &connection, &[ada])).await.unwrap();
+        let hand = Store::batch_key(&lane_now(&scope), held.fence, 0);
+        store.table().write(Store::put_batch(&hand, &connection, &[ada])).await.unwrap();
         resume(&store).await;
         let led = || tenant.users().iter().filter(|user| user["jobTitle"] == "Lead").count();
         while led() < 2 {
@@ -346,16 +349,16 @@ async fn who_is_in_the_hands_of_the_other_lane_is_written_once() {
 #[tokio::test]
 async fn two_lanes_at_once_write_a_person_once() {
     let mut world = three_changes("").await;
-    world.bells = Bells::Lost;
+    world.messages = Messages::Lost;
     let slot = world.clock.now().to_string();
     // The nightly run is decided and lies; then one of its people is wanted now; then both lanes are drained at once.
-    let (store, scope) = (world.store().await, Scope::new("simulated", CONTOSO_TENANT_ID));
-    world.ring(&[BellKind::Start { slot }]).await.unwrap();
+    let (store, scope) = (world.store().await, TenantKey::new("simulated", CONTOSO_TENANT_ID));
+    world.notify(&[MessageKind::Start { slot }]).await.unwrap();
     pause(&store).await;
     for _ in 0..3 {
-        world.ring(&[BellKind::Tick]).await.unwrap();
+        world.notify(&[MessageKind::Tick]).await.unwrap();
     }
-    world.bells = Bells::Heard;
+    world.messages = Messages::Heard;
     let key = guid(1);
     let clock = world.clock.clone();
     let resumed = async {
@@ -366,7 +369,7 @@ async fn two_lanes_at_once_write_a_person_once() {
     assert_eq!(one.outcome("ada@contoso.com"), "done");
     let mut writes = one.calls().len();
     for _ in 0..3 {
-        world.ring(&[BellKind::Tick]).await.unwrap();
+        world.notify(&[MessageKind::Tick]).await.unwrap();
         writes += world.tenant.requests().iter().filter(|request| request.method == "PATCH").count();
     }
     assert_eq!(titles(&world), ["Lead"; 3]);
@@ -594,7 +597,7 @@ async fn a_kill_at_any_write_loses_no_password_without_telling() {
         let mut world = World::new().await;
         world.people.hire("ada").hire("bea");
         let hash = world.plan().await.hash();
-        world.cut = Some(Cut { at, spoil: if at % 2 == 0 { Spoil::Lost } else { Spoil::Done } });
+        world.cut = Some(KillAt { at, spoil: if at % 2 == 0 { CorruptAnswer::Lost } else { CorruptAnswer::Done } });
         let mut told = Vec::new();
         let mut listen = |ran: Result<hardmatch_tests::Ran, Stopped>| {
             for outcome in ran.iter().flat_map(|ran| ran.outcomes.values()) {

@@ -48,7 +48,7 @@ fn every_function_has_a_role_and_a_log_group_of_its_own() {
 #[test]
 fn every_function_may_ring_for_itself_and_reserves_nothing() {
     for (name, function) in of_type("AWS::Lambda::Function") {
-        // Without it AWS stops long work after sixteen hops.
+        // Without it AWS stops long work after sixteen requeued messages.
         assert_eq!(function["RecursiveLoop"], "Allow", "{name}");
         // What is reserved for one is taken from the account's others; mappings limit instead.
         assert!(function["ReservedConcurrentExecutions"].is_null(), "{name}");

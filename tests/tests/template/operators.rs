@@ -18,8 +18,8 @@ fn may(action: &str, name: &str) -> BTreeSet<String> {
     of.flat_map(Statement::targets).map(str::to_owned).collect()
 }
 
-/// Queues that a policy lets ring.
-fn rings(name: &str) -> BTreeSet<String> {
+/// Queues that a policy lets send to.
+fn sends(name: &str) -> BTreeSet<String> {
     may("sqs:SendMessage", name)
 }
 
@@ -52,16 +52,16 @@ fn who_looks_reads_work_and_reports_and_no_token() {
 
 #[test]
 fn a_viewer_asks_for_nothing() {
-    assert_eq!(rings("ViewerPolicy"), BTreeSet::new());
+    assert_eq!(sends("ViewerPolicy"), BTreeSet::new());
     let may: BTreeSet<String> = policy("ViewerPolicy").into_iter().flat_map(|statement| statement.actions).collect();
     assert!(!may.contains("sqs:ReceiveMessage") && !may.contains("sqs:DeleteMessage"));
 }
 
 #[test]
 fn operators_send_to_queues_of_commands_alone() {
-    assert_eq!(rings("OperatorPolicy"), BTreeSet::from(["CommandQueue".to_owned()]));
+    assert_eq!(sends("OperatorPolicy"), BTreeSet::from(["CommandQueue".to_owned()]));
     let approvers = BTreeSet::from(["ApproveQueue".to_owned(), "CommandQueue".to_owned()]);
-    assert_eq!(rings("ApproverPolicy"), approvers, "an approver is an operator who also accepts");
+    assert_eq!(sends("ApproverPolicy"), approvers, "an approver is an operator who also accepts");
     // Nobody takes a message out of a queue: a function puts letters back.
     for name in POLICIES {
         assert_eq!(may("sqs:DeleteMessage", name), BTreeSet::new(), "{name}");

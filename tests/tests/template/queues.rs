@@ -1,4 +1,4 @@
-//! Doorbells, their dead letters, and how they ring functions.
+//! Doorbells, their dead letters, and how their messages start functions.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use hardmatch_ports::doorbell::Queue;
 
 use crate::expanded::{number, of_type, properties, target};
 
-/// Queues that ring, not those of dead letters.
+/// Queues of work, not those of dead letters.
 fn doorbells() -> Vec<&'static str> {
     of_type("AWS::SQS::Queue").into_iter().map(|(name, _)| name).filter(|name| name.ends_with("Queue")).collect()
 }
@@ -65,13 +65,14 @@ fn a_message_is_handed_over_again_after_six_times_a_functions_time() {
 #[test]
 fn every_doorbell_rings_one_function_that_names_what_failed() {
     let mappings = of_type("AWS::Lambda::EventSourceMapping");
-    let rung: BTreeSet<&str> = mappings.iter().filter_map(|(_, mapping)| target(&mapping["EventSourceArn"])).collect();
-    assert_eq!((rung, mappings.len()), (doorbells().into_iter().collect(), doorbells().len()));
+    let notified: BTreeSet<&str> =
+        mappings.iter().filter_map(|(_, mapping)| target(&mapping["EventSourceArn"])).collect();
+    assert_eq!((notified, mappings.len()), (doorbells().into_iter().collect(), doorbells().len()));
     for (name, mapping) in mappings {
         assert_eq!(mapping["FunctionResponseTypes"], serde_json::json!(["ReportBatchItemFailures"]), "{name}");
         assert!(number(&mapping["ScalingConfig"]["MaximumConcurrency"]) >= 2, "{name} has no limit");
         // Messages of one batch would share one deadline, and the last of them would begin when it is nearly over.
-        assert_eq!(number(&mapping["BatchSize"]), 1, "{name}: each bell has a function's time for itself");
-        assert!(mapping["MaximumBatchingWindowInSeconds"].is_null(), "{name}: a bell does not wait");
+        assert_eq!(number(&mapping["BatchSize"]), 1, "{name}: each message has a function's time for itself");
+        assert!(mapping["MaximumBatchingWindowInSeconds"].is_null(), "{name}: a message does not wait");
     }
 }

@@ -89,7 +89,7 @@ fn on(role: &[Statement], resource: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Roles of functions, the queues each takes bells from, and those it rings.
+/// Roles of functions, the queues each takes messages from, and those it sends to.
 const FUNCTIONS: [(&str, &[&str], &[&str]); 5] = [
     ("SourceRole", &["SourceQueue"], &["SourceQueue", "MatchQueue", "MatchNowQueue"]),
     ("TenantRole", &["TenantQueue"], &["TenantQueue", "MatchQueue", "MatchNowQueue"]),
@@ -131,7 +131,7 @@ fn bells_are_taken_and_rung_where_the_function_stands() {
         ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"]
             .map(|action| format!("sqs:{action}"))
             .into();
-    for (name, takes, rings) in FUNCTIONS {
+    for (name, takes, sends) in FUNCTIONS {
         let rights = role(name);
         let may = |action: &str| -> BTreeSet<&str> {
             let of = rights.iter().filter(|statement| statement.actions.contains(action));
@@ -139,13 +139,13 @@ fn bells_are_taken_and_rung_where_the_function_stands() {
         };
         for action in &polling {
             let mut wanted: BTreeSet<&str> = takes.iter().copied().collect();
-            // Where an operator asks for it, letters are put back by the function that may ring all queues of work.
+            // Where an operator asks for it, letters are put back by the function that may send to all queues of work.
             if name == "MatchRole" && matches!(action.as_str(), "sqs:ReceiveMessage" | "sqs:DeleteMessage") {
                 wanted.extend(PUT_BACK);
             }
             assert_eq!(may(action), wanted, "{name} and {action}");
         }
-        assert_eq!(may("sqs:SendMessage"), rings.iter().copied().collect(), "{name} rings");
+        assert_eq!(may("sqs:SendMessage"), sends.iter().copied().collect(), "{name} sends to");
         let others = rights.iter().flat_map(|statement| &statement.actions);
         let others: Vec<_> = others
             .filter(|one| one.starts_with("sqs:") && !polling.contains(*one) && *one != "sqs:SendMessage")
@@ -167,9 +167,9 @@ const PUT_BACK: [&str; 6] = [
 
 #[test]
 fn only_match_takes_commands_and_no_function_can_forge_one() {
-    for (name, takes, rings) in FUNCTIONS {
+    for (name, takes, sends) in FUNCTIONS {
         for queue in ["CommandQueue", "ApproveQueue"] {
-            assert!(!rings.contains(&queue), "{name} could give a command");
+            assert!(!sends.contains(&queue), "{name} could give a command");
             assert_eq!(takes.contains(&queue), name == "MatchRole");
         }
     }

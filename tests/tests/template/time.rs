@@ -23,8 +23,9 @@ fn what_the_schedules_send_is_a_bell() {
         let input = properties(name)["Target"]["Input"].as_str().expect("a message");
         // The scheduler puts the time in; until then it is no time.
         let sent = input.replace("<aws.scheduler.scheduled-time>", "2026-01-15T03:00:00Z");
-        let bell: hardmatch_ports::Bell = serde_json::from_str(&sent).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(bell.kind.name(), kind);
+        let message: hardmatch_ports::Message =
+            serde_json::from_str(&sent).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(message.kind.name(), kind);
     }
     assert_eq!(target(&properties("Tick")["Target"]["Arn"]), Some("MatchQueue"));
     assert_eq!(properties("Tick")["Target"]["RetryPolicy"]["MaximumRetryAttempts"], 1, "the next tick is never far");
@@ -41,6 +42,6 @@ fn the_scheduler_may_ring_and_nothing_else() {
     assert_eq!(trust["Principal"]["Service"], "scheduler.amazonaws.com");
     assert!(
         !trust["Condition"]["StringEquals"]["aws:SourceAccount"].is_null(),
-        "another account's schedule could ring"
+        "another account's schedule could send"
     );
 }

@@ -69,23 +69,23 @@ async fn t07_addresses_are_told_apart_whatever_joins_them() {
 }
 
 #[tokio::test]
-async fn t54_another_separator_costs_no_licence() {
+async fn t54_another_separator_costs_no_license() {
     let rule = "[[license]]\nsku = \"ENTERPRISEPACK\"\nwhen = \"'IT' in person.groups\"";
     let mut trial = Trial::given("54-groups-joined-with-a-pipe").with(rule).seats("ENTERPRISEPACK", 5).await;
     trial.first_night().await;
     let upn = "ann.ash@contoso.example";
-    assert_eq!(trial.licences(upn).len(), 1);
+    assert_eq!(trial.licenses(upn).len(), 1);
     trial.night("day2").await;
     trial.sleep().await;
-    assert_eq!(trial.licences(upn).len(), 1, "the pipe is understood");
+    assert_eq!(trial.licenses(upn).len(), 1, "the pipe is understood");
     // Commas between DNs are not certain, so she is told and keeps it.
     let commas = String::from_utf8(trial.source()).unwrap().replace('|', ",");
     let night = trial.night_with(commas).await;
     assert!(night.tells("line 2") && night.exit == 3, "{night:?}");
     trial.sleep().await;
-    assert_eq!(trial.licences(upn).len(), 1);
+    assert_eq!(trial.licenses(upn).len(), 1);
     trial.night("").await;
-    assert_eq!(trial.licences(upn).len(), 1);
+    assert_eq!(trial.licenses(upn).len(), 1);
     trial.quiet_night().await;
 }
 

@@ -247,7 +247,7 @@ async fn cl_a_link_that_moves_takes_along_what_we_gave() {
     trial.reconfigure("");
     trial.first_night().await;
     trial.sleep().await;
-    let has = |trial: &Trial, name: &str| (trial.licences(name).len(), trial.is_member(name, "Sellers"));
+    let has = |trial: &Trial, name: &str| (trial.licenses(name).len(), trial.is_member(name, "Sellers"));
     let id = trial.account("q1@contoso.com").id().to_owned();
     assert_eq!(has(&trial, "q1@contoso.com"), (1, true));
     trial.world.people.set("q1", "sAMAccountName", "q1.new");

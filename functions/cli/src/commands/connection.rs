@@ -58,7 +58,7 @@ fn action(word: &str) -> Result<Action, Failure> {
 mod deployed {
     use std::collections::BTreeMap;
 
-    use hardmatch_ports::Bell;
+    use hardmatch_ports::Message;
     use hardmatch_ports::command::{Command, Reply};
     use hardmatch_ports::doorbell::Queue;
     use serde_json::json;
@@ -122,7 +122,7 @@ mod deployed {
         let whole = Whole::open(&args.stack).await?;
         let mut moved: BTreeMap<String, u64> = BTreeMap::new();
         for _ in 0..ROUNDS {
-            let reply = whole.request(&Bell::nobody(), "", Command::Redrive, None).await?;
+            let reply = whole.request(&Message::nobody(), "", Command::Redrive, None).await?;
             let Reply::Redriven { moved: now, more, stopped } = reply else { return Err(strange(&reply)) };
             for (queue, count) in now {
                 *moved.entry(queue).or_default() += count;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
-use hardmatch_domain::person::Standing;
+use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::reason::Code;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::run::Outcome;
@@ -47,8 +47,8 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
     let most = if args.history { HISTORY } else { LAST };
     let history: Vec<Outcome> = ports.store.history(&connection, pid, most).await?;
     let refused = match explained.record.standing {
-        Standing::Refused => refused_entry(&ports, &connection, &meta, &found.key).await?,
-        Standing::Present | Standing::Absent(_) | Standing::Deleted(_) => None,
+        SourceStatus::Refused => refused_entry(&ports, &connection, &meta, &found.key).await?,
+        SourceStatus::Present | SourceStatus::Absent(_) | SourceStatus::Deleted(_) => None,
     };
     if args.common.json {
         output::document(&json!({

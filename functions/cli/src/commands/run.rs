@@ -10,7 +10,7 @@ use hardmatch_match::{Accept, Acceptance, MatchPorts, Opening, accept, open_run}
 use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, Phase, Run, Status};
 use hardmatch_report::{closing_lines, plan_document, run_document};
-use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_store::connection::{ConnectionState, Meta};
 use serde_json::{Value, json};
 
 use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
@@ -37,7 +37,7 @@ pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
     if let Some(tokens) = &tokens {
         tokens.renew_what_lacks(&state.loaded.config).await?;
     }
-    let side = tenant_side(&state.loaded.config, &state.clock, tokens.as_ref().map(Tokens::keeper)).await?;
+    let side = tenant_side(&state.loaded.config, &state.clock, tokens.as_ref().map(Tokens::token_store)).await?;
     let engine = Engine::open(state, lock, side, &meta).await?;
     // Somebody waits in front of this: who cannot get a token is told now. A run would go on trying.
     if let Err(error) = engine.side.client.granted().await {
@@ -52,9 +52,9 @@ pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
 async fn connected(state: &State, common: &Common) -> Result<(), Failure> {
     let meta = state.store.meta(&state.loaded.config.connection).await?.value;
     match meta.standing {
-        Standing::Active | Standing::Paused => Ok(()),
-        Standing::Disconnected => Err(Failure::run(format!(
-            "connection {} is disconnected, and its {} links are parked. Take it up again with: hardmatch auth connect --config {}",
+        ConnectionState::Active | ConnectionState::Paused => Ok(()),
+        ConnectionState::Disconnected => Err(Failure::run(format!(
+            "connection {} is disconnected, and its {} links are disconnected. Take it up again with: hardmatch auth connect --config {}",
             state.loaded.config.connection,
             meta.links,
             common.config.display()

@@ -40,7 +40,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     for config in std::iter::once(&state.loaded).chain(&loaded).map(|one| &one.config) {
         same_tenant(config, &state.store.meta(&config.connection).await?.value)?;
         let tokens = kept.as_ref().map(|kept| kept.beside(config));
-        let side = tenant_side(config, &state.clock, tokens.as_ref().map(Tokens::keeper)).await?;
+        let side = tenant_side(config, &state.clock, tokens.as_ref().map(Tokens::token_store)).await?;
         connections.push(connection(config, &side, tokens.as_ref()));
         ids.push(config.connection.clone());
         sides.push(side);

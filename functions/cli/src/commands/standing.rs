@@ -2,10 +2,10 @@
 //! answered by the same handler.
 
 use hardmatch_embedded::Missing;
-use hardmatch_match::{Obeyed, Request, obey, paused};
+use hardmatch_match::{Handled, Request, handle_command, paused};
 use hardmatch_ports::command::{Authority, Command, Reply};
 use hardmatch_ports::run::{Phase, Run};
-use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_store::connection::{ConnectionState, Meta};
 use serde_json::json;
 
 use crate::args::Common;
@@ -25,9 +25,9 @@ pub(crate) async fn ask(common: &Common, command: Command, said: &str) -> Result
     let by = operator();
     let request =
         Request { connection, run: "", command: &command, authority: Authority::Approver, by: &by, reply: "" };
-    match obey(&deciding, &request).await? {
-        Obeyed::Replied(Reply::Refused { why }) => return Err(Failure::run(why)),
-        Obeyed::Replied(_) | Obeyed::PassedOn => {}
+    match handle_command(&deciding, &request).await? {
+        Handled::Replied(Reply::Refused { why }) => return Err(Failure::run(why)),
+        Handled::Replied(_) | Handled::PassedOn => {}
     }
     if common.json {
         output::document(&json!({ "v": 1, "connection": connection, "done": true }));
@@ -41,8 +41,8 @@ pub(crate) async fn ask(common: &Common, command: Command, said: &str) -> Result
 pub(crate) async fn is_paused(state: &State, common: &Common) -> Result<Option<Exit>, Failure> {
     let meta = state.store.meta(&state.loaded.config.connection).await?.value;
     match meta.standing {
-        Standing::Paused => {}
-        Standing::Active | Standing::Disconnected => return Ok(None),
+        ConnectionState::Paused => {}
+        ConnectionState::Active | ConnectionState::Disconnected => return Ok(None),
     }
     let run = match &meta.run {
         Some(id) => state.store.run(&state.loaded.config.connection, id).await?.map(|stored| stored.value),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::tenant::{Retry, TenantError};
-use hardmatch_ports::{Clock, KeptToken, TokenKeeper, TokenKind};
+use hardmatch_ports::{Clock, KeptToken, TokenKind, TokenStore};
 use hardmatch_store::connecting::{ConnectMethod, ConnectState};
 
 use crate::platform::{LEAST, grant, parameter, refused};
@@ -346,10 +346,10 @@ async fn a_platform_that_is_busy_is_asked_again() {
 async fn tokens_from_before_a_consent_are_forgotten() {
     let world = World::new().await;
     let old = KeptToken { secret: "old".to_owned().into(), obtained: world.clock.now(), expires: None, mark: None };
-    world.keeper.keep(TokenKind::Access, &old, None).await.unwrap();
+    world.token_store.keep(TokenKind::Access, &old, None).await.unwrap();
     let (mut browser, page) = world.started("contoso").await;
     assert_eq!(browser.consented(&page).await.status, StatusCode::OK);
-    assert_eq!(world.keeper.secret(TokenKind::Access), None);
+    assert_eq!(world.token_store.secret(TokenKind::Access), None);
 }
 
 #[tokio::test]

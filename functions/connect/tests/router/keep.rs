@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use hardmatch_embedded::FileTable;
 use hardmatch_ports::table::{Page, Query, Units};
 use hardmatch_ports::{
-    Clock, Item, Kept, KeptToken, Key, Sealed, Table, TableError, TokenError, TokenKeeper, TokenKind, Write,
+    Clock, Item, Kept, KeptToken, Key, Sealed, Table, TableError, TokenError, TokenKind, TokenStore, Write,
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Keeps tokens; an item that is there is never seen as absent, and can be one that nobody can open.
 #[derive(Default)]
-pub(crate) struct MemoryKeeper {
+pub(crate) struct MemoryTokenStore {
     tokens: Mutex<BTreeMap<&'static str, (KeptToken, u64)>>,
     /// In which order they were kept.
     pub(crate) order: Mutex<Vec<&'static str>>,
@@ -22,14 +22,14 @@ pub(crate) struct MemoryKeeper {
     pub(crate) shut: Mutex<bool>,
 }
 
-impl MemoryKeeper {
+impl MemoryTokenStore {
     pub(crate) fn secret(&self, kind: TokenKind) -> Option<String> {
         self.tokens.lock().unwrap().get(kind.word()).map(|(token, _)| token.secret.expose_secret().to_owned())
     }
 }
 
 #[async_trait]
-impl TokenKeeper for MemoryKeeper {
+impl TokenStore for MemoryTokenStore {
     async fn load(&self, kind: TokenKind) -> Result<Option<(KeptToken, u64)>, TokenError> {
         if *self.shut.lock().unwrap() {
             return Err(TokenError("cannot be opened".into()));

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Clock, KeptToken, TokenKeeper, TokenKind};
+use hardmatch_ports::{Clock, KeptToken, TokenKind, TokenStore};
 use hardmatch_store::connecting::{ConnectMethod, ConnectState};
 use std::time::Duration;
 use url::Url;
@@ -17,7 +17,7 @@ async fn agreed(world: &World, browser: &mut Browser<'_>, page: &Url) -> Page {
 }
 
 fn kept(world: &World) -> Option<String> {
-    world.keeper.secret(TokenKind::Refresh).or_else(|| world.keeper.secret(TokenKind::Access))
+    world.token_store.secret(TokenKind::Refresh).or_else(|| world.token_store.secret(TokenKind::Access))
 }
 
 #[tokio::test]
@@ -29,8 +29,8 @@ async fn a_sign_in_keeps_its_tokens_the_lasting_one_first() {
     assert_eq!(done.status, StatusCode::OK);
     done.says("fabrikam is connected");
     done.says(FABRIKAM);
-    assert_eq!(*world.keeper.order.lock().unwrap(), ["refresh-token", "access-token"]);
-    assert_eq!(world.keeper.secret(TokenKind::Refresh).unwrap(), "refresh-token-text");
+    assert_eq!(*world.token_store.order.lock().unwrap(), ["refresh-token", "access-token"]);
+    assert_eq!(world.token_store.secret(TokenKind::Refresh).unwrap(), "refresh-token-text");
     let connected = world.told("fabrikam").await.connected.unwrap();
     assert_eq!((connected.method, connected.tenant.as_str()), (ConnectMethod::SignIn, FABRIKAM));
     assert!(browser.cookies.is_empty());
@@ -42,13 +42,13 @@ async fn a_sign_in_replaces_one_that_cannot_be_opened() {
     let world = World::new().await;
     let old = KeptToken { secret: "old".to_owned().into(), obtained: world.clock.now(), expires: None, mark: None };
     for kind in [TokenKind::Refresh, TokenKind::Access] {
-        world.keeper.keep(kind, &old, None).await.unwrap();
+        world.token_store.keep(kind, &old, None).await.unwrap();
     }
-    *world.keeper.shut.lock().unwrap() = true;
+    *world.token_store.shut.lock().unwrap() = true;
     let (mut browser, page) = world.started("fabrikam").await;
     assert_eq!(agreed(&world, &mut browser, &page).await.status, StatusCode::OK);
-    assert_eq!(world.keeper.secret(TokenKind::Refresh).unwrap(), "refresh-token-text");
-    assert_eq!(world.keeper.secret(TokenKind::Access).unwrap(), "access-token-text");
+    assert_eq!(world.token_store.secret(TokenKind::Refresh).unwrap(), "refresh-token-text");
+    assert_eq!(world.token_store.secret(TokenKind::Access).unwrap(), "access-token-text");
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn an_answer_without_a_code_is_no_sign_in_and_not_used_up() {
 #[tokio::test]
 async fn tokens_that_cannot_be_kept_connect_nothing() {
     let world = World::new().await;
-    *world.keeper.refuses.lock().unwrap() = true;
+    *world.token_store.refuses.lock().unwrap() = true;
     let (mut browser, page) = world.started("fabrikam").await;
     let page = agreed(&world, &mut browser, &page).await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tower::ServiceExt;
 use url::Url;
 
-use crate::keep::{MemoryKeeper, MemorySealed, Remembering};
+use crate::keep::{MemorySealed, MemoryTokenStore, Remembering};
 use crate::platform::{Codes, FakePlatform, LEAST, grant, parameter};
 
 pub(crate) const CONTOSO: &str = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -41,7 +41,7 @@ pub(crate) struct World {
     pub(crate) fabrikam: Arc<FakePlatform>,
     /// By sign-in, too; the same application in another tenant.
     pub(crate) northwind: Arc<FakePlatform>,
-    pub(crate) keeper: Arc<MemoryKeeper>,
+    pub(crate) token_store: Arc<MemoryTokenStore>,
     pub(crate) sealed: Arc<MemorySealed>,
     pub(crate) written: Arc<Mutex<String>>,
 }
@@ -63,7 +63,7 @@ impl World {
             Arc::new(FakePlatform::new(&authority, &codes, grant(tenant, &LEAST)))
         };
         let (contoso, fabrikam, northwind) = (platform(CONTOSO), platform(FABRIKAM), platform(NORTHWIND));
-        let keeper = Arc::new(MemoryKeeper::default());
+        let token_store = Arc::new(MemoryTokenStore::default());
         let sealed = Arc::new(MemorySealed::new(Arc::new(clock.clone())));
         let sign_in = || Means::SignIn { sealed: Arc::clone(&sealed) as Arc<dyn Sealed> };
         let connection = |id: &str, tenant: &str, platform: &Arc<FakePlatform>, means| Connection {
@@ -72,7 +72,7 @@ impl World {
             client_id: "99999999-0000-4000-8000-00000000000f".to_owned(),
             features: [Feature::Read, Feature::Write].into(),
             platform: Arc::clone(platform) as _,
-            tokens: Arc::clone(&keeper) as _,
+            tokens: Arc::clone(&token_store) as _,
             means,
         };
         let connections = Configured::from_iter([
@@ -86,7 +86,7 @@ impl World {
             connections: Arc::new(connections),
             url: url.clone(),
         };
-        Self { router: router(ports), store, clock, url, contoso, fabrikam, northwind, keeper, sealed, written }
+        Self { router: router(ports), store, clock, url, contoso, fabrikam, northwind, token_store, sealed, written }
     }
 
     /// The operator makes a link.

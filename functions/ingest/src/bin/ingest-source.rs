@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use hardmatch_ingest::copied::{Bring, Copied};
 use hardmatch_ingest::{After, SourcePorts, observe_source};
 use hardmatch_ports::SourceError;
-use hardmatch_ports::doorbell::BellKind;
-use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, serve};
+use hardmatch_ports::doorbell::MessageKind;
+use hardmatch_wiring::lambda::{Answer, Delivery, Error, Home, serve};
 use hardmatch_wiring::policy::Location;
 use hardmatch_wiring::source::source_at;
 
@@ -23,9 +23,9 @@ struct Source {
 }
 
 impl Answer for Source {
-    async fn answer(&self, ring: Ring) -> Result<After, String> {
-        let BellKind::ObserveSource = ring.bell.kind else { return Ok(After::Done) };
-        let connection = &ring.bell.connection;
+    async fn answer(&self, delivery: Delivery) -> Result<After, String> {
+        let MessageKind::ObserveSource = delivery.message.kind else { return Ok(After::Done) };
+        let connection = &delivery.message.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
         let Location::S3 { bucket, key } = &opened.config.source.location else {
             return Err("the source is a file of some machine; functions read people from s3://BUCKET/KEY. Put the file there and store the configuration again".to_owned());
@@ -41,9 +41,9 @@ impl Answer for Source {
             policies: Arc::clone(&self.home.policies),
             clock: Arc::clone(&self.home.clock),
             doorbell: Arc::clone(&self.home.doorbell),
-            until: Some(ring.until),
+            deadline: Some(delivery.deadline),
         };
-        let after = observe_source(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string());
+        let after = observe_source(&ports, connection, &delivery.message.run).await.map_err(|error| error.to_string());
         // The next one brings its own; people's records do not lie around in a warm function. There may be none.
         drop(tokio::fs::remove_file(&copy).await);
         after

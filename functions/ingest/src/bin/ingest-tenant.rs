@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hardmatch_checkup::{Desk, answer, note_expiry};
+use hardmatch_checkup::{TenantRequestContext, answer, note_expiry};
 use hardmatch_ingest::{After, TenantPorts, observe_tenant};
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_wiring::clients::Clients;
-use hardmatch_wiring::lambda::{Answer, Error, Home, Ring, Timestamp, serve};
+use hardmatch_wiring::lambda::{Answer, Delivery, Error, Home, Timestamp, serve};
 use hardmatch_wiring::tokens::TokenHome;
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,29 +25,29 @@ struct Tenant {
 }
 
 impl Answer for Tenant {
-    async fn answer(&self, ring: Ring) -> Result<After, String> {
-        let connection = &ring.bell.connection;
+    async fn answer(&self, delivery: Delivery) -> Result<After, String> {
+        let connection = &delivery.message.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
-        match &ring.bell.kind {
-            BellKind::ObserveTenant => {}
-            BellKind::Reach { reply, wish } => {
-                let desk = Desk {
+        match &delivery.message.kind {
+            MessageKind::ObserveTenant => {}
+            MessageKind::TenantRequest { reply, query } => {
+                let context = TenantRequestContext {
                     store: self.home.store.clone(),
                     vault: self.tokens.vault(connection),
                     means: self.tokens.means(connection),
                     clock: Arc::clone(&self.home.clock),
                 };
-                answer(&desk, connection, &opened, wish, reply).await.map_err(|error| error.to_string())?;
+                answer(&context, connection, &opened, query, reply).await.map_err(|error| error.to_string())?;
                 return Ok(After::Done);
             }
-            BellKind::ObserveSource
-            | BellKind::Match
-            | BellKind::Write
-            | BellKind::Advance
-            | BellKind::Start { .. }
-            | BellKind::Nightly { .. }
-            | BellKind::Tick
-            | BellKind::Ask { .. } => return Ok(After::Done),
+            MessageKind::ObserveSource
+            | MessageKind::Match
+            | MessageKind::Write
+            | MessageKind::Advance
+            | MessageKind::Start { .. }
+            | MessageKind::Nightly { .. }
+            | MessageKind::Tick
+            | MessageKind::OperatorCommand { .. } => return Ok(After::Done),
         }
         let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
         let ends = self.clients.credential_ends(connection).await;
@@ -62,9 +62,9 @@ impl Answer for Tenant {
             clock: Arc::clone(&self.home.clock),
             doorbell: Arc::clone(&self.home.doorbell),
             blobs: Arc::clone(&self.home.blobs),
-            until: Some(ring.until),
+            deadline: Some(delivery.deadline),
         };
-        observe_tenant(&ports, connection, &ring.bell.run).await.map_err(|error| error.to_string())
+        observe_tenant(&ports, connection, &delivery.message.run).await.map_err(|error| error.to_string())
     }
 
     fn calls(&self) -> Counters {

@@ -96,7 +96,7 @@ async fn link(lab: &Lab, number: usize) {
 /// Who is to be decided again, of some.
 async fn marked(lab: &Lab, numbers: std::ops::Range<usize>) -> Vec<usize> {
     let pids: BTreeMap<_, _> = numbers.map(|number| (lab.store.pid(&person(number)), number)).collect();
-    let marked = lab.store.open_people(&contoso()).await.unwrap();
+    let marked = lab.store.dirty_people(&contoso()).await.unwrap();
     let mut found: Vec<usize> = marked.iter().filter_map(|pid| pids.get(pid).copied()).collect();
     found.sort_unstable();
     found
@@ -114,7 +114,7 @@ async fn we_wrote(lab: &Lab, number: usize, memberships: &[ObjectId]) {
         enabled_before: None,
         set_id: false,
         set_manager: false,
-        licences_before: None,
+        licenses_before: None,
         memberships_before: Some(old.account.memberships.clone()),
         created: false,
         moved: false,
@@ -177,8 +177,8 @@ async fn groups_read_in_pieces_are_the_groups_read_at_once() {
     assert_eq!((collection.state, collection.seen, collection.changed), (CollectionState::Complete, 175, 140));
     for units in [0, 1, 4, 15] {
         let mut lab = company().await;
-        let bells = lab.read(Side::Tenant, Some(units)).await;
-        assert!(bells > 1);
+        let messages = lab.read(Side::Tenant, Some(units)).await;
+        assert!(messages > 1);
         same(&first.0, &lab.holds(), &format!("{units} units"));
         assert_eq!(lists(&lab).await, first.1, "{units} units");
         assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), first.2, "{units} units: no page twice");
@@ -567,7 +567,7 @@ async fn a_refresh_keeps_what_rules_ask_for() {
     };
     lab.store.update_run(&contoso(), &lab.run, write).await.unwrap();
     lab.clock.advance(Duration::from_hours(2));
-    assert_eq!(lab.bell(Side::Tenant, None).await.unwrap(), After::Done);
+    assert_eq!(lab.message(Side::Tenant, None).await.unwrap(), After::Done);
     let now = tenant(&lab).await;
     assert!(now.delta_at > had.delta_at, "it looked");
     assert_eq!(now.tenant.named_groups, had.tenant.named_groups);

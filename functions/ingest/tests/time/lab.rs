@@ -1,4 +1,4 @@
-//! A directory, a tenant and a table on one clock, and bells that are answered until none is left.
+//! A directory, a tenant and a table on one clock, and messages that are answered until none is left.
 
 mod book;
 mod directory;
@@ -13,13 +13,13 @@ use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::FolderBlobs;
 use hardmatch_ingest::{After, ObserveError, SourcePorts, TenantPorts, observe_source, observe_tenant};
-use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError};
+use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message};
 use hardmatch_ports::run::{Collection, Run};
 use hardmatch_ports::{Clock as _, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::keys::{hex, unhex};
-use hardmatch_store::runs::Place;
-use hardmatch_store::{Scope, Store};
+use hardmatch_store::runs::RunPlace;
+use hardmatch_store::{Store, TenantKey};
 use hardmatch_wiring::CompiledPolicies;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -33,7 +33,7 @@ pub(crate) use tenant::{PAGE, object_id};
 
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
-/// What a bell keeps free at its end; every unit of these tests takes a second.
+/// What a message keeps free at its end; every unit of these tests takes a second.
 const RESERVE: i64 = 20;
 const POLICY: &str = "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"11111111-1111-4111-8111-111111111111\"\ncloud = \"simulated\"\n\
                       [source]\nkind = \"csv\"\nlocation = \"people.csv\"\n";
@@ -42,12 +42,12 @@ struct Unheard;
 
 #[async_trait]
 impl Doorbell for Unheard {
-    async fn ring(&self, _: Bell, _: Duration) -> Result<(), DoorbellError> {
+    async fn notify(&self, _: Message, _: Duration) -> Result<(), DoorbellError> {
         Ok(())
     }
 }
 
-/// Which side a bell is for.
+/// Which side a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Source,
@@ -106,35 +106,35 @@ impl Lab {
         }))
         .unwrap();
         let meta = self.store.meta(&contoso()).await.unwrap();
-        self.store.open_run(&run, &Place::Connection(Box::new(meta))).await.unwrap();
+        self.store.open_run(&run, &RunPlace::Connection(Box::new(meta))).await.unwrap();
     }
 
-    /// Answers one bell that has time for so many units of a second; `None`: for all.
-    pub(crate) async fn bell(&self, side: Side, units: Option<i64>) -> Result<After, ObserveError> {
+    /// Answers one message that has time for so many units of a second; `None`: for all.
+    pub(crate) async fn message(&self, side: Side, units: Option<i64>) -> Result<After, ObserveError> {
         let now = self.clock.now();
-        let until = units.map(|units| now + SignedDuration::from_secs(RESERVE + units));
+        let deadline = units.map(|units| now + SignedDuration::from_secs(RESERVE + units));
         let (store, scope) = (self.store.clone(), scope());
         let policies = Arc::new(CompiledPolicies::without_files());
         let (clock, doorbell) = (Arc::new(self.clock.clone()), Arc::new(Unheard));
         match side {
             Side::Source => {
                 let source = self.people.clone();
-                let ports = SourcePorts { store, scope, source, policies, clock, doorbell, until };
+                let ports = SourcePorts { store, scope, source, policies, clock, doorbell, deadline };
                 observe_source(&ports, &contoso(), &self.run).await
             }
             Side::Tenant => {
                 let (tenant, blobs) = (self.accounts.clone(), Arc::new(self.blobs()));
-                let ports = TenantPorts { store, scope, tenant, policies, clock, doorbell, blobs, until };
+                let ports = TenantPorts { store, scope, tenant, policies, clock, doorbell, blobs, deadline };
                 observe_tenant(&ports, &contoso(), &self.run).await
             }
         }
     }
 
-    /// Answers bells until the side is read; how many it took.
+    /// Answers messages until the side is read; how many it took.
     pub(crate) async fn read(&self, side: Side, units: Option<i64>) -> usize {
-        for bells in 1..5_000 {
-            match self.bell(side, units).await.unwrap() {
-                After::Done => return bells,
+        for messages in 1..5_000 {
+            match self.message(side, units).await.unwrap() {
+                After::Done => return messages,
                 After::Again(wait) => self.clock.advance(wait),
             }
         }
@@ -151,12 +151,12 @@ impl Lab {
         self.book.writes.load(Ordering::SeqCst)
     }
 
-    /// Answers bells until the process dies at a write from here; `false` when the side was read before. The next one
+    /// Answers messages until the process dies at a write from here; `false` when the side was read before. The next one
     /// comes when nobody takes the dead one for alive.
     pub(crate) async fn dies_at(&self, side: Side, units: Option<i64>, at: u64) -> bool {
         self.book.dies_at.store(self.writes() + at, Ordering::SeqCst);
         let died = loop {
-            match self.bell(side, units).await {
+            match self.message(side, units).await {
                 Ok(After::Done) => break false,
                 Ok(After::Again(wait)) => self.clock.advance(wait),
                 Err(_) => break true,
@@ -197,7 +197,7 @@ impl Lab {
             marked.chunks(16).map(|pid| (format!("OPEN / {}", hex(pid)), String::new())).collect::<Vec<_>>()
         };
         let told = told.flat_map(|(key, body)| {
-            if key.pk.starts_with("OPEN#") {
+            if key.pk.starts_with("DIRTY#") {
                 people(key, body)
             } else {
                 vec![(format!("{} / {}", key.pk, key.sk), text(body))]
@@ -235,6 +235,6 @@ pub(crate) fn contoso() -> ConnectionId {
     ConnectionId::new("contoso")
 }
 
-pub(crate) fn scope() -> Scope {
-    Scope::new("simulated", "11111111-1111-4111-8111-111111111111")
+pub(crate) fn scope() -> TenantKey {
+    TenantKey::new("simulated", "11111111-1111-4111-8111-111111111111")
 }

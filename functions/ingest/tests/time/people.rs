@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::PersonRef;
-use hardmatch_domain::person::{PersonRecord, Standing};
+use hardmatch_domain::person::{PersonRecord, SourceStatus};
 use hardmatch_ingest::After;
 use hardmatch_store::fingerprints::Series;
 
@@ -36,7 +36,7 @@ async fn a_night_later(lab: &mut Lab) {
 async fn absent_and_changed(lab: &Lab) -> (usize, usize) {
     let names = (0..6_000).map(|number| lab.store.secret().pid(&format!("key-{number}").as_str().into()));
     let people = lab.store.people(&contoso(), &names.collect::<Vec<_>>()).await.unwrap();
-    let absent = people.iter().filter(|(_, record)| matches!(record.standing, Standing::Absent(_))).count();
+    let absent = people.iter().filter(|(_, record)| matches!(record.standing, SourceStatus::Absent(_))).count();
     (absent, people.iter().filter(|(_, record)| record.revision > 1).count() - absent)
 }
 
@@ -52,15 +52,15 @@ async fn a_source_read_in_pieces_is_the_source_read_at_once() {
     assert_eq!((people.seen, people.changed), (1_950, 1_200));
     for units in [0, 5] {
         let mut lab = directory().await;
-        let bells = lab.slow().read(Side::Source, Some(units)).await;
+        let messages = lab.slow().read(Side::Source, Some(units)).await;
         same(&first.0, &lab.holds(), &format!("{units} units"));
-        // Groups of 500, one or more a bell.
-        assert!((2..=8).contains(&bells), "{units} units: {bells} bells");
+        // Groups of 500, one or more a message.
+        assert!((2..=8).contains(&messages), "{units} units: {messages} messages");
         assert_eq!(lab.writes(), first.1, "nothing is written twice");
         a_night_later(&mut lab).await;
-        let bells = lab.read(Side::Source, Some(units)).await;
+        let messages = lab.read(Side::Source, Some(units)).await;
         same(&second.0, &lab.holds(), &format!("{units} units, again"));
-        assert!((2..=8).contains(&bells), "{units} units: {bells} bells");
+        assert!((2..=8).contains(&messages), "{units} units: {messages} messages");
         assert_eq!(lab.writes(), second.1, "nothing is written twice");
         assert_eq!(lab.collection("people").await, people);
     }
@@ -110,13 +110,13 @@ async fn a_bell_for_a_run_that_is_read_or_that_somebody_reads_does_not_ask_the_s
     let listed = || lab.people.1.load(std::sync::atomic::Ordering::SeqCst);
     let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
     lab.store.lease(&format!("people~{}", contoso()), &lab.run, now, 60_000).await.unwrap();
-    assert_eq!(lab.bell(Side::Source, Some(5)).await.unwrap(), After::Done);
+    assert_eq!(lab.message(Side::Source, Some(5)).await.unwrap(), After::Done);
     assert_eq!(listed(), 0, "somebody is at it");
     lab.clock.advance(Duration::from_mins(2));
-    assert_eq!(lab.bell(Side::Source, Some(5)).await.unwrap(), After::Done);
+    assert_eq!(lab.message(Side::Source, Some(5)).await.unwrap(), After::Done);
     let once = listed();
     assert!(once > 0);
-    assert_eq!(lab.bell(Side::Source, Some(5)).await.unwrap(), After::Done);
+    assert_eq!(lab.message(Side::Source, Some(5)).await.unwrap(), After::Done);
     assert_eq!(listed(), once, "it is read");
 }
 
@@ -126,7 +126,7 @@ async fn nobody_is_absent_before_everybody_else_is_stored() {
     lab.slow().read(Side::Source, None).await;
     a_night_later(&mut lab).await;
     let mut seen_between = 0;
-    while lab.bell(Side::Source, Some(0)).await.unwrap() != After::Done {
+    while lab.message(Side::Source, Some(0)).await.unwrap() != After::Done {
         let (absent, changed) = absent_and_changed(&lab).await;
         assert!(absent == 0 || changed == 700, "{absent} absent, {changed} stored");
         seen_between += usize::from(absent == 0);
@@ -145,7 +145,7 @@ async fn a_source_that_changes_between_two_bells_is_what_its_last_listing_says()
         a_night_later(lab).await;
     }
     for _ in 0..3 {
-        assert!(matches!(lab.bell(Side::Source, Some(0)).await, Ok(After::Again(_))));
+        assert!(matches!(lab.message(Side::Source, Some(0)).await, Ok(After::Again(_))));
     }
     // Half of the new ones were a mistake, some get another title, and some of those who were gone are back.
     for lab in [&fresh, &lab] {
@@ -160,8 +160,8 @@ async fn a_source_that_changes_between_two_bells_is_what_its_last_listing_says()
     let people = facts(&lab).await;
     for (number, expected) in facts(&fresh).await {
         match (&expected, &people[&number]) {
-            // Whom an earlier bell stored, and the last listing does not have.
-            (None, Some((_, Standing::Absent(_)))) if number >= 5_250 => {}
+            // Whom an earlier message stored, and the last listing does not have.
+            (None, Some((_, SourceStatus::Absent(_)))) if number >= 5_250 => {}
             (_, found) => assert_eq!(expected, *found, "{number}"),
         }
     }
@@ -174,7 +174,7 @@ async fn a_source_that_goes_back_to_what_it_was_between_two_bells_is_not_taken_f
     let before = (facts(&lab).await, lab.people.0.lock().unwrap().clone());
     a_night_later(&mut lab).await;
     for _ in 0..3 {
-        assert!(matches!(lab.bell(Side::Source, Some(0)).await, Ok(After::Again(_))));
+        assert!(matches!(lab.message(Side::Source, Some(0)).await, Ok(After::Again(_))));
     }
     lab.people.0.lock().unwrap().clone_from(&before.1);
     lab.read(Side::Source, Some(0)).await;
@@ -183,14 +183,14 @@ async fn a_source_that_goes_back_to_what_it_was_between_two_bells_is_not_taken_f
         assert_eq!(before.0[&number], after[&number], "{number}");
     }
     let mut new = after.range(5_000..).filter_map(|(_, one)| one.as_ref());
-    assert!(new.all(|one| matches!(one.1, Standing::Absent(_))));
+    assert!(new.all(|one| matches!(one.1, SourceStatus::Absent(_))));
     let (lists, digests) = (Series::people(&contoso()), lab.holds());
     assert!(lab.store.digests(&lists).await.unwrap().is_some());
     assert!(!digests.keys().any(|key| key.contains("unsettled")));
 }
 
 /// Title and standing of everybody who ever was there, by number.
-async fn facts(lab: &Lab) -> BTreeMap<usize, Option<(String, Standing)>> {
+async fn facts(lab: &Lab) -> BTreeMap<usize, Option<(String, SourceStatus)>> {
     let mut all = BTreeMap::new();
     for number in (0..2_000).chain(5_000..5_500) {
         let who = PersonRef { connection: contoso(), key: format!("key-{number}").as_str().into() };

@@ -51,11 +51,11 @@ async fn a_tenant_read_in_pieces_is_the_tenant_read_at_once() {
     assert_eq!((users.state, users.seen), (CollectionState::Complete, 330 + 60));
     for units in [0, 3, 20] {
         let mut lab = tenant().await;
-        let bells = lab.read(Side::Tenant, Some(units)).await;
+        let messages = lab.read(Side::Tenant, Some(units)).await;
         same(&first.0, &lab.holds(), &format!("{units} units"));
-        // No page is read twice, and no bell goes without a unit: 38 pages and a few steps between them.
+        // No page is read twice, and no message goes without a unit: 38 pages and a few steps between them.
         assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), first.1, "{units} units");
-        assert!(bells <= 48 && (units > 0 || bells >= 38), "{units} units: {bells} bells");
+        assert!(messages <= 48 && (units > 0 || messages >= 38), "{units} units: {messages} messages");
         a_year_later(&mut lab).await;
         lab.read(Side::Tenant, Some(units)).await;
         same(&second.0, &lab.holds(), &format!("{units} units, again"));
@@ -81,7 +81,7 @@ async fn a_tenant_whose_reading_is_killed_anywhere_is_read_all_the_same() {
         died |= lab.dies_at(Side::Tenant, Some(5), at).await;
         lab.read(Side::Tenant, Some(5)).await;
         same(&expected, &lab.holds(), &format!("killed at {at}"));
-        // Two kills, and each loses no more than the bell in which it came.
+        // Two kills, and each loses no more than the message in which it came.
         let read = lab.accounts.pages.load(Ordering::SeqCst);
         assert!(read <= pages + 2 * 6, "killed at {at}: {read} pages instead of {pages}");
         if !died {
@@ -112,7 +112,7 @@ async fn nothing_is_concluded_before_the_end() {
     let had = lab.holds();
     a_year_later(&mut lab).await;
     for _ in 0..20 {
-        assert_ne!(lab.bell(Side::Tenant, Some(0)).await.unwrap(), After::Done);
+        assert_ne!(lab.message(Side::Tenant, Some(0)).await.unwrap(), After::Done);
     }
     let now = lab.holds();
     let differs = |part: &str| had.iter().any(|(key, body)| key.contains(part) && now.get(key) != Some(body));
@@ -127,20 +127,20 @@ async fn nothing_is_concluded_before_the_end() {
 #[tokio::test]
 async fn two_bells_at_a_time_do_the_work_of_one() {
     let lab = tenant().await;
-    assert!(matches!(lab.bell(Side::Tenant, Some(2)).await, Ok(After::Again(_))));
-    // The side is taken, as by a bell that is being answered elsewhere.
+    assert!(matches!(lab.message(Side::Tenant, Some(2)).await, Ok(After::Again(_))));
+    // The side is taken, as by a message that is being answered elsewhere.
     let name = format!("accounts~{}", crate::lab::scope().as_str());
     let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
     lab.store.lease(&name, &lab.run, now, 60_000).await.unwrap();
     let pages = lab.accounts.pages.load(Ordering::SeqCst);
-    assert_eq!(lab.bell(Side::Tenant, Some(2)).await.unwrap(), After::Done, "the other bell rings on");
+    assert_eq!(lab.message(Side::Tenant, Some(2)).await.unwrap(), After::Done, "the other message is sent again");
     assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), pages);
     // A run of another connection waits for its turn.
     lab.clock.advance(std::time::Duration::from_mins(2));
     let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
     lab.store.lease(&name, "another run", now, 30_000).await.unwrap();
     let wait = std::time::Duration::from_secs(30);
-    assert_eq!(lab.bell(Side::Tenant, Some(2)).await.unwrap(), After::Again(wait));
+    assert_eq!(lab.message(Side::Tenant, Some(2)).await.unwrap(), After::Again(wait));
     lab.clock.advance(wait);
     lab.read(Side::Tenant, Some(2)).await;
     assert!(lab.accounts.pages.load(Ordering::SeqCst) >= (500 / PAGE) as u64);

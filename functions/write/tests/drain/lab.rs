@@ -12,18 +12,18 @@ use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::{ConnectionId, ImmutableId, ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::license::License;
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link};
-use hardmatch_domain::person::{Addresses, Extra, Person, PersonRecord, Standing};
+use hardmatch_domain::person::{Addresses, Extra, Person, PersonRecord, SourceStatus};
 use hardmatch_embedded::FileTable;
 use hardmatch_ports::credentials::{CredentialError, PasswordSink};
-use hardmatch_ports::doorbell::{Bell, Doorbell, DoorbellError};
+use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message};
 use hardmatch_ports::run::{Outcome, Phase, Run};
 use hardmatch_ports::tenant::{Answer, Call, Counters, Priority, Refusal, RefusalKind, TenantError, TenantWrite};
 use hardmatch_ports::{Clock as _, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::accounts::AccountItem;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
-use hardmatch_store::runs::Place;
-use hardmatch_store::{Pid, Scope, Store};
+use hardmatch_store::runs::RunPlace;
+use hardmatch_store::{PersonHash, Store, TenantKey};
 use hardmatch_write::{WriteError, WritePorts, drain};
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -109,7 +109,7 @@ struct Unheard;
 
 #[async_trait]
 impl Doorbell for Unheard {
-    async fn ring(&self, _: Bell, _: Duration) -> Result<(), DoorbellError> {
+    async fn notify(&self, _: Message, _: Duration) -> Result<(), DoorbellError> {
         Ok(())
     }
 }
@@ -117,7 +117,7 @@ impl Doorbell for Unheard {
 pub(crate) struct Lab {
     pub(crate) store: Store,
     clock: ManualClock,
-    scope: Scope,
+    scope: TenantKey,
     tenant: Arc<Tenant>,
     sink: Arc<Sink>,
     decided: usize,
@@ -134,11 +134,11 @@ impl Lab {
         }))
         .unwrap();
         let meta = store.meta(&contoso()).await.unwrap();
-        store.open_run(&run, &Place::Connection(Box::new(meta))).await.unwrap();
+        store.open_run(&run, &RunPlace::Connection(Box::new(meta))).await.unwrap();
         Self {
             store,
             clock: ManualClock::auto(Timestamp::from_second(NOON).unwrap()),
-            scope: Scope::new("graph", "tenant"),
+            scope: TenantKey::new("graph", "tenant"),
             tenant: Arc::default(),
             sink: Arc::default(),
             decided: 0,
@@ -188,16 +188,28 @@ impl Lab {
     }
 
     /// A person, their change, and its place in the lane.
-    pub(crate) async fn decide(&mut self, name: &str, steps: Vec<Step>, account: Option<&str>) -> Pid {
+    pub(crate) async fn decide(&mut self, name: &str, steps: Vec<Step>, account: Option<&str>) -> PersonHash {
         self.open(name, steps, None, account).await
     }
 
     /// The same with removals from a step on.
-    pub(crate) async fn decide_removal(&mut self, name: &str, steps: Vec<Step>, from: usize, account: &str) -> Pid {
+    pub(crate) async fn decide_removal(
+        &mut self,
+        name: &str,
+        steps: Vec<Step>,
+        from: usize,
+        account: &str,
+    ) -> PersonHash {
         self.open(name, steps, Some(from), Some(account)).await
     }
 
-    async fn open(&mut self, name: &str, steps: Vec<Step>, removal_from: Option<usize>, account: Option<&str>) -> Pid {
+    async fn open(
+        &mut self,
+        name: &str,
+        steps: Vec<Step>,
+        removal_from: Option<usize>,
+        account: Option<&str>,
+    ) -> PersonHash {
         let who = Self::who(name);
         let pid = self.store.pid(&who);
         let person = Person {
@@ -211,7 +223,7 @@ impl Lab {
             password_expired: None,
             extra: Extra::default(),
         };
-        let record = PersonRecord { connection: contoso(), person, standing: Standing::Present, revision: 1 };
+        let record = PersonRecord { connection: contoso(), person, standing: SourceStatus::Present, revision: 1 };
         let mut writes = Vec::new();
         self.store.put_person(&self.scope, None, &record, &mut writes);
         let account = account.map(ObjectId::from);
@@ -251,7 +263,7 @@ impl Lab {
             decided_ms: self.clock.now().as_millisecond(),
             account_revision: None,
             keep_open: false,
-            landed: None,
+            account_id: None,
             lost: false,
             mark: None,
         };
@@ -265,15 +277,15 @@ impl Lab {
     }
 
     /// An earlier process handed the person's step to the tenant and was ended before the answer.
-    pub(crate) async fn left_in_flight(&self, pid: Pid) {
+    pub(crate) async fn left_in_flight(&self, pid: PersonHash) {
         let stored = self.store.changes(&contoso(), &[pid]).await.unwrap().remove(0).1;
         let open = OpenChange { state: ChangeState::Sending(0), ..stored.value };
         self.store.table().write(self.store.put_change(&contoso(), pid, stored.revision, &open)).await.unwrap();
     }
 
     /// Somebody noticed that the person's facts changed.
-    pub(crate) async fn mark(&self, pid: Pid) {
-        self.store.table().write(self.store.mark_open(&contoso(), pid)).await.unwrap();
+    pub(crate) async fn mark(&self, pid: PersonHash) {
+        self.store.table().write(self.store.mark_dirty(&contoso(), pid)).await.unwrap();
     }
 
     /// An account of a person's, linked to them.
@@ -311,7 +323,7 @@ impl Lab {
     }
 
     /// The gate lets the person's removals through.
-    pub(crate) async fn release(&self, pid: Pid) {
+    pub(crate) async fn release(&self, pid: PersonHash) {
         let stored = self.store.changes(&contoso(), &[pid]).await.unwrap().remove(0).1;
         assert_eq!(stored.value.state, ChangeState::Held, "they wait at the gate");
         let open = OpenChange { state: ChangeState::Ready, ..stored.value };
@@ -338,12 +350,12 @@ impl Lab {
             clock: Arc::new(self.clock.clone()),
             doorbell: Arc::new(Unheard),
             holder: "a test".to_owned(),
-            until: None,
+            deadline: None,
         };
         drain(&ports, &contoso(), RUN).await.map(|_| ())
     }
 
-    pub(crate) async fn outcome(&self, pid: Pid) -> Outcome {
+    pub(crate) async fn outcome(&self, pid: PersonHash) -> Outcome {
         self.store.history(&contoso(), pid, 1).await.unwrap().remove(0)
     }
 
@@ -369,7 +381,7 @@ pub(crate) fn update(pairs: &[(Attr, &str)]) -> Step {
     Step::Update { immutable_id: None, before: Attributes::default(), after }
 }
 
-pub(crate) fn licences(skus: &[&str]) -> Step {
+pub(crate) fn licenses(skus: &[&str]) -> Step {
     let one =
         |sku: &&str| License { sku: (*sku).into(), part_number: (*sku).into(), without: Texts::default(), held: false };
     Step::SetLicenses { give: skus.iter().map(one).collect(), take: Vec::new() }

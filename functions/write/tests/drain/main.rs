@@ -9,7 +9,7 @@ use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::OutcomeKind;
 use hardmatch_ports::tenant::{Answer, RefusalKind};
 
-use lab::{Lab, block, create, licences, no, rename, update};
+use lab::{Lab, block, create, licenses, no, rename, update};
 
 #[tokio::test]
 async fn a_creation_is_linked_delivered_and_ended() {
@@ -145,10 +145,10 @@ async fn a_rename_is_looked_at_again_after_an_hour() {
 }
 
 #[tokio::test]
-async fn a_licence_that_builds_on_another_is_given_after_it() {
+async fn a_license_that_builds_on_another_is_given_after_it() {
     let mut lab = Lab::new().await;
     lab.linked_account("ada", "a1").await;
-    let ada = lab.decide("ada", vec![licences(&["addon", "base", "visio"])], Some("a1")).await;
+    let ada = lab.decide("ada", vec![licenses(&["addon", "base", "visio"])], Some("a1")).await;
     lab.answers([
         no(RefusalKind::NoSeats, None),
         no(RefusalKind::LicenseConflict, None),
@@ -163,10 +163,10 @@ async fn a_licence_that_builds_on_another_is_given_after_it() {
 }
 
 #[tokio::test]
-async fn licences_that_exclude_one_another_are_not_tried_for_ever() {
+async fn licenses_that_exclude_one_another_are_not_tried_for_ever() {
     let mut lab = Lab::new().await;
     lab.linked_account("ada", "a1").await;
-    let ada = lab.decide("ada", vec![licences(&["one", "two"])], Some("a1")).await;
+    let ada = lab.decide("ada", vec![licenses(&["one", "two"])], Some("a1")).await;
     let conflict = || no(RefusalKind::LicenseConflict, None);
     lab.answers(std::iter::repeat_with(conflict).take(5));
     lab.drain().await.unwrap();

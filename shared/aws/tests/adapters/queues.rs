@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName};
 use hardmatch_aws::{Depth, QueueUrls, Redriven, SqsDoorbell, Undelivered};
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::{Bell, BellKind, Doorbell as _, Queue, Urgency};
+use hardmatch_ports::doorbell::{Doorbell as _, Message, MessageKind, Queue, Urgency};
 
 use crate::support::{QuickClock, account};
 
@@ -31,7 +31,7 @@ async fn queues() -> Queues {
 }
 
 impl Queues {
-    async fn receive(&self, url: &str) -> Vec<Message> {
+    async fn receive(&self, url: &str) -> Vec<SqsMessage> {
         let request = self.client.receive_message().queue_url(url).max_number_of_messages(10);
         let request = request.message_attribute_names("All");
         let request = request.message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
@@ -39,41 +39,41 @@ impl Queues {
     }
 }
 
-fn bell(kind: BellKind) -> Bell {
-    Bell::new(ConnectionId::new("contoso"), "r1", kind)
+fn message(kind: MessageKind) -> Message {
+    Message::new(ConnectionId::new("contoso"), "r1", kind)
 }
 
 #[tokio::test]
 async fn each_bell_reaches_its_queue_as_json_under_its_connection() {
     let queues = queues().await;
-    let bells = [
-        bell(BellKind::ObserveSource),
-        bell(BellKind::ObserveTenant),
-        bell(BellKind::Match),
-        bell(BellKind::Write),
-        bell(BellKind::Match).with_urgency(Urgency::Now),
-        bell(BellKind::Write).with_urgency(Urgency::Now),
+    let messages = [
+        message(MessageKind::ObserveSource),
+        message(MessageKind::ObserveTenant),
+        message(MessageKind::Match),
+        message(MessageKind::Write),
+        message(MessageKind::Match).with_urgency(Urgency::Now),
+        message(MessageKind::Write).with_urgency(Urgency::Now),
     ];
-    for bell in &bells {
-        queues.doorbell.ring(bell.clone(), Duration::ZERO).await.unwrap();
-        let received = queues.receive(&queues.urls[&bell.queue()]).await;
-        assert_eq!(received.len(), 1, "{bell:?}");
-        let body: Bell = serde_json::from_str(received[0].body().unwrap()).unwrap();
-        assert_eq!(body, *bell);
+    for message in &messages {
+        queues.doorbell.notify(message.clone(), Duration::ZERO).await.unwrap();
+        let received = queues.receive(&queues.urls[&message.queue()]).await;
+        assert_eq!(received.len(), 1, "{message:?}");
+        let body: Message = serde_json::from_str(received[0].body().unwrap()).unwrap();
+        assert_eq!(body, *message);
         let group = received[0].attributes().unwrap().get(&MessageSystemAttributeName::MessageGroupId);
         assert_eq!(group.map(String::as_str), Some("contoso"));
         let version = received[0].message_attributes().unwrap()["v"].string_value().map(str::to_owned);
-        assert_eq!(version, Some(Bell::VERSION.to_string()));
+        assert_eq!(version, Some(Message::VERSION.to_string()));
     }
     // One that is about all connections belongs to no group.
-    queues.doorbell.ring(Bell::for_all(BellKind::Tick), Duration::ZERO).await.unwrap();
+    queues.doorbell.notify(Message::for_all(MessageKind::Tick), Duration::ZERO).await.unwrap();
     assert_eq!(queues.receive(&queues.urls[&Queue::Match]).await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_delay_keeps_a_bell_back() {
     let queues = queues().await;
-    queues.doorbell.ring(bell(BellKind::Write), Duration::from_hours(24)).await.unwrap();
+    queues.doorbell.notify(message(MessageKind::Write), Duration::from_hours(24)).await.unwrap();
     let depth = queues.doorbell.depth(&queues.urls[&Queue::Write]).await.unwrap();
     assert_eq!(depth, Depth { waiting: 0, handled: 0, delayed: 1 });
 }
@@ -92,10 +92,10 @@ async fn what_nobody_understands_yet_goes_back_as_it_is_for_later() {
 #[tokio::test]
 async fn a_queue_that_was_not_given_is_named() {
     let aws = account().aws(Arc::new(QuickClock::default())).await;
-    let error = aws.doorbell(QueueUrls::new()).ring(bell(BellKind::Write), Duration::ZERO).await.unwrap_err();
+    let error = aws.doorbell(QueueUrls::new()).notify(message(MessageKind::Write), Duration::ZERO).await.unwrap_err();
     assert!(error.to_string().contains("the queue write"), "{error}");
     let urls = QueueUrls::from([(Queue::Write, "http://localhost:1/nobody/none".to_owned())]);
-    let error = aws.doorbell(urls).ring(bell(BellKind::Write), Duration::ZERO).await.unwrap_err();
+    let error = aws.doorbell(urls).notify(message(MessageKind::Write), Duration::ZERO).await.unwrap_err();
     assert!(error.to_string().contains("sqs:SendMessage"), "{error}");
 }
 
@@ -104,9 +104,9 @@ async fn dead_letters_go_back_as_they_were_and_no_more_than_asked() {
     let queues = queues().await;
     let into_dead = QueueUrls::from([(Queue::Write, queues.dead.clone())]);
     let aws_dead = SqsDoorbell::new(queues.client.clone(), into_dead);
-    let rung = bell(BellKind::Write);
+    let notified = message(MessageKind::Write);
     for _ in 0..13 {
-        aws_dead.ring(rung.clone(), Duration::ZERO).await.unwrap();
+        aws_dead.notify(notified.clone(), Duration::ZERO).await.unwrap();
     }
     let redriven = queues.doorbell.redrive(&queues.dead, Queue::Write, 12).await.unwrap();
     assert_eq!(redriven, Redriven { moved: 12, stopped: None });
@@ -114,7 +114,7 @@ async fn dead_letters_go_back_as_they_were_and_no_more_than_asked() {
     let received = queues.receive(&queues.urls[&Queue::Write]).await;
     assert_eq!(received.len(), 10);
     for message in received {
-        assert_eq!(serde_json::from_str::<Bell>(message.body().unwrap()).unwrap(), rung);
+        assert_eq!(serde_json::from_str::<Message>(message.body().unwrap()).unwrap(), notified);
         assert!(message.attributes().unwrap().contains_key(&MessageSystemAttributeName::MessageGroupId));
         assert!(message.message_attributes().unwrap().contains_key("v"));
     }
@@ -126,7 +126,7 @@ async fn dead_letters_go_back_as_they_were_and_no_more_than_asked() {
 async fn a_letter_that_cannot_be_sent_stays_where_it_is() {
     let queues = queues().await;
     let letters = SqsDoorbell::new(queues.client.clone(), QueueUrls::from([(Queue::Write, queues.dead.clone())]));
-    letters.ring(bell(BellKind::Write), Duration::ZERO).await.unwrap();
+    letters.notify(message(MessageKind::Write), Duration::ZERO).await.unwrap();
     let gone = queues.dead.replace("dead", "gone");
     let nowhere = SqsDoorbell::new(queues.client.clone(), QueueUrls::from([(Queue::Write, gone)]));
     let redriven = nowhere.redrive(&queues.dead, Queue::Write, 10).await.unwrap();
@@ -142,18 +142,19 @@ async fn dead_letters_are_looked_at_where_they_lie() {
     let letters = SqsDoorbell::new(queues.client.clone(), QueueUrls::from([(Queue::Write, queues.dead.clone())]));
     assert_eq!(queues.doorbell.letters(&queues.dead, 100).await.unwrap(), []);
     for run in 0..13 {
-        let bell = Bell::new(ConnectionId::new("contoso"), format!("r{run}"), BellKind::Write);
-        letters.ring(bell, Duration::ZERO).await.unwrap();
+        let message = Message::new(ConnectionId::new("contoso"), format!("r{run}"), MessageKind::Write);
+        letters.notify(message, Duration::ZERO).await.unwrap();
     }
     let found = queues.doorbell.letters(&queues.dead, 100).await.unwrap();
-    let mut runs: Vec<String> = found.iter().map(|one| serde_json::from_str::<Bell>(&one.body).unwrap().run).collect();
+    let mut runs: Vec<String> =
+        found.iter().map(|one| serde_json::from_str::<Message>(&one.body).unwrap().run).collect();
     runs.sort();
     let mut all: Vec<String> = (0..13).map(|run| format!("r{run}")).collect();
     all.sort();
     assert_eq!(runs, all, "each once");
     assert!(found.iter().all(|one| one.sent.is_some() && !one.id.is_empty()), "{found:?}");
     assert!(found.is_sorted_by_key(|one| one.sent), "{found:?}");
-    assert!(found.iter().all(|one| one.undelivered.is_none()), "no schedule rang them: {found:?}");
+    assert!(found.iter().all(|one| one.undelivered.is_none()), "no schedule sent them: {found:?}");
     let depth = queues.doorbell.depth(&queues.dead).await.unwrap();
     assert_eq!(depth.waiting + depth.handled, 13, "nothing was moved: {depth:?}");
 }

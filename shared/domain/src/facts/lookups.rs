@@ -4,10 +4,10 @@
 use super::{By, lookup_form};
 use crate::account::Account;
 use crate::attribute::Attr;
-use crate::case::same_name;
 use crate::flow;
 use crate::likeness::number_form;
 use crate::person::{Person, PersonRecord};
+use crate::person_context::same_name;
 use crate::policy::{FlowFrom, FlowWhen, Mapping, Policy};
 
 /// What a policy adds: attributes that can prove identity, and the sign-in name that its flow gives a person.

@@ -7,11 +7,11 @@ use super::trail::Trail;
 use super::{By, Facts, Lookups, full_name, local_part, lookup_form};
 use crate::account::{Account, AddressHolder};
 use crate::attribute::Attr;
-use crate::case::same_name;
 use crate::ids::{ObjectId, PersonRef};
 use crate::likeness::number_form;
 use crate::link::Link;
 use crate::person::PersonRecord;
+use crate::person_context::same_name;
 
 /// Everything known about a tenant and the people of its connections.
 #[derive(Default)]
@@ -119,7 +119,7 @@ impl Facts for MemoryFacts {
         self.accounts_trail.follow(&self.accounts, is, || self.accounts_by_id.find(object(id)))
     }
 
-    fn holders(&self, address: &str) -> Vec<AddressHolder> {
+    fn address_holders(&self, address: &str) -> Vec<AddressHolder> {
         if self.holders.is_empty() {
             return Vec::new();
         }

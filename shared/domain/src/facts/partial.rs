@@ -14,13 +14,13 @@ use crate::person::PersonRecord;
 
 /// Something that was asked for and not loaded. Values are in look-up form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Want {
+pub enum MissingFact {
     /// The accounts that hold a value.
     Accounts(By, String),
     /// One account.
     Account(ObjectId),
     /// Groups and contacts that hold an address.
-    Holders(String),
+    AddressHolders(String),
     /// The people who hold a value.
     People(By, String),
     /// One person.
@@ -32,16 +32,16 @@ pub enum Want {
 }
 
 /// Personal data: the kind of question only.
-impl std::fmt::Debug for Want {
+impl std::fmt::Debug for MissingFact {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Want::Accounts(by, _) => write!(f, "Accounts({by:?}, …)"),
-            Want::Account(id) => write!(f, "Account({id})"),
-            Want::Holders(_) => f.write_str("Holders(…)"),
-            Want::People(by, _) => write!(f, "People({by:?}, …)"),
-            Want::Person(_) => f.write_str("Person(…)"),
-            Want::Link(_) => f.write_str("Link(…)"),
-            Want::LinkTo(id) => write!(f, "LinkTo({id})"),
+            MissingFact::Accounts(by, _) => write!(f, "Accounts({by:?}, …)"),
+            MissingFact::Account(id) => write!(f, "Account({id})"),
+            MissingFact::AddressHolders(_) => f.write_str("AddressHolders(…)"),
+            MissingFact::People(by, _) => write!(f, "People({by:?}, …)"),
+            MissingFact::Person(_) => f.write_str("Person(…)"),
+            MissingFact::Link(_) => f.write_str("Link(…)"),
+            MissingFact::LinkTo(id) => write!(f, "LinkTo({id})"),
         }
     }
 }
@@ -56,7 +56,7 @@ pub struct PartialFacts {
     people: HashMap<PersonRef, Option<PersonRecord>>,
     links: HashMap<PersonRef, Option<Link>>,
     links_to: HashMap<ObjectId, Option<Link>>,
-    wants: RefCell<BTreeSet<Want>>,
+    wants: RefCell<BTreeSet<MissingFact>>,
 }
 
 impl PartialFacts {
@@ -72,7 +72,7 @@ impl PartialFacts {
     }
 
     /// Which groups and contacts hold an address.
-    pub fn put_holders(&mut self, address: &str, holders: Vec<AddressHolder>) {
+    pub fn put_address_holders(&mut self, address: &str, holders: Vec<AddressHolder>) {
         self.holders.insert(lookup_form(address), holders);
     }
 
@@ -101,18 +101,22 @@ impl PartialFacts {
     }
 
     /// What was asked for and not loaded since the last call, in a stable order.
-    pub fn take_wants(&self) -> Vec<Want> {
+    pub fn take_wants(&self) -> Vec<MissingFact> {
         std::mem::take(&mut *self.wants.borrow_mut()).into_iter().collect()
     }
 
-    fn want(&self, want: Want) {
+    fn want(&self, want: MissingFact) {
         self.wants.borrow_mut().insert(want);
     }
 }
 
 /// Decides, if everything the decision asks is loaded; otherwise says what is not. Load that and try again: each round
 /// asks for something new, so it ends.
-pub fn attempt(record: &PersonRecord, facts: &PartialFacts, context: &Context<'_>) -> Result<Decision, Vec<Want>> {
+pub fn attempt(
+    record: &PersonRecord,
+    facts: &PartialFacts,
+    context: &Context<'_>,
+) -> Result<Decision, Vec<MissingFact>> {
     facts.wants.borrow_mut().clear();
     let decision = decide(record, facts, context);
     let wants = facts.take_wants();
@@ -123,7 +127,7 @@ impl Facts for PartialFacts {
     fn accounts(&self, by: By, value: &str) -> Vec<ObjectId> {
         let key = (by, lookup_form(value));
         self.accounts_by.get(&key).cloned().unwrap_or_else(|| {
-            self.want(Want::Accounts(key.0, key.1));
+            self.want(MissingFact::Accounts(key.0, key.1));
             Vec::new()
         })
     }
@@ -131,15 +135,15 @@ impl Facts for PartialFacts {
     fn account(&self, id: &ObjectId) -> Option<&Account> {
         let found = self.accounts.get(id);
         if found.is_none() {
-            self.want(Want::Account(id.clone()));
+            self.want(MissingFact::Account(id.clone()));
         }
         found?.as_ref()
     }
 
-    fn holders(&self, address: &str) -> Vec<AddressHolder> {
+    fn address_holders(&self, address: &str) -> Vec<AddressHolder> {
         let key = lookup_form(address);
         self.holders.get(&key).cloned().unwrap_or_else(|| {
-            self.want(Want::Holders(key));
+            self.want(MissingFact::AddressHolders(key));
             Vec::new()
         })
     }
@@ -147,7 +151,7 @@ impl Facts for PartialFacts {
     fn people(&self, by: By, value: &str) -> Vec<PersonRef> {
         let key = (by, lookup_form(value));
         self.people_by.get(&key).cloned().unwrap_or_else(|| {
-            self.want(Want::People(key.0, key.1));
+            self.want(MissingFact::People(key.0, key.1));
             Vec::new()
         })
     }
@@ -155,7 +159,7 @@ impl Facts for PartialFacts {
     fn person(&self, who: &PersonRef) -> Option<&PersonRecord> {
         let found = self.people.get(who);
         if found.is_none() {
-            self.want(Want::Person(who.clone()));
+            self.want(MissingFact::Person(who.clone()));
         }
         found?.as_ref()
     }
@@ -163,7 +167,7 @@ impl Facts for PartialFacts {
     fn link(&self, who: &PersonRef) -> Option<&Link> {
         let found = self.links.get(who);
         if found.is_none() {
-            self.want(Want::Link(who.clone()));
+            self.want(MissingFact::Link(who.clone()));
         }
         found?.as_ref()
     }
@@ -171,7 +175,7 @@ impl Facts for PartialFacts {
     fn link_to(&self, account: &ObjectId) -> Option<&Link> {
         let found = self.links_to.get(account);
         if found.is_none() {
-            self.want(Want::LinkTo(account.clone()));
+            self.want(MissingFact::LinkTo(account.clone()));
         }
         found?.as_ref()
     }

@@ -2,7 +2,6 @@
 
 use crate::account::{Account, AccountKind, Authority};
 use crate::attribute::Attr;
-use crate::case::{Case, is_gone, same_name};
 use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::{By, Facts, full_name, local_part, lookup_form};
@@ -11,7 +10,8 @@ use crate::ids::ImmutableId;
 use crate::join::soft::Candidate;
 use crate::likeness::{differ, is_shared_address, is_shared_number, named, number_form, same_full_name};
 use crate::link::Link;
-use crate::person::{Person, PersonRecord, Standing};
+use crate::person::{Person, PersonRecord, SourceStatus};
+use crate::person_context::{PersonContext, is_gone, same_name};
 use crate::policy::SoftRule;
 use crate::reason::{Code, Reason};
 
@@ -32,18 +32,18 @@ pub(super) enum Owner<'a> {
 }
 
 /// The owner of an account that holds the person's ID.
-pub(super) fn owner<'a, F: Facts>(case: &Case<'a, F>, account: &Account) -> Owner<'a> {
-    let Some(link) = case.facts.link_to(&account.id).filter(|link| link.person != case.who) else {
+pub(super) fn owner<'a, F: Facts>(subject: &PersonContext<'a, F>, account: &Account) -> Owner<'a> {
+    let Some(link) = subject.facts.link_to(&account.id).filter(|link| link.person != subject.who) else {
         return Owner::Nobody;
     };
-    if link.person.connection != case.who.connection {
+    if link.person.connection != subject.who.connection {
         return Owner::Refused(Code::ClaimedByConnection);
     }
-    let Some(id) = case.person.immutable_id() else {
+    let Some(id) = subject.person.immutable_id() else {
         return Owner::Refused(Code::LinkConflict);
     };
     let same_anchor = link.immutable_id.as_ref() == Some(id);
-    match case.facts.person(&link.person) {
+    match subject.facts.person(&link.person) {
         Some(other) if is_gone(other) && (same_anchor || other.person.knows_anchor(id)) => Owner::Continued(link),
         None if same_anchor => Owner::Continued(link),
         Some(other) if !is_gone(other) && other.person.knows_anchor(id) => Owner::Refused(Code::Contested),
@@ -53,10 +53,10 @@ pub(super) fn owner<'a, F: Facts>(case: &Case<'a, F>, account: &Account) -> Owne
 
 /// Everybody else who is ours to manage and has the same anchor. Somebody of the same name who gets no account by this
 /// plan is the same person's ended record.
-pub(crate) fn with_the_same_anchor<'a, F: Facts>(case: &Case<'a, F>) -> Vec<&'a PersonRecord> {
-    let Some(id) = case.person.immutable_id() else { return Vec::new() };
-    let mut others = case.others_with_id(id);
-    others.retain(|other| case.competes(other) && first_is(&other.person, id) && !is_ended_record(case, other));
+pub(crate) fn with_the_same_anchor<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Vec<&'a PersonRecord> {
+    let Some(id) = subject.person.immutable_id() else { return Vec::new() };
+    let mut others = subject.others_with_id(id);
+    others.retain(|other| subject.competes(other) && first_is(&other.person, id) && !is_ended_record(subject, other));
     others
 }
 
@@ -65,10 +65,10 @@ fn first_is(person: &Person, id: &ImmutableId) -> bool {
 }
 
 /// Whether somebody gets no account by this plan, has none, and is of the person's name.
-fn is_ended_record<F: Facts>(case: &Case<'_, F>, other: &PersonRecord) -> bool {
-    case.gets_nothing(other)
-        && case.facts.link(&other.reference()).is_none()
-        && same_full_name(case.person, &other.person)
+fn is_ended_record<F: Facts>(subject: &PersonContext<'_, F>, other: &PersonRecord) -> bool {
+    subject.gets_nothing(other)
+        && subject.facts.link(&other.reference()).is_none()
+        && same_full_name(subject.person, &other.person)
 }
 
 /// A refusal that names the others, to the operator and in the evidence: only all of them together can be settled.
@@ -83,8 +83,8 @@ pub(crate) fn contested(draft: &mut Draft<'_>, what: &str, rivals: &[&PersonReco
 }
 
 /// A live soft candidate beside the account with the ID: two accounts of one person.
-pub(super) fn twin<'a, F: Facts>(
-    case: &Case<'a, F>,
+pub(super) fn duplicate_account<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
     account: &Account,
     candidates: &[Candidate<'a>],
 ) -> Option<&'a Account> {
@@ -93,7 +93,7 @@ pub(super) fn twin<'a, F: Facts>(
             && other.immutable_id.is_none()
             && other.kind == AccountKind::Member
             && other.authority != Authority::Synced
-            && case.facts.link_to(&other.id).is_none()
+            && subject.facts.link_to(&other.id).is_none()
     })
 }
 
@@ -105,12 +105,12 @@ struct Claim {
 }
 
 impl Claim {
-    fn of<F: Facts>(case: &Case<'_, F>, other: &PersonRecord, account: &Account) -> Self {
-        let by = |rule| case.policy.soft.contains(&rule);
-        let upn = account.upn().is_some_and(|upn| case.goes_by(other, upn));
+    fn of<F: Facts>(subject: &PersonContext<'_, F>, other: &PersonRecord, account: &Account) -> Self {
+        let by = |rule| subject.policy.soft.contains(&rule);
+        let upn = account.upn().is_some_and(|upn| subject.has_upn(other, upn));
         let address = account.primary_address().is_some_and(|address| {
             other.person.addresses.primary().is_some_and(|theirs| same_name(theirs, address))
-                && !is_shared_address(case, address)
+                && !is_shared_address(subject, address)
         });
         Self { upn: upn && by(SoftRule::Upn), address: address && by(SoftRule::PrimarySmtp) }
     }
@@ -128,20 +128,20 @@ impl Claim {
 
 /// Everybody else who claims an account by name, has no account, and is not beaten. Somebody who gets no account by this
 /// plan counts only with the stronger claim, or with an equal one under another name.
-pub(super) fn rivals<'a, F: Facts>(case: &Case<'a, F>, account: &Account) -> Vec<&'a PersonRecord> {
-    let ours = Claim::of(case, case.record, account);
-    let by_upn = account.upn().map(|upn| case.others(By::Upn, upn)).unwrap_or_default();
-    let by_address = account.primary_address().map(|address| case.others(By::Address, address)).unwrap_or_default();
-    let mut found: Vec<&'a PersonRecord> = with_the_same_anchor(case);
+pub(super) fn rivals<'a, F: Facts>(subject: &PersonContext<'a, F>, account: &Account) -> Vec<&'a PersonRecord> {
+    let ours = Claim::of(subject, subject.record, account);
+    let by_upn = account.upn().map(|upn| subject.others(By::Upn, upn)).unwrap_or_default();
+    let by_address = account.primary_address().map(|address| subject.others(By::Address, address)).unwrap_or_default();
+    let mut found: Vec<&'a PersonRecord> = with_the_same_anchor(subject);
     for other in by_upn.into_iter().chain(by_address) {
-        let theirs = Claim::of(case, other, account);
+        let theirs = Claim::of(subject, other, account);
         let counts = theirs.strength() > 0
-            && is_here(case, other)
-            && !has_an_account(case, other)
+            && is_here(subject, other)
+            && !has_an_account(subject, other)
             && !ours.beats(theirs)
-            && (!case.gets_nothing(other)
+            && (!subject.gets_nothing(other)
                 || theirs.strength() > ours.strength()
-                || (theirs.strength() == ours.strength() && !same_full_name(case.person, &other.person)));
+                || (theirs.strength() == ours.strength() && !same_full_name(subject.person, &other.person)));
         if counts && !found.iter().any(|known| known.reference() == other.reference()) {
             found.push(other);
         }
@@ -150,17 +150,17 @@ pub(super) fn rivals<'a, F: Facts>(case: &Case<'a, F>, account: &Account) -> Vec
 }
 
 /// Whether the source of this connection has the person, understood or not.
-fn is_here<F: Facts>(case: &Case<'_, F>, other: &PersonRecord) -> bool {
-    other.connection == case.record.connection && !is_gone(other)
+fn is_here<F: Facts>(subject: &PersonContext<'_, F>, other: &PersonRecord) -> bool {
+    other.connection == subject.record.connection && !is_gone(other)
 }
 
 /// A link or a hard match beats a soft match: who has either is no rival.
-fn has_an_account<F: Facts>(case: &Case<'_, F>, other: &PersonRecord) -> bool {
-    case.facts.link(&other.reference()).is_some()
+fn has_an_account<F: Facts>(subject: &PersonContext<'_, F>, other: &PersonRecord) -> bool {
+    subject.facts.link(&other.reference()).is_some()
         || other
             .person
             .immutable_id()
-            .is_some_and(|id| case.accounts_with_id(id).iter().any(|account| !account.is_deleted()))
+            .is_some_and(|id| subject.accounts_with_id(id).iter().any(|account| !account.is_deleted()))
 }
 
 /// Whom the want of a name competes with.
@@ -174,18 +174,22 @@ pub(crate) enum Against {
 
 /// Everybody else who is ours to manage, wants the same sign-in name, by whatever expression, and does not have it yet.
 /// Who has it is judged as its holder; whose account keeps the name it has wants none, and who gets no account neither.
-pub(crate) fn wanted_by_others<'a, F: Facts>(case: &Case<'a, F>, upn: &str, against: Against) -> Vec<&'a PersonRecord> {
-    let renames = flow::renames(case.policy);
-    let mut others = case.others(By::Upn, upn);
+pub(crate) fn wanted_by_others<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    upn: &str,
+    against: Against,
+) -> Vec<&'a PersonRecord> {
+    let renames = flow::renames(subject.policy);
+    let mut others = subject.others(By::Upn, upn);
     others.retain(|other| {
-        if !case.competes(other) || !case.goes_by(other, upn) {
+        if !subject.competes(other) || !subject.has_upn(other, upn) {
             return false;
         }
-        match case.facts.link(&other.reference()) {
-            None => against == Against::Everybody && !case.gets_nothing(other),
+        match subject.facts.link(&other.reference()) {
+            None => against == Against::Everybody && !subject.gets_nothing(other),
             Some(link) => {
                 renames
-                    && !case.facts.account(&link.account).is_some_and(|account| {
+                    && !subject.facts.account(&link.account).is_some_and(|account| {
                         !account.is_deleted() && account.upn().is_some_and(|theirs| same_name(theirs, upn))
                     })
             }
@@ -204,13 +208,13 @@ enum Likeness {
 }
 
 /// The gone person whom this newcomer resembles, and what is said of it: the source may have changed its keys.
-pub(super) fn rekeyed_from<'a, F: Facts>(case: &Case<'a, F>) -> Option<(&'a PersonRecord, Code)> {
+pub(super) fn rekeyed_from<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Option<(&'a PersonRecord, Code)> {
     let recently = |other: &PersonRecord| match other.standing {
-        Standing::Absent(since) | Standing::Deleted(since) => case.now - since <= REKEY_WINDOW,
-        Standing::Present | Standing::Refused => false,
+        SourceStatus::Absent(since) | SourceStatus::Deleted(since) => subject.now - since <= REKEY_WINDOW,
+        SourceStatus::Present | SourceStatus::Refused => false,
     };
-    let mut found = resembling(case);
-    found.retain(|(other, _)| recently(other) && case.facts.link(&other.reference()).is_some());
+    let mut found = resembling(subject);
+    found.retain(|(other, _)| recently(other) && subject.facts.link(&other.reference()).is_some());
     let (other, likeness) = *found.first()?;
     Some((other, if likeness == Likeness::Identity { Code::MaybeRekeyed } else { Code::Namesake }))
 }
@@ -228,68 +232,68 @@ pub(crate) enum Successor<'a> {
 }
 
 /// The newcomer who has this gone person's anchor, or who resembles them.
-pub(crate) fn successor<'a, F: Facts>(case: &Case<'a, F>, since: i64) -> Successor<'a> {
+pub(crate) fn successor<'a, F: Facts>(subject: &PersonContext<'a, F>, since: i64) -> Successor<'a> {
     // A row that could not be understood this time does not make its person vanish: the gone person still waits.
     let newcomer = |other: &PersonRecord| {
-        is_here(case, other)
-            && case.includes(&other.person).unwrap_or(true)
-            && case.facts.link(&other.reference()).is_none()
-            && !case.gets_nothing(other)
+        is_here(subject, other)
+            && subject.includes(&other.person).unwrap_or(true)
+            && subject.facts.link(&other.reference()).is_none()
+            && !subject.gets_nothing(other)
     };
-    let mut anchored = case.person.anchors.iter().flat_map(|anchor| case.others_with_id(&anchor.id));
+    let mut anchored = subject.person.anchors.iter().flat_map(|anchor| subject.others_with_id(&anchor.id));
     if let Some(other) = anchored.find(|other| newcomer(other)) {
         return Successor::Continues(other);
     }
-    let employee = case.person.attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(case, id));
+    let employee = subject.person.attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(subject, id));
     let same = |other: &PersonRecord| {
         other.person.attributes.filled(Attr::EmployeeId).map(lookup_form) == employee.map(lookup_form)
     };
-    let by_employee = employee.map(|id| case.others(By::EmployeeId, id)).unwrap_or_default();
+    let by_employee = employee.map(|id| subject.others(By::EmployeeId, id)).unwrap_or_default();
     if let Some(other) = by_employee.into_iter().find(|other| newcomer(other) && same(other)) {
         return Successor::Continues(other);
     }
-    let mut found = resembling(case);
+    let mut found = resembling(subject);
     found.retain(|(other, _)| newcomer(other));
     match found.first() {
-        Some((other, Likeness::Identity)) if differ(case, &case.person.attributes, &other.person.attributes) => {
+        Some((other, Likeness::Identity)) if differ(subject, &subject.person.attributes, &other.person.attributes) => {
             Successor::Namesake(other)
         }
         Some((other, Likeness::Identity)) => Successor::MaybeThey(other),
-        Some((other, Likeness::Name)) if case.now - since <= REKEY_WINDOW => Successor::Namesake(other),
+        Some((other, Likeness::Name)) if subject.now - since <= REKEY_WINDOW => Successor::Namesake(other),
         Some((_, Likeness::Name)) | None => Successor::Nobody,
     }
 }
 
 /// People of this connection who resemble the person, those with more than a name first. A name alone says nothing where
 /// an independent attribute differs, and a number or address that many share says nothing at all.
-fn resembling<'a, F: Facts>(case: &Case<'a, F>) -> Vec<(&'a PersonRecord, Likeness)> {
-    let attributes = &case.person.attributes;
-    let employee = attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(case, id)).map(number_form);
-    let upn = case.name_of(case.person).ok().flatten();
-    let address = case.person.addresses.primary().filter(|address| !is_shared_address(case, address));
-    let name = full_name(case.person);
+fn resembling<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Vec<(&'a PersonRecord, Likeness)> {
+    let attributes = &subject.person.attributes;
+    let employee = attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(subject, id)).map(number_form);
+    let upn = subject.name_of(subject.person).ok().flatten();
+    let address = subject.person.addresses.primary().filter(|address| !is_shared_address(subject, address));
+    let name = full_name(subject.person);
     let keys = [
         upn.as_deref().map(|upn| (By::Upn, upn, Likeness::Identity)),
         address.map(|address| (By::Address, address, Likeness::Identity)),
         employee.as_deref().map(|id| (By::EmployeeId, id, Likeness::Identity)),
-        local_part(case.person).map(|local| (By::LocalPart, local, Likeness::Name)),
+        local_part(subject.person).map(|local| (By::LocalPart, local, Likeness::Name)),
         name.as_deref().map(|name| (By::Name, name, Likeness::Name)),
     ];
     let mut found: Vec<(&'a PersonRecord, Likeness)> = Vec::new();
     for (by, value, likeness) in keys.into_iter().flatten() {
-        for other in case.others(by, value) {
+        for other in subject.others(by, value) {
             let person = &other.person;
             let really = match by {
-                By::Upn => case.goes_by(other, value),
+                By::Upn => subject.has_upn(other, value),
                 By::Address => person.addresses.primary().is_some_and(|theirs| same_name(theirs, value)),
                 By::EmployeeId => {
                     person.attributes.filled(Attr::EmployeeId).is_some_and(|theirs| number_form(theirs) == value)
                 }
                 By::ImmutableId | By::LocalPart | By::Name | By::Proof(_) => true,
             };
-            let another = likeness == Likeness::Name && differ(case, attributes, &person.attributes);
+            let another = likeness == Likeness::Name && differ(subject, attributes, &person.attributes);
             let known = found.iter().any(|(known, _)| known.reference() == other.reference());
-            if really && !another && !known && other.connection == case.record.connection {
+            if really && !another && !known && other.connection == subject.record.connection {
                 found.push((other, likeness));
             }
         }

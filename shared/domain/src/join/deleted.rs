@@ -3,27 +3,31 @@
 
 use crate::account::{Account, AccountKind, Authority};
 use crate::attribute::Attr;
-use crate::case::{Case, same_name};
 use crate::change::{Action, EvidenceRule, Found, Step};
-use crate::draft::{Consent, Draft, Part, When};
+use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::{By, Facts};
 use crate::ids::ImmutableId;
 use crate::join::soft::Candidate;
 use crate::join::{Joining, Opening, Target, claims, free, merge};
 use crate::lifecycle;
 use crate::link::JoinRule;
+use crate::person_context::{PersonContext, same_name};
 use crate::policy::SoftDeleted;
 use crate::proof::{self, Proof};
 use crate::reason::{Code, Reason};
 
 /// Soft-deleted accounts that had the person's sign-in name or an address.
-pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn: Option<&str>) -> Vec<&'a Account> {
+pub(super) fn look<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'a>,
+    upn: Option<&str>,
+) -> Vec<&'a Account> {
     let mut found: Vec<&'a Account> = Vec::new();
     if let Some(upn) = upn {
-        found.extend(case.accounts(By::Upn, upn));
+        found.extend(subject.accounts(By::Upn, upn));
     }
-    for address in case.person.addresses.all().iter() {
-        found.extend(case.accounts(By::Address, address));
+    for address in subject.person.addresses.all().iter() {
+        found.extend(subject.accounts(By::Address, address));
     }
     found.retain(|account| account.is_deleted());
     found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
@@ -35,14 +39,14 @@ pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn:
 }
 
 pub(super) fn judge_by_id<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     deleted: &[&'a Account],
     candidates: &[Candidate<'a>],
     upn: Option<&str>,
 ) -> Option<Joining<'a>> {
     let account = *deleted.first()?;
-    let from = match claims::owner(case, account) {
+    let from = match claims::owner(subject, account) {
         claims::Owner::Nobody => None,
         claims::Owner::Continued(link) => Some(link),
         claims::Owner::Refused(code) => {
@@ -50,32 +54,32 @@ pub(super) fn judge_by_id<'a, F: Facts>(
             return Some(Joining::Settled);
         }
     };
-    let rivals = claims::with_the_same_anchor(case);
+    let rivals = claims::with_the_same_anchor(subject);
     if !rivals.is_empty() {
         let reason = claims::contested(draft, "same immutable ID", &rivals);
         draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
-    if lifecycle::is_leaving(case) {
+    if lifecycle::is_leaving(subject) {
         stays_in_the_bin(draft, account);
         return Some(Joining::Settled);
     }
     if from.is_none()
-        && let Some(reason) = case.privileged(&account.id)
+        && let Some(reason) = subject.privileged(&account.id)
     {
         draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
-    if !case.is_complete() {
+    if !subject.is_complete() {
         draft.refuse_join(Reason::plain(Code::Incomplete), Some(account));
         return Some(Joining::Settled);
     }
-    if let Some(other) = claims::twin(case, account, candidates) {
-        merge::plan(case, draft, account, other);
+    if let Some(other) = claims::duplicate_account(subject, account, candidates) {
+        merge::plan(subject, draft, account, other);
         return Some(Joining::Settled);
     }
     draft.link_from = from.map(|link| link.person.clone());
-    Some(bring_back(case, draft, account, JoinRule::DeletedHardMatch, upn))
+    Some(bring_back(subject, draft, account, JoinRule::DeletedHardMatch, upn))
 }
 
 /// Nobody who is disabled, expired or leaving is restored: a restored account is open until somebody closes it.
@@ -86,7 +90,7 @@ pub(super) fn stays_in_the_bin(draft: &mut Draft<'_>, account: &Account) {
 /// By name alone: only when nothing says that it is somebody else's. A name proves nothing, as it may have been given to
 /// somebody new: without an independent attribute that agrees, an operator compares the two first.
 pub(super) fn judge_by_name<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     bin: &[&'a Account],
     upn: Option<&str>,
@@ -96,9 +100,9 @@ pub(super) fn judge_by_name<'a, F: Facts>(
         let another = account.immutable_id.is_some()
             || account.kind == AccountKind::Guest
             || account.authority == Authority::Synced
-            || case.facts.link_to(&account.id).is_some()
-            || proof::contradicts(case, draft, account)
-            || proof::is_called_otherwise(case, draft, account);
+            || subject.facts.link_to(&account.id).is_some()
+            || proof::contradicts(subject, draft, account)
+            || proof::is_called_otherwise(subject, draft, account);
         let found = if another { Found::Different } else { Found::Same };
         let theirs = account.immutable_id.as_ref().map(ImmutableId::as_str);
         draft.saw_at(EvidenceRule::DeletedSoftMatch, found, &account.id, upn, theirs);
@@ -118,44 +122,44 @@ pub(super) fn judge_by_name<'a, F: Facts>(
             return Some(Joining::Settled);
         }
     };
-    if !case.is_complete() {
+    if !subject.is_complete() {
         draft.refuse_join(Reason::plain(Code::Incomplete), Some(account));
         return Some(Joining::Settled);
     }
-    let rivals = claims::rivals(case, account);
+    let rivals = claims::rivals(subject, account);
     if !rivals.is_empty() {
         let reason = claims::contested(draft, "same account", &rivals);
         draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
-    if lifecycle::is_leaving(case) {
+    if lifecycle::is_leaving(subject) {
         stays_in_the_bin(draft, account);
         return Some(Joining::Settled);
     }
-    if case.person.immutable_id().is_none() {
+    if subject.person.immutable_id().is_none() {
         draft.refuse_join(Reason::plain(Code::AnchorMissing), Some(account));
         return Some(Joining::Settled);
     }
     // Once restored it is a takeover like any other: never of an administrator's account. Where nobody can tell who is
     // one, it could never be taken over, so it is left where it is.
-    if let Some(reason) = case.privileged(&account.id) {
+    if let Some(reason) = subject.privileged(&account.id) {
         draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
-    Some(bring_back(case, draft, account, JoinRule::DeletedSoftMatch, upn))
+    Some(bring_back(subject, draft, account, JoinRule::DeletedSoftMatch, upn))
 }
 
 /// What policy does with the person's account in the recycle bin.
 fn bring_back<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     account: &'a Account,
     rule: JoinRule,
     upn: Option<&str>,
 ) -> Joining<'a> {
-    match case.policy.soft_deleted {
+    match subject.policy.soft_deleted {
         SoftDeleted::Restore => {
-            if let Some(reason) = in_the_way(case, account, upn) {
+            if let Some(reason) = restore_conflict(subject, account, upn) {
                 draft.refuse_join(reason, Some(account));
                 return Joining::Settled;
             }
@@ -167,15 +171,21 @@ fn bring_back<'a, F: Facts>(
                     let reason =
                         Reason::with(Code::RestoreDeleted, "alone; what it may do is looked at when it is live");
                     draft.show(account);
-                    let proven = proof::of(case, draft, account) == Proof::Proven;
+                    let proven = proof::of(subject, draft, account) == Proof::Proven;
                     let consent = if proven { Consent::Switch } else { Consent::Approval };
                     if !proven {
                         let theirs = account.attributes.filled(Attr::DisplayName);
-                        let ours = case.person.attributes.filled(Attr::DisplayName);
+                        let ours = subject.person.attributes.filled(Attr::DisplayName);
                         draft.saw_at(EvidenceRule::Proof, Found::Nothing, &account.id, ours, theirs);
                     }
                     let steps = vec![Step::Restore];
-                    draft.parts.push(Part { action: Action::Restore, when: When::Opening, consent, reason, steps });
+                    draft.parts.push(Part {
+                        action: Action::Restore,
+                        when: StepOrder::Opening,
+                        consent,
+                        reason,
+                        steps,
+                    });
                     Joining::Settled
                 }
                 JoinRule::Link
@@ -193,7 +203,7 @@ fn bring_back<'a, F: Facts>(
             draft.show(account);
             draft.parts.push(Part {
                 action: Action::Purge,
-                when: When::Opening,
+                when: StepOrder::Opening,
                 consent: Consent::Repair,
                 reason: Reason::with(Code::RepairNeeded, "purge, then create"),
                 steps: vec![Step::Purge { account: account.id.clone() }],
@@ -213,17 +223,21 @@ fn bring_back<'a, F: Facts>(
 
 /// Why an account is not brought back: a live account holds what it would have again, or somebody else at the source
 /// has been given its name.
-pub(super) fn in_the_way<F: Facts>(case: &Case<'_, F>, account: &Account, upn: Option<&str>) -> Option<Reason> {
+pub(super) fn restore_conflict<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    account: &Account,
+    upn: Option<&str>,
+) -> Option<Reason> {
     let theirs = account.upn().into_iter().chain(account.addresses());
-    let ours = upn.into_iter().chain(case.person.addresses.all().iter());
+    let ours = upn.into_iter().chain(subject.person.addresses.all().iter());
     let mut names: Vec<&str> = theirs.chain(ours).collect();
     names.sort_unstable();
     names.dedup_by(|one, other| same_name(one, other));
-    if let Some(holder) = names.into_iter().find_map(|name| free::holder_of(case, name, Some(&account.id))) {
+    if let Some(holder) = names.into_iter().find_map(|name| free::holder_of(subject, name, Some(&account.id))) {
         let detail = format!("held by {}, so {} is not restored", holder.id, account.id);
         return Some(Reason::with(Code::AddressInUse, detail));
     }
-    let wants = |upn: &str| !claims::wanted_by_others(case, upn, claims::Against::Everybody).is_empty();
+    let wants = |upn: &str| !claims::wanted_by_others(subject, upn, claims::Against::Everybody).is_empty();
     let given_away = account.upn().is_some_and(wants);
     given_away.then(|| {
         let detail = format!("the name of {} was given to somebody else at the source", account.id);

@@ -2,7 +2,6 @@
 
 use crate::account::{Account, AccountKind, Authority, HolderKind};
 use crate::attribute::Attr;
-use crate::case::{Case, Roles, same_name};
 use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::{By, Facts, lookup_form};
@@ -10,7 +9,8 @@ use crate::flow;
 use crate::ids::{ObjectId, PersonRef};
 use crate::join::{Joining, claims, hard, linked};
 use crate::likeness::{is_shared_address, is_shared_number, named, number_form};
-use crate::person::Standing;
+use crate::person::SourceStatus;
+use crate::person_context::{PersonContext, Roles, same_name};
 use crate::policy::Switch;
 use crate::reason::{Code, Reason};
 use crate::values;
@@ -18,20 +18,24 @@ use crate::values;
 /// How many people may wait for one another's sign-in names before we stop following them.
 const LONGEST_CHAIN: usize = 32;
 
-pub(super) fn judge<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn: Option<&str>) -> Option<Joining<'a>> {
-    if !case.is_complete() {
+pub(super) fn judge<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'a>,
+    upn: Option<&str>,
+) -> Option<Joining<'a>> {
+    if !subject.is_complete() {
         draft.refuse_join(Reason::plain(Code::Incomplete), None);
         return Some(Joining::Settled);
     }
     let mut names: Vec<&str> = upn.into_iter().collect();
-    for address in case.person.addresses.all().iter() {
+    for address in subject.person.addresses.all().iter() {
         if !names.iter().any(|name| same_name(name, address)) {
             names.push(address);
         }
     }
     for name in names {
-        if let Some((reason, account)) = in_use(case, draft, name) {
-            if upn != Some(name) && is_shared_address(case, name) {
+        if let Some((reason, account)) = in_use(subject, draft, name) {
+            if upn != Some(name) && is_shared_address(subject, name) {
                 // A placeholder is nobody's address, and is not written.
                 continue;
             }
@@ -41,14 +45,14 @@ pub(super) fn judge<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn
             return Some(Joining::Settled);
         }
     }
-    if let Some(account) = duplicate(case) {
-        let employee = case.person.attributes.filled(Attr::EmployeeId);
+    if let Some(account) = duplicate(subject) {
+        let employee = subject.person.attributes.filled(Attr::EmployeeId);
         draft.saw_at(EvidenceRule::Proof, Found::Same, &account.id, employee, employee);
         draft.saw_at(EvidenceRule::Upn, Found::Different, &account.id, upn, account.upn());
         draft.refuse_join(Reason::plain(Code::PossibleDuplicate), Some(account));
         return Some(Joining::Settled);
     }
-    if let Some((other, code)) = claims::rekeyed_from(case) {
+    if let Some((other, code)) = claims::rekeyed_from(subject) {
         let whom = named(other);
         draft.saw_person(EvidenceRule::Claims, Found::Same, &whom);
         draft.refuse_join(Reason::with(code, format!("resembles {whom}")), None);
@@ -58,12 +62,16 @@ pub(super) fn judge<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn
 }
 
 /// Why a name cannot be had, and whose it is. A name that is given up in this plan is waited for instead.
-fn in_use<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, name: &str) -> Option<(Reason, Option<ObjectId>)> {
-    if let Some(holder) = holder_of(case, name, None) {
+fn in_use<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    draft: &mut Draft<'_>,
+    name: &str,
+) -> Option<(Reason, Option<ObjectId>)> {
+    if let Some(holder) = holder_of(subject, name, None) {
         if holder.kind == AccountKind::Guest {
             return Some((hard::guest(holder), Some(holder.id.clone())));
         }
-        match release(case, holder, name) {
+        match release(subject, holder, name) {
             Release::By(who) => {
                 draft.code(Code::WaitsForRelease);
                 if !draft.after.contains(&who) {
@@ -78,7 +86,7 @@ fn in_use<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, name: &str) -> Op
             }
         }
     }
-    let mut holders = case.facts.holders(name);
+    let mut holders = subject.facts.address_holders(name);
     holders.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     holders.first().map(|holder| {
         let code = match holder.kind {
@@ -90,10 +98,14 @@ fn in_use<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, name: &str) -> Op
 }
 
 /// The live account that holds a name as sign-in name or as any address, other than one.
-pub(crate) fn holder_of<'a, F: Facts>(case: &Case<'a, F>, name: &str, but: Option<&ObjectId>) -> Option<&'a Account> {
+pub(crate) fn holder_of<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    name: &str,
+    but: Option<&ObjectId>,
+) -> Option<&'a Account> {
     let other = |account: &&Account| !account.is_deleted() && but != Some(&account.id);
-    let upn = case.accounts(By::Upn, name).into_iter().find(other);
-    upn.or_else(|| case.accounts(By::Address, name).into_iter().find(other))
+    let upn = subject.accounts(By::Upn, name).into_iter().find(other);
+    upn.or_else(|| subject.accounts(By::Address, name).into_iter().find(other))
 }
 
 /// Whether the holder of a sign-in name gives it up in this plan.
@@ -108,20 +120,20 @@ pub(crate) enum Release {
 
 /// Follows the chain of renames that would free the name. A light judgement: where it is wrong the write collides and
 /// the person is decided again.
-pub(crate) fn release<F: Facts>(case: &Case<'_, F>, holder: &Account, name: &str) -> Release {
+pub(crate) fn release<F: Facts>(subject: &PersonContext<'_, F>, holder: &Account, name: &str) -> Release {
     if !holder.upn().is_some_and(|upn| same_name(upn, name)) {
         return Release::Never;
     }
     let mut account = holder;
     let mut first: Option<PersonRef> = None;
     for _ in 0..LONGEST_CHAIN {
-        let Some(who) = joined_to(case, account) else { return Release::Never };
-        if who == case.who {
+        let Some(who) = joined_to(subject, account) else { return Release::Never };
+        if who == subject.who {
             return if first.is_some() { Release::Cycle } else { Release::Never };
         }
-        let Some(wanted) = renamed_to(case, account, &who) else { return Release::Never };
+        let Some(wanted) = renamed_to(subject, account, &who) else { return Release::Never };
         let first = first.get_or_insert(who);
-        match holder_of(case, &wanted, Some(&account.id)) {
+        match holder_of(subject, &wanted, Some(&account.id)) {
             None => return Release::By(first.clone()),
             Some(next) => account = next,
         }
@@ -130,53 +142,53 @@ pub(crate) fn release<F: Facts>(case: &Case<'_, F>, holder: &Account, name: &str
 }
 
 /// Whose an account is: by its link or, before a first run has made one, by its immutable ID if that is one person's.
-fn joined_to<F: Facts>(case: &Case<'_, F>, account: &Account) -> Option<PersonRef> {
-    if let Some(link) = case.facts.link_to(&account.id) {
+fn joined_to<F: Facts>(subject: &PersonContext<'_, F>, account: &Account) -> Option<PersonRef> {
+    if let Some(link) = subject.facts.link_to(&account.id) {
         return Some(link.person.clone());
     }
     let id = account.immutable_id.as_ref()?;
-    let others = case.others_with_id(id);
+    let others = subject.others_with_id(id);
     match others.as_slice() {
-        [] => (case.person.immutable_id() == Some(id)).then(|| case.who.clone()),
+        [] => (subject.person.immutable_id() == Some(id)).then(|| subject.who.clone()),
         [other] => Some(other.reference()),
         [_, _, ..] => None,
     }
 }
 
 /// The new sign-in name that an account joined to a person gets in this plan.
-fn renamed_to<F: Facts>(case: &Case<'_, F>, account: &Account, who: &PersonRef) -> Option<String> {
-    if who.connection != case.who.connection || case.policy.actions.rename == Switch::Off {
+fn renamed_to<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, who: &PersonRef) -> Option<String> {
+    if who.connection != subject.who.connection || subject.policy.actions.rename == Switch::Off {
         return None;
     }
-    let record = case.facts.person(who)?;
-    let movable = record.standing == Standing::Present
-        && case.includes(&record.person).is_ok_and(|included| included)
+    let record = subject.facts.person(who)?;
+    let movable = record.standing == SourceStatus::Present
+        && subject.includes(&record.person).is_ok_and(|included| included)
         && account.authority != Authority::Synced
         && account.immutable_id.as_ref() == record.person.immutable_id()
-        && matches!(case.roles(&account.id), Roles::None);
-    let wanted = flow::wanted_upn(case.policy, &record.person).ok().flatten().filter(|_| movable)?;
+        && matches!(subject.roles(&account.id), Roles::None);
+    let wanted = flow::wanted_upn(subject.policy, &record.person).ok().flatten().filter(|_| movable)?;
     let now = account.upn()?;
-    let theirs = case.for_manager(record);
+    let theirs = subject.for_manager(record);
     let plain = !same_name(&wanted, now)
         && claims::wanted_by_others(&theirs, &wanted, claims::Against::Linked).is_empty()
-        && linked::beside(&theirs, &mut Draft::default(), account).is_none()
+        && linked::other_live_match(&theirs, &mut Draft::default(), account).is_none()
         && values::problem(Attr::UserPrincipalName, &wanted).is_none()
-        && case.tenant.verified_domain_of(&wanted).is_some_and(|domain| !domain.federated)
-        && !case.is_federated(now)
-        && case.facts.holders(&wanted).is_empty();
+        && subject.tenant.verified_domain_of(&wanted).is_some_and(|domain| !domain.federated)
+        && !subject.is_federated(now)
+        && subject.facts.address_holders(&wanted).is_empty();
     plain.then(|| wanted.into_owned())
 }
 
 /// An account that nobody links with the person's employee ID.
-fn duplicate<'a, F: Facts>(case: &Case<'a, F>) -> Option<&'a Account> {
-    let employee = case.person.attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(case, id))?;
+fn duplicate<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Option<&'a Account> {
+    let employee = subject.person.attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(subject, id))?;
     let number = number_form(employee);
-    let exact = case.accounts(By::EmployeeId, employee);
-    let altered = if lookup_form(employee) == number { Vec::new() } else { case.accounts(By::EmployeeId, &number) };
+    let exact = subject.accounts(By::EmployeeId, employee);
+    let altered = if lookup_form(employee) == number { Vec::new() } else { subject.accounts(By::EmployeeId, &number) };
     exact.into_iter().chain(altered).find(|account| {
         !account.is_deleted()
             && account.kind == AccountKind::Member
-            && case.facts.link_to(&account.id).is_none()
-            && account.immutable_id.as_ref().is_none_or(|id| case.others_with_id(id).is_empty())
+            && subject.facts.link_to(&account.id).is_none()
+            && account.immutable_id.as_ref().is_none_or(|id| subject.others_with_id(id).is_empty())
     })
 }

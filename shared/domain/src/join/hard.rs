@@ -1,7 +1,6 @@
 //! Hard match: the account's immutable ID is the person's, byte for byte.
 
 use crate::account::{Account, AccountKind, Authority};
-use crate::case::Case;
 use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::{By, Facts};
@@ -9,6 +8,7 @@ use crate::join::soft::Candidate;
 use crate::join::{Joining, Opening, Target, claims, merge};
 use crate::likeness::same_full_name;
 use crate::link::JoinRule;
+use crate::person_context::PersonContext;
 use crate::reason::{Code, Reason};
 
 /// The accounts that hold the person's ID.
@@ -18,13 +18,13 @@ pub(super) struct ById<'a> {
     pub(super) deleted: Vec<&'a Account>,
 }
 
-pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> ById<'a> {
-    let Some(id) = case.person.immutable_id() else {
+pub(super) fn look<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Draft<'a>) -> ById<'a> {
+    let Some(id) = subject.person.immutable_id() else {
         draft.saw(EvidenceRule::HardMatch, Found::Unknown);
         return ById::default();
     };
     let mut found = ById::default();
-    for account in case.accounts(By::ImmutableId, id.as_str()) {
+    for account in subject.accounts(By::ImmutableId, id.as_str()) {
         let exact = account.immutable_id.as_ref() == Some(id);
         let theirs = account.immutable_id.as_ref().map(crate::ids::ImmutableId::as_str);
         let same = if exact { Found::Same } else { Found::CaseOnly };
@@ -46,7 +46,7 @@ pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>) -> B
 }
 
 pub(super) fn judge<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     live: &[&'a Account],
     candidates: &[Candidate<'a>],
@@ -63,11 +63,11 @@ pub(super) fn judge<'a, F: Facts>(
         draft.refuse_join(guest(account), Some(account));
         return Some(Joining::Settled);
     }
-    let from = match claims::owner(case, account) {
+    let from = match claims::owner(subject, account) {
         claims::Owner::Nobody => None,
         claims::Owner::Continued(link) => Some(link),
         // The same person's ended record beside the one that has the account.
-        claims::Owner::Refused(Code::Contested) if case.gets_nothing(case.record) => {
+        claims::Owner::Refused(Code::Contested) if subject.gets_nothing(subject.record) => {
             draft.refuse_join(Reason::plain(Code::DisabledNotProvisioned), Some(account));
             return Some(Joining::Settled);
         }
@@ -77,9 +77,11 @@ pub(super) fn judge<'a, F: Facts>(
             return Some(Joining::Settled);
         }
     };
-    let rivals = claims::with_the_same_anchor(case);
+    let rivals = claims::with_the_same_anchor(subject);
     if !rivals.is_empty() {
-        if case.gets_nothing(case.record) && rivals.iter().all(|other| same_full_name(case.person, &other.person)) {
+        if subject.gets_nothing(subject.record)
+            && rivals.iter().all(|other| same_full_name(subject.person, &other.person))
+        {
             // The same person's ended record beside the one that gets the account.
             draft.refuse_join(Reason::plain(Code::DisabledNotProvisioned), Some(account));
             return Some(Joining::Settled);
@@ -93,13 +95,13 @@ pub(super) fn judge<'a, F: Facts>(
         draft.refuse_join(Reason::plain(Code::MasteredElsewhere), Some(account));
         return Some(Joining::Settled);
     }
-    if let Some(other) = claims::twin(case, account, candidates) {
-        merge::plan(case, draft, account, other);
+    if let Some(other) = claims::duplicate_account(subject, account, candidates) {
+        merge::plan(subject, draft, account, other);
         return Some(Joining::Settled);
     }
     // A link that continues was somebody's before; a first match could make anybody an administrator.
     if from.is_none()
-        && let Some(reason) = case.privileged(&account.id)
+        && let Some(reason) = subject.privileged(&account.id)
     {
         draft.saw_at(EvidenceRule::Roles, Found::Fact, &account.id, None, reason.detail.as_deref());
         draft.refuse_join(reason, Some(account));

@@ -2,18 +2,23 @@
 
 use crate::account::{Account, Authority};
 use crate::attribute::Attributes;
-use crate::case::Case;
 use crate::change::{Action, Step};
-use crate::draft::{Consent, Draft, Part, When};
+use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
 use crate::link::JoinRule;
+use crate::person_context::PersonContext;
 use crate::reason::{Code, Reason};
 
 /// `holder` has the ID, `other` the name or address.
-pub(super) fn plan<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, holder: &'a Account, other: &'a Account) {
+pub(super) fn plan<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'a>,
+    holder: &'a Account,
+    other: &'a Account,
+) {
     draft.show(holder);
     draft.show(other);
-    let (keeper, loser) = match (!holder.licences.is_empty(), !other.licences.is_empty()) {
+    let (token_store, loser) = match (!holder.licenses.is_empty(), !other.licenses.is_empty()) {
         (true, true) => {
             draft.refuse_join(Reason::with(Code::DuplicateHasData, pair(holder, other)), None);
             return;
@@ -21,26 +26,26 @@ pub(super) fn plan<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, hold
         (true, false) => (holder, other),
         (false, _) => (other, holder),
     };
-    let blocked = if keeper.authority == Authority::Synced
-        || (loser.authority == Authority::Synced && !case.policy.merge_synced)
+    let blocked = if token_store.authority == Authority::Synced
+        || (loser.authority == Authority::Synced && !subject.policy.merge_synced)
     {
         Some(Code::MasteredElsewhere)
     } else {
-        [keeper, loser].into_iter().find_map(|account| case.privileged(&account.id)).map(|reason| reason.code)
+        [token_store, loser].into_iter().find_map(|account| subject.privileged(&account.id)).map(|reason| reason.code)
     };
     if let Some(code) = blocked {
         draft.refuse_join(Reason::with(code, pair(holder, other)), None);
         draft.code(Code::DuplicatePair);
         return;
     }
-    draft.joined(JoinRule::HardMatch, keeper);
+    draft.joined(JoinRule::HardMatch, token_store);
     let mut steps = Vec::new();
-    if keeper.is_deleted() {
+    if token_store.is_deleted() {
         steps.push(Step::Restore);
     }
-    if keeper.immutable_id.as_ref() != case.person.immutable_id() {
+    if token_store.immutable_id.as_ref() != subject.person.immutable_id() {
         steps.push(Step::Update {
-            immutable_id: case.person.immutable_id().cloned(),
+            immutable_id: subject.person.immutable_id().cloned(),
             before: Attributes::default(),
             after: Attributes::default(),
         });
@@ -48,9 +53,9 @@ pub(super) fn plan<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, hold
     steps.push(Step::Link);
     draft.parts.push(Part {
         action: Action::Merge,
-        when: When::Opening,
+        when: StepOrder::Opening,
         consent: Consent::Repair,
-        reason: Reason::with(Code::DuplicatePair, format!("keep {}, drop {}", keeper.id, loser.id)),
+        reason: Reason::with(Code::DuplicatePair, format!("keep {}, drop {}", token_store.id, loser.id)),
         steps,
     });
 }

@@ -2,7 +2,6 @@
 
 use crate::account::Authority;
 use crate::attribute::Attr;
-use crate::case::{Case, is_gone};
 use crate::change::{EvidenceRule, Found, Step};
 use crate::draft::Draft;
 use crate::facts::{By, Facts, lookup_form};
@@ -10,40 +9,41 @@ use crate::ids::ImmutableId;
 use crate::join::Joining;
 use crate::join::soft::{self, Candidate};
 use crate::link::JoinRule;
-use crate::person::{PersonRecord, Standing};
+use crate::person::{PersonRecord, SourceStatus};
+use crate::person_context::{PersonContext, is_gone};
 use crate::reason::{Code, Reason};
 
 pub(super) fn judge<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     candidates: &[Candidate<'a>],
 ) -> Option<Joining<'a>> {
-    let employee = soft::proving_employee_id(case)?;
-    let others = case.others(By::EmployeeId, employee);
+    let employee = soft::proving_employee_id(subject)?;
+    let others = subject.others(By::EmployeeId, employee);
     // Looked up without regard to zeros and spaces: an altered number proves nothing.
     let exact = |other: &PersonRecord| {
         other.person.attributes.filled(Attr::EmployeeId).is_some_and(|id| lookup_form(id) == lookup_form(employee))
     };
-    let mut ours = others.iter().filter(|other| other.connection == case.record.connection && exact(other));
+    let mut ours = others.iter().filter(|other| other.connection == subject.record.connection && exact(other));
     let (old, None) = (ours.next()?, ours.next()) else { return None };
     if !is_gone(old) {
         return None;
     }
-    let link = case.facts.link(&old.reference())?;
-    let account = case.facts.account(&link.account)?;
-    if case.accounts(By::EmployeeId, employee).iter().any(|other| other.id != account.id) {
+    let link = subject.facts.link(&old.reference())?;
+    let account = subject.facts.account(&link.account)?;
+    if subject.accounts(By::EmployeeId, employee).iter().any(|other| other.id != account.id) {
         return None;
     }
     let dates = match old.standing {
-        Standing::Absent(since) | Standing::Deleted(since) => format!("absent since {since}"),
-        Standing::Present | Standing::Refused => String::new(),
+        SourceStatus::Absent(since) | SourceStatus::Deleted(since) => format!("absent since {since}"),
+        SourceStatus::Present | SourceStatus::Refused => String::new(),
     };
     draft.saw_at(EvidenceRule::Proof, Found::Same, &account.id, Some(employee), Some(employee));
     draft.saw_at(
         EvidenceRule::HardMatch,
         Found::Different,
         &account.id,
-        case.person.immutable_id().map(ImmutableId::as_str),
+        subject.person.immutable_id().map(ImmutableId::as_str),
         account.immutable_id.as_ref().map(ImmutableId::as_str),
     );
     draft.saw_at(EvidenceRule::Dates, Found::Fact, &account.id, None, Some(&dates));
@@ -61,15 +61,15 @@ pub(super) fn judge<'a, F: Facts>(
     let taken = account
         .immutable_id
         .as_ref()
-        .is_some_and(|id| case.others_with_id(id).iter().any(|other| other.reference() != old.reference()));
+        .is_some_and(|id| subject.others_with_id(id).iter().any(|other| other.reference() != old.reference()));
     let blocked = if taken {
         Some(Reason::plain(Code::AddressTaken))
     } else if account.authority == Authority::Synced {
         Some(Reason::plain(Code::MasteredElsewhere))
-    } else if !case.is_complete() {
+    } else if !subject.is_complete() {
         Some(Reason::plain(Code::Incomplete))
     } else {
-        case.privileged(&account.id)
+        subject.privileged(&account.id)
     };
     if let Some(reason) = blocked {
         draft.refuse_join(reason, Some(account));
@@ -79,9 +79,9 @@ pub(super) fn judge<'a, F: Facts>(
     draft.joined(JoinRule::Link, account);
     draft.link_from = Some(old.reference());
     let mut then = vec![Step::Link];
-    if account.enabled == Some(false) && link.ledger.suspended.is_some() && case.person.enabled != Some(false) {
+    if account.enabled == Some(false) && link.ledger.suspended.is_some() && subject.person.enabled != Some(false) {
         then.push(Step::SetEnabled { before: account.enabled, after: true, cause: None });
     }
-    soft::set_id(case, draft, account, Reason::plain(Code::Rehire), &then);
+    soft::set_id(subject, draft, account, Reason::plain(Code::Rehire), &then);
     Some(Joining::Settled)
 }

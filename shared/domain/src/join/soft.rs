@@ -2,14 +2,14 @@
 
 use crate::account::{Account, AccountKind, Authority};
 use crate::attribute::Attr;
-use crate::case::{Case, is_gone, same_name};
 use crate::change::{Action, EvidenceRule, Found, Step};
-use crate::draft::{Consent, Draft, Part, When};
+use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::{By, Facts};
 use crate::ids::ImmutableId;
 use crate::join::{Joining, Opening, Target, claims, hard};
 use crate::likeness::{is_shared_address, is_shared_number, named};
 use crate::link::JoinRule;
+use crate::person_context::{PersonContext, is_gone, same_name};
 use crate::policy::{OnConflict, SoftRule};
 use crate::proof::{self, Proof};
 use crate::reason::{Code, Reason};
@@ -21,17 +21,21 @@ pub(super) struct Candidate<'a> {
     pub(super) account: &'a Account,
 }
 
-pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn: Option<&str>) -> Vec<Candidate<'a>> {
+pub(super) fn look<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'a>,
+    upn: Option<&str>,
+) -> Vec<Candidate<'a>> {
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
-    for &rule in &case.policy.soft {
+    for &rule in &subject.policy.soft {
         let (evidence, ours) = match rule {
             SoftRule::Upn => (EvidenceRule::Upn, upn),
-            SoftRule::PrimarySmtp => (EvidenceRule::PrimarySmtp, case.person.addresses.primary()),
+            SoftRule::PrimarySmtp => (EvidenceRule::PrimarySmtp, subject.person.addresses.primary()),
         };
-        let mut found = ours.map(|ours| by_rule(case, rule, ours)).unwrap_or_default();
+        let mut found = ours.map(|ours| by_rule(subject, rule, ours)).unwrap_or_default();
         if found.is_empty() {
             draft.saw(evidence, Found::Nothing);
-        } else if rule == SoftRule::PrimarySmtp && ours.is_some_and(|ours| is_shared_address(case, ours)) {
+        } else if rule == SoftRule::PrimarySmtp && ours.is_some_and(|ours| is_shared_address(subject, ours)) {
             draft.saw(evidence, Found::Several);
             found.clear();
         }
@@ -46,18 +50,18 @@ pub(super) fn look<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, upn:
 }
 
 /// The live accounts one soft rule finds.
-pub(super) fn by_rule<'a, F: Facts>(case: &Case<'a, F>, rule: SoftRule, ours: &str) -> Vec<&'a Account> {
+pub(super) fn by_rule<'a, F: Facts>(subject: &PersonContext<'a, F>, rule: SoftRule, ours: &str) -> Vec<&'a Account> {
     let (by, theirs): (By, fn(&Account) -> Option<&str>) = match rule {
         SoftRule::Upn => (By::Upn, Account::upn),
         SoftRule::PrimarySmtp => (By::Address, Account::primary_address),
     };
-    let mut found = case.accounts(by, ours);
+    let mut found = subject.accounts(by, ours);
     found.retain(|account| !account.is_deleted() && theirs(account).is_some_and(|theirs| same_name(theirs, ours)));
     found
 }
 
 pub(super) fn judge<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     candidates: &[Candidate<'a>],
     upn: Option<&str>,
@@ -76,36 +80,36 @@ pub(super) fn judge<'a, F: Facts>(
         draft.refuse_join(hard::guest(account), Some(account));
         return Some(Joining::Settled);
     }
-    if let Some(link) = case.facts.link_to(&account.id).filter(|link| link.person != case.who) {
-        return linked_to_another(case, draft, account, link);
+    if let Some(link) = subject.facts.link_to(&account.id).filter(|link| link.person != subject.who) {
+        return linked_to_another(subject, draft, account, link);
     }
     match &account.immutable_id {
-        Some(id) => Some(anchored(case, draft, candidate, id)),
-        None => Some(unclaimed(case, draft, candidate, upn)),
+        Some(id) => Some(anchored(subject, draft, candidate, id)),
+        None => Some(unclaimed(subject, draft, candidate, upn)),
     }
 }
 
 /// Somebody's account by link. While they are here, it is a name in use (perhaps given up in this plan); when they are
 /// gone, either they came back under another key or the name was recycled.
 fn linked_to_another<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     account: &'a Account,
     link: &'a crate::link::Link,
 ) -> Option<Joining<'a>> {
-    let code = if link.person.connection != case.who.connection {
+    let code = if link.person.connection != subject.who.connection {
         Code::ClaimedByConnection
-    } else if proof::contradicts(case, draft, account) {
+    } else if proof::contradicts(subject, draft, account) {
         Code::RecycledIdentity
     } else {
-        match case.facts.person(&link.person) {
+        match subject.facts.person(&link.person) {
             Some(other) if is_gone(other) => Code::MaybeRekeyed,
             // Judged with the other names in use.
             Some(_) => return None,
             None => Code::AddressTaken,
         }
     };
-    let whose = case.facts.person(&link.person).map_or_else(|| link.person.key.as_str().to_owned(), named);
+    let whose = subject.facts.person(&link.person).map_or_else(|| link.person.key.as_str().to_owned(), named);
     draft.saw_at(EvidenceRule::Claims, Found::Different, &account.id, None, Some(&whose));
     draft.refuse_join(Reason::with(code, format!("the account is that of {whose}")), Some(account));
     Some(Joining::Settled)
@@ -113,13 +117,13 @@ fn linked_to_another<'a, F: Facts>(
 
 /// It carries an ID, and not the person's.
 fn anchored<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     candidate: &Candidate<'a>,
     id: &ImmutableId,
 ) -> Joining<'a> {
     let account = candidate.account;
-    let wanted = case.person.immutable_id();
+    let wanted = subject.person.immutable_id();
     if wanted.is_some_and(|wanted| wanted.as_str().eq_ignore_ascii_case(id.as_str())) {
         let hint = "the IDs differ in upper and lower case only";
         draft.refuse_join(Reason::with(Code::AnchorConflict, hint), Some(account));
@@ -132,8 +136,8 @@ fn anchored<'a, F: Facts>(
         wanted.map(ImmutableId::as_str),
         Some(id.as_str()),
     );
-    let proof = proof::of(case, draft, account);
-    if !case.person.knows_anchor(id) && !case.others_with_id(id).is_empty() {
+    let proof = proof::of(subject, draft, account);
+    if !subject.person.knows_anchor(id) && !subject.others_with_id(id).is_empty() {
         let code = if proof == Proof::Contradicted { Code::RecycledIdentity } else { Code::AddressTaken };
         draft.saw(EvidenceRule::Claims, Found::Different);
         draft.refuse_join(Reason::plain(code), Some(account));
@@ -142,18 +146,22 @@ fn anchored<'a, F: Facts>(
     match proof {
         Proof::Contradicted => draft.refuse_join(Reason::plain(Code::RecycledIdentity), Some(account)),
         Proof::Open => draft.refuse_join(Reason::plain(Code::AnchorConflict), Some(account)),
-        Proof::Proven => return wrong_id(case, draft, candidate),
+        Proof::Proven => return wrong_id(subject, draft, candidate),
     }
     Joining::Settled
 }
 
 /// It is proven to be the person's, but the ID is nobody's.
-fn wrong_id<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, candidate: &Candidate<'a>) -> Joining<'a> {
+fn wrong_id<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'a>,
+    candidate: &Candidate<'a>,
+) -> Joining<'a> {
     let account = candidate.account;
-    if !is_claimable(case, draft, account) {
+    if !is_claimable(subject, draft, account) {
         return Joining::Settled;
     }
-    match case.policy.on_conflict {
+    match subject.policy.on_conflict {
         OnConflict::Stop => {
             draft.refuse_join(Reason::plain(Code::AnchorWrong), Some(account));
             Joining::Settled
@@ -165,7 +173,7 @@ fn wrong_id<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, candidate: 
         }
         OnConflict::SourceWins => {
             draft.joined(join_rule(candidate.rule), account);
-            set_id(case, draft, account, Reason::plain(Code::AnchorWrong), &[Step::Link]);
+            set_id(subject, draft, account, Reason::plain(Code::AnchorWrong), &[Step::Link]);
             Joining::Settled
         }
     }
@@ -173,13 +181,13 @@ fn wrong_id<'a, F: Facts>(case: &Case<'a, F>, draft: &mut Draft<'a>, candidate: 
 
 /// A re-anchoring of an account: one write in a managed domain, a repair sequence in a federated one.
 pub(super) fn set_id<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     account: &'a Account,
     reason: Reason,
     then: &[Step],
 ) {
-    let Some(id) = case.person.immutable_id() else {
+    let Some(id) = subject.person.immutable_id() else {
         draft.refuse(Reason::plain(Code::AnchorMissing));
         return;
     };
@@ -187,7 +195,7 @@ pub(super) fn set_id<'a, F: Facts>(
         draft.refuse(Reason::with(Code::InvalidValue, format!("onPremisesImmutableId {problem}")));
         return;
     }
-    let federated = account.upn().is_some_and(|upn| case.is_federated(upn));
+    let federated = account.upn().is_some_and(|upn| subject.is_federated(upn));
     let consent = if federated { Consent::Repair } else { Consent::Switch };
     if federated {
         draft.code(Code::RepairNeeded);
@@ -202,19 +210,19 @@ pub(super) fn set_id<'a, F: Facts>(
         after: crate::attribute::Attributes::default(),
     });
     steps.extend(then.iter().cloned());
-    draft.parts.push(Part { action: Action::Repair, when: When::Opening, consent, reason, steps });
+    draft.parts.push(Part { action: Action::Repair, when: StepOrder::Opening, consent, reason, steps });
 }
 
 /// It carries no ID: ours to claim, if nothing speaks against it.
 fn unclaimed<'a, F: Facts>(
-    case: &Case<'a, F>,
+    subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     candidate: &Candidate<'a>,
     upn: Option<&str>,
 ) -> Joining<'a> {
     let account = candidate.account;
-    let Some(id) = case.person.immutable_id() else {
-        let federated = upn.is_some_and(|upn| case.is_federated(upn));
+    let Some(id) = subject.person.immutable_id() else {
+        let federated = upn.is_some_and(|upn| subject.is_federated(upn));
         let code = if federated { Code::FederatedWithoutId } else { Code::AnchorMissing };
         draft.refuse_join(Reason::plain(code), Some(account));
         return Joining::Settled;
@@ -224,14 +232,14 @@ fn unclaimed<'a, F: Facts>(
         draft.refuse_join(Reason::with(Code::InvalidValue, detail), Some(account));
         return Joining::Settled;
     }
-    if proof::contradicts(case, draft, account) {
+    if proof::contradicts(subject, draft, account) {
         draft.refuse_join(Reason::plain(Code::RecycledIdentity), Some(account));
         return Joining::Settled;
     }
-    if !is_claimable(case, draft, account) {
+    if !is_claimable(subject, draft, account) {
         return Joining::Settled;
     }
-    let rivals = claims::rivals(case, account);
+    let rivals = claims::rivals(subject, account);
     if !rivals.is_empty() {
         draft.saw_at(EvidenceRule::Claims, Found::Several, &account.id, None, None);
         let reason = claims::contested(draft, "same account", &rivals);
@@ -239,12 +247,12 @@ fn unclaimed<'a, F: Facts>(
         return Joining::Settled;
     }
     let mut consent = Consent::Switch;
-    if candidate.rule == SoftRule::PrimarySmtp && account.enabled == Some(false) && account.licences.is_empty() {
+    if candidate.rule == SoftRule::PrimarySmtp && account.enabled == Some(false) && account.licenses.is_empty() {
         draft.show(account);
         draft.code(Code::MaybeShared);
         consent = Consent::Approval;
     }
-    if account.upn().is_some_and(|upn| case.is_federated(upn)) {
+    if account.upn().is_some_and(|upn| subject.is_federated(upn)) {
         draft.code(Code::RepairNeeded);
         consent = Consent::Repair;
     }
@@ -253,14 +261,14 @@ fn unclaimed<'a, F: Facts>(
 }
 
 /// The conditions that every taking of an account by name must meet.
-pub(super) fn is_claimable<F: Facts>(case: &Case<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
+pub(super) fn is_claimable<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>, account: &Account) -> bool {
     let reason = if account.authority == Authority::Synced {
         draft.show(account);
         Reason::plain(Code::MasteredElsewhere)
-    } else if !case.is_complete() {
+    } else if !subject.is_complete() {
         Reason::plain(Code::Incomplete)
     } else {
-        match case.privileged(&account.id) {
+        match subject.privileged(&account.id) {
             Some(reason) => reason,
             None => return true,
         }
@@ -277,7 +285,7 @@ fn join_rule(rule: SoftRule) -> JoinRule {
 }
 
 /// The person's employee ID, when the policy lets it prove identity.
-pub(super) fn proving_employee_id<'a, F: Facts>(case: &Case<'a, F>) -> Option<&'a str> {
-    let proves = case.policy.prove.contains(&Attr::EmployeeId);
-    case.person.attributes.filled(Attr::EmployeeId).filter(|id| proves && !is_shared_number(case, id))
+pub(super) fn proving_employee_id<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Option<&'a str> {
+    let proves = subject.policy.prove.contains(&Attr::EmployeeId);
+    subject.person.attributes.filled(Attr::EmployeeId).filter(|id| proves && !is_shared_number(subject, id))
 }

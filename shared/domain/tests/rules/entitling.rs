@@ -7,7 +7,7 @@ use hardmatch_domain::change::{EvidenceRule, Step};
 use hardmatch_domain::group::{FoundGroup, Group, GroupKind, GroupLock, NamedGroup, Nickname, nickname};
 use hardmatch_domain::license::{ServicePlan, Sku};
 use hardmatch_domain::link::{LeavingCause, LicenseGrant};
-use hardmatch_domain::person::{Person, Standing};
+use hardmatch_domain::person::{Person, SourceStatus};
 use hardmatch_domain::policy::{GroupRule, LeavingAction, LicenseRule, Policy, Rule, RuleError, Stage, Switch};
 
 use crate::world::*;
@@ -45,7 +45,7 @@ fn known(name: &str) -> NamedGroup {
 
 /// Staff have E3, guests of the house E1; Sales are in the group Sales. Ada is linked, in the given groups, with the
 /// given licences and memberships, of which those marked `!` are ours.
-fn ada(groups: &[&str], licences: &[&str], memberships: &[&str]) -> World {
+fn ada(groups: &[&str], licenses: &[&str], memberships: &[&str]) -> World {
     let bare = |name: &str| name.trim_end_matches('!').to_owned();
     let ours = |names: &[&str], prefix: &str| -> Vec<String> {
         names.iter().filter(|name| name.ends_with('!')).map(|name| format!("{prefix}{}", bare(name))).collect()
@@ -55,10 +55,10 @@ fn ada(groups: &[&str], licences: &[&str], memberships: &[&str]) -> World {
         names.iter().map(String::as_str).collect()
     };
     let mut account = account("ada").set(Attr::UsageLocation, "SE");
-    account.licences = all(licences, "sku-");
+    account.licenses = all(licenses, "sku-");
     account.memberships = all(memberships, "g-");
     let link = link("ada").ledger(|ledger| {
-        ledger.licenses = ours(licences, "sku-")
+        ledger.licenses = ours(licenses, "sku-")
             .iter()
             .map(|sku| LicenseGrant { sku: sku.as_str().into(), without: Texts::default() })
             .collect();
@@ -78,7 +78,7 @@ fn rules(policy: &mut Policy) {
 }
 
 #[test]
-fn o34_everybody_in_the_group_has_the_licence() {
+fn o34_everybody_in_the_group_has_the_license() {
     check(&ada(&["Staff"], &[], &[]), "ada", "license: license_rule | licences +E3");
     check(&ada(&["Staff"], &["E3"], &[]), "ada", "none: converged");
     check(&ada(&[], &[], &[]), "ada", "none: converged");
@@ -89,7 +89,7 @@ fn o34_everybody_in_the_group_has_the_licence() {
     );
     let by =
         |rule| decision.evidence.iter().find(|evidence| evidence.rule == rule).and_then(|found| found.ours.clone());
-    assert_eq!(by(EvidenceRule::Licences).as_deref(), Some("E3 by Staff"), "the rule that decided is shown");
+    assert_eq!(by(EvidenceRule::Licenses).as_deref(), Some("E3 by Staff"), "the rule that decided is shown");
     assert_eq!(by(EvidenceRule::Groups).as_deref(), Some("Sales by Sales"));
 }
 
@@ -108,7 +108,7 @@ fn only_what_we_gave_is_taken() {
     check(&ada(&[], &[], &["Sales!"]), "ada", "membership: group_rule | leave Sales | removal from 0");
     let decision = ada(&[], &["E3!"], &["Sales!"]).decide("ada");
     let removals = decision.change.expect("a change").removals;
-    assert_eq!((removals.licences, removals.memberships, removals.total()), (1, 1, 2), "the guard counts both");
+    assert_eq!((removals.licenses, removals.memberships, removals.total()), (1, 1, 2), "the guard counts both");
 }
 
 #[test]
@@ -118,13 +118,13 @@ fn what_no_rule_names_is_left_alone() {
 }
 
 #[test]
-fn one_licence_instead_of_another_is_one_call_at_the_gate() {
+fn one_license_instead_of_another_is_one_call_at_the_gate() {
     check(&ada(&["Guests"], &["E3!"], &[]), "ada", "license: license_rule | licences +E1 -E3 | removal from 0");
     check(&ada(&["Guests"], &["E3"], &[]), "ada", "license: license_rule | licences +E1");
 }
 
 #[test]
-fn o36_plans_that_stay_off_are_part_of_the_licence() {
+fn o36_plans_that_stay_off_are_part_of_the_license() {
     let mut world = ada(&["Staff"], &["E3!"], &[]).policy(|p| p.licenses.clear());
     license(&mut world.policy, "E3", &["teams"], "Staff");
     let decision = check(&world, "ada", "license: license_rule | licences +E3");
@@ -177,7 +177,7 @@ impl Rule for Never {
 }
 
 #[test]
-fn c37_no_licence_without_a_usage_location() {
+fn c37_no_license_without_a_usage_location() {
     let mut world = ada(&["Staff"], &[], &[]);
     world.accounts[0] = account("ada").unlicensed();
     check(&world, "ada", "license: license_rule, attributes_differ | set usageLocation=SE + licences +E3");
@@ -245,7 +245,7 @@ fn stage(action: LeavingAction, days: i64) -> Stage {
 /// Ada left so many days ago.
 fn leaver(days: i64, stages: Vec<Stage>) -> World {
     let mut world = ada(&["Staff"], &["E3!", "E1"], &["Sales!"]).policy(|p| p.lifecycle.absent = stages);
-    world.people[0].standing = Standing::Absent(NOW - days * DAY);
+    world.people[0].standing = SourceStatus::Absent(NOW - days * DAY);
     world
 }
 
@@ -265,7 +265,7 @@ fn o19_each_stage_of_leaving_on_its_clock() {
 }
 
 #[test]
-fn licences_go_with_the_blocking_or_after_it_and_never_before() {
+fn licenses_go_with_the_blocking_or_after_it_and_never_before() {
     let both = ladder(0);
     check(
         &leaver(0, both),
@@ -281,7 +281,7 @@ fn licences_go_with_the_blocking_or_after_it_and_never_before() {
 }
 
 #[test]
-fn a_deleted_account_loses_its_licences_with_it() {
+fn a_deleted_account_loses_its_licenses_with_it() {
     let mut world = leaver(40, ladder(7 * DAY));
     world.accounts[0].enabled = Some(false);
     check(&world, "ada", "delete: source_absent, awaiting_approval | delete Absent | approval, removal from 0");
@@ -334,7 +334,7 @@ fn what_somebody_else_undid_is_ours_no_more() {
     let mut account = world.accounts[0].clone();
     ledger.disown(&account);
     assert_eq!(ledger, world.links[0].ledger, "nobody undid anything");
-    account.licences = Texts::new(["sku-E1"]);
+    account.licenses = Texts::new(["sku-E1"]);
     account.memberships = Texts::default();
     ledger.disown(&account);
     assert_eq!(ledger.licenses.len(), 1);
@@ -346,7 +346,7 @@ fn what_somebody_else_undid_is_ours_no_more() {
 }
 
 #[test]
-fn switches_hold_for_licences_and_memberships() {
+fn switches_hold_for_licenses_and_memberships() {
     let world = |set: fn(&mut Policy)| ada(&["Staff", "Sales"], &[], &[]).policy(set);
     check(&world(|p| p.actions.license = Switch::Off), "ada", "membership: group_rule, action_off | join Sales");
     check(&world(|p| p.actions.membership = Switch::Off), "ada", "license: license_rule, action_off | licences +E3");

@@ -5,7 +5,7 @@ use hardmatch_domain::account::{HolderKind, Tenant};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::{EvidenceRule, Found};
 use hardmatch_domain::facts::Lookups;
-use hardmatch_domain::person::Standing;
+use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::policy::{AccountDeleted, FlowWhen, OnConflict, SoftDeleted, SoftRule, Switch};
 
 #[test]
@@ -96,7 +96,7 @@ fn d5_address_taken_by_another_persons_account() {
     check(&taken(person("bob")), "ada", "none: address_taken");
     // Out of scope and absent people's IDs are theirs too.
     check(&taken(person("bob").of("other")), "ada", "none: address_taken");
-    check(&taken(person("bob").standing(Standing::Absent(0))), "ada", "none: address_taken");
+    check(&taken(person("bob").standing(SourceStatus::Absent(0))), "ada", "none: address_taken");
     // Nobody's, and nothing proves identity.
     check(&world().person(person("ada")).account(account("ada").id(Some("x"))), "ada", "none: anchor_conflict");
 }
@@ -313,7 +313,7 @@ fn link_conflict_writes_neither() {
 fn split_identity_when_key_and_anchor_are_linked_apart() {
     let world = world()
         .person(person("ada"))
-        .person(person("old").anchors(&["id-ada"]).standing(Standing::Absent(0)))
+        .person(person("old").anchors(&["id-ada"]).standing(SourceStatus::Absent(0)))
         .account(account("ada").id(Some("x")))
         .account(account("old").id(Some("y")))
         .link(link("ada"))
@@ -332,7 +332,7 @@ fn a_new_key_with_the_same_anchor_continues_the_link() {
                 .set(Attr::DisplayName, "ada")
                 .set(Attr::MailNickname, "ada"),
         )
-        .person(person("ada").standing(Standing::Absent(NOW - DAY)))
+        .person(person("ada").standing(SourceStatus::Absent(NOW - DAY)))
         .account(account("ada"))
         .link(link("ada"));
     let decision = check(&world, "new", "link: hard_matched | link");
@@ -388,7 +388,7 @@ fn c9_rehire_re_anchors_the_old_account() {
         changed(
             world()
                 .person(person("new").login("ada2@contoso.com").primary("ada2@contoso.com").set(Attr::EmployeeId, "7"))
-                .person(person("ada").set(Attr::EmployeeId, "7").standing(Standing::Absent(NOW - 90 * DAY)))
+                .person(person("ada").set(Attr::EmployeeId, "7").standing(SourceStatus::Absent(NOW - 90 * DAY)))
                 .account(account("ada").set(Attr::EmployeeId, "7").enabled(Some(false)))
                 .link(link("ada").suspended()),
         )
@@ -427,7 +427,7 @@ fn c8_recycled_address_is_refused() {
     check(&recycled(Some("x")), "ada", "none: recycled_identity");
     // A leaver of ours holds the name.
     let ours = recycled(Some("id-old"))
-        .person(person("old").set(Attr::EmployeeId, "7").standing(Standing::Absent(NOW - 400 * DAY)))
+        .person(person("old").set(Attr::EmployeeId, "7").standing(SourceStatus::Absent(NOW - 400 * DAY)))
         .link(link_of("old", "a-ada", Some("id-old")));
     check(&ours, "ada", "none: recycled_identity");
 }
@@ -531,7 +531,7 @@ fn d7_o4_mastered_elsewhere_is_never_written() {
     let mut ours = linked("ada");
     ours.accounts[0] = account("ada").synced().set(Attr::JobTitle, "x");
     check(&ours, "ada", "none: mastered_elsewhere");
-    ours.people[0].standing = Standing::Absent(0);
+    ours.people[0].standing = SourceStatus::Absent(0);
     assert_eq!(check(&ours, "ada", "none: mastered_elsewhere").leaving, None);
 }
 

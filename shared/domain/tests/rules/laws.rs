@@ -8,7 +8,7 @@ use hardmatch_domain::change::{Change, Decision, Hold, ManagerTarget, Step};
 use hardmatch_domain::group::FoundGroup;
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, LicenseGrant, Link, Suspension};
-use hardmatch_domain::person::{PersonRecord, Standing};
+use hardmatch_domain::person::{PersonRecord, SourceStatus};
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
 use hardmatch_domain::policy::{AccountDeleted, OnConflict, SoftDeleted};
 use hardmatch_domain::reason::Code;
@@ -23,10 +23,10 @@ const NAMES: [&str; 4] = ["ada", "bob", "eve", "mal"];
 fn a_person(n: usize) -> impl Strategy<Value = PersonRecord> {
     let name = 0..NAMES.len();
     let standing = prop_oneof![
-        6 => Just(Standing::Present),
-        1 => Just(Standing::Refused),
-        2 => Just(Standing::Absent(NOW - DAY)),
-        1 => Just(Standing::Deleted(NOW - 40 * DAY)),
+        6 => Just(SourceStatus::Present),
+        1 => Just(SourceStatus::Refused),
+        2 => Just(SourceStatus::Absent(NOW - DAY)),
+        1 => Just(SourceStatus::Deleted(NOW - 40 * DAY)),
     ];
     let enabled = prop_oneof![3 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
     let groups = prop_oneof![4 => Just("Staff"), 1 => Just("Others"), 1 => Just("Broken")];
@@ -401,7 +401,7 @@ proptest! {
             let Some(change) = &decision.change else { continue };
             let record = world.people.iter().find(|record| record.reference() == change.person).expect("a person");
             let link = world.links.iter().find(|link| link.person == change.person);
-            let here = record.standing == Standing::Present && record.person.enabled != Some(false);
+            let here = record.standing == SourceStatus::Present && record.person.enabled != Some(false);
             for step in &change.steps {
                 let taken = match step {
                     Step::SetLicenses { take, .. } => take.iter().map(|license| license.sku.to_string()).collect(),
@@ -499,7 +499,7 @@ fn line_of(decisions: &[Decision], change: &Change) -> String {
 fn counts_of_parts_add_up() {
     let world = linked("ada")
         .person(person("bob"))
-        .person(person("eve").standing(Standing::Absent(NOW)))
+        .person(person("eve").standing(SourceStatus::Absent(NOW)))
         .account(account("eve"))
         .link(link("eve"));
     let decisions = ours(&world);

@@ -1,8 +1,8 @@
 //! Leaving, returning, and who is not ours: every lifecycle policy, the graces, the ledger.
 
+use hardmatch_domain::disconnected_period::DisconnectedPeriod;
 use hardmatch_domain::link::LeavingCause;
-use hardmatch_domain::parked::Parked;
-use hardmatch_domain::person::Standing;
+use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::policy::{Reenable, Switch};
 use hardmatch_domain::reason::Code;
 
@@ -10,7 +10,7 @@ use crate::world::*;
 
 fn absent(since: i64) -> World {
     let mut world = linked("ada");
-    world.people[0].standing = Standing::Absent(since);
+    world.people[0].standing = SourceStatus::Absent(since);
     world
 }
 
@@ -32,7 +32,7 @@ fn o19_delete_suspend_or_nothing() {
 #[test]
 fn deleted_by_the_sources_word_is_absent() {
     let mut world = linked("ada");
-    world.people[0].standing = Standing::Deleted(NOW);
+    world.people[0].standing = SourceStatus::Deleted(NOW);
     check(&world, "ada", "suspend: source_absent | suspend Absent | removal from 0");
 }
 
@@ -50,7 +50,7 @@ fn j18_left_scope_is_blocked_then_sessions_revoked() {
 fn out_of_scope_and_never_ours() {
     let world = world().policy(staff).person(person("ada")).account(account("ada"));
     assert!(check(&world, "ada", "none: out_of_scope").is_converged());
-    let gone = crate::world::world().person(person("ada").standing(Standing::Absent(0))).account(account("ada"));
+    let gone = crate::world::world().person(person("ada").standing(SourceStatus::Absent(0))).account(account("ada"));
     assert!(check(&gone, "ada", "none: left_settled").is_converged());
 }
 
@@ -64,7 +64,7 @@ fn an_expression_that_fails_removes_nothing() {
 #[test]
 fn a_refused_entry_decides_nothing() {
     let mut world = disabled();
-    world.people[0].standing = Standing::Refused;
+    world.people[0].standing = SourceStatus::Refused;
     check(&world, "ada", "none: entry_refused");
 }
 
@@ -97,7 +97,7 @@ fn graces_count_from_the_cause() {
 #[test]
 fn j4_days_in_which_the_connection_was_parked_do_not_count() {
     let mut world = absent(NOW).policy(|p| p.lifecycle.absent = suspend(10 * DAY));
-    world.parked = vec![Parked { from: NOW + 4 * DAY, until: Some(NOW + 304 * DAY) }];
+    world.disconnected = vec![DisconnectedPeriod { from: NOW + 4 * DAY, until: Some(NOW + 304 * DAY) }];
     world.now = NOW + 309 * DAY;
     let waiting = check(&world, "ada", "none: in_grace");
     assert_eq!((waiting.look_again_at, waiting.leaving), (Some(NOW + 310 * DAY), Some((LeavingCause::Absent, NOW))));
@@ -239,7 +239,7 @@ fn disabled_people_without_an_account() {
         "suspend: source_disabled, hard_matched | link + suspend Disabled | removal from 1",
     );
     // Those who are gone are not.
-    let gone = world().person(person("ada").standing(Standing::Absent(NOW))).account(account("ada"));
+    let gone = world().person(person("ada").standing(SourceStatus::Absent(NOW))).account(account("ada"));
     check(&gone, "ada", "none: left_settled");
     // A password that has expired blocks from the start where policy blocks at once.
     let expired = world().person(person("ada").expired()).policy(|p| p.lifecycle.password_expired = suspend(0));

@@ -4,8 +4,8 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::Decision;
 use hardmatch_domain::facts::Facts;
 use hardmatch_domain::facts::memory::MemoryFacts;
-use hardmatch_domain::facts::partial::{PartialFacts, Want, attempt};
-use hardmatch_domain::person::Standing;
+use hardmatch_domain::facts::partial::{MissingFact, PartialFacts, attempt};
+use hardmatch_domain::person::SourceStatus;
 
 use crate::world::*;
 
@@ -25,15 +25,15 @@ pub(crate) fn by_pieces(world: &World, key: &str) -> (Decision, usize) {
     }
 }
 
-fn load(whole: &MemoryFacts, facts: &mut PartialFacts, want: Want) {
+fn load(whole: &MemoryFacts, facts: &mut PartialFacts, want: MissingFact) {
     match want {
-        Want::Accounts(by, value) => facts.put_accounts(by, &value, whole.accounts(by, &value)),
-        Want::Account(id) => facts.put_account(id.clone(), whole.account(&id).cloned()),
-        Want::Holders(address) => facts.put_holders(&address, whole.holders(&address)),
-        Want::People(by, value) => facts.put_people(by, &value, whole.people(by, &value)),
-        Want::Person(who) => facts.put_person(who.clone(), whole.person(&who).cloned()),
-        Want::Link(who) => facts.put_link(who.clone(), whole.link(&who).cloned()),
-        Want::LinkTo(id) => facts.put_link_to(id.clone(), whole.link_to(&id).cloned()),
+        MissingFact::Accounts(by, value) => facts.put_accounts(by, &value, whole.accounts(by, &value)),
+        MissingFact::Account(id) => facts.put_account(id.clone(), whole.account(&id).cloned()),
+        MissingFact::AddressHolders(address) => facts.put_address_holders(&address, whole.address_holders(&address)),
+        MissingFact::People(by, value) => facts.put_people(by, &value, whole.people(by, &value)),
+        MissingFact::Person(who) => facts.put_person(who.clone(), whole.person(&who).cloned()),
+        MissingFact::Link(who) => facts.put_link(who.clone(), whole.link(&who).cloned()),
+        MissingFact::LinkTo(id) => facts.put_link_to(id.clone(), whole.link_to(&id).cloned()),
     }
 }
 
@@ -43,7 +43,7 @@ fn the_same_decision_by_pieces() {
         .person(person("new").set(Attr::EmployeeId, "7").manager("ada"))
         .person(person("soft"))
         .account(account("soft").id(None))
-        .person(person("gone").standing(Standing::Absent(NOW)))
+        .person(person("gone").standing(SourceStatus::Absent(NOW)))
         .account(account("gone"))
         .link(link("gone"));
     for key in ["ada", "new", "soft", "gone"] {

@@ -1,6 +1,6 @@
 //! Nobody becomes an administrator because of what a source says: roles, held or eligible, and what a link keeps.
 
-use hardmatch_domain::person::Standing;
+use hardmatch_domain::person::SourceStatus;
 
 use crate::world::*;
 
@@ -10,7 +10,7 @@ fn ways_in() -> [(World, &'static str); 4] {
     let employee = hardmatch_domain::attribute::Attr::EmployeeId;
     let rehire = world()
         .person(person("new").login("ada2@contoso.com").primary("ada2@contoso.com").set(employee, "7"))
-        .person(person("ada").set(employee, "7").standing(Standing::Absent(NOW - 90 * DAY)))
+        .person(person("ada").set(employee, "7").standing(SourceStatus::Absent(NOW - 90 * DAY)))
         .account(account("ada").set(employee, "7"))
         .link(link("ada"));
     [
@@ -61,12 +61,12 @@ fn a_standing_link_goes_on_whatever_roles_there_are() {
     check(&titled(linked("ada").tenant(|t| (t.roles, t.eligible) = (None, None))), "ada", expected);
     // Somebody who may activate a role is a leaver like everybody else.
     let mut leaver = linked("ada").eligible("a-ada");
-    leaver.people[0].standing = Standing::Absent(NOW);
+    leaver.people[0].standing = SourceStatus::Absent(NOW);
     check(&leaver, "ada", "suspend: source_absent | suspend Absent | removal from 0");
     // A new key with the anchor of somebody who is gone continues their link.
     let continued = world()
         .person(person("new").anchors(&["id-ada"]).login("ada@contoso.com").primary("ada@contoso.com"))
-        .person(person("ada").standing(Standing::Absent(NOW - DAY)))
+        .person(person("ada").standing(SourceStatus::Absent(NOW - DAY)))
         .account(account("ada"))
         .link(link("ada"))
         .role("a-ada");

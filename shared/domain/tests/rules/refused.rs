@@ -68,7 +68,7 @@ fn steps(steps: Vec<Step>, removal_from: Option<usize>) -> Decision {
     change.id = ChangeId::of(&change.person, change.account.as_ref(), &steps);
     change.removal_from = removal_from;
     change.hold = removal_from.map(|_| Hold::Removal);
-    change.removals = Removals { licences: u32::from(removal_from.is_some()), ..Removals::default() };
+    change.removals = Removals { licenses: u32::from(removal_from.is_some()), ..Removals::default() };
     change.steps = steps;
     decision
 }
@@ -78,7 +78,7 @@ fn update(pairs: &[(Attr, &str)]) -> Step {
     Step::Update { immutable_id: None, before: Attributes::default(), after }
 }
 
-fn licences(give: &[&str], take: &[&str]) -> Step {
+fn licenses(give: &[&str], take: &[&str]) -> Step {
     let all = |names: &[&str]| {
         let one = |sku: &&str| License {
             sku: (*sku).into(),
@@ -131,32 +131,32 @@ fn a_refused_value_rests_on_itself_and_not_on_other_facts() {
 }
 
 #[test]
-fn a_licence_without_a_seat_waits_until_one_is_shown_free() {
-    let remembered = parts(None, vec![(licences(&["e3"], &[]), Cure::Seat)], NOW);
+fn a_license_without_a_seat_waits_until_one_is_shown_free() {
+    let remembered = parts(None, vec![(licenses(&["e3"], &[]), Cure::Seat)], NOW);
     let skus = |used| vec![Sku { id: "e3".into(), part_number: "E3".into(), seats: 5, used, plans: Vec::new() }];
-    let wanted = || steps(vec![licences(&["e3", "visio"], &[])], None);
+    let wanted = || steps(vec![licenses(&["e3", "visio"], &[])], None);
     let at = |used: i64, now: i64| {
         let shown = Tenant { skus: Some(skus(used)), ..tenant() };
         let held = hardmatch_domain::refused::withhold(wanted(), Some(&remembered), &shown, now);
         held.change.expect("visio at least").steps
     };
     for night in 1..7 {
-        assert_eq!(at(5, NOW + night * DAY), [licences(&["visio"], &[])], "night {night}");
+        assert_eq!(at(5, NOW + night * DAY), [licenses(&["visio"], &[])], "night {night}");
     }
-    assert_eq!(at(4, NOW + DAY), [licences(&["e3", "visio"], &[])]);
-    assert_eq!(at(4, NOW + HOUR), [licences(&["visio"], &[])], "it may be somebody's already");
-    assert_eq!(at(5, NOW + 7 * DAY), [licences(&["e3", "visio"], &[])], "the tenant's word may be wrong");
+    assert_eq!(at(4, NOW + DAY), [licenses(&["e3", "visio"], &[])]);
+    assert_eq!(at(4, NOW + HOUR), [licenses(&["visio"], &[])], "it may be somebody's already");
+    assert_eq!(at(5, NOW + 7 * DAY), [licenses(&["e3", "visio"], &[])], "the tenant's word may be wrong");
 }
 
 #[test]
 fn an_exchange_stays_whole_and_is_no_removal_when_it_is_left_out() {
-    let exchange = licences(&["e5"], &["e3"]);
+    let exchange = licenses(&["e5"], &["e3"]);
     let remembered = parts(None, vec![(exchange.clone(), Cure::Seat)], NOW);
     let held = withhold(steps(vec![update(&[UK]), exchange.clone()], Some(1)), Some(&remembered), NOW);
     let change = held.change.expect("the value");
     assert_eq!((change.steps, change.removal_from, change.hold), (vec![update(&[UK])], None, None));
     assert!(change.removals.is_none());
-    let taking = steps(vec![licences(&[], &["visio"]), exchange], Some(0));
+    let taking = steps(vec![licenses(&[], &["visio"]), exchange], Some(0));
     let change = withhold(taking, Some(&remembered), NOW).change.expect("visio is taken");
-    assert_eq!((change.removal_from, change.removals.licences), (Some(0), 1));
+    assert_eq!((change.removal_from, change.removals.licenses), (Some(0), 1));
 }

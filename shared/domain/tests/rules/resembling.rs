@@ -1,7 +1,7 @@
 //! Newcomers who look like somebody who is gone: one person under a new key, or two of one name.
 
 use hardmatch_domain::attribute::Attr;
-use hardmatch_domain::person::{PersonRecord, Standing};
+use hardmatch_domain::person::{PersonRecord, SourceStatus};
 use hardmatch_domain::policy::Switch;
 
 use crate::world::*;
@@ -10,7 +10,7 @@ use crate::world::*;
 fn gone_for(days: i64, newcomer: PersonRecord) -> World {
     world()
         .person(newcomer)
-        .person(person("ada").standing(Standing::Absent(NOW - days * DAY)))
+        .person(person("ada").standing(SourceStatus::Absent(NOW - days * DAY)))
         .account(account("ada"))
         .link(link("ada"))
 }

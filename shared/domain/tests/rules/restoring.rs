@@ -20,7 +20,7 @@ const PROVISIONED: &str = "create: provision | create id-ada";
 fn a_name_alone_restores_nobody_without_an_approval() {
     let decision = check(&world().person(person("ada")).account(named_so()), "ada", APPROVED);
     let shown = |rule| decision.evidence.iter().any(|e| e.rule == rule && e.theirs.is_some());
-    for rule in [EvidenceRule::Proof, EvidenceRule::Dates, EvidenceRule::Licences, EvidenceRule::Address] {
+    for rule in [EvidenceRule::Proof, EvidenceRule::Dates, EvidenceRule::Licenses, EvidenceRule::Address] {
         assert!(shown(rule), "an approver sees {rule:?}");
     }
     // An attribute that agrees and that many have agrees with everybody.

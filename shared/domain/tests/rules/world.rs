@@ -7,14 +7,14 @@ use std::sync::Arc;
 use hardmatch_domain::account::{Account, AccountKind, AddressHolder, Authority, Domain, HolderKind, Tenant};
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::{Decision, Hold, Join, ManagerTarget, Step};
+use hardmatch_domain::disconnected_period::DisconnectedPeriod;
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::group::{FoundGroup, GroupKind, NamedGroup};
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonRef, TenantId};
 use hardmatch_domain::license::{License, Sku};
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link, Suspension};
-use hardmatch_domain::parked::Parked;
-use hardmatch_domain::person::{Address, Addresses, Anchor, Manager, Person, PersonRecord, Standing};
+use hardmatch_domain::person::{Address, Addresses, Anchor, Manager, Person, PersonRecord, SourceStatus};
 use hardmatch_domain::policy::{
     AccountDeleted, Actions, Expression, FlowFrom, FlowManager, FlowWhen, GroupRule, Guard, LicenseRule, Lifecycle,
     Mapping, OnConflict, Policy, Reenable, Rule, RuleError, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
@@ -32,7 +32,7 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     pub(crate) tenant: Tenant,
     pub(crate) now: i64,
-    pub(crate) parked: Vec<Parked>,
+    pub(crate) disconnected: Vec<DisconnectedPeriod>,
 }
 
 impl World {
@@ -42,7 +42,7 @@ impl World {
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
-        Context { policy: &self.policy, tenant: &self.tenant, now: self.now, parked: &self.parked }
+        Context { policy: &self.policy, tenant: &self.tenant, now: self.now, disconnected: &self.disconnected }
     }
 
     pub(crate) fn decide(&self, key: &str) -> Decision {
@@ -115,7 +115,7 @@ pub(crate) fn world() -> World {
         policy: policy(),
         tenant: tenant(),
         now: NOW,
-        parked: Vec::new(),
+        disconnected: Vec::new(),
     }
 }
 
@@ -326,7 +326,7 @@ pub(crate) fn person(key: &str) -> PersonRecord {
             password_expired: None,
             extra: hardmatch_domain::person::Extra::default(),
         },
-        standing: Standing::Present,
+        standing: SourceStatus::Present,
         revision: 1,
     }
 }
@@ -338,7 +338,7 @@ pub(crate) trait PersonExt: Sized {
     fn primary(self, address: &str) -> Self;
     fn anchors(self, ids: &[&str]) -> Self;
     fn groups(self, groups: &[&str]) -> Self;
-    fn standing(self, standing: Standing) -> Self;
+    fn standing(self, standing: SourceStatus) -> Self;
     fn enabled(self, enabled: Option<bool>) -> Self;
     fn expired(self) -> Self;
     fn manager(self, key: &str) -> Self;
@@ -370,7 +370,7 @@ impl PersonExt for PersonRecord {
         self.person.groups = groups.iter().copied().collect();
         self
     }
-    fn standing(mut self, standing: Standing) -> Self {
+    fn standing(mut self, standing: SourceStatus) -> Self {
         self.standing = standing;
         self
     }
@@ -408,7 +408,7 @@ pub(crate) fn account(key: &str) -> Account {
         kind: AccountKind::Member,
         authority: Authority::Cloud,
         memberships: Texts::default(),
-        licences: Texts::new(["E3"]),
+        licenses: Texts::new(["E3"]),
         manager: None,
         created: Some("2020-01-01T00:00:00Z".into()),
         deleted: None,
@@ -457,7 +457,7 @@ impl AccountExt for Account {
         self
     }
     fn unlicensed(mut self) -> Self {
-        self.licences = Texts::default();
+        self.licenses = Texts::default();
         self
     }
     fn guest(mut self) -> Self {
@@ -630,7 +630,8 @@ pub(crate) fn lawful(world: &World, decision: &Decision) {
         }
         // Never an account with the ID of somebody else.
         let me = world.people.iter().find(|record| record.reference() == change.person).expect("a person");
-        let gone = |record: &PersonRecord| matches!(record.standing, Standing::Absent(_) | Standing::Deleted(_));
+        let gone =
+            |record: &PersonRecord| matches!(record.standing, SourceStatus::Absent(_) | SourceStatus::Deleted(_));
         if let Some(theirs) = account.immutable_id.as_ref().filter(|id| !me.person.knows_anchor(id)) {
             let another = world
                 .people

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hardmatch_domain::account::Authority;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::Step;
-use hardmatch_domain::person::{Manager, Standing};
+use hardmatch_domain::person::{Manager, SourceStatus};
 use hardmatch_domain::policy::{FlowFrom, FlowWhen, Mapping, Policy, Switch, WhenEmpty};
 
 use crate::world::*;
@@ -214,7 +214,7 @@ fn names_given_up_in_the_same_plan_are_waited_for() {
     // bob stays: in use. bob is gone: his name is not free before he is deleted.
     newcomer.people[1] = person("bob");
     check(&newcomer, "ada", "none: address_in_use");
-    newcomer.people[1] = person("bob").standing(Standing::Absent(0));
+    newcomer.people[1] = person("bob").standing(SourceStatus::Absent(0));
     check(&newcomer, "ada", "none: address_in_use");
     check(&newcomer, "new", "none: address_in_use");
 }
@@ -328,7 +328,7 @@ fn a_manager_entered_already_is_not_written_while_the_links_are_new() {
 #[test]
 fn managers_outside_scope_are_left_as_they_are() {
     let outside = |manager: Manager| {
-        let mut world = linked("ada").person(person("bob").standing(Standing::Refused));
+        let mut world = linked("ada").person(person("bob").standing(SourceStatus::Refused));
         world.people[0].person.manager = Some(manager);
         world.accounts[0] = account("ada").manager("a-x");
         world

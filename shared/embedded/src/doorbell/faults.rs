@@ -5,11 +5,11 @@
 pub struct Faults {
     /// Where the dice begin.
     pub seed: u64,
-    /// A bell that is rung is not heard.
+    /// A message that is sent is not heard.
     pub lose: u8,
-    /// A bell that is rung is heard twice.
+    /// A message that is sent is heard twice.
     pub duplicate: u8,
-    /// A bell is handed over out of turn.
+    /// A message is handed over out of turn.
     pub reorder: u8,
 }
 
@@ -25,7 +25,7 @@ impl Mischief {
         Self { faults: faults.clone(), dice: faults.seed }
     }
 
-    /// How many messages one ring makes.
+    /// How many copies of a message are queued.
     pub(super) fn copies(&mut self) -> usize {
         if self.happens(self.faults.lose) {
             0

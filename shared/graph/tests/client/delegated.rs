@@ -37,7 +37,7 @@ fn signed_in(now: Timestamp) -> Drawer {
 
 fn client(stub: &Stub, drawer: &Drawer) -> GraphClient {
     let mut options = stub.options();
-    options.keeper = Some(Arc::new(drawer.clone()));
+    options.token_store = Some(Arc::new(drawer.clone()));
     let scopes: BTreeSet<String> = ["Domain.Read.All", "User.ReadWrite.All"].map(str::to_owned).into();
     options.grant = GrantKind::Delegated { scopes };
     GraphClient::new(options).unwrap()
@@ -90,7 +90,7 @@ async fn a_public_client_presents_the_refresh_token_alone() {
         Stub::start_whole(|seen, before| if seen.is_token() { rotated(before + 1) } else { Say::ok(EMPTY) }).await;
     let drawer = signed_in(stub.clock.now());
     let mut options = stub.options();
-    options.keeper = Some(Arc::new(drawer));
+    options.token_store = Some(Arc::new(drawer));
     options.grant = GrantKind::Delegated { scopes: BTreeSet::new() };
     options.credential = Arc::new(Public);
     GraphClient::new(options).unwrap().users(None).await.unwrap();
@@ -186,7 +186,7 @@ async fn a_new_refresh_token_that_cannot_be_kept_is_not_lost_and_nothing_is_done
     drawer.set(Trouble::Full);
     let client = client(&stub, &drawer);
     let error = client.users(None).await.unwrap_err();
-    assert_eq!(error.code, "token_keeper");
+    assert_eq!(error.code, "token_store");
     assert!(matches!(error.retry, Retry::After(_)) && stub.seen().is_empty(), "{error:?}");
     assert!(error.message.contains("the drawer is stuck"), "{}", error.message);
     // Nothing is asked for again before it can be kept.

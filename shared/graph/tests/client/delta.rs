@@ -40,7 +40,7 @@ async fn a_user_is_read_as_graph_writes_it() {
     );
     assert_eq!(ada.proxies.iter().collect::<Vec<_>>(), ["SMTP:ada@contoso.com", "smtp:a@contoso.com", "X500:/o=x"]);
     assert_eq!((ada.enabled, ada.kind, ada.authority), (Some(true), AccountKind::Guest, Authority::FormerlySynced));
-    assert_eq!(ada.licences.iter().collect::<Vec<_>>(), ["c7df2760-2c81-4ef7-b578-5b5392b571df"]);
+    assert_eq!(ada.licenses.iter().collect::<Vec<_>>(), ["c7df2760-2c81-4ef7-b578-5b5392b571df"]);
     assert_eq!(ada.manager.as_ref().unwrap().as_str(), "86462606-fde0-4fc4-9e0c-a20eb73e54c6");
     assert_eq!(ada.created.as_deref(), Some("2025-01-01T00:00:00Z"));
     assert_eq!(ada.last_sync.as_deref(), Some("2026-01-01T00:00:00Z"));
@@ -124,7 +124,7 @@ async fn an_entry_names_what_changed_and_null_alone_clears() {
         attributes,
         immutable_id: Some(None),
         proxies: Some(Texts::default()),
-        licences: Some(Texts::default()),
+        licenses: Some(Texts::default()),
         enabled: Some(Some(false)),
         ..of("b")
     };
@@ -291,7 +291,7 @@ async fn a_tenant_without_role_assignments_is_asked_for_the_members_of_its_roles
 }
 
 #[tokio::test]
-async fn the_organisation_comes_with_its_domains_and_licences() {
+async fn the_organisation_comes_with_its_domains_and_licenses() {
     let stub = Stub::start(|seen, _| {
         Say::ok(match seen.path.split('?').next().unwrap() {
             "/v1.0/organization" => r#"{"value":[{"id":"T","displayName":"Contoso","onPremisesSyncEnabled":null}]}"#,

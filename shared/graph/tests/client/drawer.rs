@@ -1,10 +1,10 @@
-//! A keeper of tokens in memory, as two processes would share one.
+//! A token store of tokens in memory, as two processes would share one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use hardmatch_ports::tokens::{Kept, KeptToken, TokenError, TokenKeeper, TokenKind};
+use hardmatch_ports::tokens::{Kept, KeptToken, TokenError, TokenKind, TokenStore};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -70,7 +70,7 @@ fn broken() -> TokenError {
 }
 
 #[async_trait]
-impl TokenKeeper for Drawer {
+impl TokenStore for Drawer {
     async fn load(&self, kind: TokenKind) -> Result<Option<(KeptToken, u64)>, TokenError> {
         let mut inside = self.0.lock().unwrap();
         inside.loads += 1;

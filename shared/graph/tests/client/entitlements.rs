@@ -48,7 +48,7 @@ fn each() -> [Call; 4] {
 }
 
 #[tokio::test]
-async fn both_lists_of_licences_are_always_sent() {
+async fn both_lists_of_licenses_are_always_sent() {
     let check = |give: &[License], take: &[&str], body: Value| {
         let call = licenses(&id("a"), give, take);
         async move { assert_eq!(sent(call).await, ("POST".to_owned(), "/users/a/assignLicense".to_owned(), body)) }
@@ -62,7 +62,7 @@ async fn both_lists_of_licences_are_always_sent() {
 }
 
 #[tokio::test]
-async fn licences_that_stay_as_they_are_are_not_sent() {
+async fn licenses_that_stay_as_they_are_are_not_sent() {
     let stub = Stub::start(|_, _| Say::ok("{}")).await;
     assert!(matches!(perform(&stub.client(), &[licenses(&id("a"), &[], &[])]).await[..], [Answer::Done(None)]));
     assert!(stub.seen().is_empty());
@@ -177,7 +177,7 @@ async fn a_group_whose_id_did_not_arrive_may_have_been_made() {
 }
 
 #[tokio::test]
-async fn each_refusal_of_licences_and_groups_has_its_verdict() {
+async fn each_refusal_of_licenses_and_groups_has_its_verdict() {
     const MASTERED: &str = "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.";
     let [licensed, added, removed, made] = each();
     let bad = "Request_BadRequest";
@@ -291,7 +291,7 @@ async fn being_a_member_already_and_being_none_are_success() {
 }
 
 #[tokio::test]
-async fn a_licence_that_is_not_there_is_taken_unless_something_else_was_asked_with_it() {
+async fn a_license_that_is_not_there_is_taken_unless_something_else_was_asked_with_it() {
     let said = "User does not have a corresponding license.";
     let answer = |give: Vec<License>, take: &'static [&'static str]| async move {
         answer_to(licenses(&id("a"), &give, take), 400, "Request_BadRequest", said).await
@@ -451,7 +451,7 @@ async fn subscriptions_come_with_the_plans_a_person_can_be_without() {
 }
 
 #[tokio::test]
-async fn the_licences_of_an_account_are_compared_in_lower_case() {
+async fn the_licenses_of_an_account_are_compared_in_lower_case() {
     let page = json!({ "value": [
         { "id": "a", "assignedLicenses": [{ "skuId": E3.to_ascii_uppercase(), "disabledPlans": [] }, { "skuId": E5 }] },
         { "id": "b", "assignedLicenses": [] },
@@ -459,6 +459,6 @@ async fn the_licences_of_an_account_are_compared_in_lower_case() {
     let page = page.to_string();
     let stub = Stub::start(move |_, _| Say::ok(page.clone())).await;
     let users = stub.client().users(None).await.unwrap().items;
-    assert_eq!(users[0].licences.iter().collect::<Vec<_>>(), [E3, E5]);
-    assert!(users[1].licences.is_empty());
+    assert_eq!(users[0].licenses.iter().collect::<Vec<_>>(), [E3, E5]);
+    assert!(users[1].licenses.is_empty());
 }

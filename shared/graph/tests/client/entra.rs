@@ -9,7 +9,7 @@ use hardmatch_graph::{EntraPlatform, GrantKind, GraphClient, GraphOptions};
 use hardmatch_ports::Clock as _;
 use hardmatch_ports::identity::{Authorization, IdentityPlatform};
 use hardmatch_ports::tenant::TenantRead;
-use hardmatch_ports::tokens::{TokenKeeper as _, TokenKind};
+use hardmatch_ports::tokens::{TokenKind, TokenStore as _};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Clock, Consent, Running, Seed, Sim};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -120,7 +120,7 @@ async fn an_administrator_signs_in_and_the_client_goes_on_as_them() {
 
     let drawer = Drawer::default();
     drawer.keep(TokenKind::Refresh, &signed_in.refresh, None).await.unwrap();
-    stage.options.keeper = Some(Arc::new(drawer.clone()));
+    stage.options.token_store = Some(Arc::new(drawer.clone()));
     stage.options.grant = GrantKind::Delegated { scopes: scopes.clone() };
     let client = GraphClient::new(stage.options.clone()).unwrap();
     let page = client.users(None).await.unwrap();

@@ -201,7 +201,7 @@ async fn consent_is_proved_by_a_fresh_token_each_time() {
         Stub::start_whole(|_, _| answer(&access(TENANT, r#","roles":["User.ReadWrite.All"]"#), &json!({}))).await;
     let mut options = stub.options();
     let drawer = Drawer::default();
-    options.keeper = Some(Arc::new(drawer.clone()));
+    options.token_store = Some(Arc::new(drawer.clone()));
     let platform = EntraPlatform::new(&options).unwrap();
     for _ in 0..2 {
         let grant = platform.prove().await.unwrap();

@@ -47,7 +47,7 @@ impl Tenant {
 
     async fn licenses_of(&self, who: &ObjectId) -> Vec<String> {
         let account = self.client.account(who).await.unwrap().unwrap();
-        account.licences.iter().map(str::to_owned).collect()
+        account.licenses.iter().map(str::to_owned).collect()
     }
 
     async fn members_of(&self, group: &ObjectId) -> Vec<ObjectId> {
@@ -75,7 +75,7 @@ fn is_done(answer: &Answer) -> bool {
 }
 
 #[tokio::test]
-async fn licences_are_given_swapped_and_taken() {
+async fn licenses_are_given_swapped_and_taken() {
     let tenant = Tenant::start(seed()).await;
     let ada = tenant.id("ada");
     assert!(is_done(&tenant.one(licenses(&ada, &[license(E1, &[])], &[])).await));
@@ -111,7 +111,7 @@ async fn seats_run_out_and_come_back() {
 }
 
 #[tokio::test]
-async fn a_licence_waits_for_the_usage_location_to_arrive() {
+async fn a_license_waits_for_the_usage_location_to_arrive() {
     let tenant = Tenant::start(seed().with(|options| options.lag.rules_ms = 4_000)).await;
     let cy = tenant.id("cy");
     let give = || licenses(&cy, &[license(E3, &[])], &[]);
@@ -124,7 +124,7 @@ async fn a_licence_waits_for_the_usage_location_to_arrive() {
 }
 
 #[tokio::test]
-async fn licences_of_groups_and_plans_that_disagree_are_refused() {
+async fn licenses_of_groups_and_plans_that_disagree_are_refused() {
     let tenant = Tenant::start(seed()).await;
     let (ada, gus) = (tenant.id("ada"), tenant.id("gus"));
     assert_eq!(tenant.licenses_of(&gus).await, [E3]);

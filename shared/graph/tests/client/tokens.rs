@@ -6,7 +6,7 @@ use std::time::Duration;
 use hardmatch_graph::{GraphClient, OptionsError};
 use hardmatch_ports::tenant::{Retry, TenantRead};
 use hardmatch_ports::tokens::TokenKind;
-use hardmatch_ports::{Clock as _, tokens::TokenKeeper};
+use hardmatch_ports::{Clock as _, tokens::TokenStore};
 
 use crate::drawer::{Drawer, Trouble};
 use crate::support::{EMPTY, Say, Secret, Stub, TENANT, jwt, token};
@@ -18,7 +18,7 @@ fn secs(seconds: u64) -> Duration {
 /// A client as a cold start makes it.
 fn cold(stub: &Stub, drawer: &Drawer) -> GraphClient {
     let mut options = stub.options();
-    options.keeper = Some(Arc::new(drawer.clone()));
+    options.token_store = Some(Arc::new(drawer.clone()));
     GraphClient::new(options).unwrap()
 }
 
@@ -156,19 +156,19 @@ async fn racing(theirs: fn() -> (&'static str, u64), challenge: &'static str) ->
 }
 
 #[tokio::test]
-async fn a_keeper_that_fails_stops_nothing_and_is_counted() {
+async fn a_token_store_that_fails_stops_nothing_and_is_counted() {
     let stub = Stub::start(|_, _| Say::ok(EMPTY)).await;
     let drawer = Drawer::default();
     drawer.set(Trouble::Broken);
     let client = cold(&stub, &drawer);
     client.users(None).await.unwrap();
     client.users(None).await.unwrap();
-    assert_eq!((client.keeper_failures(), stub.tokens().len()), (2, 1));
+    assert_eq!((client.token_store_failures(), stub.tokens().len()), (2, 1));
     // It recovers; what is in memory goes on, and the next start keeps what it fetches.
     drawer.set(Trouble::None);
     let next = cold(&stub, &drawer);
     next.users(None).await.unwrap();
-    assert_eq!((next.keeper_failures(), drawer.kept(TokenKind::Access).as_deref()), (0, Some("token-1")));
+    assert_eq!((next.token_store_failures(), drawer.kept(TokenKind::Access).as_deref()), (0, Some("token-1")));
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_kept_token_of_another_tenant_application_or_grant_is_not_used() {
     let client = |drawer: &Drawer| {
         let mut options = stub.options();
         options.tenant = TENANT.to_uppercase();
-        options.keeper = Some(Arc::new(drawer.clone()));
+        options.token_store = Some(Arc::new(drawer.clone()));
         GraphClient::new(options).unwrap()
     };
     for (at, claims) in [
@@ -210,7 +210,7 @@ async fn a_token_got_with_another_secret_is_not_used() {
     let drawer = Drawer::default();
     let start = async |secret| {
         let mut options = stub.options();
-        options.keeper = Some(Arc::new(drawer.clone()));
+        options.token_store = Some(Arc::new(drawer.clone()));
         options.credential = Arc::new(Secret(secret));
         GraphClient::new(options).unwrap().users(None).await.unwrap();
         stub.tokens().len()
@@ -246,7 +246,7 @@ async fn o15_after_a_reset_the_next_call_fetches_a_token() {
     client.reset().await.unwrap_err();
     client.users(None).await.unwrap();
     assert_eq!(stub.tokens().len(), 3);
-    // Without a keeper there is only the memory to clear.
+    // Without a token store there is only the memory to clear.
     let alone = stub.client();
     alone.users(None).await.unwrap();
     alone.reset().await.unwrap();
@@ -323,7 +323,7 @@ async fn a_delegated_client_needs_somewhere_to_keep_its_token() {
     let stub = Stub::start(|_, _| Say::ok(EMPTY)).await;
     let mut options = stub.options();
     options.grant = hardmatch_graph::GrantKind::Delegated { scopes: [].into() };
-    assert!(matches!(GraphClient::new(options.clone()), Err(OptionsError::Keeper)));
-    options.keeper = Some(Arc::new(Drawer::default()) as Arc<dyn TokenKeeper>);
+    assert!(matches!(GraphClient::new(options.clone()), Err(OptionsError::TokenStore)));
+    options.token_store = Some(Arc::new(Drawer::default()) as Arc<dyn TokenStore>);
     assert!(GraphClient::new(options).is_ok());
 }

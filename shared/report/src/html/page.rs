@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{ReportBuilder, Section};
 use crate::bill::{Bill, Forecast};
 use crate::pages::{markup, page};
-use crate::standing::{Standing, Tally};
+use crate::row_status::{RowStatus, Tally};
 use crate::visible::visible;
 use crate::words;
 
@@ -184,7 +184,7 @@ impl<'a> PageView<'a> {
             costs: bill.items().map(|(name, value)| Pair { name, value }).collect(),
             sections: sections(builder),
             filter_actions: tally.by_action.keys().map(|&action| (action.name(), words::action(action))).collect(),
-            filter_outcomes: Standing::ALL
+            filter_outcomes: RowStatus::ALL
                 .iter()
                 .filter(|&&at| tally.standing(at) > 0)
                 .map(|at| (at.name(), at.words()))
@@ -246,17 +246,18 @@ fn facts(run: &Run) -> Vec<Pair> {
 }
 
 fn tiles(tally: &Tally) -> Vec<Tile> {
-    let changes = tally.standing(Standing::Done) + tally.standing(Standing::Planned);
-    let waiting =
-        tally.standing(Standing::Held) + tally.standing(Standing::FactsMoved) + tally.standing(Standing::Unavailable);
+    let changes = tally.standing(RowStatus::Done) + tally.standing(RowStatus::Planned);
+    let waiting = tally.standing(RowStatus::Held)
+        + tally.standing(RowStatus::FactsMoved)
+        + tally.standing(RowStatus::Unavailable);
     let tile = |label, count, note, class| Tile { label, value: words::number(count), note, class };
     vec![
         tile("People", tally.people, "looked at", "plain"),
         tile("Changes", changes, "written or planned", "good"),
         tile("Removals", tally.removals, "take something away", "wait"),
-        tile("Refused", tally.standing(Standing::Refused), "somebody must look", "bad"),
+        tile("Refused", tally.standing(RowStatus::Refused), "somebody must look", "bad"),
         tile("Waiting", waiting, "held or to be tried again", "wait"),
-        tile("Unchanged", tally.standing(Standing::Unchanged), "nothing to do", "plain"),
+        tile("Unchanged", tally.standing(RowStatus::Unchanged), "nothing to do", "plain"),
     ]
 }
 
@@ -273,7 +274,7 @@ fn disagreement(run: &Run, tally: &Tally) -> String {
 }
 
 fn charts(tally: &Tally) -> Vec<Bars> {
-    let outcomes = Standing::ALL.iter().map(|&at| (at.name(), at.words(), tally.standing(at)));
+    let outcomes = RowStatus::ALL.iter().map(|&at| (at.name(), at.words(), tally.standing(at)));
     let actions = tally
         .by_action
         .iter()
@@ -332,9 +333,9 @@ fn numbers(run: &Run) -> Vec<Pair> {
         pair("Read units of the table", run.units.read),
         pair("Write units of the table", run.units.write),
     ];
-    if let Some(effort) = run.effort {
-        let worked = words::duration(i64::try_from(effort.worked_ms).unwrap_or(i64::MAX));
-        numbers.extend([pair("Bells", effort.bells), Pair { name: "Functions worked", value: worked }]);
+    if let Some(compute) = run.compute {
+        let worked = words::duration(i64::try_from(compute.worked_ms).unwrap_or(i64::MAX));
+        numbers.extend([pair("Messages", compute.messages), Pair { name: "Functions worked", value: worked }]);
     }
     numbers
 }

@@ -137,7 +137,7 @@ async fn what_a_group_gives_outlives_what_was_given_directly() {
 }
 
 #[tokio::test]
-async fn plans_are_switched_off_by_giving_the_licence_again() {
+async fn plans_are_switched_off_by_giving_the_license_again() {
     let desk = Desk::open(seed()).await;
     let assign = async |body: Value| desk.post("/users/ada@contoso.com/assignLicense", body).await;
     assign(add(E3)).await.ok(200);

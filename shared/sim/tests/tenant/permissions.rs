@@ -155,7 +155,7 @@ async fn each_operation_has_its_permission() {
 }
 
 #[tokio::test]
-async fn licences_and_groups_have_their_permissions() {
+async fn licenses_and_groups_have_their_permissions() {
     let sku = "00000000-0000-4000-8000-0000000000e3";
     let mut seed = seed(&[], None);
     seed.skus = vec![serde_json::from_value(json!({ "skuId": sku, "skuPartNumber": "SPE_E3", "enabled": 1 })).unwrap()];

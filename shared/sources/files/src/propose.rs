@@ -199,11 +199,11 @@ fn words(looks: &Looks, inverted: bool, proposal: &mut Proposal) {
 fn keep_one_switch(proposals: &mut [Proposal]) {
     let says = |proposal: &Proposal| proposal.fills.contains(&"active");
     let control = proposals.iter().any(|proposal| proposal.fills.contains(&"userAccountControl"));
-    let keeper =
+    let token_store =
         proposals.iter().enumerate().filter(|(_, proposal)| says(proposal)).min_by_key(|(_, p)| p.by).map(|(at, _)| at);
     for (at, proposal) in proposals.iter_mut().enumerate() {
         let foreign = proposal.by != Some(By::Name);
-        if says(proposal) && foreign && (control || keeper != Some(at)) {
+        if says(proposal) && foreign && (control || token_store != Some(at)) {
             *proposal = Proposal::default();
         }
     }

@@ -4,9 +4,9 @@
 
 mod certificate;
 mod federated;
-mod keeper;
 mod local;
 mod redacted;
 mod sealer;
 mod secrets;
 mod support;
+mod token_store;

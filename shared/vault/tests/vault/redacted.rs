@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hardmatch_ports::credentials::{Credential as _, Proof};
 use hardmatch_ports::seal::{Seal as _, SealContext};
-use hardmatch_ports::tokens::{Kept, Sealed as _, TokenKeeper as _, TokenKind};
+use hardmatch_ports::tokens::{Kept, Sealed as _, TokenKind, TokenStore as _};
 use hardmatch_vault::{
     CertificateCredential, CommandIdentity, DelegatedCredential, FederatedCredential, FileIdentity, KeySize, LocalSeal,
     NewCertificate, SealedSecrets, Sealer, SecretCredential, SecretPlace, SecretString, TokenVault, make_certificate,

@@ -1,4 +1,4 @@
-//! What a bell has cost is counted by whoever hands it out, whatever comes of it.
+//! What a message has cost is counted by whoever hands it out, whatever comes of it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
 use hardmatch_ports::Key;
-use hardmatch_ports::doorbell::BellKind;
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::table::Units;
 use hardmatch_runtime::ManualClock;
 use serde_json::Value;
@@ -36,7 +36,7 @@ struct Busy {
 }
 
 impl Answer for Busy {
-    async fn answer(&self, _: Ring) -> Result<After, String> {
+    async fn answer(&self, _: Delivery) -> Result<After, String> {
         self.table.get(&Key::new("X", "1")).await.unwrap();
         self.table.write(hardmatch_ports::Write::put(Key::new("X", "1"), vec![1])).await.unwrap();
         self.requests.fetch_add(3, Ordering::Relaxed);
@@ -77,27 +77,27 @@ async fn what_a_bell_has_cost_is_noted_with_its_run_and_told_whatever_comes_of_i
         let paper = Paper::default();
         let home = home(&clock, Arc::clone(&table), paper.clone()).await;
         let busy = Busy { table, clock, requests: AtomicU64::new(40), answer: answer.clone() };
-        let ring = |run: &str, receipt: &str| Ring {
-            bell: Bell::new(ConnectionId::new("contoso"), run, BellKind::Write),
-            until: Timestamp::MAX,
+        let delivery = |run: &str, receipt: &str| Delivery {
+            message: Message::new(ConnectionId::new("contoso"), run, MessageKind::Write),
+            deadline: Timestamp::MAX,
             sender: "AROAEXAMPLE:ada@contoso.com".to_owned(),
             queue: "write".to_owned(),
             receipt: receipt.to_owned(),
             sent: None,
             begun: Begun::now(&home),
         };
-        assert_eq!(ring("r1", "m1#1").principal(), "AROAEXAMPLE", "a session is named after somebody");
+        assert_eq!(delivery("r1", "m1#1").principal(), "AROAEXAMPLE", "a session is named after somebody");
         // Twice handed over is twice paid for; the first reading found nothing, as the second does not.
         for receipt in ["m1#1", "m1#2"] {
-            assert_eq!(metered(&home, &busy, ring("r1", receipt)).await, answer);
+            assert_eq!(metered(&home, &busy, delivery("r1", receipt)).await, answer);
         }
         let cost = home.store.costs("r1").await.unwrap();
         let calls = Counters { requests: 6, ..Counters::default() };
         // Each wrote once, and its note.
-        assert_eq!((cost.bells, cost.worked_ms, cost.calls), (2, 4_000, calls));
+        assert_eq!((cost.messages, cost.worked_ms, cost.calls), (2, 4_000, calls));
         assert_eq!(cost.units, Units { read: 2, write: 4 });
-        // A bell of no run is told of, and noted with none.
-        metered(&home, &busy, ring("", "m2#1")).await.ok();
+        // A message of no run is told of, and noted with none.
+        metered(&home, &busy, delivery("", "m2#1")).await.ok();
         let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let told: Vec<_> = lines

@@ -8,9 +8,9 @@ use hardmatch_domain::permission::{self, Judged};
 use hardmatch_embedded::Missing;
 use hardmatch_graph::aadsts::{self, Kind};
 use hardmatch_ports::tenant::Retry;
-use hardmatch_ports::{IdentityPlatform as _, TenantError, TokenKeeper as _};
+use hardmatch_ports::{IdentityPlatform as _, TenantError, TokenStore as _};
 use hardmatch_store::connecting::{ConnectMethod, ConnectState, Connected, Connecting};
-use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_store::connection::{ConnectionState, Meta};
 use jiff::SignedDuration;
 use serde_json::json;
 use ulid::Ulid;
@@ -44,7 +44,7 @@ pub(crate) async fn connect(args: ConnectArgs) -> Result<Exit, Failure> {
     }
     let place = Place::on_this_machine(config, args.port).await?;
     let tokens = Tokens::of_a_run(config, &state.clock)?;
-    let side = tenant_side(config, &state.clock, tokens.as_ref().map(Tokens::keeper)).await?;
+    let side = tenant_side(config, &state.clock, tokens.as_ref().map(Tokens::token_store)).await?;
     let desk = Desk { state: &state, side: &side, tokens: tokens.as_ref(), meta: &meta, common: &args.common };
     let ended = desk.connect(place, args.no_wait).await;
     side.stop().await;
@@ -194,7 +194,7 @@ impl Desk<'_> {
     /// Granted against needed, in plain words.
     fn done(&self, connected: &Connected) -> Exit {
         let config = &self.state.loaded.config;
-        let resumed = self.meta.standing == Standing::Disconnected;
+        let resumed = self.meta.standing == ConnectionState::Disconnected;
         let judged = permission::judge(&permission::needs(&config.features()), &connected.permissions);
         let whole = judged.missing.is_empty() && judged.too_much.is_empty();
         if self.common.json {
@@ -216,7 +216,7 @@ impl Desk<'_> {
             }
             if resumed {
                 output::line(format!(
-                    "{} links were parked. The next run reads the whole tenant, looks each of them up again, and stops at its plan: hardmatch plan --config {}",
+                    "{} links were disconnected. The next run reads the whole tenant, looks each of them up again, and stops at its plan: hardmatch plan --config {}",
                     self.meta.links,
                     self.common.config.display()
                 ));

@@ -2,8 +2,8 @@
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::Missing;
-use hardmatch_ports::TokenKeeper as _;
-use hardmatch_ports::reach::Parked;
+use hardmatch_ports::TokenStore as _;
+use hardmatch_ports::tenant_request::DisconnectResult;
 use serde_json::json;
 
 use crate::args::Common;
@@ -34,39 +34,39 @@ pub(crate) fn show_reset(common: &Common, connection: &ConnectionId, kept: bool)
     Exit::Converged
 }
 
-/// Forgets every token and parks the connection. No account is touched, and the source is not read.
+/// Forgets every token and disconnects the connection. No account is touched, and the source is not read.
 pub(crate) async fn disconnect(common: &Common) -> Result<Exit, Failure> {
     let state = open_state(load(&common.config)?, Missing::Refuse).await?;
     let config = &state.loaded.config;
     let connection = &config.connection;
     let meta = state.store.meta(connection).await?.value;
     let now_ms = state.clock.now().as_millisecond();
-    // Parked first: whatever happens to the tokens, nothing is done with them any more.
+    // Disconnected first: whatever happens to the tokens, nothing is done with them any more.
     let scope = state.scope(&meta);
-    let parked = hardmatch_match::disconnect(&state.store, scope.as_ref(), connection, now_ms).await?;
+    let disconnected = hardmatch_match::disconnect(&state.store, scope.as_ref(), connection, now_ms).await?;
     if let Some(tokens) = Tokens::open(config, &state.clock, Missing::Refuse)? {
         tokens.vault().forget().await.map_err(Failure::run)?;
     }
-    Ok(show_disconnected(common, connection, parked))
+    Ok(show_disconnected(common, connection, disconnected))
 }
 
 /// Says what was left behind.
-pub(crate) fn show_disconnected(common: &Common, connection: &ConnectionId, parked: Parked) -> Exit {
+pub(crate) fn show_disconnected(common: &Common, connection: &ConnectionId, disconnected: DisconnectResult) -> Exit {
     if common.json {
         output::document(&json!({
             "v": 1,
             "connection": connection,
             "disconnected": true,
-            "was_connected": parked.new,
-            "parked_links": parked.links,
-            "abandoned_runs": parked.abandoned,
+            "was_connected": disconnected.new,
+            "parked_links": disconnected.links,
+            "abandoned_runs": disconnected.abandoned,
         }));
         return Exit::Converged;
     }
-    let already = if parked.new { "" } else { " It was disconnected before." };
+    let already = if disconnected.new { "" } else { " It was disconnected before." };
     output::line(format!(
-        "Connection {connection} is disconnected.{already} {} links are parked, and everything that was kept to reach the tenant is forgotten.",
-        parked.links
+        "Connection {connection} is disconnected.{already} {} links are disconnected, and everything that was kept to reach the tenant is forgotten.",
+        disconnected.links
     ));
     output::line("No account was touched, and nothing was asked of the tenant or the source.");
     output::line(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hardmatch_connect::{Configured, Connection, Means, Ports, PublicUrl};
 use hardmatch_policy::{Config, Method};
-use hardmatch_ports::TokenKeeper;
+use hardmatch_ports::TokenStore;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -99,8 +99,8 @@ fn origin(redirect: &str) -> Result<Url, Failure> {
 
 /// A connection as its pages need it.
 pub(crate) fn connection(config: &Config, side: &TenantSide, tokens: Option<&Tokens>) -> Connection {
-    let keeper: Arc<dyn TokenKeeper> = match tokens {
-        Some(tokens) => tokens.keeper(),
+    let token_store: Arc<dyn TokenStore> = match tokens {
+        Some(tokens) => tokens.token_store(),
         None => hardmatch_checkup::keeps_nothing(),
     };
     let means = match tokens.filter(|_| hardmatch_checkup::is_delegated(config)) {
@@ -113,7 +113,7 @@ pub(crate) fn connection(config: &Config, side: &TenantSide, tokens: Option<&Tok
         client_id: side.client_id.clone(),
         features: config.features(),
         platform: side.platform.clone(),
-        tokens: keeper,
+        tokens: token_store,
         means,
     }
 }

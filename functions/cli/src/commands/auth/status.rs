@@ -7,9 +7,9 @@ use hardmatch_checkup::{is_delegated, keeps_nothing};
 use hardmatch_domain::permission::{self, Grade, Judged};
 use hardmatch_embedded::Missing;
 use hardmatch_policy::{Config, Method};
-use hardmatch_ports::reach::{self, Alive, Reached};
+use hardmatch_ports::tenant_request::{self, Alive, Reached};
 use hardmatch_store::connecting::Connecting;
-use hardmatch_store::connection::{Meta, Standing};
+use hardmatch_store::connection::{ConnectionState, Meta};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -70,9 +70,9 @@ pub(crate) fn show(config: &Config, known: &Known, common: &Common) -> Exit {
 
 async fn look(config: &Config, meta: &Meta) -> Result<Reached, Failure> {
     let clock = clock();
-    let kept = Tokens::open(config, &clock, Missing::Refuse)?.map(|kept| kept.keeper());
-    let keeper = kept.clone().or_else(|| is_delegated(config).then(keeps_nothing));
-    let side = tenant_side(config, &clock, keeper).await?;
+    let kept = Tokens::open(config, &clock, Missing::Refuse)?.map(|kept| kept.token_store());
+    let token_store = kept.clone().or_else(|| is_delegated(config).then(keeps_nothing));
+    let side = tenant_side(config, &clock, token_store).await?;
     let reached = hardmatch_checkup::status(&side, meta, kept.as_deref()).await.map_err(Failure::run);
     side.stop().await;
     reached
@@ -88,8 +88,8 @@ impl Known {
         now: Timestamp,
     ) -> Self {
         let granted = match reached.granted {
-            reach::Granted::Told { permissions } => Granted::Now(permissions),
-            reach::Granted::Untold { why } => untold(connecting.as_ref(), why),
+            tenant_request::Granted::Told { permissions } => Granted::Now(permissions),
+            tenant_request::Granted::Untold { why } => untold(connecting.as_ref(), why),
         };
         let expiry = Expiry::new(Thing::of(config), reached.ends, now);
         Self { meta, connecting, tokens: Some(reached.tokens), client_id: reached.client_id, expiry, granted }
@@ -145,9 +145,9 @@ fn method(config: &Config) -> &'static str {
 
 fn standing(meta: &Meta) -> &'static str {
     match meta.standing {
-        Standing::Active => "active",
-        Standing::Paused => "paused",
-        Standing::Disconnected => "disconnected",
+        ConnectionState::Active => "active",
+        ConnectionState::Paused => "paused",
+        ConnectionState::Disconnected => "disconnected",
     }
 }
 
@@ -157,14 +157,14 @@ fn warnings(config: &Config, known: &Known) -> Vec<String> {
     if let Some((finding, cure)) = known.expiry.warning() {
         found.push(format!("{finding} {cure}"));
     }
-    if known.meta.standing == Standing::Disconnected {
+    if known.meta.standing == ConnectionState::Disconnected {
         found.push(format!(
-            "The connection is disconnected; {} links are parked. Take it up again with `hardmatch auth connect`.",
+            "The connection is disconnected; {} links are disconnected. Take it up again with `hardmatch auth connect`.",
             known.meta.links
         ));
     }
     if let (Granted::Then(_, why) | Granted::Unknown(why), true) =
-        (&known.granted, known.meta.standing != Standing::Disconnected)
+        (&known.granted, known.meta.standing != ConnectionState::Disconnected)
     {
         found.push(why.clone());
     }
@@ -259,7 +259,7 @@ fn document(config: &Config, known: &Known, warnings: &[String]) -> Value {
         "v": 1,
         "connection": config.connection,
         "standing": standing(&known.meta),
-        "parked_links": if known.meta.standing == Standing::Disconnected { known.meta.links } else { 0 },
+        "parked_links": if known.meta.standing == ConnectionState::Disconnected { known.meta.links } else { 0 },
         "tenant": { "configured": config.tenant.id, "id": known.meta.tenant },
         "method": method(config),
         "client_id": known.client_id,

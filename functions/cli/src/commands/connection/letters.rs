@@ -1,7 +1,7 @@
 //! `connection dead-letters`: what was given up, since when, and why. Looks and moves nothing.
 
 use hardmatch_aws::{Letter, SqsDoorbell, Undelivered};
-use hardmatch_ports::doorbell::Bell;
+use hardmatch_ports::doorbell::Message;
 use hardmatch_runtime::queue::understand;
 use hardmatch_store::Store;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ pub(crate) async fn dead_letters(args: &StackArgs) -> Result<Exit, Failure> {
     }
     if piles.iter().any(|pile| NOT_PUT_BACK.iter().all(|(queue, _)| *queue != pile.queue)) {
         output::note(format!(
-            "No work is lost with bells: the tick rings for it again. When the cause is gone: hardmatch connection redrive --stack {}",
+            "The work itself lies in the table: the tick sends a new message for it. When the cause is gone: hardmatch connection redrive --stack {}",
             args.stack
         ));
     }
@@ -107,17 +107,19 @@ async fn described(store: &Store, letter: &Letter) -> Result<Value, Failure> {
             "why": why,
         }));
     }
-    let bell = match understand(&letter.body) {
-        Ok(bell) => bell,
+    let message = match understand(&letter.body) {
+        Ok(message) => message,
         Err(problem) => {
-            return Ok(json!({ "message": letter.id, "since": since, "what": "no bell", "why": problem.to_string() }));
+            return Ok(
+                json!({ "message": letter.id, "since": since, "what": "no message", "why": problem.to_string() }),
+            );
         }
     };
     let why = match store.trouble(&letter.id).await? {
         Some(trouble) => trouble.why,
         None => "no function could say why: it was ended first (out of time or memory), or panicked. Look for the message's id in its log".to_owned(),
     };
-    let Bell { connection, run, kind, .. } = bell;
+    let Message { connection, run, kind, .. } = message;
     Ok(json!({
         "message": letter.id,
         "since": since,

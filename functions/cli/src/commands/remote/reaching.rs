@@ -39,7 +39,7 @@ pub(crate) async fn reset(name: &str, common: &Common) -> Result<Exit, Failure> 
 pub(crate) async fn disconnect(name: &str, common: &Common) -> Result<Exit, Failure> {
     let stack = Stack::open_stored(name, common).await?;
     match stack.reach(Command::Disconnect).await? {
-        Reply::Disconnected { parked } => Ok(show_disconnected(common, stack.connection(), parked)),
+        Reply::Disconnected { disconnected } => Ok(show_disconnected(common, stack.connection(), disconnected)),
         other => Err(strange(&other)),
     }
 }

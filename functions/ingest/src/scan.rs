@@ -1,0 +1,187 @@
+//! The scan: one pass over a listing that keeps 24 bytes an entry, and what may be concluded from it. Pure but for
+//! the reading.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use std::fmt::Write as _;
+
+use hardmatch_domain::ids::PersonKey;
+use hardmatch_ports::source::{Completeness, Refused};
+use hardmatch_ports::{Entry, Listing, SourceError};
+use hardmatch_store::Secret;
+use hardmatch_store::fingerprints::content_hash;
+
+/// Refusals kept for the report.
+const REFUSALS_KEPT: usize = 1000;
+
+/// Below so many known people a change of most keys is no pattern yet.
+const REKEY_MIN: usize = 5;
+
+/// Who is in a listing, and what was refused.
+#[derive(Default)]
+pub(crate) struct Scan {
+    /// Name and content of every entry with a readable key, sorted by name.
+    pub(crate) entries: BTreeMap<[u8; 16], [u8; 8]>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused_count: u64,
+    /// Words of refused entries: who is named there is not absent.
+    pub(crate) words: HashSet<u64>,
+    /// Names and addresses that stand in entries without a readable key.
+    pub(crate) claims: HashSet<u64>,
+    /// Entries that may hide others, by name of the fault.
+    pub(crate) faults: BTreeSet<[u8; 16]>,
+    /// Entries that are refused although the source understood them, and why.
+    pub(crate) replaced: BTreeMap<[u8; 16], Refused>,
+    pub(crate) completeness: Completeness,
+}
+
+/// Reads a listing to its end.
+pub(crate) async fn take(listing: &mut dyn Listing, secret: &Secret) -> Result<Scan, SourceError> {
+    let mut scan = Scan::default();
+    let mut keyless = 0u64;
+    loop {
+        let entries = listing.next().await?;
+        if entries.is_empty() {
+            break;
+        }
+        for entry in &entries {
+            if let Some((name, content)) = fingerprint(entry, secret) {
+                scan.entries.insert(name, content);
+            }
+            if let Entry::Refused(refused) = entry {
+                keyless += u64::from(refused.key.is_none());
+                scan.refuse(refused, secret);
+            }
+        }
+    }
+    scan.completeness = listing.finish();
+    if keyless > 0 && scan.completeness.doubts.is_empty() && scan.completeness.absence.is_empty() {
+        scan.completeness.absence.push(format!("{keyless} entries have no readable key"));
+    }
+    Ok(scan)
+}
+
+impl Scan {
+    fn refuse(&mut self, refused: &Refused, secret: &Secret) {
+        self.refused_count += 1;
+        self.words.extend(&refused.words);
+        self.claims.extend(&refused.claims);
+        self.faults.extend(refused.fault.map(|fault| fault_name(fault, secret)));
+        if self.refused.len() < REFUSALS_KEPT {
+            self.refused.push(Refused { words: Vec::new(), claims: Vec::new(), ..refused.clone() });
+        }
+    }
+
+    /// From here on an entry counts as refused, whatever the source says of it.
+    pub(crate) fn replace(&mut self, name: [u8; 16], refused: Refused, secret: &Secret) {
+        self.refuse(&refused, secret);
+        let refused = Refused { words: Vec::new(), claims: Vec::new(), ..refused };
+        if let Some((name, content)) = fingerprint(&Entry::Refused(refused.clone()), secret) {
+            self.entries.insert(name, content);
+        }
+        self.replaced.insert(name, refused);
+    }
+
+    /// An entry as this scan takes it.
+    pub(crate) fn taken(&self, entry: Entry, secret: &Secret) -> Entry {
+        let Entry::Person(person) = &entry else { return entry };
+        if self.replaced.is_empty() {
+            return entry;
+        }
+        match self.replaced.get(secret.pid(&person.key).bytes()) {
+            Some(refused) => Entry::Refused(refused.clone()),
+            None => entry,
+        }
+    }
+}
+
+/// Under what a fault is stored: what the entry says cannot be guessed from it without the store's secret.
+fn fault_name(fault: [u8; 16], secret: &Secret) -> [u8; 16] {
+    let mut text = String::from("fault ");
+    for byte in fault {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    *secret.pid(&PersonKey::new(text)).bytes()
+}
+
+/// The fingerprint of an entry; `None` when it has no key.
+pub(crate) fn fingerprint(entry: &Entry, secret: &Secret) -> Option<([u8; 16], [u8; 8])> {
+    match entry {
+        Entry::Person(person) => {
+            let body = serde_json::to_vec(person).unwrap_or_default();
+            Some((*secret.pid(&person.key).bytes(), content_hash(&body)))
+        }
+        Entry::Refused(refused) => {
+            // That they were refused is all that is stored of them; why is in the run. Two entries with one key, each
+            // refused for the other's sake, must be one and the same in every pass, and a line that moved is no news.
+            let key = refused.key.as_ref()?;
+            let said: &[u8] = if refused.disabled { b"refused, disabled" } else { b"refused" };
+            Some((*secret.pid(key).bytes(), content_hash(said)))
+        }
+    }
+}
+
+/// Why nothing may be concluded from this scan, given who and which columns were there before.
+pub(crate) fn doubts(scan: &Scan, known: &[[u8; 16]], known_columns: &[String]) -> Vec<String> {
+    let mut doubts = scan.completeness.doubts.clone();
+    if scan.completeness.entries == 0 && doubts.is_empty() {
+        doubts.push("the listing is empty".to_owned());
+    }
+    let lost: Vec<&str> =
+        known_columns.iter().filter(|column| !scan.completeness.columns.contains(column)).map(String::as_str).collect();
+    if !lost.is_empty() {
+        doubts.push(format!(
+            "the listing lacks what it used to have: {}. Put it back; if it is gone for good, run once with --accept-source",
+            lost.join(", ")
+        ));
+    }
+    let kept = known.iter().filter(|name| scan.entries.contains_key(*name)).count();
+    let (gone, fresh) = (known.len() - kept, scan.entries.len() - kept);
+    if known.len() >= REKEY_MIN && gone * 2 > known.len() && fresh * 2 > known.len() {
+        doubts.push(format!(
+            "the listing looks re-keyed: {gone} of {} known keys are gone and {fresh} new ones appeared. Check [source] key; if the keys really changed, run once with --accept-source",
+            known.len()
+        ));
+    }
+    doubts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(names: impl IntoIterator<Item = u8>, columns: &[&str]) -> Scan {
+        let entries: BTreeMap<_, _> = names.into_iter().map(|n| ([n; 16], [0; 8])).collect();
+        let completeness = Completeness {
+            doubts: Vec::new(),
+            columns: columns.iter().map(|&c| c.to_owned()).collect(),
+            expected: Vec::new(),
+            entries: entries.len() as u64,
+            ..Completeness::default()
+        };
+        Scan { entries, completeness, ..Scan::default() }
+    }
+
+    fn known(names: impl IntoIterator<Item = u8>) -> Vec<[u8; 16]> {
+        names.into_iter().map(|n| [n; 16]).collect()
+    }
+
+    #[test]
+    fn c1_an_empty_listing_is_not_complete() {
+        assert_eq!(doubts(&scan([], &["mail"]), &known(0..9), &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_lost_column_is_named() {
+        let found = doubts(&scan(0..9, &["mail"]), &known(0..9), &["mail".into(), "department".into()]);
+        assert!(found[0].contains("department"), "{found:?}");
+    }
+
+    #[test]
+    fn most_keys_changed_is_rekeyed_and_a_large_leaving_is_not() {
+        assert_eq!(doubts(&scan(100..110, &[]), &known(0..10), &[]).len(), 1);
+        assert_eq!(doubts(&scan(0..3, &[]), &known(0..10), &[]), Vec::<String>::new());
+        assert_eq!(doubts(&scan(0..30, &[]), &known(0..10), &[]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,174 @@
+//! Whose turn it is: people are read ahead from the lane, put into batches in order, and wait for a time or for one another.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use hardmatch_domain::change::Step;
+use hardmatch_ports::Write;
+use hardmatch_ports::tenant::MAX_CALLS;
+use hardmatch_store::PersonHash;
+use hardmatch_store::changes::ChangeState;
+
+use super::Drain;
+use crate::call::Binding;
+use crate::task::{OtherLane, Sent, Task};
+use crate::{After, WriteError};
+
+/// People whose changes are read ahead, at least.
+const AHEAD: usize = 200;
+/// Pointers read at a time.
+const POINTERS: usize = 32;
+
+impl Drain<'_> {
+    pub(super) fn wake(&mut self, now: i64) {
+        let (due, later) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|task| task.open.not_before_ms <= now);
+        self.waiting = later;
+        self.ready.extend::<Vec<Task>>(due);
+    }
+
+    /// Reads on in the lane.
+    pub(super) async fn refill(&mut self) -> Result<(), WriteError> {
+        while !self.exhausted && self.ready.len() < AHEAD {
+            let store = &self.ports.store;
+            let pointers = store.pointers(self.run, self.phase, self.cursor.as_deref(), POINTERS).await?;
+            self.exhausted = pointers.len() < POINTERS;
+            self.cursor = pointers.last().map(|pointer| pointer.key.sk.clone()).or(self.cursor.take());
+            let pids: Vec<PersonHash> = pointers.iter().flat_map(|pointer| pointer.pids.iter().copied()).collect();
+            let mut changes: BTreeMap<PersonHash, _> =
+                store.changes(self.connection, &pids).await?.into_iter().collect();
+            for pointer in pointers {
+                let mut left = 0;
+                for pid in pointer.pids {
+                    // Settled before, or decided anew by another run: left over.
+                    let Some(stored) = changes.remove(&pid).filter(|stored| stored.value.run == self.run) else {
+                        continue;
+                    };
+                    left += 1;
+                    self.pointer_of.insert(pid, pointer.key.clone());
+                    let mut open = stored.value;
+                    if self.unknown.contains(&pid) {
+                        open.state = ChangeState::Sending(0);
+                    }
+                    let unanswered = open.lost || matches!(open.state, ChangeState::Sending(_));
+                    self.ready.push_back(Task {
+                        pid,
+                        revision: stored.revision,
+                        open,
+                        reread: false,
+                        manager_separate: false,
+                        other_lane: OtherLane::Free,
+                        password: None,
+                        sent: if unanswered { Sent::ByOthersToo } else { Sent::Answered },
+                        after_pause: false,
+                    });
+                }
+                if left == 0 {
+                    self.deferred_deletes.push(Write::delete(pointer.key));
+                } else {
+                    self.pointed.insert(pointer.key, left);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up to twenty people whose turn it is.
+    pub(super) async fn next_batch(&mut self, now: i64) -> Result<Option<(Vec<Task>, bool)>, WriteError> {
+        let mut batch = Vec::with_capacity(MAX_CALLS);
+        let mut put_back = VecDeque::new();
+        let mut probe = false;
+        while batch.len() < MAX_CALLS {
+            let Some(task) = self.ready.pop_front() else { break };
+            if task.open.not_before_ms > now {
+                self.waiting.push(task);
+                continue;
+            }
+            if self.waits_for_somebody(&task).await? {
+                self.waiting.push(task);
+                continue;
+            }
+            let binds = self.binding == Binding::Unknown
+                && matches!(task.step(), Some(Step::Create { manager: Some(_), .. }))
+                && task.open.state == ChangeState::Ready;
+            if binds {
+                if self.probing || probe {
+                    put_back.push_back(task);
+                    continue;
+                }
+                probe = true;
+            }
+            batch.push(task);
+        }
+        while let Some(task) = put_back.pop_back() {
+            self.ready.push_front(task);
+        }
+        Ok((!batch.is_empty()).then_some((batch, probe)))
+    }
+
+    /// A person is done with in this phase; their pointer goes with the last one it points at.
+    pub(super) fn settle(&mut self, pid: PersonHash) {
+        self.changes_settled += 1;
+        self.settled.insert(pid);
+        self.unknown.remove(&pid);
+        let Some(key) = self.pointer_of.remove(&pid) else { return };
+        if let Some(left) = self.pointed.get_mut(&key) {
+            *left -= 1;
+            if *left == 0 {
+                self.pointed.remove(&key);
+                self.deferred_deletes.push(Write::delete(key));
+            }
+        }
+    }
+
+    /// Nothing is in flight and nothing was sent: done, or until when to wait; `None`: go on, what waited for
+    /// somebody who will not come goes first.
+    pub(super) fn rest(&mut self, now: i64, starved_until: Option<i64>) -> Option<After> {
+        if self.ready.is_empty() && self.waiting.is_empty() && self.exhausted {
+            return Some(After::Done);
+        }
+        let mut until = self.waiting.iter().map(|task| task.open.not_before_ms).filter(|at| *at > now).min();
+        if self.closed_until_ms > now {
+            until = Some(self.closed_until_ms);
+        }
+        if let Some(starved) = starved_until.filter(|starved| *starved > now) {
+            until = Some(until.map_or(starved, |until| until.min(starved)).max(self.closed_until_ms));
+        }
+        if let Some(until) = until {
+            return Some(After::Again(Duration::from_millis(u64::try_from(until - now).unwrap_or(1).max(1))));
+        }
+        // Only people who wait for one another are left: nobody will come first. Each goes on alone.
+        for task in std::mem::take(&mut self.waiting) {
+            let awaited = task.awaited();
+            self.settled.extend(task.open.change.after.iter().chain(&awaited).map(|who| self.ports.store.pid(who)));
+            self.ready.push_back(task);
+        }
+        None
+    }
+
+    /// Whether somebody's change must be settled first.
+    async fn waits_for_somebody(&mut self, task: &Task) -> Result<bool, WriteError> {
+        let awaited = task.awaited();
+        let before = if task.open.done > 0 { awaited.as_slice() } else { task.open.change.after.as_slice() };
+        for who in before {
+            let pid = self.ports.store.pid(who);
+            if self.settled.contains(&pid) || self.is_there(pid) {
+                continue;
+            }
+            let found = self.ports.store.changes(&who.connection, &[pid]).await?;
+            let open = found
+                .first()
+                .is_some_and(|(_, other)| other.value.run == self.run && other.value.state != ChangeState::Held);
+            if open {
+                return Ok(true);
+            }
+            self.settled.insert(pid);
+        }
+        Ok(false)
+    }
+
+    /// Whether somebody has their account and their name, and waits themselves for a manager who may wait for them.
+    fn is_there(&self, pid: PersonHash) -> bool {
+        self.ready.iter().chain(&self.waiting).any(|task| task.pid == pid && task.awaited().is_some())
+    }
+}
