@@ -334,8 +334,8 @@ pub struct Removals {
     /// Cleared attributes.
     #[serde(default)]
     pub blanks: u32,
-    /// Licences taken away.
-    #[serde(default)]
+    /// Licences taken away. Documents that other programs read spell it so.
+    #[serde(default, rename = "licences")]
     pub licenses: u32,
     /// Memberships taken away.
     #[serde(default)]
@@ -413,7 +413,8 @@ pub enum EvidenceRule {
     Roles,
     /// The domain of the sign-in name.
     Domain,
-    /// Licences of an account, or the rule that gives one.
+    /// Licences of an account, or the rule that gives one. Documents that other programs read spell it so.
+    #[serde(rename = "licences")]
     Licenses,
     /// The rule that makes the person a member of a group.
     Groups,

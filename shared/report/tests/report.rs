@@ -192,7 +192,7 @@ fn no_cell_of_the_csv_starts_a_formula() {
     }
     let names: Vec<&str> = records.iter().map(|record| &record[1]).collect();
     assert!(names.contains(&"'=HYPERLINK(\"http://example.com\",\"click\")"));
-    assert!(names.contains(&"Message␇ Escape␛[31m \\u{202e}gpj"));
+    assert!(names.contains(&"Bell␇ Escape␛[31m \\u{202e}gpj"));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn printed_json_cannot_steer_a_terminal() {
 fn tables_are_readable() {
     let sample = sample();
     let few: Vec<&PlanRow> =
-        ["Ada Lovelace", "Barbara Liskov", "Alonzo Church", "Message\u{7} Escape\u{1b}[31m \u{202e}gpj"]
+        ["Ada Lovelace", "Barbara Liskov", "Alonzo Church", "Bell\u{7} Escape\u{1b}[31m \u{202e}gpj"]
             .map(|name| sample.row(name))
             .to_vec();
     insta::assert_snapshot!("plan_terminal", plan_table(few.iter().copied(), WIDE));
@@ -369,7 +369,7 @@ fn an_explanation_shows_rules_values_and_remedy() {
     }];
     insta::assert_snapshot!("explain_refused", explain_text(row, &history));
     insta::assert_snapshot!("explain_repair", explain_text(sample.row("Sophie Wilson"), &[]));
-    let hostile = explain_text(sample.row("Message\u{7} Escape\u{1b}[31m \u{202e}gpj"), &[]);
+    let hostile = explain_text(sample.row("Bell\u{7} Escape\u{1b}[31m \u{202e}gpj"), &[]);
     assert!(!hostile.chars().any(|c| c.is_control() && c != '\n'));
 }
 
