@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod attempt;
 mod connection;
 mod page;
 mod problem;

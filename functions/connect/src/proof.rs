@@ -16,7 +16,7 @@ use hardmatch_store::Stored;
 use hardmatch_store::connecting::{Attempt, AttemptPhase, Connected, News};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::answer::{bound, leave, tell};
+use crate::attempt::{bound, leave, tell};
 use crate::page::{self, Outcome, Tone};
 use crate::problem::{AnotherTenant, Problem, Refused};
 use crate::start::{self, Part};

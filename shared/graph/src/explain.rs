@@ -7,7 +7,6 @@ use hardmatch_ports::tenant::{RefusalKind, Retry, TenantError};
 use crate::error::{GraphError, Verdict};
 use crate::limit::GRAPH_BYTES;
 use crate::pages::Endless;
-use crate::wire::Reply;
 
 /// After trouble that outlasted our tries.
 const LATER: Duration = Duration::from_mins(1);
@@ -66,11 +65,11 @@ pub(crate) fn throttled(route: &str, host: &str, status: u16, wait: Duration, er
 }
 
 /// The service's own trouble.
-pub(crate) fn unavailable(route: &str, reply: &Reply, error: GraphError) -> TenantError {
-    let code = if error.code.is_empty() { format!("HTTP {}", reply.status) } else { error.code };
-    let message = format!("Graph could not answer GET {route} ({} {code}): it is tried again.", reply.status);
-    let retry = Retry::After(reply.retry_after.unwrap_or(LATER));
-    TenantError { retry, status: reply.status, code, message, request_id: error.request_id }
+pub(crate) fn unavailable(route: &str, status: u16, retry_after: Option<Duration>, error: GraphError) -> TenantError {
+    let code = if error.code.is_empty() { format!("HTTP {}", status) } else { error.code };
+    let message = format!("Graph could not answer GET {route} ({} {code}): it is tried again.", status);
+    let retry = Retry::After(retry_after.unwrap_or(LATER));
+    TenantError { retry, status, code, message, request_id: error.request_id }
 }
 
 /// No answer at all.

@@ -318,7 +318,7 @@ impl Wire {
                     let (error, verdict) = reply.error();
                     match verdict {
                         Verdict::Unavailable | Verdict::Concurrent => {
-                            (explain::unavailable(route, &reply, error), reply.retry_after)
+                            (explain::unavailable(route, reply.status, reply.retry_after, error), reply.retry_after)
                         }
                         Verdict::Throttled => {
                             let wait = self.closed_for().unwrap_or_else(|| self.close(reply.retry_after));

@@ -8,7 +8,7 @@ use hardmatch_domain::change::Action;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
-use crate::run::Intent;
+use crate::intent::Intent;
 use crate::tenant_request::{DisconnectResult, Reached};
 
 /// A request of an operator. Carries no personal data: a person is named by their place in keys.

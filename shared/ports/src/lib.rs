@@ -10,6 +10,7 @@ pub mod contract;
 pub mod credentials;
 pub mod doorbell;
 pub mod identity;
+mod intent;
 pub mod policies;
 pub mod run;
 pub mod seal;

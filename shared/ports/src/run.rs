@@ -9,6 +9,7 @@ use hardmatch_domain::reason::Reason;
 use serde::{Deserialize, Serialize};
 
 use crate::doorbell::{Message, MessageKind, Urgency};
+pub use crate::intent::Intent;
 use crate::source::Refused;
 use crate::table::Units;
 use crate::tenant::{Counters, Refusal};
@@ -149,16 +150,6 @@ impl Run {
     pub fn is_stuck(&self) -> bool {
         self.phase != Phase::Closed && self.stalled.as_ref().is_some_and(|stalled| stalled.messages >= Stalled::MOST)
     }
-}
-
-/// Whether a run may write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Intent {
-    /// Observe and decide only.
-    Plan,
-    /// Observe, decide, write.
-    Sync,
 }
 
 /// Where a run is. Each is entered once.

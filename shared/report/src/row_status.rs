@@ -7,8 +7,6 @@ use hardmatch_domain::change::Action;
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 
-use crate::words;
-
 /// Where a person stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum RowStatus {
@@ -81,7 +79,15 @@ impl RowStatus {
 
     /// In words, for people.
     pub fn words(self) -> &'static str {
-        words::standing(self)
+        match self {
+            RowStatus::Done => "done",
+            RowStatus::Planned => "planned",
+            RowStatus::Held => "waiting",
+            RowStatus::Refused => "needs attention",
+            RowStatus::FactsMoved => "decided again",
+            RowStatus::Unavailable => "tenant not available",
+            RowStatus::Unchanged => "unchanged",
+        }
     }
 }
 

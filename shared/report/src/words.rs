@@ -5,8 +5,6 @@ use hardmatch_domain::link::{JoinRule, LeavingCause};
 use hardmatch_ports::run::{CollectionState, Intent, Phase, ReadMode, Run, Seats, Status, Stop};
 use jiff::Timestamp;
 
-use crate::row_status::RowStatus;
-
 /// How a run ended, in a sentence; where it is, when it has not ended.
 pub(crate) fn status(run: &Run) -> &'static str {
     match run.status {
@@ -225,18 +223,6 @@ pub(crate) fn leaving(cause: LeavingCause) -> &'static str {
         LeavingCause::Disabled => "disabled at the source",
         LeavingCause::PasswordExpired => "password expired at the source",
         LeavingCause::Ended => "last day is over",
-    }
-}
-
-pub(crate) fn standing(standing: RowStatus) -> &'static str {
-    match standing {
-        RowStatus::Done => "done",
-        RowStatus::Planned => "planned",
-        RowStatus::Held => "waiting",
-        RowStatus::Refused => "needs attention",
-        RowStatus::FactsMoved => "decided again",
-        RowStatus::Unavailable => "tenant not available",
-        RowStatus::Unchanged => "unchanged",
     }
 }
 

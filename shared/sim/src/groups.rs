@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Outcome, Refusal};
+use crate::caller::Caller;
 use crate::clock::iso;
 use crate::directory::Key;
 use crate::object::{Mask, Object};
 use crate::rules::synced_refusal;
 use crate::schema::{Kind, at};
 use crate::serve::Ask;
-use crate::state::{Caller, State};
-use crate::users::difference;
+use crate::state::State;
 use crate::values::{self, Write};
 
 /// Relationships in one request.
@@ -121,7 +121,7 @@ impl State {
         let mut group = before.clone();
         assign(&mut group, &write);
         // All or nothing: one duplicate refuses them all.
-        let mut mask = difference(&before, &group);
+        let mut mask = group.differs_from(&before);
         for (member, id) in &write.binds {
             self.linked(*id)?;
             link(&mut group, *member, *id)?;

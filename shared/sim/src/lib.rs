@@ -4,6 +4,7 @@
 mod admin;
 mod answer;
 mod batch;
+mod caller;
 mod clock;
 mod connect;
 mod deleted;
@@ -22,6 +23,7 @@ mod load;
 mod object;
 mod options;
 mod permits;
+mod persist;
 mod photos;
 mod query;
 mod read;
@@ -30,9 +32,11 @@ mod registration;
 mod roles;
 mod route;
 mod rules;
+mod running;
 mod schema;
 mod seed;
 mod serve;
+mod stamp;
 mod state;
 mod strike;
 mod tenant;
@@ -51,8 +55,9 @@ pub use options::{
 };
 pub use records::{Counters, Request};
 pub use registration::{App, Consent, FederatedCredential, KeyCredential, Secret, Signature};
+pub use running::{Running, Sim};
 pub use seed::{
     CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Domain, DomainType, FULL_LIFECYCLE, Organization, Plan, Seed,
     Sku, Tenant,
 };
-pub use world::{Running, Sim, World};
+pub use world::World;

@@ -12,41 +12,8 @@ use crate::rules::set_primary;
 use crate::schema::{Kind, at};
 use crate::seed::{Plan, Sku};
 use crate::serve::Ask;
+use crate::stamp::stamp;
 use crate::state::State;
-use crate::users::difference;
-
-/// Adds a licence to an object's properties; a second time it replaces the disabled plans.
-pub(crate) fn stamp(object: &mut Object, sku: &Sku, disabled: &[String], group: Option<&str>, date: &str) {
-    let list = |object: &Object, prop| object.get(prop).and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut licenses = list(object, at::ASSIGNED_LICENSES);
-    licenses.retain(|l| l["skuId"] != json!(sku.sku_id));
-    licenses.push(json!({ "skuId": sku.sku_id, "disabledPlans": disabled }));
-    let mut states = list(object, at::LICENSE_STATES);
-    states.retain(|s| s["skuId"] != json!(sku.sku_id) || s["assignedByGroup"] != json!(group));
-    states.push(json!({
-        "skuId": sku.sku_id,
-        "disabledPlans": disabled,
-        "assignedByGroup": group,
-        "state": "Active",
-        "error": "None",
-        "lastUpdatedDateTime": date,
-    }));
-    let mut plans = list(object, at::ASSIGNED_PLANS);
-    plans.retain(|p| !sku.plans.iter().any(|own| p["servicePlanId"] == json!(own.service_plan_id)));
-    for plan in &sku.plans {
-        if !disabled.contains(&plan.service_plan_id) {
-            plans.push(json!({
-                "assignedDateTime": date,
-                "capabilityStatus": "Enabled",
-                "service": if plan.service_plan_name.starts_with("EXCHANGE") { "exchange" } else { "other" },
-                "servicePlanId": plan.service_plan_id,
-            }));
-        }
-    }
-    object.set(at::ASSIGNED_LICENSES, json!(licenses));
-    object.set(at::LICENSE_STATES, json!(states));
-    object.set(at::ASSIGNED_PLANS, json!(plans));
-}
 
 /// Takes away what was assigned directly; what a group gives stays.
 fn strip(object: &mut Object, sku: &Sku) {
@@ -65,11 +32,6 @@ fn strip(object: &mut Object, sku: &Sku) {
     let mut plans = object.get(at::ASSIGNED_PLANS).and_then(Value::as_array).cloned().unwrap_or_default();
     plans.retain(|p| !sku.plans.iter().any(|own| p["servicePlanId"] == json!(own.service_plan_id)));
     object.set(at::ASSIGNED_PLANS, json!(plans));
-}
-
-/// Whether an Exchange plan is at work.
-pub(crate) fn has_mailbox(object: &Object) -> bool {
-    object.get(at::ASSIGNED_PLANS).and_then(Value::as_array).into_iter().flatten().any(|p| p["service"] == "exchange")
 }
 
 impl State {
@@ -151,7 +113,7 @@ impl State {
         }
         self.check_plans(&user)?;
         self.open_mailbox(slot, &before, &mut user)?;
-        let mask = difference(&before, &user);
+        let mask = user.differs_from(&before);
         if mask != Mask::default() {
             self.commit(slot, user.clone(), mask);
         }
@@ -204,7 +166,7 @@ impl State {
 
     /// A first Exchange plan gives a mailbox its addresses.
     fn open_mailbox(&self, slot: u32, before: &Object, user: &mut Object) -> Outcome<()> {
-        if has_mailbox(before) || !has_mailbox(user) || self.mastered(user) {
+        if before.has_mailbox() || !user.has_mailbox() || self.mastered(user) {
             return Ok(());
         }
         let primary = user.text(at::MAIL).unwrap_or(user.upn()).to_owned();

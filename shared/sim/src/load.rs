@@ -7,11 +7,11 @@ use crate::clock::iso;
 use crate::dice::stable_uuid;
 use crate::directory::Directory;
 use crate::error::SimError;
-use crate::licenses;
 use crate::object::Object;
 use crate::roles::{Assignment, Roles};
 use crate::schema::{Access, Kind, Shape, at};
 use crate::seed::{Seed, Sku};
+use crate::stamp::stamp;
 
 /// When seeded objects were created, unless the seed says otherwise.
 const SEEDED: &str = "2024-01-01T00:00:00Z";
@@ -110,7 +110,7 @@ fn parse(
     }
     fill(&mut object, label)?;
     for (sku, group) in licenses {
-        licenses::stamp(&mut object, sku, &[], group.as_deref(), SEEDED);
+        stamp(&mut object, sku, &[], group.as_deref(), SEEDED);
     }
     Ok((object, extra))
 }

@@ -60,6 +60,27 @@ pub(crate) struct Object {
 }
 
 impl Object {
+    /// Whether an Exchange plan is at work.
+    pub(crate) fn has_mailbox(&self) -> bool {
+        self.get(at::ASSIGNED_PLANS).and_then(Value::as_array).into_iter().flatten().any(|p| p["service"] == "exchange")
+    }
+
+    /// The properties in which this version differs from an earlier one.
+    pub(crate) fn differs_from(&self, before: &Self) -> Mask {
+        let mut mask = Mask::default();
+        for (prop, value) in self.props() {
+            if before.get(*prop) != Some(value) {
+                mask.add(*prop);
+            }
+        }
+        for (prop, _) in before.props() {
+            if self.get(*prop).is_none() {
+                mask.add(*prop);
+            }
+        }
+        mask
+    }
+
     pub(crate) fn new(kind: Kind, id: Uuid) -> Self {
         Self {
             id,

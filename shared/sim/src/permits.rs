@@ -1,10 +1,10 @@
 //! Which application permission covers which operation
 //! (<https://github.com/microsoftgraph/microsoft-graph-devx-content/blob/master/permissions/new/permissions.json>).
 
+use crate::caller::Caller;
 use crate::object::Mask;
 use crate::route::Op;
 use crate::schema::{Kind, at};
-use crate::state::Caller;
 
 /// Whether the caller may do this at all. Updates of a user are judged by [`covers`].
 pub(crate) fn allows(caller: &Caller, op: Op) -> bool {

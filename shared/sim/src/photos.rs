@@ -3,7 +3,6 @@
 //! delta says nothing of them.
 
 use crate::answer::{Answer, Outcome, Refusal};
-use crate::licenses::has_mailbox;
 use crate::options;
 use crate::schema::Kind;
 use crate::serve::Ask;
@@ -39,7 +38,7 @@ impl State {
         if !jpeg || ask.call.body.len() > MAX_BYTES {
             return Err(Refusal::new(400, "ErrorInvalidImage", "The image is not valid or larger than 4 MB."));
         }
-        if !has_mailbox(&user) && self.options.photo_without_mailbox == options::Answer::Refuse {
+        if !user.has_mailbox() && self.options.photo_without_mailbox == options::Answer::Refuse {
             // https://developer.microsoft.com/graph/known-issues
             return Err(Refusal::new(
                 404,

@@ -6,13 +6,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::answer::{Outcome, Refusal};
+use crate::caller::Caller;
 use crate::directory::{Directory, Key};
-use crate::licenses::has_mailbox;
 use crate::object::Object;
 use crate::options::Answer;
 use crate::roles::{Protection, may_set_passwords, reaches};
 use crate::schema::{Kind, at};
-use crate::state::{Caller, State};
+use crate::state::State;
 
 /// <https://learn.microsoft.com/graph/api/user-update> (observed wording)
 const SYNCED: &str = "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.";
@@ -85,7 +85,7 @@ impl State {
     }
 
     fn exchange_masters(&self, object: &Object) -> bool {
-        object.exchange_mastered || (self.options.exchange_masters_mail && has_mailbox(object))
+        object.exchange_mastered || (self.options.exchange_masters_mail && object.has_mailbox())
     }
 
     /// Only a verified domain may stand in a UPN.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::answer::{Answer, Ids, Outcome, Refusal};
+use crate::caller::{Behalf, Caller};
 use crate::clock::http_date;
 use crate::faults::Fault;
 use crate::permits;
@@ -10,7 +11,7 @@ use crate::query::Query;
 use crate::records::Request;
 use crate::route::{self, Op, Route};
 use crate::schema::Kind;
-use crate::state::{Behalf, Caller, State};
+use crate::state::State;
 
 /// A request of its own, or one part of a batch.
 #[derive(Clone, Debug)]

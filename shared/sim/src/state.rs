@@ -21,36 +21,6 @@ use crate::roles::{Assignment, Roles};
 use crate::seed::{Domain, DomainType, Organization, Seed, Sku, Tenant};
 use crate::throttle::Buckets;
 
-/// For whom an app calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Behalf {
-    /// Itself.
-    App,
-    /// The user who signed in: the app can do no more than they.
-    User,
-}
-
-/// Who calls: the app behind the token.
-#[derive(Clone, Debug)]
-pub(crate) struct Caller {
-    pub(crate) app: String,
-    pub(crate) behalf: Behalf,
-    /// The service principal or the user, whose directory roles count.
-    pub(crate) principal: Uuid,
-    /// From `roles` or from `scp`.
-    pub(crate) permissions: Vec<String>,
-}
-
-impl Caller {
-    pub(crate) fn has(&self, permission: &str) -> bool {
-        self.permissions.iter().any(|p| p == permission)
-    }
-
-    pub(crate) fn has_any(&self, permissions: &[&str]) -> bool {
-        permissions.iter().any(|p| self.has(p))
-    }
-}
-
 /// A tenant at work.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -197,18 +167,6 @@ impl State {
 
     pub(crate) fn principal(&self, app: &str) -> Uuid {
         principal_of(&self.tenant, app)
-    }
-
-    /// Writes what changed to the journal, if there is one.
-    pub(crate) fn persist(&mut self) -> Result<(), SimError> {
-        if self.journal.is_none() {
-            self.dir.dirty.clear();
-            return Ok(());
-        }
-        let Some(mut journal) = self.journal.take() else { return Ok(()) };
-        let result = journal.append(self);
-        self.journal = Some(journal);
-        result
     }
 }
 

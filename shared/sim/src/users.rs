@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Outcome, Refusal};
 use crate::clock::iso;
-use crate::licenses::has_mailbox;
 use crate::object::{Mask, Object};
 use crate::options;
 use crate::rules::{set_primary, synced_refusal};
@@ -91,14 +90,14 @@ impl State {
         assign(&mut user, &write);
         if !user.upn().eq_ignore_ascii_case(before.upn()) {
             self.check_upn_domain(user.upn())?;
-            if self.options.upn_change_moves_primary && has_mailbox(&before) {
+            if self.options.upn_change_moves_primary && before.has_mailbox() {
                 let upn = user.upn().to_owned();
                 set_primary(&mut user, &upn);
             }
         }
         self.check_federation(slot, &user, password)?;
         self.check_unique(Some(slot), &user)?;
-        let mask = difference(&before, &user);
+        let mask = user.differs_from(&before);
         // An update that changes nothing leaves no trace in delta.
         if mask != Mask::default() || password {
             self.commit(slot, user, mask);
@@ -231,20 +230,4 @@ fn assign(user: &mut Object, write: &Write) {
             _ => user.set(*prop, value.clone()),
         }
     }
-}
-
-/// The properties in which two versions differ.
-pub(crate) fn difference(before: &Object, after: &Object) -> Mask {
-    let mut mask = Mask::default();
-    for (prop, value) in after.props() {
-        if before.get(*prop) != Some(value) {
-            mask.add(*prop);
-        }
-    }
-    for (prop, _) in before.props() {
-        if after.get(*prop).is_none() {
-            mask.add(*prop);
-        }
-    }
-    mask
 }

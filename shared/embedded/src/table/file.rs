@@ -9,7 +9,8 @@ use std::time::Duration;
 use hardmatch_ports::table::TableError;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{Missing, rows};
+use super::Missing;
+use super::rows::{self, RowError};
 
 /// Marks a file as ours, in its header (`file` and `PRAGMA application_id` show it): "hdmt".
 const APPLICATION: i64 = 0x6864_6d74;
@@ -32,6 +33,16 @@ const WAITS: i32 = SHORT_WAITS + 1980;
 /// Where the file is, for errors; `None` in memory.
 #[derive(Clone, Debug)]
 pub(super) struct Place(pub(super) Option<PathBuf>);
+
+impl RowError {
+    /// In the words of the port; `doing` is what was tried.
+    pub(super) fn told(self, place: &Place, doing: &str) -> TableError {
+        match self {
+            Self::Damaged => place.damaged("an item is not as it was written"),
+            Self::Database(error) => place.told(doing, &error),
+        }
+    }
+}
 
 /// Opens the file or begins it.
 pub(super) fn open(path: &Path, missing: Missing, cache_kib: u32) -> Result<Connection, TableError> {

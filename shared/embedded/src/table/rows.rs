@@ -4,7 +4,7 @@
 //! its pages by itself; a flipped bit inside a value it does not see. The checksum of each row covers key and value, and
 //! is compared whenever the row is read.
 
-use hardmatch_ports::table::{Item, Key, Order, Query, TableError};
+use hardmatch_ports::table::{Item, Key, Order, Query};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -214,14 +214,4 @@ fn bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], RowError> {
 
 fn text(row: &Row<'_>, column: usize) -> Result<String, RowError> {
     String::from_utf8(bytes(row, column)?.to_vec()).map_err(|_| RowError::Damaged)
-}
-
-impl RowError {
-    /// In the words of the port; `doing` is what was tried.
-    pub(super) fn told(self, place: &super::file::Place, doing: &str) -> TableError {
-        match self {
-            Self::Damaged => place.damaged("an item is not as it was written"),
-            Self::Database(error) => place.told(doing, &error),
-        }
-    }
 }

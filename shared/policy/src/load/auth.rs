@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
-use super::connect::url;
+use super::url::url;
 use crate::config::{Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Method, SecretRef, TokenRef};
 use crate::keys::AUTH_KEYS;
 use crate::problem::ProblemKind;

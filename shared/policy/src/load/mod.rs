@@ -6,6 +6,7 @@ mod entitle;
 mod flow;
 mod leaving;
 mod secrets;
+mod url;
 
 pub(crate) use connect::TENANT_TO_FILL_IN;
 pub(crate) use flow::default_when_empty;

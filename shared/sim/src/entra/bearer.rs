@@ -12,11 +12,12 @@ use uuid::Uuid;
 use super::grants::SignedIn;
 use super::keys::SigningKey;
 use crate::answer::{Outcome, Refusal};
+use crate::caller::{Behalf, Caller};
 use crate::dice::stable_uuid;
 use crate::object::Object;
 use crate::registration::App;
 use crate::schema::at;
-use crate::state::{Behalf, Caller, State};
+use crate::state::State;
 
 /// What `aud` of an access token says.
 const AUDIENCE: &str = "https://graph.microsoft.com";

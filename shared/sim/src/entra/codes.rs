@@ -2,12 +2,6 @@
 //! (<https://learn.microsoft.com/entra/identity-platform/reference-error-codes>). The classes follow what the token
 //! endpoint was observed to send; the documentation asks clients to react to the class, not to the number.
 
-use serde_json::json;
-
-use crate::answer::Answer;
-use crate::clock::timestamp;
-use crate::state::State;
-
 /// A refused request of the sign-in service.
 #[derive(Clone, Debug)]
 pub(crate) struct Denied {
@@ -49,27 +43,6 @@ impl Denied {
     /// `AADSTS7000215: Invalid client secret …`, without the trailing ids.
     pub(crate) fn line(&self) -> String {
         format!("AADSTS{}: {}", self.code, self.text)
-    }
-}
-
-impl State {
-    /// A refusal as the token endpoint sends it.
-    pub(crate) fn denial(&mut self, why: &Denied) -> Answer {
-        let (trace, correlation) = (self.dice.uuid(), self.dice.uuid());
-        let at = timestamp(self.now()).strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-        Answer::json(
-            why.status,
-            &json!({
-                "error": why.error,
-                "error_description":
-                    format!("{} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {at}", why.line()),
-                "error_codes": [why.code],
-                "timestamp": at,
-                "trace_id": trace.to_string(),
-                "correlation_id": correlation.to_string(),
-                "error_uri": format!("https://login.microsoftonline.com/error?code={}", why.code),
-            }),
-        )
     }
 }
 

@@ -7,6 +7,7 @@ mod bearer;
 mod client;
 mod codes;
 mod consent;
+mod denial;
 mod der;
 mod discovery;
 mod federation;
