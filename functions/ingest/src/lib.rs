@@ -1,27 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-mod absence;
-mod accounts;
-mod address_holders;
-pub mod copied;
 mod deadline;
-mod deleted;
-mod facts;
-mod full_listing;
-mod groups;
-mod look;
-mod lookups;
-mod marks;
-mod members;
-mod mirror;
-mod people;
-mod progress;
-mod recheck;
-mod refresh;
-mod scan;
-mod source_progress;
+mod source;
 mod tenant;
-mod users;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +19,10 @@ use hardmatch_store::requeue::Requeue;
 use hardmatch_store::run_lease::{Acquire, RunLease};
 use hardmatch_store::{Store, StoreError, TenantKey};
 use jiff::Timestamp;
+pub use source::copied;
+
+use source::{lookups, reading};
+use tenant::{progress, refresh, round};
 
 /// What the source side may use: no way to the tenant.
 #[derive(Clone)]
@@ -117,7 +102,7 @@ async fn read_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) 
     let result = match policy {
         Ok(policy) => {
             let store = ports.store.entering(Lookups::of(&policy));
-            people::observe(&SourcePorts { store, ..ports.clone() }, &open).await?
+            reading::observe(&SourcePorts { store, ..ports.clone() }, &open).await?
         }
         Err(problem) => lookups::unreadable(PEOPLE, problem),
     };
@@ -154,7 +139,7 @@ async fn read_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) 
     };
     let policy = lookups::policy(&ports.store, &*ports.policies, connection, open.policy_revision).await?;
     let result = match policy {
-        Ok(policy) => tenant::observe(ports, &open, &policy).await?,
+        Ok(policy) => round::observe(ports, &open, &policy).await?,
         Err(problem) => lookups::unreadable(USERS, problem),
     };
     let ended = result.again.is_none();

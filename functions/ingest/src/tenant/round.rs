@@ -16,12 +16,12 @@ use hardmatch_ports::tenant::Retry;
 use hardmatch_store::StoreError;
 use hardmatch_store::accounts::TenantItem;
 
-use crate::address_holders::observe_holders;
-use crate::deleted::observe_deleted;
-use crate::groups::{forget_compared, observe_named};
-use crate::marks::{Marks, Stopped, mark_role_changes};
-use crate::progress::{Checkpoint, Head, ListingStage, TenantProgress, later};
-use crate::users::observe_users;
+use crate::tenant::addresses::observe_holders;
+use crate::tenant::deleted::observe_deleted;
+use crate::tenant::dirty::{Marks, Stopped, mark_role_changes};
+use crate::tenant::groups::{forget_compared, observe_named};
+use crate::tenant::progress::{Checkpoint, Head, ListingStage, TenantProgress, later};
+use crate::tenant::users::observe_users;
 use crate::{
     CONTACTS, GROUPS, ObserveError, Observed, Patience, TenantPorts, USERS, begun_ms, complete, patience, unknown,
 };

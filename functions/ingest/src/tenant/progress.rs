@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::deadline::deadline_near;
-use crate::groups::NamedGroups;
-use crate::marks::Stopped;
+use crate::tenant::dirty::Stopped;
+use crate::tenant::groups::NamedGroups;
 use crate::{
     CONTACTS, DELETED, DOMAINS, ELIGIBLE, GROUPS, LICENSES, MEMBERSHIPS, ObserveError, Observed, ROLES, TenantPorts,
 };

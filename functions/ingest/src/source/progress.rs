@@ -7,7 +7,7 @@ use hardmatch_store::{PersonHash, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::deadline::deadline_near;
-use crate::people::Stopped;
+use crate::source::reading::Stopped;
 use crate::{SourcePorts, begun_ms};
 
 /// Whether the work of a reading is done in one piece.

@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::TenantPorts;
-use crate::accounts::known_accounts;
-use crate::full_listing::object_id;
-use crate::groups::NamedGroups;
-use crate::marks::{Marks, Stopped};
-use crate::mirror::{Listed, outlasts_list};
-use crate::recheck::SeenSinceFullListing;
-use crate::tenant::{describe, is_withheld};
+use crate::tenant::accounts::known_accounts;
+use crate::tenant::dirty::{Marks, Stopped};
+use crate::tenant::full_listing::object_id;
+use crate::tenant::groups::NamedGroups;
+use crate::tenant::mirror::{Listed, outlasts_list};
+use crate::tenant::recheck::SeenSinceFullListing;
+use crate::tenant::round::{describe, is_withheld};
 
 /// Accounts that are compared between two looks at the time.
 const TOGETHER: usize = 500;

@@ -11,11 +11,11 @@ use hardmatch_ports::{Key, TableError, Write};
 use hardmatch_store::accounts::AccountItem;
 
 use crate::TenantPorts;
-use crate::accounts::{known_accounts, store_accounts};
-use crate::deleted::noted_in_bin;
-use crate::marks::{Marks, Stopped};
-use crate::mirror::{STALE_SECONDS, may_lag};
-use crate::progress::{Checkpoint, TenantProgress};
+use crate::tenant::accounts::{known_accounts, store_accounts};
+use crate::tenant::deleted::noted_in_bin;
+use crate::tenant::dirty::{Marks, Stopped};
+use crate::tenant::mirror::{STALE_SECONDS, may_lag};
+use crate::tenant::progress::{Checkpoint, TenantProgress};
 
 /// Two looks at an account that is nowhere are this far apart at least (seconds).
 const UNSEEN_SECONDS: i64 = 5 * 60;

@@ -7,11 +7,11 @@ use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::tenant::{Cursor, Retry};
 use hardmatch_store::accounts::TenantItem;
 
-use crate::deleted::observe_deleted;
-use crate::marks::{Marks, Stopped};
-use crate::progress::{Checkpoint, ListingStage, TenantProgress};
-use crate::tenant::{describe, unfinished};
-use crate::users::follow;
+use crate::tenant::deleted::observe_deleted;
+use crate::tenant::dirty::{Marks, Stopped};
+use crate::tenant::progress::{Checkpoint, ListingStage, TenantProgress};
+use crate::tenant::round::{describe, unfinished};
+use crate::tenant::users::follow;
 use crate::{After, ObserveError, TenantPorts};
 
 /// Whether a run is past deciding, and may take long.

@@ -9,11 +9,11 @@ use hardmatch_ports::tenant::{Cursor, Delta, DeltaNext};
 use hardmatch_store::accounts::TenantItem;
 
 use crate::TenantPorts;
-use crate::accounts::{known_accounts, store_accounts};
-use crate::full_listing::{self, FullListing};
-use crate::marks::{Marks, Stopped};
-use crate::progress::{Checkpoint, ListingStage, TenantProgress};
-use crate::recheck::{SeenSinceFullListing, forget, recheck};
+use crate::tenant::accounts::{known_accounts, store_accounts};
+use crate::tenant::dirty::{Marks, Stopped};
+use crate::tenant::full_listing::{self, FullListing};
+use crate::tenant::progress::{Checkpoint, ListingStage, TenantProgress};
+use crate::tenant::recheck::{SeenSinceFullListing, forget, recheck};
 
 /// Delta tokens of directory objects live seven days; a day is left for a night that fails.
 /// <https://devblogs.microsoft.com/microsoft365dev/duration-of-change-tracking-tokens-for-identity-and-education-resources>

@@ -11,12 +11,12 @@ use hardmatch_ports::source::Completeness;
 use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of};
 use hardmatch_store::{PersonHash, StoreError};
 
-use crate::absence::Readings;
-use crate::facts::{Changed, Facts};
-use crate::look;
-use crate::lookups::enter_everybody;
-use crate::scan::{self, Scan};
-use crate::source_progress::{Pace, SourceProgress};
+use crate::source::absent::Readings;
+use crate::source::changed::{Changed, Facts};
+use crate::source::cross_check;
+use crate::source::lookups::enter_everybody;
+use crate::source::progress::{Pace, SourceProgress};
+use crate::source::scan::{self, Scan};
 use crate::{Observed, PEOPLE, Patience, SourcePorts, begun_ms, complete, patience, unknown};
 
 /// How long to wait before a source that may recover is asked again.
@@ -88,7 +88,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut SourceProgress
         } else {
             missing.iter().filter_map(|(_, record)| record.as_ref()).collect()
         };
-        doubts.extend(look::again(ports, &run.connection, &mut scan, &known, &records).await?);
+        doubts.extend(cross_check::again(ports, &run.connection, &mut scan, &known, &records).await?);
     }
     if !doubts.is_empty() {
         let mut collection = unknown("");
@@ -137,7 +137,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, marker: &mut SourceProgress
     marker.settle(&ports.store).await?;
 
     let Completeness { absence: unknown, notes, mut left_out, entries, .. } = scan.completeness;
-    left_out.extend(zeros.iter().map(look::zeros_row));
+    left_out.extend(zeros.iter().map(cross_check::zeros_row));
     left_out.truncate(LEFT_OUT_KEPT);
     let mut collection = complete(entries, changed);
     collection.absence_since_ms = absence.readings.unknown_since();
@@ -192,7 +192,7 @@ impl Absence {
         // Who stands in a refused entry is not missing.
         let (named, missing): (Vec<_>, Vec<_>) = missing
             .into_iter()
-            .partition(|(_, record)| record.as_ref().is_some_and(|record| look::is_named(scan, &record.person)));
+            .partition(|(_, record)| record.as_ref().is_some_and(|record| cross_check::is_named(scan, &record.person)));
         let missing: Vec<PersonHash> = missing.into_iter().map(|(pid, _)| pid).collect();
         let (readings, absent) = before.with(begun_ms(run), unknown, &scan.faults, &missing);
         let is_absent: BTreeSet<PersonHash> = absent.iter().copied().collect();

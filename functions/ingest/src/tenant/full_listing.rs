@@ -13,10 +13,10 @@ use hardmatch_store::PersonHash;
 use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of, content_hash};
 
 use crate::TenantPorts;
-use crate::accounts::store_accounts;
-use crate::marks::{Marks, Stopped};
-use crate::progress::{Checkpoint, Entries, ListingStage, TenantProgress, Users};
-use crate::recheck::{SeenSinceFullListing, not_shown};
+use crate::tenant::accounts::store_accounts;
+use crate::tenant::dirty::{Marks, Stopped};
+use crate::tenant::progress::{Checkpoint, Entries, ListingStage, TenantProgress, Users};
+use crate::tenant::recheck::{SeenSinceFullListing, not_shown};
 
 /// Accounts that were not shown, between two looks at the time.
 const ASKED: usize = 50;

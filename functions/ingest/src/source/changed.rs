@@ -9,10 +9,10 @@ use hardmatch_ports::{Entry, SourceError};
 use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
 use hardmatch_store::{PersonHash, StoreError};
 
-use crate::look;
-use crate::people::{CHUNK, Stopped};
-use crate::scan::{self, Scan};
-use crate::source_progress::{Pace, SourceProgress};
+use crate::source::cross_check;
+use crate::source::progress::{Pace, SourceProgress};
+use crate::source::reading::{CHUNK, Stopped};
+use crate::source::scan::{self, Scan};
 use crate::{SourcePorts, last_of_each};
 
 /// People whose entries are held in memory at a time: some 60 MB. Each so many take one more pass over the listing.
@@ -198,7 +198,7 @@ async fn store_chunk(
                 connection: connection.clone(),
                 person: match old {
                     Some(old) => {
-                        let kept = look::with_zeros((*person).clone(), &old.person);
+                        let kept = cross_check::with_zeros((*person).clone(), &old.person);
                         if kept != *person {
                             zeros.push(kept.key.clone());
                         }

@@ -8,9 +8,9 @@ use hardmatch_domain::facts::By;
 use hardmatch_ports::tenant::ListPage;
 use hardmatch_store::StoreError;
 
-use crate::marks::Stopped;
-use crate::progress::{Checkpoint, Holding, TenantProgress};
-use crate::tenant::{describe, is_withheld};
+use crate::tenant::dirty::Stopped;
+use crate::tenant::progress::{Checkpoint, Holding, TenantProgress};
+use crate::tenant::round::{describe, is_withheld};
 use crate::{GROUPS, TenantPorts, complete, unknown};
 
 /// Addresses whose change is stored between two looks at the time.

@@ -11,8 +11,8 @@ use hardmatch_store::fingerprints::Series;
 use hardmatch_store::lookups::PeopleLookups;
 use hardmatch_store::{PersonHash, Store, StoreError};
 
-use crate::people::{CHUNK, Stopped};
-use crate::source_progress::SourceProgress;
+use crate::source::progress::SourceProgress;
+use crate::source::reading::{CHUNK, Stopped};
 use crate::{Observed, SourcePorts, unknown};
 
 /// The policy of a revision; an error is for people.

@@ -12,9 +12,9 @@ use hardmatch_store::fingerprints::{Bucket, bucket_of, content_hash};
 use hardmatch_store::{PersonHash, StoreError};
 
 use crate::SourcePorts;
-use crate::facts::Changed;
-use crate::people::{CHUNK, Stopped};
-use crate::scan::Scan;
+use crate::source::changed::Changed;
+use crate::source::reading::{CHUNK, Stopped};
+use crate::source::scan::Scan;
 
 /// Known people whose names are compared when the encoding of a listing is a guess.
 const COMPARED: usize = 500;

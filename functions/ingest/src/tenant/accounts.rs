@@ -7,9 +7,9 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_store::accounts::AccountItem;
 
-use crate::marks::{Marks, Stopped};
-use crate::mirror::{Seen, merge};
-use crate::recheck::stale;
+use crate::tenant::dirty::{Marks, Stopped};
+use crate::tenant::mirror::{Seen, merge};
+use crate::tenant::recheck::stale;
 use crate::{TenantPorts, last_of_each};
 
 /// Accounts as the mirror has them.

@@ -12,11 +12,11 @@ use hardmatch_store::groups::GroupBinding;
 use serde::{Deserialize, Serialize};
 
 use crate::TenantPorts;
-use crate::marks::{Marks, Stopped};
-use crate::members::{Roster, Step, follow};
-use crate::mirror::STALE_SECONDS;
-use crate::progress::{Checkpoint, TenantProgress};
-use crate::tenant::{describe, is_withheld};
+use crate::tenant::dirty::{Marks, Stopped};
+use crate::tenant::members::{Roster, Step, follow};
+use crate::tenant::mirror::STALE_SECONDS;
+use crate::tenant::progress::{Checkpoint, TenantProgress};
+use crate::tenant::round::{describe, is_withheld};
 
 /// Notes of memberships that are forgotten between two looks at the time.
 const FORGOTTEN: usize = 500;

@@ -8,10 +8,10 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::tenant::ListPage;
 use hardmatch_ports::{Key, Write};
 
-use crate::accounts::{known_accounts, store_accounts};
-use crate::marks::{Marks, Stopped};
-use crate::progress::{Bin, Checkpoint, TenantProgress};
-use crate::recheck::left_bin;
+use crate::tenant::accounts::{known_accounts, store_accounts};
+use crate::tenant::dirty::{Marks, Stopped};
+use crate::tenant::progress::{Bin, Checkpoint, TenantProgress};
+use crate::tenant::recheck::left_bin;
 use crate::{TenantPorts, complete};
 
 /// Accounts that left the bin, between two looks at the time.
