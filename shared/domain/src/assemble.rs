@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::account::Account;
-use crate::change::{Action, Change, ChangeId, Decision, Hold, Join, Removals, Step};
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
-use crate::link::JoinRule;
 use crate::person_context::PersonContext;
-use crate::policy::{Actions, Switch};
-use crate::reason::{Code, Reason};
+use crate::vocabulary::account::Account;
+use crate::vocabulary::change::{Action, Change, ChangeId, Decision, Hold, Join, Removals, Step};
+use crate::vocabulary::link::JoinRule;
+use crate::vocabulary::policy::{Actions, Switch};
+use crate::vocabulary::reason::{Code, Reason};
 
 pub(crate) fn decision<F: Facts>(subject: &PersonContext<'_, F>, mut draft: Draft<'_>) -> Decision {
     let parts = permitted(&subject.policy.actions, &mut draft);

@@ -5,22 +5,22 @@
 //! scope (`scope`), join (`join`), what is written (`flow`, `upn`, `manager`), leaving and returning (`lifecycle`),
 //! a new account (`create`), and the change made of it all (`assemble`).
 
-use crate::account::Tenant;
 use crate::assemble;
-use crate::change::Decision;
-use crate::create;
-use crate::disconnected_period::DisconnectedPeriod;
 use crate::draft::Draft;
-use crate::employment;
 use crate::facts::Facts;
 use crate::join::{self, Joining};
-use crate::keep;
-use crate::lifecycle;
-use crate::person::PersonRecord;
 use crate::person_context::PersonContext;
-use crate::policy::Policy;
-use crate::reason::{Code, Reason};
-use crate::scope::{self, Place};
+use crate::rules::create;
+use crate::rules::employment;
+use crate::rules::keep;
+use crate::rules::lifecycle;
+use crate::rules::scope::{self, Place};
+use crate::vocabulary::account::Tenant;
+use crate::vocabulary::change::Decision;
+use crate::vocabulary::disconnected_period::DisconnectedPeriod;
+use crate::vocabulary::person::PersonRecord;
+use crate::vocabulary::policy::Policy;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// What every decision of a run shares.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! A decision in the making: reasons, evidence and the parts a change is made of. Chooses nothing.
 
-use crate::account::Account;
-use crate::change::{Action, Evidence, EvidenceRule, Found, Join, Step};
-use crate::ids::{ObjectId, PersonRef};
-use crate::link::{JoinRule, LeavingCause};
-use crate::reason::{Code, Reason};
+use crate::vocabulary::account::Account;
+use crate::vocabulary::change::{Action, Evidence, EvidenceRule, Found, Join, Step};
+use crate::vocabulary::ids::{ObjectId, PersonRef};
+use crate::vocabulary::link::{JoinRule, LeavingCause};
+use crate::vocabulary::reason::{Code, Reason};
 
 #[derive(Default)]
 pub(crate) struct Draft<'a> {

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::attribute::Attr;
-use crate::change::{Action, Change, Removals, Step};
-use crate::ids::{ObjectId, PersonKey, PersonRef};
-use crate::policy::Guard;
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{Action, Change, Removals, Step};
+use crate::vocabulary::ids::{ObjectId, PersonKey, PersonRef};
+use crate::vocabulary::policy::Guard;
 
 /// What is limited. Each kind has the same limits, counted apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -57,7 +57,9 @@ impl Kind {
         let is = |yes: bool| u64::from(yes);
         match self {
             Kind::Removals => u64::from(change.removals.total()),
-            Kind::Renames => is(change.steps.iter().any(|step| matches!(step, crate::change::Step::Rename { .. }))),
+            Kind::Renames => {
+                is(change.steps.iter().any(|step| matches!(step, crate::vocabulary::change::Step::Rename { .. })))
+            }
             Kind::IdChanges => is(change.action == Action::Repair),
             Kind::Takeovers => is(change.action == Action::Takeover),
             Kind::Creations => is(change.action == Action::Create),
@@ -500,8 +502,8 @@ mod tests {
     fn only_another_value_in_place_of_one_names_a_person_otherwise() {
         let step = |attr, before, after| Step::Update {
             immutable_id: None,
-            before: crate::attribute::Attributes::from_pairs([(attr, before)]),
-            after: crate::attribute::Attributes::from_pairs([(attr, after)]),
+            before: crate::vocabulary::attribute::Attributes::from_pairs([(attr, before)]),
+            after: crate::vocabulary::attribute::Attributes::from_pairs([(attr, after)]),
         };
         assert!(names_otherwise(&step(Attr::DisplayName, "Ada", "Bob")));
         assert!(names_otherwise(&step(Attr::EmployeeId, "7", "")), "a number that is cleared, too");

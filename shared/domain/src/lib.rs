@@ -1,44 +1,20 @@
 #![doc = include_str!("../README.md")]
 
-pub mod account;
-pub mod attribute;
-pub mod change;
 pub mod decide;
-pub mod disconnected_period;
 pub mod facts;
-pub mod group;
 pub mod guard;
-pub mod ids;
-pub mod license;
-pub mod link;
 pub mod permission;
-pub mod person;
 pub mod plan;
-pub mod policy;
-pub mod reason;
 pub mod refused;
-pub mod values;
-
-mod inline;
-
-mod scope;
-
-mod join;
-mod proof;
-
-mod create;
-mod entitle;
-mod flow;
-mod keep;
-mod manager;
-mod upn;
-
-mod lifecycle;
-mod likeness;
+pub mod vocabulary;
 
 mod assemble;
 mod draft;
-mod employment;
+mod join;
 mod person_context;
+mod rules;
 
 pub use decide::{Context, decide};
+pub use vocabulary::{
+    account, attribute, change, disconnected_period, group, ids, license, link, person, policy, reason, values,
+};

@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::account::{Account, Tenant};
-use crate::change::Revisions;
 use crate::decide::Context;
-use crate::disconnected_period::DisconnectedPeriod;
 use crate::facts::{By, Facts};
-use crate::flow;
-use crate::ids::{ImmutableId, ObjectId, PersonRef};
-use crate::person::{Person, PersonRecord, SourceStatus};
-use crate::policy::{Policy, RuleError};
-use crate::reason::{Code, Reason};
+use crate::rules::flow;
+use crate::vocabulary::account::{Account, Tenant};
+use crate::vocabulary::change::Revisions;
+use crate::vocabulary::disconnected_period::DisconnectedPeriod;
+use crate::vocabulary::ids::{ImmutableId, ObjectId, PersonRef};
+use crate::vocabulary::person::{Person, PersonRecord, SourceStatus};
+use crate::vocabulary::policy::{Policy, RuleError};
+use crate::vocabulary::reason::{Code, Reason};
 
 pub(crate) struct PersonContext<'a, F: Facts> {
     pub(crate) record: &'a PersonRecord,

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::change::{Change, Decision, Hold, Removals};
 use crate::guard;
+use crate::vocabulary::change::{Change, Decision, Hold, Removals};
 
 /// Lower-case hex SHA-256 of a slice: the canonical JSON (RFC 8785) of its changes in key order, each on its line.
 /// People without a change are not part of it: a plan is what would be done.

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::account::Tenant;
-use crate::attribute::{Attr, Attributes};
-use crate::change::{Action, Change, ChangeId, Decision, Hold, Removals, Revisions, Step};
-use crate::license::{License, Sku};
-use crate::reason::{Code, Reason};
+use crate::vocabulary::account::Tenant;
+use crate::vocabulary::attribute::{Attr, Attributes};
+use crate::vocabulary::change::{Action, Change, ChangeId, Decision, Hold, Removals, Revisions, Step};
+use crate::vocabulary::license::{License, Sku};
+use crate::vocabulary::reason::{Code, Reason};
 
 /// The same change is sent again after so long, once: somebody may have cured it where nobody tells us, by a permission
 /// granted or a licence bought (seconds).
@@ -173,8 +173,8 @@ fn names(step: &Step) -> Vec<Box<str>> {
         Step::RevokeSessions => vec![name(&["revoke"])],
         Step::SetManager { after, .. } => {
             let after = after.as_ref().map(|target| match target {
-                crate::change::ManagerTarget::Account(id) => id.as_str(),
-                crate::change::ManagerTarget::Person(key) => key.as_str(),
+                crate::vocabulary::change::ManagerTarget::Account(id) => id.as_str(),
+                crate::vocabulary::change::ManagerTarget::Person(key) => key.as_str(),
             });
             vec![name(&["manager", after.unwrap_or_default()])]
         }

@@ -2,13 +2,13 @@
 //! whoever stores look-ups stores them again when that changes.
 
 use super::{By, lookup_form};
-use crate::account::Account;
-use crate::attribute::Attr;
-use crate::flow;
-use crate::likeness::number_form;
-use crate::person::{Person, PersonRecord};
 use crate::person_context::same_name;
-use crate::policy::{FlowFrom, FlowWhen, Mapping, Policy};
+use crate::rules::flow;
+use crate::rules::likeness::number_form;
+use crate::vocabulary::account::Account;
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::person::{Person, PersonRecord};
+use crate::vocabulary::policy::{FlowFrom, FlowWhen, Mapping, Policy};
 
 /// What a policy adds: attributes that can prove identity, and the sign-in name that its flow gives a person.
 #[derive(Clone, Debug, Default)]

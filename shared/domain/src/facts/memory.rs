@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::index::{Hash, Index};
 use super::trail::Trail;
 use super::{By, Facts, Lookups, full_name, local_part, lookup_form};
-use crate::account::{Account, AddressHolder};
-use crate::attribute::Attr;
-use crate::ids::{ObjectId, PersonRef};
-use crate::likeness::number_form;
-use crate::link::Link;
-use crate::person::PersonRecord;
 use crate::person_context::same_name;
+use crate::rules::likeness::number_form;
+use crate::vocabulary::account::{Account, AddressHolder};
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::ids::{ObjectId, PersonRef};
+use crate::vocabulary::link::Link;
+use crate::vocabulary::person::PersonRecord;
 
 /// Everything known about a tenant and the people of its connections.
 #[derive(Default)]
@@ -176,7 +176,7 @@ fn lookup(by: By, value: &str) -> u64 {
     Hash::of(kind).folded(value).done()
 }
 
-fn reference(connection: &crate::ids::ConnectionId, key: &crate::ids::PersonKey) -> u64 {
+fn reference(connection: &crate::vocabulary::ids::ConnectionId, key: &crate::vocabulary::ids::PersonKey) -> u64 {
     Hash::of(REFERENCE).exact(connection.as_str()).exact(key.as_str()).done()
 }
 

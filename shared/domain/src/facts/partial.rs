@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 use super::{By, Facts, lookup_form};
-use crate::account::{Account, AddressHolder};
-use crate::change::Decision;
 use crate::decide::{Context, decide};
-use crate::ids::{ObjectId, PersonRef};
-use crate::link::Link;
-use crate::person::PersonRecord;
+use crate::vocabulary::account::{Account, AddressHolder};
+use crate::vocabulary::change::Decision;
+use crate::vocabulary::ids::{ObjectId, PersonRef};
+use crate::vocabulary::link::Link;
+use crate::vocabulary::person::PersonRecord;
 
 /// Something that was asked for and not loaded. Values are in look-up form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,19 +1,19 @@
 //! Who else has a claim: on an account, on an anchor, on a name.
 
-use crate::account::{Account, AccountKind, Authority};
-use crate::attribute::Attr;
-use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::{By, Facts, full_name, local_part, lookup_form};
-use crate::flow;
-use crate::ids::ImmutableId;
 use crate::join::soft::Candidate;
-use crate::likeness::{differ, is_shared_address, is_shared_number, named, number_form, same_full_name};
-use crate::link::Link;
-use crate::person::{Person, PersonRecord, SourceStatus};
 use crate::person_context::{PersonContext, is_gone, same_name};
-use crate::policy::SoftRule;
-use crate::reason::{Code, Reason};
+use crate::rules::flow;
+use crate::rules::likeness::{differ, is_shared_address, is_shared_number, named, number_form, same_full_name};
+use crate::vocabulary::account::{Account, AccountKind, Authority};
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{EvidenceRule, Found};
+use crate::vocabulary::ids::ImmutableId;
+use crate::vocabulary::link::Link;
+use crate::vocabulary::person::{Person, PersonRecord, SourceStatus};
+use crate::vocabulary::policy::SoftRule;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// Newcomers are compared with people who have been gone for no longer than this (seconds): a source that changed its
 /// keys loses the old ones when it shows the new ones, and two weeks cover a run that was held meanwhile.

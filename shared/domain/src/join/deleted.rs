@@ -1,20 +1,20 @@
 //! Accounts in the recycle bin: the person's by ID, or by name alone. An ID stays reserved while its holder lies there.
 //! <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>
 
-use crate::account::{Account, AccountKind, Authority};
-use crate::attribute::Attr;
-use crate::change::{Action, EvidenceRule, Found, Step};
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::{By, Facts};
-use crate::ids::ImmutableId;
 use crate::join::soft::Candidate;
 use crate::join::{Joining, Opening, Target, claims, free, merge};
-use crate::lifecycle;
-use crate::link::JoinRule;
 use crate::person_context::{PersonContext, same_name};
-use crate::policy::SoftDeleted;
-use crate::proof::{self, Proof};
-use crate::reason::{Code, Reason};
+use crate::rules::lifecycle;
+use crate::rules::proof::{self, Proof};
+use crate::vocabulary::account::{Account, AccountKind, Authority};
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{Action, EvidenceRule, Found, Step};
+use crate::vocabulary::ids::ImmutableId;
+use crate::vocabulary::link::JoinRule;
+use crate::vocabulary::policy::SoftDeleted;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// Soft-deleted accounts that had the person's sign-in name or an address.
 pub(super) fn look<'a, F: Facts>(

@@ -1,19 +1,19 @@
 //! Nobody: whether every name and address the person needs is free, and nothing suggests that they are somebody we know.
 
-use crate::account::{Account, AccountKind, Authority, HolderKind};
-use crate::attribute::Attr;
-use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::{By, Facts, lookup_form};
-use crate::flow;
-use crate::ids::{ObjectId, PersonRef};
 use crate::join::{Joining, claims, hard, linked};
-use crate::likeness::{is_shared_address, is_shared_number, named, number_form};
-use crate::person::SourceStatus;
 use crate::person_context::{PersonContext, Roles, same_name};
-use crate::policy::Switch;
-use crate::reason::{Code, Reason};
-use crate::values;
+use crate::rules::flow;
+use crate::rules::likeness::{is_shared_address, is_shared_number, named, number_form};
+use crate::vocabulary::account::{Account, AccountKind, Authority, HolderKind};
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{EvidenceRule, Found};
+use crate::vocabulary::ids::{ObjectId, PersonRef};
+use crate::vocabulary::person::SourceStatus;
+use crate::vocabulary::policy::Switch;
+use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::values;
 
 /// How many people may wait for one another's sign-in names before we stop following them.
 const LONGEST_CHAIN: usize = 32;
@@ -41,7 +41,7 @@ pub(super) fn judge<'a, F: Facts>(
             }
             draft.saw_at(EvidenceRule::Address, Found::Same, account.as_ref()?, Some(name), None);
             draft.refuse_join(reason, None);
-            draft.join = Some(crate::change::Join::Refused { account });
+            draft.join = Some(crate::vocabulary::change::Join::Refused { account });
             return Some(Joining::Settled);
         }
     }

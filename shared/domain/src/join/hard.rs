@@ -1,15 +1,15 @@
 //! Hard match: the account's immutable ID is the person's, byte for byte.
 
-use crate::account::{Account, AccountKind, Authority};
-use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::{By, Facts};
 use crate::join::soft::Candidate;
 use crate::join::{Joining, Opening, Target, claims, merge};
-use crate::likeness::same_full_name;
-use crate::link::JoinRule;
 use crate::person_context::PersonContext;
-use crate::reason::{Code, Reason};
+use crate::rules::likeness::same_full_name;
+use crate::vocabulary::account::{Account, AccountKind, Authority};
+use crate::vocabulary::change::{EvidenceRule, Found};
+use crate::vocabulary::link::JoinRule;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// The accounts that hold the person's ID.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(super) fn look<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Dra
     let mut found = ById::default();
     for account in subject.accounts(By::ImmutableId, id.as_str()) {
         let exact = account.immutable_id.as_ref() == Some(id);
-        let theirs = account.immutable_id.as_ref().map(crate::ids::ImmutableId::as_str);
+        let theirs = account.immutable_id.as_ref().map(crate::vocabulary::ids::ImmutableId::as_str);
         let same = if exact { Found::Same } else { Found::CaseOnly };
         let rule = if account.is_deleted() { EvidenceRule::DeletedHardMatch } else { EvidenceRule::HardMatch };
         draft.saw_at(rule, same, &account.id, Some(id.as_str()), theirs);

@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
-use crate::account::{Account, Authority};
-use crate::change::{Action, EvidenceRule, Found, Join, Step};
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
-use crate::flow;
-use crate::ids::ImmutableId;
 use crate::join::soft::{self, Candidate};
 use crate::join::{Joining, Opening, Target, claims, deleted, merge, unlinked};
-use crate::lifecycle;
-use crate::link::{JoinRule, Link};
 use crate::person_context::{PersonContext, Roles, same_name};
-use crate::policy::{AccountDeleted, OnConflict, SoftRule};
-use crate::reason::{Code, Reason};
+use crate::rules::flow;
+use crate::rules::lifecycle;
+use crate::vocabulary::account::{Account, Authority};
+use crate::vocabulary::change::{Action, EvidenceRule, Found, Join, Step};
+use crate::vocabulary::ids::ImmutableId;
+use crate::vocabulary::link::{JoinRule, Link};
+use crate::vocabulary::policy::{AccountDeleted, OnConflict, SoftRule};
+use crate::vocabulary::reason::{Code, Reason};
 
 pub(super) fn join<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Draft<'a>, link: &'a Link) -> Joining<'a> {
     // Between two looks that find it nowhere nothing is sent to it, and its name and addresses are not free.

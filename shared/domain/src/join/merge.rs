@@ -1,13 +1,13 @@
 //! A duplicate pair: one account holds the person's ID, another their name or mailbox. Planned here, never performed.
 
-use crate::account::{Account, Authority};
-use crate::attribute::Attributes;
-use crate::change::{Action, Step};
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
-use crate::link::JoinRule;
 use crate::person_context::PersonContext;
-use crate::reason::{Code, Reason};
+use crate::vocabulary::account::{Account, Authority};
+use crate::vocabulary::attribute::Attributes;
+use crate::vocabulary::change::{Action, Step};
+use crate::vocabulary::link::JoinRule;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// `holder` has the ID, `other` the name or address.
 pub(super) fn plan<'a, F: Facts>(

@@ -1,17 +1,17 @@
 //! Re-hire: the person is back under a new anchor; the same unique employee ID is on somebody who is gone and linked.
 
-use crate::account::Authority;
-use crate::attribute::Attr;
-use crate::change::{EvidenceRule, Found, Step};
 use crate::draft::Draft;
 use crate::facts::{By, Facts, lookup_form};
-use crate::ids::ImmutableId;
 use crate::join::Joining;
 use crate::join::soft::{self, Candidate};
-use crate::link::JoinRule;
-use crate::person::{PersonRecord, SourceStatus};
 use crate::person_context::{PersonContext, is_gone};
-use crate::reason::{Code, Reason};
+use crate::vocabulary::account::Authority;
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{EvidenceRule, Found, Step};
+use crate::vocabulary::ids::ImmutableId;
+use crate::vocabulary::link::JoinRule;
+use crate::vocabulary::person::{PersonRecord, SourceStatus};
+use crate::vocabulary::reason::{Code, Reason};
 
 pub(super) fn judge<'a, F: Facts>(
     subject: &PersonContext<'a, F>,

@@ -1,19 +1,19 @@
 //! Soft match: an account that nobody claims has the person's sign-in name or primary address. Never a display name.
 
-use crate::account::{Account, AccountKind, Authority};
-use crate::attribute::Attr;
-use crate::change::{Action, EvidenceRule, Found, Step};
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::{By, Facts};
-use crate::ids::ImmutableId;
 use crate::join::{Joining, Opening, Target, claims, hard};
-use crate::likeness::{is_shared_address, is_shared_number, named};
-use crate::link::JoinRule;
 use crate::person_context::{PersonContext, is_gone, same_name};
-use crate::policy::{OnConflict, SoftRule};
-use crate::proof::{self, Proof};
-use crate::reason::{Code, Reason};
-use crate::values;
+use crate::rules::likeness::{is_shared_address, is_shared_number, named};
+use crate::rules::proof::{self, Proof};
+use crate::vocabulary::account::{Account, AccountKind, Authority};
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{Action, EvidenceRule, Found, Step};
+use crate::vocabulary::ids::ImmutableId;
+use crate::vocabulary::link::JoinRule;
+use crate::vocabulary::policy::{OnConflict, SoftRule};
+use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::values;
 
 /// A live account that a soft rule found, once, by the first rule that found it.
 pub(super) struct Candidate<'a> {
@@ -95,7 +95,7 @@ fn linked_to_another<'a, F: Facts>(
     subject: &PersonContext<'a, F>,
     draft: &mut Draft<'a>,
     account: &'a Account,
-    link: &'a crate::link::Link,
+    link: &'a crate::vocabulary::link::Link,
 ) -> Option<Joining<'a>> {
     let code = if link.person.connection != subject.who.connection {
         Code::ClaimedByConnection
@@ -206,8 +206,8 @@ pub(super) fn set_id<'a, F: Facts>(
     }
     steps.push(Step::Update {
         immutable_id: Some(id.clone()),
-        before: crate::attribute::Attributes::default(),
-        after: crate::attribute::Attributes::default(),
+        before: crate::vocabulary::attribute::Attributes::default(),
+        after: crate::vocabulary::attribute::Attributes::default(),
     });
     steps.extend(then.iter().cloned());
     draft.parts.push(Part { action: Action::Repair, when: StepOrder::Opening, consent, reason, steps });

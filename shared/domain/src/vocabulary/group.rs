@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::account::Account;
-use crate::change::{Action, EvidenceRule, Step};
 use crate::draft::{Draft, StepOrder};
 use crate::facts::Facts;
-use crate::ids::ObjectId;
-use crate::link::Ledger;
 use crate::person_context::PersonContext;
-use crate::reason::{Code, Reason};
+use crate::vocabulary::account::Account;
+use crate::vocabulary::change::{Action, EvidenceRule, Step};
+use crate::vocabulary::ids::ObjectId;
+use crate::vocabulary::link::Ledger;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// Which kind of group a rule asks for. <https://learn.microsoft.com/graph/api/group-post-groups>
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

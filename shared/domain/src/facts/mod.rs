@@ -9,11 +9,11 @@ mod trail;
 
 pub use lookups::{Lookups, full_name, local_part};
 
-use crate::account::{Account, AddressHolder};
-use crate::attribute::Attr;
-use crate::ids::{ObjectId, PersonRef};
-use crate::link::Link;
-use crate::person::PersonRecord;
+use crate::vocabulary::account::{Account, AddressHolder};
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::ids::{ObjectId, PersonRef};
+use crate::vocabulary::link::Link;
+use crate::vocabulary::person::PersonRecord;
 
 /// By what something is looked up. Values are compared as [`lookup_form`] writes them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

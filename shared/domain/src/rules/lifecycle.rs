@@ -1,20 +1,20 @@
 //! Leaving and returning: what happens to sign-in and to the account, and when. Alone writes `accountEnabled`.
 
-use crate::account::{Account, Authority};
-use crate::change::{Action, EvidenceRule, Found, Join, Step};
-use crate::disconnected_period::runs_out;
 use crate::draft::{Consent, Draft, StepOrder};
-use crate::employment;
-use crate::entitle::{concerns, entitle};
 use crate::facts::Facts;
-use crate::group;
 use crate::join::{self, Opening, Successor, Target};
-use crate::license;
-use crate::likeness::named;
-use crate::link::{JoinRule, LeavingCause, Ledger, Link};
 use crate::person_context::{PersonContext, Roles, is_gone};
-use crate::policy::{LeavingAction, Reenable, Stage, Switch};
-use crate::reason::{Code, Reason};
+use crate::rules::employment;
+use crate::rules::entitle::{concerns, entitle};
+use crate::rules::likeness::named;
+use crate::vocabulary::account::{Account, Authority};
+use crate::vocabulary::change::{Action, EvidenceRule, Found, Join, Step};
+use crate::vocabulary::disconnected_period::runs_out;
+use crate::vocabulary::group;
+use crate::vocabulary::license;
+use crate::vocabulary::link::{JoinRule, LeavingCause, Ledger, Link};
+use crate::vocabulary::policy::{LeavingAction, Reenable, Stage, Switch};
+use crate::vocabulary::reason::{Code, Reason};
 
 /// Somebody whom the source no longer has, or the scope no longer includes. Only an account that we linked is touched.
 pub(crate) fn left<'a, F: Facts>(
@@ -97,7 +97,7 @@ fn is_still_theirs<F: Facts>(
     } else {
         Code::AnchorDrift
     };
-    let linked = link.immutable_id.as_ref().map(crate::ids::ImmutableId::as_str);
+    let linked = link.immutable_id.as_ref().map(crate::vocabulary::ids::ImmutableId::as_str);
     draft.saw_at(EvidenceRule::Drift, Found::Different, &account.id, linked, Some(id.as_str()));
     draft.refuse(Reason::plain(code));
     false

@@ -3,19 +3,19 @@
 
 use std::borrow::Cow;
 
-use crate::account::{Account, Authority};
-use crate::attribute::{Attr, Attributes};
-use crate::change::{EvidenceRule, Found, Step};
 use crate::draft::Draft;
 use crate::facts::{By, Facts};
 use crate::join;
-use crate::likeness::{is_shared_address, is_shared_number, named};
-use crate::link::Link;
-use crate::person::{Person, PersonRecord};
 use crate::person_context::{PersonContext, Roles, same_name};
-use crate::policy::{FlowFrom, FlowWhen, Mapping, Policy, RuleError, WhenEmpty};
-use crate::reason::{Code, Reason};
-use crate::values;
+use crate::rules::likeness::{is_shared_address, is_shared_number, named};
+use crate::vocabulary::account::{Account, Authority};
+use crate::vocabulary::attribute::{Attr, Attributes};
+use crate::vocabulary::change::{EvidenceRule, Found, Step};
+use crate::vocabulary::link::Link;
+use crate::vocabulary::person::{Person, PersonRecord};
+use crate::vocabulary::policy::{FlowFrom, FlowWhen, Mapping, Policy, RuleError, WhenEmpty};
+use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::values;
 
 /// A value for an attribute.
 pub(crate) type Pair<'a> = (Attr, Cow<'a, str>);
@@ -244,7 +244,11 @@ fn default_names(pairs: &mut Vec<Pair<'_>>) {
 }
 
 /// The write of these values.
-pub(crate) fn update(account: &Account, pairs: &[Pair<'_>], immutable_id: Option<crate::ids::ImmutableId>) -> Step {
+pub(crate) fn update(
+    account: &Account,
+    pairs: &[Pair<'_>],
+    immutable_id: Option<crate::vocabulary::ids::ImmutableId>,
+) -> Step {
     let before = pairs.iter().filter_map(|(attr, _)| account.attributes.get(*attr).map(|value| (*attr, value)));
     Step::Update {
         immutable_id,

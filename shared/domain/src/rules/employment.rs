@@ -3,8 +3,8 @@
 use crate::draft::Draft;
 use crate::facts::Facts;
 use crate::person_context::PersonContext;
-use crate::policy::RuleError;
-use crate::reason::{Code, Reason};
+use crate::vocabulary::policy::RuleError;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// Where a person's employment stands at the time of the decision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +22,7 @@ pub(crate) enum Employment {
 
 /// What the policy's `starts` and `ends` say of the person.
 pub(crate) fn of<F: Facts>(subject: &PersonContext<'_, F>) -> Result<Employment, RuleError> {
-    let moment = |day: &Option<std::sync::Arc<dyn crate::policy::DayBoundary>>| match day {
+    let moment = |day: &Option<std::sync::Arc<dyn crate::vocabulary::policy::DayBoundary>>| match day {
         Some(day) => day.at(subject.person),
         None => Ok(None),
     };

@@ -1,8 +1,8 @@
 //! What values Microsoft 365 takes: lengths and characters. Knows nothing of people and accounts.
 //! <https://learn.microsoft.com/graph/api/resources/user>
 
-use crate::attribute::Attr;
-use crate::ids::ImmutableId;
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::ids::ImmutableId;
 
 /// Longest part of a sign-in name before the `@`.
 const UPN_LOCAL_MAX: usize = 64;

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::attribute::Attributes;
-use crate::group::GroupTarget;
-use crate::ids::{ImmutableId, ObjectId, PersonKey, PersonRef};
-use crate::license::License;
-use crate::link::{JoinRule, LeavingCause};
-use crate::reason::Reason;
+use crate::vocabulary::attribute::Attributes;
+use crate::vocabulary::group::GroupTarget;
+use crate::vocabulary::ids::{ImmutableId, ObjectId, PersonKey, PersonRef};
+use crate::vocabulary::license::License;
+use crate::vocabulary::link::{JoinRule, LeavingCause};
+use crate::vocabulary::reason::Reason;
 
 /// What was decided about one person: the verdict of every rule, and the change, if any.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -42,7 +42,10 @@ impl Decision {
     pub fn is_converged(&self) -> bool {
         self.change.is_none()
             && self.reasons.iter().all(|reason| {
-                matches!(reason.code.weight(), crate::reason::Weight::Note | crate::reason::Weight::Reported)
+                matches!(
+                    reason.code.weight(),
+                    crate::vocabulary::reason::Weight::Note | crate::vocabulary::reason::Weight::Reported
+                )
             })
     }
 }

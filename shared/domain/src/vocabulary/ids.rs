@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::inline::Inline;
+use crate::vocabulary::inline::Inline;
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $text:ty) => {

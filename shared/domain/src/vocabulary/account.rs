@@ -5,10 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attribute::{Attr, Attributes, Texts};
-use crate::group::NamedGroup;
-use crate::ids::{ConnectionId, ImmutableId, ObjectId, TenantId};
-use crate::license::{License, Sku};
+use crate::vocabulary::attribute::{Attr, Attributes, Texts};
+use crate::vocabulary::group::NamedGroup;
+use crate::vocabulary::ids::{ConnectionId, ImmutableId, ObjectId, TenantId};
+use crate::vocabulary::license::{License, Sku};
 
 /// A user object of the tenant, live or soft-deleted.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Account;
-use crate::attribute::{Attributes, Texts};
-use crate::ids::{ImmutableId, ObjectId, PersonRef};
-use crate::license::License;
+use crate::vocabulary::account::Account;
+use crate::vocabulary::attribute::{Attributes, Texts};
+use crate::vocabulary::ids::{ImmutableId, ObjectId, PersonRef};
+use crate::vocabulary::license::License;
 
 /// The join of one person to one account. One account has one link in a tenant.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -1,12 +1,12 @@
 //! Whether a person is ours to manage now. Never decides what follows from it.
 
-use crate::change::{EvidenceRule, Found};
 use crate::draft::Draft;
 use crate::facts::Facts;
-use crate::link::LeavingCause;
-use crate::person::SourceStatus;
 use crate::person_context::PersonContext;
-use crate::reason::{Code, Reason};
+use crate::vocabulary::change::{EvidenceRule, Found};
+use crate::vocabulary::link::LeavingCause;
+use crate::vocabulary::person::SourceStatus;
+use crate::vocabulary::reason::{Code, Reason};
 
 pub(crate) enum Place {
     /// In the source and in scope.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attribute::{Attr, Attributes, Texts};
-use crate::ids::{AnchorName, ConnectionId, ImmutableId, PersonKey, PersonRef};
+use crate::vocabulary::attribute::{Attr, Attributes, Texts};
+use crate::vocabulary::ids::{AnchorName, ConnectionId, ImmutableId, PersonKey, PersonRef};
 
 /// A person of a source. Values are normalised at the door (trimmed, Unicode NFC); an attribute that the source does
 /// not have at all is not in `attributes`, one that is empty there is an empty text.

@@ -16,14 +16,14 @@ mod soft;
 pub(crate) use claims::{Against, Successor, contested, successor, wanted_by_others, with_the_same_anchor};
 pub(crate) use free::{Release, holder_of, release};
 
-use crate::account::Account;
-use crate::change::Join;
 use crate::draft::{Consent, Draft};
 use crate::facts::Facts;
-use crate::ids::ImmutableId;
-use crate::link::Link;
 use crate::person_context::PersonContext;
-use crate::reason::{Code, Reason};
+use crate::vocabulary::account::Account;
+use crate::vocabulary::change::Join;
+use crate::vocabulary::ids::ImmutableId;
+use crate::vocabulary::link::Link;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// The verdict about one present, in-scope person.
 pub(crate) enum Joining<'a> {

@@ -1,18 +1,18 @@
 //! A new account: every value it needs, and whether it may be.
 
-use crate::attribute::{Attr, Attributes};
-use crate::change::{Action, EvidenceRule, Found, Step};
 use crate::draft::{Draft, StepOrder};
-use crate::employment;
 use crate::facts::Facts;
-use crate::flow;
 use crate::join;
-use crate::lifecycle;
-use crate::link::JoinRule;
-use crate::manager;
 use crate::person_context::PersonContext;
-use crate::reason::{Code, Reason};
-use crate::values;
+use crate::rules::employment;
+use crate::rules::flow;
+use crate::rules::lifecycle;
+use crate::rules::manager;
+use crate::vocabulary::attribute::{Attr, Attributes};
+use crate::vocabulary::change::{Action, EvidenceRule, Found, Step};
+use crate::vocabulary::link::JoinRule;
+use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::values;
 
 pub(crate) fn create<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) {
     if subject.person.enabled == Some(false) && !subject.policy.lifecycle.create_disabled {

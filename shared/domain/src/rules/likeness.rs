@@ -1,11 +1,11 @@
 //! What looks alike: identity numbers that a spreadsheet altered, given names, and values that so many people share that
 //! they name nobody. Proves nothing; it says what must not be taken for proof.
 
-use crate::account::Account;
-use crate::attribute::{Attr, Attributes};
 use crate::facts::{By, Facts, lookup_form};
-use crate::person::{Person, PersonRecord};
 use crate::person_context::{PersonContext, is_gone, same_name};
+use crate::vocabulary::account::Account;
+use crate::vocabulary::attribute::{Attr, Attributes};
+use crate::vocabulary::person::{Person, PersonRecord};
 
 /// So many people with one employee ID or address make it a placeholder.
 const PLACEHOLDER: usize = 3;

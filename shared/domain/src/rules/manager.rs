@@ -1,17 +1,17 @@
 //! Who the account's manager shall be. Managers are created before their reports; nobody waits in a circle.
 
-use crate::account::Account;
 use crate::assemble;
-use crate::change::{Action, ManagerTarget, Step};
 use crate::decide;
 use crate::draft::{Draft, StepOrder};
 use crate::facts::Facts;
-use crate::flow::{self, Moment};
-use crate::ids::{PersonKey, PersonRef};
-use crate::person::{Manager, PersonRecord};
 use crate::person_context::{Managers, PersonContext, same_name};
-use crate::policy::{FlowWhen, WhenEmpty};
-use crate::reason::{Code, Reason};
+use crate::rules::flow::{self, Moment};
+use crate::vocabulary::account::Account;
+use crate::vocabulary::change::{Action, ManagerTarget, Step};
+use crate::vocabulary::ids::{PersonKey, PersonRef};
+use crate::vocabulary::person::{Manager, PersonRecord};
+use crate::vocabulary::policy::{FlowWhen, WhenEmpty};
+use crate::vocabulary::reason::{Code, Reason};
 
 /// How many managers above one another we follow.
 const HIGHEST: u32 = 32;

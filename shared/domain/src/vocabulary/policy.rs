@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attribute::Attr;
-use crate::group::GroupKind;
-use crate::ids::ConnectionId;
-use crate::person::Person;
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::group::GroupKind;
+use crate::vocabulary::ids::ConnectionId;
+use crate::vocabulary::person::Person;
 
 /// The policy of one connection.
 #[derive(Clone, Debug)]

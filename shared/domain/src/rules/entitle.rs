@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::account::Account;
 use crate::draft::Draft;
 use crate::facts::Facts;
-use crate::group;
-use crate::license;
-use crate::link::Ledger;
 use crate::person_context::PersonContext;
-use crate::policy::Rule;
+use crate::vocabulary::account::Account;
+use crate::vocabulary::group;
+use crate::vocabulary::license;
+use crate::vocabulary::link::Ledger;
+use crate::vocabulary::policy::Rule;
 
 /// Adds what the rules change. `account` is absent when one is created.
 pub(crate) fn entitle<F: Facts>(

@@ -1,17 +1,17 @@
 //! A new sign-in name for an account that is the person's already.
 //! <https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname>
 
-use crate::account::Account;
-use crate::attribute::Attr;
-use crate::change::{Action, EvidenceRule, Found, Step};
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
-use crate::flow::{self, Moment};
 use crate::join::{self, Release};
 use crate::person_context::{PersonContext, Roles, same_name};
-use crate::policy::FlowWhen;
-use crate::reason::{Code, Reason};
-use crate::values;
+use crate::rules::flow::{self, Moment};
+use crate::vocabulary::account::Account;
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{Action, EvidenceRule, Found, Step};
+use crate::vocabulary::policy::FlowWhen;
+use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::values;
 
 /// Whether the rest of the person's change may go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,14 +119,14 @@ fn holder<F: Facts>(
     others.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     if let Some(other) = others.first() {
         let code = match other.kind {
-            crate::account::HolderKind::Group => Code::AddressHeldByGroup,
-            crate::account::HolderKind::Contact => Code::AddressHeldByContact,
+            crate::vocabulary::account::HolderKind::Group => Code::AddressHeldByGroup,
+            crate::vocabulary::account::HolderKind::Contact => Code::AddressHeldByContact,
         };
         return Err(Reason::with(code, other.id.as_str()));
     }
     let Some(holder) = join::holder_of(subject, wanted, Some(&account.id)) else { return Ok(Consent::Switch) };
     draft.saw_at(EvidenceRule::Upn, Found::Different, &holder.id, Some(wanted), None);
-    if holder.kind == crate::account::AccountKind::Guest {
+    if holder.kind == crate::vocabulary::account::AccountKind::Guest {
         return Err(Reason::with(Code::AddressHeldByGuest, holder.id.as_str()));
     }
     match join::release(subject, holder, wanted) {

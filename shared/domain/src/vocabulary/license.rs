@@ -3,16 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Account;
-use crate::attribute::{Attr, Texts};
-use crate::change::{Action, EvidenceRule, Step};
 use crate::draft::{Draft, StepOrder};
 use crate::facts::Facts;
-use crate::flow;
-use crate::link::{Ledger, LicenseGrant};
 use crate::person_context::PersonContext;
-use crate::policy::LicenseRule;
-use crate::reason::{Code, Reason};
+use crate::rules::flow;
+use crate::vocabulary::account::Account;
+use crate::vocabulary::attribute::{Attr, Texts};
+use crate::vocabulary::change::{Action, EvidenceRule, Step};
+use crate::vocabulary::link::{Ledger, LicenseGrant};
+use crate::vocabulary::policy::LicenseRule;
+use crate::vocabulary::reason::{Code, Reason};
 
 /// A licence the tenant has. <https://learn.microsoft.com/graph/api/resources/subscribedsku>
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -1,16 +1,16 @@
 //! A joined account: what is written to it so that it says what the source says.
 
-use crate::change::{Action, Step};
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
-use crate::flow::{self, Differences, Moment};
 use crate::join::{Opening, Target};
-use crate::lifecycle;
-use crate::manager;
 use crate::person_context::PersonContext;
-use crate::reason::{Code, Reason};
-use crate::upn::{self, Verdict};
-use crate::values;
+use crate::rules::flow::{self, Differences, Moment};
+use crate::rules::lifecycle;
+use crate::rules::manager;
+use crate::rules::upn::{self, Verdict};
+use crate::vocabulary::change::{Action, Step};
+use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::values;
 
 pub(crate) fn keep<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Draft<'a>, target: &Target<'a>) {
     if let Err(reason) = write(subject, draft, target) {

@@ -1,0 +1,13 @@
+//! What follows for a person from where they stand: one rule a file. Which account is theirs is decided in `join`.
+
+pub(crate) mod create;
+pub(crate) mod employment;
+pub(crate) mod entitle;
+pub(crate) mod flow;
+pub(crate) mod keep;
+pub(crate) mod lifecycle;
+pub(crate) mod likeness;
+pub(crate) mod manager;
+pub(crate) mod proof;
+pub(crate) mod scope;
+pub(crate) mod upn;
