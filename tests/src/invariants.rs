@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::{Change, Step};
 use hardmatch_ports::run::PlanRow;
-use hardmatch_sim::Request;
+use hardmatch_sim::SeenRequest;
 use serde_json::Value;
 
 use crate::account::Seen;
 
 /// Whether a request or batch part writes.
-pub fn is_write(request: &Request) -> bool {
+pub fn is_write(request: &SeenRequest) -> bool {
     request.method != "GET" && request.route != "/$batch" && request.route != "/token"
 }
 
@@ -32,7 +32,7 @@ pub fn twice(accounts: &[Seen]) -> Vec<String> {
 
 /// Writes that nobody planned, and writes to accounts that are not ours to write. `before` is the tenant as it was when
 /// the first of them was sent; `rows` are the plans under which they were sent.
-pub fn unplanned(writes: &[Request], rows: &[PlanRow], before: &[Seen], after: &[Seen]) -> Vec<String> {
+pub fn unplanned(writes: &[SeenRequest], rows: &[PlanRow], before: &[Seen], after: &[Seen]) -> Vec<String> {
     let changes: Vec<&Change> = rows.iter().filter_map(|row| row.decision.change.as_deref()).collect();
     let was: BTreeMap<&str, &Seen> = before.iter().map(|account| (account.id(), account)).collect();
     let mut problems = Vec::new();
@@ -74,7 +74,7 @@ pub fn mixed_up(rows: &[PlanRow], after: &[Seen], anchors: &BTreeMap<String, Str
 }
 
 /// Whether a request could lock somebody out, take their name, or hand their account to somebody else.
-fn is_sensitive(write: &Request) -> bool {
+fn is_sensitive(write: &SeenRequest) -> bool {
     let names: BTreeSet<&str> =
         write.body.as_ref().and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     write.method == "DELETE" && write.route == "/users/{id}"
@@ -83,7 +83,7 @@ fn is_sensitive(write: &Request) -> bool {
 }
 
 /// Whether a change says to write this.
-fn says(change: &Change, write: &Request, after: &[Seen]) -> bool {
+fn says(change: &Change, write: &SeenRequest, after: &[Seen]) -> bool {
     let target = write.target.as_deref().unwrap_or_default();
     let is_target = |id: &str| target.eq_ignore_ascii_case(id);
     let of_account = change.account.as_ref().is_some_and(|id| is_target(id.as_str())) || made(change, target, after);
@@ -147,19 +147,19 @@ fn made(change: &Change, target: &str, after: &[Seen]) -> bool {
     })
 }
 
-fn is_patch(write: &Request) -> bool {
+fn is_patch(write: &SeenRequest) -> bool {
     write.method == "PATCH" && write.route == "/users/{id}"
 }
 
-fn is_manager(write: &Request) -> bool {
+fn is_manager(write: &SeenRequest) -> bool {
     write.route == "/users/{id}/manager/$ref"
 }
 
-fn properties(write: &Request) -> impl Iterator<Item = (&str, &Value)> {
+fn properties(write: &SeenRequest) -> impl Iterator<Item = (&str, &Value)> {
     write.body.as_ref().and_then(Value::as_object).into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }
 
-fn text<'w>(write: &'w Request, name: &str) -> &'w str {
+fn text<'w>(write: &'w SeenRequest, name: &str) -> &'w str {
     write.body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str).unwrap_or_default()
 }
 

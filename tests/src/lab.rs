@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use hardmatch_domain::permission::{self, Feature};
-use hardmatch_sim::{App, Domain, DomainType, FederatedCredential, Seed, Signature};
+use hardmatch_sim::{App, DomainType, RegisteredCredential, Seed, SeedDomain, Signature};
 
 /// The tenant's directory id.
 pub const TENANT: &str = "5f0d2c1e-6a0b-4c7e-9b6e-0a1b2c3d4e5f";
@@ -21,9 +21,9 @@ pub static ROLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 pub fn tenant(app: App) -> Seed {
     let mut seed = Seed::contoso();
     TENANT.clone_into(&mut seed.tenant.id);
-    let mut own = Domain::new("contoso.com", DomainType::Managed);
+    let mut own = SeedDomain::new("contoso.com", DomainType::Managed);
     own.default = true;
-    seed.domains = vec![own, Domain::new("lab.onmicrosoft.com", DomainType::Managed)];
+    seed.domains = vec![own, SeedDomain::new("lab.onmicrosoft.com", DomainType::Managed)];
     seed.apps = vec![app];
     seed
 }
@@ -31,7 +31,7 @@ pub fn tenant(app: App) -> Seed {
 /// The application, trusting a stack on the stand-in for AWS. The stand-in gives every role the same subject and signs with
 /// a key that it tells nobody, so neither role nor signature is checked; issuer, subject and audience are.
 pub fn trusting_the_stand_in() -> App {
-    let trusted = FederatedCredential {
+    let trusted = RegisteredCredential {
         name: "stack".to_owned(),
         issuer: "https://sts.amazonaws.com".to_owned(),
         subject: "arn:aws:iam::000000000000:root".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hardmatch_domain::change::Action;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Run, Status};
-use hardmatch_sim::Request;
+use hardmatch_sim::SeenRequest;
 
 /// A run that rests, its plan, its outcomes, and what the tenant was asked to write meanwhile.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Ran {
     /// What became of changes, by person.
     pub outcomes: BTreeMap<PersonKey, Outcome>,
     /// Requests and batch parts of this command that write, refused ones included.
-    pub writes: Vec<Request>,
+    pub writes: Vec<SeenRequest>,
     /// Writes of the table that the command made.
     pub table_writes: u64,
     /// Messages that it answered.

@@ -11,7 +11,7 @@ use hardmatch_domain::reason::Weight;
 use hardmatch_match::Accept;
 use hardmatch_policy::template;
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Status};
-use hardmatch_sim::{CONTOSO_TENANT_ID, Domain, DomainType, Request, Seed};
+use hardmatch_sim::{CONTOSO_TENANT_ID, DomainType, Seed, SeedDomain, SeenRequest};
 use hardmatch_sources_files::detect;
 use hardmatch_wiring::source::suggestion;
 use serde_json::{Value, json};
@@ -128,7 +128,7 @@ impl Trial {
 
     /// A trial of a test's own: the name of its file and what is in it.
     pub fn of(file: &str, text: impl Into<Vec<u8>>) -> Setup {
-        let mut domain = Domain::new(DOMAIN, DomainType::Managed);
+        let mut domain = SeedDomain::new(DOMAIN, DomainType::Managed);
         domain.default = true;
         let mut seed = Seed::contoso();
         seed.domains.iter_mut().for_each(|other| other.default = false);
@@ -335,7 +335,7 @@ impl Night {
     }
 
     /// Requests that wrote, or tried to.
-    pub fn writes(&self) -> &[Request] {
+    pub fn writes(&self) -> &[SeenRequest] {
         self.ran.as_ref().map_or(&[], |ran| &ran.writes)
     }
 

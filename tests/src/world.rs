@@ -15,7 +15,7 @@ use hardmatch_ports::run::{Intent, Phase, PlanRow, Run};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::{Item, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
-use hardmatch_sim::{CONTOSO_TENANT_ID, Clock, Running, Seed, Sim};
+use hardmatch_sim::{CONTOSO_TENANT_ID, Running, Seed, Sim, SimClock};
 use hardmatch_store::Store;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Meta;
@@ -97,7 +97,7 @@ impl World {
         let clock = ManualClock::auto(Timestamp::from_second(NOON).expect("a date"));
         let shared = clock.clone();
         let running = Sim::new(seed)
-            .clock(Clock::Shared(Arc::new(move || shared.now())))
+            .clock(SimClock::Shared(Arc::new(move || shared.now())))
             .start_local()
             .await
             .expect("the tenant starts");

@@ -13,7 +13,7 @@ use hardmatch_checkup::{Side, Tenant};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::policy::Expression as _;
 use hardmatch_embedded::{
-    FileTable, FolderBlobs, Holder, Lock, Missing, Options, ProcessDoorbell, ProcessLock, open_to_others,
+    FileTable, FolderBlobs, Holder, Lock, Missing, ProcessDoorbell, ProcessLock, TableOptions, open_to_others,
 };
 use hardmatch_graph::GraphClient;
 use hardmatch_match::{MatchPorts, RunCost, RunMetrics};
@@ -22,13 +22,13 @@ use hardmatch_ports::credentials::{Credential, CredentialError, DiscardPasswords
 use hardmatch_ports::source::Entry;
 use hardmatch_ports::{Blobs, Clock, Table, TenantRead as _, TenantWrite as _, TokenStore};
 use hardmatch_runtime::RealClock;
-use hardmatch_sim::{Domain, DomainType};
+use hardmatch_sim::{DomainType, SeedDomain};
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Store, StoreError, TenantKey};
 use hardmatch_vault::SecretCredential;
 use hardmatch_wiring::connections::{activate, guid, scope};
 use hardmatch_wiring::source::source;
-use hardmatch_wiring::tenant::{Means, credential};
+use hardmatch_wiring::tenant::{TenantMeans, credential};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::fail::Failure;
@@ -87,7 +87,7 @@ pub(crate) struct State {
 /// Opens the state. `missing` says whether a new file may be begun.
 pub(crate) async fn open_state(loaded: Loaded, missing: Missing) -> Result<State, Failure> {
     let path = &loaded.config.state_path;
-    let options = Options { missing, ..Options::default() };
+    let options = TableOptions { missing, ..TableOptions::default() };
     let file = Arc::new(FileTable::open(path, &options)?);
     for (path, mode) in exposed(&loaded.config) {
         let shown = path.display();
@@ -215,7 +215,7 @@ pub(crate) async fn tenant_side(
             None => return Err(Failure::usage("tenant.cloud names no host")),
         },
     };
-    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, token_store };
+    let means = TenantMeans { clock: Arc::clone(clock), identity: None, secrets: None, token_store };
     let (client_id, credential): (_, Arc<dyn Credential>) = match (&config.tenant.auth, credential(config, &means)?) {
         (Some(auth), Some(credential)) => (auth.client_id.clone(), credential),
         (None, _) | (_, None) if simulated.is_some() => {
@@ -287,7 +287,7 @@ async fn unseeded(config: &Config) -> hardmatch_sim::Seed {
     names.remove(&initial);
     names.insert(initial);
     seed.tenant.display_name = config.connection.to_string();
-    seed.domains = names.iter().map(|name| Domain::new(name, DomainType::Managed)).collect();
+    seed.domains = names.iter().map(|name| SeedDomain::new(name, DomainType::Managed)).collect();
     seed
 }
 

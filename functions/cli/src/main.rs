@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         1 => "info",
         _ => "debug",
     };
-    if let Err(error) = hardmatch_runtime::telemetry::start(hardmatch_runtime::telemetry::Format::Compact, level) {
+    if let Err(error) = hardmatch_runtime::telemetry::start(hardmatch_runtime::telemetry::LogFormat::Compact, level) {
         output::error(format!("hardmatch: {error}"));
         return ExitCode::from(2);
     }

@@ -9,14 +9,14 @@ use hardmatch_aws::{Aws, QueueUrls, SqsDoorbell};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::{Active, Config, Protected, protected_changes, takes_an_approver};
-use hardmatch_ports::command::{Authority, Command, Reply};
+use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::{MessageKind, Queue};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Blobs, Clock, Doorbell, Message, Table};
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 use hardmatch_vault::DelegatedCredential;
-use hardmatch_wiring::tenant::{self as wiring, Means};
+use hardmatch_wiring::tenant::{self as wiring, TenantMeans};
 
 use crate::args::Common;
 use crate::connection::{Loaded, State, clock, load, said};
@@ -120,11 +120,11 @@ impl Whole {
         command: Command,
         approval: Option<&str>,
     ) -> Result<Reply, Failure> {
-        let authority = if approval.is_some() { Authority::Approver } else { command.needs() };
+        let authority = if approval.is_some() { CommandAuthority::Approver } else { command.needs() };
         // Who may send to a queue is decided by IAM: the queue says whose word a request is.
         let queue = match authority {
-            Authority::Approver => "ApproveQueue",
-            Authority::Operator => "CommandQueue",
+            CommandAuthority::Approver => "ApproveQueue",
+            CommandAuthority::Operator => "CommandQueue",
         };
         let name = ulid::Ulid::new().to_string();
         let message =
@@ -132,10 +132,10 @@ impl Whole {
         let mut urls = QueueUrls::new();
         urls.insert(message.queue(), self.url(queue)?);
         self.aws.doorbell(urls).notify(message, Duration::ZERO).await.map_err(|error| match authority {
-            Authority::Operator => Failure::run(format!(
+            CommandAuthority::Operator => Failure::run(format!(
                 "{error}. This takes an operator: ask somebody whose role has the stack's operator policy to run the same command"
             )),
-            Authority::Approver => Failure::run(format!("{error}. {}", approval.unwrap_or(APPROVER))),
+            CommandAuthority::Approver => Failure::run(format!("{error}. {}", approval.unwrap_or(APPROVER))),
         })?;
         let began = self.clock.now();
         loop {
@@ -305,7 +305,7 @@ async fn directory_id(config: &Config, clock: &Arc<dyn Clock>) -> Result<String,
     let endpoints = config.tenant.cloud.endpoints();
     let endpoints = endpoints.ok_or_else(|| Failure::usage("a simulated tenant lives on one machine"))?;
     let client_id = config.tenant.auth.as_ref().map_or("", |auth| auth.client_id.as_str());
-    let means = Means { clock: Arc::clone(clock), identity: None, secrets: None, token_store: None };
+    let means = TenantMeans { clock: Arc::clone(clock), identity: None, secrets: None, token_store: None };
     let options = wiring::options(config, &endpoints, client_id, Arc::new(DelegatedCredential::public()), &means)?;
     let metadata =
         wiring::platform(&options)?.metadata().await.map_err(|error| Failure::run(said(&endpoints, &error)))?;

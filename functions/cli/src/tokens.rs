@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hardmatch_checkup::is_delegated;
 use hardmatch_domain::permission;
-use hardmatch_embedded::{FileTable, Missing, Options};
+use hardmatch_embedded::{FileTable, Missing, TableOptions};
 use hardmatch_graph::claims_of;
 use hardmatch_policy::{Cloud, Config};
 use hardmatch_ports::{Clock, Seal, Table, TokenKind, TokenStore};
@@ -37,7 +37,7 @@ impl Tokens {
         if matches!(missing, Missing::Refuse) && !path.exists() {
             return Ok(None);
         }
-        let table = FileTable::open(&path, &Options { missing, ..Options::default() })?;
+        let table = FileTable::open(&path, &TableOptions { missing, ..TableOptions::default() })?;
         Ok(Some(Self {
             table: Arc::new(table),
             seal: Arc::new(seal(&config.state_path)?),

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Path, Query, RawQuery, State};
 use axum::response::{Html, Redirect};
 use axum::routing::get;
-use hardmatch_connect::{Configured, Connection, Means, Ports, PublicUrl, issue, router};
+use hardmatch_connect::{Configured, Connection, Ports, PublicUrl, SignInMeans, issue, router};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::permission::Feature;
 use hardmatch_embedded::FileTable;
@@ -106,7 +106,7 @@ fn connection(outcome: &str, microsoft: &str, codes: &Codes, clock: &Arc<dyn Clo
         features: [Feature::Read, Feature::Write, Feature::RevokeSessions].into(),
         platform: Arc::new(platform),
         tokens: Arc::new(keep::MemoryTokenStore::default()),
-        means: if outcome == "sign-in" { Means::SignIn { sealed } } else { Means::Consent },
+        means: if outcome == "sign-in" { SignInMeans::SignIn { sealed } } else { SignInMeans::Consent },
     }
 }
 

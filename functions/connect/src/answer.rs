@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use crate::attempt::{bound, leave, take, tell};
 use crate::problem::{Problem, Refused};
 use crate::secret::could_be_secret;
-use crate::{Connection, Means, Ports, proof, start};
+use crate::{Connection, Ports, SignInMeans, proof, start};
 
 /// How long what was granted may be looked at again: Microsoft spreads a consent within minutes.
 const CHECKS: SignedDuration = SignedDuration::from_mins(30);
@@ -77,14 +77,14 @@ pub(crate) async fn arrive(
         return Ok(leave(&ports, &id, Problem::Refused(refused)));
     }
     match (&connection.means, &answer.code) {
-        (Means::Consent, _) if answer.consented() => {
+        (SignInMeans::Consent, _) if answer.consented() => {
             let expires = (ports.clock.now() + CHECKS).as_second();
             let value = Attempt { phase: AttemptPhase::Returned, expires, ..attempt.value };
             let revision = attempt.revision;
             let revision = take(ports.store.put_attempt(&id, &Stored { value: value.clone(), revision }).await)?;
             proof::consent(&ports, &connection, &id, &Stored { value, revision }).await
         }
-        (Means::SignIn { sealed }, Some(code)) => {
+        (SignInMeans::SignIn { sealed }, Some(code)) => {
             take(ports.store.end_attempt(&id, attempt.revision).await)?;
             let kept = sealed.take(&start::sealed_name(&id)).await.unwrap_or_else(|error| {
                 proof::log(&connection, &error, "what a sign-in kept back could not be opened");
@@ -94,12 +94,12 @@ pub(crate) async fn arrive(
             let response = proof::sign_in(&ports, &connection, &attempt.value, signed).await;
             Ok(leave(&ports, &id, response))
         }
-        (Means::Consent, _) | (Means::SignIn { .. }, None) => Err(Problem::Incomplete),
+        (SignInMeans::Consent, _) | (SignInMeans::SignIn { .. }, None) => Err(Problem::Incomplete),
     }
 }
 
 async fn declined(connection: &Connection, id: &str, error: &str, description: &str) -> Refused {
-    if let Means::SignIn { sealed } = &connection.means {
+    if let SignInMeans::SignIn { sealed } = &connection.means {
         // Nobody will ask for it; what cannot be taken out now ends by its time.
         let _ = sealed.take(&start::sealed_name(id)).await;
     }

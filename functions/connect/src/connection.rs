@@ -20,7 +20,7 @@ pub struct Ports {
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The connections there are.
-    pub connections: Arc<dyn Connections>,
+    pub connections: Arc<dyn ConnectionLookup>,
     /// Where browsers reach us.
     pub url: PublicUrl,
 }
@@ -28,7 +28,7 @@ pub struct Ports {
 /// Finds a connection by its name. A stack may have many; each has a platform of its own, which speaks for one
 /// application in one tenant.
 #[async_trait]
-pub trait Connections: Send + Sync {
+pub trait ConnectionLookup: Send + Sync {
     /// The connection; `None` when nobody configured it (any more).
     async fn connection(&self, id: &ConnectionId) -> Result<Option<Arc<Connection>>, Unavailable>;
 }
@@ -49,7 +49,7 @@ impl FromIterator<Connection> for Configured {
 }
 
 #[async_trait]
-impl Connections for Configured {
+impl ConnectionLookup for Configured {
     async fn connection(&self, id: &ConnectionId) -> Result<Option<Arc<Connection>>, Unavailable> {
         Ok(self.0.get(id).cloned())
     }
@@ -70,11 +70,11 @@ pub struct Connection {
     /// Its kept tokens. Those from before a consent lack what was granted, and are forgotten then.
     pub tokens: Arc<dyn TokenStore>,
     /// How it acts in the tenant.
-    pub means: Means,
+    pub means: SignInMeans,
 }
 
 /// How a connection acts in its tenant.
-pub enum Means {
+pub enum SignInMeans {
     /// With permissions of the application's own, which an administrator grants once.
     Consent,
     /// For an administrator who signs in.
@@ -92,8 +92,8 @@ impl Connection {
 
     pub(crate) fn method(&self) -> ConnectMethod {
         match self.means {
-            Means::Consent => ConnectMethod::Consent,
-            Means::SignIn { .. } => ConnectMethod::SignIn,
+            SignInMeans::Consent => ConnectMethod::Consent,
+            SignInMeans::SignIn { .. } => ConnectMethod::SignIn,
         }
     }
 

@@ -14,7 +14,7 @@ mod start;
 mod ticket;
 mod words;
 
-pub use connection::{Configured, Connection, Connections, Means, Ports, Unavailable};
+pub use connection::{Configured, Connection, ConnectionLookup, Ports, SignInMeans, Unavailable};
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use routes::router;
-pub use ticket::{Link, draft, issue};
+pub use ticket::{ConnectLink, draft, issue};

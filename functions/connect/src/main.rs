@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hardmatch_connect::{Connection, Connections, Means, Ports, PublicUrl, Unavailable, router};
+use hardmatch_connect::{Connection, ConnectionLookup, Ports, PublicUrl, SignInMeans, Unavailable, router};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_runtime::env;
 use hardmatch_wiring::ConnectionError;
@@ -33,7 +33,7 @@ struct Stored {
 }
 
 #[async_trait]
-impl Connections for Stored {
+impl ConnectionLookup for Stored {
     async fn connection(&self, id: &ConnectionId) -> Result<Option<Arc<Connection>>, Unavailable> {
         let opened = match self.home.connections.open(id).await {
             Ok(opened) => opened,
@@ -44,7 +44,11 @@ impl Connections for Stored {
             whole(&opened.config, &self.tokens.means(id)).map_err(|unfit| Unavailable(unfit.to_string()))?;
         let delegated =
             opened.config.tenant.auth.as_ref().is_some_and(|auth| matches!(auth.method, Method::Delegated { .. }));
-        let means = if delegated { Means::SignIn { sealed: Arc::new(self.tokens.sealed(id)) } } else { Means::Consent };
+        let means = if delegated {
+            SignInMeans::SignIn { sealed: Arc::new(self.tokens.sealed(id)) }
+        } else {
+            SignInMeans::Consent
+        };
         Ok(Some(Arc::new(Connection {
             id: id.clone(),
             tenant: opened.config.tenant.id.clone(),

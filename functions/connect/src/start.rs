@@ -19,7 +19,7 @@ use url::Url;
 use crate::page::{self, Offer, groups};
 use crate::problem::Problem;
 use crate::secret::{could_be_secret, secret};
-use crate::{Connection, Means, Ports, session};
+use crate::{Connection, Ports, SignInMeans, session};
 
 /// Signing in with a second factor, and asking a colleague who may, take minutes.
 const LIFE: SignedDuration = SignedDuration::from_mins(15);
@@ -83,8 +83,8 @@ async fn target(
     expires: Timestamp,
 ) -> Result<Url, Problem> {
     match &connection.means {
-        Means::Consent => Ok(connection.platform.consent_url(redirect, &state)),
-        Means::SignIn { sealed } => {
+        SignInMeans::Consent => Ok(connection.platform.consent_url(redirect, &state)),
+        SignInMeans::SignIn { sealed } => {
             let (verifier, nonce) = (secret(), secret());
             let kept = SecretString::from(format!("{verifier}.{nonce}"));
             sealed.put(&sealed_name(attempt), &kept, expires).await?;

@@ -12,7 +12,7 @@ use crate::secret::secret;
 
 /// A link that connects one connection, once.
 #[derive(Clone)]
-pub struct Link {
+pub struct ConnectLink {
     /// To be opened in the administrator's browser. Whoever has it may begin; it is shown to the operator alone.
     pub url: Url,
     /// Its hash: what the store's record of the connection names while it waits for this link.
@@ -21,7 +21,7 @@ pub struct Link {
     pub expires: Timestamp,
 }
 
-impl std::fmt::Debug for Link {
+impl std::fmt::Debug for ConnectLink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link").field("id", &self.id).field("expires", &self.expires).finish_non_exhaustive()
     }
@@ -33,7 +33,7 @@ pub async fn issue(
     clock: &dyn Clock,
     url: &PublicUrl,
     connection: &ConnectionId,
-) -> Result<Link, StoreError> {
+) -> Result<ConnectLink, StoreError> {
     let link = draft(store, clock, url);
     let ticket = Ticket { v: 1, connection: connection.clone(), expires: link.expires.as_second() };
     store.put_ticket(&link.id, &ticket, clock.now().as_second()).await?;
@@ -41,9 +41,9 @@ pub async fn issue(
 }
 
 /// A link that opens nothing until its hash is entered: for whoever writes into no table and has it entered by others.
-pub fn draft(store: &Store, clock: &dyn Clock, url: &PublicUrl) -> Link {
+pub fn draft(store: &Store, clock: &dyn Clock, url: &PublicUrl) -> ConnectLink {
     let secret = secret();
     let id = store.connect_id(ConnectSecret::Ticket, &secret);
     let expires = clock.now() + SignedDuration::from_secs(TICKET_SECONDS);
-    Link { url: url.ticket(&secret), id, expires }
+    ConnectLink { url: url.ticket(&secret), id, expires }
 }

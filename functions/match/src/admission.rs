@@ -3,7 +3,7 @@
 //! What a message says about itself counts for nothing here.
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::command::{Authority, Command};
+use hardmatch_ports::command::{Command, CommandAuthority};
 use hardmatch_ports::doorbell::{Message, MessageKind};
 
 /// What approvers alone send to, by the end of its name.
@@ -19,7 +19,7 @@ pub enum Admission {
     /// Work that a function or a schedule asks for.
     Work,
     /// A command, with this authority.
-    Command(Authority),
+    Command(CommandAuthority),
     /// A command in a queue of work: not carried out, and answered so.
     Misplaced,
     /// Nothing: acknowledged and left undone. The sentence goes to the log.
@@ -29,9 +29,9 @@ pub enum Admission {
 /// What a message from the queue of this name is taken for.
 pub fn admit(queue: &str, message: &Message) -> Admission {
     let authority = if queue.ends_with(APPROVE) {
-        Some(Authority::Approver)
+        Some(CommandAuthority::Approver)
     } else if queue.ends_with(COMMAND) {
-        Some(Authority::Operator)
+        Some(CommandAuthority::Operator)
     } else {
         None
     };
@@ -112,8 +112,8 @@ mod tests {
     fn the_queue_says_whose_word_a_command_is() {
         let accept = ask("contoso", "", "A1", Command::Accept { hash: "abcdef01".into() });
         for (queue, wanted) in [
-            ("hm-command", Admission::Command(Authority::Operator)),
-            ("hm-approve", Admission::Command(Authority::Approver)),
+            ("hm-command", Admission::Command(CommandAuthority::Operator)),
+            ("hm-approve", Admission::Command(CommandAuthority::Approver)),
             ("hm-match", Admission::Misplaced),
             ("hm-match-now", Admission::Misplaced),
             ("x-approve-match", Admission::Misplaced),
@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_command_with_odd_names_is_not_carried_out() {
-        let admitted = |message: &Message| admit("hm-command", message) == Admission::Command(Authority::Operator);
+        let admitted =
+            |message: &Message| admit("hm-command", message) == Admission::Command(CommandAuthority::Operator);
         for good in [
             ask("contoso", "", "A1", Command::Pause),
             ask("con-to_so.eu", RUN, "01KCZZZZZZZZZZZZZZZZZZZZZZ", Command::Pause),

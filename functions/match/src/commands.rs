@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::command::{Authority, Command, Reply, Stops};
+use hardmatch_ports::command::{Command, CommandAuthority, Reply, Stops};
 use hardmatch_ports::doorbell::{Message, MessageKind};
 use hardmatch_ports::run::Intent;
 use hardmatch_ports::tenant_request::TenantQuery;
@@ -26,7 +26,7 @@ pub struct Request<'r> {
     /// For what.
     pub command: &'r Command,
     /// What the queue it came through stands for.
-    pub authority: Authority,
+    pub authority: CommandAuthority,
     /// Who asks, as the platform knows them.
     pub by: &'r str,
     /// Under this name whoever asks looks for the reply.

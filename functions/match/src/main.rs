@@ -9,10 +9,10 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::{
     Admission, After, Handled, MatchPorts, Request, admit, handle_command, nightly, tick, tick_all, watch_credential,
 };
-use hardmatch_ports::command::{Authority, Command, Reply};
+use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_store::TenantKey;
-use hardmatch_wiring::lambda::{Answer, Begun, Delivery, Error, Home, Timestamp, serve};
+use hardmatch_wiring::lambda::{Begun, Delivery, Error, Home, MessageHandler, Timestamp, serve};
 use hardmatch_wiring::{ConnectionError, Push};
 
 use crate::run_costs::Noted;
@@ -27,7 +27,7 @@ struct Matching {
     home: Home,
 }
 
-impl Answer for Matching {
+impl MessageHandler for Matching {
     async fn answer(&self, delivery: Delivery) -> Result<After, String> {
         let authority = match admit(&delivery.queue, &delivery.message) {
             Admission::Work => None,
@@ -82,7 +82,7 @@ impl Matching {
         delivery: &Delivery,
         reply: &str,
         command: &Command,
-        authority: Authority,
+        authority: CommandAuthority,
     ) -> Result<After, String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let connection = &delivery.message.connection;

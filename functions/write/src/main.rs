@@ -6,7 +6,7 @@ use hardmatch_ports::credentials::{DiscardPasswords, PasswordSink};
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_wiring::clients::Clients;
-use hardmatch_wiring::lambda::{Answer, Delivery, Error, Home, serve};
+use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, serve};
 use hardmatch_wiring::policy::Passwords;
 use hardmatch_wiring::tokens::TokenHome;
 use hardmatch_write::{After, WritePorts, answer};
@@ -23,7 +23,7 @@ struct Writing {
     clients: Clients,
 }
 
-impl Answer for Writing {
+impl MessageHandler for Writing {
     async fn answer(&self, delivery: Delivery) -> Result<After, String> {
         let MessageKind::Write = delivery.message.kind else { return Ok(After::Done) };
         let connection = &delivery.message.connection;

@@ -26,7 +26,7 @@ pub const REGION: &str = "us-east-1";
 
 /// Whether roles and policies count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policies {
+pub enum StandInPolicies {
     /// Everybody may do everything.
     #[default]
     Ignored,
@@ -60,11 +60,11 @@ impl StandIn {
     /// The one server of this process, started when it is first asked for. Policies are ignored.
     pub fn shared() -> Result<&'static Self, StandInError> {
         static SHARED: OnceLock<Result<StandIn, StandInError>> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(Policies::Ignored)).as_ref().map_err(Clone::clone)
+        SHARED.get_or_init(|| Self::start(StandInPolicies::Ignored)).as_ref().map_err(Clone::clone)
     }
 
     /// A server of one's own.
-    pub fn start(policies: Policies) -> Result<Self, StandInError> {
+    pub fn start(policies: StandInPolicies) -> Result<Self, StandInError> {
         static STARTED: AtomicU64 = AtomicU64::new(0);
         let venv = venv(&PACKAGES)?;
         let failed =
@@ -77,7 +77,7 @@ impl StandIn {
         let mut child = Command::new(venv.join("bin/python3"))
             .args(["-c", SERVER])
             .arg(&log)
-            .env("AUTH", if policies == Policies::Enforced { "true" } else { "false" })
+            .env("AUTH", if policies == StandInPolicies::Enforced { "true" } else { "false" })
             .env("TMPDIR", &room)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -127,8 +127,8 @@ impl StandIn {
     }
 
     /// An account that nobody has used.
-    pub fn account(&self) -> Account {
-        Account { endpoint: self.endpoint.clone(), id: self.accounts.fetch_add(1, Ordering::Relaxed) }
+    pub fn account(&self) -> StandInAccount {
+        StandInAccount { endpoint: self.endpoint.clone(), id: self.accounts.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
@@ -148,12 +148,12 @@ impl Server {
 
 /// An empty account.
 #[derive(Clone, Debug)]
-pub struct Account {
+pub struct StandInAccount {
     endpoint: String,
     id: u64,
 }
 
-impl Account {
+impl StandInAccount {
     /// Its number, which is also its access key; the secret key is `test`.
     pub fn id(&self) -> String {
         self.id.to_string()

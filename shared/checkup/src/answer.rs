@@ -11,7 +11,7 @@ use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::{Store, StoreError};
 use hardmatch_vault::TokenVault;
 use hardmatch_wiring::Opened;
-use hardmatch_wiring::tenant::{Means, credential};
+use hardmatch_wiring::tenant::{TenantMeans, credential};
 use jiff::Timestamp;
 
 use crate::{Side, looking, status, tenant};
@@ -23,7 +23,7 @@ pub struct TenantRequestContext {
     /// The connection's tokens.
     pub vault: TokenVault,
     /// What its client is made with; tokens are put in by what is asked.
-    pub means: Means,
+    pub means: TenantMeans,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -62,7 +62,7 @@ async fn replied(
 ) -> Result<Reply, TenantRequestError> {
     let (config, meta) = (&*opened.config, &opened.meta);
     let kept = context.means.token_store.clone();
-    let side = |token_store| Side::whole(config, &Means { token_store, ..context.means.clone() });
+    let side = |token_store| Side::whole(config, &TenantMeans { token_store, ..context.means.clone() });
     Ok(match query {
         TenantQuery::Reset => {
             context.vault.forget_access().await?;

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hardmatch_graph::Metadata;
-use hardmatch_graph::aadsts::{self, Kind};
+use hardmatch_graph::aadsts::{self, SignInErrorKind};
 use hardmatch_policy::Config;
 use hardmatch_ports::credentials::Proof;
 use hardmatch_ports::{Check, CheckState, IdentityPlatform as _, TenantError};
@@ -89,7 +89,7 @@ fn clock(skew: SignedDuration) -> Check {
 
 /// A refusal: code and meaning as the finding, and the cure.
 pub(crate) fn refused(side: &Side, area: &str, error: &TenantError) -> Check {
-    if aadsts::kind_of(&error.code) == Kind::Unknown {
+    if aadsts::kind_of(&error.code) == SignInErrorKind::Unknown {
         return check(area, CheckState::Fail, side.said(error), "");
     }
     let explained = side.platform.explain(&error.code, "");
@@ -99,7 +99,8 @@ pub(crate) fn refused(side: &Side, area: &str, error: &TenantError) -> Check {
 
 /// What we present, where the cure is to compare it: never the proof itself.
 pub(crate) async fn presented(side: &Side, config: &Config, error: &TenantError) -> Option<Check> {
-    let compare = [Kind::CertificateNotRegistered, Kind::BadAssertion, Kind::NoFederatedRecord];
+    let compare =
+        [SignInErrorKind::CertificateNotRegistered, SignInErrorKind::BadAssertion, SignInErrorKind::NoFederatedRecord];
     if !compare.contains(&aadsts::kind_of(&error.code)) {
         return None;
     }

@@ -8,7 +8,7 @@ use hardmatch_policy::{Config, Endpoints};
 use hardmatch_ports::TenantError;
 use hardmatch_ports::credentials::Credential;
 use hardmatch_wiring::Unfit;
-use hardmatch_wiring::tenant::{self as wiring, Means};
+use hardmatch_wiring::tenant::{self as wiring, TenantMeans};
 
 /// What answers for the tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Side {
         config: &Config,
         endpoints: Endpoints,
         (client_id, credential): (String, Arc<dyn Credential>),
-        means: &Means,
+        means: &TenantMeans,
         tenant: Tenant,
     ) -> Result<Self, Unfit> {
         let options = wiring::options(config, &endpoints, &client_id, Arc::clone(&credential), means)?;
@@ -51,7 +51,7 @@ impl Side {
     }
 
     /// Of a configuration that says everything itself, as the ones of functions do.
-    pub fn whole(config: &Config, means: &Means) -> Result<Self, Unfit> {
+    pub fn whole(config: &Config, means: &TenantMeans) -> Result<Self, Unfit> {
         let (client_id, options) = wiring::whole(config, means)?;
         let endpoints = config.tenant.cloud.endpoints();
         let endpoints = endpoints.ok_or_else(|| Unfit("tenant.cloud names no host".to_owned()))?;

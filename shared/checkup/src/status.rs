@@ -1,6 +1,6 @@
 //! How the tenant is reached, for `auth status`: what is kept, until when, and what a token says was granted.
 
-use hardmatch_ports::tenant_request::{Alive, Granted, Reached};
+use hardmatch_ports::tenant_request::{Alive, KnownGrant, Reached};
 use hardmatch_ports::{TokenError, TokenKind, TokenStore};
 use hardmatch_store::connection::{ConnectionState, Meta};
 
@@ -19,11 +19,11 @@ pub async fn status(side: &Side, meta: &Meta, kept: Option<&dyn TokenStore>) -> 
         }
     }
     let granted = if meta.standing == ConnectionState::Disconnected {
-        Granted::Untold { why: "the connection is disconnected, so nobody is asked".to_owned() }
+        KnownGrant::Untold { why: "the connection is disconnected, so nobody is asked".to_owned() }
     } else {
         match side.client.grant().await {
-            Ok(grant) => Granted::Told { permissions: grant.permissions },
-            Err(error) => Granted::Untold { why: side.said(&error) },
+            Ok(grant) => KnownGrant::Told { permissions: grant.permissions },
+            Err(error) => KnownGrant::Untold { why: side.said(&error) },
         }
     };
     Ok(Reached { client_id: side.client_id.clone(), ends: side.credential.expires().await, tokens, granted })

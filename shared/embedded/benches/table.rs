@@ -1,7 +1,7 @@
 //! What the file costs: `cargo bench -p hardmatch-embedded`. A file on the disk of the temporary folder.
 
 use divan::Bencher;
-use hardmatch_embedded::{FileTable, Options};
+use hardmatch_embedded::{FileTable, TableOptions};
 use hardmatch_ports::table::{Item, Key, Query, Table as _, Write};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -22,7 +22,7 @@ struct Bench {
 
 fn prepared() -> Bench {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let table = FileTable::open(folder.path().join("state.db"), &Options::default()).expect("a new file");
+    let table = FileTable::open(folder.path().join("state.db"), &TableOptions::default()).expect("a new file");
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(table.batch_write(writes())).expect("it writes");
     Bench { runtime, table, _folder: folder }

@@ -8,4 +8,4 @@ pub mod table;
 pub use blobs::FolderBlobs;
 pub use doorbell::ProcessDoorbell;
 pub use process::{Holder, Lock, ProcessLock, open_to_others};
-pub use table::{FileTable, Missing, Options};
+pub use table::{FileTable, Missing, TableOptions};

@@ -26,14 +26,14 @@ const READER_CACHE_KIB: u32 = 2 * 1024;
 
 /// How to open a [`FileTable`].
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct TableOptions {
     /// What to do when there is no such file.
     pub missing: Missing,
     /// Memory that pages of the file may take for writing, in KiB.
     pub cache_kib: u32,
 }
 
-impl Default for Options {
+impl Default for TableOptions {
     fn default() -> Self {
         Self { missing: Missing::Create, cache_kib: 32 * 1024 }
     }
@@ -79,7 +79,7 @@ struct Counted {
 impl FileTable {
     /// Opens the file, or begins it. Refuses a file of a newer version ([`TableError::Newer`]), one that is damaged
     /// where opening looks ([`TableError::Damaged`]), and one that is not a state file.
-    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, TableError> {
+    pub fn open(path: impl AsRef<Path>, options: &TableOptions) -> Result<Self, TableError> {
         let path = path.as_ref();
         let connection = file::open(path, options.missing, options.cache_kib)?;
         Self::new(connection, Place(Some(path.to_owned())))

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hardmatch_embedded::{FileTable, Missing, Options};
+use hardmatch_embedded::{FileTable, Missing, TableOptions};
 use hardmatch_ports::table::{Item, Key, Query, Table as _, TableError, Write};
 use tempfile::TempDir;
 
@@ -141,7 +141,7 @@ async fn writing_to_a_damaged_file_is_an_error() {
 
 /// Opens, checks, reads.
 async fn used(path: &Path) -> Result<Vec<Item>, TableError> {
-    let table = FileTable::open(path, &Options { missing: Missing::Refuse, ..Options::default() })?;
+    let table = FileTable::open(path, &TableOptions { missing: Missing::Refuse, ..TableOptions::default() })?;
     table.check().await?;
     let items = everything(&table).await?;
     for item in &items {
@@ -164,5 +164,5 @@ async fn everything(table: &FileTable) -> Result<Vec<Item>, TableError> {
 }
 
 fn open(path: &Path) -> Result<FileTable, TableError> {
-    FileTable::open(path, &Options::default())
+    FileTable::open(path, &TableOptions::default())
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use hardmatch_embedded::{FileTable, Options};
+use hardmatch_embedded::{FileTable, TableOptions};
 use hardmatch_ports::table::{Condition, Key, Query, Table, Write};
 
 /// Set for the process that is to be killed: the file it writes.
@@ -37,7 +37,7 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
     victim.wait().unwrap();
     assert!(acknowledged.len() >= ENOUGH, "only {} writes were acknowledged", acknowledged.len());
 
-    let table = FileTable::open(&path, &Options::default()).unwrap();
+    let table = FileTable::open(&path, &TableOptions::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let [single, left, right] = ["single", "left", "right"].map(|pk| runtime.block_on(everything(&table, pk)));
     for sk in &acknowledged {
@@ -52,7 +52,7 @@ fn acknowledgement(line: &str) -> Option<String> {
 
 /// Eight writers, so that the kill falls among shared commits.
 fn write_for_ever(path: &Path) -> ! {
-    let table = Arc::new(FileTable::open(path, &Options::default()).unwrap());
+    let table = Arc::new(FileTable::open(path, &TableOptions::default()).unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     for writer in 0..8 {
         let table = Arc::clone(&table);

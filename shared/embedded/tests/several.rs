@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use hardmatch_embedded::{FileTable, Options};
+use hardmatch_embedded::{FileTable, TableOptions};
 use hardmatch_ports::table::{Condition, Key, Table, TableError, Write};
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,7 +23,7 @@ fn processes_that_write_the_same_item_lose_no_write() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     if let Some(path) = other("add") {
-        runtime().block_on(add(&FileTable::open(path, &Options::default()).unwrap()));
+        runtime().block_on(add(&FileTable::open(path, &TableOptions::default()).unwrap()));
         return;
     }
     // The file is begun by all of them at the same time, too.
@@ -121,7 +121,7 @@ fn start(test: &str, path: &Path, task: &str) -> Child {
 }
 
 fn open(path: &Path) -> FileTable {
-    FileTable::open(path, &Options::default()).unwrap()
+    FileTable::open(path, &TableOptions::default()).unwrap()
 }
 
 fn runtime() -> Runtime {

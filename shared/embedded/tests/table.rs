@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use hardmatch_embedded::{FileTable, Missing, Options};
+use hardmatch_embedded::{FileTable, Missing, TableOptions};
 use hardmatch_ports::contract::{table_contract, table_read_units_contract};
 use hardmatch_ports::table::{Condition, Key, Query, Table as _, TableError, Write};
 
@@ -99,12 +99,13 @@ fn a_database_of_somebody_else_is_left_alone() {
 #[test]
 fn what_cannot_be_opened_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let refused = |path: &Path, options: &Options| FileTable::open(path, options).map(drop).unwrap_err().to_string();
-    let create = Options::default();
+    let refused =
+        |path: &Path, options: &TableOptions| FileTable::open(path, options).map(drop).unwrap_err().to_string();
+    let create = TableOptions::default();
 
     let nowhere = refused(&folder.path().join("missing/state.db"), &create);
     assert!(nowhere.contains("does not exist. Create it"), "{nowhere}");
-    let missing = Options { missing: Missing::Refuse, ..Options::default() };
+    let missing = TableOptions { missing: Missing::Refuse, ..TableOptions::default() };
     let none = refused(&folder.path().join("state.db"), &missing);
     assert!(none.contains("there is no state file") && none.contains("Make a plan first"), "{none}");
     assert!(!folder.path().join("state.db").exists());
@@ -149,5 +150,5 @@ fn foreign(path: &Path, sql: &str) {
 }
 
 fn open(path: &Path) -> Result<FileTable, TableError> {
-    FileTable::open(path, &Options::default())
+    FileTable::open(path, &TableOptions::default())
 }

@@ -13,7 +13,7 @@ pub use self::table::TABLE;
 
 /// What kind of trouble a refusal is: whoever helps an operator decides by it what to look at next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum SignInErrorKind {
     /// The tenant does not exist, or the name is no tenant's.
     WrongTenant,
     /// The tenant, or what was asked for, is in another national cloud.
@@ -72,11 +72,11 @@ pub enum Kind {
 
 /// One number of the platform.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct SignInError {
     /// The digits of `AADSTS…`.
     pub number: u32,
     /// What kind of trouble.
-    pub kind: Kind,
+    pub kind: SignInErrorKind,
     /// One sentence.
     pub means: &'static str,
     /// What an operator does about it.
@@ -84,23 +84,23 @@ pub struct Entry {
 }
 
 /// What is known about a number.
-pub fn entry(number: u32) -> Option<&'static Entry> {
+pub fn entry(number: u32) -> Option<&'static SignInError> {
     TABLE.iter().find(|entry| entry.number == number)
 }
 
 /// The kind behind the `code` of an error: a number with `AADSTS` in front, or a word of the protocol.
-pub fn kind_of(code: &str) -> Kind {
+pub fn kind_of(code: &str) -> SignInErrorKind {
     match number_in(code) {
         Some(number) => kind_of_number(number),
-        None => words::word(code).map_or(Kind::Unknown, |word| word.kind),
+        None => words::word(code).map_or(SignInErrorKind::Unknown, |word| word.kind),
     }
 }
 
-fn kind_of_number(number: u32) -> Kind {
+fn kind_of_number(number: u32) -> SignInErrorKind {
     match entry(number) {
         Some(entry) => entry.kind,
-        None if is_conditional_access(number) => Kind::ConditionalAccess,
-        None => Kind::Unknown,
+        None if is_conditional_access(number) => SignInErrorKind::ConditionalAccess,
+        None => SignInErrorKind::Unknown,
     }
 }
 
@@ -114,13 +114,13 @@ fn is_conditional_access(number: u32) -> bool {
 /// A redirect of the consent page carries `admin_consent=True` even when consent was refused: whoever reads one must
 /// look for `error` first. Both texts may come from anybody who can make a browser call us, so nothing of them is
 /// repeated but a number or a known word. <https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>
-pub fn explain(error: &str, description: &str) -> (Kind, Explained) {
+pub fn explain(error: &str, description: &str) -> (SignInErrorKind, Explained) {
     let number = number_in(description).or_else(|| number_in(error));
     described(number, error)
 }
 
 /// The same where the number stands in a list of its own.
-pub(crate) fn described(number: Option<u32>, error: &str) -> (Kind, Explained) {
+pub(crate) fn described(number: Option<u32>, error: &str) -> (SignInErrorKind, Explained) {
     let known = words::word(error);
     let code = match (number, known) {
         (Some(number), _) => format!("AADSTS{number}"),
@@ -129,12 +129,14 @@ pub(crate) fn described(number: Option<u32>, error: &str) -> (Kind, Explained) {
     };
     let (kind, means, cure) = match (number.and_then(entry), known) {
         (Some(entry), _) => (entry.kind, entry.means, entry.cure),
-        (None, _) if number.is_some_and(is_conditional_access) => {
-            (Kind::ConditionalAccess, "A Conditional Access policy of the tenant refuses this.", table::POLICY)
-        }
+        (None, _) if number.is_some_and(is_conditional_access) => (
+            SignInErrorKind::ConditionalAccess,
+            "A Conditional Access policy of the tenant refuses this.",
+            table::POLICY,
+        ),
         (None, Some(word)) => (word.kind, word.means, word.cure),
         (None, None) => {
-            (Kind::Unknown, "The login service refused for a reason that hardmatch does not know.", LOOK_UP)
+            (SignInErrorKind::Unknown, "The login service refused for a reason that hardmatch does not know.", LOOK_UP)
         }
     };
     (kind, Explained { code, means: means.to_owned(), cure: cure.to_owned() })

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hardmatch_ports::tenant::{Retry, TenantError};
 use serde::Deserialize;
 
-use crate::aadsts::{self, Kind};
+use crate::aadsts::{self, SignInErrorKind};
 use crate::error::one_line;
 
 /// Whether asking again can help.
@@ -99,38 +99,38 @@ pub(crate) fn explain(lacking: &str, status: u16, retry_after: Option<Duration>,
 }
 
 /// The word first: some leave no room for a number.
-fn again(class: &str, kind: Kind, status: u16) -> Again {
+fn again(class: &str, kind: SignInErrorKind, status: u16) -> Again {
     match class {
         "temporarily_unavailable" | "server_error" => Again::Soon,
         "interaction_required" | "login_required" | "access_denied" => Again::Never,
-        _ if (status >= 500 || status == 429) && kind != Kind::LoopDetected => Again::Soon,
+        _ if (status >= 500 || status == 429) && kind != SignInErrorKind::LoopDetected => Again::Soon,
         _ => match kind {
-            Kind::Transient => Again::Soon,
-            Kind::NoFederatedRecord => Again::Spreading,
-            Kind::UnknownClient | Kind::MissingConsent => Again::AfterConsent,
-            Kind::Clock => Again::Remint,
-            Kind::LoopDetected => Again::LongPause,
-            Kind::Unknown
-            | Kind::WrongTenant
-            | Kind::WrongCloud
-            | Kind::WrongSecret
-            | Kind::ExpiredSecret
-            | Kind::NoCredential
-            | Kind::PublicClient
-            | Kind::CertificateNotRegistered
-            | Kind::BadAssertion
-            | Kind::RevokedRefreshToken
-            | Kind::DeclinedConsent
-            | Kind::NeedsAdministrator
-            | Kind::ConditionalAccess
-            | Kind::InteractionRequired
-            | Kind::AppDisabled
-            | Kind::Registration
-            | Kind::RedirectMismatch
-            | Kind::WrongResource
-            | Kind::Account
-            | Kind::StaleSignIn
-            | Kind::Bug => Again::Never,
+            SignInErrorKind::Transient => Again::Soon,
+            SignInErrorKind::NoFederatedRecord => Again::Spreading,
+            SignInErrorKind::UnknownClient | SignInErrorKind::MissingConsent => Again::AfterConsent,
+            SignInErrorKind::Clock => Again::Remint,
+            SignInErrorKind::LoopDetected => Again::LongPause,
+            SignInErrorKind::Unknown
+            | SignInErrorKind::WrongTenant
+            | SignInErrorKind::WrongCloud
+            | SignInErrorKind::WrongSecret
+            | SignInErrorKind::ExpiredSecret
+            | SignInErrorKind::NoCredential
+            | SignInErrorKind::PublicClient
+            | SignInErrorKind::CertificateNotRegistered
+            | SignInErrorKind::BadAssertion
+            | SignInErrorKind::RevokedRefreshToken
+            | SignInErrorKind::DeclinedConsent
+            | SignInErrorKind::NeedsAdministrator
+            | SignInErrorKind::ConditionalAccess
+            | SignInErrorKind::InteractionRequired
+            | SignInErrorKind::AppDisabled
+            | SignInErrorKind::Registration
+            | SignInErrorKind::RedirectMismatch
+            | SignInErrorKind::WrongResource
+            | SignInErrorKind::Account
+            | SignInErrorKind::StaleSignIn
+            | SignInErrorKind::Bug => Again::Never,
         },
     }
 }

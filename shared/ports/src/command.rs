@@ -104,7 +104,7 @@ impl Stops {
 
 /// Who may ask for what: the queue a request came through says which, because IAM says who may send to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Authority {
+pub enum CommandAuthority {
     /// May plan, start, pause and configure.
     Operator,
     /// May also accept.
@@ -113,10 +113,10 @@ pub enum Authority {
 
 impl Command {
     /// What it takes at least to ask for this.
-    pub fn needs(&self) -> Authority {
+    pub fn needs(&self) -> CommandAuthority {
         match self {
             Command::Accept { .. } | Command::Release | Command::Open { stops: Stops::Passed, .. } => {
-                Authority::Approver
+                CommandAuthority::Approver
             }
             Command::Configure { .. }
             | Command::Connect { .. }
@@ -132,7 +132,7 @@ impl Command {
             | Command::Disconnect
             // A letter that is put back says again where to look, and nothing new.
             | Command::Redrive
-            | Command::Wake => Authority::Operator,
+            | Command::Wake => CommandAuthority::Operator,
         }
     }
 }
@@ -194,11 +194,11 @@ mod tests {
             accept_source: false,
             retry: false,
         };
-        assert_eq!(open(Stops::Kept).needs(), Authority::Operator);
-        assert_eq!(open(Stops::Passed).needs(), Authority::Approver);
-        assert_eq!(Command::Accept { hash: "abcdef01".into() }.needs(), Authority::Approver);
-        assert_eq!(Command::Release.needs(), Authority::Approver);
-        assert_eq!(Command::Pause.needs(), Authority::Operator);
+        assert_eq!(open(Stops::Kept).needs(), CommandAuthority::Operator);
+        assert_eq!(open(Stops::Passed).needs(), CommandAuthority::Approver);
+        assert_eq!(Command::Accept { hash: "abcdef01".into() }.needs(), CommandAuthority::Approver);
+        assert_eq!(Command::Release.needs(), CommandAuthority::Approver);
+        assert_eq!(Command::Pause.needs(), CommandAuthority::Operator);
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
                 client_id: "app".into(),
                 ends: None,
                 tokens: Vec::new(),
-                granted: crate::tenant_request::Granted::Untold { why: "no token".into() },
+                granted: crate::tenant_request::KnownGrant::Untold { why: "no token".into() },
             },
         };
         assert_eq!(

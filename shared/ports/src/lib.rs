@@ -23,7 +23,7 @@ pub mod tokens;
 pub use blobs::{BlobError, Blobs};
 pub use check::{Check, CheckState};
 pub use clock::Clock;
-pub use command::{Authority, Command, Reply, Stops};
+pub use command::{Command, CommandAuthority, Reply, Stops};
 pub use doorbell::{Doorbell, DoorbellError, Message};
 pub use identity::{Authorization, Explained, Grant, IdentityPlatform, SignedIn};
 pub use policies::Policies;

@@ -48,7 +48,7 @@ pub struct Reached {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<Alive>,
     /// What was granted.
-    pub granted: Granted,
+    pub granted: KnownGrant,
 }
 
 /// A kept token, without itself.
@@ -66,7 +66,7 @@ pub struct Alive {
 /// What was granted, and how that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "known")]
-pub enum Granted {
+pub enum KnownGrant {
     /// A token says so.
     Told {
         /// Names of permissions.

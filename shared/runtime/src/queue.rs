@@ -53,7 +53,7 @@ where
     let id = record.message_id.as_str();
     let message = match understand(&record.body) {
         Ok(message) => message,
-        Err(Problem::Newer(version)) => {
+        Err(MessageProblem::Newer(version)) => {
             tracing::warn!(
                 { field::MESSAGE_ID } = id,
                 "a message has version {version}, this one knows up to {}. It waits for a newer version of this function",
@@ -64,7 +64,7 @@ where
                 Failed
             });
         }
-        Err(Problem::NotAMessage(problem)) => {
+        Err(MessageProblem::NotAMessage(problem)) => {
             tracing::error!({ field::MESSAGE_ID } = id, "a message was left in its queue: {problem}");
             return Err(Failed);
         }
@@ -111,7 +111,7 @@ async fn put_back(record: &SqsMessage, doorbell: &dyn Doorbell) -> Result<(), Do
 
 /// Why a message is not answered. Said without the message's own words: whoever sent it may have put anything there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum MessageProblem {
     /// It has this version.
     #[error("it has version {0}, this program knows up to {newest}. It waits for a newer version", newest = Message::VERSION)]
     Newer(u32),
@@ -121,19 +121,21 @@ pub enum Problem {
 }
 
 /// Understands the text of a message.
-pub fn understand(body: &str) -> Result<Message, Problem> {
+pub fn understand(body: &str) -> Result<Message, MessageProblem> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
     }
     let Version { v } = serde_json::from_str(body).map_err(|_| {
-        Problem::NotAMessage("it is no message of hardmatch. Look who else sends to this queue".to_owned())
+        MessageProblem::NotAMessage("it is no message of hardmatch. Look who else sends to this queue".to_owned())
     })?;
     if v > Message::VERSION {
-        return Err(Problem::Newer(v));
+        return Err(MessageProblem::Newer(v));
     }
     serde_json::from_str(body).map_err(|error| {
         let column = error.column();
-        Problem::NotAMessage(format!("it is not a message of version {v} (column {column}). Look who else sends to it"))
+        MessageProblem::NotAMessage(format!(
+            "it is not a message of version {v} (column {column}). Look who else sends to it"
+        ))
     })
 }

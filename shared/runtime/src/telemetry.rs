@@ -101,14 +101,14 @@ pub mod field {
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// For people: one short line each.
     Compact,
     /// For machines: one JSON object each.
     Json,
 }
 
-impl FromStr for Format {
+impl FromStr for LogFormat {
     type Err = TelemetryError;
 
     fn from_str(text: &str) -> Result<Self, TelemetryError> {
@@ -140,7 +140,7 @@ pub struct TelemetryError {
 /// in this format and from this level on (`warn` for people, `info` for functions). To be called once, by `main`.
 ///
 /// Panics are logged with their place and without their message, which may carry what it was about.
-pub fn start(format: Format, level: &str) -> Result<(), TelemetryError> {
+pub fn start(format: LogFormat, level: &str) -> Result<(), TelemetryError> {
     let wanted = text(env::LOG)?;
     let filter = filter(wanted.as_deref().unwrap_or(level))?;
     let format = match text(env::LOG_FORMAT)? {
@@ -149,12 +149,12 @@ pub fn start(format: Format, level: &str) -> Result<(), TelemetryError> {
     };
     let registry = Registry::default().with(filter);
     let started = match format {
-        Format::Compact => {
+        LogFormat::Compact => {
             let layer =
                 tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(|| Lines(io::stderr()));
             registry.with(layer).try_init()
         }
-        Format::Json => registry.with(json_lines(io::stderr)).try_init(),
+        LogFormat::Json => registry.with(json_lines(io::stderr)).try_init(),
     };
     started.map_err(|error| TelemetryError {
         name: env::LOG.name,
@@ -248,9 +248,9 @@ mod tests {
 
     #[test]
     fn formats_are_two() {
-        assert_eq!("compact".parse(), Ok(Format::Compact));
-        assert_eq!("json".parse(), Ok(Format::Json));
-        let error = "xml".parse::<Format>().unwrap_err();
+        assert_eq!("compact".parse(), Ok(LogFormat::Compact));
+        assert_eq!("json".parse(), Ok(LogFormat::Json));
+        let error = "xml".parse::<LogFormat>().unwrap_err();
         assert_eq!(error.to_string(), "HARDMATCH_LOG_FORMAT: 'xml' is no format of log lines. Use compact or json");
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use hardmatch_runtime::telemetry::{self, Format, field};
+use hardmatch_runtime::telemetry::{self, LogFormat, field};
 
 /// Set for the process whose log is looked at.
 const LOGGER: &str = "HARDMATCH_TEST_LOGGER";
@@ -57,8 +57,8 @@ fn lines_are_json_with_dotted_fields_and_panics_keep_their_words_to_themselves()
 }
 
 fn log() {
-    telemetry::start(Format::Compact, "info").unwrap();
-    assert!(telemetry::start(Format::Compact, "info").is_err(), "once in a process");
+    telemetry::start(LogFormat::Compact, "info").unwrap();
+    assert!(telemetry::start(LogFormat::Compact, "info").is_err(), "once in a process");
     tracing::info!({ field::RUN_ID } = "run_1", { field::COUNT } = 3, "a run has begun");
     tracing::debug!("a detail");
     let invocation =

@@ -8,8 +8,8 @@ use crate::deleted::unmangled;
 use crate::error::SimError;
 use crate::faults::FaultRule;
 use crate::object::{Mask, Object};
-use crate::options::Options;
-use crate::records::{Counters, Request};
+use crate::options::SimOptions;
+use crate::records::{CallCounts, SeenRequest};
 use crate::registration::{App, Consent};
 use crate::roles::Assignment;
 use crate::schema::{Kind, at};
@@ -41,22 +41,22 @@ impl World {
     }
 
     /// The totals so far.
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> CallCounts {
         self.lock().records.counters.clone()
     }
 
     /// The totals so far, which start again from nothing.
-    pub fn take_counters(&self) -> Counters {
+    pub fn take_counters(&self) -> CallCounts {
         std::mem::take(&mut self.lock().records.counters)
     }
 
     /// Requests and batch parts, oldest first.
-    pub fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<SeenRequest> {
         self.lock().records.requests.iter().cloned().collect()
     }
 
     /// The requests so far, which are then forgotten.
-    pub fn take_requests(&self) -> Vec<Request> {
+    pub fn take_requests(&self) -> Vec<SeenRequest> {
         std::mem::take(&mut self.lock().records.requests).into()
     }
 
@@ -71,7 +71,7 @@ impl World {
     }
 
     /// Changes the switches of the running tenant. Quotas and lags take effect for what follows.
-    pub fn configure(&self, change: impl FnOnce(&mut Options)) {
+    pub fn configure(&self, change: impl FnOnce(&mut SimOptions)) {
         let mut state = self.lock();
         change(&mut state.options);
         let limits = state.options.throttle.clone();

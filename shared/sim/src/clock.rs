@@ -7,17 +7,17 @@ use jiff::Timestamp;
 
 /// Where "now" comes from.
 #[derive(Clone, Default)]
-pub enum Clock {
+pub enum SimClock {
     /// The machine's clock. Latency faults really wait.
     #[default]
     Real,
     /// A clock that only a test moves. Latency faults move nothing and wait for nothing.
-    Manual(ManualClock),
+    Manual(SimManualClock),
     /// Any other clock, so that a test can share its own. Latency faults do not wait.
     Shared(Arc<dyn Fn() -> Timestamp + Send + Sync>),
 }
 
-impl std::fmt::Debug for Clock {
+impl std::fmt::Debug for SimClock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Real => "Clock::Real",
@@ -27,7 +27,7 @@ impl std::fmt::Debug for Clock {
     }
 }
 
-impl Clock {
+impl SimClock {
     /// Milliseconds since the epoch.
     #[expect(clippy::disallowed_methods, reason = "this is the simulated tenant's one real clock")]
     pub(crate) fn now(&self) -> i64 {
@@ -45,9 +45,9 @@ impl Clock {
 
 /// A clock that stands still until it is moved. Clones share the same hands.
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<AtomicI64>);
+pub struct SimManualClock(Arc<AtomicI64>);
 
-impl ManualClock {
+impl SimManualClock {
     /// A clock that shows `start`.
     pub fn new(start: Timestamp) -> Self {
         Self(Arc::new(AtomicI64::new(start.as_millisecond())))
@@ -69,7 +69,7 @@ impl ManualClock {
     }
 }
 
-impl Default for ManualClock {
+impl Default for SimManualClock {
     /// Noon on 15 January 2026, UTC.
     fn default() -> Self {
         Self(Arc::new(AtomicI64::new(1_768_478_400_000)))

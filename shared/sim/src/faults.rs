@@ -7,7 +7,7 @@ use crate::dice::Dice;
 /// A plan: each rule may strike each request; the first that does wins.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Faults {
+pub struct TenantFaults {
     /// Seed of the probabilities.
     pub seed: u64,
     /// The rules, in order.
@@ -178,7 +178,7 @@ pub(crate) struct Armory {
 }
 
 impl Armory {
-    pub(crate) fn new(faults: Faults) -> Self {
+    pub(crate) fn new(faults: TenantFaults) -> Self {
         let dice = Dice::new(faults.seed);
         let rules = faults.rules.into_iter().map(|rule| Armed { rule, seen: 0, struck: 0 }).collect();
         Self { rules, dice, struck: 0 }

@@ -46,18 +46,18 @@ mod users;
 mod values;
 mod world;
 
-pub use clock::{Clock, ManualClock};
+pub use clock::{SimClock, SimManualClock};
 pub use connect::{Exported, SyncError};
 pub use error::SimError;
-pub use faults::{Fault, FaultRule, Faults, Place};
+pub use faults::{Fault, FaultRule, Place, TenantFaults};
 pub use options::{
-    AccessPolicy, Answer, BeforeConsent, ConnectRules, DeltaTraps, Demand, Lag, LoginHint, Options, Throttle,
+    AccessPolicy, Answer, BeforeConsent, ConnectRules, DeltaTraps, Demand, Lag, LoginHint, SimOptions, Throttle,
 };
-pub use records::{Counters, Request};
-pub use registration::{App, Consent, FederatedCredential, KeyCredential, Secret, Signature};
+pub use records::{CallCounts, SeenRequest};
+pub use registration::{App, AppSecret, Consent, KeyCredential, RegisteredCredential, Signature};
 pub use running::{Running, Sim};
 pub use seed::{
-    CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Domain, DomainType, FULL_LIFECYCLE, Organization, Plan, Seed,
-    Sku, Tenant,
+    CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, DomainType, FULL_LIFECYCLE, Plan, Seed, SeedDomain,
+    SeedOrganization, SeedSku, SeedTenant,
 };
 pub use world::World;

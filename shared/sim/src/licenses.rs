@@ -10,13 +10,13 @@ use crate::directory::Key;
 use crate::object::{Mask, Object};
 use crate::rules::set_primary;
 use crate::schema::{Kind, at};
-use crate::seed::{Plan, Sku};
+use crate::seed::{Plan, SeedSku};
 use crate::serve::Ask;
 use crate::stamp::stamp;
 use crate::state::State;
 
 /// Takes away what was assigned directly; what a group gives stays.
-fn strip(object: &mut Object, sku: &Sku) {
+fn strip(object: &mut Object, sku: &SeedSku) {
     let list = |object: &Object, prop| object.get(prop).and_then(Value::as_array).cloned().unwrap_or_default();
     let is_ours = |entry: &Value| entry["skuId"] == json!(sku.sku_id);
     let mut states = list(object, at::LICENSE_STATES);
@@ -35,11 +35,11 @@ fn strip(object: &mut Object, sku: &Sku) {
 }
 
 impl State {
-    fn sku(&self, id: &str) -> Option<&Sku> {
+    fn sku(&self, id: &str) -> Option<&SeedSku> {
         self.skus.iter().find(|s| s.sku_id.eq_ignore_ascii_case(id))
     }
 
-    fn consumed(&self, sku: &Sku) -> i64 {
+    fn consumed(&self, sku: &SeedSku) -> i64 {
         sku.consumed + self.seats.get(&sku.sku_id).copied().unwrap_or_default()
     }
 
@@ -127,7 +127,7 @@ impl State {
         seen.text(at::USAGE_LOCATION).is_some() && entry.object.text(at::USAGE_LOCATION).is_some()
     }
 
-    fn owned(&self, id: &str) -> Outcome<Sku> {
+    fn owned(&self, id: &str) -> Outcome<SeedSku> {
         let sku = self.sku(id).cloned();
         sku.ok_or_else(|| Refusal::bad(format!("License {id} does not correspond to a valid company License.")))
     }
@@ -254,7 +254,7 @@ impl State {
     }
 }
 
-fn plans(sku: &Sku, on: impl Fn(&Plan) -> bool) -> Vec<Value> {
+fn plans(sku: &SeedSku, on: impl Fn(&Plan) -> bool) -> Vec<Value> {
     sku.plans
         .iter()
         .map(|p| {

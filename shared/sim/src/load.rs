@@ -10,7 +10,7 @@ use crate::error::SimError;
 use crate::object::Object;
 use crate::roles::{Assignment, Roles};
 use crate::schema::{Access, Kind, Shape, at};
-use crate::seed::{Seed, Sku};
+use crate::seed::{Seed, SeedSku};
 use crate::stamp::stamp;
 
 /// When seeded objects were created, unless the seed says otherwise.
@@ -181,14 +181,14 @@ fn flag(value: &Value, label: &str, key: &str) -> Result<bool, SimError> {
     value.as_bool().ok_or_else(|| wrong(label, &format!("'{key}' must be true or false")))
 }
 
-type Given<'a> = (&'a Sku, Option<String>);
+type Given<'a> = (&'a SeedSku, Option<String>);
 
-fn direct<'a>(value: &Value, label: &str, skus: &'a [Sku]) -> Result<Vec<Given<'a>>, SimError> {
+fn direct<'a>(value: &Value, label: &str, skus: &'a [SeedSku]) -> Result<Vec<Given<'a>>, SimError> {
     let list = value.as_array().ok_or_else(|| wrong(label, "'licenses' must be a list"))?;
     list.iter().map(|name| Ok((sku(name, label, skus)?, None))).collect()
 }
 
-fn grouped<'a>(value: &Value, label: &str, skus: &'a [Sku]) -> Result<Vec<Given<'a>>, SimError> {
+fn grouped<'a>(value: &Value, label: &str, skus: &'a [SeedSku]) -> Result<Vec<Given<'a>>, SimError> {
     let list = value.as_array().ok_or_else(|| wrong(label, "'groupLicenses' must be a list"))?;
     list.iter()
         .map(|entry| {
@@ -199,7 +199,7 @@ fn grouped<'a>(value: &Value, label: &str, skus: &'a [Sku]) -> Result<Vec<Given<
         .collect()
 }
 
-fn sku<'a>(name: &Value, label: &str, skus: &'a [Sku]) -> Result<&'a Sku, SimError> {
+fn sku<'a>(name: &Value, label: &str, skus: &'a [SeedSku]) -> Result<&'a SeedSku, SimError> {
     let name = name.as_str().unwrap_or_default();
     skus.iter()
         .find(|s| s.sku_part_number == name || s.sku_id == name)

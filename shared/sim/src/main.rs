@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Parser;
-use hardmatch_sim::{Faults, Seed, Sim};
+use hardmatch_sim::{Seed, Sim, TenantFaults};
 
 /// A simulated Microsoft 365 tenant: login and Graph under one loopback address.
 #[derive(Parser)]
@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
     let mut seed = Seed::from_json(&text).with_context(|| format!("in {}", args.seed.display()))?;
     if let Some(path) = &args.faults {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        seed.faults = serde_json::from_str::<Faults>(&text).with_context(|| format!("in {}", path.display()))?;
+        seed.faults = serde_json::from_str::<TenantFaults>(&text).with_context(|| format!("in {}", path.display()))?;
     }
     for app in seed.apps.iter_mut().filter(|a| a.secret.is_none()) {
         app.secret.clone_from(&args.secret);

@@ -16,7 +16,7 @@ pub enum Answer {
 #[expect(clippy::struct_excessive_bools, reason = "independent switches, not a mode")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Options {
+pub struct SimOptions {
     /// Seed of all randomness (ids, replicas, shuffling, replays).
     pub seed: u64,
     /// Life of an access token in seconds; 3599 in the documented sample.
@@ -195,7 +195,7 @@ impl Default for ConnectRules {
     }
 }
 
-impl Default for Options {
+impl Default for SimOptions {
     fn default() -> Self {
         Self {
             seed: 1,

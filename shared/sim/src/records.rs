@@ -7,7 +7,7 @@ use serde::Serialize;
 /// One request or batch part.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request {
+pub struct SeenRequest {
     /// `GET`, `PATCH` …
     pub method: String,
     /// The route template: `/users/{id}`. Unknown paths stand as they were sent.
@@ -31,7 +31,7 @@ pub struct Request {
 /// Totals since the start or the last [`crate::World::take_counters`].
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Counters {
+pub struct CallCounts {
     /// By `METHOD /route/template`; batch parts are counted by their own route, the envelope as `POST /$batch`.
     pub requests: BTreeMap<String, u64>,
     /// HTTP requests to Graph that arrived, batch parts not counted.
@@ -61,15 +61,15 @@ const KEEP_REQUESTS: usize = 200_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Records {
-    pub(crate) counters: Counters,
-    pub(crate) requests: std::collections::VecDeque<Request>,
+    pub(crate) counters: CallCounts,
+    pub(crate) requests: std::collections::VecDeque<SeenRequest>,
     pub(crate) violations: Vec<String>,
     /// Not before: per app, for reads and for writes, with the round trip that caused it.
     not_before: BTreeMap<(String, bool), (i64, u64)>,
 }
 
 impl Records {
-    pub(crate) fn note(&mut self, request: Request) {
+    pub(crate) fn note(&mut self, request: SeenRequest) {
         *self.counters.requests.entry(format!("{} {}", request.method, request.route)).or_default() += 1;
         if request.status == 429 {
             self.counters.throttled += 1;

@@ -18,14 +18,14 @@ pub struct App {
     pub secret: Option<String>,
     /// More client secrets, each with its own end.
     #[serde(default)]
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<AppSecret>,
     /// Certificates (<https://learn.microsoft.com/entra/identity-platform/certificate-credentials>).
     #[serde(default)]
     pub key_credentials: Vec<KeyCredential>,
     /// Trust in tokens of other issuers
     /// (<https://learn.microsoft.com/entra/workload-id/workload-identity-federation>).
     #[serde(default)]
-    pub federated_identity_credentials: Vec<FederatedCredential>,
+    pub federated_identity_credentials: Vec<RegisteredCredential>,
     /// It has no credential and must not present one.
     #[serde(default)]
     pub public_client: bool,
@@ -86,7 +86,7 @@ pub enum Consent {
 /// A client secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Secret {
+pub struct AppSecret {
     /// The secret itself.
     pub value: String,
     /// From then on it is refused, by the tenant's clock. Absent is never.
@@ -120,7 +120,7 @@ pub struct KeyCredential {
 /// Trust in an issuer's tokens for one subject.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct FederatedCredential {
+pub struct RegisteredCredential {
     /// A name for people.
     #[serde(default)]
     pub name: String,

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::clock::Clock;
+use crate::clock::SimClock;
 use crate::error::SimError;
 use crate::http::{Cutter, Wires, handle};
 use crate::journal::Journal;
@@ -20,19 +20,19 @@ use crate::world::World;
 #[derive(Debug)]
 pub struct Sim {
     seed: Seed,
-    clock: Clock,
+    clock: SimClock,
     state: Option<PathBuf>,
 }
 
 impl Sim {
     /// A tenant that starts from this seed.
     pub fn new(seed: Seed) -> Self {
-        Self { seed, clock: Clock::Real, state: None }
+        Self { seed, clock: SimClock::Real, state: None }
     }
 
     /// Uses another clock than the machine's.
     #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
+    pub fn clock(mut self, clock: SimClock) -> Self {
         self.clock = clock;
         self
     }

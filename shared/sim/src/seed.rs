@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::SimError;
-use crate::faults::Faults;
-use crate::options::Options;
+use crate::faults::TenantFaults;
+use crate::options::SimOptions;
 use crate::registration::App;
 
 /// A tenant in JSON.
@@ -13,18 +13,18 @@ use crate::registration::App;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Seed {
     /// Id and name.
-    pub tenant: Tenant,
+    pub tenant: SeedTenant,
     /// `GET /organization`.
     #[serde(default)]
-    pub organization: Organization,
+    pub organization: SeedOrganization,
     /// At least the initial domain.
-    pub domains: Vec<Domain>,
+    pub domains: Vec<SeedDomain>,
     /// The applications that may ask for tokens.
     #[serde(default)]
     pub apps: Vec<App>,
     /// Subscriptions.
     #[serde(default)]
-    pub skus: Vec<Sku>,
+    pub skus: Vec<SeedSku>,
     /// Names of custom directory roles.
     #[serde(default)]
     pub custom_roles: Vec<String>,
@@ -40,16 +40,16 @@ pub struct Seed {
     pub contacts: Vec<Map<String, Value>>,
     /// The switches.
     #[serde(default)]
-    pub options: Options,
+    pub options: SimOptions,
     /// What goes wrong.
     #[serde(default)]
-    pub faults: Faults,
+    pub faults: TenantFaults,
 }
 
 /// Identity of the tenant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Tenant {
+pub struct SeedTenant {
     /// A GUID.
     pub id: String,
     /// Shown in `/organization`.
@@ -64,7 +64,7 @@ fn contoso() -> String {
 /// Company-wide facts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Organization {
+pub struct SeedOrganization {
     /// True: sync is on; false: it was; null: it never was.
     pub on_premises_sync_enabled: Option<bool>,
     /// When sync last ran.
@@ -93,7 +93,7 @@ pub enum DomainType {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a mode")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Domain {
+pub struct SeedDomain {
     /// `contoso.com`.
     pub name: String,
     /// Managed or federated.
@@ -119,7 +119,7 @@ pub struct Domain {
     pub half_federated: bool,
 }
 
-impl Domain {
+impl SeedDomain {
     /// A verified domain.
     pub fn new(name: &str, kind: DomainType) -> Self {
         Self {
@@ -142,7 +142,7 @@ fn yes() -> bool {
 /// A subscription.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Sku {
+pub struct SeedSku {
     /// A GUID.
     pub sku_id: String,
     /// `ENTERPRISEPACK`.
@@ -228,25 +228,30 @@ impl Seed {
     /// `unverified.contoso.com`, `contoso.onmicrosoft.com` (initial), and one app with [`FULL_LIFECYCLE`].
     /// Quotas are as documented; nothing goes wrong.
     pub fn contoso() -> Self {
-        let mut default = Domain::new("contoso.com", DomainType::Managed);
+        let mut default = SeedDomain::new("contoso.com", DomainType::Managed);
         default.default = true;
-        let mut federated = Domain::new("fed.contoso.com", DomainType::Federated);
+        let mut federated = SeedDomain::new("fed.contoso.com", DomainType::Federated);
         federated.issuer_uri = Some("http://fs.contoso.com/adfs/services/trust".to_owned());
         federated.passive_sign_in_uri = Some("https://fs.contoso.com/adfs/ls/".to_owned());
-        let mut unverified = Domain::new("unverified.contoso.com", DomainType::Managed);
+        let mut unverified = SeedDomain::new("unverified.contoso.com", DomainType::Managed);
         unverified.verified = false;
         Self {
-            tenant: Tenant { id: CONTOSO_TENANT_ID.to_owned(), display_name: contoso() },
-            organization: Organization::default(),
-            domains: vec![default, federated, unverified, Domain::new("contoso.onmicrosoft.com", DomainType::Managed)],
+            tenant: SeedTenant { id: CONTOSO_TENANT_ID.to_owned(), display_name: contoso() },
+            organization: SeedOrganization::default(),
+            domains: vec![
+                default,
+                federated,
+                unverified,
+                SeedDomain::new("contoso.onmicrosoft.com", DomainType::Managed),
+            ],
             apps: vec![App::new(CONTOSO_CLIENT_ID, CONTOSO_SECRET, FULL_LIFECYCLE)],
             skus: Vec::new(),
             custom_roles: Vec::new(),
             users: Vec::new(),
             groups: Vec::new(),
             contacts: Vec::new(),
-            options: Options::default(),
-            faults: Faults::default(),
+            options: SimOptions::default(),
+            faults: TenantFaults::default(),
         }
     }
 
@@ -273,7 +278,7 @@ impl Seed {
 
     /// Changes the switches.
     #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+    pub fn with(mut self, change: impl FnOnce(&mut SimOptions)) -> Self {
         change(&mut self.options);
         self
     }

@@ -8,7 +8,7 @@ use crate::clock::http_date;
 use crate::faults::Fault;
 use crate::permits;
 use crate::query::Query;
-use crate::records::Request;
+use crate::records::SeenRequest;
 use crate::route::{self, Op, Route};
 use crate::schema::Kind;
 use crate::state::State;
@@ -223,7 +223,7 @@ impl State {
                 body
             });
         let at = self.now();
-        self.records.note(Request {
+        self.records.note(SeenRequest {
             method: call.method.clone(),
             route,
             status,

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::object::Object;
 use crate::schema::at;
-use crate::seed::Sku;
+use crate::seed::SeedSku;
 
 /// Adds a licence to an object's properties; a second time it replaces the disabled plans.
-pub(crate) fn stamp(object: &mut Object, sku: &Sku, disabled: &[String], group: Option<&str>, date: &str) {
+pub(crate) fn stamp(object: &mut Object, sku: &SeedSku, disabled: &[String], group: Option<&str>, date: &str) {
     let list = |object: &Object, prop| object.get(prop).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut licenses = list(object, at::ASSIGNED_LICENSES);
     licenses.retain(|l| l["skuId"] != json!(sku.sku_id));

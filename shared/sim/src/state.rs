@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::clock::Clock;
+use crate::clock::SimClock;
 use crate::dice::{Dice, stable_uuid};
 use crate::directory::Directory;
 use crate::entra::{self, Kept};
@@ -14,24 +14,24 @@ use crate::faults::{Armory, Fault};
 use crate::journal::Journal;
 use crate::load;
 use crate::object::{Mask, Object};
-use crate::options::Options;
+use crate::options::SimOptions;
 use crate::records::Records;
 use crate::registration::{App, Signature};
 use crate::roles::{Assignment, Roles};
-use crate::seed::{Domain, DomainType, Organization, Seed, Sku, Tenant};
+use crate::seed::{DomainType, Seed, SeedDomain, SeedOrganization, SeedSku, SeedTenant};
 use crate::throttle::Buckets;
 
 /// A tenant at work.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) clock: Clock,
+    pub(crate) clock: SimClock,
     pub(crate) dice: Dice,
-    pub(crate) options: Options,
-    pub(crate) tenant: Tenant,
-    pub(crate) organization: Organization,
-    pub(crate) domains: Vec<Domain>,
+    pub(crate) options: SimOptions,
+    pub(crate) tenant: SeedTenant,
+    pub(crate) organization: SeedOrganization,
+    pub(crate) domains: Vec<SeedDomain>,
     pub(crate) apps: Vec<App>,
-    pub(crate) skus: Vec<Sku>,
+    pub(crate) skus: Vec<SeedSku>,
     pub(crate) dir: Directory,
     pub(crate) roles: Roles,
     pub(crate) buckets: Buckets,
@@ -53,7 +53,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(mut seed: Seed, clock: Clock) -> Result<Self, SimError> {
+    pub(crate) fn new(mut seed: Seed, clock: SimClock) -> Result<Self, SimError> {
         check(&seed)?;
         let mut dir = Directory::new(seed.options.lag.longest());
         let mut roles = Roles::new(seed.custom_roles.clone());
@@ -151,7 +151,7 @@ impl State {
         self.clock.now()
     }
 
-    pub(crate) fn domain(&self, name: &str) -> Option<&Domain> {
+    pub(crate) fn domain(&self, name: &str) -> Option<&SeedDomain> {
         self.domains.iter().find(|d| d.name.eq_ignore_ascii_case(name))
     }
 
@@ -170,7 +170,7 @@ impl State {
     }
 }
 
-fn principal_of(tenant: &Tenant, app: &str) -> Uuid {
+fn principal_of(tenant: &SeedTenant, app: &str) -> Uuid {
     stable_uuid(&["servicePrincipal", &tenant.id, app])
 }
 

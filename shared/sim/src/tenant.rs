@@ -7,7 +7,7 @@ use crate::answer::{Answer, Outcome, Refusal};
 use crate::dice::stable_uuid;
 use crate::options;
 use crate::query::Query;
-use crate::seed::{Domain, DomainType};
+use crate::seed::{DomainType, SeedDomain};
 use crate::serve::Ask;
 use crate::state::State;
 
@@ -333,7 +333,7 @@ pub(crate) fn check_select(query: &Query, known: &[&str]) -> Outcome<()> {
     }
 }
 
-fn kind(domain: &Domain) -> &'static str {
+fn kind(domain: &SeedDomain) -> &'static str {
     match domain.kind {
         DomainType::Managed => "Managed",
         DomainType::Federated => "Federated",
@@ -341,7 +341,7 @@ fn kind(domain: &Domain) -> &'static str {
 }
 
 /// <https://learn.microsoft.com/graph/api/resources/domain>
-fn domain(d: &Domain) -> Value {
+fn domain(d: &SeedDomain) -> Value {
     let managed = d.kind == DomainType::Managed;
     json!({
         "id": d.name,

@@ -9,7 +9,7 @@ use hardmatch_domain::ids::{ConnectionId, Guid};
 use hardmatch_policy::{
     Active, Config, Endpoints, StackLimits, policy_hash, protected_changes, takes_an_approver, widens,
 };
-use hardmatch_ports::command::Authority;
+use hardmatch_ports::command::CommandAuthority;
 use hardmatch_store::connection::Meta;
 use hardmatch_store::{Store, StoreError, Stored, TenantKey};
 
@@ -89,7 +89,7 @@ pub struct Push<'p> {
     /// The tenant's directory id, looked up by the sender.
     pub tenant: &'p str,
     /// What the queue it came through stands for.
-    pub authority: Authority,
+    pub authority: CommandAuthority,
 }
 
 impl Opened {
@@ -151,7 +151,7 @@ impl Connections {
             // A connection whose tenant nobody has named yet counts as new.
             let active = if meta.value.tenant.is_some() { old.as_active() } else { Active::Missing };
             let protected = protected_changes(active, &config);
-            if !protected.is_empty() && authority < Authority::Approver {
+            if !protected.is_empty() && authority < CommandAuthority::Approver {
                 return Err(ConnectionError::TakesAnApprover(takes_an_approver(&protected)));
             }
             let widened = old.is_widened_by(&config);

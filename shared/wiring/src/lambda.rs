@@ -78,7 +78,7 @@ pub struct Home {
 impl Home {
     /// Reads the environment, starts the log and builds the clients, once.
     pub async fn open() -> Result<Self, StartError> {
-        telemetry::start(telemetry::Format::Json, "info")?;
+        telemetry::start(telemetry::LogFormat::Json, "info")?;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let aws = Aws::in_function(env::read(env::AWS_ENDPOINT_URL.name)?, Arc::clone(&clock)).await;
         let table: Arc<dyn Table> = Arc::new(aws.table(needed(env::TABLE)?));
@@ -181,7 +181,7 @@ impl Delivery {
 }
 
 /// Answers messages of one kind of function.
-pub trait Answer: Send + Sync + 'static {
+pub trait MessageHandler: Send + Sync + 'static {
     /// Answers one message. An error leaves it in its queue.
     fn answer(&self, delivery: Delivery) -> impl Future<Output = Result<After, String>> + Send;
 
@@ -193,7 +193,7 @@ pub trait Answer: Send + Sync + 'static {
 
 /// Takes batches of messages from Lambda until the process is ended. What a message has cost is noted with its run.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
-pub async fn serve(home: Home, answers: impl Answer) -> Result<(), Error> {
+pub async fn serve(home: Home, answers: impl MessageHandler) -> Result<(), Error> {
     let shared = Arc::new((home, answers));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
         let shared = Arc::clone(&shared);
@@ -213,7 +213,7 @@ pub async fn serve(home: Home, answers: impl Answer) -> Result<(), Error> {
 }
 
 /// One batch. Messages are answered one after the other, so what changes in the counters meanwhile is theirs.
-async fn batch(home: &Home, answers: &impl Answer, event: SqsEvent, deadline: Timestamp) -> BatchResponse {
+async fn batch(home: &Home, answers: &impl MessageHandler, event: SqsEvent, deadline: Timestamp) -> BatchResponse {
     let mut response = BatchResponse::default();
     for record in event.records {
         let (sender, queue) = (
@@ -251,7 +251,7 @@ async fn note_trouble(home: &Home, record: &str, why: &str) {
     }
 }
 
-async fn metered(home: &Home, answers: &impl Answer, delivery: Delivery) -> Result<After, String> {
+async fn metered(home: &Home, answers: &impl MessageHandler, delivery: Delivery) -> Result<After, String> {
     let (message, receipt) = (delivery.message.clone(), delivery.receipt.clone());
     let (calls, begun) = (answers.calls(), delivery.begun);
     // Boxed: the compiler lays out the whole of a handler's work in one piece otherwise, and gives up.

@@ -1,7 +1,7 @@
 //! From what a file looks like to the lines of a first configuration.
 
 use hardmatch_policy::{DateForm, DetectedColumn, SourceKind, YesNo, date_form};
-use hardmatch_sources_files::{By, Day, Detected, DetectedColumn as Column, Format, Proposal, Words};
+use hardmatch_sources_files::{Day, Detected, DetectedColumn as Column, Format, Proposal, ProposedBy, Words};
 
 /// Anchor attributes that name themselves in the default of `[anchor] from`.
 const GUIDS: [&str; 2] = ["mS-DS-ConsistencyGuid", "objectGUID"];
@@ -185,7 +185,7 @@ impl Proposed {
     /// have.
     pub fn settle<E>(&mut self, mut ask: impl FnMut(&str, &[&str]) -> Result<Option<String>, E>) -> Result<(), E> {
         for column in &mut self.columns {
-            if column.proposal.by == Some(By::Values) {
+            if column.proposal.by == Some(ProposedBy::Values) {
                 let what = format!(
                     "{}: {}. Use it as {}?",
                     column.name,
@@ -269,7 +269,7 @@ impl Proposed {
                     continue;
                 }
                 let comment = match (&column.proposal.by, column.samples.first()) {
-                    (Some(By::Values), _) => "by its values; please check".to_owned(),
+                    (Some(ProposedBy::Values), _) => "by its values; please check".to_owned(),
                     _ if *fill == "userPrincipalName" && column.fills("mail") => {
                         "the sign-in name: no other column has one".to_owned()
                     }

@@ -19,7 +19,7 @@ use crate::Unfit;
 
 /// What the place where we run has to offer.
 #[derive(Clone)]
-pub struct Means {
+pub struct TenantMeans {
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The platform's own identity, where it has one.
@@ -32,7 +32,7 @@ pub struct Means {
 
 /// How the application of a configuration proves itself. `None`: the configuration does not say, as it may for a simulated
 /// tenant.
-pub fn credential(config: &Config, means: &Means) -> Result<Option<Arc<dyn Credential>>, Unfit> {
+pub fn credential(config: &Config, means: &TenantMeans) -> Result<Option<Arc<dyn Credential>>, Unfit> {
     let Some(auth) = &config.tenant.auth else { return Ok(None) };
     Ok(Some(match &auth.method {
         Method::Secret(secret) => client_secret(secret, means)?,
@@ -50,7 +50,7 @@ pub fn credential(config: &Config, means: &Means) -> Result<Option<Arc<dyn Crede
     }))
 }
 
-fn identity(token: Option<&TokenRef>, means: &Means) -> Result<Arc<dyn WebIdentity>, Unfit> {
+fn identity(token: Option<&TokenRef>, means: &TenantMeans) -> Result<Arc<dyn WebIdentity>, Unfit> {
     match (token, &means.identity) {
         (Some(TokenRef::File(path)), _) => Ok(Arc::new(FileIdentity::new(path))),
         #[cfg(feature = "programs")]
@@ -69,16 +69,16 @@ fn identity(token: Option<&TokenRef>, means: &Means) -> Result<Arc<dyn WebIdenti
     }
 }
 
-fn client_secret(secret: &ClientSecret, means: &Means) -> Result<Arc<dyn Credential>, Unfit> {
+fn client_secret(secret: &ClientSecret, means: &TenantMeans) -> Result<Arc<dyn Credential>, Unfit> {
     Ok(Arc::new(SecretCredential::new(place(&secret.place, means)?, secret.expires)))
 }
 
-fn client_certificate(wanted: &ClientCertificate, means: &Means) -> Result<Arc<dyn Credential>, Unfit> {
+fn client_certificate(wanted: &ClientCertificate, means: &TenantMeans) -> Result<Arc<dyn Credential>, Unfit> {
     let key = wanted.key.as_ref().map(|kept| place(kept, means)).transpose()?;
     Ok(Arc::new(CertificateCredential::new(place(&wanted.certificate, means)?, key, Arc::clone(&means.clock))))
 }
 
-fn place(kept: &SecretRef, means: &Means) -> Result<SecretPlace, Unfit> {
+fn place(kept: &SecretRef, means: &TenantMeans) -> Result<SecretPlace, Unfit> {
     match (kept, &means.secrets) {
         (SecretRef::Env(name), _) => {
             Ok(SecretPlace::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten()))
@@ -104,7 +104,7 @@ pub fn options(
     endpoints: &Endpoints,
     client_id: &str,
     credential: Arc<dyn Credential>,
-    means: &Means,
+    means: &TenantMeans,
 ) -> Result<GraphOptions, Unfit> {
     let parse = |text: &str| Url::parse(text).map_err(|error| Unfit(format!("{text}: {error}")));
     let mut options = GraphOptions::new(
@@ -123,7 +123,7 @@ pub fn options(
 }
 
 /// The options of a configuration that says everything itself: one of a real tenant.
-pub fn whole(config: &Config, means: &Means) -> Result<(String, GraphOptions), Unfit> {
+pub fn whole(config: &Config, means: &TenantMeans) -> Result<(String, GraphOptions), Unfit> {
     let auth = config.tenant.auth.as_ref();
     let auth =
         auth.ok_or_else(|| Unfit("[tenant.auth] is missing: say how the application proves itself".to_owned()))?;

@@ -11,7 +11,7 @@ use hardmatch_runtime::env;
 use hardmatch_vault::{SealedSecrets, SecretString, TokenVault};
 
 use crate::lambda::{Home, StartError, needed};
-use crate::tenant::Means;
+use crate::tenant::TenantMeans;
 
 /// What only functions have that talk to the identity platform: tokens, and the key that seals them.
 #[derive(Clone)]
@@ -57,8 +57,8 @@ impl TokenHome {
     }
 
     /// What a connection's client is made with here.
-    pub fn means(&self, connection: &ConnectionId) -> Means {
-        Means {
+    pub fn means(&self, connection: &ConnectionId) -> TenantMeans {
+        TenantMeans {
             clock: Arc::clone(&self.clock),
             identity: Some(Arc::clone(&self.identity)),
             secrets: Some(Arc::new(OwnSecrets {

@@ -1,7 +1,7 @@
 //! The scenarios, each with its aims. A broken promise (somebody lost, somebody twice) is an error, not a figure.
 
 use anyhow::ensure;
-use hardmatch_sim::{Counters, Fault, FaultRule, Place, Request, Seed};
+use hardmatch_sim::{CallCounts, Fault, FaultRule, Place, Seed, SeenRequest};
 use serde_json::Value;
 
 use crate::lab::{Lab, Ran};
@@ -96,7 +96,7 @@ fn throttled() -> Fault {
 }
 
 /// Calls that arrived while a refusal of their kind, reads or writes, was in force and had long come back.
-fn early(requests: &[Request]) -> usize {
+fn early(requests: &[SeenRequest]) -> usize {
     let mut refused: Vec<(bool, i64)> = Vec::new();
     let mut early = 0;
     for request in requests {
@@ -196,7 +196,7 @@ fn wrong(said: &Value) -> u64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-fn writing(table: &mut Table, name: &str, tenant: &Counters, people: usize) {
+fn writing(table: &mut Table, name: &str, tenant: &CallCounts, people: usize) {
     table.row(name, "writes per person", format!("{:.3}", tenant.writes as f64 / people as f64), "1.05");
     let parts: usize = tenant.batches.iter().sum();
     let fill = parts as f64 / (20 * tenant.batches.len().max(1)) as f64;
@@ -220,6 +220,6 @@ fn figures(ran: &Ran, people: usize) -> String {
 }
 
 /// Reads of single users: what a writer does who does not believe the answer to his own call.
-fn reads_of_users(tenant: &Counters) -> u64 {
+fn reads_of_users(tenant: &CallCounts) -> u64 {
     tenant.requests.iter().filter(|(route, _)| route.starts_with("GET /users/{id}")).map(|(_, count)| count).sum()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hardmatch_ports::Clock as _;
 use hardmatch_runtime::RealClock;
-use hardmatch_sim::{Consent, FederatedCredential, KeyCredential, Signature};
+use hardmatch_sim::{Consent, KeyCredential, RegisteredCredential, Signature};
 use serde_json::{Value, json};
 
 use crate::browser::{ADMIN, Waiting, connectable, prove_by, walk};
@@ -252,7 +252,7 @@ fn proved_by(method: &str) -> Lab {
     let consent = if method == "delegated" { Consent::Granted } else { Consent::Missing };
     let lab = connectable(&rows(4), |app| {
         app.consent = consent;
-        app.federated_identity_credentials.push(FederatedCredential {
+        app.federated_identity_credentials.push(RegisteredCredential {
             name: "lab".to_owned(),
             issuer: "https://issuer.example".to_owned(),
             subject: "lab".to_owned(),

@@ -1,6 +1,6 @@
 //! Several commands on one state at the same time: one drives a run, the others look, and an operator can stop it.
 
-use hardmatch_sim::{Counters, Fault, FaultRule, Place};
+use hardmatch_sim::{CallCounts, Fault, FaultRule, Place};
 
 use crate::kill::kill_when;
 use crate::lab::{Lab, Row, Started, rows, tenant, text};
@@ -21,7 +21,7 @@ fn writing(people: &[Row]) -> (Lab, Started) {
     (lab, apply)
 }
 
-fn reach(lab: &Lab, started: &mut Started, enough: impl Fn(&Counters) -> bool) {
+fn reach(lab: &Lab, started: &mut Started, enough: impl Fn(&CallCounts) -> bool) {
     while !enough(&lab.world().counters()) {
         assert!(!started.has_ended(), "it ended before it was there");
         std::thread::yield_now();

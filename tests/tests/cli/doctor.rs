@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hardmatch_ports::Clock as _;
 use hardmatch_runtime::RealClock;
-use hardmatch_sim::{Clock, Domain, DomainType, Fault, FaultRule, Seed};
+use hardmatch_sim::{DomainType, Fault, FaultRule, Seed, SeedDomain, SimClock};
 use serde_json::{Value, json};
 
 use crate::browser::{ADMIN, Waiting, connectable, prove_by, walk};
@@ -62,7 +62,7 @@ fn c7_each_state_of_directory_synchronization_has_its_own_words() {
 #[test]
 fn k5_administrators_who_are_all_in_a_federated_domain_are_warned_about() {
     let mut seed = tenant();
-    seed.domains.push(Domain::new("fed.contoso.com", DomainType::Federated));
+    seed.domains.push(SeedDomain::new("fed.contoso.com", DomainType::Federated));
     let admin = json!({
         "userPrincipalName": "boss@fed.contoso.com", "onPremisesImmutableId": "Z0UjAauJ780BI0VniavN7w==",
         "roles": ["Global Administrator"],
@@ -139,7 +139,7 @@ fn a_tenant_that_nobody_knows_and_one_of_another_cloud_are_told_without_a_proof(
 fn a_clock_that_is_off_is_told() {
     for (minutes, state) in [(0, "ok"), (-3, "warn"), (3, "warn"), (20, "fail"), (-20, "fail")] {
         let off = jiff::SignedDuration::from_mins(minutes);
-        let clock = Clock::Shared(Arc::new(move || RealClock.now() + off));
+        let clock = SimClock::Shared(Arc::new(move || RealClock.now() + off));
         let lab = Lab::at(healthy(), clock);
         lab.write("source.csv", csv(&rows(1)));
         let (_, checks) = findings(&lab);

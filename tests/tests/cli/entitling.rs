@@ -1,6 +1,6 @@
 //! Licence and group rules on the command line: tried on a person, held against the tenant, planned with their seats.
 
-use hardmatch_sim::{Seed, Sku};
+use hardmatch_sim::{Seed, SeedSku};
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, rows, tenant, text};
@@ -27,7 +27,7 @@ when = "true"
 /// A tenant with so many seats of one licence.
 fn bought(seats: i64) -> Seed {
     let mut seed = tenant();
-    let sku: Sku = serde_json::from_value(json!({
+    let sku: SeedSku = serde_json::from_value(json!({
         "skuId": "05e9a617-0261-4cee-bb44-138d3ef5d965",
         "skuPartNumber": "SPE_E3",
         "enabled": seats,

@@ -1,14 +1,14 @@
 //! Pulled plugs: the process is killed in the middle, the same command is given again, and the tenant ends as if
 //! nothing had happened. Where it was killed is counted in the tenant's own log, so no time is involved.
 
-use hardmatch_sim::{Counters, Fault, FaultRule, Place};
+use hardmatch_sim::{CallCounts, Fault, FaultRule, Place};
 
 use crate::lab::{Lab, Row, Started, binary, rows, tenant, text};
 
 const PEOPLE: usize = 70;
 
 /// Kills the command (SIGKILL) as soon as the tenant has counted enough. False: it ended before that.
-pub(crate) fn kill_when(lab: &Lab, mut started: Started, enough: impl Fn(&Counters) -> bool) -> bool {
+pub(crate) fn kill_when(lab: &Lab, mut started: Started, enough: impl Fn(&CallCounts) -> bool) -> bool {
     loop {
         if enough(&lab.world().counters()) {
             return started.kill();
@@ -44,7 +44,7 @@ fn everybody_once(lab: &Lab, people: &[Row]) {
 
 /// Creations that took effect: never more than there are people.
 fn creations(lab: &Lab) -> usize {
-    let made = |request: &&hardmatch_sim::Request| {
+    let made = |request: &&hardmatch_sim::SeenRequest| {
         request.method == "POST" && request.route == "/users" && request.status == 201
     };
     lab.world().requests().iter().filter(made).count()

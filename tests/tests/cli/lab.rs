@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
-use hardmatch_sim::{App, Clock, Running, Seed, Sim, World};
+use hardmatch_sim::{App, Running, Seed, Sim, SimClock, World};
 use hardmatch_tests::connection::{Connection, Proof};
 pub(crate) use hardmatch_tests::lab::{CLIENT, ROLES, TENANT};
 use serde_json::Value;
@@ -245,11 +245,11 @@ pub(crate) struct Lab {
 impl Lab {
     /// Starts the tenant and writes `lab.toml` as the manual's example has it, with the tenant's own address.
     pub(crate) fn new(seed: Seed) -> Self {
-        Lab::at(seed, Clock::Real)
+        Lab::at(seed, SimClock::Real)
     }
 
     /// A laboratory whose tenant goes by this clock.
-    pub(crate) fn at(seed: Seed, clock: Clock) -> Self {
+    pub(crate) fn at(seed: Seed, clock: SimClock) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let running = runtime.block_on(Sim::new(seed).clock(clock).start_local()).unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hardmatch_aws::stand_in::{PACKAGES, Policies, REGION, StandIn, venv};
+use hardmatch_aws::stand_in::{PACKAGES, REGION, StandIn, StandInPolicies, venv};
 use hardmatch_ports::Clock as _;
 use hardmatch_runtime::RealClock;
 use jiff::tz::TimeZone;
@@ -89,7 +89,7 @@ impl Stack {
     pub(crate) fn deploy(name: &'static str) -> Self {
         let command = build::build().to_owned();
         let tools = venv(&PACKAGES).unwrap();
-        let server = StandIn::start(Policies::Enforced).unwrap();
+        let server = StandIn::start(StandInPolicies::Enforced).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let deployed = RealClock.now().to_zoned(TimeZone::UTC);
         let mut stack = Self {

@@ -8,7 +8,7 @@ use hardmatch_embedded::doorbell::Faults;
 use hardmatch_match::Accept;
 use hardmatch_ports::Clock as _;
 use hardmatch_ports::run::PlanRow;
-use hardmatch_sim::{Fault, FaultRule, Request, Seed};
+use hardmatch_sim::{Fault, FaultRule, Seed, SeenRequest};
 use hardmatch_tests::{Backup, CorruptAnswer, KillAt, Ran, Rng, Seen, Stopped, World, guid, immutable_id, invariants};
 use serde_json::json;
 
@@ -154,7 +154,7 @@ impl History {
     }
 
     /// The same command until it is not killed any more.
-    async fn attempts(&mut self, writes: &mut Vec<Request>, what: Do) -> Option<Ran> {
+    async fn attempts(&mut self, writes: &mut Vec<SeenRequest>, what: Do) -> Option<Ran> {
         for attempt in 0..4 {
             if attempt < 3 && self.rng.happens(35) {
                 let at = 1 + self.rng.below(60) as u64;
@@ -176,7 +176,7 @@ impl History {
         None
     }
 
-    async fn judge(&mut self, first: u64, before: &[Seen], writes: &[Request], approved: bool) {
+    async fn judge(&mut self, first: u64, before: &[Seen], writes: &[SeenRequest], approved: bool) {
         let rows = self.world.rows_since(first.saturating_sub(1)).await;
         let after = self.world.accounts();
         let mut problems = invariants::twice(&after);
@@ -469,11 +469,11 @@ enum Do {
     Apply(String),
 }
 
-fn told(writes: &[Request], what: &str) -> Vec<String> {
+fn told(writes: &[SeenRequest], what: &str) -> Vec<String> {
     writes.iter().map(|write| format!("{what}: {} {}", write.method, write.route)).collect()
 }
 
-fn removes(write: &Request) -> bool {
+fn removes(write: &SeenRequest) -> bool {
     let blocks = write.body.as_ref().is_some_and(|body| body["accountEnabled"] == json!(false));
     (write.method == "DELETE" && write.route == "/users/{id}") || (write.method == "PATCH" && blocks)
 }

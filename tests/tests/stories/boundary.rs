@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::FileTable;
 use hardmatch_policy::StackLimits;
-use hardmatch_ports::command::Authority;
+use hardmatch_ports::command::CommandAuthority;
 use hardmatch_ports::credentials::{CredentialError, SecretReader, WebIdentity};
 use hardmatch_ports::{Clock, KeptToken, TenantRead as _, TokenKind, TokenStore as _};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::Store;
 use hardmatch_vault::{KeySize, LocalSeal, NewCertificate, SecretString, TokenVault, make_certificate};
-use hardmatch_wiring::tenant::{Means, client, whole};
+use hardmatch_wiring::tenant::{TenantMeans, client, whole};
 use hardmatch_wiring::{Connections, Opened, Push};
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -167,7 +167,7 @@ impl Lab {
     }
 
     /// What a function has for the connection; an administrator has signed in.
-    async fn means(&self, method: &str) -> Means {
+    async fn means(&self, method: &str) -> TenantMeans {
         let seal = Arc::new(LocalSeal::file(self.folder.path().join("key")));
         let table = Arc::new(FileTable::in_memory().unwrap());
         let vault = TokenVault::new(table, seal, Arc::clone(&self.clock), "contoso");
@@ -176,7 +176,7 @@ impl Lab {
         vault.keep(TokenKind::Refresh, &refresh, None).await.unwrap();
         let secret = if method == "certificate" { self.certificate.clone() } else { CLIENT_SECRET.to_owned() };
         let given = Arc::new(Given { secret });
-        Means {
+        TenantMeans {
             clock: Arc::clone(&self.clock),
             identity: Some(given.clone()),
             secrets: Some(given),
@@ -211,7 +211,7 @@ fn text(method: &str, auth: &str, login: &str, graph: &str) -> String {
 
 /// As an approver pushes it and a function opens it.
 async fn opened(connections: &Connections, text: &str) -> Result<Opened, String> {
-    let push = Push { connection: &contoso(), text, tenant: TENANT, authority: Authority::Approver };
+    let push = Push { connection: &contoso(), text, tenant: TENANT, authority: CommandAuthority::Approver };
     connections.configure(&push).await.map_err(|error| error.to_string())?;
     connections.open(&contoso()).await.map_err(|error| error.to_string())
 }

@@ -1,7 +1,7 @@
 //! Licences and groups by rule: given, exchanged, taken stage by stage, and only what was given.
 
 use hardmatch_ports::run::Status;
-use hardmatch_sim::{Seed, Sku};
+use hardmatch_sim::{Seed, SeedSku};
 use hardmatch_tests::World;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const E3: &str = "05e9a617-0261-4cee-bb44-138d3ef5d965";
 const E1: &str = "18181a46-0d4e-45cd-891e-60aabd171b4e";
 const SALES: &str = "11111111-2222-4333-8444-555555555555";
 
-fn sku(id: &str, name: &str, seats: i64) -> Sku {
+fn sku(id: &str, name: &str, seats: i64) -> SeedSku {
     serde_json::from_value(json!({
         "skuId": id, "skuPartNumber": name, "enabled": seats,
         "plans": [
@@ -81,7 +81,7 @@ fn members(world: &World, name: &str) -> Vec<String> {
     names
 }
 
-fn calls(writes: &[hardmatch_sim::Request]) -> Vec<String> {
+fn calls(writes: &[hardmatch_sim::SeenRequest]) -> Vec<String> {
     writes.iter().map(|call| format!("{} {}", call.method, call.route)).collect()
 }
 
@@ -253,7 +253,7 @@ sku = "VISIOCLIENT"
 when = "person.department == 'Research'"
 "#;
 
-fn visio(seats: i64, plan: &Value) -> Sku {
+fn visio(seats: i64, plan: &Value) -> SeedSku {
     let plans = json!([plan]);
     serde_json::from_value(json!({
         "skuId": VISIO, "skuPartNumber": "VISIOCLIENT", "enabled": seats, "plans": plans,

@@ -19,7 +19,7 @@ async fn four(policy: &str) -> World {
     world
 }
 
-fn names(calls: &[hardmatch_sim::Request]) -> Vec<String> {
+fn names(calls: &[hardmatch_sim::SeenRequest]) -> Vec<String> {
     calls.iter().map(|call| format!("{} {}", call.method, call.route)).collect()
 }
 

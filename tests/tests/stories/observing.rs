@@ -6,7 +6,7 @@ use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::run::{OutcomeKind, ReadMode, Status, Stop};
 use hardmatch_ports::table::Units;
-use hardmatch_sim::{CONTOSO_TENANT_ID, Domain, DomainType, Fault, FaultRule, Place, Request, Seed};
+use hardmatch_sim::{CONTOSO_TENANT_ID, DomainType, Fault, FaultRule, Place, Seed, SeedDomain, SeenRequest};
 use hardmatch_store::TenantKey;
 use hardmatch_tests::{Directory, Ran, World, by_hand, guid, immutable_id};
 use serde_json::json;
@@ -42,7 +42,7 @@ fn purge(world: &World, upn: &str) -> ObjectId {
 
 /// Routes that the last command asked for, but for writes.
 fn asked(world: &World, route: &str) -> usize {
-    let is = |request: &&Request| request.route == route && request.method == "GET";
+    let is = |request: &&SeenRequest| request.route == route && request.method == "GET";
     world.tenant.requests().iter().filter(is).count()
 }
 
@@ -447,8 +447,8 @@ async fn what_a_partial_delta_clears_is_cleared_and_nothing_else() {
 #[tokio::test]
 async fn j9_a_tenant_that_godaddy_manages_is_refused_before_anybody_is_decided() {
     let federated = [
-        Domain::new("NETORG1234567.onmicrosoft.com", DomainType::Managed),
-        Domain::new("contoso.com", DomainType::Federated),
+        SeedDomain::new("NETORG1234567.onmicrosoft.com", DomainType::Managed),
+        SeedDomain::new("contoso.com", DomainType::Federated),
     ];
     let mut seed = Seed::contoso();
     seed.domains = federated.to_vec();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hardmatch_ports::Clock as _;
 use hardmatch_ports::run::{OutcomeKind, Status};
-use hardmatch_sim::{Fault, FaultRule, Place, Request, Seed};
+use hardmatch_sim::{Fault, FaultRule, Place, Seed, SeenRequest};
 use hardmatch_tests::World;
 
 const UPDATE: &str = "/users/{id}";
@@ -35,12 +35,12 @@ fn put_off(seconds: &str) -> Fault {
     }
 }
 
-fn updates(world: &World) -> Vec<Request> {
+fn updates(world: &World) -> Vec<SeenRequest> {
     world.tenant.requests().into_iter().filter(|request| request.route == UPDATE).collect()
 }
 
 /// Milliseconds from the first to the last.
-fn span(requests: &[Request]) -> i64 {
+fn span(requests: &[SeenRequest]) -> i64 {
     let at = requests.iter().map(|request| request.at);
     at.clone().max().unwrap_or(0) - at.min().unwrap_or(0)
 }

@@ -9,18 +9,18 @@ use hardmatch_checkup::TenantRequestContext;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::{FileTable, FolderBlobs, ProcessDoorbell};
 use hardmatch_match::{Handled, MatchPorts, Request, RunCost, RunMetrics, handle_command, watch_credential};
-use hardmatch_ports::command::{Authority, Command, Reply};
+use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::{After, MessageKind, Queue};
-use hardmatch_ports::tenant_request::Granted;
+use hardmatch_ports::tenant_request::KnownGrant;
 use hardmatch_ports::{CheckState, Clock as _, Doorbell as _, Message, TokenKind, TokenStore as _};
 use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::{ManualClock, run_batch};
-use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Clock, Running, Seed, Sim};
+use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Running, Seed, Sim, SimClock};
 use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::{Store, StoreError};
 use hardmatch_tests::SecretScan;
 use hardmatch_vault::{LocalSeal, TokenVault};
-use hardmatch_wiring::tenant::Means;
+use hardmatch_wiring::tenant::TenantMeans;
 use hardmatch_wiring::{CompiledPolicies, Connections, Push};
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -56,7 +56,7 @@ impl Lab {
     async fn new(more: &str) -> Self {
         let clock = ManualClock::auto(Timestamp::from_second(NOON).unwrap());
         let shared = clock.clone();
-        let sim = Sim::new(Seed::contoso()).clock(Clock::Shared(Arc::new(move || shared.now())));
+        let sim = Sim::new(Seed::contoso()).clock(SimClock::Shared(Arc::new(move || shared.now())));
         let running = Arc::new(sim.start_local().await.unwrap());
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let kept = tempfile::NamedTempFile::new().unwrap().into_temp_path().keep().unwrap();
@@ -70,8 +70,12 @@ impl Lab {
             kept.display(),
             url = running.url(),
         );
-        let push =
-            Push { connection: &contoso(), text: &text, tenant: CONTOSO_TENANT_ID, authority: Authority::Approver };
+        let push = Push {
+            connection: &contoso(),
+            text: &text,
+            tenant: CONTOSO_TENANT_ID,
+            authority: CommandAuthority::Approver,
+        };
         connections.configure(&push).await.unwrap();
         Self {
             secret_scan: Arc::new(SecretScan::new(running.world().clone(), folder.path())),
@@ -113,7 +117,7 @@ impl Lab {
                     connection: &message.connection,
                     run: &message.run,
                     command,
-                    authority: Authority::Operator,
+                    authority: CommandAuthority::Operator,
                     by: "an operator",
                     reply,
                 };
@@ -125,7 +129,7 @@ impl Lab {
                 }
             }
             MessageKind::TenantRequest { reply, query } => {
-                let means = Means {
+                let means = TenantMeans {
                     clock: Arc::new(self.clock.clone()),
                     identity: None,
                     secrets: None,
@@ -181,7 +185,7 @@ fn contoso() -> ConnectionId {
 async fn o15_o16_an_operator_asks_how_a_deployed_connection_stands_and_resets_it() {
     let lab = Lab::new("secret_expires = 2026-02-01").await;
     let Reply::Reached { reached } = lab.ask("1", Command::Status).await else { panic!("no status") };
-    let Granted::Told { permissions } = &reached.granted else { panic!("{reached:?}") };
+    let KnownGrant::Told { permissions } = &reached.granted else { panic!("{reached:?}") };
     assert!(permissions.contains("User.ReadWrite.All"), "{permissions:?}");
     assert_eq!(reached.client_id, CONTOSO_CLIENT_ID);
     assert_eq!(reached.ends.map(|ends| ends.strftime("%Y-%m-%d").to_string()).as_deref(), Some("2026-02-01"));
@@ -224,7 +228,7 @@ async fn j2_o16_disconnecting_a_stack_parks_first_forgets_then_and_asks_nobody()
     assert_eq!(lab.store.meta(&contoso()).await.unwrap().value.standing, ConnectionState::Disconnected);
     assert!(lab.running.world().take_requests().is_empty(), "nobody is called");
     let Reply::Reached { reached } = lab.ask("3", Command::Status).await else { panic!("no status") };
-    assert!(matches!(reached.granted, Granted::Untold { .. }), "{reached:?}");
+    assert!(matches!(reached.granted, KnownGrant::Untold { .. }), "{reached:?}");
     assert!(lab.running.world().take_requests().is_empty(), "nobody is called");
 }
 

@@ -15,8 +15,9 @@ fn user(upn: &str, more: &Value) -> Value {
 }
 
 /// Writes of users that name a property.
-fn attempts(calls: &[hardmatch_sim::Request], property: &str) -> usize {
-    let names = |call: &&hardmatch_sim::Request| call.body.as_ref().is_some_and(|body| body.get(property).is_some());
+fn attempts(calls: &[hardmatch_sim::SeenRequest], property: &str) -> usize {
+    let names =
+        |call: &&hardmatch_sim::SeenRequest| call.body.as_ref().is_some_and(|body| body.get(property).is_some());
     calls.iter().filter(names).count()
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use hardmatch_policy::{Config, Detected, SourceKind, template};
 use hardmatch_report::{ColumnRow, columns_table};
-use hardmatch_sources_files::{By, Day, detect};
+use hardmatch_sources_files::{Day, ProposedBy, detect};
 use hardmatch_wiring::proposal::{self, Proposed};
 use serde_json::{Value, json};
 
@@ -153,9 +153,9 @@ fn documents(proposed: &Proposed) -> Vec<Value> {
                     None => None,
                 },
                 "by": match column.proposal.by {
-                    Some(By::Name) => Some("name"),
-                    Some(By::UsualName) => Some("usual_name"),
-                    Some(By::Values) => Some("values"),
+                    Some(ProposedBy::Name) => Some("name"),
+                    Some(ProposedBy::UsualName) => Some("usual_name"),
+                    Some(ProposedBy::Values) => Some("values"),
                     None => None,
                 },
                 "doubt": column.proposal.doubt,

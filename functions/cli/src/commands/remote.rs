@@ -82,7 +82,7 @@ mod missing {
 mod deployed {
     use std::time::Duration;
 
-    use hardmatch_connect::{Link, PublicUrl, draft};
+    use hardmatch_connect::{ConnectLink, PublicUrl, draft};
     use hardmatch_ports::command::{Command, Stops};
     use hardmatch_ports::run::{Intent, Phase, Run};
     use hardmatch_store::connecting::{ConnectState, Connected};
@@ -197,7 +197,7 @@ mod deployed {
         Ok(Exit::Converged)
     }
 
-    async fn awaited(stack: &Stack, link: &Link) -> Result<Connected, Failure> {
+    async fn awaited(stack: &Stack, link: &ConnectLink) -> Result<Connected, Failure> {
         let clock = &stack.state.clock;
         loop {
             let known = stack.state.store.connecting(stack.connection()).await?.map(|stored| stored.value);

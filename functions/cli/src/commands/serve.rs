@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use hardmatch_connect::{Link, PublicUrl, issue};
+use hardmatch_connect::{ConnectLink, PublicUrl, issue};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::Missing;
 use hardmatch_store::connecting::ConnectState;
@@ -70,7 +70,7 @@ async fn place(args: &ServeArgs) -> Result<Place, Failure> {
 
 /// Prints a link for each connection, a new one when it ran out, and what came of it.
 async fn links(state: &State, url: &PublicUrl, ids: &[ConnectionId]) -> Result<(), Failure> {
-    let mut open: Vec<(&ConnectionId, Link)> = Vec::new();
+    let mut open: Vec<(&ConnectionId, ConnectLink)> = Vec::new();
     for id in ids {
         open.push((id, link(state, url, id).await?));
     }
@@ -95,7 +95,7 @@ async fn links(state: &State, url: &PublicUrl, ids: &[ConnectionId]) -> Result<(
     }
 }
 
-async fn link(state: &State, url: &PublicUrl, id: &ConnectionId) -> Result<Link, Failure> {
+async fn link(state: &State, url: &PublicUrl, id: &ConnectionId) -> Result<ConnectLink, Failure> {
     let link = issue(&state.store, &*state.clock, url, id).await?;
     output::line(format!("{id}\t{}", link.url));
     Ok(link)

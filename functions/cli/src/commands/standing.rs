@@ -3,7 +3,7 @@
 
 use hardmatch_embedded::Missing;
 use hardmatch_match::{Handled, Request, handle_command, paused};
-use hardmatch_ports::command::{Authority, Command, Reply};
+use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_store::connection::{ConnectionState, Meta};
 use serde_json::json;
@@ -24,7 +24,7 @@ pub(crate) async fn ask(common: &Common, command: Command, said: &str) -> Result
     };
     let by = operator();
     let request =
-        Request { connection, run: "", command: &command, authority: Authority::Approver, by: &by, reply: "" };
+        Request { connection, run: "", command: &command, authority: CommandAuthority::Approver, by: &by, reply: "" };
     match handle_command(&deciding, &request).await? {
         Handled::Replied(Reply::Refused { why }) => return Err(Failure::run(why)),
         Handled::Replied(_) | Handled::PassedOn => {}

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use hardmatch_connect::{Configured, Connection, Link, Means, Ports, PublicUrl, issue, router};
+use hardmatch_connect::{Configured, ConnectLink, Connection, Ports, PublicUrl, SignInMeans, issue, router};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::permission::Feature;
 use hardmatch_embedded::FileTable;
@@ -65,7 +65,7 @@ impl World {
         let (contoso, fabrikam, northwind) = (platform(CONTOSO), platform(FABRIKAM), platform(NORTHWIND));
         let token_store = Arc::new(MemoryTokenStore::default());
         let sealed = Arc::new(MemorySealed::new(Arc::new(clock.clone())));
-        let sign_in = || Means::SignIn { sealed: Arc::clone(&sealed) as Arc<dyn Sealed> };
+        let sign_in = || SignInMeans::SignIn { sealed: Arc::clone(&sealed) as Arc<dyn Sealed> };
         let connection = |id: &str, tenant: &str, platform: &Arc<FakePlatform>, means| Connection {
             id: ConnectionId::from(id),
             tenant: tenant.to_owned(),
@@ -76,7 +76,7 @@ impl World {
             means,
         };
         let connections = Configured::from_iter([
-            connection("contoso", CONTOSO, &contoso, Means::Consent),
+            connection("contoso", CONTOSO, &contoso, SignInMeans::Consent),
             connection("fabrikam", "fabrikam.onmicrosoft.com", &fabrikam, sign_in()),
             connection("northwind", NORTHWIND, &northwind, sign_in()),
         ]);
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// The operator makes a link.
-    pub(crate) async fn link(&self, connection: &str) -> Link {
+    pub(crate) async fn link(&self, connection: &str) -> ConnectLink {
         issue(&self.store, &self.clock, &self.url, &ConnectionId::from(connection)).await.unwrap()
     }
 
@@ -199,7 +199,7 @@ impl Browser<'_> {
     }
 
     /// Opens a link and presses its button: the page at Microsoft's.
-    pub(crate) async fn start(&mut self, link: &Link) -> Url {
+    pub(crate) async fn start(&mut self, link: &ConnectLink) -> Url {
         let offer = self.get(link.url.path()).await;
         assert_eq!(offer.status, StatusCode::OK, "{}", offer.body);
         let sent = self.post(offer.form()).await;

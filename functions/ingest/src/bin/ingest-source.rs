@@ -8,7 +8,7 @@ use hardmatch_ingest::copied::{Bring, Copied};
 use hardmatch_ingest::{After, SourcePorts, observe_source};
 use hardmatch_ports::SourceError;
 use hardmatch_ports::doorbell::MessageKind;
-use hardmatch_wiring::lambda::{Answer, Delivery, Error, Home, serve};
+use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, serve};
 use hardmatch_wiring::policy::Location;
 use hardmatch_wiring::source::source_at;
 
@@ -22,7 +22,7 @@ struct Source {
     home: Home,
 }
 
-impl Answer for Source {
+impl MessageHandler for Source {
     async fn answer(&self, delivery: Delivery) -> Result<After, String> {
         let MessageKind::ObserveSource = delivery.message.kind else { return Ok(After::Done) };
         let connection = &delivery.message.connection;

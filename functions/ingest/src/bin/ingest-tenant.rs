@@ -7,7 +7,7 @@ use hardmatch_ingest::{After, TenantPorts, observe_tenant};
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_wiring::clients::Clients;
-use hardmatch_wiring::lambda::{Answer, Delivery, Error, Home, Timestamp, serve};
+use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, Timestamp, serve};
 use hardmatch_wiring::tokens::TokenHome;
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,7 +24,7 @@ struct Tenant {
     tokens: TokenHome,
 }
 
-impl Answer for Tenant {
+impl MessageHandler for Tenant {
     async fn answer(&self, delivery: Delivery) -> Result<After, String> {
         let connection = &delivery.message.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;

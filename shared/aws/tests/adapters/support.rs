@@ -6,14 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
-use hardmatch_aws::stand_in::{Account, StandIn};
+use hardmatch_aws::stand_in::{StandIn, StandInAccount};
 use hardmatch_ports::Clock;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-pub(crate) fn account() -> Account {
+pub(crate) fn account() -> StandInAccount {
     StandIn::shared().unwrap().account()
 }
 

@@ -1,7 +1,7 @@
 //! The numbers. A number that operators of several products meet means here what it means to one of hardmatch.
 
-use super::{Entry, Kind};
-use Kind::{
+use super::{SignInError, SignInErrorKind};
+use SignInErrorKind::{
     Account, AppDisabled, BadAssertion, Bug, CertificateNotRegistered, Clock, ConditionalAccess, DeclinedConsent,
     ExpiredSecret, InteractionRequired, LoopDetected, MissingConsent, NeedsAdministrator, NoCredential,
     NoFederatedRecord, PublicClient, RedirectMismatch, Registration, RevokedRefreshToken, StaleSignIn, Transient,
@@ -40,13 +40,13 @@ const REDIRECT: &str = "Register the address that `hardmatch auth connect` names
                         Redirect URIs, platform Web, letter by letter.";
 const GRAPH_URL: &str = "Check tenant.cloud and its Graph URL: a token of one cloud is useless in another.";
 
-const fn e(number: u32, kind: Kind, means: &'static str, cure: &'static str) -> Entry {
-    Entry { number, kind, means, cure }
+const fn e(number: u32, kind: SignInErrorKind, means: &'static str, cure: &'static str) -> SignInError {
+    SignInError { number, kind, means, cure }
 }
 
 /// Every number we explain.
 #[rustfmt::skip]
-pub const TABLE: &[Entry] = &[
+pub const TABLE: &[SignInError] = &[
     // The tenant and its cloud.
     e(90002, WrongTenant, "The tenant was not found in this cloud.", TENANT),
     e(50059, WrongTenant, "The request named no tenant.", TENANT),

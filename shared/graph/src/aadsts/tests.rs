@@ -26,7 +26,7 @@ fn every_number_has_a_meaning_of_its_own_and_a_cure() {
             assert!(text.len() > 10 && text.ends_with(['.', '?']), "{}: {text}", entry.number);
             assert!(!text.contains("  "), "{}: {text}", entry.number);
         }
-        assert_ne!(entry.kind, Kind::Unknown, "{}", entry.number);
+        assert_ne!(entry.kind, SignInErrorKind::Unknown, "{}", entry.number);
         let (kind, explained) = explain("invalid_client", &format!("AADSTS{}: words 'of theirs'.", entry.number));
         assert_eq!((kind, explained.code), (entry.kind, format!("AADSTS{}", entry.number)));
         assert_eq!((explained.means.as_str(), explained.cure.as_str()), (entry.means, entry.cure));
@@ -67,7 +67,7 @@ fn a_refused_consent_is_understood_on_the_new_page_and_the_old() {
     let old = explain("permission_denied", "The admin canceled the request");
     let sign_in = explain("access_denied", "the user canceled the authentication");
     for (kind, explained) in [new, old, sign_in] {
-        assert_eq!(kind, Kind::DeclinedConsent, "{explained:?}");
+        assert_eq!(kind, SignInErrorKind::DeclinedConsent, "{explained:?}");
         assert!(explained.cure.contains("hardmatch auth connect"), "{explained:?}");
     }
 }
@@ -76,29 +76,29 @@ fn a_refused_consent_is_understood_on_the_new_page_and_the_old() {
 fn policies_are_known_by_their_range_too() {
     for number in [53005, 53011, 530001, 530035] {
         let (kind, explained) = explain("interaction_required", &format!("AADSTS{number}: text"));
-        assert_eq!((kind, explained.code), (Kind::ConditionalAccess, format!("AADSTS{number}")));
-        assert_eq!(kind_of(&format!("AADSTS{number}")), Kind::ConditionalAccess);
+        assert_eq!((kind, explained.code), (SignInErrorKind::ConditionalAccess, format!("AADSTS{number}")));
+        assert_eq!(kind_of(&format!("AADSTS{number}")), SignInErrorKind::ConditionalAccess);
     }
 }
 
 #[test]
 fn an_unknown_number_is_explained_by_its_word() {
     let (kind, explained) = explain("interaction_required", "AADSTS50999: something new");
-    assert_eq!((kind, explained.code.as_str()), (Kind::InteractionRequired, "AADSTS50999"));
-    assert_eq!(explain("whatever", "AADSTS50999: something new").0, Kind::Unknown);
+    assert_eq!((kind, explained.code.as_str()), (SignInErrorKind::InteractionRequired, "AADSTS50999"));
+    assert_eq!(explain("whatever", "AADSTS50999: something new").0, SignInErrorKind::Unknown);
 }
 
 #[test]
 fn nothing_that_a_stranger_wrote_is_repeated() {
     let (kind, explained) = explain("<script>alert(1)</script>", "call 555-0100 and AADSTSx pay");
-    assert_eq!((kind, explained.code.as_str()), (Kind::Unknown, "unknown_error"));
+    assert_eq!((kind, explained.code.as_str()), (SignInErrorKind::Unknown, "unknown_error"));
     assert!(!format!("{explained:?}").contains("script") && !format!("{explained:?}").contains("555"));
 }
 
 #[test]
 fn a_code_of_an_error_leads_to_its_kind() {
-    assert_eq!(kind_of("AADSTS7000215"), Kind::WrongSecret);
-    assert_eq!(kind_of("AADSTS90038"), Kind::WrongCloud);
-    assert_eq!(kind_of("invalid_grant"), Kind::RevokedRefreshToken);
-    assert_eq!(kind_of("unreachable"), Kind::Unknown);
+    assert_eq!(kind_of("AADSTS7000215"), SignInErrorKind::WrongSecret);
+    assert_eq!(kind_of("AADSTS90038"), SignInErrorKind::WrongCloud);
+    assert_eq!(kind_of("invalid_grant"), SignInErrorKind::RevokedRefreshToken);
+    assert_eq!(kind_of("unreachable"), SignInErrorKind::Unknown);
 }

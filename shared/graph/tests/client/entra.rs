@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hardmatch_graph::aadsts::{Kind, kind_of};
+use hardmatch_graph::aadsts::{SignInErrorKind, kind_of};
 use hardmatch_graph::{EntraPlatform, GrantKind, GraphClient, GraphOptions};
 use hardmatch_ports::Clock as _;
 use hardmatch_ports::identity::{Authorization, IdentityPlatform};
 use hardmatch_ports::tenant::TenantRead;
 use hardmatch_ports::tokens::{TokenKind, TokenStore as _};
-use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Clock, Consent, Running, Seed, Sim};
+use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Consent, Running, Seed, Sim, SimClock};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
@@ -38,7 +38,7 @@ impl Stage {
         seed.apps[0].consent = Consent::Missing;
         let clock = TestClock::default();
         let hands = clock.clone();
-        let shared = Clock::Shared(Arc::new(move || hands.now()));
+        let shared = SimClock::Shared(Arc::new(move || hands.now()));
         let running = Sim::new(seed).clock(shared).start_local().await.unwrap();
         let mut options = options(&Url::parse(running.url()).unwrap(), &clock);
         CONTOSO_TENANT_ID.clone_into(&mut options.tenant);
@@ -83,7 +83,7 @@ async fn consent_is_missing_then_given_then_proved() {
     let platform = stage.platform();
     let redirect = authorization().redirect;
     let error = platform.prove().await.unwrap_err();
-    assert_eq!(kind_of(&error.code), Kind::UnknownClient, "{error}");
+    assert_eq!(kind_of(&error.code), SignInErrorKind::UnknownClient, "{error}");
     assert!(stage.clock.slept().len() > 2, "it may have been given a moment ago");
 
     let said = stage.person(platform.consent_url(&redirect, "s"), "decline").await;
@@ -109,14 +109,14 @@ async fn an_administrator_signs_in_and_the_client_goes_on_as_them() {
     assert_eq!(said["state"], "state");
     let code = SecretString::from(said["code"].as_str());
     let wrong = Authorization { verifier: SecretString::from("w".repeat(43)), ..authorization.clone() };
-    assert_eq!(kind_of(&platform.redeem(&wrong, &code).await.unwrap_err().code), Kind::StaleSignIn);
+    assert_eq!(kind_of(&platform.redeem(&wrong, &code).await.unwrap_err().code), SignInErrorKind::StaleSignIn);
 
     let said = stage.person(platform.sign_in_url(&authorization, &scopes), "accept").await;
     let code = SecretString::from(said["code"].as_str());
     let signed_in = platform.redeem(&authorization, &code).await.unwrap();
     assert_eq!(signed_in.grant.tenant, CONTOSO_TENANT_ID);
     assert!(signed_in.grant.permissions.is_superset(&scopes), "{:?}", signed_in.grant);
-    assert_eq!(kind_of(&platform.redeem(&authorization, &code).await.unwrap_err().code), Kind::StaleSignIn);
+    assert_eq!(kind_of(&platform.redeem(&authorization, &code).await.unwrap_err().code), SignInErrorKind::StaleSignIn);
 
     let drawer = Drawer::default();
     drawer.keep(TokenKind::Refresh, &signed_in.refresh, None).await.unwrap();
@@ -142,5 +142,5 @@ async fn the_simulated_tenant_is_looked_up_without_a_proof() {
     assert_eq!(found.tenant.as_deref(), Some(CONTOSO_TENANT_ID));
     assert!(found.is_of_another_cloud(&Url::parse("https://graph.microsoft.us").unwrap()));
     "unknown.example".clone_into(&mut stage.options.tenant);
-    assert_eq!(kind_of(&stage.platform().metadata().await.unwrap_err().code), Kind::WrongTenant);
+    assert_eq!(kind_of(&stage.platform().metadata().await.unwrap_err().code), SignInErrorKind::WrongTenant);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hardmatch_graph::aadsts::{Kind, explain, kind_of};
+use hardmatch_graph::aadsts::{SignInErrorKind, explain, kind_of};
 use hardmatch_graph::{EntraPlatform, OptionsError};
 use hardmatch_ports::identity::{Authorization, IdentityPlatform};
 use hardmatch_ports::tenant::Retry;
@@ -292,7 +292,7 @@ async fn the_metadata_tells_tenant_and_cloud_without_a_proof() {
 
 #[tokio::test]
 async fn an_unknown_tenant_and_one_of_another_cloud_are_told_apart() {
-    for (number, kind) in [(90002, Kind::WrongTenant), (90038, Kind::WrongCloud)] {
+    for (number, kind) in [(90002, SignInErrorKind::WrongTenant), (90038, SignInErrorKind::WrongCloud)] {
         let stub = Stub::start(move |_, _| refused("invalid_tenant", number)).await;
         let error = EntraPlatform::new(&stub.options()).unwrap().metadata().await.unwrap_err();
         assert_eq!((kind_of(&error.code), error.status, error.retry), (kind, 400, Retry::Never));
@@ -300,7 +300,7 @@ async fn an_unknown_tenant_and_one_of_another_cloud_are_told_apart() {
     }
     let stub = Stub::start(|_, _| Say::Answer(400, vec![], r#"{"error":"invalid_tenant"}"#.to_owned())).await;
     let error = EntraPlatform::new(&stub.options()).unwrap().metadata().await.unwrap_err();
-    assert_eq!(kind_of(&error.code), Kind::WrongTenant);
+    assert_eq!(kind_of(&error.code), SignInErrorKind::WrongTenant);
     for body in ["", "<html>", "{}"] {
         let stub = Stub::start(move |_, _| Say::ok(body)).await;
         assert_eq!(EntraPlatform::new(&stub.options()).unwrap().metadata().await.unwrap_err().code, "bad_answer");

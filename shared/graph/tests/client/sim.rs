@@ -12,8 +12,8 @@ use hardmatch_ports::tenant::{
     Answer, Call, Cursor, Delta, DeltaNext, LaterCause, Priority, RefusalKind, Retry, TenantRead, TenantWrite,
 };
 use hardmatch_sim::{
-    CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Clock, FULL_LIFECYCLE, Fault, FaultRule, Place, Running,
-    Seed, Sim,
+    CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, FULL_LIFECYCLE, Fault, FaultRule, Place, Running, Seed, Sim,
+    SimClock,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -31,7 +31,7 @@ impl Tenant {
     pub(crate) async fn start(seed: Seed) -> Self {
         let clock = TestClock::default();
         let hands = clock.clone();
-        let shared = Clock::Shared(std::sync::Arc::new(move || hands.now()));
+        let shared = SimClock::Shared(std::sync::Arc::new(move || hands.now()));
         let running = Sim::new(seed).clock(shared).start_local().await.unwrap();
         let url = Url::parse(running.url()).unwrap();
         let mut options = options(&url, &clock);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::codes::{Granted, denied, plainly};
 use super::jwt::{Algorithm, Jwt};
 use super::proof::malformed;
-use crate::registration::{App, FederatedCredential, Signature};
+use crate::registration::{App, RegisteredCredential, Signature};
 use crate::state::State;
 
 /// Issuers whose tokens are not accepted as another's.
@@ -39,7 +39,7 @@ impl State {
     }
 
     /// For some minutes after a record was made, replicas disagree about it.
-    fn check_propagation(&mut self, record: &FederatedCredential) -> Granted<()> {
+    fn check_propagation(&mut self, record: &RegisteredCredential) -> Granted<()> {
         let Some(created) = record.created else { return Ok(()) };
         let age = self.now() - created.as_millisecond();
         let young = age < i64::from(self.options.federation_delay_seconds) * 1000;
@@ -51,7 +51,7 @@ impl State {
 }
 
 /// The record that issuer, subject and audience name, all to the letter; the refusal says which of them does not.
-fn matching<'a>(app: &'a App, jwt: &Jwt<'_>) -> Granted<&'a FederatedCredential> {
+fn matching<'a>(app: &'a App, jwt: &Jwt<'_>) -> Granted<&'a RegisteredCredential> {
     let records = &app.federated_identity_credentials;
     if records.is_empty() {
         return Err(plainly(70021));
@@ -73,7 +73,7 @@ fn matching<'a>(app: &'a App, jwt: &Jwt<'_>) -> Granted<&'a FederatedCredential>
     Ok(record)
 }
 
-fn first_keys(record: &FederatedCredential) -> Value {
+fn first_keys(record: &RegisteredCredential) -> Value {
     let mut jwks = record.jwks.clone().unwrap_or_default();
     if let Some(keys) = jwks["keys"].as_array_mut() {
         keys.truncate(MAX_KEYS);

@@ -139,7 +139,7 @@ async fn a_synced_person_is_not_matched_again() {
     let brings = json!({ "onPremisesObjectIdentifier": "two" });
     assert_eq!(refused(export(world, ANCHOR, "ada@fed.contoso.com", brings)), SyncError::AttributeUpdateNotAllowed);
     let mut seed = synced();
-    seed.domains.push(hardmatch_sim::Domain::new("fed2.contoso.com", hardmatch_sim::DomainType::Federated));
+    seed.domains.push(hardmatch_sim::SeedDomain::new("fed2.contoso.com", hardmatch_sim::DomainType::Federated));
     let desk = Desk::open(seed).await;
     export(desk.world(), ANCHOR, "ada@fed.contoso.com", json!({}));
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hardmatch_sim::{
-    CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Clock, ManualClock, Running, Seed, Sim, World,
+    CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Running, Seed, Sim, SimClock, SimManualClock, World,
 };
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ pub(crate) const CONTEXT: &str = "@odata.context";
 
 pub(crate) struct Desk {
     pub(crate) running: Running,
-    pub(crate) clock: ManualClock,
+    pub(crate) clock: SimManualClock,
     pub(crate) http: Client,
     pub(crate) token: String,
 }
@@ -68,8 +68,8 @@ pub(crate) fn rows(body: &Value) -> &[Value] {
 
 impl Desk {
     pub(crate) async fn open(seed: Seed) -> Self {
-        let clock = ManualClock::default();
-        let running = Sim::new(seed).clock(Clock::Manual(clock.clone())).start_local().await.unwrap();
+        let clock = SimManualClock::default();
+        let running = Sim::new(seed).clock(SimClock::Manual(clock.clone())).start_local().await.unwrap();
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut desk = Self { running, clock, http, token: String::new() };
         desk.sign_in().await;

@@ -12,7 +12,7 @@ fn token_of(link: &str) -> String {
 
 async fn open(directory: &std::path::Path) -> Desk {
     let mut desk = Desk::open(Seed::contoso()).await;
-    let clock = hardmatch_sim::Clock::Manual(desk.clock.clone());
+    let clock = hardmatch_sim::SimClock::Manual(desk.clock.clone());
     let seed = with_user("ada@contoso.com", json!({ "jobTitle": "seeded" }));
     desk.running = Sim::new(seed).clock(clock).state(directory).start_local().await.unwrap();
     desk.sign_in().await;

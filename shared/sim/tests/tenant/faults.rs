@@ -1,6 +1,6 @@
 //! Injected faults.
 
-use hardmatch_sim::{Fault, FaultRule, Faults, Seed};
+use hardmatch_sim::{Fault, FaultRule, Seed, TenantFaults};
 use reqwest::Method;
 use serde_json::json;
 
@@ -117,7 +117,7 @@ async fn plans_come_from_json_and_are_seeded() {
     ] });
     let run = async || {
         let mut seed = Seed::contoso();
-        seed.faults = serde_json::from_value::<Faults>(plan.clone()).unwrap();
+        seed.faults = serde_json::from_value::<TenantFaults>(plan.clone()).unwrap();
         let desk = Desk::open(seed).await;
         let mut seen = Vec::new();
         for _ in 0..20 {

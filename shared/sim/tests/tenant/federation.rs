@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hardmatch_sim::{Answer, Domain, DomainType, Seed};
+use hardmatch_sim::{Answer, DomainType, Seed, SeedDomain};
 use serde_json::json;
 
 use crate::desk::{Desk, with_user};
@@ -56,7 +56,7 @@ async fn moving_into_a_federated_domain_needs_an_id() {
 #[tokio::test]
 async fn switches_of_federation() {
     let mut seed = federated().user(json!({ "userPrincipalName": "new@fed.contoso.com" }));
-    seed.domains.push(Domain::new("other.example", DomainType::Federated));
+    seed.domains.push(SeedDomain::new("other.example", DomainType::Federated));
     let desk = Desk::open(seed).await;
     let user = format!("/users/{}", desk.id("ada@fed.contoso.com"));
     let new = format!("/users/{}", desk.id("new@fed.contoso.com"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hardmatch_sim::{Plan, Seed, Sku};
+use hardmatch_sim::{Plan, Seed, SeedSku};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, rows};
@@ -22,8 +22,8 @@ fn plan(id: &str, name: &str, excludes: &[&str], needs: &[&str]) -> Plan {
     }
 }
 
-fn sku(id: &str, name: &str, enabled: i64, plans: Vec<Plan>) -> Sku {
-    Sku {
+fn sku(id: &str, name: &str, enabled: i64, plans: Vec<Plan>) -> SeedSku {
+    SeedSku {
         sku_id: id.into(),
         sku_part_number: name.into(),
         enabled,

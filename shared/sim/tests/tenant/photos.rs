@@ -1,6 +1,6 @@
 //! Photos of users.
 
-use hardmatch_sim::{Answer, Plan, Seed, Sku};
+use hardmatch_sim::{Answer, Plan, Seed, SeedSku};
 use serde_json::json;
 
 use crate::desk::{Desk, Got, send, with_user};
@@ -9,7 +9,7 @@ const JPEG: &[u8] = &[0xff, 0xd8, 0xff, 0xe0, 1, 2, 3];
 
 fn with_mailbox() -> Seed {
     let mut seed = with_user("ada@contoso.com", json!({ "licenses": ["EXCHANGE"], "usageLocation": "DE" }));
-    seed.skus.push(Sku {
+    seed.skus.push(SeedSku {
         sku_id: "4b9405b0-7788-4568-add1-99614e613b69".into(),
         sku_part_number: "EXCHANGE".into(),
         enabled: 5,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hardmatch_sim::{
-    App, CONTOSO_CLIENT_ID, CONTOSO_TENANT_ID, FederatedCredential, KeyCredential, Secret, Seed, Signature, Sim,
+    App, AppSecret, CONTOSO_CLIENT_ID, CONTOSO_TENANT_ID, KeyCredential, RegisteredCredential, Seed, Signature, Sim,
 };
 use serde_json::{Value, json};
 
@@ -169,9 +169,9 @@ async fn a_certificate_ends() {
     assert_with(&desk, &early).await.denied(700027);
 }
 
-fn trusting(change: impl FnOnce(&mut FederatedCredential)) -> Seed {
+fn trusting(change: impl FnOnce(&mut RegisteredCredential)) -> Seed {
     let mut seed = Seed::contoso();
-    let mut record = FederatedCredential {
+    let mut record = RegisteredCredential {
         name: "writer".into(),
         issuer: ISSUER.into(),
         subject: SUBJECT.into(),
@@ -258,12 +258,12 @@ async fn secrets_end_by_the_clock() {
     let mut seed = Seed::contoso();
     seed.apps[0].secret = None;
     seed.apps[0].secrets = vec![
-        Secret { value: "old".into(), expires: Some("2026-01-15T12:00:01Z".parse().unwrap()) },
-        Secret { value: "new".into(), expires: None },
+        AppSecret { value: "old".into(), expires: Some("2026-01-15T12:00:01Z".parse().unwrap()) },
+        AppSecret { value: "new".into(), expires: None },
     ];
     // A desk signs in with the usual secret.
     seed.apps.push(App::new("00000001-0000-4000-8000-00000000c11f", "x", &[]));
-    seed.apps[0].secrets.push(Secret { value: hardmatch_sim::CONTOSO_SECRET.into(), expires: None });
+    seed.apps[0].secrets.push(AppSecret { value: hardmatch_sim::CONTOSO_SECRET.into(), expires: None });
     let desk = Desk::open(seed).await;
     let ask = async |secret: &str| {
         let form = [

@@ -1,6 +1,6 @@
 //! The documented formats work as written.
 
-use hardmatch_sim::{Faults, Seed, Sim};
+use hardmatch_sim::{Seed, Sim, TenantFaults};
 use serde_json::{Value, json};
 
 /// The JSON blocks of the README, in order.
@@ -23,6 +23,6 @@ async fn the_documented_seed_starts() {
 
 #[test]
 fn the_documented_faults_are_read() {
-    let faults: Faults = serde_json::from_value(blocks()[1].clone()).unwrap();
+    let faults: TenantFaults = serde_json::from_value(blocks()[1].clone()).unwrap();
     assert_eq!(faults.rules.len(), 5);
 }

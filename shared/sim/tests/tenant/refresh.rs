@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hardmatch_sim::{AccessPolicy, App, CONTOSO_CLIENT_ID, Clock, Demand, Sim};
+use hardmatch_sim::{AccessPolicy, App, CONTOSO_CLIENT_ID, Demand, Sim, SimClock};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, Got};
@@ -128,7 +128,7 @@ async fn it_is_bound_to_its_client_and_cannot_be_changed() {
 async fn it_outlives_a_restart_and_so_does_its_revocation() {
     let folder = tempfile::tempdir().unwrap();
     let start = async |desk: &mut Desk| {
-        let sim = Sim::new(people()).clock(Clock::Manual(desk.clock.clone())).state(folder.path());
+        let sim = Sim::new(people()).clock(SimClock::Manual(desk.clock.clone())).state(folder.path());
         desk.running = sim.start_local().await.unwrap();
     };
     let mut desk = Desk::open(people()).await;

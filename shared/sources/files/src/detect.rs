@@ -11,7 +11,7 @@ use crate::aliases::{self, Suggests};
 use crate::entries::{self, Entries};
 use crate::known::{self, Meaning};
 use crate::looks::{Kind, Looks};
-use crate::propose::{self, By, Proposal};
+use crate::propose::{self, Proposal, ProposedBy};
 use crate::row::{Read, Row};
 use crate::shape::{Format, Shape};
 use crate::text::{self, Survey, Text};
@@ -118,7 +118,7 @@ pub fn detect(path: &Path) -> Result<Detected, SourceError> {
     {
         proposals[*at].fills.push("manager");
         let native = known::meaning(&names[*at]) == Some(Meaning::Manager);
-        proposals[*at].by = proposals[*at].by.or(Some(if native { By::Name } else { By::UsualName }));
+        proposals[*at].by = proposals[*at].by.or(Some(if native { ProposedBy::Name } else { ProposedBy::UsualName }));
     }
     Ok(Detected {
         format: shape.format,

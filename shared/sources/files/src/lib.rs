@@ -38,6 +38,6 @@ mod value;
 pub use client::FileSource;
 pub use detect::{Detected, DetectedColumn, Managers, detect};
 pub use known::known_attributes;
-pub use propose::{By, Day, Proposal};
+pub use propose::{Day, Proposal, ProposedBy};
 pub use shape::{Format, Shape};
 pub use switch::Words;

@@ -9,7 +9,7 @@ use crate::switch::{self, Words};
 
 /// What a proposal goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum By {
+pub enum ProposedBy {
     /// The column is called as the attribute; a configuration need not name it.
     Name,
     /// The column is called as exports usually call it.
@@ -33,7 +33,7 @@ pub struct Proposal {
     /// Known attributes, as `[source.columns]` names them.
     pub fills: Vec<&'static str>,
     /// What it goes by; `None`: nothing is proposed.
-    pub by: Option<By>,
+    pub by: Option<ProposedBy>,
     /// The file's own words for yes and no, where the usual words do not do.
     pub words: Option<Words>,
     /// Values that mean neither yes nor no, with how often they are there.
@@ -64,10 +64,10 @@ pub(crate) fn assign(columns: &[Column<'_>]) -> Vec<Proposal> {
     }
     for (suggests, (rank, at)) in best {
         // A column is one thing, unless its own name says another one anyway.
-        if proposals[at].by.is_some_and(|by| by != By::Name) {
+        if proposals[at].by.is_some_and(|by| by != ProposedBy::Name) {
             continue;
         }
-        let by = if rank < USUAL { By::Name } else { By::UsualName };
+        let by = if rank < USUAL { ProposedBy::Name } else { ProposedBy::UsualName };
         match suggests {
             Suggests::Attribute(attribute) => proposals[at].fills.push(attribute),
             Suggests::Blocked => proposals[at].fills.push("active"),
@@ -202,7 +202,7 @@ fn keep_one_switch(proposals: &mut [Proposal]) {
     let token_store =
         proposals.iter().enumerate().filter(|(_, proposal)| says(proposal)).min_by_key(|(_, p)| p.by).map(|(at, _)| at);
     for (at, proposal) in proposals.iter_mut().enumerate() {
-        let foreign = proposal.by != Some(By::Name);
+        let foreign = proposal.by != Some(ProposedBy::Name);
         if says(proposal) && foreign && (control || token_store != Some(at)) {
             *proposal = Proposal::default();
         }
@@ -229,7 +229,7 @@ fn by_values(columns: &[Column<'_>], proposals: &mut [Proposal]) {
             let others: Vec<&str> = emails[1..].iter().map(|at| columns[*at].name).collect();
             proposals[*at] = Proposal {
                 fills: vec!["mail"],
-                by: Some(By::Values),
+                by: Some(ProposedBy::Values),
                 doubt: Some(if others.is_empty() {
                     "the values look like e-mail addresses".to_owned()
                 } else {
@@ -246,7 +246,7 @@ fn by_values(columns: &[Column<'_>], proposals: &mut [Proposal]) {
         if let ([at], false) = (unused(proposals, kind).as_slice(), filled(proposals, wanted)) {
             proposals[*at] = Proposal {
                 fills: vec![fills],
-                by: Some(By::Values),
+                by: Some(ProposedBy::Values),
                 doubt: Some(format!("the values look like {what}")),
                 ..Proposal::default()
             };

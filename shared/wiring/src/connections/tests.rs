@@ -35,7 +35,7 @@ impl Stack {
         Self { connections: Connections::new(store.clone(), Some(limits)), store, table }
     }
 
-    async fn push(&self, authority: Authority, text: &str) -> Result<Meta, String> {
+    async fn push(&self, authority: CommandAuthority, text: &str) -> Result<Meta, String> {
         let contoso = ConnectionId::new("contoso");
         let push = Push { connection: &contoso, text, tenant: TENANT, authority };
         self.connections.configure(&push).await.map_err(|error| error.to_string())
@@ -56,10 +56,10 @@ impl Stack {
 #[tokio::test]
 async fn the_first_configuration_takes_an_approver() {
     let stack = Stack::new().await;
-    let refused = stack.push(Authority::Operator, &usual()).await.unwrap_err();
+    let refused = stack.push(CommandAuthority::Operator, &usual()).await.unwrap_err();
     assert!(refused.contains("takes an approver") && refused.contains("first configuration"), "{refused}");
     assert_eq!(stack.items().await, [], "nothing is left behind");
-    assert_eq!(stack.push(Authority::Approver, &usual()).await.unwrap().policy_revision, 1);
+    assert_eq!(stack.push(CommandAuthority::Approver, &usual()).await.unwrap().policy_revision, 1);
     let opened = stack.connections.open(&ConnectionId::new("contoso")).await.unwrap();
     assert_eq!(opened.meta.tenant.as_deref(), Some(TENANT));
 }
@@ -67,28 +67,32 @@ async fn the_first_configuration_takes_an_approver() {
 #[tokio::test]
 async fn protected_parts_take_an_approver_and_the_rest_an_operator() {
     let stack = Stack::new().await;
-    stack.push(Authority::Approver, &usual()).await.unwrap();
+    stack.push(CommandAuthority::Approver, &usual()).await.unwrap();
     let before = stack.items().await;
     for (new, words) in [
         (text("cloud = \"usgov\"", "", "contoso.csv"), "[tenant] changes"),
         (text("", "audience = \"api://AzureADTokenExchange/contoso\"", "contoso.csv"), "[tenant.auth] changes"),
         (text("", "", "other.csv"), "source.location changes"),
     ] {
-        let refused = stack.push(Authority::Operator, &new).await.unwrap_err();
+        let refused = stack.push(CommandAuthority::Operator, &new).await.unwrap_err();
         assert!(refused.contains(words), "{refused}");
         assert_eq!(stack.items().await, before, "{words}: nothing is left behind");
     }
     let rest = format!("{}[guard]\nalways_allow = 7\n", usual());
-    assert_eq!(stack.push(Authority::Operator, &rest).await.unwrap().policy_revision, 2);
+    assert_eq!(stack.push(CommandAuthority::Operator, &rest).await.unwrap().policy_revision, 2);
     let moved = text("", "", "other.csv");
-    assert_eq!(stack.push(Authority::Approver, &moved).await.unwrap().policy_revision, 3);
-    assert_eq!(stack.push(Authority::Operator, &moved).await.unwrap().policy_revision, 3, "the same is no change");
+    assert_eq!(stack.push(CommandAuthority::Approver, &moved).await.unwrap().policy_revision, 3);
+    assert_eq!(
+        stack.push(CommandAuthority::Operator, &moved).await.unwrap().policy_revision,
+        3,
+        "the same is no change"
+    );
 }
 
 #[tokio::test]
 async fn what_is_out_of_limits_is_refused_from_anybody_when_it_is_pushed() {
     let stack = Stack::new().await;
-    stack.push(Authority::Approver, &usual()).await.unwrap();
+    stack.push(CommandAuthority::Approver, &usual()).await.unwrap();
     let before = stack.items().await;
     let evil = "cloud = \"custom\"\nlogin = \"https://evil.example\"\ngraph = \"https://graph.microsoft.com\"";
     for (new, words) in [
@@ -99,7 +103,7 @@ async fn what_is_out_of_limits_is_refused_from_anybody_when_it_is_pushed() {
         (usual().replace(TENANT, "11111111-6a0b-4c7e-9b6e-0a1b2c3d4e5f"), "another directory id"),
         (format!("{}#{}", usual(), "x".repeat(MAX_TEXT)), "a stack stores up to"),
     ] {
-        for authority in [Authority::Operator, Authority::Approver] {
+        for authority in [CommandAuthority::Operator, CommandAuthority::Approver] {
             let refused = stack.push(authority, &new).await.unwrap_err();
             assert!(refused.contains(words), "{refused}");
             assert_eq!(stack.items().await, before, "{words}: nothing is left behind");
@@ -126,8 +130,8 @@ async fn what_was_stored_before_the_limits_is_refused_when_it_is_loaded() {
         let Err(error) = stack.connections.open(&contoso).await else { panic!("{auth} was loaded") };
         assert!(matches!(error, ConnectionError::OutOfLimits { .. }) && error.to_string().contains(words), "{error}");
         // What is refused there is put right by an approver, because nobody knows whose word it was.
-        stack.push(Authority::Operator, &usual()).await.unwrap_err();
-        stack.push(Authority::Approver, &usual()).await.unwrap();
+        stack.push(CommandAuthority::Operator, &usual()).await.unwrap_err();
+        stack.push(CommandAuthority::Approver, &usual()).await.unwrap();
         stack.connections.open(&contoso).await.unwrap();
     }
 }
@@ -135,19 +139,19 @@ async fn what_was_stored_before_the_limits_is_refused_when_it_is_loaded() {
 #[tokio::test]
 async fn a_push_is_judged_against_what_it_replaces() {
     let stack = Stack::new().await;
-    stack.push(Authority::Approver, &usual()).await.unwrap();
+    stack.push(CommandAuthority::Approver, &usual()).await.unwrap();
     let contoso = ConnectionId::new("contoso");
     let read_before = stack.store.meta(&contoso).await.unwrap();
-    stack.push(Authority::Approver, &text("", "", "moved.csv")).await.unwrap();
+    stack.push(CommandAuthority::Approver, &text("", "", "moved.csv")).await.unwrap();
     // Of two at the same time: the one that was judged under the earlier state does not get in, and leaves no text.
     let before = stack.items().await;
     let late = stack.store.activate_policy(&contoso, &read_before, &usual(), "hash", |_| {}).await.unwrap();
     assert_eq!(late, None);
     assert_eq!(stack.items().await, before);
-    let refused = stack.push(Authority::Operator, &usual()).await.unwrap_err();
+    let refused = stack.push(CommandAuthority::Operator, &usual()).await.unwrap_err();
     assert!(refused.contains("source.location changes"), "{refused}");
     let (a, b) = (text("", "", "a.csv"), text("", "", "b.csv"));
-    let both = tokio::join!(stack.push(Authority::Approver, &a), stack.push(Authority::Approver, &b));
+    let both = tokio::join!(stack.push(CommandAuthority::Approver, &a), stack.push(CommandAuthority::Approver, &b));
     let mut revisions = [both.0.unwrap().policy_revision, both.1.unwrap().policy_revision];
     revisions.sort_unstable();
     assert_eq!(revisions, [3, 4], "each has a revision of its own");
@@ -156,10 +160,10 @@ async fn a_push_is_judged_against_what_it_replaces() {
 #[tokio::test]
 async fn a_text_left_by_a_process_that_ended_early_does_not_stop_later_pushes() {
     let stack = Stack::new().await;
-    stack.push(Authority::Approver, &usual()).await.unwrap();
+    stack.push(CommandAuthority::Approver, &usual()).await.unwrap();
     stack.store.put_policy(&ConnectionId::new("contoso"), 2, "left behind").await.unwrap();
     let rest = format!("{}[guard]\nalways_allow = 7\n", usual());
-    let meta = stack.push(Authority::Operator, &rest).await.unwrap();
+    let meta = stack.push(CommandAuthority::Operator, &rest).await.unwrap();
     assert_eq!(meta.policy_revision, 3);
     let opened = stack.connections.open(&ConnectionId::new("contoso")).await.unwrap();
     assert_eq!(opened.config.guard.always_allow, 7);

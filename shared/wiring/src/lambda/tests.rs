@@ -35,7 +35,7 @@ struct Busy {
     answer: Result<After, String>,
 }
 
-impl Answer for Busy {
+impl MessageHandler for Busy {
     async fn answer(&self, _: Delivery) -> Result<After, String> {
         self.table.get(&Key::new("X", "1")).await.unwrap();
         self.table.write(hardmatch_ports::Write::put(Key::new("X", "1"), vec![1])).await.unwrap();

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hardmatch_checkup::{is_delegated, needs};
-use hardmatch_connect::{Link, issue};
+use hardmatch_connect::{ConnectLink, issue};
 use hardmatch_domain::permission::{self, Judged};
 use hardmatch_embedded::Missing;
-use hardmatch_graph::aadsts::{self, Kind};
+use hardmatch_graph::aadsts::{self, SignInErrorKind};
 use hardmatch_ports::tenant::Retry;
 use hardmatch_ports::{IdentityPlatform as _, TenantError, TokenStore as _};
 use hardmatch_store::connecting::{ConnectMethod, ConnectState, Connected, Connecting};
@@ -129,7 +129,7 @@ impl Desk<'_> {
     }
 
     /// Waits for what comes of a link.
-    async fn wait(&self, link: &Link, delegated: bool) -> Result<Connected, Failure> {
+    async fn wait(&self, link: &ConnectLink, delegated: bool) -> Result<Connected, Failure> {
         let (store, clock) = (&self.state.store, &self.state.clock);
         let connection = &self.state.loaded.config.connection;
         let mut said: Option<String> = None;
@@ -246,6 +246,7 @@ impl Enough {
 
 /// What a consent cures, or time.
 fn may_pass(error: &TenantError) -> bool {
-    let consent = matches!(aadsts::kind_of(&error.code), Kind::UnknownClient | Kind::MissingConsent);
+    let consent =
+        matches!(aadsts::kind_of(&error.code), SignInErrorKind::UnknownClient | SignInErrorKind::MissingConsent);
     consent || (matches!(error.retry, Retry::After(_)) && error.code != "unreachable")
 }

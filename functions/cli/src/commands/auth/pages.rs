@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hardmatch_connect::{Configured, Connection, Means, Ports, PublicUrl};
+use hardmatch_connect::{Configured, Connection, Ports, PublicUrl, SignInMeans};
 use hardmatch_policy::{Config, Method};
 use hardmatch_ports::TokenStore;
 use tokio::net::TcpListener;
@@ -104,8 +104,8 @@ pub(crate) fn connection(config: &Config, side: &TenantSide, tokens: Option<&Tok
         None => hardmatch_checkup::keeps_nothing(),
     };
     let means = match tokens.filter(|_| hardmatch_checkup::is_delegated(config)) {
-        Some(tokens) => Means::SignIn { sealed: tokens.sealed() },
-        None => Means::Consent,
+        Some(tokens) => SignInMeans::SignIn { sealed: tokens.sealed() },
+        None => SignInMeans::Consent,
     };
     Connection {
         id: config.connection.clone(),

@@ -88,8 +88,8 @@ impl Known {
         now: Timestamp,
     ) -> Self {
         let granted = match reached.granted {
-            tenant_request::Granted::Told { permissions } => Granted::Now(permissions),
-            tenant_request::Granted::Untold { why } => untold(connecting.as_ref(), why),
+            tenant_request::KnownGrant::Told { permissions } => Granted::Now(permissions),
+            tenant_request::KnownGrant::Untold { why } => untold(connecting.as_ref(), why),
         };
         let expiry = Expiry::new(Thing::of(config), reached.ends, now);
         Self { meta, connecting, tokens: Some(reached.tokens), client_id: reached.client_id, expiry, granted }

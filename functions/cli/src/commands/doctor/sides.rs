@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hardmatch_checkup::{check, good, judge};
 use hardmatch_domain::person::Person;
-use hardmatch_embedded::{FileTable, Missing, Options};
+use hardmatch_embedded::{FileTable, Missing, TableOptions};
 use hardmatch_policy::{Config, Given, entitlements};
 use hardmatch_ports::TableError;
 use hardmatch_ports::source::Refused;
@@ -35,7 +35,7 @@ pub(super) async fn state(config: &Config) -> (Vec<Check>, Meta) {
     if !path.exists() {
         return (vec![begins(path)], Meta::default());
     }
-    let options = Options { missing: Missing::Refuse, ..Options::default() };
+    let options = TableOptions { missing: Missing::Refuse, ..TableOptions::default() };
     let table = match FileTable::open(path, &options) {
         Ok(table) => table,
         Err(error) => return (fail(&error), Meta::default()),
