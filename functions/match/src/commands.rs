@@ -1,5 +1,7 @@
 //! Doing what an operator asks for. A request that was handed over twice is done once.
 
+pub(crate) mod disconnect;
+
 use std::time::Duration;
 
 use hardmatch_domain::ids::ConnectionId;
@@ -12,8 +14,8 @@ use hardmatch_store::connecting::{TICKET_SECONDS, Ticket};
 use hardmatch_store::connection::{ConnectionState, Meta};
 use jiff::Timestamp;
 
-use crate::disconnect::disconnect;
-use crate::open::{Accept, Acceptance, Opening, accept, open_run};
+use self::disconnect::disconnect;
+use crate::opening::{Accept, Acceptance, Opening, accept, open_run};
 use crate::{MatchError, MatchPorts, tick};
 
 /// A request, and who stands behind it.

@@ -16,7 +16,9 @@ use hardmatch_store::fingerprints::Series;
 use hardmatch_store::requeue::Requeue;
 use hardmatch_store::run_lease::Acquire;
 
-use crate::{After, MatchError, MatchPorts, deadline, gate, plan, report, slice, start_writing, table_loss, tick};
+use crate::phase::decide::slice;
+use crate::phase::{gate, report, write};
+use crate::{After, MatchError, MatchPorts, deadline, plan, table_loss, tick};
 
 /// Without these nobody can be decided.
 const NEEDED: &[&str] = &["people", "users", "deleted_users", "domains"];
@@ -263,7 +265,7 @@ async fn observed(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
         Sides::Complete => {}
     }
     if run.plan.is_some() && run.accepted.is_some() {
-        return start_writing::writing(ports, run).await;
+        return write::writing(ports, run).await;
     }
     let meta = ports.store.meta(&run.connection).await?.value;
     let run = &table_loss::look(ports, run, &meta).await?;
@@ -382,7 +384,7 @@ async fn decided(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
                 new
             })
             .await?;
-        return start_writing::writing(ports, &with_plan).await;
+        return write::writing(ports, &with_plan).await;
     }
     report::plan_report(ports, run, &head).await?;
     enter(ports, run, Phase::Planned, |run| {
@@ -396,7 +398,7 @@ async fn decided(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
 /// There is nothing to write and nothing to remove: the phases of both are passed over, and the run ends with its report.
 /// What they would have left behind is left behind here.
 async fn skip_to_report(ports: &MatchPorts, run: &Run, head: PlanHead) -> Result<Step, MatchError> {
-    let meta = start_writing::accepted(ports, run, start_writing::Decided::JustNow).await?;
+    let meta = write::accepted(ports, run, write::Decided::JustNow).await?;
     let guard = Some(gate::nothing(&meta, run, ports.clock.now_seconds()));
     let run = Run { plan: Some(head), guard, status: None, ..run.clone() };
     report::report(ports, &run).await

@@ -11,7 +11,7 @@ use hardmatch_store::connection::{ConnectionState, Meta};
 use hardmatch_store::runs::new_run_id;
 use jiff::Timestamp;
 
-use crate::open::{self, Accept, Opening};
+use crate::opening::{self, Accept, Opening};
 use crate::{MatchError, MatchPorts, tick};
 
 /// What became of a scheduled time.
@@ -70,14 +70,14 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
             retry: false,
             by: format!("schedule, {slot}"),
         };
-        if let Some(run) = open::enter(&ports.store, &opening, &meta, Some(&slot), now_ms).await? {
+        if let Some(run) = opening::enter(&ports.store, &opening, &meta, Some(&slot), now_ms).await? {
             if let Some(before) = &meta.value.run
                 && let Some(before) = ports.store.run(connection, before).await?
                 && before.value.status == Some(Status::Abandoned)
             {
                 ports.metrics.run_ended(&before.value);
             }
-            open::notify_observers(&*ports.doorbell, &run).await;
+            opening::notify_observers(&*ports.doorbell, &run).await;
             return Ok(Started::Opened(run.id));
         }
     }

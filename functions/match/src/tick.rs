@@ -11,7 +11,7 @@ use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::timers::{Due, Timer};
 
-use crate::{ConnectionHealth, MatchError, MatchPorts, driver, open, schedule, table_loss};
+use crate::{ConnectionHealth, MatchError, MatchPorts, driver, opening, schedule, table_loss};
 
 /// Has all connections looked after, one after the other. One that cannot be opened, or that fails, takes none along and is
 /// left to the next tick.
@@ -49,7 +49,7 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
         }
         if is_older_than_a_day(&run.value, now) && table_loss::is_restored(ports, connection).await? {
             // It was under way when the table was saved, and what it had decided is no longer true.
-            open::abandon(&ports.store, connection, &id, ports.clock.now().as_millisecond()).await?;
+            opening::abandon(&ports.store, connection, &id, ports.clock.now().as_millisecond()).await?;
             continue;
         }
         notify_left_over(ports, &run.value).await?;

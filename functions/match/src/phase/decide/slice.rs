@@ -18,7 +18,7 @@ use hardmatch_store::changes::{ChangeState, LastChange, OpenChange};
 use hardmatch_store::runs::Todo;
 use hardmatch_store::timers::Timer;
 
-use crate::load_facts::{Refusals, decide_all, row};
+use crate::phase::decide::load_facts::{Refusals, decide_all, row};
 use crate::{MatchError, MatchPorts, plan};
 
 /// The policy of a revision.

@@ -1,5 +1,7 @@
 //! The gate: removals of a run, judged together when everything else is written.
 
+mod departed;
+
 use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -18,13 +20,14 @@ use hardmatch_store::connection::Meta;
 use hardmatch_store::{PersonHash, Stored};
 use serde::{Deserialize, Serialize};
 
+use self::departed::Departed;
 use crate::checkpoint::Checkpoint;
-use crate::departed::{self, Departed};
 use crate::driver::Step;
 use crate::lane::{Filled, Lane, hold};
+use crate::phase::decide::slice;
+use crate::phase::write::{first_plan, is_by_hash};
 use crate::plan::AHEAD;
-use crate::start_writing::{first_plan, is_by_hash};
-use crate::{MatchError, MatchPorts, deadline, driver, slice};
+use crate::{MatchError, MatchPorts, deadline, driver};
 
 /// People whose changes are read together.
 const CHUNK: usize = 100;

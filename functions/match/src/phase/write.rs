@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::Checkpoint;
 use crate::driver::Step;
 use crate::lane::{Filled, Lane, hold};
+use crate::phase::decide::slice;
 use crate::plan::{JUDGED_FIRST, Slices, ToWrite, to_write};
-use crate::{MatchError, MatchPorts, deadline, driver, slice, table_loss};
+use crate::{MatchError, MatchPorts, deadline, driver, table_loss};
 
 /// Writes that are made together: a few calls at a time, and not one call a slice.
 const TOGETHER: usize = 100;

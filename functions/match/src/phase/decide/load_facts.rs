@@ -200,7 +200,7 @@ pub struct Explained {
 pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Explained>, MatchError> {
     let Some(record) = ports.store.person(who).await? else { return Ok(None) };
     let meta = ports.store.meta(&who.connection).await?.value;
-    let policy = crate::slice::policy(ports, &who.connection, meta.policy_revision).await?;
+    let policy = crate::phase::decide::slice::policy(ports, &who.connection, meta.policy_revision).await?;
     let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
     let context = Context {
         policy: &policy,

@@ -6,7 +6,7 @@ use hardmatch_ports::tenant_request::DisconnectResult;
 use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::{Store, TenantKey};
 
-use crate::{MatchError, open};
+use crate::{MatchError, opening};
 
 /// Parks a connection: schedules pass it by, timers are not taken, open runs are given up with what they had decided.
 /// The next run reads the tenant whole. Forgetting its tokens is the caller's.
@@ -24,7 +24,7 @@ pub async fn disconnect(
     let mut open = store.now_runs(connection).await?;
     open.extend(meta.run);
     for id in open {
-        if open::abandon(store, connection, &id, now_ms).await? {
+        if opening::abandon(store, connection, &id, now_ms).await? {
             abandoned += 1;
         }
     }
