@@ -3,5 +3,6 @@
 pub mod company;
 pub mod engine;
 pub mod fault;
+pub mod looks;
 pub mod oracle;
 pub mod rules;

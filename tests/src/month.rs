@@ -12,7 +12,7 @@ use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_report::cost::{Dollars, Prices, Used, dollars, of_run};
 
-use crate::stage::Processes;
+use crate::engine::Processes;
 use crate::trace::Trace;
 use crate::world::World;
 

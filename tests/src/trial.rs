@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 
 use crate::account::Seen;
 use crate::ran::Ran;
-use crate::world::{Stopped, World};
+use crate::stopped::Stopped;
+use crate::world::World;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/trials");
 /// The domain of the files. The people of [`Trial::staff`] have contoso.com.

@@ -27,23 +27,15 @@ use crate::account::Seen;
 use crate::bill::Bill;
 use crate::delivered::Delivered;
 use crate::directory::Directory;
+use crate::engine::{self, Messages, Processes, StoryEngine, Watch};
 use crate::kill_at::{Keys, KillAt, KillTable};
 use crate::ran::Ran;
 use crate::secret_scan::SecretScan;
-use crate::stage::{self, Messages, Processes, Stage, Watch};
+use crate::stopped::Stopped;
 use crate::trace::Trace;
 
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
-
-/// Why a command ended before its run rested.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    /// The process was killed.
-    Killed,
-    /// It gave up, and why.
-    Failed(String),
-}
 
 /// A directory, a tenant, a table, a clock.
 pub struct World {
@@ -216,53 +208,54 @@ impl World {
 
     /// Plans.
     pub async fn try_plan(&mut self) -> Result<Ran, Stopped> {
-        self.command(Wish::new(Intent::Plan, Accept::Nothing)).await
+        self.command(StoryCommand::new(Intent::Plan, Accept::Nothing)).await
     }
 
     /// Synchronises.
     pub async fn try_sync(&mut self, accept: Accept) -> Result<Ran, Stopped> {
-        self.command(Wish::new(Intent::Sync, accept)).await
+        self.command(StoryCommand::new(Intent::Sync, accept)).await
     }
 
     /// Synchronises with `--accept-source`.
     pub async fn sync_accepting_source(&mut self) -> Ran {
-        let wish = Wish { source: Source::AsItIs, ..Wish::new(Intent::Sync, Accept::TheStop) };
-        self.command(wish).await.expect("the run rests")
+        let command = StoryCommand { source: Source::AsItIs, ..StoryCommand::new(Intent::Sync, Accept::TheStop) };
+        self.command(command).await.expect("the run rests")
     }
 
     /// Plans for everybody, not only for those whose facts changed.
     pub async fn plan_everybody(&mut self) -> Ran {
-        let wish = Wish { everybody: true, ..Wish::new(Intent::Plan, Accept::Nothing) };
-        self.command(wish).await.expect("the plan rests")
+        let command = StoryCommand { everybody: true, ..StoryCommand::new(Intent::Plan, Accept::Nothing) };
+        self.command(command).await.expect("the plan rests")
     }
 
     /// Synchronises one person, by their key at the source.
     pub async fn sync_one(&mut self, key: &str) -> Ran {
-        let wish = Wish { only: Some(PersonKey::new(key)), ..Wish::new(Intent::Sync, Accept::Nothing) };
-        self.command(wish).await.expect("the run rests")
+        let command =
+            StoryCommand { only: Some(PersonKey::new(key)), ..StoryCommand::new(Intent::Sync, Accept::Nothing) };
+        self.command(command).await.expect("the run rests")
     }
 
     /// Sends a message from outside, as a schedule does, in a process of its own that answers until no message is left. The tick is
     /// such a message. What it took of the table.
     pub async fn notify(&mut self, kinds: &[MessageKind]) -> Result<Units, Stopped> {
-        let (stage, config) = self.begin().await?;
-        self.activate(&stage, &config).await.map_err(|error| stage.stopped(&error))?;
+        let (engine, config) = self.begin().await?;
+        self.activate(&engine, &config).await.map_err(|error| engine.stopped(&error))?;
         let message = |kind: &MessageKind| match kind {
             MessageKind::Start { .. } => Message::new(config.connection.clone(), "", kind.clone()),
             other => Message::for_all(other.clone()),
         };
-        let before = stage.table.units();
-        stage.notify(kinds.iter().map(message).collect()).await?;
-        Ok(stage.table.units().since(before))
+        let before = engine.table.units();
+        engine.notify(kinds.iter().map(message).collect()).await?;
+        Ok(engine.table.units().since(before))
     }
 
     /// Notifies the newest run, in a process of its own that answers until no message is left.
-    pub async fn ring_run(&mut self, kinds: &[MessageKind]) -> Result<(), Stopped> {
-        let (stage, config) = self.begin().await?;
-        let newest = stage.store.run_ids(&config.connection, 1).await.map_err(|error| stage.stopped(&error))?;
+    pub async fn notify_run(&mut self, kinds: &[MessageKind]) -> Result<(), Stopped> {
+        let (engine, config) = self.begin().await?;
+        let newest = engine.store.run_ids(&config.connection, 1).await.map_err(|error| engine.stopped(&error))?;
         let id = newest.into_iter().next().unwrap_or_default();
         let message = |kind: &MessageKind| Message::new(config.connection.clone(), id.clone(), kind.clone());
-        stage.notify(kinds.iter().map(message).collect()).await
+        engine.notify(kinds.iter().map(message).collect()).await
     }
 
     /// What is stored.
@@ -300,9 +293,9 @@ impl World {
 
     /// Applies a plan by its hash.
     pub async fn try_apply(&mut self, hash: &str) -> Result<Ran, Stopped> {
-        let (stage, config) = self.begin().await?;
-        let accepted = accept(&stage.deciding, &config.connection, hash, "a test").await;
-        let run = match accepted.map_err(|error| stage.stopped(&error))? {
+        let (engine, config) = self.begin().await?;
+        let accepted = accept(&engine.deciding, &config.connection, hash, "a test").await;
+        let run = match accepted.map_err(|error| engine.stopped(&error))? {
             Acceptance::GoesOn(run) | Acceptance::Resumes(run) | Acceptance::Applied(run) => *run,
             Acceptance::Expired(run) => {
                 return Err(Stopped::Failed(format!("the plan {hash} of run {} is too old", run.id)));
@@ -311,8 +304,8 @@ impl World {
                 return Err(Stopped::Failed(format!("no plan has the hash {hash}; {waiting:?} waits")));
             }
         };
-        let run = stage.drive(&config.connection, &run.id).await?;
-        self.ended(&stage, run).await
+        let run = engine.drive(&config.connection, &run.id).await?;
+        self.ended(&engine, run).await
     }
 
     /// How many commands there were.
@@ -322,42 +315,42 @@ impl World {
 
     /// The rows of all plans that were begun after so many commands.
     pub async fn rows_since(&mut self, commands: u64) -> Vec<PlanRow> {
-        let (stage, config) = self.begin().await.expect("a process");
+        let (engine, config) = self.begin().await.expect("a process");
         let mut rows = Vec::new();
-        for id in stage.store.run_ids(&config.connection, usize::MAX).await.expect("runs") {
+        for id in engine.store.run_ids(&config.connection, usize::MAX).await.expect("runs") {
             if id.parse().is_ok_and(|number: u64| number > commands) {
-                rows.extend(rows_of(&stage, &id).await.expect("rows"));
+                rows.extend(rows_of(&engine, &id).await.expect("rows"));
             }
         }
         rows
     }
 
-    async fn command(&mut self, wish: Wish) -> Result<Ran, Stopped> {
-        let (stage, config) = self.begin().await?;
-        let meta = self.activate(&stage, &config).await.map_err(|error| stage.stopped(&error))?;
-        let run = if let Some(run) = self.left_open(&stage, &config.connection, &meta, &wish).await? {
+    async fn command(&mut self, command: StoryCommand) -> Result<Ran, Stopped> {
+        let (engine, config) = self.begin().await?;
+        let meta = self.activate(&engine, &config).await.map_err(|error| engine.stopped(&error))?;
+        let run = if let Some(run) = self.left_open(&engine, &config.connection, &meta, &command).await? {
             run
         } else {
             let opening = Opening {
                 id: format!("{:026}", self.commands),
                 connection: config.connection.clone(),
-                intent: wish.intent,
-                accept: wish.accept,
-                everybody: wish.everybody,
-                only: wish.only.clone(),
-                accept_source: wish.source == Source::AsItIs,
+                intent: command.intent,
+                accept: command.accept,
+                everybody: command.everybody,
+                only: command.only.clone(),
+                accept_source: command.source == Source::AsItIs,
                 retry: false,
                 by: "a test".to_owned(),
             };
             let now = self.clock.now().as_millisecond();
-            open_run(&stage.store, &*stage.doorbell, &opening, now).await.map_err(|error| stage.stopped(&error))?
+            open_run(&engine.store, &*engine.doorbell, &opening, now).await.map_err(|error| engine.stopped(&error))?
         };
-        let run = stage.drive(&config.connection, &run.id).await?;
-        self.ended(&stage, run).await
+        let run = engine.drive(&config.connection, &run.id).await?;
+        self.ended(&engine, run).await
     }
 
     /// A new process a minute later.
-    async fn begin(&mut self) -> Result<(Stage, Config), Stopped> {
+    async fn begin(&mut self) -> Result<(StoryEngine, Config), Stopped> {
         self.commands += 1;
         self.pass(Duration::from_mins(1));
         self.people.write().map_err(|error| Stopped::Failed(error.to_string()))?;
@@ -366,7 +359,7 @@ impl World {
             .map_err(|problems| Stopped::Failed(problems.lines()))?;
         let mut habits = self.habits.clone();
         habits.faults.seed = habits.faults.seed.wrapping_add(self.commands);
-        let stage = Stage::open(stage::Plan {
+        let engine = StoryEngine::open(engine::Plan {
             clock: &self.clock,
             table: KillTable::new(self.table.handle(), self.cut.take())
                 .billed(self.bill.clone())
@@ -387,45 +380,48 @@ impl World {
             passwords: self.passwords.clone(),
         })
         .await?;
-        Ok((stage, config))
+        Ok((engine, config))
     }
 
     /// As the command does: a new policy text becomes a new revision, and the tenant is remembered.
-    async fn activate(&self, stage: &Stage, config: &Config) -> Result<Meta, hardmatch_store::StoreError> {
-        let meta = activate(&stage.store, config, &self.policy, self.folder.path()).await?;
+    async fn activate(&self, engine: &StoryEngine, config: &Config) -> Result<Meta, hardmatch_store::StoreError> {
+        let meta = activate(&engine.store, config, &self.policy, self.folder.path()).await?;
         if meta.tenant.is_some() {
             return Ok(meta);
         }
-        stage.store.update_meta(&config.connection, |meta| meta.tenant = Some(CONTOSO_TENANT_ID.to_owned())).await
+        engine.store.update_meta(&config.connection, |meta| meta.tenant = Some(CONTOSO_TENANT_ID.to_owned())).await
     }
 
     /// A run that a killed process left open is taken up again.
     async fn left_open(
         &self,
-        stage: &Stage,
+        engine: &StoryEngine,
         connection: &ConnectionId,
         meta: &Meta,
-        wish: &Wish,
+        command: &StoryCommand,
     ) -> Result<Option<Run>, Stopped> {
         let Some(id) = &meta.run else { return Ok(None) };
-        let run = stage.run(connection, id).await?;
+        let run = engine.run(connection, id).await?;
         let is_open = !matches!(run.phase, Phase::Closed | Phase::Planned);
         Ok(Some(run).filter(|run| {
-            is_open && run.intent == wish.intent && run.policy_revision == meta.policy_revision && run.only == wish.only
+            is_open
+                && run.intent == command.intent
+                && run.policy_revision == meta.policy_revision
+                && run.only == command.only
         }))
     }
 
     /// Gathers what a command left behind. Fails when work is left that nobody would ever do.
-    async fn ended(&mut self, stage: &Stage, run: Run) -> Result<Ran, Stopped> {
+    async fn ended(&mut self, engine: &StoryEngine, run: Run) -> Result<Ran, Stopped> {
         let failed = |what: String| Err(Stopped::Failed(what));
-        if !stage.doorbell.is_empty() || !stage.doorbell.dead_letters().is_empty() {
-            return failed(format!("messages are left over: {:?}", stage.doorbell.dead_letters()));
+        if !engine.doorbell.is_empty() || !engine.doorbell.dead_letters().is_empty() {
+            return failed(format!("messages are left over: {:?}", engine.doorbell.dead_letters()));
         }
         let violations = self.tenant.violations();
         if !violations.is_empty() {
             return failed(format!("the tenant was asked for what Graph does not have: {violations:?}"));
         }
-        let (store, gone) = (&stage.store, |error: hardmatch_store::StoreError| stage.stopped(&error));
+        let (store, gone) = (&engine.store, |error: hardmatch_store::StoreError| engine.stopped(&error));
         if run.phase == Phase::Closed {
             let mut left = store.slices(&run.id, None, usize::MAX).await.map_err(gone)?.len();
             left += store.held(&run.id).await.map_err(gone)?.len();
@@ -436,7 +432,7 @@ impl World {
                 return failed(format!("{left} pieces of work are left in a closed run"));
             }
         }
-        let mut rows = rows_of(stage, &run.id).await?;
+        let mut rows = rows_of(engine, &run.id).await?;
         rows.sort_by(|one, other| one.upn.cmp(&other.upn));
         let pids: Vec<_> = rows.iter().map(|row| store.secret().pid(&row.decision.key)).collect();
         let outcomes: BTreeMap<PersonKey, _> = store
@@ -447,7 +443,7 @@ impl World {
             .map(|(_, outcome)| (outcome.key.clone(), outcome))
             .collect();
         let writes = self.tenant.requests().into_iter().filter(crate::invariants::is_write).collect();
-        Ok(Ran { run, rows, outcomes, writes, table_writes: stage.table.writes(), messages: stage.messages() })
+        Ok(Ran { run, rows, outcomes, writes, table_writes: engine.table.writes(), messages: engine.messages() })
     }
 }
 
@@ -462,17 +458,17 @@ async fn new_table() -> FileTable {
     table
 }
 
-async fn rows_of(stage: &Stage, run: &str) -> Result<Vec<PlanRow>, Stopped> {
-    let told = |error: hardmatch_match::MatchError| stage.stopped(&error);
+async fn rows_of(engine: &StoryEngine, run: &str) -> Result<Vec<PlanRow>, Stopped> {
+    let told = |error: hardmatch_match::MatchError| engine.stopped(&error);
     let mut rows = Vec::new();
-    let mut slices = hardmatch_match::read_plan(&stage.deciding, run).await.map_err(told)?;
+    let mut slices = hardmatch_match::read_plan(&engine.deciding, run).await.map_err(told)?;
     while let Some((_, more)) = slices.next().await.map_err(told)? {
         rows.extend(more);
     }
     Ok(rows)
 }
 
-struct Wish {
+struct StoryCommand {
     intent: Intent,
     accept: Accept,
     source: Source,
@@ -480,7 +476,7 @@ struct Wish {
     only: Option<PersonKey>,
 }
 
-impl Wish {
+impl StoryCommand {
     fn new(intent: Intent, accept: Accept) -> Self {
         Self { intent, accept, source: Source::AsKnown, everybody: false, only: None }
     }

@@ -2,7 +2,7 @@
 
 use hardmatch_tests::Rng;
 use hardmatch_tests::damage::company::{Company, Form};
-use hardmatch_tests::damage::fault::Looks;
+use hardmatch_tests::damage::looks::Looks;
 use hardmatch_tests::damage::{engine, oracle, rules};
 
 /// Companies whose listings go through the engine.

@@ -16,7 +16,7 @@ use anyhow::{Context as _, ensure};
 use hardmatch_report::cost::dollars;
 use hardmatch_sim::{Running, Sim};
 use hardmatch_tests::connection::{Connection, Proof, people};
-use hardmatch_tests::lab::{self, CLIENT, TENANT};
+use hardmatch_tests::fixture::{self, CLIENT, TENANT};
 use serde_json::Value;
 use stack::Stack;
 use tokio::runtime::Runtime;
@@ -101,7 +101,7 @@ fn bill(table: &mut Table, what: &str, run: &Value) {
 
 /// A tenant that trusts the stack.
 async fn tenant() -> anyhow::Result<Running> {
-    Ok(Sim::new(lab::tenant(lab::trusting_the_stand_in())).start_local().await?)
+    Ok(Sim::new(fixture::tenant(fixture::trusting_the_stand_in())).start_local().await?)
 }
 
 fn connect(stack: &Stack, url: &str) -> anyhow::Result<String> {

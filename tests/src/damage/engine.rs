@@ -7,7 +7,8 @@ use hardmatch_domain::change::Action;
 
 use crate::account::Seen;
 use crate::damage::company::{Company, Form, WRITTEN};
-use crate::damage::fault::{Damaged, Kind, Looks, damage};
+use crate::damage::fault::{Damaged, Kind, damage};
+use crate::damage::looks::Looks;
 use crate::rng::Rng;
 use crate::trial::{Night, Trial};
 

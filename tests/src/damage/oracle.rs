@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::damage::company::{Company, Form};
-use crate::damage::fault::Looks;
+use crate::damage::looks::Looks;
 
 /// What a listing with missing bytes looks like.
 pub fn looks(company: &Company, bytes: &[u8]) -> Looks {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hardmatch_sim::{App, Running, Seed, Sim, SimClock, World};
 use hardmatch_tests::connection::{Connection, Proof};
-pub(crate) use hardmatch_tests::lab::{CLIENT, ROLES, TENANT};
+pub(crate) use hardmatch_tests::fixture::{CLIENT, ROLES, TENANT};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An empty tenant with one verified domain and the laboratory's application.
 pub(crate) fn tenant() -> Seed {
-    hardmatch_tests::lab::tenant(App::new(CLIENT, SECRET, &ROLES))
+    hardmatch_tests::fixture::tenant(App::new(CLIENT, SECRET, &ROLES))
 }
 
 /// One person of a source.

@@ -6,7 +6,7 @@ use std::fs;
 
 use hardmatch_sim::Seed;
 use hardmatch_tests::connection::{Connection, Proof};
-use hardmatch_tests::lab::{CLIENT, TENANT, tenant, trusting_the_stand_in};
+use hardmatch_tests::fixture::{CLIENT, TENANT, tenant, trusting_the_stand_in};
 use serde_json::{Value, json};
 
 use crate::Lab;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hardmatch_sim::{Running, Seed, Sim, World};
 use hardmatch_tests::connection::{Connection, Proof, people};
-use hardmatch_tests::lab::{CLIENT, TENANT, tenant, trusting_the_stand_in};
+use hardmatch_tests::fixture::{CLIENT, TENANT, tenant, trusting_the_stand_in};
 use serde_json::Value;
 
 use crate::Lab;

@@ -1,6 +1,6 @@
 //! Licences and group memberships by rule, through the functions and their roles.
 
-use hardmatch_tests::lab::{tenant, trusting_the_stand_in};
+use hardmatch_tests::fixture::{tenant, trusting_the_stand_in};
 use serde_json::{Value, json};
 
 use crate::Lab;

@@ -4,8 +4,8 @@ use std::thread::JoinHandle;
 
 use hardmatch_sim::{Fault, FaultRule};
 use hardmatch_tests::connection::people;
+use hardmatch_tests::fixture::{tenant, trusting_the_stand_in};
 use hardmatch_tests::immutable_id;
-use hardmatch_tests::lab::{tenant, trusting_the_stand_in};
 use serde_json::{Value, json};
 
 use crate::Lab;

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use hardmatch_tests::damage::company::{Company, Form, WRITTEN};
-use hardmatch_tests::damage::fault::{Kind, Looks, damage};
+use hardmatch_tests::damage::fault::{Kind, damage};
+use hardmatch_tests::damage::looks::Looks;
 use hardmatch_tests::{Backup, Night, Rng, Seen, Trial, guid, immutable_id, invariants};
 use serde_json::json;
 

@@ -182,7 +182,7 @@ async fn j2_o16_disconnected_in_the_middle_of_a_run_nothing_more_is_asked_and_no
             MessageKind::Write,
             MessageKind::Advance,
         ];
-        world.ring_run(&messages).await.unwrap();
+        world.notify_run(&messages).await.unwrap();
         world.notify(&[MessageKind::Tick]).await.unwrap();
         let asked: Vec<_> = world.tenant.take_requests().into_iter().map(|call| call.route).collect();
         assert!(asked.is_empty(), "{at}: {asked:?}");

@@ -463,15 +463,15 @@ async fn a_run_that_takes_hours_sees_what_changes_meanwhile() {
     // Within the hour the run goes on with what it saw.
     world.pass(Duration::from_mins(30));
     let observe = [MessageKind::ObserveTenant];
-    world.ring_run(&observe).await.unwrap();
+    world.notify_run(&observe).await.unwrap();
     assert_eq!((title(&world).await.as_str(), notified(&world)), ("Engineer", 0));
     world.pass(Duration::from_mins(40));
-    world.ring_run(&observe).await.unwrap();
+    world.notify_run(&observe).await.unwrap();
     assert_eq!((title(&world).await.as_str(), notified(&world)), ("Changed by hand", 1));
     let run = world.runs().await.remove(0);
     assert_eq!(run.phase, Phase::Writing, "the run learns nothing of it");
     // Once an hour, however often it is notified.
-    world.ring_run(&observe).await.unwrap();
+    world.notify_run(&observe).await.unwrap();
     assert_eq!(notified(&world), 0);
     // Whom it concerns is looked at by the next run.
     world.sync().await;

@@ -46,7 +46,7 @@ async fn a_disconnected_connection_is_neither_read_nor_decided_whoever_opens_a_r
         true
     };
     world.store().await.update_run(&world.connection(), &run.id, read).await.unwrap();
-    world.ring_run(&[MessageKind::Match, MessageKind::Advance]).await.unwrap();
+    world.notify_run(&[MessageKind::Match, MessageKind::Advance]).await.unwrap();
     assert_eq!((world.runs().await[0].phase, asked(&world)), (Phase::Deciding, 0));
 }
 
@@ -64,7 +64,7 @@ async fn a_connection_disconnected_while_its_changes_lie_in_the_lane_writes_none
         tell(&world, |meta| _ = meta.disconnect(now)).await;
         world.messages = Messages::Lost;
         for _ in 0..3 {
-            world.ring_run(&[MessageKind::Write, MessageKind::Advance, MessageKind::ObserveTenant]).await.unwrap();
+            world.notify_run(&[MessageKind::Write, MessageKind::Advance, MessageKind::ObserveTenant]).await.unwrap();
             assert_eq!(asked(&world), 0);
         }
         return;

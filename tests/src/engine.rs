@@ -1,5 +1,5 @@
 //! The engine that is shipped, as stories have it: on a clock, a table and a tenant of their own, with messages that are
-//! lost, doubled and counted, and a process that can be killed. A stage is used for one command and dropped.
+//! lost, doubled and counted, and a process that can be killed. It is used for one command and dropped.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,10 +31,10 @@ use jiff::Timestamp;
 use crate::delivered::Delivered;
 use crate::kill_at::KillTable;
 use crate::secret_scan::SecretScan;
+use crate::stopped::Stopped;
 use crate::trace::Trace;
-use crate::world::Stopped;
 
-/// What a stage is built from.
+/// What the engine of a story is built from.
 pub(crate) struct Plan<'a> {
     pub(crate) clock: &'a ManualClock,
     pub(crate) table: KillTable<FileTable>,
@@ -91,7 +91,7 @@ impl Doorbell for Unheard {
     }
 }
 
-pub(crate) struct Stage {
+pub(crate) struct StoryEngine {
     pub(crate) store: Store,
     pub(crate) deciding: MatchPorts,
     pub(crate) table: Arc<KillTable<FileTable>>,
@@ -103,7 +103,7 @@ pub(crate) struct Stage {
 /// Rounds in a row without progress after which a run is stuck. With messages that get lost some are to be expected.
 const PATIENCE: usize = 40;
 
-impl Stage {
+impl StoryEngine {
     pub(crate) async fn open(plan: Plan<'_>) -> Result<Self, Stopped> {
         let clock: Arc<dyn Clock> = Arc::new(plan.clock.clone());
         let table = Arc::new(plan.table);
