@@ -137,7 +137,7 @@ impl State {
         ask.query.only(&[])?;
         let (slot, object) = self.deleted_item(ask.key, self.now())?;
         // A group cannot be purged with application permissions at all.
-        if object.kind != Kind::User || self.options.purge_app_only == options::Answer::Refuse {
+        if object.kind != Kind::User || self.options.purge_app_only == options::Reaction::Refuse {
             return Err(Refusal::denied());
         }
         self.may_act_on(ask.caller, &object)?;

@@ -35,7 +35,7 @@ fn expired() -> Box<Refusal> {
 
 impl State {
     pub(crate) fn delta(&mut self, kind: Kind, ask: &Ask<'_>) -> Outcome {
-        if kind == Kind::Contact && self.options.read_contacts == options::Answer::Refuse {
+        if kind == Kind::Contact && self.options.read_contacts == options::Reaction::Refuse {
             return Err(Refusal::denied());
         }
         ask.query.only(&["$select", "$filter", "$top", "$skiptoken", "$deltatoken"])?;

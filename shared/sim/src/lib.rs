@@ -51,7 +51,7 @@ pub use connect::{Exported, SyncError};
 pub use error::SimError;
 pub use faults::{Fault, FaultRule, Place, TenantFaults};
 pub use options::{
-    AccessPolicy, Answer, BeforeConsent, ConnectRules, DeltaTraps, Demand, Lag, LoginHint, SimOptions, Throttle,
+    AccessPolicy, BeforeConsent, ConnectRules, DeltaTraps, Demand, Lag, LoginHint, Reaction, SimOptions, Throttle,
 };
 pub use records::{CallCounts, SeenRequest};
 pub use registration::{App, AppSecret, Consent, KeyCredential, RegisteredCredential, Signature};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// An answer that tenants give differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
+pub enum Reaction {
     /// The call succeeds.
     Accept,
     /// The call is refused.
@@ -24,23 +24,23 @@ pub struct SimOptions {
     /// Claim that a soft-deleted user's immutable ID is still taken. Default true.
     pub deleted_immutable_ids_reserved: bool,
     /// `manager@odata.bind` while creating a user. Default accept.
-    pub manager_bind_on_create: Answer,
+    pub manager_bind_on_create: Reaction,
     /// Name the property in federated refusals instead of the generic message. Default false.
     pub name_federated_property: bool,
     /// Setting a first immutable ID on a user of a federated domain. Default refuse.
-    pub first_immutable_id_in_federated_domain: Answer,
+    pub first_immutable_id_in_federated_domain: Reaction,
     /// Moving a user from one federated domain straight to another. Default refuse.
-    pub federated_to_federated: Answer,
+    pub federated_to_federated: Reaction,
     /// Moving a user from a federated to a managed domain demands a password in the same call. Default false.
     pub federated_to_managed_demands_password: bool,
     /// Purging a user with application permissions. Default accept.
-    pub purge_app_only: Answer,
+    pub purge_app_only: Reaction,
     /// Listing contacts (refused for want of licence or permission in some tenants). Default accept.
-    pub read_contacts: Answer,
+    pub read_contacts: Reaction,
     /// Reading `/directoryRoles` and role assignments. Default accept.
-    pub read_roles: Answer,
+    pub read_roles: Reaction,
     /// `accountEnabled` of a synced user. Default accept.
-    pub account_enabled_of_synced: Answer,
+    pub account_enabled_of_synced: Reaction,
     /// An Exchange licence makes Exchange the master of `mail`. Default true.
     pub exchange_masters_mail: bool,
     /// A UPN change of a licensed mailbox user moves the primary address too. Default true.
@@ -84,7 +84,7 @@ pub struct SimOptions {
     /// How far a client's clock may be off, in seconds. Default 300.
     pub assertion_skew_seconds: u32,
     /// A certificate assertion presented a second time. Default refuse.
-    pub assertion_replay: Answer,
+    pub assertion_replay: Reaction,
     /// How long after its making a federated credential is not known everywhere, in seconds. Default 300.
     pub federation_delay_seconds: u32,
     /// How often a request fails meanwhile: a probability. Default 0.5.
@@ -106,7 +106,7 @@ pub struct SimOptions {
     /// What an authorization request with a `login_hint` does. Default page.
     pub login_hint: LoginHint,
     /// A photo for a user without a mailbox. Default refuse.
-    pub photo_without_mailbox: Answer,
+    pub photo_without_mailbox: Reaction,
     /// How Entra Connect is kept in check.
     pub connect: ConnectRules,
 }
@@ -201,15 +201,15 @@ impl Default for SimOptions {
             seed: 1,
             token_seconds: 3599,
             deleted_immutable_ids_reserved: true,
-            manager_bind_on_create: Answer::Accept,
+            manager_bind_on_create: Reaction::Accept,
             name_federated_property: false,
-            first_immutable_id_in_federated_domain: Answer::Refuse,
-            federated_to_federated: Answer::Refuse,
+            first_immutable_id_in_federated_domain: Reaction::Refuse,
+            federated_to_federated: Reaction::Refuse,
             federated_to_managed_demands_password: false,
-            purge_app_only: Answer::Accept,
-            read_contacts: Answer::Accept,
-            read_roles: Answer::Accept,
-            account_enabled_of_synced: Answer::Accept,
+            purge_app_only: Reaction::Accept,
+            read_contacts: Reaction::Accept,
+            read_roles: Reaction::Accept,
+            account_enabled_of_synced: Reaction::Accept,
             exchange_masters_mail: true,
             upn_change_moves_primary: true,
             latent_address_conflicts: true,
@@ -231,7 +231,7 @@ impl Default for SimOptions {
             throttle: Throttle::default(),
             shuffle_batch: true,
             assertion_skew_seconds: 300,
-            assertion_replay: Answer::Refuse,
+            assertion_replay: Reaction::Refuse,
             federation_delay_seconds: 300,
             federation_delay_refusals: 0.5,
             before_consent: BeforeConsent::default(),
@@ -242,7 +242,7 @@ impl Default for SimOptions {
             refresh_token_days: 90,
             code_seconds: 600,
             login_hint: LoginHint::default(),
-            photo_without_mailbox: Answer::Refuse,
+            photo_without_mailbox: Reaction::Refuse,
             connect: ConnectRules::default(),
         }
     }

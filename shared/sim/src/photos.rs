@@ -38,7 +38,7 @@ impl State {
         if !jpeg || ask.call.body.len() > MAX_BYTES {
             return Err(Refusal::new(400, "ErrorInvalidImage", "The image is not valid or larger than 4 MB."));
         }
-        if !user.has_mailbox() && self.options.photo_without_mailbox == options::Answer::Refuse {
+        if !user.has_mailbox() && self.options.photo_without_mailbox == options::Reaction::Refuse {
             // https://developer.microsoft.com/graph/known-issues
             return Err(Refusal::new(
                 404,

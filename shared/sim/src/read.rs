@@ -75,7 +75,7 @@ impl State {
     }
 
     fn may_read(&self, kind: Kind) -> Outcome<()> {
-        if kind == Kind::Contact && self.options.read_contacts == options::Answer::Refuse {
+        if kind == Kind::Contact && self.options.read_contacts == options::Reaction::Refuse {
             return Err(Refusal::denied());
         }
         Ok(())

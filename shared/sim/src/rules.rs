@@ -9,7 +9,7 @@ use crate::answer::{Outcome, Refusal};
 use crate::caller::Caller;
 use crate::directory::{Directory, Key};
 use crate::object::Object;
-use crate::options::Answer;
+use crate::options::Reaction;
 use crate::roles::{Protection, may_set_passwords, reaches};
 use crate::schema::{Kind, at};
 use crate::state::State;
@@ -68,7 +68,7 @@ impl State {
     pub(crate) fn check_mastery(&self, object: &Object, props: &[u8]) -> Outcome<()> {
         let free = |p: &u8| {
             *p == at::USAGE_LOCATION
-                || (*p == at::ACCOUNT_ENABLED && self.options.account_enabled_of_synced == Answer::Accept)
+                || (*p == at::ACCOUNT_ENABLED && self.options.account_enabled_of_synced == Reaction::Accept)
         };
         if self.mastered(object) && !props.iter().all(free) {
             return Err(synced_refusal());
@@ -116,7 +116,7 @@ impl State {
         let moved = !entry.object.upn().eq_ignore_ascii_case(next.upn());
         let id_before = entry.object.text(at::IMMUTABLE_ID);
         let id_changed = id_before != next.text(at::IMMUTABLE_ID);
-        let first = id_before.is_none() && self.options.first_immutable_id_in_federated_domain == Answer::Accept;
+        let first = id_before.is_none() && self.options.first_immutable_id_in_federated_domain == Reaction::Accept;
         if old && id_changed && !first {
             return Err(self.federated_refusal());
         }
@@ -125,7 +125,7 @@ impl State {
         }
         let domain = |upn: &str| upn.rsplit_once('@').map(|(_, d)| d.to_ascii_lowercase());
         let other_domain = domain(before.upn()) != domain(next.upn());
-        if moved && old && new && other_domain && self.options.federated_to_federated == Answer::Refuse {
+        if moved && old && new && other_domain && self.options.federated_to_federated == Reaction::Refuse {
             return Err(
                 Refusal::bad("Property userPrincipalName is invalid.").detail("InvalidValue", "userPrincipalName")
             );

@@ -138,7 +138,7 @@ impl State {
     }
 
     fn may_read_roles(&self) -> Outcome<()> {
-        if self.options.read_roles == options::Answer::Refuse { Err(Refusal::denied()) } else { Ok(()) }
+        if self.options.read_roles == options::Reaction::Refuse { Err(Refusal::denied()) } else { Ok(()) }
     }
 
     /// Only activated roles are listed: those that somebody holds.

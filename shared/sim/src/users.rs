@@ -32,7 +32,7 @@ impl State {
         if write.get(at::PASSWORD_PROFILE).is_none_or(|p| !p["password"].is_string()) {
             return Err(Refusal::required("password", "User"));
         }
-        if write.manager.is_some() && self.options.manager_bind_on_create == options::Answer::Refuse {
+        if write.manager.is_some() && self.options.manager_bind_on_create == options::Reaction::Refuse {
             // https://github.com/microsoftgraph/msgraph-sdk-powershell/issues/1380
             return Err(Refusal::bad(
                 "A navigation property 'manager' with 'odata.bind' is not supported while creating a User.",

@@ -505,7 +505,7 @@ fn tenant(rng: &mut Rng) -> Seed {
     }
     seed.options.seed = rng.throw() % 1_000_000;
     if rng.happens(30) {
-        seed = seed.with(|options| options.manager_bind_on_create = hardmatch_sim::Answer::Refuse);
+        seed = seed.with(|options| options.manager_bind_on_create = hardmatch_sim::Reaction::Refuse);
     }
     if rng.happens(30) {
         seed = seed.with(|options| {

@@ -2,7 +2,7 @@
 
 use hardmatch_domain::change::Action;
 use hardmatch_ports::run::{OutcomeKind, Status};
-use hardmatch_sim::{Answer, Fault, FaultRule, Place, Seed};
+use hardmatch_sim::{Fault, FaultRule, Place, Reaction, Seed};
 use hardmatch_tests::{World, by_hand, guid, immutable_id};
 use serde_json::json;
 
@@ -226,7 +226,7 @@ async fn an_administrator_is_never_taken_over() {
 
 #[tokio::test]
 async fn when_roles_cannot_be_read_nobody_is_taken_for_unprivileged() {
-    let seed = Seed::contoso().user(by_hand("ada")).with(|options| options.read_roles = Answer::Refuse);
+    let seed = Seed::contoso().user(by_hand("ada")).with(|options| options.read_roles = Reaction::Refuse);
     let mut world = World::with(seed, "").await;
     world.people.hire("ada").hire("bea");
     let ran = world.settle_by_hash().await;
@@ -239,7 +239,7 @@ async fn when_roles_cannot_be_read_nobody_is_taken_for_unprivileged() {
     assert!(ran.decided("bea@contoso.com").contains("roles_unknown"));
     assert!(ran.writes.is_empty());
     // Read again, it goes on by itself.
-    world.tenant.configure(|options| options.read_roles = Answer::Accept);
+    world.tenant.configure(|options| options.read_roles = Reaction::Accept);
     world.sync().await;
     assert_eq!(world.account("ada@contoso.com").immutable_id(), Some(immutable_id(&guid(1)).as_str()));
     assert!(!world.account("bea@contoso.com").enabled());

@@ -302,7 +302,7 @@ async fn a_manager_who_was_refused_at_first_is_set_when_they_get_their_account()
 
 #[tokio::test]
 async fn a_tenant_that_takes_no_manager_in_a_creation_is_asked_once() {
-    let seed = Seed::contoso().with(|options| options.manager_bind_on_create = hardmatch_sim::Answer::Refuse);
+    let seed = Seed::contoso().with(|options| options.manager_bind_on_create = hardmatch_sim::Reaction::Refuse);
     let mut world = World::with(seed, "").await;
     world.people.hire("boss");
     for number in 0..6 {

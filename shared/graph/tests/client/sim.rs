@@ -278,10 +278,10 @@ async fn refusals_come_in_our_terms() {
         other => other,
     };
     assert_eq!(kind(&tenant.one(manager("86462606-fde0-4fc4-9e0c-a20eb73e54c6")).await), RefusalKind::ManagerBind);
-    tenant.running.world().configure(|options| options.manager_bind_on_create = hardmatch_sim::Answer::Refuse);
+    tenant.running.world().configure(|options| options.manager_bind_on_create = hardmatch_sim::Reaction::Refuse);
     let boss = of("plain@contoso.com").as_str();
     assert_eq!(kind(&tenant.one(manager(boss)).await), RefusalKind::ManagerBind);
-    tenant.running.world().configure(|options| options.manager_bind_on_create = hardmatch_sim::Answer::Accept);
+    tenant.running.world().configure(|options| options.manager_bind_on_create = hardmatch_sim::Reaction::Accept);
     let made = tenant.one(manager(boss)).await;
     assert_eq!(account(&made).manager.as_ref().map(ObjectId::as_str), Some(boss));
     tenant.running.world().configure(|options| options.object_quota = 1);

@@ -5,7 +5,7 @@ use super::codes::{Denied, Granted, denied, lacks, plainly};
 use super::der::Certificate;
 use super::form::Form;
 use super::jwt::{Algorithm, Jwt};
-use crate::options::Answer;
+use crate::options::Reaction;
 use crate::registration::App;
 use crate::state::State;
 
@@ -99,7 +99,7 @@ impl State {
 
     /// An assertion is for one use (<https://datatracker.ietf.org/doc/html/rfc7523#section-3>, `jti`).
     fn check_replay(&mut self, app: &App, id: &str, ends: i64) -> Granted<()> {
-        if self.options.assertion_replay == Answer::Accept {
+        if self.options.assertion_replay == Reaction::Accept {
             return Ok(());
         }
         let now = self.now() / 1000;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hardmatch_sim::{Answer, Seed};
+use hardmatch_sim::{Reaction, Seed};
 use serde_json::json;
 
 use crate::desk::{Desk, new_user, rows, with_user};
@@ -73,9 +73,9 @@ async fn purge_is_for_good_and_comes_by_itself_after_thirty_days() {
     desk.delete(&item(&a)).await.refused(404, "Request_ResourceNotFound", "");
     desk.delete("/users/a@contoso.com").await.ok(204);
     desk.delete("/users/b@contoso.com").await.ok(204);
-    desk.world().configure(|o| o.purge_app_only = Answer::Refuse);
+    desk.world().configure(|o| o.purge_app_only = Reaction::Refuse);
     desk.delete(&item(&a)).await.refused(403, "Authorization_RequestDenied", "");
-    desk.world().configure(|o| o.purge_app_only = Answer::Accept);
+    desk.world().configure(|o| o.purge_app_only = Reaction::Accept);
     desk.delete(&item(&a)).await.ok(204);
     desk.get(&item(&a)).await.refused(404, "Request_ResourceNotFound", "");
     desk.get(&item(&b)).await.ok(200);

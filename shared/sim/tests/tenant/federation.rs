@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hardmatch_sim::{Answer, DomainType, Seed, SeedDomain};
+use hardmatch_sim::{DomainType, Reaction, Seed, SeedDomain};
 use serde_json::json;
 
 use crate::desk::{Desk, with_user};
@@ -64,8 +64,8 @@ async fn switches_of_federation() {
     desk.patch(&user, across.clone()).await.refused(400, "Request_BadRequest", "userPrincipalName");
     desk.patch(&new, json!({ "onPremisesImmutableId": "NNNN" })).await.refused(400, "Request_BadRequest", GENERIC);
     desk.world().configure(|o| {
-        o.federated_to_federated = Answer::Accept;
-        o.first_immutable_id_in_federated_domain = Answer::Accept;
+        o.federated_to_federated = Reaction::Accept;
+        o.first_immutable_id_in_federated_domain = Reaction::Accept;
         o.federated_to_managed_demands_password = true;
     });
     desk.patch(&new, json!({ "onPremisesImmutableId": "NNNN" })).await.ok(204);

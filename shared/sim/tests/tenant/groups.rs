@@ -1,6 +1,6 @@
 //! Groups, members, owners, contacts.
 
-use hardmatch_sim::{Answer, Seed};
+use hardmatch_sim::{Reaction, Seed};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, rows, with_user};
@@ -203,7 +203,7 @@ async fn contacts_are_read_only_and_may_be_refused() {
     let desk = Desk::open(Seed::contoso().contact(json!({ "displayName": "Eve", "mail": "eve@contoso.com" }))).await;
     let body = desk.get("/contacts?$select=id,displayName,mail,proxyAddresses&$top=999").await.ok(200);
     assert_eq!(rows(&body)[0]["proxyAddresses"], json!(["SMTP:eve@contoso.com"]));
-    desk.world().configure(|o| o.read_contacts = Answer::Refuse);
+    desk.world().configure(|o| o.read_contacts = Reaction::Refuse);
     desk.get("/contacts").await.refused(403, "Authorization_RequestDenied", "");
 }
 

@@ -1,6 +1,6 @@
 //! Photos of users.
 
-use hardmatch_sim::{Answer, Plan, Seed, SeedSku};
+use hardmatch_sim::{Plan, Reaction, Seed, SeedSku};
 use serde_json::json;
 
 use crate::desk::{Desk, Got, send, with_user};
@@ -51,7 +51,7 @@ async fn a_photo_comes_back_as_it_went() {
 async fn no_mailbox_no_photo() {
     let desk = Desk::open(with_mailbox()).await;
     put(&desk, "bob@contoso.com", "image/jpeg", JPEG).await.refused(404, "ErrorNonExistentMailbox", "no mailbox");
-    desk.world().configure(|o| o.photo_without_mailbox = Answer::Accept);
+    desk.world().configure(|o| o.photo_without_mailbox = Reaction::Accept);
     put(&desk, "bob@contoso.com", "image/jpeg", JPEG).await.ok(200);
     put(&desk, "bob@contoso.com", "image/jpeg", b"not a picture").await.refused(400, "ErrorInvalidImage", "");
     put(&desk, "nobody@contoso.com", "image/jpeg", JPEG).await.refused(404, "Request_ResourceNotFound", "");

@@ -142,7 +142,7 @@ async fn an_assertion_is_for_one_use() {
     let assertion = ours.sign(&header("PS256"), &own_claims("once"));
     assert_with(&desk, &assertion).await.ok(200);
     assert_with(&desk, &assertion).await.denied(50013);
-    desk.world().configure(|o| o.assertion_replay = hardmatch_sim::Answer::Accept);
+    desk.world().configure(|o| o.assertion_replay = hardmatch_sim::Reaction::Accept);
     assert_with(&desk, &assertion).await.ok(200);
     // Time runs out by the tenant's clock, a little later than it says.
     desk.pass(Duration::from_secs(599));

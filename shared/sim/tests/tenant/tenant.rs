@@ -1,6 +1,6 @@
 //! Organization, domains, roles.
 
-use hardmatch_sim::{Answer, CONTOSO_CLIENT_ID, CONTOSO_TENANT_ID, Seed};
+use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_TENANT_ID, Reaction, Seed};
 use serde_json::json;
 
 use crate::desk::{Desk, rows, with_user};
@@ -69,7 +69,7 @@ async fn role_holders_are_users_groups_and_apps() {
     desk.world().grant_role("ada@contoso.com", "Global Reader").unwrap();
     desk.world().revoke_role("ada@contoso.com", "User Administrator").unwrap();
     assert_eq!(desk.world().user("ada@contoso.com").unwrap()["roles"], json!(["Global Reader"]));
-    desk.world().configure(|o| o.read_roles = Answer::Refuse);
+    desk.world().configure(|o| o.read_roles = Reaction::Refuse);
     desk.get("/directoryRoles").await.refused(403, "Authorization_RequestDenied", "");
 }
 

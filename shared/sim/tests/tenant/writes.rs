@@ -1,6 +1,6 @@
 //! Creating and updating users.
 
-use hardmatch_sim::{Answer, Seed};
+use hardmatch_sim::{Reaction, Seed};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, new_user, with_user};
@@ -25,7 +25,7 @@ async fn a_created_user_is_there() {
 
 #[tokio::test]
 async fn refusals_of_create() {
-    let desk = Desk::open(Seed::contoso().with(|o| o.manager_bind_on_create = Answer::Refuse)).await;
+    let desk = Desk::open(Seed::contoso().with(|o| o.manager_bind_on_create = Reaction::Refuse)).await;
     let without = |name: &str| {
         let mut user = new_user("ada@contoso.com", json!({}));
         user.as_object_mut().unwrap().remove(name);
