@@ -157,9 +157,9 @@ async fn changing(world: &mut World, people: usize) -> anyhow::Result<Units> {
 }
 
 /// Messages of a night besides those of changes: begin, observe twice, decide, write, report, each perhaps once more.
-const BELLS_A_NIGHT: u64 = 12;
+const MESSAGES_A_NIGHT: u64 = 12;
 /// People of one slice, which is one message's work at least.
-const PEOPLE_A_BELL: u64 = 100;
+const PEOPLE_A_MESSAGE: u64 = 100;
 /// Time of a message that finds little to do: a cold start, a handful of reads.
 const BELL_MS: u64 = 300;
 /// Time of reading one person's row and comparing it, in microseconds, with the third of a processor that comes with
@@ -175,7 +175,7 @@ const TOKENS_A_NIGHT: u64 = 4;
 
 /// Messages of a night in which so many change.
 pub fn messages(changed: u64) -> u64 {
-    BELLS_A_NIGHT + 2 * changed.div_ceil(PEOPLE_A_BELL)
+    MESSAGES_A_NIGHT + 2 * changed.div_ceil(PEOPLE_A_MESSAGE)
 }
 
 /// What a night uses that took these units and answered so many messages.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 pub(crate) use hardmatch_checkup::said;
-use hardmatch_checkup::{Side, Tenant};
+use hardmatch_checkup::{Side, TenantLook};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::policy::Expression as _;
 use hardmatch_embedded::{
@@ -226,7 +226,7 @@ pub(crate) async fn tenant_side(
             return Err(Failure::usage("[tenant.auth] is missing: say how the application proves itself"));
         }
     };
-    let tenant = if simulated.is_some() { Tenant::Simulated } else { Tenant::Hosts };
+    let tenant = if simulated.is_some() { TenantLook::Simulated } else { TenantLook::Hosts };
     let side = Side::new(config, endpoints, (client_id, credential), &means, tenant)?;
     Ok(TenantSide { side, simulated })
 }

@@ -169,8 +169,8 @@ const MEMBERSHIPS: &str = "memberships";
 #[derive(Default)]
 struct Observed {
     collections: Vec<(&'static str, Collection)>,
-    refused: Vec<hardmatch_ports::source::Refused>,
-    left_out: Vec<hardmatch_ports::source::Refused>,
+    refused: Vec<hardmatch_ports::source::RefusedEntry>,
+    left_out: Vec<hardmatch_ports::source::RefusedEntry>,
     problems: Vec<String>,
     everybody: bool,
     /// Not finished: go on after this time.

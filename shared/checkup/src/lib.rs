@@ -16,7 +16,7 @@ use hardmatch_ports::{Check, CheckState};
 
 pub use answer::{TenantRequestContext, TenantRequestError, answer, note_expiry};
 pub use looking::{keeps_nothing, looking};
-pub use side::{Side, Tenant, said};
+pub use side::{Side, TenantLook, said};
 pub use status::status;
 pub use tenant::{disconnected, is_delegated, tenant};
 

@@ -12,7 +12,7 @@ use hardmatch_wiring::tenant::{self as wiring, TenantMeans};
 
 /// What answers for the tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tenant {
+pub enum TenantLook {
     /// Microsoft's hosts, or others that the configuration names.
     Hosts,
     /// A simulated one, started with the command.
@@ -31,7 +31,7 @@ pub struct Side {
     pub platform: Arc<EntraPlatform>,
     /// How the application proves itself.
     pub credential: Arc<dyn Credential>,
-    tenant: Tenant,
+    tenant: TenantLook,
 }
 
 impl Side {
@@ -41,7 +41,7 @@ impl Side {
         endpoints: Endpoints,
         (client_id, credential): (String, Arc<dyn Credential>),
         means: &TenantMeans,
-        tenant: Tenant,
+        tenant: TenantLook,
     ) -> Result<Self, Unfit> {
         let options = wiring::options(config, &endpoints, &client_id, Arc::clone(&credential), means)?;
         // Somebody sits in front of this and asks again when it is time.
@@ -55,7 +55,7 @@ impl Side {
         let (client_id, options) = wiring::whole(config, means)?;
         let endpoints = config.tenant.cloud.endpoints();
         let endpoints = endpoints.ok_or_else(|| Unfit("tenant.cloud names no host".to_owned()))?;
-        Self::new(config, endpoints, (client_id, options.credential), means, Tenant::Hosts)
+        Self::new(config, endpoints, (client_id, options.credential), means, TenantLook::Hosts)
     }
 
     /// A failed call as a person needs it.
@@ -65,7 +65,7 @@ impl Side {
 
     /// Whether the tenant is simulated in this process.
     pub fn is_simulated(&self) -> bool {
-        self.tenant == Tenant::Simulated
+        self.tenant == TenantLook::Simulated
     }
 }
 

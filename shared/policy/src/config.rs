@@ -28,13 +28,13 @@ pub struct Config {
     /// `connection`: its name, unique in the installation.
     pub connection: ConnectionId,
     /// `[tenant]`: the Microsoft 365 tenant that is written to.
-    pub tenant: Tenant,
+    pub tenant: TenantSettings,
     /// `[source]`: the directory that is read.
-    pub source: Source,
+    pub source: SourceSettings,
     /// `[scope] include`: who is ours to manage; `None` means everybody in the source.
     pub scope: Option<Arc<Compiled>>,
     /// `[anchor]`: where immutable IDs come from.
-    pub anchor: Anchor,
+    pub anchor: AnchorSettings,
     /// `[match]`: how people are joined to accounts they already have.
     pub matching: Matching,
     /// `[attributes]`: what differs from the default flow, in attribute order.
@@ -63,7 +63,7 @@ pub struct Config {
 
 /// `[tenant]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Tenant {
+pub struct TenantSettings {
     /// Directory id (lower case) or one of the tenant's domain names (lower case), as the token endpoint takes it.
     pub id: String,
     /// Where it is.
@@ -239,7 +239,7 @@ impl fmt::Debug for SecretRef {
 
 /// `[source]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Source {
+pub struct SourceSettings {
     /// Which form.
     pub kind: SourceKind,
     /// Where the people are.
@@ -302,7 +302,7 @@ pub enum SourceKind {
 
 /// `[anchor]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Anchor {
+pub struct AnchorSettings {
     /// Source attributes, in order. One element means exactly that one.
     pub from: Vec<String>,
     /// When the tenant's and the source's IDs differ.

@@ -22,8 +22,8 @@ mod widen;
 pub use boundary::{Active, BadHost, Protected, StackLimits, protected_changes, takes_an_approver};
 pub use compile::DEFAULT_FLOW;
 pub use config::{
-    Anchor, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Location, Matching, Method,
-    Override, Passwords, SCHEMA, SecretRef, Source, SourceKind, Tenant, TokenRef, YesNo,
+    AnchorSettings, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Location, Matching,
+    Method, Override, Passwords, SCHEMA, SecretRef, SourceKind, SourceSettings, TenantSettings, TokenRef, YesNo,
 };
 pub use dates::{DateForm, date_form};
 pub use days::DayRule;
@@ -34,6 +34,6 @@ pub use names::nearest;
 pub use problem::{Paint, Problem, ProblemKind, Problems};
 pub use reference::reference;
 pub use schema::json_schema;
-pub use template::{Detected, DetectedColumn, template};
+pub use template::{TemplateColumn, TemplateColumns, template};
 pub use trace::{Entitlement, Entitlements, Given, RuleTrace, TraceOutcome, entitlements, test_rules};
 pub use widen::{policy_hash, widens};

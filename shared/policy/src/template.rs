@@ -8,7 +8,7 @@ use crate::load::TENANT_TO_FILL_IN;
 
 /// What was found out about a source before there is a file.
 #[derive(Clone, Debug)]
-pub struct Detected {
+pub struct TemplateColumns {
     /// A name for the connection; characters that do not fit are replaced.
     pub connection: String,
     /// The tenant, when it is known; otherwise the file starts with a simulated one.
@@ -18,7 +18,7 @@ pub struct Detected {
     /// Where it is, relative to the file that is written.
     pub location: String,
     /// Attributes whose column is called differently, in the order to write them.
-    pub columns: Vec<DetectedColumn>,
+    pub columns: Vec<TemplateColumn>,
     /// Entries of `[attributes]`: attribute, the text right of `=`, and why.
     pub attributes: Vec<(String, String, String)>,
     /// The expression for `lifecycle.starts`.
@@ -35,7 +35,7 @@ pub struct Detected {
 
 /// A line of `[source.columns]`.
 #[derive(Clone, Debug)]
-pub struct DetectedColumn {
+pub struct TemplateColumn {
     /// The attribute, as [`crate::SOURCE_ATTRIBUTES`] spells it.
     pub attribute: String,
     /// The source's own name.
@@ -47,7 +47,7 @@ pub struct DetectedColumn {
 }
 
 /// The text of a first `hardmatch.toml`.
-pub fn template(detected: &Detected) -> String {
+pub fn template(detected: &TemplateColumns) -> String {
     let connection = name(&detected.connection);
     let mut out = String::new();
     // Writing to a String cannot fail; the results are let go of throughout.

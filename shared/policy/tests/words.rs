@@ -9,7 +9,7 @@ use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::{Addresses, Extra, Person};
 use hardmatch_policy::{
-    Config, Detected, DetectedColumn, Given, Problems, SourceKind, TraceOutcome, YesNo, entitlements, explain,
+    Config, Given, Problems, SourceKind, TemplateColumn, TemplateColumns, TraceOutcome, YesNo, entitlements, explain,
     json_schema, policy_hash, template, test_rules, widens,
 };
 use serde_json::Value;
@@ -277,8 +277,8 @@ fn o33_another_rule_of_a_license_or_group_stops_to_be_looked_at() {
     assert!(widens(&staged, &sooner) && !widens(&sooner, &staged));
 }
 
-fn detected() -> Detected {
-    Detected {
+fn detected() -> TemplateColumns {
+    TemplateColumns {
         connection: "Contoso \"HR\"".to_owned(),
         tenant: None,
         kind: SourceKind::Csv,
@@ -293,8 +293,8 @@ fn detected() -> Detected {
     }
 }
 
-fn column(attribute: &str, column: &str, words: Option<YesNo>) -> DetectedColumn {
-    DetectedColumn { attribute: attribute.to_owned(), column: column.to_owned(), words, comment: "why".to_owned() }
+fn column(attribute: &str, column: &str, words: Option<YesNo>) -> TemplateColumn {
+    TemplateColumn { attribute: attribute.to_owned(), column: column.to_owned(), words, comment: "why".to_owned() }
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn the_first_file_loads_as_it_is_written() {
     insta::assert_snapshot!("template_least", text);
     let config = loaded(&text);
     assert_eq!(config.connection.as_str(), "Contoso--HR");
-    let full = Detected {
+    let full = TemplateColumns {
         tenant: Some("contoso.onmicrosoft.com".to_owned()),
         kind: SourceKind::Ldif,
         columns: vec![
@@ -336,7 +336,7 @@ fn the_first_file_loads_as_it_is_written() {
     let whole = loaded(&uncommented.join("\n"));
     assert_eq!((whole.licenses.len(), whole.groups.len()), (1, 1));
     for name in ["", "---", "ü", &"x".repeat(200)] {
-        loaded(&template(&Detected { connection: name.to_owned(), ..detected() }));
+        loaded(&template(&TemplateColumns { connection: name.to_owned(), ..detected() }));
     }
 }
 

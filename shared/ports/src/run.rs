@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::doorbell::{Message, MessageKind, Urgency};
 pub use crate::intent::Intent;
-use crate::source::Refused;
+use crate::source::RefusedEntry;
 use crate::table::Units;
 use crate::tenant::{Counters, Refusal};
 
@@ -56,10 +56,10 @@ pub struct Run {
     pub collections: BTreeMap<String, Collection>,
     /// Entries of the source that were refused; the first thousand.
     #[serde(default)]
-    pub refused_entries: Vec<Refused>,
+    pub refused_entries: Vec<RefusedEntry>,
     /// Values of the source that could not be read and were left out of people who were read; the first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<Refused>,
+    pub left_out: Vec<RefusedEntry>,
     /// The plan, once everybody was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanHead>,

@@ -47,12 +47,12 @@ pub enum Entry {
     /// Understood. No other entry of the listing has the same key: of two with one key both are refused.
     Person(Box<Person>),
     /// Not understood: a refusal that names where and how to cure it.
-    Refused(Refused),
+    Refused(RefusedEntry),
 }
 
 /// An entry that could not be understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
+pub struct RefusedEntry {
     /// The key, when that much was readable: the person counts as seen.
     pub key: Option<PersonKey>,
     /// Line (files; 1 is the first) or ordinal of the entry.
@@ -93,7 +93,7 @@ pub struct Completeness {
     pub notes: Vec<String>,
     /// Values that could not be read and were left out; the first thousand. The people they belong to were read.
     #[serde(default)]
-    pub left_out: Vec<Refused>,
+    pub left_out: Vec<RefusedEntry>,
     /// The text encoding, where it was neither configured nor certain.
     #[serde(default)]
     pub guessed: Option<String>,

@@ -6,7 +6,7 @@ use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use serde_json::{Map, Value, json};
 
-use crate::cost::{self, Dollars, Item, US_EAST_1, Used, dollars};
+use crate::cost::{self, CostItem, Dollars, US_EAST_1, Used, dollars};
 use crate::words;
 
 /// What a run has cost.
@@ -23,7 +23,7 @@ impl Bill {
         let mut dollars = cost::of_run(&Used::of_run(run.units, &run.tenant_calls, messages, worked_ms), &US_EAST_1);
         if compute.is_none() {
             // Of the rest nothing is known: there were no messages to count, and the keys are of this machine.
-            dollars.items.retain(|(item, _)| matches!(item, Item::Writes | Item::Reads));
+            dollars.items.retain(|(item, _)| matches!(item, CostItem::Writes | CostItem::Reads));
         }
         Self { compute, dollars }
     }
@@ -85,10 +85,10 @@ fn write_units(action: &str) -> u64 {
 const WRITES_A_SECOND: u64 = 3_000 / 150;
 
 /// Messages that move a run on besides those that write.
-const BELLS_A_RUN: u64 = 10;
+const MESSAGES_A_RUN: u64 = 10;
 
 /// A writer works so long (seconds) before it notifies the rest.
-const SECONDS_A_BELL: u64 = 240;
+const SECONDS_A_MESSAGE: u64 = 240;
 
 /// What writing a plan will take. An estimate: what the tenant refuses, holds up or asks again for is not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Forecast {
         let writes = plan.writes.unwrap_or(changes);
         let seconds = writes.div_ceil(WRITES_A_SECOND);
         let units = Units { read: changes, write: written };
-        let messages = if changes == 0 { 0 } else { BELLS_A_RUN + seconds / SECONDS_A_BELL };
+        let messages = if changes == 0 { 0 } else { MESSAGES_A_RUN + seconds / SECONDS_A_MESSAGE };
         let used = Used::of_run(units, &Counters::default(), messages, seconds * 1000);
         let microdollars = cost::of_run(&used, &US_EAST_1).micros();
         Some(Self { changes, writes, seconds, write_units: units.write, microdollars })

@@ -67,7 +67,7 @@ pub const US_EAST_1: Prices = Prices {
 pub const FUNCTION_MB: u64 = 512;
 
 /// Requests of a queue for one message: sent, received, deleted. Batches of several need fewer.
-pub const QUEUE_REQUESTS_A_BELL: u64 = 3;
+pub const QUEUE_REQUESTS_A_MESSAGE: u64 = 3;
 
 /// Bytes of log that one message leaves at the level `info`, Lambda's own three lines and the metrics among them.
 pub const LOG_BYTES_A_MESSAGE: u64 = 3_000;
@@ -106,7 +106,7 @@ impl Used {
 
 /// What is paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Item {
+pub enum CostItem {
     /// Writes of the table.
     Writes,
     /// Reads of the table.
@@ -121,7 +121,7 @@ pub enum Item {
     Logs,
 }
 
-impl Item {
+impl CostItem {
     /// All, in the order they are shown.
     pub const ALL: [Self; 6] = [Self::Writes, Self::Reads, Self::Functions, Self::Queues, Self::Keys, Self::Logs];
 
@@ -141,8 +141,8 @@ impl Item {
 /// Millionths of a dollar, by item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dollars {
-    /// Each item that is paid for, in the order of [`Item::ALL`]; those that cost nothing are there with 0.
-    pub items: Vec<(Item, u64)>,
+    /// Each item that is paid for, in the order of [`CostItem::ALL`]; those that cost nothing are there with 0.
+    pub items: Vec<(CostItem, u64)>,
 }
 
 impl Dollars {
@@ -154,18 +154,18 @@ impl Dollars {
 
 /// What a run cost. Items are rounded to the nearest millionth of a dollar, and the sum is theirs.
 pub fn of_run(used: &Used, prices: &Prices) -> Dollars {
-    let cost = |item: Item| match item {
-        Item::Writes => times(used.units.write, prices.write_unit),
-        Item::Reads => times(used.units.read, prices.read_unit),
-        Item::Functions => {
+    let cost = |item: CostItem| match item {
+        CostItem::Writes => times(used.units.write, prices.write_unit),
+        CostItem::Reads => times(used.units.read, prices.read_unit),
+        CostItem::Functions => {
             let gb_ms = times(used.worked_ms.saturating_mul(used.memory_mb), prices.lambda_gb_second);
             gb_ms / (1024 * 1000) + times(used.messages, prices.lambda_request)
         }
-        Item::Queues => times(used.messages.saturating_mul(QUEUE_REQUESTS_A_BELL), prices.queue_request),
-        Item::Keys => times(used.key_requests, prices.key_request),
-        Item::Logs => times(used.log_bytes, prices.log_gb) / 1_000_000_000,
+        CostItem::Queues => times(used.messages.saturating_mul(QUEUE_REQUESTS_A_MESSAGE), prices.queue_request),
+        CostItem::Keys => times(used.key_requests, prices.key_request),
+        CostItem::Logs => times(used.log_bytes, prices.log_gb) / 1_000_000_000,
     };
-    Dollars { items: Item::ALL.into_iter().map(|item| (item, micros(cost(item)))).collect() }
+    Dollars { items: CostItem::ALL.into_iter().map(|item| (item, micros(cost(item)))).collect() }
 }
 
 /// Dollars as text: cents where it is a dollar or more, else as many digits as the sum has: `$12.40`, `$0.0312`,
@@ -210,12 +210,12 @@ mod tests {
         };
         let cost = of_run(&used, &US_EAST_1);
         let expected = [
-            (Item::Writes, 625_000),
-            (Item::Reads, 125_000),
-            (Item::Functions, 13_333_400 + 200_000),
-            (Item::Queues, 3 * 400_000),
-            (Item::Keys, 3_000_000),
-            (Item::Logs, 500_000),
+            (CostItem::Writes, 625_000),
+            (CostItem::Reads, 125_000),
+            (CostItem::Functions, 13_333_400 + 200_000),
+            (CostItem::Queues, 3 * 400_000),
+            (CostItem::Keys, 3_000_000),
+            (CostItem::Logs, 500_000),
         ];
         assert_eq!(cost.items, expected);
         assert_eq!(cost.micros(), expected.iter().map(|(_, micros)| micros).sum::<u64>());

@@ -1,6 +1,6 @@
 //! From what a file looks like to the lines of a first configuration.
 
-use hardmatch_policy::{DateForm, DetectedColumn, SourceKind, YesNo, date_form};
+use hardmatch_policy::{DateForm, SourceKind, TemplateColumn, YesNo, date_form};
 use hardmatch_sources_files::{Day, Detected, DetectedColumn as Column, Format, Proposal, ProposedBy, Words};
 
 /// Anchor attributes that name themselves in the default of `[anchor] from`.
@@ -259,7 +259,7 @@ impl Proposed {
     }
 
     /// What the template is filled with.
-    pub fn detected(&self, connection: String, location: String) -> hardmatch_policy::Detected {
+    pub fn detected(&self, connection: String, location: String) -> hardmatch_policy::TemplateColumns {
         let mut columns = Vec::new();
         for column in &self.columns {
             for fill in &column.proposal.fills {
@@ -275,7 +275,7 @@ impl Proposed {
                     }
                     _ => graph_name(fill).to_owned(),
                 };
-                columns.push(DetectedColumn {
+                columns.push(TemplateColumn {
                     attribute: (*fill).to_owned(),
                     column: column.name.clone(),
                     words: column
@@ -288,7 +288,7 @@ impl Proposed {
                 });
             }
         }
-        hardmatch_policy::Detected {
+        hardmatch_policy::TemplateColumns {
             connection,
             tenant: None,
             kind: self.kind,

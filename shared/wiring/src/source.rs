@@ -48,7 +48,7 @@ pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<
 }
 
 /// A first configuration for a people file, from what the file seems to be and without asking anybody.
-pub fn suggestion(seen: &Detected, connection: String, location: String) -> hardmatch_policy::Detected {
+pub fn suggestion(seen: &Detected, connection: String, location: String) -> hardmatch_policy::TemplateColumns {
     let mut proposed = proposal::of(seen.clone(), None);
     let Ok(()) = proposed.settle(|_, _| Ok::<_, std::convert::Infallible>(None));
     proposed.detected(connection, location)

@@ -1,7 +1,7 @@
 //! What people cost who changed, and who did not: units of the table, requests to Microsoft Graph and messages as the
 //! handlers' own counters count them in the simulated world of `hardmatch-tests`, and dollars by the one price list.
 
-use hardmatch_report::cost::{QUEUE_REQUESTS_A_BELL, US_EAST_1, dollars, of_run};
+use hardmatch_report::cost::{QUEUE_REQUESTS_A_MESSAGE, US_EAST_1, dollars, of_run};
 use hardmatch_tests::month::{CHANGED_PERCENT, Night, company, measure, name, night, nights, of_night};
 
 use crate::table::Table;
@@ -38,7 +38,7 @@ fn row(table: &mut Table, what: &str, night: &Night, people: u64, changed: u64) 
         used.units.write,
         night.run.tenant_calls.requests,
         messages,
-        messages * QUEUE_REQUESTS_A_BELL,
+        messages * QUEUE_REQUESTS_A_MESSAGE,
         dollars(of_run(&used, &US_EAST_1).micros())
     );
     table.row("cost", what, figure, "");

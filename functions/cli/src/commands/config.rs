@@ -7,7 +7,7 @@ use hardmatch_policy::{
     Config, Entitlement, Entitlements, Given, Location, RuleTrace, TraceOutcome, entitlements, explain, json_schema,
     reference, test_rules,
 };
-use hardmatch_ports::source::{Entry, Refused};
+use hardmatch_ports::source::{Entry, RefusedEntry};
 use serde_json::json;
 
 use hardmatch_wiring::source::source;
@@ -163,7 +163,10 @@ async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
 }
 
 /// Reads the source once and keeps who is wanted.
-async fn pick(config: &Config, wanted: &[String]) -> Result<(Vec<Box<Person>>, Vec<Refused>, Vec<String>), Failure> {
+async fn pick(
+    config: &Config,
+    wanted: &[String],
+) -> Result<(Vec<Box<Person>>, Vec<RefusedEntry>, Vec<String>), Failure> {
     let mut listing = source(config, &clock())?.open().await?;
     let mut people: Vec<Box<Person>> = Vec::new();
     let mut refused = Vec::new();

@@ -7,7 +7,7 @@ use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::reason::Code;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::run::Outcome;
-use hardmatch_ports::source::Refused;
+use hardmatch_ports::source::RefusedEntry;
 use hardmatch_report::{Past, explain_text, page, row_document};
 use hardmatch_store::connection::Meta;
 use serde_json::json;
@@ -168,21 +168,25 @@ async fn refused_entry(
     connection: &ConnectionId,
     meta: &Meta,
     key: &PersonKey,
-) -> Result<Option<Refused>, Failure> {
+) -> Result<Option<RefusedEntry>, Failure> {
     let entries = refused_entries(ports, connection, meta).await?;
     Ok(entries
         .into_iter()
         .find(|entry| entry.key.as_ref().is_some_and(|have| have.as_str().eq_ignore_ascii_case(key.as_str()))))
 }
 
-async fn refused_entries(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta) -> Result<Vec<Refused>, Failure> {
+async fn refused_entries(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    meta: &Meta,
+) -> Result<Vec<RefusedEntry>, Failure> {
     let Some(run) = &meta.run else { return Ok(Vec::new()) };
     let run = ports.store.run(connection, run).await?;
     Ok(run.map(|run| run.value.refused_entries).unwrap_or_default())
 }
 
 /// Where, what and how to cure it, in one line.
-pub(crate) fn place(refused: &Refused) -> String {
+pub(crate) fn place(refused: &RefusedEntry) -> String {
     let column = refused.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
     let place = match (refused.line, &refused.key) {
         (0, Some(key)) => key.as_str().to_owned(),

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use hardmatch_policy::{Config, Detected, SourceKind, template};
+use hardmatch_policy::{Config, SourceKind, TemplateColumns, template};
 use hardmatch_report::{ColumnRow, columns_table};
 use hardmatch_sources_files::{Day, ProposedBy, detect};
 use hardmatch_wiring::proposal::{self, Proposed};
@@ -196,8 +196,8 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// A file that only shows what there is to say.
-fn starter(config: &Path) -> Detected {
-    Detected {
+fn starter(config: &Path) -> TemplateColumns {
+    TemplateColumns {
         connection: connection_name(config),
         tenant: None,
         kind: SourceKind::Csv,

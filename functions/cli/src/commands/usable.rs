@@ -8,7 +8,7 @@ use hardmatch_domain::person::Person;
 use hardmatch_domain::policy::{DayBoundary as _, Expression as _, Rule as _};
 use hardmatch_policy::Config;
 use hardmatch_ports::SourceError;
-use hardmatch_ports::source::{Completeness, Entry, Refused};
+use hardmatch_ports::source::{Completeness, Entry, RefusedEntry};
 use hardmatch_wiring::source::source;
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub(crate) struct SourceLook {
     /// What others lack: the sentence, how many, and the keys of the first.
     lacks: BTreeMap<&'static str, (u64, Vec<String>)>,
     /// Entries that could not be understood.
-    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused: Vec<RefusedEntry>,
     /// What the listing says about itself.
     pub(crate) completeness: Completeness,
     /// How many sign-in names are in each domain.
@@ -151,7 +151,7 @@ impl SourceLook {
     }
 }
 
-fn lower_place(refused: &Refused) -> String {
+fn lower_place(refused: &RefusedEntry) -> String {
     let text = place(refused);
     text.strip_prefix("Line").map_or(text.clone(), |rest| format!("line{rest}"))
 }

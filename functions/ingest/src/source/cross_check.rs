@@ -7,7 +7,7 @@ use hardmatch_domain::attribute::{Attr, Attributes};
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::person::{Person, PersonRecord};
 use hardmatch_ports::Entry;
-use hardmatch_ports::source::{Refused, words};
+use hardmatch_ports::source::{RefusedEntry, words};
 use hardmatch_store::fingerprints::{Bucket, bucket_of, content_hash};
 use hardmatch_store::{PersonHash, StoreError};
 
@@ -65,9 +65,9 @@ pub(crate) async fn again(
         return Ok(None);
     }
     let was_there = |name: &[u8; 16]| known.get(&bucket_of(name)).is_some_and(|bucket| bucket.contains_key(name));
-    let mut foreign: Vec<([u8; 16], Refused)> = Vec::new();
-    let mut claimed: Vec<([u8; 16], Refused)> = Vec::new();
-    let mut shortened: Vec<([u8; 16], Refused)> = Vec::new();
+    let mut foreign: Vec<([u8; 16], RefusedEntry)> = Vec::new();
+    let mut claimed: Vec<([u8; 16], RefusedEntry)> = Vec::new();
+    let mut shortened: Vec<([u8; 16], RefusedEntry)> = Vec::new();
     let mut names: BTreeMap<PersonHash, Box<Person>> = BTreeMap::new();
     let mut ordinal = 0;
     let mut listing = ports.source.open().await?;
@@ -143,10 +143,10 @@ fn is_claimed(scan: &Scan, person: &Person) -> bool {
     names.any(|text| words(text.as_bytes()).any(|word| scan.claims.contains(&word)))
 }
 
-fn foreign_row(person: &Person, ordinal: u64) -> Refused {
+fn foreign_row(person: &Person, ordinal: u64) -> RefusedEntry {
     let body = serde_json::to_vec(person).unwrap_or_default();
     let halves = [content_hash(&body), content_hash(&[b"foreign ", &body[..]].concat())];
-    Refused {
+    RefusedEntry {
         key: Some(person.key.clone()),
         line: ordinal,
         problem: "The entry has the key of one person and the sign-in name, address or employee ID of another, who is missing"
@@ -154,7 +154,7 @@ fn foreign_row(person: &Person, ordinal: u64) -> Refused {
         cure: "The line is the entry's number. If two rows ran together, write the export again; if the name was really handed over, run once with --accept-source"
             .to_owned(),
         fault: <[u8; 16]>::try_from(halves.concat()).ok(),
-        ..Refused::default()
+        ..RefusedEntry::default()
     }
 }
 
@@ -164,27 +164,27 @@ fn without_zeros(key: &str) -> Option<&str> {
     (short.len() < key.len() && !short.is_empty() && short.bytes().all(|byte| byte.is_ascii_digit())).then_some(short)
 }
 
-fn shortened_row(person: &Person, ordinal: u64) -> Refused {
+fn shortened_row(person: &Person, ordinal: u64) -> RefusedEntry {
     let body = serde_json::to_vec(person).unwrap_or_default();
     let halves = [content_hash(&body), content_hash(&[b"shortened ", &body[..]].concat())];
-    Refused {
+    RefusedEntry {
         key: Some(person.key.clone()),
         line: ordinal,
         problem: "The key is that of a known person who is missing, without its leading zeros".to_owned(),
         cure: "The line is the entry's number. Export the column as text (in a spreadsheet: import it as Text, not as General); if the keys really changed, run once with --accept-source"
             .to_owned(),
         fault: <[u8; 16]>::try_from(halves.concat()).ok(),
-        ..Refused::default()
+        ..RefusedEntry::default()
     }
 }
 
-fn claimed_row(person: &Person, ordinal: u64) -> Refused {
-    Refused {
+fn claimed_row(person: &Person, ordinal: u64) -> RefusedEntry {
+    RefusedEntry {
         key: Some(person.key.clone()),
         line: ordinal,
         problem: "The sign-in name or an address of the entry stands also in one that has no readable key".to_owned(),
         cure: "The line is the entry's number. Fill the key of the other entry, or remove that entry".to_owned(),
-        ..Refused::default()
+        ..RefusedEntry::default()
     }
 }
 
@@ -234,12 +234,12 @@ pub(crate) fn with_zeros(mut person: Person, old: &Person) -> Person {
 }
 
 /// What is said of somebody whose number lost its zeros.
-pub(crate) fn zeros_row(key: &PersonKey) -> Refused {
-    Refused {
+pub(crate) fn zeros_row(key: &PersonKey) -> RefusedEntry {
+    RefusedEntry {
         key: Some(key.clone()),
         problem: "A number of the entry is the known one without its leading zeros; the known one is kept".to_owned(),
         cure: "Export the column as text (in a spreadsheet: import it as Text, not as General)".to_owned(),
-        ..Refused::default()
+        ..RefusedEntry::default()
     }
 }
 

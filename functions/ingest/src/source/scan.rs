@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use hardmatch_domain::ids::PersonKey;
-use hardmatch_ports::source::{Completeness, Refused};
+use hardmatch_ports::source::{Completeness, RefusedEntry};
 use hardmatch_ports::{Entry, Listing, SourceError};
 use hardmatch_store::Secret;
 use hardmatch_store::fingerprints::content_hash;
@@ -22,7 +22,7 @@ const REKEY_MIN: usize = 5;
 pub(crate) struct Scan {
     /// Name and content of every entry with a readable key, sorted by name.
     pub(crate) entries: BTreeMap<[u8; 16], [u8; 8]>,
-    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused: Vec<RefusedEntry>,
     pub(crate) refused_count: u64,
     /// Words of refused entries: who is named there is not absent.
     pub(crate) words: HashSet<u64>,
@@ -31,7 +31,7 @@ pub(crate) struct Scan {
     /// Entries that may hide others, by name of the fault.
     pub(crate) faults: BTreeSet<[u8; 16]>,
     /// Entries that are refused although the source understood them, and why.
-    pub(crate) replaced: BTreeMap<[u8; 16], Refused>,
+    pub(crate) replaced: BTreeMap<[u8; 16], RefusedEntry>,
     pub(crate) completeness: Completeness,
 }
 
@@ -62,20 +62,20 @@ pub(crate) async fn take(listing: &mut dyn Listing, secret: &Secret) -> Result<S
 }
 
 impl Scan {
-    fn refuse(&mut self, refused: &Refused, secret: &Secret) {
+    fn refuse(&mut self, refused: &RefusedEntry, secret: &Secret) {
         self.refused_count += 1;
         self.words.extend(&refused.words);
         self.claims.extend(&refused.claims);
         self.faults.extend(refused.fault.map(|fault| fault_name(fault, secret)));
         if self.refused.len() < REFUSALS_KEPT {
-            self.refused.push(Refused { words: Vec::new(), claims: Vec::new(), ..refused.clone() });
+            self.refused.push(RefusedEntry { words: Vec::new(), claims: Vec::new(), ..refused.clone() });
         }
     }
 
     /// From here on an entry counts as refused, whatever the source says of it.
-    pub(crate) fn replace(&mut self, name: [u8; 16], refused: Refused, secret: &Secret) {
+    pub(crate) fn replace(&mut self, name: [u8; 16], refused: RefusedEntry, secret: &Secret) {
         self.refuse(&refused, secret);
-        let refused = Refused { words: Vec::new(), claims: Vec::new(), ..refused };
+        let refused = RefusedEntry { words: Vec::new(), claims: Vec::new(), ..refused };
         if let Some((name, content)) = fingerprint(&Entry::Refused(refused.clone()), secret) {
             self.entries.insert(name, content);
         }

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::auth::auth_table;
 use super::url::url;
-use crate::config::{Cloud, Endpoints, Location, Source, SourceKind, Tenant, YesNo};
+use crate::config::{Cloud, Endpoints, Location, SourceKind, SourceSettings, TenantSettings, YesNo};
 use crate::keys::{self, SOURCE_ATTRIBUTES};
 use crate::names::nearest;
 use crate::problem::ProblemKind;
@@ -19,7 +19,7 @@ pub(crate) const TENANT_TO_FILL_IN: &str = "CHANGE-ME";
 /// How a simulated tenant is called that nobody named.
 const SIMULATED_TENANT: &str = "simulated.onmicrosoft.com";
 
-pub(super) fn tenant<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: &Path) -> Option<Tenant> {
+pub(super) fn tenant<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: &Path) -> Option<TenantSettings> {
     if !root.has("tenant") {
         reader.missing_top("[tenant]", "say which tenant is written to: [tenant] with id and cloud");
         return None;
@@ -62,7 +62,7 @@ pub(super) fn tenant<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
     };
     let days = reader.number(&section, "full_listing_days", 7);
     let full_listing_days = u32::try_from(days).unwrap_or(7);
-    Some(Tenant { id: id?, cloud: cloud?, auth: auth?, full_listing_days })
+    Some(TenantSettings { id: id?, cloud: cloud?, auth: auth?, full_listing_days })
 }
 
 fn tenant_id(reader: &mut Reader<'_>, id: &At<&str>) -> Option<String> {
@@ -135,7 +135,7 @@ fn cloud<'t>(reader: &mut Reader<'t>, section: &Section<'t>, word: &str, base_di
     }
 }
 
-pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: &Path) -> Option<Source> {
+pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: &Path) -> Option<SourceSettings> {
     if !root.has("source") {
         reader.missing_top("[source]", "say where people come from: [source] with kind and location");
         return None;
@@ -173,7 +173,7 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
             }
         }
     }
-    Some(Source { kind: kind?, location: location?, columns, words, delimiter, encoding, key })
+    Some(SourceSettings { kind: kind?, location: location?, columns, words, delimiter, encoding, key })
 }
 
 /// Which column fills which attribute, and the words of those that say yes or no in their own way.

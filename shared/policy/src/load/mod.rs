@@ -22,7 +22,7 @@ use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error as NotAWord, StrDeserializer};
 use toml::de::{DeTable, DeValue};
 
-use crate::config::{Anchor, Config, Matching, Passwords, SCHEMA};
+use crate::config::{AnchorSettings, Config, Matching, Passwords, SCHEMA};
 use crate::expression::{Compiled, Wanted};
 use crate::keys;
 use crate::names::nearest;
@@ -189,12 +189,12 @@ pub(crate) fn expression(reader: &mut Reader<'_>, text: &At<&str>, wanted: Wante
     }
 }
 
-fn anchor<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Anchor {
+fn anchor<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> AnchorSettings {
     let section = reader.section(root, "anchor");
     let on_conflict = reader.choice_or(&section, "on_conflict", OnConflict::Stop);
     let default = || vec!["mS-DS-ConsistencyGuid".to_owned(), "objectGUID".to_owned()];
     let from = one_or_more(reader, &section, "from").unwrap_or_else(default);
-    Anchor { from, on_conflict }
+    AnchorSettings { from, on_conflict }
 }
 
 /// A text or a list of texts, each once and trimmed. `None` when nothing is said.

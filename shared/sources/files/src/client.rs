@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::source::{Completeness, Entry, Listing, Refused, Source, SourceError};
+use hardmatch_ports::source::{Completeness, Entry, Listing, RefusedEntry, Source, SourceError};
 
 use crate::columns::Columns;
 use crate::entries::{self, Entries};
@@ -111,7 +111,7 @@ struct Reading {
     /// Rows with a key whose structure is damaged, and the line of the first.
     damaged: (u64, u64),
     cut: Option<String>,
-    left_out: Vec<Refused>,
+    left_out: Vec<RefusedEntry>,
     /// What was passed over, by what it was: how often, and the line of the first.
     passed: BTreeMap<String, (u64, u64)>,
     /// How many entries have each column at all. A header speaks for all rows; without one, attributes come and go.
@@ -225,7 +225,7 @@ impl Reading {
                     None => !fault.structural && translation.says_disabled(&self.row),
                 };
                 let refused = self.refused(alone.then_some(key), fault);
-                Entry::Refused(Refused { disabled: disabled && alone, ..refused })
+                Entry::Refused(RefusedEntry { disabled: disabled && alone, ..refused })
             }
         }
     }
@@ -235,13 +235,13 @@ impl Reading {
         let used: Vec<Option<String>> = left_out.iter().map(|fault| fault.column.clone()).collect();
         for fault in left_out {
             if self.left_out.len() < NAMED {
-                self.left_out.push(Refused {
+                self.left_out.push(RefusedEntry {
                     key: Some(key.clone()),
                     line: self.row.line,
                     column: fault.column,
                     problem: fault.problem,
                     cure: fault.cure,
-                    ..Refused::default()
+                    ..RefusedEntry::default()
                 });
             }
         }
@@ -251,7 +251,7 @@ impl Reading {
         }
     }
 
-    fn refused(&mut self, key: Option<PersonKey>, fault: Fault) -> Refused {
+    fn refused(&mut self, key: Option<PersonKey>, fault: Fault) -> RefusedEntry {
         let line = self.row.line;
         if fault.reach == Reach::Rest {
             self.cut = Some(format!("The file seems cut off at line {line}: {}", fault.problem));
@@ -268,7 +268,7 @@ impl Reading {
             self.damaged = count(self.damaged);
         }
         let hides = (key.is_none() || fault.structural).then(|| blake3::hash(&raw).as_bytes().as_chunks::<16>().0[0]);
-        Refused {
+        RefusedEntry {
             key,
             line,
             column: fault.column,

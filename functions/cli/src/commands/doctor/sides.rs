@@ -9,7 +9,7 @@ use hardmatch_domain::person::Person;
 use hardmatch_embedded::{FileTable, Missing, TableOptions};
 use hardmatch_policy::{Config, Given, entitlements};
 use hardmatch_ports::TableError;
-use hardmatch_ports::source::Refused;
+use hardmatch_ports::source::RefusedEntry;
 use hardmatch_report::{Check, CheckState};
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
@@ -191,7 +191,7 @@ fn entries(count: usize) -> String {
     if count == 1 { "1 entry is".to_owned() } else { format!("{count} entries are") }
 }
 
-fn refused_entries(refused: &[Refused]) -> Option<Check> {
+fn refused_entries(refused: &[RefusedEntry]) -> Option<Check> {
     if refused.is_empty() {
         return None;
     }

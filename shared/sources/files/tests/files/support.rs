@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hardmatch_domain::person::Person;
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::source::{Completeness, Entry, Refused, Source as _, SourceError};
+use hardmatch_ports::source::{Completeness, Entry, RefusedEntry, Source as _, SourceError};
 use hardmatch_sources_files::{FileSource, Format, Shape};
 use jiff::Timestamp;
 
@@ -43,7 +43,7 @@ impl Given {
             .collect()
     }
 
-    pub(crate) fn refused(&self) -> Vec<&Refused> {
+    pub(crate) fn refused(&self) -> Vec<&RefusedEntry> {
         self.entries
             .iter()
             .filter_map(|entry| match entry {
