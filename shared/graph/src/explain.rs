@@ -66,8 +66,8 @@ pub(crate) fn throttled(route: &str, host: &str, status: u16, wait: Duration, er
 
 /// The service's own trouble.
 pub(crate) fn unavailable(route: &str, status: u16, retry_after: Option<Duration>, error: GraphError) -> TenantError {
-    let code = if error.code.is_empty() { format!("HTTP {}", status) } else { error.code };
-    let message = format!("Graph could not answer GET {route} ({} {code}): it is tried again.", status);
+    let code = if error.code.is_empty() { format!("HTTP {status}") } else { error.code };
+    let message = format!("Graph could not answer GET {route} ({status} {code}): it is tried again.");
     let retry = Retry::After(retry_after.unwrap_or(LATER));
     TenantError { retry, status, code, message, request_id: error.request_id }
 }

@@ -7,6 +7,7 @@ mod alarms;
 mod expanded;
 mod functions;
 mod gate;
+mod golden;
 mod operators;
 mod pages;
 mod queues;
