@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use hardmatch_domain::permission::{self, Feature};
+use hardmatch_policy::permission::{self, Feature};
 use hardmatch_sim::{App, DomainType, RegisteredCredential, Seed, SeedDomain, Signature};
 
 /// The tenant's directory id.

@@ -23,7 +23,8 @@ enum Room {
     Ports,
     /// Looks outward, or keeps something: knows the ports and no other adapter.
     Adapter,
-    /// Rests on the ports alone and may be used by functions: key patterns, pages, the batch runner.
+    /// Rests on the ports alone and may be used by functions: key patterns, pages, the batch runner, what a configuration
+    /// means.
     Common,
     /// Puts adapters behind ports as a configuration says: for the command and, where a function is started by Lambda,
     /// for its `main`.
@@ -50,7 +51,7 @@ fn room(package: &Package) -> Room {
         "hardmatch-wiring" => Room::Wiring,
         "hardmatch-checkup" => Room::Checkup,
         "hardmatch-local" => Room::Local,
-        "hardmatch-store" | "hardmatch-report" | "hardmatch-runtime" => Room::Common,
+        "hardmatch-store" | "hardmatch-report" | "hardmatch-runtime" | "hardmatch-policy" => Room::Common,
         _ if package.manifest_path.as_str().contains("/functions/") => Room::Function,
         _ => Room::Adapter,
     }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hardmatch_checkup::is_delegated;
-use hardmatch_domain::permission;
 use hardmatch_embedded::{FileTable, Missing, TableOptions};
 use hardmatch_graph::claims_of;
+use hardmatch_policy::permission;
 use hardmatch_policy::{Cloud, Config};
 use hardmatch_ports::{Clock, Seal, Table, TokenKind, TokenStore};
 use hardmatch_runtime::env;

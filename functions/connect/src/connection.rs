@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_domain::permission::{self, Feature, Need};
+use hardmatch_policy::permission::{self, Feature, Need};
 use hardmatch_ports::{Clock, IdentityPlatform, Sealed, TokenStore};
 use hardmatch_store::Store;
 use hardmatch_store::connecting::ConnectMethod;

@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hardmatch_domain::permission::{Grade, Need};
+use hardmatch_policy::permission::{Grade, Need};
 use hardmatch_store::connecting::ConnectMethod;
 use sha2::{Digest, Sha256};
 use url::Url;

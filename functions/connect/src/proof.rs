@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use hardmatch_domain::permission::{self, Judged};
+use hardmatch_policy::permission::{self, Judged};
 use hardmatch_ports::tenant::Retry;
 use hardmatch_ports::{
     Authorization, Grant, Kept, KeptToken, SignedIn, TenantError, TokenError, TokenKind, TokenStore,

@@ -8,7 +8,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_domain::permission;
+use hardmatch_policy::permission;
 use hardmatch_ports::Authorization;
 use hardmatch_store::Stored;
 use hardmatch_store::connecting::{Attempt, AttemptPhase, ConnectSecret, Ticket};

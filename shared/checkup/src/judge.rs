@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use hardmatch_domain::account::{Account, Authority, Domain, is_named_by_godaddy, managed_by_godaddy};
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_domain::permission::Feature;
 use hardmatch_domain::policy::Switch;
+use hardmatch_policy::permission::Feature;
 use hardmatch_policy::{Cloud, Config, Passwords};
 use hardmatch_ports::tenant::{Organization, Sku};
 use hardmatch_ports::{Check, CheckState};

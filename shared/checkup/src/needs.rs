@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use hardmatch_domain::permission::{self, Feature, Grade, Need};
 use hardmatch_policy::Config;
+use hardmatch_policy::permission::{self, Feature, Grade, Need};
 use hardmatch_ports::{Check, CheckState};
 
 use crate::{check, good};

@@ -8,6 +8,7 @@
 use crate::assemble;
 use crate::draft::Draft;
 use crate::facts::Facts;
+use crate::facts::partial::{MissingFact, PartialFacts};
 use crate::join::{self, Joining};
 use crate::person_context::PersonContext;
 use crate::rules::create;
@@ -15,34 +16,33 @@ use crate::rules::employment;
 use crate::rules::keep;
 use crate::rules::lifecycle;
 use crate::rules::scope::{self, Place};
-use crate::vocabulary::account::Tenant;
 use crate::vocabulary::change::Decision;
-use crate::vocabulary::disconnected_period::DisconnectedPeriod;
 use crate::vocabulary::person::PersonRecord;
-use crate::vocabulary::policy::Policy;
 use crate::vocabulary::reason::{Code, Reason};
 
-/// What every decision of a run shares.
-#[derive(Debug)]
-pub struct Context<'a> {
-    /// The policy the run pinned.
-    pub policy: &'a Policy,
-    /// The tenant as observed.
-    pub tenant: &'a Tenant,
-    /// Unix seconds, the same for the whole run.
-    pub now: i64,
-    /// When the connection was disconnected.
-    pub disconnected: &'a [DisconnectedPeriod],
-}
+pub use crate::person_context::Context;
 
 /// Decides one person. Same facts, same decision, in whatever order they are held.
 pub fn decide(record: &PersonRecord, facts: &impl Facts, context: &Context<'_>) -> Decision {
-    let subject = PersonContext::new(record, facts, context);
+    let subject = PersonContext::new(record, facts, context, draft);
     assemble::decision(&subject, draft(&subject))
 }
 
+/// Decides, if everything the decision asks is loaded; otherwise says what is not. Load that and try again: each round
+/// asks for something new, so it ends.
+pub fn attempt(
+    record: &PersonRecord,
+    facts: &PartialFacts,
+    context: &Context<'_>,
+) -> Result<Decision, Vec<MissingFact>> {
+    facts.take_wants();
+    let decision = decide(record, facts, context);
+    let wants = facts.take_wants();
+    if wants.is_empty() { Ok(decision) } else { Err(wants) }
+}
+
 /// Everything that is to be said and done about the person, before switches, approvals and holds.
-pub(crate) fn draft<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Draft<'a> {
+fn draft<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Draft<'a> {
     let mut draft = Draft::default();
     match scope::place(subject, &mut draft) {
         Place::Refused => draft.refuse(Reason::plain(Code::EntryRefused)),

@@ -3,7 +3,6 @@
 pub mod decide;
 pub mod facts;
 pub mod guard;
-pub mod permission;
 pub mod plan;
 pub mod refused;
 pub mod vocabulary;

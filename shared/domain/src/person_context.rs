@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::decide::Context;
+use crate::draft::Draft;
 use crate::facts::{By, Facts};
-use crate::rules::flow;
 use crate::vocabulary::account::{Account, Tenant};
 use crate::vocabulary::change::Revisions;
 use crate::vocabulary::disconnected_period::DisconnectedPeriod;
@@ -12,6 +11,24 @@ use crate::vocabulary::ids::{ImmutableId, ObjectId, PersonRef};
 use crate::vocabulary::person::{Person, PersonRecord, SourceStatus};
 use crate::vocabulary::policy::{Policy, RuleError};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::same_name;
+
+/// What every decision of a run shares.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The policy the run pinned.
+    pub policy: &'a Policy,
+    /// The tenant as observed.
+    pub tenant: &'a Tenant,
+    /// Unix seconds, the same for the whole run.
+    pub now: i64,
+    /// When the connection was disconnected.
+    pub disconnected: &'a [DisconnectedPeriod],
+}
+
+/// All rules together, as `decide` orders them. They come as an argument, because a rule that asks what a manager will
+/// get lies below the order.
+pub(crate) type Rules<'a, F> = fn(&PersonContext<'a, F>) -> Draft<'a>;
 
 pub(crate) struct PersonContext<'a, F: Facts> {
     pub(crate) record: &'a PersonRecord,
@@ -23,6 +40,7 @@ pub(crate) struct PersonContext<'a, F: Facts> {
     pub(crate) now: i64,
     pub(crate) disconnected: &'a [DisconnectedPeriod],
     pub(crate) managers: Managers,
+    rules: Rules<'a, F>,
 }
 
 /// Whether the person's manager is part of the decision. A manager is decided without theirs, so that it ends.
@@ -41,7 +59,7 @@ pub(crate) enum Roles<'a> {
 }
 
 impl<'a, F: Facts> PersonContext<'a, F> {
-    pub(crate) fn new(record: &'a PersonRecord, facts: &'a F, context: &Context<'a>) -> Self {
+    pub(crate) fn new(record: &'a PersonRecord, facts: &'a F, context: &Context<'a>, rules: Rules<'a, F>) -> Self {
         Self {
             record,
             person: &record.person,
@@ -52,11 +70,17 @@ impl<'a, F: Facts> PersonContext<'a, F> {
             now: context.now,
             disconnected: context.disconnected,
             managers: Managers::Follow,
+            rules,
         }
     }
 
-    /// The same case for another person of this connection, their manager left aside.
-    pub(crate) fn for_manager(&self, record: &'a PersonRecord) -> Self {
+    /// What is decided of another person of this connection, their manager left aside, before switches and holds.
+    pub(crate) fn draft_without_manager(&self, record: &'a PersonRecord) -> Draft<'a> {
+        (self.rules)(&self.without_manager(record))
+    }
+
+    /// The context of another person of this connection, their manager left aside.
+    pub(crate) fn without_manager(&self, record: &'a PersonRecord) -> Self {
         Self { record, person: &record.person, who: record.reference(), managers: Managers::Ignore, ..*self }
     }
 
@@ -74,6 +98,13 @@ impl<'a, F: Facts> PersonContext<'a, F> {
         let mut accounts = self.accounts(By::ImmutableId, id.as_str());
         accounts.retain(|account| account.immutable_id.as_ref() == Some(id));
         accounts
+    }
+
+    /// The live account that holds a name as sign-in name or as any address, other than one.
+    pub(crate) fn holder_of(&self, name: &str, but: Option<&ObjectId>) -> Option<&'a Account> {
+        let other = |account: &&Account| !account.is_deleted() && but != Some(&account.id);
+        let upn = self.accounts(By::Upn, name).into_iter().find(other);
+        upn.or_else(|| self.accounts(By::Address, name).into_iter().find(other))
     }
 
     /// Everybody else who holds the value.
@@ -130,7 +161,7 @@ impl<'a, F: Facts> PersonContext<'a, F> {
 
     /// The sign-in name by which an account of a person is looked for: what the flow gives, else what the source says.
     pub(crate) fn name_of<'p>(&self, person: &'p Person) -> Result<Option<Cow<'p, str>>, RuleError> {
-        Ok(flow::wanted_upn(self.policy, person)?.or_else(|| person.upn().map(Cow::Borrowed)))
+        Ok(self.policy.wanted_upn(person)?.or_else(|| person.upn().map(Cow::Borrowed)))
     }
 
     /// Whether another person of this connection goes by the sign-in name. Whose expression fails goes by none: they
@@ -165,17 +196,5 @@ impl<'a, F: Facts> PersonContext<'a, F> {
     /// Whether the sign-in name is in a domain whose sign-in happens elsewhere.
     pub(crate) fn is_federated(&self, upn: &str) -> bool {
         self.tenant.verified_domain_of(upn).is_some_and(|domain| domain.federated)
-    }
-}
-
-/// Whether the source no longer has the person.
-pub(crate) fn is_gone(record: &PersonRecord) -> bool {
-    matches!(record.standing, SourceStatus::Absent(_) | SourceStatus::Deleted(_))
-}
-
-/// Whether two texts are the same sign-in name or address: upper and lower case do not count.
-pub(crate) fn same_name(one: &str, other: &str) -> bool {
-    one == other || (one.len() == other.len() && one.eq_ignore_ascii_case(other)) || {
-        !(one.is_ascii() && other.is_ascii()) && one.to_lowercase() == other.to_lowercase()
     }
 }

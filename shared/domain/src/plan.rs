@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::guard;
 use crate::vocabulary::change::{Change, Decision, Hold, Removals};
+use crate::vocabulary::text::hex;
 
 /// Lower-case hex SHA-256 of a slice: the canonical JSON (RFC 8785) of its changes in key order, each on its line.
 /// People without a change are not part of it: a plan is what would be done.
@@ -38,14 +38,6 @@ fn canonical(change: &Change) -> Vec<u8> {
     let Change { id, person, account, action, after, hold, removal_from, link_from, reasons, .. } = change;
     let shown = (id, person, account, action, after, hold, removal_from, link_from, reasons);
     serde_json_canonicalizer::to_vec(&shown).unwrap_or_default()
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// What decisions add up to. Counts of parts of a plan can be added.
@@ -86,7 +78,7 @@ impl Counts {
                 };
                 count(&mut self.holds, name, 1);
             }
-            guard::add(&mut self.removals, &change.removals);
+            self.removals.add(&change.removals);
         }
     }
 
@@ -101,7 +93,7 @@ impl Counts {
                 count(into, name, *more);
             }
         }
-        guard::add(&mut self.removals, &other.removals);
+        self.removals.add(&other.removals);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::vocabulary::attribute::{Attr, Attributes};
 use crate::vocabulary::change::{Action, Change, ChangeId, Decision, Hold, Removals, Revisions, Step};
 use crate::vocabulary::license::{License, Sku};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::hex;
 
 /// The same change is sent again after so long, once: somebody may have cured it where nobody tells us, by a permission
 /// granted or a licence bought (seconds).
@@ -164,7 +165,7 @@ fn names(step: &Step) -> Vec<Box<str>> {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part.as_bytes());
         }
-        crate::plan::hex(&hash.finalize()[..12]).into()
+        hex(&hash.finalize()[..12]).into()
     };
     match step {
         Step::Update { after, .. } => after.iter().map(|(attr, value)| name(&["value", attr.name(), value])).collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hardmatch_domain::permission::Feature;
+use crate::permission::Feature;
 use hardmatch_domain::policy::{AccountDeleted, LeavingAction, SoftDeleted, Stage, Switch};
 
 use crate::Config;

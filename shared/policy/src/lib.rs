@@ -11,6 +11,7 @@ mod features;
 mod keys;
 mod load;
 mod names;
+pub mod permission;
 mod problem;
 mod reference;
 mod schema;

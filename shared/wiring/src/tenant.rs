@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hardmatch_domain::permission::{least, needs};
 use hardmatch_graph::{EntraPlatform, GrantKind, GraphClient, GraphOptions};
+use hardmatch_policy::permission::{least, needs};
 use hardmatch_policy::{ClientCertificate, ClientProof, ClientSecret, Config, Endpoints, Method, SecretRef, TokenRef};
 use hardmatch_ports::credentials::{Credential, SecretReader, WebIdentity};
 use hardmatch_ports::{Clock, TokenStore};

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hardmatch_domain::permission::{self, Feature};
+use hardmatch_policy::permission::{self, Feature};
 use hardmatch_ports::tenant::{Retry, TenantError};
 use hardmatch_ports::{Authorization, Explained, Grant, IdentityPlatform, KeptToken, SignedIn};
 use jiff::Timestamp;

@@ -1,14 +1,12 @@
 //! Under which values people and accounts are to be found. What a policy adds to the usual ones is told by [`Lookups`];
 //! whoever stores look-ups stores them again when that changes.
 
-use super::{By, lookup_form};
-use crate::person_context::same_name;
-use crate::rules::flow;
-use crate::rules::likeness::number_form;
+use super::By;
 use crate::vocabulary::account::Account;
 use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::person::{Person, PersonRecord};
 use crate::vocabulary::policy::{FlowFrom, FlowWhen, Mapping, Policy};
+use crate::vocabulary::text::{lookup_form, number_form, same_name};
 
 /// What a policy adds: attributes that can prove identity, and the sign-in name that its flow gives a person.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +104,7 @@ impl Lookups {
     /// The sign-in name that an expression gives a person; an expression that fails gives none.
     fn mapped_upn(&self, person: &Person, visit: &mut dyn FnMut(&str)) {
         let Some(mapping) = self.upn.as_ref().filter(|mapping| mapping.when != FlowWhen::Never) else { return };
-        if let Ok(Some(upn)) = flow::value(mapping, person)
+        if let Ok(Some(upn)) = mapping.value(person)
             && !upn.is_empty()
         {
             visit(&upn);

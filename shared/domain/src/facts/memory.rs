@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use super::index::{Hash, Index};
 use super::trail::Trail;
-use super::{By, Facts, Lookups, full_name, local_part, lookup_form};
-use crate::person_context::same_name;
-use crate::rules::likeness::number_form;
+use super::{By, Facts, Lookups, full_name, local_part};
 use crate::vocabulary::account::{Account, AddressHolder};
 use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::ids::{ObjectId, PersonRef};
 use crate::vocabulary::link::Link;
 use crate::vocabulary::person::PersonRecord;
+use crate::vocabulary::text::{lookup_form, number_form, same_name};
 
 /// Everything known about a tenant and the people of its connections.
 #[derive(Default)]

@@ -7,6 +7,7 @@ pub mod memory;
 pub mod partial;
 mod trail;
 
+pub use crate::vocabulary::text::lookup_form;
 pub use lookups::{Lookups, full_name, local_part};
 
 use crate::vocabulary::account::{Account, AddressHolder};
@@ -52,11 +53,6 @@ impl By {
             By::Proof(attr) => attr.name(),
         }
     }
-}
-
-/// The form in which look-up values are compared and stored: trimmed and lower case.
-pub fn lookup_form(value: &str) -> String {
-    value.trim().to_lowercase()
 }
 
 /// The recorded facts. Answers are complete: "none" means a complete listing shows none.

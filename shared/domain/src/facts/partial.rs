@@ -1,16 +1,15 @@
 //! Facts loaded piece by piece: a question about something not loaded is written down, so that it can be loaded and the
-//! decision made again. A decision made while something was asked in vain is worth nothing; [`attempt`] never returns one.
+//! decision made again. A decision made while something was asked in vain is worth nothing; [`crate::decide::attempt`] never returns one.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
-use super::{By, Facts, lookup_form};
-use crate::decide::{Context, decide};
+use super::{By, Facts};
 use crate::vocabulary::account::{Account, AddressHolder};
-use crate::vocabulary::change::Decision;
 use crate::vocabulary::ids::{ObjectId, PersonRef};
 use crate::vocabulary::link::Link;
 use crate::vocabulary::person::PersonRecord;
+use crate::vocabulary::text::lookup_form;
 
 /// Something that was asked for and not loaded. Values are in look-up form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,19 +107,6 @@ impl PartialFacts {
     fn want(&self, want: MissingFact) {
         self.wants.borrow_mut().insert(want);
     }
-}
-
-/// Decides, if everything the decision asks is loaded; otherwise says what is not. Load that and try again: each round
-/// asks for something new, so it ends.
-pub fn attempt(
-    record: &PersonRecord,
-    facts: &PartialFacts,
-    context: &Context<'_>,
-) -> Result<Decision, Vec<MissingFact>> {
-    facts.wants.borrow_mut().clear();
-    let decision = decide(record, facts, context);
-    let wants = facts.take_wants();
-    if wants.is_empty() { Ok(decision) } else { Err(wants) }
 }
 
 impl Facts for PartialFacts {

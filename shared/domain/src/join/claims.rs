@@ -1,11 +1,10 @@
 //! Who else has a claim: on an account, on an anchor, on a name.
 
 use crate::draft::Draft;
-use crate::facts::{By, Facts, full_name, local_part, lookup_form};
+use crate::facts::{By, Facts, full_name, local_part};
 use crate::join::soft::Candidate;
-use crate::person_context::{PersonContext, is_gone, same_name};
-use crate::rules::flow;
-use crate::rules::likeness::{differ, is_shared_address, is_shared_number, named, number_form, same_full_name};
+use crate::person_context::PersonContext;
+use crate::rules::likeness::{differ, is_shared_address, is_shared_number, named, same_full_name};
 use crate::vocabulary::account::{Account, AccountKind, Authority};
 use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::change::{EvidenceRule, Found};
@@ -14,6 +13,7 @@ use crate::vocabulary::link::Link;
 use crate::vocabulary::person::{Person, PersonRecord, SourceStatus};
 use crate::vocabulary::policy::SoftRule;
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::{lookup_form, number_form, same_name};
 
 /// Newcomers are compared with people who have been gone for no longer than this (seconds): a source that changed its
 /// keys loses the old ones when it shows the new ones, and two weeks cover a run that was held meanwhile.
@@ -44,9 +44,9 @@ pub(super) fn owner<'a, F: Facts>(subject: &PersonContext<'a, F>, account: &Acco
     };
     let same_anchor = link.immutable_id.as_ref() == Some(id);
     match subject.facts.person(&link.person) {
-        Some(other) if is_gone(other) && (same_anchor || other.person.knows_anchor(id)) => Owner::Continued(link),
+        Some(other) if other.is_gone() && (same_anchor || other.person.knows_anchor(id)) => Owner::Continued(link),
         None if same_anchor => Owner::Continued(link),
-        Some(other) if !is_gone(other) && other.person.knows_anchor(id) => Owner::Refused(Code::Contested),
+        Some(other) if !other.is_gone() && other.person.knows_anchor(id) => Owner::Refused(Code::Contested),
         Some(_) | None => Owner::Refused(Code::LinkConflict),
     }
 }
@@ -151,7 +151,7 @@ pub(super) fn rivals<'a, F: Facts>(subject: &PersonContext<'a, F>, account: &Acc
 
 /// Whether the source of this connection has the person, understood or not.
 fn is_here<F: Facts>(subject: &PersonContext<'_, F>, other: &PersonRecord) -> bool {
-    other.connection == subject.record.connection && !is_gone(other)
+    other.connection == subject.record.connection && !other.is_gone()
 }
 
 /// A link or a hard match beats a soft match: who has either is no rival.
@@ -179,7 +179,7 @@ pub(crate) fn wanted_by_others<'a, F: Facts>(
     upn: &str,
     against: Against,
 ) -> Vec<&'a PersonRecord> {
-    let renames = flow::renames(subject.policy);
+    let renames = subject.policy.renames();
     let mut others = subject.others(By::Upn, upn);
     others.retain(|other| {
         if !subject.competes(other) || !subject.has_upn(other, upn) {

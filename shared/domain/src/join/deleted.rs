@@ -4,9 +4,9 @@
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::{By, Facts};
 use crate::join::soft::Candidate;
-use crate::join::{Joining, Opening, Target, claims, free, merge};
-use crate::person_context::{PersonContext, same_name};
-use crate::rules::lifecycle;
+use crate::join::{Joining, Opening, Target, claims, merge};
+use crate::person_context::PersonContext;
+use crate::rules::leaving;
 use crate::rules::proof::{self, Proof};
 use crate::vocabulary::account::{Account, AccountKind, Authority};
 use crate::vocabulary::attribute::Attr;
@@ -15,6 +15,7 @@ use crate::vocabulary::ids::ImmutableId;
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::policy::SoftDeleted;
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::same_name;
 
 /// Soft-deleted accounts that had the person's sign-in name or an address.
 pub(super) fn look<'a, F: Facts>(
@@ -60,7 +61,7 @@ pub(super) fn judge_by_id<'a, F: Facts>(
         draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
-    if lifecycle::is_leaving(subject) {
+    if leaving::is_leaving(subject) {
         stays_in_the_bin(draft, account);
         return Some(Joining::Settled);
     }
@@ -132,7 +133,7 @@ pub(super) fn judge_by_name<'a, F: Facts>(
         draft.refuse_join(reason, Some(account));
         return Some(Joining::Settled);
     }
-    if lifecycle::is_leaving(subject) {
+    if leaving::is_leaving(subject) {
         stays_in_the_bin(draft, account);
         return Some(Joining::Settled);
     }
@@ -233,7 +234,7 @@ pub(super) fn restore_conflict<F: Facts>(
     let mut names: Vec<&str> = theirs.chain(ours).collect();
     names.sort_unstable();
     names.dedup_by(|one, other| same_name(one, other));
-    if let Some(holder) = names.into_iter().find_map(|name| free::holder_of(subject, name, Some(&account.id))) {
+    if let Some(holder) = names.into_iter().find_map(|name| subject.holder_of(name, Some(&account.id))) {
         let detail = format!("held by {}, so {} is not restored", holder.id, account.id);
         return Some(Reason::with(Code::AddressInUse, detail));
     }

@@ -1,11 +1,10 @@
 //! Nobody: whether every name and address the person needs is free, and nothing suggests that they are somebody we know.
 
 use crate::draft::Draft;
-use crate::facts::{By, Facts, lookup_form};
+use crate::facts::{By, Facts};
 use crate::join::{Joining, claims, hard, linked};
-use crate::person_context::{PersonContext, Roles, same_name};
-use crate::rules::flow;
-use crate::rules::likeness::{is_shared_address, is_shared_number, named, number_form};
+use crate::person_context::{PersonContext, Roles};
+use crate::rules::likeness::{is_shared_address, is_shared_number, named};
 use crate::vocabulary::account::{Account, AccountKind, Authority, HolderKind};
 use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::change::{EvidenceRule, Found};
@@ -13,6 +12,7 @@ use crate::vocabulary::ids::{ObjectId, PersonRef};
 use crate::vocabulary::person::SourceStatus;
 use crate::vocabulary::policy::Switch;
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::{lookup_form, number_form, same_name};
 use crate::vocabulary::values;
 
 /// How many people may wait for one another's sign-in names before we stop following them.
@@ -67,7 +67,7 @@ fn in_use<F: Facts>(
     draft: &mut Draft<'_>,
     name: &str,
 ) -> Option<(Reason, Option<ObjectId>)> {
-    if let Some(holder) = holder_of(subject, name, None) {
+    if let Some(holder) = subject.holder_of(name, None) {
         if holder.kind == AccountKind::Guest {
             return Some((hard::guest(holder), Some(holder.id.clone())));
         }
@@ -97,17 +97,6 @@ fn in_use<F: Facts>(
     })
 }
 
-/// The live account that holds a name as sign-in name or as any address, other than one.
-pub(crate) fn holder_of<'a, F: Facts>(
-    subject: &PersonContext<'a, F>,
-    name: &str,
-    but: Option<&ObjectId>,
-) -> Option<&'a Account> {
-    let other = |account: &&Account| !account.is_deleted() && but != Some(&account.id);
-    let upn = subject.accounts(By::Upn, name).into_iter().find(other);
-    upn.or_else(|| subject.accounts(By::Address, name).into_iter().find(other))
-}
-
 /// Whether the holder of a sign-in name gives it up in this plan.
 pub(crate) enum Release {
     /// When this person is renamed.
@@ -133,7 +122,7 @@ pub(crate) fn release<F: Facts>(subject: &PersonContext<'_, F>, holder: &Account
         }
         let Some(wanted) = renamed_to(subject, account, &who) else { return Release::Never };
         let first = first.get_or_insert(who);
-        match holder_of(subject, &wanted, Some(&account.id)) {
+        match subject.holder_of(&wanted, Some(&account.id)) {
             None => return Release::By(first.clone()),
             Some(next) => account = next,
         }
@@ -166,9 +155,9 @@ fn renamed_to<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, who: 
         && account.authority != Authority::Synced
         && account.immutable_id.as_ref() == record.person.immutable_id()
         && matches!(subject.roles(&account.id), Roles::None);
-    let wanted = flow::wanted_upn(subject.policy, &record.person).ok().flatten().filter(|_| movable)?;
+    let wanted = subject.policy.wanted_upn(&record.person).ok().flatten().filter(|_| movable)?;
     let now = account.upn()?;
-    let theirs = subject.for_manager(record);
+    let theirs = subject.without_manager(record);
     let plain = !same_name(&wanted, now)
         && claims::wanted_by_others(&theirs, &wanted, claims::Against::Linked).is_empty()
         && linked::other_live_match(&theirs, &mut Draft::default(), account).is_none()

@@ -6,15 +6,15 @@ use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
 use crate::join::soft::{self, Candidate};
 use crate::join::{Joining, Opening, Target, claims, deleted, merge, unlinked};
-use crate::person_context::{PersonContext, Roles, same_name};
-use crate::rules::flow;
-use crate::rules::lifecycle;
+use crate::person_context::{PersonContext, Roles};
+use crate::rules::leaving;
 use crate::vocabulary::account::{Account, Authority};
 use crate::vocabulary::change::{Action, EvidenceRule, Found, Join, Step};
 use crate::vocabulary::ids::ImmutableId;
 use crate::vocabulary::link::{JoinRule, Link};
 use crate::vocabulary::policy::{AccountDeleted, OnConflict, SoftRule};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::same_name;
 
 pub(super) fn join<'a, F: Facts>(subject: &PersonContext<'a, F>, draft: &mut Draft<'a>, link: &'a Link) -> Joining<'a> {
     // Between two looks that find it nowhere nothing is sent to it, and its name and addresses are not free.
@@ -90,11 +90,11 @@ fn soft_deleted<'a, F: Facts>(
     }
     let restore = link.ledger.deleted.is_some();
     match (restore, subject.policy.lifecycle.account_deleted) {
-        (true, _) | (false, AccountDeleted::Restore | AccountDeleted::Recreate) if lifecycle::is_leaving(subject) => {
+        (true, _) | (false, AccountDeleted::Restore | AccountDeleted::Recreate) if leaving::is_leaving(subject) => {
             deleted::stays_in_the_bin(draft, account);
         }
         (true, _) | (false, AccountDeleted::Restore) => {
-            let upn = flow::wanted_upn(subject.policy, subject.person).ok().flatten();
+            let upn = subject.policy.wanted_upn(subject.person).ok().flatten();
             if !subject.is_complete() {
                 draft.refuse_join(Reason::plain(Code::Incomplete), Some(account));
             } else if let Some(reason) = deleted::restore_conflict(subject, account, upn.as_deref()) {
@@ -221,7 +221,7 @@ pub(super) fn other_live_match<'a, F: Facts>(
     for &rule in &subject.policy.soft {
         let (evidence, ours, theirs) = match rule {
             SoftRule::Upn => {
-                let ours = flow::wanted_upn(subject.policy, subject.person).ok().flatten();
+                let ours = subject.policy.wanted_upn(subject.person).ok().flatten();
                 (EvidenceRule::Upn, ours, account.upn())
             }
             SoftRule::PrimarySmtp => {

@@ -14,7 +14,7 @@ mod rehire;
 mod soft;
 
 pub(crate) use claims::{Against, Successor, contested, successor, wanted_by_others, with_the_same_anchor};
-pub(crate) use free::{Release, holder_of, release};
+pub(crate) use free::{Release, release};
 
 use crate::draft::{Consent, Draft};
 use crate::facts::Facts;

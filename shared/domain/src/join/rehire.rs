@@ -1,10 +1,10 @@
 //! Re-hire: the person is back under a new anchor; the same unique employee ID is on somebody who is gone and linked.
 
 use crate::draft::Draft;
-use crate::facts::{By, Facts, lookup_form};
+use crate::facts::{By, Facts};
 use crate::join::Joining;
 use crate::join::soft::{self, Candidate};
-use crate::person_context::{PersonContext, is_gone};
+use crate::person_context::PersonContext;
 use crate::vocabulary::account::Authority;
 use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::change::{EvidenceRule, Found, Step};
@@ -12,6 +12,7 @@ use crate::vocabulary::ids::ImmutableId;
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::person::{PersonRecord, SourceStatus};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::lookup_form;
 
 pub(super) fn judge<'a, F: Facts>(
     subject: &PersonContext<'a, F>,
@@ -26,7 +27,7 @@ pub(super) fn judge<'a, F: Facts>(
     };
     let mut ours = others.iter().filter(|other| other.connection == subject.record.connection && exact(other));
     let (old, None) = (ours.next()?, ours.next()) else { return None };
-    if !is_gone(old) {
+    if !old.is_gone() {
         return None;
     }
     let link = subject.facts.link(&old.reference())?;

@@ -3,7 +3,7 @@
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::{By, Facts};
 use crate::join::{Joining, Opening, Target, claims, hard};
-use crate::person_context::{PersonContext, is_gone, same_name};
+use crate::person_context::PersonContext;
 use crate::rules::likeness::{is_shared_address, is_shared_number, named};
 use crate::rules::proof::{self, Proof};
 use crate::vocabulary::account::{Account, AccountKind, Authority};
@@ -13,6 +13,7 @@ use crate::vocabulary::ids::ImmutableId;
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::policy::{OnConflict, SoftRule};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::same_name;
 use crate::vocabulary::values;
 
 /// A live account that a soft rule found, once, by the first rule that found it.
@@ -103,7 +104,7 @@ fn linked_to_another<'a, F: Facts>(
         Code::RecycledIdentity
     } else {
         match subject.facts.person(&link.person) {
-            Some(other) if is_gone(other) => Code::MaybeRekeyed,
+            Some(other) if other.is_gone() => Code::MaybeRekeyed,
             // Judged with the other names in use.
             Some(_) => return None,
             None => Code::AddressTaken,

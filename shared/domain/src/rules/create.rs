@@ -6,6 +6,7 @@ use crate::join;
 use crate::person_context::PersonContext;
 use crate::rules::employment;
 use crate::rules::flow;
+use crate::rules::leaving;
 use crate::rules::lifecycle;
 use crate::rules::manager;
 use crate::vocabulary::attribute::{Attr, Attributes};
@@ -57,7 +58,7 @@ fn plan<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Resu
         }
     }
     let manager = manager::of_new(subject, draft);
-    let enabled = !lifecycle::starts_blocked(subject);
+    let enabled = !leaving::starts_blocked(subject);
     draft.rule = Some(JoinRule::Created);
     let step = Step::Create { attributes, immutable_id: Some(id.clone()), enabled, manager };
     draft.part(Action::Create, StepOrder::Opening, Reason::plain(Code::Provision), vec![step]);

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use crate::draft::Draft;
 use crate::facts::Facts;
 use crate::person_context::PersonContext;
+use crate::rules::{licenses, memberships};
 use crate::vocabulary::account::Account;
-use crate::vocabulary::group;
-use crate::vocabulary::license;
 use crate::vocabulary::link::Ledger;
 use crate::vocabulary::policy::Rule;
 
@@ -19,16 +18,16 @@ pub(crate) fn entitle<F: Facts>(
     account: Option<&Account>,
     ledger: Option<&Ledger>,
 ) {
-    let mut licenses = license::differences(subject, draft, account, ledger);
-    let mut groups = group::differences(subject, draft, account, ledger);
-    if licenses.unknown || groups.unknown {
+    let mut given = licenses::differences(subject, draft, account, ledger);
+    let mut joined = memberships::differences(subject, draft, account, ledger);
+    if given.unknown || joined.unknown {
         // Who a rule cannot be asked about loses nothing, by whatever rule: the failed one may be theirs.
-        licenses = licenses.taking_nothing();
-        groups = groups.taking_nothing();
+        given = given.taking_nothing();
+        joined = joined.taking_nothing();
         draft.parts.retain(|part| !part.when.is_removal());
     }
-    license::spread(draft, licenses);
-    group::spread(draft, groups);
+    licenses::spread(draft, given);
+    memberships::spread(draft, joined);
 }
 
 /// Whether the rules give the person anything, or may, or we gave them something.

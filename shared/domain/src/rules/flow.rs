@@ -5,16 +5,16 @@ use std::borrow::Cow;
 
 use crate::draft::Draft;
 use crate::facts::{By, Facts};
-use crate::join;
-use crate::person_context::{PersonContext, Roles, same_name};
+use crate::person_context::{PersonContext, Roles};
 use crate::rules::likeness::{is_shared_address, is_shared_number, named};
 use crate::vocabulary::account::{Account, Authority};
 use crate::vocabulary::attribute::{Attr, Attributes};
 use crate::vocabulary::change::{EvidenceRule, Found, Step};
 use crate::vocabulary::link::Link;
-use crate::vocabulary::person::{Person, PersonRecord};
-use crate::vocabulary::policy::{FlowFrom, FlowWhen, Mapping, Policy, RuleError, WhenEmpty};
+use crate::vocabulary::person::PersonRecord;
+use crate::vocabulary::policy::{FlowWhen, RuleError, WhenEmpty};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::same_name;
 use crate::vocabulary::values;
 
 /// A value for an attribute.
@@ -42,38 +42,6 @@ pub(crate) struct Differences<'a> {
     pub(crate) drifted: bool,
     /// A required value is invalid: nothing is to be written.
     pub(crate) refused: bool,
-}
-
-/// The value that a mapping gives for the person; `None` when the source says nothing.
-pub(crate) fn value<'a>(mapping: &Mapping, person: &'a Person) -> Result<Option<Cow<'a, str>>, RuleError> {
-    match &mapping.from {
-        FlowFrom::Same => Ok(person.attributes.get(mapping.to).map(Cow::Borrowed)),
-        FlowFrom::Expression(expression) => expression.eval(person).map(|value| Some(Cow::Owned(value))),
-    }
-}
-
-/// The sign-in name the policy gives the person; `None` when it gives none.
-pub(crate) fn wanted_upn<'a>(policy: &Policy, person: &'a Person) -> Result<Option<Cow<'a, str>>, RuleError> {
-    let mapping = policy.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName);
-    match mapping.filter(|mapping| mapping.when != FlowWhen::Never) {
-        Some(mapping) => Ok(value(mapping, person)?.filter(|value| !value.is_empty())),
-        None => Ok(None),
-    }
-}
-
-/// Whether the policy gives an account of the person a value of the attribute.
-pub(crate) fn gives(policy: &Policy, person: &Person, attr: Attr) -> bool {
-    let mut mappings = policy.flow.iter().filter(|mapping| mapping.to == attr && mapping.when != FlowWhen::Never);
-    mappings.any(|mapping| {
-        let value = value(mapping, person).ok().flatten();
-        value.is_some_and(|value| !value.is_empty() && values::problem(attr, &value).is_none())
-    })
-}
-
-/// Whether an account that has a sign-in name is ever given another.
-pub(crate) fn renames(policy: &Policy) -> bool {
-    let mapping = policy.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName);
-    mapping.is_some_and(|mapping| mapping.when == FlowWhen::Always)
 }
 
 /// Whether graph would see a difference. Sign-in names and addresses ignore case, countries too.
@@ -105,7 +73,7 @@ pub(crate) fn differences<'a, F: Facts>(
             FlowWhen::Initial if moment == Moment::Later || have.is_some() => continue,
             FlowWhen::Initial | FlowWhen::Always => {}
         }
-        let wanted = value(mapping, subject.person).map_err(|error| unknown(attr, &error))?;
+        let wanted = mapping.value(subject.person).map_err(|error| unknown(attr, &error))?;
         let Some(wanted) = wanted else { continue };
         if wanted.is_empty() {
             if have.is_some() && mapping.when_empty == WhenEmpty::Clear && !attr.keeps_a_value() {
@@ -159,7 +127,7 @@ pub(crate) fn initial<'a, F: Facts>(
     let mut pairs: Vec<Pair<'a>> = Vec::with_capacity(subject.policy.flow.len() + 2);
     for mapping in subject.policy.flow.iter().filter(|mapping| mapping.when != FlowWhen::Never) {
         let attr = mapping.to;
-        let wanted = value(mapping, subject.person).map_err(|error| unknown(attr, &error))?;
+        let wanted = mapping.value(subject.person).map_err(|error| unknown(attr, &error))?;
         if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) {
             pairs.push((attr, wanted));
         }
@@ -206,7 +174,7 @@ fn anothers<F: Facts>(
             if is_shared_address(subject, value) {
                 return Some(Reason::with(Code::SharedValue, attr.name()));
             }
-            if let Some(holder) = join::holder_of(subject, value, account.map(|account| &account.id)) {
+            if let Some(holder) = subject.holder_of(value, account.map(|account| &account.id)) {
                 return Some(Reason::with(Code::AddressInUse, format!("{attr}, held by {}", holder.id)));
             }
             let wants = |other: &&PersonRecord| {

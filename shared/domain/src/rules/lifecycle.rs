@@ -3,17 +3,17 @@
 use crate::draft::{Consent, Draft, StepOrder};
 use crate::facts::Facts;
 use crate::join::{self, Opening, Successor, Target};
-use crate::person_context::{PersonContext, Roles, is_gone};
+use crate::person_context::{PersonContext, Roles};
 use crate::rules::employment;
 use crate::rules::entitle::{concerns, entitle};
+use crate::rules::leaving::{Cause, cause_here, stages_of};
 use crate::rules::likeness::named;
+use crate::rules::{licenses, memberships};
 use crate::vocabulary::account::{Account, Authority};
 use crate::vocabulary::change::{Action, EvidenceRule, Found, Join, Step};
 use crate::vocabulary::disconnected_period::runs_out;
-use crate::vocabulary::group;
-use crate::vocabulary::license;
 use crate::vocabulary::link::{JoinRule, LeavingCause, Ledger, Link};
-use crate::vocabulary::policy::{LeavingAction, Reenable, Stage, Switch};
+use crate::vocabulary::policy::{LeavingAction, Reenable, Switch};
 use crate::vocabulary::reason::{Code, Reason};
 
 /// Somebody whom the source no longer has, or the scope no longer includes. Only an account that we linked is touched.
@@ -90,7 +90,7 @@ fn is_still_theirs<F: Facts>(
 ) -> bool {
     let Some(id) = &account.immutable_id else { return true };
     let known = subject.person.knows_anchor(id);
-    let code = if subject.others_with_id(id).iter().any(|other| !is_gone(other)) {
+    let code = if subject.others_with_id(id).iter().any(|other| !other.is_gone()) {
         if known { Code::ContinuedElsewhere } else { Code::LinkConflict }
     } else if known || link.immutable_id.as_ref() == Some(id) {
         return true;
@@ -127,58 +127,6 @@ pub(crate) fn entitle_new<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut 
     match cause_here(subject) {
         Cause::None | Cause::Ignored => entitle(subject, draft, None, None),
         Cause::Leaving(_) => {}
-    }
-}
-
-/// Whether a present person is on the way out: disabled at the source, or their password expired where policy acts on it.
-pub(crate) fn is_leaving<F: Facts>(subject: &PersonContext<'_, F>) -> bool {
-    !matches!(cause_here(subject), Cause::None)
-}
-
-/// Whether an account created now must not allow sign-in.
-pub(crate) fn starts_blocked<F: Facts>(subject: &PersonContext<'_, F>) -> bool {
-    let at_once = |stage: &Stage| stage.action == LeavingAction::Suspend && stage.after_seconds <= 0;
-    if employment::begins_later(subject).is_some() {
-        return true;
-    }
-    match cause_here(subject) {
-        Cause::Leaving(cause) => cause == LeavingCause::Disabled || stages_of(subject, cause).iter().any(at_once),
-        Cause::Ignored => subject.person.enabled == Some(false),
-        Cause::None => false,
-    }
-}
-
-enum Cause {
-    None,
-    /// There is one, and policy ignores it.
-    Ignored,
-    Leaving(LeavingCause),
-}
-
-fn cause_here<F: Facts>(subject: &PersonContext<'_, F>) -> Cause {
-    let disabled = subject.person.enabled == Some(false);
-    let expired = subject.person.password_expired == Some(true);
-    if disabled && !subject.policy.lifecycle.disabled.is_empty() {
-        Cause::Leaving(LeavingCause::Disabled)
-    } else if employment::ended(subject).is_some() && !subject.policy.lifecycle.ended.is_empty() {
-        Cause::Leaving(LeavingCause::Ended)
-    } else if expired && !subject.policy.lifecycle.password_expired.is_empty() {
-        Cause::Leaving(LeavingCause::PasswordExpired)
-    } else if disabled {
-        Cause::Ignored
-    } else {
-        Cause::None
-    }
-}
-
-fn stages_of<'p, F: Facts>(subject: &PersonContext<'p, F>, cause: LeavingCause) -> &'p [Stage] {
-    let lifecycle = &subject.policy.lifecycle;
-    match cause {
-        LeavingCause::Absent => &lifecycle.absent,
-        LeavingCause::LeftScope => &lifecycle.left_scope,
-        LeavingCause::Disabled => &lifecycle.disabled,
-        LeavingCause::PasswordExpired => &lifecycle.password_expired,
-        LeavingCause::Ended => &lifecycle.ended,
     }
 }
 
@@ -290,7 +238,10 @@ struct Given {
 }
 
 fn given<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Given {
-    Given { licenses: license::ours(subject, account, ledger), memberships: group::ours(subject, account, ledger) }
+    Given {
+        licenses: licenses::ours(subject, account, ledger),
+        memberships: memberships::ours(subject, account, ledger),
+    }
 }
 
 impl Given {

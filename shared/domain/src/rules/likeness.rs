@@ -1,27 +1,15 @@
 //! What looks alike: identity numbers that a spreadsheet altered, given names, and values that so many people share that
 //! they name nobody. Proves nothing; it says what must not be taken for proof.
 
-use crate::facts::{By, Facts, lookup_form};
-use crate::person_context::{PersonContext, is_gone, same_name};
+use crate::facts::{By, Facts};
+use crate::person_context::PersonContext;
 use crate::vocabulary::account::Account;
 use crate::vocabulary::attribute::{Attr, Attributes};
 use crate::vocabulary::person::{Person, PersonRecord};
+use crate::vocabulary::text::{lookup_form, same_name, same_number};
 
 /// So many people with one employee ID or address make it a placeholder.
 const PLACEHOLDER: usize = 3;
-
-/// An identity number without what spreadsheets drop or add: leading zeros, upper case, spaces. `0012` and `12` are one
-/// number written twice, and so may be one person.
-pub(crate) fn number_form(value: &str) -> String {
-    let text: String = value.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
-    let bare = text.trim_start_matches('0');
-    if bare.is_empty() && !text.is_empty() { "0".to_owned() } else { bare.to_owned() }
-}
-
-/// Whether two identity numbers are equal but for zeros, case and spaces.
-pub(crate) fn same_number(one: &str, other: &str) -> bool {
-    one == other || number_form(one) == number_form(other)
-}
 
 /// Whether two people of the source are said to be different by an independent attribute that both have.
 pub(crate) fn differ<F: Facts>(subject: &PersonContext<'_, F>, one: &Attributes, other: &Attributes) -> bool {
@@ -108,7 +96,7 @@ fn is_shared<F: Facts>(
     let others = subject.others(by, value);
     let sharing = others
         .iter()
-        .filter(|other| other.connection == subject.record.connection && !is_gone(other) && have(other))
+        .filter(|other| other.connection == subject.record.connection && !other.is_gone() && have(other))
         .count();
     sharing + usize::from(have(subject.record)) >= PLACEHOLDER
 }
@@ -119,26 +107,5 @@ pub(crate) fn named(other: &PersonRecord) -> String {
     match name {
         Some(name) => format!("{} ({name})", other.person.key.as_str()),
         None => other.person.key.as_str().to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_alike_but_for_zeros_case_and_spaces() {
-        for (one, other, same) in [
-            ("0012", "12", true),
-            ("12", "0012", true),
-            ("e12", "E 12", true),
-            ("000", "0", true),
-            ("12", "120", false),
-            ("1012", "12", false),
-            ("E0012", "E12", false),
-            ("0", "", false),
-        ] {
-            assert_eq!(same_number(one, other), same, "{one} {other}");
-        }
     }
 }

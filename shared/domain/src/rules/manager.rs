@@ -1,17 +1,17 @@
 //! Who the account's manager shall be. Managers are created before their reports; nobody waits in a circle.
 
 use crate::assemble;
-use crate::decide;
 use crate::draft::{Draft, StepOrder};
 use crate::facts::Facts;
-use crate::person_context::{Managers, PersonContext, same_name};
-use crate::rules::flow::{self, Moment};
+use crate::person_context::{Managers, PersonContext};
+use crate::rules::flow::Moment;
 use crate::vocabulary::account::Account;
 use crate::vocabulary::change::{Action, ManagerTarget, Step};
 use crate::vocabulary::ids::{PersonKey, PersonRef};
 use crate::vocabulary::person::{Manager, PersonRecord};
 use crate::vocabulary::policy::{FlowWhen, WhenEmpty};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::same_name;
 
 /// How many managers above one another we follow.
 const HIGHEST: u32 = 32;
@@ -111,7 +111,7 @@ fn wanted<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Wa
         return Wanted::Leave;
     }
     if let Some(entered) = draft.account.and_then(|account| account.manager.as_ref())
-        && decide::draft(&subject.for_manager(manager)).account.is_some_and(|theirs| theirs.id == *entered)
+        && subject.draft_without_manager(manager).account.is_some_and(|theirs| theirs.id == *entered)
     {
         // The very account that the manager is about to be joined to is entered already.
         return Wanted::To(ManagerTarget::Account(entered.clone()));
@@ -148,7 +148,7 @@ fn wanted<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Wa
 /// Whoever may give up a sign-in name waits for no manager before that: the manager may be waiting for that name.
 fn gives_up_a_name<F: Facts>(subject: &PersonContext<'_, F>, draft: &Draft<'_>) -> bool {
     let now = draft.account.and_then(Account::upn);
-    let wanted = flow::wanted_upn(subject.policy, subject.person).ok().flatten();
+    let wanted = subject.policy.wanted_upn(subject.person).ok().flatten();
     now.zip(wanted.as_deref()).is_some_and(|(now, wanted)| !same_name(now, wanted))
 }
 
@@ -169,11 +169,10 @@ fn next<'a, F: Facts>(subject: &PersonContext<'a, F>, record: &PersonRecord) -> 
 /// Whether this plan brings a manager's account back from the recycle bin.
 fn is_restored<F: Facts>(subject: &PersonContext<'_, F>, who: &PersonRef) -> bool {
     let record = subject.facts.person(who).filter(|manager| subject.competes(manager));
-    record
-        .is_some_and(|record| assemble::restores(&subject.policy.actions, decide::draft(&subject.for_manager(record))))
+    record.is_some_and(|record| assemble::restores(&subject.policy.actions, subject.draft_without_manager(record)))
 }
 
 /// Whether this plan gives the person an account: they are decided as if they had no manager.
-fn will_join<F: Facts>(subject: &PersonContext<'_, F>, record: &PersonRecord) -> bool {
-    assemble::gives_account(&subject.policy.actions, decide::draft(&subject.for_manager(record)))
+fn will_join<'a, F: Facts>(subject: &PersonContext<'a, F>, record: &'a PersonRecord) -> bool {
+    assemble::gives_account(&subject.policy.actions, subject.draft_without_manager(record))
 }

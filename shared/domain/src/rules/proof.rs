@@ -1,12 +1,13 @@
 //! Proof of identity: whether an account is the person's, whatever its name says. A link proves it too; see `join`.
 
 use crate::draft::Draft;
-use crate::facts::{By, Facts, lookup_form};
+use crate::facts::{By, Facts};
 use crate::person_context::PersonContext;
-use crate::rules::likeness::{given_names_differ, is_shared_number, same_number};
+use crate::rules::likeness::{given_names_differ, is_shared_number};
 use crate::vocabulary::account::Account;
 use crate::vocabulary::attribute::{Attr, Attributes};
 use crate::vocabulary::change::{EvidenceRule, Found};
+use crate::vocabulary::text::{lookup_form, same_number};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Proof {

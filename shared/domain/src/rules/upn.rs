@@ -4,13 +4,14 @@
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
 use crate::join::{self, Release};
-use crate::person_context::{PersonContext, Roles, same_name};
-use crate::rules::flow::{self, Moment};
+use crate::person_context::{PersonContext, Roles};
+use crate::rules::flow::Moment;
 use crate::vocabulary::account::Account;
 use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::change::{Action, EvidenceRule, Found, Step};
 use crate::vocabulary::policy::FlowWhen;
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::same_name;
 use crate::vocabulary::values;
 
 /// Whether the rest of the person's change may go on.
@@ -33,7 +34,8 @@ pub(crate) fn rename<F: Facts>(
         FlowWhen::Initial if moment == Moment::First && account.upn().is_none() => {}
         FlowWhen::Initial | FlowWhen::Never => return Ok(Verdict::GoOn),
     }
-    let wanted = flow::value(mapping, subject.person)
+    let wanted = mapping
+        .value(subject.person)
         .map_err(|error| Reason::with(Code::Unknown, format!("userPrincipalName: {error}")))?;
     let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(Verdict::GoOn) };
     let now = account.upn().unwrap_or_default();
@@ -124,7 +126,7 @@ fn holder<F: Facts>(
         };
         return Err(Reason::with(code, other.id.as_str()));
     }
-    let Some(holder) = join::holder_of(subject, wanted, Some(&account.id)) else { return Ok(Consent::Switch) };
+    let Some(holder) = subject.holder_of(wanted, Some(&account.id)) else { return Ok(Consent::Switch) };
     draft.saw_at(EvidenceRule::Upn, Found::Different, &holder.id, Some(wanted), None);
     if holder.kind == crate::vocabulary::account::AccountKind::Guest {
         return Err(Reason::with(Code::AddressHeldByGuest, holder.id.as_str()));

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::vocabulary::attribute::Attributes;
-use crate::vocabulary::group::GroupTarget;
-use crate::vocabulary::ids::{ImmutableId, ObjectId, PersonKey, PersonRef};
-use crate::vocabulary::license::License;
+use crate::vocabulary::ids::{ObjectId, PersonKey, PersonRef};
 use crate::vocabulary::link::{JoinRule, LeavingCause};
-use crate::vocabulary::reason::Reason;
+use crate::vocabulary::reason::{Reason, Weight};
+use crate::vocabulary::text::hex;
+
+pub use crate::vocabulary::evidence::{Evidence, EvidenceRule, Found};
+pub use crate::vocabulary::step::{ManagerTarget, Step};
 
 /// What was decided about one person: the verdict of every rule, and the change, if any.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -41,12 +42,7 @@ impl Decision {
     /// Whether the person needs nothing and nobody's attention.
     pub fn is_converged(&self) -> bool {
         self.change.is_none()
-            && self.reasons.iter().all(|reason| {
-                matches!(
-                    reason.code.weight(),
-                    crate::vocabulary::reason::Weight::Note | crate::vocabulary::reason::Weight::Reported
-                )
-            })
+            && self.reasons.iter().all(|reason| matches!(reason.code.weight(), Weight::Note | Weight::Reported))
     }
 }
 
@@ -201,114 +197,8 @@ impl ChangeId {
     /// The identity of a change: everything that says what happens to whom, nothing that says when or why.
     pub fn of(person: &PersonRef, account: Option<&ObjectId>, steps: &[Step]) -> Self {
         let canonical = serde_json_canonicalizer::to_vec(&(person, account, steps)).unwrap_or_default();
-        let digest = Sha256::digest(&canonical);
-        let mut text = String::with_capacity(32);
-        for byte in digest.iter().take(16) {
-            use std::fmt::Write as _;
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text.into())
+        Self(hex(&Sha256::digest(&canonical)[..16]).into())
     }
-}
-
-/// One write (or one entry in our own books).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "do")]
-pub enum Step {
-    /// `POST /users`: all attributes at once. An ensure, keyed by the immutable ID: an account that already holds the
-    /// ID is adopted, not duplicated. Stores the link too. Created with sign-in blocked, the blocking is ours.
-    Create {
-        /// All attributes, the UPN among them.
-        attributes: Attributes,
-        /// The ID it gets.
-        immutable_id: Option<ImmutableId>,
-        /// Whether sign-in is allowed.
-        enabled: bool,
-        /// The manager, bound inline where the tenant accepts it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        manager: Option<ManagerTarget>,
-    },
-    /// Store or confirm the link. No call.
-    Link,
-    /// `PATCH /users/{id}`: what differs, and for a takeover the ID with it: if the ID is refused, nothing is written.
-    Update {
-        /// The ID, when it is set for the first time (managed domains only; anything else is a repair).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        immutable_id: Option<ImmutableId>,
-        /// As they were.
-        before: Attributes,
-        /// As they shall be; an empty text clears.
-        after: Attributes,
-    },
-    /// `PATCH` of the UPN alone.
-    Rename {
-        /// As it was.
-        before: Box<str>,
-        /// As it shall be.
-        after: Box<str>,
-    },
-    /// `PATCH` of `accountEnabled` alone.
-    SetEnabled {
-        /// As it was.
-        before: Option<bool>,
-        /// As it shall be.
-        after: bool,
-        /// Why, when it blocks.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        cause: Option<LeavingCause>,
-    },
-    /// `POST revokeSignInSessions`.
-    RevokeSessions,
-    /// `PUT` or `DELETE /users/{id}/manager/$ref`.
-    SetManager {
-        /// As it was.
-        before: Option<ObjectId>,
-        /// As it shall be; `None` removes.
-        after: Option<ManagerTarget>,
-    },
-    /// `POST /users/{id}/assignLicense`: gives and takes in one call. A licence that the account has is given anew with
-    /// other plans.
-    SetLicenses {
-        /// What it shall have.
-        give: Vec<License>,
-        /// What it had of us, and shall have no more.
-        take: Vec<License>,
-    },
-    /// `POST /groups/{id}/members/$ref`; a group that does not exist is made first. Being a member already is success.
-    JoinGroup {
-        /// Which.
-        group: GroupTarget,
-    },
-    /// `DELETE /groups/{id}/members/{account}/$ref`. Being no member is success.
-    LeaveGroup {
-        /// Which.
-        id: ObjectId,
-        /// Its name, for people.
-        name: Box<str>,
-    },
-    /// `POST /directory/deletedItems/{id}/restore`.
-    Restore,
-    /// `DELETE /users/{id}`: soft.
-    Delete {
-        /// Why.
-        cause: LeavingCause,
-    },
-    /// `DELETE /directory/deletedItems/{id}` of another account that stands in the way, for good.
-    Purge {
-        /// Which.
-        account: ObjectId,
-    },
-}
-
-/// The manager to be set: their account when it exists, or the person whose account an earlier change creates.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ManagerTarget {
-    /// An account that exists.
-    Account(ObjectId),
-    /// A person of the same connection whose account an earlier change creates or joins. If they have none when this
-    /// step's turn comes, the manager is left out and the person decided again.
-    Person(PersonKey),
 }
 
 /// Why a decided change waits.
@@ -359,6 +249,15 @@ impl Removals {
     pub fn total(&self) -> u32 {
         self.deletes + self.suspends + self.blanks + self.licenses + self.memberships
     }
+
+    /// Adds what another change removes.
+    pub(crate) fn add(&mut self, more: &Removals) {
+        self.deletes += more.deletes;
+        self.suspends += more.suspends;
+        self.blanks += more.blanks;
+        self.licenses += more.licenses;
+        self.memberships += more.memberships;
+    }
 }
 
 /// The revisions a change was decided on.
@@ -370,83 +269,4 @@ pub struct Revisions {
     pub account: u64,
     /// Of the policy.
     pub policy: u64,
-}
-
-/// What one rule found.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Evidence {
-    /// Which rule looked.
-    pub rule: EvidenceRule,
-    /// What it found.
-    pub found: Found,
-    /// At which account, when it is not the joined one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<Box<ObjectId>>,
-    /// The person's value that was compared. Personal data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ours: Option<Box<str>>,
-    /// The tenant's value. Personal data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub theirs: Option<Box<str>>,
-}
-
-/// What looked.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EvidenceRule {
-    /// `[scope] include`.
-    Scope,
-    /// Our link.
-    Link,
-    /// Immutable ID of live accounts.
-    HardMatch,
-    /// Immutable ID of soft-deleted accounts.
-    DeletedHardMatch,
-    /// UPN.
-    Upn,
-    /// Primary SMTP address.
-    PrimarySmtp,
-    /// UPN or addresses of soft-deleted accounts.
-    DeletedSoftMatch,
-    /// Any other address.
-    Address,
-    /// An independent attribute (`match.prove`).
-    Proof,
-    /// Directory roles.
-    Roles,
-    /// The domain of the sign-in name.
-    Domain,
-    /// Licences of an account, or the rule that gives one. Documents that other programs read spell it so.
-    #[serde(rename = "licences")]
-    Licenses,
-    /// The rule that makes the person a member of a group.
-    Groups,
-    /// Whether sign-in is allowed.
-    Enabled,
-    /// When the account was created, changed, deleted or last synced.
-    Dates,
-    /// People who claim the same thing.
-    Claims,
-    /// Last written, now, wanted.
-    Drift,
-}
-
-/// What a rule found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Found {
-    /// Nothing.
-    Nothing,
-    /// Equal.
-    Same,
-    /// Something else.
-    Different,
-    /// Equal but for upper and lower case.
-    CaseOnly,
-    /// More than one.
-    Several,
-    /// Known without comparing: a fact shown for the record.
-    Fact,
-    /// Could not be known.
-    Unknown,
 }

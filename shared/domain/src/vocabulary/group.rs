@@ -1,17 +1,11 @@
-//! Groups that rules name, and who is to be a member. A group is found by its name once and bound by its id from then
-//! on; groups that Graph cannot or must not write are only spoken of.
+//! Groups that rules name. A group is found by its name once and bound by its id from then on; groups that Graph cannot or
+//! must not write are only spoken of.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::draft::{Draft, StepOrder};
-use crate::facts::Facts;
-use crate::person_context::PersonContext;
-use crate::vocabulary::account::Account;
-use crate::vocabulary::change::{Action, EvidenceRule, Step};
 use crate::vocabulary::ids::ObjectId;
-use crate::vocabulary::link::Ledger;
-use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::text::hex;
 
 /// Which kind of group a rule asks for. <https://learn.microsoft.com/graph/api/group-post-groups>
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -137,7 +131,7 @@ pub fn nickname(name: &str, unique: Nickname) -> String {
         Nickname::Plain => plain,
         Nickname::Unique => {
             let digest = Sha256::digest(name.as_bytes());
-            format!("{plain}-{}", crate::plan::hex(&digest[..4]))
+            format!("{plain}-{}", hex(&digest[..4]))
         }
     }
 }
@@ -149,134 +143,4 @@ pub enum Nickname {
     Plain,
     /// With a digest of the name.
     Unique,
-}
-
-/// The memberships that the group rules want of a person, compared with what the account has.
-pub(crate) struct Wanted {
-    join: Vec<GroupTarget>,
-    leave: Vec<GroupTarget>,
-    /// A rule could not be evaluated: nothing is removed.
-    pub(crate) unknown: bool,
-}
-
-impl Wanted {
-    /// Without what would be taken away.
-    pub(crate) fn taking_nothing(self) -> Self {
-        Self { leave: Vec::new(), ..self }
-    }
-}
-
-/// The memberships of a present person who is not leaving.
-pub(crate) fn differences<F: Facts>(
-    subject: &PersonContext<'_, F>,
-    draft: &mut Draft<'_>,
-    account: Option<&Account>,
-    ledger: Option<&Ledger>,
-) -> Wanted {
-    let mut wanted = Wanted { join: Vec::new(), leave: Vec::new(), unknown: false };
-    // Several rules may name one group: whoever any of them wants is a member.
-    let mut seen: Vec<(GroupTarget, bool)> = Vec::new();
-    for rule in &subject.policy.groups {
-        let target = match found(subject, &rule.name, rule.kind) {
-            None => Err(Reason::with(Code::Incomplete, format!("group {}", rule.name))),
-            Some(FoundGroup::Missing) => Ok(None),
-            Some(FoundGroup::Found { id, .. }) => Ok(Some(id.clone())),
-            Some(FoundGroup::Several) => Err(Reason::with(Code::AmbiguousGroup, &*rule.name)),
-            Some(FoundGroup::OtherKind) => {
-                let asked = rule.kind.name();
-                Err(Reason::with(Code::UnsupportedGroupType, format!("{} is not a {asked} group", rule.name)))
-            }
-            Some(FoundGroup::Locked { lock }) => {
-                let why = match lock {
-                    GroupLock::Dynamic => "its members follow a rule of the tenant",
-                    GroupLock::Synced => "Entra Connect masters it",
-                    GroupLock::RoleAssignable => "its members hold directory roles",
-                };
-                Err(Reason::with(Code::UnsupportedGroupType, format!("{}: {why}", rule.name)))
-            }
-        };
-        let id = match target {
-            Ok(id) => id,
-            Err(reason) => {
-                draft.note(reason);
-                continue;
-            }
-        };
-        let target = GroupTarget { name: rule.name.clone(), kind: rule.kind, id };
-        let at = seen.iter().position(|(other, _)| *other == target).unwrap_or_else(|| {
-            seen.push((target, false));
-            seen.len() - 1
-        });
-        match rule.when.test(subject.person) {
-            Ok(true) => {
-                draft.saw_rule(EvidenceRule::Groups, &format!("{} by {}", rule.name, rule.when.text()));
-                seen[at].1 = true;
-            }
-            Ok(false) => {}
-            Err(error) => {
-                wanted.unknown = true;
-                draft.note(Reason::with(Code::Unknown, format!("group {}: {error}", rule.name)));
-            }
-        }
-    }
-    for (target, member) in seen {
-        let id = target.id.as_ref().map(ObjectId::as_str);
-        let is = id.is_some_and(|id| account.is_some_and(|account| account.memberships.contains(id)));
-        let ours = is && id.is_some_and(|id| ledger.is_some_and(|ledger| ledger.memberships.contains(id)));
-        match (member, is, ours) {
-            (true, false, _) => wanted.join.push(target),
-            (false, _, true) => wanted.leave.push(target),
-            (true, true, _) | (false, _, false) => {}
-        }
-    }
-    wanted
-}
-
-fn found<'a, F: Facts>(subject: &PersonContext<'a, F>, name: &str, kind: GroupKind) -> Option<&'a FoundGroup> {
-    let named = subject.tenant.named_groups.get(&subject.policy.connection)?;
-    named.iter().find(|group| *group.name == *name && group.kind == kind).map(|group| &group.found)
-}
-
-/// The steps of these differences: a call for each group.
-pub(crate) fn spread(draft: &mut Draft<'_>, wanted: Wanted) {
-    let Wanted { join, leave, .. } = wanted;
-    if !join.is_empty() {
-        let reason = Reason::with(Code::GroupRule, names(&join));
-        let steps = join.into_iter().map(|group| Step::JoinGroup { group }).collect();
-        draft.part(Action::Membership, StepOrder::Join, reason, steps);
-    }
-    if !leave.is_empty() {
-        let reason = Reason::with(Code::GroupRule, format!("{} left", names(&leave)));
-        draft.part(Action::Membership, StepOrder::Leave, reason, leave.into_iter().filter_map(leaving).collect());
-    }
-}
-
-fn leaving(group: GroupTarget) -> Option<Step> {
-    Some(Step::LeaveGroup { id: group.id?, name: group.name })
-}
-
-/// Memberships we gave that the account still has: a leaver's to lose. Groups that no rule names any more are left as
-/// they are, since nobody looks at them.
-pub(crate) fn ours<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, ledger: Option<&Ledger>) -> Vec<Step> {
-    let Some(ledger) = ledger else { return Vec::new() };
-    let named = subject.tenant.named_groups.get(&subject.policy.connection).map(Vec::as_slice).unwrap_or_default();
-    let steps = named.iter().filter_map(|group| match &group.found {
-        FoundGroup::Found { id, .. }
-            if ledger.memberships.contains(id.as_str()) && account.memberships.contains(id.as_str()) =>
-        {
-            Some(Step::LeaveGroup { id: id.clone(), name: group.name.clone() })
-        }
-        FoundGroup::Found { .. }
-        | FoundGroup::Missing
-        | FoundGroup::Several
-        | FoundGroup::OtherKind
-        | FoundGroup::Locked { .. } => None,
-    });
-    let mut steps: Vec<Step> = steps.collect();
-    steps.dedup();
-    steps
-}
-
-fn names(groups: &[GroupTarget]) -> String {
-    groups.iter().map(|group| &*group.name).collect::<Vec<_>>().join(", ")
 }

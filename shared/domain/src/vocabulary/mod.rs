@@ -14,4 +14,8 @@ pub mod policy;
 pub mod reason;
 pub mod values;
 
+pub(crate) mod evidence;
 mod inline;
+pub(crate) mod mapping;
+pub(crate) mod step;
+pub(crate) mod text;

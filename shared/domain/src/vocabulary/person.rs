@@ -229,6 +229,11 @@ impl PersonRecord {
     pub fn reference(&self) -> PersonRef {
         PersonRef { connection: self.connection.clone(), key: self.person.key.clone() }
     }
+
+    /// Whether the source no longer has the person.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.standing, SourceStatus::Absent(_) | SourceStatus::Deleted(_))
+    }
 }
 
 /// Whether the source has a person. Silence is not absence: only a complete listing, or the source's own word, moves

@@ -2,6 +2,7 @@
 //!
 //! Expressions are traits here, because the language they are written in (CEL) is no business of the rules.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -11,6 +12,9 @@ use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::group::GroupKind;
 use crate::vocabulary::ids::ConnectionId;
 use crate::vocabulary::person::Person;
+use crate::vocabulary::values;
+
+pub use crate::vocabulary::mapping::{Expression, FlowFrom, FlowManager, FlowWhen, Mapping, RuleError, WhenEmpty};
 
 /// The policy of one connection.
 #[derive(Clone, Debug)]
@@ -55,6 +59,35 @@ pub struct Policy {
     pub groups: Vec<GroupRule>,
 }
 
+impl Policy {
+    /// The mapping of sign-in names.
+    fn upn_mapping(&self) -> Option<&Mapping> {
+        self.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName)
+    }
+
+    /// The sign-in name the policy gives the person; `None` when it gives none.
+    pub(crate) fn wanted_upn<'a>(&self, person: &'a Person) -> Result<Option<Cow<'a, str>>, RuleError> {
+        match self.upn_mapping().filter(|mapping| mapping.when != FlowWhen::Never) {
+            Some(mapping) => Ok(mapping.value(person)?.filter(|value| !value.is_empty())),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the policy gives an account of the person a value of the attribute that Graph takes.
+    pub(crate) fn gives(&self, person: &Person, attr: Attr) -> bool {
+        let mut mappings = self.flow.iter().filter(|mapping| mapping.to == attr && mapping.when != FlowWhen::Never);
+        mappings.any(|mapping| {
+            let value = mapping.value(person).ok().flatten();
+            value.is_some_and(|value| !value.is_empty() && values::problem(attr, &value).is_none())
+        })
+    }
+
+    /// Whether an account that has a sign-in name is ever given another.
+    pub(crate) fn renames(&self) -> bool {
+        self.upn_mapping().is_some_and(|mapping| mapping.when == FlowWhen::Always)
+    }
+}
+
 /// `[[license]]`: whom the expression fits has the licence. A licence that no rule names is nobody's business here.
 #[derive(Clone, Debug)]
 pub struct LicenseRule {
@@ -85,78 +118,12 @@ pub trait Rule: Debug + Send + Sync {
     fn text(&self) -> &str;
 }
 
-/// An expression over a person that gives a text.
-pub trait Expression: Debug + Send + Sync {
-    /// The value; empty means the attribute is known to be empty.
-    fn eval(&self, person: &Person) -> Result<String, RuleError>;
-    /// As the operator wrote it.
-    fn text(&self) -> &str;
-}
-
 /// A day of a person, as the moment at which something begins or is over.
 pub trait DayBoundary: Debug + Send + Sync {
     /// Unix seconds; `None` when the source names no day; an error is *unknown*.
     fn at(&self, person: &Person) -> Result<Option<i64>, RuleError>;
     /// As the operator wrote it.
     fn text(&self) -> &str;
-}
-
-/// An expression failed for this person. The message names functions and types, never values.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct RuleError(pub String);
-
-/// How one attribute flows.
-#[derive(Clone, Debug)]
-pub struct Mapping {
-    /// The account's attribute.
-    pub to: Attr,
-    /// Where its value comes from.
-    pub from: FlowFrom,
-    /// When it is written.
-    pub when: FlowWhen,
-    /// What an empty source value means.
-    pub when_empty: WhenEmpty,
-}
-
-/// Where a value comes from.
-#[derive(Clone, Debug)]
-pub enum FlowFrom {
-    /// The person's attribute of the same name; absent there means nothing is said.
-    Same,
-    /// An expression.
-    Expression(Arc<dyn Expression>),
-}
-
-/// `flow`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FlowWhen {
-    /// At creation, and whenever it differs.
-    Always,
-    /// At creation or first join only, when the account has none.
-    Initial,
-    /// Not at all.
-    Never,
-}
-
-/// `when_empty`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WhenEmpty {
-    /// Leave what the account has.
-    Keep,
-    /// Clear it.
-    Clear,
-}
-
-/// Whether and how the manager flows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FlowManager {
-    /// When.
-    pub when: FlowWhen,
-    /// What a source without a manager means.
-    pub when_empty: WhenEmpty,
 }
 
 /// `anchor.on_conflict`.

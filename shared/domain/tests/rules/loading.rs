@@ -2,9 +2,10 @@
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::Decision;
+use hardmatch_domain::decide::attempt;
 use hardmatch_domain::facts::Facts;
 use hardmatch_domain::facts::memory::MemoryFacts;
-use hardmatch_domain::facts::partial::{MissingFact, PartialFacts, attempt};
+use hardmatch_domain::facts::partial::{MissingFact, PartialFacts};
 use hardmatch_domain::person::SourceStatus;
 
 use crate::world::*;

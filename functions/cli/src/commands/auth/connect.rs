@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use hardmatch_checkup::{is_delegated, needs};
 use hardmatch_connect::{ConnectLink, issue};
-use hardmatch_domain::permission::{self, Judged};
 use hardmatch_embedded::Missing;
 use hardmatch_graph::aadsts::{self, SignInErrorKind};
+use hardmatch_policy::permission::{self, Judged};
 use hardmatch_ports::tenant::Retry;
 use hardmatch_ports::{IdentityPlatform as _, TenantError, TokenStore as _};
 use hardmatch_store::connecting::{ConnectMethod, ConnectState, Connected, Connecting};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use hardmatch_checkup::expiry::{self, Expiry, Thing};
 use hardmatch_checkup::{is_delegated, keeps_nothing};
-use hardmatch_domain::permission::{self, Grade, Judged};
 use hardmatch_embedded::Missing;
+use hardmatch_policy::permission::{self, Grade, Judged};
 use hardmatch_policy::{Config, Method};
 use hardmatch_ports::tenant_request::{self, Alive, Reached};
 use hardmatch_store::connecting::Connecting;

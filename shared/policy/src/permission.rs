@@ -2,6 +2,8 @@
 //! that knows; whoever asks for consent and whoever checks it read it here.
 //! <https://learn.microsoft.com/graph/permissions-reference>
 
+mod table;
+
 use std::collections::BTreeSet;
 
 /// A part of what hardmatch does that needs permissions of its own.
@@ -43,13 +45,13 @@ impl Feature {
 
     fn needs(self) -> &'static [Need] {
         match self {
-            Self::Read => &READ,
-            Self::Write => &WRITE,
-            Self::DeleteRestore => &DELETE_RESTORE,
-            Self::Purge => &PURGE,
-            Self::RevokeSessions => &REVOKE_SESSIONS,
-            Self::Licenses => &LICENSES,
-            Self::Groups => &GROUPS,
+            Self::Read => &table::READ,
+            Self::Write => &table::WRITE,
+            Self::DeleteRestore => &table::DELETE_RESTORE,
+            Self::Purge => &table::PURGE,
+            Self::RevokeSessions => &table::REVOKE_SESSIONS,
+            Self::Licenses => &table::LICENSES,
+            Self::Groups => &table::GROUPS,
         }
     }
 }
@@ -79,157 +81,6 @@ pub enum Grade {
     /// The run goes on, and holds or misses something.
     Optional,
 }
-
-const READ: [Need; 7] = [
-    Need {
-        feature: Feature::Read,
-        least: "User.Read.All",
-        also: &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
-        purpose: "reading accounts and the recycle bin",
-        without: "nobody can be decided",
-        grade: Grade::Required,
-    },
-    Need {
-        feature: Feature::Read,
-        least: "Domain.Read.All",
-        also: &["Domain.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
-        purpose: "knowing which domains are verified and which are federated",
-        without: "nobody can be decided",
-        grade: Grade::Required,
-    },
-    Need {
-        feature: Feature::Read,
-        least: "Organization.Read.All",
-        also: &["Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
-        purpose: "seeing whether Entra Connect synchronises the tenant",
-        without: "the state of directory synchronisation stays unknown",
-        grade: Grade::Optional,
-    },
-    Need {
-        feature: Feature::Read,
-        least: "RoleManagement.Read.Directory",
-        also: &["RoleManagement.ReadWrite.Directory", "Directory.Read.All", "Directory.ReadWrite.All"],
-        purpose: "knowing who holds directory roles",
-        without: "nobody is taken for unprivileged: takeovers, renames, phone numbers, blocking and deleting are held",
-        grade: Grade::Optional,
-    },
-    Need {
-        feature: Feature::Read,
-        least: "GroupMember.Read.All",
-        also: &[
-            "GroupMember.ReadWrite.All",
-            "Group.Read.All",
-            "Group.ReadWrite.All",
-            "Directory.Read.All",
-            "Directory.ReadWrite.All",
-        ],
-        purpose: "knowing the addresses that groups hold",
-        without: "an address that a group holds shows only when the write is refused",
-        grade: Grade::Optional,
-    },
-    Need {
-        feature: Feature::Read,
-        least: "OrgContact.Read.All",
-        also: &["Directory.Read.All", "Directory.ReadWrite.All"],
-        purpose: "knowing the addresses that contacts hold",
-        without: "an address that a contact holds shows only when the write is refused",
-        grade: Grade::Optional,
-    },
-    Need {
-        feature: Feature::Read,
-        least: "LicenseAssignment.Read.All",
-        also: &READS_LICENSES,
-        purpose: "counting seats of licences when the set-up is checked",
-        without: "seats are not counted",
-        grade: Grade::Optional,
-    },
-];
-
-/// What reads the tenant's licences, but for the least that does.
-const READS_LICENSES: [&str; 5] = [
-    "LicenseAssignment.ReadWrite.All",
-    "Organization.Read.All",
-    "Organization.ReadWrite.All",
-    "Directory.Read.All",
-    "Directory.ReadWrite.All",
-];
-
-const WRITE: [Need; 1] = [Need {
-    feature: Feature::Write,
-    least: "User.ReadWrite.All",
-    also: &[],
-    purpose: "creating accounts, writing attributes and immutable IDs, blocking and allowing sign-in",
-    without: "every write is refused; plans work",
-    grade: Grade::Required,
-}];
-
-const DELETE_RESTORE: [Need; 1] = [Need {
-    feature: Feature::DeleteRestore,
-    least: "User.DeleteRestore.All",
-    also: &["User.ReadWrite.All"],
-    purpose: "deleting and restoring accounts",
-    without: "deletions and restorations are refused",
-    grade: Grade::Required,
-}];
-
-const PURGE: [Need; 1] = [Need {
-    feature: Feature::Purge,
-    least: "User.DeleteRestore.All",
-    also: &[],
-    purpose: "purging accounts from the recycle bin",
-    without: "purges are refused",
-    grade: Grade::Optional,
-}];
-
-const REVOKE_SESSIONS: [Need; 1] = [Need {
-    feature: Feature::RevokeSessions,
-    least: "User.RevokeSessions.All",
-    also: &["User.ReadWrite.All", "Directory.ReadWrite.All"],
-    purpose: "signing leavers out everywhere (lifecycle.revoke_sessions)",
-    without: "leavers stay signed in until their tokens end",
-    grade: Grade::Required,
-}];
-
-/// <https://learn.microsoft.com/graph/api/user-assignlicense>
-const LICENSES: [Need; 2] = [
-    Need {
-        feature: Feature::Licenses,
-        least: "LicenseAssignment.Read.All",
-        also: &READS_LICENSES,
-        purpose: "knowing which licences the tenant has and how many seats are free",
-        without: "no licence rule is followed",
-        grade: Grade::Required,
-    },
-    Need {
-        feature: Feature::Licenses,
-        least: "LicenseAssignment.ReadWrite.All",
-        also: &["User.ReadWrite.All", "Directory.ReadWrite.All"],
-        purpose: "giving and taking licences by rule ([[license]])",
-        without: "licences are neither given nor taken",
-        grade: Grade::Required,
-    },
-];
-
-/// <https://learn.microsoft.com/graph/api/group-post-members>,
-/// <https://learn.microsoft.com/graph/api/group-post-groups>
-const GROUPS: [Need; 2] = [
-    Need {
-        feature: Feature::Groups,
-        least: "GroupMember.ReadWrite.All",
-        also: &["Group.ReadWrite.All", "Directory.ReadWrite.All"],
-        purpose: "adding people to groups by rule and taking them out ([[group]])",
-        without: "nobody joins or leaves a group",
-        grade: Grade::Required,
-    },
-    Need {
-        feature: Feature::Groups,
-        least: CREATES_GROUPS,
-        also: &["Group.ReadWrite.All", "Directory.ReadWrite.All"],
-        purpose: "making a group that a rule names and that is not there yet",
-        without: "such a group stays without members until somebody makes it",
-        grade: Grade::Optional,
-    },
-];
 
 /// Exists for applications only; somebody who signs in would need far more for the same.
 const CREATES_GROUPS: &str = "Group.Create";

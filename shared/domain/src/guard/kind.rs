@@ -1,0 +1,87 @@
+//! The kinds of change that have limits, and how much of each a change holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{Action, Change};
+use crate::vocabulary::step::Step;
+
+/// What is limited. Each kind has the same limits, counted apart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Deletions, blocked sign-ins, cleared attributes, licences and memberships taken away, all together.
+    Removals,
+    /// New sign-in names.
+    Renames,
+    /// Changed immutable IDs.
+    IdChanges,
+    /// Soft matches onto existing accounts.
+    Takeovers,
+    /// New accounts.
+    Creations,
+    /// Changes of what names a person: display name, given name, surname, employee ID, mail. Shifted columns and wrong
+    /// encodings look like that.
+    IdentityChanges,
+}
+
+/// What names a person.
+const IDENTITY: [Attr; 5] = [Attr::DisplayName, Attr::GivenName, Attr::Surname, Attr::EmployeeId, Attr::Mail];
+
+impl Kind {
+    /// All of them.
+    pub const ALL: &'static [Kind] =
+        &[Kind::Removals, Kind::Renames, Kind::IdChanges, Kind::Takeovers, Kind::Creations, Kind::IdentityChanges];
+
+    /// What is limited and by which setting, for operators.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::Removals => "removals: more than max_removals or max_removals_percent within 24 hours",
+            Kind::Renames => "new sign-in names: more than max_removals or max_removals_percent within 24 hours",
+            Kind::IdChanges => "changed immutable IDs: more than max_removals or max_removals_percent within 24 hours",
+            Kind::Takeovers => "takeovers: more than max_removals or max_removals_percent within 24 hours",
+            Kind::Creations => "new accounts: more than max_creations_percent within 24 hours",
+            Kind::IdentityChanges => {
+                "changed names, employee IDs or addresses: more than max_identity_changes_percent within 24 hours"
+            }
+        }
+    }
+
+    /// How much of this kind a change holds.
+    pub fn count(self, change: &Change) -> u64 {
+        let is = |yes: bool| u64::from(yes);
+        match self {
+            Kind::Removals => u64::from(change.removals.total()),
+            Kind::Renames => is(change.steps.iter().any(|step| matches!(step, Step::Rename { .. }))),
+            Kind::IdChanges => is(change.action == Action::Repair),
+            Kind::Takeovers => is(change.action == Action::Takeover),
+            Kind::Creations => is(change.action == Action::Create),
+            Kind::IdentityChanges => is(change.steps.iter().any(names_otherwise)),
+        }
+    }
+}
+
+/// Whether a step gives a person another name, number or address than the account has; filling an empty one does not.
+fn names_otherwise(step: &Step) -> bool {
+    let Step::Update { before, after, .. } = step else { return false };
+    IDENTITY.iter().any(|&attr| after.get(attr).is_some() && before.filled(attr).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::attribute::Attributes;
+
+    #[test]
+    fn only_another_value_in_place_of_one_names_a_person_otherwise() {
+        let step = |attr, before, after| Step::Update {
+            immutable_id: None,
+            before: Attributes::from_pairs([(attr, before)]),
+            after: Attributes::from_pairs([(attr, after)]),
+        };
+        assert!(names_otherwise(&step(Attr::DisplayName, "Ada", "Bob")));
+        assert!(names_otherwise(&step(Attr::EmployeeId, "7", "")), "a number that is cleared, too");
+        assert!(!names_otherwise(&step(Attr::Mail, "", "ada@contoso.com")));
+        assert!(!names_otherwise(&step(Attr::JobTitle, "Lead", "Head")));
+    }
+}

@@ -1,0 +1,159 @@
+//! Account attributes that text flows into.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+mod set;
+mod texts;
+
+pub use set::Attributes;
+pub use texts::Texts;
+
+macro_rules! attributes {
+    ($($(#[$doc:meta])* $name:ident = $graph:literal, $limit:literal;)*) => {
+        /// A text attribute of an account that hardmatch can read and write, named as Microsoft Graph names it.
+        /// <https://learn.microsoft.com/graph/api/resources/user>
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Attr { $($(#[$doc])* $name),* }
+
+        impl Attr {
+            /// Every attribute, in the order of the set.
+            pub const ALL: &'static [Attr] = &[$(Attr::$name),*];
+
+            /// Graph's property name.
+            pub fn name(self) -> &'static str {
+                match self { $(Attr::$name => $graph),* }
+            }
+
+            /// The longest value Graph takes, in characters.
+            pub fn max_chars(self) -> usize {
+                match self { $(Attr::$name => $limit),* }
+            }
+
+            /// The attribute of that Graph name, without regard to case.
+            pub fn parse(name: &str) -> Option<Attr> {
+                Attr::ALL.iter().copied().find(|attr| attr.name().eq_ignore_ascii_case(name))
+            }
+        }
+    };
+}
+
+attributes! {
+    /// Sign-in name.
+    UserPrincipalName = "userPrincipalName", 113;
+    /// Mail alias.
+    MailNickname = "mailNickname", 64;
+    /// Name shown in address lists. Cannot be cleared.
+    DisplayName = "displayName", 256;
+    /// First name.
+    GivenName = "givenName", 64;
+    /// Last name.
+    Surname = "surname", 64;
+    /// Title.
+    JobTitle = "jobTitle", 128;
+    /// Department.
+    Department = "department", 64;
+    /// Company.
+    CompanyName = "companyName", 64;
+    /// Employee number.
+    EmployeeId = "employeeId", 16;
+    /// Kind of employment, free text.
+    EmployeeType = "employeeType", 1024;
+    /// Office.
+    OfficeLocation = "officeLocation", 128;
+    /// Street.
+    StreetAddress = "streetAddress", 1024;
+    /// City.
+    City = "city", 128;
+    /// State or province.
+    State = "state", 128;
+    /// Postal code.
+    PostalCode = "postalCode", 40;
+    /// Country or region.
+    Country = "country", 128;
+    /// Two-letter country of use, needed for licences. Cannot be cleared once set.
+    UsageLocation = "usageLocation", 2;
+    /// The one business phone Graph accepts.
+    BusinessPhones = "businessPhones", 64;
+    /// Mobile phone.
+    MobilePhone = "mobilePhone", 64;
+    /// Fax.
+    FaxNumber = "faxNumber", 64;
+    /// Preferred language tag.
+    PreferredLanguage = "preferredLanguage", 64;
+    /// Primary address, where the directory masters it. Cannot be cleared.
+    Mail = "mail", 113;
+    /// Extension attribute 1.
+    ExtensionAttribute1 = "extensionAttribute1", 1024;
+    /// Extension attribute 2.
+    ExtensionAttribute2 = "extensionAttribute2", 1024;
+    /// Extension attribute 3.
+    ExtensionAttribute3 = "extensionAttribute3", 1024;
+    /// Extension attribute 4.
+    ExtensionAttribute4 = "extensionAttribute4", 1024;
+    /// Extension attribute 5.
+    ExtensionAttribute5 = "extensionAttribute5", 1024;
+    /// Extension attribute 6.
+    ExtensionAttribute6 = "extensionAttribute6", 1024;
+    /// Extension attribute 7.
+    ExtensionAttribute7 = "extensionAttribute7", 1024;
+    /// Extension attribute 8.
+    ExtensionAttribute8 = "extensionAttribute8", 1024;
+    /// Extension attribute 9.
+    ExtensionAttribute9 = "extensionAttribute9", 1024;
+    /// Extension attribute 10.
+    ExtensionAttribute10 = "extensionAttribute10", 1024;
+    /// Extension attribute 11.
+    ExtensionAttribute11 = "extensionAttribute11", 1024;
+    /// Extension attribute 12.
+    ExtensionAttribute12 = "extensionAttribute12", 1024;
+    /// Extension attribute 13.
+    ExtensionAttribute13 = "extensionAttribute13", 1024;
+    /// Extension attribute 14.
+    ExtensionAttribute14 = "extensionAttribute14", 1024;
+    /// Extension attribute 15.
+    ExtensionAttribute15 = "extensionAttribute15", 1024;
+}
+
+impl Attr {
+    /// Whether Graph refuses to clear the attribute once it has a value.
+    pub fn keeps_a_value(self) -> bool {
+        matches!(
+            self,
+            Attr::UserPrincipalName | Attr::DisplayName | Attr::MailNickname | Attr::UsageLocation | Attr::Mail
+        )
+    }
+
+    /// Whether Graph counts a change of it as a sensitive action, refused for role holders.
+    /// <https://learn.microsoft.com/graph/api/resources/users>
+    pub fn is_sensitive(self) -> bool {
+        matches!(self, Attr::UserPrincipalName | Attr::BusinessPhones | Attr::MobilePhone)
+    }
+
+    /// Which `extensionAttribute` it is, 1 to 15.
+    pub fn extension_number(self) -> Option<u8> {
+        let first = Attr::ExtensionAttribute1 as u8;
+        (self as u8).checked_sub(first).map(|n| n + 1)
+    }
+}
+
+impl fmt::Display for Attr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Attr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Attr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        Attr::parse(&name).ok_or_else(|| serde::de::Error::custom(format!("unknown attribute {name}")))
+    }
+}
