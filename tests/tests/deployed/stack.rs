@@ -246,7 +246,12 @@ impl Stack {
     fn new_person(&self, policy: &str) -> Keys {
         let name = policy.to_lowercase();
         self.call("iam", "create_user", &json!({ "UserName": name }));
-        self.call("iam", "attach_user_policy", &json!({ "UserName": name, "PolicyArn": self.output(policy) }));
+        // An operator has the viewer's policy, too, and an approver all three.
+        let policies = ["ViewerPolicy", "OperatorPolicy", "ApproverPolicy"];
+        let place = policies.iter().position(|one| *one == policy).unwrap();
+        for policy in &policies[..=place] {
+            self.call("iam", "attach_user_policy", &json!({ "UserName": name, "PolicyArn": self.output(policy) }));
+        }
         let made = self.call("iam", "create_access_key", &json!({ "UserName": name }));
         let text = |key: &str| made["AccessKey"][key].as_str().unwrap().to_owned();
         Keys { id: text("AccessKeyId"), secret: text("SecretAccessKey") }

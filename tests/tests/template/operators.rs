@@ -7,8 +7,10 @@ use crate::rights::{Statement, needed, statements};
 
 const POLICIES: [&str; 3] = ["ViewerPolicy", "OperatorPolicy", "ApproverPolicy"];
 
+/// What somebody may do who has a policy and those before it, as the outputs say it is attached.
 fn policy(name: &str) -> Vec<Statement> {
-    statements(&properties(name)["PolicyDocument"])
+    let place = POLICIES.iter().position(|one| *one == name).expect("a policy of people");
+    POLICIES[..=place].iter().flat_map(|one| statements(&properties(one)["PolicyDocument"])).collect()
 }
 
 /// What of the template a policy lets do this with.
