@@ -284,7 +284,7 @@ impl Hooks for Answers {
         Some(hardmatch_local::Stopped::Failed(why))
     }
 
-    /// Whoever opened the run has sent; where each message is counted, none is sent twice.
+    /// The opener of the run has sent its messages; where each message is counted, none is sent twice.
     fn notify_left_over(&self, queues: &ProcessDoorbell) -> bool {
         self.processes == Processes::One || queues.is_empty()
     }

@@ -153,7 +153,7 @@ fn serve(stream: &TcpStream, hostile: Hostile, host: &str, count: &AtomicU64) {
         let Answer { status, header, body } = answer(hostile, &path, host, number);
         let head = format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n{header}\r\n", body.len());
         let mut writer = stream;
-        // Whoever has read enough goes away.
+        // A client that has read enough goes away.
         if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body)).is_err() {
             return;
         }

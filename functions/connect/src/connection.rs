@@ -67,7 +67,7 @@ pub struct Connection {
     pub features: BTreeSet<Feature>,
     /// Microsoft's identity platform, speaking for this application in this tenant.
     pub platform: Arc<dyn IdentityPlatform>,
-    /// Its kept tokens. Those from before a consent lack what was granted, and are forgotten then.
+    /// Its kept tokens. Tokens from before a consent lack what was granted, and are forgotten then.
     pub tokens: Arc<dyn TokenStore>,
     /// How it acts in the tenant.
     pub means: SignInMeans,

@@ -13,7 +13,7 @@ use crate::secret::secret;
 /// A link that connects one connection, once.
 #[derive(Clone)]
 pub struct ConnectLink {
-    /// To be opened in the administrator's browser. Whoever has it may begin; it is shown to the operator alone.
+    /// To be opened in the administrator's browser. The link alone admits its bearer, so only the operator is shown it.
     pub url: Url,
     /// Its hash: what the store's record of the connection names while it waits for this link.
     pub id: String,
@@ -27,7 +27,7 @@ impl std::fmt::Debug for ConnectLink {
     }
 }
 
-/// Makes a link. Whoever waits for it reads [`Store::connecting`].
+/// Makes a link. The command that waits for it reads [`Store::connecting`].
 pub async fn issue(
     store: &Store,
     clock: &dyn Clock,

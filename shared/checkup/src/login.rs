@@ -27,7 +27,7 @@ pub(crate) async fn before(side: &Side, config: &Config, meta: &Meta) -> Vec<Che
     let mut checks = Vec::new();
     match side.platform.metadata().await {
         Ok(found) => checks.extend(metadata(&found, config, meta, &side.endpoints.graph)),
-        // Whoever asks for a token says so too.
+        // The client that asks for a token says so, too.
         Err(error) if error.code == "unreachable" => return checks,
         Err(error) => checks.push(refused(side, "tenant", &error)),
     }

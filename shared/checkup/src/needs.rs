@@ -134,7 +134,7 @@ mod tests {
         let rules = "[[license]]\nsku = \"SPE_E3\"\nwhen = \"true\"\n[[group]]\nname = \"Sales\"\nkind = \"security\"\nwhen = \"true\"\n";
         let least = least();
         let states = found(&least, rules);
-        // Whoever may write users may give them licences.
+        // The permission to write users includes giving them licences.
         assert!(!states.iter().any(|(_, name)| name.starts_with("LicenseAssignment")), "{states:?}");
         assert!(states.contains(&(CheckState::Fail, "GroupMember.ReadWrite.All".to_owned())), "{states:?}");
         assert!(states.contains(&(CheckState::Warn, "Group.Create".to_owned())), "{states:?}");

@@ -94,7 +94,7 @@ impl Blobs for FolderBlobs {
 
     fn location(&self, name: &str) -> String {
         let place = self.folder.join(name);
-        // Whoever reads it may stand in another folder.
+        // The reader may stand in another folder.
         std::path::absolute(&place).unwrap_or(place).display().to_string()
     }
 }

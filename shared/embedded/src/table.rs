@@ -50,7 +50,7 @@ pub enum Missing {
 
 /// A [`Table`] in one file that several processes may have open.
 ///
-/// Writes are durable when they return. Those that wait at the same time share one commit.
+/// Writes are durable when they return. Writers that wait at the same time share one commit.
 pub struct FileTable {
     store: Arc<Store>,
     units: Counted,

@@ -247,7 +247,7 @@ impl Serialize for Given<'_> {
 struct GivenLicense<'g> {
     #[serde(rename = "skuId")]
     sku: &'g str,
-    /// Those that are not named are switched on.
+    /// Plans that are not named are switched on.
     #[serde(rename = "disabledPlans")]
     without: &'g Texts,
 }

@@ -57,7 +57,7 @@ impl Delegated {
                 return Err(refusal);
             }
             looked_again = true;
-            // Whoever used it before us gets a moment to keep its successor.
+            // The process that used the token before us gets a moment to store its successor.
             endpoint.clock.sleep(endpoint.backoff.wait(1)).await;
             match self.load().await? {
                 Some((other, revision)) if other.secret.expose_secret() != token.secret.expose_secret() => {

@@ -125,7 +125,7 @@ impl Endpoint {
             let wait = stated.max(self.backoff.wait(tries));
             let too_late = until.is_some_and(|until| self.clock.now().saturating_add(wait).is_ok_and(|at| at > until));
             if wait > LONGEST_WAIT || too_late {
-                // Whoever asked may ask again later, even where the refusal looks final to others.
+                // The caller may ask again later, even where the refusal looks final to other callers.
                 if refusal.again == Again::AfterConsent {
                     refusal.error.retry = Retry::After(token_error::AFTER_CHANGE);
                 }

@@ -403,7 +403,7 @@ fn takes_one_license(call: &Call) -> bool {
     matches!(call, Call::SetLicenses { give, take, .. } if give.is_empty() && take.len() == 1)
 }
 
-/// Whom a call is about.
+/// The account that a call is about.
 fn account_of(call: &Call) -> Option<&ObjectId> {
     match call {
         Call::Update { account, .. }

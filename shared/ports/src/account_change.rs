@@ -11,9 +11,9 @@ use hardmatch_domain::ids::{ImmutableId, ObjectId};
 /// <https://learn.microsoft.com/graph/delta-query-overview>
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountChange {
-    /// Object id.
+    /// The object id of the account.
     pub id: ObjectId,
-    /// The immutable ID.
+    /// `onPremisesImmutableId`; `Some(None)` when it was cleared, `None` when the entry does not speak of it.
     pub immutable_id: Option<Option<ImmutableId>>,
     /// Attributes that are named; an empty text is one without a value.
     pub attributes: Attributes,
@@ -27,7 +27,7 @@ pub struct AccountChange {
     pub authority: Option<Authority>,
     /// `assignedLicenses`, all of them.
     pub licenses: Option<Texts>,
-    /// The manager.
+    /// The manager's object id; `Some(None)` when there is none any more.
     pub manager: Option<Option<ObjectId>>,
     /// `createdDateTime`.
     pub created: Option<Option<Box<str>>>,

@@ -60,14 +60,14 @@ pub trait Blobs: Send + Sync {
     fn location(&self, name: &str) -> String;
 }
 
-/// Storage failed.
+/// A failed call to the storage of blobs.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} {name}: {cause}")]
 pub struct BlobError {
     /// `read`, `write`, `list` or `delete`.
     pub doing: &'static str,
-    /// Which.
+    /// The name of the blob.
     pub name: String,
-    /// Why.
+    /// What the storage answered.
     pub cause: String,
 }

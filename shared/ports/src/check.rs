@@ -20,7 +20,7 @@ pub struct Check {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckState {
-    /// Good.
+    /// Nothing is to be done.
     Ok,
     /// Works, but somebody should know.
     Warn,
@@ -31,7 +31,7 @@ pub enum CheckState {
 }
 
 impl CheckState {
-    /// Stable name.
+    /// The name in `--json` documents.
     pub fn name(self) -> &'static str {
         match self {
             CheckState::Ok => "ok",

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 /// Tells the time and waits.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 
     /// Waits. A manual clock returns when somebody has moved it far enough.

@@ -19,7 +19,7 @@ pub enum Command {
     /// word where it is the first, or changes the tenant, the sign-in or the source's location; which of them it is, the
     /// function finds that stores it.
     Configure {
-        /// The text.
+        /// The configuration, as TOML.
         text: String,
         /// The tenant's directory id, looked up by whoever asks.
         tenant: String,
@@ -56,16 +56,16 @@ pub enum Command {
     },
     /// Schedules pass the connection by, and nothing more of its lane is sent.
     Pause,
-    /// The opposite.
+    /// End a pause: what was decided before it is written.
     Resume,
     /// Do nothing of this kind any more, decided changes included.
     SwitchOff {
-        /// Which kind.
+        /// The action whose changes are concerned.
         action: Action,
     },
-    /// The opposite.
+    /// Let changes of an action be written again.
     SwitchOn {
-        /// Which kind.
+        /// The action whose changes are concerned.
         action: Action,
     },
     /// End a quarantine by hand. An approver's word.

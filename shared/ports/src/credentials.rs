@@ -41,7 +41,7 @@ pub trait SecretReader: Send + Sync {
     async fn read(&self, reference: &str) -> Result<SecretString, CredentialError>;
 }
 
-/// A proof.
+/// What an application proves itself with, once.
 #[derive(Debug)]
 pub enum Proof {
     /// A shared secret.

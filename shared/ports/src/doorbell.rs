@@ -28,7 +28,7 @@ pub struct Message {
     /// Whether it waits behind scheduled work or goes past it.
     #[serde(default, skip_serializing_if = "Urgency::is_scheduled")]
     pub urgency: Urgency,
-    /// What.
+    /// What the message asks for.
     #[serde(flatten)]
     pub kind: MessageKind,
 }
@@ -59,7 +59,7 @@ pub enum MessageKind {
     ObserveSource,
     /// Read the accounts of the tenant.
     ObserveTenant,
-    /// Decide slices.
+    /// Decide the next slices of people.
     Match,
     /// Drain the lane.
     Write,
@@ -81,7 +81,7 @@ pub enum MessageKind {
     OperatorCommand {
         /// Under this name whoever asked looks for the reply.
         reply: String,
-        /// For what.
+        /// What the operator asks for.
         command: Command,
     },
     /// An operator's request, passed on to the side that reaches the tenant.
@@ -89,7 +89,7 @@ pub enum MessageKind {
         /// Under this name whoever asked looks for the reply; empty when nobody does.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         reply: String,
-        /// For what.
+        /// What the operator asks of the side that has the tokens.
         #[serde(flatten)]
         query: TenantQuery,
     },
@@ -179,9 +179,9 @@ pub enum Queue {
     Source,
     /// Ingest, tenant side.
     Tenant,
-    /// Match.
+    /// Scheduled decisions.
     Match,
-    /// Write.
+    /// Scheduled writes.
     Write,
     /// Match, for single people.
     MatchNow,
@@ -223,7 +223,7 @@ pub trait Doorbell: Send + Sync {
 
     /// Puts a message that nobody here understands back into its queue as it is, to be handed over after a delay as if it
     /// were new: receipts so far do not count against it. For messages of a newer version, which a newer function will
-    /// answer. Whoever only sends a message has no queue to put anything into: the message then stays where it is, as failed.
+    /// answer. A sender that receives nothing has no queue to put anything into: the message then stays where it is, as failed.
     async fn put_back(&self, queue: Queue, body: &str, delay: Duration) -> Result<(), DoorbellError> {
         let (_, _) = (body, delay);
         Err(DoorbellError(format!("nothing can be put back into the queue {}", queue.name())))

@@ -28,7 +28,7 @@ pub struct Grant {
 pub struct SignedIn {
     /// What the access token says.
     pub grant: Grant,
-    /// The access token.
+    /// The access token of the administrator who signed in.
     pub access: KeptToken,
     /// What gets the next ones.
     pub refresh: KeptToken,
@@ -53,7 +53,7 @@ pub struct Authorization {
 pub struct Explained {
     /// `AADSTS…`, or the protocol's own word where the platform gave no number.
     pub code: String,
-    /// One sentence.
+    /// What the code means, in one sentence.
     pub means: String,
     /// What to do about it.
     pub cure: String,

@@ -22,7 +22,7 @@ pub struct Run {
     pub v: u32,
     /// ULID: sorts by start.
     pub id: String,
-    /// Whose.
+    /// The connection whose run it is.
     pub connection: ConnectionId,
     /// Whether it may write.
     pub intent: Intent,
@@ -33,7 +33,7 @@ pub struct Run {
     pub status: Option<Status>,
     /// The policy it pinned.
     pub policy_revision: u64,
-    /// Unix milliseconds.
+    /// When the run was opened (Unix milliseconds).
     pub started_ms: i64,
     /// Unix milliseconds; set when closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ pub struct Run {
 /// What functions did for a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compute {
-    /// Messages answered.
+    /// How many messages were answered for the run.
     pub messages: u64,
     /// Milliseconds that functions worked or waited.
     pub worked_ms: u64,
@@ -158,19 +158,19 @@ impl Run {
 pub enum Phase {
     /// Reading both sides.
     Observing,
-    /// Deciding slices.
+    /// Slices of people are decided.
     Deciding,
     /// Everybody is decided; the plan waits for somebody to accept it.
     Planned,
     /// Draining the lane.
     Writing,
-    /// Judging removals.
+    /// The guard judges the removals of all people together.
     Gate,
     /// Draining released removals.
     Removing,
     /// Writing the report.
     Reporting,
-    /// Over.
+    /// The run has ended; its report is written.
     Closed,
 }
 
@@ -195,7 +195,7 @@ pub enum Status {
 /// What is known of one collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collection {
-    /// How far.
+    /// How far the collection was read.
     pub state: CollectionState,
     /// Items seen this time.
     pub seen: u64,
@@ -241,7 +241,7 @@ pub enum ReadMode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectionState {
-    /// Being read.
+    /// It is being read.
     #[default]
     Reading,
     /// Everything was read.
@@ -271,7 +271,7 @@ pub enum Stop {
 pub struct Accepted {
     /// By hash: removals and approvals that the plan shows are included. Otherwise only the stop was.
     pub by_hash: bool,
-    /// Unix milliseconds.
+    /// When it happened (Unix milliseconds).
     pub at_ms: i64,
     /// Who, as far as the system knows.
     pub by: String,
@@ -325,7 +325,7 @@ pub struct PlanRow {
     pub name: Box<str>,
     /// Sign-in name at the source. Personal data.
     pub upn: Box<str>,
-    /// The decision.
+    /// What was decided for the person, and why.
     #[serde(flatten)]
     pub decision: Decision,
     /// An accepted plan showed this very change: the guard does not count it again.
@@ -344,7 +344,7 @@ pub struct GuardNote {
     pub before: u64,
     /// Links at the start of that window.
     pub links: u64,
-    /// One sentence.
+    /// The reason, in one sentence.
     pub sentence: String,
 }
 
@@ -353,13 +353,13 @@ pub struct GuardNote {
 pub struct Outcome {
     /// Version of this shape.
     pub v: u32,
-    /// Which run.
+    /// The run in which the change ended.
     pub run: String,
-    /// Who.
+    /// The person the change was for.
     pub key: PersonKey,
-    /// Which change.
+    /// The change that ended.
     pub change: ChangeId,
-    /// What.
+    /// How the change ended.
     pub result: OutcomeKind,
     /// The account it ended on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -373,7 +373,7 @@ pub struct Outcome {
     /// Graph's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
-    /// Unix milliseconds.
+    /// When it happened (Unix milliseconds).
     pub at_ms: i64,
 }
 
@@ -388,7 +388,7 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
-    /// Written.
+    /// Everything of the change was written.
     Done,
     /// Refused by the tenant.
     Refused,
@@ -401,7 +401,7 @@ pub enum OutcomeKind {
 }
 
 impl OutcomeKind {
-    /// Stable name.
+    /// The name in `--json` documents and reports.
     pub fn name(self) -> &'static str {
         match self {
             OutcomeKind::Done => "done",

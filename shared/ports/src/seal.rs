@@ -22,7 +22,7 @@ impl std::fmt::Debug for DataKey {
 /// log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealContext {
-    /// Whose.
+    /// The connection that the sealed text belongs to.
     pub connection: String,
     /// What for: `access-token`, `refresh-token`, `secret`.
     pub kind: &'static str,

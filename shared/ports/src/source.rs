@@ -99,7 +99,7 @@ pub struct Completeness {
     pub guessed: Option<String>,
     /// The columns or attributes that the listing had, in order.
     pub columns: Vec<String>,
-    /// Those of them that the next listing must have too: without one of these it is incomplete. A form without a
+    /// The columns among them that the next listing must have, too: without one of these it is incomplete. A form without a
     /// header expects only what many entries have.
     #[serde(default)]
     pub expected: Vec<String>,
@@ -111,7 +111,7 @@ pub struct Completeness {
 #[derive(Debug, thiserror::Error)]
 #[error("{problem}. {cure}")]
 pub struct SourceError {
-    /// What happened.
+    /// What is wrong with the entry.
     pub problem: String,
     /// What to do.
     pub cure: String,

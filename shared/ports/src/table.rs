@@ -34,14 +34,14 @@ pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
 /// Where an item lies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
-    /// Partition.
+    /// The partition key.
     pub pk: String,
     /// Place in the partition. Never empty.
     pub sk: String,
 }
 
 impl Key {
-    /// A key.
+    /// A key of these two parts.
     pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
         Self { pk: pk.into(), sk: sk.into() }
     }
@@ -50,7 +50,7 @@ impl Key {
 /// What the table keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Where.
+    /// The key of the item.
     pub key: Key,
     /// Another at every write, never 0; one more after a put under [`Condition::Revision`]. Set by the table.
     pub revision: u64,
@@ -75,7 +75,7 @@ pub fn item_bytes(key: &Key, body: &[u8]) -> usize {
 /// What must hold for a write to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing.
+    /// The write has no condition.
     None,
     /// There is no such item.
     Absent,
@@ -88,11 +88,11 @@ pub enum Condition {
 /// One write of a transaction or batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Store.
+    /// Store an item, in place of one that is there.
     Put {
-        /// Where.
+        /// The key of the item.
         key: Key,
-        /// What.
+        /// The body of the item.
         body: Vec<u8>,
         /// Unix seconds after which it may be forgotten.
         expires: Option<i64>,
@@ -101,14 +101,14 @@ pub enum Write {
     },
     /// Forget. Nothing there is no error under `Condition::None`.
     Delete {
-        /// Where.
+        /// The key of the item.
         key: Key,
         /// What must hold.
         condition: Condition,
     },
     /// Write nothing; only the condition counts. For transactions.
     Check {
-        /// Where.
+        /// The key of the item.
         key: Key,
         /// What must hold.
         condition: Condition,
@@ -142,7 +142,7 @@ impl Write {
 /// Which items of a partition, in sort-key order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// Partition.
+    /// The partition key.
     pub pk: String,
     /// Sort keys that begin with this.
     pub prefix: String,
@@ -210,7 +210,7 @@ impl Query {
 /// A page of a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The items.
+    /// The items of this page, in the order that was asked for.
     pub items: Vec<Item>,
     /// Go on after this sort key; `None` at the end. A page that was cut by its limit has one even when nothing
     /// follows: the end is known by an empty last page, as in DynamoDB.
@@ -220,13 +220,13 @@ pub struct Page {
 /// Keeps items. Reads are strongly consistent.
 #[async_trait]
 pub trait Table: Send + Sync {
-    /// One item.
+    /// Reads one item; `None` when there is none.
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError>;
 
-    /// Those of the keys that exist, in no order. Any number of keys; duplicates are one.
+    /// The items of the keys that exist, in no order. Any number of keys; duplicates are one.
     async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError>;
 
-    /// One page.
+    /// Reads one page of a partition.
     async fn query(&self, query: &Query) -> Result<Page, TableError>;
 
     /// One write. Returns the new revision of a put, 0 otherwise.
@@ -244,7 +244,7 @@ pub trait Table: Send + Sync {
     fn units(&self) -> Units;
 }
 
-/// Counted units.
+/// Read and write units, as DynamoDB bills them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Units {
     /// Read request units.
@@ -254,7 +254,7 @@ pub struct Units {
 }
 
 impl Units {
-    /// Both together.
+    /// The sum of two counts.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self { read: self.read.saturating_add(other.read), write: self.write.saturating_add(other.write) }
@@ -284,11 +284,11 @@ pub enum TableError {
         "the state file {path} was written by a newer hardmatch (format {found}); this one knows up to {known}. Use the newer version"
     )]
     Newer {
-        /// Which.
+        /// The path of the file.
         path: String,
-        /// Its format.
+        /// The format that the file has.
         found: u64,
-        /// Ours.
+        /// The newest format that this version knows.
         known: u64,
     },
     /// What was read is not what was written. Trying again does not help.
@@ -296,7 +296,7 @@ pub enum TableError {
         "the state file {path} is damaged: {what}. Restore it from a copy, or begin anew without it: move {path} away, and {path}-wal and {path}-shm where they are; accounts are then found again as in the first run"
     )]
     Damaged {
-        /// Which.
+        /// The path of the file.
         path: String,
         /// What was found.
         what: String,

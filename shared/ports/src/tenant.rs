@@ -94,68 +94,68 @@ pub enum Priority {
     High,
 }
 
-/// One call.
+/// A write to the tenant, or the look that precedes one.
 #[derive(Clone, Debug)]
 pub enum Call {
     /// `POST /users`.
     Create {
         /// All text attributes, UPN, display name and mail nickname among them.
         attributes: Attributes,
-        /// The ID.
+        /// The immutable ID of the new account.
         immutable_id: Option<ImmutableId>,
         /// Whether sign-in is allowed.
         enabled: bool,
-        /// Bound inline.
+        /// The manager, bound in the same request.
         manager: Option<ObjectId>,
-        /// Initial password.
+        /// The initial password; it is sent and not kept.
         password: SecretString,
     },
     /// `PATCH /users/{id}`: an empty text clears; the ID only when it is to be set.
     Update {
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
         /// The new ID; `Some(None)` clears it.
         immutable_id: Option<Option<ImmutableId>>,
-        /// What.
+        /// The attributes to set or to clear.
         attributes: Attributes,
     },
     /// `PATCH` of `accountEnabled`.
     SetEnabled {
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
-        /// To what.
+        /// Whether sign-in is allowed afterwards.
         enabled: bool,
     },
     /// `POST revokeSignInSessions`.
     RevokeSessions {
-        /// Whose.
+        /// The account that the call is about.
         account: ObjectId,
     },
     /// `PUT` or `DELETE manager/$ref`. Removing a manager who is not there is success.
     SetManager {
-        /// Whose.
+        /// The account that the call is about.
         account: ObjectId,
         /// To whom; `None` removes.
         manager: Option<ObjectId>,
     },
     /// `DELETE /users/{id}`. Already deleted is success.
     Delete {
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
     },
     /// `POST restore`.
     Restore {
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
     },
     /// `DELETE /directory/deletedItems/{id}`.
     Purge {
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
     },
     /// `POST /users/{id}/assignLicense`. What the account has is given anew with other plans.
     SetLicenses {
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
         /// What it shall have.
         give: Vec<License>,
@@ -166,43 +166,43 @@ pub enum Call {
     CreateGroup {
         /// Its display name.
         name: Box<str>,
-        /// Its kind.
+        /// Security group or Microsoft 365 group.
         kind: GroupKind,
         /// Unique among groups with a mailbox.
         nickname: Box<str>,
     },
     /// `POST /groups/{id}/members/$ref`. Being a member already is success.
     AddMember {
-        /// To which.
+        /// The group that gets a member.
         group: ObjectId,
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
     },
     /// `DELETE /groups/{id}/members/{account}/$ref`. Being no member is success.
     RemoveMember {
-        /// From which.
+        /// The group that loses a member.
         group: ObjectId,
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
     },
     /// `GET /users/{id}`: to re-read before a dangerous write, or after a lost answer.
     Read {
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
     },
     /// `GET /directory/deletedItems/{id}`: to re-read before a restore.
     ReadDeleted {
-        /// Whom.
+        /// The account that the call is about.
         account: ObjectId,
     },
     /// `GET /users?$filter=onPremisesImmutableId eq …`: did a lost create succeed? Compared byte for byte.
     FindByImmutableId {
-        /// Which.
+        /// The ID that is looked for.
         immutable_id: ImmutableId,
     },
     /// `GET /users?$filter=userPrincipalName eq …`: the same for people without an ID.
     FindByUpn {
-        /// Which.
+        /// The sign-in name that is looked for.
         upn: String,
     },
 }
@@ -239,7 +239,7 @@ pub enum Answer {
 pub struct Refusal {
     /// What kind, in our terms.
     pub kind: RefusalKind,
-    /// HTTP status.
+    /// The HTTP status of the answer; 0 where there was none.
     pub status: u16,
     /// Graph's code.
     pub code: String,
@@ -294,7 +294,7 @@ pub enum RefusalKind {
     Other,
 }
 
-/// Not now.
+/// A call that Graph puts off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Later {
     /// At the earliest after this time.
@@ -337,7 +337,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Both together.
+    /// The sum of two counts.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.with(other, u64::saturating_add)
@@ -399,7 +399,7 @@ pub enum DeltaNext {
     Done(Cursor),
 }
 
-/// One change.
+/// One entry of a delta listing.
 #[derive(Clone, Debug)]
 pub enum Delta {
     /// Something of a live account, to be laid over what was known of it.
@@ -410,12 +410,12 @@ pub enum Delta {
     Purged(ObjectId),
 }
 
-/// The organisation.
+/// The tenant as `GET /organization` describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
-    /// Directory id.
+    /// The directory (tenant) id.
     pub id: TenantId,
-    /// Display name.
+    /// The display name of the organisation.
     pub name: String,
     /// Domains by lower-case name.
     pub domains: BTreeMap<String, Domain>,

@@ -27,7 +27,7 @@ impl TokenKind {
 /// A token as it is kept. Prints without its value.
 #[derive(Clone, Debug)]
 pub struct KeptToken {
-    /// The token.
+    /// The token itself.
     pub secret: SecretString,
     /// When it was given.
     pub obtained: Timestamp,

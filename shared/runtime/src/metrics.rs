@@ -188,7 +188,7 @@ impl Metrics {
             Status::Incomplete | Status::Abandoned | Status::Failed => (false, Metric::RunsFailed),
         };
         let mut metrics = metrics.with(how, 1);
-        // Whoever left for three nights keeps their access: that is no run that went well.
+        // People who left keep their access for three nights: that is no run that went well.
         let now_ms = run.closed_ms.unwrap_or(run.started_ms);
         if ended && run.collections.values().any(|collection| collection.is_absence_overdue(now_ms)) {
             metrics = metrics.with(Metric::RunsFailed, 1);

@@ -131,7 +131,7 @@ impl Credential for CertificateCredential {
     }
 
     async fn expires(&self) -> Option<Timestamp> {
-        // Whoever asks for a proof is told why there is none.
+        // The caller that asks for a proof is told why there is none.
         self.identity().await.ok().map(|identity| identity.not_after)
     }
 }

@@ -179,7 +179,7 @@ mod tests {
         let good = seal(&key(1), b"wrapped", [2; NONCE], &context, "item", b"a token").unwrap();
         let opened = |bytes: &[u8]| -> Result<Vec<u8>, Shut> {
             let envelope = Envelope::parse(bytes)?;
-            // Whoever unwraps keys refuses one that was changed.
+            // The service that unwraps keys refuses a key that was changed.
             if envelope.wrapped != b"wrapped" {
                 return Err(Shut::Refused);
             }

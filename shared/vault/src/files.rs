@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub(crate) enum Readers {
     /// Its owner (mode 0600).
     Owner,
-    /// Whoever the machine's habits allow.
+    /// Everybody whom the machine's defaults allow.
     Usual,
 }
 

@@ -22,7 +22,7 @@ use crate::place::EnvReader;
 /// The form of a wrapped key.
 const FORM: u8 = 1;
 
-/// Seals under a key of this machine. Whoever has the key and the state file has the tokens.
+/// Seals under a key of this machine. Key and state file together give the tokens away.
 pub struct LocalSeal(Root);
 
 enum Root {

@@ -117,7 +117,7 @@ impl TokenStore for TokenVault {
                     Found::Dead | Found::Shut(_) => Condition::Revision(item.revision),
                     Found::Newer(why) => return Err(TokenError(format!("The token was not kept: {why}."))),
                 },
-                // Whoever disconnects means it: a refresh under way must not bring the sign-in back.
+                // A refresh that is under way must not bring back a sign-in that an operator disconnected.
                 None if kind == TokenKind::Refresh && seen.is_some() => {
                     return Err(TokenError(
                         "The connection was disconnected meanwhile. Sign in again (hardmatch auth connect) to go on."

@@ -29,7 +29,7 @@ pub struct Tally {
 pub struct Count {
     /// Listings.
     pub listings: u64,
-    /// Those that nobody can tell from people who left or joined.
+    /// Faults that nobody can tell from people who left or joined.
     pub look_right: u64,
     /// People blocked or deleted, where the damage can be told.
     pub blocks: u64,

@@ -279,7 +279,7 @@ async fn many_tasks_share_one_token_request_and_one_failure() {
     let codes = futures::future::join_all(tasks).await;
     assert!(codes.iter().all(|code| code == "AADSTS7000215"));
     assert_eq!((refusing.tokens().len(), refusing.seen().len()), (1, 0));
-    // Whoever asks later asks again: somebody may have mended the secret.
+    // A later caller asks again: somebody may have mended the secret.
     client.users(None).await.unwrap_err();
     assert_eq!(refusing.tokens().len(), 2);
     assert_eq!(refusal(&one(&client, enable("a")).await).0, RefusalKind::Credentials);

@@ -8,7 +8,7 @@ use super::{
     Write, item_bytes,
 };
 
-/// One key.
+/// Refuses a key that DynamoDB would refuse.
 pub fn key(key: &Key) -> Result<(), TableError> {
     partition(&key.pk)?;
     match key.sk.len() {
@@ -18,7 +18,7 @@ pub fn key(key: &Key) -> Result<(), TableError> {
     }
 }
 
-/// One query.
+/// Refuses a query that DynamoDB would refuse.
 pub fn query(query: &Query) -> Result<(), TableError> {
     partition(&query.pk)?;
     if query.limit == 0 {
@@ -44,7 +44,7 @@ pub fn batched(write: &Write) -> Result<(), TableError> {
     }
 }
 
-/// A transaction.
+/// Refuses a transaction that DynamoDB would refuse.
 pub fn transaction(writes: &[Write]) -> Result<(), TableError> {
     if writes.len() > MAX_TRANSACT {
         return refuse(format!("a transaction has {} writes; the limit is {MAX_TRANSACT}", writes.len()));

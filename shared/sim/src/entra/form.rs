@@ -70,7 +70,7 @@ const PARAMETERS: &[&str] = &[
     "refresh_token",
 ];
 
-/// Those of them that nobody else may see.
+/// The fields among them that nobody else may see.
 const SECRET: &[&str] = &["client_secret", "client_assertion", "code", "code_verifier", "refresh_token"];
 
 impl State {

@@ -21,7 +21,7 @@ use crate::registration::App;
 use crate::schema::{Kind, at};
 use crate::state::State;
 
-/// Whom delegated tokens are for.
+/// The user that delegated tokens are for.
 pub(crate) struct SignedIn<'a> {
     pub(crate) app: &'a App,
     pub(crate) user: Arc<Object>,
