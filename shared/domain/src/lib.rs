@@ -15,5 +15,6 @@ mod rules;
 
 pub use decide::{Context, decide};
 pub use vocabulary::{
-    account, attribute, change, disconnected_period, group, ids, license, link, person, policy, reason, values,
+    account, attribute, change, disconnected_period, group, ids, license, link, person, policy, reason, step_traits,
+    values,
 };

@@ -271,7 +271,7 @@ pub fn withhold(decision: Decision, refused: Option<&Refused>, tenant: &Tenant, 
         change.hold = None;
     }
     if !steps.iter().any(|step| is_of(step, change.action)) {
-        change.action = steps.iter().map(action_of).max().unwrap_or(change.action);
+        change.action = steps.iter().map(|step| step.traits().action).max().unwrap_or(change.action);
     }
     (change.steps, change.removal_from) = (steps, removal_from);
     change.reasons.extend(reasons.iter().filter(|reason| !decision.reasons.contains(reason)).cloned());
@@ -335,29 +335,7 @@ fn remaining(counted: Removals, steps: &[Step]) -> Removals {
         blanks: any(|step| matches!(step, Step::Update { .. } | Step::SetManager { .. }), counted.blanks),
         licenses: any(|step| matches!(step, Step::SetLicenses { .. }), counted.licenses),
         memberships: any(|step| matches!(step, Step::LeaveGroup { .. }), counted.memberships),
-        departs: counted.departs && steps.iter().any(departs),
-    }
-}
-
-/// Whether somebody loses sign-in or account by a step.
-fn departs(step: &Step) -> bool {
-    matches!(step, Step::Delete { .. } | Step::SetEnabled { after: false, .. })
-}
-
-/// The action that a step by itself is.
-fn action_of(step: &Step) -> Action {
-    match step {
-        Step::Create { .. } => Action::Create,
-        Step::Link => Action::Link,
-        Step::Update { .. } | Step::SetManager { .. } => Action::Update,
-        Step::Rename { .. } => Action::Rename,
-        Step::SetEnabled { after: true, .. } => Action::Enable,
-        Step::SetEnabled { after: false, .. } | Step::RevokeSessions => Action::Suspend,
-        Step::SetLicenses { .. } => Action::License,
-        Step::JoinGroup { .. } | Step::LeaveGroup { .. } => Action::Membership,
-        Step::Restore => Action::Restore,
-        Step::Delete { .. } => Action::Delete,
-        Step::Purge { .. } => Action::Purge,
+        departs: counted.departs && steps.iter().any(|step| step.traits().departs),
     }
 }
 
@@ -365,6 +343,6 @@ fn action_of(step: &Step) -> Action {
 fn is_of(step: &Step, action: Action) -> bool {
     match action {
         Action::Takeover | Action::Repair | Action::Merge | Action::None => true,
-        other => action_of(step) == other,
+        other => step.traits().action == other,
     }
 }

@@ -12,6 +12,7 @@ pub mod link;
 pub mod person;
 pub mod policy;
 pub mod reason;
+pub mod step_traits;
 pub mod values;
 
 pub(crate) mod evidence;
