@@ -1,6 +1,13 @@
 //! One batch: twenty people's next steps, prepared, sent together, and each answer brought into its person's effects.
 
-mod answered;
+mod apart;
+mod apply;
+mod call;
+mod commit;
+mod group;
+mod mirror;
+mod settle;
+mod verdict;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -17,13 +24,14 @@ use hardmatch_store::connection::Meta;
 use hardmatch_store::gate::{Gate, Wait};
 use hardmatch_store::{PersonHash, Store};
 
-use crate::call::{self, Binding};
-use crate::commit::commit;
-use crate::group::{self, Which};
 use crate::lane::{Lane, OtherLaneBatches};
-use crate::settle::{self, Effects};
 use crate::task::{Next, OtherLane, Task};
 use crate::{WriteError, WritePorts};
+
+pub(crate) use self::call::Binding;
+use self::commit::commit;
+use self::group::Which;
+use self::settle::Effects;
 
 /// What came back of one batch.
 #[derive(Default)]
@@ -155,7 +163,7 @@ pub(crate) async fn send_batch(
     let mut all_effects = Vec::with_capacity(sending.len());
     for ((mut task, next, manager), answer) in sending.into_iter().zip(answers) {
         let mut effects = Effects::default();
-        answered::apply(ports, &context, &mut task, next, manager, answer, &mut effects, &mut result).await?;
+        apply::apply(ports, &context, &mut task, next, manager, answer, &mut effects, &mut result).await?;
         all_effects.push((task, effects));
     }
     commit(ports, all_effects, &mut result).await?;

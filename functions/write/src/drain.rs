@@ -21,8 +21,7 @@ use hardmatch_store::{PersonHash, Store};
 use jiff::SignedDuration;
 
 use self::pace::Pace;
-use crate::batch::{self, BatchContext, BatchResult};
-use crate::call::Binding;
+use crate::batch::{self, BatchContext, BatchResult, Binding};
 use crate::lane::Lane;
 use crate::task::Task;
 use crate::{After, WriteError, WritePorts, notify};

@@ -1,16 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-mod answer;
-mod apart;
 mod batch;
-mod call;
-mod commit;
 mod drain;
-mod group;
 mod lane;
-mod mirror;
 mod notify;
-mod settle;
 mod task;
 
 use std::sync::Arc;

@@ -12,11 +12,11 @@ use hardmatch_ports::run::OutcomeKind;
 use hardmatch_ports::tenant::{Answer, LaterCause, Refusal, RefusalKind};
 use hardmatch_store::changes::ChangeState;
 
+use super::apart::{Apart, apart};
+use super::call::Binding;
+use super::settle::{self, Effects};
+use super::verdict::{Verdict, Whom, judge};
 use super::{BatchContext, BatchResult};
-use crate::answer::{Verdict, Whom, judge};
-use crate::apart::{Apart, apart};
-use crate::call::Binding;
-use crate::settle::{self, Effects};
 use crate::task::{Next, OtherLane, Sent, Task};
 use crate::{WriteError, WritePorts};
 

@@ -6,8 +6,8 @@ use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::Write;
 use hardmatch_ports::run::OutcomeKind;
 
-use crate::batch::BatchResult;
-use crate::settle::{self, Effects};
+use super::BatchResult;
+use super::settle::{self, Effects};
 use crate::task::Task;
 use crate::{WriteError, WritePorts};
 

@@ -8,7 +8,7 @@ use hardmatch_ports::tenant::{Answer, Call, Refusal, RefusalKind, Retry, TenantE
 use hardmatch_store::gate::{Taken, Wait};
 use hardmatch_store::groups::GroupBinding;
 
-use crate::batch::{BatchContext, granted};
+use super::{BatchContext, granted};
 use crate::{WriteError, WritePorts};
 
 /// For so long a group whose making was not answered may be there without being shown (seconds).

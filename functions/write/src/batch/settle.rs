@@ -15,8 +15,9 @@ use hardmatch_ports::tenant::{Refusal, RefusalKind};
 use hardmatch_store::accounts::AccountItem;
 use hardmatch_store::changes::{ChangeState, LanePhase};
 
+use super::mirror;
 use crate::task::{Task, carries_the_rest};
-use crate::{WriteError, WritePorts, mirror};
+use crate::{WriteError, WritePorts};
 
 /// The writes of one task in the order in which they are made, and whether it is finished in this phase.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::tenant::{Answer, LaterCause, Refusal, RefusalKind};
 
-use crate::mirror::{is_as_decided, shows};
+use super::mirror::{is_as_decided, shows};
 use crate::task::{Next, Task};
 
 /// After so many attempts that replication or an outage spoilt, the next run goes on.
@@ -201,5 +201,5 @@ fn pause(task: &Task) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "answer_tests.rs"]
+#[path = "verdict_tests.rs"]
 mod tests;

@@ -10,7 +10,7 @@ use hardmatch_store::PersonHash;
 use hardmatch_store::changes::ChangeState;
 
 use super::Drain;
-use crate::call::Binding;
+use crate::batch::Binding;
 use crate::task::{OtherLane, Sent, Task};
 use crate::{After, WriteError};
 

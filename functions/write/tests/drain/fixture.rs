@@ -114,7 +114,7 @@ impl Doorbell for Unheard {
     }
 }
 
-pub(crate) struct Lab {
+pub(crate) struct Fixture {
     pub(crate) store: Store,
     clock: ManualClock,
     scope: TenantKey,
@@ -123,7 +123,7 @@ pub(crate) struct Lab {
     decided: usize,
 }
 
-impl Lab {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         let table = FileTable::in_memory().unwrap();
         table.write(Write::put(Key::new("STORE", "SECRET"), vec![7; 32])).await.unwrap();

@@ -2,18 +2,18 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod lab;
+mod fixture;
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::OutcomeKind;
 use hardmatch_ports::tenant::{Answer, RefusalKind};
 
-use lab::{Lab, block, create, licenses, no, rename, update};
+use fixture::{Fixture, block, create, licenses, no, rename, update};
 
 #[tokio::test]
 async fn a_creation_is_linked_delivered_and_ended() {
-    let mut lab = Lab::new().await;
+    let mut lab = Fixture::new().await;
     let ada = lab.decide("ada", vec![create("ada")], None).await;
     lab.answers([lab.made("a1")]);
     lab.drain().await.unwrap();
@@ -26,7 +26,7 @@ async fn a_creation_is_linked_delivered_and_ended() {
 
 #[tokio::test]
 async fn a_lost_answer_is_looked_for_and_its_password_is_delivered() {
-    let mut lab = Lab::new().await;
+    let mut lab = Fixture::new().await;
     let ada = lab.decide("ada", vec![create("ada")], None).await;
     lab.answers([Answer::Unknown("lost".to_owned()), lab.made("a1")]);
     lab.drain().await.unwrap();
@@ -36,7 +36,7 @@ async fn a_lost_answer_is_looked_for_and_its_password_is_delivered() {
 
 #[tokio::test]
 async fn an_account_that_an_earlier_process_made_has_a_password_nobody_knows() {
-    let mut lab = Lab::new().await;
+    let mut lab = Fixture::new().await;
     let ada = lab.decide("ada", vec![create("ada")], None).await;
     lab.left_in_flight(ada).await;
     lab.answers([lab.made("a1")]);
@@ -55,7 +55,7 @@ async fn an_account_that_an_earlier_process_made_has_a_password_nobody_knows() {
 
 #[tokio::test]
 async fn passwords_that_cannot_be_handed_over_are_told_of_each_person_and_end_the_draining() {
-    let mut lab = Lab::new().await;
+    let mut lab = Fixture::new().await;
     let people =
         [lab.decide("ada", vec![create("ada")], None).await, lab.decide("bea", vec![create("bea")], None).await];
     lab.sink_fails();
@@ -70,7 +70,7 @@ async fn passwords_that_cannot_be_handed_over_are_told_of_each_person_and_end_th
 
 #[tokio::test]
 async fn values_that_are_refused_are_found_named_and_remembered() {
-    let mut lab = Lab::new().await;
+    let mut lab = Fixture::new().await;
     lab.linked_account("ada", "a1").await;
     let step = update(&[(Attr::JobTitle, "Lead"), (Attr::UsageLocation, "UK"), (Attr::City, "Rome")]);
     let ada = lab.decide("ada", vec![step], Some("a1")).await;
@@ -80,15 +80,15 @@ async fn values_that_are_refused_are_found_named_and_remembered() {
     assert_eq!(outcome.result, OutcomeKind::Refused);
     let said = outcome.said()[0].clone();
     assert!(said.code == Code::InvalidValue && said.detail.unwrap().starts_with("usageLocation: "));
-    assert_eq!(lab.asked(), ["update usageLocation jobTitle city", "update jobTitle city"].map(lab::sorted));
+    assert_eq!(lab.asked(), ["update usageLocation jobTitle city", "update jobTitle city"].map(fixture::sorted));
     assert_eq!(lab.value("a1", Attr::City).await.as_deref(), Some("Rome"));
     assert_eq!(lab.value("a1", Attr::UsageLocation).await, None);
-    assert_eq!(lab.store.refused(&lab::contoso(), ada).await.unwrap().unwrap().parts.len(), 1);
+    assert_eq!(lab.store.refused(&fixture::contoso(), ada).await.unwrap().unwrap().parts.len(), 1);
 }
 
 #[tokio::test]
 async fn who_was_marked_since_the_decision_is_not_written() {
-    let mut lab = Lab::new().await;
+    let mut lab = Fixture::new().await;
     let ada = lab.decide("ada", vec![create("ada")], None).await;
     let bea = lab.decide("bea", vec![create("bea")], None).await;
     lab.mark(ada).await;
@@ -101,7 +101,7 @@ async fn who_was_marked_since_the_decision_is_not_written() {
 #[tokio::test]
 async fn removals_rest_on_the_facts_that_our_own_steps_left() {
     for moved in [false, true] {
-        let mut lab = Lab::new().await;
+        let mut lab = Fixture::new().await;
         lab.linked_account("ada", "a1").await;
         let ada = lab.decide_removal("ada", vec![update(&[(Attr::City, "Rome")]), block()], 1, "a1").await;
         lab.answers([Answer::Done(None)]);
@@ -125,7 +125,7 @@ async fn removals_rest_on_the_facts_that_our_own_steps_left() {
 #[tokio::test]
 async fn a_rename_is_looked_at_again_after_an_hour() {
     for (hours, looks) in [(0, false), (2, true)] {
-        let mut lab = Lab::new().await;
+        let mut lab = Fixture::new().await;
         lab.linked_account("ada", "a1").await;
         let ada = lab.decide("ada", vec![rename("a1@x.example", "adah@x.example")], Some("a1")).await;
         lab.pass_hours(hours);
@@ -146,7 +146,7 @@ async fn a_rename_is_looked_at_again_after_an_hour() {
 
 #[tokio::test]
 async fn a_license_that_builds_on_another_is_given_after_it() {
-    let mut lab = Lab::new().await;
+    let mut lab = Fixture::new().await;
     lab.linked_account("ada", "a1").await;
     let ada = lab.decide("ada", vec![licenses(&["addon", "base", "visio"])], Some("a1")).await;
     lab.answers([
@@ -164,7 +164,7 @@ async fn a_license_that_builds_on_another_is_given_after_it() {
 
 #[tokio::test]
 async fn licenses_that_exclude_one_another_are_not_tried_for_ever() {
-    let mut lab = Lab::new().await;
+    let mut lab = Fixture::new().await;
     lab.linked_account("ada", "a1").await;
     let ada = lab.decide("ada", vec![licenses(&["one", "two"])], Some("a1")).await;
     let conflict = || no(RefusalKind::LicenseConflict, None);
