@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Sync(SyncArgs),
     /// Explain the decision about one person, from what was read last
     #[command(
-        after_help = "Examples:\n  hardmatch explain ada@contoso.com\n  hardmatch explain --reason anchor_conflict"
+        after_help = "Examples:\n  hardmatch explain ada@contoso.com\n  hardmatch explain karl\n  hardmatch explain --reason anchor_conflict"
     )]
     Explain(ExplainArgs),
     /// Acknowledge what is known of one person: until a day, or until the facts change, it does not set the exit status
@@ -278,7 +278,7 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// Key, sign-in name, address or object id
+    /// Key, sign-in name, address, object id, or a part of a name
     #[arg(required_unless_present = "reason")]
     pub(crate) who: Option<String>,
     #[command(flatten)]
@@ -330,7 +330,7 @@ pub(crate) enum ConfigCommand {
     #[command(after_help = "Examples:\n  hardmatch config reference")]
     Reference,
     /// Show what each expression gives for people of the source
-    #[command(after_help = "Examples:\n  hardmatch config test ada@contoso.com")]
+    #[command(after_help = "Examples:\n  hardmatch config test ada@contoso.com\n  hardmatch config test jo")]
     Test(ConfigTestArgs),
     /// Store the file's configuration in a deployed stack
     #[command(after_help = "Examples:\n  hardmatch config push --stack hardmatch")]
@@ -345,13 +345,13 @@ pub(crate) enum ConnectionCommand {
     /// Schedules pass the connection by, and nothing is written for it: what was decided waits
     #[command(after_help = "Examples:\n  hardmatch connection pause")]
     Pause(Common),
-    /// The opposite
+    /// End a pause: schedules start runs again, and what waits is written
     #[command(after_help = "Examples:\n  hardmatch connection resume")]
     Resume(Common),
     /// Do nothing of one kind any more, decided changes included
     #[command(after_help = "Examples:\n  hardmatch connection switch-off delete")]
     SwitchOff(SwitchArgs),
-    /// The opposite
+    /// Do actions of this kind again, as the policy says
     #[command(after_help = "Examples:\n  hardmatch connection switch-on delete")]
     SwitchOn(SwitchArgs),
     /// End a quarantine by hand
@@ -398,7 +398,7 @@ pub(crate) struct DeployArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigTestArgs {
-    /// People: key, sign-in name or address; the first three of the source when left out
+    /// People: key, sign-in name, address or the first letters of a name; the first three of the source when left out
     pub(crate) who: Vec<String>,
     #[command(flatten)]
     pub(crate) common: Common,

@@ -5,6 +5,8 @@ mod commands;
 mod connection;
 mod engine;
 mod fail;
+#[cfg(test)]
+mod mentioned;
 mod output;
 mod progress;
 #[cfg(feature = "aws")]
@@ -58,6 +60,11 @@ fn main() -> ExitCode {
         Ok(exit) => exit.code(),
         Err(failure) => failed(&failure),
     };
+    ended_with(code)
+}
+
+/// Flushes the result. A result that did not get there whole is an error, whatever the command did.
+fn ended_with(code: u8) -> ExitCode {
     match output::finish() {
         None => ExitCode::from(code),
         Some(why) => {
@@ -80,14 +87,15 @@ fn failed(failure: &Failure) -> u8 {
 /// Help and version, or words that are not understood.
 fn unparsed(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        error.exit();
+        output::help(error);
+        return ended_with(0);
     }
     // Where standard error cannot be written nobody is left to tell; the exit status says it.
     let _ = error.print();
     if wants_json() {
         output::document(&error_document(error.to_string().trim_end(), 2));
     }
-    ExitCode::from(2)
+    ended_with(2)
 }
 
 /// Whether `--json` was asked for, also by a command line that is not understood.

@@ -1,7 +1,7 @@
 //! Results on standard output: a table on a terminal, one JSON document with `--json`. All that a command says goes
 //! through here, and nothing that somebody else wrote steers a terminal.
 
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,8 +30,8 @@ pub(crate) fn has_printed() -> bool {
     PRINTED.load(Ordering::Relaxed)
 }
 
-/// Prints a line, or a text of several. A reader that went away (`| head`) is no error; a full disk is, and the command
-/// fails with it at its end.
+/// Prints a line, or a text of several. Where it does not get there (a full disk, a reader that went away) the command goes
+/// on with its work and fails at its end.
 pub(crate) fn line(text: impl AsRef<str>) {
     out(&printable(text.as_ref(), Colors::None));
 }
@@ -46,15 +46,19 @@ pub(crate) fn document(document: &Value) {
     out(&printable_json(&json_text(document)));
 }
 
+/// Prints help or the version, in the colours that the command line's library chooses.
+pub(crate) fn help(text: &clap::Error) {
+    PRINTED.store(true, Ordering::Relaxed);
+    keep(text.print());
+}
+
 fn out(text: &str) {
     PRINTED.store(true, Ordering::Relaxed);
     keep(writeln!(std::io::stdout(), "{}", text.trim_end()));
 }
 
 fn keep(written: std::io::Result<()>) {
-    if let Err(error) = written
-        && error.kind() != ErrorKind::BrokenPipe
-    {
+    if let Err(error) = written {
         // The first says why; the others only follow from it.
         FAILED.get_or_init(|| error.to_string());
     }

@@ -300,6 +300,13 @@ pub struct PlanHead {
     pub seats: Vec<Seats>,
 }
 
+impl PlanHead {
+    /// The hash as people type it: a beginning that tells plans apart.
+    pub fn short(&self) -> &str {
+        self.hash.get(..12).unwrap_or(&self.hash)
+    }
+}
+
 /// Seats of one licence that a plan takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seats {

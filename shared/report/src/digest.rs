@@ -1,153 +1,26 @@
 //! A plan or a run for a terminal: the summary first, with counts that add up to everybody, then what matters, the
 //! riskiest first. Rows come one after the other; only those that are shown are kept.
 
+mod entry;
+mod kind;
+mod page;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use hardmatch_domain::change::{Action, EvidenceRule, Hold, Join, Step};
-use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::change::Action;
 use hardmatch_domain::link::LeavingCause;
-use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Run};
 
-use crate::documents::{account, reasons};
-use crate::pages::wrapped;
-use crate::row_status::RowStatus;
-use crate::steps;
+use self::entry::Entry;
+use self::kind::{Kind, main_code};
+use self::page::Page;
 use crate::tables::{Style, person};
-use crate::visible::visible;
 use crate::words;
 
 /// People of each kind that are shown on a terminal; in a pipe, and with `--all`, everybody is.
 pub const SHOWN: usize = 12;
-
-/// What a person's row is about: every person is of one kind. The order is that of the page, the riskiest first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Kind {
-    Do(Rank),
-    Approval,
-    Attention,
-    Later,
-    Skipped,
-    AsTheyShouldBe,
-}
-
-/// Actions by what they can break.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Rank {
-    Purge,
-    Delete,
-    Suspend,
-    Merge,
-    Repair,
-    Takeover,
-    Rename,
-    Restore,
-    Enable,
-    License,
-    Membership,
-    Update,
-    Create,
-    Link,
-}
-
-impl Rank {
-    fn of(action: Action) -> Option<Self> {
-        Some(match action {
-            Action::None => return None,
-            Action::Purge => Rank::Purge,
-            Action::Delete => Rank::Delete,
-            Action::Suspend => Rank::Suspend,
-            Action::Merge => Rank::Merge,
-            Action::Repair => Rank::Repair,
-            Action::Takeover => Rank::Takeover,
-            Action::Rename => Rank::Rename,
-            Action::Restore => Rank::Restore,
-            Action::Enable => Rank::Enable,
-            Action::License => Rank::License,
-            Action::Membership => Rank::Membership,
-            Action::Update => Rank::Update,
-            Action::Create => Rank::Create,
-            Action::Link => Rank::Link,
-        })
-    }
-
-    /// Said of what is planned, and of what was done.
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Rank::Purge => ("delete for good", "deleted for good"),
-            Rank::Delete => ("delete (recycle bin)", "deleted (recycle bin)"),
-            Rank::Suspend => ("block sign-in", "sign-in blocked"),
-            Rank::Merge => ("merge two accounts", "merged"),
-            Rank::Repair => ("repair the immutable ID", "immutable ID repaired"),
-            Rank::Takeover => ("take over an existing account", "account taken over"),
-            Rank::Rename => ("rename (new sign-in name)", "renamed (new sign-in name)"),
-            Rank::Restore => ("restore from the recycle bin", "restored from the recycle bin"),
-            Rank::Enable => ("allow sign-in", "sign-in allowed"),
-            Rank::License => ("change licences", "licences changed"),
-            Rank::Membership => ("change memberships", "memberships changed"),
-            Rank::Update => ("update", "updated"),
-            Rank::Create => ("create", "created"),
-            Rank::Link => ("link (writes nothing)", "linked (wrote nothing)"),
-        }
-    }
-}
-
-impl Kind {
-    fn of(row: &PlanRow, outcome: Option<&Outcome>) -> Self {
-        let decision = &row.decision;
-        let action = Rank::of(decision.action).map_or(Kind::Skipped, Kind::Do);
-        if let Some(outcome) = outcome {
-            return match outcome.result {
-                OutcomeKind::Done => action,
-                OutcomeKind::Refused => Kind::Attention,
-                OutcomeKind::Held => Kind::Approval,
-                OutcomeKind::FactsMoved | OutcomeKind::Unavailable => Kind::Later,
-            };
-        }
-        if let Some(change) = &decision.change {
-            return match change.hold {
-                Some(Hold::Approval | Hold::Repair) => Kind::Approval,
-                Some(Hold::Removal) | None => action,
-            };
-        }
-        match RowStatus::of(row, None) {
-            RowStatus::Refused => Kind::Attention,
-            RowStatus::Held => Kind::Later,
-            _ => match decision.reasons.first() {
-                None => Kind::AsTheyShouldBe,
-                Some(reason) if reason.code == Code::Converged => Kind::AsTheyShouldBe,
-                Some(_) => Kind::Skipped,
-            },
-        }
-    }
-
-    fn words(self, done: bool) -> &'static str {
-        match self {
-            Kind::Do(rank) if done => rank.words().1,
-            Kind::Do(rank) => rank.words().0,
-            Kind::Approval => "waiting for approval",
-            Kind::Attention => "need attention",
-            Kind::Later => "wait for a date or for another change",
-            Kind::Skipped => "skipped",
-            Kind::AsTheyShouldBe => "as they should be",
-        }
-    }
-}
-
-/// A row reduced to what is shown of it.
-struct Entry {
-    name: String,
-    upn: String,
-    /// The account's own name and sign-in name, of a takeover.
-    takes: Option<String>,
-    why: String,
-    /// `why` is what waits for an approval.
-    waits: bool,
-    /// The reason, where it says more than what is done.
-    reason: Option<String>,
-    lines: Vec<String>,
-}
 
 /// People with one reason.
 #[derive(Default)]
@@ -175,10 +48,19 @@ pub struct Digest {
 pub struct Around {
     /// How many removals go through in 24 hours without an approval.
     pub removal_limit: Option<u64>,
+    /// How many went through in the last 24 hours, of other runs.
+    pub removals_before: u64,
     /// New accounts' passwords are delivered to nobody.
     pub passwords_discarded: bool,
     /// The options that name the connection in another command, with a blank before them; may be empty.
     pub options: String,
+}
+
+impl Around {
+    /// The command that applies the run's plan, in full.
+    pub fn apply(&self, run: &Run) -> Option<String> {
+        run.plan.as_ref().map(|plan| format!("hardmatch apply {}{}", plan.short(), self.options))
+    }
 }
 
 impl Digest {
@@ -305,7 +187,7 @@ impl Digest {
             return;
         }
         let head = match (&run.plan, done) {
-            (Some(plan), false) => format!("Plan {} of {}", &plan.hash[..plan.hash.len().min(12)], run.connection),
+            (Some(plan), false) => format!("Plan {} of {}", plan.short(), run.connection),
             (Some(_) | None, _) => format!("Run {} of {}", run.id, run.connection),
         };
         page.line(0, &head);
@@ -324,14 +206,7 @@ impl Digest {
         count(page, total, if total == 1 { "person in all" } else { "people in all" });
         let mut notes = Vec::new();
         if self.removals > 0 && !done {
-            notes.push(match around.removal_limit {
-                Some(limit) => format!(
-                    "Removals: {}. Accidental-removal limit: {} in 24 hours; more than that wait for an approval.",
-                    words::number(self.removals),
-                    words::number(limit)
-                ),
-                None => format!("Removals: {}.", words::number(self.removals)),
-            });
+            notes.push(self.removals_note(around));
         }
         if !run.refused_entries.is_empty() {
             let first = &run.refused_entries[0];
@@ -352,19 +227,39 @@ impl Digest {
                 if people == 1 { "has" } else { "have" }
             ));
         }
-        if done && self.count(Kind::Approval) > 0 {
-            notes.push(format!(
-                "{} for an approval. `hardmatch plan{}` shows them in a plan of their own, and `hardmatch apply HASH{}` with its hash allows them.",
-                if self.count(Kind::Approval) == 1 { "1 person waits".to_owned() } else { format!("{} wait", words::people(self.count(Kind::Approval))) },
-                around.options,
-                around.options
-            ));
-        }
         if !notes.is_empty() {
             page.text.push('\n');
         }
         for note in notes {
             page.line(0, &note);
+        }
+        let waiting = self.count(Kind::Approval);
+        if let Some(command) = around.apply(run).filter(|_| done && waiting > 0) {
+            let (people, these) = match waiting {
+                1 => ("1 person waits".to_owned(), "this change"),
+                many => (format!("{} wait", words::people(many)), "these changes"),
+            };
+            page.text.push('\n');
+            page.line(0, &format!("{people} for an approval. Look at them below; this allows exactly {these}:"));
+            page.command(&command);
+        }
+    }
+
+    /// How many removals the plan holds, beside what goes through without an approval.
+    fn removals_note(&self, around: &Around) -> String {
+        let removals = words::number(self.removals);
+        let Some(limit) = around.removal_limit else { return format!("Removals: {removals}.") };
+        let before = match around.removals_before {
+            0 => String::new(),
+            before => format!(", {} of them used", words::number(before)),
+        };
+        let limit_words = format!("Accidental-removal limit: {} in 24 hours{before}", words::number(limit));
+        if self.removals.saturating_add(around.removals_before) > limit {
+            format!(
+                "Removals: {removals}. {limit_words}: `sync` holds them for an approval, applying this plan by its hash is one."
+            )
+        } else {
+            format!("Removals: {removals}. {limit_words}.")
         }
     }
 
@@ -406,134 +301,7 @@ impl Digest {
     }
 }
 
-impl Entry {
-    fn of(row: &PlanRow, outcome: Option<&Outcome>, kind: Kind) -> Self {
-        let decision = &row.decision;
-        let refused = decision.change.is_none() || outcome.is_some_and(|outcome| outcome.result != OutcomeKind::Done);
-        let detail = reasons(row, outcome).next().and_then(|reason| reason.detail.clone());
-        let mut why = if refused { detail.map(|detail| readable(&detail)).unwrap_or_default() } else { String::new() };
-        let mut lines = Vec::new();
-        if let Some(refusal) = outcome.and_then(|outcome| outcome.refusal.as_ref()) {
-            why = format!("Graph says {} {}: {}", refusal.status, refusal.code, refusal.message);
-        }
-        let waits = kind == Kind::Approval;
-        if waits && let Some(rank) = Rank::of(decision.action) {
-            rank.words().0.clone_into(&mut why);
-        }
-        if let Some(change) = decision.change.as_ref().filter(|_| waits || !refused) {
-            for step in steps::of(change) {
-                let create = decision.action == Action::Create;
-                for line in step.lines.iter().filter(|line| !create && line.what != "accountEnabled") {
-                    lines.push(format!("{}: {} → {}", line.what, line.before.text(), line.after.text()));
-                }
-                if step.lines.is_empty() && step.title.starts_with(['J', 'L', 'E']) {
-                    lines.push(step.title);
-                }
-            }
-        }
-        let mut telling = None;
-        // People of one reason stand below it.
-        if matches!(kind, Kind::Do(_) | Kind::Approval)
-            && let Some(reason) = reasons(row, outcome).find(|reason| tells(reason.code))
-        {
-            telling = Some(format!("{}: {}", reason.code, reason.code.sentence()));
-        }
-        Self {
-            name: visible(person(row)).into_owned(),
-            upn: if person(row) == &*row.upn { String::new() } else { visible(&row.upn).into_owned() },
-            takes: (decision.action == Action::Takeover).then(|| theirs(row, account(row, outcome))),
-            why: visible(&why).into_owned(),
-            waits,
-            reason: telling,
-            lines: lines.iter().map(|line| visible(line).into_owned()).collect(),
-        }
-    }
-}
-
-/// Reasons that say more than the action's own name.
-fn tells(code: Code) -> bool {
-    !matches!(
-        code,
-        Code::Provision
-            | Code::HardMatched
-            | Code::Takeover
-            | Code::AttributesDiffer
-            | Code::Rename
-            | Code::ManagerDiffers
-    )
-}
-
-/// Whose account it is by the tenant: its name and sign-in name as they are there.
-fn theirs(row: &PlanRow, account: Option<&ObjectId>) -> String {
-    use hardmatch_domain::attribute::Attr;
-    let decision = &row.decision;
-    let upn = decision
-        .evidence
-        .iter()
-        .find(|evidence| evidence.rule == EvidenceRule::Upn && evidence.theirs.is_some())
-        .or_else(|| decision.evidence.iter().find(|e| e.rule == EvidenceRule::PrimarySmtp && e.theirs.is_some()))
-        .and_then(|evidence| evidence.theirs.as_deref());
-    let steps = decision.change.iter().flat_map(|change| &change.steps);
-    let renamed = steps.filter_map(|step| match step {
-        Step::Update { before, .. } => before.filled(Attr::DisplayName),
-        _ => None,
-    });
-    let name = renamed.into_iter().next().unwrap_or(person(row));
-    let joined = match &decision.join {
-        Join::Joined { account, .. } => Some(account),
-        Join::None | Join::Refused { .. } | Join::NotLooked => account,
-    };
-    match (upn, joined) {
-        (Some(upn), _) => format!("{} <{upn}>", visible(name)),
-        (None, Some(account)) => format!("{} (account {account})", visible(name)),
-        (None, None) => visible(name).into_owned(),
-    }
-}
-
-/// The reason that a row is grouped by: the heaviest, and of equals the first.
-fn main_code(row: &PlanRow, outcome: Option<&Outcome>) -> Code {
-    let mut best: Option<(Weight, Code)> = None;
-    for reason in reasons(row, outcome) {
-        let weight = reason.code.weight();
-        if best.is_none_or(|(have, _)| weight > have) {
-            best = Some((weight, reason.code));
-        }
-    }
-    best.map_or(Code::Unknown, |(_, code)| code)
-}
-
-/// A detail with moments as days: `until 1796083200` is for machines.
-fn readable(detail: &str) -> String {
-    match detail.strip_prefix("until ").and_then(|at| at.parse::<i64>().ok()) {
-        Some(at) => format!("until {}", words::moment(at.saturating_mul(1000))),
-        None => detail.to_owned(),
-    }
-}
-
 fn capital(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
-}
-
-struct Page {
-    text: String,
-    width: Option<usize>,
-}
-
-impl Page {
-    fn heading(&mut self, text: &str) {
-        self.text.push('\n');
-        self.line(0, text);
-    }
-
-    fn line(&mut self, indent: usize, text: &str) {
-        // Counts are set in columns of their own.
-        if text.starts_with(' ') {
-            self.text.push_str(text);
-        } else {
-            let (first, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
-            self.text.push_str(&wrapped(text, &first, &rest, self.width));
-        }
-        self.text.push('\n');
-    }
 }

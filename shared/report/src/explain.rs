@@ -1,11 +1,11 @@
 //! One person or one run in plain sentences, for terminals.
 
-use hardmatch_domain::change::EvidenceRule;
-use hardmatch_ports::run::{Accepted, CollectionState, Outcome, OutcomeKind, PlanRow, Run, Stop};
+use hardmatch_ports::run::{CollectionState, PlanRow, Run, Stop};
 
 use crate::bill::{Bill, Forecast};
 use crate::documents::{account, reasons};
-use crate::steps;
+use crate::lines::Lines;
+use crate::past::Past;
 use crate::tables::person;
 use crate::visible::visible;
 use crate::words;
@@ -97,16 +97,6 @@ fn counted(before: &str, counts: &std::collections::BTreeMap<String, u64>) -> St
     if parts.is_empty() { String::new() } else { format!("{before}{}", parts.join(", ")) }
 }
 
-/// A change that was made before, with all that its run knows of it.
-pub struct Past {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The row it was planned in: why, and every value. `None`: the plan is not kept any more.
-    pub row: Option<PlanRow>,
-    /// Who accepted the plan, and when.
-    pub accepted: Option<Accepted>,
-}
-
 /// Everything that is known of one person's decision: what each rule found, what would be written, why, and what
 /// became of earlier changes (newest first, as given).
 pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
@@ -124,9 +114,7 @@ pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
     text.heading("Why");
     for reason in reasons(row, None) {
         text.line(1, &format!("{}: {}", reason.code, reason.code.sentence()));
-        if let Some(detail) = &reason.detail {
-            text.line(2, detail);
-        }
+        text.detail(2, reason.detail.as_deref());
         if !reason.code.remedy().is_empty() {
             text.line(2, &format!("What to do: {}", reason.code.remedy()));
         }
@@ -135,21 +123,7 @@ pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
 
     text.heading("What the rules found");
     for evidence in &decision.evidence {
-        let at = evidence.account.as_deref().map(|account| format!(" at account {account}")).unwrap_or_default();
-        text.line(
-            1,
-            &format!("{}: {}{at}", words::evidence_rule(evidence.rule), words::found(evidence.rule, evidence.found)),
-        );
-        if let Some(ours) = &evidence.ours {
-            let whose = match evidence.rule {
-                EvidenceRule::Licenses | EvidenceRule::Groups => "rule",
-                _ => "source",
-            };
-            text.line(2, &format!("{whose}: {ours}"));
-        }
-        if let Some(theirs) = &evidence.theirs {
-            text.line(2, &format!("tenant: {theirs}"));
-        }
+        text.evidence(1, evidence);
     }
     if decision.evidence.is_empty() {
         text.line(1, "No rule looked.");
@@ -159,12 +133,7 @@ pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
     match &decision.change {
         None => text.line(1, "Nothing."),
         Some(change) => {
-            for (at, step) in steps::of(change).into_iter().enumerate() {
-                text.line(1, &format!("{}. {}", at + 1, step.title));
-                for line in step.lines {
-                    text.line(2, &format!("{}: {} → {}", line.what, line.before.text(), line.after.text()));
-                }
-            }
+            text.steps(1, change);
             if let Some(hold) = &change.hold {
                 text.line(1, words::hold(hold));
             }
@@ -180,53 +149,9 @@ pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
 
     if !history.is_empty() {
         text.heading("Before");
-        for Past { outcome, row, accepted } in history {
-            let reason = outcome.reason.as_ref().map(|reason| format!(" ({})", reason.code)).unwrap_or_default();
-            let result = match outcome.result {
-                OutcomeKind::Done => "written",
-                OutcomeKind::Refused => "refused",
-                OutcomeKind::Held => "held",
-                OutcomeKind::FactsMoved => "facts moved, decided again",
-                OutcomeKind::Unavailable => "the tenant was not available",
-            };
-            let action =
-                row.as_ref().map(|row| format!("{}: ", words::action(row.decision.action))).unwrap_or_default();
-            text.line(1, &format!("{}: {action}{result}{reason}, run {}", words::moment(outcome.at_ms), outcome.run));
-            for why in row.iter().flat_map(|row| &row.decision.reasons) {
-                text.line(2, &format!("{}: {}", why.code, why.code.sentence()));
-            }
-            for step in row.iter().filter_map(|row| row.decision.change.as_deref()).flat_map(steps::of) {
-                text.line(2, &step.title);
-                for line in step.lines {
-                    text.line(3, &format!("{}: {} → {}", line.what, line.before.text(), line.after.text()));
-                }
-            }
-            if let Some(accepted) = accepted {
-                let how = if accepted.by_hash { "applied by its hash" } else { "let through" };
-                text.line(2, &format!("Plan {how} by {}, {}", accepted.by, words::moment(accepted.at_ms)));
-            }
-            if let Some(refusal) = &outcome.refusal {
-                text.line(2, &format!("Graph: {} {}: {}", refusal.status, refusal.code, refusal.message));
-                text.line(2, &format!("Request id: {}", refusal.request_id));
-            }
+        for past in history {
+            past.tell(&mut text);
         }
     }
     text.0
-}
-
-/// Lines with indents, each made safe to show.
-#[derive(Default)]
-struct Lines(String);
-
-impl Lines {
-    fn line(&mut self, depth: usize, text: &str) {
-        self.0.extend(std::iter::repeat_n("  ", depth));
-        self.0.push_str(&visible(text));
-        self.0.push('\n');
-    }
-
-    fn heading(&mut self, text: &str) {
-        self.0.push('\n');
-        self.line(0, text);
-    }
 }

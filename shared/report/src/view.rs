@@ -134,7 +134,7 @@ impl ReasonView {
                 Weight::Refused => "refused",
             },
             sentence: reason.code.sentence(),
-            detail: shown(reason.detail.as_deref()),
+            detail: shown(reason.detail.as_deref().map(words::detail).as_deref()),
             remedy: reason.code.remedy(),
         }
     }

@@ -127,6 +127,35 @@ pub(crate) fn action(action: Action) -> &'static str {
     }
 }
 
+/// An action of which is known that it was done.
+pub(crate) fn done(action: Action) -> &'static str {
+    match action {
+        Action::None => "nothing was done",
+        Action::Create => "the account was created",
+        Action::Takeover => "the account was taken over",
+        Action::Link => "linked",
+        Action::Update => "updated",
+        Action::License => "licences were changed",
+        Action::Membership => "memberships were changed",
+        Action::Rename => "the sign-in name was changed",
+        Action::Enable => "sign-in was allowed",
+        Action::Suspend => "sign-in was blocked",
+        Action::Restore => "the account was restored",
+        Action::Delete => "the account was deleted (recycle bin)",
+        Action::Purge => "the account was deleted for good",
+        Action::Repair => "the immutable ID was repaired",
+        Action::Merge => "the accounts were merged",
+    }
+}
+
+/// A reason's detail with moments as days: `until 1796083200` is for machines.
+pub(crate) fn detail(detail: &str) -> String {
+    match detail.strip_prefix("until ").and_then(|at| at.parse::<i64>().ok()) {
+        Some(at) => format!("until {}", moment(at.saturating_mul(1000))),
+        None => detail.to_owned(),
+    }
+}
+
 /// How a person was joined, in two or three words.
 pub(crate) fn join(join: &Join) -> &'static str {
     match join {
@@ -212,7 +241,7 @@ pub(crate) fn hold(hold: &Hold) -> &'static str {
     match hold {
         Hold::Approval => "Waits for an approval.",
         Hold::Removal => "Holds a removal: judged together with the run's other removals, last.",
-        Hold::Repair => "Needs a repair sequence.",
+        Hold::Repair => "Takes a repair sequence, which this version does not carry out.",
     }
 }
 

@@ -265,7 +265,8 @@ fn digest(limit: Option<usize>, style: Style, done: bool) -> String {
     for row in &sample.rows {
         digest.add(row, if done { sample.outcome(row) } else { None });
     }
-    let around = Around { removal_limit: Some(20), passwords_discarded: true, options: String::new() };
+    let around =
+        Around { removal_limit: Some(20), removals_before: 3, passwords_discarded: true, options: String::new() };
     digest.text(&sample.run, &around, style, done)
 }
 

@@ -19,4 +19,5 @@ mod paused;
 mod policy;
 mod secrets;
 mod source;
+mod statuses;
 mod tenant;

@@ -24,7 +24,7 @@ pub(crate) async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> 
     let Some(ports) = state.deciding(&meta) else {
         return Err(Failure::run("nothing is known of anybody yet. Make a plan first: `hardmatch plan`"));
     };
-    let Some(found) = who::find(&ports, &connection, &args.who).await? else { return Err(who::nobody(&args.who)) };
+    let Some(found) = who::find(&ports, &connection, &args.who).await? else { return Err(who::nobody(&args.who, &[])) };
     let pid = state.store.pid(&found);
     if args.withdraw {
         state.store.table().batch_write(vec![state.store.drop_acknowledgment(&connection, pid)]).await?;

@@ -13,14 +13,18 @@ use serde_json::json;
 use hardmatch_wiring::source::source;
 
 use crate::args::{Common, ConfigCommand, ConfigTestArgs};
+use crate::commands::called::{Fit, fit, names};
 use crate::commands::explain::place;
 use crate::commands::usable;
+use crate::commands::who::is_called;
 use crate::connection::{clock, folder, load, read_text};
 use crate::fail::{Exit, Failure};
 use crate::output;
 
 /// People shown when nobody is named.
 const FIRST: usize = 3;
+/// People shown of one beginning of a name.
+const SHOWN: usize = 10;
 
 pub(crate) async fn config(command: ConfigCommand) -> Result<Exit, Failure> {
     const INSTEAD: &str = "The file is checked before `hardmatch config push` stores it in a stack";
@@ -112,10 +116,10 @@ struct Tried {
 async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
     let loaded = load(&args.common.config)?;
     let config = &loaded.config;
-    let (people, refused, missing) = pick(config, &args.who).await?;
+    let Picked { people, refused, missing, more } = pick(config, &args.who).await?;
     if !missing.is_empty() && people.is_empty() && refused.is_empty() {
         return Err(Failure::usage(format!(
-            "the source {} has nobody with the key, sign-in name, address or employee ID {}",
+            "the source {} has nobody whose key, sign-in name, address, employee ID or name is or begins with {}",
             config.source.location,
             missing.join(", ")
         )));
@@ -153,6 +157,11 @@ async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
         for refused in &refused {
             output::line(format!("Refused at the source. {}", place(refused)));
         }
+        for (who, more) in &more {
+            output::note(format!(
+                "{more} more people of the source begin with {who}; a longer part of a name finds them."
+            ));
+        }
         for missing in &missing {
             output::note(format!("The source has nobody called {missing}."));
         }
@@ -162,47 +171,90 @@ async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
     Ok(if attention { Exit::Attention } else { Exit::Converged })
 }
 
-/// Reads the source once and keeps who is wanted.
-async fn pick(
-    config: &Config,
-    wanted: &[String],
-) -> Result<(Vec<Box<Person>>, Vec<RefusedEntry>, Vec<String>), Failure> {
+/// What a reading of the source gives for the people who are wanted.
+#[derive(Default)]
+struct Picked {
+    people: Vec<Box<Person>>,
+    refused: Vec<RefusedEntry>,
+    /// What was asked for and is nobody's.
+    missing: Vec<String>,
+    /// People beyond those that are shown, of one beginning of a name.
+    more: Vec<(String, usize)>,
+}
+
+/// People of one word that was asked for.
+#[derive(Default)]
+struct Asked {
+    /// They are called exactly that.
+    exactly: Vec<Box<Person>>,
+    /// A word of their names begins with it, and the number of all who do.
+    beginning: Vec<Box<Person>>,
+    begin: usize,
+    refused: Vec<RefusedEntry>,
+}
+
+/// Reads the source once and keeps who is wanted: those of exactly that key, name or address, and otherwise those of
+/// whose names a word begins like that.
+async fn pick(config: &Config, wanted: &[String]) -> Result<Picked, Failure> {
     let mut listing = source(config, &clock())?.open().await?;
-    let mut people: Vec<Box<Person>> = Vec::new();
-    let mut refused = Vec::new();
-    let mut missing: Vec<String> = wanted.to_vec();
+    let mut picked = Picked::default();
+    let mut asked: Vec<Asked> = wanted.iter().map(|_| Asked::default()).collect();
     loop {
         let entries = listing.next().await?;
-        if entries.is_empty() || (wanted.is_empty() && people.len() >= FIRST) {
+        if entries.is_empty() || (wanted.is_empty() && picked.people.len() >= FIRST) {
             break;
         }
         for entry in entries {
             match entry {
+                Entry::Person(person) if wanted.is_empty() => {
+                    if picked.people.len() < FIRST {
+                        picked.people.push(person);
+                    }
+                }
                 Entry::Person(person) => {
-                    if wanted.is_empty() && people.len() < FIRST {
-                        people.push(person);
-                    } else if wanted.iter().any(|who| is_called(&person, who)) {
-                        missing.retain(|who| !is_called(&person, who));
-                        people.push(person);
+                    for (who, asked) in wanted.iter().zip(&mut asked) {
+                        asked.take(who, &person);
                     }
                 }
                 Entry::Refused(entry) => {
                     let key = entry.key.as_ref().map(|key| key.as_str().to_owned());
-                    let is = |who: &String| key.as_ref().is_some_and(|key| key.eq_ignore_ascii_case(who));
-                    if wanted.iter().any(is) {
-                        missing.retain(|who| !is(who));
-                        refused.push(entry);
+                    for (who, asked) in wanted.iter().zip(&mut asked) {
+                        if key.as_ref().is_some_and(|key| key.eq_ignore_ascii_case(who)) {
+                            asked.refused.push(entry.clone());
+                        }
                     }
                 }
             }
         }
     }
-    Ok((people, refused, missing))
+    for (who, asked) in wanted.iter().zip(asked) {
+        let Asked { exactly, beginning, begin, refused } = asked;
+        if !exactly.is_empty() || !refused.is_empty() {
+            picked.people.extend(exactly);
+            picked.refused.extend(refused);
+        } else if beginning.is_empty() {
+            picked.missing.push(who.clone());
+        } else {
+            if begin > beginning.len() {
+                picked.more.push((who.clone(), begin - beginning.len()));
+            }
+            picked.people.extend(beginning);
+        }
+    }
+    Ok(picked)
 }
 
-fn is_called(person: &Person, who: &str) -> bool {
-    let named = [Some(person.key.as_str()), person.upn(), person.attributes.filled(Attr::EmployeeId)];
-    named.into_iter().flatten().chain(person.addresses.all().iter()).any(|name| name.eq_ignore_ascii_case(who))
+impl Asked {
+    fn take(&mut self, who: &str, person: &Person) {
+        if is_called(person, who) {
+            self.exactly.push(Box::new(person.clone()));
+        } else if matches!(fit(&names(person), who), Some(Fit::Words | Fit::Beginnings)) {
+            self.begin += 1;
+            if self.beginning.len() < SHOWN {
+                self.beginning.push(Box::new(person.clone()));
+            }
+        }
+    }
 }
 
 fn is_unknown(outcome: &TraceOutcome) -> bool {

@@ -39,7 +39,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     }
     let Some(head) = &planned.run.plan else { return Err(Failure::run("the demo's plan did not come about")) };
 
-    headline(&format!("2. hardmatch apply {}: exactly this plan is written.", &head.hash[..12]));
+    headline(&format!("2. hardmatch apply {}: exactly this plan is written.", head.short()));
     let applied = apply(&common, &head.hash).await?;
     output::line(told(&applied));
 
@@ -129,7 +129,7 @@ async fn go_on(common: &Common) -> Result<Exit, Failure> {
         if let Some(plan) = &told.run.plan {
             output::line(format!(
                 "The rules reach more than before, so nothing is written yet. Apply this plan with: hardmatch apply {} --config {}",
-                &plan.hash[..12],
+                plan.short(),
                 common.config.display()
             ));
         }

@@ -1,8 +1,6 @@
 //! `explain`: one person's decision, from what was read last. Needs neither the tenant nor a secret.
 
-use std::fmt::Write as _;
-
-use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
 use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::reason::Code;
 use hardmatch_match::MatchPorts;
@@ -13,6 +11,7 @@ use hardmatch_store::connection::Meta;
 use serde_json::json;
 
 use crate::args::ExplainArgs;
+use crate::commands::who::Found;
 use crate::commands::{remote, who};
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
@@ -37,8 +36,9 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         return Err(Failure::run("the tenant was never read. Make a plan first: `hardmatch plan`"));
     };
     stale_policy(&state, &meta);
-    let Some(found) = who::find(&ports, &connection, wanted).await? else {
-        return Err(unseen(&ports, &connection, &meta, wanted).await?);
+    let found = match who::find(&ports, &connection, wanted).await? {
+        Some(found) => found,
+        None => by_part(&ports, &connection, &meta, wanted).await?,
     };
     let Some(explained) = hardmatch_match::decide_one(&ports, &found).await? else {
         return Err(Failure::run("the tenant was never read completely. Make a plan first: `hardmatch plan`"));
@@ -137,11 +137,16 @@ fn stale_policy(state: &State, meta: &Meta) {
     }
 }
 
-/// Why somebody is not known: never seen, or their entry could not be understood.
-async fn unseen(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta, wanted: &str) -> Result<Failure, Failure> {
+/// The person whose name has this part. Where nobody has, why: never seen, or their entry could not be understood.
+async fn by_part(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    meta: &Meta,
+    wanted: &str,
+) -> Result<PersonRef, Failure> {
     let key = PersonKey::new(wanted);
     if let Some(refused) = refused_entry(ports, connection, meta, &key).await? {
-        return Ok(Failure::usage(format!(
+        return Err(Failure::usage(format!(
             "{wanted} was never understood: the source's entry is refused. {}",
             place(&refused)
         )));
@@ -151,16 +156,30 @@ async fn unseen(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta, want
         None => None,
     };
     if let Some(refused) = line {
-        return Ok(Failure::usage(format!("the entry was refused. {}", place(&refused))));
+        return Err(Failure::usage(format!("the entry was refused. {}", place(&refused))));
     }
+    let near = match who::by_part(ports, connection, wanted).await? {
+        Found::One(found, others) => {
+            if others > 0 {
+                let people =
+                    if others == 1 { "1 other person fits".to_owned() } else { format!("{others} others fit") };
+                output::note(format!("{people} {wanted} less well; a longer part of a name finds them."));
+            }
+            return Ok(found);
+        }
+        Found::Nobody(near) => near,
+    };
     let refused = refused_entries(ports, connection, meta).await?.len();
-    let Failure::Usage(mut text) = who::nobody(wanted) else { return Ok(who::nobody(wanted)) };
-    if refused > 0 {
-        // Writing to a String cannot fail.
-        let _ =
-            write!(text, ". Of the last listing {refused} could not be understood; `hardmatch runs show` names them");
-    }
-    Ok(Failure::usage(text))
+    let nobody = who::nobody(wanted, &near);
+    Err(match refused {
+        0 => nobody,
+        1 => Failure::usage(format!(
+            "{nobody}. Of the last listing 1 entry could not be understood; `hardmatch runs show` names it"
+        )),
+        several => Failure::usage(format!(
+            "{nobody}. Of the last listing {several} entries could not be understood; `hardmatch runs show` names them"
+        )),
+    })
 }
 
 async fn refused_entry(

@@ -2,6 +2,7 @@
 
 pub(crate) mod acknowledge;
 pub(crate) mod auth;
+pub(crate) mod called;
 pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod demo;

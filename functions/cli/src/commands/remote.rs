@@ -119,7 +119,8 @@ mod deployed {
             rows: if args.rows { Rows::Shown } else { Rows::Left },
             exit: if args.detailed_exitcode { ExitBy::Changes } else { ExitBy::People },
         };
-        let printed = Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all);
+        let printed =
+            Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all, stack.state.clock.now_seconds());
         show_plan(&stack.deciding(&meta)?, &run, &args.common, &printed, wanted).await
     }
 
@@ -130,7 +131,8 @@ mod deployed {
         let only = match &args.who {
             None => None,
             Some(who) => {
-                let found = who::find(&deciding, stack.connection(), who).await?.ok_or_else(|| who::nobody(who))?;
+                let found =
+                    who::find(&deciding, stack.connection(), who).await?.ok_or_else(|| who::nobody(who, &[]))?;
                 Some(deciding.store.pid(&found).hex())
             }
         };
@@ -143,7 +145,8 @@ mod deployed {
             retry: args.retry,
         };
         let run = opened(&stack, open).await?;
-        let printed = Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all);
+        let printed =
+            Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all, stack.state.clock.now_seconds());
         if run.phase == Phase::Planned {
             return show_stop(&deciding, &run, &args.common, &printed).await;
         }
@@ -157,7 +160,8 @@ mod deployed {
         let run = stack.ask("", accept).await?;
         let run = run.ok_or_else(|| Failure::run("the stack accepted the plan and does not say of which run"))?;
         let run = watched(&stack, &run, Phase::Planned).await?;
-        let printed = Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all);
+        let printed =
+            Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all, stack.state.clock.now_seconds());
         show_run(&stack.deciding(&meta)?, &run, &args.common, &printed).await
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hardmatch_domain::guard::Kind;
 use hardmatch_domain::ids::{PersonKey, PersonRef};
-use hardmatch_domain::policy::Guard;
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::{Config, Passwords};
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
@@ -55,11 +55,10 @@ pub(crate) struct Printed {
 
 impl Printed {
     /// By what the connection's configuration says.
-    pub(crate) fn of(config: &Config, meta: &Meta, common: &Common, all: bool) -> Self {
-        let Guard { max_removals, max_removals_percent, always_allow, .. } = config.guard;
-        let share = meta.links.saturating_mul(max_removals_percent) / 100;
+    pub(crate) fn of(config: &Config, meta: &Meta, common: &Common, all: bool, now: i64) -> Self {
         let around = Around {
-            removal_limit: Some(always_allow.max(max_removals.min(share))),
+            removal_limit: Some(config.guard.daily(meta.links)),
+            removals_before: meta.spent_since("", Kind::Removals, now),
             passwords_discarded: matches!(config.passwords, Passwords::Discard),
             options: common.options(),
         };

@@ -109,7 +109,13 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
             super::unmatched::show(&engine, &run, &args.common).await.map(|()| Exit::Converged)
         }
         Ok(run) => {
-            let printed = Printed::of(&engine.state.loaded.config, &meta, &args.common, args.all);
+            let printed = Printed::of(
+                &engine.state.loaded.config,
+                &meta,
+                &args.common,
+                args.all,
+                engine.state.clock.now_seconds(),
+            );
             let wanted = Wanted {
                 rows: if args.rows { Rows::Shown } else { Rows::Left },
                 exit: if args.detailed_exitcode { ExitBy::Changes } else { ExitBy::People },
@@ -137,7 +143,7 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
             // Somebody new is not known before the source is read.
             None => match super::who::in_source(engine.source(), who).await? {
                 Some(key) => Some(key),
-                None => return Err(super::who::nobody(who)),
+                None => return Err(super::who::nobody(who, &[])),
             },
         },
         None => None,
@@ -153,7 +159,13 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
     let result = drive(&engine, &meta, &wish).await;
     let shown = match result {
         Ok(run) => {
-            let printed = Printed::of(&engine.state.loaded.config, &meta, &args.common, args.all);
+            let printed = Printed::of(
+                &engine.state.loaded.config,
+                &meta,
+                &args.common,
+                args.all,
+                engine.state.clock.now_seconds(),
+            );
             match run.phase {
                 Phase::Planned => show_stop(&engine.deciding, &run, &args.common, &printed).await,
                 Phase::Closed => show_run(&engine.deciding, &run, &args.common, &printed).await,
@@ -179,7 +191,13 @@ pub(crate) async fn apply(args: ApplyArgs) -> Result<Exit, Failure> {
     let shown = match result {
         Ok(run) if run.phase != Phase::Closed => standing::stopped(&engine.state, &run, &args.common).await,
         Ok(run) => {
-            let printed = Printed::of(&engine.state.loaded.config, &meta, &args.common, args.all);
+            let printed = Printed::of(
+                &engine.state.loaded.config,
+                &meta,
+                &args.common,
+                args.all,
+                engine.state.clock.now_seconds(),
+            );
             show_run(&engine.deciding, &run, &args.common, &printed).await
         }
         Err(failure) => Err(failure),
@@ -315,7 +333,7 @@ pub(crate) async fn show_plan(
         rows::print_plan(deciding, run, printed).await?;
         close(run);
         if let Some(plan) = run.plan.as_ref().filter(|plan| plan.changed_slices > 0) {
-            output::line(format!("\nApply it with: hardmatch apply {}{}", &plan.hash[..12], common.options()));
+            output::line(format!("\nApply it with: hardmatch apply {}{}", plan.short(), common.options()));
         }
     }
     if wanted.exit == ExitBy::Changes && run.plan.as_ref().is_some_and(|plan| plan.changed_slices > 0) {
@@ -339,7 +357,7 @@ pub(crate) async fn show_stop(
         if let Some(plan) = run.plan.as_ref().filter(|plan| plan.changed_slices > 0) {
             output::line(format!(
                 "\nNothing is written yet. Apply this plan with: hardmatch apply {}{}",
-                &plan.hash[..12],
+                plan.short(),
                 common.options()
             ));
         }

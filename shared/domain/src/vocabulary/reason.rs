@@ -108,23 +108,23 @@ codes! {
 
     // Refusals of joining.
     /// Link and hard match name different accounts.
-    LinkConflict = "link_conflict", Refused, "Our link names one account and the immutable ID another; neither is written.", "Find out which account is the person's, then relink or repair the other one.";
+    LinkConflict = "link_conflict", Refused, "Our link names one account and the immutable ID another; neither is written.", "Find out which account is the person's, then take the person's immutable ID, or their name and addresses, off the other one.";
     /// A linked account's ID was cleared or changed to nobody's.
-    AnchorDrift = "anchor_drift", Refused, "The linked account's immutable ID was cleared or changed in the tenant.", "Set anchor.on_conflict, or repair the account.";
+    AnchorDrift = "anchor_drift", Refused, "The linked account's immutable ID was cleared or changed in the tenant.", "Write the right ID to the account, or set anchor.on_conflict.";
     /// The account carries another ID and nothing proves identity.
-    AnchorConflict = "anchor_conflict", Refused, "The account with the person's name or address carries a different immutable ID, and nothing proves it is the same person.", "Compare the two people; then repair the ID, or free the address.";
+    AnchorConflict = "anchor_conflict", Refused, "The account with the person's name or address carries a different immutable ID, and nothing proves it is the same person.", "Compare the two people; then set the right ID on the account, or free the address.";
     /// The account carries a wrong ID of the same person.
-    AnchorWrong = "anchor_wrong", Held, "The account is proven to be the person's but carries a wrong immutable ID.", "Approve the repair.";
+    AnchorWrong = "anchor_wrong", Held, "The account is proven to be the person's but carries a wrong immutable ID.", "Set anchor.on_conflict = \"source-wins\" or \"tenant-wins\"; a change that is planned is made with `hardmatch apply HASH`.";
     /// The account belongs to another person: InvalidSoftMatch.
     AddressTaken = "address_taken", Refused, "The account with the person's name or address is anchored to another person (Entra Connect calls this InvalidSoftMatch).", "Decide who owns the address and change the other person's at the source.";
     /// Different rules name different accounts.
-    Ambiguous = "ambiguous", Refused, "More than one account fits the person.", "Remove the address from the wrong account, or link the right one by hand.";
+    Ambiguous = "ambiguous", Refused, "More than one account fits the person.", "Remove the address from the wrong account, or set the person's immutable ID on the right one.";
     /// Several people claim one account.
     Contested = "contested", Refused, "Several people of the source claim the same account, sign-in name or ID.", "Give each person their own sign-in name and address at the source.";
     /// The anchor history of a person names two links.
-    SplitIdentity = "split_identity", Refused, "The person's key and anchor are linked to two different accounts.", "Unlink the wrong one.";
+    SplitIdentity = "split_identity", Refused, "The person's key and anchor are linked to two different accounts.", "Give the source's entry the key and the anchor that belong together.";
     /// Another connection has the person's account.
-    ClaimedByConnection = "claimed_by_connection", Refused, "The account belongs to another connection.", "Hand the account over from the other connection first.";
+    ClaimedByConnection = "claimed_by_connection", Refused, "The account belongs to another connection.", "Leave the person in the scope of one connection only.";
     /// A guest holds the address.
     AddressHeldByGuest = "address_held_by_guest", Refused, "A guest account holds the person's address.", "Remove the guest, or convert it to a member by hand.";
     /// A group holds the address.
@@ -144,19 +144,19 @@ codes! {
     /// Known to be another person: the address was recycled.
     RecycledIdentity = "recycled_identity", Refused, "The account with this address belongs to another person: the employee IDs differ.", "Free the address before it is given to somebody else.";
     /// The same employee ID is on an account nobody links.
-    PossibleDuplicate = "possible_duplicate", Held, "An account without a link has the same employee ID but another name and address.", "Link the account if it is the person's; otherwise correct the employee ID.";
+    PossibleDuplicate = "possible_duplicate", Held, "An account without a link has the same employee ID but another name and address.", "Set the person's immutable ID on the account if it is theirs; otherwise correct the employee ID.";
     /// One holds the ID, another the mailbox.
-    DuplicatePair = "duplicate_pair", Held, "One account holds the person's ID and another their sign-in name or mailbox.", "Approve the merge after looking at both.";
+    DuplicatePair = "duplicate_pair", Held, "One account holds the person's ID and another their sign-in name or mailbox.", "Look at both, keep one of them by hand, and plan again; this version merges no accounts.";
     /// Both accounts of a duplicate pair hold mail or licences.
-    DuplicateHasData = "duplicate_has_data", Refused, "Two accounts are the person's and both hold mail or licences, so neither can be dropped.", "Move the data of one to the other, then run again.";
+    DuplicateHasData = "duplicate_has_data", Refused, "Two accounts are the person's and both hold mail or licences, so neither can be dropped.", "Move the data of one to the other, delete the other one, and plan again.";
     /// The tenant's ID stays and the source is to learn it.
     AnchorLearned = "anchor_learned", Reported, "The tenant's immutable ID is kept for this person; the source is to learn it.", "Import the writeback list into the source's anchor attribute.";
     /// Somebody else at the source continues this person.
     ContinuedElsewhere = "continued_elsewhere", Held, "Somebody else at the source now has this absent person's anchor, employee ID or name, so the account is left alone.", "Settle who continues the account; see the other person's decision.";
     /// Could be a shared mailbox.
-    MaybeShared = "maybe_shared", Held, "The account found by address alone is disabled, unlicensed and has mail: it may be a shared mailbox.", "Approve the takeover if it is the person's.";
+    MaybeShared = "maybe_shared", Held, "The account found by address alone is disabled, unlicensed and has mail: it may be a shared mailbox.", "If it is the person's, apply the plan with `hardmatch apply HASH`.";
     /// Same employee ID, new anchor, old person absent.
-    Rehire = "rehire", Held, "The person is back under a new anchor; their old account is re-anchored.", "Approve the repair.";
+    Rehire = "rehire", Held, "The person is back under a new anchor; their old account is re-anchored.", "Look at both entries, then apply the plan with `hardmatch apply HASH`.";
     /// Newcomers resemble absentees.
     MaybeRekeyed = "maybe_rekeyed", Held, "A newcomer has the sign-in name, the address or the number of somebody who disappeared: the source may have changed its keys, so both wait.", "Check the source's key and anchor columns before anything is created or removed.";
     /// The hold of a resemblance has lasted for too long.
@@ -168,7 +168,7 @@ codes! {
     /// So many share the value that it is a placeholder.
     SharedValue = "shared_value", Refused, "Several people have the same employee ID or address, so it proves nobody and is not written.", "Correct the value at the source, or leave it empty there.";
     /// A repair sequence is needed.
-    RepairNeeded = "repair_needed", Held, "What is needed takes a repair sequence, which is planned and held.", "Look at the evidence and approve the repair when it is available.";
+    RepairNeeded = "repair_needed", Held, "What is needed takes several steps that this version plans and does not carry out.", "Do it by hand, as the page of this reason says, and plan again.";
     /// The soft-deleted account waits until the tenant purges it.
     WaitForPurge = "wait_for_purge", Held, "The person's old account is in the recycle bin; policy waits until the tenant purges it.", "";
     /// The soft-deleted account is refused by policy.
@@ -224,13 +224,13 @@ codes! {
 
     // Gates.
     /// Waits for an approval.
-    AwaitingApproval = "awaiting_approval", Held, "Policy wants an approval for this action.", "Approve it, or apply the plan that shows it.";
+    AwaitingApproval = "awaiting_approval", Held, "Policy wants an approval for this action.", "Apply the plan that shows it with `hardmatch apply HASH`.";
     /// Switched off.
     ActionOff = "action_off", Reported, "This action is switched off, by policy or by an operator; it is only reported.", "";
     /// The guard holds it.
-    Guarded = "guarded", Held, "Too many changes of one kind at once: these wait for an approval of exactly this set.", "Look at why there are so many; if they should be, make a plan and apply it by its hash.";
+    Guarded = "guarded", Held, "Too many changes of one kind at once: these wait for an approval of exactly this set.", "Look at why there are so many; if they should be, apply the plan that shows them with `hardmatch apply HASH`.";
     /// First removals of a connection.
-    FirstRemovals = "first_removals", Held, "Nothing is removed before a first plan was applied by its hash.", "Apply the plan by its hash.";
+    FirstRemovals = "first_removals", Held, "Nothing is removed before a first plan was applied by its hash.", "Apply the plan with `hardmatch apply HASH`.";
     /// Grace period.
     InGrace = "in_grace", Held, "The next stage of leaving is due later.", "";
     /// Waiting for the same person's open change.
