@@ -26,7 +26,7 @@ pub(crate) fn decision<F: Facts>(subject: &PersonContext<'_, F>, mut draft: Draf
         join,
         action,
         reasons,
-        evidence: draft.evidence,
+        evidence: draft.evidence.into_vec(),
         change,
         look_again_at: draft.look_again_at,
         leaving: draft.leaving,

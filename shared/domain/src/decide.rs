@@ -9,7 +9,7 @@ use crate::assemble;
 use crate::draft::Draft;
 use crate::facts::Facts;
 use crate::facts::partial::{MissingFact, PartialFacts};
-use crate::join::{self, Joining};
+use crate::join::{self, Next};
 use crate::person_context::PersonContext;
 use crate::rules::create;
 use crate::rules::employment;
@@ -53,10 +53,10 @@ fn draft<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Draft<'a> {
                 draft.refuse(reason);
                 return draft;
             }
-            match join::join(subject, &mut draft) {
-                Joining::To(target) => keep::keep(subject, &mut draft, &target),
-                Joining::Nobody => create::create(subject, &mut draft),
-                Joining::Settled => {}
+            match join::join(subject, &mut draft.evidence).say(&mut draft) {
+                Next::Keep(target) => keep::keep(subject, &mut draft, &target),
+                Next::Create => create::create(subject, &mut draft),
+                Next::Nothing => {}
             }
             employment::look_again(subject, &mut draft);
         }

@@ -14,7 +14,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) rule: Option<JoinRule>,
     pub(crate) link_from: Option<PersonRef>,
     pub(crate) reasons: Vec<Reason>,
-    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) evidence: EvidenceLog,
     pub(crate) parts: Vec<Part>,
     pub(crate) after: Vec<PersonRef>,
     pub(crate) depth: u32,
@@ -93,12 +93,6 @@ impl<'a> Draft<'a> {
         self.note(reason);
     }
 
-    /// The join itself is refused, about this account.
-    pub(crate) fn refuse_join(&mut self, reason: Reason, account: Option<&Account>) {
-        self.join = Some(Join::Refused { account: account.map(|account| account.id.clone()) });
-        self.refuse(reason);
-    }
-
     pub(crate) fn joined(&mut self, rule: JoinRule, account: &'a Account) {
         self.join = Some(Join::Joined { rule, account: account.id.clone() });
         self.account = Some(account);
@@ -108,22 +102,32 @@ impl<'a> Draft<'a> {
     pub(crate) fn part(&mut self, action: Action, when: StepOrder, reason: Reason, steps: Vec<Step>) {
         self.parts.push(Part { action, when, consent: Consent::Switch, reason, steps });
     }
+}
+
+/// What each rule found, in the order in which they looked.
+#[derive(Default)]
+pub(crate) struct EvidenceLog(Vec<Evidence>);
+
+impl EvidenceLog {
+    pub(crate) fn into_vec(self) -> Vec<Evidence> {
+        self.0
+    }
 
     /// A rule looked; nothing more is to be said.
     pub(crate) fn saw(&mut self, rule: EvidenceRule, found: Found) {
-        self.evidence.push(Evidence { rule, found, account: None, ours: None, theirs: None });
+        self.0.push(Evidence { rule, found, account: None, ours: None, theirs: None });
     }
 
     /// A rule of the policy spoke for the person.
     pub(crate) fn saw_rule(&mut self, rule: EvidenceRule, says: &str) {
         let ours = Some(says.into());
-        self.evidence.push(Evidence { rule, found: Found::Same, account: None, ours, theirs: None });
+        self.0.push(Evidence { rule, found: Found::Same, account: None, ours, theirs: None });
     }
 
     /// A rule found another person of the source.
     pub(crate) fn saw_person(&mut self, rule: EvidenceRule, found: Found, who: &str) {
         let theirs = Some(who.into());
-        self.evidence.push(Evidence { rule, found, account: None, ours: None, theirs });
+        self.0.push(Evidence { rule, found, account: None, ours: None, theirs });
     }
 
     /// A rule found something at an account.
@@ -135,7 +139,7 @@ impl<'a> Draft<'a> {
         ours: Option<&str>,
         theirs: Option<&str>,
     ) {
-        self.evidence.push(Evidence {
+        self.0.push(Evidence {
             rule,
             found,
             account: Some(Box::new(account.clone())),

@@ -1,49 +1,48 @@
 //! A duplicate pair: one account holds the person's ID, another their name or mailbox. Planned here, never performed.
 
-use crate::draft::{Consent, Draft, Part, StepOrder};
+use crate::draft::{Consent, EvidenceLog};
 use crate::facts::Facts;
+use crate::join::outcome::{Joining, Opened, Refusal};
 use crate::person_context::PersonContext;
 use crate::vocabulary::account::{Account, Authority};
 use crate::vocabulary::attribute::Attributes;
-use crate::vocabulary::change::{Action, Step};
+use crate::vocabulary::change::Action;
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::step::Step;
 
 /// `holder` has the ID, `other` the name or address.
 pub(super) fn plan<'a, F: Facts>(
     subject: &PersonContext<'a, F>,
-    draft: &mut Draft<'a>,
+    log: &mut EvidenceLog,
     holder: &'a Account,
     other: &'a Account,
-) {
-    draft.show(holder);
-    draft.show(other);
-    let (token_store, loser) = match (!holder.licenses.is_empty(), !other.licenses.is_empty()) {
+) -> Joining<'a> {
+    log.show(holder);
+    log.show(other);
+    let (keeper, loser) = match (!holder.licenses.is_empty(), !other.licenses.is_empty()) {
         (true, true) => {
-            draft.refuse_join(Reason::with(Code::DuplicateHasData, pair(holder, other)), None);
-            return;
+            return Joining::Refused(Refusal::new(Reason::with(Code::DuplicateHasData, pair(holder, other))));
         }
         (true, false) => (holder, other),
         (false, _) => (other, holder),
     };
-    let blocked = if token_store.authority == Authority::Synced
+    let blocked = if keeper.authority == Authority::Synced
         || (loser.authority == Authority::Synced && !subject.policy.merge_synced)
     {
         Some(Code::MasteredElsewhere)
     } else {
-        [token_store, loser].into_iter().find_map(|account| subject.privileged(&account.id)).map(|reason| reason.code)
+        [keeper, loser].into_iter().find_map(|account| subject.privileged(&account.id)).map(|reason| reason.code)
     };
     if let Some(code) = blocked {
-        draft.refuse_join(Reason::with(code, pair(holder, other)), None);
-        draft.code(Code::DuplicatePair);
-        return;
+        let refusal = Refusal::new(Reason::with(code, pair(holder, other))).also(Code::DuplicatePair);
+        return Joining::Refused(refusal);
     }
-    draft.joined(JoinRule::HardMatch, token_store);
     let mut steps = Vec::new();
-    if token_store.is_deleted() {
+    if keeper.is_deleted() {
         steps.push(Step::Restore);
     }
-    if token_store.immutable_id.as_ref() != subject.person.immutable_id() {
+    if keeper.immutable_id.as_ref() != subject.person.immutable_id() {
         steps.push(Step::Update {
             immutable_id: subject.person.immutable_id().cloned(),
             before: Attributes::default(),
@@ -51,13 +50,16 @@ pub(super) fn plan<'a, F: Facts>(
         });
     }
     steps.push(Step::Link);
-    draft.parts.push(Part {
+    Joining::Opens(Opened {
+        account: keeper,
+        rule: JoinRule::HardMatch,
         action: Action::Merge,
-        when: StepOrder::Opening,
         consent: Consent::Repair,
-        reason: Reason::with(Code::DuplicatePair, format!("keep {}, drop {}", token_store.id, loser.id)),
+        reason: Reason::with(Code::DuplicatePair, format!("keep {}, drop {}", keeper.id, loser.id)),
         steps,
-    });
+        link_from: None,
+        notes: Vec::new(),
+    })
 }
 
 fn pair(one: &Account, other: &Account) -> String {

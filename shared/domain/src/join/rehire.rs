@@ -1,25 +1,28 @@
 //! Re-hire: the person is back under a new anchor; the same unique employee ID is on somebody who is gone and linked.
 
-use crate::draft::Draft;
+use crate::draft::EvidenceLog;
 use crate::facts::{By, Facts};
-use crate::join::Joining;
-use crate::join::soft::{self, Candidate};
+use crate::join::candidates::Candidate;
+use crate::join::outcome::{Joining, Refusal, refused};
+use crate::join::reanchor::set_id;
 use crate::person_context::PersonContext;
+use crate::rules::proof;
 use crate::vocabulary::account::Authority;
 use crate::vocabulary::attribute::Attr;
-use crate::vocabulary::change::{EvidenceRule, Found, Step};
+use crate::vocabulary::evidence::{EvidenceRule, Found};
 use crate::vocabulary::ids::ImmutableId;
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::person::{PersonRecord, SourceStatus};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::step::Step;
 use crate::vocabulary::text::lookup_form;
 
 pub(super) fn judge<'a, F: Facts>(
     subject: &PersonContext<'a, F>,
-    draft: &mut Draft<'a>,
+    log: &mut EvidenceLog,
     candidates: &[Candidate<'a>],
 ) -> Option<Joining<'a>> {
-    let employee = soft::proving_employee_id(subject)?;
+    let employee = proof::proving_employee_id(subject)?;
     let others = subject.others(By::EmployeeId, employee);
     // Looked up without regard to zeros and spaces: an altered number proves nothing.
     let exact = |other: &PersonRecord| {
@@ -39,24 +42,23 @@ pub(super) fn judge<'a, F: Facts>(
         SourceStatus::Absent(since) | SourceStatus::Deleted(since) => format!("absent since {since}"),
         SourceStatus::Present | SourceStatus::Refused => String::new(),
     };
-    draft.saw_at(EvidenceRule::Proof, Found::Same, &account.id, Some(employee), Some(employee));
-    draft.saw_at(
+    log.saw_at(EvidenceRule::Proof, Found::Same, &account.id, Some(employee), Some(employee));
+    log.saw_at(
         EvidenceRule::HardMatch,
         Found::Different,
         &account.id,
         subject.person.immutable_id().map(ImmutableId::as_str),
         account.immutable_id.as_ref().map(ImmutableId::as_str),
     );
-    draft.saw_at(EvidenceRule::Dates, Found::Fact, &account.id, None, Some(&dates));
+    log.saw_at(EvidenceRule::Dates, Found::Fact, &account.id, None, Some(&dates));
     if let Some(suspended) = link.ledger.suspended {
         let by = format!("sign-in blocked by us at {}", suspended.at);
-        draft.saw_at(EvidenceRule::Enabled, Found::Fact, &account.id, None, Some(&by));
+        log.saw_at(EvidenceRule::Enabled, Found::Fact, &account.id, None, Some(&by));
     } else {
-        draft.show(account);
+        log.show(account);
     }
     if candidates.iter().any(|candidate| candidate.account.id != account.id) {
-        draft.refuse_join(Reason::plain(Code::Ambiguous), Some(account));
-        return Some(Joining::Settled);
+        return Some(refused(Reason::plain(Code::Ambiguous), account));
     }
     // Somebody else may carry the old ID by now.
     let taken = account
@@ -73,16 +75,13 @@ pub(super) fn judge<'a, F: Facts>(
         subject.privileged(&account.id)
     };
     if let Some(reason) = blocked {
-        draft.refuse_join(reason, Some(account));
-        draft.code(Code::Rehire);
-        return Some(Joining::Settled);
+        let refusal = Refusal::new(reason).about(Some(account.id.clone())).also(Code::Rehire);
+        return Some(Joining::Refused(refusal));
     }
-    draft.joined(JoinRule::Link, account);
-    draft.link_from = Some(old.reference());
     let mut then = vec![Step::Link];
     if account.enabled == Some(false) && link.ledger.suspended.is_some() && subject.person.enabled != Some(false) {
         then.push(Step::SetEnabled { before: account.enabled, after: true, cause: None });
     }
-    soft::set_id(subject, draft, account, Reason::plain(Code::Rehire), &then);
-    Some(Joining::Settled)
+    let link_from = Some(old.reference());
+    Some(set_id(subject, (JoinRule::Link, account), Reason::plain(Code::Rehire), then, link_from))
 }

@@ -40,7 +40,7 @@ fn plan<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Resu
     let attributes = Attributes::from_pairs(pairs.iter().map(|(attr, value)| (*attr, value.as_ref())));
     let upn = attributes.filled(Attr::UserPrincipalName).unwrap_or_default();
     let Some(domain) = subject.tenant.verified_domain_of(upn) else {
-        draft.saw(EvidenceRule::Domain, Found::Nothing);
+        draft.evidence.saw(EvidenceRule::Domain, Found::Nothing);
         return Err(Reason::plain(Code::DomainNotVerified));
     };
     let Some(id) = subject.person.immutable_id() else {
@@ -54,7 +54,7 @@ fn plan<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Resu
         ("same sign-in name", join::wanted_by_others(subject, upn, join::Against::Everybody)),
     ] {
         if !rivals.is_empty() {
-            return Err(join::contested(draft, what, &rivals));
+            return Err(join::contested(&mut draft.evidence, what, &rivals));
         }
     }
     let manager = manager::of_new(subject, draft);

@@ -91,7 +91,7 @@ pub(crate) fn difference<F: Facts, E: Entitlement>(
                 draft.note(Reason::with(Code::Unknown, format!("{} {}: {error}", E::WORD, E::name(thing))));
             }
             Ok(true) if grant.is_none() => {
-                draft.saw_rule(E::EVIDENCE, &format!("{} by {}", E::name(thing), E::when(rule).text()));
+                draft.evidence.saw_rule(E::EVIDENCE, &format!("{} by {}", E::name(thing), E::when(rule).text()));
                 match E::grant(rule, thing) {
                     Ok(terms) => *grant = Some(terms),
                     Err(reason) => {

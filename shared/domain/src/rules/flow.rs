@@ -107,7 +107,7 @@ pub(crate) fn differences<'a, F: Facts>(
         }
         if link.is_some_and(|link| link.ledger.written.get(attr) == Some(&*wanted)) {
             found.drifted = true;
-            draft.saw_at(EvidenceRule::Drift, Found::Different, &account.id, Some(&wanted), have);
+            draft.evidence.saw_at(EvidenceRule::Drift, Found::Different, &account.id, Some(&wanted), have);
         }
         if is_hazardous(attr, account) {
             found.hazardous.push((attr, wanted));
@@ -261,6 +261,6 @@ fn mastered_mail<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>
         && !same_name(ours, theirs)
     {
         draft.code(Code::MailMasteredElsewhere);
-        draft.saw_at(EvidenceRule::PrimarySmtp, Found::Different, &account.id, Some(ours), Some(theirs));
+        draft.evidence.saw_at(EvidenceRule::PrimarySmtp, Found::Different, &account.id, Some(ours), Some(theirs));
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn left<'a, F: Facts>(
         });
         return;
     };
-    draft.saw(EvidenceRule::Link, Found::Same);
+    draft.evidence.saw(EvidenceRule::Link, Found::Same);
     draft.joined(JoinRule::Link, account);
     if account.is_deleted() {
         draft.code(Code::LeftSettled);
@@ -45,7 +45,7 @@ pub(crate) fn left<'a, F: Facts>(
     }
     if account.authority == Authority::Synced {
         // The clocks stand still: not being remembered as leaving, the person starts anew when the account is ours.
-        draft.show(account);
+        draft.evidence.show(account);
         draft.refuse(Reason::plain(Code::MasteredElsewhere));
         return;
     }
@@ -58,19 +58,19 @@ pub(crate) fn left<'a, F: Facts>(
         match join::successor(subject, gone_since) {
             Successor::Nobody => {}
             Successor::Continues(other) => {
-                draft.saw_person(EvidenceRule::Claims, Found::Several, &named(other));
+                draft.evidence.saw_person(EvidenceRule::Claims, Found::Several, &named(other));
                 draft.refuse(Reason::with(Code::ContinuedElsewhere, format!("by {}", named(other))));
                 return;
             }
             Successor::MaybeThey(other) => {
-                draft.saw_person(EvidenceRule::Claims, Found::Same, &named(other));
+                draft.evidence.saw_person(EvidenceRule::Claims, Found::Same, &named(other));
                 let overdue = subject.now - gone_since > REKEY_OVERDUE;
                 let code = if overdue { Code::RekeyOverdue } else { Code::MaybeRekeyed };
                 draft.refuse(Reason::with(code, format!("resembled by {}", named(other))));
                 return;
             }
             Successor::Namesake(other) => {
-                draft.saw_person(EvidenceRule::Claims, Found::Different, &named(other));
+                draft.evidence.saw_person(EvidenceRule::Claims, Found::Different, &named(other));
                 deletion = Deletion::Waits(Reason::with(Code::Namesake, format!("resembled by {}", named(other))));
             }
         }
@@ -98,7 +98,7 @@ fn is_still_theirs<F: Facts>(
         Code::AnchorDrift
     };
     let linked = link.immutable_id.as_ref().map(crate::vocabulary::ids::ImmutableId::as_str);
-    draft.saw_at(EvidenceRule::Drift, Found::Different, &account.id, linked, Some(id.as_str()));
+    draft.evidence.saw_at(EvidenceRule::Drift, Found::Different, &account.id, linked, Some(id.as_str()));
     draft.refuse(Reason::plain(code));
     false
 }
@@ -226,7 +226,7 @@ fn stages<F: Facts>(
         }
     }
     if deletes {
-        draft.show(account);
+        draft.evidence.show(account);
         draft.part(Action::Delete, StepOrder::Delete, reason, vec![Step::Delete { cause }]);
     }
 }

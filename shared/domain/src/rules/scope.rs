@@ -28,16 +28,16 @@ pub(crate) fn place<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<
         SourceStatus::Present => match subject.includes(subject.person) {
             Ok(true) => {
                 if subject.policy.scope.is_some() {
-                    draft.saw(EvidenceRule::Scope, Found::Same);
+                    draft.evidence.saw(EvidenceRule::Scope, Found::Same);
                 }
                 Place::Here
             }
             Ok(false) => {
-                draft.saw(EvidenceRule::Scope, Found::Different);
+                draft.evidence.saw(EvidenceRule::Scope, Found::Different);
                 Place::Left { cause: LeavingCause::LeftScope, since: None }
             }
             Err(error) => {
-                draft.saw(EvidenceRule::Scope, Found::Unknown);
+                draft.evidence.saw(EvidenceRule::Scope, Found::Unknown);
                 Place::Unknown(Reason::with(Code::Unknown, format!("scope: {error}")))
             }
         },

@@ -47,7 +47,7 @@ pub(crate) fn rename<F: Facts>(
         return Ok(Verdict::Refused);
     }
     let Some(domain) = subject.tenant.verified_domain_of(&wanted) else {
-        draft.saw_at(EvidenceRule::Domain, Found::Nothing, &account.id, Some(&wanted), None);
+        draft.evidence.saw_at(EvidenceRule::Domain, Found::Nothing, &account.id, Some(&wanted), None);
         draft.code(Code::DomainNotVerified);
         return Ok(Verdict::Refused);
     };
@@ -115,7 +115,7 @@ fn holder<F: Facts>(
 ) -> Result<Consent, Reason> {
     let rivals = join::wanted_by_others(subject, wanted, against);
     if !rivals.is_empty() {
-        return Err(join::contested(draft, "userPrincipalName", &rivals));
+        return Err(join::contested(&mut draft.evidence, "userPrincipalName", &rivals));
     }
     let mut others = subject.facts.address_holders(wanted);
     others.sort_unstable_by(|one, other| one.id.cmp(&other.id));
@@ -127,7 +127,7 @@ fn holder<F: Facts>(
         return Err(Reason::with(code, other.id.as_str()));
     }
     let Some(holder) = subject.holder_of(wanted, Some(&account.id)) else { return Ok(Consent::Switch) };
-    draft.saw_at(EvidenceRule::Upn, Found::Different, &holder.id, Some(wanted), None);
+    draft.evidence.saw_at(EvidenceRule::Upn, Found::Different, &holder.id, Some(wanted), None);
     if holder.kind == crate::vocabulary::account::AccountKind::Guest {
         return Err(Reason::with(Code::AddressHeldByGuest, holder.id.as_str()));
     }
