@@ -10,6 +10,8 @@ use crate::pages::Endless;
 
 /// After trouble that outlasted our tries.
 const LATER: Duration = Duration::from_mins(1);
+/// An answer that was cut off is asked for again after this, when a few tries in a row were cut off.
+const SOON: Duration = Duration::from_secs(15);
 
 /// Refused for good, or with a new listing only.
 pub(crate) fn refused(route: &str, status: u16, verdict: Verdict, error: GraphError) -> TenantError {
@@ -86,10 +88,13 @@ pub(crate) fn unreachable(route: &str, host: &str) -> TenantError {
 /// An answer that was cut off.
 pub(crate) fn broken(route: &str, host: &str, request_id: &str) -> TenantError {
     TenantError {
-        retry: Retry::After(LATER),
+        retry: Retry::After(SOON),
         status: 0,
         code: "bad_answer".to_owned(),
-        message: format!("Graph's answer to GET {route} was cut off ({host}): it is tried again."),
+        message: format!(
+            "Graph's answer to GET {route} was cut off each time ({host}). Check the network and any proxy on the way, \
+             and its limit on the size of answers."
+        ),
         request_id: request_id.to_owned(),
     }
 }

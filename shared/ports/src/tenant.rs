@@ -471,6 +471,12 @@ impl TenantError {
         self.retry == Retry::Never && (self.status == 401 || self.code.starts_with("AADSTS"))
     }
 
+    /// Whether an answer came, again and again, and could not be used: it was cut off each time. Waiting helps against a
+    /// broken network, and not against a proxy that cuts large answers.
+    pub fn is_cut_off(&self) -> bool {
+        self.status == 0 && self.code == "bad_answer" && matches!(self.retry, Retry::After(_))
+    }
+
     /// Whether a permission is missing (or consent, or a role).
     pub fn is_forbidden(&self) -> bool {
         self.status == 403

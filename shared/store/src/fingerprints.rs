@@ -77,6 +77,11 @@ impl Series {
         Self(format!("FA#{}", scope.as_str()))
     }
 
+    /// The place of notes about the listing, for [`Store::note`] and the functions beside it.
+    pub fn notes(&self) -> &str {
+        &self.0
+    }
+
     fn digest_key(&self) -> Key {
         Key::new(self.0.clone(), "DIGEST")
     }
@@ -169,6 +174,11 @@ impl Store {
     pub async fn delete_note(&self, pk: &str, name: &str) -> Result<()> {
         self.table.write(Write::delete(Key::new(format!("NOTE#{pk}"), name))).await?;
         Ok(())
+    }
+
+    /// Forgets such facts by their names.
+    pub async fn delete_notes<N: Into<String>>(&self, pk: &str, names: impl IntoIterator<Item = N>) -> Result<()> {
+        self.delete_keys(names.into_iter().map(|name| Key::new(format!("NOTE#{pk}"), name)).collect()).await
     }
 
     /// All such facts, by name.

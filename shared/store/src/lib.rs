@@ -8,6 +8,7 @@ pub mod connecting;
 pub mod connection;
 pub mod costs;
 pub mod dirty;
+pub mod entering;
 pub mod fingerprints;
 pub mod gate;
 pub mod groups;

@@ -118,8 +118,9 @@ impl Store {
         }
     }
 
-    /// Performs writes about people or accounts so that whoever is killed in between does it again: what these are found
-    /// by and the marks first, the facts last. Facts that are there already are not looked at twice.
+    /// Performs writes about people or accounts in two steps: what these are found by and the dirty marks first, the facts
+    /// last. A reading that is killed in between finds the old facts and does both again; facts that are stored already are
+    /// not looked at twice.
     pub async fn write_facts_last(&self, writes: Vec<Write>) -> Result<()> {
         let (facts, others): (Vec<Write>, Vec<Write>) =
             writes.into_iter().partition(|write| keys::is_fact(write.key()));
@@ -154,7 +155,7 @@ impl Store {
     }
 
     /// The writes that take a person, unchanged, from the look-ups they were entered under to this store's.
-    pub fn enter_person(&self, scope: &TenantKey, before: &Lookups, record: &PersonRecord, writes: &mut Vec<Write>) {
+    pub fn reenter_person(&self, scope: &TenantKey, before: &Lookups, record: &PersonRecord, writes: &mut Vec<Write>) {
         let pid = self.secret.pid(&record.person.key);
         let had = self.entering(before.clone()).person_entries(scope, record, pid);
         let wanted = self.person_entries(scope, record, pid);

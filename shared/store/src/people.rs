@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// The write that remembers somebody who is not in the listing any more; `None` when they are back.
-    pub fn note_gone(&self, c: &ConnectionId, pid: PersonHash, gone: Option<i64>) -> Write {
+    pub(crate) fn note_gone(c: &ConnectionId, pid: PersonHash, gone: Option<i64>) -> Write {
         let key = Key::new(format!("GONE#{c}"), pid.hex());
         match gone {
             Some(since) => Write::put(key, since.to_string().into_bytes()),

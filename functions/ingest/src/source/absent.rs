@@ -1,163 +1,125 @@
-//! Who of those missing is absent. A damaged entry swallows neighbors that nothing names, so it makes absence unknown;
-//! except for somebody who is missing in two readings in a row whose faults, byte for byte, already stood while that
-//! person was listed: these faults did not swallow them.
+//! Missing people: known people whom a listing lacks, which of them are absent, and their absence in the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hardmatch_store::{PersonHash, Store, StoreError};
-use serde::{Deserialize, Serialize};
+use hardmatch_domain::person::PersonRecord;
+use hardmatch_ports::run::Run;
+use hardmatch_store::entering::PersonSighting;
+use hardmatch_store::fingerprints::{Bucket, Series};
+use hardmatch_store::{PersonHash, StoreError};
 
-/// Faults that are remembered, and people: more of either is no listing to conclude from.
-const MOST: usize = 1_000;
+use super::absence_history::AbsenceHistory;
+use super::cross_check::is_named;
+use super::progress::{CHUNK, Pace, SourceProgress, SourceStop};
+use super::scan::Scan;
+use crate::observed::begun_ms;
+use crate::ports::SourcePorts;
 
-/// Two readings that say the same are this far apart at least (milliseconds): a plan and its application minutes later
-/// read one export twice.
-const APART_MS: i64 = 6 * 60 * 60 * 1000;
+/// Missing people whose records are read. More are no few leavers beside a damaged row: the accidental-removal limit
+/// judges them.
+const LOOKED_AT: usize = 25_000;
 
-/// The readings so far, as far as they bear on absence. Kept beside a connection's fingerprints.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Readings {
-    v: u32,
-    /// When this was last changed (Unix milliseconds): everybody not in `missing` was listed then.
-    at: i64,
-    /// Since when absence is unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unknown_since: Option<i64>,
-    /// Faults of the last reading, and since when each has stood without a break.
-    faults: BTreeMap<String, i64>,
-    /// People who are missing and not taken for absent.
-    missing: BTreeMap<String, Missing>,
-    /// More were missing than are remembered: of whom nothing is remembered, nothing is known.
-    #[serde(default)]
-    too_many: bool,
+/// A known person whom the listing lacks; the record where few people are missing.
+pub(super) type Missing = (PersonHash, Option<PersonRecord>);
+
+/// Names of known people who are not in this scan.
+pub(super) fn lacking(scan: &Scan, known: &BTreeMap<usize, Bucket>) -> Vec<PersonHash> {
+    let names = known.values().flat_map(|bucket| bucket.keys());
+    names.filter(|name| !scan.entries.contains_key(*name)).map(|name| PersonHash::from_bytes(*name)).collect()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Missing {
-    /// When they were listed last.
-    listed: i64,
-    /// Since when they are missing in readings of which no fault is younger than that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    since: Option<i64>,
+/// Known people who are not in this scan, and not absent already.
+pub(super) async fn missing(
+    ports: &SourcePorts,
+    run: &Run,
+    scan: &Scan,
+    known: &BTreeMap<usize, Bucket>,
+) -> Result<Vec<Missing>, StoreError> {
+    let lacking = lacking(scan, known);
+    if lacking.len() > LOOKED_AT {
+        return Ok(lacking.into_iter().map(|pid| (pid, None)).collect());
+    }
+    let mut missing = Vec::new();
+    for chunk in lacking.chunks(CHUNK) {
+        let found = ports.store.people(&run.connection, chunk).await?;
+        missing
+            .extend(found.into_iter().filter(|(_, record)| !record.is_gone()).map(|(pid, record)| (pid, Some(record))));
+    }
+    Ok(missing)
 }
 
-const NAME: &str = "absence";
+/// What a listing says of the people whom it lacks.
+pub(super) struct Absence {
+    history: AbsenceHistory,
+    before: AbsenceHistory,
+    place: Series,
+    /// People who are absent.
+    pub(super) absent: Vec<PersonHash>,
+    /// People of whom nothing is concluded: they stay as they were.
+    pub(super) waiting: Vec<PersonHash>,
+}
 
-impl Readings {
-    pub(crate) async fn of(store: &Store, pk: &str) -> Result<Self, StoreError> {
-        let body = store.note(pk, NAME).await?;
-        // What cannot be read proves nobody's absence.
-        Ok(body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default())
+impl Absence {
+    pub(super) async fn judge(
+        ports: &SourcePorts,
+        run: &Run,
+        scan: &Scan,
+        missing: Vec<Missing>,
+    ) -> Result<Self, SourceStop> {
+        let place = Series::people(&run.connection);
+        let before = AbsenceHistory::of(&ports.store, &place).await?;
+        let unknown = !scan.completeness.absence.is_empty();
+        // A person whose name stands in a refused entry is not missing.
+        let (named, missing): (Vec<Missing>, Vec<Missing>) = missing
+            .into_iter()
+            .partition(|(_, record)| record.as_ref().is_some_and(|record| is_named(scan, &record.person)));
+        let missing: Vec<PersonHash> = missing.into_iter().map(|(pid, _)| pid).collect();
+        let (history, absent) = before.with(begun_ms(run), unknown, &scan.faults, &missing);
+        let is_absent: BTreeSet<PersonHash> = absent.iter().copied().collect();
+        let mut waiting: Vec<PersonHash> = missing.into_iter().filter(|pid| !is_absent.contains(pid)).collect();
+        waiting.extend(named.into_iter().map(|(pid, _)| pid));
+        Ok(Self { history, before, place, absent, waiting })
     }
 
-    pub(crate) async fn put(&self, store: &Store, pk: &str) -> Result<(), StoreError> {
-        let body = serde_json::to_vec(self).unwrap_or_default();
-        store.put_note(pk, NAME, body).await
+    /// Since when absence is unknown (Unix milliseconds); `None` where it is known.
+    pub(super) fn unknown_since(&self) -> Option<i64> {
+        self.history.unknown_since()
     }
 
-    /// Since when absence is unknown, where it is.
-    pub(crate) fn unknown_since(&self) -> Option<i64> {
-        self.unknown_since
-    }
-
-    /// The readings with one more, of `now`: `missing` are known people whom it lacks. Gives those who are absent.
-    pub(crate) fn with(
-        &self,
-        now: i64,
-        unknown: bool,
-        faults: &BTreeSet<[u8; 16]>,
-        missing: &[PersonHash],
-    ) -> (Self, Vec<PersonHash>) {
-        let mut next = Self { v: 1, at: now, ..Self::default() };
-        if !unknown {
-            return (next, missing.to_vec());
+    /// Remembers this reading. While absence is known there is nothing to remember.
+    pub(super) async fn put(&self, ports: &SourcePorts) -> Result<(), StoreError> {
+        if self.history.unknown_since().is_none() && self.before.unknown_since().is_none() {
+            return Ok(());
         }
-        next.unknown_since = Some(self.unknown_since.unwrap_or(now));
-        // Faults that nobody can name, or too many to remember, may be new in every reading.
-        let told = !faults.is_empty() && faults.len() <= MOST;
-        if told {
-            next.faults = faults
-                .iter()
-                .map(|fault| {
-                    let name = PersonHash::from_bytes(*fault).hex();
-                    let since = self.faults.get(&name).copied().unwrap_or(now);
-                    (name, since)
-                })
-                .collect();
-        }
-        let youngest = if told { next.faults.values().copied().max().unwrap_or(now) } else { i64::MAX };
-        let mut absent = Vec::new();
-        for pid in missing {
-            let name = pid.hex();
-            let known = self.missing.get(&name).copied();
-            let unknown = if self.v == 0 || self.too_many { i64::MIN } else { self.at };
-            let listed = known.map_or(unknown, |known| known.listed);
-            let since = (youngest <= listed).then(|| known.and_then(|known| known.since).unwrap_or(now));
-            if since.is_some_and(|since| now - since >= APART_MS) {
-                absent.push(*pid);
-            } else if next.missing.len() < MOST {
-                next.missing.insert(name, Missing { listed, since });
-            } else {
-                next.too_many = true;
-            }
-        }
-        (next, absent)
+        self.history.put(&ports.store, &self.place).await
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: i64 = 24 * 60 * 60 * 1000;
-
-    fn faults(all: &[u8]) -> BTreeSet<[u8; 16]> {
-        all.iter().map(|&number| [number; 16]).collect()
-    }
-
-    fn person(number: u8) -> PersonHash {
-        PersonHash::from_bytes([number; 16])
-    }
-
-    /// Nights of faults and missing people; who is absent in the end.
-    fn nights(all: &[(&[u8], &[u8])]) -> Vec<PersonHash> {
-        let mut readings = Readings::default();
-        let mut absent = Vec::new();
-        for (night, (broken, missing)) in all.iter().enumerate() {
-            let missing: Vec<PersonHash> = missing.iter().map(|&number| person(number)).collect();
-            let at = (i64::try_from(night).unwrap() + 1) * DAY;
-            (readings, absent) = readings.with(at, !broken.is_empty(), &faults(broken), &missing);
+/// Stores that people are absent, on the word of a complete listing.
+pub(super) async fn store_absences(
+    ports: &SourcePorts,
+    run: &Run,
+    absent: &[PersonHash],
+    pace: Pace,
+    progress: &mut SourceProgress,
+) -> Result<(), SourceStop> {
+    let connection = &run.connection;
+    // The moment of the run, which its decisions take for the present. A clock that is read here would be later, and the
+    // grace of somebody who leaves without grace would not be over.
+    let since = begun_ms(run) / 1000;
+    for chunk in absent.chunks(CHUNK) {
+        let mut writes = Vec::new();
+        for (_, old) in ports.store.people(connection, chunk).await? {
+            let absent = PersonSighting::Absent(since);
+            ports.store.enter_person(&ports.scope, connection, Some(&old), absent, &mut writes);
         }
-        absent
+        if writes.is_empty() {
+            continue;
+        }
+        ports.store.write_facts_last(writes).await?;
+        if pace == Pace::ByGroups {
+            progress.unit(ports, 0, Vec::new()).await?;
+        }
     }
-
-    #[test]
-    fn who_is_missing_beside_a_fault_is_not_absent() {
-        assert_eq!(nights(&[(&[], &[]), (&[], &[7])]), [person(7)]);
-        assert_eq!(nights(&[(&[], &[]), (&[1], &[7])]), []);
-        assert_eq!(nights(&[(&[], &[]), (&[1], &[7]), (&[1], &[7]), (&[1], &[7])]), [], "the fault may be their row");
-    }
-
-    #[test]
-    fn a_fault_that_stood_while_they_were_listed_hides_nobody() {
-        let stood: &[(&[u8], &[u8])] = &[(&[1], &[]), (&[1], &[7])];
-        assert_eq!(nights(stood), [], "once is not enough");
-        assert_eq!(nights(&[(&[1], &[]), (&[1], &[7]), (&[1], &[7])]), [person(7)]);
-        assert_eq!(nights(&[(&[1], &[]), (&[1, 2], &[7]), (&[1, 2], &[7])]), [], "one fault is younger");
-        assert_eq!(nights(&[(&[1], &[]), (&[1, 2], &[7]), (&[1], &[7])]), [], "the first of the two was not clean");
-        assert_eq!(nights(&[(&[1], &[]), (&[1, 2], &[7]), (&[1], &[7]), (&[1], &[7])]), [person(7)]);
-        assert_eq!(nights(&[(&[1], &[]), (&[1], &[7]), (&[1], &[]), (&[1], &[7])]), [], "they were back between");
-        assert_eq!(nights(&[(&[1], &[7]), (&[1], &[7]), (&[1], &[7])]), [], "nobody saw them");
-    }
-
-    #[test]
-    fn two_readings_of_one_night_are_one() {
-        let (first, _) = Readings::default().with(DAY, true, &faults(&[1]), &[]);
-        let (second, absent) = first.with(2 * DAY, true, &faults(&[1]), &[person(7)]);
-        assert_eq!(absent, []);
-        let (third, absent) = second.with(2 * DAY + 60_000, true, &faults(&[1]), &[person(7)]);
-        assert_eq!(absent, []);
-        assert_eq!(third.with(3 * DAY, true, &faults(&[1]), &[person(7)]).1, [person(7)]);
-        assert_eq!(third.unknown_since(), Some(DAY));
-    }
+    Ok(())
 }

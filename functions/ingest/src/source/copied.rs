@@ -1,5 +1,5 @@
-//! A source whose file lies elsewhere: a copy is made when the listing is asked for, and not before, so that a message that
-//! finds nothing to read fetches nothing. Every pass of a reading sees the same copy.
+//! A source whose file lies elsewhere. The file is copied when its listing is asked for, and not before, so that a message
+//! that finds nothing to read fetches nothing. Every pass of a reading sees the same copy.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use hardmatch_ports::{Listing, Source, SourceError};
 /// Brings a file to where a source reads it.
 #[async_trait]
 pub trait Bring: Send + Sync {
-    /// Makes the copy.
+    /// Makes the copy; an error names what to do, and whether trying again can help.
     async fn bring(&self) -> Result<(), SourceError>;
 
-    /// Where the file is, for people.
+    /// Where the file is, for operators.
     fn location(&self) -> String;
 }
 
@@ -25,7 +25,7 @@ pub struct Copied<B> {
 }
 
 impl<B: Bring> Copied<B> {
-    /// Of a file that is to be brought to where `copy` reads it.
+    /// A source of the file that `bring` brings to where `copy` reads it.
     pub fn new(bring: B, copy: Arc<dyn Source>) -> Self {
         Self { bring, copy, brought: Mutex::new(false) }
     }

@@ -1,39 +1,39 @@
-//! A second look at a listing, with what is known of people: rows that hold another's name, newcomers whose name stands
-//! in a row without a key, names that all changed in their accents, numbers that lost their zeros.
+//! A cross-check of a listing with what is known of people: rows that hold another person's name, newcomers whose name
+//! stands in a row without a key, names of which only the accents changed, keys that lost their zeros.
 
 use std::collections::{BTreeMap, HashMap};
 
-use hardmatch_domain::attribute::{Attr, Attributes};
-use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::person::{Person, PersonRecord};
 use hardmatch_ports::Entry;
 use hardmatch_ports::source::{RefusedEntry, words};
 use hardmatch_store::fingerprints::{Bucket, bucket_of, content_hash};
 use hardmatch_store::{PersonHash, StoreError};
 
-use crate::SourcePorts;
-use crate::source::changed::Changed;
-use crate::source::reading::{CHUNK, Stopped};
-use crate::source::scan::Scan;
+use super::changed::Changed;
+use super::leading_zeros::without_zeros;
+use super::progress::{CHUNK, SourceStop};
+use super::scan::Scan;
+use crate::ports::SourcePorts;
 
 /// Known people whose names are compared when the encoding of a listing is a guess.
 const COMPARED: usize = 500;
 
-/// One value as a number to look for.
+/// The hash of a value. A value of several words is found by all of them together, or not at all.
 fn word(text: &str) -> Option<u64> {
     let mut all = words(text.trim().as_bytes());
     let first = all.next()?;
-    // A value of several words is found by all of them together, or not at all.
     Some(all.fold(first, |sum, next| sum.rotate_left(7) ^ next))
 }
 
-/// By what a person is known: sign-in name, primary address, employee ID.
+/// Values by which a person is known: sign-in name, primary address, employee ID.
 fn known_by(person: &Person) -> impl Iterator<Item = &str> {
     [person.upn(), person.addresses.primary(), person.attributes.filled(Attr::EmployeeId)].into_iter().flatten()
 }
 
-/// Whether a value by which the person is known stands in a refused entry.
-pub(crate) fn is_named(scan: &Scan, person: &Person) -> bool {
+/// Whether a value by which the person is known, or an address of theirs, stands in a refused entry.
+pub(super) fn is_named(scan: &Scan, person: &Person) -> bool {
     let all = known_by(person).chain(person.addresses.all().iter());
     let stands = |text: &str| {
         let mut of_it = words(text.trim().as_bytes()).peekable();
@@ -42,26 +42,29 @@ pub(crate) fn is_named(scan: &Scan, person: &Person) -> bool {
     !scan.words.is_empty() && all.into_iter().any(stands)
 }
 
-/// Looks once more where something calls for it, and turns entries of the scan into refusals. Gives why nothing may
-/// be concluded from the listing, if so.
-pub(crate) async fn again(
+/// Reads the listing once more where something calls for it, and turns suspicious entries of the scan into refusals.
+/// `missing` are known people whom the listing lacks. Gives the reason where nothing may be concluded from the listing.
+pub(super) async fn cross_check(
     ports: &SourcePorts,
     connection: &ConnectionId,
     scan: &mut Scan,
     known: &BTreeMap<usize, Bucket>,
-    gone: &[&PersonRecord],
-) -> Result<Option<String>, Stopped> {
+    missing: &[&PersonRecord],
+) -> Result<Option<String>, SourceStop> {
     let changed = Changed::find(scan, known);
-    let missing: HashMap<u64, &PersonRecord> = gone
+    let by_value: HashMap<u64, &PersonRecord> = missing
         .iter()
         .copied()
         .flat_map(|record| known_by(&record.person).filter_map(move |text| Some((word(text)?, record))))
         .collect();
-    // Keys that are numbers, without their zeros.
-    let numbers: HashMap<&str, &PersonRecord> =
-        gone.iter().copied().filter_map(|record| Some((without_zeros(record.person.key.as_str())?, record))).collect();
+    // Keys of missing people that are numbers, without their leading zeros.
+    let numbers: HashMap<&str, &PersonRecord> = missing
+        .iter()
+        .copied()
+        .filter_map(|record| Some((without_zeros(record.person.key.as_str())?, record)))
+        .collect();
     let guessed = scan.completeness.guessed.clone();
-    if changed.is_empty() || (gone.is_empty() && scan.claims.is_empty() && guessed.is_none()) {
+    if changed.is_empty() || (missing.is_empty() && scan.claims.is_empty() && guessed.is_none()) {
         return Ok(None);
     }
     let was_there = |name: &[u8; 16]| known.get(&bucket_of(name)).is_some_and(|bucket| bucket.contains_key(name));
@@ -83,7 +86,7 @@ pub(crate) async fn again(
             if !changed.has(&name) {
                 continue;
             }
-            let of_another = known_by(&person).filter_map(word).find_map(|word| missing.get(&word));
+            let of_another = known_by(&person).filter_map(word).find_map(|word| by_value.get(&word));
             if let (true, Some(other)) = (was_there(&name), of_another) {
                 if other.person.key != person.key {
                     foreign.push((name, foreign_row(&person, ordinal)));
@@ -137,7 +140,7 @@ async fn stored(
     Ok(found)
 }
 
-/// Whether a name or address of the person stands in an entry that nobody knows whose it is.
+/// Whether a name or address of the person stands in an entry without a readable key.
 fn is_claimed(scan: &Scan, person: &Person) -> bool {
     let mut names = person.upn().into_iter().chain(person.addresses.all().iter());
     names.any(|text| words(text.as_bytes()).any(|word| scan.claims.contains(&word)))
@@ -156,12 +159,6 @@ fn foreign_row(person: &Person, ordinal: u64) -> RefusedEntry {
         fault: <[u8; 16]>::try_from(halves.concat()).ok(),
         ..RefusedEntry::default()
     }
-}
-
-/// A number without the zeros before it; `None` where there are none, or where it is no number.
-fn without_zeros(key: &str) -> Option<&str> {
-    let short = key.trim_start_matches('0');
-    (short.len() < key.len() && !short.is_empty() && short.bytes().all(|byte| byte.is_ascii_digit())).then_some(short)
 }
 
 fn shortened_row(person: &Person, ordinal: u64) -> RefusedEntry {
@@ -188,7 +185,8 @@ fn claimed_row(person: &Person, ordinal: u64) -> RefusedEntry {
     }
 }
 
-/// Whether every known name with an accent changed in nothing but its accents: then it is the encoding that changed.
+/// Whether every known name with an accent changed in nothing but its accents: then the encoding changed, and not the
+/// people.
 fn all_changed_in_accents<'p>(pairs: impl Iterator<Item = (&'p Person, &'p Person)>) -> bool {
     const NAMES: [Attr; 3] = [Attr::DisplayName, Attr::GivenName, Attr::Surname];
     let plain = |text: &str| text.chars().filter(char::is_ascii).filter(|c| *c != '?').collect::<String>();
@@ -204,43 +202,6 @@ fn all_changed_in_accents<'p>(pairs: impl Iterator<Item = (&'p Person, &'p Perso
         altered += usize::from(same && before != now);
     }
     accented >= 2 && altered == accented
-}
-
-/// The person with the numbers they had, where these differ in nothing but leading zeros: a spreadsheet takes them.
-pub(crate) fn with_zeros(mut person: Person, old: &Person) -> Person {
-    let lost = |before: &str, now: &str| {
-        before.len() > now.len()
-            && before.trim_start_matches('0') == now
-            && now.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    if let (Some(before), Some(now)) =
-        (old.attributes.filled(Attr::EmployeeId), person.attributes.filled(Attr::EmployeeId))
-        && lost(before, now)
-    {
-        let kept = person.attributes.iter().map(
-            |(attr, value)| {
-                if attr == Attr::EmployeeId { (attr, before) } else { (attr, value) }
-            },
-        );
-        person.attributes = kept.collect::<Attributes>();
-    }
-    for anchor in &mut person.anchors {
-        let had = old.anchors.iter().find(|had| had.from == anchor.from);
-        if let Some(had) = had.filter(|had| lost(had.id.as_str(), anchor.id.as_str())) {
-            anchor.id = had.id.clone();
-        }
-    }
-    person
-}
-
-/// What is said of somebody whose number lost its zeros.
-pub(crate) fn zeros_row(key: &PersonKey) -> RefusedEntry {
-    RefusedEntry {
-        key: Some(key.clone()),
-        problem: "A number of the entry is the known one without its leading zeros; the known one is kept".to_owned(),
-        cure: "Export the column as text (in a spreadsheet: import it as Text, not as General)".to_owned(),
-        ..RefusedEntry::default()
-    }
 }
 
 #[cfg(test)]
@@ -273,19 +234,5 @@ mod tests {
         assert!(!all(&[("Jörg", "Jšrg")]), "one is a correction");
         assert!(!all(&[("Jörg", "Jšrg"), ("Höss", "Höss")]), "one is right");
         assert!(!all(&[("Jörg", "Jörg Maier"), ("Höss", "Hšss")]), "one got another name");
-    }
-
-    #[test]
-    fn a_number_keeps_the_zeros_that_are_known() {
-        for (old, new, kept) in [
-            ("0012", "12", "0012"),
-            ("12", "0012", "0012"),
-            ("0012", "13", "13"),
-            ("00A1", "A1", "A1"),
-            ("0012", "0012", "0012"),
-        ] {
-            let person = with_zeros(named("x", new), &named("x", old));
-            assert_eq!(person.attributes.get(Attr::EmployeeId), Some(kept), "{old} {new}");
-        }
     }
 }

@@ -1,10 +1,51 @@
 //! The source side: people of the directory, into the store.
 
+mod absence_history;
 mod absent;
 mod changed;
 pub mod copied;
 mod cross_check;
-pub(crate) mod lookups;
+mod facts;
+mod leading_zeros;
+mod lookups;
 mod progress;
-pub(crate) mod reading;
+mod reading;
 mod scan;
+
+use hardmatch_domain::facts::Lookups;
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::doorbell::After;
+use hardmatch_store::run_lease::{Acquire, RunLease};
+
+use crate::observed::{Observed, PEOPLE};
+use crate::ports::{ObserveError, SourcePorts};
+use crate::run::{finish, observing, policy};
+
+/// Reads the people of the source for a run that observes, and notifies the run's driver when the reading has ended. What
+/// does not fit into the time is left to the next message.
+///
+/// # Errors
+///
+/// The table cannot be read or written. A source that cannot be read is no error: the run is told.
+pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
+    let name = format!("people~{connection}");
+    let lease = match RunLease::acquire(&ports.store, &*ports.clock, ports.deadline, name, run).await? {
+        Acquire::Acquired(lease) => lease,
+        Acquire::HeldByOther(after) => return Ok(after),
+    };
+    let after = read_source(ports, connection, run).await;
+    lease.release(&ports.store).await;
+    after
+}
+
+async fn read_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
+    let Some(open) = observing(&ports.store, connection, run, PEOPLE).await? else { return Ok(After::Done) };
+    let observed = match policy(&ports.store, &*ports.policies, connection, open.policy_revision).await? {
+        Ok(policy) => {
+            let store = ports.store.entering(Lookups::of(&policy));
+            reading::observe(&SourcePorts { store, ..ports.clone() }, &open).await?
+        }
+        Err(problem) => Observed::unreadable(PEOPLE, problem),
+    };
+    finish(&ports.store, &*ports.clock, &*ports.doorbell, &open, observed).await
+}

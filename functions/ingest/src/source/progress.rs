@@ -1,28 +1,58 @@
-//! How far a reading of the source has come. The fingerprints say which people are done; this says that there are such
-//! although the listing as a whole was not seen to its end yet.
+//! Progress of one reading of the source. The fingerprints say which people are stored; the progress says that there are
+//! such people although the listing as a whole was not stored to its end yet.
 
-use hardmatch_ports::Write;
 use hardmatch_ports::run::Run;
+use hardmatch_ports::{SourceError, TableError, Write};
+use hardmatch_store::fingerprints::Series;
 use hardmatch_store::{PersonHash, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::deadline::deadline_near;
-use crate::source::reading::Stopped;
-use crate::{SourcePorts, begun_ms};
+use crate::observed::begun_ms;
+use crate::ports::SourcePorts;
 
-/// Whether the work of a reading is done in one piece.
+/// People whose records are read or written together.
+pub(super) const CHUNK: usize = 500;
+
+/// Why a reading of the source stopped before its end.
+pub(super) enum SourceStop {
+    Source(SourceError),
+    Store(StoreError),
+    /// The deadline is near. The work done so far is stored; the next message goes on.
+    Deadline,
+}
+
+impl From<SourceError> for SourceStop {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl From<StoreError> for SourceStop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<TableError> for SourceStop {
+    fn from(error: TableError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Whether the people of a reading are stored in one piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// Few people: killed, they are all done again.
+pub(super) enum Pace {
+    /// Few people: after a kill, all of them are stored again.
     AtOnce,
-    /// Each group is finished by itself, and the time is looked at after it.
+    /// Many people: each group is finished by itself, and the deadline is looked at after it.
     ByGroups,
 }
 
-/// Beside the fingerprints of a connection, until its listing was seen to its end.
+/// The stored form: beside the fingerprints of a connection, until its listing was stored to its end.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Note {
-    /// Whose counts these are.
+struct Stored {
+    /// The run whose counts these are.
     run: String,
     of: i64,
     /// People whose facts were stored.
@@ -31,95 +61,106 @@ struct Note {
     units: u64,
     /// Facts were stored that the digests do not tell of.
     unsettled: bool,
-    /// Everybody up to here is entered under the look-ups with this signature.
+    /// People who are entered under the run's look-ups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     entered: Option<Entered>,
 }
 
+/// Everybody up to `to` is entered under the look-ups with this signature.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entered {
     signature: String,
     to: [u8; 16],
 }
 
-pub(crate) struct SourceProgress {
-    pk: String,
-    note: Note,
-    stored: bool,
+pub(super) struct SourceProgress {
+    place: Series,
+    stored: Stored,
+    is_in_table: bool,
 }
 
 const NAME: &str = "unsettled";
 
 impl SourceProgress {
-    pub(crate) async fn of(store: &Store, run: &Run) -> Result<Self, StoreError> {
-        let pk = format!("FP#{}", run.connection);
-        let body = store.note(&pk, NAME).await?;
-        let stored = body.is_some();
-        // Whatever cannot be read says that somebody was at it.
-        let mut note = body.map_or_else(Note::default, |body| {
-            serde_json::from_slice(&body).unwrap_or(Note { unsettled: true, ..Note::default() })
+    /// The progress of a run's reading. Progress that cannot be read means that facts were stored.
+    pub(super) async fn of(store: &Store, run: &Run) -> Result<Self, StoreError> {
+        let place = Series::people(&run.connection);
+        let body = store.note(place.notes(), NAME).await?;
+        let is_in_table = body.is_some();
+        let mut stored = body.map_or_else(Stored::default, |body| {
+            serde_json::from_slice(&body).unwrap_or(Stored { unsettled: true, ..Stored::default() })
         });
         let of = begun_ms(run);
-        if note.run != run.id || note.of != of {
-            note = Note { run: run.id.clone(), of, changed: 0, units: 0, ..note };
+        if stored.run != run.id || stored.of != of {
+            stored = Stored { run: run.id.clone(), of, changed: 0, units: 0, ..stored };
         }
-        Ok(Self { pk, note, stored })
+        Ok(Self { place, stored, is_in_table })
     }
 
     /// Whether facts were stored that the digests do not tell of.
-    pub(crate) fn is_unsettled(&self) -> bool {
-        self.note.unsettled
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.stored.unsettled
     }
 
-    pub(crate) fn changed(&self) -> u64 {
-        self.note.changed
+    pub(super) fn changed(&self) -> u64 {
+        self.stored.changed
     }
 
-    pub(crate) fn units(&self) -> u64 {
-        self.note.units
+    pub(super) fn units(&self) -> u64 {
+        self.stored.units
     }
 
-    /// Before the first fact: from here on the digests are not to be trusted.
-    pub(crate) async fn unsettle(&mut self, store: &Store) -> Result<(), StoreError> {
-        if self.note.unsettled {
+    /// To be called before the first fact is stored: from then on the digests are not to be trusted.
+    pub(super) async fn unsettle(&mut self, store: &Store) -> Result<(), StoreError> {
+        if self.stored.unsettled {
             return Ok(());
         }
-        self.note.unsettled = true;
+        self.stored.unsettled = true;
         self.put(store, Vec::new()).await
     }
 
-    /// A group of people is done when these writes are: goes on, or stops.
-    pub(crate) async fn unit(&mut self, ports: &SourcePorts, changed: u64, writes: Vec<Write>) -> Result<(), Stopped> {
-        self.note.changed += changed;
-        self.note.units += 1;
+    /// Writes what finishes a group of people. Stops when the deadline is near.
+    pub(super) async fn unit(
+        &mut self,
+        ports: &SourcePorts,
+        changed: u64,
+        writes: Vec<Write>,
+    ) -> Result<(), SourceStop> {
+        self.stored.changed += changed;
+        self.stored.units += 1;
         self.put(&ports.store, writes).await?;
-        if deadline_near(&*ports.clock, ports.deadline) { Err(Stopped::Time) } else { Ok(()) }
+        if deadline_near(&*ports.clock, ports.deadline) { Err(SourceStop::Deadline) } else { Ok(()) }
     }
 
-    /// Up to whom everybody is entered under these look-ups.
-    pub(crate) fn entered(&self, signature: &str) -> Option<PersonHash> {
-        let entered = self.note.entered.as_ref().filter(|entered| entered.signature == signature);
+    /// The last person who is entered under these look-ups, in the order of their hashes.
+    pub(super) fn entered(&self, signature: &str) -> Option<PersonHash> {
+        let entered = self.stored.entered.as_ref().filter(|entered| entered.signature == signature);
         entered.map(|entered| PersonHash::from_bytes(entered.to))
     }
 
-    /// Everybody up to here is entered under these look-ups: goes on, or stops.
-    pub(crate) async fn enter(&mut self, ports: &SourcePorts, signature: &str, to: PersonHash) -> Result<(), Stopped> {
-        self.note.entered = Some(Entered { signature: signature.to_owned(), to: *to.bytes() });
+    /// Notes that everybody up to `to` is entered under these look-ups. Stops when the deadline is near.
+    pub(super) async fn enter(
+        &mut self,
+        ports: &SourcePorts,
+        signature: &str,
+        to: PersonHash,
+    ) -> Result<(), SourceStop> {
+        self.stored.entered = Some(Entered { signature: signature.to_owned(), to: *to.bytes() });
         self.unit(ports, 0, Vec::new()).await
     }
 
-    /// The listing was seen to its end.
-    pub(crate) async fn settle(&mut self, store: &Store) -> Result<(), StoreError> {
-        if !self.stored {
+    /// The listing was stored to its end: from here on the digests are to be trusted.
+    pub(super) async fn settle(&mut self, store: &Store) -> Result<(), StoreError> {
+        if !self.is_in_table {
             return Ok(());
         }
-        store.delete_keys(vec![store.write_note(&self.pk, NAME, Vec::new()).key().clone()]).await
+        store.delete_note(self.place.notes(), NAME).await
     }
 
     async fn put(&mut self, store: &Store, mut writes: Vec<Write>) -> Result<(), StoreError> {
-        let body = serde_json::to_vec(&self.note).unwrap_or_default();
-        writes.push(store.write_note(&self.pk, NAME, body));
-        self.stored = true;
+        let body = serde_json::to_vec(&self.stored).unwrap_or_default();
+        writes.push(store.write_note(self.place.notes(), NAME, body));
+        self.is_in_table = true;
         Ok(store.table().batch_write(writes).await?)
     }
 }

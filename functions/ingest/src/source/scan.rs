@@ -1,4 +1,4 @@
-//! The scan: one pass over a listing that keeps 24 bytes an entry, and what may be concluded from it. Pure but for
+//! The scan: one pass over a listing that keeps 24 bytes an entry, and what may be concluded from it. Pure, except for
 //! the reading.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -14,29 +14,29 @@ use hardmatch_store::fingerprints::content_hash;
 /// Refusals kept for the report.
 const REFUSALS_KEPT: usize = 1000;
 
-/// Below so many known people a change of most keys is no pattern yet.
+/// With fewer known people, a change of most keys is no pattern yet.
 const REKEY_MIN: usize = 5;
 
 /// Who is in a listing, and what was refused.
 #[derive(Default)]
-pub(crate) struct Scan {
+pub(super) struct Scan {
     /// Name and content of every entry with a readable key, sorted by name.
-    pub(crate) entries: BTreeMap<[u8; 16], [u8; 8]>,
-    pub(crate) refused: Vec<RefusedEntry>,
-    pub(crate) refused_count: u64,
-    /// Words of refused entries: who is named there is not absent.
-    pub(crate) words: HashSet<u64>,
+    pub(super) entries: BTreeMap<[u8; 16], [u8; 8]>,
+    pub(super) refused: Vec<RefusedEntry>,
+    pub(super) refused_count: u64,
+    /// Words of refused entries: a person who is named there is not absent.
+    pub(super) words: HashSet<u64>,
     /// Names and addresses that stand in entries without a readable key.
-    pub(crate) claims: HashSet<u64>,
+    pub(super) claims: HashSet<u64>,
     /// Entries that may hide others, by name of the fault.
-    pub(crate) faults: BTreeSet<[u8; 16]>,
-    /// Entries that are refused although the source understood them, and why.
-    pub(crate) replaced: BTreeMap<[u8; 16], RefusedEntry>,
-    pub(crate) completeness: Completeness,
+    pub(super) faults: BTreeSet<[u8; 16]>,
+    /// Entries that a cross-check refused although the source understood them, and why.
+    pub(super) replaced: BTreeMap<[u8; 16], RefusedEntry>,
+    pub(super) completeness: Completeness,
 }
 
 /// Reads a listing to its end.
-pub(crate) async fn take(listing: &mut dyn Listing, secret: &Secret) -> Result<Scan, SourceError> {
+pub(super) async fn take(listing: &mut dyn Listing, secret: &Secret) -> Result<Scan, SourceError> {
     let mut scan = Scan::default();
     let mut keyless = 0u64;
     loop {
@@ -72,8 +72,8 @@ impl Scan {
         }
     }
 
-    /// From here on an entry counts as refused, whatever the source says of it.
-    pub(crate) fn replace(&mut self, name: [u8; 16], refused: RefusedEntry, secret: &Secret) {
+    /// Counts an entry as refused from here on, whatever the source says of it.
+    pub(super) fn replace(&mut self, name: [u8; 16], refused: RefusedEntry, secret: &Secret) {
         self.refuse(&refused, secret);
         let refused = RefusedEntry { words: Vec::new(), claims: Vec::new(), ..refused };
         if let Some((name, content)) = fingerprint(&Entry::Refused(refused.clone()), secret) {
@@ -82,8 +82,8 @@ impl Scan {
         self.replaced.insert(name, refused);
     }
 
-    /// An entry as this scan takes it.
-    pub(crate) fn taken(&self, entry: Entry, secret: &Secret) -> Entry {
+    /// An entry as this scan takes it: refused, where a cross-check refused it.
+    pub(super) fn taken(&self, entry: Entry, secret: &Secret) -> Entry {
         let Entry::Person(person) = &entry else { return entry };
         if self.replaced.is_empty() {
             return entry;
@@ -95,7 +95,7 @@ impl Scan {
     }
 }
 
-/// Under what a fault is stored: what the entry says cannot be guessed from it without the store's secret.
+/// The name under which a fault is stored. Without the store's secret nobody can guess from it what the entry says.
 fn fault_name(fault: [u8; 16], secret: &Secret) -> [u8; 16] {
     let mut text = String::from("fault ");
     for byte in fault {
@@ -106,15 +106,16 @@ fn fault_name(fault: [u8; 16], secret: &Secret) -> [u8; 16] {
 }
 
 /// The fingerprint of an entry; `None` when it has no key.
-pub(crate) fn fingerprint(entry: &Entry, secret: &Secret) -> Option<([u8; 16], [u8; 8])> {
+pub(super) fn fingerprint(entry: &Entry, secret: &Secret) -> Option<([u8; 16], [u8; 8])> {
     match entry {
         Entry::Person(person) => {
             let body = serde_json::to_vec(person).unwrap_or_default();
             Some((*secret.pid(&person.key).bytes(), content_hash(&body)))
         }
         Entry::Refused(refused) => {
-            // That they were refused is all that is stored of them; why is in the run. Two entries with one key, each
-            // refused for the other's sake, must be one and the same in every pass, and a line that moved is no news.
+            // That the entry was refused is all that is stored; the run says why. Two entries with one key, each refused
+            // because of the other, must have one fingerprint in every pass, and an entry that moved to another line is
+            // unchanged.
             let key = refused.key.as_ref()?;
             let said: &[u8] = if refused.disabled { b"refused, disabled" } else { b"refused" };
             Some((*secret.pid(key).bytes(), content_hash(said)))
@@ -122,8 +123,8 @@ pub(crate) fn fingerprint(entry: &Entry, secret: &Secret) -> Option<([u8; 16], [
     }
 }
 
-/// Why nothing may be concluded from this scan, given who and which columns were there before.
-pub(crate) fn doubts(scan: &Scan, known: &[[u8; 16]], known_columns: &[String]) -> Vec<String> {
+/// Why nothing may be concluded from this scan, given the people and columns that were there before.
+pub(super) fn doubts(scan: &Scan, known: &[[u8; 16]], known_columns: &[String]) -> Vec<String> {
     let mut doubts = scan.completeness.doubts.clone();
     if scan.completeness.entries == 0 && doubts.is_empty() {
         doubts.push("the listing is empty".to_owned());

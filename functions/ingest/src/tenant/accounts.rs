@@ -1,4 +1,4 @@
-//! Accounts into the mirror. Every kill leaves too many marks, never too few.
+//! Sightings of accounts, into the mirror. A kill leaves too many people dirty, never too few.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,44 +7,46 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_store::accounts::AccountItem;
 
-use crate::tenant::dirty::{Marks, Stopped};
-use crate::tenant::mirror::{Seen, merge};
-use crate::tenant::recheck::stale;
-use crate::{TenantPorts, last_of_each};
+use super::dirty::DirtyMarks;
+use super::mirror::{Seen, merge};
+use super::notes::stale;
+use super::stop::TenantStop;
+use crate::ports::TenantPorts;
+use crate::writes::last_of_each;
 
 /// Accounts as the mirror has them.
-pub(crate) async fn known_accounts(
+pub(super) async fn known_accounts(
     ports: &TenantPorts,
     ids: &[ObjectId],
-) -> Result<BTreeMap<ObjectId, AccountItem>, Stopped> {
+) -> Result<BTreeMap<ObjectId, AccountItem>, TenantStop> {
     let items = ports.store.accounts(&ports.scope, ids).await?;
     Ok(items.into_iter().map(|item| (item.account.id.clone(), item)).collect())
 }
 
 /// What became of sightings.
 #[derive(Default)]
-pub(crate) struct Stored {
+pub(super) struct StoredSightings {
     /// Accounts that differed.
-    pub(crate) changed: u64,
-    /// Those whose sighting was of the time before our write: they are noted, to be asked for later.
-    pub(crate) stale: BTreeSet<ObjectId>,
+    pub(super) changed: u64,
+    /// Accounts that were shown as they were before our write: noted, to be asked for later.
+    pub(super) stale: BTreeSet<ObjectId>,
 }
 
-/// Stores what differs. Marks are written before the facts, so that a kill in
-/// between leaves too many marks, never too few. Everybody seen is entered under the attributes that are `missing`.
-pub(crate) async fn store_accounts(
+/// Stores the accounts that differ. Their people are marked dirty first, so that a kill in between leaves too many people
+/// dirty, never too few. Every account seen is entered under the attributes that are `missing`.
+pub(super) async fn store_accounts(
     ports: &TenantPorts,
     seen: Vec<Account>,
-    marks: &mut Marks<'_>,
+    marks: &mut DirtyMarks<'_>,
     missing: &[Attr],
-) -> Result<Stored, Stopped> {
+) -> Result<StoredSightings, TenantStop> {
     if seen.is_empty() {
-        return Ok(Stored::default());
+        return Ok(StoredSightings::default());
     }
     let now = ports.clock.now_seconds();
     let ids: Vec<ObjectId> = seen.iter().map(|account| account.id.clone()).collect();
     let known = known_accounts(ports, &ids).await?;
-    // The last word about an account wins.
+    // Of several sightings of one account the last one counts.
     let seen: BTreeMap<ObjectId, Account> = seen.into_iter().map(|account| (account.id.clone(), account)).collect();
     let mut writes = Vec::new();
     let mut stale_ones = BTreeSet::new();
@@ -56,7 +58,7 @@ pub(crate) async fn store_accounts(
         }
         match merge(old, account, now) {
             Seen::Same => {}
-            // A stale sighting may have hidden a real change back; a later observation asks for the account by its id.
+            // A stale sighting may hide a real change back, so the account is asked for by its id later.
             Seen::Stale => {
                 writes.push(stale(ports, &id));
                 stale_ones.insert(id);
@@ -76,5 +78,5 @@ pub(crate) async fn store_accounts(
     if !writes.is_empty() {
         ports.store.write_facts_last(last_of_each(writes)).await?;
     }
-    Ok(Stored { changed: new.len() as u64, stale: stale_ones })
+    Ok(StoredSightings { changed: new.len() as u64, stale: stale_ones })
 }

@@ -1,4 +1,4 @@
-//! Addresses that groups and contacts hold.
+//! Addresses that groups and contacts hold: the whole list each time, compared with the last one.
 
 use std::collections::BTreeSet;
 
@@ -8,28 +8,29 @@ use hardmatch_domain::facts::By;
 use hardmatch_ports::tenant::ListPage;
 use hardmatch_store::StoreError;
 
-use crate::tenant::dirty::Stopped;
-use crate::tenant::progress::{Checkpoint, Holding, TenantProgress};
-use crate::tenant::round::{describe, is_withheld};
-use crate::{GROUPS, TenantPorts, complete, unknown};
+use super::checkpoint::ReadingCheckpoint;
+use super::progress::{HoldersReading, TenantProgress};
+use super::stop::{TenantStop, describe, is_withheld};
+use crate::observed::{GROUPS, complete, unknown};
+use crate::ports::TenantPorts;
 
-/// Addresses whose change is stored between two looks at the time.
+/// Addresses whose change is stored between two looks at the deadline.
 const TOGETHER: usize = 500;
-/// Addresses whose people are looked for at a time.
+/// Addresses whose people are looked up side by side.
 const AT_ONCE: usize = 16;
 
 type Held = BTreeSet<(String, AddressHolder)>;
 
-/// Addresses that groups or contacts hold: the whole list, compared with the last one.
-pub(crate) async fn observe_holders(
+/// Reads the addresses of groups or of contacts to their end.
+pub(super) async fn observe_addresses(
     ports: &TenantPorts,
     name: &'static str,
     reading: &mut TenantProgress,
-    checkpoint: &mut Checkpoint<'_>,
-) -> Result<(), Stopped> {
+    checkpoint: &mut ReadingCheckpoint<'_>,
+) -> Result<(), TenantStop> {
     loop {
-        match holding_of(reading, name) {
-            Holding::Listing { page, held } => {
+        match part_of(reading, name) {
+            HoldersReading::Listing { page, held } => {
                 let answer = match name {
                     GROUPS => ports.tenant.group_addresses(page.as_ref()).await,
                     _ => ports.tenant.contact_addresses(page.as_ref()).await,
@@ -41,56 +42,56 @@ pub(crate) async fn observe_holders(
                         *page = next;
                         if ended {
                             let held = std::mem::take(held);
-                            *holding_of(reading, name) = Holding::Comparing { held, to: None };
+                            *part_of(reading, name) = HoldersReading::Comparing { held, to: None };
                         }
                     }
-                    // Permissions may withhold it: the run goes on without.
+                    // Permissions may withhold the list: the run goes on without it.
                     Err(error) if is_withheld(&error) => {
-                        *holding_of(reading, name) = Holding::Ended(unknown(describe(&error)));
+                        *part_of(reading, name) = HoldersReading::Ended(unknown(describe(&error)));
                     }
                     Err(error) => return Err(error.into()),
                 }
                 checkpoint.unit(reading).await?;
             }
-            Holding::Comparing { .. } => compare(ports, name, reading, checkpoint).await?,
-            Holding::Ended(_) => return Ok(()),
+            HoldersReading::Comparing { .. } => compare(ports, name, reading, checkpoint).await?,
+            HoldersReading::Ended(_) => return Ok(()),
         }
     }
 }
 
-fn holding_of<'r>(reading: &'r mut TenantProgress, name: &str) -> &'r mut Holding {
+fn part_of<'r>(reading: &'r mut TenantProgress, name: &str) -> &'r mut HoldersReading {
     if name == GROUPS { &mut reading.groups } else { &mut reading.contacts }
 }
 
-/// Stores what is new and what is held no longer, and then the list.
+/// Stores addresses that are held newly or no longer, and then the list.
 async fn compare(
     ports: &TenantPorts,
     name: &'static str,
     reading: &mut TenantProgress,
-    checkpoint: &mut Checkpoint<'_>,
-) -> Result<(), Stopped> {
-    let Holding::Comparing { held, to } = holding_of(reading, name) else { return Ok(()) };
+    checkpoint: &mut ReadingCheckpoint<'_>,
+) -> Result<(), TenantStop> {
+    let HoldersReading::Comparing { held, to } = part_of(reading, name) else { return Ok(()) };
     let held = held.clone();
-    let pk = format!("{}#{name}", ports.scope.as_str());
-    let had = read_holders(ports, &pk).await?;
+    let place = format!("{}#{name}", ports.scope.as_str());
+    let had = read_holders(ports, &place).await?;
     let behind = |one: &&(String, AddressHolder)| to.as_ref().is_none_or(|to| *one > to);
     let differs: Vec<&(String, AddressHolder)> = had.symmetric_difference(&held).filter(behind).collect();
     for some in differs.chunks(TOGETHER) {
         store_some(ports, &held, some).await?;
-        if let Holding::Comparing { to, .. } = holding_of(reading, name) {
+        if let HoldersReading::Comparing { to, .. } = part_of(reading, name) {
             *to = some.last().map(|last| (*last).clone());
         }
         checkpoint.unit(reading).await?;
     }
     if had != held {
-        write_holders(ports, &pk, &held).await?;
+        write_holders(ports, &place, &held).await?;
     }
-    *holding_of(reading, name) = Holding::Ended(complete(held.len() as u64, 0));
+    *part_of(reading, name) = HoldersReading::Ended(complete(held.len() as u64, 0));
     Ok(())
 }
 
-/// Marks whom these addresses concern, and stores who holds them now.
-async fn store_some(ports: &TenantPorts, held: &Held, some: &[&(String, AddressHolder)]) -> Result<(), Stopped> {
+/// Marks the people whom these addresses concern, and stores the holders of the addresses.
+async fn store_some(ports: &TenantPorts, held: &Held, some: &[&(String, AddressHolder)]) -> Result<(), TenantStop> {
     let asked: Vec<_> =
         some.iter().map(|(address, _)| ports.store.people_by(&ports.scope, By::Address, address)).collect();
     let mut found = futures::stream::iter(asked).buffer_unordered(AT_ONCE);
@@ -110,12 +111,12 @@ async fn store_some(ports: &TenantPorts, held: &Held, some: &[&(String, AddressH
     Ok(ports.store.table().batch_write(writes).await?)
 }
 
-/// Address holders kept in one note each 2,000, well under the size of an item.
+/// Address holders in one note, well under the size of an item.
 const HOLDERS_PER_NOTE: usize = 2000;
 
-async fn read_holders(ports: &TenantPorts, pk: &str) -> Result<BTreeSet<(String, AddressHolder)>, Stopped> {
+async fn read_holders(ports: &TenantPorts, place: &str) -> Result<BTreeSet<(String, AddressHolder)>, TenantStop> {
     let mut found = BTreeSet::new();
-    for (_, body) in ports.store.notes_of(pk).await? {
+    for (_, body) in ports.store.notes_of(place).await? {
         let part: Vec<(String, AddressHolder)> = serde_json::from_slice(&body)
             .map_err(|error| StoreError::Unreadable { kind: "address holders", cause: error.to_string() })?;
         found.extend(part);
@@ -123,15 +124,17 @@ async fn read_holders(ports: &TenantPorts, pk: &str) -> Result<BTreeSet<(String,
     Ok(found)
 }
 
-async fn write_holders(ports: &TenantPorts, pk: &str, held: &BTreeSet<(String, AddressHolder)>) -> Result<(), Stopped> {
+async fn write_holders(
+    ports: &TenantPorts,
+    place: &str,
+    held: &BTreeSet<(String, AddressHolder)>,
+) -> Result<(), TenantStop> {
     let all: Vec<_> = held.iter().collect();
-    let mut names: BTreeSet<String> = ports.store.notes(pk).await?.into_iter().collect();
+    let mut names: BTreeSet<String> = ports.store.notes(place).await?.into_iter().collect();
     for (number, part) in all.chunks(HOLDERS_PER_NOTE).enumerate() {
         let name = format!("{number:06}");
-        ports.store.put_note(pk, &name, serde_json::to_vec(part).unwrap_or_default()).await?;
+        ports.store.put_note(place, &name, serde_json::to_vec(part).unwrap_or_default()).await?;
         names.remove(&name);
     }
-    let stale = names.into_iter().map(|name| hardmatch_ports::Key::new(format!("NOTE#{pk}"), name)).collect();
-    ports.store.delete_keys(stale).await?;
-    Ok(())
+    Ok(ports.store.delete_notes(place, names).await?)
 }

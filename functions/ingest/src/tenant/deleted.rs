@@ -1,72 +1,77 @@
-//! The tenant's recycle bin.
+//! The tenant's recycle bin: its whole listing each time. It is short, and an account that left it is gone for good or
+//! restored.
 
 use std::collections::BTreeSet;
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
+use hardmatch_ports::Write;
 use hardmatch_ports::tenant::ListPage;
-use hardmatch_ports::{Key, Write};
 
-use crate::tenant::accounts::{known_accounts, store_accounts};
-use crate::tenant::dirty::{Marks, Stopped};
-use crate::tenant::progress::{Bin, Checkpoint, TenantProgress};
-use crate::tenant::recheck::left_bin;
-use crate::{TenantPorts, complete};
+use super::accounts::{known_accounts, store_accounts};
+use super::checkpoint::ReadingCheckpoint;
+use super::dirty::DirtyMarks;
+use super::notes::bin_place;
+use super::progress::{RecycleBin, TenantProgress};
+use super::recheck::left_bin;
+use super::stop::TenantStop;
+use crate::observed::complete;
+use crate::ports::TenantPorts;
 
-/// Accounts that left the bin, between two looks at the time.
+/// Accounts that left the bin and are looked for between two looks at the deadline.
 const TOGETHER: usize = 50;
 
-/// The recycle bin, whole each time: it is short, and what is no longer in it is gone for good or restored.
-pub(crate) async fn observe_deleted(
+/// Reads the recycle bin to its end, and looks for accounts that left it.
+pub(super) async fn observe_deleted(
     ports: &TenantPorts,
-    marks: &mut Marks<'_>,
+    marks: &mut DirtyMarks<'_>,
     reading: &mut TenantProgress,
-    checkpoint: &mut Checkpoint<'_>,
-) -> Result<(), Stopped> {
+    checkpoint: &mut ReadingCheckpoint<'_>,
+) -> Result<(), TenantStop> {
     loop {
         match &reading.bin {
-            Bin::Listing { page, .. } => {
+            RecycleBin::Listing { page, .. } => {
                 let ListPage { items, next } = ports.tenant.deleted_users(page.as_ref()).await?;
                 let seen: Vec<String> = items.iter().map(|account| account.id.as_str().to_owned()).collect();
                 let stored = store_deleted(ports, items, marks, &reading.missing).await?;
-                let Bin::Listing { page, ids, changed } = &mut reading.bin else { continue };
+                let RecycleBin::Listing { page, ids, changed } = &mut reading.bin else { continue };
                 ids.extend(seen);
                 *changed += stored;
                 match next {
                     Some(next) => *page = Some(next),
-                    None => reading.bin = Bin::Clearing { ids: std::mem::take(ids), changed: *changed },
+                    None => reading.bin = RecycleBin::Clearing { ids: std::mem::take(ids), changed: *changed },
                 }
             }
-            Bin::Clearing { ids, .. } => {
+            RecycleBin::Clearing { ids, .. } => {
                 let cleared = clear(ports, ids, marks).await?;
-                let Bin::Clearing { ids, changed } = &mut reading.bin else { continue };
+                let RecycleBin::Clearing { ids, changed } = &mut reading.bin else { continue };
                 match cleared {
                     Cleared::Some(forgotten) => *changed += forgotten,
-                    Cleared::Everything => reading.bin = Bin::Ended(complete(ids.len() as u64, *changed)),
+                    Cleared::Everything => reading.bin = RecycleBin::Ended(complete(ids.len() as u64, *changed)),
                 }
             }
-            Bin::Ended(_) => return Ok(()),
+            RecycleBin::Ended(_) => return Ok(()),
         }
         checkpoint.unit(reading).await?;
     }
 }
 
 enum Cleared {
-    /// So many accounts are gone for good; there may be more.
+    /// So many accounts were looked for; more may have left the bin.
     Some(u64),
     Everything,
 }
 
-/// Looks for some of those who left the bin. Restored accounts came as live ones; what the mirror still calls deleted was
-/// purged.
-async fn clear(ports: &TenantPorts, now: &BTreeSet<String>, marks: &mut Marks<'_>) -> Result<Cleared, Stopped> {
-    let pk = binned(ports);
-    let note = |id: &String| Key::new(format!("NOTE#{pk}"), id.clone());
-    let before: BTreeSet<String> = ports.store.notes(&pk).await?.into_iter().collect();
+/// Looks for some of the accounts that left the bin. A restored account was seen live; an account that the mirror still has
+/// as deleted may be purged.
+async fn clear(ports: &TenantPorts, now: &BTreeSet<String>, marks: &mut DirtyMarks<'_>) -> Result<Cleared, TenantStop> {
+    let place = bin_place(ports);
+    let before: BTreeSet<String> = ports.store.notes(&place).await?.into_iter().collect();
     let left: Vec<&String> = before.difference(now).take(TOGETHER).collect();
     if left.is_empty() {
-        let writes: Vec<Write> = now.difference(&before).map(|id| Write::put(note(id), Vec::new())).collect();
+        let new = now.difference(&before).map(|id| ports.store.write_note(&place, id, Vec::new()));
+        let writes: Vec<Write> = new.collect();
         if !writes.is_empty() {
             ports.store.table().batch_write(writes).await?;
         }
@@ -75,28 +80,18 @@ async fn clear(ports: &TenantPorts, now: &BTreeSet<String>, marks: &mut Marks<'_
     let ids: Vec<ObjectId> = left.iter().map(|id| ObjectId::new((*id).clone())).collect();
     let items = known_accounts(ports, &ids).await?.into_values().filter(|item| item.account.is_deleted()).collect();
     let looked_for = left_bin(ports, items, marks).await?;
-    ports.store.delete_keys(left.into_iter().map(note).collect()).await?;
+    ports.store.delete_notes(&place, left.into_iter().cloned()).await?;
     Ok(Cleared::Some(looked_for))
 }
 
-/// Where those are noted who were in the bin at the last look.
-fn binned(ports: &TenantPorts) -> String {
-    format!("{}#bin", ports.scope.as_str())
-}
-
-/// The write that makes the next look miss an account that is not in the bin.
-pub(crate) fn noted_in_bin(ports: &TenantPorts, id: &ObjectId) -> Write {
-    ports.store.write_note(&binned(ports), id.as_str(), Vec::new())
-}
-
-/// The bin's listing carries fewer properties than the mirror may have; the mirror's manager is kept, and so is the
-/// date of a deletion that a delta round told.
+/// Stores accounts of the bin. The bin's listing has fewer properties than the mirror may have: the mirror's manager is
+/// kept.
 async fn store_deleted(
     ports: &TenantPorts,
     items: Vec<Account>,
-    marks: &mut Marks<'_>,
+    marks: &mut DirtyMarks<'_>,
     missing: &[Attr],
-) -> Result<u64, Stopped> {
+) -> Result<u64, TenantStop> {
     let ids: Vec<ObjectId> = items.iter().map(|account| account.id.clone()).collect();
     let known = known_accounts(ports, &ids).await?;
     let merged = items

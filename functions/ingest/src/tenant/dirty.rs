@@ -1,4 +1,5 @@
-//! Marks: whose look at the tenant must be taken again, written before the facts that concern them.
+//! People who become dirty because something of the tenant changed. They are marked before the facts are stored, so that a
+//! kill in between leaves too many people dirty, never too few.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,73 +7,34 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::account::Account;
 use hardmatch_domain::ids::{ObjectId, PersonRef};
 use hardmatch_ports::run::Run;
-use hardmatch_ports::{BlobError, TenantError};
-use hardmatch_store::StoreError;
 use hardmatch_store::accounts::AccountItem;
 
-use crate::{ObserveError, TenantPorts};
+use super::stop::TenantStop;
+use crate::ports::TenantPorts;
 
-/// Accounts whose people are looked for at a time: each is half a dozen queries, one after the other.
+/// Accounts whose people are looked up side by side: each is half a dozen queries, one after the other.
 const TOGETHER: usize = 16;
 
-/// Why an observation stopped early.
-pub(crate) enum Stopped {
-    Tenant(TenantError),
-    Failed(ObserveError),
-    /// How far it came is kept; the next message goes on.
-    Time,
-}
-
-impl From<TenantError> for Stopped {
-    fn from(error: TenantError) -> Self {
-        Self::Tenant(error)
-    }
-}
-
-impl From<ObserveError> for Stopped {
-    fn from(error: ObserveError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<StoreError> for Stopped {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<BlobError> for Stopped {
-    fn from(error: BlobError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<hardmatch_ports::TableError> for Stopped {
-    fn from(error: hardmatch_ports::TableError) -> Self {
-        Self::Failed(StoreError::from(error).into())
-    }
-}
-
-/// People whose look at the tenant must be taken again, collected and written together.
-pub(crate) struct Marks<'a> {
+/// People to be marked dirty, collected and written together.
+pub(super) struct DirtyMarks<'a> {
     ports: &'a TenantPorts,
-    /// Everybody is decided anyway: nobody needs a mark.
+    /// The run decides everybody: no mark is needed.
     everybody: bool,
-    /// People of this run are decided already: each is marked by themselves, so that whoever carries a decision out sees
-    /// that it rests on something else now.
-    decided: bool,
     people: BTreeSet<PersonRef>,
 }
 
-impl<'a> Marks<'a> {
-    pub(crate) fn new(ports: &'a TenantPorts, run: &Run, first: bool) -> Self {
-        let decided = run.plan.is_some();
-        Self { ports, everybody: run.everybody && first && !decided, decided, people: BTreeSet::new() }
+impl<'a> DirtyMarks<'a> {
+    /// `first`: the tenant is read for the first time.
+    pub(super) fn new(ports: &'a TenantPorts, run: &Run, first: bool) -> Self {
+        Self { ports, everybody: run.everybody && first && run.plan.is_none(), people: BTreeSet::new() }
     }
 
-    /// Everybody whom changes of accounts concern: their people, and all who hold one of their values. Each change is
-    /// the account before and after.
-    pub(crate) async fn accounts(&mut self, changes: &[(Option<&Account>, Option<&Account>)]) -> Result<(), Stopped> {
+    /// Adds the people whom changes of accounts concern: those who are linked to one, and those who hold one of its values.
+    /// Each change is the account before and after.
+    pub(super) async fn accounts(
+        &mut self,
+        changes: &[(Option<&Account>, Option<&Account>)],
+    ) -> Result<(), TenantStop> {
         if self.everybody {
             return Ok(());
         }
@@ -84,8 +46,8 @@ impl<'a> Marks<'a> {
         Ok(())
     }
 
-    /// The people who are linked to accounts: whom else would it concern of which groups these are members?
-    pub(crate) async fn linked(&mut self, accounts: &[ObjectId]) -> Result<(), Stopped> {
+    /// Adds the people who are linked to accounts, and nobody else: memberships concern no other person.
+    pub(super) async fn linked(&mut self, accounts: &[ObjectId]) -> Result<(), TenantStop> {
         if self.everybody || accounts.is_empty() {
             return Ok(());
         }
@@ -94,16 +56,11 @@ impl<'a> Marks<'a> {
         Ok(())
     }
 
-    pub(crate) async fn flush(&mut self) -> Result<(), Stopped> {
-        let store = &self.ports.store;
-        let people = std::mem::take(&mut self.people);
-        let writes = if self.decided {
-            people.iter().map(|who| store.mark_dirty(&who.connection, store.pid(who))).collect()
-        } else {
-            store.mark_people(&people)
-        };
+    /// Writes the marks.
+    pub(super) async fn flush(&mut self) -> Result<(), TenantStop> {
+        let writes = self.ports.store.mark_people(&std::mem::take(&mut self.people));
         if !writes.is_empty() {
-            store.table().batch_write(writes).await?;
+            self.ports.store.table().batch_write(writes).await?;
         }
         Ok(())
     }
@@ -113,7 +70,7 @@ async fn concerned(
     ports: &TenantPorts,
     old: Option<&Account>,
     new: Option<&Account>,
-) -> Result<BTreeSet<PersonRef>, Stopped> {
+) -> Result<BTreeSet<PersonRef>, TenantStop> {
     let mut people = BTreeSet::new();
     let Some(id) = new.or(old).map(|account| &account.id) else { return Ok(people) };
     if let Some(link) = ports.store.link_to(&ports.scope, id).await? {
@@ -131,13 +88,13 @@ async fn concerned(
     Ok(people)
 }
 
-/// Who became an administrator or ceased to be one: changes decided before are not written, and their people are decided
-/// again.
-pub(crate) async fn mark_role_changes(
+/// Marks the people of accounts that became an administrator's or ceased to be one. Their accounts get a new revision, so
+/// that a change decided before is not written.
+pub(super) async fn mark_role_changes(
     ports: &TenantPorts,
     old: Option<&BTreeMap<ObjectId, Vec<String>>>,
     new: Option<&BTreeMap<ObjectId, Vec<String>>>,
-) -> Result<(), Stopped> {
+) -> Result<(), TenantStop> {
     let empty = BTreeMap::new();
     let (old, new) = (old.unwrap_or(&empty), new.unwrap_or(&empty));
     let concerned: BTreeSet<&ObjectId> =
@@ -145,7 +102,6 @@ pub(crate) async fn mark_role_changes(
     let mut writes = Vec::new();
     let ids: Vec<ObjectId> = concerned.iter().map(|id| (*id).clone()).collect();
     for item in ports.store.accounts(&ports.scope, &ids).await? {
-        // What was decided of the account before is not to be written: it may have become an administrator's.
         let account = Account { revision: item.account.revision + 1, ..item.account.clone() };
         let next = AccountItem { account, wrote: item.wrote.clone() };
         ports.store.put_account(&ports.scope, Some(&item.account), &next, &mut writes);

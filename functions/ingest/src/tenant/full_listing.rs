@@ -1,54 +1,45 @@
-//! A full reading: a cursor from now, the listing, and then what changed while it was read. A tenant that refuses the
-//! listing is read by a delta round that begins with everything.
+//! A full listing of live users: a cursor from now, the listing, and then the changes since that cursor. A tenant that
+//! refuses the listing is read by a delta round that names every user.
 //! <https://learn.microsoft.com/graph/delta-query-overview>
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::ids::{ConnectionId, Guid, ObjectId};
+use hardmatch_domain::ids::{ConnectionId, ObjectId};
 use hardmatch_domain::values::is_temporary;
 use hardmatch_ports::tenant::{Delta, DeltaNext, ListPage};
 use hardmatch_store::PersonHash;
-use hardmatch_store::fingerprints::{Bucket, Digests, Series, bucket_of, content_hash};
+use hardmatch_store::fingerprints::Series;
 
-use crate::TenantPorts;
-use crate::tenant::accounts::store_accounts;
-use crate::tenant::dirty::{Marks, Stopped};
-use crate::tenant::progress::{Checkpoint, Entries, ListingStage, TenantProgress, Users};
-use crate::tenant::recheck::{SeenSinceFullListing, not_shown};
+use super::accounts::store_accounts;
+use super::checkpoint::ReadingCheckpoint;
+use super::dirty::DirtyMarks;
+use super::fingerprints::{Entries, fingerprint, known_entries, name_of, object_id};
+use super::notes::SeenSinceFullListing;
+use super::progress::{ListingStage, TenantProgress, UsersReading};
+use super::recheck::not_shown;
+use super::stop::TenantStop;
+use crate::ports::TenantPorts;
 
-/// Accounts that were not shown, between two looks at the time.
+/// Accounts that were not shown and are asked for between two looks at the deadline.
 const ASKED: usize = 50;
-/// People whose links are read between two looks at the time, when the listing showed most of their accounts.
+/// People whose links are read between two looks at the deadline, when the listing showed most of their accounts.
 const LINKED: usize = 500;
 
-/// Begins: whatever changes from now on is told by the round that follows.
-pub(crate) async fn begin(ports: &TenantPorts, reading: &mut TenantProgress) -> Result<(), Stopped> {
+/// Begins a full listing. A change from now on is in the delta round that follows it.
+pub(super) async fn begin(ports: &TenantPorts, reading: &mut TenantProgress) -> Result<(), TenantStop> {
     let start = ports.tenant.delta_start().await?;
     reading.entries.clear();
-    reading.users = Users { way: ListingStage::Listing { start, page: None }, full: true, ..Users::default() };
+    reading.users =
+        UsersReading { stage: ListingStage::Listing { start, page: None }, full: true, ..UsersReading::default() };
     Ok(())
 }
 
-/// Fingerprints of a full reading. Last of all: from here on its accounts count as seen.
-pub(crate) async fn remember(ports: &TenantPorts, reading: &TenantProgress) -> Result<(), Stopped> {
-    let series = Series::accounts(&ports.scope);
-    let mut digests = Digests::default();
-    let mut buckets: BTreeMap<usize, Bucket> = BTreeMap::new();
-    for (name, content) in &reading.entries {
-        digests.add(name, *content);
-        buckets.entry(bucket_of(name)).or_default().insert(*name, *content);
-    }
-    ports.store.put_buckets(&series, buckets.iter().map(|(&number, bucket)| (number, bucket))).await?;
-    ports.store.put_digests(&series, &digests).await?;
-    SeenSinceFullListing::of(ports).settle(ports, reading.of / 1000).await
-}
-
-/// A full reading as far as it has come.
-pub(crate) struct FullListing<'r> {
+/// A full listing under way.
+pub(super) struct FullListing<'r> {
     reading: &'r mut TenantProgress,
-    /// Entries of the last full reading, and accounts met since, that were not seen in this one; `None` when it is the
+    /// Accounts of the last full listing, and accounts seen since, that this one has not shown yet; `None` when this is the
     /// first.
     known: Option<Entries>,
     /// People of this tenant's connections, once they are asked for.
@@ -56,13 +47,9 @@ pub(crate) struct FullListing<'r> {
 }
 
 impl<'r> FullListing<'r> {
-    /// What was seen so far is in the reading; what was known before it is in the store.
-    pub(crate) async fn open(ports: &TenantPorts, reading: &'r mut TenantProgress) -> Result<Self, Stopped> {
-        let series = Series::accounts(&ports.scope);
-        let mut known = match ports.store.digests(&series).await? {
-            Some(_) => Some(known_entries(ports, &series).await?),
-            None => None,
-        };
+    /// Goes on with the full listing of a reading.
+    pub(super) async fn open(ports: &TenantPorts, reading: &'r mut TenantProgress) -> Result<Self, TenantStop> {
+        let mut known = known_entries(ports).await?;
         if let Some(known) = &mut known {
             for id in SeenSinceFullListing::of(ports).all(ports).await?.keys() {
                 known.entry(name_of(id)).or_default();
@@ -72,28 +59,28 @@ impl<'r> FullListing<'r> {
         Ok(Self { reading, known, people: None })
     }
 
-    /// Reads on until changes are followed.
-    pub(crate) async fn read(
+    /// Reads on to the stage that follows changes.
+    pub(super) async fn read(
         mut self,
         ports: &TenantPorts,
-        marks: &mut Marks<'_>,
-        checkpoint: &mut Checkpoint<'_>,
-    ) -> Result<(), Stopped> {
+        marks: &mut DirtyMarks<'_>,
+        checkpoint: &mut ReadingCheckpoint<'_>,
+    ) -> Result<(), TenantStop> {
         loop {
-            match self.reading.users.way.clone() {
+            match self.reading.users.stage.clone() {
                 ListingStage::Listing { start, page } => {
                     let ListPage { items, next } = match ports.tenant.users(page.as_ref()).await {
                         Ok(page) => page,
                         Err(error) if self.reading.users.seen == 0 && error.is_refused() => {
-                            tracing::info!(error.code = %error.code, "the listing of users is refused; reading them as changes");
-                            self.reading.users.way =
+                            tracing::info!(error.code = %error.code, "the tenant refuses the listing of users; a delta round reads them");
+                            self.reading.users.stage =
                                 ListingStage::InitialDelta { cursor: ports.tenant.delta_whole().await? };
                             continue;
                         }
                         Err(error) => return Err(error.into()),
                     };
-                    self.page(ports, marks, items).await?;
-                    self.reading.users.way = match next {
+                    self.store_page(ports, marks, items).await?;
+                    self.reading.users.stage = match next {
                         Some(next) => ListingStage::Listing { start, page: Some(next) },
                         None => ListingStage::RecheckMissing { start, after: None },
                     };
@@ -101,8 +88,8 @@ impl<'r> FullListing<'r> {
                 ListingStage::InitialDelta { cursor } => {
                     let page = ports.tenant.delta(&cursor).await?;
                     let accounts = self.latest(ports, page.changes).await?;
-                    self.page(ports, marks, accounts).await?;
-                    self.reading.users.way = match page.next {
+                    self.store_page(ports, marks, accounts).await?;
+                    self.reading.users.stage = match page.next {
                         DeltaNext::Page(cursor) => ListingStage::InitialDelta { cursor },
                         DeltaNext::Done(start) => ListingStage::RecheckMissing { start, after: None },
                     };
@@ -112,18 +99,18 @@ impl<'r> FullListing<'r> {
                     let behind = self.known.iter().flat_map(|known| known.range((from, Bound::Unbounded)));
                     let some: Vec<[u8; 16]> = behind.map(|(name, _)| *name).take(ASKED).collect();
                     let Some(last) = some.last() else {
-                        self.reading.users.way = ListingStage::RecheckLinked { start, after: None };
+                        self.reading.users.stage = ListingStage::RecheckLinked { start, after: None };
                         continue;
                     };
                     self.ask_for(ports, marks, &some.iter().map(object_id).collect::<Vec<_>>()).await?;
-                    self.reading.users.way = ListingStage::RecheckMissing { start, after: Some(*last) };
+                    self.reading.users.stage = ListingStage::RecheckMissing { start, after: Some(*last) };
                 }
                 ListingStage::RecheckLinked { start, after } => {
                     let Some(last) = self.ask_for_linked(ports, marks, after.as_ref()).await? else {
-                        self.reading.users.way = ListingStage::Following { cursor: start };
+                        self.reading.users.stage = ListingStage::Following { cursor: start };
                         continue;
                     };
-                    self.reading.users.way = ListingStage::RecheckLinked { start, after: Some(last) };
+                    self.reading.users.stage = ListingStage::RecheckLinked { start, after: Some(last) };
                 }
                 ListingStage::Begin | ListingStage::Following { .. } | ListingStage::Ended { .. } => return Ok(()),
             }
@@ -131,13 +118,13 @@ impl<'r> FullListing<'r> {
         }
     }
 
-    /// The accounts of a page of a round that tells of everybody, as they are after it.
-    async fn latest(&mut self, ports: &TenantPorts, changes: Vec<Delta>) -> Result<Vec<Account>, Stopped> {
+    /// The accounts of a page of a delta round that names every user, as they are after the page.
+    async fn latest(&mut self, ports: &TenantPorts, changes: Vec<Delta>) -> Result<Vec<Account>, TenantStop> {
         let mut accounts: BTreeMap<ObjectId, Account> = BTreeMap::new();
         for change in changes {
             match change {
                 Delta::Seen(change) => {
-                    // Who is told of a second time may be told of in part: what was said before stays.
+                    // An account that is named a second time may be named in part: its other properties stay.
                     let id = change.id.clone();
                     let again = self.reading.entries.contains_key(&name_of(&id));
                     let before = match accounts.get(&id) {
@@ -146,13 +133,13 @@ impl<'r> FullListing<'r> {
                     };
                     let mut account = change.onto(before.as_ref());
                     if account.upn().is_none() {
-                        // Part of an account is no account. Who is nowhere left while everybody was told of.
+                        // Part of an account is no account. One that is nowhere was deleted during the round.
                         let Some(read) = ports.tenant.account(&id).await? else { continue };
                         account = read;
                     }
                     accounts.insert(id, account);
                 }
-                // Those who are gone are not among everybody: what the mirror has of them is asked for afterwards.
+                // A deleted account is not shown; if the mirror has it, it is asked for afterwards.
                 Delta::Deleted(id) | Delta::Purged(id) => {
                     accounts.remove(&id);
                     self.reading.entries.remove(&name_of(&id));
@@ -162,8 +149,13 @@ impl<'r> FullListing<'r> {
         Ok(accounts.into_values().collect())
     }
 
-    /// Asks for accounts that were not shown.
-    async fn ask_for(&mut self, ports: &TenantPorts, marks: &mut Marks<'_>, ids: &[ObjectId]) -> Result<(), Stopped> {
+    /// Asks for accounts that the listing did not show.
+    async fn ask_for(
+        &mut self,
+        ports: &TenantPorts,
+        marks: &mut DirtyMarks<'_>,
+        ids: &[ObjectId],
+    ) -> Result<(), TenantStop> {
         for account in not_shown(ports, ids, marks, &self.reading.missing).await? {
             let (name, content) = fingerprint(&account);
             self.reading.entries.insert(name, content);
@@ -171,15 +163,16 @@ impl<'r> FullListing<'r> {
         Ok(())
     }
 
-    /// Accounts of ours may have come after the last full reading, and be gone before this one: only their links tell
-    /// of them. Asks for those of some people behind a person; gives the last of these people.
+    /// Asks for linked accounts that were neither shown nor asked for, those of some people after a person: an account may
+    /// have come after the last full listing and be gone before this one, and then its link alone names it. Gives the last of
+    /// these people.
     async fn ask_for_linked(
         &mut self,
         ports: &TenantPorts,
-        marks: &mut Marks<'_>,
+        marks: &mut DirtyMarks<'_>,
         after: Option<&(ConnectionId, [u8; 16])>,
-    ) -> Result<Option<(ConnectionId, [u8; 16])>, Stopped> {
-        // Before the first full reading nobody has a link.
+    ) -> Result<Option<(ConnectionId, [u8; 16])>, TenantStop> {
+        // Before the first full listing nobody has a link.
         if self.known.is_none() {
             return Ok(None);
         }
@@ -203,13 +196,13 @@ impl<'r> FullListing<'r> {
         Ok(last)
     }
 
-    /// Accounts that people are linked to, and that were neither shown nor asked for.
+    /// Accounts that these people are linked to, and that were neither shown nor asked for.
     async fn hidden(
         &self,
         ports: &TenantPorts,
         c: &ConnectionId,
         pids: &[PersonHash],
-    ) -> Result<Vec<ObjectId>, Stopped> {
+    ) -> Result<Vec<ObjectId>, TenantStop> {
         let mut linked = ports.store.linked_accounts(c, pids).await?;
         linked.retain(|id| {
             let name = name_of(id);
@@ -218,7 +211,12 @@ impl<'r> FullListing<'r> {
         Ok(linked)
     }
 
-    async fn page(&mut self, ports: &TenantPorts, marks: &mut Marks<'_>, items: Vec<Account>) -> Result<(), Stopped> {
+    async fn store_page(
+        &mut self,
+        ports: &TenantPorts,
+        marks: &mut DirtyMarks<'_>,
+        items: Vec<Account>,
+    ) -> Result<(), TenantStop> {
         let Self { reading, known, .. } = self;
         reading.users.seen += items.len() as u64;
         let mut fresh = Vec::with_capacity(items.len());
@@ -236,8 +234,8 @@ impl<'r> FullListing<'r> {
     }
 }
 
-/// Everybody who is or was in a listing of this tenant's connections, by connection.
-async fn people_of_tenant(ports: &TenantPorts) -> Result<Vec<(ConnectionId, Vec<PersonHash>)>, Stopped> {
+/// Everybody who is or was in a listing of this tenant's connections, by connection, sorted.
+async fn people_of_tenant(ports: &TenantPorts) -> Result<Vec<(ConnectionId, Vec<PersonHash>)>, TenantStop> {
     let mut people = Vec::new();
     for connection in ports.store.connections().await? {
         let tenant = ports.store.meta(&connection).await?.value.tenant;
@@ -252,35 +250,4 @@ async fn people_of_tenant(ports: &TenantPorts) -> Result<Vec<(ConnectionId, Vec<
     }
     people.sort_unstable();
     Ok(people)
-}
-
-async fn known_entries(ports: &TenantPorts, series: &Series) -> Result<BTreeMap<[u8; 16], [u8; 8]>, Stopped> {
-    let mut known = BTreeMap::new();
-    for chunk in (0..hardmatch_store::fingerprints::BUCKETS).collect::<Vec<_>>().chunks(100) {
-        known.extend(ports.store.buckets(series, chunk).await?.into_values().flatten());
-    }
-    Ok(known)
-}
-
-/// Object ids are GUIDs, so the name in the fingerprints gives the id back.
-fn fingerprint(account: &Account) -> ([u8; 16], [u8; 8]) {
-    (name_of(&account.id), content_hash(&serde_json::to_vec(account).unwrap_or_default()))
-}
-
-fn name_of(id: &ObjectId) -> [u8; 16] {
-    if let Some(guid) = Guid::parse(id.as_str()) {
-        guid.text_bytes()
-    } else {
-        let mut short = [0; 16];
-        short[..8].copy_from_slice(&content_hash(id.as_str().as_bytes()));
-        short
-    }
-}
-
-pub(crate) fn object_id(name: &[u8; 16]) -> ObjectId {
-    let mut ad = *name;
-    ad[..4].reverse();
-    ad[4..6].reverse();
-    ad[6..8].reverse();
-    ObjectId::new(Guid::from_ad_bytes(ad).to_string())
 }

@@ -1,168 +1,131 @@
-//! The list of a group's members, and the memberships that accounts of the mirror have by it. What is stored last is the
-//! list as the mirror has it: whoever is listed without being an account of the mirror, and whoever the list shows as
-//! they were before our own write, makes it another list, which is compared again the next time.
+//! The list of a group's members, and the memberships that accounts of the mirror have by it. The list that is stored last
+//! is the list as the mirror has it. Members who are no accounts of the mirror, and accounts that the list shows as they were
+//! before our own write, make it another list, which is compared again the next time.
 
-use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::group::FoundGroup;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::Write;
-use hardmatch_ports::tenant::{Cursor, ListPage};
+use hardmatch_ports::tenant::ListPage;
 use hardmatch_store::accounts::{AccountItem, TenantItem};
 use hardmatch_store::fingerprints::Series;
 use hardmatch_store::keys::hex;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::TenantPorts;
-use crate::tenant::accounts::known_accounts;
-use crate::tenant::dirty::{Marks, Stopped};
-use crate::tenant::full_listing::object_id;
-use crate::tenant::groups::NamedGroups;
-use crate::tenant::mirror::{Listed, outlasts_list};
-use crate::tenant::recheck::SeenSinceFullListing;
-use crate::tenant::round::{describe, is_withheld};
+use super::accounts::known_accounts;
+use super::dirty::DirtyMarks;
+use super::fingerprints::object_id;
+use super::mirror::{Listed, outlasts_list};
+use super::named_groups::{MemberReading, Members, NamedGroups, Roster};
+use super::notes::SeenSinceFullListing;
+use super::stop::{TenantStop, describe, is_withheld};
+use crate::ports::TenantPorts;
 
-/// Accounts that are compared between two looks at the time.
+/// Accounts that are compared between two looks at the deadline.
 const TOGETHER: usize = 500;
 
-type Members = BTreeSet<ObjectId>;
-
-/// A list of members on its way into the mirror.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Roster {
-    group: ObjectId,
-    members: Members,
-    way: MemberReading,
-}
-
-#[derive(Serialize, Deserialize)]
-enum MemberReading {
-    /// Before a page; `None` is the first.
-    Listing { page: Option<Cursor> },
-    /// All members are known; accounts up to `to` are compared. The mirror and the list disagree about some of them.
-    Comparing { to: Option<ObjectId>, unlike: Members },
-}
-
-impl MemberReading {
-    fn complete() -> Self {
-        Self::Comparing { to: None, unlike: Members::new() }
-    }
-}
-
-impl Roster {
-    /// To be read.
-    pub(crate) fn begin(group: ObjectId) -> Self {
-        Self { group, members: Members::new(), way: MemberReading::Listing { page: None } }
-    }
-
-    /// Of a group that is not there for us any more: nobody is a member.
-    pub(crate) fn of_nobody(group: ObjectId) -> Self {
-        Self { way: MemberReading::complete(), ..Self::begin(group) }
-    }
-}
-
-/// Whether there is more to do.
+/// Whether a list is read and compared to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
-    On,
+pub(super) enum ListStep {
+    More,
     Ended,
 }
 
-/// Goes on with a list by one step. What is stored of it is read when it is complete, and kept by the caller from then on.
-pub(crate) async fn follow(
+/// Goes on with a list by one step. The stored list is read once this list is complete, and kept by the caller from then
+/// on.
+pub(super) async fn follow_list(
     ports: &TenantPorts,
     roster: &mut Roster,
     had: Option<&TenantItem>,
-    stored: &mut Option<Stored>,
-    marks: &mut Marks<'_>,
+    stored: &mut Option<StoredList>,
+    marks: &mut DirtyMarks<'_>,
     named: &mut NamedGroups,
-) -> Result<Step, Stopped> {
-    let Roster { group, members, way } = roster;
-    match way {
+) -> Result<ListStep, TenantStop> {
+    let Roster { group, members, stage } = roster;
+    match stage {
         MemberReading::Listing { page } => match ports.tenant.members(group, page.as_ref()).await {
             Ok(ListPage { items, next }) => {
                 members.extend(items);
-                *way = next.map_or_else(MemberReading::complete, |next| MemberReading::Listing { page: Some(next) });
-                Ok(Step::On)
+                *stage = next.map_or_else(MemberReading::complete, |next| MemberReading::Listing { page: Some(next) });
+                Ok(ListStep::More)
             }
-            // Made a moment ago, and not known to every replica; or deleted this moment.
+            // The group was created a moment ago, and this replica does not know it; or it was deleted this moment.
             Err(error) if error.status == 404 => {
                 members.clear();
-                *way = MemberReading::complete();
-                Ok(Step::On)
+                *stage = MemberReading::complete();
+                Ok(ListStep::More)
             }
             Err(error) if is_withheld(&error) => {
                 named.withheld(group, &describe(&error));
-                Ok(Step::Ended)
+                Ok(ListStep::Ended)
             }
             Err(error) => Err(error.into()),
         },
         MemberReading::Comparing { to, unlike } => {
             let stored = match stored {
                 Some(stored) => stored,
-                None => stored.insert(Stored::of(ports, group, had, members).await?),
+                None => stored.insert(StoredList::of(ports, group, had, members).await?),
             };
             let mut list = Comparing { ports, group, members, unlike, stored };
             match list.compare(to.as_ref(), marks, named).await? {
                 Some(last) => {
                     *to = Some(last);
-                    Ok(Step::On)
+                    Ok(ListStep::More)
                 }
-                None => list.end(named).await.map(|()| Step::Ended),
+                None => list.end(named).await.map(|()| ListStep::Ended),
             }
         }
     }
 }
 
-/// What is stored of a list, and whom it takes to compare.
-pub(crate) struct Stored {
-    /// The digest behind which the mirror is brought to the list.
+/// The list as it is stored, and the accounts that are to be compared.
+pub(super) struct StoredList {
+    /// Digest of the list that the mirror was brought to.
     digest: Option<Box<str>>,
-    /// As in the blob; `None` when there is none, or it was not needed.
+    /// The list in the blob; `None` when there is none, or it was not needed.
     list: Option<Members>,
-    /// Memberships that may differ although the list is the same.
+    /// Accounts whose membership may differ although the list is the same.
     noted: Members,
-    /// Who is to be compared.
+    /// Accounts that are to be compared.
     asked: Members,
 }
 
-impl Stored {
+impl StoredList {
     async fn of(
         ports: &TenantPorts,
         group: &ObjectId,
         had: Option<&TenantItem>,
         members: &Members,
-    ) -> Result<Self, Stopped> {
+    ) -> Result<Self, TenantStop> {
         let digest = had.and_then(|had| digest_of(had, group));
         let noted = ports.store.noted_memberships(&ports.scope).await?.remove(group).unwrap_or_default();
         let mut stored = Self { digest, list: None, asked: noted.clone(), noted };
-        if stored.digest.as_deref() == Some(&*name_of(members)) {
+        if stored.digest.as_deref() == Some(&*digest_of_members(members)) {
             return Ok(stored);
         }
-        // Where nobody was a member nothing lies.
-        let was_empty = stored.digest.as_deref() == Some(&*name_of(&Members::new()));
-        stored.list = if was_empty { Some(Members::new()) } else { read(ports, group).await? };
+        // An empty list has no blob.
+        let was_empty = stored.digest.as_deref() == Some(&*digest_of_members(&Members::new()));
+        stored.list = if was_empty { Some(Members::new()) } else { read_list(ports, group).await? };
         let list = stored.list.iter().flatten();
         match (&stored.digest, &stored.list) {
-            (Some(digest), Some(list)) if **digest == *name_of(list) => {
+            (Some(digest), Some(list)) if **digest == *digest_of_members(list) => {
                 stored.asked.extend(list.symmetric_difference(members).cloned());
             }
-            // The mirror may have been brought to another list than the one that lies here.
+            // The mirror may have been brought to another list than the one in the blob.
             (Some(_), _) => {
                 stored.asked.extend(list.chain(members).cloned());
                 stored.asked.extend(everybody(ports).await?);
             }
-            // The group is new here, or the table is.
+            // The group is new to this table, or the table is new.
             (None, _) => stored.asked.extend(list.chain(members).cloned()),
         }
         Ok(stored)
     }
 }
 
-/// The digest of the list that the mirror was brought to, whichever connection's rules name the group.
+/// The digest of the list that the mirror was brought to, as the rules of any connection have it.
 fn digest_of(had: &TenantItem, group: &ObjectId) -> Option<Box<str>> {
     had.tenant.named_groups.values().flatten().find_map(|named| match &named.found {
         FoundGroup::Found { id, digest, .. } if id == group && !digest.is_empty() => Some(digest.clone()),
@@ -175,45 +138,45 @@ fn digest_of(had: &TenantItem, group: &ObjectId) -> Option<Box<str>> {
 }
 
 /// Every account that the mirror may have.
-async fn everybody(ports: &TenantPorts) -> Result<Members, Stopped> {
+async fn everybody(ports: &TenantPorts) -> Result<Members, TenantStop> {
     let names = ports.store.all_names(&Series::accounts(&ports.scope)).await?;
-    let met = SeenSinceFullListing::of(ports).all(ports).await?;
-    Ok(names.iter().map(object_id).chain(met.into_keys()).collect())
+    let seen = SeenSinceFullListing::of(ports).all(ports).await?;
+    Ok(names.iter().map(object_id).chain(seen.into_keys()).collect())
 }
 
-/// A list that is complete, on its way into the mirror.
+/// A complete list on its way into the mirror.
 struct Comparing<'p> {
     ports: &'p TenantPorts,
     group: &'p ObjectId,
     members: &'p Members,
     unlike: &'p mut Members,
-    stored: &'p Stored,
+    stored: &'p StoredList,
 }
 
 impl Comparing<'_> {
-    /// Compares some accounts behind one; gives the last of them, if there were any.
+    /// Compares some of the accounts after `to`; gives the last of them, if there were any.
     async fn compare(
         &mut self,
         to: Option<&ObjectId>,
-        marks: &mut Marks<'_>,
+        marks: &mut DirtyMarks<'_>,
         named: &mut NamedGroups,
-    ) -> Result<Option<ObjectId>, Stopped> {
+    ) -> Result<Option<ObjectId>, TenantStop> {
         let (ports, now) = (self.ports, self.ports.clock.now_seconds());
         let behind = (to.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         let some: Vec<ObjectId> = self.stored.asked.range::<ObjectId, _>(behind).take(TOGETHER).cloned().collect();
         let known = known_accounts(ports, &some).await?;
         let mut changed: Vec<(&Account, AccountItem)> = Vec::new();
         for id in &some {
-            let listed = if self.members.contains(id) { Listed::NamedGroups } else { Listed::Missing };
+            let listed = if self.members.contains(id) { Listed::Present } else { Listed::Missing };
             let Some(item) = known.get(id) else {
-                // A device, a group, or somebody whom the listing of users does not show yet.
-                if listed == Listed::NamedGroups {
+                // The member is a device, a group, or an account that the listing of users does not show yet.
+                if listed == Listed::Present {
                     self.unlike.insert(id.clone());
                 }
                 continue;
             };
             let is = item.account.memberships.contains(self.group.as_str());
-            if is == (listed == Listed::NamedGroups) {
+            if is == (listed == Listed::Present) {
                 continue;
             }
             if outlasts_list(item, self.group, listed, now) {
@@ -222,7 +185,7 @@ impl Comparing<'_> {
             }
             let mut new = item.clone();
             new.account.memberships = match listed {
-                Listed::NamedGroups => item.account.memberships.with(self.group.as_str()),
+                Listed::Present => item.account.memberships.with(self.group.as_str()),
                 Listed::Missing => item.account.memberships.without(self.group.as_str()),
             };
             new.account.revision += 1;
@@ -235,14 +198,14 @@ impl Comparing<'_> {
         Ok(some.last().cloned())
     }
 
-    /// Stores accounts whose memberships differ; whom it concerns is marked first. Where the list that lies here is
-    /// trusted, it is noted first whose mirror does not follow from it any more.
+    /// Stores accounts whose memberships differ. Their people are marked dirty first. Where the stored list is trusted, the
+    /// memberships that do not follow from it any more are noted first, too.
     async fn store(
         &self,
         changed: &[(&Account, AccountItem)],
-        marks: &mut Marks<'_>,
+        marks: &mut DirtyMarks<'_>,
         named: &mut NamedGroups,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), TenantStop> {
         if changed.is_empty() {
             return Ok(());
         }
@@ -263,23 +226,23 @@ impl Comparing<'_> {
     }
 
     /// Stores the list as the mirror has it.
-    async fn end(&self, named: &mut NamedGroups) -> Result<(), Stopped> {
+    async fn end(&self, named: &mut NamedGroups) -> Result<(), TenantStop> {
         let now: Members = self.members.symmetric_difference(self.unlike).cloned().collect();
-        let name = name_of(&now);
+        let digest = digest_of_members(&now);
         let is_stored = match &self.stored.list {
             Some(list) => *list == now,
-            None => self.stored.digest.as_deref() == Some(&*name),
+            None => self.stored.digest.as_deref() == Some(&*digest),
         };
         if !now.is_empty() && !is_stored {
-            self.ports.blobs.put(&blob_of(self.ports, self.group), write(&now)).await?;
+            self.ports.blobs.put(&blob_of(self.ports, self.group), list_text(&now)).await?;
         }
-        named.listed(self.group, self.members.len() as u64, &name);
+        named.listed(self.group, self.members.len() as u64, &digest);
         Ok(())
     }
 }
 
-/// Names a list of members.
-fn name_of(members: &Members) -> Box<str> {
+/// The digest of a list of members.
+fn digest_of_members(members: &Members) -> Box<str> {
     let mut hasher = Sha256::new();
     for id in members {
         hasher.update(id.as_str().as_bytes());
@@ -288,20 +251,20 @@ fn name_of(members: &Members) -> Box<str> {
     hex(&hasher.finalize()).into()
 }
 
-/// Where a list lies. Ids of tenants and groups are nobody's personal data.
+/// The blob of a list. Ids of tenants and groups are no personal data.
 fn blob_of(ports: &TenantPorts, group: &ObjectId) -> String {
     let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.', "_");
     format!("tenants/{}/members/{}", plain(ports.scope.as_str()), plain(group.as_str()))
 }
 
-async fn read(ports: &TenantPorts, group: &ObjectId) -> Result<Option<Members>, Stopped> {
+async fn read_list(ports: &TenantPorts, group: &ObjectId) -> Result<Option<Members>, TenantStop> {
     let body = ports.blobs.get(&blob_of(ports, group)).await?;
-    // Half a list is another list: its name says so.
+    // Half a list is another list: its digest differs.
     Ok(body.map(|body| String::from_utf8_lossy(&body).lines().map(ObjectId::from).collect()))
 }
 
-/// An id a line.
-fn write(members: &Members) -> Vec<u8> {
+/// The text of a blob: one id a line.
+fn list_text(members: &Members) -> Vec<u8> {
     let mut body = String::with_capacity(members.len() * 37);
     for id in members {
         body.push_str(id.as_str());

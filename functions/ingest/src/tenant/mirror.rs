@@ -1,37 +1,37 @@
-//! What an observation of an account means for the mirror. Pure.
+//! What a sighting of an account means for the mirror. Pure.
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::attribute::{Attr, Attributes, Texts};
+use hardmatch_domain::attribute::Attributes;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_store::accounts::{AccountItem, Wrote};
 
-/// For so long after a write of ours a replica may still show the time before it (seconds).
-/// Graph documents no bound; public reports speak of seconds, rarely minutes.
-pub(crate) const STALE_SECONDS: i64 = 15 * 60;
+pub(super) use super::our_write::{STALE_SECONDS, may_lag};
+use super::our_write::{is_before_our_write, is_between, is_recent, is_where_it_was};
 
-/// What to do with an observation.
+/// What to do with a sighting.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
-    /// As the mirror has it.
+pub(super) enum Seen {
+    /// The account is as the mirror has it.
     Same,
-    /// Shows the time before our last write: ignore it, and look again later.
+    /// The sighting shows the account before our last write: ignore it, and ask for the account later.
     Stale,
-    /// As the mirror has it, and besides what the answer to our creation did not say: store it; nobody decides by it.
+    /// The account is as the mirror has it, and has its date of creation, which the answer to our creation did not say:
+    /// store it; no decision depends on it.
     Filled(Box<AccountItem>),
-    /// New: store it.
+    /// The account is new or differs: store it.
     New(Box<AccountItem>),
 }
 
-/// Compares an observation with the mirror.
-pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> Seen {
+/// Compares a sighting with the mirror at `now` (Unix seconds).
+pub(super) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> Seen {
     let Some(old) = old else {
         seen.revision = 1;
         return Seen::New(Box::new(AccountItem { account: seen, wrote: None }));
     };
     seen.revision = old.account.revision;
-    // The listing of users says nothing of memberships: whoever reads the groups does.
+    // The listing of users says nothing of memberships; the lists of groups do.
     seen.memberships = old.account.memberships.clone();
-    // In which order licences are listed says nothing.
+    // The order of licences says nothing.
     if is_between(&seen.licenses, &old.account.licenses, &old.account.licenses) {
         seen.licenses.clone_from(&old.account.licenses);
     }
@@ -45,13 +45,13 @@ pub(crate) fn merge(old: Option<&AccountItem>, mut seen: Account, now: i64) -> S
         return Seen::Stale;
     }
     seen.revision += 1;
-    // That we deleted or restored it is confirmed, and a lagging listing may still show the time before.
+    // The sighting confirms that we deleted or restored the account, and a lagging listing may still show it as before.
     let confirmed = |wrote: &&Wrote| wrote.moved && is_recent(wrote, now) && is_where_it_was(old, &seen);
     let wrote = old.wrote.as_ref().filter(confirmed).cloned().or_else(|| memberships_only(old, now));
     Seen::New(Box::new(AccountItem { account: seen, wrote }))
 }
 
-/// What we wrote to memberships: an observation of the account says nothing of it, so it is not over.
+/// Our write, reduced to memberships: a sighting of the account says nothing of them, so they may still lag.
 fn memberships_only(old: &AccountItem, now: i64) -> Option<Wrote> {
     let wrote = old.wrote.as_ref().filter(|wrote| is_recent(wrote, now) && wrote.memberships_before.is_some())?;
     Some(Wrote {
@@ -67,9 +67,9 @@ fn memberships_only(old: &AccountItem, now: i64) -> Option<Wrote> {
     })
 }
 
-/// Whether the mirror is believed against a list of a group's members that differs from it.
-pub(crate) fn outlasts_list(item: &AccountItem, group: &ObjectId, listed: Listed, now: i64) -> bool {
-    // The members of a group are live ones. Whoever is restored is a member as before.
+/// Whether the mirror is believed against a list of a group's members that differs from it, at `now` (Unix seconds).
+pub(super) fn outlasts_list(item: &AccountItem, group: &ObjectId, listed: Listed, now: i64) -> bool {
+    // A list has live members only. An account in the recycle bin is a member again when it is restored.
     let missed = listed == Listed::Missing;
     if missed && item.account.is_deleted() {
         return true;
@@ -83,73 +83,17 @@ pub(crate) fn outlasts_list(item: &AccountItem, group: &ObjectId, listed: Listed
 
 /// Whether a list of members names an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Listed {
-    NamedGroups,
+pub(super) enum Listed {
+    Present,
     Missing,
-}
-
-/// Whether texts are a mixture of those before and those after, in whichever order: what both have is there, and nothing
-/// that neither has.
-fn is_between(seen: &Texts, before: &Texts, after: &Texts) -> bool {
-    seen.iter().all(|text| before.contains(text) || after.contains(text))
-        && before.iter().all(|text| !after.contains(text) || seen.contains(text))
-}
-
-fn is_recent(wrote: &Wrote, now: i64) -> bool {
-    now - wrote.at < STALE_SECONDS
-}
-
-/// Whether a listing may not show an account where it is, since we created, deleted or restored it a moment ago.
-pub(crate) fn may_lag(item: &AccountItem, now: i64) -> bool {
-    item.wrote.as_ref().is_some_and(|wrote| (wrote.created || wrote.moved) && is_recent(wrote, now))
-}
-
-/// Whether both are live, or both in the recycle bin. When it was deleted is the tenant's to say.
-fn is_where_it_was(old: &AccountItem, seen: &Account) -> bool {
-    seen.is_deleted() == old.account.is_deleted()
-}
-
-/// Whether something that we wrote is shown as it was before, and nothing that we wrote as anything else.
-fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
-    let Some(wrote) = &old.wrote else { return false };
-    let moved = !is_where_it_was(old, seen);
-    if moved && !wrote.moved {
-        return false;
-    }
-    let mut before = old.account.clone();
-    for (attr, value) in wrote.before.iter() {
-        before.attributes =
-            if value.is_empty() { before.attributes.without(attr) } else { before.attributes.with(attr, value) };
-    }
-    if let Some(enabled) = wrote.enabled_before {
-        before.enabled = Some(enabled);
-    }
-    if wrote.set_id {
-        before.immutable_id = None;
-    }
-    // A replica may show any mixture of before and after, but nothing else. The recycle bin tells less of an account.
-    let mixture = |attr: Attr| {
-        let (value, now) = (seen.attributes.filled(attr), old.account.attributes.filled(attr));
-        value == before.attributes.filled(attr) || value == now || (moved && (value.is_none() || now.is_none()))
-    };
-    let lags = moved
-        || Attr::ALL.iter().any(|&attr| seen.attributes.filled(attr) != old.account.attributes.filled(attr))
-        || seen.enabled != old.account.enabled
-        || seen.immutable_id != old.account.immutable_id
-        || (wrote.licenses_before.is_some() && seen.licenses != old.account.licenses)
-        || (wrote.set_manager && seen.manager != old.account.manager);
-    let licenses = |before: &Texts| {
-        is_between(&seen.licenses, before, &old.account.licenses) || (moved && seen.licenses.is_empty())
-    };
-    lags && wrote.licenses_before.as_ref().is_none_or(licenses)
-        && Attr::ALL.iter().all(|&attr| mixture(attr))
-        && (seen.enabled == before.enabled || seen.enabled == old.account.enabled || (moved && seen.enabled.is_none()))
-        && (seen.immutable_id == before.immutable_id || seen.immutable_id == old.account.immutable_id)
 }
 
 #[cfg(test)]
 mod tests {
+    use hardmatch_domain::attribute::{Attr, Texts};
+
     use super::*;
+
     fn account(title: &str) -> Account {
         Account {
             attributes: Attributes::from_pairs([(Attr::JobTitle, title), (Attr::DisplayName, "Ada")]),
@@ -266,11 +210,11 @@ mod tests {
         let outlasts = |item: &AccountItem, listed, now| outlasts_list(item, &group, listed, now);
         let (now, late) = (1001, 1000 + STALE_SECONDS);
         assert!(outlasts(&joined(&[], &["sales"]), Listed::Missing, now));
-        assert!(outlasts(&joined(&["sales"], &[]), Listed::NamedGroups, now));
+        assert!(outlasts(&joined(&["sales"], &[]), Listed::Present, now));
         assert!(!outlasts(&joined(&[], &["sales"]), Listed::Missing, late), "somebody took it out");
-        assert!(!outlasts(&joined(&["sales"], &[]), Listed::NamedGroups, late), "somebody brought it back");
+        assert!(!outlasts(&joined(&["sales"], &[]), Listed::Present, late), "somebody brought it back");
         assert!(!outlasts(&joined(&["sales"], &["sales", "other"]), Listed::Missing, now), "we wrote another group");
-        assert!(!outlasts(&mirror("new", "old"), Listed::NamedGroups, now), "we wrote something else");
+        assert!(!outlasts(&mirror("new", "old"), Listed::Present, now), "we wrote something else");
     }
 
     #[test]
@@ -280,7 +224,7 @@ mod tests {
         item.account.deleted = Some("then".into());
         item.wrote = None;
         assert!(outlasts_list(&item, &group, Listed::Missing, 1_000_000));
-        assert!(!outlasts_list(&item, &group, Listed::NamedGroups, 1_000_000));
+        assert!(!outlasts_list(&item, &group, Listed::Present, 1_000_000));
         // We restored it a moment ago.
         let mut restored = joined(&["sales"], &["sales"]);
         restored.wrote.as_mut().unwrap().moved = true;

@@ -2,14 +2,74 @@
 
 mod accounts;
 mod addresses;
+mod checkpoint;
 mod deleted;
+mod delta;
 mod dirty;
+mod fingerprints;
 mod full_listing;
 mod groups;
 mod members;
 mod mirror;
-pub(crate) mod progress;
+mod named_groups;
+mod notes;
+mod organization;
+mod our_write;
+mod progress;
 mod recheck;
-pub(crate) mod refresh;
-pub(crate) mod round;
+mod refresh;
+mod round;
+mod stop;
 mod users;
+
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::doorbell::After;
+use hardmatch_store::run_lease::{Acquire, RunLease};
+
+use crate::observed::{Observed, USERS};
+use crate::ports::{ObserveError, TenantPorts};
+use crate::run::{finish, is_connected, observing, policy};
+
+/// Reads the tenant for a run that observes, and notifies the run's driver when the reading has ended. For a run that
+/// writes, takes another delta round, once an hour at most: notify it whenever [`wants_refresh`] says so. What does not
+/// fit into the time is left to the next message.
+///
+/// # Errors
+///
+/// The table or the blobs cannot be read or written. A tenant that cannot be read is no error: the run is told.
+///
+/// [`wants_refresh`]: hardmatch_store::accounts::TenantItem::wants_refresh
+pub async fn observe_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
+    let name = format!("accounts~{}", ports.scope.as_str());
+    let lease = match RunLease::acquire(&ports.store, &*ports.clock, ports.deadline, name, run).await? {
+        Acquire::Acquired(lease) => lease,
+        Acquire::HeldByOther(after) => return Ok(after),
+    };
+    let after = read_tenant(ports, connection, run).await;
+    lease.release(&ports.store).await;
+    after
+}
+
+async fn read_tenant(ports: &TenantPorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
+    let Some(open) = observing(&ports.store, connection, run, USERS).await? else {
+        return match ports.store.run(connection, run).await? {
+            Some(open) if refresh::is_writing(&open.value) && is_connected(&ports.store, connection).await? => {
+                refresh::refresh(ports, &open.value).await
+            }
+            Some(_) | None => {
+                checkpoint::delete_all(ports, run).await;
+                Ok(After::Done)
+            }
+        };
+    };
+    let observed = match policy(&ports.store, &*ports.policies, connection, open.policy_revision).await? {
+        Ok(policy) => round::observe(ports, &open, &policy).await?,
+        Err(problem) => Observed::unreadable(USERS, problem),
+    };
+    let ended = observed.again.is_none();
+    let after = finish(&ports.store, &*ports.clock, &*ports.doorbell, &open, observed).await?;
+    if ended {
+        checkpoint::delete_all(ports, run).await;
+    }
+    Ok(after)
+}

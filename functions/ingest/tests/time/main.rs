@@ -3,7 +3,8 @@
 
 #![cfg(test)]
 
+mod entering;
+mod fixture;
 mod groups;
-mod lab;
 mod people;
 mod users;

@@ -5,28 +5,28 @@ use std::sync::atomic::Ordering;
 use hardmatch_ingest::After;
 use hardmatch_ports::run::CollectionState;
 
-use crate::lab::{Lab, PAGE, Side, same};
+use crate::fixture::{Fixture, PAGE, Side, same};
 
 /// A tenant of 500 accounts, 150 deleted ones, 1,100 groups with addresses, in which 60 change while it is read.
-async fn tenant() -> Lab {
-    let lab = Lab::new(0, 500).await;
+async fn tenant() -> Fixture {
+    let fixture = Fixture::new(0, 500).await;
     {
-        let mut all = lab.accounts.all.lock().unwrap();
+        let mut all = fixture.accounts.all.lock().unwrap();
         for number in 0..150 {
             all.insert(10_000 + number, ("Engineer".to_owned(), false));
         }
-        *lab.accounts.groups.lock().unwrap() = 1_100;
-        lab.accounts.told.lock().unwrap().extend(0..60);
+        *fixture.accounts.groups.lock().unwrap() = 1_100;
+        fixture.accounts.told.lock().unwrap().extend(0..60);
     }
-    lab
+    fixture
 }
 
 /// A year later 130 are gone for good, 100 have another title, 40 are deleted and 60 gone from the bin; and the cursor is
 /// too old.
-async fn a_year_later(lab: &mut Lab) {
-    lab.clock.advance(std::time::Duration::from_hours(24 * 365));
+async fn a_year_later(fixture: &mut Fixture) {
+    fixture.clock.advance(std::time::Duration::from_hours(24 * 365));
     {
-        let mut all = lab.accounts.all.lock().unwrap();
+        let mut all = fixture.accounts.all.lock().unwrap();
         all.retain(|number, _| !(300..430).contains(number) && !(10_000..10_060).contains(number));
         for number in 0..100 {
             all.insert(number, ("Director".to_owned(), true));
@@ -34,9 +34,9 @@ async fn a_year_later(lab: &mut Lab) {
         for number in 200..240 {
             all.insert(number, ("Engineer".to_owned(), false));
         }
-        *lab.accounts.groups.lock().unwrap() = 600;
+        *fixture.accounts.groups.lock().unwrap() = 600;
     }
-    lab.begin().await;
+    fixture.begin().await;
 }
 
 #[tokio::test]
@@ -50,23 +50,23 @@ async fn a_tenant_read_in_pieces_is_the_tenant_read_at_once() {
     let users = whole.collection("users").await;
     assert_eq!((users.state, users.seen), (CollectionState::Complete, 330 + 60));
     for units in [0, 3, 20] {
-        let mut lab = tenant().await;
-        let messages = lab.read(Side::Tenant, Some(units)).await;
-        same(&first.0, &lab.holds(), &format!("{units} units"));
+        let mut fixture = tenant().await;
+        let messages = fixture.read(Side::Tenant, Some(units)).await;
+        same(&first.0, &fixture.holds(), &format!("{units} units"));
         // No page is read twice, and no message goes without a unit: 38 pages and a few steps between them.
-        assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), first.1, "{units} units");
+        assert_eq!(fixture.accounts.pages.load(Ordering::SeqCst), first.1, "{units} units");
         assert!(messages <= 48 && (units > 0 || messages >= 38), "{units} units: {messages} messages");
-        a_year_later(&mut lab).await;
-        lab.read(Side::Tenant, Some(units)).await;
-        same(&second.0, &lab.holds(), &format!("{units} units, again"));
-        assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), second.1, "{units} units, again");
-        assert_eq!(lab.collection("users").await, users);
-        assert_eq!(lab.files(), 0, "nothing is left of the readings");
+        a_year_later(&mut fixture).await;
+        fixture.read(Side::Tenant, Some(units)).await;
+        same(&second.0, &fixture.holds(), &format!("{units} units, again"));
+        assert_eq!(fixture.accounts.pages.load(Ordering::SeqCst), second.1, "{units} units, again");
+        assert_eq!(fixture.collection("users").await, users);
+        assert_eq!(fixture.files(), 0, "nothing is left of the readings");
     }
 }
 
 #[tokio::test]
-async fn a_tenant_whose_reading_is_killed_anywhere_is_read_all_the_same() {
+async fn a_reading_of_the_tenant_survives_a_kill_anywhere() {
     let mut whole = tenant().await;
     whole.read(Side::Tenant, None).await;
     a_year_later(&mut whole).await;
@@ -74,15 +74,15 @@ async fn a_tenant_whose_reading_is_killed_anywhere_is_read_all_the_same() {
     let (expected, pages) = (whole.holds(), whole.accounts.pages.load(Ordering::SeqCst));
     let mut kills = 0;
     for at in (2..).step_by(19) {
-        let mut lab = tenant().await;
-        let mut died = lab.dies_at(Side::Tenant, Some(5), at).await;
-        lab.read(Side::Tenant, Some(5)).await;
-        a_year_later(&mut lab).await;
-        died |= lab.dies_at(Side::Tenant, Some(5), at).await;
-        lab.read(Side::Tenant, Some(5)).await;
-        same(&expected, &lab.holds(), &format!("killed at {at}"));
+        let mut fixture = tenant().await;
+        let mut died = fixture.dies_at(Side::Tenant, Some(5), at).await;
+        fixture.read(Side::Tenant, Some(5)).await;
+        a_year_later(&mut fixture).await;
+        died |= fixture.dies_at(Side::Tenant, Some(5), at).await;
+        fixture.read(Side::Tenant, Some(5)).await;
+        same(&expected, &fixture.holds(), &format!("killed at {at}"));
         // Two kills, and each loses no more than the message in which it came.
-        let read = lab.accounts.pages.load(Ordering::SeqCst);
+        let read = fixture.accounts.pages.load(Ordering::SeqCst);
         assert!(read <= pages + 2 * 6, "killed at {at}: {read} pages instead of {pages}");
         if !died {
             break;
@@ -93,28 +93,28 @@ async fn a_tenant_whose_reading_is_killed_anywhere_is_read_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_page_token_that_expires_between_two_bells_begins_the_listing_anew() {
+async fn a_page_token_that_expires_begins_the_listing_anew() {
     let whole = tenant().await;
     whole.read(Side::Tenant, None).await;
     for lost in ["users 250", "bin 100"] {
-        let lab = tenant().await;
-        *lab.accounts.lost.lock().unwrap() = Some(lost.to_owned());
-        lab.read(Side::Tenant, Some(3)).await;
-        assert_eq!(*lab.accounts.lost.lock().unwrap(), None, "{lost} was asked for");
-        same(&whole.holds(), &lab.holds(), lost);
+        let fixture = tenant().await;
+        *fixture.accounts.lost.lock().unwrap() = Some(lost.to_owned());
+        fixture.read(Side::Tenant, Some(3)).await;
+        assert_eq!(*fixture.accounts.lost.lock().unwrap(), None, "{lost} was asked for");
+        same(&whole.holds(), &fixture.holds(), lost);
     }
 }
 
 #[tokio::test]
 async fn nothing_is_concluded_before_the_end() {
-    let mut lab = tenant().await;
-    lab.read(Side::Tenant, None).await;
-    let had = lab.holds();
-    a_year_later(&mut lab).await;
+    let mut fixture = tenant().await;
+    fixture.read(Side::Tenant, None).await;
+    let had = fixture.holds();
+    a_year_later(&mut fixture).await;
     for _ in 0..20 {
-        assert_ne!(lab.message(Side::Tenant, Some(0)).await.unwrap(), After::Done);
+        assert_ne!(fixture.message(Side::Tenant, Some(0)).await.unwrap(), After::Done);
     }
-    let now = lab.holds();
+    let now = fixture.holds();
     let differs = |part: &str| had.iter().any(|(key, body)| key.contains(part) && now.get(key) != Some(body));
     assert!(!differs("FA#"), "fingerprints of a listing that is not at its end");
     assert!(!differs("/ TENANT"), "the cursor is stored last");
@@ -125,23 +125,46 @@ async fn nothing_is_concluded_before_the_end() {
 }
 
 #[tokio::test]
-async fn two_bells_at_a_time_do_the_work_of_one() {
-    let lab = tenant().await;
-    assert!(matches!(lab.message(Side::Tenant, Some(2)).await, Ok(After::Again(_))));
+async fn two_messages_at_a_time_do_the_work_of_one() {
+    let fixture = tenant().await;
+    assert!(matches!(fixture.message(Side::Tenant, Some(2)).await, Ok(After::Again(_))));
     // The side is taken, as by a message that is being answered elsewhere.
-    let name = format!("accounts~{}", crate::lab::scope().as_str());
-    let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
-    lab.store.lease(&name, &lab.run, now, 60_000).await.unwrap();
-    let pages = lab.accounts.pages.load(Ordering::SeqCst);
-    assert_eq!(lab.message(Side::Tenant, Some(2)).await.unwrap(), After::Done, "the other message is sent again");
-    assert_eq!(lab.accounts.pages.load(Ordering::SeqCst), pages);
+    let name = format!("accounts~{}", crate::fixture::scope().as_str());
+    let now = hardmatch_ports::Clock::now(&fixture.clock).as_millisecond();
+    fixture.store.lease(&name, &fixture.run, now, 60_000).await.unwrap();
+    let pages = fixture.accounts.pages.load(Ordering::SeqCst);
+    assert_eq!(fixture.message(Side::Tenant, Some(2)).await.unwrap(), After::Done, "the other message is sent again");
+    assert_eq!(fixture.accounts.pages.load(Ordering::SeqCst), pages);
     // A run of another connection waits for its turn.
-    lab.clock.advance(std::time::Duration::from_mins(2));
-    let now = hardmatch_ports::Clock::now(&lab.clock).as_millisecond();
-    lab.store.lease(&name, "another run", now, 30_000).await.unwrap();
+    fixture.clock.advance(std::time::Duration::from_mins(2));
+    let now = hardmatch_ports::Clock::now(&fixture.clock).as_millisecond();
+    fixture.store.lease(&name, "another run", now, 30_000).await.unwrap();
     let wait = std::time::Duration::from_secs(30);
-    assert_eq!(lab.message(Side::Tenant, Some(2)).await.unwrap(), After::Again(wait));
-    lab.clock.advance(wait);
-    lab.read(Side::Tenant, Some(2)).await;
-    assert!(lab.accounts.pages.load(Ordering::SeqCst) >= (500 / PAGE) as u64);
+    assert_eq!(fixture.message(Side::Tenant, Some(2)).await.unwrap(), After::Again(wait));
+    fixture.clock.advance(wait);
+    fixture.read(Side::Tenant, Some(2)).await;
+    assert!(fixture.accounts.pages.load(Ordering::SeqCst) >= (500 / PAGE) as u64);
+}
+
+#[tokio::test]
+async fn answers_cut_off_each_time_end_the_run_in_minutes_on_one_machine() {
+    // With a deadline it is a function that asks, and nobody waits in front of it.
+    for (units, least, most) in [(None, 120, 180), (Some(3), 3_600, 3_700)] {
+        let mut fixture = tenant().await;
+        fixture.message(Side::Tenant, Some(3)).await.unwrap();
+        fixture.accounts.cut.store(true, Ordering::SeqCst);
+        let before = hardmatch_ports::Clock::now_seconds(&fixture.clock);
+        fixture.read(Side::Tenant, units).await;
+        let waited = hardmatch_ports::Clock::now_seconds(&fixture.clock) - before;
+        assert!((least..=most).contains(&waited), "{units:?}: {waited} s");
+        let run = fixture.store.run(&crate::fixture::contoso(), &fixture.run).await.unwrap().unwrap().value;
+        assert_eq!(run.collections["users"].state, CollectionState::Unknown);
+        assert!(run.problems[0].contains("GET /users was cut off") && run.problems[0].contains("Check"), "{run:?}");
+        // The next run reads everything, and keeps nothing of this one.
+        fixture.accounts.cut.store(false, Ordering::SeqCst);
+        fixture.begin().await;
+        fixture.read(Side::Tenant, units).await;
+        assert_eq!(fixture.collection("users").await.state, CollectionState::Complete);
+        assert_eq!(fixture.files(), 0);
+    }
 }

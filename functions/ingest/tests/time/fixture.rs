@@ -1,7 +1,7 @@
-//! A directory, a tenant and a table on one clock, and messages that are answered until none is left.
+//! A directory, a tenant and a table in memory on one clock, and messages that are answered until none is left.
 
-mod book;
 mod directory;
+mod memory;
 mod tenant;
 
 use std::collections::BTreeMap;
@@ -11,24 +11,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_embedded::FolderBlobs;
 use hardmatch_ingest::{After, ObserveError, SourcePorts, TenantPorts, observe_source, observe_tenant};
 use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message};
 use hardmatch_ports::run::{Collection, Run};
 use hardmatch_ports::{Clock as _, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
-use hardmatch_store::keys::{hex, unhex};
+use hardmatch_store::keys::hex;
 use hardmatch_store::runs::RunPlace;
 use hardmatch_store::{Store, TenantKey};
 use hardmatch_wiring::CompiledPolicies;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tempfile::TempDir;
 
-use book::Book;
 use directory::People;
+use memory::{MemoryBlobs, MemoryTable};
 use tenant::Accounts;
 
+pub(crate) use directory::person;
 pub(crate) use tenant::{PAGE, object_id};
 
 /// Noon on 15 January 2026, UTC.
@@ -47,45 +46,45 @@ impl Doorbell for Unheard {
     }
 }
 
-/// Which side a message is for.
+/// The side that a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Source,
     Tenant,
 }
 
-pub(crate) struct Lab {
+pub(crate) struct Fixture {
     pub(crate) clock: ManualClock,
-    pub(crate) book: Arc<Book>,
+    pub(crate) table: Arc<MemoryTable>,
+    blobs: Arc<MemoryBlobs>,
     pub(crate) store: Store,
     pub(crate) people: Arc<People>,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) run: String,
-    folder: TempDir,
     runs: u64,
     policy: u64,
 }
 
-impl Lab {
+impl Fixture {
     pub(crate) async fn new(people: usize, accounts: usize) -> Self {
         let clock = ManualClock::new(Timestamp::from_second(NOON).unwrap());
-        let book = Arc::new(Book::new(clock.clone()));
-        book.write(Write::put(Key::new("STORE", "SECRET"), vec![7; 32])).await.unwrap();
-        let store = Store::open(book.clone()).await.unwrap();
+        let table = Arc::new(MemoryTable::new(clock.clone()));
+        table.write(Write::put(Key::new("STORE", "SECRET"), vec![7; 32])).await.unwrap();
+        let store = Store::open(table.clone()).await.unwrap();
         store.put_policy(&contoso(), 1, POLICY).await.unwrap();
-        let mut lab = Self {
+        let mut fixture = Self {
             people: Arc::new(People::new(people)),
             accounts: Arc::new(Accounts::new(clock.clone(), accounts)),
             clock,
-            book,
+            table,
+            blobs: Arc::default(),
             store,
             run: String::new(),
-            folder: tempfile::tempdir().unwrap(),
             runs: 0,
             policy: 1,
         };
-        lab.begin().await;
-        lab
+        fixture.begin().await;
+        fixture
     }
 
     /// From here on runs have these rules beside the policy.
@@ -123,7 +122,7 @@ impl Lab {
                 observe_source(&ports, &contoso(), &self.run).await
             }
             Side::Tenant => {
-                let (tenant, blobs) = (self.accounts.clone(), Arc::new(self.blobs()));
+                let (tenant, blobs) = (self.accounts.clone(), self.blobs.clone());
                 let ports = TenantPorts { store, scope, tenant, policies, clock, doorbell, blobs, deadline };
                 observe_tenant(&ports, &contoso(), &self.run).await
             }
@@ -143,18 +142,18 @@ impl Lab {
 
     /// Each write of the table takes a second from here on.
     pub(crate) fn slow(&self) -> &Self {
-        self.book.slow.store(true, Ordering::SeqCst);
+        self.table.slow.store(true, Ordering::SeqCst);
         self
     }
 
     pub(crate) fn writes(&self) -> u64 {
-        self.book.writes.load(Ordering::SeqCst)
+        self.table.writes.load(Ordering::SeqCst)
     }
 
     /// Answers messages until the process dies at a write from here; `false` when the side was read before. The next one
     /// comes when nobody takes the dead one for alive.
     pub(crate) async fn dies_at(&self, side: Side, units: Option<i64>, at: u64) -> bool {
-        self.book.dies_at.store(self.writes() + at, Ordering::SeqCst);
+        self.table.dies_at.store(self.writes() + at, Ordering::SeqCst);
         let died = loop {
             match self.message(side, units).await {
                 Ok(After::Done) => break false,
@@ -162,8 +161,8 @@ impl Lab {
                 Err(_) => break true,
             }
         };
-        self.book.dies_at.store(0, Ordering::SeqCst);
-        self.book.dead.store(false, Ordering::SeqCst);
+        self.table.dies_at.store(0, Ordering::SeqCst);
+        self.table.dead.store(false, Ordering::SeqCst);
         self.clock.advance(Duration::from_mins(10));
         died
     }
@@ -175,11 +174,10 @@ impl Lab {
         known
     }
 
-    /// Everything that the table holds but for runs and leases; times of looking are all the same, and it is the same with
-    /// whom somebody is marked.
+    /// Everything that the table holds, except for runs, leases and times of looking.
     pub(crate) fn holds(&self) -> BTreeMap<String, String> {
-        let held = self.book.held.lock().unwrap();
-        let told = held.iter().filter(|(key, _)| !key.pk.starts_with("LOCK#") && !key.sk.starts_with("RUN#"));
+        let items = self.table.items.lock().unwrap();
+        let told = items.values().filter(|item| !item.key.pk.starts_with("LOCK#") && !item.key.sk.starts_with("RUN#"));
         let times = ["delta_at", "full_at"];
         let text = |body: &[u8]| match std::str::from_utf8(body) {
             Ok(text) if times.iter().any(|time| text.contains(time)) => {
@@ -192,32 +190,28 @@ impl Lab {
             Ok(text) => text.to_owned(),
             Err(_) => format!("{body:?}"),
         };
-        let people = |key: &Key, body: &[u8]| {
-            let marked = if key.sk.starts_with("crowd#") { body.to_vec() } else { unhex(&key.sk).unwrap() };
-            marked.chunks(16).map(|pid| (format!("OPEN / {}", hex(pid)), String::new())).collect::<Vec<_>>()
-        };
-        let told = told.flat_map(|(key, body)| {
-            if key.pk.starts_with("DIRTY#") {
-                people(key, body)
+        let mut all = BTreeMap::new();
+        for item in told {
+            if item.key.pk.starts_with("DIRTY#") && item.key.sk.starts_with("crowd#") {
+                // Each of a crowd is dirty as if alone.
+                all.extend(item.body.chunks(16).map(|pid| (format!("DIRTY / {}", hex(pid)), String::new())));
+            } else if item.key.pk.starts_with("DIRTY#") {
+                all.insert(format!("DIRTY / {}", item.key.sk), String::new());
             } else {
-                vec![(format!("{} / {}", key.pk, key.sk), text(body))]
+                all.insert(format!("{} / {}", item.key.pk, item.key.sk), text(&item.body));
             }
-        });
-        told.collect()
-    }
-
-    /// Where readings keep what is too large for the table.
-    pub(crate) fn blobs(&self) -> FolderBlobs {
-        FolderBlobs::new(self.folder.path())
-    }
-
-    /// What readings of the tenant left in files.
-    pub(crate) fn files(&self) -> usize {
-        fn count(folder: &std::path::Path) -> usize {
-            let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-            entries.map(|entry| entry.unwrap().path()).map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
         }
-        count(self.folder.path())
+        all
+    }
+
+    /// The blobs of readings.
+    pub(crate) fn blobs(&self) -> &MemoryBlobs {
+        &self.blobs
+    }
+
+    /// How many blobs readings left.
+    pub(crate) fn files(&self) -> usize {
+        self.blobs.names().len()
     }
 }
 

@@ -1,0 +1,148 @@
+//! Facts of people whose entries changed, stored group by group: the facts of a group first, then its fingerprints. A
+//! reading that stops between two groups finds the people of the finished ones unchanged.
+
+use std::collections::BTreeMap;
+
+use hardmatch_domain::ids::{ConnectionId, PersonKey};
+use hardmatch_domain::person::PersonRecord;
+use hardmatch_ports::{Entry, SourceError};
+use hardmatch_store::entering::PersonSighting;
+use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
+use hardmatch_store::{PersonHash, Store, StoreError};
+
+use super::changed::Changed;
+use super::leading_zeros::with_zeros;
+use super::progress::{CHUNK, Pace, SourceProgress, SourceStop};
+use super::scan::{Scan, fingerprint};
+use crate::ports::SourcePorts;
+use crate::writes::last_of_each;
+
+/// Reads the entries of changed people once more, and stores their facts.
+pub(super) struct Facts<'a> {
+    pub(super) ports: &'a SourcePorts,
+    pub(super) connection: &'a ConnectionId,
+    pub(super) series: &'a Series,
+    pub(super) scan: &'a Scan,
+}
+
+impl Facts<'_> {
+    /// Stores the facts of everybody who changed. By groups, a group's fingerprints follow its facts; they keep the people
+    /// who are missing, so that nobody is forgotten before they are absent, and `known` learns what is stored. Gives the
+    /// people whose numbers lost their zeros.
+    pub(super) async fn store(
+        &self,
+        changed: &Changed,
+        known: &mut BTreeMap<usize, Bucket>,
+        pace: Pace,
+        progress: &mut SourceProgress,
+    ) -> Result<Vec<PersonKey>, SourceStop> {
+        let mut zeros = Vec::new();
+        let content = match pace {
+            Pace::AtOnce => BTreeMap::new(),
+            Pace::ByGroups => self.by_bucket(),
+        };
+        for share in changed.shares() {
+            let mut entries = self.entries(changed, &share).await?;
+            for group in share {
+                let people: Vec<(PersonHash, Entry)> =
+                    group.iter().filter_map(|bucket| entries.remove(bucket)).flatten().collect();
+                let count = people.len() as u64;
+                zeros.extend(self.store_people(people).await?);
+                if pace == Pace::AtOnce {
+                    continue;
+                }
+                for bucket in &group {
+                    let here = known.entry(*bucket).or_default();
+                    here.extend(content.get(bucket).into_iter().flatten());
+                }
+                let buckets = group.iter().filter_map(|bucket| known.get(bucket).map(|here| (*bucket, here)));
+                progress.unit(self.ports, count, Store::bucket_writes(self.series, buckets)).await?;
+            }
+        }
+        Ok(zeros)
+    }
+
+    fn by_bucket(&self) -> BTreeMap<usize, Bucket> {
+        let mut all: BTreeMap<usize, Bucket> = BTreeMap::new();
+        for (name, content) in &self.scan.entries {
+            all.entry(bucket_of(name)).or_default().insert(*name, *content);
+        }
+        all
+    }
+
+    /// One pass over the listing: the entries of a share, by bucket. Every entry must be as the scan saw it.
+    async fn entries(
+        &self,
+        changed: &Changed,
+        share: &[Vec<usize>],
+    ) -> Result<BTreeMap<usize, Vec<(PersonHash, Entry)>>, SourceError> {
+        let mut wanted: BTreeMap<usize, Vec<(PersonHash, Entry)>> =
+            share.iter().flatten().map(|&bucket| (bucket, Vec::new())).collect();
+        let mut listing = self.ports.source.open().await?;
+        loop {
+            let entries = listing.next().await?;
+            if entries.is_empty() {
+                return Ok(wanted);
+            }
+            for entry in entries {
+                let entry = self.scan.taken(entry, self.ports.store.secret());
+                let Some((name, content)) = fingerprint(&entry, self.ports.store.secret()) else { continue };
+                if self.scan.entries.get(&name) != Some(&content) {
+                    return Err(moving());
+                }
+                if let Some(bucket) = wanted.get_mut(&bucket_of(&name)).filter(|_| changed.has(&name)) {
+                    bucket.push((PersonHash::from_bytes(name), entry));
+                }
+            }
+        }
+    }
+
+    async fn store_people(&self, people: Vec<(PersonHash, Entry)>) -> Result<Vec<PersonKey>, StoreError> {
+        let mut people = people.into_iter();
+        let mut zeros = Vec::new();
+        loop {
+            let chunk: Vec<(PersonHash, Entry)> = people.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return Ok(zeros);
+            }
+            zeros.extend(self.store_chunk(chunk).await?);
+        }
+    }
+
+    async fn store_chunk(&self, chunk: Vec<(PersonHash, Entry)>) -> Result<Vec<PersonKey>, StoreError> {
+        let store = &self.ports.store;
+        let pids: Vec<PersonHash> = chunk.iter().map(|(pid, _)| *pid).collect();
+        let old: BTreeMap<PersonHash, PersonRecord> = store.people(self.connection, &pids).await?.into_iter().collect();
+        let mut zeros = Vec::new();
+        let mut writes = Vec::with_capacity(chunk.len() * 8);
+        for (pid, entry) in chunk {
+            let old = old.get(&pid);
+            let sighting = match entry {
+                Entry::Person(mut person) => {
+                    if let Some(old) = old {
+                        let kept = with_zeros((*person).clone(), &old.person);
+                        if kept != *person {
+                            zeros.push(kept.key.clone());
+                        }
+                        *person = kept;
+                    }
+                    PersonSighting::Understood(person)
+                }
+                Entry::Refused(refused) if refused.disabled => PersonSighting::RefusedDisabled,
+                // The run's report names the entry. A person who was never understood is nobody to store.
+                Entry::Refused(_) => PersonSighting::Refused,
+            };
+            store.enter_person(&self.ports.scope, self.connection, old, sighting, &mut writes);
+        }
+        store.write_facts_last(last_of_each(writes)).await?;
+        Ok(zeros)
+    }
+}
+
+fn moving() -> SourceError {
+    SourceError {
+        problem: "the source changed while it was read".to_owned(),
+        cure: "It is read again".to_owned(),
+        retry: true,
+    }
+}
