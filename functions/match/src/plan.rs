@@ -177,7 +177,8 @@ pub(crate) async fn to_write(ports: &MatchPorts, run: &str) -> Result<ToWrite, M
 }
 
 fn broken(run: &str, slice: &str, error: &serde_json::Error) -> MatchError {
-    MatchError::Broken(format!("slice {slice} of the plan of run {run} cannot be read: {error}. Make a new plan"))
+    let cause = hardmatch_store::unreadable(error);
+    MatchError::Broken(format!("slice {slice} of the plan of run {run} cannot be read: {cause}. Make a new plan"))
 }
 
 /// Names of a plan's slices, in order.

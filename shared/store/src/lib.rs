@@ -71,16 +71,32 @@ pub enum StoreError {
     Unreadable {
         /// Which kind.
         kind: &'static str,
-        /// Serde's word; names fields, not values.
+        /// Where reading ended. Never what stands there: serde's own words quote values.
         cause: String,
     },
 }
 
 impl StoreError {
+    /// What was stored as this kind is not what this version writes.
+    pub fn unreadable(kind: &'static str, error: &serde_json::Error) -> Self {
+        Self::Unreadable { kind, cause: unreadable(error) }
+    }
+
     /// Whether somebody else changed the item in between.
     pub fn is_conflict(&self) -> bool {
         matches!(self, StoreError::Table(TableError::Conflict { .. }))
     }
+}
+
+/// Where JSON of ours could not be read, without a word of what stands there: serde's message quotes values, which may be
+/// personal.
+pub fn unreadable(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Io | serde_json::error::Category::Eof => "it ends early",
+        serde_json::error::Category::Syntax => "it is not JSON",
+        serde_json::error::Category::Data => "a value is of another kind than this version writes",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
 /// Result of the store.
@@ -182,11 +198,32 @@ impl Store {
 fn parse<T: DeserializeOwned>(item: &Item, kind: &'static str) -> Result<Stored<T>> {
     match serde_json::from_slice(&item.body) {
         Ok(value) => Ok(Stored { value, revision: item.revision }),
-        Err(error) => Err(StoreError::Unreadable { kind, cause: error.to_string() }),
+        Err(error) => Err(StoreError::unreadable(kind, &error)),
     }
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
     // Our own types with text keys always serialise; an empty body would be refused on reading.
     serde_json::to_vec(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_that_cannot_be_read_is_told_without_its_values() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Record {
+            #[expect(dead_code, reason = "it is only read")]
+            number: u32,
+        }
+        for body in [r#"{"number":"Ada Lovelace"}"#, r#"{"number":"Ada Love"#, r#"{"Ada Lovelace":1}"#, "Ada Lovelace"]
+        {
+            let error = serde_json::from_str::<Record>(body).unwrap_err();
+            let told = StoreError::unreadable("person", &error).to_string();
+            assert!(!told.contains("Ada"), "{told}");
+            assert!(told.contains("person") && told.contains("line 1, column"), "{told}");
+        }
+    }
 }

@@ -117,8 +117,8 @@ const HOLDERS_PER_NOTE: usize = 2000;
 async fn read_holders(ports: &TenantPorts, place: &str) -> Result<BTreeSet<(String, AddressHolder)>, TenantStop> {
     let mut found = BTreeSet::new();
     for (_, body) in ports.store.notes_of(place).await? {
-        let part: Vec<(String, AddressHolder)> = serde_json::from_slice(&body)
-            .map_err(|error| StoreError::Unreadable { kind: "address holders", cause: error.to_string() })?;
+        let part: Vec<(String, AddressHolder)> =
+            serde_json::from_slice(&body).map_err(|error| StoreError::unreadable("address holders", &error))?;
         found.extend(part);
     }
     Ok(found)
