@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::change::Decision;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
-use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_domain::reason::{Wakes, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 use hardmatch_store::PersonHash;
 use sha2::{Digest as _, Sha256};
@@ -63,14 +63,12 @@ pub fn needs_somebody(decision: &Decision) -> bool {
     decision.reasons.iter().any(|reason| match reason.code.weight() {
         Weight::Note | Weight::Reported => false,
         Weight::Refused => true,
-        Weight::Held => match reason.code {
-            // Time brings these back by itself.
-            Code::InGrace | Code::NotStarted | Code::WaitForPurge | Code::WaitsForManager | Code::WaitsForRelease => {
-                false
-            }
+        Weight::Held => match reason.code.wakes() {
+            // Time or other people's changes bring these back by themselves.
+            Wakes::Timer | Wakes::Change | Wakes::Another => false,
             // Approved with the plan, when the change is done.
-            Code::AwaitingApproval | Code::AnchorWrong | Code::Rehire | Code::MaybeShared => decision.change.is_none(),
-            _ => true,
+            Wakes::Approval => decision.change.is_none(),
+            Wakes::Nobody => true,
         },
     })
 }

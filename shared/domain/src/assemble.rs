@@ -7,13 +7,14 @@ use crate::facts::Facts;
 use crate::person_context::PersonContext;
 use crate::vocabulary::account::Account;
 use crate::vocabulary::change::{Action, Change, ChangeId, Decision, Hold, Join, Removals, Step};
-use crate::vocabulary::link::JoinRule;
+use crate::vocabulary::link::{JoinRule, LeavingCause, LedgerChange};
 use crate::vocabulary::policy::{Actions, Switch};
 use crate::vocabulary::reason::{Code, Reason};
 
 pub(crate) fn decision<F: Facts>(subject: &PersonContext<'_, F>, mut draft: Draft<'_>) -> Decision {
     let parts = permitted(&subject.policy.actions, &mut draft);
     let join = draft.join.take().unwrap_or(Join::NotLooked);
+    let ledger = ledger_change(subject, &join, draft.leaving);
     let active = draft.account.is_some_and(|account| is_active(subject, account));
     let change = (!parts.is_empty()).then(|| Box::new(change(subject, &mut draft, parts)));
     let action = change.as_ref().map_or(Action::None, |change| change.action);
@@ -30,8 +31,22 @@ pub(crate) fn decision<F: Facts>(subject: &PersonContext<'_, F>, mut draft: Draf
         change,
         look_again_at: draft.look_again_at,
         leaving: draft.leaving,
+        ledger,
         active,
     }
+}
+
+/// What the decision changes in the person's ledger. Only a person who is joined or leaving has one to keep.
+fn ledger_change<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    join: &Join,
+    leaving: Option<(LeavingCause, i64)>,
+) -> Option<Box<LedgerChange>> {
+    if leaving.is_none() && !matches!(join, Join::Joined { .. }) {
+        return None;
+    }
+    let link = subject.facts.link(&subject.who)?;
+    link.ledger.change(leaving, subject.facts.account(&link.account)).map(Box::new)
 }
 
 /// Whether an account is live and not blocked by us.

@@ -55,6 +55,7 @@ fn draft<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Draft<'a> {
             }
             match join::join(subject, &mut draft.evidence).say(&mut draft) {
                 Next::Keep(target) => keep::keep(subject, &mut draft, &target),
+                Next::AfterReanchoring(account) => keep::tell_what_differs(subject, &mut draft, account),
                 Next::Create => create::create(subject, &mut draft),
                 Next::Nothing => {}
             }

@@ -120,8 +120,13 @@ impl EvidenceLog {
 
     /// A rule of the policy spoke for the person.
     pub(crate) fn saw_rule(&mut self, rule: EvidenceRule, says: &str) {
+        self.saw_text(rule, Found::Same, says);
+    }
+
+    /// A rule of the policy found this, in its own words.
+    pub(crate) fn saw_text(&mut self, rule: EvidenceRule, found: Found, says: &str) {
         let ours = Some(says.into());
-        self.0.push(Evidence { rule, found: Found::Same, account: None, ours, theirs: None });
+        self.0.push(Evidence { rule, found, account: None, ours, theirs: None });
     }
 
     /// A rule found another person of the source.

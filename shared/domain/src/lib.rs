@@ -3,6 +3,7 @@
 pub mod decide;
 pub mod facts;
 pub mod guard;
+pub mod mirror;
 pub mod plan;
 pub mod refused;
 pub mod vocabulary;

@@ -3,15 +3,14 @@
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::{Attr, Texts};
+use hardmatch_domain::mirror::may_be_stale;
 use hardmatch_store::accounts::{AccountItem, Wrote};
 
-/// For so long after a write of ours a replica may still show the account as it was before (seconds). Graph documents no
-/// bound; public reports speak of seconds, rarely minutes.
-pub(super) const STALE_SECONDS: i64 = 15 * 60;
+pub(super) use hardmatch_domain::mirror::STALE_SECONDS;
 
 /// Whether a replica may still lag behind our write at `now` (Unix seconds).
 pub(super) fn is_recent(wrote: &Wrote, now: i64) -> bool {
-    now - wrote.at < STALE_SECONDS
+    may_be_stale(wrote.at, now)
 }
 
 /// Whether a listing at `now` (Unix seconds) may not show an account where it is, because we created, deleted or restored

@@ -5,10 +5,8 @@ use hardmatch_domain::attribute::{Attr, Attributes};
 use hardmatch_domain::change::Step;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::link::{Ledger, Suspension};
+use hardmatch_domain::mirror::may_be_stale;
 use hardmatch_store::accounts::{AccountItem, Wrote};
-
-/// For so long a replica may show the time before a write (seconds); older traces of it are dropped.
-const TRACE_SECONDS: i64 = 15 * 60;
 
 /// The account as a creation leaves it, from what was sent and what the tenant answered.
 pub(crate) fn created(step: &Step, answer: Option<Account>, id: ObjectId, manager: Option<ObjectId>) -> Account {
@@ -78,7 +76,7 @@ pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, n
         created: was_created,
         moved,
     };
-    if let Some(earlier) = item.wrote.as_ref().filter(|earlier| now - earlier.at < TRACE_SECONDS) {
+    if let Some(earlier) = item.wrote.as_ref().filter(|earlier| may_be_stale(earlier.at, now)) {
         // The oldest value is what a lagging replica shows.
         wrote.before = wrote.before.overlaid(&earlier.before);
         wrote.enabled_before = earlier.enabled_before.or(wrote.enabled_before);

@@ -74,7 +74,14 @@ fn find_free<F: Facts>(
                 }
             }
             Release::Cycle | Release::Never => {
-                let reason = Reason::with(Code::AddressInUse, format!("held by {}", holder.id));
+                // An account is found by its sign-in name or primary address; one whose secondary address fits is shown, and
+                // never taken.
+                let secondary = [holder.upn(), holder.primary_address()]
+                    .into_iter()
+                    .flatten()
+                    .all(|theirs| !same_name(theirs, name));
+                let how = if secondary { " as a secondary address, by which nobody is joined" } else { "" };
+                let reason = Reason::with(Code::AddressInUse, format!("held by {}{how}", holder.id));
                 return Err((reason, holder.id.clone()));
             }
         }

@@ -132,6 +132,8 @@ pub(super) fn refused<'a>(reason: Reason, account: &Account) -> Joining<'a> {
 pub(crate) enum Next<'a> {
     Keep(Target<'a>),
     Create,
+    /// The account gets another ID first; what else differs is written when that is done.
+    AfterReanchoring(&'a Account),
     Nothing,
 }
 
@@ -163,7 +165,7 @@ impl<'a> Joining<'a> {
                 draft.link_from = link_from;
                 notes.into_iter().for_each(|note| draft.note(note));
                 draft.parts.push(Part { action, when: StepOrder::Opening, consent, reason, steps });
-                Next::Nothing
+                if action == Action::Repair { Next::AfterReanchoring(account) } else { Next::Nothing }
             }
         }
     }

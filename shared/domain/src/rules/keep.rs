@@ -8,6 +8,8 @@ use crate::rules::flow::{self, Differences, Moment};
 use crate::rules::lifecycle;
 use crate::rules::manager;
 use crate::rules::upn::{self, Verdict};
+use crate::vocabulary::account::Account;
+use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::change::{Action, Step};
 use crate::vocabulary::reason::{Code, Reason};
 use crate::vocabulary::values;
@@ -46,6 +48,27 @@ fn write<'a, F: Facts>(
     }
     lifecycle::here(subject, draft, target);
     Ok(())
+}
+
+/// Says what still differs of an account whose ID is to be set first: when that is done the person is decided again, and is
+/// not as they should be until then.
+pub(crate) fn tell_what_differs<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    draft: &mut Draft<'_>,
+    account: &'a Account,
+) {
+    let mut aside = Draft::default();
+    let link = subject.facts.link(&subject.who);
+    let Ok(found) = flow::differences(subject, &mut aside, account, link, Moment::Later) else { return };
+    let changed = found.ordinary.iter().chain(&found.hazardous).map(|(attr, _)| attr);
+    let mut names = flow::names(changed.chain(&found.blanks));
+    if upn::rename(subject, &mut aside, account, Moment::Later).is_ok() && !aside.parts.is_empty() {
+        let comma = if names.is_empty() { "" } else { ", " };
+        names = format!("{}{comma}{names}", Attr::UserPrincipalName);
+    }
+    if !names.is_empty() {
+        draft.note(Reason::with(Code::InProgress, format!("{names}: written when the immutable ID is set")));
+    }
 }
 
 /// The first steps: claim the account, or bring it back. A takeover is one write with the ID in it: where the ID is

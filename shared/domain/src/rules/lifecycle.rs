@@ -212,7 +212,12 @@ fn stages<F: Facts>(
         draft.note(reason);
         return;
     }
-    let reason = Reason::plain(code_of(cause));
+    let scope = subject.policy.scope.as_ref().filter(|_| cause == LeavingCause::LeftScope);
+    // An operator asks which rule put a person outside.
+    let reason = match scope {
+        Some(scope) => Reason::with(code_of(cause), format!("[scope] include = {}", scope.text())),
+        None => Reason::plain(code_of(cause)),
+    };
     if suspends {
         let mut steps = vec![Step::SetEnabled { before: account.enabled, after: false, cause: Some(cause) }];
         if subject.policy.lifecycle.revoke_sessions {

@@ -33,7 +33,8 @@ pub(crate) fn place<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<
                 Place::Here
             }
             Ok(false) => {
-                draft.evidence.saw(EvidenceRule::Scope, Found::Different);
+                let rule = subject.policy.scope.as_ref().map(|scope| scope.text()).unwrap_or_default();
+                draft.evidence.saw_text(EvidenceRule::Scope, Found::Different, rule);
                 Place::Left { cause: LeavingCause::LeftScope, since: None }
             }
             Err(error) => {

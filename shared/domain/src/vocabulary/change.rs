@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::vocabulary::ids::{ObjectId, PersonKey, PersonRef};
-use crate::vocabulary::link::{JoinRule, LeavingCause};
+use crate::vocabulary::link::{JoinRule, LeavingCause, LedgerChange};
 use crate::vocabulary::reason::{Reason, Weight};
 use crate::vocabulary::text::hex;
 
@@ -33,6 +33,9 @@ pub struct Decision {
     /// The cause and start of leaving, to be remembered in the link's ledger, when the person is leaving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<(LeavingCause, i64)>,
+    /// What is to be changed in the ledger of the person's link, whether or not anything is written to the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Box<LedgerChange>>,
     /// Whether the joined account is there, live and not blocked by us: the guard counts in percent of these.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub active: bool,

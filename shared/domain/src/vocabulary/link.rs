@@ -119,15 +119,69 @@ impl Ledger {
         self.memberships = self.memberships.iter().filter(|group| account.memberships.contains(group)).collect();
     }
 
-    /// Whether anything is ours that somebody else could have undone.
-    pub fn may_be_disowned(&self) -> bool {
-        let nothing = self.suspended.is_none() && self.deleted.is_none();
-        !(nothing && self.licenses.is_empty() && self.memberships.is_empty())
+    /// What a decision changes here: the leaving to remember (cause and Unix seconds of its beginning), and what an account
+    /// shows to be ours no more. `None` when everything stays.
+    pub fn change(&self, leaving: Option<(LeavingCause, i64)>, account: Option<&Account>) -> Option<LedgerChange> {
+        let mut after = self.clone();
+        (after.leaving_cause, after.leaving_since) = (leaving.map(|(cause, _)| cause), leaving.map(|(_, since)| since));
+        if let Some(account) = account {
+            after.disown(account);
+        }
+        let lost = |before: &Option<Suspension>, after: &Option<Suspension>| before.filter(|_| after.is_none());
+        let kept = |sku: &str| after.licenses.iter().any(|grant| *grant.sku == *sku);
+        let licenses = self.licenses.iter().map(|grant| &*grant.sku).filter(|sku| !kept(sku)).collect();
+        let memberships = self.memberships.iter().filter(|group| !after.memberships.contains(group)).collect();
+        (after != *self).then(|| LedgerChange {
+            leaving,
+            suspended: lost(&self.suspended, &after.suspended),
+            deleted: lost(&self.deleted, &after.deleted),
+            licenses,
+            memberships,
+        })
     }
 
     /// Whether the account is gone for good, and no later look is under way.
     pub(crate) fn is_gone(&self) -> bool {
         self.confirmed_gone.is_some() && self.unseen.is_none()
+    }
+}
+
+/// What a decision changes in the ledger of the person's link. It says what is no longer ours one by one, so that it can
+/// be applied to a ledger to which something was added meanwhile.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LedgerChange {
+    /// The cause of leaving and when it began (Unix seconds); `None`: the person is not leaving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leaving: Option<(LeavingCause, i64)>,
+    /// The blocking that somebody else has undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suspended: Option<Suspension>,
+    /// The deletion that somebody else has undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleted: Option<Suspension>,
+    /// SKU ids of licences that somebody else has taken.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    licenses: Texts,
+    /// Object ids of groups out of which somebody else has taken the account.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    memberships: Texts,
+}
+
+impl LedgerChange {
+    /// Makes the change. A blocking or deletion that is newer than the one decided on stays ours.
+    pub fn apply(&self, ledger: &mut Ledger) {
+        ledger.leaving_cause = self.leaving.map(|(cause, _)| cause);
+        ledger.leaving_since = self.leaving.map(|(_, since)| since);
+        if self.suspended.is_some() && ledger.suspended == self.suspended {
+            ledger.suspended = None;
+        }
+        if self.deleted.is_some() && ledger.deleted == self.deleted {
+            ledger.deleted = None;
+        }
+        ledger.licenses.retain(|grant| !self.licenses.contains(&grant.sku));
+        if !self.memberships.is_empty() {
+            ledger.memberships = ledger.memberships.iter().filter(|group| !self.memberships.contains(group)).collect();
+        }
     }
 }
 

@@ -37,6 +37,21 @@ fn k3_hard_match_is_byte_exact() {
 }
 
 #[test]
+fn d28_a_secondary_address_is_shown_and_never_taken() {
+    let proxies = ["SMTP:al@contoso.com", "smtp:ada@contoso.com"];
+    let secondary = account("ada").id(None).login("al@contoso.com").proxies(&proxies);
+    let decision = check(&world().person(person("ada")).account(secondary), "ada", "none: address_in_use");
+    let detail = decision.reasons[0].detail.as_deref().unwrap();
+    assert!(detail.contains("held by a-ada as a secondary address"), "{detail}");
+    let shown = decision.evidence.iter().find(|seen| seen.rule == EvidenceRule::Address).unwrap();
+    assert_eq!((shown.account.as_ref().unwrap().as_str(), shown.ours.as_deref()), ("a-ada", Some("ada@contoso.com")));
+    // The holder of a primary address is not called one of a secondary address.
+    let primary = account("bob").login("al@contoso.com").proxies(&["SMTP:ada@contoso.com"]);
+    let decision = world().person(person("ada")).account(primary).person(person("bob")).link(link("bob")).decide("ada");
+    assert!(decision.reasons.iter().all(|reason| !reason.detail.as_deref().unwrap_or("").contains("secondary")));
+}
+
+#[test]
 fn d3_soft_match_by_upn_then_primary_address() {
     let new = || world().person(person("ada"));
     let free = || account("ada").id(None);
@@ -48,9 +63,6 @@ fn d3_soft_match_by_upn_then_primary_address() {
         "ada",
         "takeover: takeover, rename | set id=id-ada + link + rename al@contoso.com to ada@contoso.com",
     );
-    // A secondary address is in use, not a match.
-    let secondary = free().login("al@contoso.com").proxies(&["SMTP:al@contoso.com", "smtp:ada@contoso.com"]);
-    check(&new().account(secondary), "ada", "none: address_in_use");
     // mail counts where no proxy address says otherwise.
     let mail_only = by_mail.proxies(&[]).set(Attr::Mail, "ada@contoso.com");
     check(
@@ -360,12 +372,12 @@ fn o26_anchor_drift_by_policy() {
         check(
             &drifted(id, OnConflict::SourceWins),
             "ada",
-            "repair: anchor_drift, awaiting_approval | set id=id-ada + link | approval",
+            "repair: anchor_drift, in_progress, awaiting_approval | set id=id-ada + link | approval",
         );
         check(
             &drifted(id, OnConflict::SourceWins).federate("contoso.com"),
             "ada",
-            "repair: anchor_drift, repair_needed | set id=id-ada + link | repair",
+            "repair: anchor_drift, repair_needed, in_progress | set id=id-ada + link | repair",
         );
     }
     check(&drifted(None, OnConflict::SourceWins).role("a-ada"), "ada", "none: privileged, anchor_drift");
@@ -393,14 +405,17 @@ fn c9_rehire_re_anchors_the_old_account() {
                 .link(link("ada").suspended()),
         )
     };
-    let decision =
-        check(&rehire(|w| w), "new", "repair: rehire, awaiting_approval | set id=id-new + link + enable | approval");
+    let decision = check(
+        &rehire(|w| w),
+        "new",
+        "repair: rehire, in_progress, awaiting_approval | set id=id-new + link + enable | approval",
+    );
     assert_eq!(decision.change.unwrap().link_from.unwrap().key.as_str(), "ada");
     check(&rehire(|w| w), "ada", "none: continued_elsewhere");
     check(
         &rehire(|w| w.federate("contoso.com")),
         "new",
-        "repair: rehire, repair_needed | set id=id-new + link + enable | repair",
+        "repair: rehire, repair_needed, in_progress | set id=id-new + link + enable | repair",
     );
     check(&rehire(|w| w.role("a-ada")), "new", "none: privileged, rehire");
     // In the recycle bin it is restored first.
@@ -410,7 +425,7 @@ fn c9_rehire_re_anchors_the_old_account() {
             w
         }),
         "new",
-        "repair: rehire, awaiting_approval | restore + set id=id-new + link + enable | approval",
+        "repair: rehire, in_progress, awaiting_approval | restore + set id=id-new + link + enable | approval",
     );
     // A third person with the employee ID: nothing is proven.
     check(&rehire(|w| w.person(person("eve").set(Attr::EmployeeId, "7"))), "new", "create: provision | create id-new");

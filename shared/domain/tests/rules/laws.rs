@@ -235,8 +235,9 @@ fn perform(world: &mut World, decisions: &[Decision]) -> bool {
     }
     for decision in decisions {
         if let Some(link) = world.links.iter_mut().find(|link| link.person.key == decision.key) {
-            link.ledger.leaving_cause = decision.leaving.map(|(cause, _)| cause);
-            link.ledger.leaving_since = decision.leaving.map(|(_, since)| since);
+            if let Some(change) = &decision.ledger {
+                change.apply(&mut link.ledger);
+            }
         }
     }
     done

@@ -1,10 +1,11 @@
 //! Leaving, returning, and who is not ours: every lifecycle policy, the graces, the ledger.
 
+use hardmatch_domain::change::{EvidenceRule, Found};
 use hardmatch_domain::disconnected_period::DisconnectedPeriod;
-use hardmatch_domain::link::LeavingCause;
+use hardmatch_domain::link::{LeavingCause, Suspension};
 use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::policy::{Reenable, Switch};
-use hardmatch_domain::reason::Code;
+use hardmatch_domain::reason::{Code, Wakes, Weight};
 
 use crate::world::*;
 
@@ -44,6 +45,63 @@ fn j18_left_scope_is_blocked_then_sessions_revoked() {
     check(&world, "ada", "suspend: left_scope | suspend LeftScope + revoke | removal from 0");
     world.people[0] = person("ada").groups(&["Staff"]);
     check(&world, "ada", "none: converged");
+}
+
+#[test]
+fn c4_who_left_the_scope_is_told_by_which_expression() {
+    for (world, expected) in [
+        (linked("ada").policy(staff), "suspend: left_scope | suspend LeftScope | removal from 0"),
+        (world().policy(staff).person(person("ada")), "none: out_of_scope"),
+    ] {
+        let decision = check(&world, "ada", expected);
+        let scope = decision.evidence.iter().find(|seen| seen.rule == EvidenceRule::Scope).unwrap();
+        assert_eq!((scope.found, scope.ours.as_deref()), (Found::Different, Some("'Staff' in person.groups")));
+        if decision.change.is_some() {
+            assert_eq!(decision.reasons[0].detail.as_deref(), Some("[scope] include = 'Staff' in person.groups"));
+        }
+    }
+}
+
+#[test]
+fn the_ledger_after_a_decision_is_part_of_it() {
+    let ledger_after = |world: &World| {
+        let mut ledger = world.links[0].ledger.clone();
+        let change = world.decide("ada").ledger;
+        if let Some(change) = &change {
+            change.apply(&mut ledger);
+        }
+        (change.is_some(), ledger)
+    };
+    assert!(!ledger_after(&linked("ada")).0, "nothing to remember");
+    // Leaving is remembered with its cause, once, and forgotten when the person is back.
+    let mut world = disabled();
+    let (changes, ledger) = ledger_after(&world);
+    assert!(changes);
+    assert_eq!((ledger.leaving_cause, ledger.leaving_since), (Some(LeavingCause::Disabled), Some(NOW)));
+    world.links[0].ledger = ledger;
+    assert!(!ledger_after(&world).0, "remembered already");
+    world.people[0].person.enabled = Some(true);
+    assert_eq!(ledger_after(&world).1.leaving_since, None);
+    // Sign-in that somebody else allows again is ours to block no more, unless we blocked it again meanwhile.
+    let blocked = |at| Some(Suspension { at, cause: LeavingCause::Disabled });
+    let mut world = linked("ada");
+    world.links[0].ledger.suspended = blocked(NOW - DAY);
+    let (changes, ledger) = ledger_after(&world);
+    assert!(changes && ledger.suspended.is_none());
+    let mut newer = world.links[0].ledger.clone();
+    newer.suspended = blocked(NOW + 1);
+    world.decide("ada").ledger.unwrap().apply(&mut newer);
+    assert_eq!(newer.suspended, blocked(NOW + 1));
+}
+
+#[test]
+fn only_what_holds_somebody_back_can_be_woken() {
+    for &code in Code::ALL {
+        let held = code.weight() == Weight::Held;
+        assert!(held || code.wakes() == Wakes::Nobody, "{code} holds nobody back");
+    }
+    assert_eq!((Code::InGrace.wakes(), Code::AwaitingApproval.wakes()), (Wakes::Timer, Wakes::Approval));
+    assert_eq!((Code::WaitsForRelease.wakes(), Code::WaitsForManager.wakes()), (Wakes::Change, Wakes::Another));
 }
 
 #[test]

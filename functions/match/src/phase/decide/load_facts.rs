@@ -107,6 +107,7 @@ fn failed(record: &PersonRecord) -> Decision {
         change: None,
         look_again_at: None,
         leaving: None,
+        ledger: None,
         active: false,
     }
 }

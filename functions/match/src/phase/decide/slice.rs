@@ -10,7 +10,7 @@ use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::link::Link;
 use hardmatch_domain::person::{Manager, PersonRecord};
 use hardmatch_domain::policy::Policy;
-use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_domain::reason::{Code, Wakes, Weight};
 use hardmatch_ports::run::{Run, Stop};
 use hardmatch_ports::{Condition, TableError, Write};
 use hardmatch_store::PersonHash;
@@ -249,25 +249,15 @@ fn needs_more(decision: &Decision) -> bool {
     decision.reasons.iter().any(|reason| match reason.code.weight() {
         Weight::Note | Weight::Reported => false,
         Weight::Refused => true,
-        // A timer brings these back, or the change itself ends them.
-        Weight::Held => !matches!(
-            reason.code,
-            Code::InGrace | Code::NotStarted | Code::AwaitingApproval | Code::WaitsForRelease | Code::Rehire
-        ),
+        Weight::Held => match reason.code.wakes() {
+            // A timer brings these back, or the change itself ends them.
+            Wakes::Timer | Wakes::Approval | Wakes::Change => false,
+            Wakes::Another | Wakes::Nobody => true,
+        },
     })
 }
 
-/// Whatever somebody else has undone since is ours no more.
-async fn disown(ports: &MatchPorts, link: &mut Link) -> Result<(), MatchError> {
-    if link.ledger.may_be_disowned()
-        && let Some(item) = ports.store.account(&ports.scope, &link.account).await?
-    {
-        link.ledger.disown(&item.account);
-    }
-    Ok(())
-}
-
-/// When leaving began, what is still ours, and when to look again.
+/// The ledger after the decision, and when to look again.
 async fn keep_clocks(
     ports: &MatchPorts,
     run: &Run,
@@ -278,18 +268,11 @@ async fn keep_clocks(
     if let Some(at) = decision.look_again_at {
         writes.push(ports.store.put_timer(&run.connection, Timer::Person(pid), at));
     }
+    let Some(change) = &decision.ledger else { return Ok(()) };
     let who = hardmatch_domain::ids::PersonRef { connection: run.connection.clone(), key: decision.key.clone() };
-    let leaving = decision.leaving;
-    // Only people with a link have a ledger; whoever neither leaves nor left has nothing to keep.
-    if leaving.is_none() && !matches!(decision.join, hardmatch_domain::change::Join::Joined { .. }) {
-        return Ok(());
-    }
     let Some(link) = ports.store.link_of(&ports.scope, &who).await? else { return Ok(()) };
-    let (cause, since) = leaving.map_or((None, None), |(cause, since)| (Some(cause), Some(since)));
     let mut next: Link = link.value.clone();
-    next.ledger.leaving_since = since;
-    next.ledger.leaving_cause = cause;
-    disown(ports, &mut next).await?;
+    change.apply(&mut next.ledger);
     if next.ledger != link.value.ledger {
         next.revision += 1;
         // The person's pointer leads there already.
