@@ -11,7 +11,6 @@ use hardmatch_ports::run::{CollectionState, Intent, Phase, PlanHead, Run, Status
 use hardmatch_store::PersonHash;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::{ConnectionState, Meta};
-use hardmatch_store::dirty::DirtyPeople;
 use hardmatch_store::fingerprints::Series;
 use hardmatch_store::requeue::Requeue;
 use hardmatch_store::run_lease::Acquire;
@@ -269,12 +268,12 @@ async fn observed(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     }
     let meta = ports.store.meta(&run.connection).await?.value;
     let run = &table_loss::look(ports, run, &meta).await?;
-    let (todo, marked) = everybody_to_decide(ports, run, &meta).await?;
+    let todo = everybody_to_decide(ports, run, &meta).await?;
     if todo.is_empty() {
         return decided(ports, run).await;
     }
     let size = meta.people.max(todo.len() as u64);
-    ports.store.put_slices(&run.id, bits(size), &todo, &marked).await?;
+    ports.store.put_slices(&run.id, bits(size), &todo).await?;
     Ok(Step::moved(enter(ports, run, Phase::Deciding, |_| ()).await?))
 }
 
@@ -283,20 +282,15 @@ fn bits(people: u64) -> u32 {
     (people / SLICE_PEOPLE).max(1).next_power_of_two().trailing_zeros().min(16)
 }
 
-/// Who has to be decided: one person who was asked for, everybody, or those who are marked or due. And the marks, as far
-/// as they are this run's to take away.
-async fn everybody_to_decide(
-    ports: &MatchPorts,
-    run: &Run,
-    meta: &Meta,
-) -> Result<(Vec<PersonHash>, DirtyPeople), MatchError> {
+/// Who has to be decided: one person who was asked for, everybody, or the people who are dirty or due.
+async fn everybody_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<Vec<PersonHash>, MatchError> {
     if let Some(key) = &run.only {
         let only = ports.store.secret().pid(key);
         // Whoever waits for them is the next full run's.
         let waiting = ports.store.waiting_for(&run.connection, &[only].into()).await?;
         let marks = waiting.iter().map(|waiting| ports.store.mark_dirty(&run.connection, waiting.who)).collect();
         together(ports, marks).await?;
-        return Ok((vec![only], DirtyPeople::default()));
+        return Ok(vec![only]);
     }
     let connection = &run.connection;
     let now = run.started_ms / 1000;
@@ -305,8 +299,7 @@ async fn everybody_to_decide(
     }
     // Whose time has come is marked, and then read with the others who are.
     tick::take_due_people(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
-    let marked = ports.store.marked(connection).await?;
-    let mut todo = marked.everybody();
+    let mut todo = ports.store.dirty_people(connection).await?;
     if run.everybody {
         let names = ports.store.all_names(&Series::people(connection)).await?;
         todo.extend(names.into_iter().map(PersonHash::from_bytes));
@@ -321,7 +314,7 @@ async fn everybody_to_decide(
     together(ports, waiting.iter().map(|waiting| ports.store.forget_waiting(waiting)).collect()).await?;
     todo.sort_unstable();
     todo.dedup();
-    Ok((todo, marked))
+    Ok(todo)
 }
 
 async fn together(ports: &MatchPorts, writes: Vec<Write>) -> Result<(), MatchError> {

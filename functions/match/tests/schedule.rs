@@ -171,7 +171,7 @@ impl Lab {
     /// Gives every phase of a run something to do.
     async fn work(&self, run: &Run) {
         let people = [PersonHash::from_bytes([1; 16])];
-        self.store.put_slices(&run.id, 0, &people, &hardmatch_store::dirty::DirtyPeople::default()).await.unwrap();
+        self.store.put_slices(&run.id, 0, &people).await.unwrap();
         for phase in [LanePhase::Write, LanePhase::Remove] {
             let lane = self.store.put_pointers(&run.id, phase, 0, 0, &people);
             self.store.table().batch_write(lane).await.unwrap();

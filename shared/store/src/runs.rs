@@ -5,12 +5,8 @@ use hardmatch_ports::run::Run;
 use hardmatch_ports::{Condition, Key, Query, TableError, Write};
 
 use crate::connection::{Meta, Slot};
-use crate::dirty::DirtyPeople;
 use crate::keys::PersonHash;
 use crate::{Result, Store, Stored, json, keys};
-
-/// Conditional writes under way at a time.
-const TOGETHER: usize = 100;
 
 /// Where a run is entered as the open one.
 #[derive(Clone, Debug)]
@@ -112,15 +108,12 @@ impl Store {
         }
     }
 
-    /// Cuts the people into slices by the first bits of their place, and stores each slice that has anybody, and which
-    /// crowds of marks they came from.
-    pub async fn put_slices(&self, run: &str, bits: u32, sorted: &[PersonHash], marked: &DirtyPeople) -> Result<()> {
-        let mut writes = Self::note_crowds(run, marked);
+    /// Cuts the people into slices by the first bits of their place, and stores each slice that has anybody.
+    pub async fn put_slices(&self, run: &str, bits: u32, sorted: &[PersonHash]) -> Result<()> {
+        let mut writes = Vec::new();
         for chunk in sorted.chunk_by(|a, b| a.prefix(bits) == b.prefix(bits)) {
             let slice = chunk[0].prefix(bits);
-            let todo = chunk.iter().map(|pid| Todo { pid: *pid, crowded: marked.is_crowded(*pid) });
-            let body = todo.flat_map(Todo::bytes).collect();
-            writes.push(Write::put(keys::run(run, "todo", format!("{slice:06}")), body));
+            writes.push(Write::put(keys::run(run, "todo", format!("{slice:06}")), pack(chunk)));
         }
         if !writes.is_empty() {
             self.table.batch_write(writes).await?;
@@ -129,7 +122,7 @@ impl Store {
     }
 
     /// The next slices not yet decided, in order, after a slice.
-    pub async fn slices(&self, run: &str, after: Option<usize>, limit: usize) -> Result<Vec<(usize, Vec<Todo>)>> {
+    pub async fn slices(&self, run: &str, after: Option<usize>, limit: usize) -> Result<Vec<(usize, Vec<PersonHash>)>> {
         let mut query = Query::prefix(format!("R#{run}#todo"), "").limit(limit);
         if let Some(after) = after {
             query = query.after(format!("{after:06}"));
@@ -137,7 +130,7 @@ impl Store {
         let mut slices = Vec::new();
         self.each(query, |item| {
             if let Ok(number) = item.key.sk.parse() {
-                slices.push((number, item.body.chunks_exact(17).filter_map(Todo::of).collect()));
+                slices.push((number, unpack(&item.body)));
             }
             Ok(())
         })
@@ -151,59 +144,15 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets everything a run left to do: slices, lane, held removals. History and summary stay, and so do marks.
+    /// Forgets everything a run left to do: slices, lane, held removals. History, summary and dirty marks stay.
     pub async fn clear_run(&self, run: &str) -> Result<()> {
         self.clear(format!("R#{run}#todo"), "").await?;
-        self.clear_written(run).await
-    }
-
-    /// The same of a run that ended, in which everybody was decided and whoever needs more is marked by themselves: the
-    /// crowds that it saw go, too. Should a newer run have seen them meanwhile, it rests on them for nobody: who has
-    /// something new to be done for them was marked anew.
-    pub async fn finish_run(&self, c: &ConnectionId, run: &str) -> Result<()> {
-        let (mut crowds, mut keys) = (Vec::new(), Vec::new());
-        self.each(Query::prefix(format!("R#{run}#todo"), ""), |item| {
-            crowds.extend(Self::drop_crowds(c, &item)?);
-            keys.push(item.key);
-            Ok(())
-        })
-        .await?;
-        for some in crowds.chunks(TOGETHER) {
-            self.each_if(some.to_vec()).await?;
-        }
-        if !keys.is_empty() {
-            self.delete_keys(keys).await?;
-        }
-        self.clear_written(run).await
-    }
-
-    async fn clear_written(&self, run: &str) -> Result<()> {
         self.clear(format!("R#{run}#held"), "").await?;
         self.clear(keys::lane_pk(run), "").await
     }
 }
 
-/// Somebody who is to be decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Todo {
-    /// Who.
-    pub pid: PersonHash,
-    /// Marked together with others, and not by themselves: what a decision leaves open stays marked until the run ends.
-    pub crowded: bool,
-}
-
-impl Todo {
-    fn bytes(self) -> impl Iterator<Item = u8> {
-        let pid = *self.pid.bytes();
-        pid.into_iter().chain([u8::from(self.crowded)])
-    }
-
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let (crowded, pid) = bytes.split_last()?;
-        Some(Self { pid: PersonHash::from_bytes(pid.try_into().ok()?), crowded: *crowded != 0 })
-    }
-}
-
+/// People's places, one after the other.
 pub(crate) fn pack(pids: &[PersonHash]) -> Vec<u8> {
     pids.iter().flat_map(|pid| pid.bytes().iter().copied()).collect()
 }

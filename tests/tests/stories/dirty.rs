@@ -1,5 +1,4 @@
-//! Who is to be looked at again: people whose facts change together share a mark, and it goes only when everybody in it was
-//! decided, and whoever needs more is marked by themselves.
+//! Who is decided again: a person is dirty from the change of their facts until their own change is done.
 
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::run::{OutcomeKind, Phase, Status};
@@ -7,17 +6,12 @@ use hardmatch_sim::{Fault, FaultRule};
 use hardmatch_store::PersonHash;
 use hardmatch_tests::{CorruptAnswer, KillAt, World};
 
-/// Everybody who is marked, and those of them who are marked by themselves.
-async fn marked(world: &World) -> (Vec<PersonHash>, Vec<PersonHash>) {
-    let (store, connection) = (world.store().await, world.connection());
-    let everybody = store.dirty_people(&connection).await.unwrap();
-    let alone = store.marks(&connection, &everybody).await.unwrap().into_keys().collect();
-    (everybody, alone)
+async fn dirty(world: &World) -> Vec<PersonHash> {
+    world.store().await.dirty_people(&world.connection()).await.unwrap()
 }
 
-async fn counted(world: &World) -> (usize, usize) {
-    let (everybody, alone) = marked(world).await;
-    (everybody.len(), alone.len())
+async fn counted(world: &World) -> usize {
+    dirty(world).await.len()
 }
 
 async fn company(people: usize) -> World {
@@ -41,47 +35,47 @@ fn refused(status: u16) -> Fault {
 }
 
 #[tokio::test]
-async fn who_comes_together_is_marked_together_until_the_plan_is_applied() {
+async fn people_stay_dirty_until_their_plan_is_applied() {
     let mut world = company(120).await;
     for _ in 0..2 {
         world.plan().await;
-        assert_eq!(counted(&world).await, (120, 0), "a plan that nobody accepts leaves them as they are");
+        assert_eq!(counted(&world).await, 120, "a plan that nobody accepts leaves them as they are");
     }
     world.settle_by_hash().await;
-    assert_eq!(counted(&world).await, (0, 0));
+    assert_eq!(counted(&world).await, 0);
     world.people.set("p0007", "title", "Lead");
     world.plan().await;
-    assert_eq!(counted(&world).await, (1, 1), "one has a mark of their own");
+    assert_eq!(counted(&world).await, 1);
 }
 
 #[tokio::test]
-async fn whose_change_is_not_done_stays_marked_when_the_others_are_not() {
+async fn a_person_whose_change_is_not_done_stays_dirty() {
     let mut world = company(60).await;
     world.tenant.inject(FaultRule::once("POST /users", refused(400)));
     let ran = world.settle_by_hash().await;
     assert_eq!((ran.count(OutcomeKind::Done), ran.count(OutcomeKind::Refused)), (59, 1), "{:?}", ran.outcomes);
-    assert_eq!(counted(&world).await, (1, 1));
+    assert_eq!(counted(&world).await, 1);
     assert_eq!(world.sync().await.rows.len(), 1, "nobody else is decided again");
 }
 
 #[tokio::test]
-async fn whose_manager_could_not_be_made_stays_marked_although_they_were() {
+async fn a_person_whose_manager_could_not_be_made_stays_dirty_although_they_were() {
     let mut world = World::new().await;
     world.people.hire("boss").hire("ada").set("ada", "manager", "boss@contoso.com");
     // Managers come before their reports.
     world.tenant.inject(FaultRule::once("POST /users", refused(400)));
     let ran = world.settle_by_hash().await;
     assert_eq!((ran.outcome("boss@contoso.com").as_str(), ran.count(OutcomeKind::Done)), ("refused: invalid_value", 1));
-    assert_eq!(counted(&world).await, (2, 2), "the boss and Ada");
+    assert_eq!(counted(&world).await, 2, "the boss and Ada");
     world.pass_days(2);
     world.sync().await;
     world.sync().await;
     assert_eq!(world.account("ada@contoso.com").text("manager"), world.account("boss@contoso.com").id());
-    assert_eq!(counted(&world).await, (0, 0));
+    assert_eq!(counted(&world).await, 0);
 }
 
 #[tokio::test]
-async fn people_marked_together_again_while_their_changes_are_on_their_way_stay_marked() {
+async fn people_marked_again_while_their_changes_are_on_their_way_stay_dirty() {
     for at in 1.. {
         let mut world = company(3).await;
         let hash = world.plan().await.hash();
@@ -91,26 +85,28 @@ async fn people_marked_together_again_while_their_changes_are_on_their_way_stay_
             continue;
         }
         // What an observation does that finds something new about all of them.
-        let (everybody, alone) = marked(&world).await;
-        assert_eq!((everybody.len(), alone.len()), (3, 0));
+        let everybody = dirty(&world).await;
+        assert_eq!(everybody.len(), 3);
         let (store, connection) = (world.store().await, world.connection());
-        store.table().batch_write(store.mark_together(&connection, everybody)).await.unwrap();
+        let again = everybody.iter().map(|pid| store.mark_dirty(&connection, *pid)).collect();
+        store.table().batch_write(again).await.unwrap();
         let ran = world.sync().await;
-        assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Converged), 3), "{:?}", ran.outcomes);
-        assert_eq!(counted(&world).await, (3, 0), "the mark is not the one that the run saw");
-        assert_eq!(world.sync().await.rows.len(), 3, "decided once more");
-        assert_eq!(counted(&world).await, (0, 0));
+        assert_eq!(ran.count(OutcomeKind::FactsMoved), 3, "nothing is sent on facts that moved: {:?}", ran.outcomes);
+        assert_eq!(counted(&world).await, 3, "the mark is not the one that the run saw");
+        let ran = world.sync().await;
+        assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Converged), 3), "decided once more");
+        assert_eq!(counted(&world).await, 0);
         return;
     }
 }
 
 #[tokio::test]
-async fn a_company_that_the_tenant_refuses_keeps_the_marks_it_shares() {
+async fn people_whom_the_tenant_refuses_stay_dirty_without_a_write() {
     let mut world = company(1_050).await;
     world.tenant.inject(FaultRule::new("POST /users", refused(400)));
     let ran = world.settle_by_hash().await;
     assert_eq!((ran.status(), ran.count(OutcomeKind::Refused)), (Some(Status::Attention), 1_050));
-    assert_eq!(counted(&world).await, (1_050, 0), "not a thousand writes at the end of a run");
+    assert_eq!(counted(&world).await, 1_050);
 }
 
 #[tokio::test]

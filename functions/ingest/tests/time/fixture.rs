@@ -192,10 +192,7 @@ impl Fixture {
         };
         let mut all = BTreeMap::new();
         for item in told {
-            if item.key.pk.starts_with("DIRTY#") && item.key.sk.starts_with("crowd#") {
-                // Each of a crowd is dirty as if alone.
-                all.extend(item.body.chunks(16).map(|pid| (format!("DIRTY / {}", hex(pid)), String::new())));
-            } else if item.key.pk.starts_with("DIRTY#") {
+            if item.key.pk.starts_with("DIRTY#") {
                 all.insert(format!("DIRTY / {}", item.key.sk), String::new());
             } else {
                 all.insert(format!("{} / {}", item.key.pk, item.key.sk), text(&item.body));

@@ -7,7 +7,6 @@ use std::io::BufWriter;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::reason::{Code, Weight};
-use hardmatch_ports::Write;
 use hardmatch_ports::run::{Outcome, OutcomeKind, Phase, PlanHead, PlanRow, Run, Status};
 use hardmatch_report::{FileNames, ReportBuilder, RowStatus};
 use hardmatch_store::PersonHash;
@@ -33,34 +32,6 @@ struct RunTotals {
     came: u64,
     /// People who were counted before and are not now.
     progress: u64,
-    /// People whose change was not done: they are to be decided again.
-    left: Unfinished,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Unfinished {
-    /// These, who are to be marked by themselves.
-    Some(Vec<PersonKey>),
-    /// So many that the marks they share with others do as well: these stay.
-    TooMany,
-}
-
-/// More are [`Unfinished::TooMany`]: a run that was turned away may have left half a million.
-const MOST_LEFT: usize = 1_000;
-
-impl Default for Unfinished {
-    fn default() -> Self {
-        Unfinished::Some(Vec::new())
-    }
-}
-
-impl Unfinished {
-    fn add(&mut self, key: &PersonKey) {
-        match self {
-            Unfinished::Some(people) if people.len() < MOST_LEFT => people.push(key.clone()),
-            Unfinished::Some(_) | Unfinished::TooMany => *self = Unfinished::TooMany,
-        }
-    }
 }
 
 /// Writes the report of a finished run and closes it.
@@ -90,15 +61,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
     };
     let everybody = run.everybody && run.only.is_none();
     let (failing, active, came, progress) = (sum.is_failing(), sum.active, sum.came, sum.progress);
-    let left = sum.left.clone();
     rows.render(ports, &mut closed).await?;
-    if let Unfinished::Some(people) = &left {
-        let marks: Vec<Write> =
-            people.iter().map(|key| ports.store.mark_dirty(&run.connection, ports.store.secret().pid(key))).collect();
-        if !marks.is_empty() {
-            ports.store.table().batch_write(marks).await?;
-        }
-    }
     if failing {
         ports.store.quarantine(&run.connection, &run.id, FAILING, now_ms / 1000).await?;
     }
@@ -121,13 +84,8 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
             meta.links = if everybody { active } else { (meta.links + came).saturating_sub(progress) };
         })
         .await?;
-    let entered = driver::enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
-    // Whoever was faster may have given the run up before everybody in its crowds was decided.
-    if entered && left != Unfinished::TooMany {
-        ports.store.finish_run(&run.connection, &run.id).await?;
-    } else {
-        ports.store.clear_run(&run.id).await?;
-    }
+    driver::enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
+    ports.store.clear_run(&run.id).await?;
     ports.store.free_place(run).await?;
     Ok(Step::rests())
 }
@@ -314,9 +272,6 @@ impl RunTotals {
         }
         if RowStatus::of(row, outcome) == RowStatus::Refused {
             *self.refusals.entry(refusal(row, outcome).as_str().to_owned()).or_default() += 1;
-        }
-        if !done {
-            self.left.add(&decision.key);
         }
         let said = outcome.is_some_and(|outcome| !outcome.said().is_empty());
         self.attention |= !acknowledged && (!done || said || needs_somebody(decision));

@@ -335,7 +335,7 @@ fn close(ports: &WritePorts, task: &Task, kind: OutcomeKind, reason: Option<Reas
         Some(mark) if converged => {
             all_effects.deferred_deletes.push(ports.store.clear_dirty(connection, task.pid, mark));
         }
-        // The mark of a crowd goes with the run, which keeps whoever's change was not done, and knows of nobody else.
+        // The decision could not mark the person, since another process did at the same moment: that mark may be gone by now.
         None if kind == OutcomeKind::Done && !converged => {
             all_effects.facts.push(ports.store.mark_dirty(connection, task.pid));
         }

@@ -15,7 +15,6 @@ use hardmatch_ports::run::{Run, Stop};
 use hardmatch_ports::{Condition, TableError, Write};
 use hardmatch_store::PersonHash;
 use hardmatch_store::changes::{ChangeState, LastChange, OpenChange};
-use hardmatch_store::runs::Todo;
 use hardmatch_store::timers::Timer;
 
 use crate::phase::decide::load_facts::{Refusals, decide_all, row};
@@ -41,11 +40,9 @@ pub(crate) async fn decide(
     run: &Run,
     context: &Context<'_>,
     slice: usize,
-    todo: &[Todo],
+    pids: &[PersonHash],
 ) -> Result<(), MatchError> {
-    let pids: &[PersonHash] = &todo.iter().map(|todo| todo.pid).collect::<Vec<_>>();
-    let crowded: BTreeSet<PersonHash> = todo.iter().filter(|todo| todo.crowded).map(|todo| todo.pid).collect();
-    // Before the facts: whoever is marked after this is to be decided again.
+    // Marks are read before the facts: a person who is marked after this is to be decided again.
     let mut marks = ports.store.marks(&run.connection, pids).await?;
     let people: Vec<_> = ports.store.people(&run.connection, pids).await?;
     let records: Vec<_> = people.iter().map(|(_, record)| record.clone()).collect();
@@ -54,7 +51,7 @@ pub(crate) async fn decide(
     let lasts = ports.store.last_changes(&run.connection, pids).await?;
     let accepted = accepted_before(ports, run, people.iter().map(|(pid, _)| *pid).zip(&decisions), &lasts).await?;
     let decided = people.iter().map(|(pid, _)| *pid).zip(&decisions);
-    mark(ports, run, decided, &crowded, &mut marks).await?;
+    mark(ports, run, decided, &mut marks).await?;
     let mut writes = Vec::new();
     let mut settled = Vec::new();
     for ((pid, record), decision) in people.iter().zip(&decisions) {
@@ -97,19 +94,15 @@ fn awaited<'r>(record: &'r PersonRecord, decision: &Decision) -> Option<&'r Pers
     }
 }
 
-/// Marks people who need more than this decision and are not marked, and enters their marks' revisions. Whom somebody
-/// else marks at the same moment keeps that mark. A crowd's mark does for a change that is to be written: it stays until
-/// the run ends.
+/// Marks people who need more than this decision and are not marked, and enters their marks' revisions. A person whom
+/// another process marks at the same moment keeps that mark.
 async fn mark<'d>(
     ports: &MatchPorts,
     run: &Run,
     decided: impl Iterator<Item = (PersonHash, &'d Decision)>,
-    crowded: &BTreeSet<PersonHash>,
     marks: &mut BTreeMap<PersonHash, u64>,
 ) -> Result<(), MatchError> {
-    let is_marked = |pid: &PersonHash, decision: &Decision| crowded.contains(pid) && decision.change.is_some();
-    let unmarked = decided
-        .filter(|(pid, decision)| !marks.contains_key(pid) && !is_settled(decision) && !is_marked(pid, decision));
+    let unmarked = decided.filter(|(pid, decision)| !marks.contains_key(pid) && !is_settled(decision));
     let unmarked: Vec<PersonHash> = unmarked.map(|(pid, _)| pid).collect();
     let writes = unmarked.iter().map(|pid| ports.store.mark_new(&run.connection, *pid)).collect();
     let revisions = ports.store.each_if(writes).await?;
