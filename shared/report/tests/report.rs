@@ -443,11 +443,11 @@ fn a_plan_that_waits_says_what_writing_it_takes() {
     let forecast = Forecast::of(run).unwrap();
     let changes = 40_000 + 24;
     assert_eq!((forecast.changes, forecast.writes, forecast.seconds), (changes, 45_000, 45_000 / 20));
-    // New links 7 each, 40,000 and 8 of them; a rename and 5 removals 6; 10 others 3.
-    assert_eq!(forecast.write_units, 40_008 * 7 + 6 * 6 + 10 * 3);
+    // New links 8 each, 40,000 and 8 of them; a rename and 5 removals 7; 10 others 4.
+    assert_eq!(forecast.write_units, 40_008 * 8 + 6 * 7 + 10 * 4);
     let document = &plan_document(run, None)["forecast"];
     assert_eq!((&document["writes"], &document["seconds"]), (&45_000.into(), &2_250.into()));
-    let sentence = "Writing this plan takes about 45,000 writes to Microsoft Graph, at least 38 min at the pace Microsoft allows; on AWS about 280,122 write units of the table and $0.1951 in all.";
+    let sentence = "Writing this plan takes about 45,000 writes to Microsoft Graph, at least 38 min at the pace Microsoft allows; on AWS about 320,146 write units of the table and $0.2201 in all.";
     assert_eq!(document["microdollars"], forecast.microdollars);
     let said = |run: &Run| summary_lines(run).into_iter().find(|line| line.starts_with("Writing this plan"));
     let here = sentence.split_once("; on AWS").unwrap().0;

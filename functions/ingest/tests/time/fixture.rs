@@ -16,7 +16,6 @@ use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message};
 use hardmatch_ports::run::{Collection, Run};
 use hardmatch_ports::{Clock as _, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
-use hardmatch_store::keys::hex;
 use hardmatch_store::runs::RunPlace;
 use hardmatch_store::{Store, TenantKey};
 use hardmatch_wiring::CompiledPolicies;
