@@ -1,4 +1,4 @@
-//! People whose state an operator acknowledged: they need nobody until a day, or until the facts are others.
+//! People whose state an operator acknowledged: they need no attention until a day, or until the facts change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,11 @@ use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 use hardmatch_store::PersonHash;
 use sha2::{Digest as _, Sha256};
 
-use crate::{MatchError, MatchPorts};
+use crate::error::MatchError;
+use crate::ports::MatchPorts;
 
-/// What can be acknowledged of a decision, in hex: its refusals and holds, with their details, and the account they are
-/// about. Anything else about the person may change without making it news.
+/// What is acknowledged of a decision, as a hash in hex: its refusals and holds, with their details, and the account they
+/// are about. Other facts of the person may change without ending the acknowledgment.
 pub fn facts(decision: &Decision) -> String {
     let waits = |weight: Weight| matches!(weight, Weight::Held | Weight::Refused);
     let told: BTreeSet<String> = decision
@@ -35,7 +36,7 @@ pub fn facts(decision: &Decision) -> String {
     })
 }
 
-/// Of these rows, whose state is acknowledged at this time (Unix seconds).
+/// The people among these rows whose state is acknowledged now.
 pub async fn acknowledged(
     ports: &MatchPorts,
     connection: &ConnectionId,
@@ -58,7 +59,7 @@ pub async fn acknowledged(
         .collect())
 }
 
-/// Whether a person must look although everything that was planned is done.
+/// Whether a person needs attention although everything that was planned is done.
 pub fn needs_somebody(decision: &Decision) -> bool {
     decision.reasons.iter().any(|reason| match reason.code.weight() {
         Weight::Note | Weight::Reported => false,

@@ -1,14 +1,17 @@
-//! How far long work of a phase has come, kept in the table between two messages. Killed at any point, the next message goes on
-//! from what was kept last, or from the beginning: whatever it does again comes out the same.
+//! How far long work of a phase has come, kept in the table between two messages. After a kill at any point, the next
+//! message goes on from what was kept last, or from the beginning: work that is done again comes out the same.
 
 use hardmatch_ports::run::Run;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{MatchError, MatchPorts, deadline};
+use crate::deadline;
+use crate::error::MatchError;
+use crate::ports::MatchPorts;
 
-/// Where it is kept. One run does such work once, but for a plan that was accepted, failed and is accepted again.
+/// The checkpoint of one work of one run. A plan that was accepted, failed and is accepted again has a checkpoint for each
+/// acceptance.
 pub(crate) struct Checkpoint<'a> {
     ports: &'a MatchPorts,
     notes: String,
@@ -19,7 +22,7 @@ pub(crate) struct Checkpoint<'a> {
 }
 
 impl<'a> Checkpoint<'a> {
-    /// `what` names the work.
+    /// The checkpoint of the work called `what`.
     pub(crate) fn new(ports: &'a MatchPorts, run: &Run, what: &str) -> Self {
         let accepted = run.accepted.as_ref().map_or(0, |accepted| accepted.at_ms);
         Self {
@@ -31,7 +34,7 @@ impl<'a> Checkpoint<'a> {
         }
     }
 
-    /// What was kept last. What cannot be read is of another version: the work begins anew.
+    /// What was kept last. A checkpoint that cannot be read is of another version, and the work begins anew.
     pub(crate) async fn last<T: DeserializeOwned>(&mut self) -> Result<Option<T>, MatchError> {
         let body = self.ports.store.note(&self.notes, &self.name).await?;
         self.there = body.is_some();
@@ -39,8 +42,8 @@ impl<'a> Checkpoint<'a> {
     }
 
     /// Keeps how far the work has come. Everything before it must be stored.
-    pub(crate) async fn keep<T: Serialize>(&mut self, place: &T) -> Result<(), MatchError> {
-        let body = serde_json::to_vec(place).map_err(|error| MatchError::Broken(error.to_string()))?;
+    pub(crate) async fn keep<T: Serialize>(&mut self, progress: &T) -> Result<(), MatchError> {
+        let body = serde_json::to_vec(progress).map_err(|error| MatchError::Broken(error.to_string()))?;
         self.ports.store.put_note(&self.notes, &self.name, body).await?;
         (self.kept, self.there) = (self.ports.clock.now(), true);
         Ok(())
@@ -51,7 +54,7 @@ impl<'a> Checkpoint<'a> {
         deadline::is_to_be_kept(self.ports, self.kept)
     }
 
-    /// The work is done, and nobody goes on from here any more.
+    /// Forgets the checkpoint: the work is done.
     pub(crate) async fn forget(&self) -> Result<(), MatchError> {
         if self.there {
             self.ports.store.delete_note(&self.notes, &self.name).await?;

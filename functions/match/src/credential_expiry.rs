@@ -1,5 +1,6 @@
-//! When the application's proof ends. The identity platform warns nobody, and a connection that is paused, quarantined or
-//! failing has no run that could: so whoever has the proof is asked to note its end, and ticks and reports tell it.
+//! When the application's secret or certificate ends. The identity platform warns nobody, and a connection that is paused,
+//! quarantined or failing has no run that could: so the function that has the credential is asked to note its end, and
+//! ticks and reports tell it.
 
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use hardmatch_ports::tenant_request::{TenantQuery, days_left, is_soon};
 use hardmatch_store::connection::{ConnectionState, Meta};
 use jiff::Timestamp;
 
-use crate::{MatchError, MatchPorts};
+use crate::error::MatchError;
+use crate::ports::MatchPorts;
 
-/// A secret or certificate may be exchanged where it is kept, without a word to us. Seconds.
+/// Seconds between two looks: a secret or certificate may be exchanged where it is kept, and nothing tells us.
 const DAY: i64 = 24 * 60 * 60;
 
-/// Asks the side that has the proof to note its end: once a day, and at once when the configuration is new.
+/// Asks the function that has the credential to note its end: once a day, and at once when the configuration is new.
 pub async fn watch_credential(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), MatchError> {
     let meta = ports.store.meta(connection).await?.value;
     let now = ports.clock.now_seconds();
@@ -28,7 +30,7 @@ pub async fn watch_credential(ports: &MatchPorts, connection: &ConnectionId) -> 
     Ok(())
 }
 
-/// What a report says of it.
+/// What a report says of a credential that ends soon, or has ended.
 pub(crate) fn warning(meta: &Meta, now: i64) -> Option<String> {
     let ends = meta.credential_ends.filter(|ends| is_soon(*ends, now))?;
     let day = Timestamp::from_second(ends).map_or_else(|_| ends.to_string(), |at| at.strftime("%Y-%m-%d").to_string());

@@ -1,4 +1,4 @@
-//! A function's time is bounded: work ends between two units of it, in good order, and the next message goes on.
+//! A function's time is bounded: work ends between two units, in good order, and the next message goes on.
 
 use hardmatch_ports::doorbell::After;
 use hardmatch_ports::run::Run;
@@ -7,14 +7,15 @@ use hardmatch_store::run_lease::{Acquire, RunLease};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-use crate::{MatchError, MatchPorts};
+use crate::error::MatchError;
+use crate::ports::MatchPorts;
 
 /// Kept free for the unit that comes next: a slice is some dozen calls to the table in a row, and one to the blobs; and
 /// for storing how far the work has come.
 const RESERVE: SignedDuration = SignedDuration::from_secs(20);
-/// What cannot be cut is begun within this of a message's beginning, or left to a message of its own.
+/// A step that cannot be cut is begun within this time of a message's beginning, or left to a message of its own.
 const FRESH: SignedDuration = SignedDuration::from_secs(30);
-/// How far the work has come is kept so often besides at the end of a message: a process that is ended early repeats no more
+/// How far the work has come is kept this often, and at the end of a message: a process that is ended early repeats no more
 /// than this.
 const KEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
@@ -23,26 +24,26 @@ pub(crate) fn deadline_near(ports: &MatchPorts) -> bool {
     ports.deadline.is_some_and(|until| ports.clock.now() + RESERVE >= until)
 }
 
-/// Whether what cannot be cut is left to the next message, of one that began then.
+/// Whether a step that cannot be cut is left to the next message. `began` is when this message began.
 pub(crate) fn too_late_for_step(ports: &MatchPorts, began: Timestamp) -> bool {
     deadline_near(ports) || (ports.deadline.is_some() && ports.clock.now().duration_since(began) > FRESH)
 }
 
-/// Whether it is time to keep how far the work has come, which was last done then.
+/// Whether it is time to keep how far the work has come. `kept` is when that was last done.
 pub(crate) fn is_to_be_kept(ports: &MatchPorts, kept: Timestamp) -> bool {
     ports.deadline.is_some() && ports.clock.now().duration_since(kept) >= KEEP_EVERY
 }
 
-/// Takes the right to work on a run: of two messages at a time one would do again what the other has done. Runs over
-/// everybody take it by connection; one person is soon decided, and kept waiting by nobody.
+/// Takes the run lease: of two messages at a time, one would do again what the other has done. Runs over everybody share a
+/// lease for each connection. A run about one person takes none: it is short, and waits for nobody.
 pub(crate) async fn acquire_run_lease(ports: &MatchPorts, run: &Run) -> Result<Acquire, MatchError> {
     let until = ports.deadline.filter(|_| run.only.is_none());
     let name = format!("match~{}", run.connection);
     Ok(RunLease::acquire(&ports.store, &*ports.clock, until, name, &run.id).await?)
 }
 
-/// Leaves the rest to the next message. `units` is how far the work has come within its phase: messages that find it unmoved are
-/// bounded.
+/// Leaves the rest to the next message. `units` is how far the work has come within its phase: the number of messages in a
+/// row that find it unmoved is bounded.
 pub(crate) async fn requeue(ports: &MatchPorts, run: &Run, units: u64) -> Result<After, MatchError> {
     let progress_token = i64::try_from(units).unwrap_or(i64::MAX);
     let now_ms = ports.clock.now().as_millisecond();

@@ -11,9 +11,9 @@ use hardmatch_store::changes::{LanePhase, POINTED};
 use hardmatch_store::{PersonHash, Store};
 use serde::{Deserialize, Serialize};
 
-use crate::MatchPorts;
+use crate::ports::MatchPorts;
 
-/// How far a lane is filled: fewer than fifty people of each depth, and a number.
+/// How far a lane is filled: of each depth, the pointers written and the fewer than fifty people who wait for the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Filled(BTreeMap<u32, Depth>);
 
@@ -21,11 +21,11 @@ pub(crate) struct Filled(BTreeMap<u32, Depth>);
 struct Depth {
     /// Pointers written so far.
     written: usize,
-    /// People who are in none yet.
+    /// People who are in no pointer yet.
     waiting: Vec<PersonHash>,
 }
 
-/// The lane that is filled.
+/// A lane of a run that is being filled.
 #[derive(Clone, Copy)]
 pub(crate) struct Lane<'a> {
     store: &'a Store,
@@ -49,7 +49,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The pointers that are not full.
+    /// Writes for the people who are in no pointer yet.
     pub(crate) fn end(&self, filled: &Filled) -> Vec<Write> {
         let last = filled.0.iter().flat_map(|(depth, here)| {
             self.store.put_pointers(self.run, self.phase, *depth, here.written, &here.waiting)

@@ -15,7 +15,7 @@ use hardmatch_store::TenantKey;
 use hardmatch_wiring::lambda::{Begun, Delivery, Error, Home, MessageHandler, Timestamp, serve};
 use hardmatch_wiring::{ConnectionError, Push};
 
-use crate::run_costs::Noted;
+use crate::run_costs::RunCosts;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -166,7 +166,7 @@ impl Matching {
             clock: Arc::clone(&home.clock),
             doorbell: Arc::clone(&home.doorbell),
             policies: Arc::clone(&home.policies),
-            metrics: Arc::new(Noted::since(home, begun)),
+            metrics: Arc::new(RunCosts::since(home, begun)),
             deadline: Some(deadline),
         }
     }

@@ -1,4 +1,4 @@
-//! Opening a run, and accepting the plan it stopped at.
+//! Opening a run: its place among the connection's runs, why it stops at its plan, and the messages to both sides.
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_ports::Doorbell;
@@ -8,18 +8,18 @@ use hardmatch_store::connection::Meta;
 use hardmatch_store::runs::RunPlace;
 use hardmatch_store::{Store, Stored};
 
-use crate::{MatchError, MatchPorts};
+use crate::error::MatchError;
 
 /// What a new run shall be.
 #[derive(Clone, Debug)]
 pub struct Opening {
     /// A name that sorts by time: a ULID.
     pub id: String,
-    /// Whose.
+    /// The connection.
     pub connection: ConnectionId,
     /// Whether it may write.
     pub intent: Intent,
-    /// Accept the stop of a first run or of a widened policy: never the guard, never an approval.
+    /// Whether the stop of a first run or of a widened policy is accepted beforehand: never the guard, never an approval.
     pub accept: Accept,
     /// Decide everybody again.
     pub everybody: bool,
@@ -29,7 +29,7 @@ pub struct Opening {
     pub accept_source: bool,
     /// Send again now what the tenant refused lately.
     pub retry: bool,
-    /// Who asks, for the record.
+    /// Who asks, for the run's record.
     pub by: String,
 }
 
@@ -42,9 +42,9 @@ pub enum Accept {
     TheStop,
 }
 
-/// Opens a run and notifies its observation. A run over everybody abandons the one of the connection that is still open:
-/// what it had decided is decided again, because everybody it concerned is still marked. A run about one person leaves the
-/// others alone, and abandons only an older one about the same person.
+/// Opens a run and asks both sides to observe. A run over everybody abandons the connection's open run: what that one had
+/// decided is decided again, because everybody it concerned is still marked. A run about one person leaves other runs
+/// alone, and abandons only an older run about the same person.
 pub async fn open_run(
     store: &Store,
     doorbell: &dyn Doorbell,
@@ -60,8 +60,8 @@ pub async fn open_run(
     }
 }
 
-/// Enters a run into the table after abandoning the one whose place it takes; `None` when somebody else was faster.
-/// `meta` was read before anything the decision to open rests on.
+/// Enters a run into the table after abandoning the run whose place it takes; `None` when another process changed the
+/// connection's state meanwhile. `meta` must have been read before anything else that the decision to open rests on.
 pub(crate) async fn enter(
     store: &Store,
     opening: &Opening,
@@ -91,9 +91,9 @@ pub(crate) async fn enter(
 }
 
 /// A run that has not begun.
-fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
+pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
     let stop = stop(opening.intent, meta, now_ms / 1000);
-    // Beforehand nobody releases a quarantine; that takes a look at the plan.
+    // A quarantine is not released beforehand: that takes a look at the plan.
     let accepted =
         opening.accept == Accept::TheStop && opening.intent == Intent::Sync && stop != Some(Stop::Quarantined);
     Run {
@@ -110,7 +110,7 @@ fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         full: opening.everybody,
         only: opening.only.clone(),
         accept_source: opening.accept_source,
-        // Whoever asks for one person has looked at what was in their way.
+        // An operator who asks for one person has looked at what was in their way.
         retry: opening.retry || opening.only.is_some(),
         collections: std::collections::BTreeMap::new(),
         refused_entries: Vec::new(),
@@ -139,13 +139,13 @@ fn stop(intent: Intent, meta: &Meta, now: i64) -> Option<Stop> {
         (Intent::Plan, _) => Some(Stop::Asked),
         (Intent::Sync, _) if quarantined => Some(Stop::Quarantined),
         (Intent::Sync, None) => Some(Stop::FirstRun),
-        // Connected again: whatever happened meanwhile is looked at before anything is written.
+        // Connected again: what happened meanwhile is looked at before anything is written.
         (Intent::Sync, Some(_)) if meta.reconnected => Some(Stop::FirstRun),
         (Intent::Sync, Some(_)) => meta.widened.then_some(Stop::PolicyWidened),
     }
 }
 
-/// Gives a run up with what it had decided; whether it was open.
+/// Gives a run up with what it had decided. Returns whether it was open.
 pub(crate) async fn abandon(
     store: &Store,
     connection: &ConnectionId,
@@ -169,98 +169,11 @@ pub(crate) async fn abandon(
     Ok(closed.is_some())
 }
 
-/// Both sides. A lost message is sent again by whoever looks at the run next.
+/// Asks both sides to observe. A message that cannot be sent is sent by the next tick.
 pub(crate) async fn notify_observers(doorbell: &dyn Doorbell, run: &Run) {
     for kind in [MessageKind::ObserveTenant, MessageKind::ObserveSource] {
         if let Err(error) = doorbell.notify(run.message(kind), std::time::Duration::ZERO).await {
             tracing::warn!(run.id = %run.id, error = %error, "the message could not be sent");
         }
     }
-}
-
-/// What became of an acceptance.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Acceptance {
-    /// The run goes on; both sides are looked at once more before anything is written.
-    GoesOn(Box<Run>),
-    /// It was accepted before and is not finished: it goes on where it was.
-    Resumes(Box<Run>),
-    /// It was applied before.
-    Applied(Box<Run>),
-    /// It was made too long ago, or applying it was begun too long ago: the facts it rests on are old. Make a new one.
-    Expired(Box<Run>),
-    /// No plan of this connection has the hash. The newest plan that waits, if any.
-    Unknown {
-        /// Its hash.
-        waiting: Option<String>,
-    },
-}
-
-/// A plan can be applied for so long (milliseconds): an approval of what was true then.
-const PLAN_LASTS_MS: i64 = 7 * DAY_MS;
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// Whether a run was begun, or its plan accepted, more than a day ago: it is not resumed by an operator's word.
-fn is_left_behind(run: &Run, now_ms: i64) -> bool {
-    let begun = run.accepted.as_ref().map_or(run.started_ms, |accepted| accepted.at_ms.max(run.started_ms));
-    now_ms - begun > DAY_MS
-}
-
-/// Accepts the plan with this hash: what it shows, removals and approvals included.
-pub async fn accept(
-    ports: &MatchPorts,
-    connection: &ConnectionId,
-    hash: &str,
-    by: &str,
-) -> Result<Acceptance, MatchError> {
-    let now_ms = ports.clock.now().as_millisecond();
-    let mut waiting = None;
-    for id in ports.store.run_ids(connection, 100).await? {
-        let Some(stored) = ports.store.run(connection, &id).await? else { continue };
-        let run = stored.value;
-        let Some(plan) = &run.plan else { continue };
-        if run.phase == Phase::Planned {
-            waiting.get_or_insert_with(|| plan.hash.clone());
-        }
-        if !is_hash(&plan.hash, hash) {
-            continue;
-        }
-        return Ok(match (run.phase, run.status) {
-            (Phase::Closed, Some(Status::Abandoned)) => continue,
-            (Phase::Planned, _) if now_ms - run.started_ms > PLAN_LASTS_MS => Acceptance::Expired(Box::new(run)),
-            (Phase::Closed, _) => Acceptance::Applied(Box::new(run)),
-            (Phase::Planned, _) => {
-                let accepted = Accepted { by_hash: true, at_ms: now_ms, by: by.to_owned() };
-                let run = ports
-                    .store
-                    .update_run(connection, &id, |run| {
-                        run.accepted = Some(accepted.clone());
-                        run.intent = Intent::Sync;
-                        run.phase = Phase::Observing;
-                        run.collections.clear();
-                        run.problems.clear();
-                        true
-                    })
-                    .await?
-                    .ok_or_else(|| MatchError::Broken(format!("run {id} is gone")))?;
-                notify_observers(&*ports.doorbell, &run).await;
-                Acceptance::GoesOn(Box::new(run))
-            }
-            (
-                Phase::Observing | Phase::Deciding | Phase::Writing | Phase::Gate | Phase::Removing | Phase::Reporting,
-                _,
-            ) if is_left_behind(&run, now_ms) => Acceptance::Expired(Box::new(run)),
-            (
-                Phase::Observing | Phase::Deciding | Phase::Writing | Phase::Gate | Phase::Removing | Phase::Reporting,
-                _,
-            ) => Acceptance::Resumes(Box::new(run)),
-        });
-    }
-    Ok(Acceptance::Unknown { waiting })
-}
-
-/// A hash may be shortened to eight digits or more.
-fn is_hash(whole: &str, given: &str) -> bool {
-    given.len() >= 8 && whole.starts_with(&given.to_ascii_lowercase())
 }

@@ -1,4 +1,4 @@
-//! What the messages of a run have noted so far; and CloudWatch is told what becomes of runs.
+//! The costs that the messages of a run have noted, and the metrics of runs and connections for CloudWatch.
 
 use async_trait::async_trait;
 use hardmatch_match::{ConnectionHealth, RunCost, RunMetrics};
@@ -7,13 +7,13 @@ use hardmatch_runtime::Metrics;
 use hardmatch_store::StoreError;
 use hardmatch_wiring::lambda::{Begun, Home, Timestamp};
 
-/// What the messages of a run have noted so far; and tells CloudWatch what becomes of runs.
-pub(crate) struct Noted {
+/// Reads what the messages of a run have noted so far, and tells CloudWatch what becomes of runs and connections.
+pub(crate) struct RunCosts {
     home: Home,
     begun: Begun,
 }
 
-impl Noted {
+impl RunCosts {
     pub(crate) fn since(home: &Home, begun: Begun) -> Self {
         Self { home: home.clone(), begun }
     }
@@ -24,7 +24,7 @@ impl Noted {
 }
 
 #[async_trait]
-impl RunMetrics for Noted {
+impl RunMetrics for RunCosts {
     async fn read(&self, run: &str) -> Result<RunCost, StoreError> {
         let noted = self.home.store.costs(run).await?;
         let cost = noted.plus(self.begun.cost(&self.home));
@@ -38,15 +38,15 @@ impl RunMetrics for Noted {
         }
     }
 
-    fn connection_state(&self, upkeep: &ConnectionHealth) {
+    fn connection_state(&self, health: &ConnectionHealth) {
         self.write(&Metrics::of_tick(
-            &upkeep.connection,
-            upkeep.stuck_runs,
-            upkeep.quarantined,
-            upkeep.hours_since_run,
+            &health.connection,
+            health.stuck_runs,
+            health.quarantined,
+            health.hours_since_run,
         ));
-        if let Some(ends) = upkeep.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok()) {
-            self.write(&Metrics::of_credential(&upkeep.connection, ends, self.home.clock.now()));
+        if let Some(ends) = health.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok()) {
+            self.write(&Metrics::of_credential(&health.connection, ends, self.home.clock.now()));
         }
     }
 }

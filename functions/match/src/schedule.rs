@@ -1,25 +1,25 @@
-//! What a schedule begins: one run for each scheduled time and connection, however often it is told.
-
-use std::time::Duration;
+//! What a schedule begins: one run for each scheduled time and connection, however often the time is told.
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::MessageKind;
+use hardmatch_ports::Doorbell;
 use hardmatch_ports::run::{Intent, Status};
-use hardmatch_ports::{Doorbell, Message};
 use hardmatch_store::Store;
 use hardmatch_store::connection::{ConnectionState, Meta};
 use hardmatch_store::runs::new_run_id;
 use jiff::Timestamp;
 
+use crate::error::MatchError;
+use crate::left_over::notify_left_over;
 use crate::opening::{self, Accept, Opening};
-use crate::{MatchError, MatchPorts, tick};
+use crate::ports::MatchPorts;
+use crate::slot::{notify_start, slot_at, slot_name};
 
 /// What became of a scheduled time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Started {
-    /// A run was opened for it.
+    /// A run was opened for it, with this id.
     Opened(String),
-    /// It was taken before, or a later one was: nothing to do. The run of the newest slot.
+    /// The slot was taken before, or a later one was: nothing to do. The id of the newest slot's run.
     Already(String),
     /// The connection writes nothing at that time, and why.
     PassedBy(PassedBy),
@@ -38,12 +38,13 @@ pub enum PassedBy {
     NoPolicy,
 }
 
-/// Begins the run of a connection for a scheduled time (RFC 3339), once. A run that is still open is abandoned. Told
-/// again, it notifies the run it began, so that a kill between the table and the messages leaves nothing lying.
+/// Begins the run of a connection for a scheduled time (RFC 3339), once. A run that is still open is abandoned. A time that
+/// is told again sends the messages of the run it began again, so that a kill between the table and the messages loses
+/// nothing.
 pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot: &str) -> Result<Started, MatchError> {
     let slot = slot_name(slot)?;
     loop {
-        // Whoever takes the slot in between changes this too, and is noticed when the run is entered.
+        // A second message that takes the slot in between changes the connection's state, and entering the run fails.
         let meta = ports.store.meta(connection).await?;
         if let Some(taken) = &meta.value.slot
             && taken.at >= slot
@@ -51,7 +52,7 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
             if taken.at == slot
                 && let Some(run) = ports.store.run(connection, &taken.run).await?
             {
-                tick::notify_left_over(ports, &run.value).await?;
+                notify_left_over(ports, &run.value).await?;
             }
             return Ok(Started::Already(taken.run.clone()));
         }
@@ -95,9 +96,9 @@ fn passes_by(meta: &Meta, now: i64) -> Option<PassedBy> {
     meta.quarantine.as_ref().filter(|quarantine| now < quarantine.next).map(|_| PassedBy::Quarantined)
 }
 
-/// Notifies the run of each connection at a scheduled time (RFC 3339). A schedule that does not say for when has it from
-/// its message: by the minute in which that was `sent`, so that a start that is told twice is one. A message that cannot be
-/// sent fails the whole, to be told again: who was notified already finds the slot taken.
+/// Starts the run of each connection at a scheduled time (RFC 3339). A schedule that does not name the time has it from
+/// its message: the minute in which that was `sent`, so that a message that is delivered twice starts one run. A message
+/// that cannot be sent fails the whole; when it is repeated, connections that were started already find their slot taken.
 pub async fn nightly(
     store: &Store,
     doorbell: &dyn Doorbell,
@@ -105,39 +106,11 @@ pub async fn nightly(
     sent: Option<Timestamp>,
 ) -> Result<(), MatchError> {
     let slot = match (slot_name(slot), sent.map(Timestamp::as_second)) {
-        (Err(_), Some(sent)) => spelled(sent - sent.rem_euclid(60)),
+        (Err(_), Some(sent)) => slot_at(sent - sent.rem_euclid(60)),
         (named, _) => named?,
     };
     for connection in store.connections().await? {
         notify_start(doorbell, connection, slot.clone()).await?;
     }
     Ok(())
-}
-
-pub(crate) async fn notify_start(
-    doorbell: &dyn Doorbell,
-    connection: ConnectionId,
-    slot: String,
-) -> Result<(), MatchError> {
-    let message = Message::new(connection, "", MessageKind::Start { slot });
-    doorbell.notify(message, Duration::ZERO).await.map_err(|error| MatchError::Broken(error.to_string()))
-}
-
-/// One spelling for one time, to the second: slots are compared as text.
-fn slot_name(slot: &str) -> Result<String, MatchError> {
-    let broken = |_| {
-        MatchError::Broken(
-            "the scheduled time of a message is no RFC 3339 timestamp. Give the schedule the input \
-             {\"v\":1,\"kind\":\"nightly\",\"slot\":\"<aws.scheduler.scheduled-time>\"}"
-                .to_owned(),
-        )
-    };
-    let at: Timestamp = slot.parse().map_err(broken)?;
-    Ok(spelled(at.as_second()))
-}
-
-/// The slot of a time (Unix seconds).
-pub(crate) fn spelled(at: i64) -> String {
-    // Every second that a timer or a schedule names is one that can be spelled.
-    Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default()
 }

@@ -8,18 +8,19 @@ use hardmatch_ports::run::{Run, Stop};
 use hardmatch_store::connection::Meta;
 use serde::{Deserialize, Serialize};
 
-use crate::{MatchError, MatchPorts};
+use crate::error::MatchError;
+use crate::ports::MatchPorts;
 
-/// Where it is kept that a plan of the connection was accepted.
+/// The blob that says that a plan of the connection was accepted.
 fn marker(connection: &ConnectionId) -> String {
     format!("connections/{connection}/accepted.json")
 }
 
-/// What the marker holds: the newest run that wrote, or found nothing to write.
+/// What the marker holds: the newest run that wrote or found nothing to write.
 #[derive(Default, Serialize, Deserialize)]
 struct TenantMarker {
     v: u32,
-    /// Its name. Older markers have none.
+    /// Its id. Older markers have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<String>,
 }
@@ -46,8 +47,8 @@ fn stop(before: Option<Stop>, meta: &Meta, outside: Outside) -> Option<Stop> {
     }
 }
 
-/// Looks outside the table, and has the run stop for what it finds: the run as it is then. An older table is accepted by
-/// nobody beforehand: what is ours and what was decided since is not in it.
+/// Looks outside the table and has the run stop for what is found there. Returns the run as it is then. An older table is
+/// never accepted beforehand: what is ours and what was decided since is not in it.
 pub(crate) async fn look(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<Run, MatchError> {
     let marker = read(ports, &run.connection).await?;
     let outside = Outside {
@@ -81,7 +82,7 @@ pub(crate) async fn is_restored(ports: &MatchPorts, connection: &ConnectionId) -
 
 async fn read(ports: &MatchPorts, connection: &ConnectionId) -> Result<Option<TenantMarker>, MatchError> {
     let body = ports.blobs.get(&marker(connection)).await?;
-    // Whatever is in it: that it is there says enough.
+    // A marker that cannot be read says by its presence that a plan was accepted.
     Ok(body.map(|body| serde_json::from_slice(&body).unwrap_or_default()))
 }
 

@@ -1,15 +1,26 @@
-//! Disconnecting: the connection's work stops where it is, and its links wait, disconnected, until it is connected again.
-//! Nobody's account is touched and nobody is called.
+//! `auth disconnect`: the connection's work stops where it is, and its links wait until it is connected again. No account is
+//! touched, and the tenant is not called.
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::tenant_request::DisconnectResult;
+use hardmatch_ports::tenant_request::{DisconnectResult, TenantQuery};
 use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::{Store, TenantKey};
 
-use crate::{MatchError, opening};
+use super::request::{Handled, Request};
+use super::tenant::pass_on;
+use crate::error::MatchError;
+use crate::opening;
+use crate::ports::MatchPorts;
 
-/// Parks a connection: schedules pass it by, timers are not taken, open runs are given up with what they had decided.
-/// The next run reads the tenant whole. Forgetting its tokens is the caller's.
+/// Disconnects first and has the tokens forgotten then: whatever becomes of the tokens, nothing is done with them any more.
+pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>) -> Result<Handled, MatchError> {
+    let now_ms = ports.clock.now().as_millisecond();
+    let disconnected = disconnect(&ports.store, Some(&ports.scope), request.connection, now_ms).await?;
+    pass_on(ports, request, TenantQuery::Forget { disconnected }).await
+}
+
+/// Disconnects a connection: schedules pass it by, timers are not taken, open runs are given up with what they had decided.
+/// The next run reads the tenant whole. The caller has the tokens forgotten. `scope` is the tenant, where it is known.
 pub async fn disconnect(
     store: &Store,
     scope: Option<&TenantKey>,
@@ -18,7 +29,7 @@ pub async fn disconnect(
 ) -> Result<DisconnectResult, MatchError> {
     let now = now_ms / 1000;
     let new = store.meta(connection).await?.value.standing != ConnectionState::Disconnected;
-    // Disconnected first: no run begins any more while the open ones are given up.
+    // The state is changed first: no run begins any more while the open ones are given up.
     let meta = store.update_meta(connection, |meta| _ = meta.disconnect(now)).await?;
     let mut abandoned = 0;
     let mut open = store.now_runs(connection).await?;
@@ -36,4 +47,32 @@ pub async fn disconnect(
         }
     }
     Ok(DisconnectResult { new, links: meta.links, abandoned })
+}
+
+#[cfg(test)]
+mod tests {
+    use hardmatch_ports::command::Command;
+    use hardmatch_ports::doorbell::MessageKind;
+    use hardmatch_ports::run::{Phase, Status};
+
+    use super::*;
+    use crate::fixture::{Fixture, SLOT, contoso};
+
+    #[tokio::test]
+    async fn disconnecting_gives_open_runs_up_and_has_the_tokens_forgotten() {
+        let fixture = Fixture::new(&["contoso"]).await;
+        let run = fixture.opened(SLOT).await;
+        fixture.notified();
+        for (delivery, new, abandoned) in [(1, true, 1), (2, false, 0)] {
+            assert_eq!(fixture.handle(&Command::Disconnect).await, Handled::PassedOn);
+            let [message] = fixture.notified().try_into().unwrap();
+            let disconnected = DisconnectResult { new, links: 0, abandoned };
+            let query = TenantQuery::Forget { disconnected };
+            assert_eq!(message.kind, MessageKind::TenantRequest { reply: "A1".to_owned(), query }, "{delivery}");
+        }
+        let run = fixture.run(&run.id).await;
+        assert_eq!((run.phase, run.status), (Phase::Closed, Some(Status::Abandoned)));
+        let meta = fixture.store.meta(&contoso()).await.unwrap().value;
+        assert_eq!(meta.standing, ConnectionState::Disconnected);
+    }
 }

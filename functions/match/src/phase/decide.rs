@@ -1,4 +1,60 @@
 //! Deciding: slices of people, from recorded facts.
 
+mod change;
+mod clocks;
 pub(crate) mod load_facts;
-pub(crate) mod slice;
+mod slice;
+
+use hardmatch_domain::decide::Context;
+use hardmatch_ports::run::{PlanHead, Run};
+
+use crate::deadline;
+use crate::error::MatchError;
+use crate::policies::policy;
+use crate::ports::MatchPorts;
+
+/// Slices decided before the message is acknowledged.
+const SLICES_AT_ONCE: usize = 64;
+
+/// Decides some slices, one at least, within the time there is. Returns how many, or `None` when no more are left.
+pub(crate) async fn decide_slices(ports: &MatchPorts, run: &Run) -> Result<Option<u64>, MatchError> {
+    let connection = &run.connection;
+    let slices = ports.store.slices(&run.id, None, SLICES_AT_ONCE + 1).await?;
+    if slices.is_empty() {
+        return Ok(None);
+    }
+    let policy = policy(ports, connection, run.policy_revision).await?;
+    let tenant = ports
+        .store
+        .tenant(&ports.scope)
+        .await?
+        .ok_or_else(|| MatchError::Broken("the tenant was not observed".to_owned()))?;
+    let meta = ports.store.meta(connection).await?.value;
+    let context = Context {
+        policy: &policy,
+        tenant: &tenant.value.tenant,
+        now: run.started_ms / 1000,
+        disconnected: &meta.disconnected,
+    };
+    for (done, (number, todo)) in (1..).zip(&slices) {
+        slice::decide(ports, run, &context, *number, todo).await?;
+        let more = done < slices.len();
+        if more && (done == SLICES_AT_ONCE || deadline::deadline_near(ports)) {
+            return Ok(Some(done as u64));
+        }
+    }
+    Ok(None)
+}
+
+/// Enters a plan that is written at once into its run. The run with it.
+pub(crate) async fn keep_plan(ports: &MatchPorts, run: &Run, plan: PlanHead) -> Result<Run, MatchError> {
+    ports
+        .store
+        .update_run(&run.connection, &run.id, |run| {
+            let new = run.plan.as_ref() != Some(&plan);
+            run.plan = Some(plan.clone());
+            new
+        })
+        .await?;
+    Ok(Run { plan: Some(plan), ..run.clone() })
+}

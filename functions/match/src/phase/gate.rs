@@ -1,36 +1,32 @@
-//! The gate: removals of a run, judged together when everything else is written.
+//! The gate: the removals of a run, judged together when everything else is written, all or none.
 
 mod departed;
+mod judgement;
 
 use std::collections::BTreeMap;
 
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use hardmatch_domain::group::FoundGroup;
-use hardmatch_domain::guard::{
-    FirstPlan, GroupRecord, Guarded, Judgement, Kind, Over, Record, ReleasedBy, Wanted, is_slow_bleed,
-    judge as judge_set,
-};
+use hardmatch_domain::guard::Kind;
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_domain::policy::Guard;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::doorbell::MessageKind;
-use hardmatch_ports::run::{GuardNote, Phase, Run};
+use hardmatch_ports::run::{GuardNote, Phase, PlanHead, Run};
+use hardmatch_store::PersonHash;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{PersonHash, Stored};
 use serde::{Deserialize, Serialize};
 
-use self::departed::Departed;
+use self::judgement::{CHUNK, judge_removals, of_this_run};
+use crate::acceptance::is_by_hash;
 use crate::checkpoint::Checkpoint;
-use crate::driver::Step;
+use crate::commit::commit;
+use crate::deadline;
+use crate::error::MatchError;
 use crate::lane::{Filled, Lane, hold};
-use crate::phase::decide::slice;
-use crate::phase::write::{first_plan, is_by_hash};
-use crate::plan::AHEAD;
-use crate::{MatchError, MatchPorts, deadline, driver};
+use crate::ports::MatchPorts;
+use crate::step::{Step, next_phase};
+use crate::transition::enter;
 
-/// People whose changes are read together.
-const CHUNK: usize = 100;
+pub(crate) use self::judgement::nothing_removed;
 
 /// The judgement, and how far it is carried out.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,202 +44,75 @@ struct GateProgress {
     lane: Filled,
 }
 
-/// Judges a run's removals; released ones get their pointers, the others their reason. They are judged once, whoever
-/// carries it out.
+/// Judges a run's removals; released ones get their places in the lane, the others their reason. They are judged once: a
+/// message that continues carries out the judgement that is kept.
 pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let held = ports.store.held(&run.id).await?;
     let mut checkpoint = Checkpoint::new(ports, run, "gate");
-    let mut place = if let Some(place) = checkpoint.last::<GateProgress>().await? {
-        place
+    let mut progress = if let Some(progress) = checkpoint.last::<GateProgress>().await? {
+        progress
     } else {
-        let place = judgement(ports, run, &held).await?;
+        let judged = judge_removals(ports, run, &held).await?;
+        let (note, code, groups) = (judged.note, judged.code, judged.groups);
+        let progress = GateProgress { note, code, groups, after: None, units: 0, lane: Filled::default() };
         if !held.is_empty() {
-            checkpoint.keep(&place).await?;
+            checkpoint.keep(&progress).await?;
         }
-        place
+        progress
     };
     let lane = Lane::new(ports, run, LanePhase::Remove);
     let left: Vec<PersonHash> =
-        held.iter().copied().filter(|pid| place.after.as_ref().is_none_or(|after| pid.hex() > *after)).collect();
+        held.iter().copied().filter(|pid| progress.after.as_ref().is_none_or(|after| pid.hex() > *after)).collect();
     for chunk in left.chunks(CHUNK) {
         let mut writes = Vec::new();
-        for (pid, stored) in ours(ports, run, chunk).await? {
-            let state = if place.note.released { ChangeState::Ready } else { ChangeState::Held };
+        for (pid, stored) in of_this_run(ports, run, chunk).await? {
+            let state = if progress.note.released { ChangeState::Ready } else { ChangeState::Held };
             let next = OpenChange { state, ..stored.value.clone() };
             writes.push(ports.store.put_change(&run.connection, pid, stored.revision, &next));
-            if place.note.released {
-                lane.put(&mut place.lane, stored.value.change.depth, pid, &mut writes);
+            if progress.note.released {
+                lane.put(&mut progress.lane, stored.value.change.depth, pid, &mut writes);
             } else {
-                hold(ports, run, pid, &stored.value.change, Reason::plain(place.code), &mut writes);
+                hold(ports, run, pid, &stored.value.change, Reason::plain(progress.code), &mut writes);
             }
         }
-        slice::store(ports, writes).await?;
-        place.after = chunk.last().map(PersonHash::hex);
-        place.units += chunk.len() as u64;
-        let up = deadline::deadline_near(ports);
-        if up || checkpoint.is_due() {
-            checkpoint.keep(&place).await?;
+        commit(ports, writes).await?;
+        progress.after = chunk.last().map(PersonHash::hex);
+        progress.units += chunk.len() as u64;
+        let near = deadline::deadline_near(ports);
+        if near || checkpoint.is_due() {
+            checkpoint.keep(&progress).await?;
         }
-        if up {
-            return Ok(Step::time(place.units));
+        if near {
+            return Ok(Step::out_of_time(progress.units));
         }
     }
-    slice::store(ports, lane.end(&place.lane)).await?;
-    let note = &place.note;
-    // What an operator approved with the plan counts nowhere: the limits are for what nobody looked at.
-    if note.released && note.removals > 0 && !is_by_hash(run) {
-        let (now, count) = (ports.clock.now_seconds(), note.removals);
-        let spend = |meta: &mut Meta| {
-            meta.spend(&run.id, Kind::Removals, now, count);
-            meta.spend_members(&run.id, now, &place.groups);
-        };
-        ports.store.update_meta(&run.connection, spend).await?;
-    }
-    let next = if note.released && !held.is_empty() { Phase::Removing } else { Phase::Reporting };
-    let entered = driver::enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
+    commit(ports, lane.end(&progress.lane)).await?;
+    let note = &progress.note;
+    spend(ports, run, note, &progress.groups).await?;
+    let judged = Run { guard: Some(note.clone()), ..run.clone() };
+    let next = next_phase(&judged, run.plan.as_ref().unwrap_or(&PlanHead::default()));
+    let entered = enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
     checkpoint.forget().await?;
-    let step = Step::moved(entered);
+    let step = Step::entered(entered);
     Ok(if next == Phase::Removing { step.notifying(MessageKind::Write) } else { step })
 }
 
-/// The open changes of people that this run decided: whoever was decided anew since is another run's.
-async fn ours(
+/// Counts released removals towards the limits of the day. Removals that an operator approved with the plan count nowhere:
+/// the limits are for what nobody looked at.
+async fn spend(
     ports: &MatchPorts,
     run: &Run,
-    pids: &[PersonHash],
-) -> Result<Vec<(PersonHash, Stored<OpenChange>)>, MatchError> {
-    let found = ports.store.changes(&run.connection, pids).await?;
-    Ok(found.into_iter().filter(|(_, stored)| stored.value.run == run.id).collect())
-}
-
-/// Whether the removals may go, all or none. Half a million people's changes are 5,000 calls of 20 ms, sixteen at a time:
-/// some ten seconds.
-async fn judgement(ports: &MatchPorts, run: &Run, held: &[PersonHash]) -> Result<GateProgress, MatchError> {
-    let mut wanted = Wanted::new(Kind::Removals);
-    let mut departing = Vec::new();
-    let chunks: Vec<Vec<PersonHash>> = held.chunks(CHUNK).map(<[PersonHash]>::to_vec).collect();
-    let read = |chunk: Vec<PersonHash>| async move { ours(ports, run, &chunk).await };
-    let mut read = stream::iter(chunks).map(read).buffered(AHEAD);
-    while let Some(found) = read.try_next().await? {
-        for (pid, stored) in &found {
-            wanted.add(&stored.value.change);
-            departing.extend(stored.value.change.removals.departs.then_some(*pid));
-        }
-    }
-    let meta = ports.store.meta(&run.connection).await?.value;
-    let policy = slice::policy(ports, &run.connection, run.policy_revision).await?;
-    // Whoever applied the plan by its hash approved the removals it shows, and these are they.
-    let approved = is_by_hash(run).then(|| wanted.hash());
-    let now = ports.clock.now_seconds();
-    let spent = meta.spent_since(&run.id, Kind::Removals, now);
-    let departed = if departing.is_empty() { Departed::default() } else { Departed::read(ports, run, now).await? };
-    // Whom the limits let go today is no part of what is left, and was at the start of the window.
-    let links = if meta.links == 0 { 0 } else { meta.links + departed.today(now) };
-    let losing: BTreeMap<ObjectId, u64> = wanted.by_group().map(|(id, count)| (id.clone(), count)).collect();
-    let groups = groups(ports, run, &meta, &losing).await?;
-    let record = Record {
-        groups: &groups,
-        limits: policy.guard,
-        links,
-        spent,
-        approved: approved.as_deref(),
-        first_plan: if meta.links == 0 { FirstPlan::Pending } else { first_plan(&meta, run) },
-    };
-    let judgement = match judge_set(&wanted, &record) {
-        Judgement::Go(released) if released.why() == ReleasedBy::Limits => {
-            let mut people = departed.people();
-            let new: Vec<String> = departing.iter().map(PersonHash::hex).collect();
-            people.extend(new.iter().map(String::as_str));
-            let people = people.len() as u64;
-            let before = people.saturating_sub(departing.len() as u64);
-            if !departing.is_empty() && is_slow_bleed(people, meta.links.saturating_add(before), policy.guard) {
-                let hash = wanted.hash();
-                let wanted = wanted.total();
-                Judgement::Wait(Guarded { hash, wanted, spent: before, links, over: Over::Slow, group: None })
-            } else {
-                // Remembered before it is carried out: whoever is killed in between judges the same.
-                departed::remember(ports, run, now, &departing).await?;
-                Judgement::Go(released)
-            }
-        }
-        other => other,
-    };
-    let (note, code) = describe(&judgement, wanted.total(), spent, links);
-    Ok(GateProgress { note, code, groups: losing, after: None, units: 0, lane: Filled::default() })
-}
-
-/// What is known of the groups that lose members.
-async fn groups(
-    ports: &MatchPorts,
-    run: &Run,
-    meta: &Meta,
-    losing: &BTreeMap<ObjectId, u64>,
-) -> Result<BTreeMap<ObjectId, GroupRecord>, MatchError> {
-    if losing.is_empty() {
-        return Ok(BTreeMap::new());
+    note: &GuardNote,
+    groups: &BTreeMap<ObjectId, u64>,
+) -> Result<(), MatchError> {
+    if !note.released || note.removals == 0 || is_by_hash(run) {
+        return Ok(());
     }
     let now = ports.clock.now_seconds();
-    let tenant = ports.store.tenant(&ports.scope).await?.map(|stored| stored.value.tenant);
-    let named = tenant.as_ref().and_then(|tenant| tenant.named_groups.get(&run.connection));
-    let known = named.into_iter().flatten().filter_map(|group| match &group.found {
-        FoundGroup::Found { id, members, .. } if losing.contains_key(id) => {
-            let spent = meta.members_spent_since(&run.id, id, now);
-            Some((id.clone(), GroupRecord { members: *members, spent }))
-        }
-        FoundGroup::Found { .. }
-        | FoundGroup::Missing
-        | FoundGroup::Several
-        | FoundGroup::OtherKind
-        | FoundGroup::Locked { .. } => None,
-    });
-    Ok(known.collect())
-}
-
-/// What the gate says of a run that removes nothing, without looking further.
-pub(crate) fn nothing(meta: &Meta, run: &Run, now: i64) -> GuardNote {
-    let before = meta.spent_since(&run.id, Kind::Removals, now);
-    GuardNote { released: true, removals: 0, before, links: meta.links, sentence: NOTHING.to_owned() }
-}
-
-const NOTHING: &str = "Nothing is removed.";
-
-fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (GuardNote, Code) {
-    let (released, sentence, code) = match judgement {
-        Judgement::Go(_) if removals == 0 => (true, NOTHING.to_owned(), Code::Guarded),
-        Judgement::Go(_) => (true, format!("{removals} removals were let through."), Code::Guarded),
-        Judgement::Wait(Guarded { over: Over::First, .. }) => (
-            false,
-            format!("{removals} removals wait: nothing is removed before a first plan was applied by its hash."),
-            Code::FirstRemovals,
-        ),
-        Judgement::Wait(Guarded { over: Over::Group, group, .. }) => (
-            false,
-            format!(
-                "{removals} removals wait: the group {} would lose more than {} % of its members within 24 hours.",
-                group.as_deref().unwrap_or_default(),
-                Guard::GROUP_PERCENT
-            ),
-            Code::Guarded,
-        ),
-        Judgement::Wait(Guarded { over: Over::Slow, spent, .. }) => (
-            false,
-            format!(
-                "{removals} removals wait: with them, and with {spent} people who lost their sign-in or account within 30 days, more people than {} times a day's limit would lose it without an approval.",
-                Guard::SLOW_FACTOR
-            ),
-            Code::Guarded,
-        ),
-        Judgement::Wait(Guarded { over, .. }) => (
-            false,
-            format!(
-                "{removals} removals wait, {before} more went in the last 24 hours: more than {} of {links} links.",
-                match over {
-                    Over::Count => "max_removals",
-                    Over::Percent | Over::First | Over::Group | Over::Slow => "max_removals_percent",
-                }
-            ),
-            Code::Guarded,
-        ),
+    let spend = |meta: &mut Meta| {
+        meta.spend(&run.id, Kind::Removals, now, note.removals);
+        meta.spend_members(&run.id, now, groups);
     };
-    (GuardNote { released, removals, before, links, sentence }, code)
+    ports.store.update_meta(&run.connection, spend).await?;
+    Ok(())
 }

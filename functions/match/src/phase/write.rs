@@ -1,4 +1,5 @@
-//! From plan to lane: every change that may be written gets its pointer, every other one its reason for waiting.
+//! Writing and removing begin and end here: every change that may be written gets its place in the lane, every other
+//! change its reason for waiting; and a lane that is done ends its phase.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +8,21 @@ use hardmatch_domain::guard::{FirstPlan, Kind, Record, over};
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::MessageKind;
-use hardmatch_ports::run::{Phase, PlanRow, Run};
+use hardmatch_ports::run::{Phase, PlanHead, PlanRow, Run};
 use hardmatch_store::changes::LanePhase;
-use hardmatch_store::connection::Meta;
 use serde::{Deserialize, Serialize};
 
+use crate::acceptance::{PolicyOfDecisions, first_plan, is_by_hash, remember};
 use crate::checkpoint::Checkpoint;
-use crate::driver::Step;
+use crate::commit::commit_plain;
+use crate::deadline;
+use crate::error::MatchError;
 use crate::lane::{Filled, Lane, hold};
-use crate::phase::decide::slice;
 use crate::plan::{JUDGED_FIRST, Slices, ToWrite, to_write};
-use crate::{MatchError, MatchPorts, deadline, driver, table_loss};
+use crate::policies::policy;
+use crate::ports::MatchPorts;
+use crate::step::{Step, next_phase};
+use crate::transition::enter;
 
 /// Writes that are made together: a few calls at a time, and not one call a slice.
 const TOGETHER: usize = 100;
@@ -34,58 +39,52 @@ struct StartProgress {
     lane: Filled,
 }
 
-/// Enters the writing phase. Everything before the phase change may be repeated.
-pub(crate) async fn writing(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+/// Fills the lane and enters the writing phase. Everything before the phase change may be repeated.
+pub(crate) async fn start(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let plan = to_write(ports, &run.id).await?;
     let mut checkpoint = Checkpoint::new(ports, run, "begin");
-    let mut place = match checkpoint.last::<StartProgress>().await? {
-        Some(place) => place,
+    let mut progress = match checkpoint.last::<StartProgress>().await? {
+        Some(progress) => progress,
         None => StartProgress { guarded: guarded_kinds(ports, run, &plan).await?, ..StartProgress::default() },
     };
-    if place.units == 0 && !plan.judged.is_empty() {
-        // Judged once, whoever carries it out.
-        checkpoint.keep(&place).await?;
+    if progress.units == 0 && !plan.judged.is_empty() {
+        // Judged once: a message that continues carries out the same judgement.
+        checkpoint.keep(&progress).await?;
     }
     let lane = Lane::new(ports, run, LanePhase::Write);
-    let left = plan.slices.into_iter().filter(|name| place.after.as_ref().is_none_or(|after| name > after)).collect();
+    let left =
+        plan.slices.into_iter().filter(|name| progress.after.as_ref().is_none_or(|after| name > after)).collect();
     let mut slices = Slices::named(ports, &run.id, left);
     let mut writes = Vec::new();
     while let Some((name, rows)) = slices.next().await? {
-        distribute(ports, run, lane, &rows, &mut place, &mut writes);
-        (place.after, place.units) = (Some(name), place.units + 1);
-        let up = deadline::deadline_near(ports);
-        if up || checkpoint.is_due() || writes.len() >= TOGETHER {
-            store(ports, &mut writes).await?;
+        distribute(ports, run, lane, &rows, &mut progress, &mut writes);
+        (progress.after, progress.units) = (Some(name), progress.units + 1);
+        let near = deadline::deadline_near(ports);
+        if near || checkpoint.is_due() || writes.len() >= TOGETHER {
+            commit_plain(ports, std::mem::take(&mut writes)).await?;
         }
-        if up || checkpoint.is_due() {
-            checkpoint.keep(&place).await?;
+        if near || checkpoint.is_due() {
+            checkpoint.keep(&progress).await?;
         }
-        if up {
-            return Ok(Step::time(place.units));
+        if near {
+            return Ok(Step::out_of_time(progress.units));
         }
     }
-    writes.extend(lane.end(&place.lane));
-    store(ports, &mut writes).await?;
-    accepted(ports, run, Decided::Before).await?;
-    let entered = driver::enter(ports, run, Phase::Writing, |run| run.status = None).await?;
+    writes.extend(lane.end(&progress.lane));
+    commit_plain(ports, writes).await?;
+    remember(ports, run, PolicyOfDecisions::Remembered).await?;
+    let entered = enter(ports, run, Phase::Writing, |run| run.status = None).await?;
     checkpoint.forget().await?;
-    Ok(Step::moved(entered).notifying(MessageKind::Write))
+    Ok(Step::entered(entered).notifying(MessageKind::Write))
 }
 
-async fn store(ports: &MatchPorts, writes: &mut Vec<Write>) -> Result<(), MatchError> {
-    if !writes.is_empty() {
-        ports.store.table().batch_write(std::mem::take(writes)).await?;
-    }
-    Ok(())
-}
-
-/// Each change of a slice goes where it belongs: into the lane, to the gate, or to where it waits for a word.
+/// Puts each change of a slice where it belongs: into the lane, to the gate, or to where it waits for an approval.
 fn distribute(
     ports: &MatchPorts,
     run: &Run,
     lane: Lane<'_>,
     rows: &[PlanRow],
-    place: &mut StartProgress,
+    progress: &mut StartProgress,
     writes: &mut Vec<Write>,
 ) {
     for row in rows {
@@ -95,77 +94,26 @@ fn distribute(
             Some(Hold::Repair) => Some(Reason::plain(Code::RepairNeeded)),
             Some(Hold::Approval) if !is_by_hash(run) => Some(Reason::plain(Code::AwaitingApproval)),
             Some(Hold::Approval | Hold::Removal) | None => {
-                let over = place.guarded.iter().find(|kind| !row.accepted && kind.count(change) > 0);
+                let over = progress.guarded.iter().find(|kind| !row.accepted && kind.count(change) > 0);
                 over.map(|kind| Reason::with(Code::Guarded, kind.words()))
             }
         };
         match waits {
             Some(reason) => hold(ports, run, pid, change, reason, writes),
             None if change.removal_from == Some(0) => writes.push(ports.store.put_held(&run.id, pid)),
-            None => lane.put(&mut place.lane, change.depth, pid, writes),
+            None => lane.put(&mut progress.lane, change.depth, pid, writes),
         }
     }
 }
 
-/// When the people of a run were decided.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decided {
-    /// It is remembered already under which policy.
-    Before,
-    /// It is to be remembered now.
-    JustNow,
-}
-
-/// What the connection remembers of a plan that is written.
-pub(crate) async fn accepted(ports: &MatchPorts, run: &Run, decided: Decided) -> Result<Meta, MatchError> {
-    let now = ports.clock.now_seconds();
-    let (accepted, by_hash) = (run.accepted.is_some(), is_by_hash(run));
-    let meta = ports
-        .store
-        .update_meta(&run.connection, |meta| {
-            if run.only.is_none() && decided == Decided::JustNow {
-                meta.decided_policy = run.policy_revision;
-            }
-            if run.only.is_none() {
-                // Everybody was decided again, and somebody saw it or there was nothing to see.
-                meta.reconnected = false;
-            }
-            if accepted {
-                meta.widened = false;
-                meta.first_accepted.get_or_insert(now);
-                if by_hash {
-                    meta.first_by_hash.get_or_insert(now);
-                }
-            }
-        })
-        .await?;
-    if meta.first_accepted.is_some() {
-        table_loss::keep(ports, run).await?;
-    }
-    Ok(meta)
-}
-
-/// Whether somebody applied the plan by its hash: what it shows is approved, removals included.
-pub(crate) fn is_by_hash(run: &Run) -> bool {
-    run.accepted.as_ref().is_some_and(|accepted| accepted.by_hash)
-}
-
-/// Whether a plan was accepted before this run began.
-pub(crate) fn first_plan(meta: &Meta, run: &Run) -> FirstPlan {
-    match meta.first_accepted {
-        Some(at) if at * 1000 < run.started_ms => FirstPlan::Applied,
-        Some(_) | None => FirstPlan::Pending,
-    }
-}
-
-/// Mass renames, changes of IDs and takeovers have the limits of removals, new accounts and changed names limits of their
-/// own; all are judged before anything is written.
+/// Kinds of change of which a run holds more than its limits allow. Mass renames, changes of IDs and takeovers have the
+/// limits of removals, new accounts and changed names limits of their own; all are judged before anything is written.
 async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<BTreeSet<Kind>, MatchError> {
     let meta = ports.store.meta(&run.connection).await?.value;
     if is_by_hash(run) || first_plan(&meta, run) == FirstPlan::Pending {
         return Ok(BTreeSet::new());
     }
-    let limits = slice::policy(ports, &run.connection, run.policy_revision).await?.guard;
+    let limits = policy(ports, &run.connection, run.policy_revision).await?.guard;
     let now = ports.clock.now_seconds();
     let mut guarded = BTreeSet::new();
     let mut spent = Vec::new();
@@ -194,4 +142,21 @@ async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<
         })
         .await?;
     Ok(guarded)
+}
+
+/// Ends the phase of a lane that is empty, or of which the writer will send nothing more.
+pub(crate) async fn end(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Result<Step, MatchError> {
+    if !ports.store.pointers(&run.id, lane, None, 1).await?.is_empty() {
+        return give_up(ports, run).await;
+    }
+    let next = next_phase(run, run.plan.as_ref().unwrap_or(&PlanHead::default()));
+    Ok(Step::entered(enter(ports, run, next, |_| ()).await?))
+}
+
+/// The tenant refused our credentials or permissions in the middle of the run: the run ends with what it has, and what is
+/// left is decided again, removals included. Everybody concerned is still marked.
+async fn give_up(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+    let why = ports.store.meta(&run.connection).await?.value.quarantine.map(|quarantine| quarantine.why);
+    let tell = |run: &mut Run| run.problems.extend(why.clone().filter(|why| !run.problems.contains(why)));
+    Ok(Step::entered(enter(ports, run, Phase::Reporting, tell).await?))
 }

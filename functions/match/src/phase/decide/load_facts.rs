@@ -1,5 +1,5 @@
-//! Gathering facts for decisions, and deciding: rounds of "decide, see what was asked in vain, load it", until nothing
-//! is missing. A decision never rests on something that was merely not loaded.
+//! Loading facts for decisions, and deciding: rounds of "decide, see which facts were missing, load them", until nothing is
+//! missing. A decision never rests on a fact that was merely not loaded.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,6 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::change::{Action, Decision, Join};
 use hardmatch_domain::decide::{Context, attempt};
 use hardmatch_domain::facts::partial::{MissingFact, PartialFacts};
-use hardmatch_domain::ids::PersonRef;
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_domain::refused::withhold;
@@ -17,7 +16,8 @@ use hardmatch_ports::run::PlanRow;
 use hardmatch_store::accounts::AccountItem;
 use hardmatch_store::{PersonHash, StoreError};
 
-use crate::{MatchError, MatchPorts};
+use crate::error::MatchError;
+use crate::ports::MatchPorts;
 
 /// Rounds after which something is wrong with the rules rather than with the facts.
 const MOST_ROUNDS: usize = 64;
@@ -25,7 +25,7 @@ const MOST_ROUNDS: usize = 64;
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 const AT_ONCE: usize = 32;
 
-/// Decides people, loading what their decisions ask for. In the order given.
+/// Decides people, loading what their decisions ask for. The decisions come in the order of the people.
 pub(crate) async fn decide_all(
     ports: &MatchPorts,
     people: &[PersonRecord],
@@ -38,24 +38,24 @@ pub(crate) async fn decide_all(
     }
     let mut decisions: Vec<Option<Decision>> = vec![None; people.len()];
     for _ in 0..MOST_ROUNDS {
-        let mut wants = Vec::new();
+        let mut missing = Vec::new();
         for (record, slot) in people.iter().zip(&mut decisions) {
             if slot.is_some() {
                 continue;
             }
-            // One poisoned person must not take the others along.
+            // A person on whom the rules panic must not take the others along.
             match catch_unwind(AssertUnwindSafe(|| attempt(record, &facts, context))) {
                 Ok(Ok(decision)) => *slot = Some(decision),
-                Ok(Err(missing)) => wants.extend(missing),
+                Ok(Err(facts)) => missing.extend(facts),
                 Err(_) => *slot = Some(failed(record)),
             }
         }
-        if wants.is_empty() {
+        if missing.is_empty() {
             break;
         }
-        wants.sort_unstable();
-        wants.dedup();
-        load(ports, &mut facts, wants).await?;
+        missing.sort_unstable();
+        missing.dedup();
+        load(ports, &mut facts, missing).await?;
     }
     let decisions: Vec<Decision> = decisions
         .into_iter()
@@ -77,7 +77,7 @@ pub(crate) enum Refusals {
     SentAgain,
 }
 
-/// What the tenant refused lately is not planned again on the same facts.
+/// Withholds changes that the tenant refused lately, on the same facts.
 async fn without_refused(
     ports: &MatchPorts,
     people: &[PersonRecord],
@@ -115,15 +115,16 @@ fn failed(record: &PersonRecord) -> Decision {
 /// One answer of the table, to be put among the facts.
 type FactLoader = Box<dyn FnOnce(&mut PartialFacts) + Send>;
 
-async fn load(ports: &MatchPorts, facts: &mut PartialFacts, wants: Vec<MissingFact>) -> Result<(), MatchError> {
+async fn load(ports: &MatchPorts, facts: &mut PartialFacts, missing: Vec<MissingFact>) -> Result<(), MatchError> {
     let (store, scope) = (&ports.store, &ports.scope);
     // Items whose keys are known come a hundred at a time.
     let mut accounts = Vec::new();
     let mut links_to = Vec::new();
-    // Each of these is a question of its own: one after the other a slice would wait a hundred round trips.
+    // Each of these is a query of its own, and they are made side by side: one after the other, a slice would wait a hundred
+    // round trips.
     let mut questions: Vec<BoxFuture<'_, Result<FactLoader, StoreError>>> = Vec::new();
-    for want in wants {
-        match want {
+    for fact in missing {
+        match fact {
             MissingFact::Account(id) => accounts.push(id),
             MissingFact::LinkTo(id) => links_to.push(id),
             MissingFact::Accounts(by, value) => questions.push(Box::pin(async move {
@@ -186,29 +187,4 @@ pub(crate) fn row(record: &PersonRecord, decision: Decision) -> PlanRow {
         name => name.to_owned(),
     };
     PlanRow { name: name.into(), upn: record.person.upn().unwrap_or_default().into(), decision, accepted: false }
-}
-
-/// One person, decided now from the stored facts. Nothing is stored.
-#[derive(Clone, Debug)]
-pub struct Explained {
-    /// The person's row.
-    pub row: PlanRow,
-    /// Their record.
-    pub record: PersonRecord,
-}
-
-/// Decides one person from the stored facts, under the connection's active policy.
-pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Explained>, MatchError> {
-    let Some(record) = ports.store.person(who).await? else { return Ok(None) };
-    let meta = ports.store.meta(&who.connection).await?.value;
-    let policy = crate::phase::decide::slice::policy(ports, &who.connection, meta.policy_revision).await?;
-    let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
-    let context = Context {
-        policy: &policy,
-        tenant: &tenant.value.tenant,
-        now: ports.clock.now_seconds(),
-        disconnected: &meta.disconnected,
-    };
-    let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context, Refusals::Withheld).await?;
-    Ok(decisions.pop().map(|decision| Explained { row: row(&record, decision), record }))
 }

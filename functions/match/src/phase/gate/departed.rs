@@ -1,6 +1,6 @@
-//! Who lost their sign-in or account lately by the limits alone, without an operator's approval: remembered for thirty
-//! days, each person once. A source that loses a few people every night stays below every day's limit; this is how it is
-//! noticed.
+//! People who lately lost their sign-in or account by the limits alone, without an operator's approval: remembered for
+//! thirty days, each person once. A source that loses a few people every night stays below every day's limit and is noticed
+//! by this memory.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,10 @@ use hardmatch_ports::run::Run;
 use hardmatch_store::PersonHash;
 use serde::{Deserialize, Serialize};
 
-use crate::{MatchError, MatchPorts};
+use crate::error::MatchError;
+use crate::ports::MatchPorts;
 
-/// How long somebody is remembered (seconds).
+/// How long a person is remembered (seconds).
 const REMEMBERED: i64 = 30 * 24 * 60 * 60;
 /// The window of a day's limits (seconds).
 const DAY: i64 = 24 * 60 * 60;
@@ -23,11 +24,12 @@ const TOGETHER: usize = 8_000;
 struct Note {
     /// When (Unix seconds).
     at: i64,
-    /// Who, by their place in keys.
+    /// The people, by their keyed hashes in hex.
     who: Vec<String>,
 }
 
-/// Everybody who is remembered, without those of the run that asks: what is judged again comes out as it did.
+/// The people who are remembered. The notes of the run that asks are left out, so that a set which is judged again comes
+/// out as it did.
 #[derive(Default)]
 pub(crate) struct Departed(Vec<Note>);
 
@@ -36,7 +38,7 @@ fn notes(connection: &ConnectionId) -> String {
 }
 
 impl Departed {
-    /// What is remembered now. What is older than thirty days is forgotten.
+    /// Reads what is remembered, and forgets what is older than thirty days.
     pub(crate) async fn read(ports: &MatchPorts, run: &Run, now: i64) -> Result<Self, MatchError> {
         let place = notes(&run.connection);
         let mut known = Vec::new();
@@ -63,7 +65,7 @@ impl Departed {
     }
 }
 
-/// Remembers who departs in a run; told again it is the same.
+/// Remembers who departs in a run. Repeating it changes nothing.
 pub(crate) async fn remember(ports: &MatchPorts, run: &Run, now: i64, who: &[PersonHash]) -> Result<(), MatchError> {
     for (number, chunk) in who.chunks(TOGETHER).enumerate() {
         let note = Note { at: now, who: chunk.iter().map(PersonHash::hex).collect() };

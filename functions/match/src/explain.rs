@@ -1,0 +1,37 @@
+//! One person decided now, for an operator who asks why.
+
+use hardmatch_domain::decide::Context;
+use hardmatch_domain::ids::PersonRef;
+use hardmatch_domain::person::PersonRecord;
+use hardmatch_ports::run::PlanRow;
+
+use crate::error::MatchError;
+use crate::phase::decide::load_facts::{Refusals, decide_all, row};
+use crate::policies::policy;
+use crate::ports::MatchPorts;
+
+/// A person's decision from the stored facts. Nothing is stored.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The row that a plan would have.
+    pub row: PlanRow,
+    /// The person as the source was understood.
+    pub record: PersonRecord,
+}
+
+/// Decides one person from the stored facts, under the connection's active policy. `None` when the person is not known or
+/// the tenant was not observed yet.
+pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Explained>, MatchError> {
+    let Some(record) = ports.store.person(who).await? else { return Ok(None) };
+    let meta = ports.store.meta(&who.connection).await?.value;
+    let policy = policy(ports, &who.connection, meta.policy_revision).await?;
+    let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
+    let context = Context {
+        policy: &policy,
+        tenant: &tenant.value.tenant,
+        now: ports.clock.now_seconds(),
+        disconnected: &meta.disconnected,
+    };
+    let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context, Refusals::Withheld).await?;
+    Ok(decisions.pop().map(|decision| Explained { row: row(&record, decision), record }))
+}

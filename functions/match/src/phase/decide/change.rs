@@ -1,0 +1,123 @@
+//! What a decision makes of a person's open change: new, kept, or ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hardmatch_domain::change::{Action, Decision};
+use hardmatch_domain::reason::{Wakes, Weight};
+use hardmatch_ports::Write;
+use hardmatch_ports::run::Run;
+use hardmatch_store::PersonHash;
+use hardmatch_store::changes::{ChangeState, LastChange, OpenChange};
+
+use crate::acceptance::was_accepted;
+use crate::error::MatchError;
+use crate::ports::MatchPorts;
+
+/// People whose very change an accepted plan showed and an earlier run did not write: the guard does not count them again.
+pub(super) async fn accepted_before(
+    ports: &MatchPorts,
+    run: &Run,
+    decided: impl Iterator<Item = (PersonHash, &Decision)>,
+    lasts: &BTreeMap<PersonHash, LastChange>,
+) -> Result<BTreeSet<PersonHash>, MatchError> {
+    let mut runs: BTreeMap<String, bool> = BTreeMap::new();
+    let mut accepted = BTreeSet::new();
+    for (pid, decision) in decided {
+        let Some(change) = decision.change.as_deref() else { continue };
+        let Some(had) = lasts.get(&pid).and_then(|last| last.open.as_ref()) else { continue };
+        if had.change.id != change.id {
+            continue;
+        }
+        let known = had.accepted || runs.get(&had.run).copied().unwrap_or(false);
+        let is_accepted = if known || had.run == run.id || runs.contains_key(&had.run) {
+            known
+        } else {
+            let earlier = ports.store.run(&run.connection, &had.run).await?;
+            let is = earlier.is_some_and(|earlier| was_accepted(&earlier.value));
+            runs.insert(had.run.clone(), is);
+            is
+        };
+        if is_accepted {
+            accepted.insert(pid);
+        }
+    }
+    Ok(accepted)
+}
+
+/// The one open change of a person: new, kept with its progress when the decision is the same, or ended.
+pub(super) fn keep_change(
+    ports: &MatchPorts,
+    run: &Run,
+    pid: PersonHash,
+    last: Option<&LastChange>,
+    (mark, accepted): (Option<u64>, bool),
+    decision: &Decision,
+    writes: &mut Vec<Write>,
+) {
+    let (connection, store) = (&run.connection, &ports.store);
+    let had = last.and_then(|last| last.open.as_ref());
+    match (decision.change.as_deref(), last) {
+        (Some(change), last) => {
+            // A change that was sent under an older fence may have been done: the next writer looks before it repeats the
+            // change, whatever was decided since.
+            let unknown = had.is_some_and(|had| matches!(had.state, ChangeState::Sending(_)));
+            // A change that was taken apart since counts its steps otherwise.
+            let same = had.filter(|had| had.change.id == change.id && had.change.steps.len() == change.steps.len());
+            let next = OpenChange {
+                v: 1,
+                change: change.clone(),
+                run: run.id.clone(),
+                state: if unknown { ChangeState::Sending(0) } else { ChangeState::Ready },
+                done: same.map_or(0, |had| had.done),
+                attempts: 0,
+                not_before_ms: 0,
+                manager_pending: same.and_then(|had| had.manager_pending.clone()),
+                refusal: None,
+                refused_parts: Vec::new(),
+                password_unknown: same.is_some_and(|had| had.password_unknown),
+                decided_ms: ports.clock.now().as_millisecond(),
+                account_revision: None,
+                keep_open: needs_more(decision) || stands_alone(change.action),
+                account_id: same.and_then(|had| had.account_id.clone()),
+                lost: unknown || same.is_some_and(|had| had.lost),
+                accepted,
+                mark,
+            };
+            store.put_decided(connection, pid, last, &next, writes);
+        }
+        (None, Some(last)) if had.is_some() => writes.push(store.delete_change(connection, pid, last.revision)),
+        (None, _) => {}
+    }
+}
+
+/// Whether an action is planned without the rest of what the person needs, so that they are decided again after it.
+fn stands_alone(action: Action) -> bool {
+    match action {
+        Action::Repair | Action::Merge | Action::Purge => true,
+        Action::None
+        | Action::Create
+        | Action::Takeover
+        | Action::Link
+        | Action::Update
+        | Action::License
+        | Action::Membership
+        | Action::Rename
+        | Action::Enable
+        | Action::Suspend
+        | Action::Restore
+        | Action::Delete => false,
+    }
+}
+
+/// Whether something besides the change needs attention, so that the person stays marked after it is written.
+pub(super) fn needs_more(decision: &Decision) -> bool {
+    decision.reasons.iter().any(|reason| match reason.code.weight() {
+        Weight::Note | Weight::Reported => false,
+        Weight::Refused => true,
+        Weight::Held => match reason.code.wakes() {
+            // A timer brings the person back, or the change itself ends the reason.
+            Wakes::Timer | Wakes::Approval | Wakes::Change => false,
+            Wakes::Another | Wakes::Nobody => true,
+        },
+    })
+}

@@ -1,0 +1,88 @@
+//! The rows of a plan or run, read once for the totals and the report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::BufWriter;
+
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use hardmatch_domain::ids::PersonKey;
+use hardmatch_ports::run::{Outcome, PlanRow, Run};
+use hardmatch_report::{FileNames, ReportBuilder};
+use hardmatch_store::PersonHash;
+
+use super::totals::RunTotals;
+use crate::acknowledged::acknowledged;
+use crate::error::MatchError;
+use crate::plan::{self, AHEAD};
+use crate::ports::MatchPorts;
+
+/// All rows of a plan, added up and on their way into the report. They pass through one by one; only the page is held in
+/// memory.
+pub(super) struct Rows {
+    report: ReportBuilder<'static, Beside, Beside>,
+    pub(super) totals: RunTotals,
+}
+
+/// A file beside the page.
+type Beside = BufWriter<File>;
+
+/// Rows of a slice, what became of their changes, and the people whose state an operator acknowledged.
+type SliceRows = (Vec<PlanRow>, BTreeMap<PersonKey, Outcome>, BTreeSet<PersonKey>);
+
+fn unwritten(error: &dyn std::fmt::Display) -> MatchError {
+    MatchError::Broken(format!("the report cannot be written: {error}"))
+}
+
+impl Rows {
+    /// The rows of a plan of which nothing was written.
+    pub(super) async fn of_plan(ports: &MatchPorts, run: &str) -> Result<Self, MatchError> {
+        let names = plan::slice_names(ports, run).await?;
+        let read = |name: String| async move {
+            Ok((plan::read_named(ports, run, &name).await?, BTreeMap::new(), BTreeSet::new()))
+        };
+        Self::all(stream::iter(names).map(read).buffered(AHEAD)).await
+    }
+
+    /// The rows of a run, each with what became of its change.
+    pub(super) async fn of_run(ports: &MatchPorts, run: &Run) -> Result<Self, MatchError> {
+        let names = plan::slice_names(ports, &run.id).await?;
+        let read = |name: String| async move {
+            let rows = plan::read_named(ports, &run.id, &name).await?;
+            let pids: Vec<PersonHash> = plan::changes(&rows).map(|change| ports.store.pid(&change.person)).collect();
+            let outcomes = ports.store.outcomes_of(run, &pids).await?.into_iter();
+            let outcomes = outcomes.map(|(_, outcome)| (outcome.key.clone(), outcome)).collect();
+            let known = acknowledged(ports, &run.connection, &rows, &outcomes).await?;
+            Ok((rows, outcomes, known))
+        };
+        Self::all(stream::iter(names).map(read).buffered(AHEAD)).await
+    }
+
+    async fn all(slices: impl Stream<Item = Result<SliceRows, MatchError>>) -> Result<Self, MatchError> {
+        let beside = || tempfile::tempfile().map(BufWriter::new).map_err(|error| unwritten(&error));
+        let names = FileNames { csv: "report.csv", jsonl: "report.jsonl" };
+        let mut all = Self { report: ReportBuilder::new(names, beside()?, beside()?), totals: RunTotals::default() };
+        let mut slices = std::pin::pin!(slices);
+        while let Some((rows, outcomes, acknowledged)) = slices.try_next().await? {
+            for row in &rows {
+                let outcome = outcomes.get(&row.decision.key);
+                all.totals.add(row, outcome, acknowledged.contains(&row.decision.key));
+                all.report.row(row, outcome).map_err(|error| unwritten(&error))?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Stores page, CSV and JSON Lines, and enters into the run where they lie.
+    pub(super) async fn render(self, ports: &MatchPorts, run: &mut Run) -> Result<(), MatchError> {
+        let base = format!("runs/{}", run.id);
+        let page = format!("{base}/report.html");
+        run.report = Some(ports.blobs.location(&page));
+        let report = self.report.finish(run).map_err(|error| unwritten(&error))?;
+        ports.blobs.put(&page, report.html.into_bytes()).await?;
+        for (name, file) in [("report.csv", report.csv), ("report.jsonl", report.jsonl)] {
+            let file = file.into_inner().map_err(|error| unwritten(&error))?;
+            ports.blobs.put_file(&format!("{base}/{name}"), file).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! The vocabulary of a run's steps: what a phase hands back to the driver, and which phase follows. No I/O, and no
+//! knowledge of any phase's work.
+
+use hardmatch_ports::doorbell::MessageKind;
+use hardmatch_ports::run::{Intent, Phase, PlanHead, Run};
+
+/// What a step of a run came to.
+pub(crate) struct Step {
+    pub(crate) progress: Progress,
+    /// Messages to be sent when the run lease is released.
+    pub(crate) messages: Vec<MessageKind>,
+}
+
+pub(crate) enum Progress {
+    /// The phase has ended and the next one was entered.
+    Advanced,
+    /// Other functions work on the phase, or nothing is left to do.
+    Waiting,
+    /// The message's time is up after so many units of the phase's work.
+    OutOfTime(u64),
+}
+
+impl Step {
+    /// The next phase was entered, or another message was faster.
+    pub(crate) fn entered(entered: bool) -> Self {
+        Self { progress: if entered { Progress::Advanced } else { Progress::Waiting }, messages: Vec::new() }
+    }
+
+    /// Nothing more can be done now.
+    pub(crate) fn waiting() -> Self {
+        Self::entered(false)
+    }
+
+    /// The message's time is up; so many units of the phase's work are done.
+    pub(crate) fn out_of_time(units: u64) -> Self {
+        Self { progress: Progress::OutOfTime(units), messages: Vec::new() }
+    }
+
+    /// Adds a message to be sent.
+    #[must_use]
+    pub(crate) fn notifying(mut self, kind: MessageKind) -> Self {
+        self.messages.push(kind);
+        self
+    }
+}
+
+/// Whether a run goes on with a plan that was accepted: its observation ends in writing, not in another decision.
+pub(crate) fn is_being_applied(run: &Run) -> bool {
+    run.plan.is_some() && run.accepted.is_some()
+}
+
+/// The phase that follows when the work of a run's phase is done. `plan` is the run's plan as it stands then; it is read
+/// where people have just been decided.
+///
+/// Phases without work are passed over. A plan without a change needs no acceptance, has nothing to write and nothing to
+/// remove, so a quiet night goes from its decisions to its report.
+pub(crate) fn next_phase(run: &Run, plan: &PlanHead) -> Phase {
+    match run.phase {
+        Phase::Observing if is_being_applied(run) => Phase::Writing,
+        Phase::Observing => Phase::Deciding,
+        Phase::Deciding if run.intent == Intent::Plan => Phase::Planned,
+        Phase::Deciding if plan.changed_slices == 0 => Phase::Reporting,
+        Phase::Deciding if run.stop.is_some() && run.accepted.is_none() => Phase::Planned,
+        Phase::Deciding => Phase::Writing,
+        // Left by an acceptance alone, which observes both sides once more.
+        Phase::Planned => Phase::Planned,
+        Phase::Writing => Phase::Gate,
+        Phase::Gate if run.guard.as_ref().is_some_and(|guard| guard.released && guard.removals > 0) => Phase::Removing,
+        Phase::Gate | Phase::Removing => Phase::Reporting,
+        Phase::Reporting | Phase::Closed => Phase::Closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hardmatch_ports::run::{Accepted, GuardNote, Stop};
+
+    use super::*;
+    use crate::opening::{Accept, Opening, fresh};
+
+    /// A run in a phase, as a word each: `plan` asks for a plan only, `stop` stops at its plan, `yes` has that stop
+    /// accepted beforehand, `applied` goes on with an accepted plan, `released` and `kept` have three removals judged,
+    /// `none` had none to judge.
+    fn run(phase: Phase, words: &str) -> Run {
+        let opening = Opening {
+            id: "r1".to_owned(),
+            connection: "contoso".into(),
+            intent: if words.contains("plan") { Intent::Plan } else { Intent::Sync },
+            accept: Accept::Nothing,
+            everybody: false,
+            only: None,
+            accept_source: false,
+            retry: false,
+            by: String::new(),
+        };
+        let judged =
+            |released, removals| GuardNote { released, removals, before: 0, links: 9, sentence: String::new() };
+        let accepted = Accepted { by_hash: words.contains("applied"), at_ms: 0, by: String::new() };
+        let meta = hardmatch_store::connection::Meta { first_accepted: Some(1), ..Default::default() };
+        Run {
+            phase,
+            stop: words.contains("stop").then_some(Stop::FirstRun),
+            accepted: (words.contains("yes") || words.contains("applied")).then_some(accepted),
+            plan: words.contains("applied").then(PlanHead::default),
+            guard: words.split(' ').find_map(|word| match word {
+                "released" => Some(judged(true, 3)),
+                "kept" => Some(judged(false, 3)),
+                "none" => Some(judged(true, 0)),
+                _ => None,
+            }),
+            ..fresh(&opening, &meta, 0)
+        }
+    }
+
+    #[test]
+    fn each_phase_is_followed_by_the_one_with_work() {
+        use Phase::{Closed, Deciding, Gate, Observing, Planned, Removing, Reporting, Writing};
+        // Phase, run, slices of the plan that have changes, the phase that follows.
+        let table: [(Phase, &str, u64, Phase); 24] = [
+            (Observing, "", 0, Deciding),
+            (Observing, "plan", 0, Deciding),
+            (Observing, "stop yes", 0, Deciding),
+            (Observing, "applied", 2, Writing),
+            (Observing, "applied stop", 0, Writing),
+            (Deciding, "", 0, Reporting),
+            (Deciding, "", 1, Writing),
+            (Deciding, "plan", 0, Planned),
+            (Deciding, "plan", 1, Planned),
+            (Deciding, "plan yes", 1, Planned),
+            (Deciding, "stop", 0, Reporting),
+            (Deciding, "stop", 1, Planned),
+            (Deciding, "stop yes", 0, Reporting),
+            (Deciding, "stop yes", 1, Writing),
+            (Planned, "stop", 1, Planned),
+            (Planned, "plan", 0, Planned),
+            (Writing, "", 1, Gate),
+            (Writing, "applied", 1, Gate),
+            (Gate, "released", 1, Removing),
+            (Gate, "kept", 1, Reporting),
+            (Gate, "none", 1, Reporting),
+            (Removing, "released", 1, Reporting),
+            (Reporting, "", 0, Closed),
+            (Closed, "", 0, Closed),
+        ];
+        for (phase, words, changed_slices, wanted) in table {
+            let plan = PlanHead { changed_slices, ..PlanHead::default() };
+            assert_eq!(next_phase(&run(phase, words), &plan), wanted, "{phase:?}, {words}, {changed_slices} slices");
+        }
+        assert_eq!(next_phase(&run(Gate, ""), &PlanHead::default()), Reporting, "nothing was judged");
+    }
+
+    #[test]
+    fn no_phase_is_followed_by_an_earlier_one() {
+        let phases = [
+            Phase::Observing,
+            Phase::Deciding,
+            Phase::Planned,
+            Phase::Writing,
+            Phase::Gate,
+            Phase::Removing,
+            Phase::Reporting,
+            Phase::Closed,
+        ];
+        for phase in phases {
+            for words in ["", "plan", "stop", "stop yes", "applied", "released", "kept", "none", "plan stop released"] {
+                for changed_slices in [0, 1] {
+                    let plan = PlanHead { changed_slices, ..PlanHead::default() };
+                    let next = next_phase(&run(phase, words), &plan);
+                    let rests = matches!(phase, Phase::Planned | Phase::Closed);
+                    assert!(if rests { next == phase } else { next > phase }, "{phase:?} to {next:?}, {words}");
+                }
+            }
+        }
+    }
+}
