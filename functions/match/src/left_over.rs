@@ -42,7 +42,7 @@ async fn left_over(ports: &MatchPorts, run: &Run) -> Result<Vec<MessageKind>, Ma
 }
 
 /// Asks for a look at the tenant when a run has been writing for so long that it is time for one. For an engine that
-/// keeps a run going in one process, where no message is lost; elsewhere [`tick`](crate::tick()) does this too.
+/// keeps a run going in one process, where no message is lost; elsewhere the tick does this too.
 pub async fn notify_to_look_again(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
     if matches!(run.phase, Phase::Writing | Phase::Removing) && is_time_to_look(ports).await? {
         notify(ports, run, MessageKind::ObserveTenant).await;
