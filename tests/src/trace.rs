@@ -1,5 +1,6 @@
 //! What a command asks the table and writes into it, message by message, with the units of each: to see what a run is made of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +31,20 @@ impl Trace {
     pub fn messages(&self) -> Vec<String> {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         parts.iter().filter(|part| !part.message.is_empty()).map(|part| part.message.clone()).collect()
+    }
+
+    /// Units by message and kind of call, reads of reads and writes of writes, to see what a night is made of.
+    pub fn by_kind(&self) -> BTreeMap<(String, String), Units> {
+        let mut found: BTreeMap<(String, String), Units> = BTreeMap::new();
+        for part in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            for (call, units) in &part.calls {
+                let sum = found.entry((part.message.clone(), call.clone())).or_default();
+                // Calls are made beside one another, and a write reads nothing itself.
+                let writes = call.starts_with("write") || call.starts_with("transact");
+                *sum = sum.plus(if writes { Units { read: 0, ..*units } } else { Units { write: 0, ..*units } });
+            }
+        }
+        found
     }
 
     pub(crate) fn message(&self, message: &Message) {

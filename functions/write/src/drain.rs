@@ -1,4 +1,5 @@
 //! Draining a lane: one writer at a time, in order, many people's next steps in one batch, several batches in flight.
+//! [`next_batch`] makes batches of what the lane points at, [`crate::batch`] takes each to the tenant and back.
 
 mod cleanup;
 mod next_batch;
@@ -18,38 +19,19 @@ use hardmatch_store::batches::Batch;
 use hardmatch_store::changes::{ChangeState, LanePhase};
 use hardmatch_store::gate::{Held, Taken};
 use hardmatch_store::{PersonHash, Store};
-use jiff::SignedDuration;
 
 use self::pace::Pace;
-use crate::batch::{self, BatchContext, BatchResult, Binding};
+use crate::batch::{self, BatchContext, BatchResult};
+use crate::binding::Binding;
 use crate::lane::Lane;
 use crate::task::Task;
+use crate::timing::{TIMING, millis};
 use crate::{After, WriteError, WritePorts, notify};
 
 /// Batches in flight. With 300 ms of latency, eight batches of twenty move 500 calls a second, far above the quota.
 const MAX_IN_FLIGHT: usize = 8;
 /// Deletions that are made together.
 const TOGETHER: usize = 100;
-/// A paused connection is looked at again after this.
-const PAUSED_REST: Duration = Duration::from_mins(1);
-/// A lane that is somebody else's is looked at again after this at the latest.
-const THEIRS: Duration = Duration::from_secs(30);
-/// How long the lane is ours without a sign of life, at most.
-const LEASE: Duration = Duration::from_mins(2);
-/// Beyond its time nobody is left who holds the lane: the function was ended. Whoever comes next need not wait longer.
-const LEASE_AFTER: SignedDuration = SignedDuration::from_secs(15);
-/// How often we give one.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
-/// After so long the message is sent again, well before a function's deadline.
-const WORK_FOR: Duration = Duration::from_mins(4);
-/// Kept free before a function's time is over, for batches that are still in flight.
-const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(30);
-/// A wait up to here keeps the batches as they are; a longer one is left to the table and a later message.
-const SHORT_WAIT: Duration = Duration::from_secs(5);
-/// The same in a function, whose sleep is paid for: barely longer than what sending it again takes.
-const PAID_WAIT: Duration = Duration::from_secs(1);
-/// While the tenant says nothing at all, waits up to here are sat out: the silence is to be measured.
-const SILENT_WAIT: Duration = Duration::from_secs(20);
 
 /// Performs what the lane of a run points at, in order, until it is empty or must wait.
 pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> Result<After, WriteError> {
@@ -71,7 +53,7 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
         Taken::Ours(held) => held,
         Taken::Theirs(lease) => {
             let left = Duration::from_millis(u64::try_from(lease.until_ms - now_ms).unwrap_or(0));
-            let wait = left.clamp(Duration::from_millis(50), THEIRS);
+            let wait = left.clamp(Duration::from_millis(50), TIMING.held_by_other);
             let holder = i64::try_from(lease.fence).unwrap_or(i64::MAX);
             return notify::requeue(ports, connection, run, holder, wait).await;
         }
@@ -94,21 +76,17 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     Ok(after)
 }
 
-/// Until when batches are sent: a function has less time than we would take.
+/// When the last batch is sent (Unix milliseconds): a function has less time than a draining would take.
 fn work_until_ms(ports: &WritePorts) -> i64 {
-    let bound = ports.deadline.map(|until| until.saturating_sub(IN_FLIGHT).unwrap_or(until).as_millisecond());
-    bound.unwrap_or(i64::MAX)
+    ports.deadline.map_or(i64::MAX, |deadline| deadline.as_millisecond() - millis(TIMING.in_flight))
 }
 
-/// For how long the lane is taken at a time (Unix milliseconds).
+/// For how long the lane is leased at a time, in milliseconds. After its deadline a function holds nothing for long: it was
+/// ended.
 fn lease_ms(ports: &WritePorts, now_ms: i64) -> i64 {
-    let Some(until) = ports.deadline else { return millis(LEASE) };
-    let left = (until.as_millisecond() - now_ms).max(0);
-    millis(LEASE).min(left.saturating_add(i64::try_from(LEASE_AFTER.as_millis()).unwrap_or(i64::MAX)))
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+    let Some(deadline) = ports.deadline else { return millis(TIMING.lease) };
+    let left = (deadline.as_millisecond() - now_ms).max(0);
+    millis(TIMING.lease).min(left.saturating_add(millis(TIMING.lease_after_deadline)))
 }
 
 struct Drain<'a> {
@@ -123,8 +101,10 @@ struct Drain<'a> {
     run: &'a str,
     lane: Lane,
     phase: LanePhase,
-    /// The lane, as long as it is ours.
+    /// The lease of the lane.
     held: Held,
+    /// People in the order of the lane whose change is not read yet.
+    unread: VecDeque<PersonHash>,
     ready: VecDeque<Task>,
     /// Not before a time, or after somebody else.
     waiting: Vec<Task>,
@@ -183,6 +163,7 @@ impl<'a> Drain<'a> {
             lane,
             phase,
             held,
+            unread: VecDeque::new(),
             ready: VecDeque::new(),
             waiting: Vec::new(),
             cursor: None,
@@ -212,12 +193,11 @@ impl<'a> Drain<'a> {
         let mut starved_until: Option<i64> = None;
         loop {
             let now = self.ports.clock.now().as_millisecond();
-            // Whoever comes late settles somebody all the same: what batches learnt of people who are not settled is
-            // forgotten with the message, and a lane must not be passed on and on.
+            // A draining that begins late settles somebody all the same: what batches learnt of people who are not settled
+            // is forgotten with the message, and a lane must not be passed on and on.
             let late = self.changes_settled > 0 && now > self.work_until_ms;
-            let over = late || now - self.began_ms > millis(WORK_FOR) || !self.still_ours(now).await?;
+            let over = late || now - self.began_ms > millis(TIMING.work) || !self.still_leased(now).await?;
             self.wake(now);
-            self.refill().await?;
             let closed = over
                 || self.tenant_failure.is_some()
                 || self.paused
@@ -236,12 +216,12 @@ impl<'a> Drain<'a> {
                     return Ok(After::Again(Duration::ZERO));
                 }
                 if self.paused {
-                    return Ok(After::Again(PAUSED_REST));
+                    return Ok(After::Again(TIMING.paused_rest));
                 }
                 let sat_out = match (self.silent, self.ports.deadline) {
-                    (0, None) => SHORT_WAIT,
-                    (0, Some(_)) => PAID_WAIT,
-                    (_, _) => SILENT_WAIT,
+                    (0, None) => TIMING.short_wait,
+                    (0, Some(_)) => TIMING.paid_wait,
+                    (_, _) => TIMING.silent_wait,
                 };
                 match self.rest(now, starved_until) {
                     Some(After::Again(wait)) if !over && wait <= sat_out => self.ports.clock.sleep(wait).await,
@@ -271,7 +251,7 @@ impl<'a> Drain<'a> {
             phase: self.phase,
             note: Store::batch_key(&self.lane.name, self.held.fence, slot),
             slot,
-            ours_until_ms: self.seen_ms + lease_ms(self.ports, self.seen_ms),
+            leased_until_ms: self.seen_ms + lease_ms(self.ports, self.seen_ms),
             binding: self.binding,
             probe,
         }
@@ -313,9 +293,9 @@ impl<'a> Drain<'a> {
         Ok(())
     }
 
-    /// Renews the lease now and then; whether the lane is still ours.
-    async fn still_ours(&mut self, now: i64) -> Result<bool, WriteError> {
-        if now - self.seen_ms < millis(SIGN_OF_LIFE) {
+    /// Renews the lease now and then; whether this writer still holds it.
+    async fn still_leased(&mut self, now: i64) -> Result<bool, WriteError> {
+        if now - self.seen_ms < millis(TIMING.renewal) {
             return Ok(true);
         }
         self.seen_ms = now;

@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod binding;
 mod drain;
 mod lane;
+mod message;
 mod notify;
 mod task;
+mod timing;
 
 use std::sync::Arc;
 
@@ -17,12 +20,12 @@ pub use hardmatch_ports::doorbell::After;
 
 pub use drain::drain;
 pub use lane::release_lane;
-pub use notify::answer;
+pub use message::answer;
 
-/// What the writer may use.
+/// The ports of the writer.
 #[derive(Clone)]
 pub struct WritePorts {
-    /// Where the work is.
+    /// The table with the lane and its changes.
     pub store: Store,
     /// Cloud and tenant.
     pub scope: TenantKey,
@@ -32,26 +35,26 @@ pub struct WritePorts {
     pub tenant: Arc<dyn TenantWrite>,
     /// Where initial passwords go.
     pub passwords: Arc<dyn PasswordSink>,
-    /// Time.
+    /// The time; tests advance it by hand.
     pub clock: Arc<dyn Clock>,
     /// To say that the lane is empty.
     pub doorbell: Arc<dyn Doorbell>,
-    /// Who we are, in words, for whoever finds the lane taken.
+    /// This writer in words, for another one that finds the lane taken.
     pub holder: String,
-    /// When this message must have left everything in order; `None` where nobody ends a process that works long.
+    /// The message must have left everything in order by then; `None` where a process that works long is not ended.
     pub deadline: Option<Timestamp>,
 }
 
 /// Why the lane could not be worked on.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The store.
+    /// The table failed.
     #[error(transparent)]
     Store(#[from] hardmatch_store::StoreError),
     /// An initial password could not be handed over; nothing more is created.
     #[error(transparent)]
     Password(#[from] hardmatch_ports::credentials::CredentialError),
-    /// The tenant is not there.
+    /// The tenant does not answer.
     #[error(
         "the tenant has not answered {batches} batches in a row, for {seconds} seconds. What was not written stays ready: check the network and the proxy, then run the same command again"
     )]
@@ -61,7 +64,7 @@ pub enum WriteError {
         /// Since the first of them.
         seconds: i64,
     },
-    /// The tenant does not let us in. The connection is quarantined, nobody is marked as refused.
+    /// The tenant does not take the credentials. The connection is quarantined, nobody is marked as refused.
     #[error(
         "the tenant does not accept the application's credentials ({status} {code}): {message} What was not written stays ready"
     )]

@@ -1,5 +1,4 @@
-//! A message's answer where nobody waits in front of it: trouble with the tenant is not the message's, so the message is used up,
-//! and the work is found again by whoever sends a message next.
+//! Messages about a run: sent again after a time, or to somebody else.
 
 use std::time::Duration;
 
@@ -8,32 +7,10 @@ use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::Run;
 use hardmatch_store::requeue::Requeue;
 
-use crate::{After, WriteError, WritePorts, drain};
+use crate::{After, WriteError, WritePorts};
 
-/// A tenant that says nothing is asked again after this.
-const SILENT_REST: Duration = Duration::from_mins(5);
-
-/// As [`drain`], for a queue: a run that was turned away is ended by whoever advances it, a silent tenant is asked again
-/// some minutes later, and after a few times in vain left to the tick. The run says both.
-pub async fn answer(ports: &WritePorts, connection: &ConnectionId, run: &str) -> Result<After, WriteError> {
-    match drain(ports, connection, run).await {
-        Err(error @ WriteError::LockedOut { .. }) => {
-            tracing::error!(connection.id = %connection, run.id = run, error = %error, "nothing can be written");
-            if let Some(open) = ports.store.run(connection, run).await? {
-                notify(ports, &open.value, MessageKind::Advance).await;
-            }
-            Ok(After::Done)
-        }
-        Err(error @ WriteError::Silent { .. }) => {
-            tracing::warn!(connection.id = %connection, run.id = run, error = %error, "the tenant is asked again later");
-            requeue(ports, connection, run, 0, SILENT_REST).await
-        }
-        other => other,
-    }
-}
-
-/// Sends it again after a time, or leaves it to the tick when the run was found where it is often enough. `progress_token` is what
-/// else counts as a move.
+/// Has the message sent again after a time, or leaves the run to the tick when it was found at the same place often enough.
+/// Another `progress_token` counts as a move.
 pub(crate) async fn requeue(
     ports: &WritePorts,
     connection: &ConnectionId,

@@ -2,17 +2,22 @@
 
 use hardmatch_domain::change::{ManagerTarget, Step};
 use hardmatch_domain::ids::{ObjectId, PersonRef};
+use hardmatch_domain::step_traits::Reread;
 use hardmatch_store::PersonHash;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 use secrecy::SecretString;
+
+use crate::timing::{TIMING, millis};
 
 /// One person's open change in flight.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) pid: PersonHash,
     pub(crate) open: OpenChange,
-    /// The table's revision of the change as we know it.
+    /// The table's revision of the change, as it was read or written last.
     pub(crate) revision: u64,
+    /// When that was (Unix milliseconds).
+    pub(crate) known_at_ms: i64,
     /// The account was read again just now and is as the decision saw it.
     pub(crate) reread: bool,
     /// The manager goes apart for this person: the creation was refused because of them, perhaps for a lagging replica.
@@ -23,7 +28,7 @@ pub(crate) struct Task {
     pub(crate) password: Option<SecretString>,
     /// Whether the account of the creation under way can only have been made with that password.
     pub(crate) sent: Sent,
-    /// It was decided so long ago that whoever is enabled, restored, renamed or joined to a group is looked at again.
+    /// The decision is so old that an account is read again before it is enabled, restored, renamed or joined to a group.
     pub(crate) after_pause: bool,
 }
 
@@ -38,13 +43,10 @@ pub(crate) enum Sent {
     ByOthersToo,
 }
 
-/// A decision is carried out so long without another look (milliseconds).
-const PAUSE_MS: i64 = 60 * 60 * 1000;
-
 /// Whether the other lane had the same person in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OtherLane {
-    /// Not that we know.
+    /// Not as far as is known.
     Free,
     /// It has, or had: before anything is sent, it is looked at what came of that.
     InFlight,
@@ -108,7 +110,14 @@ impl Task {
 
     /// Whether the decision is so old that it is not carried out without another look.
     pub(crate) fn is_old(&self, now_ms: i64) -> bool {
-        now_ms - self.open.decided_ms > PAUSE_MS
+        now_ms - self.open.decided_ms > millis(TIMING.decision)
+    }
+
+    /// The present step is over: the next one begins.
+    pub(crate) fn advance(&mut self) {
+        self.open.done += 1;
+        self.open.attempts = 0;
+        self.open.state = ChangeState::Ready;
     }
 
     /// Takes other steps in the place of the present one.
@@ -161,62 +170,13 @@ impl Task {
         match self.open.state {
             ChangeState::Sending(_) => Next::Verify,
             ChangeState::Ready | ChangeState::Held => {
-                if (is_dangerous(step) || (self.after_pause && is_of_the_moment(step))) && !self.reread {
-                    Next::Reread
-                } else {
-                    Next::Send
-                }
+                let rereads = match step.traits().reread {
+                    Reread::Always => true,
+                    Reread::AfterPause => self.after_pause,
+                    Reread::Never => false,
+                };
+                if rereads && !self.reread { Next::Reread } else { Next::Send }
             }
         }
-    }
-}
-
-/// Takeovers, re-anchoring, suspension, deletion and purge look once more before they leap.
-pub(crate) fn is_dangerous(step: &Step) -> bool {
-    match step {
-        Step::Update { immutable_id, .. } => immutable_id.is_some(),
-        Step::SetEnabled { after, .. } => !after,
-        Step::Delete { .. } | Step::Purge { .. } => true,
-        Step::Create { .. }
-        | Step::Link
-        | Step::Rename { .. }
-        | Step::RevokeSessions
-        | Step::SetManager { .. }
-        | Step::SetLicenses { .. }
-        | Step::JoinGroup { .. }
-        | Step::LeaveGroup { .. }
-        | Step::Restore => false,
-    }
-}
-
-/// What is done on the strength of how the account is now, and may be wrong when that was seen long ago.
-pub(crate) fn is_of_the_moment(step: &Step) -> bool {
-    match step {
-        Step::SetEnabled { .. } | Step::Restore | Step::Rename { .. } | Step::JoinGroup { .. } => true,
-        Step::Create { .. }
-        | Step::Link
-        | Step::Update { .. }
-        | Step::RevokeSessions
-        | Step::SetManager { .. }
-        | Step::SetLicenses { .. }
-        | Step::LeaveGroup { .. }
-        | Step::Delete { .. }
-        | Step::Purge { .. } => false,
-    }
-}
-
-/// Whether the steps after this one rest on it: refused, it takes them along.
-pub(crate) fn carries_the_rest(step: &Step) -> bool {
-    match step {
-        Step::Create { .. } | Step::Restore | Step::Purge { .. } | Step::Link => true,
-        Step::Update { immutable_id, .. } => immutable_id.is_some(),
-        Step::Rename { .. }
-        | Step::SetEnabled { .. }
-        | Step::RevokeSessions
-        | Step::SetManager { .. }
-        | Step::SetLicenses { .. }
-        | Step::JoinGroup { .. }
-        | Step::LeaveGroup { .. }
-        | Step::Delete { .. } => false,
     }
 }

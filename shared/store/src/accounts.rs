@@ -1,6 +1,6 @@
 //! The mirror of a tenant: accounts, who holds which value, links, and the tenant as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::account::{Account, AddressHolder, Tenant};
 use hardmatch_domain::attribute::{Attributes, Texts};
@@ -120,15 +120,38 @@ impl Store {
 
     /// Accounts by id; those not stored are left out.
     pub async fn accounts(&self, scope: &TenantKey, ids: &[ObjectId]) -> Result<Vec<AccountItem>> {
+        Ok(self.stored_accounts(scope, ids).await?.into_iter().map(|stored| stored.value).collect())
+    }
+
+    /// Accounts by id, each with the table's revision under which it may be replaced; those not stored are left out.
+    pub async fn stored_accounts(&self, scope: &TenantKey, ids: &[ObjectId]) -> Result<Vec<Stored<AccountItem>>> {
         let wanted: Vec<Key> = ids.iter().map(|id| keys::account(scope, id)).collect();
         let items = self.table.batch_get(&wanted).await?;
-        items.iter().map(|item| parse(item, "account").map(|stored: Stored<AccountItem>| stored.value)).collect()
+        items.iter().map(|item| parse(item, "account")).collect()
     }
 
     /// The writes that store an account and bring its look-ups from the old facts to the new.
     pub fn put_account(&self, scope: &TenantKey, old: Option<&Account>, new: &AccountItem, writes: &mut Vec<Write>) {
         writes.push(Write::put(keys::account(scope, &new.account.id), json(new)));
-        let wanted = self.account_lookup_keys(scope, &new.account);
+        self.move_account_lookups(scope, old, &new.account, writes);
+    }
+
+    /// The write that stores an account without its look-ups, over the one that was read under this revision (`None`:
+    /// nothing lay there).
+    pub fn put_account_if(&self, scope: &TenantKey, had: Option<u64>, new: &AccountItem) -> Write {
+        let condition = had.map_or(Condition::Absent, Condition::Revision);
+        Write::put_if(keys::account(scope, &new.account.id), json(new), condition)
+    }
+
+    /// The writes that bring an account's look-ups from the old facts to the new.
+    pub fn move_account_lookups(
+        &self,
+        scope: &TenantKey,
+        old: Option<&Account>,
+        new: &Account,
+        writes: &mut Vec<Write>,
+    ) {
+        let wanted = self.account_lookup_keys(scope, new);
         let had = old.map(|old| self.account_lookup_keys(scope, old)).unwrap_or_default();
         writes.extend(had.difference(&wanted).map(|key| Write::delete(key.clone())));
         writes.extend(wanted.difference(&had).map(|key| Write::put(key.clone(), Vec::new())));
@@ -186,6 +209,22 @@ impl Store {
         let Some(account) = self.read::<ObjectId>(&pointer, "link pointer").await? else { return Ok(None) };
         let link = self.link_to(scope, &account.value).await?;
         Ok(link.filter(|link| link.value.person == *who))
+    }
+
+    /// The accounts of people of one or more connections; people without a link are left out.
+    pub async fn accounts_of_people(
+        &self,
+        scope: &TenantKey,
+        people: &[PersonRef],
+    ) -> Result<BTreeMap<PersonRef, ObjectId>> {
+        let pointers: Vec<Key> = people.iter().map(|who| keys::person_link(&who.connection, self.pid(who))).collect();
+        let items = self.table.batch_get(&pointers).await?;
+        let accounts: Vec<ObjectId> = items
+            .iter()
+            .map(|item| parse(item, "link pointer").map(|stored: Stored<ObjectId>| stored.value))
+            .collect::<Result<_>>()?;
+        let links = self.links_to(scope, &accounts).await?.into_iter().map(|stored| stored.value);
+        Ok(links.filter(|link| people.contains(&link.person)).map(|link| (link.person, link.account)).collect())
     }
 
     /// The accounts that people are linked to, by the people's places; people without a link are left out. One read

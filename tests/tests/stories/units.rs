@@ -42,6 +42,35 @@ async fn a_night_with_changes_rings_for_its_phases_and_not_for_its_slices() {
     assert!(units.write <= 570 && units.read <= 1_660, "{units:?}: {}", changed.trace);
 }
 
+/// Read units that each of so many changed people adds to a quiet night of 400: of all messages, and of the writer's alone, in
+/// hundredths; and what they are made of.
+async fn reads_of_each_changed_person(changed: usize) -> (u64, u64, String) {
+    let mut world = company(400).await.expect("a company");
+    let quiet = night(&mut world).await.expect("a night").units;
+    for number in 0..changed {
+        world.people.set(&name(number), "title", "Director");
+    }
+    let night = night(&mut world).await.expect("a night");
+    assert_eq!(night.run.outcomes.get("done"), Some(&(changed as u64)));
+    let kinds = night.trace.by_kind();
+    let of_writer =
+        kinds.iter().filter(|((message, _), _)| message == "write").map(|(_, units)| units.read).sum::<u64>();
+    let lines: Vec<String> =
+        kinds.iter().map(|((message, call), units)| format!("{message}: {call}: {} read", units.read)).collect();
+    let each = |units: u64| units * 100 / changed as u64;
+    (each(night.units.read - quiet.read), each(of_writer), lines.join("\n"))
+}
+
+#[tokio::test]
+async fn a_changed_person_takes_five_reads_of_the_writer_and_a_known_number_of_all() {
+    // The writer reads change, person, mark, account and link once each; the rest is shared by a batch or by the message.
+    for (changed, most_of_all, most_of_writer) in [(40, 2_990, 570), (400, 3_110, 540)] {
+        let (all, writer, kinds) = reads_of_each_changed_person(changed).await;
+        eprintln!("{changed} of 400 changed: {all} hundredths of a read unit a person, {writer} of them the writer's");
+        assert!(all <= most_of_all && writer <= most_of_writer, "{changed} of 400: {all}, {writer}:\n{kinds}");
+    }
+}
+
 #[tokio::test]
 async fn who_holds_a_name_is_found_by_sign_in_name_by_address_and_by_local_part_after_every_change() {
     let mut world = World::new().await;

@@ -1,86 +1,21 @@
-//! The call that a step asks for. The step says everything but the account and the manager's account.
+//! The call that a step asks for. The step says everything but the account and the manager's account. Pure.
 
 use hardmatch_domain::attribute::{Attr, Attributes};
-use hardmatch_domain::change::{ManagerTarget, Step};
-use hardmatch_domain::ids::{ObjectId, PersonRef};
+use hardmatch_domain::change::Step;
+use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::tenant::Call;
-use passwords::PasswordGenerator;
-use secrecy::SecretString;
 
+use crate::binding::Binding;
 use crate::task::Task;
-use crate::{WriteError, WritePorts};
 
-/// Whether the tenant takes a manager in the creation itself.
-/// Graph's documentation does not say, and public reports disagree, so it is tried once a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Binding {
-    /// Not tried yet.
-    Unknown,
-    /// It does.
-    Inline,
-    /// It does not: a call of its own.
-    Apart,
-}
-
-impl Binding {
-    const NOTE: &'static str = "manager-binding";
-
-    pub(crate) async fn of(ports: &WritePorts) -> Result<Self, WriteError> {
-        let note = ports.store.note(ports.scope.as_str(), Self::NOTE).await?;
-        Ok(match note.as_deref() {
-            Some(b"inline") => Self::Inline,
-            Some(b"apart") => Self::Apart,
-            Some(_) | None => Self::Unknown,
-        })
-    }
-
-    pub(crate) async fn remember(self, ports: &WritePorts) -> Result<(), WriteError> {
-        let body: &[u8] = match self {
-            Self::Unknown => return Ok(()),
-            Self::Inline => b"inline",
-            Self::Apart => b"apart",
-        };
-        Ok(ports.store.put_note(ports.scope.as_str(), Self::NOTE, body.to_vec()).await?)
-    }
-}
-
-/// The account of the manager that a step names; `None` when they have none (yet).
-pub(crate) async fn manager_of(ports: &WritePorts, task: &Task) -> Result<Option<ObjectId>, WriteError> {
-    let target = match task.step() {
-        Some(Step::Create { manager, .. }) => manager.as_ref(),
-        Some(Step::SetManager { after, .. }) => after.as_ref(),
-        Some(
-            Step::Link
-            | Step::Update { .. }
-            | Step::Rename { .. }
-            | Step::SetEnabled { .. }
-            | Step::RevokeSessions
-            | Step::SetLicenses { .. }
-            | Step::JoinGroup { .. }
-            | Step::LeaveGroup { .. }
-            | Step::Restore
-            | Step::Delete { .. }
-            | Step::Purge { .. },
-        )
-        | None => None,
-    };
-    match target {
-        None => Ok(None),
-        Some(ManagerTarget::Account(id)) => Ok(Some(id.clone())),
-        Some(ManagerTarget::Person(key)) => {
-            let who = PersonRef { connection: task.open.change.person.connection.clone(), key: key.clone() };
-            Ok(ports.store.link_of(&ports.scope, &who).await?.map(|link| link.value.account))
-        }
-    }
-}
-
-/// The call of the present step; `other` is the account or group that it names. `None` when the step writes nothing, or names an account that is not there.
-pub(crate) fn of_step(task: &mut Task, other: Option<ObjectId>, binding: Binding) -> Option<Call> {
+/// The call of the present step; `other` is the account or group that it names. `None` when the step writes nothing, or names
+/// an account that is not there.
+pub(crate) fn of_step(task: &Task, other: Option<ObjectId>, binding: Binding) -> Option<Call> {
     let account = task.account().cloned();
     match task.step()?.clone() {
         Step::Create { attributes, immutable_id, enabled, .. } => {
-            let password = task.password.get_or_insert_with(new_password).clone();
-            let manager = other.filter(|_| binding != Binding::Apart && !task.manager_separate);
+            let password = task.password.clone()?;
+            let manager = other.filter(|_| takes_manager(task, binding));
             Some(Call::Create { attributes, immutable_id, enabled, manager, password })
         }
         Step::Link => None,
@@ -108,6 +43,11 @@ pub(crate) fn of_step(task: &mut Task, other: Option<ObjectId>, binding: Binding
         Step::Delete { .. } => Some(Call::Delete { account: account? }),
         Step::Purge { account } => Some(Call::Purge { account }),
     }
+}
+
+/// Whether the manager goes with the creation.
+pub(crate) fn takes_manager(task: &Task, binding: Binding) -> bool {
+    binding != Binding::Apart && !task.manager_separate
 }
 
 /// The look at an account before a step: a deleted one is looked for where it is.
@@ -138,44 +78,5 @@ pub(crate) fn to_verify(task: &Task) -> Option<Call> {
         | Step::LeaveGroup { .. }
         | Step::Restore
         | Step::Delete { .. } => Some(Call::Read { account: task.account()?.clone() }),
-    }
-}
-
-/// An initial password that meets the tenant's rules: 24 characters of all four classes.
-/// <https://learn.microsoft.com/entra/identity/authentication/concept-sspr-policy>
-pub(crate) fn new_password() -> SecretString {
-    let generator = PasswordGenerator {
-        length: 24,
-        numbers: true,
-        lowercase_letters: true,
-        uppercase_letters: true,
-        symbols: true,
-        spaces: false,
-        exclude_similar_characters: true,
-        strict: true,
-    };
-    // The generator fails only for a length of zero.
-    generator.generate_one().unwrap_or_default().into()
-}
-
-#[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    #[test]
-    fn j24_ten_thousand_passwords_fit_the_rules() {
-        let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..10_000 {
-            let password = new_password();
-            let text = password.expose_secret();
-            assert_eq!(text.chars().count(), 24);
-            assert!(text.is_ascii() && !text.contains(|c: char| c.is_ascii_control()));
-            let classes: [fn(&char) -> bool; 4] =
-                [char::is_ascii_lowercase, char::is_ascii_uppercase, char::is_ascii_digit, char::is_ascii_punctuation];
-            assert!(classes.iter().all(|class| text.chars().any(|c| class(&c))), "a class is missing");
-            assert!(seen.insert(text.to_owned()), "a password came twice");
-        }
     }
 }

@@ -1,50 +1,61 @@
-//! The group that a step joins: its id, looked up, or made by the first who needs it.
+//! The groups that steps join by name: looked up, or made by the first person who needs one.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use hardmatch_domain::group::{FoundGroup, GroupTarget, Nickname, nickname};
+use hardmatch_domain::change::Step;
+use hardmatch_domain::group::{FoundGroup, GroupKind, GroupTarget, Nickname, nickname};
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::tenant::{Answer, Call, Refusal, RefusalKind, Retry, TenantError};
+use hardmatch_store::PersonHash;
 use hardmatch_store::gate::{Taken, Wait};
 use hardmatch_store::groups::GroupBinding;
 
-use super::{BatchContext, granted};
+use super::context::BatchContext;
+use super::load::{Snapshot, Which};
+use super::prepare::is_as_decided;
+use super::send::granted;
+use crate::task::{Next, Task};
+use crate::timing::{TIMING, millis};
 use crate::{WriteError, WritePorts};
 
-/// For so long a group whose making was not answered may be there without being shown (seconds).
-const UNSEEN_SECONDS: i64 = 5 * 60;
-/// For so long one writer makes a group (milliseconds).
-const LEASE_MS: i64 = 60_000;
-/// Whoever meets another writer at it looks again after this.
-const MEETING: Duration = Duration::from_secs(1);
-
-/// What is known of the group.
-pub(crate) enum Which {
-    /// This one.
-    Is(ObjectId),
-    /// Not now.
-    Later(Duration),
-    /// It cannot be had.
-    Refused(Refusal),
-}
-
-/// The group that a target means; made when there is none.
+/// Finds the groups that the next steps of the tasks join by name, each once, and makes those that do not exist.
 pub(crate) async fn resolve(
     ports: &WritePorts,
     context: &BatchContext,
-    target: &GroupTarget,
-) -> Result<Which, WriteError> {
-    if let Some(id) = &target.id {
-        return Ok(Which::Is(id.clone()));
+    tasks: &[Task],
+    snapshot: &mut Snapshot,
+) -> Result<(), WriteError> {
+    let mut wanted: BTreeMap<(GroupKind, &str), (&GroupTarget, Vec<PersonHash>)> = BTreeMap::new();
+    for task in tasks {
+        let Some(Step::JoinGroup { group }) = task.step() else { continue };
+        if group.id.is_none() && task.next(context.phase) == Next::Send && is_as_decided(task, context, snapshot) {
+            wanted.entry((group.kind, &group.name)).or_insert((group, Vec::new())).1.push(task.pid);
+        }
     }
+    let mut refused = Vec::new();
+    for (target, people) in wanted.into_values() {
+        let which = find(ports, context, target).await?;
+        if matches!(which, Which::Refused(_)) {
+            refused.extend(people);
+        }
+        snapshot.groups.insert(target, which);
+    }
+    let Some(task) = tasks.first() else { return Ok(()) };
+    let refusals = ports.store.refusals(&task.open.change.person.connection, &refused).await?;
+    snapshot.refusals.extend(refusals);
+    Ok(())
+}
+
+/// The group that a target means; made when there is none.
+async fn find(ports: &WritePorts, context: &BatchContext, target: &GroupTarget) -> Result<Which, WriteError> {
     let binding = ports.store.group_binding(&ports.scope, target.kind, &target.name).await?;
     if let Some(id) = binding.id {
         return Ok(Which::Is(id));
     }
     let lease = ports.store.group_lease(&ports.scope, target.kind, &target.name);
     let now_ms = ports.clock.now().as_millisecond();
-    let Taken::Ours(held) = ports.store.lease(&lease, &ports.holder, now_ms, LEASE_MS).await? else {
-        return Ok(Which::Later(MEETING));
+    let Taken::Ours(held) = ports.store.lease(&lease, &ports.holder, now_ms, millis(TIMING.group_lease)).await? else {
+        return Ok(Which::Later(millis(TIMING.group_wait)));
     };
     let which = make(ports, context, target).await;
     ports.store.release(held).await?;
@@ -52,7 +63,7 @@ pub(crate) async fn resolve(
 }
 
 async fn make(ports: &WritePorts, context: &BatchContext, target: &GroupTarget) -> Result<Which, WriteError> {
-    // Whoever had the lease before may have made it.
+    // The holder of the lease before may have made it.
     let binding = ports.store.group_binding(&ports.scope, target.kind, &target.name).await?;
     if let Some(id) = binding.id {
         return Ok(Which::Is(id));
@@ -64,10 +75,10 @@ async fn make(ports: &WritePorts, context: &BatchContext, target: &GroupTarget) 
     match found {
         FoundGroup::Found { id, .. } => bound(ports, target, id).await,
         FoundGroup::Missing => {
-            let now = ports.clock.now_seconds();
-            if let Some(asked) = binding.asked.filter(|asked| now - asked < UNSEEN_SECONDS) {
-                let wait = u64::try_from(asked + UNSEEN_SECONDS - now).unwrap_or(1).clamp(1, 30);
-                return Ok(Which::Later(Duration::from_secs(wait)));
+            let (now, unseen) = (ports.clock.now_seconds(), millis(TIMING.group_unseen) / 1000);
+            if let Some(asked) = binding.asked.filter(|asked| now - asked < unseen) {
+                let wait = (asked + unseen - now).clamp(1, 30);
+                return Ok(Which::Later(wait * 1000));
             }
             create(ports, context, target, now).await
         }
@@ -87,9 +98,9 @@ async fn create(
 ) -> Result<Which, WriteError> {
     for unique in [Nickname::Plain, Nickname::Unique] {
         if let Err(Wait(wait)) = granted(ports, context, 1).await? {
-            return Ok(Which::Later(Duration::from_millis(u64::try_from(wait).unwrap_or(1))));
+            return Ok(Which::Later(wait));
         }
-        // Noted first: should we be ended before the answer is known, nobody makes a second one at once.
+        // Noted first: should this process end before the answer is known, no writer makes a second one at once.
         let asked = GroupBinding { asked: Some(now), ..GroupBinding::default() };
         ports.store.bind_group(&ports.scope, target.kind, &target.name, &asked).await?;
         let nickname = nickname(&target.name, unique).into();
@@ -97,18 +108,18 @@ async fn create(
         let answer = ports.tenant.perform(&[call], context.lane.priority()).await.into_iter().next();
         let which = match answer {
             Some(Answer::Made(id)) => {
-                // When, too: not every replica shows it at once.
+                // With the time: not every replica shows it at once.
                 let made = GroupBinding { id: Some(id.clone()), ..asked };
                 ports.store.bind_group(&ports.scope, target.kind, &target.name, &made).await?;
                 return Ok(Which::Is(id));
             }
-            // Nobody knows whether it was made: looked for later.
-            Some(Answer::Unknown(_) | Answer::Done(_)) | None => return Ok(Which::Later(MEETING)),
+            // It is not known whether the group was made: it is looked for later.
+            Some(Answer::Unknown(_) | Answer::Done(_)) | None => return Ok(Which::Later(millis(TIMING.group_wait))),
             Some(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Conflict && unique == Nickname::Plain => {
                 continue;
             }
             Some(Answer::Refused(refusal)) => Which::Refused(refusal),
-            Some(Answer::Later(later)) => Which::Later(later.after.max(MEETING)),
+            Some(Answer::Later(later)) => Which::Later(millis(later.after.max(TIMING.group_wait))),
             Some(Answer::NotFound) => refused(RefusalKind::Other, "The tenant does not take groups here."),
         };
         ports.store.bind_group(&ports.scope, target.kind, &target.name, &GroupBinding::default()).await?;
@@ -133,7 +144,7 @@ fn failed(error: TenantError) -> Which {
     };
     let TenantError { retry, status, code, message, request_id } = error;
     match retry {
-        Retry::After(wait) => Which::Later(wait),
+        Retry::After(wait) => Which::Later(millis(wait)),
         Retry::Never | Retry::FromTheStart => {
             Which::Refused(Refusal { kind, status, code, message, request_id, conflict: None, property: None })
         }

@@ -1,4 +1,4 @@
-//! What an answer of the tenant means for a task. Pure: the store is told afterwards.
+//! What an answer of the tenant means for a task. Pure.
 
 use std::time::Duration;
 

@@ -1,8 +1,10 @@
 //! What each kind of answer means for a step, as a table: a step, what was asked, the answer, the verdict.
 
-use hardmatch_domain::attribute::{Attr, Attributes};
-use hardmatch_domain::change::{Action, Change, ChangeId, Removals, Revisions};
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
+use hardmatch_domain::change::{Action, Change, ChangeId, ManagerTarget, Removals, Revisions};
+use hardmatch_domain::group::{GroupKind, GroupTarget};
 use hardmatch_domain::ids::{ConnectionId, ImmutableId, PersonKey, PersonRef};
+use hardmatch_domain::license::License;
 use hardmatch_domain::link::{JoinRule, LeavingCause};
 use hardmatch_ports::tenant::Later;
 use hardmatch_store::PersonHash;
@@ -55,6 +57,7 @@ fn task(step: Step) -> Task {
         pid: PersonHash::from_bytes([1; 16]),
         open,
         revision: 1,
+        known_at_ms: 0,
         reread: false,
         manager_separate: false,
         other_lane: OtherLane::Free,
@@ -130,14 +133,172 @@ fn name(verdict: &Verdict) -> &'static str {
     }
 }
 
+/// One step of each kind, with the account as the step leaves it: `None` where the account does not show it.
+fn every_step() -> Vec<(Step, Option<Account>)> {
+    let named = |upn: &str| Attributes::from_pairs([(Attr::UserPrincipalName, upn)]);
+    let of = |step: &Step| match step {
+        // A link is only in the table, sessions and memberships are not shown, and a purged account is not found.
+        Step::Link | Step::RevokeSessions | Step::JoinGroup { .. } | Step::LeaveGroup { .. } | Step::Purge { .. } => {
+            None
+        }
+        Step::Create { .. } | Step::Restore => Some(account("Engineer")),
+        Step::Update { .. } => Some(account("Countess")),
+        Step::Rename { .. } => Some(Account { attributes: named("adah@x.example"), ..account("") }),
+        Step::SetEnabled { after, .. } => Some(Account { enabled: Some(*after), ..account("") }),
+        Step::SetManager { .. } => Some(Account { manager: Some(ObjectId::from("m1")), ..account("") }),
+        Step::SetLicenses { .. } => {
+            let mut with = account("");
+            with.relicense(&[license()], &[]);
+            Some(with)
+        }
+        Step::Delete { .. } => Some(Account { deleted: Some("then".into()), ..account("") }),
+    };
+    let group = GroupTarget { name: "Sales".into(), kind: GroupKind::Security, id: Some(ObjectId::from("g1")) };
+    let steps = [
+        create(),
+        Step::Link,
+        update(),
+        Step::Rename { before: "ada@x.example".into(), after: "adah@x.example".into() },
+        block(),
+        Step::RevokeSessions,
+        Step::SetManager { before: None, after: Some(ManagerTarget::Account(ObjectId::from("m1"))) },
+        Step::SetLicenses { give: vec![license()], take: Vec::new() },
+        Step::JoinGroup { group },
+        Step::LeaveGroup { id: ObjectId::from("g1"), name: "Sales".into() },
+        Step::Restore,
+        Step::Delete { cause: LeavingCause::Absent },
+        Step::Purge { account: ObjectId::from("b2") },
+    ];
+    steps.into_iter().map(|step| (step.clone(), of(&step))).collect()
+}
+
+fn license() -> License {
+    License { sku: "e3".into(), part_number: "E3".into(), without: Texts::default(), held: false }
+}
+
+/// Every kind of refusal, with the verdict on it for a step that is sent for the first time: of a creation, and of any other.
+fn every_refusal() -> Vec<(RefusalKind, &'static str, &'static str)> {
+    use RefusalKind as Kind;
+    let all = [
+        Kind::Conflict,
+        Kind::InvalidValue,
+        Kind::DomainNotVerified,
+        Kind::Federated,
+        Kind::Mastered,
+        Kind::ExternalMaster,
+        Kind::Forbidden,
+        Kind::Credentials,
+        Kind::Password,
+        Kind::ManagerBind,
+        Kind::Quota,
+        Kind::NoSeats,
+        Kind::LicenseConflict,
+        Kind::UsageLocation,
+        Kind::LicenseInherited,
+        Kind::GroupType,
+        Kind::Other,
+    ];
+    let verdict = |kind: Kind| match kind {
+        Kind::Credentials => ("locked out", "locked out"),
+        Kind::Conflict => ("look", "refused"),
+        Kind::Password => ("new password", "refused"),
+        Kind::ManagerBind => ("managers apart", "refused"),
+        Kind::InvalidValue
+        | Kind::DomainNotVerified
+        | Kind::Federated
+        | Kind::Mastered
+        | Kind::ExternalMaster
+        | Kind::Forbidden
+        | Kind::Quota
+        | Kind::NoSeats
+        | Kind::LicenseConflict
+        | Kind::UsageLocation
+        | Kind::LicenseInherited
+        | Kind::GroupType
+        | Kind::Other => ("refused", "refused"),
+    };
+    all.into_iter().map(|kind| (kind, verdict(kind).0, verdict(kind).1)).collect()
+}
+
 fn check(step: Step, asked: Next, answer: Answer, expected: &str) {
     check_task(&task(step), asked, answer, expected);
 }
 
 fn check_task(task: &Task, asked: Next, answer: Answer, expected: &str) {
     let said = format!("{:?} {asked:?} {answer:?}", task.step());
-    let verdict = judge(task, asked, answer, Some(&account("Engineer")), None);
+    let manager = ObjectId::from("m1");
+    let verdict = judge(task, asked, answer, Some(&account("Engineer")), Some(&manager));
     assert_eq!(name(&verdict), expected, "{said}");
+}
+
+#[test]
+fn every_kind_of_step_meets_every_kind_of_answer() {
+    for (step, _) in every_step() {
+        for (answer, sent, manager, read, looked_for) in [
+            (later(LaterCause::Throttled), "throttled", "throttled", "throttled", "throttled"),
+            (later(LaterCause::Lagging), "again", "again", "again", "again"),
+            (later(LaterCause::Unavailable), "again", "again", "again", "again"),
+            (later(LaterCause::MaybeDone), "look later", "again", "again", "again"),
+            (lost(), "look", "again", "again", "again"),
+            (Answer::Made(ObjectId::from("g1")), "done", "done", "done", "done"),
+        ] {
+            check(step.clone(), Next::Send, answer.clone(), sent);
+            check(step.clone(), Next::SendManager, answer.clone(), manager);
+            check(step.clone(), Next::Reread, answer.clone(), read);
+            check(step.clone(), Next::Verify, answer, looked_for);
+        }
+        for asked in [Next::Send, Next::SendManager] {
+            check(step.clone(), asked, done(None), "done");
+            check(step.clone(), asked, Answer::NotFound, "facts moved");
+        }
+        check(step.clone(), Next::Reread, Answer::NotFound, "facts moved");
+        check(step.clone(), Next::Reread, done(Some(account("other title"))), "as decided");
+    }
+}
+
+#[test]
+fn every_kind_of_step_meets_every_kind_of_refusal() {
+    for (step, _) in every_step() {
+        let creates = matches!(step, Step::Create { .. });
+        for (kind, of_creation, of_others) in every_refusal() {
+            check(step.clone(), Next::Send, no(kind), if creates { of_creation } else { of_others });
+            let afterwards = if kind == RefusalKind::Credentials { "locked out" } else { "refused" };
+            for asked in [Next::SendManager, Next::Verify, Next::Reread] {
+                check(step.clone(), asked, no(kind), afterwards);
+            }
+        }
+        let mut expired = no(RefusalKind::Other);
+        if let Answer::Refused(refusal) = &mut expired {
+            refusal.status = 401;
+        }
+        check(step, Next::Send, expired, "again");
+    }
+}
+
+#[test]
+fn a_lost_step_of_every_kind_is_found_by_its_effect() {
+    for (step, after) in every_step() {
+        let (there, missing) = match &step {
+            Step::Link => ("done", "done"),
+            // The account is nowhere any more.
+            Step::Delete { .. } | Step::Purge { .. } => ("not done", "done"),
+            Step::Create { .. } | Step::Restore => ("done", "not done"),
+            // No look-up shows sessions and memberships: repeated, these steps do no harm.
+            Step::RevokeSessions
+            | Step::JoinGroup { .. }
+            | Step::LeaveGroup { .. }
+            | Step::Update { .. }
+            | Step::Rename { .. }
+            | Step::SetEnabled { .. }
+            | Step::SetManager { .. }
+            | Step::SetLicenses { .. } => ("not done", "not done"),
+        };
+        check(step.clone(), Next::Verify, done(Some(account("Engineer"))), there);
+        check(step.clone(), Next::Verify, Answer::NotFound, missing);
+        if let Some(after) = after {
+            check(step, Next::Verify, done(Some(after)), "done");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Whose turn it is: people are read ahead from the lane, put into batches in order, and wait for a time or for one another.
+//! Whose turn it is: people are read from the lane in order, put into batches, and wait for a time or for one another.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,11 +10,11 @@ use hardmatch_store::PersonHash;
 use hardmatch_store::changes::ChangeState;
 
 use super::Drain;
-use crate::batch::Binding;
+use crate::binding::Binding;
 use crate::task::{OtherLane, Sent, Task};
 use crate::{After, WriteError};
 
-/// People whose changes are read ahead, at least.
+/// People who wait for the tenant's answer about managers while others go first, at most.
 const AHEAD: usize = 200;
 /// Pointers read at a time.
 const POINTERS: usize = 32;
@@ -27,48 +27,70 @@ impl Drain<'_> {
         self.ready.extend::<Vec<Task>>(due);
     }
 
-    /// Reads on in the lane.
-    pub(super) async fn refill(&mut self) -> Result<(), WriteError> {
-        while !self.exhausted && self.ready.len() < AHEAD {
-            let store = &self.ports.store;
-            let pointers = store.pointers(self.run, self.phase, self.cursor.as_deref(), POINTERS).await?;
-            self.exhausted = pointers.len() < POINTERS;
-            self.cursor = pointers.last().map(|pointer| pointer.key.sk.clone()).or(self.cursor.take());
-            let pids: Vec<PersonHash> = pointers.iter().flat_map(|pointer| pointer.pids.iter().copied()).collect();
-            let mut changes: BTreeMap<PersonHash, _> =
-                store.changes(self.connection, &pids).await?.into_iter().collect();
-            for pointer in pointers {
-                let mut left = 0;
-                for pid in pointer.pids {
-                    // Settled before, or decided anew by another run: left over.
-                    let Some(stored) = changes.remove(&pid).filter(|stored| stored.value.run == self.run) else {
-                        continue;
-                    };
-                    left += 1;
-                    self.pointer_of.insert(pid, pointer.key.clone());
-                    let mut open = stored.value;
-                    if self.unknown.contains(&pid) {
-                        open.state = ChangeState::Sending(0);
-                    }
-                    let unanswered = open.lost || matches!(open.state, ChangeState::Sending(_));
-                    self.ready.push_back(Task {
-                        pid,
-                        revision: stored.revision,
-                        open,
-                        reread: false,
-                        manager_separate: false,
-                        other_lane: OtherLane::Free,
-                        password: None,
-                        sent: if unanswered { Sent::ByOthersToo } else { Sent::Answered },
-                        after_pause: false,
-                    });
-                }
-                if left == 0 {
-                    self.deferred_deletes.push(Write::delete(pointer.key));
-                } else {
-                    self.pointed.insert(pointer.key, left);
-                }
+    /// The next task of the lane: one that is ready, or the first of the next people in order, whose changes are read only
+    /// now, so that they need not be read once more before they are sent.
+    async fn next_task(&mut self) -> Result<Option<Task>, WriteError> {
+        loop {
+            if let Some(task) = self.ready.pop_front() {
+                return Ok(Some(task));
             }
+            if self.unread.is_empty() && !self.exhausted {
+                self.read_pointers().await?;
+            } else if self.unread.is_empty() {
+                return Ok(None);
+            }
+            self.read_changes().await?;
+        }
+    }
+
+    /// Reads on in the lane.
+    async fn read_pointers(&mut self) -> Result<(), WriteError> {
+        let pointers = self.ports.store.pointers(self.run, self.phase, self.cursor.as_deref(), POINTERS).await?;
+        self.exhausted = pointers.len() < POINTERS;
+        self.cursor = pointers.last().map(|pointer| pointer.key.sk.clone()).or(self.cursor.take());
+        for pointer in pointers {
+            let mut people = pointer.pids;
+            people.retain(|pid| !self.pointer_of.contains_key(pid));
+            if people.is_empty() {
+                self.deferred_deletes.push(Write::delete(pointer.key));
+                continue;
+            }
+            self.pointer_of.extend(people.iter().map(|pid| (*pid, pointer.key.clone())));
+            self.pointed.insert(pointer.key, people.len());
+            self.unread.extend(people);
+        }
+        Ok(())
+    }
+
+    /// Reads the changes of the next people, as many as go into one batch.
+    async fn read_changes(&mut self) -> Result<(), WriteError> {
+        let pids: Vec<PersonHash> = self.unread.drain(..self.unread.len().min(MAX_CALLS)).collect();
+        let mut changes: BTreeMap<PersonHash, _> =
+            self.ports.store.changes(self.connection, &pids).await?.into_iter().collect();
+        let known_at_ms = self.ports.clock.now().as_millisecond();
+        for pid in pids {
+            // Settled before, or decided anew by another run: left over.
+            let Some(stored) = changes.remove(&pid).filter(|stored| stored.value.run == self.run) else {
+                self.unpoint(pid);
+                continue;
+            };
+            let mut open = stored.value;
+            if self.unknown.contains(&pid) {
+                open.state = ChangeState::Sending(0);
+            }
+            let unanswered = open.lost || matches!(open.state, ChangeState::Sending(_));
+            self.ready.push_back(Task {
+                pid,
+                revision: stored.revision,
+                known_at_ms,
+                open,
+                reread: false,
+                manager_separate: false,
+                other_lane: OtherLane::Free,
+                password: None,
+                sent: if unanswered { Sent::ByOthersToo } else { Sent::Answered },
+                after_pause: false,
+            });
         }
         Ok(())
     }
@@ -78,8 +100,8 @@ impl Drain<'_> {
         let mut batch = Vec::with_capacity(MAX_CALLS);
         let mut put_back = VecDeque::new();
         let mut probe = false;
-        while batch.len() < MAX_CALLS {
-            let Some(task) = self.ready.pop_front() else { break };
+        while batch.len() < MAX_CALLS && put_back.len() < AHEAD {
+            let Some(task) = self.next_task().await? else { break };
             if task.open.not_before_ms > now {
                 self.waiting.push(task);
                 continue;
@@ -106,11 +128,16 @@ impl Drain<'_> {
         Ok((!batch.is_empty()).then_some((batch, probe)))
     }
 
-    /// A person is done with in this phase; their pointer goes with the last one it points at.
+    /// A person is done with in this phase.
     pub(super) fn settle(&mut self, pid: PersonHash) {
         self.changes_settled += 1;
         self.settled.insert(pid);
         self.unknown.remove(&pid);
+        self.unpoint(pid);
+    }
+
+    /// A pointer goes with the last person whom it points at.
+    fn unpoint(&mut self, pid: PersonHash) {
         let Some(key) = self.pointer_of.remove(&pid) else { return };
         if let Some(left) = self.pointed.get_mut(&key) {
             *left -= 1;
@@ -121,10 +148,10 @@ impl Drain<'_> {
         }
     }
 
-    /// Nothing is in flight and nothing was sent: done, or until when to wait; `None`: go on, what waited for
-    /// somebody who will not come goes first.
+    /// Nothing is in flight and nothing was sent: done, or how long to wait; `None`: go on, people who waited for somebody
+    /// who will not come go first.
     pub(super) fn rest(&mut self, now: i64, starved_until: Option<i64>) -> Option<After> {
-        if self.ready.is_empty() && self.waiting.is_empty() && self.exhausted {
+        if self.ready.is_empty() && self.waiting.is_empty() && self.unread.is_empty() && self.exhausted {
             return Some(After::Done);
         }
         let mut until = self.waiting.iter().map(|task| task.open.not_before_ms).filter(|at| *at > now).min();
@@ -154,6 +181,10 @@ impl Drain<'_> {
             let pid = self.ports.store.pid(who);
             if self.settled.contains(&pid) || self.is_there(pid) {
                 continue;
+            }
+            if self.pointer_of.contains_key(&pid) {
+                // In this lane, and not settled yet.
+                return Ok(true);
             }
             let found = self.ports.store.changes(&who.connection, &[pid]).await?;
             let open = found

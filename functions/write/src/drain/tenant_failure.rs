@@ -1,20 +1,14 @@
-//! A tenant that says nothing, or that does not let us in: the draining ends early and the run says why.
-
-use std::time::Duration;
+//! A tenant that says nothing, or that does not take the credentials: the draining ends early and the run says why.
 
 use hardmatch_ports::tenant::Refusal;
 
-use super::{Drain, millis};
+use super::Drain;
 use crate::WriteError;
-
-/// After so many batches in a row without a word from the tenant …
-const SILENT_HANDS: u32 = 5;
-/// … and so long after the first of them, the draining ends and says so.
-const SILENT_FOR: Duration = Duration::from_secs(15);
+use crate::timing::{TIMING, millis};
 
 impl Drain<'_> {
     /// Counts batches in a row of which no answer came from the tenant. A tenant that is gone is told, not waited for: what
-    /// was decided stays ready, and who was sent for is looked at first.
+    /// was decided stays ready, and people who were sent for are looked at first.
     pub(super) async fn listen(&mut self, heard: Option<bool>) -> Result<(), WriteError> {
         match heard {
             None => {}
@@ -26,7 +20,10 @@ impl Drain<'_> {
                 }
                 self.silent += 1;
                 let silence = now - self.silent_since_ms;
-                if self.silent >= SILENT_HANDS && silence >= millis(SILENT_FOR) && self.tenant_failure.is_none() {
+                if self.silent >= TIMING.silent_batches
+                    && silence >= millis(TIMING.silence)
+                    && self.tenant_failure.is_none()
+                {
                     self.stop(WriteError::Silent { batches: self.silent, seconds: silence / 1000 }).await?;
                 }
             }
@@ -34,7 +31,7 @@ impl Drain<'_> {
         Ok(())
     }
 
-    /// The tenant does not take our credentials: nobody's change can be written, and the run and the connection are told.
+    /// The tenant does not take the credentials: no change can be written, and the run and the connection are told.
     pub(super) async fn lock_out(&mut self, refusal: &Refusal) -> Result<(), WriteError> {
         if self.tenant_failure.is_some() {
             return Ok(());

@@ -1,33 +1,30 @@
-//! A table, a clock, a lane, and a tenant that answers what it was told to.
+//! A table, a clock, a lane, and people whose changes are decided.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::{Action, Change, ChangeId, Hold, Removals, Revisions, Step};
-use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::{ConnectionId, ImmutableId, ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::license::License;
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link};
 use hardmatch_domain::person::{Addresses, Extra, Person, PersonRecord, SourceStatus};
 use hardmatch_embedded::FileTable;
-use hardmatch_ports::credentials::{CredentialError, PasswordSink};
-use hardmatch_ports::doorbell::{Doorbell, DoorbellError, Message};
 use hardmatch_ports::run::{Outcome, Phase, Run};
-use hardmatch_ports::tenant::{Answer, Call, Counters, Priority, Refusal, RefusalKind, TenantError, TenantWrite};
+use hardmatch_ports::tenant::{Answer, Refusal, RefusalKind};
 use hardmatch_ports::{Clock as _, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::accounts::AccountItem;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
+use hardmatch_store::connection::Meta;
 use hardmatch_store::runs::RunPlace;
 use hardmatch_store::{PersonHash, Store, TenantKey};
-use hardmatch_write::{WriteError, WritePorts, drain};
+use hardmatch_write::{After, WriteError, WritePorts, answer, drain};
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::json;
+
+use crate::tenant::{Messages, Sink, Tenant, lane, observe};
 
 /// Noon on 15 January 2026, UTC.
 const NOON: i64 = 1_768_478_400;
@@ -37,89 +34,13 @@ pub(crate) fn contoso() -> ConnectionId {
     ConnectionId::new("contoso")
 }
 
-/// Answers in turn, whoever asks.
-#[derive(Default)]
-struct Tenant {
-    answers: Mutex<VecDeque<Answer>>,
-    asked: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl TenantWrite for Tenant {
-    async fn perform(&self, calls: &[Call], _: Priority) -> Vec<Answer> {
-        self.asked.lock().unwrap().extend(calls.iter().map(said));
-        let mut answers = self.answers.lock().unwrap();
-        calls
-            .iter()
-            .map(|call| answers.pop_front().unwrap_or_else(|| panic!("nobody expected {}", said(call))))
-            .collect()
-    }
-
-    async fn find_groups(&self, _: &str) -> Result<Vec<Group>, TenantError> {
-        Ok(Vec::new())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-}
-
-fn said(call: &Call) -> String {
-    match call {
-        Call::Create { .. } => "create".to_owned(),
-        Call::Update { attributes, .. } => {
-            let names: Vec<&str> = attributes.iter().map(|(attr, _)| attr.name()).collect();
-            sorted(&format!("update {}", names.join(" ")))
-        }
-        Call::SetEnabled { enabled, .. } => format!("enabled {enabled}"),
-        Call::SetLicenses { give, .. } => {
-            format!("give {}", give.iter().map(|license| &*license.sku).collect::<Vec<_>>().join(" "))
-        }
-        Call::Read { .. } => "read".to_owned(),
-        Call::FindByImmutableId { .. } | Call::FindByUpn { .. } => "find".to_owned(),
-        other => panic!("not in these tests: {other:?}"),
-    }
-}
-
-/// What is asked for, its words after the first in order.
-pub(crate) fn sorted(text: &str) -> String {
-    let mut words: Vec<&str> = text.split(' ').collect();
-    words[1..].sort_unstable();
-    words.join(" ")
-}
-
-#[derive(Default)]
-struct Sink {
-    delivered: Mutex<Vec<String>>,
-    fails: Mutex<bool>,
-}
-
-#[async_trait]
-impl PasswordSink for Sink {
-    async fn deliver(&self, upn: &str, _: &SecretString) -> Result<(), CredentialError> {
-        if *self.fails.lock().unwrap() {
-            return Err(CredentialError("the disk is full".to_owned()));
-        }
-        self.delivered.lock().unwrap().push(upn.to_owned());
-        Ok(())
-    }
-}
-
-struct Unheard;
-
-#[async_trait]
-impl Doorbell for Unheard {
-    async fn notify(&self, _: Message, _: Duration) -> Result<(), DoorbellError> {
-        Ok(())
-    }
-}
-
 pub(crate) struct Fixture {
     pub(crate) store: Store,
     clock: ManualClock,
     scope: TenantKey,
     tenant: Arc<Tenant>,
     sink: Arc<Sink>,
+    messages: Arc<Messages>,
     decided: usize,
 }
 
@@ -135,12 +56,22 @@ impl Fixture {
         .unwrap();
         let meta = store.meta(&contoso()).await.unwrap();
         store.open_run(&run, &RunPlace::Connection(Box::new(meta))).await.unwrap();
+        let scope = TenantKey::new("graph", "tenant");
+        let tenant = Tenant {
+            store: store.clone(),
+            scope: scope.clone(),
+            answers: Mutex::default(),
+            asked: Mutex::default(),
+            noted: Mutex::default(),
+            observes: Mutex::default(),
+        };
         Self {
             store,
             clock: ManualClock::auto(Timestamp::from_second(NOON).unwrap()),
-            scope: TenantKey::new("graph", "tenant"),
-            tenant: Arc::default(),
+            scope,
+            tenant: Arc::new(tenant),
             sink: Arc::default(),
+            messages: Arc::default(),
             decided: 0,
         }
     }
@@ -160,6 +91,34 @@ impl Fixture {
 
     pub(crate) fn sink_fails(&self) {
         *self.sink.fails.lock().unwrap() = true;
+    }
+
+    /// The people who were noted as under way, at each batch of calls.
+    pub(crate) fn noted_when_asked(&self) -> Vec<Vec<PersonHash>> {
+        self.tenant.noted.lock().unwrap().clone()
+    }
+
+    /// While the next calls are on their way, another look at the tenant finds a value that somebody else wrote.
+    pub(crate) fn observe_during_call(&self, id: &str, attr: Attr, value: &str) {
+        *self.tenant.observes.lock().unwrap() = Some((id.to_owned(), attr, value.to_owned()));
+    }
+
+    /// An earlier writer noted the person's step as sent, and was killed.
+    pub(crate) async fn killed_after_noting(&self, pid: PersonHash) {
+        let key = Store::batch_key(&lane(&self.scope), 0, 0);
+        self.store.table().write(Store::put_batch(&key, &contoso(), &[pid])).await.unwrap();
+    }
+
+    /// The answer to a look at an account that is as the mirror has it, but for one value.
+    pub(crate) async fn account_with(&self, id: &str, attr: Attr, value: &str) -> Answer {
+        let item = self.store.account(&self.scope, &ObjectId::from(id)).await.unwrap().unwrap();
+        let mut account = item.account;
+        account.attributes = account.attributes.with(attr, value);
+        Answer::Done(Some(Box::new(account)))
+    }
+
+    pub(crate) fn pass_seconds(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
     }
 
     pub(crate) fn pass_hours(&self, hours: u64) {
@@ -313,13 +272,7 @@ impl Fixture {
 
     /// Another look at the tenant found a value that somebody else wrote.
     pub(crate) async fn observe(&self, id: &str, attr: Attr, value: &str) {
-        let old = self.store.account(&self.scope, &ObjectId::from(id)).await.unwrap().unwrap();
-        let mut account = old.account.clone();
-        account.attributes = account.attributes.with(attr, value);
-        account.revision += 1;
-        let mut writes = Vec::new();
-        self.store.put_account(&self.scope, Some(&old.account), &AccountItem { account, ..old.clone() }, &mut writes);
-        self.store.table().transact(writes).await.unwrap();
+        observe(&self.store, &self.scope, id, attr, value).await;
     }
 
     /// The gate lets the person's removals through.
@@ -341,18 +294,72 @@ impl Fixture {
     }
 
     pub(crate) async fn drain(&self) -> Result<(), WriteError> {
-        let ports = WritePorts {
+        drain(&self.ports(None), &contoso(), RUN).await.map(|_| ())
+    }
+
+    /// A message about the run is answered, by a function that has five minutes.
+    pub(crate) async fn answer(&self) -> Result<After, WriteError> {
+        let deadline = self.clock.now().checked_add(Duration::from_mins(5)).unwrap();
+        answer(&self.ports(Some(deadline)), &contoso(), RUN).await
+    }
+
+    /// The messages that were sent so far.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        self.messages.0.lock().unwrap().clone()
+    }
+
+    fn ports(&self, deadline: Option<Timestamp>) -> WritePorts {
+        WritePorts {
             store: self.store.clone(),
             scope: self.scope.clone(),
             client: "client".to_owned(),
             tenant: self.tenant.clone(),
             passwords: self.sink.clone(),
             clock: Arc::new(self.clock.clone()),
-            doorbell: Arc::new(Unheard),
+            doorbell: self.messages.clone(),
             holder: "a test".to_owned(),
-            deadline: None,
+            deadline,
+        }
+    }
+
+    /// Another writer takes the lane, and is gone again after so many seconds.
+    pub(crate) async fn another_writer_for(&self, seconds: i64) {
+        let lane = lane(&self.scope);
+        let now_ms = self.clock.now().as_millisecond();
+        self.store.lease(&lane, "another writer", now_ms, seconds * 1000).await.unwrap();
+    }
+
+    /// An operator pauses the connection, or resumes it.
+    pub(crate) async fn pause(&self, paused: bool) {
+        let now = self.clock.now().as_second();
+        let change = |meta: &mut Meta| if paused { meta.pause("an operator", now) } else { meta.resume() };
+        self.store.update_meta(&contoso(), change).await.unwrap();
+    }
+
+    /// The stored change of a person becomes unreadable; gives the write that mends it.
+    pub(crate) async fn damage(&self, pid: PersonHash) -> Write {
+        let stored = self.store.changes(&contoso(), &[pid]).await.unwrap().remove(0).1;
+        let Write::Put { key, body, .. } = self.store.put_change(&contoso(), pid, stored.revision, &stored.value)
+        else {
+            panic!("a change is put")
         };
-        drain(&ports, &contoso(), RUN).await.map(|_| ())
+        self.store.table().write(Write::put(key.clone(), b"{\"v\":1".to_vec())).await.unwrap();
+        Write::put(key, body)
+    }
+
+    pub(crate) async fn write(&self, write: Write) {
+        self.store.table().write(write).await.unwrap();
+    }
+
+    /// How far a change that is still open is.
+    pub(crate) async fn state(&self, pid: PersonHash) -> Option<(ChangeState, usize)> {
+        let found = self.store.changes(&contoso(), &[pid]).await.unwrap();
+        found.first().map(|(_, stored)| (stored.value.state, stored.value.done))
+    }
+
+    /// Calls that were noted as under way and are not known to be over.
+    pub(crate) async fn noted(&self) -> usize {
+        self.store.batches(&lane(&self.scope)).await.unwrap().len()
     }
 
     pub(crate) async fn outcome(&self, pid: PersonHash) -> Outcome {

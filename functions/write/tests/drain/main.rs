@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod fixture;
+mod message;
+mod tenant;
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::reason::Code;
@@ -80,7 +82,7 @@ async fn values_that_are_refused_are_found_named_and_remembered() {
     assert_eq!(outcome.result, OutcomeKind::Refused);
     let said = outcome.said()[0].clone();
     assert!(said.code == Code::InvalidValue && said.detail.unwrap().starts_with("usageLocation: "));
-    assert_eq!(lab.asked(), ["update usageLocation jobTitle city", "update jobTitle city"].map(fixture::sorted));
+    assert_eq!(lab.asked(), ["update usageLocation jobTitle city", "update jobTitle city"].map(tenant::sorted));
     assert_eq!(lab.value("a1", Attr::City).await.as_deref(), Some("Rome"));
     assert_eq!(lab.value("a1", Attr::UsageLocation).await, None);
     assert_eq!(lab.store.refused(&fixture::contoso(), ada).await.unwrap().unwrap().parts.len(), 1);
