@@ -46,8 +46,8 @@ impl Lane {
         }
     }
 
-    /// Whom the other lane has in flight. To be asked after our own batch is noted: of two who ask at the same time at
-    /// least one then sees the other.
+    /// The people whom the other lane has in flight. Asked after this lane's own batch is noted: of two writers that ask at the
+    /// same time at least one then sees the other.
     pub(crate) async fn elsewhere(&self, ports: &WritePorts) -> Result<OtherLaneBatches, StoreError> {
         let mut found = OtherLaneBatches::default();
         let now_ms = ports.clock.now().as_millisecond();

@@ -185,7 +185,7 @@ fn licenses_apart(give: &[License], take: &[License], skus: &[Sku]) -> Option<Ap
         .then(|| Apart::Steps(steps.into_iter().map(|(give, take)| Step::SetLicenses { give, take }).collect()))
 }
 
-/// Those of the attributes that a refusal names.
+/// The attributes that a refusal names.
 fn named(attributes: &Attributes, refusal: &Refusal) -> Vec<Attr> {
     let Some(property) = refusal.property.as_deref() else { return Vec::new() };
     let is_meant = |attr: &Attr| {

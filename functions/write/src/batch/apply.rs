@@ -179,8 +179,8 @@ fn look_before_repeating(task: &mut Task) {
     task.open.attempts += 1;
 }
 
-/// The account or group that the step was done with. The manager of a creation who did not go with it, or of whom that is not
-/// known, is set by a call of their own.
+/// The account or group that the step was done with. A manager who did not go with the creation, or perhaps not, is set by a
+/// call of their own.
 fn bound_manager(
     task: &mut Task,
     asked: Next,

@@ -1,4 +1,4 @@
-//! What our own writes mean for the mirror and for the ledger of what is ours. Pure.
+//! What a step means for the mirror of its account, and for the ledger of what hardmatch itself wrote. Pure.
 
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::{Attr, Attributes};

@@ -114,7 +114,7 @@ fn is_values(part: &Step) -> bool {
     matches!(part, Step::Update { immutable_id: None, .. })
 }
 
-/// Graph's refusal in our words, of a part of the change or of the change itself.
+/// The reason that Graph's refusal is told as, of a part of the change or of the change itself.
 fn reason_of(part: Option<&Step>, refusal: &Refusal) -> Reason {
     let code = match refusal.kind {
         RefusalKind::Conflict => Code::AddressInUse,

@@ -36,13 +36,13 @@ pub(crate) enum Verdict {
     UnsureFor(Duration),
     /// Refused.
     Refused(Refusal),
-    /// Not this call, we ourselves are refused.
+    /// Refused is the application itself, not this call.
     LockedOut(Refusal),
     /// The creation is to go without the manager, who follows in a call of their own.
     ManagerApart(Whom),
     /// The password was refused: another one.
     NewPassword,
-    /// The same again, not before this time from now.
+    /// The call is made again, not before this time from now.
     Later(Duration),
     /// The lane is closed for this time from now.
     Throttled(Duration),
@@ -52,7 +52,7 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
-/// For whom managers go apart.
+/// The people whose managers go apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whom {
     /// The tenant does not take managers inline at all.
@@ -75,7 +75,7 @@ pub(crate) fn judge(
             LaterCause::Lagging | LaterCause::Unavailable => again(task, later.after),
             LaterCause::MaybeDone => match asked {
                 Next::Send => unsure(task, later.after),
-                // As where no time is stated: repeated it says the same.
+                // Repeated, these calls say what they said before.
                 Next::SendManager | Next::Reread | Next::Verify | Next::Settle => again(task, later.after),
             },
         },
@@ -83,7 +83,7 @@ pub(crate) fn judge(
             // A lost answer is looked for at once; a service that goes on failing is given time.
             Next::Send if task.open.attempts == 0 => Verdict::Unsure,
             Next::Send => Verdict::UnsureFor(pause(task)),
-            // `PUT manager/$ref` says whom, whoever it was before: repeated it says the same.
+            // `PUT manager/$ref` names the manager, whatever was set before: it may be repeated.
             // <https://learn.microsoft.com/graph/api/user-post-manager>
             Next::SendManager | Next::Reread | Next::Verify | Next::Settle => again(task, Duration::ZERO),
         },
@@ -116,7 +116,7 @@ fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectI
         return if task.open.attempts >= MAX_ATTEMPTS { Verdict::GiveUp } else { Verdict::NotDone };
     }
     match step {
-        // Found by its UPN only: ours if it has no ID of somebody else's and we sent the creation.
+        // Found by its UPN only: the account is the creation's if it has the creation's ID.
         Step::Create { immutable_id, .. } => {
             let theirs = account.as_ref().and_then(|account| account.immutable_id.as_ref());
             if theirs == immutable_id.as_ref() { Verdict::Done(account) } else { Verdict::NotDone }
@@ -147,7 +147,7 @@ fn refused(task: &Task, asked: Next, refusal: Refusal) -> Verdict {
         RefusalKind::ManagerBind if creating && refusal.status == 400 => Verdict::ManagerApart(Whom::Everybody),
         RefusalKind::ManagerBind if creating => Verdict::ManagerApart(Whom::ThisPerson),
         RefusalKind::Password if creating && task.open.attempts < 3 => Verdict::NewPassword,
-        // Our own name on our own account: a uniqueness cache that lags.
+        // The account itself holds the name: a uniqueness cache that lags.
         RefusalKind::Conflict if refusal.conflict.is_some() && refusal.conflict.as_ref() == task.account() => {
             again(task, Duration::ZERO)
         }

@@ -36,7 +36,7 @@ impl Drain<'_> {
     pub(super) async fn cleanup(&mut self, after: After) -> Result<(), WriteError> {
         let mut writes = Vec::new();
         if after == After::Done && !self.unknown.is_empty() {
-            // Whoever has no open change any more is decided from what was observed.
+            // A person without an open change is decided from what was observed.
             let left: Vec<PersonHash> = self.unknown.iter().copied().collect();
             let open = self.ports.store.change_revisions(self.connection, &left).await?;
             self.unknown.retain(|pid| open.contains_key(pid));

@@ -1,4 +1,4 @@
-//! Whose turn it is: people are read from the lane in order, put into batches, and wait for a time or for one another.
+//! The next batch: people are read from the lane in order, put into batches, and wait for a time or for one another.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -151,7 +151,7 @@ impl Fixture {
         self.open(name, steps, None, account).await
     }
 
-    /// The same with removals from a step on.
+    /// A person, their change with removals from a step on, and its place in the lane.
     pub(crate) async fn decide_removal(
         &mut self,
         name: &str,

@@ -29,7 +29,7 @@ async fn a_message_whose_lane_is_done_is_used_up_and_advances_the_run() {
     assert_eq!(lab.outcome(ada).await.result, OutcomeKind::Done);
     assert_eq!(lab.value("a1", Attr::City).await.as_deref(), Some("Rome"));
     assert_eq!((lab.messages(), lab.noted().await), (vec!["advance".to_owned()], 0));
-    // The same message again finds nothing to do.
+    // A second delivery of the message finds nothing to do.
     assert_eq!(lab.answer().await.unwrap(), After::Done);
     assert_eq!(lab.asked().len(), 1);
 }
