@@ -87,7 +87,7 @@ impl<'a, F: Facts> PersonContext<'a, F> {
     /// Every account, live or soft-deleted, that holds the value.
     pub(crate) fn accounts(&self, by: By, value: &str) -> Vec<&'a Account> {
         let mut ids = self.facts.accounts(by, value);
-        // The same decision whatever order the facts come in.
+        // A decision does not depend on the order in which facts come.
         ids.sort_unstable();
         ids.dedup();
         ids.iter().filter_map(|id| self.facts.account(id)).collect()
@@ -133,7 +133,7 @@ impl<'a, F: Facts> PersonContext<'a, F> {
     }
 
     /// Why an account that no link gives to the person is not given to them: it holds a directory role, is eligible for
-    /// one, or may. Whoever can write an anchor or a name at the source must not become an administrator.
+    /// one, or may. A person who can write an anchor or a name at the source must not become an administrator.
     /// <https://learn.microsoft.com/entra/identity/hybrid/connect/tshoot-connect-sync-errors>
     pub(crate) fn privileged(&self, account: &ObjectId) -> Option<Reason> {
         match self.roles(account) {
@@ -164,7 +164,7 @@ impl<'a, F: Facts> PersonContext<'a, F> {
         Ok(self.policy.wanted_upn(person)?.or_else(|| person.upn().map(Cow::Borrowed)))
     }
 
-    /// Whether another person of this connection goes by the sign-in name. Whose expression fails goes by none: they
+    /// Whether another person of this connection goes by the sign-in name. A person whose expression fails goes by none: they
     /// are refused themselves.
     pub(crate) fn has_upn(&self, other: &PersonRecord, upn: &str) -> bool {
         self.name_of(&other.person).ok().flatten().is_some_and(|theirs| same_name(&theirs, upn))

@@ -1,4 +1,4 @@
-//! A plan: slices of decisions in key order, their hash, and what they add up to. The same decisions give the same hash,
+//! A plan: slices of decisions in key order, their hash, and what they add up to. Equal decisions give equal hashes,
 //! however they were sliced into work, as long as the slices are the same.
 
 use std::collections::BTreeMap;

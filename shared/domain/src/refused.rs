@@ -10,7 +10,7 @@ use crate::vocabulary::license::{License, Sku};
 use crate::vocabulary::reason::{Code, Reason};
 use crate::vocabulary::text::hex;
 
-/// The same change is sent again after so long, once: somebody may have cured it where nobody tells us, by a permission
+/// A refused change is sent again after so long, once: somebody may have cured it where nobody tells us, by a permission
 /// granted or a licence bought (seconds).
 const FIRST_WAIT: i64 = 24 * 60 * 60;
 /// What another object may give up any day is asked for again by the next night's run, which may begin a little earlier
@@ -123,7 +123,7 @@ impl Refused {
         Self { v: 1, change: change.id.clone(), decided_on: change.decided_on, reason, times, next, parts }
     }
 
-    /// The same change, resting on the same facts.
+    /// Whether the refusal is of this change, resting on these facts.
     fn is_about(&self, change: &Change) -> bool {
         self.change == change.id && self.decided_on == change.decided_on
     }

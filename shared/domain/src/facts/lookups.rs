@@ -1,5 +1,5 @@
-//! Under which values people and accounts are to be found. What a policy adds to the usual ones is told by [`Lookups`];
-//! whoever stores look-ups stores them again when that changes.
+//! Under which values people and accounts are to be found. [`Lookups`] tells what a policy adds to the usual ones; a store
+//! of look-ups writes them again when that changes.
 
 use super::By;
 use crate::vocabulary::account::Account;
@@ -35,7 +35,7 @@ impl Lookups {
         &self.prove
     }
 
-    /// The same text for as long as the same people are found under the same values.
+    /// A text that stays the same as long as people are found under the same values.
     pub fn signature(&self) -> String {
         let mut text: Vec<&str> = self.prove.iter().map(|attr| attr.name()).collect();
         if let Some(Mapping { from: FlowFrom::Expression(expression), when, .. }) = &self.upn

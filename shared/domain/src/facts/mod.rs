@@ -1,5 +1,6 @@
-//! What a decision may ask of the recorded facts. A decision never sees a half-answer: whoever implements [`Facts`]
-//! over a partial view records what was asked and not loaded, throws the decision away, loads, and decides again.
+//! What a decision may ask of the recorded facts. A decision never sees a half-answer: an implementation of
+//! [`Facts`] over a partial view records what was asked and not loaded; its user throws the decision away, loads, and decides
+//! again.
 
 mod index;
 mod lookups;

@@ -1,5 +1,5 @@
-//! The guard: whether a run's removals may go, judged together when everybody is decided. Pure arithmetic: whoever
-//! calls knows the past and the approvals.
+//! The guard: whether a run's removals may go, judged together when everybody is decided. Pure arithmetic: the
+//! caller knows the past and the approvals.
 
 use std::collections::BTreeMap;
 

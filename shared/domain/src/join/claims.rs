@@ -142,7 +142,7 @@ fn has_an_account<F: Facts>(subject: &PersonContext<'_, F>, other: &PersonRecord
             .is_some_and(|id| subject.accounts_with_id(id).iter().any(|account| !account.is_deleted()))
 }
 
-/// Whom the want of a name competes with.
+/// With whom somebody who wants a name competes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Against {
     /// Everybody: a newcomer yields to nobody and takes from nobody.

@@ -66,7 +66,7 @@ pub(super) fn judge<'a, F: Facts>(
     let from = match claims::owner(subject, account) {
         claims::Owner::Nobody => None,
         claims::Owner::Continued(link) => Some(link),
-        // The same person's ended record beside the one that has the account.
+        // An ended record of the person, beside the one that has the account.
         claims::Owner::Refused(Code::Contested) if subject.gets_nothing(subject.record) => {
             return Some(refused(Reason::plain(Code::DisabledNotProvisioned), account));
         }
@@ -80,7 +80,7 @@ pub(super) fn judge<'a, F: Facts>(
         if subject.gets_nothing(subject.record)
             && rivals.iter().all(|other| same_full_name(subject.person, &other.person))
         {
-            // The same person's ended record beside the one that gets the account.
+            // An ended record of the person, beside the one that gets the account.
             return Some(refused(Reason::plain(Code::DisabledNotProvisioned), account));
         }
         let reason = claims::contested(log, "same immutable ID", &rivals);

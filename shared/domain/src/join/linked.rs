@@ -184,7 +184,7 @@ fn compare_ids<'a, F: Facts>(
         log.saw(EvidenceRule::Claims, Found::Several);
         return Err(stays(Reason::plain(Code::SplitIdentity), account));
     }
-    // Whose value moved: the tenant's since we linked, or the source's.
+    // One of the two values moved: the tenant's since we linked, or the source's.
     let code = if theirs == link.immutable_id.as_ref() { Code::AnchorWrong } else { Code::AnchorDrift };
     match (subject.policy.on_conflict, theirs) {
         (OnConflict::Stop, _) | (OnConflict::TenantWins, None) => Err(stays(Reason::plain(code), account)),

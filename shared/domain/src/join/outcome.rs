@@ -29,7 +29,7 @@ pub(crate) struct Target<'a> {
     pub(crate) opening: Opening,
     /// The ID to be set with the first write.
     pub(crate) set_id: Option<ImmutableId>,
-    /// Whose link ends when this person's is stored.
+    /// The person whose link ends when this person's is stored.
     pub(crate) link_from: Option<PersonRef>,
     /// What the operator is told beside the join.
     pub(crate) notes: Vec<Reason>,
@@ -117,7 +117,7 @@ pub(crate) struct Opened<'a> {
     pub(crate) consent: Consent,
     pub(crate) reason: Reason,
     pub(crate) steps: Vec<Step>,
-    /// Whose link ends when this person's is stored.
+    /// The person whose link ends when this person's is stored.
     pub(crate) link_from: Option<PersonRef>,
     /// What the operator is told besides.
     pub(crate) notes: Vec<Reason>,

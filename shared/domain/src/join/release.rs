@@ -48,7 +48,7 @@ pub(crate) fn release<F: Facts>(subject: &PersonContext<'_, F>, holder: &Account
     Release::Never
 }
 
-/// Whose an account is: by its link or, before a first run has made one, by its immutable ID if that is one person's.
+/// The person an account belongs to: by its link or, before a first run has made one, by its immutable ID if that is one person's.
 fn joined_to<F: Facts>(subject: &PersonContext<'_, F>, account: &Account) -> Option<PersonRef> {
     if let Some(link) = subject.facts.link_to(&account.id) {
         return Some(link.person.clone());

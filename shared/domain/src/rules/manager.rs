@@ -116,7 +116,7 @@ fn wanted<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Wa
         // The very account that the manager is about to be joined to is entered already.
         return Wanted::To(ManagerTarget::Account(entered.clone()));
     }
-    // Managers of managers who are to come, too. Whoever has the smallest key of a circle goes first, and gets theirs last.
+    // Managers of managers who are to come, too. The person with the smallest key of a circle goes first, and gets their manager last.
     let mut depth = 1;
     let mut smallest = key;
     let mut above = next(subject, manager);
@@ -145,7 +145,8 @@ fn wanted<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>) -> Wa
     Wanted::To(ManagerTarget::Person(key.clone()))
 }
 
-/// Whoever may give up a sign-in name waits for no manager before that: the manager may be waiting for that name.
+/// Whether a person may give up a sign-in name. They wait for no manager before that: the manager may be waiting for the
+/// name.
 fn gives_up_a_name<F: Facts>(subject: &PersonContext<'_, F>, draft: &Draft<'_>) -> bool {
     let now = draft.account.and_then(Account::upn);
     let wanted = subject.policy.wanted_upn(subject.person).ok().flatten();

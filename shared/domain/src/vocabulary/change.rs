@@ -162,7 +162,7 @@ pub struct Change {
     /// writes lower depths first; `after` alone is what makes it safe.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub depth: u32,
-    /// Whose link to the account ends when this change stores its own: somebody who is gone from the source and whose
+    /// The person whose link to the account ends when this change stores its own: somebody who is gone from the source and whose
     /// anchor or employment this person continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_from: Option<PersonRef>,

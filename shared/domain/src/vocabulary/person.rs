@@ -214,7 +214,7 @@ impl fmt::Debug for Extra {
 /// A person as the store remembers them: facts, and whether the source still has them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PersonRecord {
-    /// Whose source.
+    /// The connection whose source describes the person.
     pub connection: ConnectionId,
     /// The facts of the last listing that held them.
     pub person: Person,

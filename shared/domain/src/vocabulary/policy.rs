@@ -19,7 +19,7 @@ pub use crate::vocabulary::mapping::{Expression, FlowFrom, FlowManager, FlowWhen
 /// The policy of one connection.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Whose policy.
+    /// The connection that the policy is for.
     pub connection: ConnectionId,
     /// Rises with every stored version; a change names the version it was decided under.
     pub revision: u64,

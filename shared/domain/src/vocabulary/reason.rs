@@ -163,7 +163,7 @@ codes! {
     WaitsForRelease = "waits_for_release", Held, Change, "The sign-in name is held by somebody who leaves it in the same plan; this change waits for that one.", "";
     /// Known to be another person: the address was recycled.
     RecycledIdentity = "recycled_identity", Refused, Nobody, "The account with this address belongs to another person: the employee IDs differ.", "Free the address before it is given to somebody else.";
-    /// The same employee ID is on an account nobody links.
+    /// An account that nobody links has the employee ID.
     PossibleDuplicate = "possible_duplicate", Held, Nobody, "An account without a link has the same employee ID but another name and address.", "Set the person's immutable ID on the account if it is theirs; otherwise correct the employee ID.";
     /// One holds the ID, another the mailbox.
     DuplicatePair = "duplicate_pair", Held, Nobody, "One account holds the person's ID and another their sign-in name or mailbox.", "Look at both, keep one of them by hand, and plan again; this version merges no accounts.";

@@ -12,7 +12,7 @@ use hardmatch_domain::policy::{GroupRule, LeavingAction, LicenseRule, Policy, Ru
 
 use crate::world::*;
 
-/// Whoever is in the group; fails for `Broken` people.
+/// True for people in the group; fails for `Broken` people.
 #[derive(Debug)]
 struct In(&'static str);
 

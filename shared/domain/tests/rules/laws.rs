@@ -219,7 +219,7 @@ fn perform(world: &mut World, decisions: &[Decision]) -> bool {
         let change = waiting.remove(at.unwrap_or_default());
         apply(world, change);
     }
-    // Whoever goes first of a circle gets their manager when everybody is there.
+    // The person who goes first of a circle gets their manager when everybody is there.
     let late = |step: &Step| match step {
         Step::SetManager { after: Some(ManagerTarget::Person(key)), .. } => Some(key.clone()),
         _ => None,

@@ -296,7 +296,7 @@ fn disabled_people_without_an_account() {
         "ada",
         "suspend: source_disabled, hard_matched | link + suspend Disabled | removal from 1",
     );
-    // Those who are gone are not.
+    // People who are gone are not.
     let gone = world().person(person("ada").standing(SourceStatus::Absent(NOW))).account(account("ada"));
     check(&gone, "ada", "none: left_settled");
     // A password that has expired blocks from the start where policy blocks at once.

@@ -56,7 +56,7 @@ fn an_ended_record_of_the_same_name_contests_nobody() {
     let settled = world().account(account("ada").set(Attr::DisplayName, "Ada")).link(link("ada"));
     check(&settled, "ada", "none: converged");
     assert!(check(&settled, "bob", "none: disabled_not_provisioned").is_converged());
-    // The same anchor on both, as where it is the employee ID.
+    // Both have one anchor, as where it is the employee ID.
     let one_anchor = || crate::world::world().person(ada()).person(ended().anchors(&["id-ada"]));
     check(&one_anchor(), "ada", "create: provision | create id-ada");
     let by_id = one_anchor().account(account("ada").set(Attr::DisplayName, "Ada"));

@@ -199,7 +199,7 @@ fn names_given_up_in_the_same_plan_are_waited_for() {
     let chain = chain.person(person("bob").login("bob2@contoso.com")).account(account("bob")).link(link("bob"));
     check(&chain, "ada", "rename: rename, waits_for_release | rename ada@contoso.com to bob@contoso.com | after bob");
     check(&chain, "bob", "rename: rename | rename bob@contoso.com to bob2@contoso.com");
-    // The same before a first run has made links: the immutable IDs say whose the accounts are.
+    // Before a first run has made links it is alike: the immutable IDs say whose the accounts are.
     let mut newcomer = chain;
     let links = std::mem::take(&mut newcomer.links);
     check(

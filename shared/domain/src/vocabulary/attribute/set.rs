@@ -84,13 +84,13 @@ impl Attributes {
         Attr::ALL.iter().filter_map(|&attr| self.get(attr).map(|value| (attr, value)))
     }
 
-    /// The same set with one value replaced or added.
+    /// A copy of the set with one value replaced or added.
     #[must_use]
     pub fn with(&self, attr: Attr, value: &str) -> Self {
         Self::from_pairs(self.iter().chain([(attr, value)]))
     }
 
-    /// The same set without one attribute.
+    /// A copy of the set without one attribute.
     #[must_use]
     pub fn without(&self, attr: Attr) -> Self {
         Self::from_pairs(self.iter().filter(|(have, _)| *have != attr))
