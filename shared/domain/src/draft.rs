@@ -83,6 +83,12 @@ impl<'a> Draft<'a> {
         }
     }
 
+    pub(crate) fn note_all(&mut self, reasons: Vec<Reason>) {
+        for reason in reasons {
+            self.note(reason);
+        }
+    }
+
     pub(crate) fn code(&mut self, code: Code) {
         self.note(Reason::plain(code));
     }

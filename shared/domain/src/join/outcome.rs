@@ -144,26 +144,26 @@ impl<'a> Joining<'a> {
             Joining::To(mut target) => {
                 draft.joined(target.rule, target.account);
                 draft.link_from = target.link_from.take();
-                target.notes.drain(..).for_each(|note| draft.note(note));
+                draft.note_all(std::mem::take(&mut target.notes));
                 Next::Keep(target)
             }
             Joining::Nobody(newcomer) => {
                 draft.join = Some(Join::None);
                 draft.after.extend(newcomer.after);
-                newcomer.notes.into_iter().for_each(|note| draft.note(note));
+                draft.note_all(newcomer.notes);
                 Next::Create
             }
             Joining::Refused(refusal) => {
                 draft.account = refusal.account;
                 draft.join = Some(refusal.join);
-                refusal.reasons.into_iter().for_each(|reason| draft.note(reason));
+                draft.note_all(refusal.reasons);
                 Next::Nothing
             }
             Joining::Opens(opened) => {
                 let Opened { account, rule, action, consent, reason, steps, link_from, notes } = opened;
                 draft.joined(rule, account);
                 draft.link_from = link_from;
-                notes.into_iter().for_each(|note| draft.note(note));
+                draft.note_all(notes);
                 draft.parts.push(Part { action, when: StepOrder::Opening, consent, reason, steps });
                 if action == Action::Repair { Next::AfterReanchoring(account) } else { Next::Nothing }
             }
