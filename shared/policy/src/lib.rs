@@ -14,6 +14,7 @@ mod names;
 pub mod permission;
 mod problem;
 mod reference;
+mod roles;
 mod schema;
 mod template;
 mod trace;

@@ -426,6 +426,15 @@ fn a_name_of_256_characters_is_the_longest_of_a_group() {
 }
 
 #[test]
+fn k22_a_rule_that_names_a_directory_role_is_refused() {
+    for rule in ["[[group]]\nname = \"Global Administrator\"", "[[license]]\nsku = \" user administrator \""] {
+        let (_, words) = first(&with(&format!("{rule}\nwhen = \"true\"")));
+        assert!(words.contains("roles are never given by rule") && words.contains("by hand"), "{words}");
+    }
+    loaded(&with("[[group]]\nname = \"Administrators\"\nwhen = \"true\""));
+}
+
+#[test]
 fn o5_what_graph_does_not_let_us_write_is_refused() {
     for (name, why) in [
         ("accountEnabled", "[lifecycle] alone"),

@@ -11,7 +11,8 @@ use crate::config::{GroupTable, LicenseTable};
 use crate::expression::Compiled;
 use crate::keys::{GROUP, LICENSE, Table};
 use crate::problem::ProblemKind;
-use crate::tree::{Reader, Section, Value};
+use crate::roles::is_directory_role;
+use crate::tree::{At, Reader, Section, Value};
 
 pub(super) fn licenses<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<LicenseTable> {
     let mut rules: Vec<LicenseTable> = Vec::new();
@@ -19,6 +20,9 @@ pub(super) fn licenses<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<L
         let sku = reader.required_text(&section, "sku");
         let without = one_or_more(reader, &section, "disabled_plans").unwrap_or_default();
         let when = required_rule(reader, &section);
+        if let Some(sku) = &sku {
+            refuse_role(reader, sku, "license.sku");
+        }
         let (Some(sku), Some(when)) = (sku, when) else { continue };
         let named =
             LicenseTable { sku: name(sku.value), without: without.iter().map(|plan| name(plan)).collect(), when };
@@ -56,6 +60,7 @@ pub(super) fn groups<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<Gro
                 "give the group a shorter name",
             );
         }
+        refuse_role(reader, &name, "group.name");
         let (Ok(kind), Some(when)) = (kind, when) else { continue };
         let kind = kind.map_or(GroupKind::Security, |kind| kind.value);
         let named = GroupTable { name: name.value.trim().to_owned(), kind, when };
@@ -66,6 +71,19 @@ pub(super) fn groups<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<Gro
         rules.push(named);
     }
     rules
+}
+
+/// A directory role has the name: a group so called would not give it, and a rule must not.
+fn refuse_role(reader: &mut Reader<'_>, name: &At<&str>, key: &str) {
+    if is_directory_role(name.value) {
+        reader.problem(
+            ProblemKind::BadValue,
+            name.span.clone(),
+            format!("`{key}` names the directory role {}, and roles are never given by rule", name.value.trim()),
+            "a directory role",
+            "give roles by hand in the tenant; if a group bears this name, give it another",
+        );
+    }
 }
 
 /// What two rules of one group must not differ in, and what they must: whoever either of them fits is a member. A message,
