@@ -12,17 +12,18 @@ use hardmatch_policy::Endpoints;
 use hardmatch_ports::Message;
 use hardmatch_ports::doorbell::{After, MessageKind};
 use hardmatch_ports::run::Run;
+use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{Store, TenantKey};
-use hardmatch_wiring::CompiledPolicies;
 use hardmatch_wiring::connections::scope;
 use hardmatch_wiring::source::source;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::connection::{ProcessMetrics, State, TenantSide, password_sink, said, tenant_id};
+use crate::connection::State;
 use crate::fail::Failure;
+use crate::passwords::password_sink;
 use crate::progress::Progress;
+use crate::tenant_side::{TenantSide, said, tenant_id};
 
 /// A command waits so long for a tenant that asks it to, and then ends with its work kept.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
@@ -49,7 +50,7 @@ impl Engine {
         let tenant = tenant_id(&state, meta, &side).await?;
         let scope = scope(config, &tenant);
         let doorbell = Arc::new(ProcessDoorbell::new(Arc::clone(&state.clock)));
-        let deciding = deciding(&state, &scope, &doorbell, Some(&side));
+        let deciding = state.ports(&scope, &doorbell, Some(&side.client));
         let functions = Functions::new(Parts {
             store: state.store.clone(),
             blobs: Arc::clone(&state.blobs),
@@ -124,28 +125,6 @@ fn failure(run: &str, stopped: &Stopped) -> Failure {
         ),
         Stopped::Killed | Stopped::Paused => format!("run {run} was stopped. The same command goes on where it was"),
     })
-}
-
-/// What deciding needs, with or without the tenant at hand.
-pub(crate) fn deciding(
-    state: &State,
-    scope: &TenantKey,
-    doorbell: &Arc<ProcessDoorbell>,
-    side: Option<&TenantSide>,
-) -> MatchPorts {
-    MatchPorts {
-        store: state.store.clone(),
-        scope: scope.clone(),
-        blobs: Arc::clone(&state.blobs),
-        clock: Arc::clone(&state.clock),
-        doorbell: doorbell.clone(),
-        policies: Arc::new(CompiledPolicies::new(crate::connection::folder(&state.loaded.path))),
-        metrics: Arc::new(ProcessMetrics {
-            client: side.map(|side| Arc::clone(&side.client)),
-            table: Arc::clone(&state.table),
-        }),
-        deadline: None,
-    }
 }
 
 /// Somebody waits in front of the work: the first error ends it and is told, and the next start goes on where it was.

@@ -5,20 +5,26 @@ mod commands;
 mod connection;
 mod engine;
 mod fail;
+mod installation;
 #[cfg(test)]
 mod mentioned;
+mod operator;
 mod output;
+mod passwords;
 mod progress;
+mod simulated_state;
 #[cfg(feature = "aws")]
 mod stack;
+mod tenant_side;
 mod tokens;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Cli, Command};
+use crate::args::{AuthCommand, Cli, Command};
 use crate::fail::{Exit, Failure};
+use crate::installation::installation;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -109,17 +115,21 @@ fn error_document(message: &str, exit_status: u8) -> serde_json::Value {
 
 async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Plan(args) => Box::pin(commands::run::plan(args)).await,
-        Command::Apply(args) => Box::pin(commands::run::apply(args)).await,
-        Command::Sync(args) => Box::pin(commands::run::sync(args)).await,
+        Command::Plan(args) => installation(&args.common)?.plan(&args).await,
+        Command::Apply(args) => installation(&args.common)?.apply(&args).await,
+        Command::Sync(args) => installation(&args.common)?.sync(&args).await,
         Command::Explain(args) => commands::explain::explain(args).await,
         Command::Runs(command) => commands::runs::runs(command).await,
         Command::Config(command) => commands::config::config(command).await,
         Command::Init(args) => commands::init::init(args).await,
-        Command::Doctor(common) => commands::doctor::doctor(common).await,
+        Command::Doctor(common) => installation(&common)?.doctor(&common).await,
         Command::Connection(command) => commands::connection::connection(command).await,
         Command::Deploy(args) => commands::deploy::deploy(&args),
-        Command::Auth(command) => commands::auth::auth(command).await,
+        Command::Auth(AuthCommand::Connect(args)) => installation(&args.common)?.connect(&args).await,
+        Command::Auth(AuthCommand::Certificate(args)) => commands::auth::certificate(&args),
+        Command::Auth(AuthCommand::Status(common)) => installation(&common)?.auth_status(&common).await,
+        Command::Auth(AuthCommand::Reset(common)) => installation(&common)?.auth_reset(&common).await,
+        Command::Auth(AuthCommand::Disconnect(common)) => installation(&common)?.auth_disconnect(&common).await,
         Command::Serve(args) => commands::serve::serve(args).await,
         Command::Demo(args) => commands::demo::demo(args).await,
         Command::Acknowledge(args) => commands::acknowledge::acknowledge(args).await,

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hardmatch_policy::Paint;
-use hardmatch_report::{Color, Colors, Style, json_text, printable, printable_json};
+use hardmatch_report::{Color, Colors, Style, folded, json_text, printable, printable_json};
 use serde_json::Value;
 
 /// Whether only results and errors are said.
@@ -34,6 +34,11 @@ pub(crate) fn has_printed() -> bool {
 /// on with its work and fails at its end.
 pub(crate) fn line(text: impl AsRef<str>) {
     out(&printable(text.as_ref(), Colors::None));
+}
+
+/// Prints running text, wrapped on a terminal. Commands to be copied are printed with [`line`].
+pub(crate) fn prose(text: impl AsRef<str>) {
+    line(folded(text.as_ref(), text_width()));
 }
 
 /// Prints a table drawn in [`style`].

@@ -19,9 +19,10 @@ use hardmatch_vault::DelegatedCredential;
 use hardmatch_wiring::tenant::{self as wiring, TenantMeans};
 
 use crate::args::Common;
-use crate::connection::{Loaded, State, clock, load, said};
+use crate::connection::{Loaded, State, clock, load};
 use crate::fail::Failure;
 use crate::progress::Progress;
+use crate::tenant_side::said;
 
 /// What somebody is told who may not ask for what they asked for.
 const APPROVER: &str =

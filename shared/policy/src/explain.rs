@@ -213,7 +213,7 @@ fn joined(config: &Config) -> Vec<String> {
     lines.push(
         match config.matching.soft_deleted {
             SoftDeleted::Restore => "A deleted account of the person is restored.",
-            SoftDeleted::Purge => "A deleted account of the person is deleted for good, then a new one is created.",
+            SoftDeleted::Purge => "A deleted account of the person is to be deleted for good, which this version does not carry out; then a new one is created.",
             SoftDeleted::Wait => "While a deleted account of the person is in the recycle bin, nothing is created.",
             SoftDeleted::Refuse => "A deleted account of the person is reported and left alone.",
         }
@@ -298,7 +298,9 @@ fn leaving(config: &Config) -> Vec<String> {
         match rules.account_deleted {
             AccountDeleted::Report => "An account that somebody deletes in the tenant is reported.",
             AccountDeleted::Restore => "An account that somebody deletes in the tenant is restored.",
-            AccountDeleted::Recreate => "An account that somebody deletes in the tenant is created anew.",
+            AccountDeleted::Recreate => {
+                "An account that somebody deletes in the tenant is created anew once it is deleted for good."
+            }
         }
         .to_owned(),
     );

@@ -25,6 +25,8 @@ pub struct TemplateColumns {
     pub starts: Option<String>,
     /// The expression for `lifecycle.ends`.
     pub ends: Option<String>,
+    /// Where days begin and end, when it is known; otherwise UTC.
+    pub time_zone: Option<String>,
     /// The column that is the unchanging key.
     pub key: Option<String>,
     /// Anchor attributes that the file has; none leaves the default.
@@ -159,7 +161,11 @@ pub fn template(detected: &TemplateColumns) -> String {
         }
     }
     let zone = if detected.starts.is_some() || detected.ends.is_some() { "" } else { "# " };
-    line(&format!("{zone}time_zone = \"UTC\"                # where days begin and end, such as Europe/Berlin"));
+    let (name, meaning) = match detected.time_zone.as_deref() {
+        Some(name) => (name, "where days begin and end: this machine's zone"),
+        None => ("UTC", "where days begin and end, such as Europe/Berlin"),
+    };
+    line(&format!("{:<32} # {meaning}", format!("{zone}time_zone = {}", quoted(name))));
     for text in REST {
         line(text);
     }

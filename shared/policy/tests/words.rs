@@ -287,6 +287,7 @@ fn detected() -> TemplateColumns {
         attributes: vec![],
         starts: None,
         ends: None,
+        time_zone: None,
         key: None,
         anchor_from: vec![],
         groups: vec![],

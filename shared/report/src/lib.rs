@@ -24,7 +24,7 @@ pub use documents::{json_text, plan_document, row_document, run_document};
 pub use explain::{closing_lines, explain_text, summary_lines};
 pub use hardmatch_ports::{Check, CheckState};
 pub use html::{FileNames, MAX_ROWS, Report, ReportBuilder};
-pub use pages::{ReasonPage, page};
+pub use pages::{ReasonPage, folded, page};
 pub use past::Past;
 pub use row_status::{RowStatus, Tally};
 pub use tables::{Color, ColumnRow, Style, columns_table, doctor_table, outcome_table, plan_table, runs_table};

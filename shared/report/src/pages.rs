@@ -123,6 +123,20 @@ enum Item {
     Outside,
 }
 
+/// A text of several lines, none wider than this where that can be helped: a line that is wrapped goes on two columns
+/// further in. `None`: as it is.
+pub fn folded(text: &str, width: Option<usize>) -> String {
+    let Some(limit) = width else { return text.to_owned() };
+    let lines = text.lines().map(|line| {
+        if line.chars().count() <= limit {
+            return line.to_owned();
+        }
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        wrapped(line, &line[..indent], &" ".repeat(indent + 2), width)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Greedy wrapping at spaces. Pages hold no wide characters, so characters are columns.
 pub(crate) fn wrapped(text: &str, first: &str, rest: &str, width: Option<usize>) -> String {
     let limit = width.unwrap_or(usize::MAX);

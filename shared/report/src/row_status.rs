@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::change::Action;
+use hardmatch_domain::change::{Action, Hold};
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 
@@ -98,6 +98,8 @@ pub struct Tally {
     pub people: u64,
     /// Rows that hold a removal.
     pub removals: u64,
+    /// Rows whose change waits for an approval.
+    pub waiting: u64,
     /// People by where they stand.
     pub by_standing: BTreeMap<RowStatus, u64>,
     /// People by action.
@@ -111,6 +113,7 @@ impl Tally {
     pub fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>) {
         self.people += 1;
         self.removals += u64::from(is_removal(row));
+        self.waiting += u64::from(waits_for_approval(row, outcome));
         *self.by_standing.entry(RowStatus::of(row, outcome)).or_default() += 1;
         *self.by_action.entry(row.decision.action).or_default() += 1;
         for code in codes(row, outcome) {
@@ -121,6 +124,17 @@ impl Tally {
     /// How many stand there.
     pub fn standing(&self, standing: RowStatus) -> u64 {
         self.by_standing.get(&standing).copied().unwrap_or_default()
+    }
+}
+
+/// Whether somebody's word lets the row's change through. Nobody's does where it takes a repair sequence.
+pub(crate) fn waits_for_approval(row: &PlanRow, outcome: Option<&Outcome>) -> bool {
+    let Some(change) = row.decision.change.as_ref().filter(|change| change.hold != Some(Hold::Repair)) else {
+        return false;
+    };
+    match outcome {
+        Some(outcome) => outcome.result == OutcomeKind::Held,
+        None => change.hold == Some(Hold::Approval),
     }
 }
 

@@ -118,13 +118,13 @@ pub fn columns_table(rows: &[ColumnRow], style: Style) -> String {
             name => Field::tinted(name, Tint::Good),
         };
         vec![
-            Field::strong(&row.column),
+            Field::strong(&short(&row.column)),
             attribute,
             Field::plain(&short(&row.sample)),
             Field::tinted(&row.doubt, Tint::Wait),
         ]
     });
-    render(&header, rows, style, &[])
+    render(&header, rows, style, &[0])
 }
 
 #[derive(Clone, Copy)]

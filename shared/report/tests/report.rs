@@ -447,7 +447,7 @@ fn a_plan_that_waits_says_what_writing_it_takes() {
     assert_eq!(forecast.write_units, 40_008 * 8 + 6 * 7 + 10 * 4);
     let document = &plan_document(run, None)["forecast"];
     assert_eq!((&document["writes"], &document["seconds"]), (&45_000.into(), &2_250.into()));
-    let sentence = "Writing this plan takes about 45,000 writes to Microsoft Graph, at least 38 min at the pace Microsoft allows; on AWS about 320,146 write units of the table and $0.2201 in all.";
+    let sentence = "Writing this plan takes about 45,000 writes to Microsoft Graph, at least 38 min at the pace Microsoft allows; on AWS about 320,146 write units of the table and $0.2202 in all.";
     assert_eq!(document["microdollars"], forecast.microdollars);
     let said = |run: &Run| summary_lines(run).into_iter().find(|line| line.starts_with("Writing this plan"));
     let here = sentence.split_once("; on AWS").unwrap().0;

@@ -109,12 +109,21 @@ const fn queue(name: &'static str, meaning: &'static str) -> Variable {
 /// Whether output may be coloured. <https://no-color.org>
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "Set to anything: no colours" };
 
+/// Who works on this machine. <https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap08.html>
+pub const USER: Variable =
+    Variable { name: "USER", meaning: "On one machine: the name under which runs remember who accepted a plan" };
+
+/// Who works on this machine, on Windows.
+pub const USERNAME: Variable =
+    Variable { name: "USERNAME", meaning: "On one machine with Windows: what USER is elsewhere" };
+
 /// All of them, by name.
-pub const ALL: [Variable; 20] = [
+pub const ALL: [Variable; 23] = [
     AWS_ENDPOINT_URL,
     ALLOWED_HOSTS,
     BUCKET,
     CLIENT_SECRET,
+    CONFIG,
     KEY,
     LOCAL_KEY,
     LOG,
@@ -131,6 +140,8 @@ pub const ALL: [Variable; 20] = [
     TOKEN_TABLE,
     URL,
     NO_COLOR,
+    USER,
+    USERNAME,
 ];
 
 /// The value is there but is not text.
@@ -158,7 +169,7 @@ mod tests {
     #[test]
     fn the_list_is_sorted_and_ours_carry_our_name() {
         assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
-        let theirs = [AWS_ENDPOINT_URL, NO_COLOR];
+        let theirs = [AWS_ENDPOINT_URL, NO_COLOR, USER, USERNAME];
         assert!(ALL.iter().all(|variable| variable.name.starts_with("HARDMATCH_") || theirs.contains(variable)));
         let documented = include_str!("../README.md");
         assert!(ALL.iter().all(|variable| documented.contains(&format!("| `{}` |", variable.name))));

@@ -297,6 +297,7 @@ impl Proposed {
             attributes: self.attributes.clone(),
             starts: self.starts.clone(),
             ends: self.ends.clone(),
+            time_zone: None,
             key: self.key.clone(),
             anchor_from: self.anchor_from.clone(),
             groups: Vec::new(),

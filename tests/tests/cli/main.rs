@@ -14,6 +14,7 @@ mod exports;
 mod hostile;
 mod kill;
 mod lab;
+mod looking;
 mod mistakes;
 mod paused;
 mod policy;

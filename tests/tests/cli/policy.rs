@@ -160,6 +160,57 @@ fn too_many_leavers_at_once_wait_and_the_rest_goes_on() {
     assert_eq!(lab.world().users().iter().filter(|user| user["accountEnabled"] == false).count(), 10);
 }
 
+/// The command that a text shows, as words.
+fn shown_command(text: &str) -> Vec<String> {
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("hardmatch apply "));
+    let line = line.unwrap_or_else(|| panic!("no command is shown:\n{text}"));
+    std::iter::once("apply").chain(line.split_whitespace()).map(str::to_owned).collect()
+}
+
+#[test]
+fn o35_the_command_that_a_run_shows_for_what_it_holds_works_as_typed() {
+    let (lab, mut people) = settled("");
+    people.truncate(10);
+    people[1].department = "Research".to_owned();
+    lab.write("source.csv", csv(&people));
+    let said = lab.run(&["sync", "--config", "lab.toml"]).ends(3);
+    assert!(said.out.contains("10 people wait for an approval."), "{said}");
+    let command = shown_command(&said.out);
+    assert_eq!(&command[2..], ["--config", "lab.toml"], "{said}");
+    let explained = lab.run(&["explain", "person15@contoso.com", "--config", "lab.toml"]).ends(0);
+    assert_eq!(shown_command(&explained.out), command, "{explained}");
+    let report = text(&lab.run(&["runs", "show", "--config", "lab.toml", "--json"]).json()["report"]).to_owned();
+    let report = std::fs::read_to_string(lab.path(&report)).unwrap();
+    assert!(report.contains(&format!("<code class=\"cmd\">hardmatch apply {}", command[1])), "the report names it");
+    assert_eq!(lab.world().counters().writes_applied, 1);
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    lab.run(&words).ends(0);
+    assert_eq!(lab.world().users().iter().filter(|user| user["accountEnabled"] == false).count(), 10);
+    // Typed again it does nothing more.
+    lab.world().take_counters();
+    lab.run(&words).ends(0);
+    assert_eq!(lab.world().counters().writes, 0);
+}
+
+#[test]
+fn o35_what_a_run_did_not_show_is_not_applied_by_its_hash() {
+    let (lab, mut people) = settled("");
+    people.truncate(10);
+    lab.write("source.csv", csv(&people));
+    let said = lab.run(&["sync", "--config", "lab.toml"]).ends(3);
+    let command = shown_command(&said.out);
+    people[4].department = "Research".to_owned();
+    lab.write("source.csv", csv(&people));
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let said = lab.run(&words).ends(2).says(&["1 change is planned now that run", "did not show"]);
+    assert_eq!(lab.world().counters().writes, 0, "{said}");
+    // The plan of now does both.
+    let now = said.err.rsplit("hardmatch apply ").next().unwrap().trim().to_owned();
+    lab.run(&["apply", &now, "--config", "lab.toml"]).ends(0);
+    assert_eq!(lab.user("person4@contoso.com")["department"], "Research");
+    assert_eq!(lab.user("person19@contoso.com")["accountEnabled"], false);
+}
+
 #[test]
 fn c11_o23_one_person_is_synchronised_alone_and_alike() {
     let (lab, mut people) = settled("");

@@ -6,10 +6,10 @@ use jiff::civil::Date;
 use serde_json::json;
 
 use crate::args::AcknowledgeArgs;
-use crate::commands::run::operator;
 use crate::commands::who;
 use crate::connection::{load, open_state};
 use crate::fail::{Exit, Failure};
+use crate::operator::operator;
 use crate::output;
 
 /// An acknowledgment that holds longer is one that nobody remembers.

@@ -14,11 +14,12 @@ use hardmatch_wiring::source::source;
 
 use crate::args::{Common, ConfigCommand, ConfigTestArgs};
 use crate::commands::called::{Fit, fit, names};
-use crate::commands::explain::place;
+use crate::commands::place::place;
 use crate::commands::usable;
 use crate::commands::who::is_called;
 use crate::connection::{clock, folder, load, read_text};
 use crate::fail::{Exit, Failure};
+use crate::installation::installation;
 use crate::output;
 
 /// People shown when nobody is named.
@@ -45,7 +46,7 @@ pub(crate) async fn config(command: ConfigCommand) -> Result<Exit, Failure> {
             Ok(Exit::Converged)
         }
         ConfigCommand::Test(args) => test(args).await,
-        ConfigCommand::Push(common) => super::remote::push(&common).await,
+        ConfigCommand::Push(common) => installation(&common)?.push(&common).await,
     }
 }
 

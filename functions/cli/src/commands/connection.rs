@@ -4,9 +4,10 @@ use hardmatch_domain::change::Action;
 use hardmatch_ports::command::Command;
 use serde_json::json;
 
-use super::standing;
 use crate::args::{Common, ConnectionCommand};
 use crate::fail::{Exit, Failure};
+use crate::installation::installation;
+use crate::output;
 
 #[cfg(feature = "aws")]
 mod letters;
@@ -32,19 +33,19 @@ pub(crate) async fn connection(command: ConnectionCommand) -> Result<Exit, Failu
         ConnectionCommand::Redrive(args) => deployed::redrive(&args).await,
         #[cfg(not(feature = "aws"))]
         ConnectionCommand::List(_) | ConnectionCommand::DeadLetters(_) | ConnectionCommand::Redrive(_) => {
-            Err(super::remote::no_aws())
+            Err(crate::installation::no_aws())
         }
     }
 }
 
 async fn ask(common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
-    match &common.stack {
-        None => standing::ask(common, command, said).await,
-        #[cfg(feature = "aws")]
-        Some(name) => deployed::ask(name, common, command, said).await,
-        #[cfg(not(feature = "aws"))]
-        Some(_) => Err(super::remote::no_aws()),
+    let connection = installation(common)?.command(common, command).await?;
+    if common.json {
+        output::document(&json!({ "v": 1, "connection": connection, "done": true }));
+    } else {
+        output::line(format!("Connection {connection} {said}."));
     }
+    Ok(Exit::Converged)
 }
 
 fn action(word: &str) -> Result<Action, Failure> {
@@ -64,23 +65,12 @@ mod deployed {
     use serde_json::json;
 
     use super::{Exit, Failure};
-    use crate::args::{Common, StackArgs};
+    use crate::args::StackArgs;
     use crate::output;
-    use crate::stack::{Stack, Whole, strange};
+    use crate::stack::{Whole, strange};
 
     /// How often a function is asked to go on: what fails again and comes back meanwhile is not moved for ever.
     const ROUNDS: usize = 20;
-
-    pub(crate) async fn ask(name: &str, common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
-        let stack = Stack::open(name, common).await?;
-        stack.ask("", command).await?;
-        if common.json {
-            output::document(&json!({ "v": 1, "connection": stack.connection(), "done": true }));
-        } else {
-            output::line(format!("Connection {} {said}.", stack.connection()));
-        }
-        Ok(Exit::Converged)
-    }
 
     pub(crate) async fn list(args: &StackArgs) -> Result<Exit, Failure> {
         let whole = Whole::open(&args.stack).await?;

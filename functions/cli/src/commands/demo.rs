@@ -12,8 +12,9 @@ use hardmatch_ports::run::{Intent, Outcome, OutcomeKind, Phase, PlanRow, Run, St
 use hardmatch_report::{outcome_table, plan_table};
 
 use crate::args::{Common, DemoArgs};
+use crate::commands::place::place;
 use crate::commands::run::{Wish, apply_hash, drive, engine};
-use crate::commands::{explain, rows, run};
+use crate::commands::{rows, shown};
 use crate::fail::{Exit, Failure};
 use crate::output;
 
@@ -31,11 +32,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     let demonstrates = folder::demonstrates();
     output::table(plan_table(&lead(&planned.rows, &demonstrates), output::style()));
     for refused in &planned.run.refused_entries {
-        output::line(format!(
-            "The source's entry {} is refused. {}",
-            name(refused.key.as_ref()),
-            explain::place(refused)
-        ));
+        output::line(format!("The source's entry {} is refused. {}", name(refused.key.as_ref()), place(refused)));
     }
     let Some(head) = &planned.run.plan else { return Err(Failure::run("the demo's plan did not come about")) };
 
@@ -84,7 +81,7 @@ async fn rested(common: &Common, intent: Intent, everybody: Everybody) -> Result
     let full = everybody == Everybody::Again;
     let wish = Wish { intent, accept: Accept::Nothing, full, accept_source: false, retry: false, only: None };
     let told = match drive(&engine, &meta, &wish).await {
-        Ok(run) if run.status == Some(Status::Incomplete) => Err(Failure::run(run::incomplete(&run))),
+        Ok(run) if run.status == Some(Status::Incomplete) => Err(Failure::run(shown::incomplete(&run))),
         Ok(run) => tell(&engine, run).await,
         Err(failure) => Err(failure),
     };
@@ -119,11 +116,7 @@ async fn go_on(common: &Common) -> Result<Exit, Failure> {
         output::table(outcome_table(pairs, output::style()));
     }
     for refused in &told.run.refused_entries {
-        output::line(format!(
-            "The source's entry {} is refused. {}",
-            name(refused.key.as_ref()),
-            explain::place(refused)
-        ));
+        output::line(format!("The source's entry {} is refused. {}", name(refused.key.as_ref()), place(refused)));
     }
     if told.run.phase == Phase::Planned {
         if let Some(plan) = &told.run.plan {

@@ -7,7 +7,6 @@ use hardmatch_report::{Check, CheckState, doctor_table};
 use serde_json::json;
 
 use crate::args::Common;
-use crate::commands::remote;
 use crate::connection::load;
 use crate::fail::{Exit, Failure};
 use crate::output;
@@ -15,10 +14,7 @@ use crate::output;
 #[cfg(feature = "aws")]
 pub(crate) use sides::moment;
 
-pub(crate) async fn doctor(common: Common) -> Result<Exit, Failure> {
-    if let Some(stack) = &common.stack {
-        return remote::doctor(stack, &common).await;
-    }
+pub(crate) async fn doctor(common: &Common) -> Result<Exit, Failure> {
     let loaded = load(&common.config)?;
     let mut checks = vec![judge::configuration(&loaded.path.display().to_string(), &loaded.config)];
     let (state, meta) = sides::state(&loaded.config).await;
@@ -26,7 +22,7 @@ pub(crate) async fn doctor(common: Common) -> Result<Exit, Failure> {
     let source = sides::source(&loaded.config, &meta).await;
     checks.extend(source.checks);
     checks.extend(sides::tenant(&loaded.config, &meta, &source.domains).await?);
-    Ok(show(&checks, loaded.config.connection.as_str(), &common))
+    Ok(show(&checks, loaded.config.connection.as_str(), common))
 }
 
 /// Shows what was found.

@@ -1,20 +1,23 @@
 //! `explain`: one person's decision, from what was read last. Needs neither the tenant nor a secret.
 
+use hardmatch_domain::change::Hold;
 use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
 use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::reason::Code;
-use hardmatch_match::MatchPorts;
-use hardmatch_ports::run::Outcome;
+use hardmatch_match::{Explained, MatchPorts};
+use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_ports::source::RefusedEntry;
-use hardmatch_report::{Past, explain_text, page, row_document};
+use hardmatch_report::{Around, Past, explain_text, page, row_document};
 use hardmatch_store::connection::Meta;
 use serde_json::json;
 
-use crate::args::ExplainArgs;
+use crate::args::{Common, ExplainArgs};
+use crate::commands::place::place;
+use crate::commands::who;
 use crate::commands::who::Found;
-use crate::commands::{remote, who};
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
+use crate::installation::installation;
 use crate::output;
 
 /// Outcomes of earlier changes that are shown.
@@ -29,7 +32,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
     let Some(wanted) = &args.who else {
         return Err(Failure::usage("name a person, or a reason code with --reason"));
     };
-    let state = remote::state(&args.common).await?;
+    let state = installation(&args.common)?.state(&args.common).await?;
     let connection = state.loaded.config.connection.clone();
     let meta = state.store.meta(&connection).await?.value;
     let Some(ports) = state.deciding(&meta) else {
@@ -59,16 +62,37 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             "history": history,
         }));
     } else {
+        let held = waiting(&ports, &connection, &explained, &history, &args.common).await?;
         let mut past = Vec::with_capacity(history.len());
         for outcome in history {
             past.push(told(&ports, &connection, &found.key, outcome).await?);
         }
-        output::line(explain_text(&explained.row, &past));
+        output::prose(explain_text(&explained.row, &past));
+        if let Some(command) = held {
+            output::prose("\nThe last run holds this change for an approval. This allows what that run holds:");
+            output::line(format!("  {command}"));
+        }
         if let Some(refused) = refused {
-            output::line(format!("\nThe source's entry was refused: {}", place(&refused)));
+            output::prose(format!("\nThe source's entry was refused: {}", place(&refused)));
         }
     }
     Ok(Exit::Converged)
+}
+
+/// The command that allows the person's change, where the last run holds it and it is planned unchanged.
+async fn waiting(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    explained: &Explained,
+    history: &[Outcome],
+    common: &Common,
+) -> Result<Option<String>, Failure> {
+    let Some(change) = explained.row.decision.change.as_deref() else { return Ok(None) };
+    let last = history.first().filter(|last| last.result == OutcomeKind::Held && last.change == change.id);
+    let Some(last) = last.filter(|_| change.hold != Some(Hold::Repair)) else { return Ok(None) };
+    let run = ports.store.run(connection, &last.run).await?.map(|stored| stored.value);
+    let around = Around { options: common.options(), ..Around::default() };
+    Ok(run.and_then(|run| around.apply(&run)))
 }
 
 /// A change of before, with the row of its plan and who accepted that.
@@ -202,14 +226,4 @@ async fn refused_entries(
     let Some(run) = &meta.run else { return Ok(Vec::new()) };
     let run = ports.store.run(connection, run).await?;
     Ok(run.map(|run| run.value.refused_entries).unwrap_or_default())
-}
-
-/// Where, what and how to cure it, in one line.
-pub(crate) fn place(refused: &RefusedEntry) -> String {
-    let column = refused.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
-    let place = match (refused.line, &refused.key) {
-        (0, Some(key)) => key.as_str().to_owned(),
-        (line, _) => format!("Line {line}"),
-    };
-    format!("{place}{column}: {}. {}", refused.problem.trim_end_matches('.'), refused.cure)
 }

@@ -54,7 +54,12 @@ pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
     if !args.json {
         output::line(&summary);
         output::line("");
-        output::table(columns_table(&rows(&proposed), output::style()));
+        let rows = rows(&proposed);
+        output::table(columns_table(&rows, output::style()));
+        let more = proposed.columns.len() - rows.len();
+        if more > 0 {
+            output::line(format!("… and {more} more columns that are not used; --json lists all of them."));
+        }
     }
     proposed.settle(|question, words| ask.word(question, words))?;
     if !proposed.has_sign_in_name() {
@@ -65,6 +70,7 @@ pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
         )));
     }
     let mut detected = proposed.detected(connection_name(&args.config), relative(&from, &args.config));
+    detected.time_zone = fs::read_link(LOCAL_TIME).ok().and_then(|link| zone(&link));
     let text = template(&detected);
     let config = loads(&text, &args.config)?;
     let mut groups: BTreeMap<String, u64> = BTreeMap::new();
@@ -97,11 +103,11 @@ pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Converged);
     }
     for note in &proposed.notes {
-        output::line(note);
+        output::prose(note);
     }
     output::line(format!("Wrote {}.", args.config.display()));
     for line in found.lines() {
-        output::line(line);
+        output::prose(line);
     }
     next_steps(&args.config);
     Ok(Exit::Converged)
@@ -125,10 +131,20 @@ fn form(seen: &hardmatch_sources_files::Detected) -> String {
     }
 }
 
+/// Columns that nothing uses are shown up to so many; the others are counted.
+const UNUSED: usize = 20;
+
 fn rows(proposed: &Proposed) -> Vec<ColumnRow> {
+    let mut unused = 0;
+    let is_shown = |column: &&hardmatch_wiring::proposal::Shown| {
+        let used = !column.shown().is_empty() || column.proposal.doubt.is_some();
+        unused += usize::from(!used);
+        used || unused <= UNUSED
+    };
     proposed
         .columns
         .iter()
+        .filter(is_shown)
         .map(|column| ColumnRow {
             column: column.name.clone(),
             attribute: column.shown(),
@@ -206,6 +222,7 @@ fn starter(config: &Path) -> TemplateColumns {
         attributes: Vec::new(),
         starts: None,
         ends: None,
+        time_zone: None,
         key: None,
         anchor_from: Vec::new(),
         groups: Vec::new(),
@@ -241,16 +258,47 @@ fn next_steps(config: &Path) {
     output::line("");
     output::line("Next:");
     output::line(format!("  hardmatch plan{option}"));
-    output::line("    shows what would be done, in a simulated tenant with your domains: nothing real is touched.");
+    output::prose("    shows what would be done, in a simulated tenant with your domains: nothing real is touched.");
     output::line(format!("  hardmatch config explain{option}"));
     output::line("    says in words what the file does.");
-    output::line("For your own tenant, register an application in Entra (App registrations, New registration, one");
-    output::line("tenant) with these Microsoft Graph application permissions and admin consent:");
+    output::prose(
+        "For your own tenant, register an application in Entra (App registrations, New registration, one tenant) with these Microsoft Graph application permissions and admin consent:",
+    );
     for line in hardmatch_checkup::needs::permission_lines() {
-        output::line(format!("  {line}"));
+        output::prose(format!("  {line}"));
     }
-    output::line("Put a client secret into HARDMATCH_CLIENT_SECRET, set tenant.id, tenant.cloud = \"global\" and");
-    output::line(format!(
-        "[tenant.auth] in the file; `hardmatch doctor{option}` then checks all of it and writes nothing."
+    output::prose(format!(
+        "Put a client secret into HARDMATCH_CLIENT_SECRET, set tenant.id, tenant.cloud = \"global\" and [tenant.auth] in the file; `hardmatch doctor{option}` then checks all of it and writes nothing."
     ));
+}
+
+/// Where Unix systems keep the zone of the machine, as a link into the zone database.
+/// <https://www.freedesktop.org/software/systemd/man/latest/localtime.html>
+const LOCAL_TIME: &str = "/etc/localtime";
+
+/// The zone that a link into the zone database names. UTC is what servers have by default and says nothing.
+fn zone(link: &Path) -> Option<String> {
+    let link = link.to_str()?;
+    let (_, name) = link.rsplit_once("zoneinfo/")?;
+    let known = jiff::tz::TimeZone::get(name).is_ok();
+    (known && !matches!(name, "UTC" | "Etc/UTC" | "Etc/UCT" | "UCT" | "Universal" | "Zulu")).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_zone_is_guessed_from_the_machine() {
+        for (link, found) in [
+            ("/usr/share/zoneinfo/Europe/Berlin", Some("Europe/Berlin")),
+            ("../usr/share/zoneinfo/America/Argentina/Ushuaia", Some("America/Argentina/Ushuaia")),
+            ("/var/db/timezone/zoneinfo/Asia/Tokyo", Some("Asia/Tokyo")),
+            ("/usr/share/zoneinfo/Etc/UTC", None),
+            ("/usr/share/zoneinfo/Europe/Nowhere", None),
+            ("/somewhere/else", None),
+        ] {
+            assert_eq!(zone(Path::new(link)).as_deref(), found, "{link}");
+        }
+    }
 }

@@ -1,34 +1,39 @@
 //! `plan`, `apply`, `sync`: the same run, stopped at different places.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 
 use hardmatch_checkup::expiry;
+use hardmatch_domain::change::ChangeId;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_embedded::Missing;
-use hardmatch_match::{Accept, Acceptance, MatchPorts, Opening, accept, open_run};
+use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
 use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, Phase, Run, Status};
-use hardmatch_report::{closing_lines, plan_document, run_document};
 use hardmatch_store::connection::{ConnectionState, Meta};
-use serde_json::{Value, json};
 
 use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
 use crate::commands::rows::Printed;
-use crate::commands::{remote, rows, standing};
-use crate::connection::{State, load, open_state, tenant_side};
+use crate::commands::shown::{ExitBy, Rows, Wanted, incomplete, show_plan, show_run, show_stop};
+use crate::commands::{held, standing};
+use crate::connection::{State, load, open_state};
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
+use crate::operator::operator;
 use crate::output;
 use crate::progress::Progress;
+use crate::simulated_state;
+use crate::tenant_side::tenant_side;
 use crate::tokens::Tokens;
 
 /// A run left open is taken up again for so long (milliseconds); an older one has decided on facts of yesterday.
 const RESUME_MS: i64 = 12 * 60 * 60 * 1000;
+/// What a run held is applied by its hash for so long (milliseconds), as a plan is.
+const HELD_LASTS_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Opens a connection with both sides.
 pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
     let loaded = load(&common.config)?;
+    simulated_state::put_aside(&loaded.config)?;
     let state = open_state(loaded, Missing::Create).await?;
     connected(&state, common).await?;
     let lock = state.drive().await?;
@@ -90,10 +95,7 @@ pub(crate) struct Wish {
     pub(crate) only: Option<PersonKey>,
 }
 
-pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
-    if let Some(stack) = &args.common.stack {
-        return remote::plan(stack, &args).await;
-    }
+pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     let (engine, meta) = engine(&args.common).await?;
     let wish = Wish {
         intent: Intent::Plan,
@@ -128,10 +130,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     shown
 }
 
-pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
-    if let Some(stack) = &args.common.stack {
-        return remote::sync(stack, &args).await;
-    }
+pub(crate) async fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
     let (engine, meta) = engine(&args.common).await?;
     if let Some(exit) = standing::is_paused(&engine.state, &args.common).await? {
         engine.stop().await;
@@ -178,10 +177,7 @@ pub(crate) async fn sync(args: SyncArgs) -> Result<Exit, Failure> {
     shown
 }
 
-pub(crate) async fn apply(args: ApplyArgs) -> Result<Exit, Failure> {
-    if let Some(stack) = &args.common.stack {
-        return remote::apply(stack, &args).await;
-    }
+pub(crate) async fn apply(args: &ApplyArgs) -> Result<Exit, Failure> {
     let (engine, meta) = engine(&args.common).await?;
     if let Some(exit) = standing::is_paused(&engine.state, &args.common).await? {
         engine.stop().await;
@@ -212,15 +208,17 @@ pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failu
     let run = match accept(&engine.deciding, &connection, hash, &operator()).await? {
         Acceptance::GoesOn(run) | Acceptance::Resumes(run) => run,
         Acceptance::Applied(run) => {
-            output::note(format!("This plan was applied in run {}; nothing is left to do.", run.id));
-            return Ok(*run);
+            let held = held::changes(&engine.deciding, &run).await?;
+            if held.is_empty() {
+                output::note(format!("This plan was applied in run {}; nothing is left to do.", run.id));
+                return Ok(*run);
+            }
+            if engine.state.clock.now().as_millisecond() - run.started_ms > HELD_LASTS_MS {
+                return Err(too_old(hash, &run));
+            }
+            return Box::pin(apply_held(engine, &run, &held)).await;
         }
-        Acceptance::Expired(run) => {
-            return Err(Failure::usage(format!(
-                "the plan {hash} (run {}) is too old: a plan can be applied for seven days, and what was begun for one. Make a new plan with `hardmatch plan`",
-                run.id
-            )));
-        }
+        Acceptance::Expired(run) => return Err(too_old(hash, &run)),
         Acceptance::Unknown { waiting: Some(waiting) } => {
             return Err(Failure::usage(format!(
                 "no plan of connection {connection} that waits has the hash {hash}. The plan that waits is {waiting}; look at it with `hardmatch runs show`"
@@ -241,6 +239,46 @@ pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failu
         return Err(Failure::run(incomplete(&run)));
     }
     Ok(run)
+}
+
+fn too_old(hash: &str, run: &Run) -> Failure {
+    Failure::usage(format!(
+        "the plan {hash} (run {}) is too old: a plan can be applied for seven days, and what was begun for one. Make a new plan with `hardmatch plan`",
+        run.id
+    ))
+}
+
+/// Applies what a run held for an approval, and nothing else: as long as it is planned unchanged, and nothing is planned
+/// beside it that the run did not show.
+async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Result<Run, Failure> {
+    let wish = Wish {
+        intent: Intent::Plan,
+        accept: Accept::Nothing,
+        full: false,
+        accept_source: false,
+        retry: false,
+        only: None,
+    };
+    let meta = engine.store().meta(engine.connection()).await?.value;
+    let planned = drive(engine, &meta, &wish).await?;
+    if planned.status == Some(Status::Incomplete) {
+        return Err(Failure::run(incomplete(&planned)));
+    }
+    let now = held::planned(&engine.deciding, &planned).await?;
+    let hash = planned.plan.as_ref().map(|plan| plan.hash.clone()).unwrap_or_default();
+    let new = now.difference(held).count();
+    if new > 0 {
+        let more = if new == 1 { "1 change is".to_owned() } else { format!("{new} changes are") };
+        return Err(Failure::usage(format!(
+            "{more} planned now that run {} did not show. Look at the plan of now with `hardmatch runs show`; it is applied with: hardmatch apply {hash}",
+            run.id
+        )));
+    }
+    output::note(match now.len() {
+        0 => format!("What run {} held is not planned any more; nothing is left to do.", run.id),
+        _ => format!("What run {} held is planned unchanged, and is applied.", run.id),
+    });
+    apply_hash(engine, &hash).await
 }
 
 /// Opens a run, or takes up the one that was left open, and drives it until it rests.
@@ -285,158 +323,4 @@ pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &Wish) -> Result<R
 fn new_run_id(now_ms: i64) -> String {
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
     ulid::Ulid::from_datetime(time).to_string()
-}
-
-pub(crate) fn operator() -> String {
-    format!("operator on this machine, process {}", std::process::id())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rows {
-    Shown,
-    Left,
-}
-
-/// What the exit status of `plan` says.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ExitBy {
-    /// 3 when people need attention.
-    People,
-    /// 4 when there are changes.
-    Changes,
-}
-
-/// What is wanted of a plan beside its text.
-#[derive(Clone, Copy)]
-pub(crate) struct Wanted {
-    pub(crate) rows: Rows,
-    pub(crate) exit: ExitBy,
-}
-
-pub(crate) async fn show_plan(
-    deciding: &MatchPorts,
-    run: &Run,
-    common: &Common,
-    printed: &Printed,
-    wanted: Wanted,
-) -> Result<Exit, Failure> {
-    if run.status == Some(Status::Incomplete) {
-        return show_incomplete(run, common);
-    }
-    if common.json {
-        let listed = match wanted.rows {
-            Rows::Shown => Some(rows::read(deciding, run, usize::MAX).await?),
-            Rows::Left => None,
-        };
-        output::document(&with_report(plan_document(run, listed.as_deref()), run));
-    } else {
-        rows::print_plan(deciding, run, printed).await?;
-        close(run);
-        if let Some(plan) = run.plan.as_ref().filter(|plan| plan.changed_slices > 0) {
-            output::line(format!("\nApply it with: hardmatch apply {}{}", plan.short(), common.options()));
-        }
-    }
-    if wanted.exit == ExitBy::Changes && run.plan.as_ref().is_some_and(|plan| plan.changed_slices > 0) {
-        return Ok(Exit::Changes);
-    }
-    exit_of_plan(deciding, run).await
-}
-
-/// The run stopped at its plan: shown, and how to go on.
-pub(crate) async fn show_stop(
-    deciding: &MatchPorts,
-    run: &Run,
-    common: &Common,
-    printed: &Printed,
-) -> Result<Exit, Failure> {
-    if common.json {
-        output::document(&with_report(run_document(run), run));
-    } else {
-        rows::print_plan(deciding, run, printed).await?;
-        close(run);
-        if let Some(plan) = run.plan.as_ref().filter(|plan| plan.changed_slices > 0) {
-            output::line(format!(
-                "\nNothing is written yet. Apply this plan with: hardmatch apply {}{}",
-                plan.short(),
-                common.options()
-            ));
-        }
-    }
-    Ok(Exit::Attention)
-}
-
-pub(crate) async fn show_run(
-    deciding: &MatchPorts,
-    run: &Run,
-    common: &Common,
-    printed: &Printed,
-) -> Result<Exit, Failure> {
-    if run.status == Some(Status::Incomplete) {
-        return show_incomplete(run, common);
-    }
-    if common.json {
-        output::document(&run_document(run));
-    } else {
-        rows::print_outcomes(deciding, run, printed).await?;
-        close(run);
-    }
-    Ok(if run.status == Some(Status::Converged) { Exit::Converged } else { Exit::Attention })
-}
-
-/// What is said below the people.
-fn close(run: &Run) {
-    let lines = closing_lines(run);
-    if !lines.is_empty() {
-        output::line("");
-    }
-    for line in lines {
-        output::line(hardmatch_report::visible(&line));
-    }
-}
-
-fn show_incomplete(run: &Run, common: &Common) -> Result<Exit, Failure> {
-    if common.json {
-        output::document(&run_document(run));
-    }
-    Err(Failure::run(incomplete(run)))
-}
-
-/// Why nobody was decided.
-pub(crate) fn incomplete(run: &Run) -> String {
-    let mut text = "nobody was decided and nothing was written, because not everything could be read:".to_owned();
-    for (name, collection) in &run.collections {
-        for doubt in &collection.doubts {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\n  {name}: {doubt}");
-        }
-    }
-    for refused in run.refused_entries.iter().filter(|refused| refused.key.is_none()).take(20) {
-        let _ = write!(text, "\n  {}", super::explain::place(refused));
-    }
-    text
-}
-
-fn with_report(mut document: Value, run: &Run) -> Value {
-    if let Some(fields) = document.as_object_mut() {
-        fields.insert("report".to_owned(), json!(run.report));
-    }
-    document
-}
-
-/// A plan asks for attention when somebody is refused in it, not because it has something to do.
-async fn exit_of_plan(deciding: &MatchPorts, run: &Run) -> Result<Exit, Failure> {
-    use hardmatch_domain::reason::Weight;
-    let refused = !run.refused_entries.is_empty() || !run.left_out.is_empty() || !run.absence().is_empty();
-    let mut slices = hardmatch_match::read_plan(deciding, &run.id).await?;
-    while let Some((_, rows)) = slices.next().await? {
-        let known = hardmatch_match::acknowledged(deciding, &run.connection, &rows, &BTreeMap::new()).await?;
-        let attention = rows.iter().filter(|row| !known.contains(&row.decision.key)).any(|row| {
-            row.decision.change.is_none()
-                && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
-        });
-        if attention {
-            return Ok(Exit::Attention);
-        }
-    }
-    Ok(if refused { Exit::Attention } else { Exit::Converged })
 }

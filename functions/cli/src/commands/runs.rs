@@ -5,10 +5,12 @@ use hardmatch_report::{run_document, runs_table, summary_lines};
 use serde_json::json;
 
 use crate::args::{Common, RunsCommand, RunsShowArgs};
+use crate::commands::place::place;
+use crate::commands::rows;
 use crate::commands::rows::Printed;
-use crate::commands::{explain, remote, rows};
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
+use crate::installation::installation;
 use crate::output;
 
 /// Runs that are listed.
@@ -24,7 +26,7 @@ pub(crate) async fn runs(command: RunsCommand) -> Result<Exit, Failure> {
 }
 
 async fn list(common: &Common) -> Result<Exit, Failure> {
-    let state = remote::state(common).await?;
+    let state = installation(common)?.state(common).await?;
     let connection = &state.loaded.config.connection;
     let mut runs = Vec::new();
     for id in state.store.run_ids(connection, LISTED).await? {
@@ -42,7 +44,7 @@ async fn list(common: &Common) -> Result<Exit, Failure> {
 }
 
 async fn show(args: RunsShowArgs) -> Result<Exit, Failure> {
-    let state = remote::state(&args.common).await?;
+    let state = installation(&args.common)?.state(&args.common).await?;
     let run = find(&state, args.run.as_deref()).await?;
     if args.html {
         return match &run.report {
@@ -68,13 +70,13 @@ async fn show(args: RunsShowArgs) -> Result<Exit, Failure> {
         }
     }
     for line in summary_lines(&run) {
-        output::line(line);
+        output::prose(line);
     }
     for refused in run.refused_entries.iter().take(REFUSED) {
-        output::line(format!("  {}", explain::place(refused)));
+        output::prose(format!("  {}", place(refused)));
     }
     for left_out in run.left_out.iter().take(REFUSED) {
-        output::line(format!("  Left out. {}", explain::place(left_out)));
+        output::prose(format!("  Left out. {}", place(left_out)));
     }
     Ok(Exit::Converged)
 }

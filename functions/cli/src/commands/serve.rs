@@ -11,9 +11,11 @@ use hardmatch_store::connecting::ConnectState;
 
 use crate::args::ServeArgs;
 use crate::commands::auth::pages::{Pages, Place, connection};
-use crate::connection::{State, load, open_state, same_tenant, tenant_side};
+use crate::connection::{State, load, open_state};
 use crate::fail::{Exit, Failure};
 use crate::output;
+use crate::simulated_state;
+use crate::tenant_side::{same_tenant, tenant_side};
 use crate::tokens::Tokens;
 
 /// How often it is looked whether a link was used or ran out.
@@ -34,6 +36,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     }
     let place = place(&args).await?;
     let url = place.url.clone();
+    simulated_state::put_aside(&first.config)?;
     let state = open_state(first, Missing::Create).await?;
     let kept = Tokens::of_a_run(&state.loaded.config, &state.clock)?;
     let (mut sides, mut connections, mut ids) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,6 +1,7 @@
 //! What an operator says about a connection on this machine: paused, switched off, released. The same words as for a stack,
 //! answered by the same handler.
 
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::Missing;
 use hardmatch_match::{Handled, Request, handle_command, paused};
 use hardmatch_ports::command::{Command, CommandAuthority, Reply};
@@ -9,13 +10,13 @@ use hardmatch_store::connection::{ConnectionState, Meta};
 use serde_json::json;
 
 use crate::args::Common;
-use crate::commands::run::operator;
 use crate::connection::{State, load, open_state};
 use crate::fail::{Exit, Failure};
+use crate::operator::operator;
 use crate::output;
 
 /// Does it on the state of this machine.
-pub(crate) async fn ask(common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
+pub(crate) async fn command(common: &Common, command: &Command) -> Result<ConnectionId, Failure> {
     let state = open_state(load(&common.config)?, Missing::Refuse).await?;
     let connection = &state.loaded.config.connection;
     let meta = state.store.meta(connection).await?.value;
@@ -23,18 +24,11 @@ pub(crate) async fn ask(common: &Common, command: Command, said: &str) -> Result
         return Err(Failure::run("nothing is known of the tenant yet. Make a plan with `hardmatch plan` first"));
     };
     let by = operator();
-    let request =
-        Request { connection, run: "", command: &command, authority: CommandAuthority::Approver, by: &by, reply: "" };
+    let request = Request { connection, run: "", command, authority: CommandAuthority::Approver, by: &by, reply: "" };
     match handle_command(&deciding, &request).await? {
-        Handled::Replied(Reply::Refused { why }) => return Err(Failure::run(why)),
-        Handled::Replied(_) | Handled::PassedOn => {}
+        Handled::Replied(Reply::Refused { why }) => Err(Failure::run(why)),
+        Handled::Replied(_) | Handled::PassedOn => Ok(connection.clone()),
     }
-    if common.json {
-        output::document(&json!({ "v": 1, "connection": connection, "done": true }));
-    } else {
-        output::line(format!("Connection {connection} {said}."));
-    }
-    Ok(Exit::Converged)
 }
 
 /// A paused connection is written for by nobody: says so, and whether work is left waiting. `None`: it is not paused.

@@ -12,12 +12,14 @@ use hardmatch_ports::source::{Completeness, Entry, RefusedEntry};
 use hardmatch_wiring::source::source;
 use serde_json::{Value, json};
 
-use crate::commands::explain::place;
+use crate::commands::place::place;
 use crate::connection::clock;
 use crate::fail::Failure;
 
 /// People or rows that are named one by one.
 const NAMED: usize = 5;
+/// Columns that are named where none of them fits.
+const NAMED_COLUMNS: usize = 30;
 
 /// What one reading of the whole source showed.
 #[derive(Default)]
@@ -161,6 +163,20 @@ pub(crate) fn no_sign_in_name(config: &Config, columns: &[String]) -> String {
     format!(
         "nothing in {} fills the sign-in name (userPrincipalName): name its column under [source.columns], or build it under [attributes], such as userPrincipalName = \"person.source['login'] + '@contoso.com'\". The file has: {}",
         config.source.location,
-        columns.join(", ")
+        some(columns, NAMED_COLUMNS)
     )
+}
+
+/// Names in a row, and how many more there are: a file may have thousands, and names of any length.
+pub(crate) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    const LONGEST: usize = 60;
+    let short = |name: &T| match name.as_ref().char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &name.as_ref()[..at]),
+        None => name.as_ref().to_owned(),
+    };
+    let named: Vec<String> = names.iter().take(most).map(short).collect();
+    match names.len().saturating_sub(most) {
+        0 => named.join(", "),
+        more => format!("{}, … and {more} more", named.join(", ")),
+    }
 }

@@ -35,6 +35,7 @@ pub(super) struct PageView<'a> {
     tiles: Vec<Tile>,
     stop: &'static str,
     plan: String,
+    waiting: String,
     disagreement: String,
     guard: Option<GuardView>,
     seats: Option<SeatsView>,
@@ -162,6 +163,7 @@ impl<'a> PageView<'a> {
             tiles: tiles(tally),
             stop: run.stop.filter(|_| run.accepted.is_none()).map_or("", words::stop),
             plan: run.plan.as_ref().map(|plan| plan.hash.clone()).unwrap_or_default(),
+            waiting: waiting(run, tally),
             disagreement: disagreement(run, tally),
             guard: run.guard.as_ref().map(|guard| GuardView {
                 released: guard.released,
@@ -259,6 +261,15 @@ fn tiles(tally: &Tally) -> Vec<Tile> {
         tile("Waiting", waiting, "held or to be tried again", "wait"),
         tile("Unchanged", tally.standing(RowStatus::Unchanged), "nothing to do", "plain"),
     ]
+}
+
+/// Who waits for an approval of what a run held; empty while its plan is still to be accepted as a whole.
+fn waiting(run: &Run, tally: &Tally) -> String {
+    match (run.closed_ms, tally.waiting) {
+        (None, _) | (Some(_), 0) => String::new(),
+        (Some(_), 1) => "1 person waits for an approval.".to_owned(),
+        (Some(_), many) => format!("{} wait for an approval.", words::people(many)),
+    }
 }
 
 /// A plan that does not add up to its rows must not look as if it did.

@@ -18,9 +18,11 @@ use ulid::Ulid;
 use super::pages::{Pages, Place, connection};
 use super::status::permissions;
 use crate::args::{Common, ConnectArgs};
-use crate::connection::{State, TenantSide, load, open_state, same_tenant, tenant_side};
+use crate::connection::{State, load, open_state};
 use crate::fail::{Exit, Failure};
 use crate::output;
+use crate::simulated_state;
+use crate::tenant_side::{TenantSide, same_tenant, tenant_side};
 use crate::tokens::{self, Tokens};
 
 /// How often the state is looked at. Nobody else is asked.
@@ -32,8 +34,10 @@ const ASK: SignedDuration = SignedDuration::from_secs(45);
 const ATTEMPT: SignedDuration = SignedDuration::from_mins(15);
 const CHECKS: SignedDuration = SignedDuration::from_mins(30);
 
-pub(crate) async fn connect(args: ConnectArgs) -> Result<Exit, Failure> {
-    let state = open_state(load(&args.common.config)?, Missing::Create).await?;
+pub(crate) async fn connect(args: &ConnectArgs) -> Result<Exit, Failure> {
+    let loaded = load(&args.common.config)?;
+    simulated_state::put_aside(&loaded.config)?;
+    let state = open_state(loaded, Missing::Create).await?;
     let config = &state.loaded.config;
     let meta = state.store.meta(&config.connection).await?.value;
     same_tenant(config, &meta)?;
@@ -107,7 +111,7 @@ impl Desk<'_> {
             Err(error) => return Err(Failure::run(self.side.said(&error))),
         };
         if let Some(known) = self.meta.tenant.as_deref().filter(|known| !known.eq_ignore_ascii_case(&grant.tenant)) {
-            return Err(crate::connection::other_tenant(known, &grant.tenant));
+            return Err(crate::tenant_side::other_tenant(known, &grant.tenant));
         }
         let config = &self.state.loaded.config;
         let judged = permission::judge(&permission::needs(&config.features()), &grant.permissions);

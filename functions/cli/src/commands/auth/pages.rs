@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::{Host, Url};
 
-use crate::connection::{State, TenantSide};
+use crate::connection::State;
 use crate::fail::Failure;
+use crate::tenant_side::TenantSide;
 use crate::tokens::Tokens;
 
 /// A last page still reaches its browser.

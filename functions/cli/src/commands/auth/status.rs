@@ -14,9 +14,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::Common;
-use crate::connection::{clock, load, open_state, tenant_side};
+use crate::connection::{clock, load, open_state};
 use crate::fail::{Exit, Failure};
 use crate::output;
+use crate::tenant_side::tenant_side;
 use crate::tokens::Tokens;
 
 /// What is known about how a connection reaches its tenant.

@@ -14,10 +14,12 @@ use hardmatch_report::{Check, CheckState};
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 
-use crate::commands::explain::place;
+use crate::commands::place::place;
 use crate::commands::usable;
-use crate::connection::{clock, driver, exposed, folder, tenant_side};
+use crate::connection::{clock, driver, exposed, folder};
 use crate::fail::Failure;
+use crate::simulated_state;
+use crate::tenant_side::tenant_side;
 use crate::tokens;
 
 /// Refused entries that are named one by one.
@@ -34,6 +36,11 @@ pub(super) async fn state(config: &Config) -> (Vec<Check>, Meta) {
     };
     if !path.exists() {
         return (vec![begins(path)], Meta::default());
+    }
+    if simulated_state::is_left(config) {
+        let found =
+            format!("{} is of the simulated tenant; the next plan puts it aside and begins anew.", path.display());
+        return (vec![good(AREA, found)], Meta::default());
     }
     let options = TableOptions { missing: Missing::Refuse, ..TableOptions::default() };
     let table = match FileTable::open(path, &options) {
@@ -153,7 +160,7 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
                 checks.push(check(
                     AREA,
                     CheckState::Warn,
-                    format!("Columns that the last complete listing had are gone: {}.", lost.join(", ")),
+                    format!("Columns that the last complete listing had are gone: {}.", usable::some(&lost, NAMED)),
                     "Bring them back, or accept the change once with --accept-source.",
                 ));
             }

@@ -1,0 +1,51 @@
+//! Where a connection is at work: on this machine, or in a deployed stack. Commands are the same words for both.
+
+mod local;
+#[cfg(feature = "aws")]
+mod stack;
+
+use async_trait::async_trait;
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::command::Command;
+
+use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
+use crate::connection::State;
+use crate::fail::{Exit, Failure};
+
+/// What the command line asks of the place where a connection is at work.
+#[async_trait(?Send)]
+pub(crate) trait Installation {
+    /// The connection's state, to be read.
+    async fn state(&self, common: &Common) -> Result<State, Failure>;
+    async fn plan(&self, args: &PlanArgs) -> Result<Exit, Failure>;
+    async fn apply(&self, args: &ApplyArgs) -> Result<Exit, Failure>;
+    async fn sync(&self, args: &SyncArgs) -> Result<Exit, Failure>;
+    async fn doctor(&self, common: &Common) -> Result<Exit, Failure>;
+    async fn connect(&self, args: &ConnectArgs) -> Result<Exit, Failure>;
+    async fn auth_status(&self, common: &Common) -> Result<Exit, Failure>;
+    async fn auth_reset(&self, common: &Common) -> Result<Exit, Failure>;
+    async fn auth_disconnect(&self, common: &Common) -> Result<Exit, Failure>;
+    /// Stores the file's configuration where the connection is at work.
+    async fn push(&self, common: &Common) -> Result<Exit, Failure>;
+    /// Gives a command about the connection and says which connection that is; an error where it is refused.
+    async fn command(&self, common: &Common, command: Command) -> Result<ConnectionId, Failure>;
+}
+
+/// The installation that the options name.
+pub(crate) fn installation(common: &Common) -> Result<Box<dyn Installation>, Failure> {
+    match &common.stack {
+        None => Ok(Box::new(local::Local)),
+        #[cfg(feature = "aws")]
+        Some(name) => Ok(Box::new(stack::Deployed(name.clone()))),
+        #[cfg(not(feature = "aws"))]
+        Some(_) => Err(no_aws()),
+    }
+}
+
+/// This build cannot reach AWS.
+#[cfg(not(feature = "aws"))]
+pub(crate) fn no_aws() -> Failure {
+    Failure::usage(
+        "this build does not know AWS. Build one that does: cargo build --release -p hardmatch --features aws",
+    )
+}

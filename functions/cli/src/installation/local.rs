@@ -1,0 +1,63 @@
+//! This machine: the functions' own handlers in this process, over the connection's state file.
+
+use async_trait::async_trait;
+use hardmatch_domain::ids::ConnectionId;
+use hardmatch_embedded::Missing;
+use hardmatch_ports::command::Command;
+
+use super::Installation;
+use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
+use crate::commands::auth::{connect, give_up, status};
+use crate::commands::{doctor, run, standing};
+use crate::connection::{State, load, open_state};
+use crate::fail::{Exit, Failure};
+
+/// This machine.
+pub(super) struct Local;
+
+#[async_trait(?Send)]
+impl Installation for Local {
+    async fn state(&self, common: &Common) -> Result<State, Failure> {
+        open_state(load(&common.config)?, Missing::Refuse).await
+    }
+
+    async fn plan(&self, args: &PlanArgs) -> Result<Exit, Failure> {
+        Box::pin(run::plan(args)).await
+    }
+
+    async fn apply(&self, args: &ApplyArgs) -> Result<Exit, Failure> {
+        Box::pin(run::apply(args)).await
+    }
+
+    async fn sync(&self, args: &SyncArgs) -> Result<Exit, Failure> {
+        Box::pin(run::sync(args)).await
+    }
+
+    async fn doctor(&self, common: &Common) -> Result<Exit, Failure> {
+        doctor::doctor(common).await
+    }
+
+    async fn connect(&self, args: &ConnectArgs) -> Result<Exit, Failure> {
+        connect::connect(args).await
+    }
+
+    async fn auth_status(&self, common: &Common) -> Result<Exit, Failure> {
+        status::status(common).await
+    }
+
+    async fn auth_reset(&self, common: &Common) -> Result<Exit, Failure> {
+        give_up::reset(common).await
+    }
+
+    async fn auth_disconnect(&self, common: &Common) -> Result<Exit, Failure> {
+        give_up::disconnect(common).await
+    }
+
+    async fn push(&self, _: &Common) -> Result<Exit, Failure> {
+        Err(Failure::usage("name the stack with --stack; on this machine a run reads the file by itself"))
+    }
+
+    async fn command(&self, common: &Common, command: Command) -> Result<ConnectionId, Failure> {
+        standing::command(common, &command).await
+    }
+}
