@@ -19,6 +19,10 @@ use hardmatch_tests::damage::{engine, rules};
 const LISTINGS: u64 = 10_000;
 /// Observations through the pure rules.
 const OBSERVATIONS: u64 = 1_000_000;
+/// What the tables may show.
+const ALLOWED: &str = "Allowed: no block, overwrite or creation where the damage can be told. A listing that looks right may block \
+    people as if they had left, up to the accidental-removal limit (\"left\"), and never more; what it blocked is enabled \
+    again by the next good listing (\"not undone\" stays 0).";
 /// Lines of what went wrong.
 const SHOWN: usize = 100;
 
@@ -57,6 +61,7 @@ fn main() -> anyhow::Result<()> {
         writeln!(out, "Through the engine, from seed {from}:\n{}", sum.table())?;
         wrong.extend(sum.wrong);
     }
+    writeln!(out, "{ALLOWED}")?;
     for wrong in wrong.iter().take(SHOWN) {
         writeln!(out, "wrong: {wrong}")?;
     }

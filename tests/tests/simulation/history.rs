@@ -7,8 +7,11 @@ use hardmatch_domain::change::Hold;
 use hardmatch_embedded::doorbell::Faults;
 use hardmatch_match::Accept;
 use hardmatch_ports::Clock as _;
-use hardmatch_ports::run::PlanRow;
+use hardmatch_ports::run::{CollectionState, PlanRow};
 use hardmatch_sim::{Fault, FaultRule, Seed, SeenRequest};
+use hardmatch_tests::damage::company::{Company, Form};
+use hardmatch_tests::damage::fault::{Kind, damage};
+use hardmatch_tests::damage::looks::Looks;
 use hardmatch_tests::{Backup, CorruptAnswer, KillAt, Ran, Rng, Seen, Stopped, World, guid, immutable_id, invariants};
 use serde_json::json;
 
@@ -23,6 +26,25 @@ const STAGES: &str =
 const E3: &str = "05e9a617-0261-4cee-bb44-138d3ef5d965";
 /// `[guard] always_allow`: with so few people the only limit that counts.
 const ALLOWED: usize = 3;
+/// The columns of the source.
+const COLUMNS: [&str; 12] = [
+    "objectGUID",
+    "userPrincipalName",
+    "mail",
+    "displayName",
+    "givenName",
+    "sn",
+    "title",
+    "department",
+    "employeeID",
+    "enabled",
+    "passwordExpired",
+    "manager",
+];
+/// Names of people: an account has no other name than one that stood under that column.
+const NAMES: [(&str, &str); 3] = [("displayName", "displayName"), ("givenName", "givenName"), ("sn", "surname")];
+const GIVEN: [&str; 6] = ["Jörg", "Bärbel", "Zoë", "François", "Anna", "Max"];
+const SURNAMES: [&str; 5] = ["Müller", "Schäfer", "Weiß", "Öberg", "Lang"];
 
 pub(crate) struct History {
     seed: u64,
@@ -39,6 +61,10 @@ pub(crate) struct History {
     removals: Vec<(i64, String)>,
     /// An older state of the table.
     backup: Option<Backup>,
+    /// The last whole listing was read to its end.
+    known: bool,
+    /// Every name that ever stood under a column.
+    called: BTreeSet<(&'static str, String)>,
     log: Vec<String>,
 }
 
@@ -70,6 +96,8 @@ impl History {
             anchors: BTreeMap::new(),
             removals: Vec::new(),
             backup: None,
+            known: false,
+            called: BTreeSet::new(),
             log: vec![policy],
         };
         for _ in 0..8 + history.rng.below(6) {
@@ -88,14 +116,9 @@ impl History {
                 self.edit_tenant();
             }
             self.misfortune();
-            let spoilt = episode > 0 && self.rng.happens(10);
-            if spoilt {
-                let text = self.world.people.csv();
-                // In the middle of a row: cut between two rows, a file looks whole.
-                let cut = text[..text.len() * 2 / 3].rfind('\n').map_or(0, |end| end + 9);
-                self.world.people.spoil(Some(text[..cut].to_owned()));
-            }
-            self.command(spoilt).await;
+            self.note_names();
+            let damaged = if self.known && self.rng.happens(25) { self.damage() } else { None };
+            self.command(damaged).await;
             self.world.people.spoil(None);
             let hours = self.rng.below(40);
             self.world.pass(Duration::from_secs(hours as u64 * 3600 + 60));
@@ -110,6 +133,7 @@ impl History {
                     Some(backup) => {
                         self.say("the table is restored".to_owned());
                         self.world.restore(&backup).await;
+                        self.known = false;
                     }
                 }
             }
@@ -126,7 +150,7 @@ impl History {
     }
 
     /// One command, repeated as long as it is killed, and what must hold afterwards.
-    async fn command(&mut self, spoilt: bool) {
+    async fn command(&mut self, damaged: Option<Looks>) {
         let first = self.world.commands();
         let by_hash = self.rng.happens(30);
         let mut writes = Vec::new();
@@ -147,10 +171,73 @@ impl History {
         };
         let approved = ran.as_ref().is_some_and(|ran| ran.run.accepted.as_ref().is_some_and(|it| it.by_hash));
         self.say(format!("ended {:?}: {} writes", ran.as_ref().map(Ran::status), writes.len()));
-        if spoilt {
-            self.check(&told(&writes, "written on the word of half a file"));
+        if damaged.is_none() {
+            let people = ran.as_ref().and_then(|ran| ran.run.collections.get("people"));
+            self.known = people.is_some_and(|people| people.state == CollectionState::Complete);
         }
+        self.nobody_is_harmed(damaged, &before, &writes);
         self.judge(first, &before, &writes, approved).await;
+    }
+
+    /// The names that stand in the source now.
+    fn note_names(&mut self) {
+        for name in self.world.people.names() {
+            for (column, _) in NAMES {
+                self.called.insert((column, self.world.people.get(&name, column).to_owned()));
+            }
+        }
+    }
+
+    /// Damages the listing of this episode in some way; gives what it looks like.
+    fn damage(&mut self) -> Option<Looks> {
+        let people = &self.world.people;
+        assert_eq!(people.columns, COLUMNS);
+        let row = |name: &String| COLUMNS.iter().map(|column| people.get(name, column).to_owned()).collect();
+        let rows: Vec<Vec<String>> = people.names().iter().map(row).collect();
+        let company = Company { form: Form::Csv, columns: COLUMNS.to_vec(), rows };
+        // Where two people share a name, address or number, nobody can say whose row is missing.
+        let is_shared = company.identifying().into_iter().any(|column| {
+            let values: BTreeSet<&String> = company.rows.iter().map(|row| &row[column]).collect();
+            values.len() < company.rows.len()
+        });
+        if is_shared {
+            return None;
+        }
+        let kind = *self.rng.pick(&Kind::ALL)?;
+        let damaged = damage(&company, kind, &mut self.rng)?;
+        self.say(format!("the listing is damaged: {kind:?}, looks {:?}", damaged.looks));
+        self.world.people.hand_in("people.csv", damaged.bytes);
+        Some(damaged.looks)
+    }
+
+    /// A damaged listing blocks nobody who is in the true one, and gives nobody a name that no one ever had.
+    fn nobody_is_harmed(&self, damaged: Option<Looks>, before: &[Seen], writes: &[SeenRequest]) {
+        if damaged != Some(Looks::Damaged) {
+            return;
+        }
+        let people = &self.world.people;
+        let works = |name: &String| people.get(name, "enabled") == "true";
+        let working: BTreeSet<String> = people
+            .names()
+            .iter()
+            .filter(|name| works(name))
+            .map(|name| immutable_id(people.get(name, "objectGUID")))
+            .collect();
+        let mut problems = Vec::new();
+        for write in writes {
+            let account = before.iter().find(|account| write.target.as_deref() == Some(account.id()));
+            let theirs = account.and_then(Seen::immutable_id).is_some_and(|id| working.contains(id));
+            if removes(write) && theirs {
+                problems.push(format!("{} {} of somebody who works here", write.method, write.route));
+            }
+            for (column, property) in NAMES {
+                let Some(value) = write.body.as_ref().and_then(|body| body[property].as_str()) else { continue };
+                if !self.called.contains(&(column, value.to_owned())) {
+                    problems.push(format!("{} {}: nobody's {property} is {value:?}", write.method, write.route));
+                }
+            }
+        }
+        self.check(&problems);
     }
 
     /// The same command until it is not killed any more.
@@ -296,7 +383,10 @@ impl History {
     fn hire(&mut self) {
         self.hired += 1;
         let name = format!("p{:02}", self.hired);
-        self.world.people.hire(&name);
+        let (given, surname) = (GIVEN[self.rng.below(GIVEN.len())], SURNAMES[self.rng.below(SURNAMES.len())]);
+        let people = self.world.people.hire(&name);
+        people.set(&name, "givenName", given).set(&name, "sn", surname);
+        people.set(&name, "displayName", &format!("{given} {surname} {}", self.hired));
         self.note_anchor(&name);
         self.say(format!("{name} is hired"));
     }
@@ -506,6 +596,9 @@ fn tenant(rng: &mut Rng) -> Seed {
     seed.options.seed = rng.throw() % 1_000_000;
     if rng.happens(30) {
         seed = seed.with(|options| options.manager_bind_on_create = hardmatch_sim::Reaction::Refuse);
+    }
+    if rng.happens(50) {
+        seed = seed.with(|options| options.delta.changed_only = true);
     }
     if rng.happens(30) {
         seed = seed.with(|options| {

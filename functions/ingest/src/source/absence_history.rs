@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_missing_beside_a_fault_is_not_absent() {
+    fn a_person_missing_beside_a_fault_is_not_absent() {
         assert_eq!(nights(&[(&[], &[]), (&[], &[7])]), [person(7)]);
         assert_eq!(nights(&[(&[], &[]), (&[1], &[7])]), []);
         assert_eq!(nights(&[(&[], &[]), (&[1], &[7]), (&[1], &[7]), (&[1], &[7])]), [], "the fault may be their row");

@@ -17,7 +17,7 @@ const REFUSALS_KEPT: usize = 1000;
 /// With fewer known people, a change of most keys is no pattern yet.
 const REKEY_MIN: usize = 5;
 
-/// Who is in a listing, and what was refused.
+/// The people in a listing, and the refused entries.
 #[derive(Default)]
 pub(super) struct Scan {
     /// Name and content of every entry with a readable key, sorted by name.
@@ -113,7 +113,7 @@ pub(super) fn fingerprint(entry: &Entry, secret: &Secret) -> Option<([u8; 16], [
             Some((*secret.pid(&person.key).bytes(), content_hash(&body)))
         }
         Entry::Refused(refused) => {
-            // That the entry was refused is all that is stored; the run says why. Two entries with one key, each refused
+            // The store keeps that the entry was refused, and nothing else; the run says why. Two entries with one key, each refused
             // because of the other, must have one fingerprint in every pass, and an entry that moved to another line is
             // unchanged.
             let key = refused.key.as_ref()?;

@@ -191,12 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seen_of_an_account_says_nothing_of_its_memberships() {
+    fn a_sighting_says_nothing_of_memberships() {
         let item = joined(&[], &["sales"]);
         assert_eq!(merge(Some(&item), account("new"), 1001), Seen::Same);
         let Seen::New(changed) = merge(Some(&item), account("third"), 1001) else { panic!("not new") };
         assert!(changed.account.memberships.contains("sales"));
-        // That we joined it a moment ago is still known, and nothing else of that write.
+        // The mirror still knows that we made the account a member, and nothing else of that write.
         let wrote = changed.wrote.as_ref().unwrap();
         assert_eq!((wrote.memberships_before.clone(), wrote.before.is_empty()), (Some(Texts::default()), true));
         assert!(matches!(merge(Some(&changed), account("old"), 1002), Seen::New(_)), "drift is drift");
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_in_the_bin_is_missing_from_lists_and_a_member_as_before() {
+    fn a_deleted_account_stays_a_member() {
         let group = ObjectId::from("sales");
         let mut item = joined(&["sales"], &["sales"]);
         item.account.deleted = Some("then".into());
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn c28_who_we_deleted_or_restored_is_not_taken_for_live_or_deleted_by_a_lagging_listing() {
+    fn c28_a_lagging_listing_does_not_undo_our_deletion_or_restore() {
         let mut deleted = mirror("new", "new");
         deleted.account = in_bin("new", "ours");
         assert!(matches!(merge(Some(&deleted), account("new"), 1001), Seen::New(_)), "somebody else deleted it");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_raises_the_revision() {
+    fn a_difference_raises_the_revision() {
         let Seen::New(item) = merge(Some(&mirror("new", "old")), account("third"), 1001) else { panic!("not new") };
         assert_eq!(item.account.revision, 4);
     }

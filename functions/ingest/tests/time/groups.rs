@@ -308,7 +308,7 @@ async fn a_group_is_known_by_its_id() {
     look(&mut fixture, Duration::from_hours(24)).await;
     assert!(is_found(&found(&fixture).await[0].1, 1, 5), "{:?}", found(&fixture).await);
     assert!(members(&fixture, &group_id(2)).await.is_empty());
-    // It is deleted: the name stands for the other one from now on.
+    // The group is deleted: the name stands for the other one from now on.
     fixture.accounts.named.lock().unwrap().remove(0);
     look(&mut fixture, Duration::from_hours(24)).await;
     assert!(is_found(&found(&fixture).await[0].1, 2, 2), "{:?}", found(&fixture).await);
@@ -551,7 +551,7 @@ async fn a_group_created_a_moment_ago_is_not_looked_for() {
     fixture.store.bind_group(&scope(), GroupKind::Security, "Sales", &made).await.unwrap();
     fixture.read(Side::Tenant, None).await;
     assert!(is_found(&found(&fixture).await[0].1, 7, 0), "{:?}", found(&fixture).await);
-    // It is not shown a day later either.
+    // A day later the tenant does not show the group either.
     look(&mut fixture, Duration::from_hours(24)).await;
     assert!(is_found(&found(&fixture).await[0].1, 1, 5), "{:?}", found(&fixture).await);
 }

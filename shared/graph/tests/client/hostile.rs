@@ -131,6 +131,38 @@ async fn a_listing_whose_links_are_always_fresh_and_empty_is_left() {
 }
 
 #[tokio::test]
+async fn empty_pages_without_end_are_left_in_every_collection() {
+    let count = AtomicUsize::new(0);
+    let stub = Stub::start(move |seen, _| {
+        let host = seen.header("host").unwrap();
+        let path = seen.path.split('?').next().unwrap();
+        let n = count.fetch_add(1, Ordering::SeqCst);
+        Say::ok(format!(r#"{{"value":[],"@odata.nextLink":"http://{host}{path}?$skiptoken={n}"}}"#))
+    })
+    .await;
+    let client = stub.client();
+    for route in ["/users", "/directory/deletedItems/microsoft.graph.user", "/groups", "/contacts"] {
+        let before = stub.seen().len();
+        let mut page: Option<Cursor> = None;
+        let error = loop {
+            let next = match route {
+                "/users" => client.users(page.as_ref()).await.map(|list| list.next),
+                "/groups" => client.group_addresses(page.as_ref()).await.map(|list| list.next),
+                "/contacts" => client.contact_addresses(page.as_ref()).await.map(|list| list.next),
+                _ => client.deleted_users(page.as_ref()).await.map(|list| list.next),
+            };
+            match next {
+                Ok(next) => page = next,
+                Err(error) => break error,
+            }
+        };
+        names(&error, "endless_listing", &stub, route);
+        let pages = stub.seen().len() - before;
+        assert!((200..=251).contains(&pages), "{route}: {pages}");
+    }
+}
+
+#[tokio::test]
 async fn a_wait_of_thirty_years_is_a_wait_of_a_day() {
     let day = Duration::from_hours(24);
     let stub = Stub::start(|_, _| Say::status(429).with("retry-after", "1000000000")).await;

@@ -378,6 +378,7 @@ impl<'a> Reader<'a> {
             let name = matches!(attr, Attr::DisplayName | Attr::GivenName | Attr::Surname);
             let checked = value::refuse_error_text(&value)
                 .and_then(|()| value::refuse_lost_letters(&value, name))
+                .and_then(|()| value::refuse_doubled_letters(&value, name))
                 .and_then(|()| if attr == Attr::EmployeeId { value::refuse_altered(&value) } else { Ok(()) });
             return checked.map(|()| value).map_err(|fault| fault.at(self.columns.name(*column)));
         }

@@ -138,6 +138,39 @@ pub(crate) fn refuse_lost_letters(text: &str, name: bool) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Letters that were written as UTF-8, read in another encoding and written once more: `JÃ¶rg`. In text that is no name,
+/// only the pairs that begin with `Ã` count: no language has these.
+pub(crate) fn refuse_doubled_letters(text: &str, name: bool) -> Result<(), Fault> {
+    let mut letters = text.chars().peekable();
+    while let Some(lead) = letters.next() {
+        let first: u32 = match lead {
+            'Ã' => 0xc3,
+            'Ä' if name => 0xc4,
+            'Å' if name => 0xc5,
+            _ => continue,
+        };
+        let second = letters.peek().and_then(|next| windows_1252(*next)).filter(|byte| (0x80..0xc0).contains(byte));
+        let letter = second.and_then(|second| char::from_u32((first & 0x1f) << 6 | u32::from(second) & 0x3f));
+        if letter.is_some_and(char::is_alphabetic) {
+            return Err(Fault::new(
+                "The value is UTF-8 that a program took for another encoding and wrote once more: it has two signs for one letter",
+                "Export the file again as UTF-8, and do not open and save it in between",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The byte of a character in windows-1252, or in ISO 8859-1, which differs where windows-1252 has no control characters.
+fn windows_1252(letter: char) -> Option<u8> {
+    if let Ok(byte) = u8::try_from(letter) {
+        return Some(byte);
+    }
+    let mut text = [0; 4];
+    let (bytes, _, lacks) = encoding_rs::WINDOWS_1252.encode(letter.encode_utf8(&mut text));
+    if lacks { None } else { bytes.first().copied() }
+}
+
 /// A bit field or a FILETIME: decimal, or hexadecimal after `0x`.
 pub(crate) fn number(text: &str) -> Result<i64, Fault> {
     let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
@@ -321,6 +354,26 @@ mod tests {
         }
         for good in ["0012", "12E4", "E1001", "1001", "A=1", "12.5", "1234567890123456", "", "12-4"] {
             assert!(refuse_altered(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn letters_that_were_encoded_twice_are_known() {
+        for bad in [
+            "J\u{c3}\u{b6}rg",
+            "Wei\u{c3}\u{9f}",
+            "Wei\u{c3}\u{178}",
+            "M\u{c3}\u{bc}ller",
+            "\u{c3}\u{2013}berg",
+            "\u{c5}\u{81}ukasz",
+            "\u{c5}\u{a0}a\u{c5}\u{a1}a",
+        ] {
+            assert!(refuse_doubled_letters(bad, true).is_err(), "{bad}");
+        }
+        assert!(refuse_doubled_letters("FÃ¶rderung", false).is_err());
+        for good in ["Jörg", "JOÃO", "SÃO PAULO", "Ångström", "Ästhetik", "Åse", "Müller", "Łukasz", "BLÅ", "Ã", "ÄÖÜ"]
+        {
+            assert!(refuse_doubled_letters(good, true).is_ok(), "{good}");
         }
     }
 
