@@ -45,7 +45,7 @@ impl MessageHandler for Matching {
             }
         };
         match &delivery.message.kind {
-            // About all connections: each by itself, and one that cannot be opened takes none along.
+            // A tick is about all connections. A connection that cannot be opened takes none along.
             MessageKind::Tick => {
                 let tick = |connection| self.tick(connection, delivery.begun, delivery.deadline);
                 tick_all(&self.home.store, tick).await.map(|()| After::Done).map_err(|error| error.to_string())
@@ -75,8 +75,8 @@ impl MessageHandler for Matching {
 }
 
 impl Matching {
-    /// Does what an operator asks for, and leaves a reply. What cannot be done is said there; only trouble of our own
-    /// leaves the message in its queue.
+    /// Carries out what an operator asks for, and leaves a reply. A request that cannot be carried out is refused in the
+    /// reply; only a failure of our own leaves the message in its queue.
     async fn asked(
         &self,
         delivery: &Delivery,
@@ -86,7 +86,7 @@ impl Matching {
     ) -> Result<After, String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let connection = &delivery.message.connection;
-        // Handed over again: an old request does not undo what somebody asked for since.
+        // A request that is delivered twice is answered once: an old request does not undo what was asked for since.
         if self.home.store.reply(connection, reply).await.map_err(|error| said(&error))?.is_some() {
             return Ok(After::Done);
         }
@@ -124,7 +124,7 @@ impl Matching {
         Ok(After::Done)
     }
 
-    /// Says where commands belong: to a command line of an earlier version, which sends them elsewhere.
+    /// Replies where commands belong, for a command line of an earlier version that sends them elsewhere.
     async fn misplaced(&self, delivery: &Delivery) -> Result<After, String> {
         let MessageKind::OperatorCommand { reply, .. } = &delivery.message.kind else { return Ok(After::Done) };
         let why = "commands are taken from the stack's queue of commands alone. Use the `hardmatch` of the version that is deployed";

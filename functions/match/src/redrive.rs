@@ -8,9 +8,9 @@ use hardmatch_ports::command::Reply;
 use hardmatch_ports::doorbell::Queue;
 use hardmatch_wiring::lambda::{Home, Timestamp};
 
-/// Letters between two looks at the clock.
+/// Dead letters between two looks at the clock.
 const AT_ONCE: usize = 50;
-/// Letters of a queue that one command moves: what fails again and comes back meanwhile is not moved for ever.
+/// Dead letters of a queue that one command moves: messages that fail again and come back meanwhile are not moved for ever.
 const MOST: usize = 2_000;
 
 /// All queues at the same time, until they are empty or the time is over.

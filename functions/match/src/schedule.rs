@@ -38,9 +38,9 @@ pub enum PassedBy {
     NoPolicy,
 }
 
-/// Begins the run of a connection for a scheduled time (RFC 3339), once. A run that is still open is abandoned. A time that
-/// is told again sends the messages of the run it began again, so that a kill between the table and the messages loses
-/// nothing.
+/// Begins the run of a connection for a scheduled time (RFC 3339), once. A run that is still open is abandoned. When a
+/// time is told twice, the messages of the run that it began are sent again, so that a kill between the table and the
+/// messages loses nothing.
 pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot: &str) -> Result<Started, MatchError> {
     let slot = slot_name(slot)?;
     loop {
