@@ -189,15 +189,7 @@ impl Fixture {
             Ok(text) => text.to_owned(),
             Err(_) => format!("{body:?}"),
         };
-        let mut all = BTreeMap::new();
-        for item in told {
-            if item.key.pk.starts_with("DIRTY#") {
-                all.insert(format!("DIRTY / {}", item.key.sk), String::new());
-            } else {
-                all.insert(format!("{} / {}", item.key.pk, item.key.sk), text(&item.body));
-            }
-        }
-        all
+        told.map(|item| (format!("{} / {}", item.key.pk, item.key.sk), text(&item.body))).collect()
     }
 
     /// The blobs of readings.
