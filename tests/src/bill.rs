@@ -23,7 +23,7 @@ impl Bill {
 
     /// Units of kinds that come with people: what a run costs besides is left out.
     pub fn of_people(&self) -> u64 {
-        let people = ["P ", "A ", "KP", "KA", "DIRTY", "LANE", "HAND", "GATE", "R#"];
+        let people = ["P ", "A ", "KP", "KA", "DIRTY", "LANE", "BATCH", "GATE", "R#"];
         self.items()
             .iter()
             .filter(|(kind, _)| people.iter().any(|of| kind.starts_with(of)))

@@ -386,10 +386,11 @@ impl World {
     /// As the command does: a new policy text becomes a new revision, and the tenant is remembered.
     async fn activate(&self, engine: &StoryEngine, config: &Config) -> Result<Meta, hardmatch_store::StoreError> {
         let meta = activate(&engine.store, config, &self.policy, self.folder.path()).await?;
-        if meta.tenant.is_some() {
+        if meta.status.tenant.is_some() {
             return Ok(meta);
         }
-        engine.store.update_meta(&config.connection, |meta| meta.tenant = Some(CONTOSO_TENANT_ID.to_owned())).await
+        let tenant = Some(CONTOSO_TENANT_ID.to_owned());
+        engine.store.update_together(&config.connection, |meta| meta.status.tenant.clone_from(&tenant)).await
     }
 
     /// A run that a killed process left open is taken up again.
@@ -400,13 +401,13 @@ impl World {
         meta: &Meta,
         command: &StoryCommand,
     ) -> Result<Option<Run>, Stopped> {
-        let Some(id) = &meta.run else { return Ok(None) };
+        let Some(id) = &meta.schedule.run else { return Ok(None) };
         let run = engine.run(connection, id).await?;
         let is_open = !matches!(run.phase, Phase::Closed | Phase::Planned);
         Ok(Some(run).filter(|run| {
             is_open
                 && run.intent == command.intent
-                && run.policy_revision == meta.policy_revision
+                && run.policy_revision == meta.policy.revision
                 && run.only == command.only
         }))
     }

@@ -115,7 +115,7 @@ impl State {
     /// The cloud and tenant under which the connection's look-ups lie. Known without asking anybody once the tenant
     /// was observed, or when the file gives its directory id.
     pub(crate) fn scope(&self, meta: &Meta) -> Option<TenantKey> {
-        let tenant = meta.tenant.clone().or_else(|| guid(&self.loaded.config.tenant.id))?;
+        let tenant = meta.status.tenant.clone().or_else(|| guid(&self.loaded.config.tenant.id))?;
         Some(scope(&self.loaded.config, &tenant))
     }
 

@@ -218,7 +218,7 @@ impl Attended {
     /// On AWS the queue waits until a paused connection goes on; here somebody is waiting.
     async fn may_write(&self, functions: &Functions, message: &Message) -> Result<(), String> {
         let meta = functions.writing.store.meta(&message.connection).await.map_err(|error| error.to_string())?;
-        if !meta.value.may_write() {
+        if !meta.status.may_write() {
             self.end(Stopped::Paused);
         }
         Ok(())

@@ -236,8 +236,8 @@ impl Stack {
     pub(crate) async fn push(&self) -> Result<Meta, Failure> {
         let loaded = &self.state.loaded;
         let hash = hardmatch_policy::policy_hash(&loaded.text);
-        let meta = self.state.store.meta(self.connection()).await?.value;
-        if meta.policy_hash == hash && meta.policy_revision > 0 {
+        let meta = self.state.store.meta(self.connection()).await?;
+        if meta.policy.hash == hash && meta.policy.revision > 0 {
             return Ok(meta);
         }
         let protected = self.protected_changes(&meta).await?;
@@ -245,7 +245,7 @@ impl Stack {
         let tenant = directory_id(&loaded.config, &self.state.clock).await?;
         let configure = Command::Configure { text: loaded.text.clone(), tenant };
         done(self.whole.request(self.connection(), "", configure, approval.as_deref()).await?)?;
-        Ok(self.state.store.meta(self.connection()).await?.value)
+        Ok(self.state.store.meta(self.connection()).await?)
     }
 }
 
@@ -253,7 +253,7 @@ impl Stack {
     /// What in the file takes an approver, judged by what is stored. The function that stores the file judges again.
     async fn protected_changes(&self, meta: &Meta) -> Result<Vec<Protected>, Failure> {
         let new = &self.state.loaded.config;
-        let old = self.state.store.policy(self.connection(), meta.policy_revision).await?;
+        let old = self.state.store.policy(self.connection(), meta.policy.revision).await?;
         let old = old.map(|old| Config::load(&old, "stored configuration", std::path::Path::new(".")));
         Ok(match &old {
             None => protected_changes(Active::Missing, new),
@@ -287,8 +287,8 @@ pub(crate) fn strange(reply: &Reply) -> Failure {
 
 /// The configuration that is stored in the stack.
 async fn stored(store: &Store, connection: &ConnectionId, common: &Common) -> Result<Loaded, Failure> {
-    let meta = store.meta(connection).await?.value;
-    let text = store.policy(connection, meta.policy_revision).await?.ok_or_else(|| {
+    let meta = store.meta(connection).await?;
+    let text = store.policy(connection, meta.policy.revision).await?.ok_or_else(|| {
         Failure::usage(format!(
             "the stack has no connection {connection}. Store one with `hardmatch config push --config FILE`"
         ))

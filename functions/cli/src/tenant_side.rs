@@ -16,7 +16,7 @@ use hardmatch_ports::credentials::Credential;
 use hardmatch_ports::source::Entry;
 use hardmatch_ports::{Clock, TenantRead as _, TokenStore};
 use hardmatch_sim::{DomainType, SeedDomain};
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::{ConnectionStatus, Meta};
 use hardmatch_vault::SecretCredential;
 use hardmatch_wiring::connections::guid;
 use hardmatch_wiring::source::source;
@@ -178,7 +178,7 @@ async fn upn_domains(config: &Config) -> BTreeSet<String> {
 
 /// The tenant's directory id: from the file, from the connection's memory, or asked for.
 pub(crate) async fn tenant_id(state: &State, meta: &Meta, side: &TenantSide) -> Result<String, Failure> {
-    let known = meta.tenant.clone();
+    let known = meta.status.tenant.clone();
     let named = guid(&state.loaded.config.tenant.id);
     let found = match (&known, &named) {
         (Some(known), Some(named)) if known != named => return Err(other_tenant(known, named)),
@@ -195,13 +195,13 @@ pub(crate) async fn tenant_id(state: &State, meta: &Meta, side: &TenantSide) -> 
         return Err(other_tenant(known, &found));
     }
     let connection = &state.loaded.config.connection;
-    state.store.update_meta(connection, |meta| meta.tenant = Some(found.clone())).await?;
+    state.store.update(connection, |status: &mut ConnectionStatus| status.tenant = Some(found.clone())).await?;
     Ok(found)
 }
 
 /// A connection stays with the tenant it met first.
 pub(crate) fn same_tenant(config: &Config, meta: &Meta) -> Result<(), Failure> {
-    match (&meta.tenant, guid(&config.tenant.id)) {
+    match (&meta.status.tenant, guid(&config.tenant.id)) {
         (Some(known), Some(named)) if !known.eq_ignore_ascii_case(&named) => Err(other_tenant(known, &named)),
         (Some(_) | None, _) => Ok(()),
     }

@@ -159,7 +159,7 @@ async fn known_tenant(ports: &Ports, connection: &Connection) -> Result<Option<S
     if let Some(id) = connection.directory_id() {
         return Ok(Some(id));
     }
-    if let Some(id) = ports.store.meta(&connection.id).await?.value.tenant {
+    if let Some(id) = ports.store.meta(&connection.id).await?.status.tenant {
         return Ok(Some(id));
     }
     let record = ports.store.connecting(&connection.id).await?;

@@ -33,7 +33,7 @@ pub(crate) async fn observing(
 }
 
 pub(crate) async fn is_connected(store: &Store, connection: &ConnectionId) -> Result<bool, StoreError> {
-    Ok(store.meta(connection).await?.value.standing != ConnectionState::Disconnected)
+    Ok(store.meta(connection).await?.status.state != ConnectionState::Disconnected)
 }
 
 /// The policy of a revision. The inner error is a sentence for operators.

@@ -7,7 +7,7 @@
 use hardmatch_domain::guard::FirstPlan;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{Accepted, Intent, Phase, Run, Status, Stop};
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::{ActivePolicy, Meta};
 
 use crate::error::MatchError;
 use crate::opening::notify_observers;
@@ -116,7 +116,7 @@ pub(crate) fn was_accepted(run: &Run) -> bool {
 
 /// Whether a plan of the connection was accepted before this run began.
 pub(crate) fn first_plan(meta: &Meta, run: &Run) -> FirstPlan {
-    match meta.first_accepted {
+    match meta.history.first_accepted {
         Some(at) if at * 1000 < run.started_ms => FirstPlan::Applied,
         Some(_) | None => FirstPlan::Pending,
     }
@@ -135,7 +135,7 @@ pub(crate) enum PolicyOfDecisions {
 pub(crate) async fn remember_policy(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
     if run.only.is_none() {
         let revision = run.policy_revision;
-        ports.store.update_meta(&run.connection, |meta| meta.decided_policy = revision).await?;
+        ports.store.update(&run.connection, |policy: &mut ActivePolicy| policy.decided = revision).await?;
     }
     Ok(())
 }
@@ -146,24 +146,24 @@ pub(crate) async fn remember(ports: &MatchPorts, run: &Run, policy: PolicyOfDeci
     let (accepted, by_hash) = (run.accepted.is_some(), is_by_hash(run));
     let meta = ports
         .store
-        .update_meta(&run.connection, |meta| {
+        .update_together(&run.connection, |meta| {
             if run.only.is_none() && policy == PolicyOfDecisions::RememberNow {
-                meta.decided_policy = run.policy_revision;
+                meta.policy.decided = run.policy_revision;
             }
             if run.only.is_none() {
                 // Everybody was decided again, and an operator saw the plan or there was nothing to see.
-                meta.reconnected = false;
+                meta.status.reconnected = false;
             }
             if accepted {
-                meta.widened = false;
-                meta.first_accepted.get_or_insert(now);
+                meta.policy.widened = false;
+                meta.history.first_accepted.get_or_insert(now);
                 if by_hash {
-                    meta.first_by_hash.get_or_insert(now);
+                    meta.history.first_by_hash.get_or_insert(now);
                 }
             }
         })
         .await?;
-    if meta.first_accepted.is_some() {
+    if meta.history.first_accepted.is_some() {
         table_loss::keep(ports, run).await?;
     }
     Ok(meta)

@@ -24,8 +24,6 @@ pub(crate) async fn commit(ports: &MatchPorts, writes: Vec<Write>) -> Result<(),
 
 /// Makes unconditional writes, if there are any.
 pub(crate) async fn commit_plain(ports: &MatchPorts, writes: Vec<Write>) -> Result<(), MatchError> {
-    if !writes.is_empty() {
-        ports.store.table().batch_write(writes).await?;
-    }
+    ports.store.write_all(writes).await?;
     Ok(())
 }

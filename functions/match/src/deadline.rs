@@ -2,8 +2,9 @@
 
 use hardmatch_ports::doorbell::After;
 use hardmatch_ports::run::Run;
+use hardmatch_store::leases::{Acquire, RunLease};
 use hardmatch_store::requeue::Requeue;
-use hardmatch_store::run_lease::{Acquire, RunLease};
+use hardmatch_store::{Checkpoint, NoteList, Progress};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -15,9 +16,6 @@ use crate::ports::MatchPorts;
 const RESERVE: SignedDuration = SignedDuration::from_secs(20);
 /// A step that cannot be cut is begun within this time of a message's beginning, or left to a message of its own.
 const FRESH: SignedDuration = SignedDuration::from_secs(30);
-/// How far the work has come is kept this often, and at the end of a message: a process that is ended early repeats no more
-/// than this.
-const KEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whether the next unit of work is left to the next message.
 pub(crate) fn deadline_near(ports: &MatchPorts) -> bool {
@@ -29,9 +27,16 @@ pub(crate) fn too_late_for_step(ports: &MatchPorts, began: Timestamp) -> bool {
     deadline_near(ports) || (ports.deadline.is_some() && ports.clock.now().duration_since(began) > FRESH)
 }
 
-/// Whether it is time to keep how far the work has come. `kept` is when that was last done.
-pub(crate) fn is_to_be_kept(ports: &MatchPorts, kept: Timestamp) -> bool {
-    ports.deadline.is_some() && ports.clock.now().duration_since(kept) >= KEEP_EVERY
+/// The saved progress of a run's work of this name. A plan that was accepted, failed and is accepted again has one for each
+/// acceptance.
+pub(crate) fn checkpoint<P: Progress>(ports: &MatchPorts, run: &Run, work: &str) -> Checkpoint<P> {
+    let accepted = run.accepted.as_ref().map_or(0, |accepted| accepted.at_ms);
+    Checkpoint::in_table(&ports.store, NoteList::checkpoints(&run.id), format!("{work}#{accepted}"), ports.clock.now())
+}
+
+/// Whether progress is to be saved now although the work goes on.
+pub(crate) fn save_due<P: Progress>(ports: &MatchPorts, checkpoint: &Checkpoint<P>) -> bool {
+    ports.deadline.is_some() && checkpoint.is_due(ports.clock.now())
 }
 
 /// Takes the run lease: of two messages at a time, one would do again what the other has done. Runs over everybody share a

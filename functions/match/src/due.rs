@@ -51,7 +51,7 @@ async fn mark_due(ports: &MatchPorts, connection: &ConnectionId, due: &[Due]) ->
         }
     }
     if !marks.is_empty() {
-        ports.store.table().batch_write(marks).await?;
+        ports.store.write_all(marks).await?;
         ports.store.delete_keys(keys).await?;
     }
     Ok(())
@@ -60,11 +60,11 @@ async fn mark_due(ports: &MatchPorts, connection: &ConnectionId, due: &[Due]) ->
 /// Starts the next attempt of a quarantined connection, unless the quarantine was released or put off since the timer was
 /// set, or a run has begun since.
 async fn try_again(ports: &MatchPorts, connection: &ConnectionId, at: i64) -> Result<(), MatchError> {
-    let meta = ports.store.meta(connection).await?.value;
+    let meta = ports.store.meta(connection).await?;
     if meta.quarantine.is_none_or(|quarantine| quarantine.next != at) {
         return Ok(());
     }
-    if let Some(id) = meta.run
+    if let Some(id) = meta.schedule.run
         && let Some(run) = ports.store.run(connection, &id).await?
         && run.value.started_ms / 1000 >= at
         && !matches!(run.value.phase, Phase::Planned | Phase::Closed)

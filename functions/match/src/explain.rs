@@ -23,14 +23,14 @@ pub struct Explained {
 /// the tenant was not observed yet.
 pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Explained>, MatchError> {
     let Some(record) = ports.store.person(who).await? else { return Ok(None) };
-    let meta = ports.store.meta(&who.connection).await?.value;
-    let policy = policy(ports, &who.connection, meta.policy_revision).await?;
+    let meta = ports.store.meta(&who.connection).await?;
+    let policy = policy(ports, &who.connection, meta.policy.revision).await?;
     let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
     let context = Context {
         policy: &policy,
         tenant: &tenant.value.tenant,
         now: ports.clock.now_seconds(),
-        disconnected: &meta.disconnected,
+        disconnected: &meta.status.disconnected,
     };
     let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context, Refusals::Withheld).await?;
     Ok(decisions.pop().map(|decision| Explained { row: row(&record, decision), record }))

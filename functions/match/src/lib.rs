@@ -3,7 +3,6 @@
 mod acceptance;
 mod acknowledged;
 mod admission;
-mod checkpoint;
 mod commands;
 mod commit;
 mod credential_expiry;

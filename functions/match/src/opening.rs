@@ -4,9 +4,9 @@ use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_ports::Doorbell;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Accepted, Intent, Phase, Run, Status, Stop};
+use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 use hardmatch_store::runs::RunPlace;
-use hardmatch_store::{Store, Stored};
 
 use crate::error::MatchError;
 
@@ -65,13 +65,13 @@ pub async fn open_run(
 pub(crate) async fn enter(
     store: &Store,
     opening: &Opening,
-    meta: &Stored<Meta>,
+    meta: &Meta,
     slot: Option<&str>,
     now_ms: i64,
 ) -> Result<Option<Run>, MatchError> {
     let connection = &opening.connection;
     let (place, before) = match &opening.only {
-        None => (RunPlace::Connection(Box::new(meta.clone())), meta.value.run.clone()),
+        None => (RunPlace::Connection(Box::new(meta.clone())), meta.schedule.run.clone()),
         Some(key) => {
             let pid = store.secret().pid(key);
             let held = store.now_run(connection, pid).await?;
@@ -82,7 +82,7 @@ pub(crate) async fn enter(
     if let Some(before) = &before {
         abandon(store, connection, before, now_ms).await?;
     }
-    let run = Run { slot: slot.map(str::to_owned), ..fresh(opening, &meta.value, now_ms) };
+    let run = Run { slot: slot.map(str::to_owned), ..fresh(opening, meta, now_ms) };
     match store.open_run(&run, &place).await {
         Ok(()) => Ok(Some(run)),
         Err(error) if error.is_conflict() => Ok(None),
@@ -103,10 +103,10 @@ pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         intent: opening.intent,
         phase: Phase::Observing,
         status: None,
-        policy_revision: meta.policy_revision,
+        policy_revision: meta.policy.revision,
         started_ms: now_ms,
         closed_ms: None,
-        everybody: opening.everybody || meta.reconnected || meta.decided_policy != meta.policy_revision,
+        everybody: opening.everybody || meta.status.reconnected || meta.policy.decided != meta.policy.revision,
         full: opening.everybody,
         only: opening.only.clone(),
         accept_source: opening.accept_source,
@@ -135,13 +135,13 @@ pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
 /// Why the run stops at its plan.
 fn stop(intent: Intent, meta: &Meta, now: i64) -> Option<Stop> {
     let quarantined = meta.quarantine.as_ref().is_some_and(|quarantine| now < quarantine.next);
-    match (intent, meta.first_accepted) {
+    match (intent, meta.history.first_accepted) {
         (Intent::Plan, _) => Some(Stop::Asked),
         (Intent::Sync, _) if quarantined => Some(Stop::Quarantined),
         (Intent::Sync, None) => Some(Stop::FirstRun),
         // Connected again: what happened meanwhile is looked at before anything is written.
-        (Intent::Sync, Some(_)) if meta.reconnected => Some(Stop::FirstRun),
-        (Intent::Sync, Some(_)) => meta.widened.then_some(Stop::PolicyWidened),
+        (Intent::Sync, Some(_)) if meta.status.reconnected => Some(Stop::FirstRun),
+        (Intent::Sync, Some(_)) => meta.policy.widened.then_some(Stop::PolicyWidened),
     }
 }
 

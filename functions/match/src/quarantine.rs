@@ -6,6 +6,6 @@ use crate::error::MatchError;
 use crate::ports::MatchPorts;
 
 pub(crate) async fn quarantined_by_this_run(ports: &MatchPorts, run: &Run) -> Result<bool, MatchError> {
-    let quarantine = ports.store.meta(&run.connection).await?.value.quarantine;
+    let quarantine = ports.store.meta(&run.connection).await?.quarantine;
     Ok(quarantine.is_some_and(|quarantine| quarantine.run == run.id))
 }

@@ -46,7 +46,7 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
     loop {
         // A second message that takes the slot in between changes the connection's state, and entering the run fails.
         let meta = ports.store.meta(connection).await?;
-        if let Some(taken) = &meta.value.slot
+        if let Some(taken) = &meta.schedule.slot
             && taken.at >= slot
         {
             if taken.at == slot
@@ -57,7 +57,7 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
             return Ok(Started::Already(taken.run.clone()));
         }
         let now_ms = ports.clock.now().as_millisecond();
-        if let Some(why) = passes_by(&meta.value, now_ms / 1000) {
+        if let Some(why) = passes_by(&meta, now_ms / 1000) {
             return Ok(Started::PassedBy(why));
         }
         let opening = Opening {
@@ -72,7 +72,7 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
             by: format!("schedule, {slot}"),
         };
         if let Some(run) = opening::enter(&ports.store, &opening, &meta, Some(&slot), now_ms).await? {
-            if let Some(before) = &meta.value.run
+            if let Some(before) = &meta.schedule.run
                 && let Some(before) = ports.store.run(connection, before).await?
                 && before.value.status == Some(Status::Abandoned)
             {
@@ -85,12 +85,12 @@ pub async fn start_scheduled(ports: &MatchPorts, connection: &ConnectionId, slot
 }
 
 fn passes_by(meta: &Meta, now: i64) -> Option<PassedBy> {
-    match meta.standing {
+    match meta.status.state {
         ConnectionState::Paused => return Some(PassedBy::Paused),
         ConnectionState::Disconnected => return Some(PassedBy::Disconnected),
         ConnectionState::Active => {}
     }
-    if meta.policy_revision == 0 {
+    if meta.policy.revision == 0 {
         return Some(PassedBy::NoPolicy);
     }
     meta.quarantine.as_ref().filter(|quarantine| now < quarantine.next).map(|_| PassedBy::Quarantined)

@@ -96,7 +96,8 @@ mod tests {
         let judged =
             |released, removals| GuardNote { released, removals, before: 0, links: 9, sentence: String::new() };
         let accepted = Accepted { by_hash: words.contains("applied"), at_ms: 0, by: String::new() };
-        let meta = hardmatch_store::connection::Meta { first_accepted: Some(1), ..Default::default() };
+        let history = hardmatch_store::connection::RunHistory { first_accepted: Some(1), ..Default::default() };
+        let meta = hardmatch_store::connection::Meta { history, ..Default::default() };
         Run {
             phase,
             stop: words.contains("stop").then_some(Stop::FirstRun),

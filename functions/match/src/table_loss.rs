@@ -41,7 +41,7 @@ struct Outside {
 fn stop(before: Option<Stop>, meta: &Meta, outside: Outside) -> Option<Stop> {
     let lost = outside.accepted || outside.half_repaired > 0;
     match before {
-        Some(Stop::Asked | Stop::FirstRun) if lost && meta.first_accepted.is_none() => Some(Stop::StateLost),
+        Some(Stop::Asked | Stop::FirstRun) if lost && meta.history.first_accepted.is_none() => Some(Stop::StateLost),
         None | Some(Stop::Asked | Stop::FirstRun | Stop::PolicyWidened) if outside.newer => Some(Stop::StateLost),
         other => other,
     }
@@ -54,7 +54,7 @@ pub(crate) async fn look(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<R
     let outside = Outside {
         accepted: marker.is_some(),
         newer: is_newer(ports, &run.connection, marker.as_ref()).await?,
-        half_repaired: match meta.first_accepted {
+        half_repaired: match meta.history.first_accepted {
             Some(_) => 0,
             None => ports.store.tenant(&ports.scope).await?.map_or(0, |tenant| tenant.value.half_repaired),
         },
@@ -63,7 +63,7 @@ pub(crate) async fn look(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<R
     if stop == run.stop {
         return Ok(run.clone());
     }
-    let restored = outside.newer && meta.first_accepted.is_some();
+    let restored = outside.newer && meta.history.first_accepted.is_some();
     let accepted = run.accepted.clone().filter(|accepted| accepted.by_hash || !restored);
     let told = |run: &mut Run| {
         run.stop = stop;
@@ -106,6 +106,8 @@ pub(crate) async fn keep(ports: &MatchPorts, run: &Run) -> Result<(), MatchError
 
 #[cfg(test)]
 mod tests {
+    use hardmatch_store::connection::RunHistory;
+
     use super::*;
 
     #[test]
@@ -119,7 +121,8 @@ mod tests {
             assert_eq!(stop(before, &first, accepted), Some(Stop::StateLost));
             assert_eq!(stop(before, &first, repairs), Some(Stop::StateLost));
         }
-        let later = Meta { first_accepted: Some(5), ..Meta::default() };
+        let later =
+            Meta { history: RunHistory { first_accepted: Some(5), ..RunHistory::default() }, ..Meta::default() };
         assert_eq!(stop(Some(Stop::Asked), &later, accepted), Some(Stop::Asked));
         assert_eq!(stop(None, &later, accepted), None);
         assert_eq!(stop(Some(Stop::Quarantined), &first, accepted), Some(Stop::Quarantined));
@@ -128,7 +131,8 @@ mod tests {
     #[test]
     fn an_older_table_stops_every_run_at_its_plan() {
         let newer = Outside { accepted: true, newer: true, half_repaired: 0 };
-        let later = Meta { first_accepted: Some(5), ..Meta::default() };
+        let later =
+            Meta { history: RunHistory { first_accepted: Some(5), ..RunHistory::default() }, ..Meta::default() };
         for before in [None, Some(Stop::Asked), Some(Stop::PolicyWidened)] {
             assert_eq!(stop(before, &later, newer), Some(Stop::StateLost));
         }

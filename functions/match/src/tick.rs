@@ -29,15 +29,15 @@ where
 
 /// Ticks for one connection: what is due is taken, and its open runs are sent a message.
 pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), MatchError> {
-    let meta = ports.store.meta(connection).await?.value;
-    if meta.standing == ConnectionState::Disconnected {
+    let meta = ports.store.meta(connection).await?;
+    if meta.status.state == ConnectionState::Disconnected {
         // The timers of a disconnected connection stand still.
         return Ok(());
     }
     let now = ports.clock.now_seconds();
-    take_due(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
+    take_due(ports, connection, meta.history.timers_seen.unwrap_or(now), now).await?;
     let mut open = ports.store.now_runs(connection).await?;
-    open.extend(meta.run);
+    open.extend(meta.schedule.run);
     let mut stuck_runs = 0;
     for id in open {
         let Some(run) = ports.store.run(connection, &id).await? else { continue };
@@ -53,13 +53,13 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
         }
         notify_left_over(ports, &run.value).await?;
     }
-    let since = meta.last_run.filter(|_| meta.paused.is_none());
+    let since = meta.history.last_run.filter(|_| meta.status.paused.is_none());
     ports.metrics.connection_state(&ConnectionHealth {
         connection: connection.clone(),
         stuck_runs,
         quarantined: meta.quarantine.is_some(),
         hours_since_run: since.map(|ended| (now - ended).div_euclid(60 * 60)),
-        credential_ends: meta.credential_ends,
+        credential_ends: meta.credential.ends,
     });
     Ok(())
 }

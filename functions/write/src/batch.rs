@@ -42,7 +42,7 @@ pub(crate) async fn send_batch(
         password::provide(task);
     }
     let mut snapshot = load::load(ports, &connection, &tasks, context.phase).await?;
-    if !snapshot.connection.may_write() {
+    if !snapshot.connection.status.may_write() {
         return Ok(BatchResult { paused: true, tasks, ..result });
     }
     group::resolve(ports, &context, &tasks, &mut snapshot).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn send_batch(
             Prepared::Replaced => {}
         }
     }
-    commit::commit(ports, stored, &mut result).await?;
+    commit::commit(ports, &context.lease, stored, &mut result).await?;
     if outgoing.is_empty() {
         return Ok(result);
     }
@@ -83,7 +83,7 @@ pub(crate) async fn send_batch(
         stored.push((task, effects));
     }
     take_lane_effects(ports, &mut stored, &mut result).await?;
-    commit::commit(ports, stored, &mut result).await?;
+    commit::commit(ports, &context.lease, stored, &mut result).await?;
     Ok(result)
 }
 

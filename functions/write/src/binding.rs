@@ -1,5 +1,7 @@
 //! Whether a tenant takes a manager in the creation itself.
 
+use hardmatch_store::NoteList;
+
 use crate::{WriteError, WritePorts};
 
 /// Whether the tenant takes a manager in the creation itself.
@@ -19,7 +21,7 @@ impl Binding {
 
     /// As an earlier draining remembered it.
     pub(crate) async fn of(ports: &WritePorts) -> Result<Self, WriteError> {
-        let note = ports.store.note(ports.scope.as_str(), Self::NOTE).await?;
+        let note = ports.store.note(&NoteList::habits(&ports.scope), Self::NOTE).await?;
         Ok(match note.as_deref() {
             Some(b"inline") => Self::Inline,
             Some(b"apart") => Self::Apart,
@@ -34,6 +36,6 @@ impl Binding {
             Self::Inline => b"inline",
             Self::Apart => b"apart",
         };
-        Ok(ports.store.put_note(ports.scope.as_str(), Self::NOTE, body.to_vec()).await?)
+        Ok(ports.store.put_note(&NoteList::habits(&ports.scope), Self::NOTE, body.to_vec()).await?)
     }
 }

@@ -15,10 +15,10 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Key, Write};
+use hardmatch_store::PersonHash;
 use hardmatch_store::batches::Batch;
 use hardmatch_store::changes::{ChangeState, LanePhase};
-use hardmatch_store::gate::{Held, Taken};
-use hardmatch_store::{PersonHash, Store};
+use hardmatch_store::leases::{Lease, TakeLease};
 
 use self::pace::Pace;
 use crate::batch::{self, BatchContext, BatchResult};
@@ -50,8 +50,8 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     let lane = Lane::of(ports, open.urgency());
     let now_ms = ports.clock.now().as_millisecond();
     let held = match ports.store.lease(&lane.name, &ports.holder, now_ms, lease_ms(ports, now_ms)).await? {
-        Taken::Ours(held) => held,
-        Taken::Theirs(lease) => {
+        TakeLease::Taken(lease) => lease,
+        TakeLease::HeldByOther(lease) => {
             let left = Duration::from_millis(u64::try_from(lease.until_ms - now_ms).unwrap_or(0));
             let wait = left.clamp(Duration::from_millis(50), TIMING.held_by_other);
             let holder = i64::try_from(lease.fence).unwrap_or(i64::MAX);
@@ -65,9 +65,10 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
         // What was in flight may have arrived: the batches stay where the next writer finds them.
         Err(error) => Err(error),
     };
-    ports.store.release(lane_work.held.clone()).await?;
+    let Drain { held, tenant_failure, .. } = lane_work;
+    ports.store.release(held).await?;
     let after = result?;
-    if let Some(tenant_failure) = lane_work.tenant_failure.take() {
+    if let Some(tenant_failure) = tenant_failure {
         return Err(tenant_failure);
     }
     if after == After::Done {
@@ -102,7 +103,7 @@ struct Drain<'a> {
     lane: Lane,
     phase: LanePhase,
     /// The lease of the lane.
-    held: Held,
+    held: Lease,
     /// People in the order of the lane whose change is not read yet.
     unread: VecDeque<PersonHash>,
     ready: VecDeque<Task>,
@@ -145,7 +146,7 @@ impl<'a> Drain<'a> {
         run: &'a Run,
         lane: Lane,
         phase: LanePhase,
-        held: Held,
+        held: Lease,
         now_ms: i64,
     ) -> Result<Self, WriteError> {
         let (connection, run) = (&run.connection, run.id.as_str());
@@ -249,9 +250,8 @@ impl<'a> Drain<'a> {
         BatchContext {
             lane: self.lane.clone(),
             phase: self.phase,
-            note: Store::batch_key(&self.lane.name, self.held.fence, slot),
+            lease: self.held.proof(),
             slot,
-            leased_until_ms: self.seen_ms + lease_ms(self.ports, self.seen_ms),
             binding: self.binding,
             probe,
         }

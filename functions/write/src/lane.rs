@@ -52,7 +52,7 @@ impl Lane {
         let mut found = OtherLaneBatches::default();
         let now_ms = ports.clock.now().as_millisecond();
         for batch in ports.store.batches(&self.other).await? {
-            let live = ports.store.is_leased(&self.other, batch.fence, now_ms).await?;
+            let live = ports.store.is_in_flight(&self.other, &batch, now_ms).await?;
             if live { found.live.extend(batch.pids) } else { found.left.extend(batch.pids) }
         }
         Ok(found)

@@ -7,7 +7,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::Reply;
 use hardmatch_ports::tenant_request::TenantQuery;
 use hardmatch_ports::{Clock, TokenError, TokenStore as _};
-use hardmatch_store::connection::ConnectionState;
+use hardmatch_store::connection::{ConnectionState, CredentialState};
 use hardmatch_store::{Store, StoreError};
 use hardmatch_vault::TokenVault;
 use hardmatch_wiring::Opened;
@@ -66,14 +66,14 @@ async fn replied(
     Ok(match query {
         TenantQuery::Reset => {
             context.vault.forget_access().await?;
-            context.store.update_meta(connection, |meta| meta.forgotten += 1).await?;
+            context.store.update(connection, |credential: &mut CredentialState| credential.forgotten += 1).await?;
             Reply::Done { run: None }
         }
         TenantQuery::Forget { disconnected } => {
             // Taken up again meanwhile: this is late, and what is kept now is new.
-            if meta.standing == ConnectionState::Disconnected {
+            if meta.status.state == ConnectionState::Disconnected {
                 context.vault.forget().await?;
-                context.store.update_meta(connection, |meta| meta.forgotten += 1).await?;
+                context.store.update(connection, |credential: &mut CredentialState| credential.forgotten += 1).await?;
             }
             Reply::Disconnected { disconnected: *disconnected }
         }
@@ -107,8 +107,8 @@ async fn replied(
 /// Writes when it is news.
 pub async fn note_expiry(store: &Store, connection: &ConnectionId, ends: Option<Timestamp>) -> Result<(), StoreError> {
     let ends = ends.map(Timestamp::as_second);
-    if store.meta(connection).await?.value.credential_ends != ends {
-        store.update_meta(connection, |meta| meta.credential_ends = ends).await?;
+    if store.meta(connection).await?.credential.ends != ends {
+        store.update(connection, |credential: &mut CredentialState| credential.ends = ends).await?;
     }
     Ok(())
 }

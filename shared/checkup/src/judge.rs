@@ -36,7 +36,7 @@ pub fn last_run(meta: &Meta, now: i64, show: impl Fn(i64) -> String) -> Vec<Chec
             format!("Cure the cause and run again; the next attempt is due {}.", show(quarantine.next)),
         ));
     }
-    checks.push(match meta.last_success {
+    checks.push(match meta.history.last_success {
         None => check(
             "last run",
             CheckState::Ok,
@@ -51,7 +51,7 @@ pub fn last_run(meta: &Meta, now: i64, show: impl Fn(i64) -> String) -> Vec<Chec
         ),
         Some(at) => good(
             "last run",
-            format!("Finished at {}: {} people, {} of them linked.", show(at), meta.people, meta.links),
+            format!("Finished at {}: {} people, {} of them linked.", show(at), meta.listing.people, meta.history.links),
         ),
     });
     checks
@@ -61,7 +61,7 @@ pub fn last_run(meta: &Meta, now: i64, show: impl Fn(i64) -> String) -> Vec<Chec
 pub(crate) fn tenant_id(organization: &Organization, config: &Config, meta: &Meta) -> Check {
     let found = organization.id.as_str();
     let named = hardmatch_domain::ids::Guid::parse(&config.tenant.id).map(|guid| guid.to_string());
-    if let Some(known) = meta.tenant.as_deref().filter(|known| *known != found) {
+    if let Some(known) = meta.status.tenant.as_deref().filter(|known| *known != found) {
         return check(
             "tenant",
             CheckState::Fail,
@@ -300,6 +300,7 @@ pub(crate) fn passwords(config: &Config, organization: &Organization, wanted: &B
 mod tests {
     use hardmatch_domain::attribute::{Attr, Attributes};
     use hardmatch_domain::ids::TenantId;
+    use hardmatch_store::connection::RunHistory;
 
     use super::*;
 
@@ -383,7 +384,8 @@ mod tests {
 
     #[test]
     fn an_old_success_and_a_quarantine_are_said() {
-        let meta = Meta { last_success: Some(1_000), ..Meta::default() };
+        let meta =
+            Meta { history: RunHistory { last_success: Some(1_000), ..RunHistory::default() }, ..Meta::default() };
         let state = |meta: &Meta, now| last_run(meta, now, |at| at.to_string()).iter().map(|check| check.state).max();
         assert_eq!(state(&meta, 1_000 + STALE), Some(CheckState::Ok));
         assert_eq!(state(&meta, 1_001 + STALE), Some(CheckState::Warn));

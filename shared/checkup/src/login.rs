@@ -40,7 +40,7 @@ pub(crate) async fn before(side: &Side, config: &Config, meta: &Meta) -> Vec<Che
 /// Whether the tenant that the name leads to is the connection's, in this cloud. Silent when it is.
 fn metadata(found: &Metadata, config: &Config, meta: &Meta, graph: &str) -> Vec<Check> {
     let mut checks = Vec::new();
-    if let (Some(known), Some(found)) = (&meta.tenant, &found.tenant)
+    if let (Some(known), Some(found)) = (&meta.status.tenant, &found.tenant)
         && !known.eq_ignore_ascii_case(found)
     {
         checks.push(check(

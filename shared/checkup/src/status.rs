@@ -18,7 +18,7 @@ pub async fn status(side: &Side, meta: &Meta, kept: Option<&dyn TokenStore>) -> 
             }));
         }
     }
-    let granted = if meta.standing == ConnectionState::Disconnected {
+    let granted = if meta.status.state == ConnectionState::Disconnected {
         KnownGrant::Untold { why: "the connection is disconnected, so nobody is asked".to_owned() }
     } else {
         match side.client.grant().await {

@@ -17,11 +17,11 @@ const ADMINS: usize = 50;
 
 /// What stands in for all checks of a connection that is disconnected: nobody is asked.
 pub fn disconnected(meta: &Meta) -> Option<Check> {
-    (meta.standing == ConnectionState::Disconnected).then(|| {
+    (meta.status.state == ConnectionState::Disconnected).then(|| {
         check(
             "connection",
             CheckState::Fail,
-            format!("It is disconnected, and {} links are disconnected: nobody is asked.", meta.links),
+            format!("It is disconnected, and {} links are disconnected: nobody is asked.", meta.history.links),
             "Take it up again with `hardmatch auth connect`.",
         )
     })

@@ -8,10 +8,10 @@ use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
 use hardmatch_domain::link::Link;
 use hardmatch_ports::tenant::Cursor;
-use hardmatch_ports::{Condition, Key, Query, TableError, Write};
+use hardmatch_ports::{Condition, Key, TableError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{PersonHash, TenantKey};
+use crate::hashes::{PersonHash, TenantKey};
 use crate::{Result, Store, Stored, json, keys, parse};
 
 /// An account as last observed, and what we wrote to it lately.
@@ -94,18 +94,18 @@ impl TenantItem {
 impl Store {
     /// The tenant as a whole.
     pub async fn tenant(&self, scope: &TenantKey) -> Result<Option<Stored<TenantItem>>> {
-        self.read(&keys::tenant(scope, "TENANT"), "tenant").await
+        self.read(&keys::tenant(scope), "tenant").await
     }
 
     /// Stores the tenant as a whole.
     pub async fn put_tenant(&self, scope: &TenantKey, item: &TenantItem) -> Result<()> {
-        self.table.write(Write::put(keys::tenant(scope, "TENANT"), json(item))).await?;
+        self.table.write(Write::put(keys::tenant(scope), json(item))).await?;
         Ok(())
     }
 
     /// Replaces what is known about the tenant as a whole, unless somebody else did; whether it was replaced.
     pub async fn replace_tenant(&self, scope: &TenantKey, had: u64, item: &TenantItem) -> Result<bool> {
-        let write = Write::put_if(keys::tenant(scope, "TENANT"), json(item), Condition::Revision(had));
+        let write = Write::put_if(keys::tenant(scope), json(item), Condition::Revision(had));
         match self.table.write(write).await {
             Ok(_) => Ok(true),
             Err(TableError::Conflict { .. }) => Ok(false),
@@ -166,7 +166,7 @@ impl Store {
     pub(crate) fn account_lookup_keys(&self, scope: &TenantKey, account: &Account) -> BTreeSet<Key> {
         let mut found = BTreeSet::new();
         self.lookups.account(account, &mut |by, value| {
-            found.insert(keys::account_lookup(scope, &self.secret, by, value, &account.id));
+            found.insert(keys::account_entry(scope, &self.secret, by, value, &account.id));
         });
         found
     }
@@ -174,7 +174,7 @@ impl Store {
     /// Accounts, live and soft-deleted, that hold a value, in object-id order.
     pub async fn accounts_by(&self, scope: &TenantKey, by: By, value: &str) -> Result<Vec<ObjectId>> {
         let mut found = Vec::new();
-        self.each(Query::prefix(keys::account_lookup_pk(scope, &self.secret, by, value), ""), |item| {
+        self.each(keys::account_entries(scope, &self.secret, by, value), |item| {
             found.push(ObjectId::new(item.key.sk));
             Ok(())
         })
@@ -184,18 +184,18 @@ impl Store {
 
     /// Groups and contacts that hold an address.
     pub async fn address_holders(&self, scope: &TenantKey, address: &str) -> Result<Vec<AddressHolder>> {
-        let query = Query::prefix(keys::holder_pk(scope, &self.secret, address), "");
+        let query = keys::holders(scope, &self.secret, address);
         Ok(self.read_all(query, "address holder").await?.into_iter().map(|(_, stored)| stored.value).collect())
     }
 
     /// The write that says a group or contact holds an address.
     pub fn put_holder(&self, scope: &TenantKey, address: &str, holder: &AddressHolder) -> Write {
-        Write::put(Key::new(keys::holder_pk(scope, &self.secret, address), holder.id.as_str()), json(holder))
+        Write::put(keys::holder(scope, &self.secret, address, &holder.id), json(holder))
     }
 
     /// The write that says it does not any more.
     pub fn delete_holder(&self, scope: &TenantKey, address: &str, holder: &AddressHolder) -> Write {
-        Write::delete(Key::new(keys::holder_pk(scope, &self.secret, address), holder.id.as_str()))
+        Write::delete(keys::holder(scope, &self.secret, address, &holder.id))
     }
 
     /// The link that names an account.

@@ -6,7 +6,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Key, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::PersonHash;
+use crate::hashes::PersonHash;
 use crate::{Result, Store, json, keys, parse};
 
 /// One person's acknowledged decision. Alters the exit status, never a decision.
@@ -27,18 +27,14 @@ pub struct Acknowledgment {
 }
 
 impl Store {
-    fn acknowledgment_key(c: &ConnectionId, pid: PersonHash) -> Key {
-        Key::new(keys::person_pk(c, pid), "ACKNOWLEDGED")
-    }
-
     /// The write that remembers it; the next one takes its place.
     pub fn put_acknowledgment(&self, c: &ConnectionId, pid: PersonHash, known: &Acknowledgment) -> Write {
-        Write::put(Self::acknowledgment_key(c, pid), json(known))
+        Write::put(keys::acknowledged(c, pid), json(known))
     }
 
     /// The write that forgets it.
     pub fn drop_acknowledgment(&self, c: &ConnectionId, pid: PersonHash) -> Write {
-        Write::delete(Self::acknowledgment_key(c, pid))
+        Write::delete(keys::acknowledged(c, pid))
     }
 
     /// What is acknowledged of these people, ended ones included; who has none is left out.
@@ -47,7 +43,7 @@ impl Store {
         c: &ConnectionId,
         pids: &[PersonHash],
     ) -> Result<BTreeMap<PersonHash, Acknowledgment>> {
-        let wanted: Vec<Key> = pids.iter().map(|pid| Self::acknowledgment_key(c, *pid)).collect();
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::acknowledged(c, *pid)).collect();
         if wanted.is_empty() {
             return Ok(BTreeMap::new());
         }

@@ -1,16 +1,16 @@
-//! Hands: whose next step is on its way to the tenant, and under which fence. One item for twenty people, written before
-//! their calls are sent: whoever leases the lane next reads what an earlier writer left behind, and knows whose result
-//! is unknown.
+//! Batches: whose next step is on its way to the tenant, and under which fence. One item for twenty people, written before
+//! their calls are sent: the next holder of the lane reads what an earlier writer left behind, and knows whose result is
+//! unknown.
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Key, Query, TableError, Write};
+use hardmatch_ports::{Key, TableError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{PersonHash, hex, unhex};
-use crate::runs::{pack, unpack};
-use crate::{Result, Store, json};
+use crate::hashes::{PersonHash, hex, pack, unhex, unpack};
+use crate::leases::LeaseProof;
+use crate::{Result, Store, json, keys};
 
-/// A hand that was sent, or was about to be.
+/// A batch that was sent, or was about to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// Where it is kept.
@@ -31,26 +31,40 @@ struct Body {
 }
 
 impl Store {
-    /// Where the hand of a slot is kept. A writer has as many slots as hands in flight, and uses them again.
-    pub fn batch_key(lane: &str, fence: u64, slot: usize) -> Key {
-        Key::new(format!("HAND#{lane}"), format!("{fence:012}#{slot:02}"))
+    /// The write that says, in a slot of the lane's holder, whose next step is about to be sent. A writer has as many slots as
+    /// batches in flight, and uses them again.
+    pub fn put_batch(lane: &LeaseProof, slot: usize, connection: &ConnectionId, pids: &[PersonHash]) -> Write {
+        Self::batch_at(keys::batch(lane.name(), lane.fence(), slot), connection, pids)
     }
 
-    /// The write that says whose next step is about to be sent.
-    pub fn put_batch(key: &Key, connection: &ConnectionId, pids: &[PersonHash]) -> Write {
-        let body = Body { v: 1, connection: connection.clone(), people: hex(&pack(pids)) };
-        Write::put(key.clone(), json(&body))
+    /// The write that forgets the batch of a slot.
+    pub fn delete_batch(lane: &LeaseProof, slot: usize) -> Write {
+        Write::delete(keys::batch(lane.name(), lane.fence(), slot))
     }
 
-    /// Every hand that is kept of a lane.
+    /// The write that keeps, of a batch of an earlier writer, the people whose result is unknown.
+    pub fn shrink_batch(batch: &Batch, left: &[PersonHash]) -> Write {
+        Self::batch_at(batch.key.clone(), &batch.connection, left)
+    }
+
+    fn batch_at(key: Key, connection: &ConnectionId, pids: &[PersonHash]) -> Write {
+        Write::put(key, json(&Body { v: 1, connection: connection.clone(), people: hex(&pack(pids)) }))
+    }
+
+    /// Whether the writer that sent a batch of a lane still holds the lane at a time (Unix milliseconds).
+    pub async fn is_in_flight(&self, lane: &str, batch: &Batch, now_ms: i64) -> Result<bool> {
+        self.is_leased(lane, batch.fence, now_ms).await
+    }
+
+    /// Every batch that is kept of a lane.
     pub async fn batches(&self, lane: &str) -> Result<Vec<Batch>> {
-        let found = self.read_all::<Body>(Query::prefix(format!("HAND#{lane}"), ""), "hand").await?;
-        let hands = found.into_iter().filter_map(|(key, stored)| {
-            let fence = key.sk.split('#').next()?.parse().ok()?;
+        let found = self.read_all::<Body>(keys::batches(lane), "batch").await?;
+        let batches = found.into_iter().filter_map(|(key, stored)| {
+            let fence = keys::fence_of(&key)?;
             let pids = unpack(&unhex(&stored.value.people)?);
             Some(Batch { key, connection: stored.value.connection, fence, pids })
         });
-        Ok(hands.collect())
+        Ok(batches.collect())
     }
 
     /// Performs writes that rest on a condition each, all at a time and none with another: whether each held. A

@@ -6,11 +6,11 @@ use hardmatch_domain::change::{Change, Step};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{Outcome, Run};
 use hardmatch_ports::tenant::Refusal;
-use hardmatch_ports::{Condition, Item, Key, Query, Write};
+use hardmatch_ports::{Condition, Item, Key, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::PersonHash;
-use crate::runs::{pack, unpack};
+use crate::hashes::{PersonHash, pack, unpack};
+pub use crate::keys::LanePhase;
 use crate::{Result, Store, Stored, json, keys, parse};
 
 /// The one open change of a person.
@@ -126,24 +126,6 @@ pub enum ChangeState {
     Held,
 }
 
-/// Which half of a run a pointer belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LanePhase {
-    /// Additions and changes.
-    Write,
-    /// Released removals.
-    Remove,
-}
-
-impl LanePhase {
-    fn letter(self) -> char {
-        match self {
-            LanePhase::Write => 'a',
-            LanePhase::Remove => 'r',
-        }
-    }
-}
-
 /// A pointer of a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer {
@@ -245,10 +227,10 @@ impl Store {
         first: usize,
         pids: &[PersonHash],
     ) -> Vec<Write> {
-        let items = pids.chunks(POINTED).enumerate().map(|(number, chunk)| {
-            let sk = format!("{}#{depth:04}#{:06}", phase.letter(), first + number);
-            Write::put(Key::new(keys::lane_pk(run), sk), pack(chunk))
-        });
+        let items = pids
+            .chunks(POINTED)
+            .enumerate()
+            .map(|(number, chunk)| Write::put(keys::pointer(run, phase, depth, first + number), pack(chunk)));
         items.collect()
     }
 
@@ -260,7 +242,7 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Pointer>> {
-        let mut query = Query::prefix(keys::lane_pk(run), format!("{}#", phase.letter())).limit(limit);
+        let mut query = keys::pointers(run, phase).limit(limit);
         if let Some(after) = after {
             query = query.after(after);
         }
@@ -275,18 +257,18 @@ impl Store {
 
     /// The write that holds a person's removals until the gate.
     pub fn put_held(&self, run: &str, pid: PersonHash) -> Write {
-        Write::put(keys::run(run, "held", pid.hex()), Vec::new())
+        Write::put(keys::held(run, pid), Vec::new())
     }
 
     /// The write that takes them out again.
     pub fn delete_held(&self, run: &str, pid: PersonHash) -> Write {
-        Write::delete(keys::run(run, "held", pid.hex()))
+        Write::delete(keys::held(run, pid))
     }
 
     /// Everybody whose removals wait at a run's gate.
     pub async fn held(&self, run: &str) -> Result<Vec<PersonHash>> {
         let mut found = Vec::new();
-        self.each(Query::prefix(format!("R#{run}#held"), ""), |item| {
+        self.each(keys::all_held(run), |item| {
             found.extend(PersonHash::parse(&item.key.sk));
             Ok(())
         })
@@ -319,7 +301,7 @@ impl Store {
     /// A person's history, newest first, at most so many.
     pub async fn history(&self, c: &ConnectionId, pid: PersonHash, limit: usize) -> Result<Vec<Outcome>> {
         let last = self.last_changes(c, &[pid]).await?.remove(&pid);
-        let query = Query::prefix(keys::person_pk(c, pid), "HIST#").descending().limit(limit);
+        let query = keys::histories(c, pid).descending().limit(limit);
         let before = self.read_all::<Outcome>(query, "history").await?.into_iter().map(|(_, stored)| stored.value);
         let mut by_run: BTreeMap<String, Outcome> = before.map(|outcome| (outcome.run.clone(), outcome)).collect();
         by_run.extend(last.and_then(|last| last.ended).map(|ended| (ended.run.clone(), ended)));

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Condition, Key, TableError, Write};
+use hardmatch_ports::{Condition, TableError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, Store, Stored, json, keys};
@@ -139,14 +139,6 @@ pub enum News {
     Failed(String),
 }
 
-fn ticket_key(id: &str) -> Key {
-    keys::connect(id, "TICKET")
-}
-
-fn attempt_key(id: &str) -> Key {
-    keys::connect(id, "ATTEMPT")
-}
-
 /// Not before it is worth nothing: expiry in the table only tidies up.
 const KEPT_AFTER: i64 = 60 * 60;
 
@@ -171,12 +163,12 @@ impl Store {
             };
             let writes = vec![
                 Write::Put {
-                    key: ticket_key(id),
+                    key: keys::ticket(id),
                     body: json(ticket),
                     expires: Some(ticket.expires + KEPT_AFTER),
                     condition: Condition::Absent,
                 },
-                Write::put_if(keys::connection(&ticket.connection, "CONNECT"), json(&waiting), condition),
+                Write::put_if(keys::connecting(&ticket.connection), json(&waiting), condition),
             ];
             match self.table.transact(writes).await {
                 // Somebody else's link or news; ours comes after.
@@ -188,14 +180,14 @@ impl Store {
 
     /// A link that was not used yet. Whether it is still worth something is for the caller's clock.
     pub async fn ticket(&self, id: &str) -> Result<Option<Stored<Ticket>>> {
-        self.read(&ticket_key(id), "link").await
+        self.read(&keys::ticket(id), "link").await
     }
 
     /// Uses a link up and begins an attempt, both or neither. A conflict: somebody was faster.
     pub async fn begin_attempt(&self, ticket: (&str, u64), id: &str, attempt: &Attempt) -> Result<()> {
         let (ticket, revision) = ticket;
         let writes = vec![
-            Write::Delete { key: ticket_key(ticket), condition: Condition::Revision(revision) },
+            Write::Delete { key: keys::ticket(ticket), condition: Condition::Revision(revision) },
             put_attempt(id, attempt, Condition::Absent),
         ];
         Ok(self.table.transact(writes).await?)
@@ -203,7 +195,7 @@ impl Store {
 
     /// An attempt. Whether it is still worth something is for the caller's clock.
     pub async fn attempt(&self, id: &str) -> Result<Option<Stored<Attempt>>> {
-        self.read(&attempt_key(id), "attempt").await
+        self.read(&keys::attempt(id), "attempt").await
     }
 
     /// Replaces an attempt, unless somebody else did: one answer is taken once. The new revision.
@@ -214,14 +206,14 @@ impl Store {
 
     /// Ends an attempt, unless somebody else changed or ended it.
     pub async fn end_attempt(&self, id: &str, revision: u64) -> Result<()> {
-        let end = Write::Delete { key: attempt_key(id), condition: Condition::Revision(revision) };
+        let end = Write::Delete { key: keys::attempt(id), condition: Condition::Revision(revision) };
         self.table.write(end).await?;
         Ok(())
     }
 
     /// What came of connecting; `None` when no link was ever made.
     pub async fn connecting(&self, c: &ConnectionId) -> Result<Option<Stored<Connecting>>> {
-        self.read(&keys::connection(c, "CONNECT"), "connect").await
+        self.read(&keys::connecting(c), "connect").await
     }
 
     /// Tells what came of the link of this hash. A success is told whatever link it came by; anything else only while
@@ -240,7 +232,7 @@ impl Store {
                 News::Failed(code) => (ConnectState::Failed, Some(code.clone())),
             };
             record.at = now;
-            let key = keys::connection(c, "CONNECT");
+            let key = keys::connecting(c);
             let write = Write::put_if(key, json(record), Condition::Revision(seen.revision));
             match self.table.write(write).await {
                 Err(TableError::Conflict { .. }) => {}
@@ -263,7 +255,7 @@ impl Store {
             let ticket = seen.map(|seen| seen.value.ticket).unwrap_or_default();
             let (state, at) = (ConnectState::Done, connected.at);
             let done = Connecting { v: 1, ticket, state, code: None, at, connected: Some(connected.clone()) };
-            match self.table.write(Write::put_if(keys::connection(c, "CONNECT"), json(&done), condition)).await {
+            match self.table.write(Write::put_if(keys::connecting(c), json(&done), condition)).await {
                 Err(TableError::Conflict { .. }) => {}
                 other => {
                     other?;
@@ -276,5 +268,5 @@ impl Store {
 }
 
 fn put_attempt(id: &str, attempt: &Attempt, condition: Condition) -> Write {
-    Write::Put { key: attempt_key(id), body: json(attempt), expires: Some(attempt.expires + KEPT_AFTER), condition }
+    Write::Put { key: keys::attempt(id), body: json(attempt), expires: Some(attempt.expires + KEPT_AFTER), condition }
 }

@@ -3,10 +3,10 @@
 
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_ports::{Condition, Key, Query, Write};
+use hardmatch_ports::{Condition, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Store, json};
+use crate::{Result, Store, json, keys};
 
 /// What one message, or all messages of a run, have cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,18 +42,18 @@ impl Store {
     /// twice has cost twice.
     pub async fn note_cost(&self, run: &str, receipt: &str, cost: &Cost, now: i64) -> Result<()> {
         let write = Write::Put {
-            key: Key::new(format!("R#{run}#cost"), receipt),
+            key: keys::cost(run, receipt),
             body: json(cost),
             expires: Some(now + KEPT),
             condition: Condition::None,
         };
-        self.table().write(write).await?;
+        self.table.write(write).await?;
         Ok(())
     }
 
     /// What all messages of a run have cost so far.
     pub async fn costs(&self, run: &str) -> Result<Cost> {
-        let notes = self.read_all::<Cost>(Query::prefix(format!("R#{run}#cost"), ""), "cost").await?;
+        let notes = self.read_all::<Cost>(keys::costs(run), "cost").await?;
         Ok(notes.into_iter().fold(Cost::default(), |sum, (_, note)| sum.plus(note.value)))
     }
 }

@@ -7,7 +7,7 @@ use hardmatch_domain::person::{Person, PersonRecord, SourceStatus};
 use hardmatch_ports::Write;
 
 use crate::Store;
-use crate::keys::TenantKey;
+use crate::hashes::TenantKey;
 
 /// What a source says of one person.
 #[derive(Clone, Debug)]

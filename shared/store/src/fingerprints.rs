@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_ports::{Key, Query, Write};
+use hardmatch_ports::{Key, Write};
 
-use crate::{Result, Store};
+use crate::{Result, Store, keys};
 
 /// Listings are cut into so many buckets.
 pub const BUCKETS: usize = 1024;
@@ -69,25 +69,20 @@ pub struct Series(String);
 impl Series {
     /// Of a connection's people.
     pub fn people(c: &hardmatch_domain::ids::ConnectionId) -> Self {
-        Self(format!("FP#{c}"))
+        Self(keys::people_fingerprints(c))
     }
 
     /// Of a tenant's accounts, for full readings.
     pub fn accounts(scope: &crate::TenantKey) -> Self {
-        Self(format!("FA#{}", scope.as_str()))
-    }
-
-    /// The place of notes about the listing, for [`Store::note`] and the functions beside it.
-    pub fn notes(&self) -> &str {
-        &self.0
+        Self(keys::account_fingerprints(scope))
     }
 
     fn digest_key(&self) -> Key {
-        Key::new(self.0.clone(), "DIGEST")
+        keys::digests(&self.0)
     }
 
     fn bucket_key(&self, bucket: usize) -> Key {
-        Key::new(format!("{}#{bucket:04}", self.0), "FP")
+        keys::bucket(&self.0, bucket)
     }
 }
 
@@ -110,7 +105,7 @@ impl Store {
         let items = self.table.batch_get(&wanted).await?;
         let mut found: BTreeMap<usize, Bucket> = numbers.iter().map(|&bucket| (bucket, Bucket::new())).collect();
         for item in items {
-            let Some(number) = item.key.pk.rsplit('#').next().and_then(|n| n.parse().ok()) else { continue };
+            let Some(number) = keys::bucket_of(&item.key) else { continue };
             let bucket = item.body.chunks_exact(24).filter_map(|entry| {
                 let (name, content) = entry.split_at(16);
                 Some((name.try_into().ok()?, content.try_into().ok()?))
@@ -127,10 +122,7 @@ impl Store {
         buckets: impl IntoIterator<Item = (usize, &'a Bucket)>,
     ) -> Result<()> {
         let writes = Self::bucket_writes(series, buckets);
-        if !writes.is_empty() {
-            self.table.batch_write(writes).await?;
-        }
-        Ok(())
+        self.write_all(writes).await
     }
 
     /// The writes that store buckets.
@@ -151,55 +143,6 @@ impl Store {
             }
         }
         names.sort_unstable();
-        Ok(names)
-    }
-
-    /// Small facts of a listing under a name, for the series' owner (the address holders' digest, for one).
-    pub async fn note(&self, pk: &str, name: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.table.get(&Key::new(format!("NOTE#{pk}"), name)).await?.map(|item| item.body))
-    }
-
-    /// The write that stores such a fact.
-    pub fn write_note(&self, pk: &str, name: &str, body: Vec<u8>) -> Write {
-        Write::put(Key::new(format!("NOTE#{pk}"), name), body)
-    }
-
-    /// Stores such a fact.
-    pub async fn put_note(&self, pk: &str, name: &str, body: Vec<u8>) -> Result<()> {
-        self.table.write(self.write_note(pk, name, body)).await?;
-        Ok(())
-    }
-
-    /// Forgets such a fact.
-    pub async fn delete_note(&self, pk: &str, name: &str) -> Result<()> {
-        self.table.write(Write::delete(Key::new(format!("NOTE#{pk}"), name))).await?;
-        Ok(())
-    }
-
-    /// Forgets such facts by their names.
-    pub async fn delete_notes<N: Into<String>>(&self, pk: &str, names: impl IntoIterator<Item = N>) -> Result<()> {
-        self.delete_keys(names.into_iter().map(|name| Key::new(format!("NOTE#{pk}"), name)).collect()).await
-    }
-
-    /// All such facts, by name.
-    pub async fn notes_of(&self, pk: &str) -> Result<Vec<(String, Vec<u8>)>> {
-        let mut notes = Vec::new();
-        self.each(Query::prefix(format!("NOTE#{pk}"), ""), |item| {
-            notes.push((item.key.sk, item.body));
-            Ok(())
-        })
-        .await?;
-        Ok(notes)
-    }
-
-    /// Names of such facts.
-    pub async fn notes(&self, pk: &str) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        self.each(Query::prefix(format!("NOTE#{pk}"), ""), |item| {
-            names.push(item.key.sk);
-            Ok(())
-        })
-        .await?;
         Ok(names)
     }
 }

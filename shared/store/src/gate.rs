@@ -1,10 +1,10 @@
-//! Leases, and the write budget of a lane: what keeps writers apart and in measure.
+//! The write budget of a lane: what keeps everybody who writes as one application in one tenant in measure.
 
 use hardmatch_ports::doorbell::Urgency;
-use hardmatch_ports::{Condition, Key, TableError, Write};
+use hardmatch_ports::{Condition, TableError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Store, Stored, TenantKey, json};
+use crate::{Result, Store, Stored, TenantKey, json, keys};
 
 /// The documented write quota of one application in one tenant: 3,000 writes in 150 seconds, as a token bucket.
 /// <https://learn.microsoft.com/graph/throttling-limits>
@@ -13,37 +13,6 @@ pub const QUOTA_WRITES: f64 = 3_000.0;
 pub const QUOTA_SECONDS: f64 = 150.0;
 /// The part of the bucket that scheduled work leaves for single people who are wanted now.
 pub const RESERVED: f64 = 0.10;
-
-/// A lease: who may do something, until when, under which fence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// Who holds it, in words for people: host, process, since when.
-    pub holder: String,
-    /// Until when (Unix milliseconds); later anybody may take it.
-    pub until_ms: i64,
-    /// Raised with every new holder: work of an older fence is not trusted.
-    pub fence: u64,
-}
-
-/// A lease that is ours, as we wrote it last: what it takes to renew it or to give it back without reading it again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Of what.
-    name: String,
-    holder: String,
-    /// Under which fence.
-    pub fence: u64,
-    revision: u64,
-}
-
-/// Taking a lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is ours.
-    Ours(Held),
-    /// Somebody else has it.
-    Theirs(Lease),
-}
 
 /// The write budget of a lane: of everybody who writes as one application in one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -105,72 +74,10 @@ impl Gate {
     }
 }
 
-fn lease_key(name: &str) -> Key {
-    Key::new(format!("LOCK#{name}"), "LEASE")
-}
-
 impl Store {
-    /// Takes a lease for some time, when nobody has it.
-    pub async fn lease(&self, name: &str, holder: &str, now_ms: i64, for_ms: i64) -> Result<Taken> {
-        loop {
-            let had: Option<Stored<Lease>> = self.read(&lease_key(name), "lease").await?;
-            let (condition, fence) = match &had {
-                None => (Condition::Absent, 1),
-                Some(had) if had.value.until_ms <= now_ms => (Condition::Revision(had.revision), had.value.fence + 1),
-                Some(had) => return Ok(Taken::Theirs(had.value.clone())),
-            };
-            let mut held = Held { name: name.to_owned(), holder: holder.to_owned(), fence, revision: 0 };
-            if self.write_lease(&mut held, now_ms + for_ms, condition).await? {
-                return Ok(Taken::Ours(held));
-            }
-        }
-    }
-
-    /// Renews a lease for some time; whether it was still ours. Nobody else's write came between: the revision that we
-    /// wrote last is its condition, so one write does it.
-    pub async fn renew(&self, held: &mut Held, now_ms: i64, for_ms: i64) -> Result<bool> {
-        let condition = Condition::Revision(held.revision);
-        self.write_lease(held, now_ms + for_ms, condition).await
-    }
-
-    /// Gives a lease back, when it is still ours. The fence stays.
-    pub async fn release(&self, mut held: Held) -> Result<()> {
-        let condition = Condition::Revision(held.revision);
-        self.write_lease(&mut held, 0, condition).await.map(drop)
-    }
-
-    /// Whether it was written.
-    async fn write_lease(&self, held: &mut Held, until_ms: i64, condition: Condition) -> Result<bool> {
-        let lease = Lease { holder: held.holder.clone(), until_ms, fence: held.fence };
-        match self.table.write(Write::put_if(lease_key(&held.name), json(&lease), condition)).await {
-            Ok(revision) => {
-                held.revision = revision;
-                Ok(true)
-            }
-            Err(TableError::Conflict { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Whether somebody holds a lease at a time under this fence.
-    pub async fn is_leased(&self, name: &str, fence: u64, now_ms: i64) -> Result<bool> {
-        let lease: Option<Stored<Lease>> = self.read(&lease_key(name), "lease").await?;
-        Ok(lease.is_some_and(|lease| lease.value.fence == fence && now_ms < lease.value.until_ms))
-    }
-
-    /// Ends a lease whoever has it, for a caller who knows that its holder is gone. The fence stays.
-    pub async fn free(&self, name: &str) -> Result<()> {
-        match self.read::<Lease>(&lease_key(name), "lease").await? {
-            Some(Stored { value: Lease { holder, fence, .. }, revision }) => {
-                self.release(Held { name: name.to_owned(), holder, fence, revision }).await
-            }
-            None => Ok(()),
-        }
-    }
-
     /// Works on a lane's gate; tries again when somebody else was faster.
     pub async fn gate<T>(&self, scope: &TenantKey, client: &str, work: impl Fn(&mut Gate) -> T) -> Result<T> {
-        let key = Key::new(format!("GATE#{}~{client}", scope.as_str()), "GATE");
+        let key = keys::gate(scope, client);
         loop {
             let had: Option<Stored<Gate>> = self.read(&key, "gate").await?;
             let condition = had.as_ref().map_or(Condition::Absent, |had| Condition::Revision(had.revision));

@@ -8,7 +8,8 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::{Key, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::TenantKey;
+use crate::hashes::TenantKey;
+use crate::keys::NoteList;
 use crate::{Result, Store, Stored, json, keys};
 
 /// `T#scope / GROUP#kind#hash`: what a name stands for in this tenant.
@@ -53,13 +54,13 @@ impl Store {
     /// The write that has a membership of the mirror compared with the group's members at the next look, although their
     /// list may be the one that was read last: whoever changes the mirror without having read the list.
     pub fn note_membership(&self, scope: &TenantKey, group: &ObjectId, account: &ObjectId) -> Write {
-        Write::put(membership_key(scope, group, account), Vec::new())
+        self.write_note(&NoteList::memberships(scope), &membership_name(group, account), Vec::new())
     }
 
     /// Memberships that are to be compared, by group.
     pub async fn noted_memberships(&self, scope: &TenantKey) -> Result<BTreeMap<ObjectId, BTreeSet<ObjectId>>> {
         let mut noted: BTreeMap<ObjectId, BTreeSet<ObjectId>> = BTreeMap::new();
-        for name in self.notes(&membership_notes(scope)).await? {
+        for name in self.notes(&NoteList::memberships(scope)).await? {
             if let Some((group, account)) = name.split_once('~') {
                 noted.entry(ObjectId::new(group)).or_default().insert(ObjectId::new(account));
             }
@@ -69,20 +70,15 @@ impl Store {
 
     /// Forgets memberships that were compared, as group and account.
     pub async fn forget_memberships(&self, scope: &TenantKey, compared: &[(ObjectId, ObjectId)]) -> Result<()> {
-        self.delete_keys(compared.iter().map(|(group, account)| membership_key(scope, group, account)).collect()).await
+        let names: Vec<String> = compared.iter().map(|(group, account)| membership_name(group, account)).collect();
+        self.delete_notes(&NoteList::memberships(scope), names.iter().map(String::as_str)).await
     }
 
     fn binding_key(&self, scope: &TenantKey, kind: GroupKind, name: &str) -> Key {
-        // The name of a group may be a person's.
-        let hash = self.secret.long(&["group", &name.to_lowercase()]);
-        keys::tenant(scope, format!("GROUP#{}#{}", kind.name(), &hash[..32]))
+        keys::group_binding(scope, &self.secret, kind.name(), name)
     }
 }
 
-fn membership_notes(scope: &TenantKey) -> String {
-    format!("{}#members", scope.as_str())
-}
-
-fn membership_key(scope: &TenantKey, group: &ObjectId, account: &ObjectId) -> Key {
-    Key::new(format!("NOTE#{}", membership_notes(scope)), format!("{group}~{account}"))
+fn membership_name(group: &ObjectId, account: &ObjectId) -> String {
+    format!("{group}~{account}")
 }

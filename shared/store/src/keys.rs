@@ -1,159 +1,217 @@
-//! Where everything lies. The one place that spells keys; nothing personal is ever in one.
+//! Where everything lies: the one place that spells keys. The README's key table lists each of them, and a test here compares
+//! the two. A function without `pk` in its name gives the key of one item; a `Query` gives the items of one kind.
 
 use hardmatch_domain::facts::{By, lookup_form};
-use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
-use hardmatch_ports::Key;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use hardmatch_domain::ids::{ConnectionId, ObjectId};
+use hardmatch_ports::{Key, Query};
 
-/// A person's place in keys: a keyed hash of the person's key, 32 hex digits. Sorts evenly, says nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PersonHash([u8; 16]);
+use crate::hashes::{PersonHash, Secret, TenantKey};
 
-impl PersonHash {
-    /// From its bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bytes.
-    pub fn bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// As in keys.
-    pub fn hex(&self) -> String {
-        hex(&self.0)
-    }
-
-    /// From the form in keys.
-    pub fn parse(text: &str) -> Option<Self> {
-        unhex(text)?.try_into().ok().map(Self)
-    }
-
-    /// The first bits as a number: which bucket or slice the person falls into.
-    pub fn prefix(&self, bits: u32) -> usize {
-        let head = u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]]);
-        if bits == 0 { 0 } else { (head >> (32 - bits.min(32))) as usize }
-    }
+/// Which half of a run a pointer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LanePhase {
+    /// Additions and changes.
+    Write,
+    /// Released removals.
+    Remove,
 }
 
-/// As in keys.
-impl Serialize for PersonHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.hex())
-    }
+/// The secret of the table's keyed hashes.
+pub(crate) fn secret() -> Key {
+    Key::new("STORE", "SECRET")
 }
 
-impl<'de> Deserialize<'de> for PersonHash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not 32 hex digits"))
-    }
+/// A connection's entry in the list of connections.
+pub(crate) fn listed(c: &ConnectionId) -> Key {
+    Key::new("CONNS", c.as_str())
 }
 
-/// The secret of a table's keyed hashes, made once when the table is new.
-#[derive(Clone)]
-pub struct Secret(pub(crate) [u8; 32]);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
+/// The list of connections.
+pub(crate) fn all_connections() -> Query {
+    Query::prefix("CONNS", "")
 }
 
-impl Secret {
-    fn whole(&self, parts: &[&str]) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
+fn connection(c: &ConnectionId, sk: impl Into<String>) -> Key {
+    Key::new(connection_pk(c), sk)
+}
+
+fn connection_pk(c: &ConnectionId) -> String {
+    format!("CONN#{c}")
+}
+
+/// What is kept of a connection beside its runs, an item for each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetaKind {
+    /// Which tenant it is of, and what it may do there.
+    Status,
+    /// The policy that new runs pin.
+    Policy,
+    /// The open run, and the scheduled time that was taken last.
+    Schedule,
+    /// The last complete listing.
+    Listing,
+    /// What the runs so far came to.
+    History,
+    /// What the guard let through lately.
+    Guard,
+    /// The credential and its tokens.
+    Credential,
+    /// Until when nothing is written, and why.
+    Quarantine,
+}
+
+impl MetaKind {
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Status,
+        Self::Policy,
+        Self::Schedule,
+        Self::Listing,
+        Self::History,
+        Self::Guard,
+        Self::Credential,
+        Self::Quarantine,
+    ];
+
+    /// The name in its key.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Policy => "policy",
+            Self::Schedule => "schedule",
+            Self::Listing => "listing",
+            Self::History => "history",
+            Self::Guard => "guard",
+            Self::Credential => "credential",
+            Self::Quarantine => "quarantine",
         }
-        hasher.finalize()
     }
 
-    fn hash(&self, parts: &[&str]) -> [u8; 16] {
-        let mut short = [0u8; 16];
-        short.copy_from_slice(&self.whole(parts).as_bytes()[..16]);
-        short
-    }
-
-    /// The whole hash, for what must not be found by trying.
-    pub(crate) fn long(&self, parts: &[&str]) -> String {
-        hex(self.whole(parts).as_bytes())
-    }
-
-    /// A person's place in keys.
-    pub fn pid(&self, key: &PersonKey) -> PersonHash {
-        PersonHash(self.hash(&["person", key.as_str()]))
-    }
-
-    /// A looked-up value's place in keys.
-    fn value(&self, by: By, value: &str) -> String {
-        hex(&self.hash(&[by.name(), &lookup_form(value)]))
+    /// Whether a run that was about to be opened on what was so before must not be.
+    pub(crate) fn stops_opening(self) -> bool {
+        match self {
+            Self::Status | Self::Policy | Self::Quarantine => true,
+            Self::Schedule | Self::Listing | Self::History | Self::Guard | Self::Credential => false,
+        }
     }
 }
 
-/// Cloud and tenant: accounts, and look-ups over all connections of the tenant, lie under it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TenantKey(String);
+const META: &str = "META#";
 
-impl TenantKey {
-    /// Of a Graph host and a directory id.
-    pub fn new(graph_host: &str, tenant: &str) -> Self {
-        Self(format!("{}~{}", graph_host.to_lowercase(), tenant.to_lowercase()))
-    }
-
-    /// Whether it is of this directory id, in whichever cloud.
-    pub fn is_of(&self, tenant: &str) -> bool {
-        self.0.split_once('~').is_some_and(|(_, of)| of == tenant.to_lowercase())
-    }
-
-    /// The text in keys.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+/// One concern of a connection.
+pub(crate) fn meta(c: &ConnectionId, kind: MetaKind) -> Key {
+    connection(c, format!("{META}{}", kind.name()))
 }
 
-pub(crate) fn connection(c: &ConnectionId, sk: impl Into<String>) -> Key {
-    Key::new(format!("CONN#{c}"), sk)
+/// All concerns of a connection.
+pub(crate) fn metas(c: &ConnectionId) -> Query {
+    Query::prefix(connection_pk(c), META)
 }
 
-/// A link to connect, or an attempt to: under the hash of what opens it.
-pub(crate) fn connect(id: &str, sk: &str) -> Key {
-    Key::new(format!("CONNECT#{id}"), sk)
+/// Which concern an item of [`metas`] is.
+pub(crate) fn meta_of(key: &Key) -> Option<MetaKind> {
+    let name = key.sk.strip_prefix(META)?;
+    MetaKind::ALL.into_iter().find(|kind| kind.name() == name)
 }
 
-pub(crate) fn person_pk(c: &ConnectionId, pid: PersonHash) -> String {
+/// The text of a policy's revision.
+pub(crate) fn policy(c: &ConnectionId, revision: u64) -> Key {
+    connection(c, format!("POLICY#{revision:012}"))
+}
+
+/// A run. Runs are named so that they sort by time.
+pub(crate) fn run(c: &ConnectionId, id: &str) -> Key {
+    connection(c, format!("{RUN}{id}"))
+}
+
+const RUN: &str = "RUN#";
+
+/// A connection's runs, oldest first.
+pub(crate) fn runs(c: &ConnectionId) -> Query {
+    Query::prefix(connection_pk(c), RUN)
+}
+
+/// The name of the run that an item of [`runs`] is.
+pub(crate) fn run_of(key: &Key) -> &str {
+    key.sk.strip_prefix(RUN).unwrap_or(&key.sk)
+}
+
+/// The run about one person that is open, or waits with its plan.
+pub(crate) fn person_run(c: &ConnectionId, pid: PersonHash) -> Key {
+    connection(c, format!("{PERSON_RUN}{}", pid.hex()))
+}
+
+const PERSON_RUN: &str = "NOW#";
+
+/// Runs about one person each that are open, or wait with their plans.
+pub(crate) fn person_runs(c: &ConnectionId) -> Query {
+    Query::prefix(connection_pk(c), PERSON_RUN)
+}
+
+/// What came of connecting in a browser.
+pub(crate) fn connecting(c: &ConnectionId) -> Key {
+    connection(c, "CONNECT")
+}
+
+/// What a connection's people are entered under beside the usual look-ups.
+pub(crate) fn people_lookups(c: &ConnectionId) -> Key {
+    connection(c, "LOOKUPS")
+}
+
+/// The reply to an operator's request.
+pub(crate) fn reply(c: &ConnectionId, name: &str) -> Key {
+    connection(c, format!("REPLY#{name}"))
+}
+
+/// An operator's link, under the hash of what opens it.
+pub(crate) fn ticket(id: &str) -> Key {
+    Key::new(format!("CONNECT#{id}"), "TICKET")
+}
+
+/// An attempt to connect in a browser, under the hash of what continues it.
+pub(crate) fn attempt(id: &str) -> Key {
+    Key::new(format!("CONNECT#{id}"), "ATTEMPT")
+}
+
+fn person_pk(c: &ConnectionId, pid: PersonHash) -> String {
     format!("P#{c}#{}", pid.hex())
 }
 
+/// A person's record.
 pub(crate) fn person(c: &ConnectionId, pid: PersonHash) -> Key {
-    Key::new(person_pk(c, pid), "PERSON")
+    Key::new(person_pk(c, pid), PERSON)
 }
 
+/// A person's last change, open or ended.
 pub(crate) fn change(c: &ConnectionId, pid: PersonHash) -> Key {
     Key::new(person_pk(c, pid), "CHANGE")
 }
 
-/// People who wait for others to have an account.
-pub(crate) fn waiting_pk(c: &ConnectionId) -> String {
-    format!("WAIT#{c}")
+/// The object id of a person's account.
+pub(crate) fn person_link(c: &ConnectionId, pid: PersonHash) -> Key {
+    Key::new(person_pk(c, pid), "LINK")
 }
 
-/// One person who waits for another.
-pub(crate) fn waiting(c: &ConnectionId, target: PersonHash, who: PersonHash) -> Key {
-    Key::new(waiting_pk(c), format!("{}#{}", target.hex(), who.hex()))
-}
-
-/// Whom somebody waits for, and who.
-pub(crate) fn waiting_of(key: &Key) -> Option<(PersonHash, PersonHash)> {
-    let (target, who) = key.sk.split_once('#')?;
-    Some((PersonHash::parse(target)?, PersonHash::parse(who)?))
-}
-
-/// One entry of a person's history: what became of them in a run. Runs are named so that they sort by time.
+/// What became of a person in a run.
 pub(crate) fn history(c: &ConnectionId, pid: PersonHash, run: &str) -> Key {
-    Key::new(person_pk(c, pid), format!("HIST#{run}"))
+    Key::new(person_pk(c, pid), format!("{HISTORY}{run}"))
+}
+
+const HISTORY: &str = "HIST#";
+
+/// A person's history, oldest first.
+pub(crate) fn histories(c: &ConnectionId, pid: PersonHash) -> Query {
+    Query::prefix(person_pk(c, pid), HISTORY)
+}
+
+/// What the tenant refused of a person last.
+pub(crate) fn refused(c: &ConnectionId, pid: PersonHash) -> Key {
+    Key::new(person_pk(c, pid), "REFUSED")
+}
+
+/// What an operator acknowledged of a person.
+pub(crate) fn acknowledged(c: &ConnectionId, pid: PersonHash) -> Key {
+    Key::new(person_pk(c, pid), "ACKNOWLEDGED")
 }
 
 /// Whose partition a key lies in.
@@ -161,12 +219,56 @@ pub(crate) fn pid_of(key: &Key) -> Option<PersonHash> {
     key.pk.rsplit('#').next().and_then(PersonHash::parse)
 }
 
-pub(crate) fn person_link(c: &ConnectionId, pid: PersonHash) -> Key {
-    Key::new(person_pk(c, pid), "LINK")
+/// A person who waits until another has an account.
+pub(crate) fn waiting(c: &ConnectionId, target: PersonHash, who: PersonHash) -> Key {
+    Key::new(waiting_pk(c), format!("{}#{}", target.hex(), who.hex()))
 }
 
-/// Where people lie who hold a value: a partition, and how sort keys in it begin. Whoever signs in with a name mostly
-/// receives mail under it, too: sign-in names and addresses lie together under their local part, one item for both and
+fn waiting_pk(c: &ConnectionId) -> String {
+    format!("WAIT#{c}")
+}
+
+/// Everybody of a connection who waits until another person has an account.
+pub(crate) fn all_waiting(c: &ConnectionId) -> Query {
+    Query::prefix(waiting_pk(c), "")
+}
+
+/// Whom somebody waits for, and who waits.
+pub(crate) fn waiting_of(key: &Key) -> Option<(PersonHash, PersonHash)> {
+    let (target, who) = key.sk.split_once('#')?;
+    Some((PersonHash::parse(target)?, PersonHash::parse(who)?))
+}
+
+/// A person's dirty mark. Sixteen partitions, so that a large first run does not write into one.
+pub(crate) fn dirty(c: &ConnectionId, pid: PersonHash) -> Key {
+    Key::new(dirty_pk(c, pid.prefix(4)), pid.hex())
+}
+
+fn dirty_pk(c: &ConnectionId, shard: usize) -> String {
+    format!("DIRTY#{c}#{shard:x}")
+}
+
+/// The dirty marks of a connection, a query for each partition.
+pub(crate) fn all_dirty(c: &ConnectionId) -> impl Iterator<Item = Query> {
+    (0..16).map(move |shard| Query::prefix(dirty_pk(c, shard), ""))
+}
+
+/// The note that a person is not in the listing any more.
+pub(crate) fn gone(c: &ConnectionId, pid: PersonHash) -> Key {
+    Key::new(gone_pk(c), pid.hex())
+}
+
+fn gone_pk(c: &ConnectionId) -> String {
+    format!("GONE#{c}")
+}
+
+/// Everybody who is not in a connection's listing any more.
+pub(crate) fn all_gone(c: &ConnectionId) -> Query {
+    Query::prefix(gone_pk(c), "")
+}
+
+/// Where people lie who hold a value: a partition, and how sort keys in it begin. Most people sign in with a name under
+/// which they also receive mail: sign-in names and addresses lie together under their local part, one item for both and
 /// for the local part itself. The item says as what its person holds the name.
 pub(crate) fn person_lookup(scope: &TenantKey, secret: &Secret, by: By, value: &str) -> (String, String) {
     let pk = |by: By, value: &str| format!("KP#{}#{}#{}", scope.as_str(), by.name(), secret.value(by, value));
@@ -180,67 +282,395 @@ pub(crate) fn person_lookup(scope: &TenantKey, secret: &Secret, by: By, value: &
     }
 }
 
-/// A person's entry there.
+/// A person's entry in the place that [`person_lookup`] gives.
 pub(crate) fn person_entry((pk, prefix): (String, String), c: &ConnectionId, pid: PersonHash) -> Key {
     Key::new(pk, format!("{prefix}{c}#{}", pid.hex()))
 }
 
-pub(crate) fn account_pk(scope: &TenantKey, id: &ObjectId) -> String {
+fn tenant_part(scope: &TenantKey, sk: impl Into<String>) -> Key {
+    Key::new(format!("T#{}", scope.as_str()), sk)
+}
+
+/// What is known about the tenant as a whole.
+pub(crate) fn tenant(scope: &TenantKey) -> Key {
+    tenant_part(scope, "TENANT")
+}
+
+/// The group that a name in a rule stands for. The name may be a person's, so the key has its hash.
+pub(crate) fn group_binding(scope: &TenantKey, secret: &Secret, kind: &str, name: &str) -> Key {
+    let hash = secret.long(&["group", &name.to_lowercase()]);
+    tenant_part(scope, format!("GROUP#{kind}#{}", &hash[..32]))
+}
+
+/// By which attributes accounts are entered into the look-ups beside the usual ones.
+pub(crate) fn proving(scope: &TenantKey) -> Key {
+    tenant_part(scope, "PROVE")
+}
+
+fn account_pk(scope: &TenantKey, id: &ObjectId) -> String {
     format!("A#{}#{id}", scope.as_str())
 }
 
+/// The mirror of an account.
 pub(crate) fn account(scope: &TenantKey, id: &ObjectId) -> Key {
-    Key::new(account_pk(scope, id), "ACCOUNT")
+    Key::new(account_pk(scope, id), ACCOUNT)
 }
 
-/// Whether an item is a person or an account itself, not something that leads there.
-pub(crate) fn is_fact(key: &Key) -> bool {
-    key.sk == "PERSON" || key.sk == "ACCOUNT"
-}
-
+/// The link that names an account.
 pub(crate) fn link(scope: &TenantKey, id: &ObjectId) -> Key {
     Key::new(account_pk(scope, id), "LINK")
 }
 
-pub(crate) fn account_lookup_pk(scope: &TenantKey, secret: &Secret, by: By, value: &str) -> String {
+const PERSON: &str = "PERSON";
+const ACCOUNT: &str = "ACCOUNT";
+
+/// Whether an item is a person or an account itself, not something that leads there.
+pub(crate) fn is_fact(key: &Key) -> bool {
+    key.sk == PERSON || key.sk == ACCOUNT
+}
+
+/// An account's entry under a value that it holds.
+pub(crate) fn account_entry(scope: &TenantKey, secret: &Secret, by: By, value: &str, id: &ObjectId) -> Key {
+    Key::new(accounts_pk(scope, secret, by, value), id.as_str())
+}
+
+fn accounts_pk(scope: &TenantKey, secret: &Secret, by: By, value: &str) -> String {
     format!("KA#{}#{}#{}", scope.as_str(), by.name(), secret.value(by, value))
 }
 
-pub(crate) fn account_lookup(scope: &TenantKey, secret: &Secret, by: By, value: &str, id: &ObjectId) -> Key {
-    Key::new(account_lookup_pk(scope, secret, by, value), id.as_str())
+/// Accounts that hold a value.
+pub(crate) fn account_entries(scope: &TenantKey, secret: &Secret, by: By, value: &str) -> Query {
+    Query::prefix(accounts_pk(scope, secret, by, value), "")
 }
 
-pub(crate) fn holder_pk(scope: &TenantKey, secret: &Secret, address: &str) -> String {
+/// A group's or contact's entry under an address that it holds.
+pub(crate) fn holder(scope: &TenantKey, secret: &Secret, address: &str, id: &ObjectId) -> Key {
+    Key::new(holders_pk(scope, secret, address), id.as_str())
+}
+
+fn holders_pk(scope: &TenantKey, secret: &Secret, address: &str) -> String {
     format!("KA#{}#hold#{}", scope.as_str(), secret.value(By::Address, address))
 }
 
-pub(crate) fn tenant(scope: &TenantKey, sk: impl Into<String>) -> Key {
-    Key::new(format!("T#{}", scope.as_str()), sk)
+/// Groups and contacts that hold an address.
+pub(crate) fn holders(scope: &TenantKey, secret: &Secret, address: &str) -> Query {
+    Query::prefix(holders_pk(scope, secret, address), "")
 }
 
-pub(crate) fn run(id: &str, part: &str, sk: impl Into<String>) -> Key {
-    Key::new(format!("R#{id}#{part}"), sk)
+/// Where the fingerprints of a connection's people lie.
+pub(crate) fn people_fingerprints(c: &ConnectionId) -> String {
+    format!("FP#{c}")
 }
 
-pub(crate) fn lane_pk(run: &str) -> String {
+/// Where the fingerprints of a tenant's accounts lie.
+pub(crate) fn account_fingerprints(scope: &TenantKey) -> String {
+    format!("FA#{}", scope.as_str())
+}
+
+/// The digests of a series of fingerprints.
+pub(crate) fn digests(series: &str) -> Key {
+    Key::new(series, "DIGEST")
+}
+
+/// One bucket of a series of fingerprints.
+pub(crate) fn bucket(series: &str, number: usize) -> Key {
+    Key::new(format!("{series}#{number:04}"), "FP")
+}
+
+/// The number of a bucket.
+pub(crate) fn bucket_of(key: &Key) -> Option<usize> {
+    key.pk.rsplit('#').next()?.parse().ok()
+}
+
+/// People of one slice whom a run has to decide.
+pub(crate) fn slice(run: &str, number: usize) -> Key {
+    Key::new(slices_pk(run), format!("{number:06}"))
+}
+
+fn slices_pk(run: &str) -> String {
+    format!("R#{run}#todo")
+}
+
+/// The slices that a run has to decide, after one of them.
+pub(crate) fn slices(run: &str, after: Option<usize>) -> Query {
+    let all = Query::prefix(slices_pk(run), "");
+    match after {
+        Some(after) => all.after(format!("{after:06}")),
+        None => all,
+    }
+}
+
+/// A person whose removals wait at a run's gate.
+pub(crate) fn held(run: &str, pid: PersonHash) -> Key {
+    Key::new(held_pk(run), pid.hex())
+}
+
+fn held_pk(run: &str) -> String {
+    format!("R#{run}#held")
+}
+
+/// Everybody whose removals wait at a run's gate.
+pub(crate) fn all_held(run: &str) -> Query {
+    Query::prefix(held_pk(run), "")
+}
+
+/// What the handling of one message of a run has cost.
+pub(crate) fn cost(run: &str, receipt: &str) -> Key {
+    Key::new(costs_pk(run), receipt)
+}
+
+fn costs_pk(run: &str) -> String {
+    format!("R#{run}#cost")
+}
+
+/// What the messages of a run have cost.
+pub(crate) fn costs(run: &str) -> Query {
+    Query::prefix(costs_pk(run), "")
+}
+
+/// A pointer of a run's lane. Lower depths sort first.
+pub(crate) fn pointer(run: &str, phase: LanePhase, depth: u32, number: usize) -> Key {
+    Key::new(lane_pk(run), format!("{}{depth:04}#{number:06}", lane_prefix(phase)))
+}
+
+fn lane_pk(run: &str) -> String {
     format!("LANE#{run}")
 }
 
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)] as char);
-        text.push(DIGITS[usize::from(byte & 15)] as char);
+fn lane_prefix(phase: LanePhase) -> &'static str {
+    match phase {
+        LanePhase::Write => "a#",
+        LanePhase::Remove => "r#",
     }
-    text
 }
 
-/// The bytes of lower-case or upper-case hex.
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
+/// The pointers of one phase of a run's lane.
+pub(crate) fn pointers(run: &str, phase: LanePhase) -> Query {
+    Query::prefix(lane_pk(run), lane_prefix(phase))
+}
+
+/// The pointers of both phases of a run's lane.
+pub(crate) fn lane(run: &str) -> Query {
+    Query::prefix(lane_pk(run), "")
+}
+
+/// The batch of a slot of a lane's holder.
+pub(crate) fn batch(lane: &str, fence: u64, slot: usize) -> Key {
+    Key::new(batches_pk(lane), format!("{fence:012}#{slot:02}"))
+}
+
+fn batches_pk(lane: &str) -> String {
+    format!("BATCH#{lane}")
+}
+
+/// Every batch that is kept of a lane.
+pub(crate) fn batches(lane: &str) -> Query {
+    Query::prefix(batches_pk(lane), "")
+}
+
+/// Under which fence a batch was sent.
+pub(crate) fn fence_of(key: &Key) -> Option<u64> {
+    key.sk.split('#').next()?.parse().ok()
+}
+
+/// The write budget of an application in a tenant.
+pub(crate) fn gate(scope: &TenantKey, client: &str) -> Key {
+    Key::new(format!("GATE#{}~{client}", scope.as_str()), "GATE")
+}
+
+/// A timer of a day, at a time (Unix seconds).
+pub(crate) fn timer(c: &ConnectionId, day: i64, at: i64, name: &str) -> Key {
+    Key::new(timers_pk(c, day), format!("{at:012}#{name}"))
+}
+
+fn timers_pk(c: &ConnectionId, day: i64) -> String {
+    format!("DUE#{c}#{day}")
+}
+
+/// A day's timers up to a time (Unix seconds).
+pub(crate) fn timers(c: &ConnectionId, day: i64, until: i64) -> Query {
+    Query::prefix(timers_pk(c, day), "").before(format!("{:012}", until.saturating_add(1)))
+}
+
+/// When a timer is due (Unix seconds), and its name.
+pub(crate) fn timer_of(key: &Key) -> Option<(i64, &str)> {
+    let (at, name) = key.sk.split_once('#')?;
+    Some((at.parse().ok()?, name))
+}
+
+/// A lease.
+pub(crate) fn lease(name: &str) -> Key {
+    Key::new(format!("LOCK#{name}"), "LEASE")
+}
+
+/// Why a message failed last.
+pub(crate) fn failure(message: &str) -> Key {
+    Key::new(format!("MESSAGE#{message}"), "FAILURE")
+}
+
+/// A partition of notes: small items under a name each, which their owner reads and writes whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteList(String);
+
+impl NoteList {
+    fn of(owner: &str, list: &str) -> Self {
+        Self(format!("NOTE#{owner}#{list}"))
     }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+
+    /// Hash and counts of each slice of a run's plan.
+    pub fn plan(run: &str) -> Self {
+        Self::of(run, "plan")
+    }
+
+    /// How far a run's work has come that goes on with the next message.
+    pub fn checkpoints(run: &str) -> Self {
+        Self::of(run, "checkpoint")
+    }
+
+    /// How far the reading of a connection's source has come, and since when absence is unknown.
+    pub fn source(c: &ConnectionId) -> Self {
+        Self::of(c.as_str(), "source")
+    }
+
+    /// People whom the runs of the last thirty days took sign-in or account from.
+    pub fn departed(c: &ConnectionId) -> Self {
+        Self::of(c.as_str(), "departed")
+    }
+
+    /// Addresses that groups (`groups`) or contacts (`contacts`) hold, as they were read last.
+    pub fn address_holders(scope: &TenantKey, collection: &str) -> Self {
+        Self::of(scope.as_str(), collection)
+    }
+
+    /// Accounts that were in the recycle bin when it was read last.
+    pub fn recycle_bin(scope: &TenantKey) -> Self {
+        Self::of(scope.as_str(), "bin")
+    }
+
+    /// Accounts to be asked for by their id.
+    pub fn recheck(scope: &TenantKey) -> Self {
+        Self::of(scope.as_str(), "recheck")
+    }
+
+    /// Accounts that were met since the last full reading.
+    pub fn seen(scope: &TenantKey) -> Self {
+        Self::of(scope.as_str(), "seen")
+    }
+
+    /// Memberships of the mirror that changed since the group's list of members was stored, as group and account.
+    pub fn memberships(scope: &TenantKey) -> Self {
+        Self::of(scope.as_str(), "members")
+    }
+
+    /// How the tenant takes what is written to it.
+    pub fn habits(scope: &TenantKey) -> Self {
+        Self::of(scope.as_str(), "habits")
+    }
+
+    /// The key of a note.
+    pub(crate) fn key(&self, name: &str) -> Key {
+        Key::new(self.0.as_str(), name)
+    }
+
+    /// Every note of the list.
+    pub(crate) fn all(&self) -> Query {
+        Query::prefix(self.0.as_str(), "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const README: &str = include_str!("../README.md");
+
+    /// One key of every function above, with the words of the README in the place of its parts.
+    fn spelled() -> BTreeSet<String> {
+        let (c, pid) = (ConnectionId::new("C"), PersonHash::from_bytes([7; 16]));
+        let (scope, id, hashing) = (TenantKey("T".to_owned()), ObjectId::new("objectId"), Secret([1; 32]));
+        let by = By::EmployeeId;
+        let kind = format!("#{}#", by.name());
+        let value = hashing.value(by, "v");
+        let keys = [
+            secret(),
+            listed(&c),
+            policy(&c, 1),
+            run(&c, "run"),
+            person_run(&c, pid),
+            connecting(&c),
+            people_lookups(&c),
+            reply(&c, "name"),
+            ticket("hash"),
+            attempt("hash"),
+            person(&c, pid),
+            change(&c, pid),
+            person_link(&c, pid),
+            history(&c, pid, "run"),
+            refused(&c, pid),
+            acknowledged(&c, pid),
+            waiting(&c, pid, pid),
+            dirty(&c, pid),
+            gone(&c, pid),
+            person_entry(person_lookup(&scope, &hashing, by, "v"), &c, pid),
+            person_entry(person_lookup(&scope, &hashing, By::Upn, "v@v"), &c, pid),
+            tenant(&scope),
+            group_binding(&scope, &hashing, "kind", "v"),
+            proving(&scope),
+            account(&scope, &id),
+            link(&scope, &id),
+            account_entry(&scope, &hashing, by, "v", &id),
+            holder(&scope, &hashing, "v@v", &id),
+            digests(&people_fingerprints(&c)),
+            digests(&account_fingerprints(&scope)),
+            bucket(&people_fingerprints(&c), 1),
+            bucket(&account_fingerprints(&scope), 1),
+            slice("run", 1),
+            held("run", pid),
+            cost("run", "receipt"),
+            pointer("run", LanePhase::Write, 1, 1),
+            batch("lane", 1, 1),
+            gate(&scope, "client"),
+            timer(&c, 1, 1, "kind#key"),
+            lease("name"),
+            failure("id"),
+        ];
+        let metas = MetaKind::ALL.map(|kind| meta(&c, kind));
+        let lists = [
+            NoteList::plan("run"),
+            NoteList::checkpoints("run"),
+            NoteList::source(&c),
+            NoteList::departed(&c),
+            NoteList::address_holders(&scope, "collection"),
+            NoteList::recycle_bin(&scope),
+            NoteList::recheck(&scope),
+            NoteList::seen(&scope),
+            NoteList::memberships(&scope),
+            NoteList::habits(&scope),
+        ];
+        let group = &hashing.long(&["group", "v"])[..32];
+        let hashes = [value, hashing.value(By::Address, "v@v"), hashing.value(By::LocalPart, "v"), group.to_owned()];
+        let numbers = ["000000000001#", "000000000001", "000001", "0001"];
+        let told = keys.into_iter().chain(metas).chain(lists.iter().map(|list| list.key("name"))).map(|key| {
+            let mut text = format!("{} / {}", key.pk, key.sk).replace(&pid.hex(), "pid").replace(&kind, "#kind#");
+            for hash in &hashes {
+                text = text.replace(hash, "hash");
+            }
+            for number in numbers {
+                text = text.replace(number, if number.ends_with('#') { "n#" } else { "n" });
+            }
+            text.replace("#01", "#n").replace("DUE#C#1", "DUE#C#day").replace("DIRTY#C#0", "DIRTY#C#shard")
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn the_readme_lists_every_key() {
+        let table = README.split("```text\n").nth(1).and_then(|text| text.split("```").next()).expect("a table");
+        let lines = table.lines().skip(1).filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
+        let listed: BTreeSet<String> =
+            lines.map(|line| line.split("  ").next().unwrap_or_default().to_owned()).collect();
+        assert_eq!(listed, spelled());
+    }
 }

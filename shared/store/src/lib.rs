@@ -4,6 +4,8 @@ pub mod accounts;
 pub mod acknowledgments;
 pub mod batches;
 pub mod changes;
+pub mod checkpoint;
+pub mod concerns;
 pub mod connecting;
 pub mod connection;
 pub mod costs;
@@ -12,14 +14,17 @@ pub mod entering;
 pub mod fingerprints;
 pub mod gate;
 pub mod groups;
+pub mod hashes;
 pub mod keys;
+pub mod leases;
 pub mod lookups;
+pub mod notes;
 pub mod people;
+pub mod policies;
 pub mod references;
 pub mod refusals;
 pub mod replies;
 pub mod requeue;
-pub mod run_lease;
 pub mod runs;
 pub mod timers;
 pub mod troubles;
@@ -29,11 +34,14 @@ use std::sync::{Arc, Mutex};
 
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Condition, Item, Key, Query, Table, TableError, Write};
+use hardmatch_ports::table::Units;
+use hardmatch_ports::{BlobError, Condition, Item, Key, Query, Table, TableError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use keys::{PersonHash, Secret, TenantKey};
+pub use checkpoint::{Checkpoint, Progress};
+pub use hashes::{PersonHash, Secret, TenantKey};
+pub use keys::NoteList;
 
 /// Item kinds over a table.
 #[derive(Clone)]
@@ -64,6 +72,9 @@ pub enum StoreError {
     /// The table.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The blobs, for progress that is larger than an item.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
     /// An item cannot be read: damaged, or written by something else.
     #[error(
         "the stored item of kind {kind} cannot be read: {cause}. If the file was changed by hand, restore it from a copy"
@@ -105,7 +116,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 impl Store {
     /// Over a table. Makes the table's secret when it is new.
     pub async fn open(table: Arc<dyn Table>) -> Result<Self> {
-        let key = Key::new("STORE", "SECRET");
+        let key = keys::secret();
         for _ in 0..2 {
             if let Some(item) = table.get(&key).await?
                 && let Ok(bytes) = item.body.as_slice().try_into()
@@ -125,18 +136,13 @@ impl Store {
 
     /// Over a table that is in use; `None` when nobody has opened it yet. Writes nothing.
     pub async fn find(table: Arc<dyn Table>) -> Result<Option<Self>> {
-        let secret = table.get(&Key::new("STORE", "SECRET")).await?;
+        let secret = table.get(&keys::secret()).await?;
         let bytes = secret.and_then(|item| item.body.as_slice().try_into().ok());
         Ok(bytes.map(|bytes| Self::over(table, bytes)))
     }
 
     fn over(table: Arc<dyn Table>, secret: [u8; 32]) -> Self {
         Self { table, secret: Secret(secret), lookups: Arc::default(), texts: Arc::default() }
-    }
-
-    /// The table underneath.
-    pub fn table(&self) -> &Arc<dyn Table> {
-        &self.table
     }
 
     /// What people and accounts are entered under beside the usual look-ups.
@@ -180,16 +186,36 @@ impl Store {
         }
     }
 
-    /// Deletes every item of a partition under a prefix.
-    async fn clear(&self, pk: String, prefix: &str) -> Result<()> {
-        let mut keys = Vec::new();
-        self.each(Query::prefix(pk, prefix), |item| {
-            keys.push(Write::delete(item.key));
+    /// Deletes every item of a query.
+    async fn clear(&self, query: Query) -> Result<()> {
+        let mut writes = Vec::new();
+        self.each(query, |item| {
+            writes.push(Write::delete(item.key));
             Ok(())
         })
         .await?;
-        if !keys.is_empty() {
-            self.table.batch_write(keys).await?;
+        self.write_all(writes).await
+    }
+
+    /// Performs one write; the item's new revision. A condition that does not hold is a conflict.
+    pub async fn write(&self, write: Write) -> Result<u64> {
+        Ok(self.table.write(write).await?)
+    }
+
+    /// Performs writes all or none. A condition that does not hold is a conflict. Costs twice as many units as one by one.
+    pub async fn transact(&self, writes: Vec<Write>) -> Result<()> {
+        Ok(self.table.transact(writes).await?)
+    }
+
+    /// What the table has cost this process so far.
+    pub fn units(&self) -> Units {
+        self.table.units()
+    }
+
+    /// Performs unconditional writes, in any order. None at all is nothing to do.
+    pub async fn write_all(&self, writes: Vec<Write>) -> Result<()> {
+        if !writes.is_empty() {
+            self.table.batch_write(writes).await?;
         }
         Ok(())
     }

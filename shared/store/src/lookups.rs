@@ -11,7 +11,7 @@ use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::{Condition, TableError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::TenantKey;
+use crate::hashes::TenantKey;
 use crate::people::move_person;
 use crate::{Result, Store, Stored, json, keys};
 
@@ -96,7 +96,7 @@ impl Store {
     }
 
     async fn read_proving(&self, scope: &TenantKey) -> Result<Stored<Proving>> {
-        let found = self.read(&keys::tenant(scope, "PROVE"), "proving attributes").await?;
+        let found = self.read(&keys::proving(scope), "proving attributes").await?;
         Ok(found.unwrap_or(Stored { value: Proving { v: 1, ..Proving::default() }, revision: 0 }))
     }
 
@@ -109,7 +109,7 @@ impl Store {
                 return Ok(next);
             }
             let condition = if had.revision == 0 { Condition::Absent } else { Condition::Revision(had.revision) };
-            let write = Write::put_if(keys::tenant(scope, "PROVE"), json(&next), condition);
+            let write = Write::put_if(keys::proving(scope), json(&next), condition);
             match self.table.write(write).await {
                 Ok(_) => return Ok(next),
                 Err(TableError::Conflict { .. }) => {}
@@ -136,7 +136,7 @@ impl Store {
     pub fn enter_account(&self, scope: &TenantKey, account: &Account, new: &[Attr], writes: &mut Vec<Write>) {
         for &attr in new {
             if let Some(value) = account.attributes.filled(attr) {
-                let key = keys::account_lookup(scope, &self.secret, By::Proof(attr), value, &account.id);
+                let key = keys::account_entry(scope, &self.secret, By::Proof(attr), value, &account.id);
                 writes.push(Write::put(key, Vec::new()));
             }
         }
@@ -144,13 +144,13 @@ impl Store {
 
     /// How a connection's people are entered.
     pub async fn people_lookups(&self, c: &ConnectionId) -> Result<PeopleLookups> {
-        let found: Option<Stored<PeopleLookups>> = self.read(&keys::connection(c, "LOOKUPS"), "look-ups").await?;
+        let found: Option<Stored<PeopleLookups>> = self.read(&keys::people_lookups(c), "look-ups").await?;
         Ok(found.map_or_else(|| PeopleLookups { v: 1, ..PeopleLookups::default() }, |found| found.value))
     }
 
     /// Says how everybody is entered now.
     pub async fn put_people_lookups(&self, c: &ConnectionId, lookups: &PeopleLookups) -> Result<()> {
-        self.table.write(Write::put(keys::connection(c, "LOOKUPS"), json(lookups))).await?;
+        self.table.write(Write::put(keys::people_lookups(c), json(lookups))).await?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::{Key, Query, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{PersonHash, TenantKey};
+use crate::hashes::{PersonHash, TenantKey};
 use crate::{Result, Store, Stored, json, keys, parse};
 
 impl Store {
@@ -88,7 +88,7 @@ impl Store {
 
     /// The write that remembers somebody who is not in the listing any more; `None` when they are back.
     pub(crate) fn note_gone(c: &ConnectionId, pid: PersonHash, gone: Option<i64>) -> Write {
-        let key = Key::new(format!("GONE#{c}"), pid.hex());
+        let key = keys::gone(c, pid);
         match gone {
             Some(since) => Write::put(key, since.to_string().into_bytes()),
             None => Write::delete(key),
@@ -98,7 +98,7 @@ impl Store {
     /// Everybody who is not in the listing any more, sorted.
     pub async fn gone_people(&self, c: &ConnectionId) -> Result<Vec<PersonHash>> {
         let mut found = Vec::new();
-        self.each(Query::prefix(format!("GONE#{c}"), ""), |item| {
+        self.each(keys::all_gone(c), |item| {
             found.extend(PersonHash::parse(&item.key.sk));
             Ok(())
         })
@@ -108,7 +108,7 @@ impl Store {
 
     /// Forgets items by their keys.
     pub async fn delete_keys(&self, found: Vec<Key>) -> Result<()> {
-        Ok(self.table.batch_write(found.into_iter().map(Write::delete).collect()).await?)
+        self.write_all(found.into_iter().map(Write::delete).collect()).await
     }
 }
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Key, Query, Write};
+use hardmatch_ports::{Key, Write};
 
-use crate::keys::{self, PersonHash};
-use crate::{Result, Store};
+use crate::hashes::PersonHash;
+use crate::{Result, Store, keys};
 
 /// One person who waits for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Store {
         if targets.is_empty() {
             return Ok(found);
         }
-        self.each(Query::prefix(keys::waiting_pk(c), ""), |item| {
+        self.each(keys::all_waiting(c), |item| {
             if let Some((target, who)) = keys::waiting_of(&item.key)
                 && targets.contains(&target)
             {

@@ -6,27 +6,23 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::refused::Refused;
 use hardmatch_ports::{Key, Write};
 
-use crate::keys::PersonHash;
+use crate::hashes::PersonHash;
 use crate::{Result, Store, json, keys, parse};
 
 impl Store {
-    fn refused_key(c: &ConnectionId, pid: PersonHash) -> Key {
-        Key::new(keys::person_pk(c, pid), "REFUSED")
-    }
-
     /// The write that remembers a refusal. The next one takes its place; after a success it is about nothing any more.
     pub fn put_refused(&self, c: &ConnectionId, pid: PersonHash, refused: &Refused) -> Write {
-        Write::put(Self::refused_key(c, pid), json(refused))
+        Write::put(keys::refused(c, pid), json(refused))
     }
 
     /// What was refused of a person last.
     pub async fn refused(&self, c: &ConnectionId, pid: PersonHash) -> Result<Option<Refused>> {
-        Ok(self.read(&Self::refused_key(c, pid), "refusal").await?.map(|stored| stored.value))
+        Ok(self.read(&keys::refused(c, pid), "refusal").await?.map(|stored| stored.value))
     }
 
     /// What was refused of people last; those without a refusal are left out.
     pub async fn refusals(&self, c: &ConnectionId, pids: &[PersonHash]) -> Result<BTreeMap<PersonHash, Refused>> {
-        let wanted: Vec<Key> = pids.iter().map(|pid| Self::refused_key(c, *pid)).collect();
+        let wanted: Vec<Key> = pids.iter().map(|pid| keys::refused(c, *pid)).collect();
         let items = self.table.batch_get(&wanted).await?;
         let mut found = BTreeMap::new();
         for item in items {

@@ -13,17 +13,17 @@ impl Store {
     /// Leaves a reply.
     pub async fn put_reply(&self, c: &ConnectionId, name: &str, reply: &Reply, now: i64) -> Result<()> {
         let write = Write::Put {
-            key: keys::connection(c, format!("REPLY#{name}")),
+            key: keys::reply(c, name),
             body: json(reply),
             expires: Some(now + KEPT),
             condition: Condition::None,
         };
-        self.table().write(write).await?;
+        self.table.write(write).await?;
         Ok(())
     }
 
     /// The reply of this name, once there is one.
     pub async fn reply(&self, c: &ConnectionId, name: &str) -> Result<Option<Reply>> {
-        Ok(self.read::<Reply>(&keys::connection(c, format!("REPLY#{name}")), "reply").await?.map(|stored| stored.value))
+        Ok(self.read::<Reply>(&keys::reply(c, name), "reply").await?.map(|stored| stored.value))
     }
 }

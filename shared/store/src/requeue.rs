@@ -5,7 +5,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{CollectionState, Phase, Run, Stalled};
 
 use crate::changes::LanePhase;
-use crate::keys::hex;
+use crate::hashes::hex;
 use crate::{Result, Store};
 
 /// Whether a message is sent again.

@@ -2,17 +2,17 @@
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::Run;
-use hardmatch_ports::{Condition, Key, Query, TableError, Write};
+use hardmatch_ports::{Condition, TableError, Write};
 
 use crate::connection::{Meta, Slot};
-use crate::keys::PersonHash;
+use crate::hashes::{PersonHash, pack, unpack};
 use crate::{Result, Store, Stored, json, keys};
 
 /// Where a run is entered as the open one.
 #[derive(Clone, Debug)]
 pub enum RunPlace {
     /// A run over everybody: one for each connection, as its state was read.
-    Connection(Box<Stored<Meta>>),
+    Connection(Box<Meta>),
     /// A run about one person: one for each person, whatever else runs; and whose it was as it was read.
     Person(PersonHash, Option<Stored<String>>),
 }
@@ -23,18 +23,10 @@ pub fn new_run_id(now_ms: i64) -> String {
     ulid::Ulid::from_datetime(time).to_string()
 }
 
-fn now_key(c: &ConnectionId, pid: PersonHash) -> Key {
-    keys::connection(c, format!("NOW#{}", pid.hex()))
-}
-
 impl Store {
-    fn run_key(c: &ConnectionId, id: &str) -> Key {
-        keys::connection(c, format!("RUN#{id}"))
-    }
-
     /// A run.
     pub async fn run(&self, c: &ConnectionId, id: &str) -> Result<Option<Stored<Run>>> {
-        self.read(&Self::run_key(c, id), "run").await
+        self.read(&keys::run(c, id), "run").await
     }
 
     /// Enters a new run into the table, all or nothing: the run, and who has it open (the connection with the scheduled
@@ -42,19 +34,19 @@ impl Store {
     /// `place` was read.
     pub async fn open_run(&self, run: &Run, place: &RunPlace) -> Result<()> {
         let c = &run.connection;
-        let mut writes = vec![Write::put_if(Self::run_key(c, &run.id), json(run), Condition::Absent)];
+        let mut writes = vec![Write::put_if(keys::run(c, &run.id), json(run), Condition::Absent)];
         match place {
             RunPlace::Connection(meta) => {
-                let mut meta = meta.clone();
-                meta.value.run = Some(run.id.clone());
+                let mut next = (**meta).clone();
+                next.schedule.run = Some(run.id.clone());
                 if let Some(at) = &run.slot {
-                    meta.value.slot = Some(Slot { at: at.clone(), run: run.id.clone() });
+                    next.schedule.slot = Some(Slot { at: at.clone(), run: run.id.clone() });
                 }
-                writes.extend(Self::meta_writes(c, &meta));
+                writes.extend(Self::meta_writes(c, meta, &next));
             }
             RunPlace::Person(pid, had) => {
                 let condition = had.as_ref().map_or(Condition::Absent, |had| Condition::Revision(had.revision));
-                writes.push(Write::put_if(now_key(c, *pid), json(&run.id), condition));
+                writes.push(Write::put_if(keys::person_run(c, *pid), json(&run.id), condition));
             }
         }
         Ok(self.table.transact(writes).await?)
@@ -62,12 +54,12 @@ impl Store {
 
     /// The run about one person that is open, or waits with its plan.
     pub async fn now_run(&self, c: &ConnectionId, pid: PersonHash) -> Result<Option<Stored<String>>> {
-        self.read(&now_key(c, pid), "run of one person").await
+        self.read(&keys::person_run(c, pid), "run of one person").await
     }
 
     /// Names of all runs about one person that are open or wait with their plans.
     pub async fn now_runs(&self, c: &ConnectionId) -> Result<Vec<String>> {
-        let query = Query::prefix(format!("CONN#{c}"), "NOW#");
+        let query = keys::person_runs(c);
         let found = self.read_all::<String>(query, "run of one person").await?;
         Ok(found.into_iter().map(|(_, stored)| stored.value).collect())
     }
@@ -80,10 +72,22 @@ impl Store {
             return Ok(());
         };
         let condition = Condition::Revision(held.revision);
-        match self.table.write(Write::Delete { key: now_key(&run.connection, pid), condition }).await {
+        match self.table.write(Write::Delete { key: keys::person_run(&run.connection, pid), condition }).await {
             Ok(_) | Err(TableError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Names of all runs, newest first, at most so many.
+    pub async fn run_ids(&self, c: &ConnectionId, limit: usize) -> Result<Vec<String>> {
+        let query = keys::runs(c).descending().limit(limit);
+        let mut ids = Vec::new();
+        self.each(query, |item| {
+            ids.push(keys::run_of(&item.key).to_owned());
+            Ok(())
+        })
+        .await?;
+        Ok(ids)
     }
 
     /// Changes a run; tries again when somebody else was faster. `change` says whether it still applies; `None` when
@@ -99,7 +103,7 @@ impl Store {
             if !change(&mut run.value) {
                 return Ok(None);
             }
-            let write = Write::put_if(Self::run_key(c, id), json(&run.value), Condition::Revision(run.revision));
+            let write = Write::put_if(keys::run(c, id), json(&run.value), Condition::Revision(run.revision));
             match self.table.write(write).await {
                 Ok(_) => return Ok(Some(run.value)),
                 Err(TableError::Conflict { .. }) => {}
@@ -113,20 +117,14 @@ impl Store {
         let mut writes = Vec::new();
         for chunk in sorted.chunk_by(|a, b| a.prefix(bits) == b.prefix(bits)) {
             let slice = chunk[0].prefix(bits);
-            writes.push(Write::put(keys::run(run, "todo", format!("{slice:06}")), pack(chunk)));
+            writes.push(Write::put(keys::slice(run, slice), pack(chunk)));
         }
-        if !writes.is_empty() {
-            self.table.batch_write(writes).await?;
-        }
-        Ok(())
+        self.write_all(writes).await
     }
 
     /// The next slices not yet decided, in order, after a slice.
     pub async fn slices(&self, run: &str, after: Option<usize>, limit: usize) -> Result<Vec<(usize, Vec<PersonHash>)>> {
-        let mut query = Query::prefix(format!("R#{run}#todo"), "").limit(limit);
-        if let Some(after) = after {
-            query = query.after(format!("{after:06}"));
-        }
+        let query = keys::slices(run, after).limit(limit);
         let mut slices = Vec::new();
         self.each(query, |item| {
             if let Ok(number) = item.key.sk.parse() {
@@ -140,23 +138,14 @@ impl Store {
 
     /// A slice is decided.
     pub async fn delete_slice(&self, run: &str, slice: usize) -> Result<()> {
-        self.table.write(Write::delete(keys::run(run, "todo", format!("{slice:06}")))).await?;
+        self.table.write(Write::delete(keys::slice(run, slice))).await?;
         Ok(())
     }
 
     /// Forgets everything a run left to do: slices, lane, held removals. History, summary and dirty marks stay.
     pub async fn clear_run(&self, run: &str) -> Result<()> {
-        self.clear(format!("R#{run}#todo"), "").await?;
-        self.clear(format!("R#{run}#held"), "").await?;
-        self.clear(keys::lane_pk(run), "").await
+        self.clear(keys::slices(run, None)).await?;
+        self.clear(keys::all_held(run)).await?;
+        self.clear(keys::lane(run)).await
     }
-}
-
-/// People's places, one after the other.
-pub(crate) fn pack(pids: &[PersonHash]) -> Vec<u8> {
-    pids.iter().flat_map(|pid| pid.bytes().iter().copied()).collect()
-}
-
-pub(crate) fn unpack(body: &[u8]) -> Vec<PersonHash> {
-    body.chunks_exact(16).filter_map(|bytes| bytes.try_into().ok().map(PersonHash::from_bytes)).collect()
 }

@@ -2,10 +2,10 @@
 //! is relied on: whoever looks next takes what is due.
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Key, Query, Write};
+use hardmatch_ports::{Key, Write};
 
-use crate::keys::PersonHash;
-use crate::{Result, Store};
+use crate::hashes::PersonHash;
+use crate::{Result, Store, keys};
 
 /// What a timer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,10 +35,10 @@ impl Timer {
         }
     }
 
-    fn parse(kind: &str, key: &str) -> Option<Self> {
-        match kind {
-            "person" => PersonHash::parse(key).map(Timer::Person),
-            "quarantine" => Some(Timer::Quarantine),
+    fn parse(name: &str) -> Option<Self> {
+        match name.split_once('#')? {
+            ("person", key) => PersonHash::parse(key).map(Timer::Person),
+            ("quarantine", _) => Some(Timer::Quarantine),
             _ => None,
         }
     }
@@ -47,7 +47,7 @@ impl Timer {
 impl Store {
     /// The write that sets a timer (Unix seconds). The same timer at the same time is one.
     pub fn put_timer(&self, c: &ConnectionId, timer: Timer, at: i64) -> Write {
-        Write::put(Key::new(pk(c, day(at)), format!("{at:012}#{}", timer.name())), Vec::new())
+        Write::put(keys::timer(c, day(at), at, &timer.name()), Vec::new())
     }
 
     /// Timers whose time has come since a time (both Unix seconds), in order of their time. Kinds we do not know are left
@@ -55,12 +55,9 @@ impl Store {
     pub async fn due(&self, c: &ConnectionId, since: i64, now: i64) -> Result<Vec<Due>> {
         let mut found = Vec::new();
         for day in day(since)..=day(now) {
-            let query = Query::prefix(pk(c, day), "").before(format!("{:012}", now + 1));
-            self.each(query, |item| {
-                let mut parts = item.key.sk.splitn(3, '#');
-                let at = parts.next().and_then(|at| at.parse().ok());
-                let timer = parts.next().zip(parts.next()).and_then(|(kind, key)| Timer::parse(kind, key));
-                if let (Some(at), Some(timer)) = (at, timer) {
+            self.each(keys::timers(c, day, now), |item| {
+                let due = keys::timer_of(&item.key).and_then(|(at, name)| Some((at, Timer::parse(name)?)));
+                if let Some((at, timer)) = due {
                     found.push(Due { timer, at, key: item.key });
                 }
                 Ok(())
@@ -72,10 +69,6 @@ impl Store {
 }
 
 /// Timers of a day lie together, so that looking for due ones reads today and not the future.
-fn pk(c: &ConnectionId, day: i64) -> String {
-    format!("DUE#{c}#{day}")
-}
-
 fn day(at: i64) -> i64 {
     at.div_euclid(86_400)
 }

@@ -1,9 +1,9 @@
 //! Why a message failed, for whoever finds it among the dead letters: a message does not say by itself.
 
-use hardmatch_ports::{Condition, Key, Write};
+use hardmatch_ports::{Condition, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Store, json};
+use crate::{Result, Store, json, keys};
 
 /// The last failure of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,25 +18,21 @@ pub struct Trouble {
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 const KEPT: i64 = 15 * 24 * 60 * 60;
 
-fn key(message: &str) -> Key {
-    Key::new(format!("MESSAGE#{message}"), "TROUBLE")
-}
-
 impl Store {
     /// Notes why a message failed this time.
     pub async fn note_trouble(&self, message: &str, trouble: &Trouble) -> Result<()> {
         let write = Write::Put {
-            key: key(message),
+            key: keys::failure(message),
             body: json(trouble),
             expires: Some(trouble.at + KEPT),
             condition: Condition::None,
         };
-        self.table().write(write).await?;
+        self.table.write(write).await?;
         Ok(())
     }
 
     /// Why a message failed last. `None`: its function was ended before it could say so.
     pub async fn trouble(&self, message: &str) -> Result<Option<Trouble>> {
-        Ok(self.read::<Trouble>(&key(message), "trouble").await?.map(|stored| stored.value))
+        Ok(self.read::<Trouble>(&keys::failure(message), "trouble").await?.map(|stored| stored.value))
     }
 }

@@ -51,7 +51,7 @@ impl Clients {
 
     /// The client of a connection as it is configured now.
     pub fn of(&self, connection: &ConnectionId, opened: &Opened) -> Result<Client, Unfit> {
-        let revision = (opened.meta.policy_revision, opened.meta.forgotten);
+        let revision = (opened.meta.policy.revision, opened.meta.credential.forgotten);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, client)) = known.clients.get(connection)
             && *of == revision

@@ -11,7 +11,7 @@ use hardmatch_policy::{
 };
 use hardmatch_ports::command::CommandAuthority;
 use hardmatch_store::connection::Meta;
-use hardmatch_store::{Store, StoreError, Stored, TenantKey};
+use hardmatch_store::{Store, StoreError, TenantKey};
 
 /// A connection, ready to be worked for.
 #[derive(Clone)]
@@ -107,9 +107,9 @@ impl Connections {
 
     /// The connection as it is now. Costs one read when its configuration is known.
     pub async fn open(&self, connection: &ConnectionId) -> Result<Opened, ConnectionError> {
-        let meta = self.store.meta(connection).await?.value;
-        let config = self.config(connection, meta.policy_revision).await?;
-        let tenant = meta.tenant.clone().or_else(|| guid(&config.tenant.id));
+        let meta = self.store.meta(connection).await?;
+        let config = self.config(connection, meta.policy.revision).await?;
+        let tenant = meta.status.tenant.clone().or_else(|| guid(&config.tenant.id));
         let tenant = tenant.ok_or_else(|| ConnectionError::NoTenant(connection.clone()))?;
         let scope = scope(&config, &tenant);
         Ok(Opened { config, meta, scope })
@@ -136,28 +136,28 @@ impl Connections {
         let hash = policy_hash(text);
         loop {
             let meta = self.store.meta(connection).await?;
-            if meta.value.tenant.as_ref().is_some_and(|known| *known != tenant) {
+            if meta.status.tenant.as_ref().is_some_and(|known| *known != tenant) {
                 return Err(misfit(
                     "its state is of another tenant; give the other tenant a connection of its own".to_owned(),
                 ));
             }
-            let same = meta.value.policy_hash == hash && meta.value.policy_revision > 0;
-            if same && meta.value.tenant.is_some() {
-                return Ok(meta.value);
+            let same = meta.policy.hash == hash && meta.policy.revision > 0;
+            if same && meta.status.tenant.is_some() {
+                return Ok(meta);
             }
             let old = active(&self.store, connection, &meta, Path::new(".")).await?;
             // Judged against what is replaced, under the revision of the state that the writing asks for: of two who push
             // at the same time, the second is judged against the first one's configuration.
             // A connection whose tenant nobody has named yet counts as new.
-            let active = if meta.value.tenant.is_some() { old.as_active() } else { Active::Missing };
+            let active = if meta.status.tenant.is_some() { old.as_active() } else { Active::Missing };
             let protected = protected_changes(active, &config);
             if !protected.is_empty() && authority < CommandAuthority::Approver {
                 return Err(ConnectionError::TakesAnApprover(takes_an_approver(&protected)));
             }
             let widened = old.is_widened_by(&config);
             let change = |meta: &mut Meta| {
-                meta.tenant = Some(tenant.clone());
-                meta.widened |= widened;
+                meta.status.tenant = Some(tenant.clone());
+                meta.policy.widened |= widened;
             };
             if let Some(meta) = self.store.activate_policy(connection, &meta, text, &hash, change).await? {
                 return Ok(meta);
@@ -203,11 +203,12 @@ pub async fn activate(store: &Store, config: &Config, text: &str, folder: &Path)
     let hash = policy_hash(text);
     loop {
         let meta = store.meta(connection).await?;
-        if meta.value.policy_hash == hash && meta.value.policy_revision > 0 {
-            return Ok(meta.value);
+        if meta.policy.hash == hash && meta.policy.revision > 0 {
+            return Ok(meta);
         }
         let widened = active(store, connection, &meta, folder).await?.is_widened_by(config);
-        let stored = store.activate_policy(connection, &meta, text, &hash, |meta| meta.widened |= widened).await?;
+        let stored =
+            store.activate_policy(connection, &meta, text, &hash, |meta| meta.policy.widened |= widened).await?;
         if let Some(meta) = stored {
             return Ok(meta);
         }
@@ -222,8 +223,8 @@ enum Old {
 }
 
 /// The active configuration of a connection whose state was read.
-async fn active(store: &Store, c: &ConnectionId, meta: &Stored<Meta>, folder: &Path) -> Result<Old, StoreError> {
-    let Some(text) = store.policy(c, meta.value.policy_revision).await? else { return Ok(Old::Missing) };
+async fn active(store: &Store, c: &ConnectionId, meta: &Meta, folder: &Path) -> Result<Old, StoreError> {
+    let Some(text) = store.policy(c, meta.policy.revision).await? else { return Ok(Old::Missing) };
     Ok(match Config::load(&text, "policy", folder) {
         Ok(config) => Old::Understood(Box::new(config)),
         Err(_) => Old::Unreadable,

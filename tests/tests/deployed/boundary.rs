@@ -175,7 +175,7 @@ fn reach(stack: &Stack, raw: &Aws) {
     }
     for name in ["WorkTable", "TokenTable"] {
         let table = stack.output(name);
-        let item = json!({ "pk": { "S": "CONN#edge" }, "sk": { "S": "META" } });
+        let item = json!({ "pk": { "S": "CONN#edge" }, "sk": { "S": "META#status" } });
         denied("dynamodb", "put_item", json!({ "TableName": table, "Item": item }));
         denied("dynamodb", "delete_item", json!({ "TableName": table, "Key": item }));
         denied("dynamodb", "scan", json!({ "TableName": table }));
@@ -282,11 +282,11 @@ impl Edge<'_> {
         let mut found = Vec::new();
         for item in query(&format!("CONN#{NAME}")) {
             let (name, body) = (item["sk"]["S"].as_str().unwrap(), item["body"]["B"].as_str().unwrap_or_default());
-            if name == "META" {
-                let meta: Value = serde_json::from_str(body).unwrap();
-                let fields =
-                    ["tenant", "standing", "paused", "off", "policy_revision", "policy_hash", "run", "quarantine"];
-                found.push(json!([name, fields.map(|field| meta[field].clone())]));
+            if name.starts_with("META#") {
+                // Times of the last look and of the last run are no change of what may be done.
+                if matches!(name, "META#status" | "META#policy" | "META#schedule" | "META#quarantine") {
+                    found.push(json!([name, body]));
+                }
             } else if !name.starts_with("REPLY#") && !name.starts_with("RUN#") {
                 found.push(json!([name, body]));
             }

@@ -12,6 +12,7 @@ use hardmatch_ports::credentials::{CredentialError, SecretReader, WebIdentity};
 use hardmatch_ports::{Clock, KeptToken, TenantRead as _, TokenKind, TokenStore as _};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::Store;
+use hardmatch_store::connection::ActivePolicy;
 use hardmatch_vault::{KeySize, LocalSeal, NewCertificate, SecretString, TokenVault, make_certificate};
 use hardmatch_wiring::tenant::{TenantMeans, client, whole};
 use hardmatch_wiring::{Connections, Opened, Push};
@@ -227,9 +228,9 @@ async fn nothing_reaches_a_host_that_was_not_approved() {
             let refused = opened(&connections, &text).await.err().unwrap();
             assert!(refused.contains(catcher.host()) && refused.contains("AllowedHosts"), "{method}: {refused}");
             // Stored before the list was as it is: a function does not open it.
-            let stored = lab.store.meta(&contoso()).await.unwrap().value.policy_revision + 1;
+            let stored = lab.store.meta(&contoso()).await.unwrap().policy.revision + 1;
             lab.store.put_policy(&contoso(), stored, &text).await.unwrap();
-            lab.store.update_meta(&contoso(), |meta| meta.policy_revision = stored).await.unwrap();
+            lab.store.update(&contoso(), |policy: &mut ActivePolicy| policy.revision = stored).await.unwrap();
             let refused = connections.open(&contoso()).await.err().unwrap().to_string();
             assert!(refused.contains(catcher.host()), "{method}: {refused}");
         }

@@ -28,7 +28,7 @@ async fn take_up(world: &World) {
 }
 
 async fn standing(world: &World) -> ConnectionState {
-    world.store().await.meta(&world.connection()).await.unwrap().value.standing
+    world.store().await.meta(&world.connection()).await.unwrap().status.state
 }
 
 /// Everybody's link, by sign-in name at the source.

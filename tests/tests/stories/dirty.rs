@@ -89,7 +89,7 @@ async fn people_marked_again_while_their_changes_are_on_their_way_stay_dirty() {
         assert_eq!(everybody.len(), 3);
         let (store, connection) = (world.store().await, world.connection());
         let again = everybody.iter().map(|pid| store.mark_dirty(&connection, *pid)).collect();
-        store.table().batch_write(again).await.unwrap();
+        store.write_all(again).await.unwrap();
         let ran = world.sync().await;
         assert_eq!(ran.count(OutcomeKind::FactsMoved), 3, "nothing is sent on facts that moved: {:?}", ran.outcomes);
         assert_eq!(counted(&world).await, 3, "the mark is not the one that the run saw");

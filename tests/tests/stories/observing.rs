@@ -194,7 +194,8 @@ async fn a_strangers_account_that_came_and_went_between_two_full_readings_holds_
     assert_eq!(world.sync().await.decided("eve@contoso.com"), "create: provision");
     // What is noted of strangers goes with the full reading that counted them.
     world.tenant.add_user(json!({ "userPrincipalName": "finn@contoso.com", "displayName": "Finn" })).unwrap();
-    let noted = async |world: &World| world.store().await.notes(&format!("{}#met", scope().as_str())).await.unwrap();
+    let noted =
+        async |world: &World| world.store().await.notes(&hardmatch_store::NoteList::seen(&scope())).await.unwrap();
     world.sync().await;
     assert_eq!(noted(&world).await.len(), 1, "eve came by our hand");
     world.tenant.reset_delta();

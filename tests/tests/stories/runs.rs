@@ -441,7 +441,7 @@ async fn a_run_of_which_most_failed_quarantines_and_a_success_releases() {
     let again = world.runs().await.remove(0);
     assert_eq!((again.stop, again.status), (None, Some(Status::Converged)));
     assert_eq!(world.account("p000@contoso.com").text("jobTitle"), "Chief");
-    let meta = world.store().await.meta(&world.connection()).await.unwrap().value;
+    let meta = world.store().await.meta(&world.connection()).await.unwrap();
     assert_eq!(meta.quarantine, None);
 }
 

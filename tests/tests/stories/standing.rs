@@ -22,7 +22,7 @@ async fn three_changes() -> World {
 }
 
 async fn tell(world: &World, change: impl Fn(&mut Meta)) {
-    world.store().await.update_meta(&world.connection(), change).await.unwrap();
+    world.store().await.update_together(&world.connection(), change).await.unwrap();
 }
 
 /// How many calls of a command reached the tenant, sign-in included.
@@ -34,7 +34,7 @@ fn asked(world: &World) -> usize {
 async fn a_disconnected_connection_is_neither_read_nor_decided_whoever_opens_a_run() {
     let mut world = three_changes().await;
     let now = world.clock.now_seconds();
-    tell(&world, |meta| _ = meta.disconnect(now)).await;
+    tell(&world, |meta| _ = meta.status.disconnect(now)).await;
     let ended = world.try_sync(Accept::TheStop).await;
     assert!(matches!(&ended, Err(Stopped::Failed(_))), "{:?}", ended.map(|ran| ran.run.phase));
     assert_eq!(asked(&world), 0, "its credentials were given up");
@@ -61,7 +61,7 @@ async fn a_connection_disconnected_while_its_changes_lie_in_the_lane_writes_none
             continue;
         }
         let now = world.clock.now_seconds();
-        tell(&world, |meta| _ = meta.disconnect(now)).await;
+        tell(&world, |meta| _ = meta.status.disconnect(now)).await;
         world.messages = Messages::Lost;
         for _ in 0..3 {
             world.notify_run(&[MessageKind::Write, MessageKind::Advance, MessageKind::ObserveTenant]).await.unwrap();
@@ -78,7 +78,7 @@ async fn o33_a_run_keeps_the_policy_it_was_begun_with_and_every_policy_is_kept()
     world.messages = Messages::Lost;
     world.notify(&[MessageKind::Start { slot }]).await.unwrap();
     let (store, connection) = (world.store().await, world.connection());
-    let first = store.meta(&connection).await.unwrap().value.policy_revision;
+    let first = store.meta(&connection).await.unwrap().policy.revision;
     // The run is open; then the policy says something else.
     world.set_policy("[attributes]\njobTitle = \"person.jobTitle + '!'\"");
     world.messages = Messages::Heard;
@@ -114,7 +114,7 @@ async fn two_connections_of_one_tenant_have_nothing_to_do_with_one_another() {
     // Whoever is missing here was never there.
     world.turn_to("contoso");
     world.people.set("ada", "title", "Lead");
-    tell(&world, |meta| meta.pause("an operator", 5)).await;
+    tell(&world, |meta| meta.status.pause("an operator", 5)).await;
     world.turn_to("fabrikam");
     world.people.set("cleo", "title", "Lead");
     world.pass_days(1);
@@ -125,14 +125,14 @@ async fn two_connections_of_one_tenant_have_nothing_to_do_with_one_another() {
 
     // And what is switched off in one is on in the other.
     world.turn_to("contoso");
-    tell(&world, Meta::resume).await;
-    tell(&world, |meta| _ = meta.off.insert(Action::Update)).await;
+    tell(&world, |meta| meta.status.resume()).await;
+    tell(&world, |meta| _ = meta.status.off.insert(Action::Update)).await;
     world.turn_to("fabrikam");
     world.people.set("cleo", "title", "Head");
     assert_eq!(world.sync().await.outcome("cleo@contoso.com"), "done");
     world.turn_to("contoso");
     assert_eq!(world.sync().await.outcome("ada@contoso.com"), "held: action_off");
-    tell(&world, |meta| meta.off.clear()).await;
+    tell(&world, |meta| meta.status.off.clear()).await;
     let ran = world.sync().await;
     assert_eq!((ran.status(), ran.rows.len()), (Some(Status::Converged), 1), "{:?}", ran.outcomes);
     assert!(world.accounts().iter().all(hardmatch_tests::Seen::enabled));

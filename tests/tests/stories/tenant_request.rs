@@ -16,7 +16,7 @@ use hardmatch_ports::{CheckState, Clock as _, Doorbell as _, Message, TokenKind,
 use hardmatch_runtime::pump::{Pump, Serving};
 use hardmatch_runtime::{ManualClock, run_batch};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Running, Seed, Sim, SimClock};
-use hardmatch_store::connection::ConnectionState;
+use hardmatch_store::connection::{ConnectionState, ConnectionStatus};
 use hardmatch_store::{Store, StoreError};
 use hardmatch_tests::SecretScan;
 use hardmatch_vault::{LocalSeal, TokenVault};
@@ -195,8 +195,8 @@ async fn o15_o16_an_operator_asks_how_a_deployed_connection_stands_and_resets_it
 
     assert_eq!(lab.ask("3", Command::Reset).await, Reply::Done { run: None });
     assert!(!lab.keeps_a_token().await);
-    let meta = lab.store.meta(&contoso()).await.unwrap().value;
-    assert_eq!(meta.forgotten, 1, "what a warm function has in memory is forgotten, too");
+    let meta = lab.store.meta(&contoso()).await.unwrap();
+    assert_eq!(meta.credential.forgotten, 1, "what a warm function has in memory is forgotten, too");
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ async fn j2_o16_disconnecting_a_stack_parks_first_forgets_then_and_asks_nobody()
     };
     assert!(disconnected.new);
     assert!(!lab.keeps_a_token().await);
-    assert_eq!(lab.store.meta(&contoso()).await.unwrap().value.standing, ConnectionState::Disconnected);
+    assert_eq!(lab.store.meta(&contoso()).await.unwrap().status.state, ConnectionState::Disconnected);
     assert!(lab.running.world().take_requests().is_empty(), "nobody is called");
     let Reply::Reached { reached } = lab.ask("3", Command::Status).await else { panic!("no status") };
     assert!(matches!(reached.granted, KnownGrant::Untold { .. }), "{reached:?}");
@@ -255,8 +255,8 @@ async fn j2_a_late_word_to_forget_does_not_take_what_was_kept_since() {
 async fn c13_c14_a_connection_without_a_run_knows_when_its_secret_ends() {
     let lab = Lab::new("secret_expires = 2026-02-01").await;
     let ports = lab.matching().await;
-    lab.store.update_meta(&contoso(), |meta| meta.standing = ConnectionState::Paused).await.unwrap();
-    let ends = async || lab.store.meta(&contoso()).await.unwrap().value.credential_ends;
+    lab.store.update(&contoso(), |status: &mut ConnectionStatus| status.state = ConnectionState::Paused).await.unwrap();
+    let ends = async || lab.store.meta(&contoso()).await.unwrap().credential.ends;
     assert_eq!(ends().await, None);
     watch_credential(&ports, &contoso()).await.unwrap();
     lab.pump().await;

@@ -5,14 +5,13 @@ use std::time::Duration;
 use hardmatch_domain::change::Action;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_match::Accept;
-use hardmatch_ports::Key;
 use hardmatch_ports::clock::Clock as _;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{OutcomeKind, Phase, Status};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_TENANT_ID, Fault, FaultRule, Place, Seed};
-use hardmatch_store::connection::Meta;
-use hardmatch_store::gate::Taken;
+use hardmatch_store::connection::ConnectionStatus;
+use hardmatch_store::leases::TakeLease;
 use hardmatch_store::{Store, TenantKey};
 use hardmatch_tests::{Bill, CorruptAnswer, KillAt, Messages, Stopped, World, guid};
 use serde_json::json;
@@ -147,7 +146,7 @@ async fn credentials_that_end_in_the_middle_quarantine_the_connection_and_fail_n
     world.tenant.change_app(CONTOSO_CLIENT_ID, |app| app.secret_expired = true).unwrap();
     let ran = world.sync().await;
     let store = world.store().await;
-    let meta = store.meta(&world.connection()).await.unwrap().value;
+    let meta = store.meta(&world.connection()).await.unwrap();
     assert!(meta.quarantine.is_some_and(|held| held.attempts == 1 && held.run == ran.run.id));
     assert_eq!((ran.status(), ran.run.problems.len()), (Some(Status::Attention), 1), "{:?}", ran.run.problems);
     assert!(ran.outcomes.is_empty(), "nobody is marked as refused: {:?}", ran.outcomes);
@@ -166,7 +165,7 @@ async fn a_secret_that_ended_before_a_run_quarantines_until_an_attempt_succeeds(
     let ran = world.sync().await;
     assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Incomplete), 0));
     let (store, connection) = (world.store().await, world.connection());
-    let held = store.meta(&connection).await.unwrap().value.quarantine.expect("quarantined");
+    let held = store.meta(&connection).await.unwrap().quarantine.expect("quarantined");
     assert_eq!((held.attempts, held.run.as_str()), (1, ran.run.id.as_str()));
     assert_eq!(ran.run.problems, [held.why], "said once");
 
@@ -177,13 +176,13 @@ async fn a_secret_that_ended_before_a_run_quarantines_until_an_attempt_succeeds(
     assert_eq!(world.runs().await.len(), before);
     world.pass(Duration::from_hours(7));
     world.notify(&[MessageKind::Tick]).await.unwrap();
-    let held = store.meta(&connection).await.unwrap().value.quarantine.expect("still quarantined");
+    let held = store.meta(&connection).await.unwrap().quarantine.expect("still quarantined");
     assert_eq!((world.runs().await.len(), held.attempts), (before + 1, 2));
 
     world.tenant.change_app(CONTOSO_CLIENT_ID, |app| app.secret_expired = false).unwrap();
     world.pass(Duration::from_hours(13));
     world.notify(&[MessageKind::Tick]).await.unwrap();
-    assert_eq!(store.meta(&connection).await.unwrap().value.quarantine, None, "released by success");
+    assert_eq!(store.meta(&connection).await.unwrap().quarantine, None, "released by success");
     assert_eq!(titles(&world), ["Lead"; 3]);
 }
 
@@ -196,22 +195,24 @@ async fn a_plan_applied_with_a_bad_secret_is_applied_with_a_good_one() {
     world.tenant.change_app(CONTOSO_CLIENT_ID, |app| app.secret_expired = false).unwrap();
     let ran = world.apply(&hash).await;
     assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Converged), 3), "{:?}", ran.outcomes);
-    let meta = world.store().await.meta(&world.connection()).await.unwrap().value;
+    let meta = world.store().await.meta(&world.connection()).await.unwrap();
     assert_eq!(meta.quarantine, None);
 }
 
 async fn pause(store: &Store) {
-    store.update_meta(&ConnectionId::new("contoso"), |meta| meta.pause("an operator", 5)).await.unwrap();
+    store
+        .update(&ConnectionId::new("contoso"), |status: &mut ConnectionStatus| status.pause("an operator", 5))
+        .await
+        .unwrap();
 }
 
 async fn resume(store: &Store) {
-    store.update_meta(&ConnectionId::new("contoso"), Meta::resume).await.unwrap();
+    store.update(&ConnectionId::new("contoso"), ConnectionStatus::resume).await.unwrap();
 }
 
 /// How often the lease of a lane was written.
 async fn leased(store: &Store, lane: &str) -> u64 {
-    let item = store.table().get(&Key::new(format!("LOCK#{lane}"), "LEASE")).await.expect("a table");
-    item.map_or(0, |item| item.revision)
+    store.lease_revision(lane).await.expect("a table")
 }
 
 /// Until a draining of a paused connection has begun and ended: the lease was freed by a new process, taken and given back.
@@ -253,14 +254,20 @@ async fn an_action_switched_off_after_its_plan_was_accepted_is_not_begun() {
     world.people.remove("cleo");
     let hash = world.plan().await.hash();
     let store = world.store().await;
-    store.update_meta(&world.connection(), |meta| _ = meta.off.insert(Action::Delete)).await.unwrap();
+    store
+        .update(&world.connection(), |status: &mut ConnectionStatus| _ = status.off.insert(Action::Delete))
+        .await
+        .unwrap();
     let ran = world.apply(&hash).await;
     assert_eq!(ran.status(), Some(Status::Attention));
     assert_eq!(ran.calls(), ["PATCH /users/{id} 204"; 2], "the others are written");
     assert_eq!(ran.outcome("cleo@contoso.com"), "held: action_off");
     assert!(!world.account("cleo@contoso.com").deleted());
 
-    store.update_meta(&world.connection(), |meta| _ = meta.off.remove(&Action::Delete)).await.unwrap();
+    store
+        .update(&world.connection(), |status: &mut ConnectionStatus| _ = status.off.remove(&Action::Delete))
+        .await
+        .unwrap();
     let ran = world.sync().await;
     assert_eq!((ran.status(), ran.calls()), (Some(Status::Converged), vec!["DELETE /users/{id} 204".to_owned()]));
 }
@@ -271,7 +278,7 @@ async fn a_mark_set_while_a_change_is_on_its_way_outlives_it() {
     let (store, connection) = (world.store().await, world.connection());
     // What an observation does that finds something new about Ada.
     let ada = store.dirty_people(&connection).await.unwrap()[0];
-    store.table().write(store.mark_dirty(&connection, ada)).await.unwrap();
+    store.write(store.mark_dirty(&connection, ada)).await.unwrap();
     let ran = world.sync().await;
     // Her change rests on facts that may have moved: it is not sent, and she is decided again.
     assert_eq!((ran.status(), ran.count(OutcomeKind::Done)), (Some(Status::Attention), 2), "{:?}", ran.outcomes);
@@ -308,7 +315,7 @@ async fn one_person_does_not_wait_for_the_lane_of_a_nightly_run() {
     };
     let key = guid(1);
     let (ran, taken) = tokio::join!(world.sync_one(&key), nightly);
-    assert!(matches!(taken, Taken::Ours(_)), "{taken:?}");
+    assert!(matches!(taken, TakeLease::Taken(_)), "{taken:?}");
     assert_eq!((ran.status(), ran.calls()), (Some(Status::Converged), vec!["PATCH /users/{id} 204".to_owned()]));
     assert!(clock.now_seconds() - begun < 10 * 60, "{} s", clock.now_seconds() - begun);
 }
@@ -327,18 +334,17 @@ async fn who_is_in_the_hands_of_the_other_lane_is_written_once() {
         until_it_rests(&store, &clock, &lane(&scope), leases).await;
         let now_ms = clock.now().as_millisecond();
         let taken = store.lease(&lane_now(&scope), "a run of one person", now_ms, HOUR_MS).await.unwrap();
-        let Taken::Ours(held) = taken else { panic!("{taken:?}") };
-        let hand = Store::batch_key(&lane_now(&scope), held.fence, 0);
-        store.table().write(Store::put_batch(&hand, &connection, &[ada])).await.unwrap();
+        let TakeLease::Taken(held) = taken else { panic!("{taken:?}") };
+        store.write(Store::put_batch(&held.proof(), 0, &connection, &[ada])).await.unwrap();
         resume(&store).await;
         let led = || tenant.users().iter().filter(|user| user["jobTitle"] == "Lead").count();
         while led() < 2 {
             tokio::task::yield_now().await;
         }
         let led = led();
-        // Its call arrives, and it has brought the answer into the books.
+        // Its call arrives, and it has stored what came of it.
         tenant.set_user("ada@contoso.com", json!({ "jobTitle": "Lead" })).unwrap();
-        store.delete_keys(vec![hand]).await.unwrap();
+        store.write(Store::delete_batch(&held.proof(), 0)).await.unwrap();
         led
     };
     let (ran, led) = tokio::join!(world.sync(), other);

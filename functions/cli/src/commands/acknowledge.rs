@@ -20,14 +20,14 @@ pub(crate) async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> 
     args.common.here("acknowledge", "Acknowledge on the machine that holds the state")?;
     let state = open_state(load(&args.common.config)?, Missing::Refuse).await?;
     let connection = state.loaded.config.connection.clone();
-    let meta = state.store.meta(&connection).await?.value;
+    let meta = state.store.meta(&connection).await?;
     let Some(ports) = state.deciding(&meta) else {
         return Err(Failure::run("nothing is known of anybody yet. Make a plan first: `hardmatch plan`"));
     };
     let Some(found) = who::find(&ports, &connection, &args.who).await? else { return Err(who::nobody(&args.who, &[])) };
     let pid = state.store.pid(&found);
     if args.withdraw {
-        state.store.table().batch_write(vec![state.store.drop_acknowledgment(&connection, pid)]).await?;
+        state.store.write_all(vec![state.store.drop_acknowledgment(&connection, pid)]).await?;
         return Ok(said(&args, &json!({ "withdrawn": true }), "Nothing is acknowledged of this person any more."));
     }
     let now = state.clock.now_seconds();
@@ -52,7 +52,7 @@ pub(crate) async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> 
         at: now,
         comment: comment.to_owned(),
     };
-    state.store.table().batch_write(vec![state.store.put_acknowledgment(&connection, pid, &known)]).await?;
+    state.store.write_all(vec![state.store.put_acknowledgment(&connection, pid, &known)]).await?;
     let codes: Vec<&str> = decision.reasons.iter().map(|reason| reason.code.as_str()).collect();
     let document = json!({ "acknowledged": codes, "until": until, "comment": known.comment });
     let words = format!(

@@ -76,15 +76,15 @@ mod deployed {
         let whole = Whole::open(&args.stack).await?;
         let mut listed = Vec::new();
         for connection in whole.store.connections().await? {
-            let meta = whole.store.meta(&connection).await?.value;
+            let meta = whole.store.meta(&connection).await?;
             listed.push(json!({
                 "connection": connection,
-                "standing": meta.standing,
+                "standing": meta.status.state,
                 "quarantine": meta.quarantine.as_ref().map(|quarantine| &quarantine.why),
-                "last_success": meta.last_success,
-                "people": meta.people,
-                "links": meta.links,
-                "configuration": meta.policy_revision,
+                "last_success": meta.history.last_success,
+                "people": meta.listing.people,
+                "links": meta.history.links,
+                "configuration": meta.policy.revision,
             }));
         }
         if args.json {

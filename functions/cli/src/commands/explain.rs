@@ -34,7 +34,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
     };
     let state = installation(&args.common)?.state(&args.common).await?;
     let connection = state.loaded.config.connection.clone();
-    let meta = state.store.meta(&connection).await?.value;
+    let meta = state.store.meta(&connection).await?;
     let Some(ports) = state.deciding(&meta) else {
         return Err(Failure::run("the tenant was never read. Make a plan first: `hardmatch plan`"));
     };
@@ -153,7 +153,7 @@ fn reason(text: &str, as_json: bool) -> Result<Exit, Failure> {
 
 /// Says so when the file is not the policy that people were decided under.
 fn stale_policy(state: &State, meta: &Meta) {
-    if meta.policy_hash != hardmatch_policy::policy_hash(&state.loaded.text) {
+    if meta.policy.hash != hardmatch_policy::policy_hash(&state.loaded.text) {
         output::note(format!(
             "{} has changed since the last run; this is decided under the policy of that run. `hardmatch plan` takes the new one.",
             state.loaded.path.display()
@@ -223,7 +223,7 @@ async fn refused_entries(
     connection: &ConnectionId,
     meta: &Meta,
 ) -> Result<Vec<RefusedEntry>, Failure> {
-    let Some(run) = &meta.run else { return Ok(Vec::new()) };
+    let Some(run) = &meta.schedule.run else { return Ok(Vec::new()) };
     let run = ports.store.run(connection, run).await?;
     Ok(run.map(|run| run.value.refused_entries).unwrap_or_default())
 }

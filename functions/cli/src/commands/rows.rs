@@ -57,8 +57,8 @@ impl Printed {
     /// By what the connection's configuration says.
     pub(crate) fn of(config: &Config, meta: &Meta, common: &Common, all: bool, now: i64) -> Self {
         let around = Around {
-            removal_limit: Some(config.guard.daily(meta.links)),
-            removals_before: meta.spent_since("", Kind::Removals, now),
+            removal_limit: Some(config.guard.daily(meta.history.links)),
+            removals_before: meta.guard.spent_since("", Kind::Removals, now),
             passwords_discarded: matches!(config.passwords, Passwords::Discard),
             options: common.options(),
         };

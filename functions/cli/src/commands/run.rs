@@ -55,13 +55,13 @@ pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
 
 /// A connection that was given up does nothing until it is connected again.
 async fn connected(state: &State, common: &Common) -> Result<(), Failure> {
-    let meta = state.store.meta(&state.loaded.config.connection).await?.value;
-    match meta.standing {
+    let meta = state.store.meta(&state.loaded.config.connection).await?;
+    match meta.status.state {
         ConnectionState::Active | ConnectionState::Paused => Ok(()),
         ConnectionState::Disconnected => Err(Failure::run(format!(
             "connection {} is disconnected, and its {} links are disconnected. Take it up again with: hardmatch auth connect --config {}",
             state.loaded.config.connection,
-            meta.links,
+            meta.history.links,
             common.config.display()
         ))),
     }
@@ -259,7 +259,7 @@ async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Re
         retry: false,
         only: None,
     };
-    let meta = engine.store().meta(engine.connection()).await?.value;
+    let meta = engine.store().meta(engine.connection()).await?;
     let planned = drive(engine, &meta, &wish).await?;
     if planned.status == Some(Status::Incomplete) {
         return Err(Failure::run(incomplete(&planned)));
@@ -285,14 +285,14 @@ async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Re
 pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &Wish) -> Result<Run, Failure> {
     let connection = engine.connection().clone();
     let now_ms = engine.state.clock.now().as_millisecond();
-    let left = match &meta.run {
+    let left = match &meta.schedule.run {
         Some(id) => engine.store().run(&connection, id).await?.map(|stored| stored.value),
         None => None,
     };
     let resumable = left.filter(|run| {
         !matches!(run.phase, Phase::Closed | Phase::Planned)
             && run.intent == wish.intent
-            && run.policy_revision == meta.policy_revision
+            && run.policy_revision == meta.policy.revision
             && run.only == wish.only
             && now_ms - run.started_ms < RESUME_MS
     });

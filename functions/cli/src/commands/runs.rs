@@ -60,7 +60,7 @@ async fn show(args: RunsShowArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Converged);
     }
     let connection = &state.loaded.config.connection;
-    let meta = state.store.meta(connection).await?.value;
+    let meta = state.store.meta(connection).await?;
     let printed = Printed::of(&state.loaded.config, &meta, &args.common, args.all, state.clock.now_seconds());
     if let Some(ports) = state.deciding(&meta).filter(|_| run.plan.is_some()) {
         if run.phase == Phase::Planned || run.accepted.is_none() {

@@ -41,7 +41,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let kept = Tokens::of_a_run(&state.loaded.config, &state.clock)?;
     let (mut sides, mut connections, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     for config in std::iter::once(&state.loaded).chain(&loaded).map(|one| &one.config) {
-        same_tenant(config, &state.store.meta(&config.connection).await?.value)?;
+        same_tenant(config, &state.store.meta(&config.connection).await?)?;
         let tokens = kept.as_ref().map(|kept| kept.beside(config));
         let side = tenant_side(config, &state.clock, tokens.as_ref().map(Tokens::token_store)).await?;
         connections.push(connection(config, &side, tokens.as_ref()));

@@ -19,7 +19,7 @@ use crate::output;
 pub(crate) async fn command(common: &Common, command: &Command) -> Result<ConnectionId, Failure> {
     let state = open_state(load(&common.config)?, Missing::Refuse).await?;
     let connection = &state.loaded.config.connection;
-    let meta = state.store.meta(connection).await?.value;
+    let meta = state.store.meta(connection).await?;
     let Some(deciding) = state.deciding(&meta) else {
         return Err(Failure::run("nothing is known of the tenant yet. Make a plan with `hardmatch plan` first"));
     };
@@ -33,12 +33,12 @@ pub(crate) async fn command(common: &Common, command: &Command) -> Result<Connec
 
 /// A paused connection is written for by nobody: says so, and whether work is left waiting. `None`: it is not paused.
 pub(crate) async fn is_paused(state: &State, common: &Common) -> Result<Option<Exit>, Failure> {
-    let meta = state.store.meta(&state.loaded.config.connection).await?.value;
-    match meta.standing {
+    let meta = state.store.meta(&state.loaded.config.connection).await?;
+    match meta.status.state {
         ConnectionState::Paused => {}
         ConnectionState::Active | ConnectionState::Disconnected => return Ok(None),
     }
-    let run = match &meta.run {
+    let run = match &meta.schedule.run {
         Some(id) => state.store.run(&state.loaded.config.connection, id).await?.map(|stored| stored.value),
         None => None,
     };
@@ -72,7 +72,7 @@ fn tell(meta: &Meta, waiting: Option<&Run>, common: &Common) -> Result<Exit, Fai
     let Some(run) = waiting else { return Err(Failure::run(why)) };
     let why = format!("{why}\nRun {} waits with its work. After that the same command goes on where it was", run.id);
     if common.json {
-        let paused = meta.paused.as_ref().map(|paused| json!({ "by": paused.by, "since": paused.at }));
+        let paused = meta.status.paused.as_ref().map(|paused| json!({ "by": paused.by, "since": paused.at }));
         output::document(&json!({ "v": 1, "connection": run.connection, "run": run.id, "paused": paused }));
     }
     output::note(format!("hardmatch: {why}"));

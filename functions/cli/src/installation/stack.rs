@@ -209,9 +209,9 @@ async fn push(name: &str, common: &Common) -> Result<Exit, Failure> {
     let meta = stack.push().await?;
     let connection = stack.connection();
     if common.json {
-        output::document(&json!({ "v": 1, "connection": connection, "configuration": meta.policy_revision }));
+        output::document(&json!({ "v": 1, "connection": connection, "configuration": meta.policy.revision }));
     } else {
-        output::line(format!("Connection {connection} of stack {name} has configuration {}.", meta.policy_revision));
+        output::line(format!("Connection {connection} of stack {name} has configuration {}.", meta.policy.revision));
     }
     Ok(Exit::Converged)
 }

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Clock, KeptToken, TokenKind, TokenStore};
 use hardmatch_store::connecting::{ConnectMethod, ConnectState};
+use hardmatch_store::connection::ConnectionStatus;
 use std::time::Duration;
 use url::Url;
 
@@ -117,7 +118,7 @@ async fn a_domain_name_stays_the_directory_it_first_was() {
     // or by a run.
     let world = World::new().await;
     let id = ConnectionId::from("fabrikam");
-    world.store.update_meta(&id, |meta| meta.tenant = Some(NORTHWIND.to_owned())).await.unwrap();
+    world.store.update(&id, |status: &mut ConnectionStatus| status.tenant = Some(NORTHWIND.to_owned())).await.unwrap();
     let (mut browser, page) = world.started("fabrikam").await;
     assert_eq!(agreed(&world, &mut browser, &page).await.status, StatusCode::FORBIDDEN);
     assert_eq!(kept(&world), None);

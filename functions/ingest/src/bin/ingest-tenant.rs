@@ -51,7 +51,7 @@ impl MessageHandler for Tenant {
         }
         let client = self.clients.of(connection, &opened).map_err(|error| error.to_string())?;
         let ends = self.clients.credential_ends(connection).await;
-        if opened.meta.credential_ends != ends.map(Timestamp::as_second) {
+        if opened.meta.credential.ends != ends.map(Timestamp::as_second) {
             note_expiry(&self.home.store, connection, ends).await.map_err(|error| error.to_string())?;
         }
         let ports = TenantPorts {

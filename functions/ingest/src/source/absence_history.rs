@@ -4,8 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hardmatch_store::fingerprints::Series;
-use hardmatch_store::{PersonHash, Store, StoreError};
+use hardmatch_store::{NoteList, PersonHash, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// Faults that are remembered, and people: from a listing with more of either nothing is concluded.
@@ -46,14 +45,14 @@ const NAME: &str = "absence";
 
 impl AbsenceHistory {
     /// The history of a connection. One that cannot be read proves nobody's absence.
-    pub(super) async fn of(store: &Store, place: &Series) -> Result<Self, StoreError> {
-        let body = store.note(place.notes(), NAME).await?;
+    pub(super) async fn of(store: &Store, place: &NoteList) -> Result<Self, StoreError> {
+        let body = store.note(place, NAME).await?;
         Ok(body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default())
     }
 
-    pub(super) async fn put(&self, store: &Store, place: &Series) -> Result<(), StoreError> {
+    pub(super) async fn put(&self, store: &Store, place: &NoteList) -> Result<(), StoreError> {
         let body = serde_json::to_vec(self).unwrap_or_default();
-        store.put_note(place.notes(), NAME, body).await
+        store.put_note(place, NAME, body).await
     }
 
     /// Since when absence is unknown (Unix milliseconds); `None` where it is known.

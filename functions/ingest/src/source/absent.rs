@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::run::Run;
 use hardmatch_store::entering::PersonSighting;
-use hardmatch_store::fingerprints::{Bucket, Series};
-use hardmatch_store::{PersonHash, StoreError};
+use hardmatch_store::fingerprints::Bucket;
+use hardmatch_store::{NoteList, PersonHash, StoreError};
 
 use super::absence_history::AbsenceHistory;
 use super::cross_check::is_named;
-use super::progress::{CHUNK, Pace, SourceProgress, SourceStop};
+use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
 use super::scan::Scan;
 use crate::observed::begun_ms;
 use crate::ports::SourcePorts;
@@ -52,7 +52,7 @@ pub(super) async fn missing(
 pub(super) struct Absence {
     history: AbsenceHistory,
     before: AbsenceHistory,
-    place: Series,
+    place: NoteList,
     /// People who are absent.
     pub(super) absent: Vec<PersonHash>,
     /// People of whom nothing is concluded: they stay as they were.
@@ -66,7 +66,7 @@ impl Absence {
         scan: &Scan,
         missing: Vec<Missing>,
     ) -> Result<Self, SourceStop> {
-        let place = Series::people(&run.connection);
+        let place = NoteList::source(&run.connection);
         let before = AbsenceHistory::of(&ports.store, &place).await?;
         let unknown = !scan.completeness.absence.is_empty();
         // A person whose name stands in a refused entry is not missing.
@@ -101,7 +101,7 @@ pub(super) async fn store_absences(
     run: &Run,
     absent: &[PersonHash],
     pace: Pace,
-    progress: &mut SourceProgress,
+    progress: &mut SourceCheckpoint,
 ) -> Result<(), SourceStop> {
     let connection = &run.connection;
     // The moment of the run, which its decisions take for the present. A clock that is read here would be later, and the

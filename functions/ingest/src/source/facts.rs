@@ -12,7 +12,7 @@ use hardmatch_store::{PersonHash, Store, StoreError};
 
 use super::changed::Changed;
 use super::leading_zeros::with_zeros;
-use super::progress::{CHUNK, Pace, SourceProgress, SourceStop};
+use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
 use super::scan::{Scan, fingerprint};
 use crate::ports::SourcePorts;
 use crate::writes::last_of_each;
@@ -34,7 +34,7 @@ impl Facts<'_> {
         changed: &Changed,
         known: &mut BTreeMap<usize, Bucket>,
         pace: Pace,
-        progress: &mut SourceProgress,
+        progress: &mut SourceCheckpoint,
     ) -> Result<Vec<PersonKey>, SourceStop> {
         let mut zeros = Vec::new();
         let content = match pace {

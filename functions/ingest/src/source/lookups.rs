@@ -7,7 +7,7 @@ use hardmatch_store::PersonHash;
 use hardmatch_store::fingerprints::Series;
 use hardmatch_store::lookups::PeopleLookups;
 
-use super::progress::{CHUNK, SourceProgress, SourceStop};
+use super::progress::{CHUNK, SourceCheckpoint, SourceStop};
 use crate::ports::SourcePorts;
 use crate::run::policy;
 
@@ -16,7 +16,7 @@ pub(super) async fn enter_everybody(
     ports: &SourcePorts,
     run: &Run,
     series: &Series,
-    progress: &mut SourceProgress,
+    progress: &mut SourceCheckpoint,
 ) -> Result<(), SourceStop> {
     let (store, connection) = (&ports.store, &run.connection);
     let signature = store.lookups().signature();
@@ -39,9 +39,7 @@ pub(super) async fn enter_everybody(
         for (_, record) in store.people(connection, chunk).await? {
             store.reenter_person(&ports.scope, &before, &record, &mut writes);
         }
-        if !writes.is_empty() {
-            store.table().batch_write(writes).await?;
-        }
+        store.write_all(writes).await?;
         if let Some(to) = chunk.last().filter(|_| pids.len() > CHUNK) {
             progress.enter(ports, &signature, *to).await?;
         }

@@ -15,7 +15,7 @@ mod scan;
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::After;
-use hardmatch_store::run_lease::{Acquire, RunLease};
+use hardmatch_store::leases::{Acquire, RunLease};
 
 use crate::observed::{Observed, PEOPLE};
 use crate::ports::{ObserveError, SourcePorts};

@@ -3,8 +3,8 @@
 
 use hardmatch_ports::run::Run;
 use hardmatch_ports::{SourceError, TableError, Write};
-use hardmatch_store::fingerprints::Series;
-use hardmatch_store::{PersonHash, Store, StoreError};
+use hardmatch_store::{Checkpoint, NoteList, PersonHash, Progress, StoreError};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::deadline::deadline_near;
@@ -51,7 +51,7 @@ pub(super) enum Pace {
 
 /// The stored form: beside the fingerprints of a connection, until its listing was stored to its end.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Stored {
+struct SourceProgress {
     /// The run whose counts these are.
     run: String,
     of: i64,
@@ -73,50 +73,52 @@ struct Entered {
     to: [u8; 16],
 }
 
-pub(super) struct SourceProgress {
-    place: Series,
-    stored: Stored,
-    is_in_table: bool,
+/// A reading's progress and its checkpoint.
+pub(super) struct SourceCheckpoint {
+    checkpoint: Checkpoint<SourceProgress>,
+    progress: SourceProgress,
 }
+
+impl Progress for SourceProgress {}
 
 const NAME: &str = "unsettled";
 
-impl SourceProgress {
+impl SourceCheckpoint {
     /// The progress of a run's reading. Progress that cannot be read means that facts were stored.
-    pub(super) async fn of(store: &Store, run: &Run) -> Result<Self, StoreError> {
-        let place = Series::people(&run.connection);
-        let body = store.note(place.notes(), NAME).await?;
-        let is_in_table = body.is_some();
-        let mut stored = body.map_or_else(Stored::default, |body| {
-            serde_json::from_slice(&body).unwrap_or(Stored { unsettled: true, ..Stored::default() })
-        });
+    pub(super) async fn of(ports: &SourcePorts, run: &Run) -> Result<Self, StoreError> {
+        let list = NoteList::source(&run.connection);
+        let mut checkpoint = Checkpoint::in_table(&ports.store, list, NAME, ports.clock.now());
+        let mut progress = match checkpoint.load().await? {
+            Some(progress) => progress,
+            None => SourceProgress { unsettled: checkpoint.exists(), ..SourceProgress::default() },
+        };
         let of = begun_ms(run);
-        if stored.run != run.id || stored.of != of {
-            stored = Stored { run: run.id.clone(), of, changed: 0, units: 0, ..stored };
+        if progress.run != run.id || progress.of != of {
+            progress = SourceProgress { run: run.id.clone(), of, changed: 0, units: 0, ..progress };
         }
-        Ok(Self { place, stored, is_in_table })
+        Ok(Self { checkpoint, progress })
     }
 
     /// Whether facts were stored that the digests do not tell of.
     pub(super) fn is_unsettled(&self) -> bool {
-        self.stored.unsettled
+        self.progress.unsettled
     }
 
     pub(super) fn changed(&self) -> u64 {
-        self.stored.changed
+        self.progress.changed
     }
 
     pub(super) fn units(&self) -> u64 {
-        self.stored.units
+        self.progress.units
     }
 
     /// To be called before the first fact is stored: from then on the digests are not to be trusted.
-    pub(super) async fn unsettle(&mut self, store: &Store) -> Result<(), StoreError> {
-        if self.stored.unsettled {
+    pub(super) async fn unsettle(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if self.progress.unsettled {
             return Ok(());
         }
-        self.stored.unsettled = true;
-        self.put(store, Vec::new()).await
+        self.progress.unsettled = true;
+        self.checkpoint.save(&self.progress, now).await
     }
 
     /// Writes what finishes a group of people. Stops when the deadline is near.
@@ -126,15 +128,16 @@ impl SourceProgress {
         changed: u64,
         writes: Vec<Write>,
     ) -> Result<(), SourceStop> {
-        self.stored.changed += changed;
-        self.stored.units += 1;
-        self.put(&ports.store, writes).await?;
+        self.progress.changed += changed;
+        self.progress.units += 1;
+        ports.store.write_all(writes).await?;
+        self.checkpoint.save(&self.progress, ports.clock.now()).await?;
         if deadline_near(&*ports.clock, ports.deadline) { Err(SourceStop::Deadline) } else { Ok(()) }
     }
 
     /// The last person who is entered under these look-ups, in the order of their hashes.
     pub(super) fn entered(&self, signature: &str) -> Option<PersonHash> {
-        let entered = self.stored.entered.as_ref().filter(|entered| entered.signature == signature);
+        let entered = self.progress.entered.as_ref().filter(|entered| entered.signature == signature);
         entered.map(|entered| PersonHash::from_bytes(entered.to))
     }
 
@@ -145,22 +148,12 @@ impl SourceProgress {
         signature: &str,
         to: PersonHash,
     ) -> Result<(), SourceStop> {
-        self.stored.entered = Some(Entered { signature: signature.to_owned(), to: *to.bytes() });
+        self.progress.entered = Some(Entered { signature: signature.to_owned(), to: *to.bytes() });
         self.unit(ports, 0, Vec::new()).await
     }
 
     /// The listing was stored to its end: from here on the digests are to be trusted.
-    pub(super) async fn settle(&mut self, store: &Store) -> Result<(), StoreError> {
-        if !self.is_in_table {
-            return Ok(());
-        }
-        store.delete_note(self.place.notes(), NAME).await
-    }
-
-    async fn put(&mut self, store: &Store, mut writes: Vec<Write>) -> Result<(), StoreError> {
-        let body = serde_json::to_vec(&self.stored).unwrap_or_default();
-        writes.push(store.write_note(self.place.notes(), NAME, body));
-        self.is_in_table = true;
-        Ok(store.table().batch_write(writes).await?)
+    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        self.checkpoint.clear().await
     }
 }

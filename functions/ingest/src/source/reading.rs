@@ -10,6 +10,7 @@ use hardmatch_ports::SourceError;
 use hardmatch_ports::run::Run;
 use hardmatch_ports::source::Completeness;
 use hardmatch_store::StoreError;
+use hardmatch_store::connection::LastListing;
 use hardmatch_store::fingerprints::{BUCKETS, Bucket, Digests, Series, bucket_of};
 
 use super::absent::{Absence, lacking, missing, store_absences};
@@ -18,7 +19,7 @@ use super::cross_check::cross_check;
 use super::facts::Facts;
 use super::leading_zeros::zeros_row;
 use super::lookups::enter_everybody;
-use super::progress::{CHUNK, Pace, SourceProgress, SourceStop};
+use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
 use super::scan::{self, Scan};
 use crate::observed::{Observed, PEOPLE, Patience, begun_ms, complete, patience, unknown};
 use crate::ports::SourcePorts;
@@ -31,7 +32,7 @@ const LEFT_OUT_KEPT: usize = 250;
 
 /// Reads the source for a run.
 pub(super) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, StoreError> {
-    let mut progress = SourceProgress::of(&ports.store, run).await?;
+    let mut progress = SourceCheckpoint::of(ports, run).await?;
     match observe_all(ports, run, &mut progress).await {
         Ok(observed) => Ok(observed),
         Err(SourceStop::Source(error)) => Ok(failed(ports, run, &error)),
@@ -40,10 +41,10 @@ pub(super) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
     }
 }
 
-async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceProgress) -> Result<Observed, SourceStop> {
+async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckpoint) -> Result<Observed, SourceStop> {
     let mut scan = read_scan(ports).await?;
     let series = Series::people(&run.connection);
-    let meta = ports.store.meta(&run.connection).await?.value;
+    let meta = ports.store.meta(&run.connection).await?;
     // Where a reading stored facts and did not come to its end, the digests tell of the time before.
     let before = if progress.is_unsettled() { None } else { ports.store.digests(&series).await? };
     let differing = match &before {
@@ -51,9 +52,9 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceProgre
         None => (0..BUCKETS).collect(),
     };
     let mut known = ports.store.buckets(&series, &differing).await?;
-    let known_names = names_for_doubts(ports, &series, &known, meta.people).await?;
+    let known_names = names_for_doubts(ports, &series, &known, meta.listing.people).await?;
 
-    let columns = if run.accept_source { &[][..] } else { &meta.columns };
+    let columns = if run.accept_source { &[][..] } else { &meta.listing.columns };
     let names = if run.accept_source { &[][..] } else { &known_names };
     let mut doubts = scan::doubts(&scan, names, columns);
     let missing = if doubts.is_empty() { missing(ports, run, &scan, &known).await? } else { Vec::new() };
@@ -82,7 +83,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceProgre
     enter_everybody(ports, run, &series, progress).await?;
     let changed = Changed::find(&scan, &known);
     if !changed.is_empty() || !absence.absent.is_empty() {
-        progress.unsettle(&ports.store).await?;
+        progress.unsettle(ports.clock.now()).await?;
     }
     // What one message does in any case needs no fingerprints of its own on the way.
     let pace = if changed.groups().len() <= 1 && lacking <= CHUNK { Pace::AtOnce } else { Pace::ByGroups };
@@ -99,13 +100,13 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceProgre
     let columns = scan.completeness.expected.clone();
     ports
         .store
-        .update_meta(&run.connection, |meta| {
-            meta.people = people;
-            meta.columns.clone_from(&columns);
+        .update(&run.connection, |listing: &mut LastListing| {
+            listing.people = people;
+            listing.columns.clone_from(&columns);
         })
         .await?;
     let changed = progress.changed() + if pace == Pace::AtOnce { changed.len() as u64 } else { 0 };
-    progress.settle(&ports.store).await?;
+    progress.settle().await?;
     Ok(concluded(run, scan, changed, &absence, &zeros))
 }
 

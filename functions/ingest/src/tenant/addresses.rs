@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::account::AddressHolder;
 use hardmatch_domain::facts::By;
 use hardmatch_ports::tenant::ListPage;
-use hardmatch_store::StoreError;
+use hardmatch_store::{NoteList, StoreError};
 
 use super::checkpoint::ReadingCheckpoint;
 use super::progress::{HoldersReading, TenantProgress};
@@ -72,7 +72,7 @@ async fn compare(
 ) -> Result<(), TenantStop> {
     let HoldersReading::Comparing { held, to } = part_of(reading, name) else { return Ok(()) };
     let held = held.clone();
-    let place = format!("{}#{name}", ports.scope.as_str());
+    let place = NoteList::address_holders(&ports.scope, name);
     let had = read_holders(ports, &place).await?;
     let behind = |one: &&(String, AddressHolder)| to.as_ref().is_none_or(|to| *one > to);
     let differs: Vec<&(String, AddressHolder)> = had.symmetric_difference(&held).filter(behind).collect();
@@ -108,13 +108,13 @@ async fn store_some(ports: &TenantPorts, held: &Held, some: &[&(String, AddressH
             ports.store.delete_holder(&ports.scope, address, holder)
         }
     }));
-    Ok(ports.store.table().batch_write(writes).await?)
+    Ok(ports.store.write_all(writes).await?)
 }
 
 /// Address holders in one note, well under the size of an item.
 const HOLDERS_PER_NOTE: usize = 2000;
 
-async fn read_holders(ports: &TenantPorts, place: &str) -> Result<BTreeSet<(String, AddressHolder)>, TenantStop> {
+async fn read_holders(ports: &TenantPorts, place: &NoteList) -> Result<BTreeSet<(String, AddressHolder)>, TenantStop> {
     let mut found = BTreeSet::new();
     for (_, body) in ports.store.notes_of(place).await? {
         let part: Vec<(String, AddressHolder)> =
@@ -126,7 +126,7 @@ async fn read_holders(ports: &TenantPorts, place: &str) -> Result<BTreeSet<(Stri
 
 async fn write_holders(
     ports: &TenantPorts,
-    place: &str,
+    place: &NoteList,
     held: &BTreeSet<(String, AddressHolder)>,
 ) -> Result<(), TenantStop> {
     let all: Vec<_> = held.iter().collect();
@@ -136,5 +136,5 @@ async fn write_holders(
         ports.store.put_note(place, &name, serde_json::to_vec(part).unwrap_or_default()).await?;
         names.remove(&name);
     }
-    Ok(ports.store.delete_notes(place, names).await?)
+    Ok(ports.store.delete_notes(place, names.iter().map(String::as_str)).await?)
 }

@@ -1,37 +1,33 @@
 //! The progress of a reading in a blob, kept every minute and when the deadline is near. After a kill, the next message goes
 //! on from what was kept last, or reads from the beginning.
 
-use jiff::{SignedDuration, Timestamp};
+use hardmatch_store::Checkpoint;
 
 use super::progress::TenantProgress;
 use super::stop::TenantStop;
 use crate::deadline::deadline_near;
 use crate::ports::{ObserveError, TenantPorts};
 
-/// The progress is kept so often, besides at the end of a message: a killed process repeats no more than this.
-const KEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
-
 /// Keeps the progress of one reading between messages.
 pub(super) struct ReadingCheckpoint<'p> {
     ports: &'p TenantPorts,
-    name: String,
-    kept: Timestamp,
+    kept: Checkpoint<TenantProgress>,
 }
 
 impl<'p> ReadingCheckpoint<'p> {
     /// `what` tells the readings of a run apart.
     pub(super) fn new(ports: &'p TenantPorts, run: &str, what: &str) -> Self {
-        Self { ports, name: format!("{}{what}", folder(run)), kept: ports.clock.now() }
+        let name = format!("{}{what}", folder(run));
+        Self { ports, kept: Checkpoint::in_blob(&ports.blobs, name, ports.clock.now()) }
     }
 
     /// The kept progress, when it belongs to the reading that is wanted; otherwise `begins`.
-    pub(super) async fn go_on(&self, begins: TenantProgress) -> Result<TenantProgress, ObserveError> {
-        let kept = self.ports.blobs.get(&self.name).await?.and_then(|body| TenantProgress::from_bytes(&body));
+    pub(super) async fn go_on(&mut self, begins: TenantProgress) -> Result<TenantProgress, ObserveError> {
         // Accounts that were read before an attribute was asked for are not entered under it.
         let fits = |kept: &TenantProgress| {
             kept.of == begins.of && begins.missing.iter().all(|attr| kept.missing.contains(attr))
         };
-        Ok(kept.filter(fits).unwrap_or(begins))
+        Ok(self.kept.load().await?.filter(fits).unwrap_or(begins))
     }
 
     /// Counts one unit of work. When the deadline is near, keeps the progress and stops.
@@ -43,21 +39,19 @@ impl<'p> ReadingCheckpoint<'p> {
             self.keep(reading).await?;
             return Err(TenantStop::Deadline);
         }
-        if self.ports.deadline.is_some() && now.duration_since(self.kept) >= KEEP_EVERY {
+        if self.ports.deadline.is_some() && self.kept.is_due(now) {
             self.keep(reading).await?;
         }
         Ok(())
     }
 
     pub(super) async fn keep(&mut self, reading: &TenantProgress) -> Result<(), ObserveError> {
-        self.ports.blobs.put(&self.name, reading.to_bytes()).await?;
-        self.kept = self.ports.clock.now();
-        Ok(())
+        Ok(self.kept.save(reading, self.ports.clock.now()).await?)
     }
 
     /// Forgets the progress: the next message reads from the beginning.
-    pub(super) async fn forget(&self) -> Result<(), ObserveError> {
-        Ok(self.ports.blobs.delete_all(&self.name).await?)
+    pub(super) async fn forget(&mut self) -> Result<(), ObserveError> {
+        Ok(self.kept.clear().await?)
     }
 }
 

@@ -6,13 +6,12 @@ use std::collections::BTreeSet;
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::Write;
 use hardmatch_ports::tenant::ListPage;
+use hardmatch_store::NoteList;
 
 use super::accounts::{known_accounts, store_accounts};
 use super::checkpoint::ReadingCheckpoint;
 use super::dirty::DirtyMarks;
-use super::notes::bin_place;
 use super::progress::{RecycleBin, TenantProgress};
 use super::recheck::left_bin;
 use super::stop::TenantStop;
@@ -66,21 +65,18 @@ enum Cleared {
 /// Looks for some of the accounts that left the bin. A restored account was seen live; an account that the mirror still has
 /// as deleted may be purged.
 async fn clear(ports: &TenantPorts, now: &BTreeSet<String>, marks: &mut DirtyMarks<'_>) -> Result<Cleared, TenantStop> {
-    let place = bin_place(ports);
+    let place = NoteList::recycle_bin(&ports.scope);
     let before: BTreeSet<String> = ports.store.notes(&place).await?.into_iter().collect();
     let left: Vec<&String> = before.difference(now).take(TOGETHER).collect();
     if left.is_empty() {
         let new = now.difference(&before).map(|id| ports.store.write_note(&place, id, Vec::new()));
-        let writes: Vec<Write> = new.collect();
-        if !writes.is_empty() {
-            ports.store.table().batch_write(writes).await?;
-        }
+        ports.store.write_all(new.collect()).await?;
         return Ok(Cleared::Everything);
     }
     let ids: Vec<ObjectId> = left.iter().map(|id| ObjectId::new((*id).clone())).collect();
     let items = known_accounts(ports, &ids).await?.into_values().filter(|item| item.account.is_deleted()).collect();
     let looked_for = left_bin(ports, items, marks).await?;
-    ports.store.delete_notes(&place, left.into_iter().cloned()).await?;
+    ports.store.delete_notes(&place, left.into_iter().map(String::as_str)).await?;
     Ok(Cleared::Some(looked_for))
 }
 

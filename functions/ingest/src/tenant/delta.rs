@@ -105,9 +105,7 @@ async fn take(ports: &TenantPorts, changes: Vec<Delta>, marks: &mut DirtyMarks<'
     // An account that is new since the last full listing is in none of its fingerprints: the next one must know to miss it.
     let seen = SeenSinceFullListing::of(ports);
     let new: Vec<_> = latest.keys().filter(|id| !known.contains_key(*id)).map(|id| seen.note(ports, id)).collect();
-    if !new.is_empty() {
-        ports.store.table().batch_write(new).await?;
-    }
+    ports.store.write_all(new).await?;
     changed += store_accounts(ports, latest.into_values().collect(), marks, &[]).await?.changed;
     Ok(Taken { changed, doubt })
 }

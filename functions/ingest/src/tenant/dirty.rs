@@ -59,9 +59,7 @@ impl<'a> DirtyMarks<'a> {
     /// Writes the marks.
     pub(super) async fn flush(&mut self) -> Result<(), TenantStop> {
         let writes = self.ports.store.mark_people(&std::mem::take(&mut self.people));
-        if !writes.is_empty() {
-            self.ports.store.table().batch_write(writes).await?;
-        }
+        self.ports.store.write_all(writes).await?;
         Ok(())
     }
 }
@@ -112,8 +110,6 @@ pub(super) async fn mark_role_changes(
             writes.push(ports.store.mark_dirty(&who.connection, ports.store.pid(who)));
         }
     }
-    if !writes.is_empty() {
-        ports.store.table().batch_write(writes).await?;
-    }
+    ports.store.write_all(writes).await?;
     Ok(())
 }

@@ -238,7 +238,7 @@ impl<'r> FullListing<'r> {
 async fn people_of_tenant(ports: &TenantPorts) -> Result<Vec<(ConnectionId, Vec<PersonHash>)>, TenantStop> {
     let mut people = Vec::new();
     for connection in ports.store.connections().await? {
-        let tenant = ports.store.meta(&connection).await?.value.tenant;
+        let tenant = ports.store.meta(&connection).await?.status.tenant;
         if tenant.is_some_and(|tenant| !ports.scope.is_of(&tenant)) {
             continue;
         }

@@ -11,7 +11,7 @@ use hardmatch_ports::Write;
 use hardmatch_ports::tenant::ListPage;
 use hardmatch_store::accounts::{AccountItem, TenantItem};
 use hardmatch_store::fingerprints::Series;
-use hardmatch_store::keys::hex;
+use hardmatch_store::hashes::hex;
 use sha2::{Digest as _, Sha256};
 
 use super::accounts::known_accounts;

@@ -24,7 +24,7 @@ mod users;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::After;
-use hardmatch_store::run_lease::{Acquire, RunLease};
+use hardmatch_store::leases::{Acquire, RunLease};
 
 use crate::observed::{Observed, USERS};
 use crate::ports::{ObserveError, TenantPorts};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::Write;
-use hardmatch_store::StoreError;
+use hardmatch_store::{NoteList, StoreError};
 
 use super::mirror::STALE_SECONDS;
 use crate::ports::TenantPorts;
@@ -47,31 +47,24 @@ impl RecheckReason {
 
     /// The write that notes the reason.
     pub(super) fn note(self, ports: &TenantPorts, id: &ObjectId) -> Write {
-        ports.store.write_note(&recheck_place(ports), id.as_str(), self.body())
+        ports.store.write_note(&NoteList::recheck(&ports.scope), id.as_str(), self.body())
     }
 
     /// The reason that is noted for an account.
     pub(super) async fn of(ports: &TenantPorts, id: &ObjectId) -> Result<Option<Self>, StoreError> {
-        Ok(ports.store.note(&recheck_place(ports), id.as_str()).await?.map(|body| Self::read(&body)))
+        Ok(ports.store.note(&NoteList::recheck(&ports.scope), id.as_str()).await?.map(|body| Self::read(&body)))
     }
 
     /// All accounts that are noted.
     pub(super) async fn all(ports: &TenantPorts) -> Result<Vec<(ObjectId, Self)>, StoreError> {
-        let noted = ports.store.notes_of(&recheck_place(ports)).await?;
+        let noted = ports.store.notes_of(&NoteList::recheck(&ports.scope)).await?;
         Ok(noted.into_iter().map(|(id, body)| (ObjectId::new(id), Self::read(&body))).collect())
     }
 
     /// Forgets the notes of accounts.
     pub(super) async fn forget(ports: &TenantPorts, ids: &[ObjectId]) -> Result<(), StoreError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        ports.store.delete_notes(&recheck_place(ports), ids.iter().map(ObjectId::as_str)).await
+        ports.store.delete_notes(&NoteList::recheck(&ports.scope), ids.iter().map(ObjectId::as_str)).await
     }
-}
-
-fn recheck_place(ports: &TenantPorts) -> String {
-    format!("{}#recheck", ports.scope.as_str())
 }
 
 /// The write that notes an account which a listing showed as it was before our write.
@@ -79,25 +72,20 @@ pub(super) fn stale(ports: &TenantPorts, id: &ObjectId) -> Write {
     RecheckReason::Stale(ports.clock.now_seconds()).note(ports, id)
 }
 
-/// The place of notes of accounts that were in the recycle bin at its last listing.
-pub(super) fn bin_place(ports: &TenantPorts) -> String {
-    format!("{}#bin", ports.scope.as_str())
-}
-
 /// The write that makes the next listing of the recycle bin miss an account that is not in it.
 pub(super) fn noted_in_bin(ports: &TenantPorts, id: &ObjectId) -> Write {
-    ports.store.write_note(&bin_place(ports), id.as_str(), Vec::new())
+    ports.store.write_note(&NoteList::recycle_bin(&ports.scope), id.as_str(), Vec::new())
 }
 
 /// Accounts that were seen after the last full listing, and are in no fingerprint of it. The next full listing must know to
 /// miss them.
 pub(super) struct SeenSinceFullListing {
-    place: String,
+    place: NoteList,
 }
 
 impl SeenSinceFullListing {
     pub(super) fn of(ports: &TenantPorts) -> Self {
-        Self { place: format!("{}#met", ports.scope.as_str()) }
+        Self { place: NoteList::seen(&ports.scope) }
     }
 
     /// The write that notes an account.
@@ -117,9 +105,6 @@ impl SeenSinceFullListing {
     pub(super) async fn settle(&self, ports: &TenantPorts, begun: i64) -> Result<(), StoreError> {
         let before: Vec<ObjectId> =
             self.all(ports).await?.into_iter().filter(|(_, at)| *at < begun).map(|(id, _)| id).collect();
-        if before.is_empty() {
-            return Ok(());
-        }
         ports.store.delete_notes(&self.place, before.iter().map(ObjectId::as_str)).await
     }
 }

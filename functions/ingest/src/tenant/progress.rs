@@ -7,6 +7,7 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{Collection, CollectionState};
 use hardmatch_ports::tenant::Cursor;
+use hardmatch_store::Progress;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprints::Entries;
@@ -174,9 +175,11 @@ impl TenantProgress {
         observed.collections.extend(self.named.collection().map(|members| (MEMBERSHIPS, members)));
         observed
     }
+}
 
+impl Progress for TenantProgress {
     /// Serialized: the length of the JSON, the JSON, then 24 bytes an entry.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    fn to_bytes(&self) -> Vec<u8> {
         let json = serde_json::to_vec(self).unwrap_or_default();
         let mut body = Vec::with_capacity(8 + json.len() + self.entries.len() * 24);
         body.extend((json.len() as u64).to_be_bytes());
@@ -189,7 +192,7 @@ impl TenantProgress {
     }
 
     /// Deserialized; `None` for half a blob, or one of another version.
-    pub(super) fn from_bytes(body: &[u8]) -> Option<Self> {
+    fn from_bytes(body: &[u8]) -> Option<Self> {
         let (length, rest) = body.split_first_chunk::<8>()?;
         let (json, entries) = rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)?;
         let mut reading: Self = serde_json::from_slice(json).ok()?;

@@ -7,7 +7,7 @@ use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::link::Ledger;
-use hardmatch_ports::{TableError, Write};
+use hardmatch_ports::Write;
 use hardmatch_store::accounts::AccountItem;
 
 use super::accounts::{known_accounts, store_accounts};
@@ -61,9 +61,7 @@ pub(super) async fn not_shown(
         items.into_iter().partition(|item| item.account.is_deleted());
     // The listing of the recycle bin says whether an account is still there, when it knows to miss it.
     let binned: Vec<Write> = deleted.iter().map(|item| noted_in_bin(ports, &item.account.id)).collect();
-    if !binned.is_empty() {
-        ports.store.table().batch_write(binned).await?;
-    }
+    ports.store.write_all(binned).await?;
     ask_or_forget(ports, live, marks, missing).await
 }
 
@@ -74,7 +72,7 @@ async fn known_everywhere(ports: &TenantPorts, items: Vec<AccountItem>) -> Resul
     let (late, known): (Vec<AccountItem>, Vec<AccountItem>) = items.into_iter().partition(|item| may_lag(item, now));
     if !late.is_empty() {
         let notes = late.iter().map(|item| stale(ports, &item.account.id));
-        ports.store.table().batch_write(notes.collect()).await?;
+        ports.store.write_all(notes.collect()).await?;
     }
     Ok(known)
 }
@@ -141,7 +139,7 @@ async fn recheck_accounts(
             }
             Some(RecheckReason::Unseen(_)) => {}
             Some(RecheckReason::Stale(_)) | None => {
-                ports.store.table().batch_write(vec![RecheckReason::Unseen(now).note(ports, id)]).await?;
+                ports.store.write_all(vec![RecheckReason::Unseen(now).note(ports, id)]).await?;
                 change_ledger(ports, id, |ledger| Ledger { unseen: Some(now), ..ledger }).await?;
             }
         }
@@ -189,9 +187,9 @@ async fn change_ledger(
         new.revision += 1;
         let mut writes = vec![ports.store.mark_dirty(&new.person.connection, ports.store.pid(&new.person))];
         ports.store.put_link(&ports.scope, Some(&link), &new, &mut writes);
-        match ports.store.table().transact(writes).await {
+        match ports.store.transact(writes).await {
             Ok(()) => return Ok(()),
-            Err(TableError::Conflict { .. }) if tries < TRIES => tries += 1,
+            Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
             Err(error) => return Err(error.into()),
         }
     }

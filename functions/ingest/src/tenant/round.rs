@@ -117,7 +117,7 @@ async fn observe_all(
         // Under a policy that decided people before, a subscription that ended is reported person by person.
         if !policy.licenses.is_empty()
             && let Some(skus) = &head.tenant.skus
-            && ports.store.meta(&run.connection).await?.value.decided_policy != run.policy_revision
+            && ports.store.meta(&run.connection).await?.policy.decided != run.policy_revision
         {
             known_products(policy, skus)?;
         }

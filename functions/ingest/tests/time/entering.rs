@@ -31,7 +31,7 @@ async fn stored(fixture: &Fixture) -> (PersonRecord, bool, bool, bool) {
     let marks = fixture.store.marks(&contoso(), &[pid]).await.unwrap();
     if let Some(revision) = marks.get(&pid) {
         let clear = fixture.store.clear_dirty(&contoso(), pid, *revision);
-        fixture.store.table().write(clear).await.unwrap();
+        fixture.store.write(clear).await.unwrap();
     }
     (record, found, gone, !marks.is_empty())
 }

@@ -10,8 +10,8 @@ use crate::error::MatchError;
 use crate::ports::MatchPorts;
 
 pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>, hash: &str) -> Result<Reply, MatchError> {
-    let meta = ports.store.meta(request.connection).await?.value;
-    if meta.standing == ConnectionState::Paused {
+    let meta = ports.store.meta(request.connection).await?;
+    if meta.status.state == ConnectionState::Paused {
         return Ok(refused(format!("{} `hardmatch connection resume`", paused(&meta))));
     }
     Ok(reply(hash, accept(ports, request.connection, hash, request.by).await?))
@@ -43,6 +43,7 @@ mod tests {
     use super::*;
     use crate::commands::Handled;
     use crate::fixture::{Fixture, SLOT, contoso, why};
+    use hardmatch_store::connection::ConnectionStatus;
 
     const HASH: &str = "abcdef0123456789";
 
@@ -89,10 +90,10 @@ mod tests {
         let run = planned(&fixture).await;
         let handled = fixture.handle(&apply("00000000")).await;
         assert!(why(&handled).contains(&format!("The plan that waits is {HASH}")), "{handled:?}");
-        fixture.store.update_meta(&contoso(), |meta| meta.pause("bea", 5)).await.unwrap();
+        fixture.store.update(&contoso(), |status: &mut ConnectionStatus| status.pause("bea", 5)).await.unwrap();
         let handled = fixture.handle(&apply(HASH)).await;
         assert!(why(&handled).contains("paused by bea"), "{handled:?}");
-        fixture.store.update_meta(&contoso(), hardmatch_store::connection::Meta::resume).await.unwrap();
+        fixture.store.update(&contoso(), ConnectionStatus::resume).await.unwrap();
         fixture.clock.advance(Duration::from_hours(7 * 24 + 1));
         let handled = fixture.handle(&apply(HASH)).await;
         assert!(why(&handled).contains("too old"), "{handled:?}");

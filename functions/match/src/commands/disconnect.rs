@@ -28,12 +28,12 @@ pub async fn disconnect(
     now_ms: i64,
 ) -> Result<DisconnectResult, MatchError> {
     let now = now_ms / 1000;
-    let new = store.meta(connection).await?.value.standing != ConnectionState::Disconnected;
+    let new = store.meta(connection).await?.status.state != ConnectionState::Disconnected;
     // The state is changed first: no run begins any more while the open ones are given up.
-    let meta = store.update_meta(connection, |meta| _ = meta.disconnect(now)).await?;
+    let meta = store.update_together(connection, |meta| _ = meta.status.disconnect(now)).await?;
     let mut abandoned = 0;
     let mut open = store.now_runs(connection).await?;
-    open.extend(meta.run);
+    open.extend(meta.schedule.run);
     for id in open {
         if opening::abandon(store, connection, &id, now_ms).await? {
             abandoned += 1;
@@ -46,7 +46,7 @@ pub async fn disconnect(
             }
         }
     }
-    Ok(DisconnectResult { new, links: meta.links, abandoned })
+    Ok(DisconnectResult { new, links: meta.history.links, abandoned })
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
         }
         let run = fixture.run(&run.id).await;
         assert_eq!((run.phase, run.status), (Phase::Closed, Some(Status::Abandoned)));
-        let meta = fixture.store.meta(&contoso()).await.unwrap().value;
-        assert_eq!(meta.standing, ConnectionState::Disconnected);
+        let meta = fixture.store.meta(&contoso()).await.unwrap();
+        assert_eq!(meta.status.state, ConnectionState::Disconnected);
     }
 }

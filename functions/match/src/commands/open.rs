@@ -23,8 +23,8 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>) -> Result<
         notify_left_over(ports, &run.value).await?;
         return Ok(done(Some(request.run)));
     }
-    let meta = store.meta(connection).await?.value;
-    match meta.standing {
+    let meta = store.meta(connection).await?;
+    match meta.status.state {
         ConnectionState::Disconnected => {
             return Ok(refused("the connection is disconnected. Connect it again with `hardmatch auth connect`"));
         }
@@ -69,6 +69,7 @@ async fn known_person(ports: &MatchPorts, request: &Request<'_>, hex: &str) -> R
 mod tests {
     use hardmatch_ports::command::CommandAuthority;
     use hardmatch_ports::run::Phase;
+    use hardmatch_store::connection::ConnectionStatus;
     use hardmatch_store::connection::Meta;
 
     use super::*;
@@ -95,7 +96,7 @@ mod tests {
     #[tokio::test]
     async fn a_paused_connection_is_planned_and_not_written() {
         let fixture = Fixture::new(&["contoso"]).await;
-        fixture.store.update_meta(&contoso(), |meta| meta.pause("bea", 5)).await.unwrap();
+        fixture.store.update(&contoso(), |status: &mut ConnectionStatus| status.pause("bea", 5)).await.unwrap();
         let handled = fixture.handle(&open(Intent::Sync, Stops::Kept, None)).await;
         assert!(why(&handled).contains("paused by bea since 1970-01-01T00:00:05Z"), "{handled:?}");
         assert!(fixture.notified().is_empty());
@@ -106,7 +107,7 @@ mod tests {
     #[tokio::test]
     async fn a_disconnected_connection_opens_no_run() {
         let fixture = Fixture::new(&["contoso"]).await;
-        fixture.store.update_meta(&contoso(), |meta: &mut Meta| _ = meta.disconnect(5)).await.unwrap();
+        fixture.store.update_together(&contoso(), |meta: &mut Meta| _ = meta.status.disconnect(5)).await.unwrap();
         for intent in [Intent::Plan, Intent::Sync] {
             let handled = fixture.handle(&open(intent, Stops::Kept, None)).await;
             assert!(why(&handled).contains("hardmatch auth connect"), "{handled:?}");

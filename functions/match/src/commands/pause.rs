@@ -1,7 +1,7 @@
 //! `connection pause` and `connection resume`.
 
 use hardmatch_ports::command::Reply;
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::{ConnectionStatus, Meta};
 use jiff::Timestamp;
 
 use super::request::{Request, done};
@@ -11,13 +11,13 @@ use crate::tick::tick;
 
 pub(super) async fn pause(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, MatchError> {
     let now = ports.clock.now_seconds();
-    ports.store.update_meta(request.connection, |meta| meta.pause(request.by, now)).await?;
+    ports.store.update(request.connection, |status: &mut ConnectionStatus| status.pause(request.by, now)).await?;
     Ok(done(None))
 }
 
 /// Lets the connection go on. What waited is sent its messages at once, not at the next tick.
 pub(super) async fn resume(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, MatchError> {
-    ports.store.update_meta(request.connection, Meta::resume).await?;
+    ports.store.update(request.connection, ConnectionStatus::resume).await?;
     tick(ports, request.connection).await?;
     Ok(done(None))
 }
@@ -26,7 +26,7 @@ pub(super) async fn resume(ports: &MatchPorts, request: &Request<'_>) -> Result<
 /// with which it goes on.
 pub fn paused(meta: &Meta) -> String {
     let since = |at: i64| Timestamp::from_second(at).map_or_else(|_| at.to_string(), |at| at.to_string());
-    let who = meta.paused.as_ref().map(|paused| format!(" by {} since {}", paused.by, since(paused.at)));
+    let who = meta.status.paused.as_ref().map(|paused| format!(" by {} since {}", paused.by, since(paused.at)));
     format!(
         "the connection is paused{}. Nothing is written for it, and what was decided waits. Let it go on with",
         who.unwrap_or_default()
@@ -49,12 +49,12 @@ mod tests {
         let run = fixture.opened(SLOT).await;
         fixture.work(&fixture.enter(&run, Phase::Writing).await).await;
         fixture.handle(&Command::Pause).await;
-        let meta = fixture.store.meta(&contoso()).await.unwrap().value;
-        assert_eq!(meta.standing, ConnectionState::Paused);
+        let meta = fixture.store.meta(&contoso()).await.unwrap();
+        assert_eq!(meta.status.state, ConnectionState::Paused);
         assert!(paused(&meta).contains("by ada since 2026-01-15T12:00:00Z"), "{}", paused(&meta));
         fixture.notified();
         fixture.handle(&Command::Resume).await;
-        assert_eq!(fixture.store.meta(&contoso()).await.unwrap().value.standing, ConnectionState::Active);
+        assert_eq!(fixture.store.meta(&contoso()).await.unwrap().status.state, ConnectionState::Active);
         assert_eq!(fixture.kinds(), [MessageKind::Write]);
     }
 }

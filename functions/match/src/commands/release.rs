@@ -23,8 +23,8 @@ mod tests {
         fixture.store.quarantine(&contoso(), "run", "the secret has expired", NOON).await.unwrap();
         let handled = fixture.handle_as(&Command::Release, CommandAuthority::Operator).await;
         assert!(why(&handled).contains("takes an approver"), "{handled:?}");
-        assert!(fixture.store.meta(&contoso()).await.unwrap().value.quarantine.is_some());
+        assert!(fixture.store.meta(&contoso()).await.unwrap().quarantine.is_some());
         fixture.handle(&Command::Release).await;
-        assert!(fixture.store.meta(&contoso()).await.unwrap().value.quarantine.is_none());
+        assert!(fixture.store.meta(&contoso()).await.unwrap().quarantine.is_none());
     }
 }

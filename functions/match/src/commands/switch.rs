@@ -2,6 +2,7 @@
 
 use hardmatch_domain::change::Action;
 use hardmatch_ports::command::Reply;
+use hardmatch_store::connection::ConnectionStatus;
 
 use super::request::{Request, done};
 use crate::error::MatchError;
@@ -9,13 +10,13 @@ use crate::ports::MatchPorts;
 use crate::tick::tick;
 
 pub(super) async fn off(ports: &MatchPorts, request: &Request<'_>, action: Action) -> Result<Reply, MatchError> {
-    ports.store.update_meta(request.connection, |meta| _ = meta.off.insert(action)).await?;
+    ports.store.update(request.connection, |status: &mut ConnectionStatus| _ = status.off.insert(action)).await?;
     Ok(done(None))
 }
 
 /// Lets an action be written again. What waited is sent its messages at once, not at the next tick.
 pub(super) async fn on(ports: &MatchPorts, request: &Request<'_>, action: Action) -> Result<Reply, MatchError> {
-    ports.store.update_meta(request.connection, |meta| _ = meta.off.remove(&action)).await?;
+    ports.store.update(request.connection, |status: &mut ConnectionStatus| _ = status.off.remove(&action)).await?;
     tick(ports, request.connection).await?;
     Ok(done(None))
 }
@@ -38,10 +39,10 @@ mod tests {
         for _ in 0..2 {
             fixture.handle(&Command::SwitchOff { action: Action::Rename }).await;
         }
-        assert_eq!(fixture.store.meta(&contoso()).await.unwrap().value.off, [Action::Rename].into());
+        assert_eq!(fixture.store.meta(&contoso()).await.unwrap().status.off, [Action::Rename].into());
         assert_eq!(fixture.kinds(), []);
         fixture.handle(&Command::SwitchOn { action: Action::Rename }).await;
-        assert!(fixture.store.meta(&contoso()).await.unwrap().value.off.is_empty());
+        assert!(fixture.store.meta(&contoso()).await.unwrap().status.off.is_empty());
         assert_eq!(fixture.kinds(), [MessageKind::Write]);
     }
 }

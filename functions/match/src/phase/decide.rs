@@ -8,6 +8,8 @@ mod slice;
 use hardmatch_domain::decide::Context;
 use hardmatch_ports::run::{PlanHead, Run};
 
+use hardmatch_store::leases::RunLease;
+
 use crate::deadline;
 use crate::error::MatchError;
 use crate::policies::policy;
@@ -17,7 +19,7 @@ use crate::ports::MatchPorts;
 const SLICES_AT_ONCE: usize = 64;
 
 /// Decides some slices, one at least, within the time there is. Returns how many, or `None` when no more are left.
-pub(crate) async fn decide_slices(ports: &MatchPorts, run: &Run) -> Result<Option<u64>, MatchError> {
+pub(crate) async fn decide_slices(ports: &MatchPorts, lease: &RunLease, run: &Run) -> Result<Option<u64>, MatchError> {
     let connection = &run.connection;
     let slices = ports.store.slices(&run.id, None, SLICES_AT_ONCE + 1).await?;
     if slices.is_empty() {
@@ -29,15 +31,15 @@ pub(crate) async fn decide_slices(ports: &MatchPorts, run: &Run) -> Result<Optio
         .tenant(&ports.scope)
         .await?
         .ok_or_else(|| MatchError::Broken("the tenant was not observed".to_owned()))?;
-    let meta = ports.store.meta(connection).await?.value;
+    let meta = ports.store.meta(connection).await?;
     let context = Context {
         policy: &policy,
         tenant: &tenant.value.tenant,
         now: run.started_ms / 1000,
-        disconnected: &meta.disconnected,
+        disconnected: &meta.status.disconnected,
     };
     for (done, (number, todo)) in (1..).zip(&slices) {
-        slice::decide(ports, run, &context, *number, todo).await?;
+        slice::decide(ports, lease, run, &context, *number, todo).await?;
         let more = done < slices.len();
         if more && (done == SLICES_AT_ONCE || deadline::deadline_near(ports)) {
             return Ok(Some(done as u64));

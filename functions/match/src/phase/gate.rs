@@ -10,14 +10,13 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{GuardNote, Phase, PlanHead, Run};
-use hardmatch_store::PersonHash;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::GuardHistory;
+use hardmatch_store::{PersonHash, Progress};
 use serde::{Deserialize, Serialize};
 
 use self::judgement::{CHUNK, judge_removals, of_this_run};
 use crate::acceptance::is_by_hash;
-use crate::checkpoint::Checkpoint;
 use crate::commit::commit;
 use crate::deadline;
 use crate::error::MatchError;
@@ -44,19 +43,21 @@ struct GateProgress {
     lane: Filled,
 }
 
+impl Progress for GateProgress {}
+
 /// Judges a run's removals; released ones get their places in the lane, the others their reason. They are judged once: a
 /// message that continues carries out the judgement that is kept.
 pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let held = ports.store.held(&run.id).await?;
-    let mut checkpoint = Checkpoint::new(ports, run, "gate");
-    let mut progress = if let Some(progress) = checkpoint.last::<GateProgress>().await? {
+    let mut checkpoint = deadline::checkpoint(ports, run, "gate");
+    let mut progress = if let Some(progress) = checkpoint.load().await? {
         progress
     } else {
         let judged = judge_removals(ports, run, &held).await?;
         let (note, code, groups) = (judged.note, judged.code, judged.groups);
         let progress = GateProgress { note, code, groups, after: None, units: 0, lane: Filled::default() };
         if !held.is_empty() {
-            checkpoint.keep(&progress).await?;
+            checkpoint.save(&progress, ports.clock.now()).await?;
         }
         progress
     };
@@ -79,8 +80,8 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
         progress.after = chunk.last().map(PersonHash::hex);
         progress.units += chunk.len() as u64;
         let near = deadline::deadline_near(ports);
-        if near || checkpoint.is_due() {
-            checkpoint.keep(&progress).await?;
+        if near || deadline::save_due(ports, &checkpoint) {
+            checkpoint.save(&progress, ports.clock.now()).await?;
         }
         if near {
             return Ok(Step::out_of_time(progress.units));
@@ -92,7 +93,7 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
     let judged = Run { guard: Some(note.clone()), ..run.clone() };
     let next = next_phase(&judged, run.plan.as_ref().unwrap_or(&PlanHead::default()));
     let entered = enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
-    checkpoint.forget().await?;
+    checkpoint.clear().await?;
     let step = Step::entered(entered);
     Ok(if next == Phase::Removing { step.notifying(MessageKind::Write) } else { step })
 }
@@ -109,10 +110,10 @@ async fn spend(
         return Ok(());
     }
     let now = ports.clock.now_seconds();
-    let spend = |meta: &mut Meta| {
-        meta.spend(&run.id, Kind::Removals, now, note.removals);
-        meta.spend_members(&run.id, now, groups);
+    let spend = |guard: &mut GuardHistory| {
+        guard.spend(&run.id, Kind::Removals, now, note.removals);
+        guard.spend_members(&run.id, now, groups);
     };
-    ports.store.update_meta(&run.connection, spend).await?;
+    ports.store.update(&run.connection, spend).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hardmatch_ports::run::{CollectionState, Phase, Run};
 use hardmatch_store::PersonHash;
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::{Meta, RunHistory};
 use hardmatch_store::fingerprints::Series;
 
 use crate::commit::commit_plain;
@@ -51,13 +51,13 @@ pub(crate) enum Cut {
 /// Cuts the people who are to be decided into slices. Of half a million people the marks are read in some ten pages to
 /// fifty and the slices stored with some 330 calls, four at a time: seconds.
 pub(crate) async fn cut_slices(ports: &MatchPorts, run: &Run) -> Result<Cut, MatchError> {
-    let meta = ports.store.meta(&run.connection).await?.value;
+    let meta = ports.store.meta(&run.connection).await?;
     let run = table_loss::look(ports, run, &meta).await?;
     let todo = people_to_decide(ports, &run, &meta).await?;
     if todo.is_empty() {
         return Ok(Cut::NobodyToDecide(Box::new(run)));
     }
-    let size = meta.people.max(todo.len() as u64);
+    let size = meta.listing.people.max(todo.len() as u64);
     ports.store.put_slices(&run.id, slice_bits(size), &todo).await?;
     Ok(Cut::Slices(Step::entered(enter(ports, &run, Phase::Deciding, |_| ()).await?)))
 }
@@ -79,11 +79,11 @@ async fn people_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<
     }
     let connection = &run.connection;
     let now = run.started_ms / 1000;
-    if meta.timers_seen.is_none() {
-        ports.store.update_meta(connection, |meta| _ = meta.timers_seen.get_or_insert(now)).await?;
+    if meta.history.timers_seen.is_none() {
+        ports.store.update(connection, |history: &mut RunHistory| _ = history.timers_seen.get_or_insert(now)).await?;
     }
     // People whose timer is due are marked, and then read with the others who are dirty.
-    take_due_people(ports, connection, meta.timers_seen.unwrap_or(now), now).await?;
+    take_due_people(ports, connection, meta.history.timers_seen.unwrap_or(now), now).await?;
     let mut todo = ports.store.dirty_people(connection).await?;
     if run.everybody {
         let names = ports.store.all_names(&Series::people(connection)).await?;

@@ -4,7 +4,8 @@ mod rows;
 mod totals;
 
 use hardmatch_ports::run::{Phase, PlanHead, Run, Status};
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::Quarantine;
+use hardmatch_store::leases::RunLease;
 
 use self::rows::Rows;
 use crate::credential_expiry;
@@ -17,7 +18,7 @@ use crate::transition::enter;
 ///
 /// The rows are read once, to be added up and shown. Half a million people are 8,192 slices, each a blob of 40 ms and a call
 /// of 20 ms to the table, sixteen at a time: half a minute. The README says how long a function works on them.
-pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+pub(crate) async fn report(ports: &MatchPorts, _: &RunLease, run: &Run) -> Result<Step, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
     let spent = ports.metrics.read(&run.id).await?;
     let rows = Rows::of_run(ports, run).await?;
@@ -46,21 +47,21 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
     }
     ports
         .store
-        .update_meta(&run.connection, |meta| {
+        .update_together(&run.connection, |meta| {
             // A run whose credentials were refused, or that failed in most of what it tried, is no success.
             let quarantined_by_this_run = meta.quarantine.as_ref().is_some_and(|quarantine| quarantine.run == run.id);
             if !failing && !quarantined_by_this_run {
                 meta.quarantine = None;
-                meta.last_success = Some(now_ms / 1000);
+                meta.history.last_success = Some(now_ms / 1000);
                 if run.only.is_none() {
-                    meta.last_run = Some(now_ms / 1000);
+                    meta.history.last_run = Some(now_ms / 1000);
                 }
             }
             if run.only.is_none() {
                 // Timers up to the beginning of this run were taken by it.
-                meta.timers_seen = Some(run.started_ms / 1000);
+                meta.history.timers_seen = Some(run.started_ms / 1000);
             }
-            meta.links = if everybody { active } else { (meta.links + came).saturating_sub(went) };
+            meta.history.links = if everybody { active } else { (meta.history.links + came).saturating_sub(went) };
         })
         .await?;
     enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
@@ -72,7 +73,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &Run) -> Result<Step, MatchE
 /// What went wrong in a run, and that the application's secret or certificate ends soon: nobody else tells.
 async fn problems(ports: &MatchPorts, run: &Run) -> Result<Vec<String>, MatchError> {
     let mut problems = run.problems.clone();
-    let meta = ports.store.meta(&run.connection).await?.value;
+    let meta = ports.store.meta(&run.connection).await?;
     let warning = credential_expiry::warning(&meta, ports.clock.now_seconds());
     problems.extend(warning.filter(|warning| !problems.contains(warning)));
     Ok(problems)
@@ -116,16 +117,16 @@ pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &Run, plan: &PlanHead)
 
 /// Ends a run whose observation was incomplete: nothing is decided on half a listing. A plan that was being applied waits
 /// again.
-pub(crate) async fn incomplete(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+pub(crate) async fn incomplete(ports: &MatchPorts, _: &RunLease, run: &Run) -> Result<Step, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
     if run.plan.is_some() {
         // A second acceptance of the plan is another attempt, which counts towards a quarantine by itself.
-        let forget_run = |meta: &mut Meta| {
-            if let Some(held) = meta.quarantine.as_mut().filter(|held| held.run == run.id) {
+        let forget_run = |quarantine: &mut Option<Quarantine>| {
+            if let Some(held) = quarantine.as_mut().filter(|held| held.run == run.id) {
                 held.run.clear();
             }
         };
-        ports.store.update_meta(&run.connection, forget_run).await?;
+        ports.store.update(&run.connection, forget_run).await?;
         enter(ports, run, Phase::Planned, |run| {
             run.accepted = None;
             run.status = Some(Status::Incomplete);

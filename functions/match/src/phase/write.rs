@@ -9,11 +9,12 @@ use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Phase, PlanHead, PlanRow, Run};
+use hardmatch_store::Progress;
 use hardmatch_store::changes::LanePhase;
+use hardmatch_store::connection::GuardHistory;
 use serde::{Deserialize, Serialize};
 
 use crate::acceptance::{PolicyOfDecisions, first_plan, is_by_hash, remember};
-use crate::checkpoint::Checkpoint;
 use crate::commit::commit_plain;
 use crate::deadline;
 use crate::error::MatchError;
@@ -39,17 +40,19 @@ struct StartProgress {
     lane: Filled,
 }
 
+impl Progress for StartProgress {}
+
 /// Fills the lane and enters the writing phase. Everything before the phase change may be repeated.
 pub(crate) async fn start(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
     let plan = to_write(ports, &run.id).await?;
-    let mut checkpoint = Checkpoint::new(ports, run, "begin");
-    let mut progress = match checkpoint.last::<StartProgress>().await? {
+    let mut checkpoint = deadline::checkpoint(ports, run, "begin");
+    let mut progress = match checkpoint.load().await? {
         Some(progress) => progress,
         None => StartProgress { guarded: guarded_kinds(ports, run, &plan).await?, ..StartProgress::default() },
     };
     if progress.units == 0 && !plan.judged.is_empty() {
         // Judged once: a message that continues carries out the same judgement.
-        checkpoint.keep(&progress).await?;
+        checkpoint.save(&progress, ports.clock.now()).await?;
     }
     let lane = Lane::new(ports, run, LanePhase::Write);
     let left =
@@ -60,11 +63,12 @@ pub(crate) async fn start(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
         distribute(ports, run, lane, &rows, &mut progress, &mut writes);
         (progress.after, progress.units) = (Some(name), progress.units + 1);
         let near = deadline::deadline_near(ports);
-        if near || checkpoint.is_due() || writes.len() >= TOGETHER {
+        let due = near || deadline::save_due(ports, &checkpoint);
+        if due || writes.len() >= TOGETHER {
             commit_plain(ports, std::mem::take(&mut writes)).await?;
         }
-        if near || checkpoint.is_due() {
-            checkpoint.keep(&progress).await?;
+        if due {
+            checkpoint.save(&progress, ports.clock.now()).await?;
         }
         if near {
             return Ok(Step::out_of_time(progress.units));
@@ -74,7 +78,7 @@ pub(crate) async fn start(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
     commit_plain(ports, writes).await?;
     remember(ports, run, PolicyOfDecisions::Remembered).await?;
     let entered = enter(ports, run, Phase::Writing, |run| run.status = None).await?;
-    checkpoint.forget().await?;
+    checkpoint.clear().await?;
     Ok(Step::entered(entered).notifying(MessageKind::Write))
 }
 
@@ -109,7 +113,7 @@ fn distribute(
 /// Kinds of change of which a run holds more than its limits allow. Mass renames, changes of IDs and takeovers have the
 /// limits of removals, new accounts and changed names limits of their own; all are judged before anything is written.
 async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<BTreeSet<Kind>, MatchError> {
-    let meta = ports.store.meta(&run.connection).await?.value;
+    let meta = ports.store.meta(&run.connection).await?;
     if is_by_hash(run) || first_plan(&meta, run) == FirstPlan::Pending {
         return Ok(BTreeSet::new());
     }
@@ -121,8 +125,8 @@ async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<
         let wanted = plan.judged.get(&kind).copied().unwrap_or(0);
         let record = Record {
             limits,
-            links: meta.links,
-            spent: meta.spent_since(&run.id, kind, now),
+            links: meta.history.links,
+            spent: meta.guard.spent_since(&run.id, kind, now),
             approved: None,
             first_plan: FirstPlan::Applied,
             groups: &BTreeMap::new(),
@@ -135,9 +139,9 @@ async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<
     }
     ports
         .store
-        .update_meta(&run.connection, |meta| {
+        .update(&run.connection, |guard: &mut GuardHistory| {
             for (kind, count) in &spent {
-                meta.spend(&run.id, *kind, now, *count);
+                guard.spend(&run.id, *kind, now, *count);
             }
         })
         .await?;
@@ -156,7 +160,7 @@ pub(crate) async fn end(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Resul
 /// The tenant refused our credentials or permissions in the middle of the run: the run ends with what it has, and what is
 /// left is decided again, removals included. Everybody concerned is still marked.
 async fn give_up(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
-    let why = ports.store.meta(&run.connection).await?.value.quarantine.map(|quarantine| quarantine.why);
+    let why = ports.store.meta(&run.connection).await?.quarantine.map(|quarantine| quarantine.why);
     let tell = |run: &mut Run| run.problems.extend(why.clone().filter(|why| !run.problems.contains(why)));
     Ok(Step::entered(enter(ports, run, Phase::Reporting, tell).await?))
 }

@@ -7,9 +7,10 @@ use hardmatch_domain::guard::Kind;
 use hardmatch_domain::license::Sku;
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
 use hardmatch_ports::run::{PlanHead, PlanRow, Seats};
+use hardmatch_store::NoteList;
 use serde::{Deserialize, Serialize};
 
-use super::names::{blob, broken, notes};
+use super::names::{blob, broken};
 use super::rows::changes;
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
@@ -60,7 +61,7 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
         seats: seats(rows),
     };
     let body = serde_json::to_vec(&head).map_err(|error| MatchError::Broken(error.to_string()))?;
-    Ok(ports.store.put_note(&notes(run), &name, body).await?)
+    Ok(ports.store.put_note(&NoteList::plan(run), &name, body).await?)
 }
 
 /// The changes that the guard counts: changes that an accepted plan showed before are left out.
@@ -103,7 +104,7 @@ fn calls(change: &Change) -> u64 {
 
 /// A plan's slices in short, by name, in order.
 async fn heads(ports: &MatchPorts, run: &str) -> Result<Vec<(String, SliceHead)>, MatchError> {
-    let notes = ports.store.notes_of(&notes(run)).await?;
+    let notes = ports.store.notes_of(&NoteList::plan(run)).await?;
     let read = notes.into_iter().map(|(name, body)| {
         let head = serde_json::from_slice(&body).map_err(|error| broken(run, &name, &error))?;
         Ok((name, head))

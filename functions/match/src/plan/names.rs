@@ -1,5 +1,7 @@
 //! Under which names a plan is kept.
 
+use hardmatch_store::NoteList;
+
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
 
@@ -8,14 +10,9 @@ pub(super) fn blob(run: &str, slice: &str) -> String {
     format!("runs/{run}/plan/{slice}.json")
 }
 
-/// Where the slices of a plan are listed, each with its head.
-pub(super) fn notes(run: &str) -> String {
-    format!("{run}#plan")
-}
-
 /// Names of a plan's slices, in order.
 pub(crate) async fn slice_names(ports: &MatchPorts, run: &str) -> Result<Vec<String>, MatchError> {
-    Ok(ports.store.notes(&notes(run)).await?)
+    Ok(ports.store.notes(&NoteList::plan(run)).await?)
 }
 
 pub(super) fn broken(run: &str, slice: &str, error: &serde_json::Error) -> MatchError {

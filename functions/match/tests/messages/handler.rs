@@ -10,8 +10,8 @@ use hardmatch_ports::run::{Collection, CollectionState, Phase, PlanHead, Run, St
 use hardmatch_ports::tenant_request::TenantQuery;
 use hardmatch_store::PersonHash;
 use hardmatch_store::changes::LanePhase;
-use hardmatch_store::connection::Meta;
-use hardmatch_store::run_lease::{Acquire, RunLease};
+use hardmatch_store::connection::{ConnectionStatus, Meta};
+use hardmatch_store::leases::{Acquire, RunLease};
 use jiff::SignedDuration;
 
 use super::fixture::{Fixture, NOON, SLOT, contoso};
@@ -37,7 +37,7 @@ fn deployed(fixture: &Fixture) -> MatchPorts {
 async fn a_start_message_opens_a_run_and_asks_both_sides() {
     let fixture = Fixture::new(&["contoso"]).await;
     assert_eq!(answer(&fixture.ports, &start(SLOT)).await.unwrap(), After::Done);
-    let id = fixture.store.meta(&contoso()).await.unwrap().value.run.unwrap();
+    let id = fixture.store.meta(&contoso()).await.unwrap().schedule.run.unwrap();
     let run = fixture.run(&id).await;
     assert_eq!((run.phase, run.slot.as_deref()), (Phase::Observing, Some(SLOT)));
     assert_eq!(fixture.notified(), [run.message(MessageKind::ObserveTenant), run.message(MessageKind::ObserveSource)]);
@@ -64,7 +64,7 @@ async fn a_quiet_night_ends_with_one_message_and_one_write_of_the_run() {
     assert_eq!((after.revision - before, fixture.kinds()), (1, vec![]));
     let guard = after.value.guard.unwrap();
     assert_eq!((guard.released, guard.removals, after.value.report.is_some()), (true, 0, true));
-    assert_eq!(fixture.store.meta(&contoso()).await.unwrap().value.decided_policy, 1, "as if it had been decided");
+    assert_eq!(fixture.store.meta(&contoso()).await.unwrap().policy.decided, 1, "as if it had been decided");
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn a_message_of_another_queue_changes_nothing() {
         assert_eq!(answer(&fixture.ports, &message).await.unwrap(), After::Done, "{message:?}");
         assert_eq!((fixture.kinds(), fixture.run(&run.id).await), (vec![], run.clone()), "{message:?}");
     }
-    assert_eq!(fixture.store.meta(&contoso()).await.unwrap().revision, before.revision);
+    assert_eq!(fixture.store.meta(&contoso()).await.unwrap().revisions, before.revisions);
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn a_paused_connection_starts_nothing_and_ends_what_needs_no_write() {
     let fixture = Fixture::new(&["contoso"]).await;
     let run = fixture.opened(SLOT).await;
     let run = fixture.enter(&run, Phase::Reporting).await;
-    fixture.store.update_meta(&contoso(), |meta| meta.pause("ops", NOON)).await.unwrap();
+    fixture.store.update(&contoso(), |status: &mut ConnectionStatus| status.pause("ops", NOON)).await.unwrap();
     fixture.notified();
     assert_eq!(answer(&fixture.ports, &start("2026-01-16T12:00:00Z")).await.unwrap(), After::Done);
     assert_eq!((fixture.kinds(), fixture.run(&run.id).await.status), (vec![], None), "not abandoned either");
@@ -221,7 +221,7 @@ async fn a_disconnected_connection_decides_and_begins_nothing() {
     let run = fixture.opened(SLOT).await;
     fixture.work(&run).await;
     fixture.notified();
-    fixture.store.update_meta(&contoso(), |meta: &mut Meta| _ = meta.disconnect(NOON)).await.unwrap();
+    fixture.store.update_together(&contoso(), |meta: &mut Meta| _ = meta.status.disconnect(NOON)).await.unwrap();
     for phase in [Phase::Deciding, Phase::Writing, Phase::Gate, Phase::Removing, Phase::Reporting] {
         let run = fixture.enter(&run, phase).await;
         for kind in [MessageKind::Match, MessageKind::Advance] {
@@ -271,8 +271,12 @@ async fn a_message_out_of_time_leaves_the_rest_to_the_next() {
     let run = fixture.opened(SLOT).await;
     let run = fixture.enter(&run, Phase::Writing).await;
     let held = (1..=3).map(|n| fixture.store.put_held(&run.id, PersonHash::from_bytes([n; 16]))).collect();
-    fixture.store.table().batch_write(held).await.unwrap();
-    fixture.store.put_note(&format!("{}#place", run.id), "gate#0", judged().into_bytes()).await.unwrap();
+    fixture.store.write_all(held).await.unwrap();
+    fixture
+        .store
+        .put_note(&hardmatch_store::NoteList::checkpoints(&run.id), "gate#0", judged().into_bytes())
+        .await
+        .unwrap();
     let ports = MatchPorts { deadline: Some(fixture.clock.now()), ..fixture.ports.clone() };
     let mut phases = Vec::new();
     while answer(&ports, &run.message(MessageKind::Advance)).await.unwrap() == After::Again(Duration::ZERO) {

@@ -8,6 +8,7 @@ use hardmatch_ports::doorbell::{Message, MessageKind};
 use hardmatch_ports::run::Phase;
 use hardmatch_store::PersonHash;
 use hardmatch_store::changes::LanePhase;
+use hardmatch_store::connection::RunHistory;
 use hardmatch_store::requeue::Requeue;
 use hardmatch_store::timers::Timer;
 
@@ -19,10 +20,10 @@ async fn a_tick_takes_each_due_timer_once() {
     let c = contoso();
     fixture.opened(SLOT).await;
     let [due, older, later] = [1, 2, 3].map(|n| PersonHash::from_bytes([n; 16]));
-    fixture.store.update_meta(&c, |meta| meta.timers_seen = Some(NOON)).await.unwrap();
+    fixture.store.update(&c, |history: &mut RunHistory| history.timers_seen = Some(NOON)).await.unwrap();
     let timers = [(due, 60 * 60), (older, 3 * 24 * 60 * 60), (later, 3 * 24 * 60 * 60 + 1)];
     let writes = timers.map(|(pid, after)| fixture.store.put_timer(&c, Timer::Person(pid), NOON + after));
-    fixture.store.table().batch_write(writes.into()).await.unwrap();
+    fixture.store.write_all(writes.into()).await.unwrap();
     fixture.clock.advance(Duration::from_hours(72));
     for _ in 0..2 {
         fixture.tick().await;
@@ -100,7 +101,7 @@ async fn messages_without_progress_stop_after_three_until_work_moves() {
     let run = fixture.enter(&run, Phase::Writing).await;
     let people = [1, 2].map(|n| PersonHash::from_bytes([n; 16]));
     let lane = fixture.store.put_pointers(&run.id, LanePhase::Write, 0, 0, &people);
-    fixture.store.table().batch_write(lane).await.unwrap();
+    fixture.store.write_all(lane).await.unwrap();
     let advance = run.message(MessageKind::Advance);
     for expected in [1, 1, 0, 0] {
         answer(&fixture.ports, &advance).await.unwrap();
@@ -114,7 +115,7 @@ async fn messages_without_progress_stop_after_three_until_work_moves() {
     assert_eq!(fixture.kinds(), [MessageKind::Write]);
     // Something moves.
     let lane = fixture.store.put_pointers(&run.id, LanePhase::Write, 0, 1, &people[..1]);
-    fixture.store.table().batch_write(lane).await.unwrap();
+    fixture.store.write_all(lane).await.unwrap();
     answer(&fixture.ports, &advance).await.unwrap();
     assert_eq!(fixture.kinds(), [MessageKind::Write]);
     assert!(!fixture.run(&run.id).await.is_stuck());
@@ -134,12 +135,16 @@ async fn cut_work_without_progress_is_left_to_the_tick() {
     fixture.notified();
     // Two readings of the gate, judged by an earlier message.
     let held = (0..150).map(|n| fixture.store.put_held(&run.id, PersonHash::from_bytes([n; 16])));
-    fixture.store.table().batch_write(held.collect()).await.unwrap();
+    fixture.store.write_all(held.collect()).await.unwrap();
     let judged = serde_json::json!({
         "note": {"released": false, "removals": 150, "before": 0, "links": 10, "sentence": "They wait."},
         "code": "guarded", "after": null, "units": 0, "lane": {}
     });
-    fixture.store.put_note(&format!("{}#place", run.id), "gate#0", judged.to_string().into_bytes()).await.unwrap();
+    fixture
+        .store
+        .put_note(&hardmatch_store::NoteList::checkpoints(&run.id), "gate#0", judged.to_string().into_bytes())
+        .await
+        .unwrap();
     let (message, time_is_up) = (
         run.message(MessageKind::Advance),
         MatchPorts { deadline: Some(fixture.clock.now()), ..fixture.ports.clone() },

@@ -4,6 +4,7 @@ use hardmatch_match::{ConnectionHealth, Started, start_scheduled, tick};
 use hardmatch_ports::run::{
     Accepted, Collection, CollectionState, Intent, Phase, PlanHead, Run, Stalled, Status, Stop,
 };
+use hardmatch_store::connection::{ConnectionStatus, RunHistory};
 
 use super::fixture::{COMPUTE, Fixture, NOON, SLOT, contoso};
 
@@ -107,8 +108,12 @@ async fn each_tick_tells_the_connections_health() {
     let badly = ConnectionHealth { stuck_runs: 1, quarantined: true, ..well };
     assert_eq!(stands().await, std::slice::from_ref(&badly));
     // A connection that had a run and has been silent since says for how long, unless somebody paused it.
-    fixture.store.update_meta(&contoso(), |meta| meta.last_run = Some(NOON - 27 * 3600)).await.unwrap();
+    fixture
+        .store
+        .update(&contoso(), |history: &mut RunHistory| history.last_run = Some(NOON - 27 * 3600))
+        .await
+        .unwrap();
     assert_eq!(stands().await, [ConnectionHealth { hours_since_run: Some(27), ..badly.clone() }]);
-    fixture.store.update_meta(&contoso(), |meta| meta.pause("ops", NOON)).await.unwrap();
+    fixture.store.update(&contoso(), |status: &mut ConnectionStatus| status.pause("ops", NOON)).await.unwrap();
     assert_eq!(stands().await, [badly]);
 }

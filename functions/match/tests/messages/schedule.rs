@@ -9,7 +9,7 @@ use hardmatch_ports::doorbell::{Message, MessageKind, Queue};
 use hardmatch_ports::run::{Intent, Phase, Status};
 use hardmatch_store::PersonHash;
 use hardmatch_store::changes::LanePhase;
-use hardmatch_store::connection::ConnectionState;
+use hardmatch_store::connection::{ConnectionState, ConnectionStatus};
 use jiff::Timestamp;
 
 use super::fixture::{Fixture, NOON, SLOT, contoso};
@@ -46,7 +46,7 @@ async fn two_messages_for_one_slot_start_one_run() {
     let started = [one, two, three];
     let opened = started.iter().filter(|started| matches!(started, Started::Opened(_))).count();
     assert_eq!((opened, fixture.store.run_ids(&contoso(), 10).await.unwrap().len()), (1, 1), "{started:?}");
-    let run = fixture.store.meta(&contoso()).await.unwrap().value.run.unwrap();
+    let run = fixture.store.meta(&contoso()).await.unwrap().schedule.run.unwrap();
     assert_eq!(fixture.run(&run).await.phase, Phase::Observing, "nobody abandoned it");
 }
 
@@ -58,7 +58,7 @@ async fn an_open_run_is_abandoned_when_the_next_begins() {
     let second = fixture.opened("2026-01-16T12:00:00Z").await;
     let first = fixture.run(&first.id).await;
     assert_eq!((first.phase, first.status), (Phase::Closed, Some(Status::Abandoned)));
-    assert_eq!(fixture.store.meta(&contoso()).await.unwrap().value.run, Some(second.id));
+    assert_eq!(fixture.store.meta(&contoso()).await.unwrap().schedule.run, Some(second.id));
 }
 
 #[tokio::test]
@@ -84,14 +84,18 @@ async fn schedules_skip_connections_paused_disconnected_or_without_policy() {
     for (standing, why) in
         [(ConnectionState::Paused, PassedBy::Paused), (ConnectionState::Disconnected, PassedBy::Disconnected)]
     {
-        fixture.store.update_meta(&contoso(), |meta| meta.standing = standing).await.unwrap();
+        fixture.store.update(&contoso(), |status: &mut ConnectionStatus| status.state = standing).await.unwrap();
         assert_eq!(fixture.started(SLOT).await, Started::PassedBy(why));
     }
     let nobody = start_scheduled(&fixture.ports, &"fabrikam".into(), SLOT).await.unwrap();
     assert_eq!(nobody, Started::PassedBy(PassedBy::NoPolicy));
     assert!(fixture.notified().is_empty());
     // Taken up again, the same slot is still to be had.
-    fixture.store.update_meta(&contoso(), |meta| meta.standing = ConnectionState::Active).await.unwrap();
+    fixture
+        .store
+        .update(&contoso(), |status: &mut ConnectionStatus| status.state = ConnectionState::Active)
+        .await
+        .unwrap();
     fixture.opened(SLOT).await;
 }
 
@@ -121,7 +125,7 @@ async fn a_quarantined_connection_is_retried_after_6_12_24_hours() {
         fixture.tick().await;
         assert_eq!(fixture.kinds(), [], "each timer is taken once");
         answer(&fixture.ports, &Message::new(contoso(), "", next)).await.unwrap();
-        let open = fixture.store.meta(&contoso()).await.unwrap().value.run.unwrap();
+        let open = fixture.store.meta(&contoso()).await.unwrap().schedule.run.unwrap();
         assert_eq!(fixture.run(&open).await.stop, None, "an attempt that is due may write");
         fixture.enter(&fixture.run(&open).await, Phase::Closed).await;
         fixture.notified();
@@ -174,7 +178,7 @@ async fn a_quarantined_run_ends_without_its_unwritten_work() {
     let run = fixture.opened(SLOT).await;
     let run = fixture.enter(&run, Phase::Writing).await;
     let lane = fixture.store.put_pointers(&run.id, LanePhase::Write, 0, 0, &[PersonHash::from_bytes([1; 16])]);
-    fixture.store.table().batch_write(lane).await.unwrap();
+    fixture.store.write_all(lane).await.unwrap();
     fixture.store.quarantine(&contoso(), &run.id, "the secret has expired", NOON).await.unwrap();
     fixture.notified();
     fixture.tick().await;
@@ -183,8 +187,8 @@ async fn a_quarantined_run_ends_without_its_unwritten_work() {
     answer(&fixture.ports, &notified[0]).await.unwrap();
     let run = fixture.run(&run.id).await;
     assert_eq!((run.phase, run.problems.len()), (Phase::Closed, 1), "{:?}", run.problems);
-    let meta = fixture.store.meta(&contoso()).await.unwrap().value;
-    assert!(meta.quarantine.is_some() && meta.last_success.is_none(), "its end is no success");
+    let meta = fixture.store.meta(&contoso()).await.unwrap();
+    assert!(meta.quarantine.is_some() && meta.history.last_success.is_none(), "its end is no success");
     assert!(fixture.store.pointers(&run.id, LanePhase::Write, None, 9).await.unwrap().is_empty());
 }
 

@@ -6,6 +6,7 @@ use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::Write;
 use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_store::accounts::AccountItem;
+use hardmatch_store::leases::LeaseProof;
 
 use super::context::BatchResult;
 use super::effects::{Effects, Facts, Journal, Mirror, Written};
@@ -17,6 +18,7 @@ use crate::{WriteError, WritePorts};
 /// the journal, with what became of changes that ended. A condition that is lost for one person takes nobody else along.
 pub(crate) async fn commit(
     ports: &WritePorts,
+    _: &LeaseProof,
     mut all_effects: Vec<(Task, Effects)>,
     result: &mut BatchResult,
 ) -> Result<(), WriteError> {
@@ -171,9 +173,7 @@ fn put_outcome(ports: &WritePorts, task: &Task, outcome: &Outcome, writes: &mut 
 }
 
 async fn together(ports: &WritePorts, writes: Vec<Write>) -> Result<(), WriteError> {
-    if !writes.is_empty() {
-        ports.store.table().batch_write(writes).await?;
-    }
+    ports.store.write_all(writes).await?;
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! What a batch is sent under, and what comes back of it.
 
+use hardmatch_ports::Write;
 use hardmatch_ports::credentials::CredentialError;
 use hardmatch_ports::tenant::Refusal;
-use hardmatch_ports::{Key, Write};
 use hardmatch_store::PersonHash;
 use hardmatch_store::changes::LanePhase;
+use hardmatch_store::leases::LeaseProof;
 
 use crate::binding::Binding;
 use crate::lane::Lane;
@@ -15,11 +16,10 @@ use crate::task::Task;
 pub(crate) struct BatchContext {
     pub(crate) lane: Lane,
     pub(crate) phase: LanePhase,
-    /// Where the people of the batch are noted before anything is sent.
-    pub(crate) note: Key,
+    /// The lease of the lane: nothing is sent after it is over.
+    pub(crate) lease: LeaseProof,
+    /// The slot under which the people of the batch are noted before anything is sent.
     pub(crate) slot: usize,
-    /// The lease of the lane ends then (Unix milliseconds): nothing is sent later.
-    pub(crate) leased_until_ms: i64,
     pub(crate) binding: Binding,
     /// The batch tries whether the tenant takes a manager inline.
     pub(crate) probe: bool,

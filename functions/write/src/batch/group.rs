@@ -7,8 +7,9 @@ use hardmatch_domain::group::{FoundGroup, GroupKind, GroupTarget, Nickname, nick
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::tenant::{Answer, Call, Refusal, RefusalKind, Retry, TenantError};
 use hardmatch_store::PersonHash;
-use hardmatch_store::gate::{Taken, Wait};
+use hardmatch_store::gate::Wait;
 use hardmatch_store::groups::GroupBinding;
+use hardmatch_store::leases::TakeLease;
 
 use super::context::BatchContext;
 use super::load::{Snapshot, Which};
@@ -54,7 +55,8 @@ async fn find(ports: &WritePorts, context: &BatchContext, target: &GroupTarget) 
     }
     let lease = ports.store.group_lease(&ports.scope, target.kind, &target.name);
     let now_ms = ports.clock.now().as_millisecond();
-    let Taken::Ours(held) = ports.store.lease(&lease, &ports.holder, now_ms, millis(TIMING.group_lease)).await? else {
+    let TakeLease::Taken(held) = ports.store.lease(&lease, &ports.holder, now_ms, millis(TIMING.group_lease)).await?
+    else {
         return Ok(Which::Later(millis(TIMING.group_wait)));
     };
     let which = make(ports, context, target).await;

@@ -81,8 +81,8 @@ pub(crate) async fn load(
     phase: LanePhase,
 ) -> Result<Snapshot, WriteError> {
     // Asked at each batch: what an operator says takes effect on what is decided.
-    let meta = ports.store.meta(connection).await?.value;
-    if !meta.may_write() {
+    let meta = ports.store.meta(connection).await?;
+    if !meta.status.may_write() {
         return Ok(Snapshot { connection: meta, ..Snapshot::default() });
     }
     let now_ms = ports.clock.now().as_millisecond();

@@ -153,5 +153,5 @@ fn is_switched_off(task: &Task, context: &BatchContext, snapshot: &Snapshot) -> 
     let actions: [Option<Action>; 2] = [Some(task.open.change.action), traits.map(|traits| traits.action)];
     task.is_fresh(context.phase)
         && task.next(context.phase) != Next::Settle
-        && actions.into_iter().flatten().any(|action| !snapshot.connection.allows(action))
+        && actions.into_iter().flatten().any(|action| !snapshot.connection.status.allows(action))
 }

@@ -36,7 +36,7 @@ pub(crate) async fn send(
     if outgoing.is_empty() {
         return Ok(Vec::new());
     }
-    if ports.clock.now().as_millisecond() >= context.leased_until_ms {
+    if context.lease.is_over(ports.clock.now().as_millisecond()) {
         // Another writer may have the lane by now.
         result.tasks.extend(outgoing.into_iter().map(|(task, _)| task));
         return Ok(Vec::new());
@@ -78,7 +78,7 @@ async fn note(ports: &WritePorts, context: &BatchContext, outgoing: &[Outgoing])
     let pids: Vec<PersonHash> = sent().map(|task| task.pid).collect();
     if let Some(task) = sent().next() {
         let connection = &task.open.change.person.connection;
-        ports.store.table().write(Store::put_batch(&context.note, connection, &pids)).await?;
+        ports.store.write(Store::put_batch(&context.lease, context.slot, connection, &pids)).await?;
     }
     Ok(())
 }

@@ -13,8 +13,9 @@ impl Drain<'_> {
         if idle.is_empty() {
             return Ok(());
         }
-        let writes = idle.iter().map(|slot| Write::delete(Store::batch_key(&self.lane.name, self.held.fence, *slot)));
-        self.ports.store.table().batch_write(writes.collect()).await?;
+        let proof = self.held.proof();
+        let writes = idle.iter().map(|slot| Store::delete_batch(&proof, *slot));
+        self.ports.store.write_all(writes.collect()).await?;
         self.noted.retain(|slot| !idle.contains(slot));
         Ok(())
     }
@@ -24,9 +25,7 @@ impl Drain<'_> {
         let writes = std::mem::take(&mut self.deferred_deletes).into_iter().chain(more);
         let (marks, plain): (Vec<Write>, Vec<Write>) =
             writes.partition(|write| matches!(write, Write::Delete { condition: Condition::Revision(_), .. }));
-        if !plain.is_empty() {
-            self.ports.store.table().batch_write(plain).await?;
-        }
+        self.ports.store.write_all(plain).await?;
         self.ports.store.each_if(marks).await?;
         Ok(())
     }
@@ -46,7 +45,7 @@ impl Drain<'_> {
             if left.is_empty() {
                 writes.push(Write::delete(batch.key.clone()));
             } else if left.len() < batch.pids.len() {
-                writes.push(Store::put_batch(&batch.key, &batch.connection, &left));
+                writes.push(Store::shrink_batch(batch, &left));
             }
         }
         self.clean_up(writes).await

@@ -18,6 +18,7 @@ use hardmatch_runtime::ManualClock;
 use hardmatch_store::accounts::AccountItem;
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 use hardmatch_store::connection::Meta;
+use hardmatch_store::leases::TakeLease;
 use hardmatch_store::runs::RunPlace;
 use hardmatch_store::{PersonHash, Store, TenantKey};
 use hardmatch_write::{After, WriteError, WritePorts, answer, drain};
@@ -105,8 +106,11 @@ impl Fixture {
 
     /// An earlier writer noted the person's step as sent, and was killed.
     pub(crate) async fn killed_after_noting(&self, pid: PersonHash) {
-        let key = Store::batch_key(&lane(&self.scope), 0, 0);
-        self.store.table().write(Store::put_batch(&key, &contoso(), &[pid])).await.unwrap();
+        let now_ms = self.clock.now().as_millisecond();
+        let taken = self.store.lease(&lane(&self.scope), "an earlier writer", now_ms, 1).await.unwrap();
+        let TakeLease::Taken(lease) = taken else { panic!("{taken:?}") };
+        self.store.write(Store::put_batch(&lease.proof(), 0, &contoso(), &[pid])).await.unwrap();
+        self.store.release(lease).await.unwrap();
     }
 
     /// The answer to a look at an account that is as the mirror has it, but for one value.
@@ -230,7 +234,7 @@ impl Fixture {
         writes.extend(self.store.put_pointers(RUN, LanePhase::Write, 0, self.decided, &[pid]));
         self.decided += 1;
         for write in writes {
-            self.store.table().write(write).await.unwrap();
+            self.store.write(write).await.unwrap();
         }
         pid
     }
@@ -239,12 +243,12 @@ impl Fixture {
     pub(crate) async fn left_in_flight(&self, pid: PersonHash) {
         let stored = self.store.changes(&contoso(), &[pid]).await.unwrap().remove(0).1;
         let open = OpenChange { state: ChangeState::Sending(0), ..stored.value };
-        self.store.table().write(self.store.put_change(&contoso(), pid, stored.revision, &open)).await.unwrap();
+        self.store.write(self.store.put_change(&contoso(), pid, stored.revision, &open)).await.unwrap();
     }
 
     /// Somebody noticed that the person's facts changed.
     pub(crate) async fn mark(&self, pid: PersonHash) {
-        self.store.table().write(self.store.mark_dirty(&contoso(), pid)).await.unwrap();
+        self.store.write(self.store.mark_dirty(&contoso(), pid)).await.unwrap();
     }
 
     /// An account of a person's, linked to them.
@@ -267,7 +271,7 @@ impl Fixture {
         let mut writes = Vec::new();
         self.store.put_account(&self.scope, None, &AccountItem { account, wrote: None }, &mut writes);
         self.store.put_link(&self.scope, None, &link, &mut writes);
-        self.store.table().transact(writes).await.unwrap();
+        self.store.transact(writes).await.unwrap();
     }
 
     /// Another look at the tenant found a value that somebody else wrote.
@@ -280,9 +284,9 @@ impl Fixture {
         let stored = self.store.changes(&contoso(), &[pid]).await.unwrap().remove(0).1;
         assert_eq!(stored.value.state, ChangeState::Held, "they wait at the gate");
         let open = OpenChange { state: ChangeState::Ready, ..stored.value };
-        self.store.table().write(self.store.put_change(&contoso(), pid, stored.revision, &open)).await.unwrap();
+        self.store.write(self.store.put_change(&contoso(), pid, stored.revision, &open)).await.unwrap();
         for write in self.store.put_pointers(RUN, LanePhase::Remove, 0, 0, &[pid]) {
-            self.store.table().write(write).await.unwrap();
+            self.store.write(write).await.unwrap();
         }
         self.store
             .update_run(&contoso(), RUN, |run| {
@@ -332,8 +336,9 @@ impl Fixture {
     /// An operator pauses the connection, or resumes it.
     pub(crate) async fn pause(&self, paused: bool) {
         let now = self.clock.now().as_second();
-        let change = |meta: &mut Meta| if paused { meta.pause("an operator", now) } else { meta.resume() };
-        self.store.update_meta(&contoso(), change).await.unwrap();
+        let change =
+            |meta: &mut Meta| if paused { meta.status.pause("an operator", now) } else { meta.status.resume() };
+        self.store.update_together(&contoso(), change).await.unwrap();
     }
 
     /// The stored change of a person becomes unreadable; gives the write that mends it.
@@ -343,12 +348,12 @@ impl Fixture {
         else {
             panic!("a change is put")
         };
-        self.store.table().write(Write::put(key.clone(), b"{\"v\":1".to_vec())).await.unwrap();
+        self.store.write(Write::put(key.clone(), b"{\"v\":1".to_vec())).await.unwrap();
         Write::put(key, body)
     }
 
     pub(crate) async fn write(&self, write: Write) {
-        self.store.table().write(write).await.unwrap();
+        self.store.write(write).await.unwrap();
     }
 
     /// How far a change that is still open is.

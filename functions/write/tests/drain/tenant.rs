@@ -64,7 +64,7 @@ pub(crate) async fn observe(store: &Store, scope: &TenantKey, id: &str, attr: At
     account.revision += 1;
     let mut writes = Vec::new();
     store.put_account(scope, Some(&old.account), &AccountItem { account, ..old.clone() }, &mut writes);
-    store.table().transact(writes).await.unwrap();
+    store.transact(writes).await.unwrap();
 }
 
 fn said(call: &Call) -> String {

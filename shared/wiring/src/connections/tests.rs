@@ -2,6 +2,7 @@
 
 use hardmatch_embedded::FileTable;
 use hardmatch_ports::{Query, Table};
+use hardmatch_store::connection::ActivePolicy;
 
 use super::*;
 
@@ -59,9 +60,9 @@ async fn the_first_configuration_takes_an_approver() {
     let refused = stack.push(CommandAuthority::Operator, &usual()).await.unwrap_err();
     assert!(refused.contains("takes an approver") && refused.contains("first configuration"), "{refused}");
     assert_eq!(stack.items().await, [], "nothing is left behind");
-    assert_eq!(stack.push(CommandAuthority::Approver, &usual()).await.unwrap().policy_revision, 1);
+    assert_eq!(stack.push(CommandAuthority::Approver, &usual()).await.unwrap().policy.revision, 1);
     let opened = stack.connections.open(&ConnectionId::new("contoso")).await.unwrap();
-    assert_eq!(opened.meta.tenant.as_deref(), Some(TENANT));
+    assert_eq!(opened.meta.status.tenant.as_deref(), Some(TENANT));
 }
 
 #[tokio::test]
@@ -79,11 +80,11 @@ async fn protected_parts_take_an_approver_and_the_rest_an_operator() {
         assert_eq!(stack.items().await, before, "{words}: nothing is left behind");
     }
     let rest = format!("{}[guard]\nalways_allow = 7\n", usual());
-    assert_eq!(stack.push(CommandAuthority::Operator, &rest).await.unwrap().policy_revision, 2);
+    assert_eq!(stack.push(CommandAuthority::Operator, &rest).await.unwrap().policy.revision, 2);
     let moved = text("", "", "other.csv");
-    assert_eq!(stack.push(CommandAuthority::Approver, &moved).await.unwrap().policy_revision, 3);
+    assert_eq!(stack.push(CommandAuthority::Approver, &moved).await.unwrap().policy.revision, 3);
     assert_eq!(
-        stack.push(CommandAuthority::Operator, &moved).await.unwrap().policy_revision,
+        stack.push(CommandAuthority::Operator, &moved).await.unwrap().policy.revision,
         3,
         "the same is no change"
     );
@@ -125,8 +126,8 @@ async fn what_was_stored_before_the_limits_is_refused_when_it_is_loaded() {
         let old = text("", &auth, "contoso.csv");
         let old = if auth.starts_with("cert") { old.replace("federated", "certificate") } else { old };
         stack.store.put_policy(&contoso, 1, &old).await.unwrap();
-        let meta = stack.store.update_meta(&contoso, |meta| meta.policy_revision = 1).await.unwrap();
-        assert_eq!(meta.policy_revision, 1);
+        let active = stack.store.update(&contoso, |policy: &mut ActivePolicy| policy.revision = 1).await.unwrap();
+        assert_eq!(active.revision, 1);
         let Err(error) = stack.connections.open(&contoso).await else { panic!("{auth} was loaded") };
         assert!(matches!(error, ConnectionError::OutOfLimits { .. }) && error.to_string().contains(words), "{error}");
         // What is refused there is put right by an approver, because nobody knows whose word it was.
@@ -152,7 +153,7 @@ async fn a_push_is_judged_against_what_it_replaces() {
     assert!(refused.contains("source.location changes"), "{refused}");
     let (a, b) = (text("", "", "a.csv"), text("", "", "b.csv"));
     let both = tokio::join!(stack.push(CommandAuthority::Approver, &a), stack.push(CommandAuthority::Approver, &b));
-    let mut revisions = [both.0.unwrap().policy_revision, both.1.unwrap().policy_revision];
+    let mut revisions = [both.0.unwrap().policy.revision, both.1.unwrap().policy.revision];
     revisions.sort_unstable();
     assert_eq!(revisions, [3, 4], "each has a revision of its own");
 }
@@ -164,7 +165,7 @@ async fn a_text_left_by_a_process_that_ended_early_does_not_stop_later_pushes() 
     stack.store.put_policy(&ConnectionId::new("contoso"), 2, "left behind").await.unwrap();
     let rest = format!("{}[guard]\nalways_allow = 7\n", usual());
     let meta = stack.push(CommandAuthority::Operator, &rest).await.unwrap();
-    assert_eq!(meta.policy_revision, 3);
+    assert_eq!(meta.policy.revision, 3);
     let opened = stack.connections.open(&ConnectionId::new("contoso")).await.unwrap();
     assert_eq!(opened.config.guard.always_allow, 7);
 }

@@ -39,7 +39,7 @@ pub(crate) async fn connect(args: &ConnectArgs) -> Result<Exit, Failure> {
     simulated_state::put_aside(&loaded.config)?;
     let state = open_state(loaded, Missing::Create).await?;
     let config = &state.loaded.config;
-    let meta = state.store.meta(&config.connection).await?.value;
+    let meta = state.store.meta(&config.connection).await?;
     same_tenant(config, &meta)?;
     if args.no_wait && is_delegated(config) {
         return Err(Failure::usage(
@@ -110,7 +110,9 @@ impl Desk<'_> {
             Err(error) if may_pass(&error) => return Ok(None),
             Err(error) => return Err(Failure::run(self.side.said(&error))),
         };
-        if let Some(known) = self.meta.tenant.as_deref().filter(|known| !known.eq_ignore_ascii_case(&grant.tenant)) {
+        if let Some(known) =
+            self.meta.status.tenant.as_deref().filter(|known| !known.eq_ignore_ascii_case(&grant.tenant))
+        {
             return Err(crate::tenant_side::other_tenant(known, &grant.tenant));
         }
         let config = &self.state.loaded.config;
@@ -198,7 +200,7 @@ impl Desk<'_> {
     /// Granted against needed, in plain words.
     fn done(&self, connected: &Connected) -> Exit {
         let config = &self.state.loaded.config;
-        let resumed = self.meta.standing == ConnectionState::Disconnected;
+        let resumed = self.meta.status.state == ConnectionState::Disconnected;
         let judged = permission::judge(&permission::needs(&config.features()), &connected.permissions);
         let whole = judged.missing.is_empty() && judged.too_much.is_empty();
         if self.common.json {
@@ -209,7 +211,7 @@ impl Desk<'_> {
                 "method": connected.method,
                 "tenant": connected.tenant,
                 "resumed": resumed,
-                "parked_links": if resumed { self.meta.links } else { 0 },
+                "parked_links": if resumed { self.meta.history.links } else { 0 },
                 "permissions": permissions(&judged, &connected.permissions),
             }));
         } else {
@@ -221,7 +223,7 @@ impl Desk<'_> {
             if resumed {
                 output::line(format!(
                     "{} links were disconnected. The next run reads the whole tenant, looks each of them up again, and stops at its plan: hardmatch plan --config {}",
-                    self.meta.links,
+                    self.meta.history.links,
                     self.common.config.display()
                 ));
             }

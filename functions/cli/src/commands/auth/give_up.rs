@@ -39,7 +39,7 @@ pub(crate) async fn disconnect(common: &Common) -> Result<Exit, Failure> {
     let state = open_state(load(&common.config)?, Missing::Refuse).await?;
     let config = &state.loaded.config;
     let connection = &config.connection;
-    let meta = state.store.meta(connection).await?.value;
+    let meta = state.store.meta(connection).await?;
     let now_ms = state.clock.now().as_millisecond();
     // Disconnected first: whatever happens to the tokens, nothing is done with them any more.
     let scope = state.scope(&meta);

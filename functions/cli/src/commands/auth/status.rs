@@ -46,7 +46,7 @@ pub(crate) async fn status(common: &Common) -> Result<Exit, Failure> {
     let config = loaded.config.clone();
     let (meta, connecting) = if config.state_path.exists() {
         let state = open_state(loaded, Missing::Refuse).await?;
-        let meta = state.store.meta(&config.connection).await?.value;
+        let meta = state.store.meta(&config.connection).await?;
         (meta, state.store.connecting(&config.connection).await?.map(|record| record.value))
     } else {
         (Meta::default(), None)
@@ -105,7 +105,7 @@ impl Known {
         why: String,
         now: Timestamp,
     ) -> Self {
-        let ends = meta.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok());
+        let ends = meta.credential.ends.and_then(|ends| Timestamp::from_second(ends).ok());
         let client_id = config.tenant.auth.as_ref().map(|auth| auth.client_id.clone()).unwrap_or_default();
         let expiry = Expiry::new(Thing::of(config), ends, now);
         let granted = untold(connecting.as_ref(), why);
@@ -145,7 +145,7 @@ fn method(config: &Config) -> &'static str {
 }
 
 fn standing(meta: &Meta) -> &'static str {
-    match meta.standing {
+    match meta.status.state {
         ConnectionState::Active => "active",
         ConnectionState::Paused => "paused",
         ConnectionState::Disconnected => "disconnected",
@@ -158,14 +158,14 @@ fn warnings(config: &Config, known: &Known) -> Vec<String> {
     if let Some((finding, cure)) = known.expiry.warning() {
         found.push(format!("{finding} {cure}"));
     }
-    if known.meta.standing == ConnectionState::Disconnected {
+    if known.meta.status.state == ConnectionState::Disconnected {
         found.push(format!(
             "The connection is disconnected; {} links are disconnected. Take it up again with `hardmatch auth connect`.",
-            known.meta.links
+            known.meta.history.links
         ));
     }
     if let (Granted::Then(_, why) | Granted::Unknown(why), true) =
-        (&known.granted, known.meta.standing != ConnectionState::Disconnected)
+        (&known.granted, known.meta.status.state != ConnectionState::Disconnected)
     {
         found.push(why.clone());
     }
@@ -184,10 +184,10 @@ fn moment(seconds: i64) -> String {
 fn lines(config: &Config, known: &Known) -> Vec<String> {
     let mut lines = vec![
         format!("Connection: {} ({})", config.connection, standing(&known.meta)),
-        format!("Tenant: {} ({})", config.tenant.id, known.meta.tenant.as_deref().unwrap_or("not met yet")),
+        format!("Tenant: {} ({})", config.tenant.id, known.meta.status.tenant.as_deref().unwrap_or("not met yet")),
         format!("Application: {}, by {}", known.client_id, method(config)),
         format!("Ends: {}", known.expiry.sentence()),
-        format!("Last success: {}", known.meta.last_success.map_or_else(|| "none yet".to_owned(), moment)),
+        format!("Last success: {}", known.meta.history.last_success.map_or_else(|| "none yet".to_owned(), moment)),
     ];
     if let Some(connected) = known.connecting.as_ref().and_then(|record| record.connected.as_ref()) {
         lines.push(format!("Connected: {}", moment(connected.at)));
@@ -260,8 +260,8 @@ fn document(config: &Config, known: &Known, warnings: &[String]) -> Value {
         "v": 1,
         "connection": config.connection,
         "standing": standing(&known.meta),
-        "parked_links": if known.meta.standing == ConnectionState::Disconnected { known.meta.links } else { 0 },
-        "tenant": { "configured": config.tenant.id, "id": known.meta.tenant },
+        "parked_links": if known.meta.status.state == ConnectionState::Disconnected { known.meta.history.links } else { 0 },
+        "tenant": { "configured": config.tenant.id, "id": known.meta.status.tenant },
         "method": method(config),
         "client_id": known.client_id,
         "credential": {
@@ -269,7 +269,7 @@ fn document(config: &Config, known: &Known, warnings: &[String]) -> Value {
             "days_left": known.expiry.days_left,
             "said": known.expiry.sentence(),
         },
-        "last_success": known.meta.last_success.map(moment),
+        "last_success": known.meta.history.last_success.map(moment),
         "connected": known.connecting.as_ref().and_then(|record| record.connected.as_ref()).map(|connected| moment(connected.at)),
         "tokens": tokens,
         "permissions": granted,

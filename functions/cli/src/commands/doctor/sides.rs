@@ -66,8 +66,8 @@ pub(super) async fn state(config: &Config) -> (Vec<Check>, Meta) {
                 let (finding, cure) = (format!("Others can read {} (mode {mode:o}).", path.display()), "chmod 600");
                 check(AREA, CheckState::Warn, finding, format!("End that with: {cure} {}", path.display()))
             }));
-            checks.extend(judge::last_run(&meta.value, clock().now_seconds(), moment));
-            (checks, meta.value)
+            checks.extend(judge::last_run(&meta, clock().now_seconds(), moment));
+            (checks, meta)
         }
         Err(error) => (vec![check(AREA, CheckState::Fail, error.to_string(), "")], Meta::default()),
     }
@@ -151,6 +151,7 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
             }
             checks.extend(listing.notes.iter().map(|note| good(AREA, format!("{note}."))));
             let lost: Vec<&str> = meta
+                .listing
                 .columns
                 .iter()
                 .map(String::as_str)

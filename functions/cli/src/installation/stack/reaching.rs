@@ -16,7 +16,7 @@ use crate::stack::{Stack, strange};
 pub(crate) async fn status(name: &str, common: &Common) -> Result<Exit, Failure> {
     let stack = Stack::open_stored(name, common).await?;
     let (store, config) = (&stack.state.store, &stack.state.loaded.config);
-    let meta = store.meta(stack.connection()).await?.value;
+    let meta = store.meta(stack.connection()).await?;
     let connecting = store.connecting(stack.connection()).await?.map(|record| record.value);
     let now = stack.state.clock.now();
     let known = match stack.reach(Command::Status).await {
@@ -47,16 +47,16 @@ pub(crate) async fn disconnect(name: &str, common: &Common) -> Result<Exit, Fail
 pub(crate) async fn doctor(name: &str, common: &Common) -> Result<Exit, Failure> {
     let stack = Stack::open_stored(name, common).await?;
     let (store, config) = (&stack.state.store, &stack.state.loaded.config);
-    let meta = store.meta(stack.connection()).await?.value;
-    let stored = format!("Configuration {} of stack {name}", meta.policy_revision);
+    let meta = store.meta(stack.connection()).await?;
+    let stored = format!("Configuration {} of stack {name}", meta.policy.revision);
     let mut checks = vec![judge::configuration(&stored, config)];
     checks.push(good("state", format!("The tables and queues of stack {name} are there.")));
     checks.extend(judge::last_run(&meta, stack.state.clock.now_seconds(), doctor::moment));
-    let run = match &meta.run {
+    let run = match &meta.schedule.run {
         Some(run) => store.run(stack.connection(), run).await?.map(|stored| stored.value),
         None => None,
     };
-    checks.push(source(&config.source.location.to_string(), run.as_ref(), meta.people));
+    checks.push(source(&config.source.location.to_string(), run.as_ref(), meta.listing.people));
     match disconnected(&meta) {
         Some(disconnected) => checks.push(disconnected),
         None => checks.extend(reached(&stack).await?),

@@ -10,6 +10,7 @@ use hardmatch_domain::person::{Manager, PersonRecord};
 use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{PlanRow, Run};
 use hardmatch_store::PersonHash;
+use hardmatch_store::leases::RunLease;
 
 use super::change::{accepted_before, keep_change, needs_more};
 use super::clocks::keep_clocks;
@@ -19,9 +20,10 @@ use crate::error::MatchError;
 use crate::plan;
 use crate::ports::MatchPorts;
 
-/// Decides a slice.
+/// Decides a slice. Only the holder of the run lease decides.
 pub(super) async fn decide(
     ports: &MatchPorts,
+    _: &RunLease,
     run: &Run,
     context: &Context<'_>,
     slice: usize,

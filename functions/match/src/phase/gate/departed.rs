@@ -4,9 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::Run;
-use hardmatch_store::PersonHash;
+use hardmatch_store::{NoteList, PersonHash};
 use serde::{Deserialize, Serialize};
 
 use crate::error::MatchError;
@@ -33,14 +32,10 @@ struct Note {
 #[derive(Default)]
 pub(crate) struct Departed(Vec<Note>);
 
-fn notes(connection: &ConnectionId) -> String {
-    format!("{connection}#departed")
-}
-
 impl Departed {
     /// Reads what is remembered, and forgets what is older than thirty days.
     pub(crate) async fn read(ports: &MatchPorts, run: &Run, now: i64) -> Result<Self, MatchError> {
-        let place = notes(&run.connection);
+        let place = NoteList::departed(&run.connection);
         let mut known = Vec::new();
         for (name, body) in ports.store.notes_of(&place).await? {
             let note: Option<Note> = serde_json::from_slice(&body).ok();
@@ -70,7 +65,7 @@ pub(crate) async fn remember(ports: &MatchPorts, run: &Run, now: i64, who: &[Per
     for (number, chunk) in who.chunks(TOGETHER).enumerate() {
         let note = Note { at: now, who: chunk.iter().map(PersonHash::hex).collect() };
         let body = serde_json::to_vec(&note).map_err(|error| MatchError::Broken(error.to_string()))?;
-        ports.store.put_note(&notes(&run.connection), &format!("{}#{number:03}", run.id), body).await?;
+        ports.store.put_note(&NoteList::departed(&run.connection), &format!("{}#{number:03}", run.id), body).await?;
     }
     Ok(())
 }

@@ -58,15 +58,15 @@ pub(super) async fn judge_removals(ports: &MatchPorts, run: &Run, held: &[Person
             departing.extend(stored.value.change.removals.departs.then_some(*pid));
         }
     }
-    let meta = ports.store.meta(&run.connection).await?.value;
+    let meta = ports.store.meta(&run.connection).await?;
     let limits = policy(ports, &run.connection, run.policy_revision).await?.guard;
     // The operator who applied the plan by its hash approved the removals it shows, and these are they.
     let approved = is_by_hash(run).then(|| wanted.hash());
     let now = ports.clock.now_seconds();
-    let spent = meta.spent_since(&run.id, Kind::Removals, now);
+    let spent = meta.guard.spent_since(&run.id, Kind::Removals, now);
     let departed = if departing.is_empty() { Departed::default() } else { Departed::read(ports, run, now).await? };
     // People whom the limits let go today are no longer linked, and were at the start of the day's window.
-    let links = if meta.links == 0 { 0 } else { meta.links + departed.today(now) };
+    let links = if meta.history.links == 0 { 0 } else { meta.history.links + departed.today(now) };
     let losing: BTreeMap<ObjectId, u64> = wanted.by_group().map(|(id, count)| (id.clone(), count)).collect();
     let groups = groups(ports, run, &meta, &losing).await?;
     let record = Record {
@@ -75,7 +75,7 @@ pub(super) async fn judge_removals(ports: &MatchPorts, run: &Run, held: &[Person
         links,
         spent,
         approved: approved.as_deref(),
-        first_plan: if meta.links == 0 { FirstPlan::Pending } else { first_plan(&meta, run) },
+        first_plan: if meta.history.links == 0 { FirstPlan::Pending } else { first_plan(&meta, run) },
     };
     let judgement = match judge(&wanted, &record) {
         Judgement::Go(released) if released.why() == ReleasedBy::Limits => {
@@ -84,7 +84,7 @@ pub(super) async fn judge_removals(ports: &MatchPorts, run: &Run, held: &[Person
             people.extend(new.iter().map(String::as_str));
             let people = people.len() as u64;
             let before = people.saturating_sub(departing.len() as u64);
-            if !departing.is_empty() && is_slow_bleed(people, meta.links.saturating_add(before), limits) {
+            if !departing.is_empty() && is_slow_bleed(people, meta.history.links.saturating_add(before), limits) {
                 let hash = wanted.hash();
                 let wanted = wanted.total();
                 Judgement::Wait(Guarded { hash, wanted, spent: before, links, over: Over::Slow, group: None })
@@ -115,7 +115,7 @@ async fn groups(
     let named = tenant.as_ref().and_then(|tenant| tenant.named_groups.get(&run.connection));
     let known = named.into_iter().flatten().filter_map(|group| match &group.found {
         FoundGroup::Found { id, members, .. } if losing.contains_key(id) => {
-            let spent = meta.members_spent_since(&run.id, id, now);
+            let spent = meta.guard.members_spent_since(&run.id, id, now);
             Some((id.clone(), GroupRecord { members: *members, spent }))
         }
         FoundGroup::Found { .. }
@@ -129,8 +129,8 @@ async fn groups(
 
 /// What the gate says of a run that removes nothing, without looking further.
 pub(crate) fn nothing_removed(meta: &Meta, run: &Run, now: i64) -> GuardNote {
-    let before = meta.spent_since(&run.id, Kind::Removals, now);
-    GuardNote { released: true, removals: 0, before, links: meta.links, sentence: NOTHING.to_owned() }
+    let before = meta.guard.spent_since(&run.id, Kind::Removals, now);
+    GuardNote { released: true, removals: 0, before, links: meta.history.links, sentence: NOTHING.to_owned() }
 }
 
 const NOTHING: &str = "Nothing is removed.";
