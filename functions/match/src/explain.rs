@@ -12,7 +12,7 @@ use crate::ports::MatchPorts;
 
 /// A person's decision from the stored facts. Nothing is stored.
 #[derive(Clone, Debug)]
-pub struct Explained {
+pub struct DecidedPerson {
     /// The row that a plan would have.
     pub row: PlanRow,
     /// The person as the source was understood.
@@ -21,7 +21,7 @@ pub struct Explained {
 
 /// Decides one person from the stored facts, under the connection's active policy. `None` when the person is not known or
 /// the tenant was not observed yet.
-pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Explained>, MatchError> {
+pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<DecidedPerson>, MatchError> {
     let Some(record) = ports.store.person(who).await? else { return Ok(None) };
     let meta = ports.store.meta(&who.connection).await?;
     let policy = policy(ports, &who.connection, meta.policy.revision).await?;
@@ -33,5 +33,5 @@ pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<Ex
         disconnected: &meta.status.disconnected,
     };
     let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context, Refusals::Withheld).await?;
-    Ok(decisions.pop().map(|decision| Explained { row: row(&record, decision), record }))
+    Ok(decisions.pop().map(|decision| DecidedPerson { row: row(&record, decision), record }))
 }

@@ -45,7 +45,7 @@ pub use commands::{Handled, Request, disconnect, handle_command, paused};
 pub use credential_expiry::watch_credential;
 pub use driver::advance;
 pub use error::MatchError;
-pub use explain::{Explained, decide_one};
+pub use explain::{DecidedPerson, decide_one};
 pub use handler::answer;
 pub use left_over::{notify_left_over, notify_to_look_again};
 pub use opening::{Accept, Opening, open_run};

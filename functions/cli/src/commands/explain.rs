@@ -4,7 +4,7 @@ use hardmatch_domain::change::Hold;
 use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
 use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::reason::Code;
-use hardmatch_match::{Explained, MatchPorts};
+use hardmatch_match::{DecidedPerson, MatchPorts};
 use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_ports::source::RefusedEntry;
 use hardmatch_report::{Around, Past, explain_text, page, row_document};
@@ -83,7 +83,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
 async fn waiting(
     ports: &MatchPorts,
     connection: &ConnectionId,
-    explained: &Explained,
+    explained: &DecidedPerson,
     history: &[Outcome],
     common: &Common,
 ) -> Result<Option<String>, Failure> {

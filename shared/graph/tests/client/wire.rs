@@ -188,7 +188,10 @@ async fn trouble_of_a_read_is_tried_four_times_and_then_handed_back() {
 
         let lasting = Stub::start(move |_, _| say()).await;
         let error = lasting.client().users(None).await.unwrap_err();
-        assert!(matches!(error.retry, Retry::After(wait) if wait >= secs(60)), "{trouble}: {error:?}");
+        // An answer that is cut off each time is more likely a proxy's doing than an outage: it is asked again sooner, so
+        // that a run on one machine ends with a cure.
+        let least = if ["cut", "json", "empty"].contains(&trouble) { secs(15) } else { secs(60) };
+        assert!(matches!(error.retry, Retry::After(wait) if wait >= least), "{trouble}: {error:?}");
         assert_eq!(lasting.seen().len(), 4, "{trouble}");
     }
 }

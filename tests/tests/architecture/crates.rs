@@ -1,7 +1,5 @@
-//! The house: which crate may point at which, what none of them may contain, and what lies at the top. A wrong arrow
-//! fails with a sentence that names it.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+//! Crates: which may point at which, what none of them may contain, and what lies at the top. A wrong arrow fails with a
+//! sentence that names it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +8,7 @@ use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// What the pure crate may use: values, their text forms, their hash. No I/O, clock, randomness, async or logging.
 const VALUE_CRATES: [&str; 8] =
@@ -72,7 +70,7 @@ fn may_point(from: Room, to: Room) -> bool {
     }
 }
 
-fn metadata() -> Metadata {
+pub(crate) fn metadata() -> Metadata {
     MetadataCommand::new().manifest_path(Path::new(ROOT).join("Cargo.toml")).no_deps().exec().unwrap()
 }
 
@@ -389,7 +387,7 @@ fn code(text: &str) -> String {
 }
 
 /// Files below a folder with these endings; hidden and built ones are left out.
-fn files(folder: &Path, endings: &[&str]) -> Vec<(PathBuf, String)> {
+pub(crate) fn files(folder: &Path, endings: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
