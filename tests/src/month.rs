@@ -161,7 +161,7 @@ const MESSAGES_A_NIGHT: u64 = 12;
 /// People of one slice, which is one message's work at least.
 const PEOPLE_A_MESSAGE: u64 = 100;
 /// Time of a message that finds little to do: a cold start, a handful of reads.
-const BELL_MS: u64 = 300;
+const MESSAGE_MS: u64 = 300;
 /// Time of reading one person's row and comparing it, in microseconds, with the third of a processor that comes with
 /// this memory.
 const ROW_US: u64 = 100;
@@ -180,7 +180,7 @@ pub fn messages(changed: u64) -> u64 {
 
 /// What a night uses that took these units and answered so many messages.
 pub fn of_night(people: u64, changed: u64, units: Units, messages: u64) -> Used {
-    let worked_ms = messages * BELL_MS + people * ROW_US / 1000 + changed * (WRITE_MS + DECIDE_MS);
+    let worked_ms = messages * MESSAGE_MS + people * ROW_US / 1000 + changed * (WRITE_MS + DECIDE_MS);
     let tokens = Counters { tokens: TOKENS_A_NIGHT, ..Counters::default() };
     Used::of_run(units, &tokens, messages, worked_ms)
 }
@@ -228,7 +228,7 @@ pub fn fixed(measured: &Measured, parts: &Parts, prices: &Prices) -> Vec<(String
     let each = |count: u64, price: u64| count * (price / 1_000_000);
     // Lambda asks each queue around the clock with five pollers that wait twenty seconds.
     let polls = parts.mappings * 5 * 3 * 60 * 24 * NIGHTS;
-    let tick = Used::of_run(measured.tick.times(TICKS), &Counters::default(), TICKS, TICKS * BELL_MS);
+    let tick = Used::of_run(measured.tick.times(TICKS), &Counters::default(), TICKS, TICKS * MESSAGE_MS);
     // A metric costs for the hours in which it is sent: those of the tick always, those of a run in one or two a day.
     let metrics = each(METRICS_OF_TICKS, prices.metric_month)
         + each(2 * METRICS_OF_RUNS, prices.metric_month) * (2 * NIGHTS) / (24 * NIGHTS);

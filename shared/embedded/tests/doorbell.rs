@@ -16,7 +16,7 @@ async fn it_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn a_bell_that_always_fails_is_put_aside_with_the_reason() {
+async fn a_message_that_always_fails_is_put_aside_with_the_reason() {
     let (clock, messages) = with(Faults::default());
     notify(&messages, "failing", 0).await;
     for receipt in 1..=5 {
@@ -34,7 +34,7 @@ async fn a_bell_that_always_fails_is_put_aside_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_bell_that_nobody_answers_is_put_aside_with_the_reason() {
+async fn a_message_that_nobody_answers_is_put_aside_with_the_reason() {
     let (clock, messages) = with(Faults::default());
     notify(&messages, "hanging", 0).await;
     for _ in 0..5 {
@@ -57,7 +57,7 @@ async fn an_answer_that_comes_late_still_counts() {
 }
 
 #[tokio::test]
-async fn bells_that_say_the_same_at_the_same_time_are_one() {
+async fn equal_messages_at_the_same_time_are_one() {
     let (clock, messages) = with(Faults::default());
     clock.pass(100);
     notify(&messages, "r", 0).await;

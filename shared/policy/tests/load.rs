@@ -17,7 +17,7 @@ use hardmatch_policy::{
 };
 use proptest::prelude::*;
 
-const LAB: &str = include_str!("files/lab.toml");
+const FIXTURE: &str = include_str!("files/lab.toml");
 const DESIGN: &str = include_str!("files/design.toml");
 const WRONG: &str = include_str!("files/wrong.toml");
 
@@ -70,7 +70,7 @@ fn people_may_lie_in_a_bucket() {
 
 #[test]
 fn the_lab_file_loads() {
-    let config = loaded(LAB);
+    let config = loaded(FIXTURE);
     assert_eq!(config.connection.as_str(), "lab");
     assert_eq!(config.state_path, Path::new("/srv/lab.db"));
     assert_eq!(config.source.location, Location::File("/srv/source.csv".into()));
@@ -81,7 +81,7 @@ fn the_lab_file_loads() {
     let place = SecretRef::Env("HARDMATCH_CLIENT_SECRET".into());
     assert_eq!(auth.method, Method::Secret(ClientSecret { place, expires: None }));
     for kind in ["jsonl", "ldif"] {
-        loaded(&LAB.replace("kind = \"csv\"", &format!("kind = \"{kind}\"")));
+        loaded(&FIXTURE.replace("kind = \"csv\"", &format!("kind = \"{kind}\"")));
     }
 }
 
@@ -157,7 +157,7 @@ fn clouds_have_their_hosts() {
 
 #[test]
 fn plain_http_is_for_this_machine_only() {
-    let custom = |url: &str| LAB.replace("graph = \"http://127.0.0.1:8400\"", &format!("graph = \"{url}\""));
+    let custom = |url: &str| FIXTURE.replace("graph = \"http://127.0.0.1:8400\"", &format!("graph = \"{url}\""));
     for (url, kept) in [
         ("http://127.0.0.1:8400/", "http://127.0.0.1:8400"),
         ("http://localhost:1", "http://localhost:1"),
@@ -698,7 +698,7 @@ proptest! {
     #[test]
     fn no_value_makes_it_panic(key in "[a-z_]{1,12}", value in toml_value(), at in 0usize..40) {
         // Every line of a good file in turn is replaced, so that each reader meets each type.
-        for file in [DESIGN, LAB] {
+        for file in [DESIGN, FIXTURE] {
             let lines: Vec<String> = file.lines().enumerate().map(|(number, line)| match line.split_once(" = ") {
                 Some((own, _)) if number == at => format!("{own} = {value}"),
                 _ if number == at && !line.starts_with('[') => format!("{key} = {value}"),

@@ -14,7 +14,7 @@ use hardmatch_policy::{
 };
 use serde_json::Value;
 
-const LAB: &str = include_str!("files/lab.toml");
+const FIXTURE: &str = include_str!("files/lab.toml");
 const DESIGN: &str = include_str!("files/design.toml");
 
 /// Rules below a file: two of one licence, three of one group.
@@ -60,8 +60,8 @@ fn loaded(text: &str) -> Config {
 #[test]
 fn c_15_a_file_says_in_words_what_it_will_do() {
     insta::assert_snapshot!("explained_design", explain(&loaded(DESIGN)));
-    insta::assert_snapshot!("explained_lab", explain(&loaded(LAB)));
-    insta::assert_snapshot!("explained_rules", explain(&loaded(&format!("{LAB}{RULES}"))));
+    insta::assert_snapshot!("explained_lab", explain(&loaded(FIXTURE)));
+    insta::assert_snapshot!("explained_rules", explain(&loaded(&format!("{FIXTURE}{RULES}"))));
 }
 
 /// Every path of keys that the schema knows, with the schema of each.
@@ -180,12 +180,12 @@ fn o38_each_rule_says_what_it_makes_of_a_person() {
 
 #[test]
 fn o37_of_two_rules_of_a_license_the_first_that_fits_is_named() {
-    let given = entitlements(&loaded(&format!("{LAB}{RULES}")), &person());
+    let given = entitlements(&loaded(&format!("{FIXTURE}{RULES}")), &person());
     insta::assert_json_snapshot!("entitlements", given);
     // Whom the first does not fit has the plans of the second.
     let other = Person { attributes: Attributes::from_pairs([(Attr::City, "Oslo")]), ..person() };
     let rules = RULES.replace("person.department.substring(99) == 'x'", "false");
-    let given = entitlements(&loaded(&format!("{LAB}{rules}")), &other);
+    let given = entitlements(&loaded(&format!("{FIXTURE}{rules}")), &other);
     let first = &given.licenses[0];
     assert_eq!((first.given, first.by.as_deref()), (Given::Yes, Some("license.spe_e3#2")));
     assert_eq!(first.without, ["SWAY", "YAMMER_ENTERPRISE"]);
@@ -197,7 +197,7 @@ fn o37_of_two_rules_of_a_license_the_first_that_fits_is_named() {
 fn o36_where_a_usage_location_comes_from() {
     let of = |more: &str, location: &str| {
         let attributes = Attributes::from_pairs([(Attr::UsageLocation, location), (Attr::City, "Oslo")]);
-        entitlements(&loaded(&format!("{LAB}{more}")), &Person { attributes, ..person() }).usage_location
+        entitlements(&loaded(&format!("{FIXTURE}{more}")), &Person { attributes, ..person() }).usage_location
     };
     assert_eq!(of("", "SE").as_deref(), Some("SE"));
     assert_eq!(of("", ""), None);
@@ -209,7 +209,7 @@ fn o36_where_a_usage_location_comes_from() {
 
 #[test]
 fn each_rule_of_several_is_traced_by_its_own_name() {
-    let traces = test_rules(&loaded(&format!("{LAB}{RULES}")), &person());
+    let traces = test_rules(&loaded(&format!("{FIXTURE}{RULES}")), &person());
     let keys: Vec<&str> = traces.iter().map(|trace| trace.key.as_str()).collect();
     assert_eq!(
         &keys[keys.len() - 8..],
@@ -343,12 +343,12 @@ fn the_first_file_loads_as_it_is_written() {
 
 #[test]
 fn the_same_text_has_the_same_hash() {
-    let hash = policy_hash(LAB);
+    let hash = policy_hash(FIXTURE);
     assert_eq!(hash.len(), 64);
     assert_eq!(policy_hash(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    assert_eq!(policy_hash(&LAB.replace('\n', "\r\n")), hash);
-    assert_eq!(policy_hash(&format!("\u{feff}{LAB}\n\n")), hash);
-    assert_ne!(policy_hash(&LAB.replace("restore", "refuse")), hash);
+    assert_eq!(policy_hash(&FIXTURE.replace('\n', "\r\n")), hash);
+    assert_eq!(policy_hash(&format!("\u{feff}{FIXTURE}\n\n")), hash);
+    assert_ne!(policy_hash(&FIXTURE.replace("restore", "refuse")), hash);
 }
 
 #[test]

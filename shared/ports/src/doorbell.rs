@@ -274,7 +274,7 @@ mod tests {
 
     /// What lies in queues while a new version is deployed: every form here must be read for ever.
     #[test]
-    fn bells_are_this_json() {
+    fn messages_are_this_json() {
         let of = |run: &str, kind| Message::new(ConnectionId::new("contoso"), run, kind);
         let slot = "2026-01-15T03:00:00Z".to_owned();
         let golden = [

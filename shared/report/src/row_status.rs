@@ -101,7 +101,7 @@ pub struct Tally {
     /// Rows whose change waits for an approval.
     pub waiting: u64,
     /// People by where they stand.
-    pub by_standing: BTreeMap<RowStatus, u64>,
+    pub by_status: BTreeMap<RowStatus, u64>,
     /// People by action.
     pub by_action: BTreeMap<Action, u64>,
     /// How often each reason is given; a person may have several.
@@ -114,7 +114,7 @@ impl Tally {
         self.people += 1;
         self.removals += u64::from(is_removal(row));
         self.waiting += u64::from(waits_for_approval(row, outcome));
-        *self.by_standing.entry(RowStatus::of(row, outcome)).or_default() += 1;
+        *self.by_status.entry(RowStatus::of(row, outcome)).or_default() += 1;
         *self.by_action.entry(row.decision.action).or_default() += 1;
         for code in codes(row, outcome) {
             *self.by_reason.entry(code).or_default() += 1;
@@ -123,7 +123,7 @@ impl Tally {
 
     /// How many stand there.
     pub fn standing(&self, standing: RowStatus) -> u64 {
-        self.by_standing.get(&standing).copied().unwrap_or_default()
+        self.by_status.get(&standing).copied().unwrap_or_default()
     }
 }
 

@@ -173,7 +173,7 @@ fn people<'a>(
                 ];
                 fields.extend(outcomes.map(|_| {
                     let standing = RowStatus::of(row, outcome);
-                    Field::tinted(standing.words(), standing_tint(standing))
+                    Field::tinted(standing.words(), status_tint(standing))
                 }));
                 let code = main.map_or("", |reason| reason.code.as_str());
                 fields.push(Field::tinted(&format!("{code}: {}{}", why(row, outcome), more(row, outcome)), tint));
@@ -267,7 +267,7 @@ fn action_tint(action: Action) -> Tint {
     }
 }
 
-fn standing_tint(standing: RowStatus) -> Tint {
+fn status_tint(standing: RowStatus) -> Tint {
     match standing {
         RowStatus::Done => Tint::Good,
         RowStatus::Planned => Tint::None,

@@ -121,7 +121,7 @@ fn numbers_add_up_to_the_rows() {
     let tally = &report.tally;
     let people = sample.rows.len() as u64;
     assert_eq!(tally.people, people);
-    assert_eq!(tally.by_standing.values().sum::<u64>(), people);
+    assert_eq!(tally.by_status.values().sum::<u64>(), people);
     assert_eq!(tally.by_action.values().sum::<u64>(), people);
     assert_eq!(report.html.matches("<tr data-a=").count(), sample.rows.len());
     assert_eq!(String::from_utf8(report.jsonl).unwrap().lines().count(), sample.rows.len());

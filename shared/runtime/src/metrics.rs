@@ -162,7 +162,7 @@ impl Metrics {
     }
 
     /// What answering a message has cost.
-    pub fn of_bell(message: &Message, calls: &Counters, units: &Units) -> Self {
+    pub fn of_message(message: &Message, calls: &Counters, units: &Units) -> Self {
         let mut metrics = Self::new(Spread::Stack, &message.connection, &message.run);
         metrics.properties.insert("Message".to_owned(), message.kind.name().into());
         metrics

@@ -139,10 +139,10 @@ fn of<const N: usize>(values: [(&str, i64); N]) -> BTreeMap<String, i64> {
 }
 
 #[test]
-fn a_bell_says_what_it_has_cost() {
+fn a_message_says_what_it_has_cost() {
     let message = Message::new(contoso(), "r1", MessageKind::Write);
     let calls = Counters { requests: 3, writes: 40, throttles: 1, batches: 2, batched_calls: 40, tokens: 1 };
-    let metrics = Metrics::of_bell(&message, &calls, &Units { read: 17, write: 160 });
+    let metrics = Metrics::of_message(&message, &calls, &Units { read: 17, write: 160 });
     let golden = json!({
         "_aws": {
             "Timestamp": 1_791_684_000_000_i64,
@@ -165,11 +165,11 @@ fn a_bell_says_what_it_has_cost() {
 }
 
 #[test]
-fn a_bell_that_cost_nothing_says_nothing() {
-    let idle = Metrics::of_bell(&Message::for_all(MessageKind::Tick), &Counters::default(), &Units::default());
+fn a_message_that_cost_nothing_says_nothing() {
+    let idle = Metrics::of_message(&Message::for_all(MessageKind::Tick), &Counters::default(), &Units::default());
     assert_eq!(lines(&[&idle]), [""; 0]);
     let read =
-        Metrics::of_bell(&Message::for_all(MessageKind::Tick), &Counters::default(), &Units { read: 2, write: 0 });
+        Metrics::of_message(&Message::for_all(MessageKind::Tick), &Counters::default(), &Units { read: 2, write: 0 });
     let line = line(&read);
     assert_eq!(values(&line), of([("ReadUnits", 2)]));
     assert!(line.get("Connection").is_none() && line.get("Run").is_none(), "{line}");
@@ -302,7 +302,7 @@ fn nothing_about_a_person_is_in_a_line() {
     let message = Message::new(contoso(), "r1", MessageKind::Start { slot: personal[0].to_owned() });
     let all = [
         Metrics::of_run(&about_ada).unwrap(),
-        Metrics::of_bell(&message, &Counters { requests: 1, ..Counters::default() }, &Units::default()),
+        Metrics::of_message(&message, &Counters { requests: 1, ..Counters::default() }, &Units::default()),
     ];
     let text = lines(&all.iter().collect::<Vec<_>>()).join("\n");
     for value in personal {

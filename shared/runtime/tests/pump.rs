@@ -80,7 +80,7 @@ async fn only_what_failed_comes_again_and_ever_later_until_it_is_put_aside() {
 }
 
 #[tokio::test]
-async fn bells_that_ring_others_are_followed_to_the_end_and_delays_are_waited_for() {
+async fn messages_that_send_others_are_followed_to_the_end_and_delays_are_waited_for() {
     let world = World::new(Faults::default());
     world.notify("r", MessageKind::ObserveSource, 5).await;
     let mut pump = world.pump();
@@ -215,7 +215,7 @@ async fn told_to_stop_it_finishes_what_it_began_and_leaves_the_rest() {
 }
 
 #[tokio::test]
-async fn a_pump_that_serves_wakes_for_a_bell_rung_while_it_waits() {
+async fn a_pump_that_serves_wakes_for_a_message_sent_while_it_waits() {
     let clock = Arc::new(RealClock);
     let messages = Arc::new(ProcessDoorbell::new(Arc::clone(&clock) as _));
     let answered = Arc::new(Notify::new());

@@ -11,7 +11,7 @@ use hardmatch_runtime::queue::{BatchResponse, NEWER_RESTS, SqsEvent, SqsMessage,
 use serde_json::json;
 
 #[tokio::test]
-async fn bells_are_handled_one_after_the_other() {
+async fn messages_are_handled_one_after_the_other() {
     let seen = Mutex::new(Vec::new());
     let response = run_batch(event([message("a"), message("b"), message("c")]), &Notified::default(), |message| {
         seen.lock().unwrap().push(message.run);
@@ -89,7 +89,7 @@ async fn a_newer_message_is_put_back_as_it_is_and_never_fails() {
 }
 
 #[tokio::test]
-async fn again_rings_the_same_bell_later_and_is_no_failure() {
+async fn again_sends_the_same_message_later_and_is_no_failure() {
     let notified = Notified::default();
     let again = |_| async { Ok::<_, String>(After::Again(Duration::from_secs(7))) };
     let response = run_batch(event([message("r")]), &notified, again).await;

@@ -20,7 +20,7 @@ const KEPT: i64 = 15 * 24 * 60 * 60;
 
 impl Store {
     /// Notes why a message failed this time.
-    pub async fn note_trouble(&self, message: &str, trouble: &Trouble) -> Result<()> {
+    pub async fn note_failure(&self, message: &str, trouble: &Trouble) -> Result<()> {
         let write = Write::Put {
             key: keys::failure(message),
             body: json(trouble),

@@ -232,7 +232,7 @@ async fn batch(home: &Home, answers: &impl MessageHandler, event: SqsEvent, dead
             async move {
                 let answer = metered(home, answers, delivery).await;
                 if let Err(why) = &answer {
-                    note_trouble(home, &id, why).await;
+                    note_failure(home, &id, why).await;
                 }
                 answer
             }
@@ -244,9 +244,9 @@ async fn batch(home: &Home, answers: &impl MessageHandler, event: SqsEvent, dead
 }
 
 /// Keeps why a message failed beside the work: should it be put aside, this is what an operator is shown.
-async fn note_trouble(home: &Home, record: &str, why: &str) {
+async fn note_failure(home: &Home, record: &str, why: &str) {
     let trouble = Trouble { why: why.to_owned(), at: home.clock.now().as_second() };
-    if let Err(error) = home.store.note_trouble(record, &trouble).await {
+    if let Err(error) = home.store.note_failure(record, &trouble).await {
         tracing::warn!(error = %error, "why a message failed could not be noted");
     }
 }
@@ -264,7 +264,7 @@ async fn metered(home: &Home, answers: &impl MessageHandler, delivery: Delivery)
         }
     }
     let now = home.clock.now();
-    home.metrics.write(&Metrics::of_bell(&message, &cost.calls, &cost.units), now);
+    home.metrics.write(&Metrics::of_message(&message, &cost.calls, &cost.units), now);
     answer
 }
 

@@ -10,7 +10,7 @@
 //! Figures of processor time and memory come from Linux's `/proc` and are those of our process alone. Decisions per
 //! second are another command: `cargo bench -p hardmatch-domain`.
 
-mod lab;
+mod fixture;
 mod people;
 mod proc;
 mod scenarios;

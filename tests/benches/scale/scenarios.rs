@@ -4,7 +4,7 @@ use anyhow::ensure;
 use hardmatch_sim::{CallCounts, Fault, FaultRule, Place, Seed, SeenRequest};
 use serde_json::Value;
 
-use crate::lab::{Lab, Ran};
+use crate::fixture::{Fixture, Ran};
 use crate::people;
 use crate::table::Table;
 
@@ -26,18 +26,18 @@ const QUOTA_SECONDS: f64 = 150.0;
 /// Everybody is new.
 pub(crate) fn create(table: &mut Table) -> anyhow::Result<()> {
     let name = format!("{BURST} new people");
-    let lab = Lab::new(Seed::contoso())?;
-    lab.export(BURST, 0)?;
-    let (plan, apply) = lab.plan_and_apply()?;
-    let tenant = lab.tenant().take_counters();
-    everybody_once(&lab, BURST)?;
+    let fixture = Fixture::new(Seed::contoso())?;
+    fixture.export(BURST, 0)?;
+    let (plan, apply) = fixture.plan_and_apply()?;
+    let tenant = fixture.tenant().take_counters();
+    everybody_once(&fixture, BURST)?;
     table.row(&name, "our CPU per person, plan", each(plan.used.cpu, BURST), "");
     table.row(&name, "our CPU per person, apply", each(apply.used.cpu, BURST), "0.1 ms");
     writing(table, &name, &tenant, BURST);
     table.row(&name, "users read back one by one", reads_of_users(&tenant).to_string(), "0");
     units(table, &name, &apply, BURST);
-    let again = lab.run(&["sync"])?;
-    ensure!(lab.tenant().counters().writes == 0, "the second run wrote something");
+    let again = fixture.run(&["sync"])?;
+    ensure!(fixture.tenant().counters().writes == 0, "the second run wrote something");
     table.row(&name, "requests of the run after", again.number("/requests").to_string(), "a handful");
     Ok(())
 }
@@ -45,27 +45,27 @@ pub(crate) fn create(table: &mut Table) -> anyhow::Result<()> {
 /// The same while one call in five goes wrong.
 pub(crate) fn faults(table: &mut Table) -> anyhow::Result<()> {
     let name = format!("{STORMY} new people, 5 % each of 429, 503, lost and truncated answers");
-    let lab = Lab::new(Seed::contoso())?;
-    lab.export(STORMY, 0)?;
-    let plan = lab.run(&["plan"])?;
+    let fixture = Fixture::new(Seed::contoso())?;
+    fixture.export(STORMY, 0)?;
+    let plan = fixture.run(&["plan"])?;
     let unavailable = Fault::Status { status: 503, code: None, message: None, retry_after: None, applied: false };
     for fault in [throttled(), unavailable, Fault::DroppedAfter] {
-        lab.tenant().inject(FaultRule::new("*", fault).with_probability(0.05));
+        fixture.tenant().inject(FaultRule::new("*", fault).with_probability(0.05));
     }
-    lab.tenant().inject(FaultRule::new("*", Fault::Truncated).with_probability(0.05).only(Place::Outer));
+    fixture.tenant().inject(FaultRule::new("*", Fault::Truncated).with_probability(0.05).only(Place::Outer));
     let hash = plan.said["plan"].as_str().unwrap_or_default().to_owned();
     let mut runs = 1;
-    let first = lab.run(&["apply", &hash])?;
+    let first = fixture.run(&["apply", &hash])?;
     let mut last = first.said.clone();
     while runs < 5 && last["status"] != "converged" {
-        last = lab.run(&["sync"])?.said;
+        last = fixture.run(&["sync"])?.said;
         runs += 1;
     }
-    let tenant = lab.tenant().take_counters();
-    everybody_once(&lab, STORMY)?;
-    lab.tenant().clear_faults();
-    let quiet = lab.run(&["sync"])?;
-    ensure!(lab.tenant().take_counters().writes == 0, "a quiet run after the storm wrote something");
+    let tenant = fixture.tenant().take_counters();
+    everybody_once(&fixture, STORMY)?;
+    fixture.tenant().clear_faults();
+    let quiet = fixture.run(&["sync"])?;
+    ensure!(fixture.tenant().take_counters().writes == 0, "a quiet run after the storm wrote something");
     table.row(&name, "faults that struck", tenant.faults.to_string(), "");
     table.row(&name, "people lost, or with two accounts", "0".to_owned(), "0");
     table.row(&name, "people reported wrongly at the end", wrong(&quiet.said).to_string(), "0");
@@ -77,17 +77,17 @@ pub(crate) fn faults(table: &mut Table) -> anyhow::Result<()> {
 /// Nothing but refusals for too many calls: whether the wait they ask for is kept.
 pub(crate) fn storm(table: &mut Table) -> anyhow::Result<()> {
     let name = format!("{STORMY} new people, 5 % of 429");
-    let lab = Lab::new(Seed::contoso())?;
-    lab.export(STORMY, 0)?;
-    let plan = lab.run(&["plan"])?;
-    lab.tenant().take_requests();
-    lab.tenant().inject(FaultRule::new("*", throttled()).with_probability(0.05));
+    let fixture = Fixture::new(Seed::contoso())?;
+    fixture.export(STORMY, 0)?;
+    let plan = fixture.run(&["plan"])?;
+    fixture.tenant().take_requests();
+    fixture.tenant().inject(FaultRule::new("*", throttled()).with_probability(0.05));
     let hash = plan.said["plan"].as_str().unwrap_or_default().to_owned();
-    let apply = lab.run(&["apply", &hash])?;
-    everybody_once(&lab, STORMY)?;
-    table.row(&name, "refused", lab.tenant().counters().throttled.to_string(), "");
+    let apply = fixture.run(&["apply", &hash])?;
+    everybody_once(&fixture, STORMY)?;
+    table.row(&name, "refused", fixture.tenant().counters().throttled.to_string(), "");
     table.row(&name, "people not done", wrong(&apply.said).to_string(), "0");
-    table.row(&name, "calls sent before a known Retry-After", early(&lab.tenant().requests()).to_string(), "0");
+    table.row(&name, "calls sent before a known Retry-After", early(&fixture.tenant().requests()).to_string(), "0");
     Ok(())
 }
 
@@ -116,19 +116,19 @@ pub(crate) fn company(table: &mut Table) -> anyhow::Result<()> {
     for n in 0..COMPANY {
         seed = seed.user(people::account(n));
     }
-    let lab = Lab::new(seed)?;
-    lab.export(COMPANY, 0)?;
+    let fixture = Fixture::new(seed)?;
+    fixture.export(COMPANY, 0)?;
 
     let name = format!("{COMPANY} people join their accounts");
-    let (plan, apply) = lab.plan_and_apply()?;
+    let (plan, apply) = fixture.plan_and_apply()?;
     table.row(&name, "plan: time, CPU per person, peak memory", figures(&plan, COMPANY), "250 MB");
     table.row(&name, "apply: time, CPU per person, peak memory", figures(&apply, COMPANY), "250 MB");
-    ensure!(lab.tenant().take_counters().writes == 0, "joining by ID wrote to the tenant");
+    ensure!(fixture.tenant().take_counters().writes == 0, "joining by ID wrote to the tenant");
     units(table, &name, &apply, COMPANY);
 
     let name = format!("{COMPANY} people, nothing changed");
-    let quiet = lab.run(&["sync"])?;
-    let tenant = lab.tenant().take_counters();
+    let quiet = fixture.run(&["sync"])?;
+    let tenant = fixture.tenant().take_counters();
     ensure!(tenant.writes == 0, "an unchanged run wrote something");
     table.row(&name, "requests", tenant.round_trips.to_string(), "a handful");
     table.row(&name, "time", format!("{:.2} s", quiet.used.wall), "5 s");
@@ -137,10 +137,10 @@ pub(crate) fn company(table: &mut Table) -> anyhow::Result<()> {
     table.row(&name, "read and write units", format!("{read} and {write}"), "a handful");
 
     let name = format!("{BURST} changes among {COMPANY} people, 300 ms latency");
-    lab.export(COMPANY, BURST)?;
-    lab.tenant().inject(FaultRule::new("*", Fault::Latency { ms: 300 }).only(Place::Outer));
-    let changes = lab.run(&["sync"])?;
-    let tenant = lab.tenant().take_counters();
+    fixture.export(COMPANY, BURST)?;
+    fixture.tenant().inject(FaultRule::new("*", Fault::Latency { ms: 300 }).only(Place::Outer));
+    let changes = fixture.run(&["sync"])?;
+    let tenant = fixture.tenant().take_counters();
     let done = changes.number("/outcomes/done");
     ensure!(done == BURST as u64, "{done} of {BURST} changes were done: {}", changes.said["outcomes"]);
     table.row(&name, "time", format!("{:.1} s", changes.used.wall), "30 s");
@@ -155,11 +155,11 @@ pub(crate) fn company(table: &mut Table) -> anyhow::Result<()> {
 pub(crate) fn first_sync(table: &mut Table) -> anyhow::Result<()> {
     const PEOPLE: usize = 10_000;
     let name = format!("first sync of {PEOPLE} under the documented quota");
-    let lab = Lab::new(Seed::contoso())?;
-    lab.export(PEOPLE, 0)?;
-    let (_, apply) = lab.plan_and_apply()?;
-    let tenant = lab.tenant().take_counters();
-    everybody_once(&lab, PEOPLE)?;
+    let fixture = Fixture::new(Seed::contoso())?;
+    fixture.export(PEOPLE, 0)?;
+    let (_, apply) = fixture.plan_and_apply()?;
+    let tenant = fixture.tenant().take_counters();
+    everybody_once(&fixture, PEOPLE)?;
     #[expect(clippy::cast_precision_loss, reason = "ten thousand")]
     let ideal = (PEOPLE as f64 - QUOTA) * QUOTA_SECONDS / QUOTA;
     let wall = apply.used.wall;
@@ -174,8 +174,8 @@ pub(crate) fn first_sync(table: &mut Table) -> anyhow::Result<()> {
 }
 
 /// Each person has one account, by immutable ID and by name.
-fn everybody_once(lab: &Lab, people: usize) -> anyhow::Result<()> {
-    let users = lab.tenant().users();
+fn everybody_once(fixture: &Fixture, people: usize) -> anyhow::Result<()> {
+    let users = fixture.tenant().users();
     ensure!(users.len() == people, "{} accounts for {people} people", users.len());
     let mut ids: Vec<&str> = users.iter().filter_map(|user| user["onPremisesImmutableId"].as_str()).collect();
     ids.sort_unstable();
@@ -184,7 +184,7 @@ fn everybody_once(lab: &Lab, people: usize) -> anyhow::Result<()> {
     ensure!(ids == wanted, "somebody has no account, or two");
     let managers = users.iter().filter(|user| user["manager"].is_string()).count();
     ensure!(managers + 1 == people, "{managers} of {people} people have their manager");
-    ensure!(lab.tenant().violations().is_empty(), "{:?}", lab.tenant().violations());
+    ensure!(fixture.tenant().violations().is_empty(), "{:?}", fixture.tenant().violations());
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use hardmatch_sim::{CallCounts, Fault, FaultRule, Place};
 
+use crate::fixture::{Fixture, Row, Started, rows, tenant, text};
 use crate::kill::kill_when;
-use crate::lab::{Lab, Row, Started, rows, tenant, text};
 
 /// People whose accounts take a while.
 const PEOPLE: usize = 300;
@@ -11,18 +11,18 @@ const PEOPLE: usize = 300;
 const IN_FLIGHT: u64 = 160;
 
 /// A company that a command begins to create, with the command in the middle of it.
-fn writing(people: &[Row]) -> (Lab, Started) {
-    let lab = Lab::with_people(tenant(), people);
-    let plan = lab.plan();
+fn writing(people: &[Row]) -> (Fixture, Started) {
+    let fixture = Fixture::with_people(tenant(), people);
+    let plan = fixture.plan();
     // Late enough that the other commands come to an end meanwhile.
-    lab.world().inject(FaultRule::new("POST /$batch", Fault::Latency { ms: 3000 }).only(Place::Outer));
-    let mut apply = lab.start(&["apply", text(&plan["plan"]), "--config", "lab.toml", "--json"]);
-    reach(&lab, &mut apply, |counters| counters.writes_applied >= 20);
-    (lab, apply)
+    fixture.world().inject(FaultRule::new("POST /$batch", Fault::Latency { ms: 3000 }).only(Place::Outer));
+    let mut apply = fixture.start(&["apply", text(&plan["plan"]), "--config", "lab.toml", "--json"]);
+    reach(&fixture, &mut apply, |counters| counters.writes_applied >= 20);
+    (fixture, apply)
 }
 
-fn reach(lab: &Lab, started: &mut Started, enough: impl Fn(&CallCounts) -> bool) {
-    while !enough(&lab.world().counters()) {
+fn reach(fixture: &Fixture, started: &mut Started, enough: impl Fn(&CallCounts) -> bool) {
+    while !enough(&fixture.world().counters()) {
         assert!(!started.has_ended(), "it ended before it was there");
         std::thread::yield_now();
     }
@@ -31,34 +31,34 @@ fn reach(lab: &Lab, started: &mut Started, enough: impl Fn(&CallCounts) -> bool)
 #[test]
 fn pausing_stops_a_running_write_within_a_batch() {
     let people = rows(PEOPLE);
-    let (lab, apply) = writing(&people);
-    lab.run(&["connection", "pause", "--config", "lab.toml"]).ends(0);
-    let paused_at = lab.world().counters().writes_applied;
+    let (fixture, apply) = writing(&people);
+    fixture.run(&["connection", "pause", "--config", "lab.toml"]).ends(0);
+    let paused_at = fixture.world().counters().writes_applied;
     let left =
         apply.ends().ends(3).says(&["is paused by operator", "hardmatch connection resume", "waits with its work"]);
     assert!(left.json()["paused"]["since"].is_i64(), "{left}");
-    let written = lab.world().counters().writes_applied;
+    let written = fixture.world().counters().writes_applied;
     assert!(written <= paused_at + IN_FLIGHT, "{paused_at} were written when it was paused, {written} at the end");
-    lab.world().clear_faults();
-    lab.run(&["connection", "resume", "--config", "lab.toml"]).ends(0);
-    assert_eq!(lab.sync().ends(0).json()["status"], "converged");
-    assert_eq!(lab.world().users().len(), people.len());
+    fixture.world().clear_faults();
+    fixture.run(&["connection", "resume", "--config", "lab.toml"]).ends(0);
+    assert_eq!(fixture.sync().ends(0).json()["status"], "converged");
+    assert_eq!(fixture.world().users().len(), people.len());
 }
 
 #[test]
 fn commands_that_look_work_beside_a_running_write() {
     let people = rows(PEOPLE);
-    let (lab, mut apply) = writing(&people);
+    let (fixture, mut apply) = writing(&people);
     // It writes, and does not come to its end before it is let.
-    lab.world().inject(
+    fixture.world().inject(
         FaultRule::new("POST /$batch", Fault::Throttled { retry_after: Some("2".to_owned()) }).only(Place::Outer),
     );
-    let explained = lab.run(&["explain", &people[3].upn, "--config", "lab.toml", "--json"]).ends(0).json();
+    let explained = fixture.run(&["explain", &people[3].upn, "--config", "lab.toml", "--json"]).ends(0).json();
     assert_eq!(explained["person"]["upn"], people[3].upn.as_str(), "{explained}");
-    let listed = lab.run(&["runs", "list", "--config", "lab.toml", "--json"]).ends(0).json();
+    let listed = fixture.run(&["runs", "list", "--config", "lab.toml", "--json"]).ends(0).json();
     assert_eq!(listed["runs"].as_array().map(Vec::len), Some(1), "{listed}");
-    lab.run(&["runs", "show", "--config", "lab.toml"]).ends(0);
-    let doctor = lab.run(&["doctor", "--config", "lab.toml", "--json"]).json();
+    fixture.run(&["runs", "show", "--config", "lab.toml"]).ends(0);
+    let doctor = fixture.run(&["doctor", "--config", "lab.toml", "--json"]).json();
     let state = doctor["checks"].as_array().unwrap().iter().find(|check| check["area"] == "state").unwrap();
     assert_eq!(state["state"], "ok", "{doctor}");
     assert!(
@@ -66,33 +66,33 @@ fn commands_that_look_work_beside_a_running_write() {
         "{state}"
     );
     // A second plan is a run, too.
-    let refused = lab.run(&["plan", "--config", "lab.toml"]).ends(1);
+    let refused = fixture.run(&["plan", "--config", "lab.toml"]).ends(1);
     refused.says(&["another run is at work", &format!("lease held by process {} (", apply.id())]);
     assert!(!apply.has_ended(), "all of this while it writes");
-    lab.world().clear_faults();
+    fixture.world().clear_faults();
     assert_eq!(apply.ends().ends(0).json()["status"], "converged");
 }
 
 #[test]
 fn a_run_of_a_killed_process_is_taken_over_at_once() {
     let people = rows(PEOPLE);
-    let (lab, apply) = writing(&people);
-    assert!(kill_when(&lab, apply, |counters| counters.writes_applied >= 40));
-    lab.world().clear_faults();
+    let (fixture, apply) = writing(&people);
+    assert!(kill_when(&fixture, apply, |counters| counters.writes_applied >= 40));
+    fixture.world().clear_faults();
     // Without a word of a lease, and long before any of them would have ended by itself.
-    let next = lab.sync().ends(0);
+    let next = fixture.sync().ends(0);
     assert!(!next.err.contains("lease"), "{next}");
     assert_eq!(next.json()["status"], "converged");
-    assert_eq!(lab.world().users().len(), people.len());
+    assert_eq!(fixture.world().users().len(), people.len());
 }
 
 #[test]
 fn serve_keeps_no_other_command_out() {
     let people = rows(5);
-    let lab = Lab::with_people(tenant(), &people);
-    let mut serve = lab.start(&["serve", "--config", "lab.toml", "--port", "0"]);
-    lab.plan_and_apply();
-    lab.run(&["runs", "list", "--config", "lab.toml"]).ends(0);
+    let fixture = Fixture::with_people(tenant(), &people);
+    let mut serve = fixture.start(&["serve", "--config", "lab.toml", "--port", "0"]);
+    fixture.plan_and_apply();
+    fixture.run(&["runs", "list", "--config", "lab.toml"]).ends(0);
     assert!(!serve.has_ended(), "the pages are served meanwhile");
     serve.kill();
 }

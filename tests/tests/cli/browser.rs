@@ -10,14 +10,14 @@ use reqwest::header::{COOKIE, LOCATION, ORIGIN, REFRESH, SET_COOKIE};
 use reqwest::{Client, Response, redirect};
 use serde_json::json;
 
-use crate::lab::{CLIENT, Lab, ROLES, Row, Said, csv, tenant};
+use crate::fixture::{CLIENT, Fixture, ROLES, Row, Said, csv, tenant};
 
 pub(crate) const ADMIN: &str = "boss@lab.onmicrosoft.com";
 pub(crate) const REDIRECT: &str = "http://localhost/connect/return";
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A laboratory with an administrator, whose application may be connected in a browser.
-pub(crate) fn connectable(people: &[Row], app: impl FnOnce(&mut App)) -> Lab {
+pub(crate) fn connectable(people: &[Row], app: impl FnOnce(&mut App)) -> Fixture {
     let mut seed = tenant().user(json!({
         "userPrincipalName": ADMIN,
         "displayName": "The Boss",
@@ -27,17 +27,17 @@ pub(crate) fn connectable(people: &[Row], app: impl FnOnce(&mut App)) -> Lab {
     registered.redirect_uris = vec![REDIRECT.to_owned()];
     registered.scopes = ROLES.iter().chain(&["User.Read.All"]).map(|role| (*role).to_owned()).collect();
     app(registered);
-    let lab = Lab::new(seed);
-    lab.write("source.csv", csv(people));
-    lab
+    let fixture = Fixture::new(seed);
+    fixture.write("source.csv", csv(people));
+    fixture
 }
 
 /// Writes `lab.toml` with another way to prove who we are.
-pub(crate) fn prove_by(lab: &Lab, auth: &str) {
-    let config = lab.config();
+pub(crate) fn prove_by(fixture: &Fixture, auth: &str) {
+    let config = fixture.config();
     let (before, rest) = config.split_once("[tenant.auth]").unwrap();
     let (_, after) = rest.split_once("[source]").unwrap();
-    lab.write("lab.toml", format!("{before}[tenant.auth]\nclient_id = \"{CLIENT}\"\n{auth}\n[source]{after}"));
+    fixture.write("lab.toml", format!("{before}[tenant.auth]\nclient_id = \"{CLIENT}\"\n{auth}\n[source]{after}"));
 }
 
 /// A command that waits for a browser. It does not outlive its test.
@@ -50,8 +50,8 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Starts the command and reads until it names a link.
     #[track_caller]
-    pub(crate) fn start(lab: &Lab, words: &[&str]) -> Self {
-        let mut command = lab.command(words);
+    pub(crate) fn start(fixture: &Fixture, words: &[&str]) -> Self {
+        let mut command = fixture.command(words);
         command.env("HARDMATCH_LOG", "trace").env("HARDMATCH_LOG_FORMAT", "json");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut out, mut err) =

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::lab::{Lab, rows, tenant};
+use crate::fixture::{Fixture, rows, tenant};
 
 /// Pages of the file that are damaged one after the other.
 const PAGES: usize = 40;
@@ -14,10 +14,10 @@ const COMMANDS: [&[&str]; 3] = [
 ];
 
 fn with_damage(damage: impl Fn(&mut [u8])) {
-    let lab = Lab::with_people(tenant(), &rows(70));
-    lab.plan_and_apply();
-    lab.world().take_counters();
-    let intact = fs::read(lab.path("lab.db")).unwrap();
+    let fixture = Fixture::with_people(tenant(), &rows(70));
+    fixture.plan_and_apply();
+    fixture.world().take_counters();
+    let intact = fs::read(fixture.path("lab.db")).unwrap();
     let size = usize::from(u16::from_be_bytes([intact[16], intact[17]]));
     let pages = intact.len() / size;
     assert!(pages >= PAGES, "{pages}");
@@ -27,8 +27,8 @@ fn with_damage(damage: impl Fn(&mut [u8])) {
         damage(&mut bytes[page * size..(page + 1) * size]);
         // Each command is tried on a damaged file of its own; which one takes turns.
         let command = COMMANDS[nth % COMMANDS.len()];
-        lab.write("lab.db", &bytes);
-        let said = lab.run(command);
+        fixture.write("lab.db", &bytes);
+        let said = fixture.run(command);
         let sync = command[0] == "sync";
         match said.code {
             Some(1) => {
@@ -38,13 +38,13 @@ fn with_damage(damage: impl Fn(&mut [u8])) {
             Some(0) if !sync || bytes == intact => {}
             _ => panic!("page {page}: {said}"),
         }
-        assert!(!lab.path("lab.db-wal").exists() || !sync, "it was closed in order");
-        let _ = fs::remove_file(lab.path("lab.db-wal"));
-        let _ = fs::remove_file(lab.path("lab.db-shm"));
+        assert!(!fixture.path("lab.db-wal").exists() || !sync, "it was closed in order");
+        let _ = fs::remove_file(fixture.path("lab.db-wal"));
+        let _ = fs::remove_file(fixture.path("lab.db-shm"));
     }
-    assert_eq!(lab.world().counters().writes, 0, "nothing is concluded from a damaged file");
-    lab.write("lab.db", &intact);
-    assert_eq!(lab.sync().ends(0).json()["writes"], 0, "the lease is let go, and the copy is good");
+    assert_eq!(fixture.world().counters().writes, 0, "nothing is concluded from a damaged file");
+    fixture.write("lab.db", &intact);
+    assert_eq!(fixture.sync().ends(0).json()["writes"], 0, "the lease is let go, and the copy is good");
 }
 
 #[test]
@@ -59,33 +59,33 @@ fn a_flipped_page_of_the_state_file_is_an_error() {
 
 #[test]
 fn a_state_file_that_was_cut_off_is_an_error() {
-    let lab = Lab::with_people(tenant(), &rows(10));
-    lab.plan_and_apply();
-    let intact = fs::read(lab.path("lab.db")).unwrap();
+    let fixture = Fixture::with_people(tenant(), &rows(10));
+    fixture.plan_and_apply();
+    let intact = fs::read(fixture.path("lab.db")).unwrap();
     for left in [0, 10, 5000, intact.len() / 2] {
-        lab.write("lab.db", &intact[..left]);
+        fixture.write("lab.db", &intact[..left]);
         for command in COMMANDS {
-            lab.run(command).ends(1).says(&["lab.db", "is damaged", "Restore it from a copy"]);
+            fixture.run(command).ends(1).says(&["lab.db", "is damaged", "Restore it from a copy"]);
         }
     }
-    lab.write("lab.db", &intact);
-    assert_eq!(lab.sync().ends(0).json()["writes"], 0);
+    fixture.write("lab.db", &intact);
+    assert_eq!(fixture.sync().ends(0).json()["writes"], 0);
 }
 
 #[cfg(unix)]
 #[test]
 fn a_state_file_that_others_can_read_is_remarked_on() {
     use std::os::unix::fs::PermissionsExt as _;
-    let lab = Lab::with_people(tenant(), &rows(2));
-    lab.plan_and_apply();
-    let quiet = lab.run(&["runs", "list", "--config", "lab.toml"]).ends(0);
+    let fixture = Fixture::with_people(tenant(), &rows(2));
+    fixture.plan_and_apply();
+    let quiet = fixture.run(&["runs", "list", "--config", "lab.toml"]).ends(0);
     assert!(!quiet.err.contains("chmod"), "{quiet}");
     for name in ["lab.db", "lab.db.lock"] {
-        assert_eq!(fs::metadata(lab.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(fs::metadata(fixture.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
-    fs::set_permissions(lab.path("lab.db"), fs::Permissions::from_mode(0o644)).unwrap();
-    lab.run(&["runs", "list", "--config", "lab.toml"]).ends(0).says(&["lab.db (mode 644)", "chmod 600"]);
-    let doctor = lab.run(&["doctor", "--config", "lab.toml", "--json"]).json();
+    fs::set_permissions(fixture.path("lab.db"), fs::Permissions::from_mode(0o644)).unwrap();
+    fixture.run(&["runs", "list", "--config", "lab.toml"]).ends(0).says(&["lab.db (mode 644)", "chmod 600"]);
+    let doctor = fixture.run(&["doctor", "--config", "lab.toml", "--json"]).json();
     let remark =
         |check: &&serde_json::Value| check["state"] == "warn" && check["cure"].to_string().contains("chmod 600");
     assert!(doctor["checks"].as_array().unwrap().iter().any(|check| remark(&check)), "{doctor}");

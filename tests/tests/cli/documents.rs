@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, Row, csv, jsonl, ldif, rows, tenant, text};
+use crate::fixture::{Fixture, Row, csv, jsonl, ldif, rows, tenant, text};
 
 /// Bob is there without an ID, Carol with hers: a soft and a hard match beside the new people.
 fn with_bob_and_carol() -> (hardmatch_sim::Seed, Vec<Row>) {
@@ -27,12 +27,12 @@ fn with_bob_and_carol() -> (hardmatch_sim::Seed, Vec<Row>) {
 #[test]
 fn o10_plan_apply_edit_sync() {
     let (seed, mut people) = with_bob_and_carol();
-    let lab = Lab::with_people(seed, &people);
-    let bob = lab.user("bob@contoso.com")["id"].clone();
-    let carol = lab.user("carol@contoso.com")["id"].clone();
+    let fixture = Fixture::with_people(seed, &people);
+    let bob = fixture.user("bob@contoso.com")["id"].clone();
+    let carol = fixture.user("carol@contoso.com")["id"].clone();
 
     // The plan says what would be done, once, and writes nothing.
-    let said = lab.run(&["plan", "--config", "lab.toml", "--json"]).ends(0);
+    let said = fixture.run(&["plan", "--config", "lab.toml", "--json"]).ends(0);
     let plan = said.json();
     let hash = text(&plan["plan"]);
     assert_eq!(hash.len(), 64, "{plan}");
@@ -41,31 +41,31 @@ fn o10_plan_apply_edit_sync() {
     assert_eq!(plan["counts"]["by_reason"]["takeover"], 1, "{plan}");
     assert_eq!(plan["counts"]["by_reason"]["hard_matched"], 1, "{plan}");
     assert_eq!(plan["people"], 32);
-    assert_eq!(lab.world().counters().writes, 0);
-    assert_eq!(lab.world().live_users(), 2);
+    assert_eq!(fixture.world().counters().writes, 0);
+    assert_eq!(fixture.world().live_users(), 2);
 
     // Made again over the same facts it is the same plan.
-    assert_eq!(lab.plan()["plan"], plan["plan"]);
+    assert_eq!(fixture.plan()["plan"], plan["plan"]);
 
     // Applied, it is exactly that.
-    let applied = lab.run(&["apply", hash, "--config", "lab.toml", "--json"]).ends(0).json();
+    let applied = fixture.run(&["apply", hash, "--config", "lab.toml", "--json"]).ends(0).json();
     assert_eq!(applied["status"], "converged", "{applied}");
     assert_eq!(applied["plan"], plan["plan"]);
     assert_eq!(applied["outcomes"]["done"], 32, "{applied}");
-    assert_eq!(lab.world().live_users(), 32);
-    assert_eq!(lab.user("bob@contoso.com")["id"], bob);
-    assert_eq!(lab.user("carol@contoso.com")["id"], carol);
-    assert_eq!(lab.user("bob@contoso.com")["displayName"], "Given900 Surname900");
-    let boss = &lab.user("person0@contoso.com")["id"];
+    assert_eq!(fixture.world().live_users(), 32);
+    assert_eq!(fixture.user("bob@contoso.com")["id"], bob);
+    assert_eq!(fixture.user("carol@contoso.com")["id"], carol);
+    assert_eq!(fixture.user("bob@contoso.com")["displayName"], "Given900 Surname900");
+    let boss = &fixture.user("person0@contoso.com")["id"];
     for upn in ["person29@contoso.com", "bob@contoso.com", "carol@contoso.com"] {
-        assert_eq!(&lab.user(upn)["manager"], boss, "{upn}");
+        assert_eq!(&fixture.user(upn)["manager"], boss, "{upn}");
     }
 
     // One value changes at the source: one write.
     "Research".clone_into(&mut people[3].department);
-    lab.write("source.csv", csv(&people));
-    lab.world().take_counters();
-    let synced = lab.sync().ends(0).json();
+    fixture.write("source.csv", csv(&people));
+    fixture.world().take_counters();
+    let synced = fixture.sync().ends(0).json();
     assert_eq!(synced["status"], "converged", "{synced}");
     assert_eq!(synced["counts"]["by_action"], json!({ "update": 1 }), "{synced}");
     assert_eq!(synced["counts"]["by_reason"]["attributes_differ"], 1, "{synced}");
@@ -74,42 +74,43 @@ fn o10_plan_apply_edit_sync() {
     assert!(synced["requests"].as_u64().is_some_and(|requests| requests > 0), "{synced}");
     assert!(synced["duration_seconds"].is_number(), "{synced}");
     assert!(!text(&synced["run"]).is_empty());
-    let report = std::fs::read_to_string(lab.path(text(&synced["report"]))).unwrap();
+    let report = std::fs::read_to_string(fixture.path(text(&synced["report"]))).unwrap();
     assert!(report.contains("Given3 Surname3"), "the report names whom it is about");
-    assert_eq!(lab.world().counters().writes_applied, 1);
-    assert_eq!(lab.user("person3@contoso.com")["department"], "Research");
+    assert_eq!(fixture.world().counters().writes_applied, 1);
+    assert_eq!(fixture.user("person3@contoso.com")["department"], "Research");
 
     // Nothing changed: nothing is written.
-    lab.world().take_counters();
-    let again = lab.sync().ends(0).json();
+    fixture.world().take_counters();
+    let again = fixture.sync().ends(0).json();
     assert_eq!(again["writes"], 0, "{again}");
-    assert_eq!(lab.world().counters().writes, 0);
-    lab.lawful();
+    assert_eq!(fixture.world().counters().writes, 0);
+    fixture.lawful();
 }
 
 #[test]
 fn the_first_synchronisation_stops_at_its_plan_and_yes_accepts_exactly_that() {
-    let lab = Lab::with_people(tenant(), &rows(3));
-    let stopped = lab.run(&["sync", "--config", "lab.toml", "--json"]).ends(3).json();
+    let fixture = Fixture::with_people(tenant(), &rows(3));
+    let stopped = fixture.run(&["sync", "--config", "lab.toml", "--json"]).ends(3).json();
     assert_eq!(stopped["stop"], "first_run", "{stopped}");
-    assert_eq!(lab.world().counters().writes, 0);
-    let done = lab.sync().ends(0).json();
+    assert_eq!(fixture.world().counters().writes, 0);
+    let done = fixture.sync().ends(0).json();
     assert_eq!(done["status"], "converged", "{done}");
-    assert_eq!(lab.world().live_users(), 3);
+    assert_eq!(fixture.world().live_users(), 3);
 }
 
 #[test]
 fn o48_csv_json_lines_and_ldif_give_the_same_tenant() {
     let people = rows(25);
     let users = |kind: &str, name: &str, source: String| -> Vec<Value> {
-        let lab = Lab::new(tenant());
-        let config = lab.config().replace("kind = \"csv\"", &format!("kind = \"{kind}\"")).replace("source.csv", name);
-        lab.write("lab.toml", config);
-        lab.write(name, source);
-        lab.plan_and_apply();
-        lab.lawful();
-        let boss = lab.user("person0@contoso.com")["id"].clone();
-        let mut users = lab.world().users();
+        let fixture = Fixture::new(tenant());
+        let config =
+            fixture.config().replace("kind = \"csv\"", &format!("kind = \"{kind}\"")).replace("source.csv", name);
+        fixture.write("lab.toml", config);
+        fixture.write(name, source);
+        fixture.plan_and_apply();
+        fixture.lawful();
+        let boss = fixture.user("person0@contoso.com")["id"].clone();
+        let mut users = fixture.world().users();
         users.sort_by(|one, other| text(&one["userPrincipalName"]).cmp(text(&other["userPrincipalName"])));
         for user in &mut users {
             let user = user.as_object_mut().unwrap();
@@ -128,20 +129,20 @@ fn o48_csv_json_lines_and_ldif_give_the_same_tenant() {
 
 #[test]
 fn a_shortened_hash_is_enough_and_a_plan_applied_twice_does_nothing_twice() {
-    let lab = Lab::with_people(tenant(), &rows(5));
-    let hash = text(&lab.plan()["plan"])[..12].to_owned();
-    let first = lab.run(&["apply", &hash, "--config", "lab.toml", "--json"]).ends(0).json();
-    let writes = lab.world().counters().writes;
-    let second = lab.run(&["apply", &hash, "--config", "lab.toml", "--json"]).ends(0).says(&["was applied in run"]);
+    let fixture = Fixture::with_people(tenant(), &rows(5));
+    let hash = text(&fixture.plan()["plan"])[..12].to_owned();
+    let first = fixture.run(&["apply", &hash, "--config", "lab.toml", "--json"]).ends(0).json();
+    let writes = fixture.world().counters().writes;
+    let second = fixture.run(&["apply", &hash, "--config", "lab.toml", "--json"]).ends(0).says(&["was applied in run"]);
     assert_eq!(second.json()["run"], first["run"]);
-    assert_eq!(lab.world().counters().writes, writes);
+    assert_eq!(fixture.world().counters().writes, writes);
 }
 
 #[test]
 fn k1_every_row_of_a_plan_says_how_it_was_joined_and_why() {
     let (seed, people) = with_bob_and_carol();
-    let lab = Lab::with_people(seed, &people);
-    let plan = lab.run(&["plan", "--config", "lab.toml", "--json", "--rows"]).ends(0).json();
+    let fixture = Fixture::with_people(seed, &people);
+    let plan = fixture.run(&["plan", "--config", "lab.toml", "--json", "--rows"]).ends(0).json();
     let rows = plan["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 32);
     for row in rows {
@@ -159,31 +160,31 @@ fn d1_people_who_were_there_before_are_joined_and_nobody_is_created_twice() {
     let seed = people.iter().fold(tenant(), |seed, row| {
         seed.user(json!({ "userPrincipalName": row.upn, "displayName": row.name(), "mail": row.upn }))
     });
-    let lab = Lab::with_people(seed, &people);
-    let done = lab.plan_and_apply();
+    let fixture = Fixture::with_people(seed, &people);
+    let done = fixture.plan_and_apply();
     assert_eq!(done["counts"]["by_reason"]["takeover"], 50, "{done}");
-    assert_eq!(lab.world().live_users(), 50);
-    assert_eq!(lab.world().counters().requests.get("POST /users"), None);
+    assert_eq!(fixture.world().live_users(), 50);
+    assert_eq!(fixture.world().counters().requests.get("POST /users"), None);
 }
 
 #[test]
 fn without_json_a_table_is_printed_and_the_way_on() {
-    let lab = Lab::with_people(tenant(), &rows(2));
-    let plan = lab.run(&["plan", "--config", "lab.toml"]).ends(0);
+    let fixture = Fixture::with_people(tenant(), &rows(2));
+    let plan = fixture.run(&["plan", "--config", "lab.toml"]).ends(0);
     assert!(plan.out.contains("person1@contoso.com"), "{plan}");
     let way = plan.out.lines().find_map(|line| line.strip_prefix("Apply it with: hardmatch ")).unwrap().to_owned();
     let words: Vec<&str> = way.split_whitespace().collect();
-    lab.run(&words).ends(0);
-    assert_eq!(lab.world().live_users(), 2);
+    fixture.run(&words).ends(0);
+    assert_eq!(fixture.world().live_users(), 2);
     assert!(!plan.out.contains('\u{1b}'), "no colours where nobody looks: {plan}");
 }
 
 #[test]
 fn it_works_from_any_folder_because_paths_are_relative_to_the_file() {
-    let lab = Lab::with_people(tenant(), &rows(2));
-    let config = lab.path("lab.toml");
-    let mut command = lab.command(&["sync", "--yes", "--json", "--config"]);
-    Lab::finish(command.arg(&config).current_dir(Path::new("/"))).ends(0);
-    assert!(lab.path("lab.db").is_file());
-    assert_eq!(lab.world().live_users(), 2);
+    let fixture = Fixture::with_people(tenant(), &rows(2));
+    let config = fixture.path("lab.toml");
+    let mut command = fixture.command(&["sync", "--yes", "--json", "--config"]);
+    Fixture::finish(command.arg(&config).current_dir(Path::new("/"))).ends(0);
+    assert!(fixture.path("lab.db").is_file());
+    assert_eq!(fixture.world().live_users(), 2);
 }

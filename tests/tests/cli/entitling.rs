@@ -3,7 +3,7 @@
 use hardmatch_sim::{Seed, SeedSku};
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, rows, tenant, text};
+use crate::fixture::{Fixture, rows, tenant, text};
 
 const RULES: &str = r#"
 [[license]]
@@ -38,17 +38,17 @@ fn bought(seats: i64) -> Seed {
     seed
 }
 
-fn lab(seats: i64, rules: &str) -> Lab {
-    let lab = Lab::with_people(bought(seats), &rows(4));
+fn fixture(seats: i64, rules: &str) -> Fixture {
+    let fixture = Fixture::with_people(bought(seats), &rows(4));
     let country = "[attributes]\nusageLocation = \"'SE'\"\n";
-    lab.write("lab.toml", format!("{}{country}{rules}", lab.config()));
-    lab
+    fixture.write("lab.toml", format!("{}{country}{rules}", fixture.config()));
+    fixture
 }
 
 /// What a command ends with and prints.
 #[track_caller]
-fn shows(lab: &Lab, command: &[&str], code: i32, words: &[&str]) -> String {
-    let said = lab.run(command).ends(code).to_string();
+fn shows(fixture: &Fixture, command: &[&str], code: i32, words: &[&str]) -> String {
+    let said = fixture.run(command).ends(code).to_string();
     for word in words {
         assert!(said.contains(word), "{word} is not in\n{said}");
     }
@@ -57,9 +57,9 @@ fn shows(lab: &Lab, command: &[&str], code: i32, words: &[&str]) -> String {
 
 #[test]
 fn o22_o37_the_rule_that_decides_is_named() {
-    let lab = lab(2, RULES);
+    let fixture = fixture(2, RULES);
     let said = shows(
-        &lab,
+        &fixture,
         &["config", "test", "--config", "lab.toml", "person1@contoso.com"],
         3,
         &[
@@ -70,7 +70,8 @@ fn o22_o37_the_rule_that_decides_is_named() {
         ],
     );
     assert!(!said.contains("no usage location"), "{said}");
-    let other = lab.run(&["config", "test", "--config", "lab.toml", "--json", "person2@contoso.com"]).ends(3).json();
+    let other =
+        fixture.run(&["config", "test", "--config", "lab.toml", "--json", "person2@contoso.com"]).ends(3).json();
     let person = &other["people"][0];
     assert_eq!(
         person["licenses"][0],
@@ -83,12 +84,12 @@ fn o22_o37_the_rule_that_decides_is_named() {
 #[test]
 fn who_is_not_managed_or_has_no_country_is_told_so() {
     let rules = RULES.replace("person.department.substring(99) == 'x'", "false");
-    let lab = lab(2, &rules);
+    let fixture = fixture(2, &rules);
     let test = ["config", "test", "--config", "lab.toml", "person1@contoso.com"];
-    let scoped = lab.config().replace("[match]", "[scope]\ninclude = \"person.employeeId == '000002'\"\n[match]");
-    lab.write("lab.toml", format!("{scoped}[actions]\nlicense = \"off\"\nmembership = \"approve\"\n{rules}"));
+    let scoped = fixture.config().replace("[match]", "[scope]\ninclude = \"person.employeeId == '000002'\"\n[match]");
+    fixture.write("lab.toml", format!("{scoped}[actions]\nlicense = \"off\"\nmembership = \"approve\"\n{rules}"));
     shows(
-        &lab,
+        &fixture,
         &test,
         0,
         &[
@@ -102,8 +103,8 @@ fn who_is_not_managed_or_has_no_country_is_told_so() {
 
 #[test]
 fn o20_doctor_knows_what_the_tenant_calls_a_license() {
-    let lab = lab(2, RULES);
-    let said = lab.run(&["doctor", "--config", "lab.toml", "--json"]).ends(3).json();
+    let fixture = fixture(2, RULES);
+    let said = fixture.run(&["doctor", "--config", "lab.toml", "--json"]).ends(3).json();
     let of = |area: &str| -> Vec<&Value> {
         said["checks"].as_array().unwrap().iter().filter(|check| check["area"] == area).collect()
     };
@@ -115,16 +116,16 @@ fn o20_doctor_knows_what_the_tenant_calls_a_license() {
     let groups = of("group rules");
     assert_eq!(groups.len(), 2);
     assert!(text(&groups[0]["finding"]).contains("made, a security group, with its first member"), "{groups:?}");
-    assert_eq!(lab.world().counters().writes, 0);
+    assert_eq!(fixture.world().counters().writes, 0);
 }
 
 #[test]
 fn doctor_counts_whom_no_country_keeps_from_their_license() {
-    let lab = lab(2, "");
+    let fixture = fixture(2, "");
     let rules = RULES.replace("person.department.substring(99) == 'x'", "false");
-    lab.write("lab.toml", format!("{}{rules}", lab.config()));
+    fixture.write("lab.toml", format!("{}{rules}", fixture.config()));
     shows(
-        &lab,
+        &fixture,
         &["doctor", "--config", "lab.toml"],
         3,
         &["4 people whom licence rules fit have no usage location at the source"],
@@ -134,10 +135,10 @@ fn doctor_counts_whom_no_country_keeps_from_their_license() {
 #[test]
 fn c3_a_plan_says_which_seats_it_lacks_before_any_write() {
     let rules = RULES.split_once("[[license]]\nsku = \"Office 365 E3\"").unwrap().0;
-    let lab = lab(2, rules);
-    let plan = lab.run(&["plan", "--config", "lab.toml", "--json"]).json();
+    let fixture = fixture(2, rules);
+    let plan = fixture.run(&["plan", "--config", "lab.toml", "--json"]).json();
     assert_eq!(plan["seats"], json!([{ "part_number": "SPE_E3", "needed": 4, "free": 2, "short": 2 }]));
     let words = ["Seats: SPE_E3 needs 4 seats and 2 are free: 2 short."];
-    shows(&lab, &["plan", "--config", "lab.toml"], 0, &words);
-    assert_eq!(lab.world().counters().writes, 0);
+    shows(&fixture, &["plan", "--config", "lab.toml"], 0, &words);
+    assert_eq!(fixture.world().counters().writes, 0);
 }

@@ -8,15 +8,15 @@ use hardmatch_ports::Clock as _;
 use hardmatch_sim::Seed;
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::fixture::Fixture;
 
 const EXPORTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/exports");
 
 /// An empty folder with one export in it.
-fn with(export: &str) -> Lab {
-    let lab = Lab::new(Seed::contoso());
-    fs::copy(Path::new(EXPORTS).join(export), lab.path("people.csv")).unwrap();
-    lab
+fn with(export: &str) -> Fixture {
+    let fixture = Fixture::new(Seed::contoso());
+    fs::copy(Path::new(EXPORTS).join(export), fixture.path("people.csv")).unwrap();
+    fixture
 }
 
 /// `column → attributes` of what `init --json` proposes.
@@ -32,18 +32,18 @@ fn fills(init: &Value, column: &str) -> Vec<String> {
 /// From the file to a quiet second run. Gives what `init` proposed, and the actions of the first plan.
 #[track_caller]
 fn converges(export: &str, people: u64, created: u64) -> Value {
-    let lab = with(export);
-    let init = lab.run(&["init", "--from", "people.csv", "--json"]).ends(0).json();
+    let fixture = with(export);
+    let init = fixture.run(&["init", "--from", "people.csv", "--json"]).ends(0).json();
     assert_eq!(
         (init["source"]["people"].as_u64(), init["source"]["usable"].as_u64()),
         (Some(people), Some(people)),
         "{init:#}"
     );
-    let plan = lab.run(&["plan", "--json", "--rows"]).ends(0).json();
+    let plan = fixture.run(&["plan", "--json", "--rows"]).ends(0).json();
     assert_eq!(plan["counts"]["by_action"]["create"], created, "{plan:#}");
     assert!(plan["rows"].as_array().unwrap().iter().all(|row| row["reasons"][0]["weight"] != "refused"), "{plan:#}");
-    lab.run(&["apply", plan["plan"].as_str().unwrap(), "--json"]).ends(0);
-    let again = lab.run(&["sync", "--full", "--json"]).ends(0).json();
+    fixture.run(&["apply", plan["plan"].as_str().unwrap(), "--json"]).ends(0);
+    let again = fixture.run(&["sync", "--full", "--json"]).ends(0).json();
     assert_eq!((again["status"].as_str(), again["writes"].as_u64()), (Some("converged"), Some(0)), "{again:#}");
     init
 }
@@ -93,116 +93,117 @@ fn exports_of_twelve_more_systems_converge_untouched() {
 
 #[test]
 fn a_file_without_sign_in_names_fails_in_one_sentence() {
-    let lab = with("01-german-excel.csv");
-    lab.write("people.csv", "Personalnummer;Nachname;Vorname\n1;Müller;Jörg\n2;Weiß;Karl\n");
-    let said = lab.run(&["init", "--from", "people.csv"]).ends(2).says(&["can be the sign-in name"]);
+    let fixture = with("01-german-excel.csv");
+    fixture.write("people.csv", "Personalnummer;Nachname;Vorname\n1;Müller;Jörg\n2;Weiß;Karl\n");
+    let said = fixture.run(&["init", "--from", "people.csv"]).ends(2).says(&["can be the sign-in name"]);
     assert_eq!(said.err.trim().lines().count(), 1, "{said}");
-    assert!(!lab.path("hardmatch.toml").exists());
-    lab.write(
+    assert!(!fixture.path("hardmatch.toml").exists());
+    fixture.write(
         "hardmatch.toml",
         "schema = 1\nconnection = \"x\"\n[tenant]\nid = \"CHANGE-ME\"\ncloud = \"simulated\"\n[source]\nkind = \"csv\"\nlocation = \"people.csv\"\nkey = \"Personalnummer\"\n",
     );
-    let said = lab.run(&["config", "check"]).ends(2).says(&["fills the sign-in name"]);
+    let said = fixture.run(&["config", "check"]).ends(2).says(&["fills the sign-in name"]);
     assert_eq!(said.err.trim().lines().count(), 1, "{said}");
-    let said = lab.run(&["doctor", "--json"]).ends(3).json();
+    let said = fixture.run(&["doctor", "--json"]).ends(3).json();
     assert!(said.to_string().contains("fills the sign-in name"), "{said:#}");
-    let said = lab.run(&["config", "check", "--json"]).ends(2).json();
+    let said = fixture.run(&["config", "check", "--json"]).ends(2).json();
     assert!(said["error"]["message"].as_str().unwrap().contains("fills the sign-in name"), "{said:#}");
 }
 
 #[test]
 fn login_names_and_a_domain_make_sign_in_names() {
-    let lab = with("01-german-excel.csv");
-    lab.write(
+    let fixture = with("01-german-excel.csv");
+    fixture.write(
         "people.csv",
         "Personalnummer;Benutzername;Nachname;Vorname\n1;JMueller;Müller;Jörg\n2;kweiss;Weiß;Karl\n",
     );
-    lab.run(&["init", "--from", "people.csv", "--domain", "contoso.com", "--yes"]).ends(0);
-    let plan = lab.run(&["plan", "--json", "--rows"]).ends(0).json();
+    fixture.run(&["init", "--from", "people.csv", "--domain", "contoso.com", "--yes"]).ends(0);
+    let plan = fixture.run(&["plan", "--json", "--rows"]).ends(0).json();
     assert!(plan.to_string().contains("jmueller@contoso.com"), "{plan:#}");
 }
 
 #[test]
 fn rows_that_cannot_be_used_are_named_by_line() {
-    let lab = with("01-german-excel.csv");
-    lab.write("people.csv", "Personalnummer;E-Mail;Name\n1;a@x.example;A\n2;b@x.example;B\n3;no address;C\n4;d@x.example;D\n5;e@x.example;E\n6;f@x.example;F\n7;g@x.example;G\n8;h@x.example;H\n9;i@x.example;I\n10;j@x.example;J\n");
-    let said = lab.run(&["init", "--from", "people.csv", "--yes"]).ends(0);
+    let fixture = with("01-german-excel.csv");
+    fixture.write("people.csv", "Personalnummer;E-Mail;Name\n1;a@x.example;A\n2;b@x.example;B\n3;no address;C\n4;d@x.example;D\n5;e@x.example;E\n6;f@x.example;F\n7;g@x.example;G\n8;h@x.example;H\n9;i@x.example;I\n10;j@x.example;J\n");
+    let said = fixture.run(&["init", "--from", "people.csv", "--yes"]).ends(0);
     assert!(said.out.contains("9 of 10 usable; line 4"), "{said}");
-    let said = lab.run(&["config", "check"]).ends(0);
+    let said = fixture.run(&["config", "check"]).ends(0);
     assert!(said.out.contains("9 of 10 usable; line 4"), "{said}");
 }
 
 #[test]
 fn a_plan_says_by_its_exit_status_whether_there_are_changes() {
-    let lab = with("12-google-workspace.csv");
-    lab.run(&["init", "--from", "people.csv", "--yes"]).ends(0);
-    let plan = lab.run(&["plan", "--detailed-exitcode"]).ends(4);
+    let fixture = with("12-google-workspace.csv");
+    fixture.run(&["init", "--from", "people.csv", "--yes"]).ends(0);
+    let plan = fixture.run(&["plan", "--detailed-exitcode"]).ends(4);
     let hash = plan.out.split("hardmatch apply ").nth(1).unwrap().trim().to_owned();
     assert!(plan.out.contains("        4  create\n        1  skipped\n        5  people in all\n"), "{plan}");
-    lab.run(&["apply", &hash]).ends(0);
-    let plan = lab.run(&["plan", "--detailed-exitcode"]).ends(0);
+    fixture.run(&["apply", &hash]).ends(0);
+    let plan = fixture.run(&["plan", "--detailed-exitcode"]).ends(0);
     assert!(plan.out.starts_with("No changes. 5 people, "), "{plan}");
     assert!(!plan.out.contains("hardmatch apply"), "{plan}");
 }
 
 #[test]
 fn a_result_that_cannot_be_written_is_an_error() {
-    let lab = with("12-google-workspace.csv");
+    let fixture = with("12-google-workspace.csv");
     let full = fs::OpenOptions::new().write(true).open("/dev/full");
     let Ok(full) = full else { return };
-    let status = lab.command(&["config", "schema"]).stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
+    let status =
+        fixture.command(&["config", "schema"]).stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(1));
 }
 
 #[test]
 fn errors_are_documents_where_a_document_was_asked_for() {
-    let lab = with("12-google-workspace.csv");
-    let said = lab.run(&["plan", "--json"]).ends(2).json();
+    let fixture = with("12-google-workspace.csv");
+    let said = fixture.run(&["plan", "--json"]).ends(2).json();
     assert_eq!(said["error"]["exit_status"], 2);
-    let said = lab.run(&["plan", "--json", "--nonsense"]).ends(2).json();
+    let said = fixture.run(&["plan", "--json", "--nonsense"]).ends(2).json();
     assert!(said["error"]["message"].as_str().unwrap().contains("--nonsense"), "{said:#}");
 }
 
 #[test]
 fn another_default_for_the_file_comes_from_the_environment() {
-    let lab = with("12-google-workspace.csv");
-    lab.run(&["init", "--from", "people.csv", "--yes", "--config", "other.toml"]).ends(0);
-    let mut command = lab.command(&["config", "check"]);
-    let said = Lab::finish(command.env("HARDMATCH_CONFIG", "other.toml")).ends(0);
+    let fixture = with("12-google-workspace.csv");
+    fixture.run(&["init", "--from", "people.csv", "--yes", "--config", "other.toml"]).ends(0);
+    let mut command = fixture.command(&["config", "check"]);
+    let said = Fixture::finish(command.env("HARDMATCH_CONFIG", "other.toml")).ends(0);
     assert!(said.out.starts_with("other.toml: good"), "{said}");
 }
 
 #[test]
 fn what_is_acknowledged_does_not_set_the_exit_status_until_facts_change() {
-    let lab = with("12-google-workspace.csv");
+    let fixture = with("12-google-workspace.csv");
     let header = "Employee ID,Email,First Name,Last Name,Department\n";
     let nobody = "3,c@nowhere.invalid,Cy,Young,Sales\n";
-    lab.write(
+    fixture.write(
         "people.csv",
         format!("{header}1,a@x.example,Ada,Lovelace,Sales\n2,b@x.example,Bo,Derek,Sales\n{nobody}"),
     );
-    lab.run(&["init", "--from", "people.csv", "--yes"]).ends(0);
+    fixture.run(&["init", "--from", "people.csv", "--yes"]).ends(0);
     // A tenant of the file's own has every domain of it, so one that is not verified comes later.
-    let hash = lab.run(&["plan", "--json"]).ends(0).json()["plan"].as_str().unwrap().to_owned();
-    lab.run(&["apply", &hash]).ends(0);
+    let hash = fixture.run(&["plan", "--json"]).ends(0).json()["plan"].as_str().unwrap().to_owned();
+    fixture.run(&["apply", &hash]).ends(0);
     let contested = "4,a@x.example,Ava,Lovelace,Sales\n";
-    lab.write(
+    fixture.write(
         "people.csv",
         format!("{header}1,a@x.example,Ada,Lovelace,Sales\n2,b@x.example,Bo,Derek,Sales\n{nobody}{contested}"),
     );
-    lab.run(&["sync"]).ends(3);
+    fixture.run(&["sync"]).ends(3);
     let wrong = ["acknowledge", "4", "--until", "2020-01-01", "--comment", "known"];
-    lab.run(&wrong).ends(2).says(&["is over"]);
-    lab.run(&["acknowledge", "1", "--until", "2020-01-01"]).ends(2);
+    fixture.run(&wrong).ends(2).says(&["is over"]);
+    fixture.run(&["acknowledge", "1", "--until", "2020-01-01"]).ends(2);
     let day = hardmatch_runtime::RealClock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let day = day.checked_add(jiff::Span::new().days(30)).unwrap().to_string();
     for who in ["4", "1"] {
-        let said = lab.run(&["acknowledge", who, "--until", &day, "--comment", "HR corrects it"]);
+        let said = fixture.run(&["acknowledge", who, "--until", &day, "--comment", "HR corrects it"]);
         assert!(said.code == Some(0) || said.err.contains("needs nobody"), "{said}");
     }
-    lab.run(&["sync", "--full"]).ends(0);
-    lab.run(&["acknowledge", "4", "--withdraw"]).ends(0);
-    lab.run(&["sync", "--full"]).ends(3);
+    fixture.run(&["sync", "--full"]).ends(0);
+    fixture.run(&["acknowledge", "4", "--withdraw"]).ends(0);
+    fixture.run(&["sync", "--full"]).ends(3);
 }
 
 /// Every run of twelve hexadecimal digits: hashes differ from state to state.
@@ -217,11 +218,11 @@ fn masked(text: &str) -> String {
 fn the_readmes_commands_print_what_it_shows() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
-    let lab = with("01-german-excel.csv");
-    let folder = lab.path("nordwind");
+    let fixture = with("01-german-excel.csv");
+    let folder = fixture.path("nordwind");
     fs::create_dir(&folder).unwrap();
-    fs::rename(lab.path("people.csv"), folder.join("people.csv")).unwrap();
-    let run = |words: &[&str]| Lab::finish(lab.command(words).current_dir(&folder)).ends(0);
+    fs::rename(fixture.path("people.csv"), folder.join("people.csv")).unwrap();
+    let run = |words: &[&str]| Fixture::finish(fixture.command(words).current_dir(&folder)).ends(0);
     for command in ["hardmatch init --from people.csv", "hardmatch plan"] {
         assert!(readme.lines().any(|line| line == command), "the README does not show {command}");
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use hardmatch_tests::hostile::{Hostile, HostileServer};
 
-use crate::lab::{Lab, Row, binary, csv, tenant};
+use crate::fixture::{Fixture, Row, binary, csv, tenant};
 
 fn command(folder: &std::path::Path, words: &[&str]) -> Command {
     let mut command = Command::new(binary());
@@ -21,16 +21,16 @@ fn hostile_answers_end_a_command_with_an_error_that_names_them() {
         let folder = tempfile::tempdir().unwrap();
         server.connection(folder.path()).unwrap();
         let host = server.url.trim_start_matches("http://").to_owned();
-        let said = Lab::finish(&mut command(folder.path(), &["plan"])).ends(1).says(&[hostile.said()]);
+        let said = Fixture::finish(&mut command(folder.path(), &["plan"])).ends(1).says(&[hostile.said()]);
         assert!(said.err.contains(&host) || said.err.contains("login service"), "{hostile:?}: {said}");
         assert!(!said.err.contains("guest network"), "{hostile:?}: {said}");
         let most = if hostile == Hostile::LinksWithoutEnd { 300 } else { 40 };
         assert!(server.requests() < most, "{hostile:?}: {} requests", server.requests());
         if hostile == Hostile::WebPage {
             // Nothing holds the state: the next command gets as far.
-            Lab::finish(&mut command(folder.path(), &["plan"])).ends(1).says(&[hostile.said()]);
+            Fixture::finish(&mut command(folder.path(), &["plan"])).ends(1).says(&[hostile.said()]);
         }
-        let runs = Lab::finish(&mut command(folder.path(), &["runs", "list", "--json"]));
+        let runs = Fixture::finish(&mut command(folder.path(), &["runs", "list", "--json"]));
         assert_eq!(runs.code, Some(0), "{hostile:?}: {runs}");
     }
 }
@@ -42,8 +42,8 @@ fn control_characters_of_names_reach_no_terminal() {
     people[0].given = "\"Ada\u{1b}[2J\u{202e}\u{9b}31m\"".to_owned();
     people[1].surname = "\"Two\nhardmatch: forged\u{2066}\"".to_owned();
     people[1].department = "\u{1b}]0;title\u{7}".to_owned();
-    let lab = Lab::new(tenant());
-    lab.write("source.csv", csv(&people));
+    let fixture = Fixture::new(tenant());
+    fixture.write("source.csv", csv(&people));
     for words in [
         &["plan", "--config", "lab.toml"][..],
         &["plan", "--config", "lab.toml", "--json", "--rows"],
@@ -51,7 +51,7 @@ fn control_characters_of_names_reach_no_terminal() {
         &["explain", "person1@contoso.com", "--config", "lab.toml", "--json"],
         &["explain", "nobody\u{1b}[2J@contoso.com", "--config", "lab.toml"],
     ] {
-        let said = lab.run(words);
+        let said = fixture.run(words);
         assert!(!said.out.contains(steering) && !said.err.contains(steering), "{words:?}: {said:?}");
         // Some of these rows are refused for what they hold; then there is nobody to explain.
         if words.contains(&"--json") && said.code != Some(2) {
@@ -64,9 +64,9 @@ fn control_characters_of_names_reach_no_terminal() {
 #[test]
 fn a_state_file_that_others_can_read_is_remarked_on() {
     use std::os::unix::fs::PermissionsExt as _;
-    let lab = Lab::with_people(tenant(), &[Row::nth(0)]);
-    let first = lab.run(&["plan", "--config", "lab.toml"]);
+    let fixture = Fixture::with_people(tenant(), &[Row::nth(0)]);
+    let first = fixture.run(&["plan", "--config", "lab.toml"]);
     assert!(!first.err.contains("chmod"), "{first}");
-    std::fs::set_permissions(lab.path("lab.db"), std::fs::Permissions::from_mode(0o644)).unwrap();
-    lab.run(&["plan", "--config", "lab.toml"]).says(&["others can read", "lab.db", "mode 644", "chmod 600"]);
+    std::fs::set_permissions(fixture.path("lab.db"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    fixture.run(&["plan", "--config", "lab.toml"]).says(&["others can read", "lab.db", "mode 644", "chmod 600"]);
 }

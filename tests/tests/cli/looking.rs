@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::lab::{Lab, Row, csv, tenant, text};
+use crate::fixture::{Fixture, Row, csv, tenant, text};
 
 fn named(n: usize, given: &str, surname: &str) -> Row {
     let mut row = Row::nth(n);
@@ -24,49 +24,49 @@ fn company() -> Vec<Row> {
 
 const EXPLAIN: [&str; 2] = ["--config", "lab.toml"];
 
-fn explain(lab: &Lab, who: &str) -> crate::lab::Said {
+fn explain(fixture: &Fixture, who: &str) -> crate::fixture::Said {
     let mut words = vec!["explain", who];
     words.extend(EXPLAIN);
-    lab.run(&words)
+    fixture.run(&words)
 }
 
 #[test]
 fn explain_finds_a_person_by_a_part_of_their_name() {
-    let lab = Lab::with_people(tenant(), &company());
-    lab.plan_and_apply();
+    let fixture = Fixture::with_people(tenant(), &company());
+    fixture.plan_and_apply();
     // A whole word goes before a beginning, and a beginning before a part.
-    let karl = explain(&lab, "karl").ends(0).says(&["1 other person fits karl less well"]);
+    let karl = explain(&fixture, "karl").ends(0).says(&["1 other person fits karl less well"]);
     assert!(karl.out.starts_with("Karl Weiss\nkarl.weiss@contoso.com\n"), "{karl}");
     for (who, found) in [("karla", "Karla Winter"), ("otto adams", "Otto Adams"), ("inter", "Karla Winter")] {
-        let said = explain(&lab, who).ends(0);
+        let said = explain(&fixture, who).ends(0);
         assert!(said.out.starts_with(&format!("{found}\n")), "{who}: {said}");
     }
-    let several = explain(&lab, "kar").ends(2).says(&["3 people fit kar. Name one by sign-in name or key:"]);
+    let several = explain(&fixture, "kar").ends(2).says(&["3 people fit kar. Name one by sign-in name or key:"]);
     for row in &company()[1..4] {
         assert!(several.err.contains(&format!("{} <{}>, key {}", row.name(), row.upn, row.guid)), "{several}");
     }
-    explain(&lab, "adams").ends(2).says(&["2 people fit adams", "Karoline Adams", "Otto Adams"]);
-    explain(&lab, "kral").ends(2).says(&["nobody of this connection", "The nearest is Karl Weiss"]);
-    explain(&lab, "zzzzzz").ends(2).says(&["nobody of this connection"]);
-    let said = lab.run(&["explain", "adams", "--config", "lab.toml", "--json"]).ends(2).json();
+    explain(&fixture, "adams").ends(2).says(&["2 people fit adams", "Karoline Adams", "Otto Adams"]);
+    explain(&fixture, "kral").ends(2).says(&["nobody of this connection", "The nearest is Karl Weiss"]);
+    explain(&fixture, "zzzzzz").ends(2).says(&["nobody of this connection"]);
+    let said = fixture.run(&["explain", "adams", "--config", "lab.toml", "--json"]).ends(2).json();
     assert!(text(&said["error"]["message"]).contains("Otto Adams"), "{said}");
 }
 
 #[test]
 fn explain_says_who_was_blocked_when_why_in_which_run_and_by_whose_word() {
-    let lab = Lab::with_people(tenant(), &company());
-    lab.plan_and_apply();
+    let fixture = Fixture::with_people(tenant(), &company());
+    fixture.plan_and_apply();
     let mut people = company();
     people[1].control = 514;
-    lab.write("source.csv", csv(&people));
-    let plan = lab.plan();
+    fixture.write("source.csv", csv(&people));
+    let plan = fixture.plan();
     let hash = text(&plan["plan"]).to_owned();
-    let mut apply = lab.command(&["apply", &hash, "--config", "lab.toml", "--json"]);
-    let run = Lab::finish(apply.env("USER", "grace")).ends(0).json();
+    let mut apply = fixture.command(&["apply", &hash, "--config", "lab.toml", "--json"]);
+    let run = Fixture::finish(apply.env("USER", "grace")).ends(0).json();
     let id = text(&run["run"]).to_owned();
     // Later runs find nothing to do and hide nothing of it.
-    lab.sync().ends(0);
-    let said = explain(&lab, "karl").ends(0);
+    fixture.sync().ends(0);
+    let said = explain(&fixture, "karl").ends(0);
     let before = said.out.split("\nBefore\n").nth(1).unwrap_or_default();
     for told in [
         &format!("UTC: sign-in was blocked, run {id}"),
@@ -81,8 +81,8 @@ fn explain_says_who_was_blocked_when_why_in_which_run_and_by_whose_word() {
 
 #[test]
 fn o49_config_test_finds_people_by_the_first_letters_of_a_name() {
-    let lab = Lab::with_people(tenant(), &company());
-    let test = |who: &str| lab.run(&["config", "test", who, "--config", "lab.toml", "--json"]);
+    let fixture = Fixture::with_people(tenant(), &company());
+    let test = |who: &str| fixture.run(&["config", "test", who, "--config", "lab.toml", "--json"]);
     let names = |said: &serde_json::Value| -> Vec<String> {
         said["people"].as_array().unwrap().iter().map(|person| text(&person["name"]).to_owned()).collect()
     };
@@ -99,25 +99,26 @@ const LOOK: &str = "schema = 1\nconnection = \"lab\"\n[tenant]\nid = \"CHANGE-ME
 #[test]
 fn o10_a_look_in_a_simulated_tenant_does_not_stand_in_the_way_of_the_real_one() {
     let seed = tenant().user(json!({ "userPrincipalName": "karl.weiss@contoso.com", "displayName": "Karl" }));
-    let lab = Lab::with_people(seed, &company());
-    let real = std::fs::read_to_string(lab.path("lab.toml")).unwrap();
-    lab.write("lab.toml", LOOK);
+    let fixture = Fixture::with_people(seed, &company());
+    let real = std::fs::read_to_string(fixture.path("lab.toml")).unwrap();
+    fixture.write("lab.toml", LOOK);
     // The look was taken as far as it goes.
-    lab.plan_and_apply();
-    assert_eq!(lab.world().counters().round_trips, 0, "nothing real was asked");
-    lab.write("lab.toml", real);
-    lab.run(&["doctor", "--config", "lab.toml"]).ends(0);
-    let said = lab.run(&["plan", "--config", "lab.toml", "--json"]).ends(0).says(&["put aside as", "lab-simulated.db"]);
+    fixture.plan_and_apply();
+    assert_eq!(fixture.world().counters().round_trips, 0, "nothing real was asked");
+    fixture.write("lab.toml", real);
+    fixture.run(&["doctor", "--config", "lab.toml"]).ends(0);
+    let said =
+        fixture.run(&["plan", "--config", "lab.toml", "--json"]).ends(0).says(&["put aside as", "lab-simulated.db"]);
     let plan = said.json();
     assert_eq!(plan["counts"]["by_action"], json!({ "create": 4, "takeover": 1 }), "{plan}");
-    assert!(lab.path("lab-simulated.db").is_file() && lab.path("lab-simulated.tenant").exists());
+    assert!(fixture.path("lab-simulated.db").is_file() && fixture.path("lab-simulated.tenant").exists());
     // The real tenant's first run stops at its plan like any other's.
-    let stopped = lab.run(&["sync", "--config", "lab.toml", "--json"]).ends(3).json();
+    let stopped = fixture.run(&["sync", "--config", "lab.toml", "--json"]).ends(3).json();
     assert_eq!(stopped["stop"], "first_run", "{stopped}");
-    lab.run(&["apply", text(&plan["plan"]), "--config", "lab.toml"]).ends(0);
-    assert_eq!(lab.upns().len(), 5);
+    fixture.run(&["apply", text(&plan["plan"]), "--config", "lab.toml"]).ends(0);
+    assert_eq!(fixture.upns().len(), 5);
     // A state of the real tenant is never put aside.
-    lab.sync().ends(0);
-    assert!(!lab.path("lab-simulated2.db").exists());
-    lab.lawful();
+    fixture.sync().ends(0);
+    assert!(!fixture.path("lab-simulated2.db").exists());
+    fixture.lawful();
 }

@@ -2,27 +2,27 @@
 
 use base64::Engine as _;
 
-use crate::lab::{Lab, SECRET_NAME, rows, tenant, text};
+use crate::fixture::{Fixture, SECRET_NAME, rows, tenant, text};
 
 const PLAN: [&str; 3] = ["plan", "--config", "lab.toml"];
 
 #[test]
 fn a_file_that_is_no_toml_is_shown_where_it_breaks() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    lab.configure("kind = \"csv\"", "kind = \"csv");
-    lab.run(&PLAN).ends(2).says(&["lab.toml:13:12", "kind"]);
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    fixture.configure("kind = \"csv\"", "kind = \"csv");
+    fixture.run(&PLAN).ends(2).says(&["lab.toml:13:12", "kind"]);
 }
 
 #[test]
 fn all_problems_come_at_once_each_with_its_line_and_the_nearest_name() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    let config = lab
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    let config = fixture
         .config()
         .replace("location", "loction")
         .replace("reenable = \"always\"", "reenable = \"allways\"")
         .replace("[match]", "[matsh]");
-    lab.write("lab.toml", config);
-    lab.run(&PLAN).ends(2).says(&[
+    fixture.write("lab.toml", config);
+    fixture.run(&PLAN).ends(2).says(&[
         "loction",
         "location",
         "allways",
@@ -37,107 +37,107 @@ fn all_problems_come_at_once_each_with_its_line_and_the_nearest_name() {
 
 #[test]
 fn o21_an_unknown_name_in_an_expression_is_refused_before_anybody_is_read() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    lab.configure("[match]", "[scope]\ninclude = \"person.departmnt == 'Sales'\"\n[match]");
-    lab.run(&PLAN).ends(2).says(&["departmnt", "department"]);
-    assert_eq!(lab.world().counters().round_trips, 0);
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    fixture.configure("[match]", "[scope]\ninclude = \"person.departmnt == 'Sales'\"\n[match]");
+    fixture.run(&PLAN).ends(2).says(&["departmnt", "department"]);
+    assert_eq!(fixture.world().counters().round_trips, 0);
 }
 
 #[test]
 fn o5_a_property_graph_does_not_let_us_write_is_refused() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    lab.configure("[match]", "[attributes]\nproxyAddresses = \"person.mail\"\n[match]");
-    lab.run(&PLAN).ends(2).says(&["proxyAddresses"]);
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    fixture.configure("[match]", "[attributes]\nproxyAddresses = \"person.mail\"\n[match]");
+    fixture.run(&PLAN).ends(2).says(&["proxyAddresses"]);
 }
 
 #[test]
 fn a_literal_secret_is_refused_and_never_repeated() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    lab.configure(&format!("env:{SECRET_NAME}"), "hunter2-wallaby");
-    let said = lab.run(&PLAN).ends(2).says(&["env:NAME"]);
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    fixture.configure(&format!("env:{SECRET_NAME}"), "hunter2-wallaby");
+    let said = fixture.run(&PLAN).ends(2).says(&["env:NAME"]);
     assert!(!said.err.contains("wallaby") && !said.out.contains("wallaby"), "{said}");
 }
 
 #[test]
 fn a_file_that_is_missing_is_named_and_the_way_to_write_one() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    lab.run(&["plan", "--config", "other.toml"]).ends(2).says(&["other.toml", "hardmatch init"]);
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    fixture.run(&["plan", "--config", "other.toml"]).ends(2).says(&["other.toml", "hardmatch init"]);
 }
 
 #[test]
 fn unknown_words_on_the_command_line_are_usage() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    lab.run(&["pln", "--config", "lab.toml"]).ends(2).says(&["pln", "plan"]);
-    lab.run(&["plan", "--config", "lab.toml", "--jsn"]).ends(2).says(&["--jsn", "--json"]);
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    fixture.run(&["pln", "--config", "lab.toml"]).ends(2).says(&["pln", "plan"]);
+    fixture.run(&["plan", "--config", "lab.toml", "--jsn"]).ends(2).says(&["--jsn", "--json"]);
 }
 
 #[test]
 fn a_state_path_that_cannot_be_written_is_named() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    lab.configure("lab.db", "no/such/folder/lab.db");
-    lab.run(&PLAN).ends(1).says(&["no/such/folder", "does not exist", "state.path"]);
-    lab.configure("lab.db", "source.csv");
-    lab.run(&PLAN).ends(1).says(&["is not a state file", "state.path"]);
-    std::fs::create_dir(lab.path("folder.db")).unwrap();
-    lab.configure("lab.db", "folder.db");
-    lab.run(&PLAN).ends(1).says(&["is a folder", "state.path"]);
-    assert_eq!(lab.world().counters().round_trips, 0, "the tenant is not asked before the state is open");
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    fixture.configure("lab.db", "no/such/folder/lab.db");
+    fixture.run(&PLAN).ends(1).says(&["no/such/folder", "does not exist", "state.path"]);
+    fixture.configure("lab.db", "source.csv");
+    fixture.run(&PLAN).ends(1).says(&["is not a state file", "state.path"]);
+    std::fs::create_dir(fixture.path("folder.db")).unwrap();
+    fixture.configure("lab.db", "folder.db");
+    fixture.run(&PLAN).ends(1).says(&["is a folder", "state.path"]);
+    assert_eq!(fixture.world().counters().round_trips, 0, "the tenant is not asked before the state is open");
 }
 
 #[test]
 fn a_state_file_of_a_newer_version_is_left_as_it_is() {
-    let lab = Lab::with_people(tenant(), &rows(1));
-    lab.plan();
-    let database = rusqlite::Connection::open(lab.path("lab.db")).unwrap();
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    fixture.plan();
+    let database = rusqlite::Connection::open(fixture.path("lab.db")).unwrap();
     let format: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     database.pragma_update(None, "user_version", format + 1).unwrap();
     drop(database);
-    lab.run(&PLAN).ends(1).says(&["was written by a newer hardmatch", "Use the newer version"]);
+    fixture.run(&PLAN).ends(1).says(&["was written by a newer hardmatch", "Use the newer version"]);
 }
 
 #[test]
 fn o45_a_hash_that_is_no_plans_is_refused_and_the_plan_that_waits_named() {
-    let lab = Lab::with_people(tenant(), &rows(2));
-    let apply = |hash: &str| lab.run(&["apply", hash, "--config", "lab.toml", "--json"]);
+    let fixture = Fixture::with_people(tenant(), &rows(2));
+    let apply = |hash: &str| fixture.run(&["apply", hash, "--config", "lab.toml", "--json"]);
     apply("0123456789abcdef").ends(2).says(&["no plan of connection lab", "hardmatch plan"]);
-    let plan = lab.plan();
+    let plan = fixture.plan();
     let hash = text(&plan["plan"]);
     apply("0123456789abcdef").ends(2).says(&["no plan of connection lab", hash]);
     apply(&hash[..7]).ends(2);
-    assert_eq!(lab.world().counters().writes, 0);
+    assert_eq!(fixture.world().counters().writes, 0);
 }
 
 #[test]
 fn a_plan_of_another_connection_is_not_applied() {
-    let lab = Lab::with_people(tenant(), &rows(2));
-    let plan = lab.plan();
-    let other = lab.config().replace("connection = \"lab\"", "connection = \"other\"");
-    lab.write("same-state.toml", &other);
-    lab.write("other.toml", other.replace("lab.db", "other.db"));
+    let fixture = Fixture::with_people(tenant(), &rows(2));
+    let plan = fixture.plan();
+    let other = fixture.config().replace("connection = \"lab\"", "connection = \"other\"");
+    fixture.write("same-state.toml", &other);
+    fixture.write("other.toml", other.replace("lab.db", "other.db"));
     for config in ["other.toml", "same-state.toml"] {
-        let said = lab.run(&["apply", text(&plan["plan"]), "--config", config, "--json"]).ends(2);
+        let said = fixture.run(&["apply", text(&plan["plan"]), "--config", config, "--json"]).ends(2);
         said.says(&["no plan of connection other"]);
     }
-    assert_eq!(lab.world().counters().writes, 0);
+    assert_eq!(fixture.world().counters().writes, 0);
 }
 
 #[test]
 fn o18_a_plan_that_was_made_anew_over_other_facts_does_not_go_under_the_old_hash() {
-    let lab = Lab::with_people(tenant(), &rows(2));
-    let old = lab.plan();
-    lab.write("source.csv", crate::lab::csv(&rows(3)));
-    let new = lab.plan();
+    let fixture = Fixture::with_people(tenant(), &rows(2));
+    let old = fixture.plan();
+    fixture.write("source.csv", crate::fixture::csv(&rows(3)));
+    let new = fixture.plan();
     assert_ne!(old["plan"], new["plan"]);
-    let said = lab.run(&["apply", text(&old["plan"]), "--config", "lab.toml", "--json"]).ends(2);
+    let said = fixture.run(&["apply", text(&old["plan"]), "--config", "lab.toml", "--json"]).ends(2);
     said.says(&["The plan that waits is", text(&new["plan"])]);
-    assert_eq!(lab.world().counters().writes, 0);
+    assert_eq!(fixture.world().counters().writes, 0);
 }
 
 #[test]
 fn k9_the_immutable_id_is_the_guid_in_the_byte_order_of_the_directory() {
-    let lab = Lab::with_people(tenant(), &rows(2));
-    lab.plan_and_apply();
-    let id = lab.user("person1@contoso.com")["onPremisesImmutableId"].clone();
+    let fixture = Fixture::with_people(tenant(), &rows(2));
+    fixture.plan_and_apply();
+    let id = fixture.user("person1@contoso.com")["onPremisesImmutableId"].clone();
     let bytes = base64::engine::general_purpose::STANDARD.decode(text(&id)).unwrap();
     // 00000001-1a2b-4c3d-8e4f-0123456789ab
     assert_eq!(bytes, [1, 0, 0, 0, 0x2b, 0x1a, 0x3d, 0x4c, 0x8e, 0x4f, 1, 0x23, 0x45, 0x67, 0x89, 0xab]);

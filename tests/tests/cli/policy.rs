@@ -2,22 +2,22 @@
 
 use serde_json::json;
 
-use crate::lab::{Lab, Row, csv, rows, tenant, text};
+use crate::fixture::{Fixture, Row, csv, rows, tenant, text};
 
 /// Twenty people with accounts, under this addition to the file.
-fn settled(addition: &str) -> (Lab, Vec<Row>) {
+fn settled(addition: &str) -> (Fixture, Vec<Row>) {
     let people = rows(20);
-    let lab = Lab::with_people(tenant(), &people);
-    lab.write("lab.toml", lab.config().replace("reenable = \"always\"\n", addition));
-    lab.plan_and_apply();
-    lab.world().take_counters();
-    lab.world().take_requests();
-    (lab, people)
+    let fixture = Fixture::with_people(tenant(), &people);
+    fixture.write("lab.toml", fixture.config().replace("reenable = \"always\"\n", addition));
+    fixture.plan_and_apply();
+    fixture.world().take_counters();
+    fixture.world().take_requests();
+    (fixture, people)
 }
 
 /// Routes of the writes so far, with what they were sent.
-fn writes(lab: &Lab) -> Vec<(String, serde_json::Value)> {
-    let requests = lab.world().take_requests();
+fn writes(fixture: &Fixture) -> Vec<(String, serde_json::Value)> {
+    let requests = fixture.world().take_requests();
     let writes = requests.into_iter().filter(|request| request.method != "GET");
     let writes = writes.filter(|request| request.route != "/$batch" && request.route != "/token");
     writes.map(|request| (format!("{} {}", request.method, request.route), request.body.unwrap_or_default())).collect()
@@ -25,27 +25,27 @@ fn writes(lab: &Lab) -> Vec<(String, serde_json::Value)> {
 
 #[test]
 fn j18_a_leaver_is_blocked_once_and_signed_out() {
-    let (lab, mut people) = settled("revoke_sessions = true\n");
+    let (fixture, mut people) = settled("revoke_sessions = true\n");
     people.truncate(19);
-    lab.write("source.csv", csv(&people));
-    lab.sync().ends(0);
+    fixture.write("source.csv", csv(&people));
+    fixture.sync().ends(0);
     let block = ("PATCH /users/{id}".to_owned(), json!({ "accountEnabled": false }));
-    let written = writes(&lab);
+    let written = writes(&fixture);
     assert_eq!(written[0], block);
     assert_eq!(written[1].0, "POST /users/{id}/revokeSignInSessions");
     assert_eq!(written.len(), 2, "{written:?}");
-    assert_eq!(lab.user("person19@contoso.com")["accountEnabled"], false);
+    assert_eq!(fixture.user("person19@contoso.com")["accountEnabled"], false);
 }
 
 #[test]
 fn o19_delete_suspend_or_nothing() {
     for (policy, deleted, enabled) in [("ignore", false, true), ("suspend", false, false), ("delete", true, true)] {
         let addition = format!("absent = \"{policy}\"\n[actions]\ndelete = \"on\"\n");
-        let (lab, mut people) = settled(&addition);
+        let (fixture, mut people) = settled(&addition);
         people.truncate(19);
-        lab.write("source.csv", csv(&people));
-        lab.sync().ends(0);
-        let gone = lab.user("person19@contoso.com");
+        fixture.write("source.csv", csv(&people));
+        fixture.sync().ends(0);
+        let gone = fixture.user("person19@contoso.com");
         assert_eq!(gone["deleted"] == true, deleted, "{policy}: {gone}");
         assert_eq!(gone["accountEnabled"] == true, enabled, "{policy}: {gone}");
     }
@@ -53,41 +53,41 @@ fn o19_delete_suspend_or_nothing() {
 
 #[test]
 fn o17_a_deletion_waits_for_approval_and_an_update_does_not() {
-    let (lab, mut people) = settled("absent = \"delete\"\n");
+    let (fixture, mut people) = settled("absent = \"delete\"\n");
     people.truncate(19);
     people[3].department = "Research".to_owned();
-    lab.write("source.csv", csv(&people));
-    let document = lab.sync().ends(3).json();
+    fixture.write("source.csv", csv(&people));
+    let document = fixture.sync().ends(3).json();
     assert_eq!(document["counts"]["by_reason"]["awaiting_approval"], 1, "{document}");
-    assert_eq!(lab.user("person3@contoso.com")["department"], "Research");
-    assert_ne!(lab.user("person19@contoso.com")["deleted"], true);
+    assert_eq!(fixture.user("person3@contoso.com")["department"], "Research");
+    assert_ne!(fixture.user("person19@contoso.com")["deleted"], true);
     // The plan that shows it approves it.
-    let applied = lab.plan_and_apply();
+    let applied = fixture.plan_and_apply();
     assert_eq!(applied["status"], "converged", "{applied}");
-    assert_eq!(lab.user("person19@contoso.com")["deleted"], true);
+    assert_eq!(fixture.user("person19@contoso.com")["deleted"], true);
 }
 
 #[test]
 fn j19_who_was_blocked_by_an_administrator_stays_blocked() {
-    let (lab, mut people) = settled("reenable = \"ours\"\n");
-    lab.world().set_user("person5@contoso.com", json!({ "accountEnabled": false })).unwrap();
+    let (fixture, mut people) = settled("reenable = \"ours\"\n");
+    fixture.world().set_user("person5@contoso.com", json!({ "accountEnabled": false })).unwrap();
     people[6].control = 514;
-    lab.write("source.csv", csv(&people));
-    lab.sync();
-    assert_eq!(lab.user("person6@contoso.com")["accountEnabled"], false);
+    fixture.write("source.csv", csv(&people));
+    fixture.sync();
+    assert_eq!(fixture.user("person6@contoso.com")["accountEnabled"], false);
     people[6].control = 512;
-    lab.write("source.csv", csv(&people));
-    lab.sync();
-    assert_eq!(lab.user("person6@contoso.com")["accountEnabled"], true, "what we blocked we allow again");
-    assert_eq!(lab.user("person5@contoso.com")["accountEnabled"], false, "what they blocked stays blocked");
+    fixture.write("source.csv", csv(&people));
+    fixture.sync();
+    assert_eq!(fixture.user("person6@contoso.com")["accountEnabled"], true, "what we blocked we allow again");
+    assert_eq!(fixture.user("person5@contoso.com")["accountEnabled"], false, "what they blocked stays blocked");
 }
 
 #[test]
 fn c4_who_leaves_the_scope_is_said_to_have_left_it() {
-    let (lab, mut people) = settled("[scope]\ninclude = \"person.department != 'Elsewhere'\"\n");
+    let (fixture, mut people) = settled("[scope]\ninclude = \"person.department != 'Elsewhere'\"\n");
     people[2].department = "Elsewhere".to_owned();
-    lab.write("source.csv", csv(&people));
-    let plan = lab.run(&["plan", "--config", "lab.toml", "--json", "--rows"]).ends(0).json();
+    fixture.write("source.csv", csv(&people));
+    let plan = fixture.run(&["plan", "--config", "lab.toml", "--json", "--rows"]).ends(0).json();
     let rows = plan["rows"].as_array().unwrap();
     let row = rows.iter().find(|row| row["upn"] == "person2@contoso.com").unwrap();
     assert_eq!(row["reasons"][0]["code"], "left_scope", "{row}");
@@ -96,68 +96,68 @@ fn c4_who_leaves_the_scope_is_said_to_have_left_it() {
 
 #[test]
 fn k13_k17_what_is_switched_off_is_reported_and_done_once_it_is_on() {
-    let (lab, mut people) = settled("[actions]\nupdate = \"off\"\n");
+    let (fixture, mut people) = settled("[actions]\nupdate = \"off\"\n");
     for row in &mut people[..4] {
         row.department = "Research".to_owned();
     }
-    lab.write("source.csv", csv(&people));
-    let document = lab.sync().json();
+    fixture.write("source.csv", csv(&people));
+    let document = fixture.sync().json();
     assert_eq!(document["counts"]["by_reason"]["action_off"], 4, "{document}");
-    assert_eq!(lab.world().counters().writes, 0);
-    lab.write("lab.toml", lab.config());
-    let plan = lab.plan();
+    assert_eq!(fixture.world().counters().writes, 0);
+    fixture.write("lab.toml", fixture.config());
+    let plan = fixture.plan();
     assert_eq!(plan["counts"]["by_action"]["update"], 4, "{plan}");
-    lab.run(&["apply", text(&plan["plan"]), "--config", "lab.toml"]).ends(0);
-    assert_eq!(lab.world().counters().writes_applied, 4);
+    fixture.run(&["apply", text(&plan["plan"]), "--config", "lab.toml"]).ends(0);
+    assert_eq!(fixture.world().counters().writes_applied, 4);
 }
 
 #[test]
 fn o33_o39_a_changed_rule_makes_everybody_be_decided_again() {
-    let (lab, _) = settled("");
-    let config = std::fs::read_to_string(lab.path("lab.toml")).unwrap();
-    lab.write("lab.toml", config + "[attributes]\njobTitle = \"'Member of ' + person.department\"\n");
-    let plan = lab.plan();
+    let (fixture, _) = settled("");
+    let config = std::fs::read_to_string(fixture.path("lab.toml")).unwrap();
+    fixture.write("lab.toml", config + "[attributes]\njobTitle = \"'Member of ' + person.department\"\n");
+    let plan = fixture.plan();
     assert_eq!(plan["people"], 20, "{plan}");
     assert_eq!(plan["counts"]["by_action"]["update"], 20, "{plan}");
 }
 
 #[test]
 fn j20_j31_an_account_somebody_deleted_is_reported_and_not_made_again() {
-    let (lab, _) = settled("");
-    lab.world().delete_user("person7@contoso.com").unwrap();
-    let document = lab.sync().json();
-    assert_eq!(lab.world().counters().writes, 0, "{document}");
-    assert_eq!(lab.world().live_users(), 19);
+    let (fixture, _) = settled("");
+    fixture.world().delete_user("person7@contoso.com").unwrap();
+    let document = fixture.sync().json();
+    assert_eq!(fixture.world().counters().writes, 0, "{document}");
+    assert_eq!(fixture.world().live_users(), 19);
     let reasons = &document["counts"]["by_reason"];
     assert!(reasons["account_deleted"] == 1 || reasons["account_unseen"] == 1, "{document}");
 }
 
 #[test]
 fn j31_what_somebody_changed_in_the_tenant_is_seen_in_the_next_run() {
-    let (lab, _) = settled("");
-    lab.world().set_user("person8@contoso.com", json!({ "department": "by hand" })).unwrap();
-    let document = lab.sync().ends(0).json();
+    let (fixture, _) = settled("");
+    fixture.world().set_user("person8@contoso.com", json!({ "department": "by hand" })).unwrap();
+    let document = fixture.sync().ends(0).json();
     assert_eq!(document["counts"]["by_reason"]["drift"], 1, "{document}");
-    assert_eq!(lab.user("person8@contoso.com")["department"], "Department 1");
+    assert_eq!(fixture.user("person8@contoso.com")["department"], "Department 1");
 }
 
 #[test]
 fn too_many_leavers_at_once_wait_and_the_rest_goes_on() {
-    let (lab, mut people) = settled("");
+    let (fixture, mut people) = settled("");
     people.truncate(10);
     people[1].department = "Research".to_owned();
-    lab.write("source.csv", csv(&people));
-    let document = lab.sync().ends(3).json();
+    fixture.write("source.csv", csv(&people));
+    let document = fixture.sync().ends(3).json();
     assert_eq!(document["guard"]["released"], false, "{document}");
     assert_eq!(document["guard"]["removals"], 10, "{document}");
-    assert_eq!(lab.world().counters().writes_applied, 1);
+    assert_eq!(fixture.world().counters().writes_applied, 1);
     // The same again with --yes is not an answer to the guard.
-    lab.sync().ends(3);
-    assert_eq!(lab.world().counters().writes_applied, 1);
+    fixture.sync().ends(3);
+    assert_eq!(fixture.world().counters().writes_applied, 1);
     // The plan's hash is.
-    let applied = lab.plan_and_apply();
+    let applied = fixture.plan_and_apply();
     assert_eq!(applied["status"], "converged", "{applied}");
-    assert_eq!(lab.world().users().iter().filter(|user| user["accountEnabled"] == false).count(), 10);
+    assert_eq!(fixture.world().users().iter().filter(|user| user["accountEnabled"] == false).count(), 10);
 }
 
 /// The command that a text shows, as words.
@@ -169,102 +169,102 @@ fn shown_command(text: &str) -> Vec<String> {
 
 #[test]
 fn o35_the_command_that_a_run_shows_for_what_it_holds_works_as_typed() {
-    let (lab, mut people) = settled("");
+    let (fixture, mut people) = settled("");
     people.truncate(10);
     people[1].department = "Research".to_owned();
-    lab.write("source.csv", csv(&people));
-    let said = lab.run(&["sync", "--config", "lab.toml"]).ends(3);
+    fixture.write("source.csv", csv(&people));
+    let said = fixture.run(&["sync", "--config", "lab.toml"]).ends(3);
     assert!(said.out.contains("10 people wait for an approval."), "{said}");
     let command = shown_command(&said.out);
     assert_eq!(&command[2..], ["--config", "lab.toml"], "{said}");
-    let explained = lab.run(&["explain", "person15@contoso.com", "--config", "lab.toml"]).ends(0);
+    let explained = fixture.run(&["explain", "person15@contoso.com", "--config", "lab.toml"]).ends(0);
     assert_eq!(shown_command(&explained.out), command, "{explained}");
-    let report = text(&lab.run(&["runs", "show", "--config", "lab.toml", "--json"]).json()["report"]).to_owned();
-    let report = std::fs::read_to_string(lab.path(&report)).unwrap();
+    let report = text(&fixture.run(&["runs", "show", "--config", "lab.toml", "--json"]).json()["report"]).to_owned();
+    let report = std::fs::read_to_string(fixture.path(&report)).unwrap();
     assert!(report.contains(&format!("<code class=\"cmd\">hardmatch apply {}", command[1])), "the report names it");
-    assert_eq!(lab.world().counters().writes_applied, 1);
+    assert_eq!(fixture.world().counters().writes_applied, 1);
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    lab.run(&words).ends(0);
-    assert_eq!(lab.world().users().iter().filter(|user| user["accountEnabled"] == false).count(), 10);
+    fixture.run(&words).ends(0);
+    assert_eq!(fixture.world().users().iter().filter(|user| user["accountEnabled"] == false).count(), 10);
     // Typed again it does nothing more.
-    lab.world().take_counters();
-    lab.run(&words).ends(0);
-    assert_eq!(lab.world().counters().writes, 0);
+    fixture.world().take_counters();
+    fixture.run(&words).ends(0);
+    assert_eq!(fixture.world().counters().writes, 0);
 }
 
 #[test]
 fn o35_what_a_run_did_not_show_is_not_applied_by_its_hash() {
-    let (lab, mut people) = settled("");
+    let (fixture, mut people) = settled("");
     people.truncate(10);
-    lab.write("source.csv", csv(&people));
-    let said = lab.run(&["sync", "--config", "lab.toml"]).ends(3);
+    fixture.write("source.csv", csv(&people));
+    let said = fixture.run(&["sync", "--config", "lab.toml"]).ends(3);
     let command = shown_command(&said.out);
     people[4].department = "Research".to_owned();
-    lab.write("source.csv", csv(&people));
+    fixture.write("source.csv", csv(&people));
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let said = lab.run(&words).ends(2).says(&["1 change is planned now that run", "did not show"]);
-    assert_eq!(lab.world().counters().writes, 0, "{said}");
+    let said = fixture.run(&words).ends(2).says(&["1 change is planned now that run", "did not show"]);
+    assert_eq!(fixture.world().counters().writes, 0, "{said}");
     // The plan of now does both.
     let now = said.err.rsplit("hardmatch apply ").next().unwrap().trim().to_owned();
-    lab.run(&["apply", &now, "--config", "lab.toml"]).ends(0);
-    assert_eq!(lab.user("person4@contoso.com")["department"], "Research");
-    assert_eq!(lab.user("person19@contoso.com")["accountEnabled"], false);
+    fixture.run(&["apply", &now, "--config", "lab.toml"]).ends(0);
+    assert_eq!(fixture.user("person4@contoso.com")["department"], "Research");
+    assert_eq!(fixture.user("person19@contoso.com")["accountEnabled"], false);
 }
 
 #[test]
 fn c11_o23_one_person_is_synchronised_alone_and_alike() {
-    let (lab, mut people) = settled("");
+    let (fixture, mut people) = settled("");
     for row in &mut people[3..6] {
         row.department = "Research".to_owned();
     }
-    lab.write("source.csv", csv(&people));
+    fixture.write("source.csv", csv(&people));
     let one = ["sync", "person4@contoso.com", "--config", "lab.toml", "--yes", "--json"];
-    let document = lab.run(&one).ends(0).json();
+    let document = fixture.run(&one).ends(0).json();
     assert_eq!(document["people"], 1, "{document}");
     assert_eq!(document["counts"]["by_action"], json!({ "update": 1 }), "{document}");
-    assert_eq!(lab.user("person4@contoso.com")["department"], "Research");
-    assert_eq!(lab.user("person3@contoso.com")["department"], "Department 3");
-    lab.sync().ends(0);
-    assert_eq!(lab.user("person3@contoso.com")["department"], "Research");
-    assert_eq!(lab.user("person5@contoso.com")["department"], "Research");
+    assert_eq!(fixture.user("person4@contoso.com")["department"], "Research");
+    assert_eq!(fixture.user("person3@contoso.com")["department"], "Department 3");
+    fixture.sync().ends(0);
+    assert_eq!(fixture.user("person3@contoso.com")["department"], "Research");
+    assert_eq!(fixture.user("person5@contoso.com")["department"], "Research");
 }
 
 #[test]
 fn c11_o23_somebody_new_at_the_source_is_synchronised_alone() {
-    let (lab, mut people) = settled("");
+    let (fixture, mut people) = settled("");
     people.extend([Row::nth(20), Row::nth(21)]);
-    lab.write("source.csv", csv(&people));
+    fixture.write("source.csv", csv(&people));
     let one = |who| ["sync", who, "--config", "lab.toml", "--yes", "--json"];
-    let document = lab.run(&one("Person20@contoso.com")).ends(0).json();
+    let document = fixture.run(&one("Person20@contoso.com")).ends(0).json();
     assert_eq!(document["counts"]["by_action"], json!({ "create": 1 }), "{document}");
-    assert_eq!((lab.upns().len(), lab.world().user("person21@contoso.com")), (21, None));
-    lab.run(&one("nobody@contoso.com")).ends(2).says(&["nobody@contoso.com"]);
-    lab.run(&one("000021")).ends(0);
-    assert_eq!(lab.upns().len(), 22);
+    assert_eq!((fixture.upns().len(), fixture.world().user("person21@contoso.com")), (21, None));
+    fixture.run(&one("nobody@contoso.com")).ends(2).says(&["nobody@contoso.com"]);
+    fixture.run(&one("000021")).ends(0);
+    assert_eq!(fixture.upns().len(), 22);
 }
 
 #[test]
 fn d20_a_forced_look_at_everybody_writes_nothing_when_equal() {
-    let (lab, _) = settled("");
-    let document = lab.run(&["sync", "--config", "lab.toml", "--full", "--yes", "--json"]).ends(0).json();
+    let (fixture, _) = settled("");
+    let document = fixture.run(&["sync", "--config", "lab.toml", "--full", "--yes", "--json"]).ends(0).json();
     assert_eq!(document["people"], 20, "{document}");
-    assert_eq!(lab.world().counters().writes, 0, "{document}");
+    assert_eq!(fixture.world().counters().writes, 0, "{document}");
 }
 
 #[test]
 fn j26_an_update_never_carries_a_password_and_o4_a_synced_account_is_never_written() {
-    let (lab, mut people) = settled("");
-    lab.world().set_user("person9@contoso.com", json!({ "onPremisesSyncEnabled": true })).unwrap();
+    let (fixture, mut people) = settled("");
+    fixture.world().set_user("person9@contoso.com", json!({ "onPremisesSyncEnabled": true })).unwrap();
     for row in &mut people {
         row.department.push_str(" North");
     }
-    lab.write("source.csv", csv(&people));
-    let document = lab.sync().ends(3).json();
+    fixture.write("source.csv", csv(&people));
+    let document = fixture.sync().ends(3).json();
     assert_eq!(document["counts"]["by_reason"]["mastered_elsewhere"], 1, "{document}");
-    let written = writes(&lab);
+    let written = writes(&fixture);
     assert_eq!(written.len(), 19);
     assert!(written.iter().all(|(_, body)| body.get("passwordProfile").is_none()));
-    assert_eq!(lab.user("person9@contoso.com")["department"], "Department 2");
+    assert_eq!(fixture.user("person9@contoso.com")["department"], "Department 2");
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn j7_two_tenants_never_mix() {
     assert_eq!(one.world().counters().writes, 0);
     assert_eq!(one.user(&people[0].upn)["department"], "Department 0");
     // One file that suddenly names the other tenant is stopped.
-    one.configure(crate::lab::TENANT, "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee");
+    one.configure(crate::fixture::TENANT, "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee");
     one.sync().ends(2).says(&["a connection and a state file of its own"]);
 }
 
@@ -285,28 +285,28 @@ fn j7_two_tenants_never_mix() {
 fn c2_somebody_in_an_unverified_domain_is_refused_and_the_others_go_on() {
     let mut people = rows(5);
     "person2@elsewhere.example".clone_into(&mut people[2].upn);
-    let lab = Lab::with_people(tenant(), &people);
-    let plan = lab.run(&["plan", "--config", "lab.toml", "--json"]).ends(3).json();
+    let fixture = Fixture::with_people(tenant(), &people);
+    let plan = fixture.run(&["plan", "--config", "lab.toml", "--json"]).ends(3).json();
     assert_eq!(plan["counts"]["by_reason"]["domain_not_verified"], 1, "{plan}");
     assert_eq!(plan["counts"]["by_action"]["create"], 4, "{plan}");
-    lab.sync().ends(3);
-    assert_eq!(lab.world().live_users(), 4);
-    let requests = lab.world().requests();
+    fixture.sync().ends(3);
+    assert_eq!(fixture.world().live_users(), 4);
+    let requests = fixture.world().requests();
     let refused = requests.iter().filter(|request| request.status >= 400 && request.method != "GET");
     assert_eq!(refused.count(), 0, "nothing was sent that is refused");
 }
 
 #[test]
 fn j22_who_comes_back_gets_the_same_account() {
-    let (lab, people) = settled("absent = \"delete\"\n[actions]\ndelete = \"on\"\n");
-    let before = lab.user("person19@contoso.com")["id"].clone();
-    lab.write("source.csv", csv(&people[..19]));
-    lab.sync().ends(0);
-    assert_eq!(lab.user("person19@contoso.com")["deleted"], true);
-    lab.write("source.csv", csv(&people));
-    lab.sync().ends(0);
-    let back = lab.user("person19@contoso.com");
+    let (fixture, people) = settled("absent = \"delete\"\n[actions]\ndelete = \"on\"\n");
+    let before = fixture.user("person19@contoso.com")["id"].clone();
+    fixture.write("source.csv", csv(&people[..19]));
+    fixture.sync().ends(0);
+    assert_eq!(fixture.user("person19@contoso.com")["deleted"], true);
+    fixture.write("source.csv", csv(&people));
+    fixture.sync().ends(0);
+    let back = fixture.user("person19@contoso.com");
     assert_ne!(back["deleted"], true);
     assert_eq!(back["id"], before);
-    assert_eq!(lab.world().counters().requests.get("POST /users"), None);
+    assert_eq!(fixture.world().counters().requests.get("POST /users"), None);
 }

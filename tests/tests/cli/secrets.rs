@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::lab::{Lab, SECRET, Said, csv, rows, tenant, text};
+use crate::fixture::{Fixture, SECRET, Said, csv, rows, tenant, text};
 
 /// Whether the bytes occur.
 fn holds(hay: &[u8], needle: &str) -> bool {
@@ -12,9 +12,9 @@ fn holds(hay: &[u8], needle: &str) -> bool {
 }
 
 /// Everything the lab wrote and said, with where it stands.
-fn everything(lab: &Lab, said: &[Said]) -> Vec<(String, Vec<u8>)> {
+fn everything(fixture: &Fixture, said: &[Said]) -> Vec<(String, Vec<u8>)> {
     let mut all: Vec<(String, Vec<u8>)> =
-        lab.files().into_iter().map(|(path, bytes)| (path.display().to_string(), bytes)).collect();
+        fixture.files().into_iter().map(|(path, bytes)| (path.display().to_string(), bytes)).collect();
     for (place, said) in said.iter().enumerate() {
         all.push((format!("standard output of command {place}"), said.out.clone().into_bytes()));
         all.push((format!("standard error of command {place}"), said.err.clone().into_bytes()));
@@ -23,8 +23,8 @@ fn everything(lab: &Lab, said: &[Said]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A run of everything with logs at their loudest.
-fn loud(lab: &Lab) -> Vec<Said> {
-    let run = |words: &[&str]| Lab::finish(lab.command(words).env("HARDMATCH_LOG", "trace"));
+fn loud(fixture: &Fixture) -> Vec<Said> {
+    let run = |words: &[&str]| Fixture::finish(fixture.command(words).env("HARDMATCH_LOG", "trace"));
     let plan = run(&["plan", "--config", "lab.toml", "--json", "--rows"]).ends(0);
     let hash = text(&plan.json()["plan"]).to_owned();
     let apply = run(&["apply", &hash, "--config", "lab.toml", "--json"]).ends(0);
@@ -32,31 +32,31 @@ fn loud(lab: &Lab) -> Vec<Said> {
     "Secret Projects".clone_into(&mut people[2].department);
     people[4].control = 514;
     people.truncate(11);
-    lab.write("source.csv", csv(&people));
+    fixture.write("source.csv", csv(&people));
     let sync = run(&["sync", "--config", "lab.toml", "--yes", "--json"]).ends(0);
     vec![plan, apply, sync]
 }
 
 #[test]
 fn no_secret_token_or_password_is_written_or_said_anywhere() {
-    let lab = Lab::with_people(tenant(), &rows(12));
-    lab.configure("[state]", "[passwords]\ndeliver_to = \"file:initial.csv\"\n[state]");
-    let said = loud(&lab);
+    let fixture = Fixture::with_people(tenant(), &rows(12));
+    fixture.configure("[state]", "[passwords]\ndeliver_to = \"file:initial.csv\"\n[state]");
+    let said = loud(&fixture);
 
     // The one place that was asked for.
-    let delivered = fs::read_to_string(lab.path("initial.csv")).unwrap();
+    let delivered = fs::read_to_string(fixture.path("initial.csv")).unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = |name: &str| fs::metadata(lab.path(name)).unwrap().permissions().mode() & 0o777;
+        let mode = |name: &str| fs::metadata(fixture.path(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode("initial.csv"), 0o600);
         assert_eq!(mode("lab.db"), 0o600);
     }
     let passwords: Vec<&str> = delivered.lines().map(|line| line.split_once(',').unwrap().1).collect();
     assert_eq!(passwords.len(), 12, "one for each new account");
-    fs::remove_file(lab.path("initial.csv")).unwrap();
+    fs::remove_file(fixture.path("initial.csv")).unwrap();
 
-    for (place, bytes) in everything(&lab, &said) {
+    for (place, bytes) in everything(&fixture, &said) {
         assert!(!holds(&bytes, SECRET), "the client secret is in {place}");
         // A bearer token begins with its header, {"typ" or {"alg" in base64.
         assert!(!holds(&bytes, "eyJ0eXAi") && !holds(&bytes, "eyJhbGci"), "a token is in {place}");
@@ -69,8 +69,8 @@ fn no_secret_token_or_password_is_written_or_said_anywhere() {
 
 #[test]
 fn logs_name_nobody_however_loud() {
-    let lab = Lab::with_people(tenant(), &rows(12));
-    let said = loud(&lab);
+    let fixture = Fixture::with_people(tenant(), &rows(12));
+    let said = loud(&fixture);
     assert!(said.iter().all(|said| said.err.lines().count() > 10), "the log is loud: {}", said[0]);
     for row in rows(12) {
         for personal in [&row.upn, &row.name(), &row.given, &row.surname, &row.employee, &"Secret Projects".to_owned()]
@@ -98,13 +98,13 @@ fn reachable(people: usize) -> String {
 
 #[test]
 fn every_log_line_is_json_says_whose_work_it_is_and_names_nobody() {
-    let lab = Lab::with_people(tenant(), &rows(12));
-    lab.write("source.csv", reachable(12));
-    let mut command = lab.command(&["sync", "--config", "lab.toml", "--yes", "--json"]);
-    let said = Lab::finish(command.env("HARDMATCH_LOG", "trace").env("HARDMATCH_LOG_FORMAT", "json")).ends(0);
+    let fixture = Fixture::with_people(tenant(), &rows(12));
+    fixture.write("source.csv", reachable(12));
+    let mut command = fixture.command(&["sync", "--config", "lab.toml", "--yes", "--json"]);
+    let said = Fixture::finish(command.env("HARDMATCH_LOG", "trace").env("HARDMATCH_LOG_FORMAT", "json")).ends(0);
     let lines: Vec<Value> = said.err.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
 
-    let of_bells: Vec<&Value> = lines.iter().filter(|line| line.get("message.id").is_some()).collect();
+    let of_messages: Vec<&Value> = lines.iter().filter(|line| line.get("message.id").is_some()).collect();
     for line in &lines {
         for key in ["timestamp", "level", "target"] {
             assert!(line[key].is_string(), "{key}: {line}");
@@ -115,11 +115,11 @@ fn every_log_line_is_json_says_whose_work_it_is_and_names_nobody() {
         );
     }
     let run = said.json()["run"].clone();
-    let kinds: std::collections::BTreeSet<&str> = of_bells.iter().map(|line| text(&line["message.kind"])).collect();
+    let kinds: std::collections::BTreeSet<&str> = of_messages.iter().map(|line| text(&line["message.kind"])).collect();
     for kind in ["observe-tenant", "write"] {
         assert!(kinds.contains(kind), "{kind} says nothing among {kinds:?}");
     }
-    assert!(of_bells.iter().all(|line| line["run.id"] == run && line["connection.id"] == "lab"), "whose work");
+    assert!(of_messages.iter().all(|line| line["run.id"] == run && line["connection.id"] == "lab"), "whose work");
 
     let mut personal = Vec::new();
     for (n, row) in rows(12).into_iter().enumerate() {
@@ -145,10 +145,10 @@ fn whole(line: &str, text: &str) -> bool {
 
 #[test]
 fn j24_initial_passwords_differ_and_are_long() {
-    let lab = Lab::with_people(tenant(), &rows(12));
-    lab.configure("[state]", "[passwords]\ndeliver_to = \"file:initial.csv\"\n[state]");
-    lab.plan_and_apply();
-    let delivered = fs::read_to_string(lab.path("initial.csv")).unwrap();
+    let fixture = Fixture::with_people(tenant(), &rows(12));
+    fixture.configure("[state]", "[passwords]\ndeliver_to = \"file:initial.csv\"\n[state]");
+    fixture.plan_and_apply();
+    let delivered = fs::read_to_string(fixture.path("initial.csv")).unwrap();
     let mut passwords: Vec<&str> = delivered.lines().map(|line| line.split_once(',').unwrap().1).collect();
     passwords.sort_unstable();
     passwords.dedup();

@@ -9,7 +9,7 @@ use hardmatch_tests::connection::{Connection, Proof};
 use hardmatch_tests::fixture::{CLIENT, TENANT, tenant, trusting_the_stand_in};
 use serde_json::{Value, json};
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 use crate::stack::{Aws, Keys, PEOPLE, Stack};
 
@@ -17,13 +17,13 @@ const NAME: &str = "edge";
 const SECRET: &str = "sim-secret-of-edge";
 const RUN: &str = "01KCZZZZZZZZZZZZZZZZZZZZZZ";
 
-pub(crate) fn story(lab: &mut Lab) {
+pub(crate) fn story(fixture: &mut Fixture) {
     let mut app = trusting_the_stand_in();
     app.secret = Some(SECRET.to_owned());
     let seed: Seed = tenant(app);
-    let tenant = Tenant::of(lab, seed);
-    let company = Company::new(lab, NAME, &tenant);
-    let stack = &lab.stack;
+    let tenant = Tenant::of(fixture, seed);
+    let company = Company::new(fixture, NAME, &tenant);
+    let stack = &fixture.stack;
     company.people(stack, 0..5, "Sales");
     let [viewer, operator, approver] =
         ["ViewerPolicy", "OperatorPolicy", "ApproverPolicy"].map(|name| stack.person(name));
@@ -204,15 +204,15 @@ fn redrive(stack: &Stack, operator: &Keys) {
 }
 
 /// What was stored when the stack's limits were wider is refused when it is loaded.
-pub(crate) fn limits(lab: &mut Lab) {
-    lab.stack.update(&["AllowedHosts=login.microsoftonline.com,graph.microsoft.com"]);
-    let operator = lab.stack.person("OperatorPolicy");
+pub(crate) fn limits(fixture: &mut Fixture) {
+    fixture.stack.update(&["AllowedHosts=login.microsoftonline.com,graph.microsoft.com"]);
+    let operator = fixture.stack.person("OperatorPolicy");
     let words = ["plan", "--config", "edge.toml", "--json"];
-    let refused = lab.stack.hardmatch(&operator, &words);
+    let refused = fixture.stack.hardmatch(&operator, &words);
     assert_eq!(refused.code, 2, "{}{}", refused.out, refused.err);
     assert!(refused.err.contains("127.0.0.1") && refused.err.contains("AllowedHosts"), "{}", refused.err);
-    lab.stack.update(&[]);
-    lab.stack.hardmatch(&operator, &words).json(0);
+    fixture.stack.update(&[]);
+    fixture.stack.hardmatch(&operator, &words).json(0);
 }
 
 /// The connection that is fought over.

@@ -9,7 +9,7 @@ use hardmatch_tests::connection::{Connection, Proof, people};
 use hardmatch_tests::fixture::{CLIENT, TENANT, tenant, trusting_the_stand_in};
 use serde_json::Value;
 
-use crate::Lab;
+use crate::Fixture;
 use crate::stack::{PEOPLE, Stack};
 
 /// A tenant that trusts the stack. It stays when its story has ended, as its connection does: the tick looks after all.
@@ -18,13 +18,13 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    pub(crate) fn start(lab: &Lab) -> Self {
-        Self::of(lab, tenant(trusting_the_stand_in()))
+    pub(crate) fn start(fixture: &Fixture) -> Self {
+        Self::of(fixture, tenant(trusting_the_stand_in()))
     }
 
-    pub(crate) fn of(lab: &Lab, seed: Seed) -> Self {
-        let running = Rc::new(lab.runtime.block_on(Sim::new(seed).start_local()).unwrap());
-        lab.tenants.borrow_mut().push(Rc::clone(&running));
+    pub(crate) fn of(fixture: &Fixture, seed: Seed) -> Self {
+        let running = Rc::new(fixture.runtime.block_on(Sim::new(seed).start_local()).unwrap());
+        fixture.tenants.borrow_mut().push(Rc::clone(&running));
         Self { running }
     }
 
@@ -68,12 +68,12 @@ pub(crate) struct Company {
 
 impl Company {
     /// Writes the configuration; nothing is in the stack yet.
-    pub(crate) fn new(lab: &Lab, name: &'static str, tenant: &Tenant) -> Self {
-        Self::with(lab, name, tenant, "[guard]\nalways_allow = 50\nmax_removals_percent = 100\n")
+    pub(crate) fn new(fixture: &Fixture, name: &'static str, tenant: &Tenant) -> Self {
+        Self::with(fixture, name, tenant, "[guard]\nalways_allow = 50\nmax_removals_percent = 100\n")
     }
 
     /// The same with more in it.
-    pub(crate) fn with(lab: &Lab, name: &'static str, tenant: &Tenant, more: &str) -> Self {
+    pub(crate) fn with(fixture: &Fixture, name: &'static str, tenant: &Tenant, more: &str) -> Self {
         let text = Connection {
             name,
             tenant: TENANT,
@@ -85,7 +85,7 @@ impl Company {
         }
         .toml();
         let file = format!("{name}.toml");
-        fs::write(lab.stack.folder.path().join(&file), text).unwrap();
+        fs::write(fixture.stack.folder.path().join(&file), text).unwrap();
         Self { name, file }
     }
 

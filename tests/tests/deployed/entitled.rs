@@ -3,7 +3,7 @@
 use hardmatch_tests::fixture::{tenant, trusting_the_stand_in};
 use serde_json::{Value, json};
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 
 /// So many that two who leave the group are no more than a fifth of it.
@@ -22,13 +22,13 @@ name = "Sales"
 when = "person.department == 'Sales'"
 "#;
 
-pub(crate) fn story(lab: &mut Lab) {
+pub(crate) fn story(fixture: &mut Fixture) {
     let mut seed = tenant(trusting_the_stand_in());
     let sku = json!({ "skuId": "05e9a617-0261-4cee-bb44-138d3ef5d965", "skuPartNumber": "SPE_E3", "enabled": 20 });
     seed.skus = vec![serde_json::from_value(sku).unwrap()];
-    let tenant = Tenant::of(lab, seed);
-    let company = Company::with(lab, "adatum", &tenant, RULES);
-    let stack = &lab.stack;
+    let tenant = Tenant::of(fixture, seed);
+    let company = Company::with(fixture, "adatum", &tenant, RULES);
+    let stack = &fixture.stack;
     company.people(stack, 0..12, "Sales");
     company.says(stack, &["sync", "--yes"], 0);
     assert_eq!((licensed(&tenant), members(&tenant)), (PEOPLE, PEOPLE));

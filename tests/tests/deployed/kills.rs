@@ -5,7 +5,7 @@ use std::thread;
 
 use hardmatch_sim::{Fault, FaultRule, Place};
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 use crate::stack::Stack;
 
@@ -14,10 +14,10 @@ const LATE: Fault = Fault::Latency { ms: 8_000 };
 /// Two batches and a half.
 const PEOPLE: u32 = 50;
 
-pub(crate) fn story(lab: &mut Lab) {
-    let tenant = Tenant::start(lab);
-    let company = Company::new(lab, "killed", &tenant);
-    let stack = &lab.stack;
+pub(crate) fn story(fixture: &mut Fixture) {
+    let tenant = Tenant::start(fixture);
+    let company = Company::new(fixture, "killed", &tenant);
+    let stack = &fixture.stack;
     company.people(stack, 0..PEOPLE, "Sales");
 
     let planned = thread::scope(|scope| {

@@ -29,7 +29,7 @@ use tokio::runtime::Runtime;
 use crate::stack::Stack;
 
 /// What all stories share.
-struct Lab {
+struct Fixture {
     /// Tenants answer here.
     runtime: Runtime,
     /// All of them, to the end.
@@ -40,7 +40,7 @@ struct Lab {
 }
 
 /// A story. It leaves its connection behind for the others.
-type Story = fn(&mut Lab);
+type Story = fn(&mut Fixture);
 
 const STORIES: [(&str, Story); 13] = [
     ("poison is sent, and goes on while everything else does", poison::begun),
@@ -61,7 +61,7 @@ const STORIES: [(&str, Story); 13] = [
 #[test]
 fn the_shipped_template_as_a_team_runs_it() {
     let began = Instant::now();
-    let mut lab = Lab {
+    let mut fixture = Fixture {
         runtime: Runtime::new().unwrap(),
         tenants: RefCell::default(),
         stack: Stack::deploy("hm"),
@@ -71,7 +71,7 @@ fn the_shipped_template_as_a_team_runs_it() {
     for (name, story) in STORIES {
         let began = Instant::now();
         eprintln!("{name} ...");
-        story(&mut lab);
+        story(&mut fixture);
         eprintln!("{name}: {} s", began.elapsed().as_secs());
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use hardmatch_aws::stand_in::REGION;
 use serde_json::{Value, json};
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 use crate::stack::Stack;
 
@@ -20,10 +20,10 @@ const QUEUES: [(&str, &str); 4] = [
 const TICK: &str = r#"{"v":1,"kind":"tick"}"#;
 const PEOPLE: u32 = 30;
 
-pub(crate) fn story(lab: &mut Lab) {
-    let tenant = Tenant::start(lab);
-    let company = Company::new(lab, "unheard", &tenant);
-    let stack = &lab.stack;
+pub(crate) fn story(fixture: &mut Fixture) {
+    let tenant = Tenant::start(fixture);
+    let company = Company::new(fixture, "unheard", &tenant);
+    let stack = &fixture.stack;
     company.people(stack, 0..PEOPLE, "Sales");
     let first = company.says(stack, &["sync", "--yes"], 0);
     assert_eq!(first["status"], "converged", "{first}");

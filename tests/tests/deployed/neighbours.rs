@@ -5,13 +5,13 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 
-pub(crate) fn story(lab: &mut Lab) {
-    let tenant = Tenant::start(lab);
-    let (north, south) = (Company::new(lab, "north", &tenant), Company::new(lab, "south", &tenant));
-    let stack = &lab.stack;
+pub(crate) fn story(fixture: &mut Fixture) {
+    let tenant = Tenant::start(fixture);
+    let (north, south) = (Company::new(fixture, "north", &tenant), Company::new(fixture, "south", &tenant));
+    let stack = &fixture.stack;
     // Of twenty each, four are in both.
     north.people(stack, 0..20, "North");
     south.people(stack, 16..36, "South");

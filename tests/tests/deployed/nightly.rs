@@ -8,57 +8,57 @@ use std::collections::BTreeMap;
 use hardmatch_sim::{Fault, FaultRule};
 use serde_json::{Value, json};
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 use crate::stack::Stack;
 
 const FUNCTIONS: [&str; 5] = ["ingest-source", "ingest-tenant", "match", "write", "connect"];
 
-pub(crate) fn story(lab: &mut Lab) {
-    let tenant = Tenant::start(lab);
-    let company = Company::new(lab, "nightly", &tenant);
-    company.people(&lab.stack, 0..30, "Sales");
-    let first = company.says(&lab.stack, &["sync", "--yes"], 0);
+pub(crate) fn story(fixture: &mut Fixture) {
+    let tenant = Tenant::start(fixture);
+    let company = Company::new(fixture, "nightly", &tenant);
+    company.people(&fixture.stack, 0..30, "Sales");
+    let first = company.says(&fixture.stack, &["sync", "--yes"], 0);
     assert_eq!(first["status"], "converged", "{first}");
-    company.people(&lab.stack, 0..30, "Marketing");
+    company.people(&fixture.stack, 0..30, "Marketing");
 
     // Nothing is written before the tenant says so: the night lasts until then, however long the deployment takes.
     let before = tenant.world().take_counters();
     assert_eq!(before.throttled, 0);
     let busy = Fault::Throttled { retry_after: Some("2".to_owned()) };
     tenant.world().inject(FaultRule::new("PATCH /users/{id}", busy));
-    let due = lab.stack.due_minute();
-    lab.stack.update(&[&format!("NightlySchedule=cron({} {} * * ? *)", due.minute(), due.hour())]);
+    let due = fixture.stack.due_minute();
+    fixture.stack.update(&[&format!("NightlySchedule=cron({} {} * * ? *)", due.minute(), due.hour())]);
     let schedule =
-        lab.stack.call("scheduler", "get_schedule", &json!({ "Name": format!("{}-nightly", lab.stack.name) }));
+        fixture.stack.call("scheduler", "get_schedule", &json!({ "Name": format!("{}-nightly", fixture.stack.name) }));
     assert_eq!(schedule["State"], "ENABLED", "{schedule}");
     let input: Value = serde_json::from_str(schedule["Target"]["Input"].as_str().unwrap()).unwrap();
     assert_eq!(input, json!({ "v": 1, "kind": "nightly", "slot": "<aws.scheduler.scheduled-time>" }));
-    lab.stack.build_anew();
-    lab.stack.until("the night", || tenant.world().counters().throttled > 0);
+    fixture.stack.build_anew();
+    fixture.stack.until("the night", || tenant.world().counters().throttled > 0);
 
-    let old = builds(&lab.stack);
-    lab.stack.update(&["LogLevel=debug"]);
-    let new = builds(&lab.stack);
+    let old = builds(&fixture.stack);
+    fixture.stack.update(&["LogLevel=debug"]);
+    let new = builds(&fixture.stack);
     for function in FUNCTIONS {
         assert_ne!(old[function], new[function], "{function} has another build");
     }
-    let run = company.newest(&lab.stack);
+    let run = company.newest(&fixture.stack);
     assert_eq!((&run["status"], &run["intent"]), (&Value::Null, &json!("sync")), "in the middle: {run}");
     assert_eq!(tenant.count("Marketing"), 0);
     tenant.world().clear_faults();
     let ended = |stack: &Stack| company.newest(stack)["status"] == "converged";
-    lab.stack.until("the end of the night", || tenant.count("Marketing") == 30 && ended(&lab.stack));
+    fixture.stack.until("the end of the night", || tenant.count("Marketing") == 30 && ended(&fixture.stack));
 
     // A later night is told twice, and is one run that finds nothing to do.
-    let run = company.newest(&lab.stack);
-    let told = lab.stack.told(run["run"].as_str().unwrap());
+    let run = company.newest(&fixture.stack);
+    let told = fixture.stack.told(run["run"].as_str().unwrap());
     assert!(told.len() > 3, "{told:?}");
     let later = r#"{"v":1,"kind":"nightly","slot":"2031-03-15T02:00:00Z"}"#;
-    lab.stack.send("MatchQueue", later);
-    lab.stack.send("MatchQueue", later);
-    let runs = || company.says(&lab.stack, &["runs", "list"], 0)["runs"].as_array().unwrap().clone();
-    lab.stack.until("the later night", || runs().len() > 2 && runs()[0]["status"] == "converged");
+    fixture.stack.send("MatchQueue", later);
+    fixture.stack.send("MatchQueue", later);
+    let runs = || company.says(&fixture.stack, &["runs", "list"], 0)["runs"].as_array().unwrap().clone();
+    fixture.stack.until("the later night", || runs().len() > 2 && runs()[0]["status"] == "converged");
     assert_eq!(runs().len(), 3, "one by command, one by the clock, one later: {:?}", runs());
 
     // What the night cost is told by its functions. One that is replaced while it works tells nobody what it did.

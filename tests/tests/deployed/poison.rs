@@ -8,12 +8,12 @@ use hardmatch_tests::fixture::{tenant, trusting_the_stand_in};
 use hardmatch_tests::immutable_id;
 use serde_json::{Value, json};
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 use crate::stack::Ran;
 
 /// No program understands it.
-const NO_BELL: &str = "poison";
+const NO_MESSAGE: &str = "poison";
 /// A message, about a connection that there is not.
 const NOBODYS: &str = r#"{"v":1,"connection":"nobody","run":"01KCZZZZZZZZZZZZZZZZZZZZZZ","kind":"write"}"#;
 /// For a version that is not deployed yet.
@@ -36,11 +36,11 @@ pub(crate) struct Begun {
 }
 
 /// At the beginning: a message is given up after five attempts, and a person after eight; both take their time.
-pub(crate) fn begun(lab: &mut Lab) {
-    lab.stack.send("WriteQueue", NO_BELL);
-    lab.stack.send("WriteQueue", NOBODYS);
-    lab.stack.send("MatchQueue", NEWER);
-    lab.stack.send_noted("SchedulerDeadLetters", r#"{"v":1,"kind":"nightly"}"#, &UNDELIVERED);
+pub(crate) fn begun(fixture: &mut Fixture) {
+    fixture.stack.send("WriteQueue", NO_MESSAGE);
+    fixture.stack.send("WriteQueue", NOBODYS);
+    fixture.stack.send("MatchQueue", NEWER);
+    fixture.stack.send_noted("SchedulerDeadLetters", r#"{"v":1,"kind":"nightly"}"#, &UNDELIVERED);
 
     let account = |n: u32, more: Value| {
         let mut account = json!({
@@ -54,7 +54,7 @@ pub(crate) fn begun(lab: &mut Lab) {
     // Somebody who left, and whom the tenant lets no application block: refused whenever that is written. And somebody whom
     // every change fails of, by the service's own fault.
     let seed = tenant(trusting_the_stand_in()).user(account(3, json!({ "restricted": true })));
-    let tenant = Tenant::of(lab, seed.user(account(4, json!({}))));
+    let tenant = Tenant::of(fixture, seed.user(account(4, json!({}))));
     let failing = tenant.world().user("person4@contoso.com").unwrap()["id"].as_str().unwrap().to_owned();
     let failure = Fault::Status {
         status: 500,
@@ -65,24 +65,24 @@ pub(crate) fn begun(lab: &mut Lab) {
     };
     tenant.world().inject(FaultRule::new(&format!("PATCH /users/{failing}"), failure));
 
-    let company = Company::new(lab, "poisoned", &tenant);
+    let company = Company::new(fixture, "poisoned", &tenant);
     let standing = |line: &str| if line.starts_with("00000003") { "514" } else { "512" };
     let people: Vec<String> = people(0..PEOPLE, "Sales")
         .lines()
         .enumerate()
         .map(|(n, line)| format!("{line},{}", if n == 0 { "userAccountControl" } else { standing(line) }))
         .collect();
-    lab.stack.people("poisoned.csv", &people.join("\n"));
-    let planned = company.says(&lab.stack, &["plan"], 0);
-    let applied = lab.stack.begin(&["apply", planned["plan"].as_str().unwrap(), "--config", &company.file]);
-    lab.poisoned = Some(Begun { tenant, company, applied });
+    fixture.stack.people("poisoned.csv", &people.join("\n"));
+    let planned = company.says(&fixture.stack, &["plan"], 0);
+    let applied = fixture.stack.begin(&["apply", planned["plan"].as_str().unwrap(), "--config", &company.file]);
+    fixture.poisoned = Some(Begun { tenant, company, applied });
 }
 
 /// Much later, and before a night begins, which would take the place of a run that is still open: everything that was done
 /// meanwhile was done beside it.
-pub(crate) fn story(lab: &mut Lab) {
-    let Begun { tenant, company, applied } = lab.poisoned.take().unwrap();
-    let stack = &lab.stack;
+pub(crate) fn story(fixture: &mut Fixture) {
+    let Begun { tenant, company, applied } = fixture.poisoned.take().unwrap();
+    let stack = &fixture.stack;
     let run = applied.join().unwrap().json(3);
     assert_eq!(run["status"], "attention", "{run}");
     // Everybody else has what they should have, but for these two.
@@ -131,6 +131,6 @@ pub(crate) fn story(lab: &mut Lab) {
     assert_eq!(of("write")["connection"], "nobody", "{shown}");
     assert!(of("write")["why"].as_str().unwrap().contains("connection"), "{shown}");
     assert!(letters.iter().all(|letter| letter["since"].is_string()), "{shown}");
-    assert!(!shown.to_string().contains(NO_BELL), "what strangers send is not repeated: {shown}");
+    assert!(!shown.to_string().contains(NO_MESSAGE), "what strangers send is not repeated: {shown}");
     assert_eq!(stack.holds("MatchQueue")[2], 1, "a message of a newer version waits for that");
 }

@@ -3,46 +3,46 @@
 
 use serde_json::json;
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 
 const PEOPLE: u32 = 25;
 
-pub(crate) fn story(lab: &mut Lab) {
-    let tenant = Tenant::start(lab);
-    let company = Company::new(lab, "lost", &tenant);
-    company.people(&lab.stack, 0..PEOPLE, "Sales");
-    let first = company.says(&lab.stack, &["sync", "--yes"], 0);
+pub(crate) fn story(fixture: &mut Fixture) {
+    let tenant = Tenant::start(fixture);
+    let company = Company::new(fixture, "lost", &tenant);
+    company.people(&fixture.stack, 0..PEOPLE, "Sales");
+    let first = company.says(&fixture.stack, &["sync", "--yes"], 0);
     assert_eq!(first["status"], "converged", "{first}");
     // Ours is that one is blocked: they left.
-    company.people(&lab.stack, 1..PEOPLE, "Sales");
-    let left = company.says(&lab.stack, &["sync"], 0);
+    company.people(&fixture.stack, 1..PEOPLE, "Sales");
+    let left = company.says(&fixture.stack, &["sync"], 0);
     assert_eq!(left["changes"]["suspend"], 1, "{left}");
     let blocked = || tenant.world().user("person0@contoso.com").unwrap()["accountEnabled"] == json!(false);
     assert!(blocked());
 
-    let lost = lab.stack.lose_table();
+    let lost = fixture.stack.lose_table();
     assert!(lost > 100, "{lost} items");
     // A table that is made anew is given to functions that are started anew.
-    lab.stack.update(&["LogLevel=info", "LogRetentionDays=30"]);
+    fixture.stack.update(&["LogLevel=info", "LogRetentionDays=30"]);
 
     // The one who left is back, which undoes what is ours, if it were; and somebody moved.
-    company.people(&lab.stack, 0..PEOPLE, "Marketing");
+    company.people(&fixture.stack, 0..PEOPLE, "Marketing");
     let writes = tenant.world().counters().writes;
-    let stopped = company.says(&lab.stack, &["sync"], 3);
+    let stopped = company.says(&fixture.stack, &["sync"], 3);
     assert_eq!((&stopped["status"], &stopped["stop"]), (&json!("planned"), &json!("state_lost")), "{stopped}");
     assert_eq!(tenant.world().counters().writes, writes, "nothing before the plan is accepted");
-    let planned = company.says(&lab.stack, &["plan"], 0);
+    let planned = company.says(&fixture.stack, &["plan"], 0);
     assert_eq!(planned["stop"], "state_lost", "{planned}");
     let counts = &planned["counts"]["by_action"];
     assert_eq!(counts["create"], json!(null), "{planned}");
     assert_eq!(planned["counts"]["by_reason"]["hard_matched"], PEOPLE, "{planned}");
-    let applied = company.says(&lab.stack, &["apply", planned["plan"].as_str().unwrap()], 3);
+    let applied = company.says(&fixture.stack, &["apply", planned["plan"].as_str().unwrap()], 3);
     assert_eq!(applied["counts"]["by_reason"]["blocked_elsewhere"], 1, "somebody looks at that: {applied}");
     assert_eq!(tenant.count("Marketing"), PEOPLE as usize);
     assert_eq!(tenant.world().live_users(), PEOPLE as usize, "nobody twice");
     assert!(blocked(), "who blocked them is not known any more: not ours to undo");
     tenant.nobody_twice();
-    let again = company.says(&lab.stack, &["sync"], 3);
+    let again = company.says(&fixture.stack, &["sync"], 3);
     assert_eq!(again["writes"], 0, "{again}");
 }

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::Lab;
+use crate::Fixture;
 use crate::company::{Company, Tenant};
 use crate::stack::Keys;
 
-pub(crate) fn story(lab: &mut Lab) {
-    let tenant = Tenant::start(lab);
-    let company = Company::new(lab, "contoso", &tenant);
-    let stack = &lab.stack;
+pub(crate) fn story(fixture: &mut Fixture) {
+    let tenant = Tenant::start(fixture);
+    let company = Company::new(fixture, "contoso", &tenant);
+    let stack = &fixture.stack;
     company.people(stack, 0..20, "Sales");
 
     // j15: many may look and plan, some may accept.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::Lab;
+use crate::Fixture;
 
 const FUNCTIONS: [&str; 5] = ["ingest-source", "ingest-tenant", "match", "write", "connect"];
 const QUEUES: [&str; 8] = [
@@ -21,8 +21,8 @@ const METRICS: [&str; 6] =
 const NEVER: [&str; 7] = ["Surname", "Given1", "@contoso.com", "eyJ", "Bearer ", "client_assertion", "123456789ab"];
 
 /// After all runs: every function has said whose work it does, and nothing is left to do.
-pub(crate) fn story(lab: &mut Lab) {
-    let stack = &lab.stack;
+pub(crate) fn story(fixture: &mut Fixture) {
+    let stack = &fixture.stack;
     let mut told = BTreeSet::new();
     for line in stack.metrics() {
         let named = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
@@ -37,9 +37,9 @@ pub(crate) fn story(lab: &mut Lab) {
 }
 
 /// In the end: whatever happened, no function has logged a person or a token.
-pub(crate) fn nobody(lab: &mut Lab) {
+pub(crate) fn nobody(fixture: &mut Fixture) {
     for function in FUNCTIONS {
-        let lines = lab.stack.logs(function);
+        let lines = fixture.stack.logs(function);
         assert!(!lines.is_empty(), "{function} says nothing");
         for line in lines {
             for never in NEVER {

@@ -146,14 +146,14 @@ impl WebIdentity for Given {
     }
 }
 
-struct Lab {
+struct Fixture {
     clock: Arc<dyn Clock>,
     store: Store,
     folder: tempfile::TempDir,
     certificate: String,
 }
 
-impl Lab {
+impl Fixture {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let wanted = NewCertificate { subject: "contoso", days: 30, key: KeySize::Rsa2048 };
@@ -219,18 +219,18 @@ async fn opened(connections: &Connections, text: &str) -> Result<Opened, String>
 
 #[tokio::test]
 async fn nothing_reaches_a_host_that_was_not_approved() {
-    let lab = Lab::new().await;
+    let fixture = Fixture::new().await;
     for (method, auth, _) in METHODS {
         let (approved, catcher) = (Catcher::start(Answers::Tokens).await, Catcher::start(Answers::Tokens).await);
-        let connections = lab.connections(&[approved.host()]);
+        let connections = fixture.connections(&[approved.host()]);
         for (login, graph) in [(&catcher, &approved), (&approved, &catcher), (&catcher, &catcher)] {
             let text = text(method, auth, &login.url, &graph.url);
             let refused = opened(&connections, &text).await.err().unwrap();
             assert!(refused.contains(catcher.host()) && refused.contains("AllowedHosts"), "{method}: {refused}");
             // Stored before the list was as it is: a function does not open it.
-            let stored = lab.store.meta(&contoso()).await.unwrap().policy.revision + 1;
-            lab.store.put_policy(&contoso(), stored, &text).await.unwrap();
-            lab.store.update(&contoso(), |policy: &mut ActivePolicy| policy.revision = stored).await.unwrap();
+            let stored = fixture.store.meta(&contoso()).await.unwrap().policy.revision + 1;
+            fixture.store.put_policy(&contoso(), stored, &text).await.unwrap();
+            fixture.store.update(&contoso(), |policy: &mut ActivePolicy| policy.revision = stored).await.unwrap();
             let refused = connections.open(&contoso()).await.err().unwrap().to_string();
             assert!(refused.contains(catcher.host()), "{method}: {refused}");
         }
@@ -240,12 +240,12 @@ async fn nothing_reaches_a_host_that_was_not_approved() {
 
 #[tokio::test]
 async fn an_approved_host_is_sent_what_it_needs() {
-    let lab = Lab::new().await;
+    let fixture = Fixture::new().await;
     for (method, auth, proof) in METHODS {
         let (login, graph) = (Catcher::start(Answers::Tokens).await, Catcher::start(Answers::Tokens).await);
-        let connections = lab.connections(&[login.host(), graph.host()]);
+        let connections = fixture.connections(&[login.host(), graph.host()]);
         let opened = opened(&connections, &text(method, auth, &login.url, &graph.url)).await.unwrap();
-        lab.read(method, &opened).await.unwrap_err();
+        fixture.read(method, &opened).await.unwrap_err();
         let at_login = login.caught().join("\n");
         assert!(at_login.contains(proof), "{method}: the catcher catches what is sent: {at_login}");
         let at_graph = graph.caught().join("\n");
@@ -255,16 +255,16 @@ async fn an_approved_host_is_sent_what_it_needs() {
 
 #[tokio::test]
 async fn an_approved_host_cannot_send_anything_on() {
-    let lab = Lab::new().await;
+    let fixture = Fixture::new().await;
     for (method, auth, _) in METHODS {
         let catcher = Catcher::start(Answers::Tokens).await;
         let onward = Catcher::start(Answers::ElsewhereTo(catcher.url.clone())).await;
         let pages = Catcher::start(Answers::PagesOf(catcher.url.clone())).await;
         let tokens = Catcher::start(Answers::Tokens).await;
-        let connections = lab.connections(&[onward.host(), pages.host(), tokens.host()]);
+        let connections = fixture.connections(&[onward.host(), pages.host(), tokens.host()]);
         for (login, graph) in [(&onward, &tokens), (&tokens, &onward), (&tokens, &pages)] {
             let opened = opened(&connections, &text(method, auth, &login.url, &graph.url)).await.unwrap();
-            let error = lab.read(method, &opened).await.unwrap_err();
+            let error = fixture.read(method, &opened).await.unwrap_err();
             assert!(!error.contains(BEARER) && !error.contains(REFRESH), "{method}: {error}");
         }
         assert!(!onward.caught().is_empty() && !pages.caught().is_empty(), "{method}: both were asked");

@@ -58,7 +58,7 @@ async fn with(count: usize, policy: &str) -> World {
 }
 
 #[tokio::test]
-async fn j2_j3_j4_j5_a_thousand_parked_links_come_back_and_disconnecting_touches_nobody() {
+async fn j2_j3_j4_j5_a_thousand_links_come_back_and_disconnecting_touches_nobody() {
     let mut world = with(1_000, "").await;
     let before = (world.accounts(), links(&world).await, world.people.csv());
     assert_eq!(before.1.len(), 1_000);
@@ -113,7 +113,7 @@ async fn j2_j3_j4_j5_a_thousand_parked_links_come_back_and_disconnecting_touches
 }
 
 #[tokio::test]
-async fn j4_clocks_of_leaving_stand_still_while_links_are_parked() {
+async fn j4_clocks_of_leaving_stand_still_while_disconnected() {
     let mut world = with(3, "[lifecycle]\nabsent = { action = \"suspend\", after = \"10d\" }").await;
     world.people.remove("p0001");
     assert_eq!(world.sync().await.decided("p0001@contoso.com"), "none: in_grace");

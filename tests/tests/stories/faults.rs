@@ -243,7 +243,7 @@ async fn a_secret_that_expired_writes_nothing_and_says_so() {
 }
 
 #[tokio::test]
-async fn lost_doubled_and_disordered_bells_change_nothing() {
+async fn lost_doubled_and_disordered_messages_change_nothing() {
     for (lose, duplicate, reorder) in [(60, 0, 0), (0, 80, 0), (0, 50, 90), (40, 40, 40)] {
         for at_once in [1, 3] {
             let (mut world, hash) = planned("").await;

@@ -343,7 +343,7 @@ async fn a_schedule_killed_at_any_write_begins_one_run_that_ends() {
 }
 
 #[tokio::test]
-async fn with_every_bell_of_the_functions_lost_the_tick_alone_finishes() {
+async fn with_every_message_of_the_functions_lost_the_tick_alone_finishes() {
     let mut world = crowd(120, "").await;
     for number in 0..4 {
         world.people.remove(&format!("p{number:03}"));

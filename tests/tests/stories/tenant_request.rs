@@ -40,7 +40,7 @@ impl RunMetrics for Nobody {
 
 /// Two functions, a queue between them, and a tenant. Match has the work table; the other side has the tokens as well.
 #[derive(Clone)]
-struct Lab {
+struct Fixture {
     secret_scan: Arc<SecretScan>,
     clock: ManualClock,
     running: Arc<Running>,
@@ -52,7 +52,7 @@ struct Lab {
     folder: Arc<TempDir>,
 }
 
-impl Lab {
+impl Fixture {
     async fn new(more: &str) -> Self {
         let clock = ManualClock::auto(Timestamp::from_second(NOON).unwrap());
         let shared = clock.clone();
@@ -152,10 +152,10 @@ impl Lab {
     async fn pump(&self) {
         let mut pump = Pump::new(self.doorbell.clone(), Arc::new(self.clock.clone()));
         for queue in [Queue::Match, Queue::Tenant] {
-            let lab = self.clone();
+            let fixture = self.clone();
             pump = pump.serve(queue, Serving { batch: 1, at_once: 1 }, move |event| {
-                let lab = lab.clone();
-                async move { run_batch(event, &*lab.doorbell, |message| lab.clone().answer(message)).await }
+                let fixture = fixture.clone();
+                async move { run_batch(event, &*fixture.doorbell, |message| fixture.clone().answer(message)).await }
             });
         }
         pump.run_dry().await;
@@ -183,100 +183,104 @@ fn contoso() -> ConnectionId {
 
 #[tokio::test]
 async fn o15_o16_an_operator_asks_how_a_deployed_connection_stands_and_resets_it() {
-    let lab = Lab::new("secret_expires = 2026-02-01").await;
-    let Reply::Reached { reached } = lab.ask("1", Command::Status).await else { panic!("no status") };
+    let fixture = Fixture::new("secret_expires = 2026-02-01").await;
+    let Reply::Reached { reached } = fixture.ask("1", Command::Status).await else { panic!("no status") };
     let KnownGrant::Told { permissions } = &reached.granted else { panic!("{reached:?}") };
     assert!(permissions.contains("User.ReadWrite.All"), "{permissions:?}");
     assert_eq!(reached.client_id, CONTOSO_CLIENT_ID);
     assert_eq!(reached.ends.map(|ends| ends.strftime("%Y-%m-%d").to_string()).as_deref(), Some("2026-02-01"));
     assert!(reached.tokens.is_empty(), "none was kept before somebody asked");
-    let Reply::Reached { reached } = lab.ask("2", Command::Status).await else { panic!("no status") };
+    let Reply::Reached { reached } = fixture.ask("2", Command::Status).await else { panic!("no status") };
     assert_eq!(reached.tokens.len(), 1, "{reached:?}");
 
-    assert_eq!(lab.ask("3", Command::Reset).await, Reply::Done { run: None });
-    assert!(!lab.keeps_a_token().await);
-    let meta = lab.store.meta(&contoso()).await.unwrap();
+    assert_eq!(fixture.ask("3", Command::Reset).await, Reply::Done { run: None });
+    assert!(!fixture.keeps_a_token().await);
+    let meta = fixture.store.meta(&contoso()).await.unwrap();
     assert_eq!(meta.credential.forgotten, 1, "what a warm function has in memory is forgotten, too");
 }
 
 #[tokio::test]
 async fn c9_doctor_on_a_stack_names_the_code_the_meaning_and_the_cure() {
-    let lab = Lab::new("").await;
-    let Reply::Checked { checks } = lab.ask("1", Command::Checks).await else { panic!("no checks") };
+    let fixture = Fixture::new("").await;
+    let Reply::Checked { checks } = fixture.ask("1", Command::Checks).await else { panic!("no checks") };
     assert!(checks.iter().all(|check| check.state != CheckState::Fail), "{checks:?}");
     for area in ["clock", "expiry", "credentials", "permissions", "tenant", "domains", "directory role"] {
         assert!(checks.iter().any(|check| check.area == area), "nothing of {area}");
     }
-    lab.running.world().change_app(CONTOSO_CLIENT_ID, |app| app.secret_expired = true).unwrap();
-    let Reply::Checked { checks } = lab.ask("2", Command::Checks).await else { panic!("no checks") };
+    fixture.running.world().change_app(CONTOSO_CLIENT_ID, |app| app.secret_expired = true).unwrap();
+    let Reply::Checked { checks } = fixture.ask("2", Command::Checks).await else { panic!("no checks") };
     let found = checks.iter().find(|check| check.area == "credentials").unwrap();
     assert_eq!(found.state, CheckState::Fail);
     assert!(found.finding.contains("AADSTS7000222") && found.cure.contains("new secret"), "{found:?}");
 }
 
 #[tokio::test]
-async fn j2_o16_disconnecting_a_stack_parks_first_forgets_then_and_asks_nobody() {
-    let lab = Lab::new("").await;
-    lab.ask("1", Command::Status).await;
-    assert!(lab.keeps_a_token().await);
-    lab.running.world().take_requests();
-    let Reply::Disconnected { disconnected } = lab.ask("2", Command::Disconnect).await else {
+async fn j2_o16_disconnecting_a_stack_stops_first_forgets_then_and_asks_nobody() {
+    let fixture = Fixture::new("").await;
+    fixture.ask("1", Command::Status).await;
+    assert!(fixture.keeps_a_token().await);
+    fixture.running.world().take_requests();
+    let Reply::Disconnected { disconnected } = fixture.ask("2", Command::Disconnect).await else {
         panic!("not disconnected")
     };
     assert!(disconnected.new);
-    assert!(!lab.keeps_a_token().await);
-    assert_eq!(lab.store.meta(&contoso()).await.unwrap().status.state, ConnectionState::Disconnected);
-    assert!(lab.running.world().take_requests().is_empty(), "nobody is called");
-    let Reply::Reached { reached } = lab.ask("3", Command::Status).await else { panic!("no status") };
+    assert!(!fixture.keeps_a_token().await);
+    assert_eq!(fixture.store.meta(&contoso()).await.unwrap().status.state, ConnectionState::Disconnected);
+    assert!(fixture.running.world().take_requests().is_empty(), "nobody is called");
+    let Reply::Reached { reached } = fixture.ask("3", Command::Status).await else { panic!("no status") };
     assert!(matches!(reached.granted, KnownGrant::Untold { .. }), "{reached:?}");
-    assert!(lab.running.world().take_requests().is_empty(), "nobody is called");
+    assert!(fixture.running.world().take_requests().is_empty(), "nobody is called");
 }
 
 #[tokio::test]
 async fn j2_a_late_word_to_forget_does_not_take_what_was_kept_since() {
-    let lab = Lab::new("").await;
-    lab.ask("1", Command::Disconnect).await;
-    let now = lab.clock.now_seconds();
-    lab.store.reconnect(&contoso(), CONTOSO_TENANT_ID, now).await.unwrap();
-    lab.ask("2", Command::Status).await;
-    assert!(lab.keeps_a_token().await);
+    let fixture = Fixture::new("").await;
+    fixture.ask("1", Command::Disconnect).await;
+    let now = fixture.clock.now_seconds();
+    fixture.store.reconnect(&contoso(), CONTOSO_TENANT_ID, now).await.unwrap();
+    fixture.ask("2", Command::Status).await;
+    assert!(fixture.keeps_a_token().await);
     // The message of the first is handed over once more.
     let disconnected = hardmatch_match::DisconnectResult { new: true, links: 0, abandoned: 0 };
     let late = MessageKind::TenantRequest {
         reply: "1".to_owned(),
         query: hardmatch_ports::tenant_request::TenantQuery::Forget { disconnected },
     };
-    lab.doorbell.notify(Message::new(contoso(), "", late), Duration::ZERO).await.unwrap();
-    lab.pump().await;
-    assert!(lab.keeps_a_token().await, "the sign-in is new");
+    fixture.doorbell.notify(Message::new(contoso(), "", late), Duration::ZERO).await.unwrap();
+    fixture.pump().await;
+    assert!(fixture.keeps_a_token().await, "the sign-in is new");
 }
 
 #[tokio::test]
 async fn c13_c14_a_connection_without_a_run_knows_when_its_secret_ends() {
-    let lab = Lab::new("secret_expires = 2026-02-01").await;
-    let ports = lab.matching().await;
-    lab.store.update(&contoso(), |status: &mut ConnectionStatus| status.state = ConnectionState::Paused).await.unwrap();
-    let ends = async || lab.store.meta(&contoso()).await.unwrap().credential.ends;
+    let fixture = Fixture::new("secret_expires = 2026-02-01").await;
+    let ports = fixture.matching().await;
+    fixture
+        .store
+        .update(&contoso(), |status: &mut ConnectionStatus| status.state = ConnectionState::Paused)
+        .await
+        .unwrap();
+    let ends = async || fixture.store.meta(&contoso()).await.unwrap().credential.ends;
     assert_eq!(ends().await, None);
     watch_credential(&ports, &contoso()).await.unwrap();
-    lab.pump().await;
+    fixture.pump().await;
     assert_eq!(ends().await, Some(1_769_904_000), "noted by whoever has it, paused or not");
     // Once a day is enough.
     watch_credential(&ports, &contoso()).await.unwrap();
-    assert!(lab.doorbell.is_empty());
-    lab.clock.advance(DAY);
+    assert!(fixture.doorbell.is_empty());
+    fixture.clock.advance(DAY);
     watch_credential(&ports, &contoso()).await.unwrap();
-    assert!(!lab.doorbell.is_empty());
-    lab.pump().await;
-    assert!(lab.running.world().take_requests().is_empty(), "no token is asked for");
+    assert!(!fixture.doorbell.is_empty());
+    fixture.pump().await;
+    assert!(fixture.running.world().take_requests().is_empty(), "no token is asked for");
 }
 
 #[tokio::test]
 async fn what_is_looked_for_would_be_found() {
-    let lab = Lab::new("").await;
-    assert_eq!(lab.secret_scan.found(), Vec::<String>::new());
+    let fixture = Fixture::new("").await;
+    assert_eq!(fixture.secret_scan.found(), Vec::<String>::new());
     let folder = tempfile::tempdir().unwrap();
-    let other = std::mem::ManuallyDrop::new(SecretScan::new(lab.running.world().clone(), folder.path()));
+    let other = std::mem::ManuallyDrop::new(SecretScan::new(fixture.running.world().clone(), folder.path()));
     other.look("an error", format!("refused: {CONTOSO_SECRET}").as_bytes());
     std::fs::write(folder.path().join("report.html"), format!("<p>{CONTOSO_SECRET}</p>")).unwrap();
     let found = other.found();

@@ -29,7 +29,7 @@ async fn an_unchanged_night_takes_a_handful_of_units() {
 }
 
 #[tokio::test]
-async fn a_night_with_changes_rings_for_its_phases_and_not_for_its_slices() {
+async fn a_night_with_changes_sends_for_its_phases_and_not_for_its_slices() {
     let mut world = company(PEOPLE).await.expect("a company");
     for number in 0..50 {
         world.people.set(&name(number * 20), "title", "Lead");

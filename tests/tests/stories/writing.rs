@@ -321,7 +321,7 @@ async fn one_person_does_not_wait_for_the_lane_of_a_nightly_run() {
 }
 
 #[tokio::test]
-async fn who_is_in_the_hands_of_the_other_lane_is_written_once() {
+async fn a_person_in_flight_in_the_other_lane_is_written_once() {
     let mut world = three_changes("").await;
     let (store, scope, clock) =
         (world.store().await, TenantKey::new("simulated", CONTOSO_TENANT_ID), world.clock.clone());

@@ -46,7 +46,7 @@ fn every_function_has_a_role_and_a_log_group_of_its_own() {
 }
 
 #[test]
-fn every_function_may_ring_for_itself_and_reserves_nothing() {
+fn every_function_may_requeue_and_reserves_nothing() {
     for (name, function) in of_type("AWS::Lambda::Function") {
         // Without it AWS stops long work after sixteen requeued messages.
         assert_eq!(function["RecursiveLoop"], "Allow", "{name}");

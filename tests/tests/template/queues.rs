@@ -63,7 +63,7 @@ fn a_message_is_handed_over_again_after_six_times_a_functions_time() {
 }
 
 #[test]
-fn every_doorbell_rings_one_function_that_names_what_failed() {
+fn every_queue_starts_one_function_that_names_what_failed() {
     let mappings = of_type("AWS::Lambda::EventSourceMapping");
     let notified: BTreeSet<&str> =
         mappings.iter().filter_map(|(_, mapping)| target(&mapping["EventSourceArn"])).collect();

@@ -126,7 +126,7 @@ fn the_table_and_the_bucket_are_open_as_far_as_the_adapters_reach() {
 }
 
 #[test]
-fn bells_are_taken_and_rung_where_the_function_stands() {
+fn messages_are_taken_and_sent_where_the_function_stands() {
     let polling: BTreeSet<String> =
         ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"]
             .map(|action| format!("sqs:{action}"))

@@ -18,7 +18,7 @@ fn the_nightly_start_has_its_zone_its_window_and_an_end() {
 }
 
 #[test]
-fn what_the_schedules_send_is_a_bell() {
+fn what_the_schedules_send_is_a_message() {
     for (name, kind) in [("Nightly", "nightly"), ("Tick", "tick")] {
         let input = properties(name)["Target"]["Input"].as_str().expect("a message");
         // The scheduler puts the time in; until then it is no time.
@@ -32,7 +32,7 @@ fn what_the_schedules_send_is_a_bell() {
 }
 
 #[test]
-fn the_scheduler_may_ring_and_nothing_else() {
+fn the_scheduler_may_send_and_nothing_else() {
     let role = properties("SchedulerRole");
     let statement = &role["Policies"][0]["PolicyDocument"]["Statement"][0];
     assert_eq!(statement["Action"], "sqs:SendMessage");

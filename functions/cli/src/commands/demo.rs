@@ -13,7 +13,7 @@ use hardmatch_report::{outcome_table, plan_table};
 
 use crate::args::{Common, DemoArgs};
 use crate::commands::place::place;
-use crate::commands::run::{Wish, apply_hash, drive, engine};
+use crate::commands::run::{StoryCommand, apply_hash, drive, engine};
 use crate::commands::{rows, shown};
 use crate::fail::{Exit, Failure};
 use crate::output;
@@ -79,7 +79,7 @@ async fn sync(common: &Common, everybody: Everybody) -> Result<Told, Failure> {
 async fn rested(common: &Common, intent: Intent, everybody: Everybody) -> Result<Told, Failure> {
     let (engine, meta) = engine(common).await?;
     let full = everybody == Everybody::Again;
-    let wish = Wish { intent, accept: Accept::Nothing, full, accept_source: false, retry: false, only: None };
+    let wish = StoryCommand { intent, accept: Accept::Nothing, full, accept_source: false, retry: false, only: None };
     let told = match drive(&engine, &meta, &wish).await {
         Ok(run) if run.status == Some(Status::Incomplete) => Err(Failure::run(shown::incomplete(&run))),
         Ok(run) => tell(&engine, run).await,

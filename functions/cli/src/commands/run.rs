@@ -86,7 +86,7 @@ async fn tell_expiry(engine: &Engine, run: &str) -> Result<(), Failure> {
 }
 
 /// What a run is asked to be.
-pub(crate) struct Wish {
+pub(crate) struct StoryCommand {
     pub(crate) intent: Intent,
     pub(crate) accept: Accept,
     pub(crate) full: bool,
@@ -97,7 +97,7 @@ pub(crate) struct Wish {
 
 pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     let (engine, meta) = engine(&args.common).await?;
-    let wish = Wish {
+    let wish = StoryCommand {
         intent: Intent::Plan,
         accept: Accept::Nothing,
         full: args.full || args.unmatched,
@@ -147,7 +147,7 @@ pub(crate) async fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
         },
         None => None,
     };
-    let wish = Wish {
+    let wish = StoryCommand {
         intent: Intent::Sync,
         accept: if args.yes { Accept::TheStop } else { Accept::Nothing },
         full: args.full,
@@ -251,7 +251,7 @@ fn too_old(hash: &str, run: &Run) -> Failure {
 /// Applies what a run held for an approval, and nothing else: as long as it is planned unchanged, and nothing is planned
 /// beside it that the run did not show.
 async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Result<Run, Failure> {
-    let wish = Wish {
+    let wish = StoryCommand {
         intent: Intent::Plan,
         accept: Accept::Nothing,
         full: false,
@@ -282,7 +282,7 @@ async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Re
 }
 
 /// Opens a run, or takes up the one that was left open, and drives it until it rests.
-pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &Wish) -> Result<Run, Failure> {
+pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &StoryCommand) -> Result<Run, Failure> {
     let connection = engine.connection().clone();
     let now_ms = engine.state.clock.now().as_millisecond();
     let left = match &meta.schedule.run {

@@ -44,7 +44,7 @@ fn message(kind: MessageKind) -> Message {
 }
 
 #[tokio::test]
-async fn each_bell_reaches_its_queue_as_json_under_its_connection() {
+async fn each_message_reaches_its_queue_as_json_under_its_connection() {
     let queues = queues().await;
     let messages = [
         message(MessageKind::ObserveSource),
@@ -71,7 +71,7 @@ async fn each_bell_reaches_its_queue_as_json_under_its_connection() {
 }
 
 #[tokio::test]
-async fn a_delay_keeps_a_bell_back() {
+async fn a_delay_keeps_a_message_back() {
     let queues = queues().await;
     queues.doorbell.notify(message(MessageKind::Write), Duration::from_hours(24)).await.unwrap();
     let depth = queues.doorbell.depth(&queues.urls[&Queue::Write]).await.unwrap();

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parked_time_is_not_counted_and_what_was_due_before_stays_due() {
+    fn disconnected_time_is_not_counted_and_what_was_due_before_stays_due() {
         let disconnected =
             [DisconnectedPeriod { from: 20, until: Some(30) }, DisconnectedPeriod { from: 50, until: None }];
         let due = |since, after| runs_out(since, after, &disconnected, 60);

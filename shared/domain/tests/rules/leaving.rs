@@ -153,7 +153,7 @@ fn graces_count_from_the_cause() {
 }
 
 #[test]
-fn j4_days_in_which_the_connection_was_parked_do_not_count() {
+fn j4_days_in_which_the_connection_was_disconnected_do_not_count() {
     let mut world = absent(NOW).policy(|p| p.lifecycle.absent = suspend(10 * DAY));
     world.disconnected = vec![DisconnectedPeriod { from: NOW + 4 * DAY, until: Some(NOW + 304 * DAY) }];
     world.now = NOW + 309 * DAY;

@@ -115,7 +115,7 @@ async fn a_call_that_changes_nothing_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_hand_is_one_request_whose_writes_all_have_a_body() {
+async fn a_batch_is_one_request_whose_writes_all_have_a_body() {
     let stub = Stub::start(|_, _| Say::ok(r#"{"responses":[]}"#)).await;
     let account = id("a");
     let calls = [

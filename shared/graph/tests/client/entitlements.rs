@@ -108,7 +108,7 @@ async fn removing_a_member_always_ends_in_ref_because_without_it_the_person_woul
 }
 
 #[tokio::test]
-async fn a_hand_of_twenty_mixed_calls_is_one_batch() {
+async fn twenty_mixed_calls_are_one_batch() {
     let stub = Stub::start(|seen, _| {
         let batch: Value = serde_json::from_str(&seen.body).unwrap();
         let parts: Vec<Value> = batch["requests"]

@@ -70,7 +70,7 @@ async fn home(clock: &ManualClock, table: Arc<dyn Table>, paper: Paper) -> Home 
 }
 
 #[tokio::test]
-async fn what_a_bell_has_cost_is_noted_with_its_run_and_told_whatever_comes_of_it() {
+async fn what_a_message_has_cost_is_noted_with_its_run_whatever_comes_of_it() {
     for answer in [Ok(After::Done), Err("the tenant is away".to_owned())] {
         let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
         let table: Arc<dyn Table> = Arc::new(FileTable::in_memory().unwrap());

@@ -17,7 +17,7 @@ use crate::proc::{self, Used};
 const BINARY: &str = "HARDMATCH_TESTED_BINARY";
 
 /// The stage of one scenario.
-pub(crate) struct Lab {
+pub(crate) struct Fixture {
     folder: TempDir,
     binary: PathBuf,
     sim: Running,
@@ -39,7 +39,7 @@ impl Ran {
     }
 }
 
-impl Lab {
+impl Fixture {
     /// A tenant from a seed, and a connection that knows nothing yet.
     pub(crate) fn new(seed: Seed) -> anyhow::Result<Self> {
         let binary = binary()?;

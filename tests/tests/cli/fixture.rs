@@ -234,7 +234,7 @@ impl Drop for Sweep {
 }
 
 /// A folder, a tenant, and the command between them.
-pub(crate) struct Lab {
+pub(crate) struct Fixture {
     /// Before the folder goes.
     sweep: Sweep,
     folder: TempDir,
@@ -242,10 +242,10 @@ pub(crate) struct Lab {
     runtime: Runtime,
 }
 
-impl Lab {
+impl Fixture {
     /// Starts the tenant and writes `lab.toml` as the manual's example has it, with the tenant's own address.
     pub(crate) fn new(seed: Seed) -> Self {
-        Lab::at(seed, SimClock::Real)
+        Fixture::at(seed, SimClock::Real)
     }
 
     /// A laboratory whose tenant goes by this clock.
@@ -254,16 +254,16 @@ impl Lab {
         let running = runtime.block_on(Sim::new(seed).clock(clock).start_local()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let sweep = Sweep { folder: folder.path().to_owned(), world: running.world().clone() };
-        let lab = Lab { sweep, folder, running, runtime };
-        lab.write("lab.toml", lab.config());
-        lab
+        let fixture = Fixture { sweep, folder, running, runtime };
+        fixture.write("lab.toml", fixture.config());
+        fixture
     }
 
     /// A laboratory whose source has these people.
     pub(crate) fn with_people(seed: Seed, people: &[Row]) -> Self {
-        let lab = Lab::new(seed);
-        lab.write("source.csv", csv(people));
-        lab
+        let fixture = Fixture::new(seed);
+        fixture.write("source.csv", csv(people));
+        fixture
     }
 
     /// The text of `lab.toml`.
@@ -317,7 +317,7 @@ path = "lab.db"
     /// Runs the command to its end.
     #[track_caller]
     pub(crate) fn run(&self, words: &[&str]) -> Said {
-        Lab::finish(&mut self.command(words))
+        Fixture::finish(&mut self.command(words))
     }
 
     /// Runs a prepared command to its end.
@@ -381,7 +381,7 @@ path = "lab.db"
 
     /// Stops the tenant; its address refuses connections from here on.
     pub(crate) fn stop_tenant(self) -> TempDir {
-        let Lab { sweep, folder, running, runtime } = self;
+        let Fixture { sweep, folder, running, runtime } = self;
         runtime.block_on(running.stop());
         drop(sweep);
         folder
