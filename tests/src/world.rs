@@ -53,6 +53,8 @@ pub struct World {
     pub messages: Messages,
     /// Where the next commands' writes are entered.
     pub bill: Option<Bill>,
+    /// Whether the next runs send again what was refused before, as `--retry` has it.
+    pub retry: bool,
     /// How many of a function work at a time.
     pub at_once: usize,
     /// What a message has of time until its function is ended; `None` is as much as it takes.
@@ -103,6 +105,7 @@ impl World {
             cut: None,
             bill: None,
             messages: Messages::Heard,
+            retry: false,
             at_once: 1,
             time: None,
             processes: Processes::One,
@@ -339,7 +342,7 @@ impl World {
                 everybody: command.everybody,
                 only: command.only.clone(),
                 accept_source: command.source == Source::AsItIs,
-                retry: false,
+                retry: self.retry,
                 by: "a test".to_owned(),
             };
             let now = self.clock.now().as_millisecond();

@@ -1,7 +1,10 @@
 //! Exports and histories that went wrong elsewhere, played from the first plan to a night that writes nothing. What
 //! counts is what the tenant holds afterwards and what the run tells; how it words it does not.
 
+mod cures;
 mod files;
 mod histories;
 mod people;
+mod shapes;
+mod texts;
 mod writing;

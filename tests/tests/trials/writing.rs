@@ -82,8 +82,8 @@ async fn c12_a_lost_answer_to_a_creation_loses_no_password() {
 
 const ADA: &str = "99999999-2222-4333-8444-000000000001";
 
-#[tokio::test]
-async fn c13_a_phone_that_is_forbidden_does_not_keep_the_rest() {
+/// One person whose account is a member of a group to which roles can be assigned, with a phone in the source.
+async fn protected() -> Trial {
     let ada = user(
         "p1@contoso.com",
         &json!({ "id": ADA, "onPremisesImmutableId": immutable_id(&guid(1)), "mail": "p1@contoso.com" }),
@@ -96,6 +96,12 @@ async fn c13_a_phone_that_is_forbidden_does_not_keep_the_rest() {
     let mut trial = setup.await;
     trial.world.people.columns.push("mobile".to_owned());
     trial.world.people.set("p1", "mobile", "+44 7");
+    trial
+}
+
+#[tokio::test]
+async fn c13_a_phone_that_is_forbidden_does_not_keep_the_rest() {
+    let mut trial = protected().await;
     let first = trial.first_night().await;
     let night = trial.sleep().await;
     let account = trial.account("p1@contoso.com");
@@ -131,4 +137,42 @@ async fn ct_an_account_made_by_hand_between_plan_and_apply_is_not_made_twice() {
         assert!(night.tells("nora@") || next.tells("nora@"), "{name}: {next:?}");
         assert!(trial.find("otto@contoso.com").is_some(), "{name}: the others go on");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_remembered_is_sent_again_when_an_operator_asks() {
+    let mut trial = protected().await;
+    trial.first_night().await;
+    // Our own write changed the account, so the next night asks once more.
+    trial.sleep().await;
+    for (retry, asked) in [(false, 0), (true, 1), (true, 1), (false, 0)] {
+        trial.world.retry = retry;
+        let night = trial.sleep().await;
+        assert_eq!(attempts(night.writes(), "mobilePhone"), asked, "retry {retry}: {night:?}");
+        assert!(night.exit == 3 && night.tells("mobilePhone"), "{night:?}");
+    }
+}
+
+#[tokio::test]
+async fn everybody_who_is_taken_over_has_their_manager_after_one_plan() {
+    const STAFF: usize = 200;
+    let users: Vec<Value> = (1..=STAFF)
+        .map(|number| user(&format!("p{number}@contoso.com"), &json!({ "mail": format!("p{number}@contoso.com") })))
+        .collect();
+    let mut trial = Trial::staff(STAFF).tenant(&json!({ "users": users })).await;
+    // Chains of every length, against the order of the file too: four report to each, and every tenth to the last one.
+    let boss = |number: usize| if number % 10 == 7 { STAFF } else { (number + 2) / 4 };
+    for number in (2..STAFF).chain([STAFF]) {
+        let upn = format!("p{}@contoso.com", if number == STAFF { 1 } else { boss(number) });
+        trial.world.people.set(&format!("p{number}"), "manager", &upn);
+    }
+    let night = trial.first_night().await;
+    let without: Vec<usize> = (2..=STAFF)
+        .filter(|number| {
+            let manager = trial.account(&format!("p{}@contoso.com", if *number == STAFF { 1 } else { boss(*number) }));
+            trial.account(&format!("p{number}@contoso.com")).text("manager") != manager.id()
+        })
+        .collect();
+    assert!(without.is_empty(), "{} of {STAFF} have no manager: {without:?}, {:?}", without.len(), night.told);
+    assert_eq!(trial.quiet_night().await.exit, 0);
 }

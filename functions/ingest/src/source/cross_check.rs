@@ -114,14 +114,16 @@ pub(super) async fn cross_check(
         scan.completeness.absence.push("an entry has the key of one known person and the name of another".to_owned());
         scan.replace(name, refused, ports.store.secret());
     }
-    for (name, refused) in shortened {
+    // Somebody who is stored under the shorter key was there before the longer one came.
+    let new = shortened.iter().chain(&claimed).map(|(name, _)| *name);
+    let stored = stored(ports, connection, new).await?;
+    let is_new = |name: &[u8; 16]| !stored.contains_key(&PersonHash::from_bytes(*name));
+    for (name, refused) in shortened.into_iter().filter(|(name, _)| is_new(name)) {
         scan.completeness.absence.push("keys have lost their leading zeros".to_owned());
         scan.replace(name, refused, ports.store.secret());
     }
     scan.completeness.absence.dedup();
-    let stored = stored(ports, connection, claimed.iter().map(|(name, _)| *name)).await?;
-    for (name, refused) in claimed.into_iter().filter(|(name, _)| !stored.contains_key(&PersonHash::from_bytes(*name)))
-    {
+    for (name, refused) in claimed.into_iter().filter(|(name, _)| is_new(name)) {
         scan.replace(name, refused, ports.store.secret());
     }
     Ok(None)

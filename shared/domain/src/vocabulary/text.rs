@@ -14,10 +14,15 @@ pub(crate) fn same_name(one: &str, other: &str) -> bool {
     }
 }
 
-/// An identity number without what spreadsheets drop or add: leading zeros, upper case, spaces. `0012` and `12` are one
-/// number written twice, and so may be one person.
+/// An identity number without what spreadsheets drop or add: leading zeros, upper case, spaces, points between groups of
+/// three digits. `0012` and `12`, `1.001` and `1001` are one number written twice, and so may be one person.
 pub(crate) fn number_form(value: &str) -> String {
     let text: String = value.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+    let mut groups = text.split(['.', ',', '\'', '’']);
+    let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
+    let grouped = groups.next().is_some_and(|first| matches!(first.len(), 1..=3) && digits(first))
+        && groups.all(|group| group.len() == 3 && digits(group));
+    let text = if grouped { text.replace(['.', ',', '\'', '’'], "") } else { text };
     let bare = text.trim_start_matches('0');
     if bare.is_empty() && !text.is_empty() { "0".to_owned() } else { bare.to_owned() }
 }
@@ -46,6 +51,10 @@ mod tests {
             ("12", "0012", true),
             ("e12", "E 12", true),
             ("000", "0", true),
+            ("1.001", "1001", true),
+            ("1,234,567", "1234567", true),
+            ("1.2", "12", false),
+            ("12.3456", "123456", false),
             ("12", "120", false),
             ("1012", "12", false),
             ("E0012", "E12", false),

@@ -11,6 +11,7 @@ use hardmatch_ports::source::{Completeness, Entry, Listing, RefusedEntry, Source
 
 use crate::columns::Columns;
 use crate::entries::{self, Entries};
+use crate::header::NAMELESS;
 use crate::index::Index;
 use crate::row::{Fault, Layout, Reach, Read, Row};
 use crate::shape::Shape;
@@ -174,6 +175,7 @@ impl Reading {
                     chunk.push(Entry::Refused(self.refused(key, fault)));
                 }
                 Read::Footer => self.pass("footers behind the last entry"),
+                Read::Header => self.pass("rows that repeat the header"),
                 Read::End => {
                     unchanged(&mut self.entries, &self.survey)?;
                     self.ended = true;
@@ -301,6 +303,14 @@ impl Reading {
             .iter()
             .map(|(what, (count, line))| format!("Passed over: {count} {what}, the first in line {line}"))
             .collect();
+        let nameless = |name: &&String| name.starts_with(NAMELESS);
+        notes.extend(
+            self.columns
+                .names
+                .iter()
+                .filter(nameless)
+                .map(|name| format!("Passed over: a column without a name {name}")),
+        );
         notes.extend(self.columns.may_mean_leaving().map(|name| {
             format!(
                 "The column {name:?} is not understood. If it says who leaves, name it under [source.columns] as enabled or accountExpires"
@@ -308,8 +318,8 @@ impl Reading {
         }));
         let columns: Vec<String> = self.columns.names.iter().map(|name| name.to_lowercase()).collect();
         let firm = |column: usize| self.filled.get(column).is_none_or(|filled| *filled >= FIRM);
-        let expected =
-            columns.iter().enumerate().filter(|(column, _)| firm(*column)).map(|(_, name)| name.clone()).collect();
+        let named = columns.iter().enumerate().filter(|(_, name)| !name.starts_with(NAMELESS));
+        let expected = named.filter(|(column, _)| firm(*column)).map(|(_, name)| name.clone()).collect();
         Completeness {
             doubts,
             absence,
@@ -359,7 +369,7 @@ fn index(entries: &mut Entries, columns: &Columns, survey: &Survey, now: i64) ->
                     index.note(&key, row.line, false);
                 }
             }
-            Read::Footer => {}
+            Read::Footer | Read::Header => {}
             Read::End => break,
         }
     }

@@ -240,6 +240,14 @@ fn same(one: Meaning, other: Meaning) -> bool {
 fn missing(names: &[String], what: &str, cure: &str) -> SourceError {
     // The others may be a person's values, where a file has no header.
     let known: Vec<&str> = names.iter().filter(|name| known::meaning(name).is_some()).map(String::as_str).collect();
+    if names.len() == 1 && known.is_empty() {
+        return SourceError {
+            problem: format!("The file does not have {what}. Its first line is one column, and none that is known"),
+            cure: "Begin the file with the row of column names: a title, a date or a remark before it must go. If that row is the first, set `delimiter` in [source] to what separates its cells"
+                .into(),
+            retry: false,
+        };
+    }
     let understood = match known.as_slice() {
         [] => "none has a known name".to_owned(),
         known => format!("these have known names: {}", known.join(", ")),

@@ -21,6 +21,8 @@ pub(crate) struct Csv {
     after_return: bool,
     /// Cells of the header; 0 before it is read.
     width: usize,
+    /// The header as it stands there.
+    header: Vec<u8>,
     /// How rows of too few cells are taken.
     short: Short,
     /// What the rows so far say about the writer.
@@ -66,6 +68,7 @@ impl Csv {
             line: 1,
             after_return: false,
             width: 0,
+            header: Vec::new(),
             short: Short::default(),
             habit: Habit::default(),
             ended: false,
@@ -126,6 +129,9 @@ impl Csv {
             }
             if self.width == 0 {
                 self.width = row.len();
+                self.header = row.text();
+            } else if row.len() == self.width && self.repeats_header(row) {
+                return Ok(Read::Header);
             }
             let lines = if self.ended { self.line } else { self.line - 1 };
             if let Some(fault) = swallowed(row, self.delimiter, self.width, lines) {
@@ -156,11 +162,21 @@ impl Csv {
                 Fault::new(problem, "Put cells that hold the delimiter or a line break into quotes").structural();
             let cut = self.ended && row.len() < self.width;
             return Ok(Read::Fault(if cut {
-                Fault { reach: Reach::Rest, ..fault }
+                let cure =
+                    "The file was cut off: write it again. If the last line is a remark or a total, leave it out";
+                Fault { reach: Reach::Rest, cure: cure.into(), ..fault }
             } else {
                 self.reaching(row, fault)
             }));
         }
+    }
+
+    /// Whether the row is the header once more: several exports stand in one file, each with its own byte order mark.
+    fn repeats_header(&self, row: &Row) -> bool {
+        let bare = |text: &[u8]| text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text).to_vec();
+        let first = row.values(0).next().unwrap_or_default();
+        let first = first.strip_prefix("\u{feff}".as_bytes()).unwrap_or(first);
+        self.width > 1 && bare(&self.header).starts_with(first) && bare(&row.text()) == bare(&self.header)
     }
 
     /// One cell at the end of a file: a total, a count, a time. A row of only a key, or the beginning of one that was cut
@@ -196,6 +212,9 @@ impl Csv {
                         "The file ends inside quotes",
                         "The file was cut off, or a quote is never closed: write it again",
                     )));
+                }
+                if at == At::Plain {
+                    row.drop_end_mark();
                 }
                 if at != At::Start || row.len() > 0 {
                     row.end_value(row.len());

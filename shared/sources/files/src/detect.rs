@@ -84,10 +84,11 @@ pub fn detect(path: &Path) -> Result<Detected, SourceError> {
         match entries.read(&mut row)? {
             Read::Row => {
                 count += 1;
-                trials.iter_mut().enumerate().for_each(|(column, trial)| trial.feed(&row, column));
+                let named = trials.iter_mut().enumerate().filter(|(at, _)| !names[*at].starts_with(header::NAMELESS));
+                named.for_each(|(column, trial)| trial.feed(&row, column));
             }
             Read::Fault(_) => refused += 1,
-            Read::Footer => {}
+            Read::Footer | Read::Header => {}
             Read::End => break,
         }
     }
@@ -175,7 +176,7 @@ fn managers(
                     }
                 }
             }
-            Read::Fault(_) | Read::Footer => {}
+            Read::Fault(_) | Read::Footer | Read::Header => {}
             Read::End => break,
         }
     }
@@ -227,7 +228,7 @@ impl Trial {
         let meaning = known::meaning(name);
         Self {
             meaning,
-            unique: Some(HashSet::new()),
+            unique: (!name.starts_with(header::NAMELESS)).then(HashSet::new),
             filled: false,
             guids: true,
             immutable: true,

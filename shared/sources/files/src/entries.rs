@@ -33,7 +33,7 @@ pub(crate) fn columns(file: &File, survey: &Survey, shape: &Shape) -> Result<Vec
     let mut first = None;
     loop {
         match entries.read(&mut row)? {
-            Read::Row | Read::Footer => {}
+            Read::Row | Read::Footer | Read::Header => {}
             Read::Fault(fault) => first = first.or(Some((row.line, fault))),
             Read::End => break,
         }

@@ -15,6 +15,10 @@ use std::fs::File;
 /// Rows that decide on the delimiter.
 const SAMPLE: usize = 20;
 
+/// How columns begin that have no name in the header: a delimiter behind the last cell, or a column of row numbers.
+/// Nothing refers to them, so they are passed over and said.
+pub(crate) const NAMELESS: &str = "(column ";
+
 /// A CSV file whose header is read.
 pub(crate) struct Header {
     /// Behind the header.
@@ -43,7 +47,7 @@ pub(crate) fn open(file: &File, survey: &Survey, shape: &Shape) -> Result<Header
     let mut row = Row::default();
     let names = match csv.read(&mut row)? {
         Read::Row => names(&row)?,
-        Read::Footer | Read::End => {
+        Read::Footer | Read::Header | Read::End => {
             return Err(wrong("The file is empty", "Write the export again; the first row names the columns"));
         }
         Read::Fault(fault) => return Err(wrong(&format!("The header: {}", fault.problem), &fault.cure)),
@@ -82,7 +86,7 @@ fn prelude(text: &mut Text) -> Result<Prelude, SourceError> {
 fn sniff(file: &File, survey: &Survey, lines: usize, shape: &Shape) -> Result<char, SourceError> {
     let mut best = (',', (0, 0, 1));
     let mut row = Row::default();
-    for delimiter in [',', ';', '\t'] {
+    for delimiter in [',', ';', '\t', '|'] {
         let mut csv = start(file, survey, delimiter, lines)?;
         let Read::Row = csv.read(&mut row)? else { continue };
         let width = row.len();
@@ -91,7 +95,7 @@ fn sniff(file: &File, survey: &Survey, lines: usize, shape: &Shape) -> Result<ch
         for _ in 0..SAMPLE {
             match csv.read(&mut row)? {
                 Read::Row => even += 1,
-                Read::Fault(_) | Read::Footer => {}
+                Read::Fault(_) | Read::Footer | Read::Header => {}
                 Read::End => break,
             }
         }
@@ -127,8 +131,8 @@ fn names(row: &Row) -> Result<Vec<String>, SourceError> {
     for column in 0..row.len() {
         let name = cell(row, column)?;
         if name.is_empty() {
-            let problem = format!("Column {} has no name in the header", column + 1);
-            return Err(wrong(&problem, "Name it, or remove it and its delimiter"));
+            names.push(format!("{NAMELESS}{})", column + 1));
+            continue;
         }
         if let Some(first) = names.iter().position(|have| have.eq_ignore_ascii_case(&name)) {
             let problem = format!("Columns {} and {} are both called the same", first + 1, column + 1);

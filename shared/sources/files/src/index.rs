@@ -41,6 +41,8 @@ pub(crate) struct Index {
     repeated: HashMap<Hash, Repeated>,
     /// What separates the groups of a column, by column.
     separated: HashMap<usize, Separated>,
+    /// A column without groups.
+    no_groups: Separated,
     /// In which order days are written, by column.
     days: HashMap<usize, DayOrder>,
 }
@@ -65,8 +67,8 @@ impl Index {
     }
 
     /// What separates the groups of a column.
-    pub(crate) fn separated(&self, column: usize) -> Separated {
-        self.separated.get(&column).copied().unwrap_or_default()
+    pub(crate) fn separated(&self, column: usize) -> &Separated {
+        self.separated.get(&column).unwrap_or(&self.no_groups)
     }
 
     /// Notes a value that may be a day: `31/01/2020` shows the order of its column.

@@ -235,7 +235,7 @@ impl Ldif {
     /// Takes the values over. What is wrong with one is noted at its column: whoever needs that value meets it.
     fn values(&mut self, row: &mut Row) -> Option<Fault> {
         let mut fault = None;
-        // A value in a certain language stands behind those for everybody.
+        // A value in a certain language stands behind those for everybody, and counts where there is none of them.
         for translated in [false, true] {
             for line in self.record.lines().filter_map(Line::new) {
                 if line.options.to_ascii_lowercase().starts_with("lang-") != translated
@@ -272,6 +272,7 @@ impl Ldif {
                 };
                 row.push_bad(column, bad.at(line.name));
             }
+            row.translated_from_here(translated);
         }
         fault
     }
@@ -309,7 +310,7 @@ fn kind(record: &Record) -> Kind {
             );
         }
     }
-    let mut classed = false;
+    let mut classes: Vec<String> = Vec::new();
     let mut person = false;
     for line in lines {
         if line.is("changetype") && !line.word().eq_ignore_ascii_case("add") {
@@ -330,8 +331,14 @@ fn kind(record: &Record) -> Kind {
                 "person" | "organizationalperson" | "user" | "inetorgperson" => person = true,
                 _ => {}
             }
-            classed = true;
+            // A set has nothing twice: https://www.rfc-editor.org/rfc/rfc4512#section-2.2
+            if classes.contains(&class) {
+                let problem = "The entry has one objectClass twice: two entries stand together";
+                let cure = "Begin every entry with its dn, and separate entries by empty lines; write the export again";
+                return Kind::Fault(Fault::new(problem, cure).structural());
+            }
+            classes.push(class);
         }
     }
-    if person || !classed { Kind::Person } else { Kind::Other }
+    if person || classes.is_empty() { Kind::Person } else { Kind::Other }
 }

@@ -49,11 +49,21 @@ impl Sample {
         self.words.iter().filter(|word| is_odd(&page.decode(word))).count()
     }
 
-    /// The encodings in which all words look right: to be suggested, not taken.
+    /// The encodings in which all words look right, the likeliest first: to be suggested, not taken.
     pub(crate) fn suggests(&self) -> Vec<&'static str> {
-        let mut names = vec!["macintosh", "cp850", "cp437", "cp852", "windows-1250"];
-        names.retain(|name| Page::named(name).is_some_and(|page| self.wrong(page) == 0));
-        names
+        let names = ["macintosh", "cp850", "cp437", "cp852", "windows-1250", "windows-1254"];
+        let pages = names.into_iter().filter_map(|name| Some((name, Page::named(name)?)));
+        let mut found: Vec<(usize, &'static str)> =
+            pages.filter(|(_, page)| self.wrong(*page) == 0).map(|(name, page)| (self.rare(page), name)).collect();
+        found.sort_by_key(|(rare, _)| *rare);
+        found.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// How many letters there are that few names have.
+    fn rare(&self, page: Page) -> usize {
+        const USUAL: &str = "äöüßÄÖÜéèêëàâçñóíáúôåøæÅØØÆãõÉÁÍÓÚÇÑłŁśżźćąęńŚŻřšžčůěýŠŽČŘıİşŞğĞ’";
+        let letters = self.words.iter().map(|word| page.decode(word));
+        letters.map(|word| word.chars().filter(|c| !c.is_ascii() && !USUAL.contains(*c)).count()).sum()
     }
 }
 

@@ -30,6 +30,7 @@ mod names;
 mod text;
 
 mod dn;
+mod doubtful;
 mod guid;
 mod list;
 mod system;

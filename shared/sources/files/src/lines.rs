@@ -50,6 +50,10 @@ impl Lines {
         loop {
             let part = self.text.fill()?;
             if part.is_empty() {
+                // What DOS programs end a file with.
+                if line[start..] == [0x1a] {
+                    line.truncate(start);
+                }
                 if line.len() > start {
                     return Ok(Ending::File);
                 }

@@ -1,6 +1,8 @@
 //! Lists in one cell. What separates their parts is found out; where it cannot be, the cell is refused: a whole list
 //! taken for one address or one group is nobody's.
 
+use std::collections::HashSet;
+
 use crate::dn;
 use crate::row::Fault;
 
@@ -68,21 +70,44 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What all cells of a column say of its separator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Separated {
     /// A cell has `;`, `|` or a line break between names: then a comma is a part of a name.
     certain: bool,
+    /// Names that stand alone somewhere in the column, in lower case. A name that is put together of them is a list.
+    names: HashSet<Box<str>>,
 }
+
+/// Names of groups that are kept for one column.
+const MOST_NAMES: usize = 20_000;
+/// What people write between names besides the certain separators. Each may also be a part of a name.
+const DOUBTFUL: [char; 9] = [',', '/', '+', '&', ':', '#', '%', '~', '^'];
 
 impl Separated {
     /// Looks at one more cell.
     pub(crate) fn note(&mut self, cell: &str) {
         self.certain |= cell.contains([';', '|', '\n', '\t']);
+        for name in cell.split([';', '|', '\n', '\r', '\t']).map(str::trim) {
+            let alone = !name.is_empty() && !name.contains(DOUBTFUL) && !dn::is_dn(name);
+            if alone && self.names.len() < MOST_NAMES {
+                self.names.insert(name.to_lowercase().into());
+            }
+        }
+    }
+}
+
+impl Separated {
+    /// Whether a name seems to be a list: what separates it stands between names that others have.
+    fn joins(&self, name: &str) -> bool {
+        DOUBTFUL
+            .into_iter()
+            .filter(|separator| name.contains(*separator))
+            .any(|separator| name.split(separator).any(|part| self.names.contains(part.trim().to_lowercase().as_str())))
     }
 }
 
 /// The groups of a cell: distinguished names or plain ones.
-pub(crate) fn groups(cell: &str, column: Separated) -> Result<Vec<&str>, Fault> {
+pub(crate) fn groups<'a>(cell: &'a str, column: &Separated) -> Result<Vec<&'a str>, Fault> {
     let mut found = Vec::new();
     for part in dn::split(cell, |c| matches!(c, ';' | '\n' | '\r' | '\t')) {
         let mut from = 0;
@@ -98,10 +123,19 @@ pub(crate) fn groups(cell: &str, column: Separated) -> Result<Vec<&str>, Fault> 
         found.push(&part[from..]);
     }
     let found: Vec<&str> = found.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect();
+    // A cell that has a semicolon shows what separates its own names.
+    let shown = cell.contains(';');
     let joined = |part: &&str| {
-        if dn::is_dn(part) { dn::holds_another(part) } else { part.contains(',') && !column.certain }
+        if dn::is_dn(part) {
+            dn::holds_another(part)
+        } else {
+            !shown && ((part.contains(',') && !column.certain) || column.joins(part))
+        }
     };
-    if found.iter().any(joined) {
+    let cell = cell.trim();
+    let wrapped = [("{", "}"), ("[", "]")].iter().any(|(open, close)| cell.starts_with(open) && cell.ends_with(close));
+    let shortened = cell.ends_with("...") || cell.ends_with('…');
+    if wrapped || shortened || found.iter().any(joined) {
         return Err(Fault::new(
             "The cell seems to be a list, and what separates its parts is not certain",
             "Separate the groups with ; in the export ($_.memberOf -join ';'). A single name that has a comma is certain with a ; behind it",
@@ -145,24 +179,38 @@ mod tests {
 
     #[test]
     fn groups_are_told_apart_or_refused() {
-        let certain = Separated { certain: true };
+        let certain = &Separated { certain: true, ..Separated::default() };
+        let none = &Separated::default();
+        let mut mixed = Separated::default();
+        for cell in ["IT;HR", "Sales"] {
+            mixed.note(cell);
+        }
+        let mixed = &mixed;
         for (cell, column, expected) in [
-            ("CN=A,DC=x;CN=B,DC=x", Separated::default(), Some(2)),
-            ("CN=A,DC=x|CN=B,DC=x", Separated::default(), Some(2)),
-            ("CN=A,DC=x\nCN=B,DC=x", Separated::default(), Some(2)),
-            ("CN=A|B,OU=x,DC=x", Separated::default(), Some(1)),
-            ("CN=A,OU=x,DC=y,DC=x;IT|Sales", Separated::default(), Some(3)),
-            ("CN=A,DC=x,CN=B,DC=x", Separated::default(), None),
-            ("CN=A,DC=x CN=B,DC=x", Separated::default(), None),
-            ("CN=A,OU=G,O=x, CN=B,OU=G,O=x", Separated::default(), None),
-            ("CN=A,CN=Users,DC=y,DC=x", Separated::default(), Some(1)),
-            ("cn=a,cn=groups,cn=accounts,dc=x", Separated::default(), Some(1)),
-            ("IT|Sales", Separated::default(), Some(2)),
-            ("IT, Sales", Separated::default(), None),
+            ("CN=A,DC=x;CN=B,DC=x", none, Some(2)),
+            ("CN=A,DC=x|CN=B,DC=x", none, Some(2)),
+            ("CN=A,DC=x\nCN=B,DC=x", none, Some(2)),
+            ("CN=A|B,OU=x,DC=x", none, Some(1)),
+            ("CN=A,OU=x,DC=y,DC=x;IT|Sales", none, Some(3)),
+            ("CN=A,DC=x,CN=B,DC=x", none, None),
+            ("CN=A,DC=x CN=B,DC=x", none, None),
+            ("CN=A,OU=G,O=x, CN=B,OU=G,O=x", none, None),
+            ("CN=A,CN=Users,DC=y,DC=x", none, Some(1)),
+            ("cn=a,cn=groups,cn=accounts,dc=x", none, Some(1)),
+            ("IT|Sales", none, Some(2)),
+            ("IT, Sales", none, None),
             ("IT, Support", certain, Some(1)),
             ("IT, Support;", certain, Some(1)),
-            ("IT Support", Separated::default(), Some(1)),
-            ("", Separated::default(), Some(0)),
+            ("IT Support", none, Some(1)),
+            ("", none, Some(0)),
+            ("IT,Sales", mixed, None),
+            ("IT / Legal", mixed, None),
+            ("IT+Sales", mixed, None),
+            ("IT,Sales;", mixed, Some(1)),
+            ("Legal, Berlin", mixed, Some(1)),
+            ("{IT, HR}", mixed, None),
+            ("[IT;HR]", mixed, None),
+            ("IT;HR…", mixed, None),
         ] {
             assert_eq!(groups(cell, column).ok().map(|found| found.len()), expected, "{cell}");
         }

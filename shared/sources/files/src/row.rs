@@ -8,6 +8,8 @@ pub(crate) struct Row {
     bytes: Vec<u8>,
     spans: Vec<Span>,
     layout: Layout,
+    /// How many values there are for everybody, before those in a certain language.
+    translated: usize,
     /// Values that could not be taken over, by column: a fault of whoever reads that column.
     bad: Vec<(usize, Fault)>,
 }
@@ -36,6 +38,7 @@ impl Row {
     pub(crate) fn clear(&mut self, line: u64, layout: Layout) {
         self.line = line;
         self.layout = layout;
+        self.translated = usize::MAX;
         self.bytes.clear();
         self.spans.clear();
         self.bad.clear();
@@ -89,6 +92,13 @@ impl Row {
         self.bytes.extend_from_slice(part);
     }
 
+    /// Takes the mark away that DOS programs end a file with, where the value that is being written ends with it.
+    pub(crate) fn drop_end_mark(&mut self) {
+        if self.bytes.len() > self.spans.last().map_or(0, |span| span.end) && self.bytes.last() == Some(&0x1a) {
+            self.bytes.pop();
+        }
+    }
+
     /// Ends the value that is being written.
     pub(crate) fn end_value(&mut self, column: usize) {
         let start = self.spans.last().map_or(0, |span| span.end);
@@ -109,6 +119,27 @@ impl Row {
             Layout::Values | Layout::Octets => &self.spans[..],
         };
         spans.iter().filter(move |span| span.column == column).map(|span| &self.bytes[span.start..span.end])
+    }
+
+    /// Values in a certain language follow, unless they are all there already.
+    pub(crate) fn translated_from_here(&mut self, complete: bool) {
+        if !complete {
+            self.translated = self.spans.len();
+        }
+    }
+
+    /// The one value of a column that counts. LDAP promises no order of values, so of several it is the one that is the
+    /// same every night: the least of those for everybody.
+    pub(crate) fn value(&self, column: usize) -> Option<&[u8]> {
+        if self.layout != Layout::Octets {
+            return self.values(column).next();
+        }
+        let (everybody, translated) = self.spans.split_at(self.translated.min(self.spans.len()));
+        let least = |spans: &[Span]| {
+            let of_column = spans.iter().filter(|span| span.column == column);
+            of_column.map(|span| &self.bytes[span.start..span.end]).min()
+        };
+        least(everybody).or_else(|| least(translated))
     }
 
     /// How its values lie.
@@ -140,6 +171,8 @@ pub(crate) enum Read {
     Fault(Fault),
     /// A last line that is no entry and no fault.
     Footer,
+    /// The header once more.
+    Header,
     /// The end of the file.
     End,
 }

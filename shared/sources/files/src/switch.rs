@@ -9,13 +9,13 @@ const YES: &[&str] = &[
     "true", "yes", "y", "1", "on", "enabled", "active", "a", "wahr", "ja", "j", "aktiv", "aktiviert", "vrai", "oui", "o", "actif", "active", "verdadero", "si", "s", "activo", "activa",
     "habilitado", "vero", "attivo", "attiva", "abilitato",
     "employed", "current", "onleave", "leave", "leaveofabsence", "paidleave", "unpaidleave", "parentalleave", "beschaftigt", "angestellt", "beurlaubt", "elternzeit", "enposte", "present", "presente", "enconge",
-    "contratado", "enalta", "dealta", "alta", "inservizio",
+    "sim", "ativo", "ativa", "tak", "ano", "contratado", "enalta", "dealta", "alta", "inservizio",
 ];
 /// The same five; then HR: who has not begun yet has no sign-in yet.
 #[rustfmt::skip]
 const NO: &[&str] = &[
     "false", "no", "n", "0", "off", "disabled", "inactive", "i", "suspended", "blocked", "falsch", "nein", "inaktiv", "deaktiviert", "gesperrt", "faux", "non", "inactif", "inactive", "desactive", "bloque",
-    "falso", "inactivo", "inactiva", "deshabilitado", "bloqueado", "inattivo", "inattiva", "disabilitato", "bloccato",
+    "nao", "inativo", "inativa", "nie", "nej", "nee", "ne", "nei", "falso", "inactivo", "inactiva", "deshabilitado", "bloqueado", "inattivo", "inattiva", "disabilitato", "bloccato",
     "terminated", "left", "leaver", "resigned", "retired", "dismissed", "deceased", "separated", "withdrawn", "discarded", "notstarted", "prehire", "onboarding", "reportednoshow", "noshow", "archived", "deleted", "deprovisioned", "staged",
     "ausgetreten", "ausgeschieden", "gekundigt", "pensioniert", "verstorben", "sorti", "parti", "quitte", "retraite", "licencie", "baja", "debaja", "enbaja", "jubilado", "cesado", "cessato", "dimesso", "pensionato", "licenziato",
 ];
@@ -31,6 +31,8 @@ pub struct Words {
 
 /// A yes or no by the usual words.
 pub(crate) fn usual(text: &str) -> Option<bool> {
+    // Programs that count in fractions write 1.0.
+    let text = text.trim().strip_suffix(".0").or_else(|| text.trim().strip_suffix(",0")).unwrap_or(text);
     let word = reduced(text);
     if YES.contains(&word.as_str()) {
         Some(true)
@@ -84,6 +86,10 @@ mod tests {
         }
         // True in one export, terminated in another: only the column's other words tell.
         assert_eq!((usual("maybe"), usual("T")), (None, None));
+        assert_eq!(
+            (usual("1.0"), usual("0,0"), usual("2.0"), usual("-1")),
+            (Some(true), Some(false), None, Some(true))
+        );
         let both: Vec<_> = YES.iter().filter(|word| NO.contains(word)).collect();
         assert!(both.is_empty(), "{both:?}");
     }

@@ -93,12 +93,15 @@ pub(crate) fn survey(file: &mut File, wanted: Option<&str>) -> Result<Survey, So
 
 /// Wrong names are worse than none.
 fn wrong_encoding(looks: &str, utf8: &Utf8, sample: &Sample) -> SourceError {
-    let cure = match sample.suggests().as_slice() {
+    let mut suggested = sample.suggests();
+    // What the file looks like by its bytes comes first.
+    suggested.sort_by_key(|name| !looks.contains(name));
+    let cure = match suggested.as_slice() {
         [] => "Save it as UTF-8, or set `encoding` in [source] to what it is: macintosh (Excel for Mac), cp850 or cp437 (DOS), windows-1250 and so on"
             .to_owned(),
         names @ [first, ..] => {
             let names = names.join(", or as ");
-            format!("Save it as UTF-8. Its names look right as {names}: if it is that, set `encoding = \"{first}\"` in [source]")
+            format!("Save it as UTF-8. Its names look right as {names}: if it is {first}, set `encoding = \"{first}\"` in [source]")
         }
     };
     SourceError {

@@ -13,7 +13,7 @@ use crate::list::{self, Proxy};
 use crate::row::{Fault, Layout, Row};
 use crate::switch::{self, Words};
 use crate::value::{self, Lines};
-use crate::{dn, guid, system};
+use crate::{dn, doubtful, guid, system};
 
 /// `userAccountControl`: the account is disabled.
 /// <https://learn.microsoft.com/troubleshoot/windows-server/active-directory/useraccountcontrol-manipulate-account-properties>
@@ -137,7 +137,9 @@ pub(crate) fn key(row: &Row, columns: &Columns) -> Result<PersonKey, Fault> {
         }
         _ => {
             let text = reader.text(column, Lines::One)?;
-            value::refuse_altered(&text).and_then(|()| value::refuse_error_text(&text)).map_err(fault)?;
+            doubtful::refuse_altered_identity(&text)
+                .and_then(|()| doubtful::refuse_error_text(&text, false))
+                .map_err(fault)?;
             Ok(PersonKey::new(text))
         }
     }
@@ -191,7 +193,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The first value of a column; empty when the row has none.
     fn text(&self, column: usize, lines: Lines) -> Result<Cow<'a, str>, Fault> {
-        match self.row.values(column).next() {
+        match self.row.value(column) {
             Some(value) => self.clean(column, value, lines),
             None => self.row.bad(column).map_or(Ok(Cow::Borrowed("")), |fault| Err(fault.clone())),
         }
@@ -280,7 +282,7 @@ impl<'a> Reader<'a> {
         let mut cells = Vec::new();
         for value in self.row.values(column) {
             let text = self.clean(column, value, Lines::Many)?;
-            value::refuse_type_name(&text).map_err(|fault| fault.at(self.columns.name(column)))?;
+            doubtful::refuse_type_name(&text).map_err(|fault| fault.at(self.columns.name(column)))?;
             if !text.is_empty() {
                 cells.push(text);
             }
@@ -302,7 +304,8 @@ impl<'a> Reader<'a> {
     fn guid(&self, column: usize, value: &[u8]) -> Result<Guid, Fault> {
         // Sixteen characters of CSV or JSON are a misspelt text, not bytes.
         let octets = self.row.layout() == Layout::Octets || value.len() != 16;
-        guid::parse(value).filter(|_| octets).ok_or_else(|| {
+        let text = (value.len() != 16).then(|| value::clean(value, Lines::One).ok()).flatten();
+        guid::parse(text.as_ref().map_or(value, |text| text.as_bytes())).filter(|_| octets).ok_or_else(|| {
             Fault::new(
                 "The value is not a GUID",
                 "Write it as text (2d72cb73-b186-…), as base64 of its 16 bytes or as 32 hexadecimal digits",
@@ -325,8 +328,8 @@ impl<'a> Reader<'a> {
                 ImmutableId::from_guid(&self.guid(*column, value)?)
             } else {
                 let text = self.clean(*column, value, Lines::One)?;
-                value::refuse_altered(&text)
-                    .and_then(|()| value::refuse_error_text(&text))
+                doubtful::refuse_altered_identity(&text)
+                    .and_then(|()| doubtful::refuse_error_text(&text, false))
                     .and_then(|()| value::immutable_text(&text))
                     .map_err(|fault| fault.at(self.columns.name(*column)))?
             };
@@ -376,10 +379,18 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let name = matches!(attr, Attr::DisplayName | Attr::GivenName | Attr::Surname);
-            let checked = value::refuse_error_text(&value)
-                .and_then(|()| value::refuse_lost_letters(&value, name))
-                .and_then(|()| value::refuse_doubled_letters(&value, name))
-                .and_then(|()| if attr == Attr::EmployeeId { value::refuse_altered(&value) } else { Ok(()) });
+            let checked = doubtful::refuse_error_text(&value, name)
+                .and_then(|()| doubtful::refuse_type_name(&value))
+                .and_then(|()| doubtful::refuse_lost_letters(&value, name))
+                .and_then(|()| doubtful::refuse_doubled_letters(&value, name))
+                .and_then(|()| doubtful::refuse_misread(&value))
+                .and_then(|()| match attr {
+                    Attr::EmployeeId => doubtful::refuse_altered_identity(&value),
+                    Attr::BusinessPhones | Attr::MobilePhone | Attr::FaxNumber | Attr::PostalCode => {
+                        doubtful::refuse_altered(&value)
+                    }
+                    _ => Ok(()),
+                });
             return checked.map(|()| value).map_err(|fault| fault.at(self.columns.name(*column)));
         }
         Ok(Cow::Borrowed(""))
@@ -390,9 +401,14 @@ impl<'a> Reader<'a> {
     fn mail(&self) -> Result<Mail, Fault> {
         for column in &self.columns.mail {
             let cells = self.cells(*column)?;
-            let parts = cells.iter().flat_map(|cell| list::proxies(cell));
-            let plain = parts.filter(|proxy| proxy.kind.is_empty() || proxy.kind.eq_ignore_ascii_case("smtp"));
-            let mut values: Vec<String> = plain.map(|proxy| proxy.value.to_owned()).collect();
+            let mut values: Vec<String> = Vec::new();
+            for Proxy { kind, value } in cells.iter().flat_map(|cell| list::proxies(cell)) {
+                // Another kind of address in a column of mail is a mistake, and none at all would be somebody without mail.
+                if !kind.is_empty() && !["smtp", "mailto"].iter().any(|mail| kind.eq_ignore_ascii_case(mail)) {
+                    return Err(self.no_address(*column));
+                }
+                values.push(value.trim().to_owned());
+            }
             values.sort_unstable_by_key(|value| value.to_lowercase());
             values.dedup_by_key(|value| value.to_lowercase());
             match values.len() {
@@ -417,7 +433,9 @@ impl<'a> Reader<'a> {
             let text = (!columns.is_empty()).then(|| self.first(columns, Lines::Joined)).transpose()?;
             if let Some(text) = &text {
                 let column = columns.first().copied().unwrap_or_default();
-                value::refuse_error_text(text).map_err(|fault| fault.at(self.columns.name(column)))?;
+                doubtful::refuse_error_text(text, false)
+                    .and_then(|()| doubtful::refuse_misread(text))
+                    .map_err(|fault| fault.at(self.columns.name(column)))?;
             }
             Ok::<_, Fault>(text)
         };
@@ -490,10 +508,15 @@ impl<'a> Reader<'a> {
     }
 
     fn address(&self, column: usize, text: &str) -> Result<Address, Fault> {
-        Address::parse(text).ok_or_else(|| {
-            Fault::new("The value is not an e-mail address", "Write name@domain, or leave it empty")
-                .at(self.columns.name(column))
-        })
+        // A point too many is not an address that nobody has, but a misspelt one that somebody may have.
+        let domain = text.trim().rsplit('@').next().unwrap_or_default();
+        let pointed = domain.contains("..") || domain.starts_with('.') || domain.ends_with('.');
+        Address::parse(text).filter(|_| !pointed).ok_or_else(|| self.no_address(column))
+    }
+
+    fn no_address(&self, column: usize) -> Fault {
+        Fault::new("The value is not an e-mail address", "Write name@domain, or leave it empty")
+            .at(self.columns.name(column))
     }
 
     /// A DN counts under its name and in full.
@@ -501,6 +524,9 @@ impl<'a> Reader<'a> {
         let mut groups: Vec<Cow<'a, str>> = Vec::new();
         for column in &self.columns.groups {
             let cells = self.cells(*column)?;
+            for cell in &cells {
+                doubtful::refuse_error_text(cell, false).map_err(|fault| fault.at(self.columns.name(*column)))?;
+            }
             // Values of their own are groups of their own; one text may be a list.
             let alone = self.row.layout() != Layout::Octets && cells.len() == 1;
             for cell in cells {

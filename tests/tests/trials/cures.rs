@@ -1,0 +1,194 @@
+//! Every cure is tried on the input that gave the refusal: what a reason's page says to do is done, the next night runs,
+//! and the refusal is gone. The table names the reason, the input and the cure.
+
+use hardmatch_tests::{Setup, Trial, guid, immutable_id};
+use serde_json::{Value, json};
+
+/// The person every case is about, by sign-in name; a second one who is well stands beside them.
+const ANN: &str = "ann@contoso.example";
+const HEADER: &str = "objectGUID,userPrincipalName,displayName,mail,employeeID,c\n";
+
+fn row(number: usize, cells: &str) -> String {
+    format!("{},{cells}\n", guid(number))
+}
+
+/// Ann as a test has her, and Bob.
+fn file(ann: &str) -> String {
+    let bob = row(2, "bob@contoso.example,Bob Birch,bob@contoso.example,E2,GB");
+    [HEADER, &row(1, ann), &bob].concat()
+}
+
+fn well() -> String {
+    file("ann@contoso.example,Ann Ash,ann@contoso.example,E1,GB")
+}
+
+/// What somebody does about a refusal.
+enum Cure {
+    /// The source says this instead.
+    Source(String),
+    /// An administrator changes an account in the tenant.
+    Account(&'static str, Value),
+    /// An administrator takes the role away from an account.
+    Role(&'static str, &'static str),
+    /// The configuration says this besides.
+    Config(&'static str),
+}
+
+struct Case {
+    code: &'static str,
+    file: String,
+    config: &'static str,
+    users: Vec<Value>,
+    /// A role that Ann's account has from the start.
+    role: Option<&'static str>,
+    cure: Cure,
+}
+
+fn case(code: &'static str, file: String, cure: Cure) -> Case {
+    Case { code, file, config: "", users: Vec::new(), role: None, cure }
+}
+
+fn account(upn: &str, more: &Value) -> Value {
+    let mut user = json!({ "userPrincipalName": upn, "displayName": "Somebody Else", "accountEnabled": true });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        user[name] = value.clone();
+    }
+    user
+}
+
+const LICENSE: &str = "[[license]]\nsku = \"ENTERPRISEPACK\"\nwhen = \"true\"";
+
+fn cases() -> Vec<Case> {
+    let other_id = immutable_id(&guid(900));
+    let mut cases = vec![
+        case("invalid_value", file("ann ash@contoso.example,Ann Ash,ann@contoso.example,E1,GB"), Cure::Source(well())),
+        case("missing_value", file("ann@contoso.example,,ann@contoso.example,E1,GB"), Cure::Source(well())),
+        case(
+            "domain_not_verified",
+            file("ann@fabrikam.example,Ann Ash,ann@contoso.example,E1,GB"),
+            Cure::Source(well()),
+        ),
+        case("invalid_value", file("ann@contoso.example,Ann Ash,ann@contoso.example,E1,XX"), Cure::Source(well())),
+        case("contested", file("bob@contoso.example,Ann Ash,bob@contoso.example,E1,GB"), Cure::Source(well())),
+        Case {
+            config: "[source]\nkey = \"employeeID\"\n[anchor]\nfrom = \"objectGUID\"",
+            ..case("anchor_missing", well().replace(&guid(1), ""), Cure::Source(well()))
+        },
+        Case {
+            config: "[source]\nkey = \"objectGUID\"",
+            ..case("entry_refused", format!("{}{}", well(), row(1, "x@contoso.example,X,,E7,GB")), Cure::Source(well()))
+        },
+    ];
+    let held =
+        |code, mut cure: Vec<Cure>, user: Value| Case { users: vec![user], ..case(code, well(), cure.remove(0)) };
+    cases.extend([
+        // An alias of somebody else.
+        held(
+            "address_in_use",
+            vec![Cure::Account("other@contoso.example", json!({ "proxyAddresses": ["SMTP:other@contoso.example"] }))],
+            account(
+                "other@contoso.example",
+                &json!({ "mail": "other@contoso.example", "onPremisesImmutableId": other_id,
+                    "proxyAddresses": ["SMTP:other@contoso.example", "smtp:ann@contoso.example"] }),
+            ),
+        ),
+        held(
+            "anchor_conflict",
+            vec![Cure::Account(ANN, json!({ "onPremisesImmutableId": immutable_id(&guid(1)) }))],
+            account(ANN, &json!({ "onPremisesImmutableId": other_id })),
+        ),
+        held(
+            "address_held_by_guest",
+            vec![Cure::Account(
+                "guest@contoso.example",
+                json!({ "mail": "guest@elsewhere.example", "proxyAddresses": [] }),
+            )],
+            account("guest@contoso.example", &json!({ "userType": "Guest", "mail": ANN })),
+        ),
+        held(
+            "possible_duplicate",
+            vec![Cure::Account("ash.ann@contoso.example", json!({ "onPremisesImmutableId": immutable_id(&guid(1)) }))],
+            account("ash.ann@contoso.example", &json!({ "employeeId": "E1" })),
+        ),
+        held(
+            "possible_duplicate",
+            vec![Cure::Account("ash.ann@contoso.example", json!({ "employeeId": "E77" }))],
+            account("ash.ann@contoso.example", &json!({ "employeeId": "E1" })),
+        ),
+        Case {
+            users: vec![account(ANN, &json!({}))],
+            role: Some("Global Administrator"),
+            ..case("privileged", well(), Cure::Role(ANN, "Global Administrator"))
+        },
+        Case {
+            config: LICENSE,
+            ..case(
+                "usage_location_missing",
+                file("ann@contoso.example,Ann Ash,ann@contoso.example,E1,"),
+                Cure::Source(well()),
+            )
+        },
+        Case {
+            config: "[[license]]\nsku = \"NO_SUCH_SKU\"\nwhen = \"true\"",
+            ..case("names NO_SUCH_SKU", well(), Cure::Config("license = []"))
+        },
+        held(
+            "ambiguous",
+            vec![Cure::Account(
+                "second@contoso.example",
+                json!({ "mail": "second@contoso.example", "proxyAddresses": ["SMTP:second@contoso.example"] }),
+            )],
+            account("second@contoso.example", &json!({ "mail": "ann.ash@contoso.example" })),
+        ),
+    ]);
+    for case in &mut cases {
+        if case.code == "ambiguous" {
+            case.file = file("ann@contoso.example,Ann Ash,ann.ash@contoso.example,E1,GB");
+            case.users.push(account(ANN, &json!({})));
+        }
+    }
+    cases
+}
+
+impl Case {
+    fn setup(&self) -> Setup {
+        Trial::of("people.csv", self.file.clone())
+            .with(self.config)
+            .seats("ENTERPRISEPACK", 9)
+            .tenant(&json!({ "users": self.users }))
+    }
+}
+
+#[tokio::test]
+async fn each_cure_ends_the_refusal_it_is_for() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let mut trial = case.setup().await;
+        if let Some(role) = case.role {
+            trial.world.tenant.grant_role(ANN, role).unwrap();
+        }
+        let before = trial.first_night().await;
+        let again = trial.sleep().await;
+        let name = format!("{} ({})", case.code, case.file.lines().nth(1).unwrap_or_default());
+        let refused = |night: &hardmatch_tests::Night| {
+            night.tells(case.code) || case.code == "entry_refused" && night.tells("same key")
+        };
+        if !refused(&before) || !refused(&again) {
+            wrong.push(format!("{name}: it was not refused: {before:?}\n{again:?}"));
+            continue;
+        }
+        match &case.cure {
+            Cure::Source(text) => trial.write(text.clone()),
+            Cure::Account(upn, properties) => trial.world.tenant.set_user(upn, properties.clone()).unwrap(),
+            Cure::Role(upn, role) => trial.world.tenant.revoke_role(upn, role).unwrap(),
+            Cure::Config(text) => trial.reconfigure(text),
+        }
+        trial.sleep().await;
+        let after = trial.sleep().await;
+        let ann = trial.live().into_iter().find(|account| account.immutable_id() == Some(&immutable_id(&guid(1))));
+        if refused(&after) || after.exit != 0 || ann.is_none_or(|ann| !ann.upn().eq_ignore_ascii_case(ANN)) {
+            wrong.push(format!("{name}: the cure does not help: {:?}, {:?}", after.told, trial.upns()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
