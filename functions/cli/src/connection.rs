@@ -69,7 +69,6 @@ pub(crate) struct State {
 /// Opens the state. `missing` says whether a new file may be begun.
 pub(crate) async fn open_state(loaded: Loaded, missing: Missing) -> Result<State, Failure> {
     let path = &loaded.config.state_path;
-    if missing == Missing::Create {}
     let options = TableOptions { missing, ..TableOptions::default() };
     let file = Arc::new(FileTable::open(path, &options)?);
     for (path, mode) in exposed(&loaded.config) {

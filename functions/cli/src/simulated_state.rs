@@ -64,7 +64,7 @@ fn free_place(state: &Path) -> PathBuf {
         let number = if number == 1 { String::new() } else { number.to_string() };
         state.with_file_name(format!("{stem}-simulated{number}{extension}"))
     };
-    (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1))
+    (1..u32::MAX).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1))
 }
 
 /// SQLite's log and its index. <https://sqlite.org/wal.html>

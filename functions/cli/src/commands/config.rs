@@ -109,7 +109,7 @@ fn words(common: &Common) -> Result<Exit, Failure> {
 
 /// One person of the source with what each expression gives.
 struct Tried {
-    person: Box<Person>,
+    person: Person,
     traces: Vec<RuleTrace>,
     given: Entitlements,
 }
@@ -175,7 +175,7 @@ async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
 /// What a reading of the source gives for the people who are wanted.
 #[derive(Default)]
 struct Picked {
-    people: Vec<Box<Person>>,
+    people: Vec<Person>,
     refused: Vec<RefusedEntry>,
     /// What was asked for and is nobody's.
     missing: Vec<String>,
@@ -187,9 +187,9 @@ struct Picked {
 #[derive(Default)]
 struct Asked {
     /// They are called exactly that.
-    exactly: Vec<Box<Person>>,
+    exactly: Vec<Person>,
     /// A word of their names begins with it, and the number of all who do.
-    beginning: Vec<Box<Person>>,
+    beginning: Vec<Person>,
     begin: usize,
     refused: Vec<RefusedEntry>,
 }
@@ -209,7 +209,7 @@ async fn pick(config: &Config, wanted: &[String]) -> Result<Picked, Failure> {
             match entry {
                 Entry::Person(person) if wanted.is_empty() => {
                     if picked.people.len() < FIRST {
-                        picked.people.push(person);
+                        picked.people.push(*person);
                     }
                 }
                 Entry::Person(person) => {
@@ -248,11 +248,11 @@ async fn pick(config: &Config, wanted: &[String]) -> Result<Picked, Failure> {
 impl Asked {
     fn take(&mut self, who: &str, person: &Person) {
         if is_called(person, who) {
-            self.exactly.push(Box::new(person.clone()));
+            self.exactly.push(person.clone());
         } else if matches!(fit(&names(person), who), Some(Fit::Words | Fit::Beginnings)) {
             self.begin += 1;
             if self.beginning.len() < SHOWN {
-                self.beginning.push(Box::new(person.clone()));
+                self.beginning.push(person.clone());
             }
         }
     }

@@ -234,10 +234,10 @@ fn perform(world: &mut World, decisions: &[Decision]) -> bool {
         }
     }
     for decision in decisions {
-        if let Some(link) = world.links.iter_mut().find(|link| link.person.key == decision.key) {
-            if let Some(change) = &decision.ledger {
-                change.apply(&mut link.ledger);
-            }
+        if let Some(link) = world.links.iter_mut().find(|link| link.person.key == decision.key)
+            && let Some(change) = &decision.ledger
+        {
+            change.apply(&mut link.ledger);
         }
     }
     done
