@@ -15,7 +15,7 @@ fn rows(column: &str, cells: &[&str]) -> String {
     let mut text = format!("objectGUID,userPrincipalName,displayName,{column}\n");
     for (number, cell) in (1..).zip(cells) {
         let cell = cell.replace('"', "\"\"");
-        let _ = write!(text, "{},p{number}@contoso.example,Person {number},\"{cell}\"\n", key(number));
+        let _ = writeln!(text, "{},p{number}@contoso.example,Person {number},\"{cell}\"", key(number));
     }
     text
 }
@@ -24,7 +24,7 @@ fn rows(column: &str, cells: &[&str]) -> String {
 fn called(names: &[&str]) -> String {
     let mut text = "objectGUID,userPrincipalName,displayName\n".to_owned();
     for (number, name) in (1..).zip(names) {
-        let _ = write!(text, "{},p{number}@contoso.example,{name}\n", key(number));
+        let _ = writeln!(text, "{},p{number}@contoso.example,{name}", key(number));
     }
     text
 }
@@ -308,7 +308,7 @@ async fn a_list_of_groups_that_cannot_be_read_costs_no_license() {
         let others = ["IT;HR", "IT", "Sales"];
         let mut text = "objectGUID,userPrincipalName,displayName,usageLocation,groups\n".to_owned();
         for (number, cell) in (1..).zip([&[first][..], &others].concat()) {
-            let _ = write!(text, "{},{},Person {number},GB,\"{cell}\"\n", key(number), upn(number));
+            let _ = writeln!(text, "{},{},Person {number},GB,\"{cell}\"", key(number), upn(number));
         }
         text
     };
