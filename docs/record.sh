@@ -28,8 +28,9 @@ run() {
     tr -d '\r' < "$work/said" | sed "s|$work/nordwind|.|g" >> "$session"
     printf '\n' >> "$session"
 }
+# The hash that the command before named.
 hash() {
-    hardmatch plan --json 2>/dev/null | sed -n 's/^ *"plan": "\(.\{12\}\).*/\1/p'
+    sed -n 's/.*hardmatch apply //p' "$work/said" | tr -d '\r'
 }
 
 run 'hardmatch init --from people.csv'

@@ -22,3 +22,4 @@ mod secrets;
 mod source;
 mod statuses;
 mod tenant;
+mod terminal;
