@@ -98,11 +98,11 @@ async fn messages_that_send_others_are_followed_to_the_end_and_delays_are_waited
 async fn chain(world: World, event: SqsEvent) -> BatchResponse {
     run_batch(event, &*world.messages, async |message: Message| {
         world.note(format!("{:?}", message.kind));
-        let hops = world.log().iter().filter(|(_, what)| what == "Write").count();
+        let writes = world.log().iter().filter(|(_, what)| what == "Write").count();
         match message.kind {
             MessageKind::ObserveSource => world.notify(&message.run, MessageKind::Match, 0).await,
             MessageKind::Match => world.notify(&message.run, MessageKind::Write, 60).await,
-            MessageKind::Write if hops < 3 => return Ok(After::Again(Duration::from_secs(2))),
+            MessageKind::Write if writes < 3 => return Ok(After::Again(Duration::from_secs(2))),
             MessageKind::Write => world.notify(&message.run, MessageKind::Advance, 0).await,
             MessageKind::ObserveTenant
             | MessageKind::Advance
