@@ -144,8 +144,8 @@ impl State {
         }
     }
 
-    /// Makes this process the one that drives runs on this state, and makes sure that the state can be trusted. Whoever
-    /// has it was told so by the operating system, so every process that drove before is gone.
+    /// Makes this process the one that drives runs on this state, and makes sure that the state can be trusted. The
+    /// operating system gives the lock to one process, so every process that drove before is gone.
     pub(crate) async fn drive(&self) -> Result<ProcessLock, Failure> {
         let path = lock_path(&self.loaded.config.state_path);
         let lock = match ProcessLock::take(&path) {

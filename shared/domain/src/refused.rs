@@ -46,7 +46,7 @@ pub struct RefusedPart {
     what: Box<str>,
     /// Why, with the tenant's own word.
     pub reason: Reason,
-    /// How often.
+    /// How often the tenant refused it.
     pub times: u32,
     /// When it was refused last (Unix seconds).
     pub at: i64,

@@ -25,7 +25,7 @@ pub trait Hooks: Send + Sync + 'static {
     /// Answers a message with the functions. An error is a failed delivery: the queue delivers it again.
     async fn answer(&self, functions: &Functions, message: Message) -> Result<After, String>;
 
-    /// Returns when no further message is to be answered although the run does not rest. Those under way come to their end.
+    /// Returns when no further message is to be answered although the run does not rest. Messages under way come to their end.
     async fn stop(&self) {
         std::future::pending::<()>().await;
     }

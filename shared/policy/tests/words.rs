@@ -182,7 +182,7 @@ fn o38_each_rule_says_what_it_makes_of_a_person() {
 fn o37_of_two_rules_of_a_license_the_first_that_fits_is_named() {
     let given = entitlements(&loaded(&format!("{FIXTURE}{RULES}")), &person());
     insta::assert_json_snapshot!("entitlements", given);
-    // Whom the first does not fit has the plans of the second.
+    // People whom the first rule does not fit have the plans of the second.
     let other = Person { attributes: Attributes::from_pairs([(Attr::City, "Oslo")]), ..person() };
     let rules = RULES.replace("person.department.substring(99) == 'x'", "false");
     let given = entitlements(&loaded(&format!("{FIXTURE}{rules}")), &other);
@@ -247,7 +247,7 @@ fn o33_another_rule_of_a_license_or_group_stops_to_be_looked_at() {
         (visio, visio.replace("VISIOCLIENT", "PROJECTPREMIUM")),
         (sway, String::new()),
         (sway, sway.replace("SWAY", "TEAMS1")),
-        // Whom only this rule of two fitted loses the licence.
+        // People whom only this rule of two fitted lose the licence.
         (first, String::new()),
         (oslo, format!("{oslo}[[group]]\nname = \"Bergen\"\nwhen = \"person.enabled\"\n")),
         (oslo, oslo.replace("city", "state")),

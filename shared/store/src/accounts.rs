@@ -113,7 +113,7 @@ impl Store {
         }
     }
 
-    /// One account.
+    /// The mirror of an account, as it was stored last.
     pub async fn account(&self, scope: &TenantKey, id: &ObjectId) -> Result<Option<AccountItem>> {
         Ok(self.read(&keys::account(scope, id), "account").await?.map(|stored: Stored<AccountItem>| stored.value))
     }

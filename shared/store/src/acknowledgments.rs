@@ -16,13 +16,13 @@ pub struct Acknowledgment {
     pub v: u32,
     /// Digest of what was acknowledged, in hex: other facts are news.
     pub facts: String,
-    /// Unix seconds.
+    /// Until when the acknowledgment holds (Unix seconds).
     pub until: i64,
-    /// Who.
+    /// The operator who acknowledged.
     pub by: String,
     /// When (Unix seconds).
     pub at: i64,
-    /// Why.
+    /// The operator's comment.
     pub comment: String,
 }
 

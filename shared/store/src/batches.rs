@@ -15,11 +15,11 @@ use crate::{Result, Store, json, keys};
 pub struct Batch {
     /// Where it is kept.
     pub key: Key,
-    /// Whose people.
+    /// The connection of the people.
     pub connection: ConnectionId,
     /// Under which fence.
     pub fence: u64,
-    /// Whom.
+    /// The people whose steps are in the batch.
     pub pids: Vec<PersonHash>,
 }
 

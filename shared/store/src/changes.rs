@@ -19,7 +19,7 @@ use crate::{Result, Store, Stored, json, keys, parse};
 pub struct OpenChange {
     /// Version of this shape.
     pub v: u32,
-    /// What.
+    /// The change, as it was decided.
     #[serde(flatten)]
     pub change: Change,
     /// Which run decided it.
@@ -90,7 +90,7 @@ struct Glance {
 /// A person's last change, open or ended, as it was read.
 #[derive(Clone, Debug)]
 pub struct LastChange {
-    /// The open change.
+    /// The change that is not done yet.
     pub open: Option<OpenChange>,
     /// What became of the last one.
     ended: Option<Outcome>,
@@ -131,7 +131,7 @@ pub enum ChangeState {
 pub struct Pointer {
     /// Its key, to delete it by once all of them are settled.
     pub key: Key,
-    /// Whose changes.
+    /// The people whose changes the pointer leads to.
     pub pids: Vec<PersonHash>,
 }
 

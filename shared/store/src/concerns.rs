@@ -114,7 +114,7 @@ impl ConnectionStatus {
 pub struct ActivePolicy {
     /// Its revision; 0 where there is none.
     pub revision: u64,
-    /// Its hash.
+    /// The hash of the policy.
     pub hash: String,
     /// The policy under which everybody was decided last; a newer active one means: decide everybody again.
     #[serde(default)]
@@ -199,7 +199,7 @@ pub struct GuardSpent {
     pub kind: Kind,
     /// When (Unix seconds).
     pub at: i64,
-    /// How many.
+    /// How many were let through.
     pub count: u64,
 }
 
@@ -242,13 +242,13 @@ impl GuardHistory {
 /// Members that a run took out of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MembersSpent {
-    /// Which run.
+    /// The run that let them through.
     pub run: String,
-    /// Which group.
+    /// The group that lost members.
     pub group: ObjectId,
     /// When (Unix seconds).
     pub at: i64,
-    /// How many.
+    /// How many were let through.
     pub count: u64,
 }
 
@@ -275,7 +275,7 @@ pub struct Quarantine {
     pub next: i64,
     /// Attempts so far.
     pub attempts: u32,
-    /// One sentence.
+    /// Why nothing is written, in one sentence.
     pub why: String,
     /// The run that failed last: it counts once, however often it is told.
     #[serde(default)]

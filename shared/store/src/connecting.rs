@@ -115,10 +115,10 @@ pub enum ConnectMethod {
     SignIn,
 }
 
-/// A success.
+/// What a successful sign-in or consent left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connected {
-    /// How.
+    /// How the connection was connected.
     pub method: ConnectMethod,
     /// When (Unix seconds).
     pub at: i64,

@@ -54,7 +54,7 @@ impl MetaRevisions {
 
 /// One concern of a connection: an item of its own.
 pub trait Concern: Sized {
-    /// Its field.
+    /// The field of the connection's state that holds the concern.
     fn of(meta: &mut Meta) -> &mut Self;
 }
 

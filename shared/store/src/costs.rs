@@ -15,14 +15,14 @@ pub struct Cost {
     pub calls: Counters,
     /// Units of the table. The note itself is in it.
     pub units: Units,
-    /// Messages answered.
+    /// How many messages were answered.
     pub messages: u64,
     /// Milliseconds that functions worked.
     pub worked_ms: u64,
 }
 
 impl Cost {
-    /// Both together.
+    /// The sum of two costs.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {

@@ -115,7 +115,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Stores buckets.
+    /// Stores the entries of buckets that changed, and their digests.
     pub async fn put_buckets<'a>(
         &self,
         series: &Series,

@@ -17,7 +17,7 @@ use crate::{Result, Store, Stored, json, keys};
 pub struct GroupBinding {
     /// Version of this shape.
     pub v: u32,
-    /// The group.
+    /// The group, once it was found or made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<ObjectId>,
     /// When we last asked for it to be made (Unix seconds): it may be there, and not be shown yet.

@@ -14,7 +14,7 @@ impl PersonHash {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The 16 bytes of the hash.
     pub fn bytes(&self) -> &[u8; 16] {
         &self.0
     }

@@ -12,7 +12,7 @@ use crate::hashes::{PersonHash, Secret, TenantKey};
 pub enum LanePhase {
     /// Additions and changes.
     Write,
-    /// Released removals.
+    /// Removals that the guard let through.
     Remove,
 }
 
@@ -233,7 +233,7 @@ pub(crate) fn all_waiting(c: &ConnectionId) -> Query {
     Query::prefix(waiting_pk(c), "")
 }
 
-/// Whom somebody waits for, and who waits.
+/// The person who is waited for, and the person who waits.
 pub(crate) fn waiting_of(key: &Key) -> Option<(PersonHash, PersonHash)> {
     let (target, who) = key.sk.split_once('#')?;
     Some((PersonHash::parse(target)?, PersonHash::parse(who)?))
@@ -498,7 +498,7 @@ pub(crate) fn timer_of(key: &Key) -> Option<(i64, &str)> {
     Some((at.parse().ok()?, name))
 }
 
-/// A lease.
+/// The lease of this name.
 pub(crate) fn lease(name: &str) -> Key {
     Key::new(format!("LOCK#{name}"), "LEASE")
 }

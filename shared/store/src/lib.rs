@@ -60,7 +60,7 @@ type Texts = Mutex<BTreeMap<(ConnectionId, u64), Arc<str>>>;
 /// Something stored, and the revision under which it may be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored<T> {
-    /// What.
+    /// The value of the item.
     pub value: T,
     /// The table's revision.
     pub revision: u64,
@@ -69,7 +69,7 @@ pub struct Stored<T> {
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The table.
+    /// The table refused or could not be reached.
     #[error(transparent)]
     Table(#[from] TableError),
     /// The blobs, for progress that is larger than an item.
@@ -80,7 +80,7 @@ pub enum StoreError {
         "the stored item of kind {kind} cannot be read: {cause}. If the file was changed by hand, restore it from a copy"
     )]
     Unreadable {
-        /// Which kind.
+        /// The kind of the item.
         kind: &'static str,
         /// Where reading ended. Never what stands there: serde's own words quote values.
         cause: String,

@@ -20,7 +20,7 @@ use crate::{Result, Store, Stored, json, keys};
 pub struct Proving {
     /// Version of this shape.
     pub v: u32,
-    /// Which attributes each connection's policy lets prove identity. Whoever stores an account enters all of them.
+    /// Which attributes each connection's policy lets prove identity. A function that stores an account enters all of them.
     pub wanted: BTreeMap<ConnectionId, Vec<Attr>>,
     /// By which of them every account is entered: the others still wait for a complete reading.
     #[serde(default)]

@@ -7,7 +7,7 @@ use crate::keys::NoteList;
 use crate::{Result, Store};
 
 impl Store {
-    /// A note.
+    /// A note of a list; `None` when there is none of this name.
     pub async fn note(&self, list: &NoteList, name: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.table.get(&list.key(name)).await?.map(|item| item.body))
     }

@@ -30,7 +30,7 @@ impl Store {
         Ok(found)
     }
 
-    /// One person.
+    /// A person as the source was understood last.
     pub async fn person(&self, who: &PersonRef) -> Result<Option<PersonRecord>> {
         let key = keys::person(&who.connection, self.pid(who));
         Ok(self.read(&key, "person").await?.map(|stored: Stored<PersonRecord>| stored.value))
@@ -120,7 +120,7 @@ pub(crate) enum As {
     Value,
     /// As sign-in name.
     Upn,
-    /// As address.
+    /// The value is one of the person's addresses.
     Address,
     /// Their local part lies there.
     Local,

@@ -12,9 +12,9 @@ use crate::{Result, Store, keys};
 /// One person who waits for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Whom for.
+    /// The person who is waited for.
     pub target: PersonHash,
-    /// Who.
+    /// The person who waits.
     pub who: PersonHash,
     key: Key,
 }

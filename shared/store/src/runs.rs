@@ -24,7 +24,7 @@ pub fn new_run_id(now_ms: i64) -> String {
 }
 
 impl Store {
-    /// A run.
+    /// A run of the connection; `None` when there is none of this id.
     pub async fn run(&self, c: &ConnectionId, id: &str) -> Result<Option<Stored<Run>>> {
         self.read(&keys::run(c, id), "run").await
     }

@@ -100,7 +100,7 @@ fn serve(listener: TcpListener, answer: impl Fn(Request) -> Option<Response> + C
     });
 }
 
-/// One connection. Whoever goes away is not missed.
+/// One connection. A client that goes away is not missed.
 fn converse(stream: TcpStream, answer: &impl Fn(Request) -> Option<Response>) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut out = stream.try_clone().ok()?;

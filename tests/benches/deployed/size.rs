@@ -43,7 +43,7 @@ fn size(table: &mut Table, architecture: Architecture) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whom an ELF file is for, by `e_machine` of its header: <https://gabi.xinuos.com/elf/02-eheader.html>.
+/// The machine that an ELF file is for, by `e_machine` of its header: <https://gabi.xinuos.com/elf/02-eheader.html>.
 fn machine(binary: &[u8]) -> Option<Architecture> {
     match (binary.get(..4)?, binary.get(18..20)?) {
         (b"\x7fELF", [62, 0]) => Some(Architecture::X86),

@@ -410,7 +410,7 @@ fn listen(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
-        // Whoever gave up waiting does not listen any more.
+        // A test that gave up waiting does not listen any more.
         let _ = done.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     heard

@@ -173,6 +173,6 @@ fn two_at_once_and_the_second_names_who_holds_the_lease() {
     let first = first.ends().ends(0).json();
     assert_eq!(first["status"], "converged", "{first}");
     everybody_once(&fixture, &people);
-    // Whoever came second finds everything done.
+    // The second process finds everything done.
     assert_eq!(fixture.sync().ends(0).json()["writes"], 0);
 }

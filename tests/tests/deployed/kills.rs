@@ -34,7 +34,7 @@ pub(crate) fn story(fixture: &mut Fixture) {
         let apply = scope.spawn(|| company.says(stack, &["apply", hash], 0));
         kill(stack, &tenant, "write", 2);
         assert!(tenant.count("Sales") >= 20, "the batch that was on its way has arrived");
-        // Whoever comes next looks first, and is killed at that; whoever comes then finishes.
+        // The next writer looks first, and is killed at that; the one after it finishes.
         tenant.world().inject(FaultRule::once("POST /$batch", LATE).only(Place::Outer));
         kill(stack, &tenant, "write", 3);
         apply.join().unwrap()

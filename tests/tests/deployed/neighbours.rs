@@ -31,7 +31,7 @@ pub(crate) fn story(fixture: &mut Fixture) {
     assert_eq!(there, 36, "everybody has one account");
     assert!(tenant.count("North") >= 16 && tenant.count("South") >= 16, "both are served");
 
-    // Whoever was second at an account is told so by the next run, and leaves it alone.
+    // The connection that was second at an account is told so by the next run, and leaves the account alone.
     let writes = tenant.world().counters().writes;
     let refused = |company: &Company| -> u64 {
         let ran = sync(company);

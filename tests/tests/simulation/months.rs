@@ -36,7 +36,7 @@ pub(crate) struct Month {
     people: Vec<Person>,
     /// Four percent leave every day, and nobody comes.
     bleeds: bool,
-    /// Whom nobody approved to be blocked: the day, and which account.
+    /// Accounts that were blocked without an approval: the day, and which account.
     blocked: Vec<(usize, String)>,
     backup: Option<Backup>,
     log: Vec<String>,
@@ -129,7 +129,7 @@ impl Month {
         self.check(!after.iter().any(has_stranger), "a stranger has an account");
     }
 
-    /// Whoever is in the company keeps sign-in, name and number, unless the listing looks as if they had left.
+    /// A person who is in the company keeps sign-in, name and number, unless the listing looks as if they had left.
     fn nobody_is_harmed(&self, looks: Looks, before: &[Seen], after: &[Seen], night: &Night) {
         for was in before {
             let now = after.iter().find(|account| account.id() == was.id());

@@ -473,7 +473,7 @@ async fn a_run_that_takes_hours_sees_what_changes_meanwhile() {
     // Once an hour, however often it is notified.
     world.notify_run(&observe).await.unwrap();
     assert_eq!(notified(&world), 0);
-    // Whom it concerns is looked at by the next run.
+    // The person it concerns is looked at by the next run.
     world.sync().await;
     let ran = world.sync().await;
     assert_eq!(world.account("bea@contoso.com").text("jobTitle"), "Engineer");

@@ -111,7 +111,7 @@ async fn two_connections_of_one_tenant_have_nothing_to_do_with_one_another() {
     assert_eq!((ran.rows.len(), ran.count(OutcomeKind::Done)), (2, 2), "{:?}", ran.outcomes);
     assert_eq!(world.accounts().len(), 4);
 
-    // Whoever is missing here was never there.
+    // A person who is missing here was never there.
     world.turn_to("contoso");
     world.people.set("ada", "title", "Lead");
     tell(&world, |meta| meta.status.pause("an operator", 5)).await;

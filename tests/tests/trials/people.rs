@@ -99,7 +99,7 @@ async fn t85_a_deleted_account_without_a_given_name_is_somebodys_decision() {
     assert!(night.exit == 3 && night.tells_both("j.smith", "awaiting_approval"), "{night:?}");
     assert!(trial.find("j.smith@contoso.com").is_none());
     trial.quiet_night().await;
-    // Whoever looked at both applies the plan, and the person is joined when it is back.
+    // An operator who looked at both applies the plan, and the person is joined when it is back.
     let plan = trial.plan().await;
     trial.apply(&plan).await;
     trial.sleep().await;
@@ -324,7 +324,7 @@ async fn foreign_rows_and_exchanged_columns_wait_for_somebody() {
     }
     let night = trial.sleep().await;
     assert!(night.exit == 3 && night.writes().is_empty() && night.tells("guarded"), "{night:?}");
-    // Whoever looks at the plan and applies it has accepted what it shows.
+    // An operator who looks at the plan and applies it has accepted what it shows.
     let plan = trial.plan().await;
     trial.apply(&plan).await;
     assert_eq!(trial.account("p1@contoso.com").text("givenName"), "Contoso");

@@ -101,7 +101,7 @@ impl MemoryFacts {
         &self.accounts
     }
 
-    /// Every link.
+    /// Every link of the connection, in no order.
     pub fn all_links(&self) -> &[Link] {
         &self.links
     }

@@ -71,7 +71,7 @@ pub trait Facts {
     /// People of every connection of the tenant who hold the value, absent ones too; in connection and key order.
     fn people(&self, by: By, value: &str) -> Vec<PersonRef>;
 
-    /// One person.
+    /// The person as the source was understood last.
     fn person(&self, who: &PersonRef) -> Option<&PersonRecord>;
 
     /// A person's link.

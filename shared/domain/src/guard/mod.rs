@@ -47,18 +47,18 @@ pub struct GroupRecord {
 /// Whether a connection's first plan was applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FirstPlan {
-    /// By its hash.
+    /// An operator applied a plan by its hash.
     Applied,
-    /// Not yet.
+    /// No plan was applied by its hash yet.
     Pending,
 }
 
-/// The judgement.
+/// What the guard says about the removals of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Judgement {
     /// They may go.
     Go(Released),
-    /// They wait.
+    /// The removals wait for an approval.
     Wait(Guarded),
 }
 
@@ -92,7 +92,7 @@ impl Released {
 pub enum ReleasedBy {
     /// There is nothing to hold.
     Nothing,
-    /// Few enough.
+    /// The removals are within the limits.
     Limits,
     /// An operator approved exactly this set.
     Approval,

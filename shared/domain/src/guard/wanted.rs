@@ -20,7 +20,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Nothing yet.
+    /// A count of nothing, of this kind of change.
     pub fn new(kind: Kind) -> Self {
         Self { kind, people: BTreeMap::new(), groups: BTreeMap::new() }
     }

@@ -48,7 +48,7 @@ pub(crate) enum Opening {
     Linked,
     /// Store or confirm the link.
     Link,
-    /// Claim it.
+    /// Claim the account.
     Takeover(Consent),
     /// Bring it back, and link it.
     Restore,

@@ -156,7 +156,7 @@ pub enum Authority {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each says whether one collection was read; none excludes another")]
 pub struct Tenant {
-    /// Directory id.
+    /// The directory (tenant) id.
     pub id: TenantId,
     /// Domains, lower-case name to state.
     pub domains: BTreeMap<String, Domain>,

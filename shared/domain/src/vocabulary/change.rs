@@ -14,9 +14,9 @@ pub use crate::vocabulary::step::{ManagerTarget, Step};
 /// What was decided about one person: the verdict of every rule, and the change, if any.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Decision {
-    /// Who.
+    /// The person in the source.
     pub key: PersonKey,
-    /// The join.
+    /// How the person was joined to an account.
     pub join: Join,
     /// What is to be done, for people and for counting.
     pub action: Action,
@@ -57,7 +57,7 @@ pub enum Join {
     Joined {
         /// By which rule.
         rule: JoinRule,
-        /// The account.
+        /// The account that was joined.
         account: ObjectId,
     },
     /// Nobody in the tenant is the person.
@@ -76,7 +76,7 @@ pub enum Join {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Nothing.
+    /// Nothing is to be done.
     None,
     /// Create an account.
     Create,
@@ -109,7 +109,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Stable name.
+    /// The name in documents and reports.
     pub fn name(self) -> &'static str {
         match self {
             Action::None => "none",
@@ -136,7 +136,7 @@ impl Action {
 pub struct Change {
     /// Hash of person, account, steps and before/after: the same change decided twice is the same change.
     pub id: ChangeId,
-    /// Who.
+    /// The person the change is for.
     pub person: PersonRef,
     /// Which account; `None` when it is created.
     pub account: Option<ObjectId>,
@@ -170,7 +170,7 @@ pub struct Change {
     pub decided_on: Revisions,
     /// The join it rests on; stored with the link.
     pub joined_by: JoinRule,
-    /// Why.
+    /// Why the change is made, and what stands in its way.
     pub reasons: Vec<Reason>,
 }
 
@@ -192,7 +192,7 @@ impl Change {
 pub struct ChangeId(Box<str>);
 
 impl ChangeId {
-    /// The text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -221,7 +221,7 @@ pub enum Hold {
 /// How many removals of each kind a change holds.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Removals {
-    /// Deletions.
+    /// Deleted accounts.
     #[serde(default)]
     pub deletes: u32,
     /// Blocked sign-ins.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A time in which a connection was disconnected (Unix seconds).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DisconnectedPeriod {
-    /// Since.
+    /// When it began (Unix seconds).
     pub from: i64,
     /// Until; `None` while it is disconnected still.
     #[serde(default, skip_serializing_if = "Option::is_none")]

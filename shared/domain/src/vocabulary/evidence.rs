@@ -22,7 +22,7 @@ pub struct Evidence {
     pub theirs: Option<Box<str>>,
 }
 
-/// What looked.
+/// The rule that looked at something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceRule {
@@ -67,11 +67,11 @@ pub enum EvidenceRule {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
-    /// Nothing.
+    /// The rule found nothing.
     Nothing,
-    /// Equal.
+    /// What the rule found is equal to ours.
     Same,
-    /// Something else.
+    /// What the rule found differs from ours.
     Different,
     /// Equal but for upper and lower case.
     CaseOnly,

@@ -69,7 +69,7 @@ pub struct NamedGroup {
 pub enum FoundGroup {
     /// There is none: the first member makes it.
     Missing,
-    /// This one.
+    /// The group that is meant.
     Found {
         /// Its object id.
         id: ObjectId,
@@ -85,7 +85,7 @@ pub enum FoundGroup {
     OtherKind,
     /// Its members are not ours to write.
     Locked {
-        /// Why.
+        /// Why its members are not written.
         lock: GroupLock,
     },
 }

@@ -43,7 +43,7 @@ macro_rules! shared_id {
         text_id! { $(#[$doc])* $name, Arc<str> }
 
         impl $name {
-            /// The text.
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -57,7 +57,7 @@ macro_rules! inline_id {
         text_id! { $(#[$doc])* $name, Inline<$bytes> }
 
         impl $name {
-            /// The text.
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
             }

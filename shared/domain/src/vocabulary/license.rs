@@ -7,13 +7,13 @@ use crate::vocabulary::attribute::Texts;
 /// A licence the tenant has. <https://learn.microsoft.com/graph/api/resources/subscribedsku>
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Sku {
-    /// GUID.
+    /// The GUID that Microsoft Graph knows it by.
     pub id: String,
     /// `SPE_E3` and the like.
     pub part_number: String,
     /// Bought and usable.
     pub seats: i64,
-    /// In use.
+    /// How many seats are in use.
     pub used: i64,
     /// What it consists of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -30,7 +30,7 @@ impl Sku {
 /// A part of a licence that can be switched off for a person.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ServicePlan {
-    /// GUID.
+    /// The GUID that Microsoft Graph knows it by.
     pub id: String,
     /// `EXCHANGE_S_ENTERPRISE` and the like.
     pub name: String,

@@ -10,9 +10,9 @@ use crate::vocabulary::license::License;
 /// The join of one person to one account. One account has one link in a tenant.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Link {
-    /// Who.
+    /// The person who is linked.
     pub person: PersonRef,
-    /// Which account.
+    /// The account that the person is linked to.
     pub account: ObjectId,
     /// The immutable ID when the link was made or last confirmed.
     pub immutable_id: Option<ImmutableId>,
@@ -188,9 +188,9 @@ impl LedgerChange {
 /// Our blocking (or soft-deleting) of an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Suspension {
-    /// Unix seconds.
+    /// When sign-in was blocked (Unix seconds).
     pub at: i64,
-    /// Why.
+    /// Why sign-in was blocked.
     pub cause: LeavingCause,
 }
 

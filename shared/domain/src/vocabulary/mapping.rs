@@ -40,7 +40,7 @@ pub struct Mapping {
 pub enum FlowFrom {
     /// The person's attribute of the same name; absent there means nothing is said.
     Same,
-    /// An expression.
+    /// The value of an expression over the person.
     Expression(Arc<dyn Expression>),
 }
 
@@ -62,14 +62,14 @@ pub enum FlowWhen {
 pub enum WhenEmpty {
     /// Leave what the account has.
     Keep,
-    /// Clear it.
+    /// Clear the attribute.
     Clear,
 }
 
 /// Whether and how the manager flows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlowManager {
-    /// When.
+    /// When the value is written.
     pub when: FlowWhen,
     /// What a source without a manager means.
     pub when_empty: WhenEmpty,

@@ -142,7 +142,7 @@ impl Address {
         Some(Self(text.to_lowercase().into()))
     }
 
-    /// The text.
+    /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -102,9 +102,9 @@ pub struct LicenseRule {
 /// `[[group]]`: whom the expression fits is a member.
 #[derive(Clone, Debug)]
 pub struct GroupRule {
-    /// Display name.
+    /// The display name of the group.
     pub name: Box<str>,
-    /// Which kind.
+    /// The kind of group to make where there is none.
     pub kind: GroupKind,
     /// Who is a member.
     pub when: Arc<dyn Rule>,
@@ -159,7 +159,7 @@ pub enum SoftDeleted {
     Purge,
     /// Wait until the tenant purges it.
     Wait,
-    /// Report.
+    /// Report the person and write nothing.
     Refuse,
 }
 
@@ -189,7 +189,7 @@ pub struct Lifecycle {
 /// One step of leaving, and how long after the cause it is taken. No stages: the leaving is ignored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Stage {
-    /// What.
+    /// What is done at this stage.
     pub action: LeavingAction,
     /// Seconds after the cause was first decided on.
     pub after_seconds: i64,
@@ -211,11 +211,11 @@ pub enum LeavingAction {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AccountDeleted {
-    /// Say so.
+    /// Report the deleted account and do nothing.
     Report,
-    /// Restore it.
+    /// Restore the deleted account.
     Restore,
-    /// Create another.
+    /// Create another account.
     Recreate,
 }
 
@@ -225,7 +225,7 @@ pub enum AccountDeleted {
 pub enum Reenable {
     /// Enable only what we disabled.
     Ours,
-    /// The source decides.
+    /// The source decides, whoever blocked the account.
     Always,
 }
 

@@ -40,7 +40,7 @@ macro_rules! codes {
         pub enum Code { $($(#[$doc])* $name),* }
 
         impl Code {
-            /// Every code.
+            /// Every code, in the order of the table.
             pub const ALL: &'static [Code] = &[$(Code::$name),*];
 
             /// The stable text form.
@@ -291,7 +291,7 @@ impl<'de> Deserialize<'de> for Code {
 /// A code with what it is about in this case.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reason {
-    /// Which.
+    /// The code of the reason.
     pub code: Code,
     /// What exactly: attribute names, limits, dates. May hold personal data: shown to operators, never logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]

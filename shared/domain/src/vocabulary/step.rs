@@ -73,12 +73,12 @@ pub enum Step {
     },
     /// `POST /groups/{id}/members/$ref`; a group that does not exist is made first. Being a member already is success.
     JoinGroup {
-        /// Which.
+        /// The group that the account joins or leaves.
         group: GroupTarget,
     },
     /// `DELETE /groups/{id}/members/{account}/$ref`. Being no member is success.
     LeaveGroup {
-        /// Which.
+        /// The account.
         id: ObjectId,
         /// Its name, for people.
         name: Box<str>,
@@ -87,12 +87,12 @@ pub enum Step {
     Restore,
     /// `DELETE /users/{id}`: soft.
     Delete {
-        /// Why.
+        /// Why sign-in is blocked.
         cause: LeavingCause,
     },
     /// `DELETE /directory/deletedItems/{id}` of another account that stands in the way, for good.
     Purge {
-        /// Which.
+        /// The account.
         account: ObjectId,
     },
 }

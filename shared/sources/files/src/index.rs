@@ -129,7 +129,7 @@ impl Index {
         Some((if line == first { second } else { first }, repeated.disabled))
     }
 
-    /// Whom a reference means: exactly one person, or nobody guesses.
+    /// The one person that a reference means; a reference that fits several means nobody.
     pub(crate) fn find(&self, text: &str) -> Option<&PersonKey> {
         if dn::is_dn(text) {
             return self.only(Name::Dn, text);

@@ -8,7 +8,7 @@ use crate::fail::Failure;
 pub(crate) enum Ask {
     /// Nobody: every question has the cautious answer.
     Nobody,
-    /// Whoever reads the questions on standard error and answers in lines.
+    /// A reader of standard error who answers the questions in lines.
     Somebody(Box<dyn BufRead>),
 }
 
