@@ -120,7 +120,10 @@ impl Count {
                 self.overwrites += written;
                 self.creations += created;
                 if blocked + written + created > 0 {
-                    wrong.push(format!("{place}: {blocked} blocked, {written} overwritten, {created} created"));
+                    let values = seen.rewritten.join("; ");
+                    wrong.push(format!(
+                        "{place}: {blocked} blocked, {written} overwritten, {created} created. {values}"
+                    ));
                 }
             }
             Looks::LikeLeaving | Looks::LikeLeavingAndChanging => {
@@ -162,6 +165,8 @@ struct Struck {
     blocked: u64,
     written: u64,
     created: u64,
+    /// Values that were overwritten: the property, before and after.
+    rewritten: Vec<String>,
     is_undone: bool,
     left_over: Vec<String>,
 }
@@ -180,6 +185,8 @@ async fn strike(trial: &mut Trial, company: &Company, damaged: &Damaged, twice: 
     let blocked = count(|was, now| was.enabled() && !now.enabled());
     let written = before.keys().filter(|id| after.contains_key(*id) && differs(id, is_rewritten)).count() as u64;
     let created = after.keys().filter(|id| !before.contains_key(*id)).count() as u64;
+    let pairs = before.iter().filter_map(|(id, was)| after.get(id).map(|now| (was, now)));
+    let rewritten = pairs.flat_map(|(was, now)| rewrites(was, now)).collect();
     // Suspended people come back with the first good file; what was held may need a second.
     trial.write(company.whole());
     for _ in 0..2 {
@@ -199,7 +206,7 @@ async fn strike(trial: &mut Trial, company: &Company, damaged: &Damaged, twice: 
     if nights.iter().any(|night| plans(night, Action::Delete)) {
         left_over.push("a deletion was planned".to_owned());
     }
-    Struck { blocked, written, created, is_undone: left_over.is_empty(), left_over }
+    Struck { blocked, written, created, rewritten, is_undone: left_over.is_empty(), left_over }
 }
 
 fn by_id(trial: &Trial) -> BTreeMap<String, Seen> {
@@ -208,6 +215,11 @@ fn by_id(trial: &Trial) -> BTreeMap<String, Seen> {
 
 fn is_rewritten(was: &Seen, now: &Seen) -> bool {
     WRITTEN.iter().any(|property| was.text(property) != now.text(property)) || was.immutable_id() != now.immutable_id()
+}
+
+fn rewrites(was: &Seen, now: &Seen) -> Vec<String> {
+    let differ = WRITTEN.iter().filter(|property| was.text(property) != now.text(property));
+    differ.map(|property| format!("{property} {:?} became {:?}", was.text(property), now.text(property))).collect()
 }
 
 fn plans(night: &Night, action: Action) -> bool {

@@ -157,10 +157,7 @@ pub(crate) fn refuse_doubled_letters(text: &str, name: bool) -> Result<(), Fault
         let second = letters.peek().and_then(|next| windows_1252(*next)).filter(|byte| (0x80..0xc0).contains(byte));
         let letter = second.and_then(|second| char::from_u32((first & 0x1f) << 6 | u32::from(second) & 0x3f));
         if letter.is_some_and(char::is_alphabetic) {
-            return Err(Fault::new(
-                "The value is UTF-8 that a program took for another encoding and wrote once more: it has two signs for one letter",
-                "Export the file again as UTF-8, and do not open and save it in between",
-            ));
+            return Err(value::doubled_letters());
         }
     }
     Ok(())

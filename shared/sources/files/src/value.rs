@@ -33,6 +33,10 @@ pub(crate) fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, Fault> {
         let problem = format!("The value is longer than {} KiB", LONGEST / 1024);
         return Err(Fault::new(problem, "Shorten it at the source, or leave the column out of the export"));
     }
+    // Before anything is trimmed or joined: half of a letter may look like a space or a line break.
+    if has_halves(text) {
+        return Err(doubled_letters());
+    }
     let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
     let plain = text.bytes().all(|byte| matches!(byte, 0x20..0x7f));
     if plain {
@@ -61,6 +65,24 @@ pub(crate) fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, Fault> {
         return Ok(Cow::Owned(words.join(" ").nfc().collect()));
     }
     Ok(if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) })
+}
+
+/// UTF-8 that a program took for ISO 8859-1 and wrote once more: a letter that begins a sequence of UTF-8, and behind it a
+/// sign that no text has there. The second half of `Å` is a line break then, that of `à` a space.
+fn has_halves(text: &str) -> bool {
+    let halves = |(lead, next): (char, char)| {
+        let begins = ('\u{c2}'..='\u{f4}').contains(&lead);
+        (begins && ('\u{80}'..='\u{9f}').contains(&next)) || (matches!(lead, 'Â' | 'Ã') && next == '\u{a0}')
+    };
+    !text.is_ascii() && text.chars().zip(text.chars().skip(1)).any(halves)
+}
+
+/// A value that was encoded twice.
+pub(crate) fn doubled_letters() -> Fault {
+    Fault::new(
+        "The value is UTF-8 that a program took for another encoding and wrote once more: it has two signs for one letter",
+        "Export the file again as UTF-8, and do not open and save it in between",
+    )
 }
 
 /// Characters of no width that texts bring along from chats and web pages, and a byte order mark inside a file. At the
@@ -223,6 +245,19 @@ pub(crate) fn sid(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_whose_second_half_looks_like_space_are_refused() {
+        for bad in ["\u{c3}\u{85}sa Lang", "BL\u{c3}\u{85}", "Voil\u{c3}\u{a0}", "\u{c3}\u{96}zil", "x\u{c2}\u{a0}y"] {
+            for lines in [Lines::One, Lines::Joined, Lines::Many] {
+                let fault = clean(bad.as_bytes(), lines).unwrap_err();
+                assert!(fault.problem.contains("once more"), "{bad:?}: {}", fault.problem);
+            }
+        }
+        for good in ["Åsa Lang", "BLÃ", "SÃO PAULO", "first\u{85}second", "Jo\u{e3}o\u{a0}Silva"] {
+            assert!(clean(good.as_bytes(), Lines::Joined).is_ok(), "{good:?}");
+        }
+    }
 
     #[test]
     fn text_is_trimmed_and_composed() {
