@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The columns of a new directory.
-const COLUMNS: &[&str] = &[
+pub const COLUMNS: [&str; 12] = [
     "objectGUID",
     "userPrincipalName",
     "mail",

@@ -12,6 +12,7 @@ use hardmatch_sim::{Fault, FaultRule, Seed, SeenRequest};
 use hardmatch_tests::damage::company::{Company, Form};
 use hardmatch_tests::damage::fault::{Kind, damage};
 use hardmatch_tests::damage::looks::Looks;
+use hardmatch_tests::directory::COLUMNS;
 use hardmatch_tests::{Backup, CorruptAnswer, KillAt, Ran, Rng, Seen, Stopped, World, guid, immutable_id, invariants};
 use serde_json::json;
 
@@ -26,21 +27,6 @@ const STAGES: &str =
 const E3: &str = "05e9a617-0261-4cee-bb44-138d3ef5d965";
 /// `[guard] always_allow`: with so few people the only limit that counts.
 const ALLOWED: usize = 3;
-/// The columns of the source.
-const COLUMNS: [&str; 12] = [
-    "objectGUID",
-    "userPrincipalName",
-    "mail",
-    "displayName",
-    "givenName",
-    "sn",
-    "title",
-    "department",
-    "employeeID",
-    "enabled",
-    "passwordExpired",
-    "manager",
-];
 /// Names of people: an account has no other name than one that stood under that column.
 const NAMES: [(&str, &str); 3] = [("displayName", "displayName"), ("givenName", "givenName"), ("sn", "surname")];
 const GIVEN: [&str; 6] = ["Jörg", "Bärbel", "Zoë", "François", "Anna", "Max"];
