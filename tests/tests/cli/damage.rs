@@ -1,5 +1,6 @@
 //! A state file that is damaged: each command ends with an error that names the file and the cure, and none hangs.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::fixture::{Fixture, rows, tenant};
@@ -13,6 +14,20 @@ const COMMANDS: [&[&str]; 3] = [
     &["connection", "pause", "--config", "lab.toml", "--json"],
 ];
 
+/// The pages of a SQLite file that hold nothing: the leaves of its list of free pages, counted from 0.
+/// SQLite neither reads nor trusts what is in them (<https://www.sqlite.org/fileformat2.html#the_freelist>).
+fn empty_pages(file: &[u8], size: usize) -> BTreeSet<usize> {
+    let number = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let mut empty = BTreeSet::new();
+    let mut trunk = number(32);
+    while trunk != 0 {
+        let at = (trunk - 1) * size;
+        empty.extend((0..number(at + 4)).map(|nth| number(at + 8 + nth * 4) - 1));
+        trunk = number(at);
+    }
+    empty
+}
+
 fn with_damage(damage: impl Fn(&mut [u8])) {
     let fixture = Fixture::with_people(tenant(), &rows(70));
     fixture.plan_and_apply();
@@ -21,6 +36,8 @@ fn with_damage(damage: impl Fn(&mut [u8])) {
     let size = usize::from(u16::from_be_bytes([intact[16], intact[17]]));
     let pages = intact.len() / size;
     assert!(pages >= PAGES, "{pages}");
+    let empty = empty_pages(&intact, size);
+    assert!(empty.len() < pages / 4, "{} of {pages} pages hold nothing", empty.len());
     for nth in 0..PAGES {
         let page = nth * pages / PAGES;
         let mut bytes = intact.clone();
@@ -34,8 +51,8 @@ fn with_damage(damage: impl Fn(&mut [u8])) {
             Some(1) => {
                 said.says(&["lab.db", "damaged", "estore it from a copy"]);
             }
-            // A command that reads little may not meet the damage; a run reads everything.
-            Some(0) if !sync || bytes == intact => {}
+            // A command that reads little may not meet the damage; a run reads every page that holds something.
+            Some(0) if !sync || bytes == intact || empty.contains(&page) => {}
             _ => panic!("page {page}: {said}"),
         }
         assert!(!fixture.path("lab.db-wal").exists() || !sync, "it was closed in order");
