@@ -195,6 +195,7 @@ impl Attended {
                 MessageKind::Write => self.may_write(functions, message).await?,
                 MessageKind::Match
                 | MessageKind::Advance
+                | MessageKind::SyncPeople
                 | MessageKind::Start { .. }
                 | MessageKind::Nightly { .. }
                 | MessageKind::Tick

@@ -94,6 +94,7 @@ mod tests {
             MessageKind::Match,
             MessageKind::Write,
             MessageKind::Advance,
+            MessageKind::SyncPeople,
             MessageKind::Start { slot: slot() },
             MessageKind::Nightly { slot: slot() },
             MessageKind::Tick,

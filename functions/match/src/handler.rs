@@ -28,6 +28,7 @@ pub async fn answer(ports: &MatchPorts, message: &Message) -> Result<After, Matc
         MessageKind::OperatorCommand { .. }
         | MessageKind::TenantRequest { .. }
         | MessageKind::ObserveSource
+        | MessageKind::SyncPeople
         | MessageKind::ObserveTenant
         | MessageKind::Write => Ok(After::Done),
     }

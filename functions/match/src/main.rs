@@ -64,6 +64,7 @@ impl MessageHandler for Matching {
             | MessageKind::Match
             | MessageKind::Advance
             | MessageKind::ObserveSource
+            | MessageKind::SyncPeople
             | MessageKind::ObserveTenant
             | MessageKind::TenantRequest { .. }
             | MessageKind::Write => {

@@ -137,6 +137,8 @@ impl Functions {
             | MessageKind::Tick
             | MessageKind::OperatorCommand { .. }
             | MessageKind::TenantRequest { .. } => told(hardmatch_match::answer(&self.deciding, message).await),
+            // Who was pushed is entered by the next reading of the source.
+            MessageKind::SyncPeople => Ok(After::Done),
             MessageKind::Write => told(hardmatch_write::drain(&self.writing, connection, run).await),
         }
     }

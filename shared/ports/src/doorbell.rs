@@ -65,6 +65,9 @@ pub enum MessageKind {
     Write,
     /// See whether the run's phase has ended.
     Advance,
+    /// Look at who of the connection is wanted now: somebody was pushed, a hook named somebody, or a person was asked for.
+    /// The store's sync requests say who.
+    SyncPeople,
     /// Begin the connection's run of a scheduled time.
     Start {
         /// The scheduled time (RFC 3339): one run for each.
@@ -104,6 +107,7 @@ impl MessageKind {
             Self::Match => "match",
             Self::Write => "write",
             Self::Advance => "advance",
+            Self::SyncPeople => "sync-people",
             Self::Start { .. } => "start",
             Self::Nightly { .. } => "nightly",
             Self::Tick => "tick",
@@ -142,7 +146,8 @@ impl Message {
     /// Which function answers it. Observing has one queue whatever the urgency: a listing is read as a whole.
     pub fn queue(&self) -> Queue {
         match (&self.kind, self.urgency) {
-            (MessageKind::ObserveSource, _) => Queue::Source,
+            // Whoever is wanted is read from the source first.
+            (MessageKind::ObserveSource | MessageKind::SyncPeople, _) => Queue::Source,
             (MessageKind::ObserveTenant | MessageKind::TenantRequest { .. }, _) => Queue::Tenant,
             (MessageKind::Match | MessageKind::Advance, Urgency::Now) => Queue::MatchNow,
             (MessageKind::Match | MessageKind::Advance, Urgency::Scheduled)
@@ -287,6 +292,7 @@ mod tests {
                 r#"{"v":1,"connection":"contoso","run":"r1","kind":"observe-tenant"}"#,
             ),
             (of("r1", MessageKind::Match), r#"{"v":1,"connection":"contoso","run":"r1","kind":"match"}"#),
+            (of("", MessageKind::SyncPeople), r#"{"v":1,"connection":"contoso","kind":"sync-people"}"#),
             (of("r1", MessageKind::Advance), r#"{"v":1,"connection":"contoso","run":"r1","kind":"advance"}"#),
             (
                 of("r1", MessageKind::Write).with_urgency(Urgency::Now),

@@ -106,6 +106,7 @@ async fn chain(world: World, event: SqsEvent) -> BatchResponse {
             MessageKind::Write => world.notify(&message.run, MessageKind::Advance, 0).await,
             MessageKind::ObserveTenant
             | MessageKind::Advance
+            | MessageKind::SyncPeople
             | MessageKind::Start { .. }
             | MessageKind::Nightly { .. }
             | MessageKind::Tick

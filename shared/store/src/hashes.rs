@@ -86,6 +86,11 @@ impl Secret {
         PersonHash(self.hash(&["person", key.as_str()]))
     }
 
+    /// The place in keys of a value that a pushed resource has.
+    pub(crate) fn pushed(&self, attribute: &str, value: &str) -> String {
+        hex(&self.hash(&["pushed", attribute, value]))
+    }
+
     /// A looked-up value's place in keys.
     pub(crate) fn value(&self, by: By, value: &str) -> String {
         hex(&self.hash(&[by.name(), &lookup_form(value)]))

@@ -7,6 +7,10 @@ use hardmatch_ports::{Key, Query};
 
 use crate::hashes::{PersonHash, Secret, TenantKey};
 
+mod pushed;
+
+pub(crate) use pushed::*;
+
 /// Which half of a run a pointer belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LanePhase {
@@ -593,6 +597,7 @@ mod tests {
         let by = By::EmployeeId;
         let kind = format!("#{}#", by.name());
         let value = hashing.value(by, "v");
+        let claim = crate::pushed::Claim::new("attribute", "v");
         let keys = [
             secret(),
             listed(&c),
@@ -635,6 +640,17 @@ mod tests {
             timer(&c, 1, 1, "kind#key"),
             lease("name"),
             failure("id"),
+            pushed_person(&c, pid),
+            pushed_id(&c, "id"),
+            pushed_claim(&c, &hashing, &claim),
+            pushed_entry(&c, &hashing, &claim, pid),
+            pushed_deletion(&c, pid),
+            pushed_group(&c, "id"),
+            pushed_member(&c, "id", pid),
+            pushed_membership(&c, pid, "id"),
+            sync_request(&c, pid),
+            api_token(&c, "id"),
+            delivery(&c, "hash"),
         ];
         let metas = MetaKind::ALL.map(|kind| meta(&c, kind));
         let lists = [
@@ -650,7 +666,9 @@ mod tests {
             NoteList::habits(&scope),
         ];
         let group = &hashing.long(&["group", "v"])[..32];
-        let hashes = [value, hashing.value(By::Address, "v@v"), hashing.value(By::LocalPart, "v"), group.to_owned()];
+        let claimed = hashing.pushed(&claim.attribute, &claim.value);
+        let hashes =
+            [value, hashing.value(By::Address, "v@v"), hashing.value(By::LocalPart, "v"), group.to_owned(), claimed];
         let numbers = ["000000000001#", "000000000001", "000001", "0001"];
         let told = keys.into_iter().chain(metas).chain(lists.iter().map(|list| list.key("name"))).map(|key| {
             let mut text = format!("{} / {}", key.pk, key.sk).replace(&pid.hex(), "pid").replace(&kind, "#kind#");

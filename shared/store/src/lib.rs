@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod acknowledgments;
+pub mod api_tokens;
 pub mod batches;
 pub mod changes;
 pub mod checkpoint;
@@ -21,11 +22,13 @@ pub mod lookups;
 pub mod notes;
 pub mod people;
 pub mod policies;
+pub mod pushed;
 pub mod references;
 pub mod refusals;
 pub mod replies;
 pub mod requeue;
 pub mod runs;
+pub mod sync_requests;
 pub mod timers;
 pub mod troubles;
 

@@ -41,6 +41,7 @@ impl MessageHandler for Tenant {
                 return Ok(After::Done);
             }
             MessageKind::ObserveSource
+            | MessageKind::SyncPeople
             | MessageKind::Match
             | MessageKind::Write
             | MessageKind::Advance
