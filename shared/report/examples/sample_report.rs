@@ -1,5 +1,5 @@
 //! Renders the sample company's run into a folder: `cargo run -p hardmatch-report --example sample_report -- FOLDER [COPIES]`.
-//! With `COPIES` every person is there so many times, to see how a large report behaves.
+//! With `COPIES` every case is there so many times, each with a name of its own, to see how a large report behaves.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -8,7 +8,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
-use hardmatch_report::{Color, FileNames, ReportBuilder, Style, outcome_table, summary_lines};
+use hardmatch_report::{Color, FileNames, ReportBuilder, RowNotes, Style, Surroundings, outcome_table, summary_lines};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -28,13 +28,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let csv = File::create(folder.join(names.csv))?;
     let jsonl = BufWriter::new(File::create(folder.join(names.jsonl))?);
     let mut report = ReportBuilder::new(names, csv, jsonl);
-    for _ in 0..copies {
+    for copy in 0..copies {
         for row in &rows {
-            report.row(row, outcomes.get(&row.decision.key).copied())?;
+            let outcome = outcomes.get(&row.decision.key).copied();
+            let row = if copy == 0 { row.clone() } else { another(row, copy)? };
+            report.row(&row, outcome, RowNotes::default())?;
         }
     }
+    let around = Surroundings {
+        portal: Some(
+            "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/",
+        ),
+    };
     let page = folder.join("report.html");
-    std::fs::write(&page, report.finish(&run)?.html)?;
+    std::fs::write(&page, report.finish(&run, &around)?.html)?;
 
     let mut out = std::io::stdout().lock();
     if copies == 1 {
@@ -47,6 +54,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     writeln!(out, "{}", page.display())?;
     Ok(())
+}
+
+/// The same case with another person's name and values, since texts that repeat take less room.
+fn another(row: &PlanRow, copy: u64) -> Result<PlanRow, serde_json::Error> {
+    let local = row.upn.split('@').next().unwrap_or_default();
+    let name = serde_json::to_string(&row.name)?;
+    let text =
+        serde_json::to_string(row)?.replace(name.trim_matches('"'), &format!("{} {copy}", name.trim_matches('"')));
+    serde_json::from_str(&if local.is_empty() { text } else { text.replace(local, &format!("{local}.{copy}")) })
 }
 
 fn lines<T: serde::de::DeserializeOwned>(text: &str) -> Result<Vec<T>, serde_json::Error> {

@@ -2,20 +2,19 @@
 //! riskiest first. Rows come one after the other; only those that are shown are kept.
 
 mod entry;
-mod kind;
 mod page;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use hardmatch_domain::change::Action;
-use hardmatch_domain::link::LeavingCause;
 use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Run};
 
 use self::entry::Entry;
-use self::kind::{Kind, main_code};
 use self::page::Page;
+use crate::kind::{Kind, main_code};
+use crate::row_status;
 use crate::tables::{Style, person};
 use crate::words;
 
@@ -84,11 +83,7 @@ impl Digest {
         let kind = Kind::of(row, outcome);
         let decision = &row.decision;
         self.people += 1;
-        let absent = |(cause, _): (LeavingCause, i64)| cause == LeavingCause::Absent;
-        self.absent += u64::from(
-            decision.leaving.is_some_and(absent)
-                || decision.reasons.iter().any(|r| matches!(r.code, Code::SourceAbsent | Code::LeftSettled)),
-        );
+        self.absent += u64::from(row_status::is_absent(row));
         *self.counts.entry(kind).or_default() += 1;
         *self.names.entry(person(row).to_lowercase()).or_default() += 1;
         if let Some(change) = &decision.change {
@@ -133,16 +128,6 @@ impl Digest {
             .sum()
     }
 
-    /// People whom nobody decided again because nothing about them changed.
-    fn undecided(&self, run: &Run) -> u64 {
-        if run.everybody || run.only.is_some() {
-            return 0;
-        }
-        let seen = run.collections.get("people").map_or(0, |people| people.seen);
-        let keyless = run.refused_entries.iter().filter(|entry| entry.key.is_none()).count() as u64;
-        seen.saturating_sub(keyless).saturating_sub(self.people - self.absent)
-    }
-
     /// The text. `done`: the run has written; otherwise it is a plan.
     pub fn text(&self, run: &Run, around: &Around, style: Style, done: bool) -> String {
         let width = match style {
@@ -171,7 +156,7 @@ impl Digest {
     }
 
     fn summary(&self, page: &mut Page, run: &Run, around: &Around, done: bool) {
-        let undecided = self.undecided(run);
+        let undecided = row_status::undecided(run, self.people, self.absent);
         let total = self.people + undecided;
         let fine = self.count(Kind::AsTheyShouldBe) + undecided;
         let quiet = fine + self.count(Kind::Skipped) == total;

@@ -1,22 +1,24 @@
-//! The report: one self-contained page. Rows are rendered as they come and only so many are kept, so a run of 200,000
-//! people needs the memory of a page, not of its people.
+//! The report: one self-contained page. Rows become data as they come and only so many are kept, so a run of 200,000
+//! people needs the memory of a page, not of its people. The page's script draws the rows that are on the screen.
 
+mod data;
+mod lists;
 mod page;
+mod texts;
+mod verdict;
 
 use std::collections::BTreeSet;
 use std::io::Write;
 
 use askama::Template;
-use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
 
+use self::lists::Lists;
+pub use self::lists::RowNotes;
 use self::page::PageView;
 use crate::beside::{CsvRows, JsonRows, ReportError};
-use crate::row_status::{self, RowStatus, Tally};
-use crate::view::RowView;
-
-/// Most rows of each of the page's three tables. Browsers stay quick up to here; the rest lies beside the page.
-pub const MAX_ROWS: usize = 5_000;
+use crate::row_status::{self, Tally};
 
 /// What the files beside the page are called, as seen from the page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,9 +37,15 @@ pub struct ReportBuilder<'a, C: Write, J: Write> {
     jsonl: JsonRows<J>,
     tally: Tally,
     used: BTreeSet<Code>,
-    refused: Section,
-    removals: Section,
-    others: Section,
+    lists: Lists,
+}
+
+/// What the page says beside the run and its rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Surroundings<'a> {
+    /// The address that an account's object id is put behind, to open the account in the Entra admin center; `None`
+    /// where there is no such place.
+    pub portal: Option<&'a str>,
 }
 
 /// A finished report.
@@ -62,27 +70,16 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
             jsonl: JsonRows::new(jsonl),
             tally: Tally::default(),
             used: BTreeSet::new(),
-            refused: Section::default(),
-            removals: Section::default(),
-            others: Section::default(),
+            lists: Lists::new(),
         }
     }
 
     /// One more person, in the order in which they are to be shown.
-    pub fn row(&mut self, row: &PlanRow, outcome: Option<&Outcome>) -> Result<(), ReportError> {
+    pub fn row(&mut self, row: &PlanRow, outcome: Option<&Outcome>, notes: RowNotes) -> Result<(), ReportError> {
         self.csv.row(row, outcome)?;
         self.jsonl.row(row, outcome)?;
         self.tally.add(row, outcome);
-        let section = if RowStatus::of(row, outcome) == RowStatus::Refused || any_refused(row, outcome) {
-            &mut self.refused
-        } else if row_status::is_removal(row) {
-            &mut self.removals
-        } else {
-            &mut self.others
-        };
-        section.total += 1;
-        if section.shown < MAX_ROWS {
-            section.push(&RowView::of(row, outcome))?;
+        if self.lists.add(row, outcome, notes)? {
             self.used.extend(row_status::codes(row, outcome));
         }
         Ok(())
@@ -90,47 +87,10 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
 
     /// Ends: the page, and the places of the rows beside it. The run comes last: how it ended is known when all its rows
     /// are, and they are read once.
-    pub fn finish(self, run: &Run) -> Result<Report<C, J>, ReportError> {
-        let page = PageView::of(&self, run);
-        let rows: usize = [&self.refused, &self.removals, &self.others].map(Section::len).iter().sum();
-        let mut html = String::with_capacity(rows + 65_536);
+    pub fn finish(self, run: &Run, around: &Surroundings) -> Result<Report<C, J>, ReportError> {
+        let page = PageView::of(&self, run, around);
+        let mut html = String::with_capacity(page.data_bytes() + 65_536);
         page.render_into(&mut html)?;
         Ok(Report { html, csv: self.csv.finish()?, jsonl: self.jsonl.finish()?, tally: self.tally })
-    }
-}
-
-fn any_refused(row: &PlanRow, outcome: Option<&Outcome>) -> bool {
-    let said = outcome.map(Outcome::said).unwrap_or_default();
-    said.iter().any(|reason| reason.code.weight() == Weight::Refused)
-        || (row.decision.change.is_none()
-            && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused))
-}
-
-/// Rows of one table. A browser lays out only the tables that are on the screen, so a long list is many short ones.
-const ROWS_A_TABLE: usize = 100;
-
-/// People under one heading, already rendered, in tables of a hundred.
-#[derive(Debug, Default)]
-struct Section {
-    tables: Vec<String>,
-    shown: usize,
-    total: u64,
-}
-
-impl Section {
-    fn push(&mut self, row: &RowView) -> Result<(), ReportError> {
-        if self.shown.is_multiple_of(ROWS_A_TABLE) {
-            self.tables.push(String::new());
-        }
-        self.shown += 1;
-        if let Some(table) = self.tables.last_mut() {
-            row.render_into(table)?;
-        }
-        Ok(())
-    }
-
-    /// Bytes of HTML.
-    fn len(&self) -> usize {
-        self.tables.iter().map(String::len).sum()
     }
 }

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::change::{Action, Hold};
+use hardmatch_domain::change::Action;
+use hardmatch_domain::link::LeavingCause;
 use hardmatch_domain::reason::{Code, Weight};
-use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
+use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Run};
 
 /// Where a person stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -98,8 +99,8 @@ pub struct Tally {
     pub people: u64,
     /// Rows that hold a removal.
     pub removals: u64,
-    /// Rows whose change waits for an approval.
-    pub waiting: u64,
+    /// People who are not in the source any more.
+    pub absent: u64,
     /// People by where they stand.
     pub by_status: BTreeMap<RowStatus, u64>,
     /// People by action.
@@ -113,12 +114,17 @@ impl Tally {
     pub fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>) {
         self.people += 1;
         self.removals += u64::from(is_removal(row));
-        self.waiting += u64::from(waits_for_approval(row, outcome));
+        self.absent += u64::from(is_absent(row));
         *self.by_status.entry(RowStatus::of(row, outcome)).or_default() += 1;
         *self.by_action.entry(row.decision.action).or_default() += 1;
         for code in codes(row, outcome) {
             *self.by_reason.entry(code).or_default() += 1;
         }
+    }
+
+    /// People whom nobody decided again because nothing about them changed.
+    pub fn undecided(&self, run: &Run) -> u64 {
+        undecided(run, self.people, self.absent)
     }
 
     /// How many stand there.
@@ -127,15 +133,21 @@ impl Tally {
     }
 }
 
-/// Whether somebody's word lets the row's change through. Nobody's does where it takes a repair sequence.
-pub(crate) fn waits_for_approval(row: &PlanRow, outcome: Option<&Outcome>) -> bool {
-    let Some(change) = row.decision.change.as_ref().filter(|change| change.hold != Some(Hold::Repair)) else {
-        return false;
-    };
-    match outcome {
-        Some(outcome) => outcome.result == OutcomeKind::Held,
-        None => change.hold == Some(Hold::Approval),
+/// Whether the person is not in the source any more.
+pub(crate) fn is_absent(row: &PlanRow) -> bool {
+    let decision = &row.decision;
+    decision.leaving.is_some_and(|(cause, _)| cause == LeavingCause::Absent)
+        || decision.reasons.iter().any(|reason| matches!(reason.code, Code::SourceAbsent | Code::LeftSettled))
+}
+
+/// People of the source whom nobody decided again because nothing about them changed: of a run over everybody, none.
+pub(crate) fn undecided(run: &Run, people: u64, absent: u64) -> u64 {
+    if run.everybody || run.only.is_some() {
+        return 0;
     }
+    let seen = run.collections.get("people").map_or(0, |people| people.seen);
+    let keyless = run.refused_entries.iter().filter(|entry| entry.key.is_none()).count() as u64;
+    seen.saturating_sub(keyless).saturating_sub(people - absent)
 }
 
 /// Whether the row takes something away: a deletion, a blocked sign-in, a blanked attribute.

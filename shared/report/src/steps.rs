@@ -54,14 +54,6 @@ impl Value {
             Value::Text(text) => text,
         }
     }
-
-    /// Whether it is a word of ours and not a value.
-    pub(crate) fn is_lack(&self) -> bool {
-        match self {
-            Value::None | Value::Empty => true,
-            Value::Text(_) => false,
-        }
-    }
 }
 
 /// The steps of a change in words, in order.

@@ -6,8 +6,8 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 
-use super::kind::{Kind, Rank};
 use crate::documents::{account, reasons};
+use crate::kind::{Kind, Rank};
 use crate::steps;
 use crate::tables::person;
 use crate::visible::visible;

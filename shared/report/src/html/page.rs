@@ -1,5 +1,6 @@
 //! What the page shows, from a builder that has seen all its rows. Only texts and numbers; the template has the shape.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use askama::Template;
@@ -7,10 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hardmatch_domain::change::Action;
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::run::{CollectionState, Run, Seats};
+use hardmatch_ports::run::{CollectionState, ReadMode, Run, Seats};
 use sha2::{Digest, Sha256};
 
-use super::{ReportBuilder, Section};
+use super::lists::{Group, List, Listed, Lists};
+use super::texts::quoted;
+use super::verdict::Verdict;
+use super::{ReportBuilder, Surroundings};
 use crate::bill::{Bill, Forecast};
 use crate::pages::{markup, page};
 use crate::row_status::{RowStatus, Tally};
@@ -29,29 +33,32 @@ pub(super) struct PageView<'a> {
     script_hash: String,
     connection: String,
     id: &'a str,
-    status: &'static str,
     status_word: &'static str,
+    verdict: Verdict,
     facts: Vec<Pair>,
-    tiles: Vec<Tile>,
+    cards: Vec<Card>,
     stop: &'static str,
-    plan: String,
-    waiting: String,
+    forecast: String,
     disagreement: String,
     guard: Option<GuardView>,
     seats: Option<SeatsView>,
     problems: Vec<String>,
     charts: Vec<Bars>,
     collections: Vec<CollectionView>,
+    /// Whether a collection is not complete, which a reader must see without opening anything.
+    unread: bool,
     refused_entries: Vec<EntryView>,
     numbers: Vec<Pair>,
-    forecast: String,
     bill: String,
     costs: Vec<Pair>,
-    sections: Vec<SectionView<'a>>,
+    sections: Vec<SectionView>,
     filter_actions: Vec<(&'static str, &'static str)>,
-    filter_outcomes: Vec<(&'static str, &'static str)>,
+    filter_statuses: Vec<(&'static str, &'static str)>,
     filter_reasons: Vec<&'static str>,
+    /// Whether anything is new since the run before.
+    new: bool,
     reasons: Vec<ReasonView>,
+    data: String,
     csv: String,
     jsonl: String,
 }
@@ -61,10 +68,12 @@ struct Pair {
     value: String,
 }
 
-struct Tile {
+/// A number at the top of the page; a click shows the people behind it.
+struct Card {
+    list: &'static str,
     label: &'static str,
     value: String,
-    note: &'static str,
+    note: String,
     class: &'static str,
 }
 
@@ -90,11 +99,12 @@ struct SeatsRow {
     short: String,
 }
 
-/// A chart and the table that repeats it.
+/// Counts as a table with bars; each row is a filter.
 struct Bars {
     heading: &'static str,
     column: &'static str,
-    label: String,
+    /// Which filter a row sets.
+    filter: &'static str,
     rows: Vec<Bar>,
 }
 
@@ -106,10 +116,6 @@ struct Bar {
     share: String,
     /// Thousandths of the longest bar, at least one when there is anything.
     length: u64,
-    /// Where the bar begins in the chart of shares, in thousandths of all.
-    start: u64,
-    /// How much of that chart it takes.
-    width: u64,
 }
 
 struct CollectionView {
@@ -129,14 +135,27 @@ struct EntryView {
     cure: String,
 }
 
-struct SectionView<'a> {
+struct SectionView {
     id: &'static str,
     title: &'static str,
     lead: &'static str,
-    tables: &'a [String],
-    shown: String,
+    /// Whether the list is closed until a reader opens it.
+    folded: bool,
     total: String,
+    shown: String,
     cut: bool,
+    groups: Vec<GroupView>,
+    /// What is to be typed for the list.
+    command: String,
+}
+
+struct GroupView {
+    name: &'static str,
+    heading: String,
+    is_reason: bool,
+    title: &'static str,
+    cure: &'static str,
+    people: String,
 }
 
 struct ReasonView {
@@ -147,9 +166,16 @@ struct ReasonView {
 }
 
 impl<'a> PageView<'a> {
-    pub(super) fn of<C: Write, J: Write>(builder: &'a ReportBuilder<'_, C, J>, run: &'a Run) -> Self {
+    pub(super) fn of<C: Write, J: Write>(
+        builder: &'a ReportBuilder<'_, C, J>,
+        run: &'a Run,
+        around: &Surroundings,
+    ) -> Self {
         let tally = &builder.tally;
+        let lists = &builder.lists;
         let bill = Bill::of(run);
+        let collections = collections(run);
+        let waiting = lists.get(List::Waiting).people;
         Self {
             style: STYLE,
             script: SCRIPT,
@@ -157,13 +183,12 @@ impl<'a> PageView<'a> {
             script_hash: hash(SCRIPT),
             connection: visible(run.connection.as_str()).into_owned(),
             id: &run.id,
-            status: words::status(run),
             status_word: words::status_word(run),
+            verdict: Verdict::of(run, lists.get(List::Needs).people, waiting),
             facts: facts(run),
-            tiles: tiles(tally),
+            cards: cards(lists, tally.undecided(run)),
             stop: run.stop.filter(|_| run.accepted.is_none()).map_or("", words::stop),
-            plan: run.plan.as_ref().map(|plan| plan.hash.clone()).unwrap_or_default(),
-            waiting: waiting(run, tally),
+            forecast: Forecast::of_waiting(run).map(|forecast| forecast.sentence()).unwrap_or_default(),
             disagreement: disagreement(run, tally),
             guard: run.guard.as_ref().map(|guard| GuardView {
                 released: guard.released,
@@ -178,25 +203,62 @@ impl<'a> PageView<'a> {
             seats: run.plan.as_ref().and_then(|plan| SeatsView::of(&plan.seats)),
             problems: run.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
             charts: charts(tally),
-            collections: collections(run),
+            unread: collections.iter().any(|collection| collection.class != "complete" || !collection.doubts.is_empty()),
+            collections,
             refused_entries: refused_entries(run),
             numbers: numbers(run),
-            forecast: Forecast::of_waiting(run).map(|forecast| forecast.sentence()).unwrap_or_default(),
             bill: bill.sentence(),
             costs: bill.items().map(|(name, value)| Pair { name, value }).collect(),
-            sections: sections(builder),
+            sections: List::ALL.iter().map(|&list| section(list, lists.get(list), run)).collect(),
             filter_actions: tally.by_action.keys().map(|&action| (action.name(), words::action(action))).collect(),
-            filter_outcomes: RowStatus::ALL
+            filter_statuses: RowStatus::ALL
                 .iter()
                 .filter(|&&at| tally.standing(at) > 0)
                 .map(|at| (at.name(), at.words()))
                 .collect(),
             filter_reasons: builder.used.iter().map(|code| code.as_str()).collect(),
+            new: List::ALL.iter().any(|&list| lists.get(list).new > 0),
             reasons: builder.used.iter().map(|&code| ReasonView::of(code, tally)).collect(),
+            data: data(builder, run, around),
             csv: builder.names.csv.to_owned(),
             jsonl: builder.names.jsonl.to_owned(),
         }
     }
+}
+
+impl PageView<'_> {
+    /// Bytes of the rows.
+    pub(super) fn data_bytes(&self) -> usize {
+        self.data.len()
+    }
+}
+
+/// What the script draws rows from. Its texts were made harmless one by one.
+fn data<C: Write, J: Write>(builder: &ReportBuilder<'_, C, J>, run: &Run, around: &Surroundings) -> String {
+    let lists = &builder.lists;
+    let mut data = String::with_capacity(lists.texts.bytes() + 4096);
+    let named = |pairs: &mut dyn Iterator<Item = (&'static str, &'static str)>| {
+        let pairs: Vec<String> = pairs.map(|(name, words)| format!("{}:{}", quoted(name), quoted(words))).collect();
+        format!("{{{}}}", pairs.join(","))
+    };
+    let actions = named(&mut builder.tally.by_action.keys().map(|&action| (action.name(), words::action(action))));
+    let statuses = named(&mut RowStatus::ALL.iter().map(|status| (status.name(), status.words())));
+    let sentences = named(&mut builder.used.iter().map(|code| (code.as_str(), code.sentence())));
+    let portal = around.portal.map_or_else(|| "null".to_owned(), quoted);
+    // Writing to a String cannot fail; the results are let go of.
+    let _ = write!(
+        data,
+        "{{\"run\":{},\"portal\":{portal},\"actions\":{actions},\"statuses\":{statuses},\"reasons\":{sentences},\"lists\":{{",
+        quoted(&run.id)
+    );
+    for (at, list) in List::ALL.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(data, "{comma}\"{}\":[{}]", list.name(), lists.get(*list).json());
+    }
+    data.push_str("},\"texts\":[");
+    data.push_str(lists.texts.json());
+    data.push_str("]}");
+    data
 }
 
 impl SeatsView {
@@ -247,29 +309,36 @@ fn facts(run: &Run) -> Vec<Pair> {
     facts
 }
 
-fn tiles(tally: &Tally) -> Vec<Tile> {
-    let changes = tally.standing(RowStatus::Done) + tally.standing(RowStatus::Planned);
-    let waiting = tally.standing(RowStatus::Held)
-        + tally.standing(RowStatus::FactsMoved)
-        + tally.standing(RowStatus::Unavailable);
-    let tile = |label, count, note, class| Tile { label, value: words::number(count), note, class };
-    vec![
-        tile("People", tally.people, "looked at", "plain"),
-        tile("Changes", changes, "written or planned", "good"),
-        tile("Removals", tally.removals, "take something away", "wait"),
-        tile("Refused", tally.standing(RowStatus::Refused), "somebody must look", "bad"),
-        tile("Waiting", waiting, "held or to be tried again", "wait"),
-        tile("Unchanged", tally.standing(RowStatus::Unchanged), "nothing to do", "plain"),
-    ]
-}
-
-/// Who waits for an approval of what a run held; empty while its plan is still to be accepted as a whole.
-fn waiting(run: &Run, tally: &Tally) -> String {
-    match (run.closed_ms, tally.waiting) {
-        (None, _) | (Some(_), 0) => String::new(),
-        (Some(_), 1) => "1 person waits for an approval.".to_owned(),
-        (Some(_), many) => format!("{} wait for an approval.", words::people(many)),
+/// The numbers at the top. They count everybody, so they add up to the people of the run.
+fn cards(lists: &Lists, undecided: u64) -> Vec<Card> {
+    let card = |list: List, label, note: &str, class| {
+        let listed = lists.get(list);
+        let new = listed.new;
+        let note = if new > 0 { format!("{} new since the last run", words::number(new)) } else { note.to_owned() };
+        Card { list: list.name(), label, value: words::number(listed.people), note, class }
+    };
+    let mut cards = vec![
+        card(List::Needs, "Need attention", "nothing happens before somebody looks", "bad"),
+        card(List::Waiting, "Waiting for approval", "one command allows them", "wait"),
+        card(List::Changes, "Changes", "planned or written", "good"),
+    ];
+    for (list, label, note) in [
+        (List::Later, "Later", "wait for a date or for another change"),
+        (List::Acknowledged, "Acknowledged", "known, and not counted as attention"),
+    ] {
+        if lists.get(list).people > 0 {
+            cards.push(card(list, label, note, "plain"));
+        }
     }
+    let rest = lists.get(List::Rest).people + undecided;
+    cards.push(Card {
+        list: List::Rest.name(),
+        label: "Nothing to do",
+        value: words::number(rest),
+        note: "as they should be, or left out on purpose".to_owned(),
+        class: "plain",
+    });
+    cards
 }
 
 /// A plan that does not add up to its rows must not look as if it did.
@@ -291,7 +360,7 @@ fn charts(tally: &Tally) -> Vec<Bars> {
         .iter()
         .filter(|(action, _)| **action != Action::None)
         .map(|(&action, &count)| (action.name(), words::action(action), count));
-    vec![Bars::of("By outcome", "Outcome", outcomes), Bars::of("By action", "Action", actions)]
+    vec![Bars::of("By status", "Status", "status", outcomes), Bars::of("By action", "Action", "action", actions)]
 }
 
 fn collections(run: &Run) -> Vec<CollectionView> {
@@ -305,7 +374,11 @@ fn collections(run: &Run) -> Vec<CollectionView> {
                 CollectionState::Complete => "complete",
                 CollectionState::Unknown => "unknown",
             },
-            seen: words::number(collection.seen),
+            // Changes alone were asked for: the number of all others is not "seen 0".
+            seen: match collection.read {
+                Some(ReadMode::Changes) => "changes only".to_owned(),
+                Some(ReadMode::Whole) | None => words::number(collection.seen),
+            },
             changed: words::number(collection.changed),
             doubts: collection
                 .doubts
@@ -351,62 +424,69 @@ fn numbers(run: &Run) -> Vec<Pair> {
     numbers
 }
 
-fn sections<'a, C: Write, J: Write>(builder: &'a ReportBuilder<'_, C, J>) -> Vec<SectionView<'a>> {
-    let section = |id, title, lead, section: &'a Section| SectionView {
-        id,
+fn section(list: List, listed: &Listed, run: &Run) -> SectionView {
+    let (title, lead) = match list {
+        List::Needs => ("Needs attention", "Nothing is written for these people until somebody looks."),
+        List::Waiting => ("Waiting for approval", "These changes are held until somebody allows them."),
+        List::Changes => ("Changes", "Values are shown as old → new."),
+        List::Later => ("Later", "These people wait for a date or for another change; nobody has to do anything."),
+        List::Acknowledged => ("Acknowledged", "An operator knows of these people and need not be told every night."),
+        List::Rest => ("Nothing to do", "These people are as they should be, or left out on purpose."),
+    };
+    let mut groups: Vec<(&&'static str, &Group)> = listed.groups.iter().collect();
+    match list {
+        // The riskiest action first, as on a terminal.
+        List::Waiting | List::Changes => groups.sort_by_key(|(name, group)| (group.kind, **name)),
+        // The reason that most people share first.
+        _ => groups.sort_by_key(|(name, group)| (std::cmp::Reverse(group.people), **name)),
+    }
+    let plan = run.plan.as_ref();
+    let command = plan.filter(|_| list == List::Waiting && listed.people > 0 && run.closed_ms.is_some());
+    SectionView {
+        id: list.name(),
         title,
         lead,
-        tables: &section.tables,
-        shown: words::number(section.shown as u64),
-        total: words::number(section.total),
-        cut: section.total > section.shown as u64,
-    };
-    vec![
-        section("refused", "Refused", "Nothing is written for these people until somebody looks.", &builder.refused),
-        section(
-            "removals",
-            "Removals",
-            "These changes take something away: an account, the right to sign in, a value.",
-            &builder.removals,
-        ),
-        section(
-            "people",
-            "Everybody else",
-            "People who are created, joined, updated, wait, or need nothing.",
-            &builder.others,
-        ),
-    ]
+        folded: matches!(list, List::Later | List::Acknowledged | List::Rest),
+        total: words::number(listed.people),
+        shown: words::number(listed.held),
+        cut: listed.people > listed.held,
+        groups: groups.into_iter().map(|(name, group)| GroupView::of(name, group)).collect(),
+        command: command.map(|plan| format!("hardmatch apply {}", plan.short())).unwrap_or_default(),
+    }
+}
+
+impl GroupView {
+    fn of(name: &'static str, group: &Group) -> Self {
+        Self {
+            name,
+            heading: group.code.map_or(words::action(group.action), |code| code.as_str()).to_owned(),
+            is_reason: group.code.is_some(),
+            title: group.code.map_or("", |code| code.sentence()),
+            cure: group.code.map_or("", |code| code.remedy()),
+            people: words::people(group.people),
+        }
+    }
 }
 
 impl Bars {
     fn of(
         heading: &'static str,
         column: &'static str,
+        filter: &'static str,
         counts: impl Iterator<Item = (&'static str, &'static str, u64)>,
     ) -> Self {
         let counts: Vec<_> = counts.filter(|(.., count)| *count > 0).collect();
         let total: u64 = counts.iter().map(|(.., count)| count).sum();
         let most = counts.iter().map(|(.., count)| *count).max().unwrap_or(1);
-        let mut before = 0;
-        let rows: Vec<Bar> = counts
-            .into_iter()
-            .map(|(name, label, count)| {
-                let start = before * 1000 / total;
-                before += count;
-                Bar {
-                    name,
-                    label,
-                    count,
-                    shown: words::number(count),
-                    share: share(count, total),
-                    length: (count * 1000 / most).max(1),
-                    start,
-                    width: before * 1000 / total - start,
-                }
-            })
-            .collect();
-        let parts: Vec<String> = rows.iter().map(|row| format!("{} {}", row.shown, row.label)).collect();
-        Self { heading, column, label: format!("People {}: {}", heading.to_lowercase(), parts.join(", ")), rows }
+        let rows = counts.into_iter().map(|(name, label, count)| Bar {
+            name,
+            label,
+            count,
+            shown: words::number(count),
+            share: share(count, total),
+            length: (count * 1000 / most).max(1),
+        });
+        Self { heading, column, filter, rows: rows.collect() }
     }
 }
 

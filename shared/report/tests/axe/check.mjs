@@ -1,6 +1,6 @@
 // Opens a rendered report from file:// in Chromium, light, dark, narrow and on paper, and checks it: no axe violation,
-// no blocked or failed request, no error, nothing of a person's name run as script, filters that work, and everything
-// there without JavaScript.
+// no blocked or failed request, no error, nothing of a person's name run as script; filters, order and addresses that
+// work; a summary without JavaScript; a compact table on paper.
 //
 //   node check.mjs REPORT.html            CHROMIUM=/usr/bin/chromium by default
 //   node check.mjs REPORT.html SHOTS      also writes pictures and a PDF into the folder SHOTS
@@ -34,10 +34,11 @@ try {
     const { page, troubles } = await open(context);
     await check(page, name, 'closed');
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${name}: too wide`);
-    if (await page.locator('#open').isVisible()) {
-      await page.locator('#open').click();
-      await check(page, name, 'open');
-    }
+    await page.evaluate(() => {
+      document.querySelectorAll('details').forEach((one) => { one.open = true; });
+      document.querySelectorAll('button.open[aria-expanded=false]').forEach((one, nth) => { if (nth < 30) one.click(); });
+    });
+    await check(page, name, 'open');
     if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
     assert.deepEqual(troubles, [], `${name}: troubles`);
     await context.close();
@@ -65,8 +66,6 @@ async function open(context) {
 async function check(page, look, state) {
   // The policy of the page forbids foreign scripts, axe too; the browser's own channel is not bound by it.
   await page.evaluate((await import('node:fs')).readFileSync(axe, 'utf8'));
-  // What was never on the screen has no true places yet; everything is laid out before places are judged.
-  await page.evaluate(() => document.querySelectorAll('.part').forEach((part) => { part.style.contentVisibility = 'visible'; }));
   const { violations, incomplete } = await page.evaluate((values) => axe.run({ runOnly: { type: 'tag', values } }), tags);
   const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.slice(0, 5).map((n) => n.html.slice(0, 200)).join('\n  ')}`);
   assert.equal(violations.length, 0, `${look}, ${state}:\n${told.join('\n')}`);
@@ -75,26 +74,76 @@ async function check(page, look, state) {
   checks += 1;
 }
 
+/// What the page's script draws from.
+function rowsOf(page) {
+  return page.evaluate(() => {
+    const { texts, lists } = JSON.parse(document.getElementById('data').textContent);
+    return Object.entries(lists).flatMap(([list, rows]) => rows.map((row) => ({
+      list, name: texts[row[1]], action: texts[row[5]], status: texts[row[6]], reasons: row[8].map(([code]) => texts[code]),
+    })));
+  });
+}
+
 async function filters() {
   const context = await browser.newContext();
   const { page, troubles } = await open(context);
-  const all = await page.locator('tr[data-o]').count();
-  const visible = () => page.locator('tr[data-o]:visible').count();
-  for (const [field, key] of [['#fa', 'a'], ['#fo', 'o'], ['#fr', 'r']]) {
+  const rows = await rowsOf(page);
+  const said = (count) => page.waitForFunction((text) => document.getElementById('count').textContent.startsWith(text), count);
+  const fields = [
+    ['#fl', 'list', (row, value) => row.list === value],
+    ['#fa', 'action', (row, value) => row.action === value],
+    ['#fo', 'status', (row, value) => row.status === value],
+    ['#fr', 'reason', (row, value) => row.reasons.includes(value)],
+  ];
+  for (const [field, name, matches] of fields) {
     const values = await page.locator(`${field} option`).evaluateAll((options) => options.map((option) => option.value).filter(Boolean));
     assert(values.length > 0, `${field} has options`);
     for (const value of values) {
       await page.selectOption(field, value);
-      const wanted = await page.locator(`tr[data-${key}~="${value}"]`).count();
-      await page.waitForFunction((count) => document.getElementById('count').textContent.startsWith(`${count.toLocaleString('en')} of`), wanted);
-      assert.equal(await visible(), wanted, `${field} = ${value}`);
+      const wanted = rows.filter((row) => matches(row, value));
+      await said(`${wanted.length.toLocaleString('en')} of`);
+      if (wanted.length > 0) {
+        // One of them is drawn, and nobody else is.
+        await page.waitForFunction(() => document.querySelector('tr.person'));
+        const names = new Set(wanted.map((row) => row.name));
+        const drawn = await page.locator('tr.person > th > bdi').allTextContents();
+        assert.deepEqual(drawn.filter((one) => !names.has(one)), [], `${field} = ${value}`);
+      }
+      assert(page.url().includes(`#?${name}=${value}`), `${page.url()} keeps ${name}=${value}`);
     }
     await page.locator('button[type=reset]').click();
-    await page.waitForFunction((count) => document.getElementById('count').textContent.startsWith(`${count.toLocaleString('en')} of`), all);
+    await page.waitForFunction(() => document.getElementById('count').textContent === '');
+    assert(!page.url().includes('#?'), 'nothing is left of the filter');
   }
-  await page.fill('#q', 'no person is called this');
-  await page.waitForFunction(() => document.getElementById('count').textContent.startsWith('0 of'));
-  assert.equal(await visible(), 0);
+  await page.keyboard.press('/');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'q', '/ goes to the search');
+  await page.keyboard.type('no person is called this');
+  await said('0 of');
+  assert.equal(await page.locator('tr.person').count(), 0);
+  await page.locator('button[type=reset]').click();
+
+  // A card filters, the address keeps it, and a second click takes it away.
+  const card = page.locator('.card[data-list=changes]');
+  await card.click();
+  const changes = rows.filter((row) => row.list === 'changes');
+  await said(`${changes.length.toLocaleString('en')} of`);
+  const again = await context.newPage();
+  await again.goto(page.url());
+  assert.equal(await again.locator('#fl').inputValue(), 'changes');
+  await again.waitForFunction((text) => document.getElementById('count').textContent.startsWith(text), `${changes.length.toLocaleString('en')} of`);
+  await again.close();
+  if (changes.length > 1) {
+    const first = () => page.locator('#changes tr.person > th > bdi').first().textContent();
+    await page.waitForFunction(() => document.querySelector('#changes tr.person'));
+    const forwards = await first();
+    await page.selectOption('#fs', '-name');
+    await page.waitForFunction(() => document.querySelector('#changes tr.person'));
+    const names = new Set(changes.map((row) => row.name));
+    if (names.size > 1 && (await page.locator('#changes .group:not([hidden])').count()) === 1) assert.notEqual(await first(), forwards);
+    await page.selectOption('#fs', 'name');
+  }
+  await card.click();
+  await page.waitForFunction(() => document.getElementById('count').textContent === '');
   assert.deepEqual(troubles, []);
   await context.close();
 }
@@ -116,7 +165,13 @@ async function keyboard() {
     }));
   }
   assert.deepEqual([...seen].filter((name) => name.startsWith('no visible focus')), []);
-  for (const id of ['q', 'fa', 'fo', 'fr', 'open', 'summary']) assert(seen.has(id), `${id} is reached by Tab`);
+  for (const id of ['q', 'fl', 'fa', 'fo', 'fr', 'fs', 'summary']) assert(seen.has(id), `${id} is reached by Tab`);
+  const details = page.locator('button.open').first();
+  if (await details.count()) {
+    await details.focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await page.locator('tr.more dl').first().isVisible(), true, 'details open by keyboard');
+  }
   await context.close();
 }
 
@@ -124,20 +179,28 @@ async function withoutScript() {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const { page, troubles } = await open(context);
   assert.equal(await page.locator('#filter').isVisible(), false, 'filters that cannot work are not shown');
-  assert.equal(await page.locator('tr[data-o]').count(), await page.locator('tr[data-o]:visible').count());
-  const details = page.locator('tr[data-o] details').first();
-  await details.locator('summary').click();
-  assert.equal(await details.locator('dl').isVisible(), true, 'details open without script');
+  assert.equal(await page.locator('noscript').isVisible(), true, 'where the people are is said');
+  assert.equal(await page.locator('.cards').isVisible(), true);
+  const reasons = page.locator('#reasons');
+  if (await reasons.count()) {
+    await reasons.locator('summary').click();
+    assert.equal(await reasons.locator('article').first().isVisible(), true, 'reasons open without script');
+  }
   assert.deepEqual(troubles, []);
   await context.close();
 }
 
 async function onPaper() {
-  const context = await browser.newContext({ javaScriptEnabled: false });
+  const context = await browser.newContext();
   const { page } = await open(context);
+  const rows = (await rowsOf(page)).filter(({ list }) => ['needs', 'waiting', 'changes'].includes(list));
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
   await page.emulateMedia({ media: 'print' });
-  assert.equal(await page.locator('nav').isVisible(), false);
-  assert.equal(await page.locator('tr[data-o] details dl').first().isVisible(), true, 'details are open on paper');
+  assert.equal(await page.locator('#filter').isVisible(), false);
+  assert.equal(await page.locator('.lists').isVisible(), false);
+  assert.equal(await page.locator('#paper tbody tr').count(), Math.min(rows.length, 2000), 'everybody of the first lists, a line each');
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+  assert.equal(await page.locator('#paper tbody tr').count(), 0);
   if (shots) await page.pdf({ path: `${shots}/paper.pdf`, format: 'A4', margin: { top: '12mm', bottom: '12mm', left: '12mm', right: '12mm' } });
   await context.close();
 }

@@ -7,7 +7,7 @@ use std::io::BufWriter;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
-use hardmatch_report::{FileNames, ReportBuilder};
+use hardmatch_report::{FileNames, ReportBuilder, RowNotes, Surroundings};
 use hardmatch_store::PersonHash;
 
 use super::totals::RunTotals;
@@ -65,8 +65,10 @@ impl Rows {
         while let Some((rows, outcomes, acknowledged)) = slices.try_next().await? {
             for row in &rows {
                 let outcome = outcomes.get(&row.decision.key);
-                all.totals.add(row, outcome, acknowledged.contains(&row.decision.key));
-                all.report.row(row, outcome).map_err(|error| unwritten(&error))?;
+                let acknowledged = acknowledged.contains(&row.decision.key);
+                let notes = RowNotes { acknowledged, new: false };
+                all.totals.add(row, outcome, acknowledged);
+                all.report.row(row, outcome, notes).map_err(|error| unwritten(&error))?;
             }
         }
         Ok(all)
@@ -77,7 +79,7 @@ impl Rows {
         let base = format!("runs/{}", run.id);
         let page = format!("{base}/report.html");
         run.report = Some(ports.blobs.location(&page));
-        let report = self.report.finish(run).map_err(|error| unwritten(&error))?;
+        let report = self.report.finish(run, &Surroundings::default()).map_err(|error| unwritten(&error))?;
         ports.blobs.put(&page, report.html.into_bytes()).await?;
         for (name, file) in [("report.csv", report.csv), ("report.jsonl", report.jsonl)] {
             let file = file.into_inner().map_err(|error| unwritten(&error))?;

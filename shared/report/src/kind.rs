@@ -9,7 +9,7 @@ use crate::row_status::RowStatus;
 
 /// What a person's row is about: every person is of one kind. The order is that of the page, the riskiest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Do(Rank),
     Approval,
     Attention,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 
 /// Actions by what they can break.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Rank {
+pub(crate) enum Rank {
     Purge,
     Delete,
     Suspend,
@@ -38,7 +38,7 @@ pub(super) enum Rank {
 }
 
 impl Rank {
-    pub(super) fn of(action: Action) -> Option<Self> {
+    pub(crate) fn of(action: Action) -> Option<Self> {
         Some(match action {
             Action::None => return None,
             Action::Purge => Rank::Purge,
@@ -59,7 +59,7 @@ impl Rank {
     }
 
     /// Said of what is planned, and of what was done.
-    pub(super) fn words(self) -> (&'static str, &'static str) {
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Rank::Purge => ("delete for good", "deleted for good"),
             Rank::Delete => ("delete (recycle bin)", "deleted (recycle bin)"),
@@ -80,7 +80,7 @@ impl Rank {
 }
 
 impl Kind {
-    pub(super) fn of(row: &PlanRow, outcome: Option<&Outcome>) -> Self {
+    pub(crate) fn of(row: &PlanRow, outcome: Option<&Outcome>) -> Self {
         let decision = &row.decision;
         let action = Rank::of(decision.action).map_or(Kind::Skipped, Kind::Do);
         let repair = decision.change.as_ref().is_some_and(|change| change.hold == Some(Hold::Repair));
@@ -112,7 +112,7 @@ impl Kind {
         }
     }
 
-    pub(super) fn words(self, done: bool) -> &'static str {
+    pub(crate) fn words(self, done: bool) -> &'static str {
         match self {
             Kind::Do(rank) if done => rank.words().1,
             Kind::Do(rank) => rank.words().0,
@@ -126,7 +126,7 @@ impl Kind {
 }
 
 /// The reason that a row is grouped by: the heaviest, and of equals the first.
-pub(super) fn main_code(row: &PlanRow, outcome: Option<&Outcome>) -> Code {
+pub(crate) fn main_code(row: &PlanRow, outcome: Option<&Outcome>) -> Code {
     let decision = &row.decision;
     let repair = decision.change.as_ref().is_some_and(|change| change.hold == Some(Hold::Repair));
     if repair && decision.reasons.iter().any(|reason| reason.code == Code::RepairNeeded) {

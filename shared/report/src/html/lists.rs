@@ -1,0 +1,167 @@
+//! The page's lists: who stands in which, in which group, and how many of each. The kinds are those of the terminal, so
+//! that both agree on every count.
+
+use std::collections::BTreeMap;
+
+use hardmatch_domain::change::Action;
+use hardmatch_domain::reason::Code;
+use hardmatch_ports::run::{Outcome, PlanRow};
+
+use super::data::RowData;
+use super::texts::Texts;
+use crate::beside::ReportError;
+use crate::kind::{Kind, main_code};
+
+/// A list of the page, in the page's order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum List {
+    /// Nothing happens for these people until somebody looks.
+    Needs,
+    /// Changes that wait for an approval.
+    Waiting,
+    /// Planned or written.
+    Changes,
+    /// What waits for a date or for another change.
+    Later,
+    /// Needs attention, and an operator knows it.
+    Acknowledged,
+    /// Nothing is to be done.
+    Rest,
+}
+
+impl List {
+    pub(super) const ALL: [List; 6] =
+        [List::Needs, List::Waiting, List::Changes, List::Later, List::Acknowledged, List::Rest];
+
+    /// The name in the page and in its address.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            List::Needs => "needs",
+            List::Waiting => "waiting",
+            List::Changes => "changes",
+            List::Later => "later",
+            List::Acknowledged => "acknowledged",
+            List::Rest => "rest",
+        }
+    }
+
+    /// Bytes of the page that the list's people may take; the rest of them lies beside the page. All lists together
+    /// stay below what a browser opens in two seconds.
+    fn room(self) -> usize {
+        const MEGABYTE: usize = 1 << 20;
+        match self {
+            List::Needs | List::Changes => 6 * MEGABYTE,
+            List::Waiting => 4 * MEGABYTE,
+            List::Later | List::Acknowledged | List::Rest => 2 * MEGABYTE,
+        }
+    }
+
+    fn of(kind: Kind, acknowledged: bool) -> Self {
+        match kind {
+            Kind::Attention | Kind::Approval if acknowledged => List::Acknowledged,
+            Kind::Attention => List::Needs,
+            Kind::Approval => List::Waiting,
+            Kind::Do(_) => List::Changes,
+            Kind::Later => List::Later,
+            Kind::Skipped | Kind::AsTheyShouldBe => List::Rest,
+        }
+    }
+}
+
+/// People under one heading of a list.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// What the page's order goes by: the riskiest action first.
+    pub(super) kind: Kind,
+    /// The reason code, where the list is grouped by reason.
+    pub(super) code: Option<Code>,
+    /// The action, where it is grouped by action.
+    pub(super) action: Action,
+    pub(super) people: u64,
+}
+
+/// One list with the rows that the page holds.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// By the group's stable name: an action's or a reason's.
+    pub(super) groups: BTreeMap<&'static str, Group>,
+    /// People in it.
+    pub(super) people: u64,
+    /// People whom the run before did not have in it.
+    pub(super) new: u64,
+    /// Rows that the page holds.
+    pub(super) held: u64,
+    /// The rows, separated by commas.
+    json: String,
+    used: usize,
+}
+
+impl Listed {
+    pub(super) fn json(&self) -> &str {
+        &self.json
+    }
+}
+
+/// What is known of a row beside its decision and outcome.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RowNotes {
+    /// An operator acknowledged it.
+    pub acknowledged: bool,
+    /// The run before had nothing like it.
+    pub new: bool,
+}
+
+/// All lists.
+#[derive(Debug)]
+pub(super) struct Lists {
+    pub(super) texts: Texts,
+    lists: BTreeMap<List, Listed>,
+}
+
+impl Lists {
+    pub(super) fn new() -> Self {
+        Self { texts: Texts::new(), lists: List::ALL.map(|list| (list, Listed::default())).into() }
+    }
+
+    pub(super) fn get(&self, list: List) -> &Listed {
+        &self.lists[&list]
+    }
+
+    /// Adds a row; `false` when its list is full and the page only counts it.
+    pub(super) fn add(
+        &mut self,
+        row: &PlanRow,
+        outcome: Option<&Outcome>,
+        notes: RowNotes,
+    ) -> Result<bool, ReportError> {
+        let kind = Kind::of(row, outcome);
+        let list = List::of(kind, notes.acknowledged);
+        let (group, code) = match list {
+            List::Needs | List::Later | List::Acknowledged => {
+                let code = main_code(row, outcome);
+                (code.as_str(), Some(code))
+            }
+            List::Waiting | List::Changes => (row.decision.action.name(), None),
+            List::Rest => {
+                let code = row.decision.reasons.first().map_or(Code::Converged, |reason| reason.code);
+                (code.as_str(), Some(code))
+            }
+        };
+        let Some(listed) = self.lists.get_mut(&list) else { return Ok(false) };
+        listed.people += 1;
+        listed.new += u64::from(notes.new);
+        listed.groups.entry(group).or_insert(Group { kind, code, action: row.decision.action, people: 0 }).people += 1;
+        if listed.used >= list.room() {
+            return Ok(false);
+        }
+        let before = self.texts.bytes() + listed.json.len();
+        let data = RowData::of(&mut self.texts, row, outcome, group, notes.new);
+        if !listed.json.is_empty() {
+            listed.json.push(',');
+        }
+        listed.json.push_str(&serde_json::to_string(&data)?);
+        listed.used += self.texts.bytes() + listed.json.len() - before;
+        listed.held += 1;
+        Ok(true)
+    }
+}
