@@ -95,6 +95,23 @@ pub enum Cloud {
 }
 
 impl Cloud {
+    /// The address in the Entra admin center that a user's object id is put behind; `None` for clouds that have no such
+    /// place. <https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud>
+    pub fn portal(&self) -> Option<&'static str> {
+        match self {
+            Cloud::Global => Some(
+                "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/",
+            ),
+            Cloud::UsGov | Cloud::UsGovDod => Some(
+                "https://entra.microsoft.us/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/",
+            ),
+            Cloud::China => Some(
+                "https://entra.microsoftonline.cn/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/",
+            ),
+            Cloud::Custom(_) | Cloud::Simulated { .. } => None,
+        }
+    }
+
     /// The login authority and the Graph root; `None` for a simulated tenant, whose address is known once it runs.
     /// <https://learn.microsoft.com/graph/deployments>
     pub fn endpoints(&self) -> Option<Endpoints> {

@@ -8,4 +8,10 @@ use hardmatch_domain::policy::Policy;
 pub trait Policies: Send + Sync {
     /// The policy stored under the revision as this text; an error is for people, and names no values.
     fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String>;
+
+    /// The address that an account's object id is put behind to open the account in the admin center of the policy's
+    /// cloud; `None` where there is none.
+    fn portal(&self, _text: &str) -> Option<&'static str> {
+        None
+    }
 }

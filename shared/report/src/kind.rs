@@ -125,6 +125,14 @@ impl Kind {
     }
 }
 
+/// Why a row stands among what needs attention or waits for an approval; `None` where it does not.
+pub fn attention_reason(row: &PlanRow, outcome: Option<&Outcome>) -> Option<Code> {
+    match Kind::of(row, outcome) {
+        Kind::Attention | Kind::Approval => Some(main_code(row, outcome)),
+        Kind::Do(_) | Kind::Later | Kind::Skipped | Kind::AsTheyShouldBe => None,
+    }
+}
+
 /// The reason that a row is grouped by: the heaviest, and of equals the first.
 pub(crate) fn main_code(row: &PlanRow, outcome: Option<&Outcome>) -> Code {
     let decision = &row.decision;

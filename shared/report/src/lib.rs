@@ -24,6 +24,7 @@ pub use documents::{json_text, plan_document, row_document, run_document};
 pub use explain::{closing_lines, explain_text, summary_lines};
 pub use hardmatch_ports::{Check, CheckState};
 pub use html::{FileNames, Report, ReportBuilder, RowNotes, Surroundings};
+pub use kind::attention_reason;
 pub use pages::{ReasonPage, folded, page};
 pub use past::Past;
 pub use row_status::{RowStatus, Tally};

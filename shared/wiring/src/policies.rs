@@ -48,4 +48,8 @@ impl Policies for CompiledPolicies {
         seen.insert(key, Arc::clone(&policy));
         Ok(policy)
     }
+
+    fn portal(&self, text: &str) -> Option<&'static str> {
+        Config::load(text, "stored policy", &self.folder).ok()?.tenant.cloud.portal()
+    }
 }

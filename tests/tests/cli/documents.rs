@@ -188,3 +188,23 @@ fn it_works_from_any_folder_because_paths_are_relative_to_the_file() {
     assert!(fixture.path("lab.db").is_file());
     assert_eq!(fixture.world().live_users(), 2);
 }
+
+#[test]
+fn d21_a_report_says_who_needs_attention_since_the_last_run() {
+    let mut people = rows(8);
+    "nobody@elsewhere.example".clone_into(&mut people[2].upn);
+    let fixture = Fixture::with_people(tenant(), &people);
+    let report = |document: &Value| std::fs::read_to_string(fixture.path(text(&document["report"]))).unwrap();
+    let first = fixture.sync().ends(3).json();
+    assert!(!report(&first).contains("new since the last run"), "before the first run nothing is known");
+    let same = fixture.sync().ends(3).json();
+    assert!(!report(&same).contains("new since the last run"), "the same person for the same reason");
+    "somebody@elsewhere.example".clone_into(&mut people[5].upn);
+    fixture.write("source.csv", csv(&people));
+    // A plan says it, too, and does not count as the last run.
+    fixture.run(&["plan", "--config", "lab.toml", "--json"]).ends(3);
+    let more = fixture.sync().ends(3).json();
+    let page = report(&more);
+    assert!(page.contains("<b>2</b> <small>1 new since the last run</small>"), "{more}");
+    assert_eq!(page.matches("\"new\":true").count(), 1);
+}

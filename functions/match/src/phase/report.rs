@@ -1,5 +1,6 @@
 //! Ending: the report, the status, and what the connection remembers.
 
+mod attention;
 mod rows;
 mod totals;
 
@@ -41,7 +42,7 @@ pub(crate) async fn report(ports: &MatchPorts, _: &RunLease, run: &Run) -> Resul
     };
     let everybody = run.everybody && run.only.is_none();
     let (failing, active, came, went) = (totals.is_failing(), totals.active, totals.came, totals.went);
-    rows.render(ports, &mut closed).await?;
+    rows.close(ports, &mut closed).await?;
     if failing {
         ports.store.quarantine(&run.connection, &run.id, FAILING, now_ms / 1000).await?;
     }
@@ -95,7 +96,7 @@ pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &Run, plan: &PlanHead)
         problems: problems(ports, run).await?,
         ..run.clone()
     };
-    Rows::of_plan(ports, &run.id).await?.render(ports, &mut shown).await?;
+    Rows::of_plan(ports, run).await?.render(ports, &mut shown).await?;
     ports
         .store
         .update_run(&run.connection, &run.id, |run| {
@@ -145,7 +146,7 @@ pub(crate) async fn incomplete(ports: &MatchPorts, _: &RunLease, run: &Run) -> R
         problems: problems(ports, run).await?,
         ..run.clone()
     };
-    Rows::of_plan(ports, &run.id).await?.render(ports, &mut shown).await?;
+    Rows::of_plan(ports, run).await?.render(ports, &mut shown).await?;
     enter(ports, run, Phase::Closed, |run| {
         run.status = Some(Status::Incomplete);
         run.problems.clone_from(&shown.problems);

@@ -10,6 +10,7 @@ use hardmatch_ports::run::{Outcome, PlanRow, Run};
 use hardmatch_report::{FileNames, ReportBuilder, RowNotes, Surroundings};
 use hardmatch_store::PersonHash;
 
+use super::attention::Attention;
 use super::totals::RunTotals;
 use crate::acknowledged::acknowledged;
 use crate::error::MatchError;
@@ -21,6 +22,9 @@ use crate::ports::MatchPorts;
 pub(super) struct Rows {
     report: ReportBuilder<'static, Beside, Beside>,
     pub(super) totals: RunTotals,
+    /// Who needs attention or an approval now, and who did when the last run ended.
+    attention: Attention,
+    last: Option<Attention>,
 }
 
 /// A file beside the page.
@@ -35,12 +39,13 @@ fn unwritten(error: &dyn std::fmt::Display) -> MatchError {
 
 impl Rows {
     /// The rows of a plan of which nothing was written.
-    pub(super) async fn of_plan(ports: &MatchPorts, run: &str) -> Result<Self, MatchError> {
-        let names = plan::slice_names(ports, run).await?;
+    pub(super) async fn of_plan(ports: &MatchPorts, run: &Run) -> Result<Self, MatchError> {
+        let names = plan::slice_names(ports, &run.id).await?;
         let read = |name: String| async move {
-            Ok((plan::read_named(ports, run, &name).await?, BTreeMap::new(), BTreeSet::new()))
+            Ok((plan::read_named(ports, &run.id, &name).await?, BTreeMap::new(), BTreeSet::new()))
         };
-        Self::all(stream::iter(names).map(read).buffered(AHEAD)).await
+        let last = Attention::load(ports, &run.connection).await?;
+        Self::all(last, stream::iter(names).map(read).buffered(AHEAD)).await
     }
 
     /// The rows of a run, each with what became of its change.
@@ -54,19 +59,30 @@ impl Rows {
             let known = acknowledged(ports, &run.connection, &rows, &outcomes).await?;
             Ok((rows, outcomes, known))
         };
-        Self::all(stream::iter(names).map(read).buffered(AHEAD)).await
+        let last = Attention::load(ports, &run.connection).await?;
+        Self::all(last, stream::iter(names).map(read).buffered(AHEAD)).await
     }
 
-    async fn all(slices: impl Stream<Item = Result<SliceRows, MatchError>>) -> Result<Self, MatchError> {
+    async fn all(
+        last: Option<Attention>,
+        slices: impl Stream<Item = Result<SliceRows, MatchError>>,
+    ) -> Result<Self, MatchError> {
         let beside = || tempfile::tempfile().map(BufWriter::new).map_err(|error| unwritten(&error));
         let names = FileNames { csv: "report.csv", jsonl: "report.jsonl" };
-        let mut all = Self { report: ReportBuilder::new(names, beside()?, beside()?), totals: RunTotals::default() };
+        let mut all = Self {
+            report: ReportBuilder::new(names, beside()?, beside()?),
+            totals: RunTotals::default(),
+            attention: Attention::default(),
+            last,
+        };
         let mut slices = std::pin::pin!(slices);
         while let Some((rows, outcomes, acknowledged)) = slices.try_next().await? {
             for row in &rows {
                 let outcome = outcomes.get(&row.decision.key);
                 let acknowledged = acknowledged.contains(&row.decision.key);
-                let notes = RowNotes { acknowledged, new: false };
+                let notes =
+                    RowNotes { acknowledged, new: all.last.as_ref().is_some_and(|last| last.is_new(row, outcome)) };
+                all.attention.note(row, outcome);
                 all.totals.add(row, outcome, acknowledged);
                 all.report.row(row, outcome, notes).map_err(|error| unwritten(&error))?;
             }
@@ -74,12 +90,21 @@ impl Rows {
         Ok(all)
     }
 
+    /// Stores page, CSV and JSON Lines of a run that has ended, and who needs attention for the next one.
+    pub(super) async fn close(mut self, ports: &MatchPorts, run: &mut Run) -> Result<(), MatchError> {
+        let (attention, last) = (std::mem::take(&mut self.attention), self.last.take());
+        self.render(ports, run).await?;
+        attention.keep(ports, run, last.as_ref()).await
+    }
+
     /// Stores page, CSV and JSON Lines, and enters into the run where they lie.
     pub(super) async fn render(self, ports: &MatchPorts, run: &mut Run) -> Result<(), MatchError> {
+        let policy = ports.store.policy(&run.connection, run.policy_revision).await?;
+        let portal = policy.and_then(|text| ports.policies.portal(&text));
         let base = format!("runs/{}", run.id);
         let page = format!("{base}/report.html");
         run.report = Some(ports.blobs.location(&page));
-        let report = self.report.finish(run, &Surroundings::default()).map_err(|error| unwritten(&error))?;
+        let report = self.report.finish(run, &Surroundings { portal }).map_err(|error| unwritten(&error))?;
         ports.blobs.put(&page, report.html.into_bytes()).await?;
         for (name, file) in [("report.csv", report.csv), ("report.jsonl", report.jsonl)] {
             let file = file.into_inner().map_err(|error| unwritten(&error))?;
