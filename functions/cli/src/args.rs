@@ -69,8 +69,10 @@ pub(crate) enum Command {
     )]
     Acknowledge(AcknowledgeArgs),
     /// Check credentials, permissions, domains, licences and the source; writes nothing
-    #[command(after_help = "Examples:\n  hardmatch doctor\n  hardmatch doctor --json")]
-    Doctor(Common),
+    #[command(
+        after_help = "Examples:\n  hardmatch doctor\n  hardmatch doctor --permissions\n  hardmatch doctor --json"
+    )]
+    Doctor(DoctorArgs),
     /// Connect the tenant, see how it is connected, give it up
     #[command(subcommand)]
     #[command(after_help = "Examples:\n  hardmatch auth status\n  hardmatch auth connect")]
@@ -118,6 +120,15 @@ pub(crate) struct Common {
     /// Print one JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Print which permissions each enabled feature needs, and why; asks nobody
+    #[arg(long)]
+    pub(crate) permissions: bool,
 }
 
 impl Common {

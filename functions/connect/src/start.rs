@@ -38,7 +38,7 @@ pub(crate) async fn offer(State(ports): State<Arc<Ports>>, ticket: Part) -> Resu
         client_id: &connection.client_id,
         until: until.strftime("%H:%M UTC").to_string(),
         method: connection.method(),
-        groups: groups(&connection.needs()),
+        groups: groups(&permission::asked(&connection.needs())),
         action: format!("/connect/{secret}/start"),
     };
     Ok(page::respond(StatusCode::OK, &page))

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hardmatch_policy::Config;
 use hardmatch_policy::permission::{self, Feature, Grade, Need};
 use hardmatch_ports::{Check, CheckState};
+use serde_json::{Value, json};
 
 use crate::{check, good};
 
@@ -45,11 +46,55 @@ fn missing(need: &Need) -> Check {
     )
 }
 
-/// The permissions of a first set-up, each with its purpose, for `init`. Licences are only counted by `doctor`.
+/// What each enabled feature of a configuration needs, and why, for `doctor --permissions`: a heading a feature, and at
+/// the end what is to be granted in all.
+pub fn by_feature(config: &Config) -> Vec<String> {
+    let needs = permission::needs(&config.features());
+    let mut lines = Vec::new();
+    let mut feature = None;
+    for need in &needs {
+        if feature != Some(need.feature) {
+            feature = Some(need.feature);
+            lines.push(format!("{}:", need.feature.title()));
+        }
+        let carried = permission::covering(&needs, need).map(|by| format!("; {by} includes it")).unwrap_or_default();
+        lines.push(format!("  {} ({}{carried})", need.least, grade(need)));
+        lines.push(format!("    For {}. Without it {}.", need.purpose, need.without));
+    }
+    let asked: Vec<&str> = permission::asked(&needs).iter().map(|need| need.least).collect();
+    lines.push(format!("Grant in all: {}.", asked.join(", ")));
+    lines
+}
+
+/// [`by_feature`] for programs.
+pub fn document(config: &Config) -> Value {
+    let needs = permission::needs(&config.features());
+    let one = |need: &Need| {
+        json!({
+            "feature": need.feature.title(),
+            "permission": need.least,
+            "also": need.also,
+            "grade": grade(need),
+            "purpose": need.purpose,
+            "without": need.without,
+            "included_in": permission::covering(&needs, need),
+        })
+    };
+    let grant: Vec<&str> = permission::asked(&needs).iter().map(|need| need.least).collect();
+    json!({ "v": 1, "connection": config.connection, "needs": needs.iter().map(one).collect::<Vec<_>>(), "grant": grant })
+}
+
+fn grade(need: &Need) -> &'static str {
+    match need.grade {
+        Grade::Required => "required",
+        Grade::Optional => "optional",
+    }
+}
+
+/// The permissions of a first set-up, each with its purpose, for `init`.
 pub fn permission_lines() -> Vec<String> {
-    permission::needs(&BTreeSet::from([Feature::Read, Feature::Write]))
+    permission::asked(&permission::needs(&BTreeSet::from([Feature::Read, Feature::Write])))
         .iter()
-        .filter(|need| need.least != "LicenseAssignment.Read.All")
         .map(|need| {
             let optional = if need.grade == Grade::Optional { " (optional)" } else { "" };
             format!("{:<30} {}{optional}", need.least, need.purpose)
@@ -81,12 +126,51 @@ mod tests {
 
     /// Least privilege for reading and writing.
     fn least() -> Vec<&'static str> {
-        permission::needs(&[Feature::Read, Feature::Write].into()).iter().map(|need| need.least).collect()
+        let needs = permission::needs(&[Feature::Read, Feature::Write].into());
+        permission::asked(&needs).iter().map(|need| need.least).collect()
     }
 
     /// The same, but for writing.
     fn read_only() -> Vec<&'static str> {
-        least().into_iter().filter(|name| *name != "User.ReadWrite.All").collect()
+        least().into_iter().map(|name| if name == "User.ReadWrite.All" { "User.Read.All" } else { name }).collect()
+    }
+
+    /// The tables of `docs/tenant.md`: what a first set-up grants, and what each feature needs.
+    fn tables() -> [(&'static str, String); 2] {
+        let optional = |need: &Need| if need.grade == Grade::Optional { " (optional)" } else { "" };
+        let mut first = "| Permission | For | Without it |\n|---|---|---|\n".to_owned();
+        for need in permission::asked(&permission::needs(&[Feature::Read, Feature::Write].into())) {
+            first += &format!("| `{}`{} | {} | {} |\n", need.least, optional(&need), need.purpose, need.without);
+        }
+        let mut features =
+            "| Feature | Least permission | These do, too | For | Without it |\n|---|---|---|---|---|\n".to_owned();
+        for need in permission::needs(&Feature::ALL.into()) {
+            let title = need.feature.title();
+            let also: Vec<String> = need.also.iter().map(|name| format!("`{name}`")).collect();
+            let (least, mark, also) = (need.least, optional(&need), also.join(", "));
+            features += &format!("| {title} | `{least}`{mark} | {also} | {} | {} |\n", need.purpose, need.without);
+        }
+        [("first set-up", first), ("features", features)]
+    }
+
+    /// After a change of the permissions: `UPDATE_DOCS=1 cargo test -p hardmatch-checkup tables`.
+    #[test]
+    fn tables_of_permissions_in_the_documentation_are_those_of_the_code() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tenant.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut wanted = text.clone();
+        for (name, table) in tables() {
+            let mark = format!("<!-- permissions: {name} -->\n");
+            let (before, after) = wanted.split_once(&mark).unwrap_or_else(|| panic!("{mark} is missing"));
+            let old: usize =
+                after.split_inclusive('\n').skip(1).take_while(|line| line.starts_with('|')).map(str::len).sum();
+            let rest = if old == 0 { after } else { &after[1 + old..] };
+            wanted = format!("{before}{mark}\n{table}{rest}");
+        }
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &wanted).unwrap();
+        }
+        assert!(text == wanted, "docs/tenant.md has other permissions than the code");
     }
 
     #[test]
@@ -98,13 +182,7 @@ mod tests {
     fn c1_a_missing_write_permission_is_named_and_fails() {
         let missing: Vec<_> =
             found(&read_only(), "").into_iter().filter(|(state, _)| *state == CheckState::Fail).collect();
-        assert_eq!(
-            missing,
-            [
-                (CheckState::Fail, "User.ReadWrite.All".to_owned()),
-                (CheckState::Fail, "User.DeleteRestore.All".to_owned())
-            ]
-        );
+        assert_eq!(missing, [(CheckState::Fail, "User.ReadWrite.All".to_owned())]);
     }
 
     #[test]
@@ -143,13 +221,14 @@ mod tests {
             .copied()
             .filter(|name| !["LicenseAssignment.Read.All", "Organization.Read.All"].contains(name))
             .collect();
-        let seats = |more: &str| {
-            let of_seats = found(&blind, more).into_iter().filter(|(_, name)| name == "LicenseAssignment.Read.All");
-            of_seats.map(|(state, _)| state).collect::<Vec<_>>()
+        // Seats are counted and licences named with the right to read the organisation; a rule makes it required.
+        let reads = |more: &str| {
+            let of_reading = found(&blind, more).into_iter().filter(|(_, name)| name == "Organization.Read.All");
+            of_reading.map(|(state, _)| state).collect::<Vec<_>>()
         };
-        assert_eq!((seats(""), seats(rules)), (vec![CheckState::Warn], vec![CheckState::Fail]));
+        assert_eq!((reads(""), reads(rules)), (vec![CheckState::Warn], vec![CheckState::Fail]));
         let off = format!("{rules}[actions]\nlicense = \"off\"\nmembership = \"off\"\n");
-        assert_eq!(seats(&off), [CheckState::Warn]);
+        assert_eq!(reads(&off), [CheckState::Warn]);
         assert!(found(&least, &off).iter().all(|(_, name)| !name.starts_with("Group")), "nothing is written");
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::permission::Feature;
-use hardmatch_domain::policy::{AccountDeleted, LeavingAction, SoftDeleted, Stage, Switch};
+use hardmatch_domain::policy::{AccountDeleted, FlowWhen, LeavingAction, SoftDeleted, Stage, Switch};
 
 use crate::Config;
 
@@ -12,18 +12,18 @@ impl Config {
     pub fn features(&self) -> BTreeSet<Feature> {
         let mut features = BTreeSet::from([Feature::Read]);
         let actions = &self.actions;
-        let writes = [
-            actions.create,
-            actions.update,
-            actions.takeover,
-            actions.rename,
-            actions.enable,
-            actions.suspend,
-            actions.repair,
-            actions.merge,
-        ];
-        if writes.iter().any(|switch| *switch != Switch::Off) {
+        let is_on = |switch: &Switch| *switch != Switch::Off;
+        // Only creating, taking over, renaming and setting a manager need the right to write all of an account.
+        let whole = [actions.create, actions.takeover, actions.rename, actions.repair, actions.merge];
+        let manager = is_on(&actions.update) && self.manager.when != FlowWhen::Never;
+        if whole.iter().any(is_on) || manager {
             features.insert(Feature::Write);
+        }
+        if is_on(&actions.update) {
+            features.insert(Feature::Update);
+        }
+        if [actions.enable, actions.suspend].iter().any(is_on) {
+            features.insert(Feature::SignIn);
         }
         let lifecycle = &self.lifecycle;
         let stages = [&lifecycle.absent, &lifecycle.left_scope, &lifecycle.disabled, &lifecycle.password_expired];

@@ -13,6 +13,10 @@ pub enum Feature {
     Read,
     /// Creating accounts and writing them.
     Write,
+    /// Writing attributes of accounts that are there, and nothing else of them.
+    Update,
+    /// Blocking and allowing sign-in.
+    SignIn,
     /// Deleting accounts and bringing them back.
     DeleteRestore,
     /// Deleting for good.
@@ -27,14 +31,25 @@ pub enum Feature {
 
 impl Feature {
     /// Everything that there is.
-    pub const ALL: [Self; 7] =
-        [Self::Read, Self::Write, Self::DeleteRestore, Self::Purge, Self::RevokeSessions, Self::Licenses, Self::Groups];
+    pub const ALL: [Self; 9] = [
+        Self::Read,
+        Self::Write,
+        Self::Update,
+        Self::SignIn,
+        Self::DeleteRestore,
+        Self::Purge,
+        Self::RevokeSessions,
+        Self::Licenses,
+        Self::Groups,
+    ];
 
     /// Its name on a page.
     pub fn title(self) -> &'static str {
         match self {
             Self::Read => "Reading the tenant",
-            Self::Write => "Writing accounts",
+            Self::Write => "Creating and writing accounts",
+            Self::Update => "Updating accounts",
+            Self::SignIn => "Blocking and allowing sign-in",
             Self::DeleteRestore => "Deleting and restoring accounts",
             Self::Purge => "Purging accounts",
             Self::RevokeSessions => "Signing leavers out",
@@ -47,6 +62,8 @@ impl Feature {
         match self {
             Self::Read => &table::READ,
             Self::Write => &table::WRITE,
+            Self::Update => &table::UPDATE,
+            Self::SignIn => &table::SIGN_IN,
             Self::DeleteRestore => &table::DELETE_RESTORE,
             Self::Purge => &table::PURGE,
             Self::RevokeSessions => &table::REVOKE_SESSIONS,
@@ -111,10 +128,41 @@ pub fn needs(features: &BTreeSet<Feature>) -> Vec<Need> {
     needs
 }
 
-/// The permissions to ask for when an administrator signs in: the least of each need, once. A permission that only
-/// applications can have would make the whole sign-in fail; what it is needed for is then granted by hand or missed.
+/// The needs whose permissions are asked for: each permission once, and none whose right another of them carries. Who may
+/// write accounts may read them; asking for both would grant one for nothing. A permission is required when anything that
+/// it carries is.
+pub fn asked(needs: &[Need]) -> Vec<Need> {
+    let mut asked: Vec<Need> = Vec::with_capacity(needs.len());
+    for need in needs {
+        ask_for(&mut asked, needs, need);
+    }
+    asked
+}
+
+/// Enters the permission that a need is met by.
+fn ask_for(asked: &mut Vec<Need>, needs: &[Need], need: &Need) {
+    let name = covering(needs, need).unwrap_or(need.least);
+    match asked.iter_mut().find(|other| other.least == name) {
+        Some(other) if need.grade == Grade::Required => other.grade = Grade::Required,
+        Some(_) => {}
+        None => {
+            let by = needs.iter().find(|other| other.least == name).unwrap_or(need);
+            asked.push(Need { grade: need.grade, ..*by });
+        }
+    }
+}
+
+/// The permission that is asked for anyhow and that carries a need's right.
+pub fn covering(needs: &[Need], need: &Need) -> Option<&'static str> {
+    // What is not asked for itself, because another permission carries it, carries nothing.
+    let carries = |other: &&Need| need.also.contains(&other.least) && covering(needs, other).is_none();
+    needs.iter().find(carries).map(|other| other.least)
+}
+
+/// The permissions to ask for when an administrator signs in. A permission that only applications can have would make
+/// the whole sign-in fail; what it is needed for is then granted by hand or missed.
 pub fn least(needs: &[Need]) -> BTreeSet<String> {
-    needs.iter().filter(|need| need.least != CREATES_GROUPS).map(|need| need.least.to_owned()).collect()
+    asked(needs).iter().filter(|need| need.least != CREATES_GROUPS).map(|need| need.least.to_owned()).collect()
 }
 
 /// Granted against needed.
@@ -122,7 +170,7 @@ pub fn least(needs: &[Need]) -> BTreeSet<String> {
 pub struct Judged {
     /// What is there, and by which granted permission.
     pub covered: Vec<(Need, &'static str)>,
-    /// What is not.
+    /// What is not, by the permission that is asked for.
     pub missing: Vec<Need>,
     /// Granted and dangerous, though it may cover a need: less would do.
     pub too_much: Vec<&'static str>,
@@ -143,7 +191,14 @@ pub fn judge(needs: &[Need], granted: &BTreeSet<String>) -> Judged {
     for need in needs {
         match std::iter::once(&need.least).chain(need.also).find(|name| granted.contains(**name)) {
             Some(by) => judged.covered.push((*need, by)),
-            None => judged.missing.push(*need),
+            None => {
+                ask_for(&mut judged.missing, needs, need);
+                // The right to read is named beside the one that carries it, because plans need no more.
+                let reads = need.feature == Feature::Read && need.grade == Grade::Required;
+                if reads && judged.missing.iter().all(|other| other.least != need.least) {
+                    judged.missing.push(*need);
+                }
+            }
         }
     }
     judged.too_much = TOO_MUCH.into_iter().filter(|name| granted.contains(*name)).collect();
@@ -173,7 +228,7 @@ mod tests {
     fn o14_permissions_asked_for_are_the_union_of_the_features() {
         let features = [Feature::Read, Feature::DeleteRestore, Feature::Purge].into();
         let least = least(&needs(&features));
-        assert_eq!(least.len(), 8, "{least:?}");
+        assert_eq!(least.len(), 7, "{least:?}");
         assert!(least.contains("User.DeleteRestore.All"));
         assert!(!least.contains("User.ReadWrite.All"), "nobody asked for writing");
     }
@@ -184,21 +239,53 @@ mod tests {
         let expected = [
             "Domain.Read.All",
             "GroupMember.Read.All",
-            "LicenseAssignment.Read.All",
             "OrgContact.Read.All",
             "Organization.Read.All",
             "RoleManagement.Read.Directory",
-            "User.Read.All",
             "User.ReadWrite.All",
         ];
         assert!(asked.iter().eq(expected.iter()), "{asked:?}");
     }
 
     #[test]
+    fn no_permission_is_asked_for_whose_right_another_carries() {
+        let all = needs(&Feature::ALL.into());
+        let names: Vec<&str> = asked(&all).iter().map(|need| need.least).collect();
+        let expected = [
+            "Domain.Read.All",
+            "Organization.Read.All",
+            "RoleManagement.Read.Directory",
+            "OrgContact.Read.All",
+            "User.ReadWrite.All",
+            "User.DeleteRestore.All",
+            "GroupMember.ReadWrite.All",
+            "Group.Create",
+        ];
+        assert_eq!(BTreeSet::from_iter(names.iter().copied()), expected.into());
+        // A set that is asked for leaves nothing missing and nothing unused.
+        let granted = names.iter().map(|name| (*name).to_owned()).collect();
+        let judged = judge(&all, &granted);
+        assert_eq!((judged.missing, judged.unused), (vec![], Vec::<String>::new()));
+        // Licence rules hang on reading the organisation then, which is optional without them.
+        let grade = |features: &[Feature]| {
+            let needs = needs(&features.iter().copied().collect());
+            asked(&needs).into_iter().find(|need| need.least == "Organization.Read.All").map(|need| need.grade)
+        };
+        assert_eq!(grade(&[Feature::Read]), Some(Grade::Optional));
+        assert_eq!(grade(&[Feature::Read, Feature::Licenses]), Some(Grade::Required));
+        assert!(!judge(&all, &["User.ReadWrite.All", "Domain.Read.All"].map(str::to_owned).into()).is_enough());
+        // Narrower ones where they suffice.
+        let narrow = needs(&[Feature::Read, Feature::Update, Feature::SignIn].into());
+        let narrow: Vec<&str> = asked(&narrow).iter().map(|need| need.least).collect();
+        assert!(narrow.contains(&"User.ReadUpdate.All") && narrow.contains(&"User.EnableDisableAccount.All"));
+        assert!(narrow.contains(&"User.Read.All") && !narrow.contains(&"User.ReadWrite.All"), "{narrow:?}");
+    }
+
+    #[test]
     fn who_signs_in_is_not_asked_for_what_only_applications_can_have() {
         let needs = needs(&[Feature::Licenses, Feature::Groups].into());
         assert!(names(&needs).contains(&"Group.Create"));
-        let asked = ["GroupMember.ReadWrite.All", "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All"];
+        let asked = ["GroupMember.ReadWrite.All", "LicenseAssignment.ReadWrite.All"];
         assert!(least(&needs).iter().eq(asked.iter()), "{:?}", least(&needs));
     }
 
@@ -248,7 +335,7 @@ mod tests {
     fn what_is_missing_is_told_apart_by_grade() {
         let reads = judged(&[Feature::Read], &["User.Read.All", "Domain.Read.All"]);
         assert!(reads.is_enough(), "{:?}", names(&reads.missing));
-        assert_eq!(reads.missing.len(), 5);
+        assert_eq!(reads.missing.len(), 4, "who may read the organisation may count licences");
         assert!(!judged(&[Feature::Write], &["User.Read.All"]).is_enough());
     }
 

@@ -13,6 +13,7 @@ mod joining;
 mod leaving;
 mod observing;
 mod pace;
+mod permissions;
 mod requeue;
 mod runs;
 mod standing;

@@ -2,7 +2,7 @@
 
 mod sides;
 
-use hardmatch_checkup::judge;
+use hardmatch_checkup::{judge, needs};
 use hardmatch_report::{Check, CheckState, doctor_table};
 use serde_json::json;
 
@@ -23,6 +23,18 @@ pub(crate) async fn doctor(common: &Common) -> Result<Exit, Failure> {
     checks.extend(source.checks);
     checks.extend(sides::tenant(&loaded.config, &meta, &source.domains).await?);
     Ok(show(&checks, loaded.config.connection.as_str(), common))
+}
+
+/// What the features of a file need, without asking anybody.
+pub(crate) fn permissions(common: &Common) -> Result<Exit, Failure> {
+    common.here("doctor --permissions", "The file says what is needed; name it with --config.")?;
+    let loaded = load(&common.config)?;
+    if common.json {
+        output::document(&needs::document(&loaded.config));
+    } else {
+        needs::by_feature(&loaded.config).into_iter().for_each(output::line);
+    }
+    Ok(Exit::Converged)
 }
 
 /// Shows what was found.

@@ -26,8 +26,8 @@ async fn o14_the_page_names_every_permission_and_why() {
         "99999999-0000-4000-8000-00000000000f",
         "09:15 UTC",
         "Reading the tenant",
-        "Writing accounts",
-        "reading accounts and the recycle bin",
+        "Creating and writing accounts",
+        "reading and creating accounts",
         "every write is refused; plans work",
         "Grant consent as administrator",
     ] {
@@ -204,7 +204,8 @@ async fn an_answer_that_says_nothing_is_no_consent_and_not_used_up() {
 async fn a_missing_permission_is_named_and_can_be_mended() {
     let world = World::new().await;
     let (mut browser, page) = world.started("contoso").await;
-    world.contoso.will_prove([Ok(grant(CONTOSO, &without("User.ReadWrite.All")))]);
+    let reading = [&without("User.ReadWrite.All")[..], &["User.Read.All"]].concat();
+    world.contoso.will_prove([Ok(grant(CONTOSO, &reading))]);
     let lacking = browser.consented(&page).await;
     assert_eq!(lacking.status, StatusCode::FORBIDDEN);
     lacking.says("Permissions are missing");

@@ -21,7 +21,7 @@ pub(crate) type Codes = Arc<Mutex<BTreeMap<String, Url>>>;
 /// Least privilege for reading and writing, by name.
 pub(crate) static LEAST: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let needs = permission::needs(&[Feature::Read, Feature::Write].into());
-    let names: BTreeSet<&str> = needs.iter().map(|need| need.least).collect();
+    let names: BTreeSet<&str> = permission::asked(&needs).iter().map(|need| need.least).collect();
     names.into_iter().collect()
 });
 

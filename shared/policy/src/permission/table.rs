@@ -32,7 +32,7 @@ pub(super) const READ: [Need; 7] = [
         least: "RoleManagement.Read.Directory",
         also: &["RoleManagement.ReadWrite.Directory", "Directory.Read.All", "Directory.ReadWrite.All"],
         purpose: "knowing who holds directory roles",
-        without: "nobody is taken for unprivileged: takeovers, renames, phone numbers, blocking and deleting are held",
+        without: "nobody is taken for unprivileged: takeovers, restorations, renames, phone numbers, blocking and deleting are held",
         grade: Grade::Optional,
     },
     Need {
@@ -80,8 +80,29 @@ pub(super) const WRITE: [Need; 1] = [Need {
     feature: Feature::Write,
     least: "User.ReadWrite.All",
     also: &[],
-    purpose: "creating accounts, writing attributes and immutable IDs, blocking and allowing sign-in",
+    purpose: "reading and creating accounts, writing attributes and immutable IDs, blocking and allowing sign-in",
     without: "every write is refused; plans work",
+    grade: Grade::Required,
+}];
+
+/// Narrower than writing all of an account: it neither creates nor renames nor sets an ID or a manager.
+/// <https://learn.microsoft.com/graph/api/user-update#permissions>
+pub(super) const UPDATE: [Need; 1] = [Need {
+    feature: Feature::Update,
+    least: "User.ReadUpdate.All",
+    also: &["User.ReadWrite.All", "Directory.ReadWrite.All"],
+    purpose: "writing attributes of accounts that are there",
+    without: "every update is refused; plans work",
+    grade: Grade::Required,
+}];
+
+/// <https://learn.microsoft.com/graph/api/user-update#permissions>
+pub(super) const SIGN_IN: [Need; 1] = [Need {
+    feature: Feature::SignIn,
+    least: "User.EnableDisableAccount.All",
+    also: &["User.ReadWrite.All", "Directory.ReadWrite.All"],
+    purpose: "blocking and allowing sign-in",
+    without: "nobody's sign-in is blocked or allowed",
     grade: Grade::Required,
 }];
 
