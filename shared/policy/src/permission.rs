@@ -189,16 +189,15 @@ impl Judged {
 pub fn judge(needs: &[Need], granted: &BTreeSet<String>) -> Judged {
     let mut judged = Judged::default();
     for need in needs {
-        match std::iter::once(&need.least).chain(need.also).find(|name| granted.contains(**name)) {
-            Some(by) => judged.covered.push((*need, by)),
-            None => {
-                ask_for(&mut judged.missing, needs, need);
-                // The right to read is named beside the one that carries it, because plans need no more.
-                let reads = need.feature == Feature::Read && need.grade == Grade::Required;
-                if reads && judged.missing.iter().all(|other| other.least != need.least) {
-                    judged.missing.push(*need);
-                }
-            }
+        if let Some(by) = std::iter::once(&need.least).chain(need.also).find(|name| granted.contains(**name)) {
+            judged.covered.push((*need, by));
+            continue;
+        }
+        ask_for(&mut judged.missing, needs, need);
+        // The right to read is named beside the one that carries it, because plans need no more.
+        let reads = need.feature == Feature::Read && need.grade == Grade::Required;
+        if reads && judged.missing.iter().all(|other| other.least != need.least) {
+            judged.missing.push(*need);
         }
     }
     judged.too_much = TOO_MUCH.into_iter().filter(|name| granted.contains(*name)).collect();
@@ -261,7 +260,7 @@ mod tests {
             "GroupMember.ReadWrite.All",
             "Group.Create",
         ];
-        assert_eq!(BTreeSet::from_iter(names.iter().copied()), expected.into());
+        assert_eq!(names.iter().copied().collect::<BTreeSet<_>>(), expected.into());
         // A set that is asked for leaves nothing missing and nothing unused.
         let granted = names.iter().map(|name| (*name).to_owned()).collect();
         let judged = judge(&all, &granted);
