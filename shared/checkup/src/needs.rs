@@ -104,6 +104,7 @@ pub fn permission_lines() -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::path::Path;
 
     use super::*;
@@ -140,7 +141,8 @@ mod tests {
         let optional = |need: &Need| if need.grade == Grade::Optional { " (optional)" } else { "" };
         let mut first = "| Permission | For | Without it |\n|---|---|---|\n".to_owned();
         for need in permission::asked(&permission::needs(&[Feature::Read, Feature::Write].into())) {
-            first += &format!("| `{}`{} | {} | {} |\n", need.least, optional(&need), need.purpose, need.without);
+            let (least, mark) = (need.least, optional(&need));
+            writeln!(first, "| `{least}`{mark} | {} | {} |", need.purpose, need.without).unwrap();
         }
         let mut features =
             "| Feature | Least permission | These do, too | For | Without it |\n|---|---|---|---|---|\n".to_owned();
@@ -148,7 +150,7 @@ mod tests {
             let title = need.feature.title();
             let also: Vec<String> = need.also.iter().map(|name| format!("`{name}`")).collect();
             let (least, mark, also) = (need.least, optional(&need), also.join(", "));
-            features += &format!("| {title} | `{least}`{mark} | {also} | {} | {} |\n", need.purpose, need.without);
+            writeln!(features, "| {title} | `{least}`{mark} | {also} | {} | {} |", need.purpose, need.without).unwrap();
         }
         [("first set-up", first), ("features", features)]
     }
