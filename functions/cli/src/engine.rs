@@ -230,8 +230,8 @@ impl Attended {
 /// there is somebody's to cure.
 async fn source_answers(functions: &Functions) -> Result<(), String> {
     let source = &functions.source.source;
-    match source.open().await {
-        Ok(_) => Ok(()),
+    match source.probe().await {
+        Ok(()) => Ok(()),
         Err(error) => Err(format!("the source {} cannot be read: {error}", source.location())),
     }
 }

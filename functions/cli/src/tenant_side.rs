@@ -13,7 +13,7 @@ use hardmatch_domain::policy::Expression as _;
 use hardmatch_embedded::{Holder, Lock, ProcessLock};
 use hardmatch_policy::{Cloud, Config, Endpoints};
 use hardmatch_ports::credentials::Credential;
-use hardmatch_ports::source::Entry;
+use hardmatch_ports::source::{Each, Entry, read_whole};
 use hardmatch_ports::{Clock, TenantRead as _, TokenStore};
 use hardmatch_sim::{DomainType, SeedDomain};
 use hardmatch_store::connection::{ConnectionStatus, Meta};
@@ -156,24 +156,20 @@ async fn unseeded(config: &Config) -> hardmatch_sim::Seed {
 async fn upn_domains(config: &Config) -> BTreeSet<String> {
     let mut domains = BTreeSet::new();
     let Ok(source) = source(config, &clock()) else { return domains };
-    let Ok(mut listing) = source.open().await else { return domains };
-    loop {
-        let entries = listing.next().await.unwrap_or_default();
-        if entries.is_empty() {
-            return domains;
+    let mut entries = Each(|entry| {
+        let Entry::Person(person) = entry else { return };
+        let built = config.attributes.get(&Attr::UserPrincipalName).and_then(|mapping| mapping.from.as_ref());
+        let upn = match built {
+            Some(expression) => expression.eval(&person).unwrap_or_default(),
+            None => person.upn().unwrap_or_default().to_owned(),
+        };
+        if let Some((_, domain)) = upn.rsplit_once('@').filter(|(_, domain)| !domain.is_empty()) {
+            domains.insert(domain.to_lowercase());
         }
-        for entry in entries {
-            let Entry::Person(person) = entry else { continue };
-            let built = config.attributes.get(&Attr::UserPrincipalName).and_then(|mapping| mapping.from.as_ref());
-            let upn = match built {
-                Some(expression) => expression.eval(&person).unwrap_or_default(),
-                None => person.upn().unwrap_or_default().to_owned(),
-            };
-            if let Some((_, domain)) = upn.rsplit_once('@').filter(|(_, domain)| !domain.is_empty()) {
-                domains.insert(domain.to_lowercase());
-            }
-        }
-    }
+    });
+    // What was read before an error counts.
+    drop(read_whole(&*source, &mut entries).await);
+    domains
 }
 
 /// The tenant's directory id: from the file, from the connection's memory, or asked for.

@@ -3,8 +3,10 @@
 
 mod blobs;
 mod doorbell;
+mod source;
 mod table;
 
 pub use blobs::blobs_contract;
 pub use doorbell::{SetClock, doorbell_contract};
+pub use source::{TestDirectory, people, source_contract};
 pub use table::{table_contract, table_read_units_contract};

@@ -1,4 +1,4 @@
-//! The directory people come from.
+//! The directory people come from, and what keeps a reading of it.
 
 use std::hash::Hasher as _;
 
@@ -7,24 +7,122 @@ use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::Person;
 use serde::{Deserialize, Serialize};
 
-/// A directory that can be listed.
+/// A directory that people are read from.
+///
+/// A reading goes through a source once. What it gives is kept by the reader, who may go through it any number of times: a
+/// live directory does not say the same thing twice.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// Begins a listing.
-    async fn open(&self) -> Result<Box<dyn Listing>, SourceError>;
+    /// Reads everybody into the spool, from the beginning or from where an earlier call stopped. After an error the spool
+    /// holds entries from which nothing may be concluded.
+    async fn read(&self, to: &mut dyn Spool, resume: Option<SourceCursor>) -> Result<Read, SourceError>;
+
+    /// Asks for one person, as the source has them now.
+    async fn ask(&self, key: &PersonKey) -> Result<Asked, SourceError>;
+
+    /// Whether the source can be read now; looks at as little as shows it.
+    async fn probe(&self) -> Result<(), SourceError>;
+
+    /// Writes values that were learnt elsewhere into the source, where it has none. One answer a value, in their order. A
+    /// source that nobody writes to, such as a file, leaves them to its owner.
+    async fn write_back(&self, values: &[WriteBack]) -> Result<Vec<WrittenBack>, SourceError> {
+        Ok(values.iter().map(|_| WrittenBack::ByHand).collect())
+    }
 
     /// Where it is, for people: a path, a host.
     fn location(&self) -> String;
 }
 
-/// A listing under way.
-#[async_trait]
-pub trait Listing: Send {
-    /// The next entries, some hundreds at a time; empty at the end.
-    async fn next(&mut self) -> Result<Vec<Entry>, SourceError>;
+/// Takes the entries of one reading, in the order in which the source gives them.
+pub trait Spool: Send {
+    /// Takes entries, some hundreds at a time. An error ends the reading.
+    fn put(&mut self, entries: Vec<Entry>) -> Result<(), SourceError>;
+}
 
-    /// How complete the listing was; to be asked after the end.
-    fn finish(&mut self) -> Completeness;
+impl Spool for Vec<Entry> {
+    fn put(&mut self, entries: Vec<Entry>) -> Result<(), SourceError> {
+        self.extend(entries);
+        Ok(())
+    }
+}
+
+/// How far a reading came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// To the end of the listing.
+    Complete(Completeness),
+    /// To a place from which the next call goes on into the same spool.
+    More(SourceCursor),
+}
+
+/// Where a reading goes on. Only the source that gave it understands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceCursor(pub Vec<u8>);
+
+/// What a source says of one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The person's entry.
+    Found(Entry),
+    /// The source was asked, and has nobody of that key.
+    Nobody,
+    /// The source cannot tell, and why: an entry without a readable key may be theirs.
+    Unknown(String),
+}
+
+/// A value for an attribute of one person, to be written where the source has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteBack {
+    /// The person's key in the source.
+    pub key: PersonKey,
+    /// The attribute, as the source calls it.
+    pub attribute: Box<str>,
+    /// The value as the source stores it: the 16 bytes of a GUID, a text as UTF-8.
+    pub value: Vec<u8>,
+}
+
+/// What became of a value that was to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WrittenBack {
+    /// It was written, and read back.
+    Written,
+    /// The source has this very value already.
+    AlreadyThere,
+    /// The source has another value, which is never overwritten.
+    Kept,
+    /// Nobody writes to this source: its owner enters the value.
+    ByHand,
+    /// The source refused it.
+    Refused {
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        cure: String,
+    },
+}
+
+/// Reads a source from beginning to end, in one go.
+pub async fn read_whole(source: &dyn Source, to: &mut dyn Spool) -> Result<Completeness, SourceError> {
+    let mut resume = None;
+    loop {
+        match source.read(to, resume).await? {
+            Read::Complete(completeness) => return Ok(completeness),
+            Read::More(cursor) => resume = Some(cursor),
+        }
+    }
+}
+
+/// A spool that hands each entry on and keeps none.
+pub struct Each<F>(
+    /// What is done with an entry.
+    pub F,
+);
+
+impl<F: FnMut(Entry) + Send> Spool for Each<F> {
+    fn put(&mut self, entries: Vec<Entry>) -> Result<(), SourceError> {
+        entries.into_iter().for_each(&mut self.0);
+        Ok(())
+    }
 }
 
 /// The hashes of the words in a text, lower case: names, addresses and numbers can be looked for among them without
@@ -48,6 +146,16 @@ pub enum Entry {
     Person(Box<Person>),
     /// Not understood: a refusal that names where and how to cure it.
     Refused(RefusedEntry),
+}
+
+impl Entry {
+    /// Whose it is; `None` where the key of a refused entry cannot be read.
+    pub fn key(&self) -> Option<&PersonKey> {
+        match self {
+            Entry::Person(person) => Some(&person.key),
+            Entry::Refused(refused) => refused.key.as_ref(),
+        }
+    }
 }
 
 /// An entry that could not be understood.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hardmatch_policy::{Config, Location, SourceKind};
 use hardmatch_ports::{Clock, Source, SourceError};
-use hardmatch_sources_files::{Detected, FileSource, Format, Shape, Words};
+use hardmatch_sources_files::{ColumnMapping, Detected, FileSource, Format, Shape, Words};
 
 use crate::proposal;
 
@@ -33,6 +33,14 @@ pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<
         format,
         delimiter: config.source.delimiter,
         encoding: config.source.encoding.clone(),
+        mapping: mapping(config, format == Format::Csv),
+    };
+    Arc::new(FileSource::new(shape, Arc::clone(clock)))
+}
+
+/// What the configuration says about columns or attributes of the source.
+fn mapping(config: &Config, header: bool) -> ColumnMapping {
+    ColumnMapping {
         columns: config.source.columns.clone(),
         words: config
             .source
@@ -43,8 +51,8 @@ pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<
         key: config.source.key.clone(),
         anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
         extra: config.source_attributes(),
-    };
-    Arc::new(FileSource::new(shape, Arc::clone(clock)))
+        header,
+    }
 }
 
 /// A first configuration for a people file, from what the file seems to be and without asking anybody.

@@ -7,7 +7,7 @@ use hardmatch_policy::{
     Config, Entitlement, Entitlements, Given, Location, RuleTrace, TraceOutcome, entitlements, explain, json_schema,
     reference, test_rules,
 };
-use hardmatch_ports::source::{Entry, RefusedEntry};
+use hardmatch_ports::source::{Each, Entry, RefusedEntry, read_whole};
 use serde_json::json;
 
 use hardmatch_wiring::source::source;
@@ -197,37 +197,29 @@ struct Asked {
 /// Reads the source once and keeps who is wanted: those of exactly that key, name or address, and otherwise those of
 /// whose names a word begins like that.
 async fn pick(config: &Config, wanted: &[String]) -> Result<Picked, Failure> {
-    let mut listing = source(config, &clock())?.open().await?;
     let mut picked = Picked::default();
     let mut asked: Vec<Asked> = wanted.iter().map(|_| Asked::default()).collect();
-    loop {
-        let entries = listing.next().await?;
-        if entries.is_empty() || (wanted.is_empty() && picked.people.len() >= FIRST) {
-            break;
+    let mut entries = Each(|entry| match entry {
+        Entry::Person(person) if wanted.is_empty() => {
+            if picked.people.len() < FIRST {
+                picked.people.push(*person);
+            }
         }
-        for entry in entries {
-            match entry {
-                Entry::Person(person) if wanted.is_empty() => {
-                    if picked.people.len() < FIRST {
-                        picked.people.push(*person);
-                    }
-                }
-                Entry::Person(person) => {
-                    for (who, asked) in wanted.iter().zip(&mut asked) {
-                        asked.take(who, &person);
-                    }
-                }
-                Entry::Refused(entry) => {
-                    let key = entry.key.as_ref().map(|key| key.as_str().to_owned());
-                    for (who, asked) in wanted.iter().zip(&mut asked) {
-                        if key.as_ref().is_some_and(|key| key.eq_ignore_ascii_case(who)) {
-                            asked.refused.push(entry.clone());
-                        }
-                    }
+        Entry::Person(person) => {
+            for (who, asked) in wanted.iter().zip(&mut asked) {
+                asked.take(who, &person);
+            }
+        }
+        Entry::Refused(entry) => {
+            let key = entry.key.as_ref().map(|key| key.as_str().to_owned());
+            for (who, asked) in wanted.iter().zip(&mut asked) {
+                if key.as_ref().is_some_and(|key| key.eq_ignore_ascii_case(who)) {
+                    asked.refused.push(entry.clone());
                 }
             }
         }
-    }
+    });
+    read_whole(&*source(config, &clock())?, &mut entries).await?;
     for (who, asked) in wanted.iter().zip(asked) {
         let Asked { exactly, beginning, begin, refused } = asked;
         if !exactly.is_empty() || !refused.is_empty() {

@@ -8,7 +8,7 @@ use hardmatch_domain::person::Person;
 use hardmatch_domain::policy::{DayBoundary as _, Expression as _, Rule as _};
 use hardmatch_policy::Config;
 use hardmatch_ports::SourceError;
-use hardmatch_ports::source::{Completeness, Entry, RefusedEntry};
+use hardmatch_ports::source::{Completeness, Each, Entry, RefusedEntry, read_whole};
 use hardmatch_wiring::source::source;
 use serde_json::{Value, json};
 
@@ -41,26 +41,21 @@ pub(crate) struct SourceLook {
 }
 
 /// Reads the whole source once; `each` sees every person.
-pub(crate) async fn look(config: &Config, mut each: impl FnMut(&Person)) -> Result<SourceLook, SourceError> {
-    let mut listing = source(config, &clock())?.open().await?;
+pub(crate) async fn look(config: &Config, mut each: impl FnMut(&Person) + Send) -> Result<SourceLook, SourceError> {
     let mut found = SourceLook::default();
-    loop {
-        let entries = listing.next().await?;
-        if entries.is_empty() {
-            found.completeness = listing.finish();
-            return Ok(found);
-        }
-        for entry in entries {
-            found.people += 1;
-            match entry {
-                Entry::Person(person) => {
-                    found.judge(config, &person);
-                    each(&person);
-                }
-                Entry::Refused(entry) => found.refused.push(entry),
+    let mut entries = Each(|entry| {
+        found.people += 1;
+        match entry {
+            Entry::Person(person) => {
+                found.judge(config, &person);
+                each(&person);
             }
+            Entry::Refused(entry) => found.refused.push(entry),
         }
-    }
+    });
+    let completeness = read_whole(&*source(config, &clock())?, &mut entries).await?;
+    found.completeness = completeness;
+    Ok(found)
 }
 
 impl SourceLook {

@@ -10,7 +10,7 @@ use hardmatch_domain::person::Person;
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::nearest;
 use hardmatch_ports::Source;
-use hardmatch_ports::source::Entry;
+use hardmatch_ports::source::{Each, Entry, read_whole};
 use hardmatch_store::PersonHash;
 use hardmatch_store::fingerprints::Series;
 
@@ -116,17 +116,11 @@ pub(crate) async fn by_part(ports: &MatchPorts, connection: &ConnectionId, who: 
 /// name. An error when several fit.
 pub(crate) async fn in_source(source: &dyn Source, who: &str) -> Result<Option<PersonKey>, Failure> {
     let mut found = Vec::new();
-    let mut listing = source.open().await?;
-    loop {
-        let entries = listing.next().await?;
-        if entries.is_empty() {
-            break;
-        }
-        found.extend(entries.into_iter().filter_map(|entry| match entry {
-            Entry::Person(person) if is_called(&person, who) => Some(Known::of(&person)),
-            Entry::Person(_) | Entry::Refused(_) => None,
-        }));
-    }
+    let mut each = Each(|entry| match entry {
+        Entry::Person(person) if is_called(&person, who) => found.push(Known::of(&person)),
+        Entry::Person(_) | Entry::Refused(_) => {}
+    });
+    read_whole(source, &mut each).await?;
     match found.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(PersonKey::new(one.key.clone()))),

@@ -1,11 +1,13 @@
 //! A source whose file lies elsewhere. The file is copied when its listing is asked for, and not before, so that a message
-//! that finds nothing to read fetches nothing. Every pass of a reading sees the same copy.
+//! that finds nothing to read fetches nothing. Every look of one message sees the same copy.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::lock::Mutex;
-use hardmatch_ports::{Listing, Source, SourceError};
+use hardmatch_domain::ids::PersonKey;
+use hardmatch_ports::source::{Asked, Read, SourceCursor, Spool};
+use hardmatch_ports::{Source, SourceError};
 
 /// Brings a file to where a source reads it.
 #[async_trait]
@@ -31,15 +33,29 @@ impl<B: Bring> Copied<B> {
     }
 }
 
-#[async_trait]
-impl<B: Bring> Source for Copied<B> {
-    async fn open(&self) -> Result<Box<dyn Listing>, SourceError> {
+impl<B: Bring> Copied<B> {
+    async fn copy(&self) -> Result<&dyn Source, SourceError> {
         let mut brought = self.brought.lock().await;
         if !*brought {
             self.bring.bring().await?;
             *brought = true;
         }
-        self.copy.open().await
+        Ok(&*self.copy)
+    }
+}
+
+#[async_trait]
+impl<B: Bring> Source for Copied<B> {
+    async fn read(&self, to: &mut dyn Spool, resume: Option<SourceCursor>) -> Result<Read, SourceError> {
+        self.copy().await?.read(to, resume).await
+    }
+
+    async fn ask(&self, key: &PersonKey) -> Result<Asked, SourceError> {
+        self.copy().await?.ask(key).await
+    }
+
+    async fn probe(&self) -> Result<(), SourceError> {
+        self.copy().await?.probe().await
     }
 
     fn location(&self) -> String {
@@ -51,7 +67,6 @@ impl<B: Bring> Source for Copied<B> {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use hardmatch_ports::Entry;
     use hardmatch_ports::source::Completeness;
 
     use super::*;
@@ -77,23 +92,20 @@ mod tests {
 
     #[async_trait]
     impl Source for Here {
-        async fn open(&self) -> Result<Box<dyn Listing>, SourceError> {
-            Ok(Box::new(Here))
+        async fn read(&self, _: &mut dyn Spool, _: Option<SourceCursor>) -> Result<Read, SourceError> {
+            Ok(Read::Complete(Completeness::default()))
+        }
+
+        async fn ask(&self, _: &PersonKey) -> Result<Asked, SourceError> {
+            Ok(Asked::Nobody)
+        }
+
+        async fn probe(&self) -> Result<(), SourceError> {
+            Ok(())
         }
 
         fn location(&self) -> String {
             "here".to_owned()
-        }
-    }
-
-    #[async_trait]
-    impl Listing for Here {
-        async fn next(&mut self) -> Result<Vec<Entry>, SourceError> {
-            Ok(Vec::new())
-        }
-
-        fn finish(&mut self) -> Completeness {
-            Completeness::default()
         }
     }
 
@@ -102,9 +114,10 @@ mod tests {
         let times = Arc::new(AtomicU64::new(0));
         let source = Copied::new(Far(times.clone()), Arc::new(Here));
         assert_eq!((times.load(Ordering::SeqCst), source.location().as_str()), (0, "far"));
-        assert!(source.open().await.is_err_and(|error| error.retry), "that it could not be brought is told");
+        assert!(source.probe().await.is_err_and(|error| error.retry), "that it could not be brought is told");
+        let mut entries = Vec::new();
         for _ in 0..3 {
-            source.open().await.unwrap();
+            source.read(&mut entries, None).await.unwrap();
         }
         assert_eq!(times.load(Ordering::SeqCst), 2);
     }

@@ -12,6 +12,7 @@ use hardmatch_store::fingerprints::{Bucket, bucket_of, content_hash};
 use hardmatch_store::{PersonHash, StoreError};
 
 use super::changed::Changed;
+use super::kept::KeptListing;
 use super::leading_zeros::without_zeros;
 use super::progress::{CHUNK, SourceStop};
 use super::scan::Scan;
@@ -42,12 +43,13 @@ pub(super) fn is_named(scan: &Scan, person: &Person) -> bool {
     !scan.words.is_empty() && all.into_iter().any(stands)
 }
 
-/// Reads the listing once more where something calls for it, and turns suspicious entries of the scan into refusals.
+/// Goes through the kept listing once more where something calls for it, and turns suspicious entries of the scan into refusals.
 /// `missing` are known people whom the listing lacks. Gives the reason where nothing may be concluded from the listing.
 pub(super) async fn cross_check(
     ports: &SourcePorts,
     connection: &ConnectionId,
     scan: &mut Scan,
+    kept: &KeptListing,
     known: &BTreeMap<usize, Bucket>,
     missing: &[&PersonRecord],
 ) -> Result<Option<String>, SourceStop> {
@@ -72,20 +74,10 @@ pub(super) async fn cross_check(
     let mut claimed: Vec<([u8; 16], RefusedEntry)> = Vec::new();
     let mut shortened: Vec<([u8; 16], RefusedEntry)> = Vec::new();
     let mut names: BTreeMap<PersonHash, Box<Person>> = BTreeMap::new();
-    let mut ordinal = 0;
-    let mut listing = ports.source.open().await?;
-    loop {
-        let entries = listing.next().await?;
-        if entries.is_empty() {
-            break;
-        }
-        for entry in entries {
-            ordinal += 1;
-            let Entry::Person(person) = entry else { continue };
-            let name = *ports.store.secret().pid(&person.key).bytes();
-            if !changed.has(&name) {
-                continue;
-            }
+    kept.each(
+        |name| changed.has(name),
+        |ordinal, name, entry| {
+            let Entry::Person(person) = entry else { return };
             let of_another = known_by(&person).filter_map(word).find_map(|word| by_value.get(&word));
             if let (true, Some(other)) = (was_there(&name), of_another) {
                 if other.person.key != person.key {
@@ -99,8 +91,8 @@ pub(super) async fn cross_check(
             if guessed.is_some() && was_there(&name) && names.len() < COMPARED {
                 names.insert(PersonHash::from_bytes(name), person);
             }
-        }
-    }
+        },
+    )?;
     if let Some(encoding) = guessed.filter(|_| !names.is_empty()) {
         let pids: Vec<PersonHash> = names.keys().copied().collect();
         let before = ports.store.people(connection, &pids).await?;

@@ -1,7 +1,7 @@
 //! Facts of people whose entries changed, stored group by group: the facts of a group first, then its fingerprints. A
 //! reading that stops between two groups finds the people of the finished ones unchanged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::person::PersonRecord;
@@ -11,9 +11,10 @@ use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
 use hardmatch_store::{PersonHash, Store, StoreError};
 
 use super::changed::Changed;
+use super::kept::KeptListing;
 use super::leading_zeros::with_zeros;
 use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
-use super::scan::{Scan, fingerprint};
+use super::scan::Scan;
 use crate::ports::SourcePorts;
 use crate::writes::last_of_each;
 
@@ -23,6 +24,7 @@ pub(super) struct Facts<'a> {
     pub(super) connection: &'a ConnectionId,
     pub(super) series: &'a Series,
     pub(super) scan: &'a Scan,
+    pub(super) kept: &'a KeptListing,
 }
 
 impl Facts<'_> {
@@ -42,7 +44,7 @@ impl Facts<'_> {
             Pace::ByGroups => self.by_bucket(),
         };
         for share in changed.shares() {
-            let mut entries = self.entries(changed, &share).await?;
+            let mut entries = self.entries(changed, &share)?;
             for group in share {
                 let people: Vec<(PersonHash, Entry)> =
                     group.iter().filter_map(|bucket| entries.remove(bucket)).flatten().collect();
@@ -70,31 +72,23 @@ impl Facts<'_> {
         all
     }
 
-    /// One pass over the listing: the entries of a share, by bucket. Every entry must be as the scan saw it.
-    async fn entries(
+    /// One pass over the listing: the entries of a share, by bucket.
+    fn entries(
         &self,
         changed: &Changed,
         share: &[Vec<usize>],
     ) -> Result<BTreeMap<usize, Vec<(PersonHash, Entry)>>, SourceError> {
         let mut wanted: BTreeMap<usize, Vec<(PersonHash, Entry)>> =
             share.iter().flatten().map(|&bucket| (bucket, Vec::new())).collect();
-        let mut listing = self.ports.source.open().await?;
-        loop {
-            let entries = listing.next().await?;
-            if entries.is_empty() {
-                return Ok(wanted);
-            }
-            for entry in entries {
+        let buckets: BTreeSet<usize> = wanted.keys().copied().collect();
+        self.kept.each(
+            |name| buckets.contains(&bucket_of(name)) && changed.has(name),
+            |_, name, entry| {
                 let entry = self.scan.taken(entry, self.ports.store.secret());
-                let Some((name, content)) = fingerprint(&entry, self.ports.store.secret()) else { continue };
-                if self.scan.entries.get(&name) != Some(&content) {
-                    return Err(moving());
-                }
-                if let Some(bucket) = wanted.get_mut(&bucket_of(&name)).filter(|_| changed.has(&name)) {
-                    bucket.push((PersonHash::from_bytes(name), entry));
-                }
-            }
-        }
+                wanted.entry(bucket_of(&name)).or_default().push((PersonHash::from_bytes(name), entry));
+            },
+        )?;
+        Ok(wanted)
     }
 
     async fn store_people(&self, people: Vec<(PersonHash, Entry)>) -> Result<Vec<PersonKey>, StoreError> {
@@ -136,13 +130,5 @@ impl Facts<'_> {
         }
         store.write_facts_last(last_of_each(writes)).await?;
         Ok(zeros)
-    }
-}
-
-fn moving() -> SourceError {
-    SourceError {
-        problem: "the source changed while it was read".to_owned(),
-        cure: "It is read again".to_owned(),
-        retry: true,
     }
 }

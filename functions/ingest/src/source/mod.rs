@@ -6,6 +6,7 @@ mod changed;
 pub mod copied;
 mod cross_check;
 mod facts;
+mod kept;
 mod leading_zeros;
 mod lookups;
 mod progress;

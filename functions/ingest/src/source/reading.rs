@@ -8,7 +8,7 @@ use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::SourceError;
 use hardmatch_ports::run::Run;
-use hardmatch_ports::source::Completeness;
+use hardmatch_ports::source::{Completeness, read_whole};
 use hardmatch_store::StoreError;
 use hardmatch_store::connection::LastListing;
 use hardmatch_store::fingerprints::{BUCKETS, Bucket, Digests, Series, bucket_of};
@@ -17,10 +17,11 @@ use super::absent::{Absence, lacking, missing, store_absences};
 use super::changed::Changed;
 use super::cross_check::cross_check;
 use super::facts::Facts;
+use super::kept::KeptListing;
 use super::leading_zeros::zeros_row;
 use super::lookups::enter_everybody;
 use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
-use super::scan::{self, Scan};
+use super::scan::{self, Scan, Scanner};
 use crate::observed::{Observed, PEOPLE, Patience, begun_ms, complete, patience, unknown};
 use crate::ports::SourcePorts;
 
@@ -42,7 +43,7 @@ pub(super) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
 }
 
 async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckpoint) -> Result<Observed, SourceStop> {
-    let mut scan = read_scan(ports).await?;
+    let (mut scan, kept) = read_scan(ports).await?;
     let series = Series::people(&run.connection);
     let meta = ports.store.meta(&run.connection).await?;
     // Where a reading stored facts and did not come to its end, the digests tell of the time before.
@@ -64,7 +65,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
         } else {
             missing.iter().filter_map(|(_, record)| record.as_ref()).collect()
         };
-        doubts.extend(cross_check(ports, &run.connection, &mut scan, &known, &records).await?);
+        doubts.extend(cross_check(ports, &run.connection, &mut scan, &kept, &known, &records).await?);
     }
     if !doubts.is_empty() {
         return Ok(doubted(scan, doubts));
@@ -87,7 +88,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
     }
     // What one message does in any case needs no fingerprints of its own on the way.
     let pace = if changed.groups().len() <= 1 && lacking <= CHUNK { Pace::AtOnce } else { Pace::ByGroups };
-    let facts = Facts { ports, connection: &run.connection, series: &series, scan: &scan };
+    let facts = Facts { ports, connection: &run.connection, series: &series, scan: &scan, kept: &kept };
     let zeros = facts.store(&changed, &mut known, pace, progress).await?;
     for key in &zeros {
         // Without a fingerprint the person is new every night, so that the lost zeros are reported every night.
@@ -155,9 +156,10 @@ fn digests(scan: &Scan) -> Digests {
     digests
 }
 
-async fn read_scan(ports: &SourcePorts) -> Result<Scan, SourceError> {
-    let mut listing = ports.source.open().await?;
-    scan::take(&mut *listing, ports.store.secret()).await
+async fn read_scan(ports: &SourcePorts) -> Result<(Scan, KeptListing), SourceError> {
+    let mut scanner = Scanner::new(ports.store.secret());
+    let completeness = read_whole(&*ports.source, &mut scanner).await?;
+    scanner.finish(completeness)
 }
 
 /// A source that cannot be read: asked again while the run has patience, where trying again can help.

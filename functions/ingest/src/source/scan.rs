@@ -1,15 +1,15 @@
-//! The scan: one pass over a listing that keeps 24 bytes an entry, and what may be concluded from it. Pure, except for
-//! the reading.
+//! The scan: one pass over a listing that holds 24 bytes an entry in memory, and what may be concluded from it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use std::fmt::Write as _;
 
 use hardmatch_domain::ids::PersonKey;
-use hardmatch_ports::source::{Completeness, RefusedEntry};
-use hardmatch_ports::{Entry, Listing, SourceError};
+use hardmatch_ports::source::{Completeness, RefusedEntry, Spool};
+use hardmatch_ports::{Entry, SourceError};
 use hardmatch_store::Secret;
-use hardmatch_store::fingerprints::content_hash;
+
+use super::kept::{KeptListing, Scanned};
 
 /// Refusals kept for the report.
 const REFUSALS_KEPT: usize = 1000;
@@ -35,30 +35,45 @@ pub(super) struct Scan {
     pub(super) completeness: Completeness,
 }
 
-/// Reads a listing to its end.
-pub(super) async fn take(listing: &mut dyn Listing, secret: &Secret) -> Result<Scan, SourceError> {
-    let mut scan = Scan::default();
-    let mut keyless = 0u64;
-    loop {
-        let entries = listing.next().await?;
-        if entries.is_empty() {
-            break;
-        }
-        for entry in &entries {
-            if let Some((name, content)) = fingerprint(entry, secret) {
-                scan.entries.insert(name, content);
-            }
-            if let Entry::Refused(refused) = entry {
-                keyless += u64::from(refused.key.is_none());
-                scan.refuse(refused, secret);
-            }
-        }
+/// Scans the entries of a reading as the source gives them, and keeps them for later passes.
+pub(super) struct Scanner<'a> {
+    secret: &'a Secret,
+    scan: Scan,
+    keyless: u64,
+    kept: KeptListing,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(secret: &'a Secret) -> Self {
+        Self { secret, scan: Scan::default(), keyless: 0, kept: KeptListing::new() }
     }
-    scan.completeness = listing.finish();
-    if keyless > 0 && scan.completeness.doubts.is_empty() && scan.completeness.absence.is_empty() {
-        scan.completeness.absence.push(format!("{keyless} entries have no readable key"));
+
+    /// The source came to the end of the listing.
+    pub(super) fn finish(self, completeness: Completeness) -> Result<(Scan, KeptListing), SourceError> {
+        let Self { mut scan, keyless, kept, .. } = self;
+        scan.completeness = completeness;
+        if keyless > 0 && scan.completeness.doubts.is_empty() && scan.completeness.absence.is_empty() {
+            scan.completeness.absence.push(format!("{keyless} entries have no readable key"));
+        }
+        Ok((scan, kept.finish()?))
     }
-    Ok(scan)
+}
+
+impl Spool for Scanner<'_> {
+    fn put(&mut self, entries: Vec<Entry>) -> Result<(), SourceError> {
+        for entry in entries {
+            let scanned = Scanned::of(&entry, self.secret);
+            if let Some(scanned) = &scanned {
+                self.scan.entries.insert(scanned.name, scanned.content);
+            }
+            self.kept.put(scanned.as_ref())?;
+            if let Entry::Refused(refused) = &entry {
+                self.keyless += u64::from(refused.key.is_none());
+                self.scan.refuse(refused, self.secret);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Scan {
@@ -76,8 +91,8 @@ impl Scan {
     pub(super) fn replace(&mut self, name: [u8; 16], refused: RefusedEntry, secret: &Secret) {
         self.refuse(&refused, secret);
         let refused = RefusedEntry { words: Vec::new(), claims: Vec::new(), ..refused };
-        if let Some((name, content)) = fingerprint(&Entry::Refused(refused.clone()), secret) {
-            self.entries.insert(name, content);
+        if let Some(scanned) = Scanned::of(&Entry::Refused(refused.clone()), secret) {
+            self.entries.insert(scanned.name, scanned.content);
         }
         self.replaced.insert(name, refused);
     }
@@ -103,24 +118,6 @@ fn fault_name(fault: [u8; 16], secret: &Secret) -> [u8; 16] {
         let _ = write!(text, "{byte:02x}");
     }
     *secret.pid(&PersonKey::new(text)).bytes()
-}
-
-/// The fingerprint of an entry; `None` when it has no key.
-pub(super) fn fingerprint(entry: &Entry, secret: &Secret) -> Option<([u8; 16], [u8; 8])> {
-    match entry {
-        Entry::Person(person) => {
-            let body = serde_json::to_vec(person).unwrap_or_default();
-            Some((*secret.pid(&person.key).bytes(), content_hash(&body)))
-        }
-        Entry::Refused(refused) => {
-            // The store keeps that the entry was refused, and nothing else; the run says why. Two entries with one key, each refused
-            // because of the other, must have one fingerprint in every pass, and an entry that moved to another line is
-            // unchanged.
-            let key = refused.key.as_ref()?;
-            let said: &[u8] = if refused.disabled { b"refused, disabled" } else { b"refused" };
-            Some((*secret.pid(key).bytes(), content_hash(said)))
-        }
-    }
 }
 
 /// Why nothing may be concluded from this scan, given the people and columns that were there before.

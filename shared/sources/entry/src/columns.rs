@@ -1,20 +1,24 @@
-//! Which column of a file says what: known names, `[source.columns]`, and the choice of the key.
+//! Which column of a listing says what: known names, `[source.columns]`, and the choice of the key.
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_ports::source::SourceError;
 
 use crate::known::{self, Meaning};
-use crate::shape::{Format, Shape};
+use crate::mapping::ColumnMapping;
 use crate::switch::Words;
 
-/// The columns of one file, by what they say. Numbers are places in the file's list of columns.
+/// How columns begin that have no name in the header: a delimiter behind the last cell, or a column of row numbers.
+/// Nothing refers to them, so they are passed over and said.
+pub const NAMELESS: &str = "(column ";
+
+/// The columns of one listing, by what they say. Numbers are places in its list of columns.
 #[derive(Debug)]
-pub(crate) struct Columns {
-    /// As the file has them.
-    pub(crate) names: Vec<String>,
+pub struct Columns {
+    /// As the listing has them.
+    pub names: Vec<String>,
     meanings: Vec<Option<Meaning>>,
     /// Unchanging key.
-    pub(crate) key: usize,
+    pub key: usize,
     /// Account attributes, each with its columns in order of preference.
     pub(crate) texts: Vec<(Attr, Vec<usize>)>,
     /// Anchors in the order of the policy: the name there, and the column.
@@ -49,9 +53,9 @@ const KEYS_BEFORE: [Meaning; 2] = [Meaning::ObjectGuid, Meaning::EntryUuid];
 const KEYS_AFTER: [Meaning; 3] = [Meaning::Text(Attr::EmployeeId, 0), Meaning::EmployeeNumber, Meaning::Id];
 
 impl Columns {
-    /// Understands the columns of a file.
-    pub(crate) fn new(names: Vec<String>, shape: &Shape) -> Result<Self, SourceError> {
-        let configured = configured(&names, shape)?;
+    /// Understands the columns of a listing.
+    pub fn new(names: Vec<String>, mapping: &ColumnMapping) -> Result<Self, SourceError> {
+        let configured = configured(&names, mapping)?;
         let find = |wanted: Meaning| {
             let by_config = configured.iter().find(|(meaning, _)| same(*meaning, wanted)).map(|(_, column)| *column);
             by_config.or_else(|| names.iter().position(|name| known::meaning(name) == Some(wanted)))
@@ -72,14 +76,14 @@ impl Columns {
                 .or_else(|| names.iter().position(|have| have.eq_ignore_ascii_case(name)))
                 .or_else(|| meaning.filter(|m| *m != Meaning::Plain).and_then(&find))
         };
-        let key = match &shape.key {
+        let key = match &mapping.key {
             Some(name) => named(name).ok_or_else(|| {
                 missing(&names, &format!("the key column {name:?}"), "Set `key` in [source] to one of them")
             })?,
             None => KEYS_BEFORE
                 .into_iter()
                 .find_map(&find)
-                .or_else(|| shape.anchor_from.iter().find_map(|name| named(name)))
+                .or_else(|| mapping.anchor_from.iter().find_map(|name| named(name)))
                 .or_else(|| KEYS_AFTER.into_iter().find_map(&find))
                 .ok_or_else(|| {
                     let cure = "Set `key` in [source] to the one that never changes for a person";
@@ -91,8 +95,8 @@ impl Columns {
             meanings: names.iter().map(|name| known::meaning(name)).collect(),
             key,
             texts: texts(&names, &configured),
-            anchors: shape.anchor_from.iter().filter_map(|name| Some((name.clone(), named(name)?))).collect(),
-            extra: shape.extra.iter().filter_map(|name| Some((name.as_str().into(), named(name)?))).collect(),
+            anchors: mapping.anchor_from.iter().filter_map(|name| Some((name.clone(), named(name)?))).collect(),
+            extra: mapping.extra.iter().filter_map(|name| Some((name.as_str().into(), named(name)?))).collect(),
             country_name: all(Meaning::CountryName),
             country_code: all(Meaning::CountryCode),
             mail: all(Meaning::Mail),
@@ -117,8 +121,8 @@ impl Columns {
             expires: all(Meaning::AccountExpires),
             enabled: all(Meaning::Enabled),
             password_expired: all(Meaning::PasswordExpired),
-            enabled_words: words(shape, Meaning::Enabled),
-            expired_words: words(shape, Meaning::PasswordExpired),
+            enabled_words: words(mapping, Meaning::Enabled),
+            expired_words: words(mapping, Meaning::PasswordExpired),
             names: Vec::new(),
         };
         columns.upn = columns
@@ -138,7 +142,7 @@ impl Columns {
     }
 
     /// Columns that nothing here understands and whose names sound as if they said who leaves.
-    pub(crate) fn may_mean_leaving(&self) -> impl Iterator<Item = &str> {
+    pub fn may_mean_leaving(&self) -> impl Iterator<Item = &str> {
         const WORDS: [&str; 12] = [
             "terminat",
             "leaving",
@@ -166,25 +170,29 @@ impl Columns {
     }
 
     /// What a column says.
-    pub(crate) fn meaning(&self, column: usize) -> Option<Meaning> {
+    pub fn meaning(&self, column: usize) -> Option<Meaning> {
         self.meanings.get(column).copied().flatten()
     }
 
     /// The column's name.
-    pub(crate) fn name(&self, column: usize) -> &str {
+    pub fn name(&self, column: usize) -> &str {
         self.names.get(column).map_or("", String::as_str)
     }
 }
 
 /// The words that the configuration names for an attribute, under whichever of its names.
-fn words(shape: &Shape, wanted: Meaning) -> Option<Words> {
-    shape.words.iter().find(|(attribute, _)| known::meaning(attribute) == Some(wanted)).map(|(_, words)| words.clone())
+fn words(mapping: &ColumnMapping, wanted: Meaning) -> Option<Words> {
+    mapping
+        .words
+        .iter()
+        .find(|(attribute, _)| known::meaning(attribute) == Some(wanted))
+        .map(|(_, words)| words.clone())
 }
 
 /// `[source.columns]`, resolved.
-fn configured(names: &[String], shape: &Shape) -> Result<Vec<(Meaning, usize)>, SourceError> {
+fn configured(names: &[String], mapping: &ColumnMapping) -> Result<Vec<(Meaning, usize)>, SourceError> {
     let mut found = Vec::new();
-    for (attribute, column) in &shape.columns {
+    for (attribute, column) in &mapping.columns {
         let meaning = known::meaning(attribute).ok_or_else(|| SourceError {
             problem: format!("[source.columns] names {attribute:?}, which is no attribute that hardmatch knows"),
             cure: "Write the Active Directory or Graph name on the left, the file's column on the right".into(),
@@ -193,7 +201,7 @@ fn configured(names: &[String], shape: &Shape) -> Result<Vec<(Meaning, usize)>, 
         match names.iter().position(|name| name.eq_ignore_ascii_case(column.trim())) {
             Some(at) => found.push((meaning, at)),
             // Without a header, an attribute that nobody has is as good as empty.
-            None if shape.format != Format::Csv => {}
+            None if !mapping.header => {}
             None => {
                 let what = format!("the column {column:?} that [source.columns] names");
                 return Err(missing(names, &what, "Correct [source.columns], or the export"));

@@ -3,17 +3,17 @@
 
 use std::sync::LazyLock;
 
-use crate::codepage::Page;
-use crate::row::Fault;
+use crate::codepage::CodePage;
+use crate::row::EntryFault;
 use crate::value::{self, DayOrder};
 
 /// A value that a script wrote instead of the values themselves.
-pub(crate) fn refuse_type_name(text: &str) -> Result<(), Fault> {
+pub(crate) fn refuse_type_name(text: &str) -> Result<(), EntryFault> {
     let dotted = ["Microsoft.", "System.", "Deserialized."].iter().any(|prefix| text.starts_with(prefix));
     let listed = text.ends_with("Collection") || text.ends_with("[]") || text.ends_with("Object") || text.contains('`');
     let object = text.starts_with("@{") && text.contains('=') && text.ends_with('}');
     if (dotted && listed && !text.contains(' ')) || object || text == "[object Object]" {
-        return Err(Fault::new(
+        return Err(EntryFault::new(
             "The cell has the name of a type instead of values",
             "Join them in the export: Select-Object @{n='memberOf';e={$_.memberOf -join ';'}}",
         ));
@@ -22,7 +22,7 @@ pub(crate) fn refuse_type_name(text: &str) -> Result<(), Fault> {
 }
 
 /// What a spreadsheet, a database or a program writes where there is no value: nobody's text. Names may be `None`.
-pub(crate) fn refuse_error_text(text: &str, name: bool) -> Result<(), Fault> {
+pub(crate) fn refuse_error_text(text: &str, name: bool) -> Result<(), EntryFault> {
     const EMPTY: [&str; 16] = [
         "#N/A",
         "#NV",
@@ -51,7 +51,7 @@ pub(crate) fn refuse_error_text(text: &str, name: bool) -> Result<(), Fault> {
     let python = !name && matches!(text, "None" | "nan" | "NaT");
     let formula = text.strip_prefix('=').is_some_and(|rest| !rest.is_empty() && !rest.starts_with([' ', '=', '>']));
     if error || hashes || absent || python || formula {
-        return Err(Fault::new(
+        return Err(EntryFault::new(
             "The value is what a spreadsheet, a database or a program shows where it has no value, or a formula",
             "Leave the cell empty, or correct the formula or the query that fills it",
         ));
@@ -59,8 +59,8 @@ pub(crate) fn refuse_error_text(text: &str, name: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-fn altered() -> Fault {
-    Fault::new(
+fn altered() -> EntryFault {
+    EntryFault::new(
         "The number is not as it was: a spreadsheet made a formula, an exponent, decimals, zeros, groups or a date of it",
         "Export the column as text (in a spreadsheet: import it as Text, not as General)",
     )
@@ -73,7 +73,7 @@ fn digits(text: &str) -> bool {
 /// A number (a telephone, a postal code, an identity) that a spreadsheet altered: a formula or an apostrophe around it,
 /// an exponent, decimals, digits lost behind the fifteenth. What it was before cannot be told.
 /// <https://support.microsoft.com/office/floating-point-arithmetic-may-give-inaccurate-result-in-excel>
-pub(crate) fn refuse_altered(text: &str) -> Result<(), Fault> {
+pub(crate) fn refuse_altered(text: &str) -> Result<(), EntryFault> {
     let decimal =
         |text: &str| text.split_once(['.', ',']).map_or_else(|| digits(text), |(a, b)| digits(a) && digits(b));
     let exponent = text.split_once(['E', 'e']).is_some_and(|(number, power)| {
@@ -89,7 +89,7 @@ pub(crate) fn refuse_altered(text: &str) -> Result<(), Fault> {
 
 /// A number that is somebody's name, altered in more ways: digits in groups (`1,001`), or a day (`4-Mar`, from 3-4).
 /// Groups by points or spaces may be the company's own way to write it, and are compared with what was known.
-pub(crate) fn refuse_altered_identity(text: &str) -> Result<(), Fault> {
+pub(crate) fn refuse_altered_identity(text: &str) -> Result<(), EntryFault> {
     refuse_altered(text)?;
     let mut groups = text.split([',', '\'', '’', '\u{a0}', '\u{202f}']);
     let grouped = groups.next().is_some_and(|first| digits(first) && first.len() <= 3) && {
@@ -117,7 +117,7 @@ fn is_day_of_month(text: &str) -> bool {
 }
 
 /// Question marks where a program could not write a letter: `M?ller`, and in a name also `Ren?` and `?zil`.
-pub(crate) fn refuse_lost_letters(text: &str, name: bool) -> Result<(), Fault> {
+pub(crate) fn refuse_lost_letters(text: &str, name: bool) -> Result<(), EntryFault> {
     let lost = text.split_whitespace().any(|word| {
         let mut before = None;
         let mut run: Option<Option<char>> = None;
@@ -135,7 +135,7 @@ pub(crate) fn refuse_lost_letters(text: &str, name: bool) -> Result<(), Fault> {
         name && run.flatten().is_some_and(char::is_alphabetic)
     });
     if lost {
-        return Err(Fault::new(
+        return Err(EntryFault::new(
             "The value has question marks where letters were: the export could not write them",
             "Export as UTF-8 (PowerShell: Export-Csv -Encoding utf8)",
         ));
@@ -145,7 +145,7 @@ pub(crate) fn refuse_lost_letters(text: &str, name: bool) -> Result<(), Fault> {
 
 /// Letters that were written as UTF-8, read in another encoding and written once more: `JÃ¶rg`. In text that is no name,
 /// only the pairs that begin with `Ã` count: no language has these.
-pub(crate) fn refuse_doubled_letters(text: &str, name: bool) -> Result<(), Fault> {
+pub(crate) fn refuse_doubled_letters(text: &str, name: bool) -> Result<(), EntryFault> {
     let mut letters = text.chars().peekable();
     while let Some(lead) = letters.next() {
         let first: u32 = match lead {
@@ -175,9 +175,9 @@ fn windows_1252(letter: char) -> Option<u8> {
 
 /// Letters that were read in the wrong encoding before they came into the file (`MÃ¼ller`, `M├╝ller`), and such as stand
 /// in web pages (`M&uuml;ller`). A file in valid UTF-8 can hold them.
-pub(crate) fn refuse_misread(text: &str) -> Result<(), Fault> {
+pub(crate) fn refuse_misread(text: &str) -> Result<(), EntryFault> {
     if has_entity(text) || (!text.is_ascii() && PAGES.iter().any(|page| is_misread(text, page))) {
-        return Err(Fault::new(
+        return Err(EntryFault::new(
             "The value has letters that were read in another encoding than they were written in, or the text of a web page",
             "Look for the program that reads UTF-8 as something else before it writes the export, and export again",
         ));
@@ -202,7 +202,7 @@ fn has_entity(text: &str) -> bool {
 /// The characters above ASCII of the encodings that UTF-8 is mistaken for.
 static PAGES: LazyLock<[Vec<char>; 4]> = LazyLock::new(|| {
     ["windows-1252", "macintosh", "cp850", "cp437"].map(|name| {
-        let page = Page::named(name);
+        let page = CodePage::named(name);
         (0x80..=0xff_u8).filter_map(|byte| page.and_then(|page| page.decode(&[byte]).chars().next())).collect()
     })
 });

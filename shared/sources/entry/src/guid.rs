@@ -11,7 +11,7 @@ use hardmatch_domain::ids::Guid;
 /// - 32 hex digits without hyphens, or 16 pairs with `\`, `-`, `:` or spaces between, or after `0x` or `X'…'`: a dump of
 ///   the bytes as they are;
 /// - 16 bytes (LDIF only: no text form is that short).
-pub(crate) fn parse(value: &[u8]) -> Option<Guid> {
+pub fn parse(value: &[u8]) -> Option<Guid> {
     if let Ok(bytes) = <[u8; 16]>::try_from(value) {
         return Some(Guid::from_ad_bytes(bytes));
     }
@@ -19,7 +19,7 @@ pub(crate) fn parse(value: &[u8]) -> Option<Guid> {
 }
 
 /// Reads a GUID from text.
-pub(crate) fn parse_text(text: &str) -> Option<Guid> {
+pub fn parse_text(text: &str) -> Option<Guid> {
     let text = text.trim();
     if text.starts_with('{') || (text.len() == 36 && text.as_bytes()[8] == b'-') {
         return Guid::parse(text);
@@ -33,7 +33,7 @@ pub(crate) fn parse_text(text: &str) -> Option<Guid> {
 }
 
 /// The canonical text, as `Display` gives it, without a formatter: keys are made by the hundred thousand.
-pub(crate) fn text(guid: &Guid) -> String {
+pub fn text(guid: &Guid) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(36);
     for (at, byte) in guid.text_bytes().into_iter().enumerate() {

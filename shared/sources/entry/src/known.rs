@@ -4,29 +4,48 @@ use hardmatch_domain::attribute::Attr;
 
 /// What a source attribute says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Meaning {
+pub enum Meaning {
     /// An account attribute; of several columns the lowest rank that has a value wins.
     Text(Attr, u8),
-    /// `co`, else `country`, else `c`: see `translate`.
+    /// `co`, else `country`, else `c`.
     CountryName,
+    /// `c`: two letters.
     CountryCode,
+    /// `objectGUID`: the 16 bytes that Active Directory never changes.
     ObjectGuid,
+    /// `mS-DS-ConsistencyGuid`: the anchor that Microsoft's sync writes.
     ConsistencyGuid,
+    /// `entryUUID` of other directories.
     EntryUuid,
+    /// A mail address.
     Mail,
+    /// All addresses, each with its type.
     ProxyAddresses,
+    /// The distinguished name.
     Dn,
+    /// `sAMAccountName`.
     Sam,
+    /// `uid`.
     Uid,
+    /// `objectSid`.
     Sid,
+    /// `employeeNumber`.
     EmployeeNumber,
+    /// A key of another system.
     Id,
+    /// Who the manager is: a DN, key or name.
     Manager,
+    /// Groups that the person is in.
     Groups,
+    /// `userAccountControl`: a bit field.
     UserAccountControl,
+    /// `msDS-User-Account-Control-Computed`: the bits that are computed on reading.
     ComputedControl,
+    /// When the account ends.
     AccountExpires,
+    /// Whether the person may sign in.
     Enabled,
+    /// Whether the password has expired.
     PasswordExpired,
     /// `isCriticalSystemObject`: the directory's own accounts.
     CriticalSystem,
@@ -36,20 +55,20 @@ pub(crate) enum Meaning {
     Plain,
 }
 
-/// The names that [`crate::Shape::columns`], `anchor.from` and `source.key` may use, as their directories write them.
+/// The names that [`crate::ColumnMapping::columns`], `anchor.from` and `source.key` may use, as their directories write them.
 /// The first name of a meaning is the one to show.
 pub fn known_attributes() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _)| *name)
 }
 
 /// What the name says, without regard to case.
-pub(crate) fn meaning(name: &str) -> Option<Meaning> {
+pub fn meaning(name: &str) -> Option<Meaning> {
     let name = name.trim();
     KNOWN.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, meaning)| *meaning)
 }
 
 /// The name to show for what `name` says.
-pub(crate) fn canonical(name: &str) -> Option<&'static str> {
+pub fn canonical(name: &str) -> Option<&'static str> {
     let wanted = meaning(name)?;
     KNOWN
         .iter()

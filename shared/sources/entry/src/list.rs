@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::dn;
-use crate::row::Fault;
+use crate::row::EntryFault;
 
 /// Between the parts of a list, besides `;`.
 const SEPARATORS: [char; 6] = [';', '|', ',', '\n', '\r', '\t'];
@@ -107,7 +107,7 @@ impl Separated {
 }
 
 /// The groups of a cell: distinguished names or plain ones.
-pub(crate) fn groups<'a>(cell: &'a str, column: &Separated) -> Result<Vec<&'a str>, Fault> {
+pub(crate) fn groups<'a>(cell: &'a str, column: &Separated) -> Result<Vec<&'a str>, EntryFault> {
     let mut found = Vec::new();
     for part in dn::split(cell, |c| matches!(c, ';' | '\n' | '\r' | '\t')) {
         let mut from = 0;
@@ -136,7 +136,7 @@ pub(crate) fn groups<'a>(cell: &'a str, column: &Separated) -> Result<Vec<&'a st
     let wrapped = [("{", "}"), ("[", "]")].iter().any(|(open, close)| cell.starts_with(open) && cell.ends_with(close));
     let shortened = cell.ends_with("...") || cell.ends_with('…');
     if wrapped || shortened || found.iter().any(joined) {
-        return Err(Fault::new(
+        return Err(EntryFault::new(
             "The cell seems to be a list, and what separates its parts is not certain",
             "Separate the groups with ; in the export ($_.memberOf -join ';'). A single name that has a comma is certain with a ; behind it",
         ));

@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use crate::row::Fault;
+use crate::row::EntryFault;
 
 /// So many names no directory has. A listing with more of them is not what it should be, and each is kept in memory.
-pub(crate) const MOST: usize = 4_096;
+pub const MOST: usize = 4_096;
 
 /// The longest name, in bytes.
 const LONGEST: usize = 1_024;
 
 /// Why an entry whose names find no room is refused.
-pub(crate) fn too_many() -> Fault {
-    Fault::new(
+pub fn too_many() -> EntryFault {
+    EntryFault::new(
         format!("The entry has names beyond the {MOST} that a file may have, or one that is too long"),
         "Export only the attributes that are used, under names that are the same for everybody",
     )
@@ -21,7 +21,7 @@ pub(crate) fn too_many() -> Fault {
 
 /// Names in the order of their first appearance, without regard to case.
 #[derive(Default)]
-pub(crate) struct Names {
+pub struct Names {
     all: Vec<String>,
     /// By lower-case name.
     numbers: HashMap<String, usize>,
@@ -30,7 +30,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// With the names known so far.
-    pub(crate) fn new(known: &[String]) -> Self {
+    pub fn new(known: &[String]) -> Self {
         let mut names = Self::default();
         for name in known {
             names.number(name);
@@ -39,7 +39,7 @@ impl Names {
     }
 
     /// The number of a name; `None` when there are too many already.
-    pub(crate) fn number(&mut self, name: &str) -> Option<usize> {
+    pub fn number(&mut self, name: &str) -> Option<usize> {
         self.lower.clear();
         self.lower.extend(name.chars().flat_map(char::to_lowercase));
         if let Some(number) = self.numbers.get(&self.lower) {
@@ -54,12 +54,12 @@ impl Names {
     }
 
     /// The name of a number.
-    pub(crate) fn name(&self, number: usize) -> &str {
+    pub fn name(&self, number: usize) -> &str {
         self.all.get(number).map_or("", String::as_str)
     }
 
     /// All names.
-    pub(crate) fn into_all(self) -> Vec<String> {
+    pub fn into_all(self) -> Vec<String> {
         self.all
     }
 }

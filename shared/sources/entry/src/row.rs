@@ -2,21 +2,21 @@
 
 /// Values by column, packed into one buffer.
 #[derive(Default)]
-pub(crate) struct Row {
+pub struct Row {
     /// Where it begins; 1 is the first line.
-    pub(crate) line: u64,
+    pub line: u64,
     bytes: Vec<u8>,
     spans: Vec<Span>,
     layout: Layout,
     /// How many values there are for everybody, before those in a certain language.
     translated: usize,
     /// Values that could not be taken over, by column: a fault of whoever reads that column.
-    bad: Vec<(usize, Fault)>,
+    bad: Vec<(usize, EntryFault)>,
 }
 
 /// How the values of a row lie.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub enum Layout {
     /// Value n is the one value of column n, a list is one text (CSV).
     #[default]
     Cells,
@@ -35,7 +35,7 @@ struct Span {
 
 impl Row {
     /// Forgets the values, keeps the room.
-    pub(crate) fn clear(&mut self, line: u64, layout: Layout) {
+    pub fn clear(&mut self, line: u64, layout: Layout) {
         self.line = line;
         self.layout = layout;
         self.translated = usize::MAX;
@@ -45,27 +45,27 @@ impl Row {
     }
 
     /// Notes that a value of the column could not be taken over.
-    pub(crate) fn push_bad(&mut self, column: usize, fault: Fault) {
+    pub fn push_bad(&mut self, column: usize, fault: EntryFault) {
         self.bad.push((column, fault));
     }
 
     /// Why a value of the column could not be taken over.
-    pub(crate) fn bad(&self, column: usize) -> Option<&Fault> {
+    pub fn bad(&self, column: usize) -> Option<&EntryFault> {
         self.bad.iter().find(|(at, _)| *at == column).map(|(_, fault)| fault)
     }
 
     /// Columns of which a value could not be taken over.
-    pub(crate) fn bad_columns(&self) -> impl Iterator<Item = usize> + '_ {
+    pub fn bad_columns(&self) -> impl Iterator<Item = usize> + '_ {
         self.bad.iter().map(|(column, _)| *column)
     }
 
     /// A fault of the whole entry that a value of it shows.
-    pub(crate) fn broken(&self) -> Option<&Fault> {
+    pub fn broken(&self) -> Option<&EntryFault> {
         self.bad.iter().map(|(_, fault)| fault).find(|fault| fault.structural)
     }
 
     /// All values one after the other, with a separator between them.
-    pub(crate) fn text(&self) -> Vec<u8> {
+    pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.bytes.len() + self.spans.len());
         for span in &self.spans {
             text.extend_from_slice(&self.bytes[span.start..span.end]);
@@ -76,43 +76,43 @@ impl Row {
     }
 
     /// Gives a row of cells empty ones up to a width.
-    pub(crate) fn fill_up(&mut self, width: usize) {
+    pub fn fill_up(&mut self, width: usize) {
         while self.spans.len() < width {
             self.end_value(self.spans.len());
         }
     }
 
     /// How many values are not empty.
-    pub(crate) fn filled(&self) -> usize {
+    pub fn filled(&self) -> usize {
         self.spans.iter().filter(|span| !self.bytes[span.start..span.end].trim_ascii().is_empty()).count()
     }
 
     /// Adds a part of the value that is being written.
-    pub(crate) fn extend(&mut self, part: &[u8]) {
+    pub fn extend(&mut self, part: &[u8]) {
         self.bytes.extend_from_slice(part);
     }
 
     /// Takes the mark away that DOS programs end a file with, where the value that is being written ends with it.
-    pub(crate) fn drop_end_mark(&mut self) {
+    pub fn drop_end_mark(&mut self) {
         if self.bytes.len() > self.spans.last().map_or(0, |span| span.end) && self.bytes.last() == Some(&0x1a) {
             self.bytes.pop();
         }
     }
 
     /// Ends the value that is being written.
-    pub(crate) fn end_value(&mut self, column: usize) {
+    pub fn end_value(&mut self, column: usize) {
         let start = self.spans.last().map_or(0, |span| span.end);
         self.spans.push(Span { column, start, end: self.bytes.len() });
     }
 
     /// Adds a whole value.
-    pub(crate) fn push(&mut self, column: usize, value: &[u8]) {
+    pub fn push(&mut self, column: usize, value: &[u8]) {
         self.extend(value);
         self.end_value(column);
     }
 
     /// The values of a column, in the order of the file.
-    pub(crate) fn values(&self, column: usize) -> impl Iterator<Item = &[u8]> {
+    pub fn values(&self, column: usize) -> impl Iterator<Item = &[u8]> {
         // CSV has exactly one value a column, in column order: no search.
         let spans = match self.layout {
             Layout::Cells => self.spans.get(column..=column).unwrap_or_default(),
@@ -122,7 +122,7 @@ impl Row {
     }
 
     /// Values in a certain language follow, unless they are all there already.
-    pub(crate) fn translated_from_here(&mut self, complete: bool) {
+    pub fn translated_from_here(&mut self, complete: bool) {
         if !complete {
             self.translated = self.spans.len();
         }
@@ -130,7 +130,7 @@ impl Row {
 
     /// The one value of a column that counts. LDAP promises no order of values, so of several it is the one that is the
     /// same every night: the least of those for everybody.
-    pub(crate) fn value(&self, column: usize) -> Option<&[u8]> {
+    pub fn value(&self, column: usize) -> Option<&[u8]> {
         if self.layout != Layout::Octets {
             return self.values(column).next();
         }
@@ -143,58 +143,44 @@ impl Row {
     }
 
     /// How its values lie.
-    pub(crate) fn layout(&self) -> Layout {
+    pub fn layout(&self) -> Layout {
         self.layout
     }
 
     /// How many values there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn value_count(&self) -> usize {
         self.spans.len()
     }
 
     /// How long all values are together, the unfinished one included.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.bytes.len()
     }
 
     /// Whether every value is empty.
-    pub(crate) fn is_blank(&self) -> bool {
+    pub fn is_blank(&self) -> bool {
         self.bytes.iter().all(|byte| *byte == b' ')
     }
 }
 
-/// What reading the next entry gave.
-pub(crate) enum Read {
-    /// An entry, in the row.
-    Row,
-    /// Something that is not an entry.
-    Fault(Fault),
-    /// A last line that is no entry and no fault.
-    Footer,
-    /// The header once more.
-    Header,
-    /// The end of the file.
-    End,
-}
-
 /// Why an entry is refused. Names the shape, never the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub struct EntryFault {
     /// Column or attribute.
-    pub(crate) column: Option<String>,
+    pub column: Option<String>,
     /// What is wrong.
-    pub(crate) problem: String,
+    pub problem: String,
     /// What to do.
-    pub(crate) cure: String,
+    pub cure: String,
     /// How far it reaches.
-    pub(crate) reach: Reach,
+    pub reach: Reach,
     /// Whether the entry's structure is damaged: what stands in it may be another's, and it may hide neighbors.
-    pub(crate) structural: bool,
+    pub structural: bool,
 }
 
 /// What a fault may have hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// Nothing but this entry.
     Entry,
     /// Also the entries near it: a line break in a cell can be a quote that is never closed.
@@ -203,29 +189,32 @@ pub(crate) enum Reach {
     Rest,
 }
 
-impl Fault {
+impl EntryFault {
     /// A fault of the entry alone.
-    pub(crate) fn new(problem: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub fn new(problem: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { column: None, problem: problem.into(), cure: cure.into(), reach: Reach::Entry, structural: false }
     }
 
     /// A file that ends too early.
-    pub(crate) fn cut(problem: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub fn cut(problem: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { reach: Reach::Rest, structural: true, ..Self::new(problem, cure) }
     }
 
     /// Others may be hidden too, and nothing in the entry is certain.
-    pub(crate) fn near(self) -> Self {
+    #[must_use]
+    pub fn near(self) -> Self {
         Self { reach: Reach::Neighbors, structural: true, ..self }
     }
 
     /// The entry's structure is damaged.
-    pub(crate) fn structural(self) -> Self {
+    #[must_use]
+    pub fn structural(self) -> Self {
         Self { structural: true, ..self }
     }
 
     /// In that column.
-    pub(crate) fn at(self, column: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn at(self, column: impl Into<String>) -> Self {
         Self { column: Some(column.into()), ..self }
     }
 }

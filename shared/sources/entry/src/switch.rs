@@ -1,7 +1,7 @@
 //! Words for yes and no, about whether somebody may sign in: in five languages and in the words of HR systems.
 
-use crate::aliases::reduced;
-use crate::row::Fault;
+use crate::reduced::reduced;
+use crate::row::EntryFault;
 
 /// English, German, French, Spanish, Italian; then HR: somebody on leave is still employed.
 #[rustfmt::skip]
@@ -30,7 +30,7 @@ pub struct Words {
 }
 
 /// A yes or no by the usual words.
-pub(crate) fn usual(text: &str) -> Option<bool> {
+pub fn usual(text: &str) -> Option<bool> {
     // Programs that count in fractions write 1.0.
     let text = text.trim().strip_suffix(".0").or_else(|| text.trim().strip_suffix(",0")).unwrap_or(text);
     let word = reduced(text);
@@ -44,10 +44,10 @@ pub(crate) fn usual(text: &str) -> Option<bool> {
 }
 
 /// A yes or no, by the file's own words where the configuration names them.
-pub(crate) fn read(text: &str, words: Option<&Words>) -> Result<bool, Fault> {
+pub fn read(text: &str, words: Option<&Words>) -> Result<bool, EntryFault> {
     let Some(words) = words else {
         return usual(text).ok_or_else(|| {
-            Fault::new(
+            EntryFault::new(
                 "The value is neither yes nor no",
                 "Write true or false, or name the words: active = { from = \"Status\", yes = [\"…\"], no = [\"…\"] } in [source.columns]",
             )
@@ -63,7 +63,7 @@ pub(crate) fn read(text: &str, words: Option<&Words>) -> Result<bool, Fault> {
     } else if words.no.iter().any(same) {
         Ok(false)
     } else {
-        Err(Fault::new(
+        Err(EntryFault::new(
             "The value is none of the words that [source.columns] names for yes and no",
             "Add the word to `yes` or to `no` of the column",
         ))

@@ -10,7 +10,7 @@ use crate::columns::Columns;
 use crate::index::{Index, Name};
 use crate::known::Meaning;
 use crate::list::{self, Proxy};
-use crate::row::{Fault, Layout, Row};
+use crate::row::{EntryFault, Layout, Row};
 use crate::switch::{self, Words};
 use crate::value::{self, Lines};
 use crate::{dn, doubtful, guid, system};
@@ -35,9 +35,9 @@ pub(crate) struct Translation<'a> {
 
 impl Translation<'_> {
     /// The person of a row whose key is read already, and what could not be read of them and was left out.
-    pub(crate) fn person(&self, row: &Row, key: PersonKey) -> Result<(Person, Vec<Fault>), Fault> {
+    pub(crate) fn person(&self, row: &Row, key: PersonKey) -> Result<(Person, Vec<EntryFault>), EntryFault> {
         if let Some((line, _)) = self.index.twin(&key, row.line) {
-            let fault = Fault::new(
+            let fault = EntryFault::new(
                 format!("The row has the same key as line {line}"),
                 "Make the key unique at the source, or choose another with `key` in [source]",
             );
@@ -71,7 +71,7 @@ impl Translation<'_> {
             + person.addresses.all().iter().map(str::len).sum::<usize>()
             + person.extra.iter().map(|(_, text)| text.len()).sum::<usize>();
         if size > LARGEST {
-            return Err(Fault::new(
+            return Err(EntryFault::new(
                 format!("The entry's values are longer than {} KiB together", LARGEST / 1024),
                 "Export fewer or shorter values for this person: fewer groups, or no free text",
             ));
@@ -96,7 +96,7 @@ impl Translation<'_> {
         Reader { columns: self.columns, index: self.index, now: self.now, row }
     }
 
-    fn manager(&self, reader: &Reader<'_>) -> Result<Option<Manager>, Fault> {
+    fn manager(&self, reader: &Reader<'_>) -> Result<Option<Manager>, EntryFault> {
         if self.columns.manager.is_empty() {
             return Ok(None);
         }
@@ -110,17 +110,17 @@ impl Translation<'_> {
 }
 
 /// The row's unchanging key.
-pub(crate) fn key(row: &Row, columns: &Columns) -> Result<PersonKey, Fault> {
+pub fn key(row: &Row, columns: &Columns) -> Result<PersonKey, EntryFault> {
     let nothing = Index::default();
     let reader = Reader { columns, index: &nothing, now: 0, row };
     let column = columns.key;
-    let fault = |fault: Fault| fault.at(columns.name(column));
+    let fault = |fault: EntryFault| fault.at(columns.name(column));
     if let Some(bad) = row.bad(column) {
         return Err(bad.clone());
     }
     let first = row.values(column).next().unwrap_or_default();
     if first.trim_ascii().is_empty() {
-        return Err(fault(Fault::new(
+        return Err(fault(EntryFault::new(
             "The row has no key",
             "Fill the column at the source, or choose another with `key` in [source]",
         )));
@@ -132,7 +132,7 @@ pub(crate) fn key(row: &Row, columns: &Columns) -> Result<PersonKey, Fault> {
         Some(Meaning::EntryUuid) => {
             let uuid = Guid::parse(&reader.text(column, Lines::One)?);
             let malformed =
-                || fault(Fault::new("The value is not a UUID", "Export entryUUID as the directory shows it"));
+                || fault(EntryFault::new("The value is not a UUID", "Export entryUUID as the directory shows it"));
             Ok(PersonKey::new(guid::text(&uuid.ok_or_else(malformed)?)))
         }
         _ => {
@@ -192,7 +192,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// The first value of a column; empty when the row has none.
-    fn text(&self, column: usize, lines: Lines) -> Result<Cow<'a, str>, Fault> {
+    fn text(&self, column: usize, lines: Lines) -> Result<Cow<'a, str>, EntryFault> {
         match self.row.value(column) {
             Some(value) => self.clean(column, value, lines),
             None => self.row.bad(column).map_or(Ok(Cow::Borrowed("")), |fault| Err(fault.clone())),
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The first filled value of several columns of one meaning.
-    fn first(&self, columns: &[usize], lines: Lines) -> Result<Cow<'a, str>, Fault> {
+    fn first(&self, columns: &[usize], lines: Lines) -> Result<Cow<'a, str>, EntryFault> {
         for column in columns {
             let text = self.text(*column, lines)?;
             if !text.is_empty() {
@@ -211,13 +211,13 @@ impl<'a> Reader<'a> {
     }
 
     /// An entry has one key, one sign-in name, one anchor of a kind: with two it is two entries that ran together.
-    fn one_of_each(&self) -> Result<(), Fault> {
+    fn one_of_each(&self) -> Result<(), EntryFault> {
         let anchors = self.columns.anchors.iter().map(|(_, column)| *column);
         for column in [self.columns.key].into_iter().chain(self.columns.upn).chain(anchors) {
             let mut values = self.row.values(column);
             let first = values.next();
             if values.any(|other| Some(other) != first) {
-                return Err(Fault::new(
+                return Err(EntryFault::new(
                     "The entry has two values where a person has one",
                     "Write one, and separate entries: two entries may have run together",
                 )
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Any word against it counts; without a word for it nothing is said.
-    fn enabled(&self) -> Result<Option<bool>, Fault> {
+    fn enabled(&self) -> Result<Option<bool>, EntryFault> {
         let mut said: Option<bool> = None;
         let mut hear = |word: bool| said = Some(said.unwrap_or(true) && word);
         for column in &self.columns.control {
@@ -251,7 +251,7 @@ impl<'a> Reader<'a> {
         Ok(said)
     }
 
-    fn clean(&self, column: usize, value: &'a [u8], lines: Lines) -> Result<Cow<'a, str>, Fault> {
+    fn clean(&self, column: usize, value: &'a [u8], lines: Lines) -> Result<Cow<'a, str>, EntryFault> {
         let binary = match self.columns.meaning(column) {
             Some(Meaning::ObjectGuid | Meaning::ConsistencyGuid) if value.len() == 16 => {
                 guid::parse(value).map(|guid| guid::text(&guid))
@@ -266,7 +266,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value that is not empty, understood.
-    fn parsed<T>(&self, column: usize, parse: impl Fn(&str) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+    fn parsed<T>(&self, column: usize, parse: impl Fn(&str) -> Result<T, EntryFault>) -> Result<Option<T>, EntryFault> {
         let text = self.text(column, Lines::One)?;
         if text.is_empty() {
             return Ok(None);
@@ -275,7 +275,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The values of a column of lists, or why they cannot be read.
-    fn cells(&self, column: usize) -> Result<Vec<Cow<'a, str>>, Fault> {
+    fn cells(&self, column: usize) -> Result<Vec<Cow<'a, str>>, EntryFault> {
         if let Some(bad) = self.row.bad(column) {
             return Err(bad.clone());
         }
@@ -291,7 +291,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A yes or no, in the file's own words where they are named.
-    fn switch(&self, column: usize, words: Option<&Words>) -> Result<Option<bool>, Fault> {
+    fn switch(&self, column: usize, words: Option<&Words>) -> Result<Option<bool>, EntryFault> {
         let text = self.text(column, Lines::One)?;
         let named = |word: &str| words.is_some_and(|words| words.yes.iter().chain(&words.no).any(|w| w == word));
         // Empty says nothing, unless the configuration says what it means.
@@ -301,12 +301,12 @@ impl<'a> Reader<'a> {
         switch::read(&text, words).map(Some).map_err(|fault| fault.at(self.columns.name(column)))
     }
 
-    fn guid(&self, column: usize, value: &[u8]) -> Result<Guid, Fault> {
+    fn guid(&self, column: usize, value: &[u8]) -> Result<Guid, EntryFault> {
         // Sixteen characters of CSV or JSON are a misspelt text, not bytes.
         let octets = self.row.layout() == Layout::Octets || value.len() != 16;
         let text = (value.len() != 16).then(|| value::clean(value, Lines::One).ok()).flatten();
         guid::parse(text.as_ref().map_or(value, |text| text.as_bytes())).filter(|_| octets).ok_or_else(|| {
-            Fault::new(
+            EntryFault::new(
                 "The value is not a GUID",
                 "Write it as text (2d72cb73-b186-…), as base64 of its 16 bytes or as 32 hexadecimal digits",
             )
@@ -314,7 +314,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn anchors(&self) -> Result<Vec<Anchor>, Fault> {
+    fn anchors(&self) -> Result<Vec<Anchor>, EntryFault> {
         let mut anchors = Vec::with_capacity(self.columns.anchors.len());
         for (from, column) in &self.columns.anchors {
             if let Some(bad) = self.row.bad(*column) {
@@ -340,7 +340,7 @@ impl<'a> Reader<'a> {
 
     /// What cannot be read is left out, and with it what would be written: only the sign-in name and the address, by
     /// which a person is known, refuse the row.
-    fn attributes(&self, left_out: &mut Vec<Fault>) -> Result<Attributes, Fault> {
+    fn attributes(&self, left_out: &mut Vec<EntryFault>) -> Result<Attributes, EntryFault> {
         let mut values: Vec<(Attr, Cow<'a, str>)> = Vec::with_capacity(self.columns.texts.len() + 2);
         for (attr, from) in &self.columns.texts {
             if *attr == Attr::Mail {
@@ -367,7 +367,7 @@ impl<'a> Reader<'a> {
         Ok(values.iter().map(|(attr, value)| (*attr, value.as_ref())).collect())
     }
 
-    fn attribute(&self, attr: Attr, from: &[usize]) -> Result<Cow<'a, str>, Fault> {
+    fn attribute(&self, attr: Attr, from: &[usize]) -> Result<Cow<'a, str>, EntryFault> {
         let lines = match attr {
             Attr::StreetAddress => Lines::Many,
             Attr::UserPrincipalName => Lines::One,
@@ -398,7 +398,7 @@ impl<'a> Reader<'a> {
 
     /// The address of the first filled column of mail addresses. LDAP promises no order of values: of several, the one
     /// that is the sign-in name counts, or none.
-    fn mail(&self) -> Result<Mail, Fault> {
+    fn mail(&self) -> Result<Mail, EntryFault> {
         for column in &self.columns.mail {
             let cells = self.cells(*column)?;
             let mut values: Vec<String> = Vec::new();
@@ -428,7 +428,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `co` is the country's name, `c` its two letters. Exports also put two letters under `country`.
-    fn country(&self, values: &mut Vec<(Attr, Cow<'a, str>)>) -> Result<(), Fault> {
+    fn country(&self, values: &mut Vec<(Attr, Cow<'a, str>)>) -> Result<(), EntryFault> {
         let filled = |columns: &[usize]| {
             let text = (!columns.is_empty()).then(|| self.first(columns, Lines::Joined)).transpose()?;
             if let Some(text) = &text {
@@ -437,7 +437,7 @@ impl<'a> Reader<'a> {
                     .and_then(|()| doubtful::refuse_misread(text))
                     .map_err(|fault| fault.at(self.columns.name(column)))?;
             }
-            Ok::<_, Fault>(text)
+            Ok::<_, EntryFault>(text)
         };
         let (named, code) = (filled(&self.columns.country_name)?, filled(&self.columns.country_code)?);
         let two = |text: &Cow<'a, str>| {
@@ -458,7 +458,7 @@ impl<'a> Reader<'a> {
 
     /// One `SMTP:` entry is the primary address; with none it is `mail`; with several nobody guesses.
     /// <https://learn.microsoft.com/troubleshoot/entra/entra-id/user-prov-sync/proxyaddresses-attribute-populate>
-    fn addresses(&self, left_out: &mut Vec<Fault>) -> Result<Addresses, Fault> {
+    fn addresses(&self, left_out: &mut Vec<EntryFault>) -> Result<Addresses, EntryFault> {
         let mut primaries: Vec<Address> = Vec::new();
         let mut all: Vec<Address> = Vec::new();
         for column in &self.columns.proxies {
@@ -490,7 +490,7 @@ impl<'a> Reader<'a> {
         }
         if let (Mail::Several(column, _), true) = (&mail, primaries.is_empty()) {
             left_out.push(
-                Fault::new(
+                EntryFault::new(
                     "The entry has several mail addresses, and none of them is its sign-in name",
                     "Write one, or mark the primary one in proxyAddresses with SMTP:",
                 )
@@ -507,20 +507,20 @@ impl<'a> Reader<'a> {
         Ok(Addresses::new(primary, Texts::new(all.iter().map(Address::as_str))))
     }
 
-    fn address(&self, column: usize, text: &str) -> Result<Address, Fault> {
+    fn address(&self, column: usize, text: &str) -> Result<Address, EntryFault> {
         // A point too many is not an address that nobody has, but a misspelt one that somebody may have.
         let domain = text.trim().rsplit('@').next().unwrap_or_default();
         let pointed = domain.contains("..") || domain.starts_with('.') || domain.ends_with('.');
         Address::parse(text).filter(|_| !pointed).ok_or_else(|| self.no_address(column))
     }
 
-    fn no_address(&self, column: usize) -> Fault {
-        Fault::new("The value is not an e-mail address", "Write name@domain, or leave it empty")
+    fn no_address(&self, column: usize) -> EntryFault {
+        EntryFault::new("The value is not an e-mail address", "Write name@domain, or leave it empty")
             .at(self.columns.name(column))
     }
 
     /// A DN counts under its name and in full.
-    fn groups(&self) -> Result<Texts, Fault> {
+    fn groups(&self) -> Result<Texts, EntryFault> {
         let mut groups: Vec<Cow<'a, str>> = Vec::new();
         for column in &self.columns.groups {
             let cells = self.cells(*column)?;
@@ -547,7 +547,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Only the computed attribute and an own column say no; `userAccountControl` without the bit says nothing.
-    fn password_expired(&self) -> Result<Option<bool>, Fault> {
+    fn password_expired(&self) -> Result<Option<bool>, EntryFault> {
         let has = |bits: i64| bits & PASSWORD_EXPIRED != 0;
         let mut said: Option<bool> = None;
         let mut hear = |word: bool| said = Some(said.unwrap_or(false) || word);
@@ -564,7 +564,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value that cannot be read is not there: an expression that needs it says so.
-    fn extra(&self, left_out: &mut Vec<Fault>) -> Extra {
+    fn extra(&self, left_out: &mut Vec<EntryFault>) -> Extra {
         let mut pairs = Vec::with_capacity(self.columns.extra.len());
         for (name, column) in &self.columns.extra {
             match self.joined(*column) {
@@ -575,7 +575,7 @@ impl<'a> Reader<'a> {
         Extra::new(pairs)
     }
 
-    fn joined(&self, column: usize) -> Result<String, Fault> {
+    fn joined(&self, column: usize) -> Result<String, EntryFault> {
         if let Some(bad) = self.row.bad(column) {
             return Err(bad.clone());
         }

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use hardmatch_domain::ids::ImmutableId;
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
-use crate::row::Fault;
+use crate::row::EntryFault;
 
 /// The longest value that is kept: nobody's name or address comes near it, and what a person is stored in has an end.
-pub(crate) const LONGEST: usize = 64 * 1024;
+pub const LONGEST: usize = 64 * 1024;
 
 /// Which control characters a value may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lines {
+pub enum Lines {
     /// None.
     One,
     /// Line breaks and tabs become one space: people press Alt+Enter in a title.
@@ -22,16 +22,16 @@ pub(crate) enum Lines {
 }
 
 /// Trimmed, in Unicode normalization form C, without control characters.
-pub(crate) fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, Fault> {
+pub fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, EntryFault> {
     let text = std::str::from_utf8(value).map_err(|error| {
-        Fault::new(
+        EntryFault::new(
             format!("Byte {} of the value is not text in the file's encoding", error.valid_up_to() + 1),
             "Write the file in one encoding (UTF-8), or set `encoding` in [source]",
         )
     })?;
     if value.len() > LONGEST {
         let problem = format!("The value is longer than {} KiB", LONGEST / 1024);
-        return Err(Fault::new(problem, "Shorten it at the source, or leave the column out of the export"));
+        return Err(EntryFault::new(problem, "Shorten it at the source, or leave the column out of the export"));
     }
     // Before anything is trimmed or joined: half of a letter may look like a space or a line break.
     if has_halves(text) {
@@ -44,7 +44,7 @@ pub(crate) fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, Fault> {
     }
     for c in text.chars() {
         if c == char::REPLACEMENT_CHARACTER {
-            return Err(Fault::new(
+            return Err(EntryFault::new(
                 "The value has a character that could not be decoded (U+FFFD)",
                 "Write the file again from the directory, as UTF-8",
             ));
@@ -56,7 +56,7 @@ pub(crate) fn clean(value: &[u8], lines: Lines) -> Result<Cow<'_, str>, Fault> {
         };
         if c.is_control() && !line {
             let problem = format!("The value has a control character (U+{:04X})", u32::from(c));
-            let fault = Fault::new(problem, "Remove it at the source");
+            let fault = EntryFault::new(problem, "Remove it at the source");
             return Err(if matches!(c, '\n' | '\r') { fault.near() } else { fault });
         }
     }
@@ -78,8 +78,8 @@ fn has_halves(text: &str) -> bool {
 }
 
 /// A value that was encoded twice.
-pub(crate) fn doubled_letters() -> Fault {
-    Fault::new(
+pub fn doubled_letters() -> EntryFault {
+    EntryFault::new(
         "The value is UTF-8 that a program took for another encoding and wrote once more: it has two signs for one letter",
         "Export the file again as UTF-8, and do not open and save it in between",
     )
@@ -97,18 +97,20 @@ fn is_break(c: char) -> bool {
 }
 
 /// A bit field or a FILETIME: decimal, or hexadecimal after `0x`.
-pub(crate) fn number(text: &str) -> Result<i64, Fault> {
+pub fn number(text: &str) -> Result<i64, EntryFault> {
     let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     // Programs that count in fractions write 512.0.
     let whole = text.split_once(['.', ',']).filter(|(_, rest)| !rest.is_empty() && rest.bytes().all(|b| b == b'0'));
     let text = whole.map_or(text, |(whole, _)| whole);
     let number = hex.map_or_else(|| text.parse(), |digits| i64::from_str_radix(digits, 16));
-    number.map_err(|_| Fault::new("The value is not a whole number", "Export the attribute as the directory stores it"))
+    number.map_err(|_| {
+        EntryFault::new("The value is not a whole number", "Export the attribute as the directory stores it")
+    })
 }
 
 /// `accountExpires`: whether the account has expired by `now` (Unix seconds).
 /// 0 and the largest number mean never. <https://learn.microsoft.com/windows/win32/adschema/a-accountexpires>
-pub(crate) fn has_expired(filetime: i64, now: i64) -> bool {
+pub fn has_expired(filetime: i64, now: i64) -> bool {
     /// Seconds from 1601 to 1970.
     const EPOCH: i64 = 11_644_473_600;
     filetime > 0 && filetime != i64::MAX && filetime / 10_000_000 - EPOCH <= now
@@ -116,7 +118,7 @@ pub(crate) fn has_expired(filetime: i64, now: i64) -> bool {
 
 /// A day as exports write it: ISO 8601, `31.01.2020`, or with slashes in an order that the column shows. A time behind
 /// it is left out.
-pub(crate) fn day(text: &str, order: DayOrder) -> Option<Day> {
+pub fn day(text: &str, order: DayOrder) -> Option<WrittenDay> {
     let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, ""));
     if !time.chars().all(|c| c.is_ascii_digit() || ":. +-AaMmPpZ\u{202f}".contains(c)) {
         return None;
@@ -130,7 +132,7 @@ pub(crate) fn day(text: &str, order: DayOrder) -> Option<Day> {
         jiff::civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
     };
     if one.len() == 4 {
-        return at(one_, two_, three_).map(Day::At);
+        return at(one_, two_, three_).map(WrittenDay::At);
     }
     if three.len() != 4 || !matches!(separator, '.' | '/' | '-') {
         return None;
@@ -138,9 +140,9 @@ pub(crate) fn day(text: &str, order: DayOrder) -> Option<Day> {
     let order = if separator == '.' { DayOrder::DayFirst } else { order };
     let (day_first, month_first) = (at(three_, two_, one_), at(three_, one_, two_));
     match (order, day_first, month_first) {
-        (DayOrder::DayFirst, Some(day), _) | (DayOrder::MonthFirst, _, Some(day)) => Some(Day::At(day)),
-        (DayOrder::Unknown, Some(one), Some(other)) if one != other => Some(Day::Either(one, other)),
-        (DayOrder::Unknown, one, other) => one.or(other).map(Day::At),
+        (DayOrder::DayFirst, Some(day), _) | (DayOrder::MonthFirst, _, Some(day)) => Some(WrittenDay::At(day)),
+        (DayOrder::Unknown, Some(one), Some(other)) if one != other => Some(WrittenDay::Either(one, other)),
+        (DayOrder::Unknown, one, other) => one.or(other).map(WrittenDay::At),
         (DayOrder::DayFirst | DayOrder::MonthFirst, ..) => None,
     }
 }
@@ -160,23 +162,27 @@ fn generalized(text: &str) -> Option<jiff::civil::Date> {
 
 /// In which order a column writes day and month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum DayOrder {
+pub enum DayOrder {
     /// No value of the column tells.
     #[default]
     Unknown,
+    /// 31/01/2020.
     DayFirst,
+    /// 01/31/2020.
     MonthFirst,
 }
 
 /// A day, or one of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Day {
+pub enum WrittenDay {
+    /// This day.
     At(jiff::civil::Date),
+    /// The day of either order.
     Either(jiff::civil::Date, jiff::civil::Date),
 }
 
 /// When somebody's account ends: a FILETIME, or a day. `None` where the day may be one of two that say different things.
-pub(crate) fn has_ended(text: &str, order: DayOrder, now: i64) -> Result<bool, Fault> {
+pub fn has_ended(text: &str, order: DayOrder, now: i64) -> Result<bool, EntryFault> {
     /// A FILETIME below it lies before 1632: it is a day of a spreadsheet (45000), Unix time, or `20201231`.
     const FIRST: i64 = 10_000_000_000_000_000;
     let filetime = number(text).ok().filter(|filetime| *filetime <= 0 || *filetime >= FIRST);
@@ -189,7 +195,7 @@ pub(crate) fn has_ended(text: &str, order: DayOrder, now: i64) -> Result<bool, F
         day.to_zoned(zone).map_or(i64::MAX, |start| start.timestamp().as_second()) <= now
     };
     let unclear = || {
-        Fault::new(
+        EntryFault::new(
             "The value is no date whose order of day and month is certain",
             "Write dates as 2026-01-31, or export accountExpires as the directory stores it",
         )
@@ -197,21 +203,21 @@ pub(crate) fn has_ended(text: &str, order: DayOrder, now: i64) -> Result<bool, F
     if text.eq_ignore_ascii_case("never") {
         return Ok(false);
     }
-    let written = day(text, order).or_else(|| generalized(text).map(Day::At));
+    let written = day(text, order).or_else(|| generalized(text).map(WrittenDay::At));
     match written.ok_or_else(unclear)? {
-        Day::At(day) => Ok(over(day)),
-        Day::Either(one, other) if over(one) == over(other) => Ok(over(one)),
-        Day::Either(..) => Err(unclear()),
+        WrittenDay::At(day) => Ok(over(day)),
+        WrittenDay::Either(one, other) if over(one) == over(other) => Ok(over(one)),
+        WrittenDay::Either(..) => Err(unclear()),
     }
 }
 
 /// An anchor taken as it is. It is longer than nothing and shorter than 60 characters; Microsoft's own sync refuses
 /// most punctuation, but not in what is base64 already.
 /// <https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-design-concepts>
-pub(crate) fn immutable_text(text: &str) -> Result<ImmutableId, Fault> {
+pub fn immutable_text(text: &str) -> Result<ImmutableId, EntryFault> {
     use base64::Engine as _;
     if text.chars().count() >= 60 {
-        return Err(Fault::new(
+        return Err(EntryFault::new(
             "The value is too long for an immutable ID",
             "Anchor by an attribute of fewer than 60 characters",
         ));
@@ -219,7 +225,7 @@ pub(crate) fn immutable_text(text: &str) -> Result<ImmutableId, Fault> {
     let encoded = text.len().is_multiple_of(4) && base64::engine::general_purpose::STANDARD.decode(text).is_ok();
     let odd = |c: char| c.is_whitespace() || "\\!#$%&*+/=?^`{}|~<>()';:,[]\"@_".contains(c);
     match text.chars().find(|c| odd(*c)) {
-        Some(c) if !encoded => Err(Fault::new(
+        Some(c) if !encoded => Err(EntryFault::new(
             format!("The value has a character that an immutable ID may not have ({c:?})"),
             "Anchor by another attribute, such as objectGUID",
         )),
@@ -228,7 +234,7 @@ pub(crate) fn immutable_text(text: &str) -> Result<ImmutableId, Fault> {
 }
 
 /// A security identifier as text. <https://learn.microsoft.com/windows/win32/secauthz/sid-components>
-pub(crate) fn sid(bytes: &[u8]) -> Option<String> {
+pub fn sid(bytes: &[u8]) -> Option<String> {
     let (head, parts) = bytes.split_at_checked(8)?;
     if head[0] != 1 || parts.len() != 4 * usize::from(head[1]) {
         return None;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use divan::counter::ItemsCount;
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::source::Source as _;
+use hardmatch_ports::source::{Each, read_whole};
 use hardmatch_sources_files::{FileSource, Format, Shape};
 
 const ROWS: usize = 200_000;
@@ -61,11 +61,8 @@ fn file() -> tempfile::NamedTempFile {
 fn listing(path: &std::path::Path) -> u64 {
     let source = FileSource::new(Shape::new(path, Format::Csv), Arc::new(Still));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let mut listing = source.open().await.unwrap();
-        while !listing.next().await.unwrap().is_empty() {}
-        listing.finish().entries
-    })
+    let mut none = Each(drop);
+    runtime.block_on(read_whole(&source, &mut none)).unwrap().entries
 }
 
 #[divan::bench(sample_count = 5, sample_size = 1)]

@@ -10,8 +10,7 @@
 //! names (<https://documentation.bamboohr.com/docs/list-of-field-names>) and Personio's employee attributes
 //! (<https://developer.personio.de/reference/get_company-employees>).
 
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
+use hardmatch_sources_entry::reduced::reduced;
 
 /// What a column's name suggests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,24 +23,6 @@ pub(crate) enum Suggests {
     Starts,
     /// The last day.
     Ends,
-}
-
-/// A name reduced to what people agree on: lower case, without accents, blanks and punctuation.
-pub(crate) fn reduced(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
-    for c in name.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
-        match c {
-            'ß' => text.push_str("ss"),
-            'æ' => text.push_str("ae"),
-            'ø' => text.push('o'),
-            'ł' => text.push('l'),
-            '#' => text.push_str("number"),
-            'º' | 'ª' => {}
-            c if c.is_alphanumeric() => text.push(c),
-            _ => {}
-        }
-    }
-    text
 }
 
 /// Everything the name can mean and how firmly: of several columns that suggest the same, the lowest number wins. Words
@@ -189,8 +170,9 @@ const ALIASES: &[(Suggests, &[&str])] = &[
 
 #[cfg(test)]
 mod tests {
+    use hardmatch_sources_entry::known;
+
     use super::*;
-    use crate::known;
 
     fn means(name: &str) -> Vec<Suggests> {
         suggested(name).into_iter().map(|(suggests, _)| suggests).collect()

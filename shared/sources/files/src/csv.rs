@@ -5,8 +5,9 @@
 
 use hardmatch_ports::source::SourceError;
 
-use crate::row::{Fault, Layout, Reach, Read, Row};
+use crate::read::Read;
 use crate::text::Text;
+use hardmatch_sources_entry::row::{EntryFault, Layout, Reach, Row};
 
 /// The longest row. A longer one has a quote that was opened by mistake.
 const LONGEST: usize = 1024 * 1024;
@@ -128,9 +129,9 @@ impl Csv {
                 continue;
             }
             if self.width == 0 {
-                self.width = row.len();
+                self.width = row.value_count();
                 self.header = row.text();
-            } else if row.len() == self.width && self.repeats_header(row) {
+            } else if row.value_count() == self.width && self.repeats_header(row) {
                 return Ok(Read::Header);
             }
             let lines = if self.ended { self.line } else { self.line - 1 };
@@ -141,7 +142,7 @@ impl Csv {
             if behind && self.is_footer(row) {
                 return Ok(Read::Footer);
             }
-            if row.len() == self.width {
+            if row.value_count() == self.width {
                 self.habit.full += 1;
                 if row.filled() > 1 || self.width == 1 {
                     self.habit.last_full = row.line;
@@ -149,22 +150,22 @@ impl Csv {
                 self.habit.writes_empty |= row.values(self.width - 1).all(|cell| cell.trim_ascii().is_empty());
                 return Ok(Read::Row);
             }
-            self.habit.short += u64::from(row.len() > 1 && row.len() < self.width);
+            self.habit.short += u64::from(row.value_count() > 1 && row.value_count() < self.width);
             if row.filled() > 1 {
                 self.habit.last_full = row.line;
             }
-            if row.len() < self.width && self.short.filled_up {
+            if row.value_count() < self.width && self.short.filled_up {
                 row.fill_up(self.width);
                 return Ok(Read::Row);
             }
-            let problem = format!("The row has {} cells, the header {}", row.len(), self.width);
+            let problem = format!("The row has {} cells, the header {}", row.value_count(), self.width);
             let fault =
-                Fault::new(problem, "Put cells that hold the delimiter or a line break into quotes").structural();
-            let cut = self.ended && row.len() < self.width;
+                EntryFault::new(problem, "Put cells that hold the delimiter or a line break into quotes").structural();
+            let cut = self.ended && row.value_count() < self.width;
             return Ok(Read::Fault(if cut {
                 let cure =
                     "The file was cut off: write it again. If the last line is a remark or a total, leave it out";
-                Fault { reach: Reach::Rest, cure: cure.into(), ..fault }
+                EntryFault { reach: Reach::Rest, cure: cure.into(), ..fault }
             } else {
                 self.reaching(row, fault)
             }));
@@ -184,22 +185,22 @@ impl Csv {
     fn is_footer(&self, row: &Row) -> bool {
         let text = row.text();
         let words = text.trim_ascii().iter().any(|byte| matches!(byte, b' ' | b'(' | b':'));
-        words || (row.len() == 1 && !self.ended)
+        words || (row.value_count() == 1 && !self.ended)
     }
 
     /// A broken row of several lines may have swallowed others.
-    fn reaching(&self, row: &Row, fault: Fault) -> Fault {
+    fn reaching(&self, row: &Row, fault: EntryFault) -> EntryFault {
         let next = if self.ended { row.line } else { row.line + 1 };
         if self.line > next && fault.reach == Reach::Entry { fault.near() } else { fault }
     }
 
-    fn cells(&mut self, row: &mut Row) -> Result<Option<Fault>, SourceError> {
+    fn cells(&mut self, row: &mut Row) -> Result<Option<EntryFault>, SourceError> {
         let mut at = At::Start;
         let mut fault = None;
         loop {
             if row.size() > LONGEST {
                 self.ended = true;
-                return Ok(Some(Fault::cut(
+                return Ok(Some(EntryFault::cut(
                     "The row is longer than 1 MiB; everything after it was not read",
                     "Look for a quote at the beginning of a cell of this row that is never closed",
                 )));
@@ -208,7 +209,7 @@ impl Csv {
             if part.is_empty() {
                 self.ended = true;
                 if at == At::Quoted {
-                    return Ok(Some(Fault::cut(
+                    return Ok(Some(EntryFault::cut(
                         "The file ends inside quotes",
                         "The file was cut off, or a quote is never closed: write it again",
                     )));
@@ -216,8 +217,8 @@ impl Csv {
                 if at == At::Plain {
                     row.drop_end_mark();
                 }
-                if at != At::Start || row.len() > 0 {
-                    row.end_value(row.len());
+                if at != At::Start || row.value_count() > 0 {
+                    row.end_value(row.value_count());
                 }
                 return Ok(fault);
             }
@@ -242,7 +243,7 @@ impl Csv {
                         at = At::Quoted;
                         continue;
                     }
-                    At::Start if byte == b'\n' && self.after_return && row.len() == 0 => {
+                    At::Start if byte == b'\n' && self.after_return && row.value_count() == 0 => {
                         // The second half of the line break before this row.
                         self.after_return = false;
                         used += 1;
@@ -260,8 +261,8 @@ impl Csv {
                 let end = part[used..].iter().position(|byte| *byte == delimiter || matches!(byte, b'\n' | b'\r'));
                 let cell = &part[used..used + end.unwrap_or(part.len() - used)];
                 if at == At::Quote && fault.is_none() && cell.iter().any(|byte| *byte != b' ') {
-                    let problem = format!("Cell {} goes on after its closing quote", row.len() + 1);
-                    fault = Some(Fault::new(problem, "Double the quotes inside a quoted cell").near());
+                    let problem = format!("Cell {} goes on after its closing quote", row.value_count() + 1);
+                    fault = Some(EntryFault::new(problem, "Double the quotes inside a quoted cell").near());
                 }
                 if at != At::Quote {
                     row.extend(cell);
@@ -276,7 +277,7 @@ impl Csv {
                 }
                 let byte = part[used];
                 used += 1;
-                row.end_value(row.len());
+                row.end_value(row.value_count());
                 at = At::Start;
                 self.after_return = byte == b'\r';
                 if byte != delimiter {
@@ -292,11 +293,11 @@ impl Csv {
 
 /// A row that holds more than its own cells: NUL bytes, or lines of other rows inside a cell whose quote was never
 /// closed.
-fn swallowed(row: &Row, delimiter: u8, width: usize, last_line: u64) -> Option<Fault> {
+fn swallowed(row: &Row, delimiter: u8, width: usize, last_line: u64) -> Option<EntryFault> {
     let text = row.text();
     if text.contains(&0) {
         let problem = "The row has NUL bytes: a part of the file was overwritten or lost";
-        return Some(Fault::new(problem, "Write the export again, and check the disk or the share").near());
+        return Some(EntryFault::new(problem, "Write the export again, and check the disk or the share").near());
     }
     if last_line <= row.line || width < 3 {
         return None;
@@ -310,12 +311,12 @@ fn swallowed(row: &Row, delimiter: u8, width: usize, last_line: u64) -> Option<F
         let cells = line.split(|byte| *byte == delimiter).count();
         cells >= width && (width >= 5 || begins(line))
     };
-    let swallows = (0..row.len()).any(|column| {
+    let swallows = (0..row.value_count()).any(|column| {
         row.values(column).any(|cell| cell.split(|byte| matches!(byte, b'\n' | b'\r')).skip(1).any(of_a_row))
     });
     swallows.then(|| {
         let problem = "A cell of the row holds whole lines of the file";
-        Fault::new(problem, "Look for a quote at the beginning of a cell that is never closed").near()
+        EntryFault::new(problem, "Look for a quote at the beginning of a cell that is never closed").near()
     })
 }
 

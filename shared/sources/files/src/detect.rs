@@ -9,14 +9,17 @@ use hardmatch_ports::source::SourceError;
 
 use crate::aliases::{self, Suggests};
 use crate::entries::{self, Entries};
-use crate::known::{self, Meaning};
+use crate::header;
 use crate::looks::{Kind, Looks};
 use crate::propose::{self, Proposal, ProposedBy};
-use crate::row::{Read, Row};
+use crate::read::Read;
 use crate::shape::{Format, Shape};
 use crate::text::{self, Survey, Text};
-use crate::value::{self, Lines};
-use crate::{guid, header};
+use hardmatch_sources_entry::columns::NAMELESS;
+use hardmatch_sources_entry::guid;
+use hardmatch_sources_entry::known::{self, Meaning};
+use hardmatch_sources_entry::row::Row;
+use hardmatch_sources_entry::value::{self, Lines};
 
 /// What a file seems to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +87,7 @@ pub fn detect(path: &Path) -> Result<Detected, SourceError> {
         match entries.read(&mut row)? {
             Read::Row => {
                 count += 1;
-                let named = trials.iter_mut().enumerate().filter(|(at, _)| !names[*at].starts_with(header::NAMELESS));
+                let named = trials.iter_mut().enumerate().filter(|(at, _)| !names[*at].starts_with(NAMELESS));
                 named.for_each(|(column, trial)| trial.feed(&row, column));
             }
             Read::Fault(_) => refused += 1,
@@ -228,7 +231,7 @@ impl Trial {
         let meaning = known::meaning(name);
         Self {
             meaning,
-            unique: (!name.starts_with(header::NAMELESS)).then(HashSet::new),
+            unique: (!name.starts_with(NAMELESS)).then(HashSet::new),
             filled: false,
             guids: true,
             immutable: true,

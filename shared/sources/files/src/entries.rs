@@ -5,16 +5,16 @@ use std::fs::File;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::source::SourceError;
 
-use crate::columns::Columns;
 use crate::csv::{Csv, Short};
 use crate::header;
 use crate::jsonl::JsonLines;
 use crate::ldif::Ldif;
-use crate::names::Names;
-use crate::row::{Fault, Reach, Read, Row};
+use crate::read::Read;
 use crate::shape::{Format, Shape};
 use crate::text::{Survey, Text};
-use crate::translate;
+use hardmatch_sources_entry::columns::Columns;
+use hardmatch_sources_entry::names::Names;
+use hardmatch_sources_entry::row::{EntryFault, Reach, Row};
 
 /// A file that is read entry by entry.
 pub(crate) enum Entries {
@@ -109,13 +109,15 @@ impl Entries {
     }
 
     /// The key of an entry with a fault, when the fault cannot have touched it.
-    pub(crate) fn certain_key(&self, row: &Row, columns: &Columns, fault: &Fault) -> Option<PersonKey> {
+    pub(crate) fn certain_key(&self, row: &Row, columns: &Columns, fault: &EntryFault) -> Option<PersonKey> {
         match self {
             // Of cells that may have moved, the first has not.
             Entries::Csv(_) if columns.key > 0 || fault.reach != Reach::Entry => None,
             Entries::Ldif(_) if fault.reach != Reach::Entry => None,
             // Nothing of a broken object is kept, every whole value of an entry is.
-            Entries::Csv(_) | Entries::JsonLines(_) | Entries::Ldif(_) => translate::key(row, columns).ok(),
+            Entries::Csv(_) | Entries::JsonLines(_) | Entries::Ldif(_) => {
+                hardmatch_sources_entry::key(row, columns).ok()
+            }
         }
     }
 }

@@ -4,20 +4,17 @@ use hardmatch_ports::source::SourceError;
 
 use crate::aliases;
 use crate::csv::Csv;
-use crate::guid;
-use crate::known;
-use crate::row::{Read, Row};
+use crate::read::Read;
 use crate::shape::Shape;
 use crate::text::{Survey, Text};
-use crate::value::{self, Lines};
+use hardmatch_sources_entry::guid;
+use hardmatch_sources_entry::row::Row;
+use hardmatch_sources_entry::value::{self, Lines};
+use hardmatch_sources_entry::{columns::NAMELESS, known, names};
 use std::fs::File;
 
 /// Rows that decide on the delimiter.
 const SAMPLE: usize = 20;
-
-/// How columns begin that have no name in the header: a delimiter behind the last cell, or a column of row numbers.
-/// Nothing refers to them, so they are passed over and said.
-pub(crate) const NAMELESS: &str = "(column ";
 
 /// A CSV file whose header is read.
 pub(crate) struct Header {
@@ -89,7 +86,7 @@ fn sniff(file: &File, survey: &Survey, lines: usize, shape: &Shape) -> Result<ch
     for delimiter in [',', ';', '\t', '|'] {
         let mut csv = start(file, survey, delimiter, lines)?;
         let Read::Row = csv.read(&mut row)? else { continue };
-        let width = row.len();
+        let width = row.value_count();
         let known = (0..width).filter(|column| cell(&row, *column).is_ok_and(|name| is_named(&name, shape))).count();
         let mut even = 0;
         for _ in 0..SAMPLE {
@@ -111,8 +108,14 @@ fn sniff(file: &File, survey: &Survey, lines: usize, shape: &Shape) -> Result<ch
 fn is_named(name: &str, shape: &Shape) -> bool {
     known::meaning(name).is_some()
         || !aliases::suggested(name).is_empty()
-        || shape.columns.values().chain(&shape.key).chain(&shape.extra).any(|column| column.eq_ignore_ascii_case(name))
-        || shape.anchor_from.iter().any(|column| column.eq_ignore_ascii_case(name))
+        || shape
+            .mapping
+            .columns
+            .values()
+            .chain(&shape.mapping.key)
+            .chain(&shape.mapping.extra)
+            .any(|column| column.eq_ignore_ascii_case(name))
+        || shape.mapping.anchor_from.iter().any(|column| column.eq_ignore_ascii_case(name))
 }
 
 fn cell(row: &Row, column: usize) -> Result<String, SourceError> {
@@ -123,12 +126,12 @@ fn cell(row: &Row, column: usize) -> Result<String, SourceError> {
 }
 
 fn names(row: &Row) -> Result<Vec<String>, SourceError> {
-    if row.len() > crate::names::MOST {
-        let problem = format!("The header has {} columns, more than {}", row.len(), crate::names::MOST);
+    if row.value_count() > names::MOST {
+        let problem = format!("The header has {} columns, more than {}", row.value_count(), names::MOST);
         return Err(wrong(&problem, "Export only the columns that are used"));
     }
-    let mut names: Vec<String> = Vec::with_capacity(row.len());
-    for column in 0..row.len() {
+    let mut names: Vec<String> = Vec::with_capacity(row.value_count());
+    for column in 0..row.value_count() {
         let name = cell(row, column)?;
         if name.is_empty() {
             names.push(format!("{NAMELESS}{})", column + 1));

@@ -7,9 +7,10 @@ use hardmatch_ports::source::SourceError;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use crate::lines::{Ending, Lines};
-use crate::names::{self, Names};
-use crate::row::{Fault, Layout, Read, Row};
+use crate::read::Read;
 use crate::text::Text;
+use hardmatch_sources_entry::names::{self, Names};
+use hardmatch_sources_entry::row::{EntryFault, Layout, Row};
 
 /// Numbers above are not exact in every program that writes JSON.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -56,7 +57,7 @@ impl JsonLines {
                 Ending::Nothing => return Ok(Read::End),
                 Ending::TooLong => {
                     self.ended = true;
-                    return Ok(Read::Fault(Fault::cut(
+                    return Ok(Read::Fault(EntryFault::cut(
                         "The line is longer than 16 MiB; everything after it was not read",
                         "Write one object a line",
                     )));
@@ -79,17 +80,17 @@ impl JsonLines {
         row.clear(row.line, Layout::Values);
         Read::Fault(match fault {
             Some(fault) => fault,
-            None if cut => Fault::cut("The file ends inside an object", "The file was cut off: write it again"),
+            None if cut => EntryFault::cut("The file ends inside an object", "The file was cut off: write it again"),
             None if self.line.trim_ascii().starts_with(b"[") => {
-                Fault::new("The line is a JSON array", "Write one object a line, without brackets around them")
+                EntryFault::new("The line is a JSON array", "Write one object a line, without brackets around them")
                     .structural()
             }
             None if error.is_data() => {
-                Fault::new("The line is not a JSON object", "Write one object a line").structural()
+                EntryFault::new("The line is not a JSON object", "Write one object a line").structural()
             }
             None => {
                 let place = format!("The line is not JSON (at character {})", error.column());
-                Fault::new(place, "Write one object a line").structural()
+                EntryFault::new(place, "Write one object a line").structural()
             }
         })
     }
@@ -101,7 +102,7 @@ struct Object<'a> {
     row: &'a mut Row,
     /// Of the members: empty, or a name and a dot.
     path: String,
-    fault: &'a mut Option<Fault>,
+    fault: &'a mut Option<EntryFault>,
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_> {
@@ -128,7 +129,7 @@ impl<'de> Visitor<'de> for Object<'_> {
                 return Err(M::Error::custom("too many"));
             };
             if seen.contains(&column) {
-                let fault = Fault::new("The object has the name twice", "Write a list: [\"one\", \"other\"]");
+                let fault = EntryFault::new("The object has the name twice", "Write a list: [\"one\", \"other\"]");
                 *self.fault = Some(fault.structural().at(self.names.name(column)));
                 return Err(M::Error::custom("twice"));
             }
@@ -146,7 +147,7 @@ struct Value<'a> {
     row: &'a mut Row,
     name: String,
     column: usize,
-    fault: &'a mut Option<Fault>,
+    fault: &'a mut Option<EntryFault>,
 }
 
 impl<'de> DeserializeSeed<'de> for Value<'_> {
@@ -183,7 +184,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
         if value.abs() >= EXACT {
-            let fault = Fault::new("The number is too long to be exact", "Write it in quotes");
+            let fault = EntryFault::new("The number is too long to be exact", "Write it in quotes");
             self.row.push_bad(self.column, fault.at(self.names.name(self.column)));
             return Ok(());
         }
@@ -215,7 +216,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 }
 
-fn nul() -> Fault {
+fn nul() -> EntryFault {
     let problem = "The line has NUL bytes: a part of the file was overwritten or lost";
-    Fault::new(problem, "Write the export again, and check the disk or the share").near()
+    EntryFault::new(problem, "Write the export again, and check the disk or the share").near()
 }

@@ -8,9 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use hardmatch_ports::source::SourceError;
 
 use crate::lines::{Ending, LONGEST, Lines};
-use crate::names::{self, Names};
-use crate::row::{Fault, Layout, Read, Row};
+use crate::read::Read;
 use crate::text::Text;
+use hardmatch_sources_entry::names::{self, Names};
+use hardmatch_sources_entry::row::{EntryFault, Layout, Row};
 
 /// Entries of people; other entries are passed over.
 pub(crate) struct Ldif {
@@ -100,7 +101,7 @@ enum Kind {
     Person,
     /// A group, a computer, the summary of a search.
     Other,
-    Fault(Fault),
+    Fault(EntryFault),
 }
 
 impl Ldif {
@@ -134,11 +135,11 @@ impl Ldif {
             match (kind(&self.record), self.record.ending) {
                 (_, Some(Ending::TooLong)) => {
                     let problem = "The entry is longer than 16 MiB; everything after it was not read";
-                    return Ok(Read::Fault(Fault::cut(problem, "Separate entries by empty lines")));
+                    return Ok(Read::Fault(EntryFault::cut(problem, "Separate entries by empty lines")));
                 }
                 (_, Some(Ending::File)) => {
                     let problem = "The file ends inside a line";
-                    return Ok(Read::Fault(Fault::cut(problem, "The file was cut off: write it again")));
+                    return Ok(Read::Fault(EntryFault::cut(problem, "The file was cut off: write it again")));
                 }
                 (Kind::Other, _) => {}
                 (Kind::Fault(fault), _) => return Ok(Read::Fault(fault)),
@@ -147,12 +148,12 @@ impl Ldif {
                     if self.record.bytes.contains(&0) {
                         let problem = "The entry has NUL bytes: a part of the file was overwritten or lost";
                         let cure = "Write the export again, and check the disk or the share";
-                        return Ok(Read::Fault(Fault::new(problem, cure).near()));
+                        return Ok(Read::Fault(EntryFault::new(problem, cure).near()));
                     }
                     if self.record.joined {
                         let problem = "Two entries stand together without an empty line between them";
                         let cure = "Separate entries by empty lines; what stood between them may be lost, so write the export again";
-                        return Ok(Read::Fault(Fault::new(problem, cure).structural()));
+                        return Ok(Read::Fault(EntryFault::new(problem, cure).structural()));
                     }
                     return Ok(fault.map_or(Read::Row, Read::Fault));
                 }
@@ -233,7 +234,7 @@ impl Ldif {
     }
 
     /// Takes the values over. What is wrong with one is noted at its column: whoever needs that value meets it.
-    fn values(&mut self, row: &mut Row) -> Option<Fault> {
+    fn values(&mut self, row: &mut Row) -> Option<EntryFault> {
         let mut fault = None;
         // A value in a certain language stands behind those for everybody, and counts where there is none of them.
         for translated in [false, true] {
@@ -248,7 +249,7 @@ impl Ldif {
                     continue;
                 };
                 let bad = match line.value {
-                    _ if line.options.to_ascii_lowercase().contains("range=") => Fault::new(
+                    _ if line.options.to_ascii_lowercase().contains("range=") => EntryFault::new(
                         "The attribute has only a part of its values (range)",
                         "Export with a tool that fetches all ranges, or leave the attribute out",
                     ),
@@ -261,11 +262,10 @@ impl Ldif {
                             row.push(column, &value);
                             continue;
                         }
-                        Err(_) => {
-                            Fault::new("The value after \"::\" is not base64", "Write the export again").structural()
-                        }
+                        Err(_) => EntryFault::new("The value after \"::\" is not base64", "Write the export again")
+                            .structural(),
                     },
-                    Value::Url => Fault::new(
+                    Value::Url => EntryFault::new(
                         "The value is a reference to a URL, which is never fetched",
                         "Export the value itself",
                     ),
@@ -283,11 +283,11 @@ fn kind(record: &Record) -> Kind {
     if record.lines().any(|line| Line::new(line).is_none()) {
         let problem = "A line of the entry is not \"name: value\"";
         let cure = "Write the export again; a folded line begins with one space";
-        return Kind::Fault(Fault::new(problem, cure).structural());
+        return Kind::Fault(EntryFault::new(problem, cure).structural());
     }
     let mut lines = record.lines().filter_map(Line::new).peekable();
     if lines.next_if(|line| line.is("version")).is_some_and(|version| version.word() != "1") {
-        return Kind::Fault(Fault::new("The version of LDIF is not 1", "Export as LDIF version 1"));
+        return Kind::Fault(EntryFault::new("The version of LDIF is not 1", "Export as LDIF version 1"));
     }
     match lines.peek() {
         None => return Kind::Other,
@@ -296,7 +296,7 @@ fn kind(record: &Record) -> Kind {
         Some(line) if line.is("ref") || line.is("search") || line.is("result") => {
             let result = lines.find(|line| line.is("result")).map(|line| line.word().into_owned());
             return match result {
-                Some(result) if !result.starts_with("0 ") && result != "0" => Kind::Fault(Fault::cut(
+                Some(result) if !result.starts_with("0 ") && result != "0" => Kind::Fault(EntryFault::cut(
                     "The search that wrote the file did not end well (its result is not 0)",
                     "Search again with paging (-E pr=500/noprompt) and enough rights",
                 )),
@@ -306,7 +306,8 @@ fn kind(record: &Record) -> Kind {
         Some(_) => {
             let problem = "The entry does not begin with \"dn:\"";
             return Kind::Fault(
-                Fault::new(problem, "Begin every entry with its dn, and separate entries by empty lines").structural(),
+                EntryFault::new(problem, "Begin every entry with its dn, and separate entries by empty lines")
+                    .structural(),
             );
         }
     }
@@ -314,7 +315,7 @@ fn kind(record: &Record) -> Kind {
     let mut person = false;
     for line in lines {
         if line.is("changetype") && !line.word().eq_ignore_ascii_case("add") {
-            return Kind::Fault(Fault::new(
+            return Kind::Fault(EntryFault::new(
                 "The entry is a change and not a person",
                 "Export entries (content records), not changes",
             ));
@@ -335,7 +336,7 @@ fn kind(record: &Record) -> Kind {
             if classes.contains(&class) {
                 let problem = "The entry has one objectClass twice: two entries stand together";
                 let cure = "Begin every entry with its dn, and separate entries by empty lines; write the export again";
-                return Kind::Fault(Fault::new(problem, cure).structural());
+                return Kind::Fault(EntryFault::new(problem, cure).structural());
             }
             classes.push(class);
         }

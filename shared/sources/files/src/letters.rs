@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::codepage::Page;
+use hardmatch_sources_entry::codepage::CodePage;
 
 /// Words that are kept: enough to judge by, whatever the size of the file.
 const MOST: usize = 20_000;
@@ -41,18 +41,18 @@ impl Sample {
     }
 
     /// Whether the words look wrong in the encoding: one in ten is enough, since hardly any is by chance.
-    pub(crate) fn looks_wrong(&self, page: Page) -> bool {
+    pub(crate) fn looks_wrong(&self, page: CodePage) -> bool {
         self.wrong(page) * 10 > self.words.len()
     }
 
-    fn wrong(&self, page: Page) -> usize {
+    fn wrong(&self, page: CodePage) -> usize {
         self.words.iter().filter(|word| is_odd(&page.decode(word))).count()
     }
 
     /// The encodings in which all words look right, the likeliest first: to be suggested, not taken.
     pub(crate) fn suggests(&self) -> Vec<&'static str> {
         let names = ["macintosh", "cp850", "cp437", "cp852", "windows-1250", "windows-1254"];
-        let pages = names.into_iter().filter_map(|name| Some((name, Page::named(name)?)));
+        let pages = names.into_iter().filter_map(|name| Some((name, CodePage::named(name)?)));
         let mut found: Vec<(usize, &'static str)> =
             pages.filter(|(_, page)| self.wrong(*page) == 0).map(|(name, page)| (self.rare(page), name)).collect();
         found.sort_by_key(|(rare, _)| *rare);
@@ -60,7 +60,7 @@ impl Sample {
     }
 
     /// How many letters there are that few names have.
-    fn rare(&self, page: Page) -> usize {
+    fn rare(&self, page: CodePage) -> usize {
         const USUAL: &str = "äöüßÄÖÜéèêëàâçñóíáúôåøæÅØØÆãõÉÁÍÓÚÇÑłŁśżźćąęńŚŻřšžčůěýŠŽČŘıİşŞğĞ’";
         let letters = self.words.iter().map(|word| page.decode(word));
         letters.map(|word| word.chars().filter(|c| !c.is_ascii() && !USUAL.contains(*c)).count()).sum()
@@ -111,8 +111,8 @@ mod tests {
         sample
     }
 
-    fn windows() -> Page {
-        Page::named("windows-1252").unwrap()
+    fn windows() -> CodePage {
+        CodePage::named("windows-1252").unwrap()
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::guid;
-use crate::switch;
+use hardmatch_sources_entry::guid;
+use hardmatch_sources_entry::switch;
 
 /// Different values that are remembered of a column: more are no list of words.
 const MAX_WORDS: usize = 16;

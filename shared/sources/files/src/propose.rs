@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::aliases::{self, Suggests};
-use crate::known::{self, Meaning};
 use crate::looks::{Kind, Looks};
-use crate::switch::{self, Words};
+use hardmatch_sources_entry::known::{self, Meaning};
+use hardmatch_sources_entry::switch::{self, Words};
 
 /// What a proposal goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -262,7 +262,7 @@ fn by_values(columns: &[Column<'_>], proposals: &mut [Proposal]) {
 
 /// An address that is not the person's own at work.
 fn is_of_somebody_else(name: &str) -> bool {
-    let name = aliases::reduced(name);
+    let name = hardmatch_sources_entry::reduced::reduced(name);
     [
         "privat",
         "priv",

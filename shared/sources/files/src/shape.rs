@@ -1,9 +1,8 @@
 //! What a file source is told about its file. Filled by whoever reads `hardmatch.toml`; nothing is read here.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::switch::Words;
+use hardmatch_sources_entry::ColumnMapping;
 
 /// Where the file is, how it is written and what its columns mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +16,8 @@ pub struct Shape {
     /// The text encoding, by a label of the WHATWG Encoding Standard (`utf-8`, `utf-16le`, `windows-1252`, …);
     /// `None`: found out. <https://encoding.spec.whatwg.org/#names-and-labels>
     pub encoding: Option<String>,
-    /// Columns that are not called by a known name: known attribute → column.
-    pub columns: BTreeMap<String, String>,
-    /// The words for yes and no of switches such as `active`: known attribute → words.
-    pub words: BTreeMap<String, Words>,
-    /// The column (or known attribute) that never changes for a person; `None`: `objectGUID`, `entryUUID`, the first
-    /// of `anchor_from`, `employeeID`, `employeeNumber` or `id`, whichever the file has first in this order.
-    pub key: Option<String>,
-    /// The attributes that anchor accounts, in the order of the policy's `anchor.from`.
-    pub anchor_from: Vec<Box<str>>,
-    /// Columns that the policy's expressions name: kept as they are in `Person::extra`.
-    pub extra: Vec<String>,
+    /// What its columns mean.
+    pub mapping: ColumnMapping,
 }
 
 impl Shape {
@@ -38,11 +28,7 @@ impl Shape {
             format,
             delimiter: None,
             encoding: None,
-            columns: BTreeMap::new(),
-            words: BTreeMap::new(),
-            key: None,
-            anchor_from: vec!["mS-DS-ConsistencyGuid".into(), "objectGUID".into()],
-            extra: Vec::new(),
+            mapping: ColumnMapping { header: format == Format::Csv, ..ColumnMapping::default() },
         }
     }
 }

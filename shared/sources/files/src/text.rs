@@ -6,8 +6,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use hardmatch_ports::source::SourceError;
 
-use crate::codepage::{self, Page};
 use crate::letters::Sample;
+use hardmatch_sources_entry::codepage::{self, CodePage};
 
 /// Read at a time.
 const BLOCK: usize = 64 * 1024;
@@ -16,7 +16,7 @@ const BLOCK: usize = 64 * 1024;
 #[derive(Clone, Copy)]
 pub(crate) struct Survey {
     /// How its text is encoded.
-    pub(crate) encoding: Page,
+    pub(crate) encoding: CodePage,
     /// The encoding is neither configured nor certain.
     pub(crate) guessed: bool,
     /// Length of the byte order mark.
@@ -61,22 +61,22 @@ pub(crate) fn survey(file: &mut File, wanted: Option<&str>) -> Result<Survey, So
     refuse_archives(&first)?;
     let mut guessed = false;
     let encoding = match (wanted, mark_encoding) {
-        (Some(label), None) => Page::named(label).ok_or_else(|| SourceError {
+        (Some(label), None) => CodePage::named(label).ok_or_else(|| SourceError {
             problem: format!("{label:?} is no text encoding that hardmatch knows"),
             cure: "Set `encoding` to utf-8, utf-16le, utf-16be, windows-1252, macintosh or cp850, or leave it out"
                 .into(),
             retry: false,
         })?,
-        (_, Some(encoding)) => Page::Web(encoding),
+        (_, Some(encoding)) => CodePage::Web(encoding),
         (None, None) => match wide(&first) {
-            Some(encoding) => Page::Web(encoding),
-            None if utf8.is_likely() => Page::Web(UTF_8),
+            Some(encoding) => CodePage::Web(encoding),
+            None if utf8.is_likely() => CodePage::Web(UTF_8),
             None => {
                 guessed = true;
                 sample.close();
                 detector.feed(&[], true);
                 let guess = detector.guess(None, chardetng::Utf8Detection::Deny);
-                let windows = Page::Web(WINDOWS_1252);
+                let windows = CodePage::Web(WINDOWS_1252);
                 if sample.looks_wrong(windows) {
                     return Err(wrong_encoding("its names do not look like names as windows-1252", &utf8, &sample));
                 }
@@ -253,9 +253,9 @@ impl Text {
         file.read_exact(&mut mark).map_err(unreadable)?;
         hasher.update(&mark);
         let decoder = match survey.encoding {
-            Page::Web(encoding) if encoding == UTF_8 => How::AsTheyAre,
-            Page::Web(encoding) => How::Decoded(encoding.new_decoder_without_bom_handling()),
-            Page::Dos(_, table) => How::ByTable(table),
+            CodePage::Web(encoding) if encoding == UTF_8 => How::AsTheyAre,
+            CodePage::Web(encoding) => How::Decoded(encoding.new_decoder_without_bom_handling()),
+            CodePage::Dos(_, table) => How::ByTable(table),
         };
         let raw = if matches!(decoder, How::AsTheyAre) { Vec::new() } else { vec![0; BLOCK] };
         Ok(Self { file, hasher, decoder, raw, decoded: vec![0; 4 * BLOCK], start: 0, end: 0, ended: false })

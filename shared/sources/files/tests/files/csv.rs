@@ -1,13 +1,10 @@
 //! CSV: every encoding, delimiter and accident.
 
-use std::sync::Arc;
-
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::person::Manager;
-use hardmatch_ports::source::Source as _;
-use hardmatch_sources_files::{FileSource, Format, Shape};
+use hardmatch_sources_files::Format;
 
-use crate::support::{Still, csv, read, read_as};
+use crate::support::{csv, read, read_as};
 
 const HEADER: &str = "objectGUID,userPrincipalName,displayName,mail,department";
 const JANE: &str = "01234567-89ab-cdef-0123-456789abcdef,jane@example.com,Jané Doe,Jane@Example.com,Sales";
@@ -193,10 +190,11 @@ fn an_encoding_that_only_looks_similar_is_not_guessed() {
 fn columns_of_any_name_in_any_order() {
     let text = "Abteilung;Kennung;E-Post;costCentre\nVertrieb;7;A@x.com;K1\n";
     let given = read_as(Format::Csv, text, |shape| {
-        shape.columns = [("department", "abteilung"), ("mail", "E-Post")].map(|(a, b)| (a.into(), b.into())).into();
-        shape.key = Some("Kennung".into());
-        shape.anchor_from = vec!["kennung".into()];
-        shape.extra = vec!["costcentre".into(), "department".into()];
+        shape.mapping.columns =
+            [("department", "abteilung"), ("mail", "E-Post")].map(|(a, b)| (a.into(), b.into())).into();
+        shape.mapping.key = Some("Kennung".into());
+        shape.mapping.anchor_from = vec!["kennung".into()];
+        shape.mapping.extra = vec!["costcentre".into(), "department".into()];
     })
     .unwrap();
     let person = given.one();
@@ -208,7 +206,7 @@ fn columns_of_any_name_in_any_order() {
     assert_eq!(person.addresses.primary().unwrap(), "a@x.com");
     for (attribute, column, expected) in [("departement", "Abteilung", "no attribute"), ("title", "Rolle", "Rolle")] {
         let error = read_as(Format::Csv, text, |shape| {
-            shape.columns = [(attribute.into(), column.into())].into();
+            shape.mapping.columns = [(attribute.into(), column.into())].into();
         })
         .unwrap_err();
         assert!(error.problem.contains(expected), "{error}");
@@ -223,22 +221,6 @@ fn what_powershell_and_excel_leave_behind() {
     assert_eq!((given.refused()[0].line, given.refused()[0].column.as_deref()), (3, Some("memberOf")));
     assert!(given.refused()[0].cure.contains("-join ';'"));
     assert_eq!(csv("sep=;\r\nid;displayName\r\n7;Doe, Jane\r\n ; \r\n").one().key.as_str(), "7");
-}
-
-#[test]
-fn a_file_that_changes_while_it_is_read_is_an_error() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "id,mail\n1,a@x.com\n").unwrap();
-    let source = FileSource::new(Shape::new(file.path(), Format::Csv), Arc::new(Still));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let error = runtime.block_on(async {
-        let mut listing = source.open().await.unwrap();
-        std::fs::write(file.path(), "id,mail\n1,a@x.com\n2,b@x.com\n").unwrap();
-        let error = listing.next().await.unwrap_err();
-        assert!(!listing.finish().doubts.is_empty());
-        error
-    });
-    assert!(error.retry && error.problem.contains("changed"), "{error}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::support::{csv, read_as};
 
 /// A header and a row of tab-separated cells.
 fn row(header: &str, cells: &str) -> crate::support::Given {
-    read_as(Format::Csv, format!("id\t{header}\n7\t{cells}\n"), |shape| shape.key = Some("id".into())).unwrap()
+    read_as(Format::Csv, format!("id\t{header}\n7\t{cells}\n"), |shape| shape.mapping.key = Some("id".into())).unwrap()
 }
 
 #[test]
@@ -135,7 +135,8 @@ fn anchors_come_in_the_order_of_the_policy() {
                 01234567-89ab-cdef-0123-456789abcdef,6SNZnFLe6jOI3n68hjO5zA==,1001\n\
                 897485c7-81a7-42e3-97c6-37ed73077b1f,,\n";
     let given = read_as(Format::Csv, text, |shape| {
-        shape.anchor_from = ["mS-DS-ConsistencyGuid", "objectGUID", "employeeID", "elsewhere"].map(Into::into).into();
+        shape.mapping.anchor_from =
+            ["mS-DS-ConsistencyGuid", "objectGUID", "employeeID", "elsewhere"].map(Into::into).into();
     })
     .unwrap();
     let anchors = |at: usize| {
@@ -163,7 +164,7 @@ fn bad_values_name_their_column_and_never_themselves() {
         ("memberOf", "sec\tret\u{fffd}"),
     ] {
         let given = read_as(Format::Csv, format!("id,{column}\n7,\"{value}\"\n"), |shape| {
-            shape.key = Some("id".into());
+            shape.mapping.key = Some("id".into());
         })
         .unwrap();
         let refused = given.refused();
@@ -191,7 +192,7 @@ fn an_optional_value_never_takes_the_person_along() {
         ("manager", "sec\u{7}ret"),
     ] {
         let given = read_as(Format::Csv, format!("id,{column}\n7,\"{value}\"\n"), |shape| {
-            shape.key = Some("id".into());
+            shape.mapping.key = Some("id".into());
         })
         .unwrap();
         let person = given.one();
@@ -212,8 +213,8 @@ fn an_altered_number_is_no_key_and_no_anchor() {
         assert_eq!((given.people().len(), given.refused()[0].key.clone()), (1, None), "{value}");
         assert!(!given.completeness.absence.is_empty());
         let given = read_as(Format::Csv, format!("id,employeeID\n1,\"{value}\"\n"), |shape| {
-            shape.key = Some("id".into());
-            shape.anchor_from = vec!["employeeID".into()];
+            shape.mapping.key = Some("id".into());
+            shape.mapping.anchor_from = vec!["employeeID".into()];
         })
         .unwrap();
         assert_eq!(given.refused()[0].key, Some("1".into()), "{value}");

@@ -20,7 +20,7 @@ fn values_of_every_kind() {
             "\r\n\n",
             r#"{"OBJECTGUID":"897485c7-81a7-42e3-97c6-37ed73077b1f","city":"York"}"#,
         ),
-        |shape| shape.extra = vec!["tags.n".into(), "manager.id".into()],
+        |shape| shape.mapping.extra = vec!["tags.n".into(), "manager.id".into()],
     )
     .unwrap();
     let jane = given.people()[0];

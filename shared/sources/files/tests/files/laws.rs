@@ -46,7 +46,7 @@ fn no_bytes_make_it_panic_and_no_refusal_lacks_a_cure() {
     law(400, &noise(), |bytes| {
         let lines = bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() as u64 + 1;
         for format in FORMATS {
-            match read_as(format, &bytes, |shape| shape.extra = vec!["mail".into()]) {
+            match read_as(format, &bytes, |shape| shape.mapping.extra = vec!["mail".into()]) {
                 Ok(given) => {
                     for refused in given.refused() {
                         // UTF-16 can hold line breaks in other bytes.
@@ -172,7 +172,7 @@ fn cells_are_what_another_reader_reads() {
         let file = writer.into_inner().unwrap();
         let given = read_as(Format::Csv, file, |shape| {
             shape.delimiter = Some(',');
-            shape.extra = vec!["x".into(), "y".into()];
+            shape.mapping.extra = vec!["x".into(), "y".into()];
         })
         .unwrap();
         prop_assert_eq!(given.people().len(), rows.len(), "{:?}", given.refused());

@@ -9,7 +9,7 @@ use crate::support::{Given, read, read_as};
 fn ldif(text: &str) -> Given {
     read_as(Format::Ldif, text, |shape| {
         if !text.contains("objectGUID") {
-            shape.key = Some("uid".into());
+            shape.mapping.key = Some("uid".into());
         }
     })
     .unwrap()
@@ -45,7 +45,7 @@ description: Boss
 fn k9_a_binary_guid_keeps_its_bytes() {
     for newline in ["\n", "\r\n"] {
         let given = read_as(Format::Ldif, JANE.replace('\n', newline), |shape| {
-            shape.extra = vec!["description".into(), "objectGUID".into()];
+            shape.mapping.extra = vec!["description".into(), "objectGUID".into()];
         })
         .unwrap();
         let jane = given.one();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hardmatch_domain::person::Person;
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::source::{Completeness, Entry, RefusedEntry, Source as _, SourceError};
+use hardmatch_ports::source::{Completeness, Entry, RefusedEntry, SourceError, read_whole};
 use hardmatch_sources_files::{FileSource, Format, Shape};
 use jiff::Timestamp;
 
@@ -85,15 +85,7 @@ pub(crate) fn read_as(
     change(&mut shape);
     let source = FileSource::new(shape, Arc::new(Still));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let mut listing = source.open().await?;
-        let mut entries = Vec::new();
-        loop {
-            let chunk = listing.next().await?;
-            if chunk.is_empty() {
-                return Ok(Given { entries, completeness: listing.finish() });
-            }
-            entries.extend(chunk);
-        }
-    })
+    let mut entries = Vec::new();
+    let completeness = runtime.block_on(read_whole(&source, &mut entries))?;
+    Ok(Given { entries, completeness })
 }
