@@ -10,7 +10,7 @@ use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Run, Status};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_report::cost::{Dollars, Prices, Used, dollars, of_run};
+use hardmatch_report::cost::{Dollars, FUNCTION_MB, Prices, Used, dollars, of_run};
 
 use crate::engine::Processes;
 use crate::trace::Trace;
@@ -32,10 +32,14 @@ pub struct Measured {
     pub night: Hundredths,
     /// More for each person who did not change, in hundredths.
     pub unchanged: Hundredths,
-    /// More for each person who did, in hundredths.
+    /// More for each person who did, in hundredths, where one in ten does.
     pub changed: Hundredths,
-    /// Of a tick without work, in hundredths.
+    /// The same where everybody does.
+    pub all_changed: Hundredths,
+    /// Of a tick without work over one connection, in hundredths.
     pub tick: Hundredths,
+    /// More for each further connection, in hundredths.
+    pub tick_connection: Hundredths,
 }
 
 /// Hundredths of units: a query rounds the sum of its items, so that one person's share is no whole number.
@@ -73,22 +77,33 @@ impl Hundredths {
 const SMALL: usize = 100;
 const LARGE: usize = 400;
 const CHANGING: usize = 40;
+/// Connections of a stack whose bill is shown beside that of one.
+const MANY: u64 = 100;
 
 /// Runs nights in a simulated tenant and reads the runs' own counters.
 pub async fn measure() -> anyhow::Result<Measured> {
     let mut small = company(SMALL).await?;
     let mut large = company(LARGE).await?;
     let (of_small, of_large) = (quiet(&mut small).await?, quiet(&mut large).await?);
-    let of_changes = changing(&mut large, CHANGING).await?;
+    let of_changes = changing(&mut large, CHANGING, "Director").await?;
+    // What was written last night is seen by the tenant's next round of changes.
+    night(&mut large).await?;
+    let of_everybody = changing(&mut large, LARGE, "Partner").await?;
     let more = (LARGE - SMALL) as u64;
     let unchanged = Hundredths::each(of_large.since(of_small), more).without_chance();
     let share = unchanged.times(SMALL as u64);
-    let tick = small.notify(&[MessageKind::Tick]).await.map_err(|why| anyhow!("a tick: {why:?}"))?;
+    let tick = ticked(&mut small).await?;
+    small.turn_to("second");
+    small.people.hire(&name(0));
+    ensure!(small.settle_by_hash().await.status().is_some(), "a second connection");
+    let tick_of_two = ticked(&mut small).await?;
     Ok(Measured {
         night: Hundredths::each(of_small.since(share), 1),
         unchanged,
         changed: Hundredths::each(of_changes.since(of_large), CHANGING as u64),
+        all_changed: Hundredths::each(of_everybody.since(of_large), LARGE as u64),
         tick: Hundredths::each(tick, 1),
+        tick_connection: Hundredths::each(tick_of_two.since(tick), 1),
     })
 }
 
@@ -146,10 +161,14 @@ async fn quiet(world: &mut World) -> anyhow::Result<Units> {
     Ok(night.units)
 }
 
-/// Units of a night in which some change.
-async fn changing(world: &mut World, people: usize) -> anyhow::Result<Units> {
+async fn ticked(world: &mut World) -> anyhow::Result<Units> {
+    world.notify(&[MessageKind::Tick]).await.map_err(|why| anyhow!("a tick: {why:?}"))
+}
+
+/// Units of a night in which some get another title.
+async fn changing(world: &mut World, people: usize, title: &str) -> anyhow::Result<Units> {
     for number in 0..people {
-        world.people.set(&name(number), "title", "Director");
+        world.people.set(&name(number), "title", title);
     }
     let night = night(world).await?;
     ensure!(night.run.outcomes.get("done") == Some(&(people as u64)), "{:?}", night.run.outcomes);
@@ -225,51 +244,100 @@ fn kept(people: u64, prices: &Prices) -> u64 {
 
 /// What is paid whether anybody changes or not, by name, in millionths of a dollar a month.
 pub fn fixed(measured: &Measured, parts: &Parts, prices: &Prices) -> Vec<(String, u64)> {
-    let each = |count: u64, price: u64| count * (price / 1_000_000);
     // Lambda asks each queue around the clock with five pollers that wait twenty seconds.
     let polls = parts.mappings * 5 * 3 * 60 * 24 * NIGHTS;
     let tick = Used::of_run(measured.tick.times(TICKS), &Counters::default(), TICKS, TICKS * MESSAGE_MS);
-    // A metric costs for the hours in which it is sent: those of the tick always, those of a run in one or two a day.
-    let metrics = each(METRICS_OF_TICKS, prices.metric_month)
-        + each(2 * METRICS_OF_RUNS, prices.metric_month) * (2 * NIGHTS) / (24 * NIGHTS);
     vec![
-        (format!("{} keys", parts.keys), each(parts.keys, prices.key_month)),
-        (format!("{} alarms", parts.alarms), each(parts.alarms, prices.alarm_month)),
-        ("dashboard".to_owned(), each(parts.dashboards, prices.dashboard_month)),
+        (counted(parts.always.keys, "key"), each(parts.always.keys, prices.key_month)),
+        (counted(parts.always.alarms, "alarm"), each(parts.always.alarms, prices.alarm_month)),
         (format!("asking {} queues for messages", parts.mappings), each(polls, prices.queue_request * 1_000) / 1_000),
         ("a tick every five minutes".to_owned(), of_run(&tick, prices).micros()),
-        ("metrics".to_owned(), metrics),
+        (counted(METRICS_OF_TICKS, "metric"), each(METRICS_OF_TICKS, prices.metric_month)),
     ]
 }
 
-/// Metrics that each tick sends: how it stands, and what it read.
-const METRICS_OF_TICKS: u64 = 4;
-/// Metrics that a night sends, for the stack and for a connection.
-const METRICS_OF_RUNS: u64 = 13;
+fn each(count: u64, price: u64) -> u64 {
+    count * (price / 1_000_000)
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// What more there can be, by name, in millionths of a dollar a month.
+pub fn options(measured: &Measured, parts: &Parts, prices: &Prices) -> Vec<(String, u64)> {
+    // A metric costs for the hours in which it is sent: those of a message always, those of a run in one or two a day.
+    let metrics = each(METRICS_OF_MESSAGES, prices.metric_month)
+        + each(METRICS_OF_RUNS, prices.metric_month) * (2 * NIGHTS) / (24 * NIGHTS);
+    vec![
+        ("a dashboard and its metrics".to_owned(), each(parts.optional.dashboards, prices.dashboard_month) + metrics),
+        ("a key for people's data".to_owned(), each(parts.optional.keys, prices.key_month)),
+        (format!("{} connections instead of 1", MANY), more_connections(MANY - 1, measured, prices)),
+    ]
+}
+
+/// What further connections cost in a month over which the same people are spread.
+pub fn more_connections(more: u64, measured: &Measured, prices: &Prices) -> u64 {
+    let ticks = measured.tick_connection.times(TICKS);
+    let ticks = Used { memory_mb: FUNCTION_MB, units: ticks, worked_ms: TICKS * TICK_CONNECTION_MS, ..Used::default() };
+    more * (nights(0, measured, prices).micros() + of_run(&ticks, prices).micros())
+}
+
+/// All that a month costs, in millionths of a dollar.
+pub fn in_all(people: u64, measured: &Measured, parts: &Parts, prices: &Prices) -> u64 {
+    let idle: u64 = fixed(measured, parts, prices).iter().map(|(_, micros)| micros).sum();
+    nights(people, measured, prices).micros() + kept(people, prices) + idle
+}
+
+/// Time of looking after one connection more at a tick: four reads, one after the other.
+const TICK_CONNECTION_MS: u64 = 20;
+/// Metrics that are sent while nothing is wrong: how long it has been quiet.
+const METRICS_OF_TICKS: u64 = 1;
+/// Metrics that ticks and other messages send for a dashboard: the units of the table.
+const METRICS_OF_MESSAGES: u64 = 2;
+/// Metrics that a night sends for a dashboard.
+const METRICS_OF_RUNS: u64 = 9;
 
 /// Parts of the template that cost by the month.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
+    /// Those that every stack has.
+    pub always: Count,
+    /// Those that a parameter asks for.
+    pub optional: Count,
+    /// Queues whose messages start functions.
+    pub mappings: u64,
+}
+
+/// How many of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
     /// Keys of the key service.
     pub keys: u64,
     /// Alarms.
     pub alarms: u64,
     /// Dashboards.
     pub dashboards: u64,
-    /// Queues whose messages start functions.
-    pub mappings: u64,
 }
 
 impl Parts {
-    /// Counted in the text of `infra/template.yaml`.
+    /// Counted in the text of `infra/template.yaml`, where a resource's type is followed by its condition.
     pub fn of(template: &str) -> Self {
-        let count = |kind: &str| template.lines().filter(|line| line.trim() == format!("Type: {kind}")).count() as u64;
-        Self {
-            keys: count("AWS::KMS::Key"),
-            alarms: count("AWS::CloudWatch::Alarm"),
-            dashboards: count("AWS::CloudWatch::Dashboard"),
-            mappings: count("SQS"),
+        let mut parts = Self::default();
+        let mut lines = template.lines().map(str::trim).peekable();
+        while let Some(line) = lines.next() {
+            let Some(kind) = line.strip_prefix("Type: ") else { continue };
+            let optional = lines.peek().is_some_and(|next| next.starts_with("Condition: "));
+            let count = if optional { &mut parts.optional } else { &mut parts.always };
+            match kind {
+                "AWS::KMS::Key" => count.keys += 1,
+                "AWS::CloudWatch::Alarm" => count.alarms += 1,
+                "AWS::CloudWatch::Dashboard" => count.dashboards += 1,
+                "SQS" => parts.mappings += 1,
+                _ => {}
+            }
         }
+        parts
     }
 }
 
@@ -307,12 +375,19 @@ pub fn table(measured: &Measured, parts: &Parts, prices: &Prices) -> String {
     let idle: u64 = fixed.iter().map(|(_, micros)| micros).sum();
     row("together", vec![dollars(idle)]);
     row("", Vec::new());
-    row("a month, all in all", sums.iter().map(|sum| dollars(sum + idle)).collect());
+    row("a month, all in all", SIZES.map(|people| dollars(in_all(people, measured, parts, prices))).to_vec());
+    row("", Vec::new());
+    row("more, where it is wanted", Vec::new());
+    for (name, micros) in options(measured, parts, prices) {
+        row(&name, vec![dollars(micros)]);
+    }
     let shares = [
         ("a night", measured.night),
         ("+ each unchanged person", measured.unchanged),
-        ("+ each changed person", measured.changed),
+        ("+ each changed of one in ten", measured.changed),
+        ("+ each where everybody changes", measured.all_changed),
         ("a tick", measured.tick),
+        ("+ each further connection", measured.tick_connection),
     ];
     text.push_str("\nunits of the table, measured\n");
     for (name, share) in shares {

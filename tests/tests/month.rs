@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use hardmatch_report::Forecast;
 use hardmatch_report::cost::{Prices, US_EAST_1};
-use hardmatch_tests::month::{Measured, Parts, fixed, measure, nights, table};
+use hardmatch_tests::month::{Measured, Parts, fixed, in_all, measure, more_connections, nights, table};
 use hardmatch_tests::{Bill, World};
 
 const TEMPLATE: &str = include_str!("../../infra/template.yaml");
@@ -77,6 +77,18 @@ fn fifty_thousand_people_of_whom_five_in_a_hundred_change_each_night_cost_less_t
     assert!(month.micros() < 1_000_000, "{month:?}");
 }
 
+#[test]
+fn a_month_of_fifty_thousand_people_costs_five_dollars_and_a_half_at_most() {
+    let month = in_all(50_000, measured(), &Parts::of(TEMPLATE), &US_EAST_1);
+    assert!(month <= 5_500_000, "{month} millionths of a dollar");
+}
+
+#[test]
+fn a_hundred_connections_cost_at_most_a_dollar_more_than_one() {
+    let more = more_connections(99, measured(), &US_EAST_1);
+    assert!(more <= 1_000_000, "{more} millionths of a dollar");
+}
+
 /// A plan's forecast of write units, and what was billed for writing it, a quarter apart at most.
 async fn forecast_holds(world: &mut World, path: &str) {
     let planned = world.plan().await;
@@ -124,8 +136,10 @@ async fn a_plan_foretells_what_writing_it_takes_to_a_quarter() {
 #[test]
 fn what_costs_by_the_month_is_counted_in_the_template() {
     let parts = Parts::of(TEMPLATE);
-    assert_eq!((parts.keys, parts.dashboards, parts.mappings), (2, 1, 8));
+    let (always, optional) = (parts.always, parts.optional);
+    assert_eq!((always.keys, always.alarms, always.dashboards, parts.mappings), (1, 6, 0, 6));
+    assert_eq!((optional.keys, optional.alarms, optional.dashboards), (1, 0, 1));
     let free = Prices { alarm_month: 0, ..US_EAST_1 };
     let sum = |prices: &Prices| fixed(measured(), &parts, prices).iter().map(|(_, micros)| micros).sum::<u64>();
-    assert_eq!(sum(&US_EAST_1) - sum(&free), parts.alarms * 100_000, "ten cents an alarm");
+    assert_eq!(sum(&US_EAST_1) - sum(&free), always.alarms * 100_000, "ten cents an alarm");
 }

@@ -50,14 +50,12 @@ pub(crate) struct Stack {
     pub(crate) state: State,
 }
 
-/// Queues and their dead letters, by the names of the template's outputs.
-pub(crate) const QUEUES: [(Queue, &str, &str); 6] = [
-    (Queue::Source, "SourceQueue", "SourceDeadLetters"),
-    (Queue::Tenant, "TenantQueue", "TenantDeadLetters"),
-    (Queue::Match, "MatchQueue", "MatchDeadLetters"),
-    (Queue::MatchNow, "MatchNowQueue", "MatchNowDeadLetters"),
-    (Queue::Write, "WriteQueue", "WriteDeadLetters"),
-    (Queue::WriteNow, "WriteNowQueue", "WriteNowDeadLetters"),
+/// Queues of work, by the names of the template's outputs.
+const QUEUES: [(Queue, &str); 4] = [
+    (Queue::Source, "SourceQueue"),
+    (Queue::Tenant, "TenantQueue"),
+    (Queue::Match, "MatchQueue"),
+    (Queue::Write, "WriteQueue"),
 ];
 
 /// The store over a stack's table. A table that no function has opened yet has none; a function is woken then, because
@@ -106,7 +104,7 @@ impl Whole {
     /// The queues, to look into them.
     pub(crate) fn queues(&self) -> Result<SqsDoorbell, Failure> {
         let mut urls = QueueUrls::new();
-        for (queue, output, _) in QUEUES {
+        for (queue, output) in QUEUES {
             urls.insert(queue, self.url(output)?);
         }
         Ok(self.aws.doorbell(urls))

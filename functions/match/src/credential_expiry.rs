@@ -17,8 +17,7 @@ use crate::ports::MatchPorts;
 const DAY: i64 = 24 * 60 * 60;
 
 /// Asks the function that has the credential to note its end: once a day, and at once when the configuration is new.
-pub async fn watch_credential(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), MatchError> {
-    let meta = ports.store.meta(connection).await?;
+pub async fn watch_credential(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta) -> Result<(), MatchError> {
     let now = ports.clock.now_seconds();
     if meta.status.state == ConnectionState::Disconnected || meta.credential.asked.is_some_and(|at| now - at < DAY) {
         return Ok(());

@@ -22,7 +22,7 @@ pub async fn answer(ports: &MatchPorts, message: &Message) -> Result<After, Matc
         }
         MessageKind::Tick => {
             let tick = |connection| async move { tick(ports, &connection).await };
-            tick_all(&ports.store, tick).await.map(|()| After::Done)
+            tick_all(&ports.store, tick).await.map(|_| After::Done)
         }
         // An operator's command carries the authority of its queue, which this function does not see: see `admit`.
         MessageKind::OperatorCommand { .. }

@@ -52,4 +52,4 @@ pub use opening::{Accept, Opening, open_run};
 pub use plan::{Named, Slices, read_plan};
 pub use ports::{ConnectionHealth, MatchPorts, RunCost, RunMetrics};
 pub use schedule::{PassedBy, Started, nightly, start_scheduled};
-pub use tick::{tick, tick_all};
+pub use tick::{look_after, tick, tick_all};

@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::{
-    Admission, After, Handled, MatchPorts, Request, admit, handle_command, nightly, tick, tick_all, watch_credential,
+    Admission, After, Handled, MatchPorts, Request, admit, handle_command, look_after, nightly, tick_all,
+    watch_credential,
 };
 use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_store::TenantKey;
+use hardmatch_runtime::Metrics;
 use hardmatch_wiring::lambda::{Begun, Delivery, Error, Home, MessageHandler, Timestamp, serve};
 use hardmatch_wiring::{ConnectionError, Push};
 
-use crate::run_costs::RunCosts;
+use crate::run_costs::{HealthNotes, RunCosts};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -47,8 +49,12 @@ impl MessageHandler for Matching {
         match &delivery.message.kind {
             // A tick is about all connections. A connection that cannot be opened takes none along.
             MessageKind::Tick => {
-                let tick = |connection| self.tick(connection, delivery.begun, delivery.deadline);
-                tick_all(&self.home.store, tick).await.map(|()| After::Done).map_err(|error| error.to_string())
+                let health = HealthNotes::default();
+                let tick = |connection| self.tick(connection, delivery.begun, delivery.deadline, health.clone());
+                let failed = tick_all(&self.home.store, tick).await.map_err(|error| error.to_string())?;
+                let now = self.home.clock.now();
+                self.home.metrics.write(&Metrics::of_tick(&health.of_stack(failed), now), now);
+                Ok(After::Done)
             }
             MessageKind::OperatorCommand { reply, command } => match authority {
                 Some(authority) => self.asked(&delivery, reply, command, authority).await,
@@ -147,10 +153,18 @@ impl Matching {
         }
     }
 
-    async fn tick(&self, connection: ConnectionId, begun: Begun, deadline: Timestamp) -> Result<(), String> {
-        let ports = self.ports(&connection, begun, deadline).await?;
-        tick(&ports, &connection).await.map_err(|error| error.to_string())?;
-        watch_credential(&ports, &connection).await.map_err(|error| error.to_string())
+    async fn tick(
+        &self,
+        connection: ConnectionId,
+        begun: Begun,
+        deadline: Timestamp,
+        health: HealthNotes,
+    ) -> Result<(), String> {
+        let opened = self.home.connections.open(&connection).await.map_err(|error| error.to_string())?;
+        let mut ports = self.ports_of(opened.scope, begun, deadline);
+        ports.metrics = Arc::new(RunCosts::since(&self.home, begun).noting(health));
+        look_after(&ports, &connection, &opened.meta).await.map_err(|error| error.to_string())?;
+        watch_credential(&ports, &connection, &opened.meta).await.map_err(|error| error.to_string())
     }
 
     async fn ports(&self, connection: &ConnectionId, begun: Begun, deadline: Timestamp) -> Result<MatchPorts, String> {

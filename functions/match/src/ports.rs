@@ -52,7 +52,8 @@ pub struct ConnectionHealth {
     pub stuck_runs: u64,
     /// Whether nothing is written for it.
     pub quarantined: bool,
-    /// Whole hours since its last run over everybody ended well. `None` before its first, and while it is paused.
+    /// Whole hours since its last run over everybody ended well, or since its first one began where none has. `None` before
+    /// that, and while it is paused.
     pub hours_since_run: Option<i64>,
     /// When the application's secret or certificate ends (Unix seconds), where that is known: a connection without a run
     /// is warned about, too.

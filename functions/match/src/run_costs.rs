@@ -1,9 +1,12 @@
 //! The costs that the messages of a run have noted, and the metrics of runs and connections for CloudWatch.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::{ConnectionHealth, RunCost, RunMetrics};
 use hardmatch_ports::run::{Compute, Run};
-use hardmatch_runtime::Metrics;
+use hardmatch_runtime::{Metrics, StackHealth};
 use hardmatch_store::StoreError;
 use hardmatch_wiring::lambda::{Begun, Home, Timestamp};
 
@@ -11,15 +14,43 @@ use hardmatch_wiring::lambda::{Begun, Home, Timestamp};
 pub(crate) struct RunCosts {
     home: Home,
     begun: Begun,
+    health: HealthNotes,
+}
+
+/// How the connections stand that a tick has looked at so far.
+#[derive(Clone, Default)]
+pub(crate) struct HealthNotes(Arc<Mutex<StackHealth>>);
+
+impl HealthNotes {
+    fn note(&self, health: &ConnectionHealth) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hours) = health.hours_since_run {
+            all.hours_since_run.insert(health.connection.clone(), hours);
+        }
+        if health.quarantined || health.stuck_runs > 0 {
+            all.stopped.insert(health.connection.clone());
+        }
+        if let Some(ends) = health.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok()) {
+            all.credentials.insert(health.connection.clone(), ends);
+        }
+    }
+
+    /// All of them, and those that could not be looked at: for them nothing is written either.
+    pub(crate) fn of_stack(&self, failed: Vec<ConnectionId>) -> StackHealth {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.stopped.extend(failed);
+        all
+    }
 }
 
 impl RunCosts {
     pub(crate) fn since(home: &Home, begun: Begun) -> Self {
-        Self { home: home.clone(), begun }
+        Self { home: home.clone(), begun, health: HealthNotes::default() }
     }
 
-    fn write(&self, metrics: &Metrics) {
-        self.home.metrics.write(metrics, self.home.clock.now());
+    /// The same, which notes how connections stand.
+    pub(crate) fn noting(self, health: HealthNotes) -> Self {
+        Self { health, ..self }
     }
 }
 
@@ -33,20 +64,12 @@ impl RunMetrics for RunCosts {
     }
 
     fn run_ended(&self, run: &Run) {
-        for metrics in Metrics::of_run(run).iter().chain(&Metrics::of_run_by_kind(run)) {
-            self.write(metrics);
+        if let Some(metrics) = Metrics::of_run(run) {
+            self.home.metrics.write(&metrics, self.home.clock.now());
         }
     }
 
     fn connection_state(&self, health: &ConnectionHealth) {
-        self.write(&Metrics::of_tick(
-            &health.connection,
-            health.stuck_runs,
-            health.quarantined,
-            health.hours_since_run,
-        ));
-        if let Some(ends) = health.credential_ends.and_then(|ends| Timestamp::from_second(ends).ok()) {
-            self.write(&Metrics::of_credential(&health.connection, ends, self.home.clock.now()));
-        }
+        self.health.note(health);
     }
 }

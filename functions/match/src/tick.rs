@@ -4,7 +4,7 @@
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_store::Store;
-use hardmatch_store::connection::ConnectionState;
+use hardmatch_store::connection::{ConnectionState, Meta};
 
 use crate::due::take_due;
 use crate::error::MatchError;
@@ -13,23 +13,31 @@ use crate::ports::{ConnectionHealth, MatchPorts};
 use crate::{opening, table_loss};
 
 /// Looks after all connections, one after the other. A connection that cannot be opened, or that fails, takes none along
-/// and is left to the next tick.
-pub async fn tick_all<Fut, E>(store: &Store, tick: impl Fn(ConnectionId) -> Fut) -> Result<(), MatchError>
+/// and is left to the next tick. Returns those that failed.
+pub async fn tick_all<Fut, E>(store: &Store, tick: impl Fn(ConnectionId) -> Fut) -> Result<Vec<ConnectionId>, MatchError>
 where
     Fut: Future<Output = Result<(), E>>,
     E: std::fmt::Display,
 {
+    let mut failed = Vec::new();
     for connection in store.connections().await? {
         if let Err(error) = tick(connection.clone()).await {
             tracing::error!(connection.id = %connection, error = %error, "a connection could not be looked after");
+            failed.push(connection);
         }
     }
-    Ok(())
+    Ok(failed)
 }
 
 /// Ticks for one connection: what is due is taken, and its open runs are sent a message.
 pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), MatchError> {
     let meta = ports.store.meta(connection).await?;
+    look_after(ports, connection, &meta).await
+}
+
+/// The same for a connection whose state was just read: a stack reads it to open the connection, and pays for each reading
+/// every five minutes.
+pub async fn look_after(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta) -> Result<(), MatchError> {
     if meta.status.state == ConnectionState::Disconnected {
         // The timers of a disconnected connection stand still.
         return Ok(());
@@ -37,7 +45,7 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
     let now = ports.clock.now_seconds();
     take_due(ports, connection, meta.history.timers_seen.unwrap_or(now), now).await?;
     let mut open = ports.store.now_runs(connection).await?;
-    open.extend(meta.schedule.run);
+    open.extend(meta.schedule.run.clone());
     let mut stuck_runs = 0;
     for id in open {
         let Some(run) = ports.store.run(connection, &id).await? else { continue };
@@ -53,7 +61,8 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
         }
         notify_left_over(ports, &run.value).await?;
     }
-    let since = meta.history.last_run.filter(|_| meta.status.paused.is_none());
+    // A connection whose first plan waits for somebody is silent since its first run began to look.
+    let since = meta.history.last_run.or(meta.history.timers_seen).filter(|_| meta.status.paused.is_none());
     ports.metrics.connection_state(&ConnectionHealth {
         connection: connection.clone(),
         stuck_runs,

@@ -28,7 +28,7 @@ pub use blobs::S3Blobs;
 pub use doorbell::{QueueUrls, SqsDoorbell};
 #[cfg(feature = "credentials")]
 pub use identity::StsWebIdentity;
-pub use redrive::{Depth, Letter, Redriven, Undelivered};
+pub use redrive::{Depth, Letter, Redrive, Redriven, Undelivered};
 #[cfg(feature = "credentials")]
 pub use seal::KmsSeal;
 #[cfg(feature = "credentials")]

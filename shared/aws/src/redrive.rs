@@ -1,5 +1,5 @@
 //! How much waits in queues, what lies among the dead letters, and putting what failed back. Our own, because the function
-//! that does it then needs rights on two queues only, and what was moved is counted.
+//! that does it then needs rights on a few queues only, looks at each letter, and counts what it moved.
 
 use std::collections::BTreeMap;
 
@@ -42,8 +42,22 @@ pub struct Letter {
     /// When it was sent: moving it keeps that.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
     pub sent: Option<Timestamp>,
+    /// The queue that it failed in, by the end of its ARN, where SQS says so: the service moved it then.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
+    pub failed_in: Option<String>,
     /// What the scheduler says about it, where it was the one that gave up.
     pub undelivered: Option<Undelivered>,
+}
+
+/// What is to become of a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redrive {
+    /// It goes back into this queue.
+    Back(Queue),
+    /// It is deleted: nobody waits for it.
+    Delete,
+    /// It stays.
+    Leave,
 }
 
 /// What a schedule could not deliver, in the scheduler's words.
@@ -61,20 +75,33 @@ pub struct Undelivered {
 /// What a redrive came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redriven {
-    /// Messages that are back in their queue.
-    pub moved: usize,
+    /// Messages that are back in a queue, by queue.
+    pub moved: BTreeMap<Queue, usize>,
+    /// Messages that were deleted.
+    pub deleted: usize,
+    /// Messages that were left where they are.
+    pub left: usize,
     /// Why it ended before the queue was empty or the limit reached. What was not moved is where it was, or in both
     /// queues, which harms nothing.
     pub stopped: Option<String>,
 }
 
-/// The template names a queue of dead letters after the queue that they failed in.
-const DEAD: &str = "-dead";
+impl Redriven {
+    /// Messages that were looked at.
+    pub fn seen(&self) -> usize {
+        self.moved.values().sum::<usize>() + self.deleted + self.left
+    }
+}
+
+/// How the template names the one queue of dead letters, beside the queues of work.
+const DEAD: &str = "dead";
 
 impl SqsDoorbell {
-    /// The URL of a queue's dead letters.
-    pub fn dead_letters(&self, of: Queue) -> Result<String, DoorbellError> {
-        Ok(format!("{}{DEAD}", self.url(of)?))
+    /// The URL of the stack's dead letters.
+    pub fn dead_letters(&self) -> Result<String, DoorbellError> {
+        let url = self.url(Queue::Match)?;
+        let stack = url.strip_suffix(Queue::Match.name()).unwrap_or(url);
+        Ok(format!("{stack}{DEAD}"))
     }
 
     /// How much a queue holds; also of a dead-letter queue, by its URL.
@@ -118,23 +145,39 @@ impl SqsDoorbell {
         Ok(found.into_values().collect())
     }
 
-    /// Moves messages from a dead-letter queue back to the queue they failed in, at most `max`: what fails again and
-    /// comes back meanwhile is not moved for ever. Each is sent before it is deleted: killed in between, it is in both.
-    pub async fn redrive(&self, dead_letters: &str, to: Queue, max: usize) -> Result<Redriven, DoorbellError> {
-        let url = self.url(to)?;
+    /// Does with each dead letter what `judge` says, with `max` at most: what fails again and comes back meanwhile is not
+    /// moved for ever. A letter is sent before it is deleted: killed in between, it is in both queues.
+    pub async fn redrive(
+        &self,
+        dead_letters: &str,
+        max: usize,
+        judge: impl Fn(&Letter) -> Redrive + Send,
+    ) -> Result<Redriven, DoorbellError> {
         let mut done = Redriven::default();
-        while done.moved < max && done.stopped.is_none() {
-            let messages = receive(&self.client, dead_letters, (max - done.moved).min(RECEIVE), HIDDEN).await?;
+        while done.seen() < max && done.stopped.is_none() {
+            let messages = receive(&self.client, dead_letters, (max - done.seen()).min(RECEIVE), HIDDEN).await?;
             if messages.is_empty() {
                 break;
             }
             for message in messages {
-                match move_one(&self.client, dead_letters, url, message).await {
-                    Ok(()) => done.moved += 1,
-                    Err(why) => {
-                        done.stopped = Some(why);
-                        break;
+                let did = match judge(&letter(message.clone())) {
+                    Redrive::Back(queue) => match self.url(queue) {
+                        Ok(url) => move_one(&self.client, dead_letters, url, message)
+                            .await
+                            .map(|()| *done.moved.entry(queue).or_default() += 1),
+                        Err(error) => Err(error.to_string()),
+                    },
+                    Redrive::Delete => {
+                        delete(&self.client, dead_letters, message.receipt_handle).await.map(|()| done.deleted += 1)
                     }
+                    Redrive::Leave => {
+                        done.left += 1;
+                        Ok(())
+                    }
+                };
+                if let Err(why) = did {
+                    done.stopped = Some(why);
+                    break;
                 }
             }
         }
@@ -144,8 +187,11 @@ impl SqsDoorbell {
 
 fn letter(message: Message) -> Letter {
     let undelivered = undelivered(&message);
-    let sent = message.attributes.and_then(|mut all| all.remove(&MessageSystemAttributeName::SentTimestamp));
+    let mut attributes = message.attributes.unwrap_or_default();
+    let sent = attributes.remove(&MessageSystemAttributeName::SentTimestamp);
+    let failed_in = attributes.remove(&MessageSystemAttributeName::DeadLetterQueueSourceArn);
     Letter {
+        failed_in: failed_in.and_then(|arn| arn.rsplit(':').next().map(str::to_owned)).filter(|name| !name.is_empty()),
         id: message.message_id.unwrap_or_default(),
         body: message.body.unwrap_or_default(),
         sent: sent.and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok()),
@@ -175,6 +221,7 @@ async fn receive(client: &Client, url: &str, max: usize, hidden: i32) -> Result<
         .message_attribute_names("All")
         .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
         .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+        .message_system_attribute_names(MessageSystemAttributeName::DeadLetterQueueSourceArn)
         .send()
         .await
         .map_err(|error| DoorbellError(sentence("sqs:ReceiveMessage", url, &error)))?;
@@ -192,12 +239,10 @@ async fn move_one(client: &Client, from: &str, to: &str, message: Message) -> Re
         .send()
         .await
         .map_err(|error| sentence("sqs:SendMessage", to, &error))?;
-    client
-        .delete_message()
-        .queue_url(from)
-        .receipt_handle(message.receipt_handle.unwrap_or_default())
-        .send()
-        .await
-        .map_err(|error| sentence("sqs:DeleteMessage", from, &error))?;
-    Ok(())
+    delete(client, from, message.receipt_handle).await
+}
+
+async fn delete(client: &Client, url: &str, receipt: Option<String>) -> Result<(), String> {
+    let request = client.delete_message().queue_url(url).receipt_handle(receipt.unwrap_or_default());
+    request.send().await.map(|_| ()).map_err(|error| sentence("sqs:DeleteMessage", url, &error))
 }

@@ -166,6 +166,9 @@ pub enum Reply {
     Redriven {
         /// How many, by the queue that they are back in.
         moved: BTreeMap<String, u64>,
+        /// How many were deleted: requests, which are asked for again, and what was no message.
+        #[serde(default)]
+        deleted: u64,
         /// More lie there: ask again.
         #[serde(default)]
         more: bool,

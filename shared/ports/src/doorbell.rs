@@ -177,7 +177,8 @@ pub enum After {
     Again(Duration),
 }
 
-/// One queue for each function, and a second one, for single people, where scheduled work could stand in the way.
+/// One queue for each function, and in one process a second one, for single people, where scheduled work could stand in the
+/// way. On AWS many calls of a function are answered at a time, and the two are one queue: [`Queue::deployed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Queue {
     /// Ingest, source side.
@@ -198,7 +199,8 @@ impl Queue {
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Source, Self::Tenant, Self::Match, Self::Write, Self::MatchNow, Self::WriteNow];
 
-    /// Its name, as in the names of deployed queues: `source`, `tenant`, `match`, `write`, `match-now`, `write-now`.
+    /// Its name, as the names of deployed queues end: `source`, `tenant`, `match`, `write`. `match-now` and `write-now` are
+    /// names in one process alone.
     pub fn name(self) -> &'static str {
         match self {
             Queue::Source => "source",
@@ -210,7 +212,21 @@ impl Queue {
         }
     }
 
-    /// The queue whose deployed name ends in ours, as `…:stack-match-now` does.
+    /// The queues of a stack. Each one that starts a function is asked around the clock and paid for, so urgent and
+    /// scheduled messages share one there, and a message says itself how urgent it is.
+    pub const DEPLOYED: [Self; 4] = [Self::Source, Self::Tenant, Self::Match, Self::Write];
+
+    /// The queue of a stack that carries the messages of this one.
+    #[must_use]
+    pub fn deployed(self) -> Self {
+        match self {
+            Self::MatchNow => Self::Match,
+            Self::WriteNow => Self::Write,
+            Self::Source | Self::Tenant | Self::Match | Self::Write => self,
+        }
+    }
+
+    /// The queue whose deployed name ends in ours, as `…:stack-match` does.
     pub fn named(name: &str) -> Option<Self> {
         let of = |queue: &Self| {
             let rest = name.strip_suffix(queue.name());
@@ -352,5 +368,7 @@ mod tests {
         let queues = [MessageKind::Match, MessageKind::Advance, MessageKind::Write, MessageKind::ObserveTenant]
             .map(|kind| message(kind).queue());
         assert_eq!(queues, [Queue::MatchNow, Queue::MatchNow, Queue::WriteNow, Queue::Tenant]);
+        assert_eq!(queues.map(Queue::deployed), [Queue::Match, Queue::Match, Queue::Write, Queue::Tenant]);
+        assert!(Queue::ALL.into_iter().all(|queue| Queue::DEPLOYED.contains(&queue.deployed())));
     }
 }

@@ -39,6 +39,12 @@ pub const CONFIG: Variable = Variable {
     meaning: "On one machine: the connection's file where --config names none, instead of hardmatch.toml",
 };
 
+/// How long what has an end is kept.
+pub const KEEP_DAYS: Variable = Variable {
+    name: "HARDMATCH_KEEP_DAYS",
+    meaning: "On AWS: for how many days history, closed runs and old configurations are kept; 400 where it is not set",
+};
+
 /// The key that seals tokens.
 pub const KEY: Variable = Variable { name: "HARDMATCH_KEY", meaning: "On AWS: the KMS key that seals tokens" };
 
@@ -59,12 +65,14 @@ pub const LOG: Variable = Variable {
 pub const LOG_FORMAT: Variable =
     Variable { name: "HARDMATCH_LOG_FORMAT", meaning: "How log lines look: compact or json" };
 
+/// Which metrics CloudWatch makes.
+pub const METRICS: Variable = Variable {
+    name: "HARDMATCH_METRICS",
+    meaning: "On AWS: of which values CloudWatch makes metrics: those of the alarms (alarms) or all of them (all)",
+};
+
 /// The queue of the match function.
 pub const QUEUE_MATCH: Variable = queue("HARDMATCH_QUEUE_MATCH", "On AWS: the URL of the queue of match");
-
-/// The queue of the match function, for single people.
-pub const QUEUE_MATCH_NOW: Variable =
-    queue("HARDMATCH_QUEUE_MATCH_NOW", "On AWS: the URL of the queue of match for single people");
 
 /// The queue of ingest, source side.
 pub const QUEUE_SOURCE: Variable =
@@ -76,10 +84,6 @@ pub const QUEUE_TENANT: Variable =
 
 /// The queue of the write function.
 pub const QUEUE_WRITE: Variable = queue("HARDMATCH_QUEUE_WRITE", "On AWS: the URL of the queue of write");
-
-/// The queue of the write function, for single people.
-pub const QUEUE_WRITE_NOW: Variable =
-    queue("HARDMATCH_QUEUE_WRITE_NOW", "On AWS: the URL of the queue of write for single people");
 
 /// What names of secrets begin with.
 pub const SECRET_PREFIX: Variable = Variable {
@@ -124,16 +128,16 @@ pub const ALL: [Variable; 23] = [
     BUCKET,
     CLIENT_SECRET,
     CONFIG,
+    KEEP_DAYS,
     KEY,
     LOCAL_KEY,
     LOG,
     LOG_FORMAT,
+    METRICS,
     QUEUE_MATCH,
-    QUEUE_MATCH_NOW,
     QUEUE_SOURCE,
     QUEUE_TENANT,
     QUEUE_WRITE,
-    QUEUE_WRITE_NOW,
     SECRET_PREFIX,
     STACK,
     TABLE,

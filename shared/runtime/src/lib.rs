@@ -8,6 +8,6 @@ pub mod queue;
 pub mod telemetry;
 
 pub use clock::{ManualClock, RealClock};
-pub use metrics::{Metric, Metrics, MetricsLog};
+pub use metrics::{Metric, Metrics, MetricsLog, MetricsScope, StackHealth};
 pub use pump::{Ended, Pump};
 pub use queue::run_batch;

@@ -6,7 +6,7 @@
 //! function for these thirty lines.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,12 +43,11 @@ pub enum Metric {
     Changes,
     /// People for whom nothing is written until somebody looks.
     Refusals,
-    /// Open runs whose messages have given up, at each tick.
-    StuckRuns,
-    /// 1 while a connection is quarantined, else 0, at each tick.
-    Quarantined,
-    /// Hours since a connection's last run over everybody ended well, at each tick. Of a stack's connections the greatest
-    /// counts: one that is silent is not hidden by its neighbours.
+    /// Connections for which nothing is written: quarantined, with an open run whose messages have given up, or with a
+    /// configuration that cannot be opened. Sent by a tick while there is one.
+    ConnectionsStopped,
+    /// Hours since the last run over everybody ended well, of the connection that has been silent longest, so that one is
+    /// not hidden by its neighbours; 0 where none is awaited. Sent by each tick: a stack that does not tick is told by that.
     HoursSinceRun,
     /// Requests to Microsoft Graph and its token service.
     GraphRequests,
@@ -60,13 +59,13 @@ pub enum Metric {
     ReadUnits,
     /// Write request units of the table.
     WriteUnits,
-    /// Days until the application's secret or certificate ends, where that is known.
+    /// Days until the secret or certificate ends that ends first. Sent by a tick while they are fewer than thirty.
     CredentialDaysLeft,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::RunsEnded,
         Self::RunsConverged,
         Self::RunsNeedingPeople,
@@ -75,8 +74,7 @@ impl Metric {
         Self::People,
         Self::Changes,
         Self::Refusals,
-        Self::StuckRuns,
-        Self::Quarantined,
+        Self::ConnectionsStopped,
         Self::HoursSinceRun,
         Self::GraphRequests,
         Self::GraphWrites,
@@ -97,8 +95,7 @@ impl Metric {
             Self::People => "People",
             Self::Changes => "Changes",
             Self::Refusals => "Refusals",
-            Self::StuckRuns => "StuckRuns",
-            Self::Quarantined => "Quarantined",
+            Self::ConnectionsStopped => "ConnectionsStopped",
             Self::HoursSinceRun => "HoursSinceRun",
             Self::GraphRequests => "GraphRequests",
             Self::GraphWrites => "GraphWrites",
@@ -107,6 +104,11 @@ impl Metric {
             Self::WriteUnits => "WriteUnits",
             Self::CredentialDaysLeft => "CredentialDaysLeft",
         }
+    }
+
+    /// Whether an alarm rests on it. The others are metrics only where a dashboard shows them.
+    pub fn is_alarmed(self) -> bool {
+        matches!(self, Self::RunsFailed | Self::ConnectionsStopped | Self::HoursSinceRun | Self::CredentialDaysLeft)
     }
 
     /// One of CloudWatch's units; it has none for hours and days.
@@ -120,35 +122,58 @@ impl Metric {
     }
 }
 
-/// What a metric is counted by besides the stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Spread {
-    /// Nothing: what comes every few minutes would cost for each connection, around the clock.
-    Stack,
-    /// The connection too: what comes with a run or once a day.
-    Connections,
-    /// A kind, by a name that we know: its dimension, and which it is.
-    Kind(&'static str, String),
+/// Of which values CloudWatch makes metrics. The others stand in the same lines, where queries over the log find them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricsScope {
+    /// Those that an alarm rests on: one of them is sent while nothing is wrong.
+    #[default]
+    Alarms,
+    /// All of them, for a dashboard.
+    All,
 }
+
+impl MetricsScope {
+    /// As [`crate::env::METRICS`] says it; what is not understood is [`MetricsScope::Alarms`], which costs least.
+    pub fn parse(text: Option<&str>) -> Self {
+        if text == Some("all") { Self::All } else { Self::Alarms }
+    }
+
+    fn holds(self, metric: Metric) -> bool {
+        self == Self::All || metric.is_alarmed()
+    }
+}
+
+/// How the connections of a stack stand at a tick.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StackHealth {
+    /// Whole hours since the last run over everybody ended well, by connection, where a run is awaited.
+    pub hours_since_run: BTreeMap<ConnectionId, i64>,
+    /// Connections for which nothing is written.
+    pub stopped: BTreeSet<ConnectionId>,
+    /// When the secret or certificate of each connection ends, where that is known.
+    pub credentials: BTreeMap<ConnectionId, Timestamp>,
+}
+
+/// An end of a credential is told so many days before.
+const DAYS_BEFORE_END: i64 = 30;
 
 /// Some metrics of one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {
-    spread: Spread,
     values: BTreeMap<Metric, i64>,
     /// What is beside them in the line: for queries over the log, free of charge.
     properties: Map<String, Value>,
 }
 
 impl Metrics {
-    fn new(spread: Spread, connection: &ConnectionId, run: &str) -> Self {
+    fn new(connection: &ConnectionId, run: &str) -> Self {
         let mut properties = Map::new();
         for (name, value) in [(CONNECTION, connection.as_str()), ("Run", run)] {
             if !value.is_empty() {
                 properties.insert(name.to_owned(), value.into());
             }
         }
-        Self { spread, values: BTreeMap::new(), properties }
+        Self { values: BTreeMap::new(), properties }
     }
 
     fn with(mut self, metric: Metric, value: impl TryInto<i64>) -> Self {
@@ -163,7 +188,7 @@ impl Metrics {
 
     /// What answering a message has cost.
     pub fn of_message(message: &Message, calls: &Counters, units: &Units) -> Self {
-        let mut metrics = Self::new(Spread::Stack, &message.connection, &message.run);
+        let mut metrics = Self::new(&message.connection, &message.run);
         metrics.properties.insert("Message".to_owned(), message.kind.name().into());
         metrics
             .with_some(Metric::GraphRequests, calls.requests)
@@ -176,7 +201,7 @@ impl Metrics {
     /// What a run came to, when it rests. `None` while it goes on, and where it rests because nothing but a plan was
     /// asked for. What its calls and units were is counted with its messages, not a second time here.
     pub fn of_run(run: &Run) -> Option<Self> {
-        let metrics = Self::new(Spread::Connections, &run.connection, &run.id);
+        let metrics = Self::new(&run.connection, &run.id);
         let (ended, how) = match run.status? {
             Status::Converged => (true, Metric::RunsConverged),
             Status::Attention => (true, Metric::RunsNeedingPeople),
@@ -212,67 +237,49 @@ impl Metrics {
         Some(metrics)
     }
 
-    /// The same by kind, each by itself: changes by action, refusals by reason. What is no action and no reason of ours is
-    /// left out.
-    pub fn of_run_by_kind(run: &Run) -> Vec<Self> {
-        if !matches!(run.status, Some(Status::Converged | Status::Attention)) {
-            return Vec::new();
+    /// How the connections stand at a tick. Which of them are concerned stands beside the values.
+    pub fn of_tick(health: &StackHealth, now: Timestamp) -> Self {
+        let mut metrics = Self::new(&Message::nobody(), "");
+        let silent = health.hours_since_run.values().copied().max().unwrap_or(0);
+        metrics = metrics.with(Metric::HoursSinceRun, silent);
+        if silent > 0 {
+            let most = health.hours_since_run.iter().filter(|(_, hours)| **hours == silent).map(|(one, _)| one.as_str());
+            metrics.properties.insert("Silent".to_owned(), most.take(NAMED).collect());
         }
-        let of = |metric: Metric, dimension: &'static str, counts: BTreeMap<&str, u64>| -> Vec<Self> {
-            let each = counts.into_iter().filter(|(_, count)| *count > 0);
-            each.map(|(kind, count)| {
-                let spread = Spread::Kind(dimension, kind.to_owned());
-                Self::new(spread, &run.connection, &run.id).with(metric, count)
-            })
-            .collect()
-        };
-        let mut all = of(Metric::Changes, ACTION, changes(run));
-        all.extend(of(Metric::Refusals, REASON, refusals(run)));
-        all
-    }
-
-    /// How a connection stands at a tick. `hours_since_run` is left out where no run is awaited.
-    pub fn of_tick(
-        connection: &ConnectionId,
-        stuck_runs: u64,
-        quarantined: bool,
-        hours_since_run: Option<i64>,
-    ) -> Self {
-        let metrics = Self::new(Spread::Stack, connection, "")
-            .with(Metric::StuckRuns, stuck_runs)
-            .with(Metric::Quarantined, i64::from(quarantined));
-        match hours_since_run {
-            Some(hours) => metrics.with(Metric::HoursSinceRun, hours),
-            None => metrics,
+        if !health.stopped.is_empty() {
+            metrics = metrics.with(Metric::ConnectionsStopped, health.stopped.len() as u64);
+            let stopped = health.stopped.iter().map(ConnectionId::as_str);
+            metrics.properties.insert("Stopped".to_owned(), stopped.take(NAMED).collect());
         }
-    }
-
-    /// How long a connection's credential still serves. Negative when it has ended.
-    pub fn of_credential(connection: &ConnectionId, ends: Timestamp, now: Timestamp) -> Self {
-        let days = (ends.as_second() - now.as_second()).div_euclid(24 * 60 * 60);
-        Self::new(Spread::Connections, connection, "").with(Metric::CredentialDaysLeft, days)
+        let days = |ends: &Timestamp| (ends.as_second() - now.as_second()).div_euclid(24 * 60 * 60);
+        let ending: BTreeMap<&str, i64> = health
+            .credentials
+            .iter()
+            .map(|(one, ends)| (one.as_str(), days(ends)))
+            .filter(|(_, days)| *days < DAYS_BEFORE_END)
+            .take(NAMED)
+            .collect();
+        if let Some(first) = ending.values().copied().min() {
+            metrics = metrics.with(Metric::CredentialDaysLeft, first);
+            metrics.properties.insert("CredentialsEnding".to_owned(), json!(ending));
+        }
+        metrics
     }
 
     /// The line, without its end.
-    fn line(&self, stack: &str, at: Timestamp) -> Value {
+    fn line(&self, stack: &str, scope: MetricsScope, at: Timestamp) -> Value {
+        let listed = self.values.keys().filter(|metric| scope.holds(**metric));
         let listed: Vec<Value> =
-            self.values.keys().map(|metric| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();
+            listed.map(|metric| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();
         let mut line = Map::new();
-        let dimensions = match &self.spread {
-            Spread::Connections if self.properties.contains_key(CONNECTION) => json!([[STACK], [STACK, CONNECTION]]),
-            Spread::Connections | Spread::Stack => json!([[STACK]]),
-            Spread::Kind(dimension, kind) => {
-                line.insert((*dimension).to_owned(), kind.as_str().into());
-                json!([[STACK, dimension]])
-            }
-        };
-        line.insert(
-            "_aws".to_owned(),
-            json!({
-                "Timestamp": at.as_millisecond(),
-                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": listed}],
-            }),
-        );
+        if listed.is_empty() {
+            line.insert("at".to_owned(), at.to_string().into());
+        } else {
+            // By the stack alone: CloudWatch asks for money for each name and set of dimensions, so that a dimension for
+            // connections would be paid for once a connection.
+            let made = json!([{"Namespace": NAMESPACE, "Dimensions": [[STACK]], "Metrics": listed}]);
+            line.insert("_aws".to_owned(), json!({"Timestamp": at.as_millisecond(), "CloudWatchMetrics": made}));
+        }
         line.insert(STACK.to_owned(), stack.into());
         line.extend(self.properties.clone());
         line.extend(self.values.iter().map(|(metric, value)| (metric.name().to_owned(), (*value).into())));
@@ -282,11 +289,8 @@ impl Metrics {
 
 const STACK: &str = "Stack";
 const CONNECTION: &str = "Connection";
-const ACTION: &str = "Action";
-const REASON: &str = "Reason";
-
-/// Every set of names by which metrics are told apart.
-pub const DIMENSIONS: [&[&str]; 4] = [&[STACK], &[STACK, CONNECTION], &[STACK, ACTION], &[STACK, REASON]];
+/// Connections that a tick's line names of each kind: it stays one line, and the table knows all of them.
+const NAMED: usize = 20;
 
 fn changes(run: &Run) -> BTreeMap<&str, u64> {
     closed_set(&run.changes, |name| serde_json::from_value::<Action>(name.into()).is_ok())
@@ -314,18 +318,19 @@ pub struct MetricsLog(Option<Open>);
 #[derive(Clone)]
 struct Open {
     stack: Arc<str>,
+    scope: MetricsScope,
     out: Arc<Mutex<dyn Write + Send>>,
 }
 
 impl MetricsLog {
     /// To standard output, which Lambda hands to CloudWatch line by line.
-    pub fn stdout(stack: &str) -> Self {
-        Self::to(stack, io::stdout())
+    pub fn stdout(stack: &str, scope: MetricsScope) -> Self {
+        Self::to(stack, scope, io::stdout())
     }
 
     /// To somewhere else.
-    pub fn to(stack: &str, out: impl Write + Send + 'static) -> Self {
-        Self(Some(Open { stack: stack.into(), out: Arc::new(Mutex::new(out)) }))
+    pub fn to(stack: &str, scope: MetricsScope, out: impl Write + Send + 'static) -> Self {
+        Self(Some(Open { stack: stack.into(), scope, out: Arc::new(Mutex::new(out)) }))
     }
 
     /// To nobody: where standard output carries a result.
@@ -339,7 +344,7 @@ impl MetricsLog {
         if metrics.values.is_empty() {
             return;
         }
-        let line = format!("{}\n", metrics.line(&open.stack, at));
+        let line = format!("{}\n", metrics.line(&open.stack, open.scope, at));
         let mut out = open.out.lock().unwrap_or_else(PoisonError::into_inner);
         // In one piece, so that no other line comes in between.
         if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {

@@ -11,7 +11,7 @@ use hardmatch_ports::doorbell::{Message, MessageKind};
 use hardmatch_ports::run::{Run, Status, Stop};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
-use hardmatch_runtime::{Metric, Metrics, MetricsLog};
+use hardmatch_runtime::{Metric, Metrics, MetricsLog, MetricsScope, StackHealth};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -53,8 +53,12 @@ fn two() -> Timestamp {
 }
 
 fn lines(metrics: &[&Metrics]) -> Vec<String> {
+    lines_of(MetricsScope::All, metrics)
+}
+
+fn lines_of(scope: MetricsScope, metrics: &[&Metrics]) -> Vec<String> {
     let paper = Paper::default();
-    let log = MetricsLog::to("people-prod", paper.clone());
+    let log = MetricsLog::to("people-prod", scope, paper.clone());
     for metrics in metrics {
         log.write(metrics, two());
     }
@@ -182,7 +186,7 @@ fn a_converged_run_is_counted_with_what_it_changed_and_refused() {
             "Timestamp": 1_791_684_000_000_i64,
             "CloudWatchMetrics": [{
                 "Namespace": "hardmatch",
-                "Dimensions": [["Stack"], ["Stack", "Connection"]],
+                "Dimensions": [["Stack"]],
                 "Metrics": [
                     {"Name": "RunsEnded", "Unit": "Count"},
                     {"Name": "RunsConverged", "Unit": "Count"},
@@ -201,35 +205,36 @@ fn a_converged_run_is_counted_with_what_it_changed_and_refused() {
     assert_eq!(line(&Metrics::of_run(&run(&json!({"status": "converged"}))).unwrap()), golden);
 }
 
+/// Names that CloudWatch makes metrics of when nobody asked for a dashboard.
+fn made(metrics: &Metrics) -> BTreeSet<String> {
+    let written = lines_of(MetricsScope::Alarms, &[metrics]);
+    let line: Value = serde_json::from_str(&written[0]).unwrap();
+    let named = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().into_iter().flatten();
+    named.map(|metric| metric["Name"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
-fn changes_are_counted_by_action_and_refusals_by_reason() {
-    let run =
-        run(&json!({"status": "attention", "changes": {"create": 5, "update": 15, "delete": 0, "ada@contoso.com": 1}}));
-    let by_kind = Metrics::of_run_by_kind(&run);
-    let golden = |metric: &str, dimension: &str, kind: &str, count: u64| {
-        json!({
-            "_aws": {
-                "Timestamp": 1_791_684_000_000_i64,
-                "CloudWatchMetrics": [{
-                    "Namespace": "hardmatch",
-                    "Dimensions": [["Stack", dimension]],
-                    "Metrics": [{"Name": metric, "Unit": "Count"}],
-                }],
-            },
-            "Stack": "people-prod", "Connection": "contoso", "Run": "01K7Y3V6Q2E8S5JD0W4N9XBTCM",
-            dimension: kind, metric: count,
-        })
-    };
-    let expected = [
-        golden("Changes", "Action", "create", 5),
-        golden("Changes", "Action", "update", 15),
-        golden("Refusals", "Reason", "address_taken", 2),
-        golden("Refusals", "Reason", "tenant_refused", 1),
-    ];
-    assert_eq!(by_kind.iter().map(line).collect::<Vec<_>>(), expected);
-    for unfinished in [json!({"status": "failed"}), json!({"status": null}), json!({"status": "planned"})] {
-        assert_eq!(Metrics::of_run_by_kind(&with(&run, &unfinished)), [], "{unfinished}");
+fn without_a_dashboard_only_what_an_alarm_rests_on_becomes_a_metric() {
+    let converged = Metrics::of_run(&run(&json!({"status": "converged"}))).unwrap();
+    assert_eq!(made(&converged), BTreeSet::new(), "a night that went well costs no metric");
+    let written = lines_of(MetricsScope::Alarms, &[&converged]);
+    let line: Value = serde_json::from_str(&written[0]).unwrap();
+    assert_eq!((&line["People"], &line["Changes"], &line["Run"]), (&json!(46), &json!(20), &json!("01K7Y3V6Q2E8S5JD0W4N9XBTCM")));
+    let failed = Metrics::of_run(&run(&json!({"status": "failed"}))).unwrap();
+    assert_eq!(made(&failed), BTreeSet::from(["RunsFailed".to_owned()]));
+    assert_eq!(made(&Metrics::of_tick(&StackHealth::default(), two())), BTreeSet::from(["HoursSinceRun".to_owned()]));
+    assert_eq!(MetricsScope::parse(Some("all")), MetricsScope::All);
+    for other in [None, Some("alarms"), Some("ALL"), Some("")] {
+        assert_eq!(MetricsScope::parse(other), MetricsScope::Alarms, "{other:?}");
     }
+}
+
+#[test]
+fn kinds_that_are_no_action_of_ours_are_left_out() {
+    let changes = json!({"create": 5, "update": 15, "ada@contoso.com": 1});
+    let line = line(&Metrics::of_run(&run(&json!({"status": "attention", "changes": changes}))).unwrap());
+    assert_eq!(line["ChangesByAction"], json!({"create": 5, "update": 15}));
+    assert_eq!(line["RefusalsByReason"], json!({"address_taken": 2, "tenant_refused": 1}));
 }
 
 #[test]
@@ -270,19 +275,59 @@ fn an_applied_plan_took_from_its_acceptance() {
 }
 
 #[test]
-fn a_tick_says_how_a_connection_stands() {
-    let line = line(&Metrics::of_tick(&contoso(), 0, true, Some(27)));
-    assert_eq!(values(&line), of([("StuckRuns", 0), ("Quarantined", 1), ("HoursSinceRun", 27)]));
+fn a_tick_says_how_the_quietest_connection_stands() {
+    let quiet = line(&Metrics::of_tick(&StackHealth::default(), two()));
+    assert_eq!(values(&quiet), of([("HoursSinceRun", 0)]), "one metric while nothing is wrong: it says that ticks come");
+    let fabrikam = ConnectionId::new("fabrikam");
+    let health = StackHealth {
+        hours_since_run: BTreeMap::from([(contoso(), 27), (fabrikam.clone(), 3)]),
+        stopped: BTreeSet::from([fabrikam.clone()]),
+        credentials: BTreeMap::from([
+            (contoso(), Timestamp::from_second(TWO + 31 * 86_400).unwrap()),
+            (fabrikam, Timestamp::from_second(TWO + 29 * 86_400).unwrap()),
+        ]),
+    };
+    let line = line(&Metrics::of_tick(&health, two()));
+    assert_eq!(values(&line), of([("HoursSinceRun", 27), ("ConnectionsStopped", 1), ("CredentialDaysLeft", 29)]));
+    assert_eq!((&line["Silent"], &line["Stopped"]), (&json!(["contoso"]), &json!(["fabrikam"])));
+    assert_eq!(line["CredentialsEnding"], json!({"fabrikam": 29}), "which one ends");
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Stack"]]), "288 times a day");
+}
+
+#[test]
+fn a_hundred_connections_send_no_more_metrics_than_one() {
+    let sent = |connections: usize| {
+        let all = || (0..connections).map(|number| ConnectionId::new(format!("c{number:03}")));
+        let ends = Timestamp::from_second(TWO).unwrap();
+        let health = StackHealth {
+            hours_since_run: all().map(|one| (one, 30)).collect(),
+            stopped: all().collect(),
+            credentials: all().map(|one| (one, ends)).collect(),
+        };
+        let mut names = BTreeSet::new();
+        let mut metrics = vec![Metrics::of_tick(&health, two())];
+        let with = |connection: ConnectionId| with(&run(&json!({"status": "attention"})), &json!({"connection": connection}));
+        metrics.extend(all().filter_map(|one| Metrics::of_run(&with(one))));
+        for written in lines(&metrics.iter().collect::<Vec<_>>()) {
+            let line: Value = serde_json::from_str(&written).unwrap();
+            for set in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].as_array().unwrap() {
+                let of: Vec<&Value> = set.as_array().unwrap().iter().map(|name| &line[name.as_str().unwrap()]).collect();
+                names.extend(values(&line).into_keys().map(|name| format!("{name} {of:?}")));
+            }
+        }
+        names
+    };
+    assert_eq!(sent(100), sent(1));
 }
 
 #[test]
 fn days_of_a_credential_are_whole_ones_and_may_be_over() {
     let left = |hours: i64| {
         let ends = Timestamp::from_second(TWO + hours * 3600).unwrap();
-        values(&line(&Metrics::of_credential(&contoso(), ends, two())))["CredentialDaysLeft"]
+        let health = StackHealth { credentials: BTreeMap::from([(contoso(), ends)]), ..StackHealth::default() };
+        values(&line(&Metrics::of_tick(&health, two()))).get("CredentialDaysLeft").copied()
     };
-    assert_eq!([left(24 * 30), left(24 * 30 - 1), left(1), left(0), left(-1)], [30, 29, 0, 0, -1]);
+    assert_eq!([left(24 * 30), left(24 * 30 - 1), left(1), left(0), left(-1)], [None, Some(29), Some(0), Some(0), Some(-1)]);
 }
 
 #[test]
@@ -313,8 +358,9 @@ fn nothing_about_a_person_is_in_a_line() {
 
 #[test]
 fn a_line_that_cannot_be_written_is_nobodys_failure() {
-    MetricsLog::to("people-prod", Full).write(&Metrics::of_tick(&contoso(), 1, false, None), two());
-    MetricsLog::nowhere().write(&Metrics::of_tick(&contoso(), 1, false, None), two());
+    let tick = Metrics::of_tick(&StackHealth::default(), two());
+    MetricsLog::to("people-prod", MetricsScope::All, Full).write(&tick, two());
+    MetricsLog::nowhere().write(&tick, two());
 }
 
 #[test]
@@ -325,6 +371,8 @@ fn alarms_and_dashboard_use_metrics_that_are_written() {
     for (at, _) in template.match_indices("Namespace: hardmatch\n") {
         used.insert(template[at..].split_once("MetricName: ").unwrap().1.lines().next().unwrap());
     }
+    let alarmed: BTreeSet<&str> = Metric::ALL.iter().filter(|one| one.is_alarmed()).map(|one| one.name()).collect();
+    assert_eq!(used, alarmed, "what an alarm rests on is sent where nobody asked for a dashboard");
     for line in template.lines().filter(|line| line.contains("[\"hardmatch\", ")) {
         let rows = line.split('[').filter(|row| row.starts_with("\"hardmatch\", ") || row.starts_with("\".\", "));
         used.extend(rows.filter_map(|row| row.split('"').nth(3)));

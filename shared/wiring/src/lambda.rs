@@ -1,5 +1,7 @@
 //! A Lambda function's home: its names from the environment, its adapters on AWS, and the loop that hands it messages.
 
+mod dead_letters;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use hardmatch_ports::{Clock, Policies, Table};
 use hardmatch_runtime::env::{self, Variable};
 use hardmatch_runtime::queue::{BatchResponse, SqsEvent};
 use hardmatch_runtime::telemetry::field;
-use hardmatch_runtime::{Metrics, MetricsLog, RealClock, run_batch, telemetry};
+use hardmatch_runtime::{Metrics, MetricsLog, MetricsScope, RealClock, run_batch, telemetry};
 use hardmatch_store::costs::Cost;
 use hardmatch_store::troubles::Trouble;
 use hardmatch_store::{Store, StoreError};
@@ -21,6 +23,7 @@ pub use lambda_runtime::Error;
 use lambda_runtime::{LambdaEvent, service_fn};
 use tracing::Instrument as _;
 
+pub use self::dead_letters::judge_dead_letter;
 use crate::connections::Connections;
 use crate::policies::CompiledPolicies;
 
@@ -93,7 +96,7 @@ impl Home {
         let limits = Arc::new(StackLimits::new(&needed(env::ALLOWED_HOSTS)?, &prefix)?);
         let connections = Arc::new(Connections::new(store.clone(), Some(Arc::clone(&limits))));
         let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
-        let metrics = MetricsLog::stdout(&needed(env::STACK)?);
+        let metrics = MetricsLog::stdout(&needed(env::STACK)?, MetricsScope::parse(env::read(env::METRICS.name)?.as_deref()));
         Ok(Self {
             #[cfg(feature = "blobs")]
             blobs: Arc::new(aws.blobs(needed(env::BUCKET)?)),
@@ -111,15 +114,13 @@ impl Home {
     }
 }
 
-/// Where a queue's URL stands.
+/// Where the URL of a queue stands that carries a queue's messages.
 fn url_of(queue: Queue) -> Variable {
     match queue {
         Queue::Source => env::QUEUE_SOURCE,
         Queue::Tenant => env::QUEUE_TENANT,
-        Queue::Match => env::QUEUE_MATCH,
-        Queue::MatchNow => env::QUEUE_MATCH_NOW,
-        Queue::Write => env::QUEUE_WRITE,
-        Queue::WriteNow => env::QUEUE_WRITE_NOW,
+        Queue::Match | Queue::MatchNow => env::QUEUE_MATCH,
+        Queue::Write | Queue::WriteNow => env::QUEUE_WRITE,
     }
 }
 

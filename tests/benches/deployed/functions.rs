@@ -95,7 +95,7 @@ pub(crate) const FUNCTIONS: [Function; 5] = [
 ];
 
 /// What every function is told.
-const EVERY: [(Variable, &str); 12] = [
+const EVERY: [(Variable, &str); 10] = [
     (env::ALLOWED_HOSTS, "login.microsoftonline.com,graph.microsoft.com,127.0.0.1:*"),
     (env::STACK, "bench"),
     (env::TABLE, "work"),
@@ -103,9 +103,7 @@ const EVERY: [(Variable, &str); 12] = [
     (env::QUEUE_SOURCE, "https://sqs.us-east-1.amazonaws.com/111122223333/source"),
     (env::QUEUE_TENANT, "https://sqs.us-east-1.amazonaws.com/111122223333/tenant"),
     (env::QUEUE_MATCH, "https://sqs.us-east-1.amazonaws.com/111122223333/match"),
-    (env::QUEUE_MATCH_NOW, "https://sqs.us-east-1.amazonaws.com/111122223333/match-now"),
     (env::QUEUE_WRITE, "https://sqs.us-east-1.amazonaws.com/111122223333/write"),
-    (env::QUEUE_WRITE_NOW, "https://sqs.us-east-1.amazonaws.com/111122223333/write-now"),
     (env::LOG, "warn,hardmatch=info,ingest=info,match=info,write=info,connect=info"),
     (env::LOG_FORMAT, "json"),
 ];

@@ -28,7 +28,7 @@ pub(crate) fn story(fixture: &mut Fixture) {
     let first = company.says(stack, &["sync", "--yes"], 0);
     assert_eq!(first["status"], "converged", "{first}");
     // What is on its way to the dead letters is not ours to take.
-    stack.until("the poison to be put aside", || stack.holds("WriteDeadLetters") == [2, 0, 0]);
+    stack.until("the poison to be put aside", || stack.holds("DeadLetters") == [2, 0, 0]);
 
     let between = Between::stand(stack);
     let ended = |department: &str| {

@@ -262,14 +262,14 @@ async fn c13_c14_a_connection_without_a_run_knows_when_its_secret_ends() {
         .unwrap();
     let ends = async || fixture.store.meta(&contoso()).await.unwrap().credential.ends;
     assert_eq!(ends().await, None);
-    watch_credential(&ports, &contoso()).await.unwrap();
+    watch_credential(&ports, &contoso(), &ports.store.meta(&contoso()).await.unwrap()).await.unwrap();
     fixture.pump().await;
     assert_eq!(ends().await, Some(1_769_904_000), "noted by whoever has it, paused or not");
     // Once a day is enough.
-    watch_credential(&ports, &contoso()).await.unwrap();
+    watch_credential(&ports, &contoso(), &ports.store.meta(&contoso()).await.unwrap()).await.unwrap();
     assert!(fixture.doorbell.is_empty());
     fixture.clock.advance(DAY);
-    watch_credential(&ports, &contoso()).await.unwrap();
+    watch_credential(&ports, &contoso(), &ports.store.meta(&contoso()).await.unwrap()).await.unwrap();
     assert!(!fixture.doorbell.is_empty());
     fixture.pump().await;
     assert!(fixture.running.world().take_requests().is_empty(), "no token is asked for");

@@ -10,14 +10,12 @@ use crate::expanded::{list, number, of_type, properties, target, template, text}
 /// Metrics of AWS that we look at, with the dimensions under which each is kept.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html>
-const OF_AWS: [(&str, &str, &str); 6] = [
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
+const OF_AWS: [(&str, &str, &str); 4] = [
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"),
     ("AWS/Lambda", "Errors", "FunctionName"),
-    ("AWS/Lambda", "Throttles", "FunctionName"),
     ("AWS/Lambda", "Duration", "FunctionName"),
-    ("AWS/DynamoDB", "ReadThrottleEvents", "TableName"),
-    ("AWS/DynamoDB", "WriteThrottleEvents", "TableName"),
+    ("AWS/ApiGateway", "5xx", "ApiId"),
 ];
 
 fn exists(namespace: &str, name: &str, dimension: &str) -> bool {
@@ -60,7 +58,7 @@ fn every_alarm_watches_a_metric_that_exists() {
 
 #[test]
 fn the_dashboard_shows_metrics_that_exist() {
-    let body = properties("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().expect("text");
+    let body = properties("StackDashboard")["DashboardBody"]["Fn::Sub"].as_str().expect("text");
     let body: Value = serde_json::from_str(body).expect("JSON, before anything is put in as after");
     let mut shown = BTreeSet::new();
     for widget in list(&body["widgets"]) {
@@ -90,52 +88,40 @@ fn the_dashboard_shows_metrics_that_exist() {
 }
 
 #[test]
-fn dead_letters_and_functions_have_an_alarm_each() {
-    for (name, queue) in of_type("AWS::SQS::Queue") {
-        let dead = queue["RedrivePolicy"].is_null();
-        assert_eq!(about("ApproximateNumberOfMessagesVisible", name), dead, "{name}");
-    }
-    for (name, _) in of_type("AWS::Lambda::Function") {
-        assert!(about("Errors", name) && about("Throttles", name), "{name} may fail and nobody is told");
-    }
-    assert!(about("ReadThrottleEvents", "WorkTable") && about("WriteThrottleEvents", "WorkTable"));
+fn six_alarms_watch_what_nobody_would_see_otherwise() {
+    let alarms = of_type("AWS::CloudWatch::Alarm");
+    let watched: BTreeSet<(&str, &str)> = alarms
+        .iter()
+        .map(|(_, alarm)| (alarm["Namespace"].as_str().unwrap_or_default(), alarm["MetricName"].as_str().unwrap_or_default()))
+        .collect();
+    let ours = Metric::ALL.into_iter().filter(|metric| metric.is_alarmed()).map(|metric| (NAMESPACE, metric.name()));
+    let theirs = [("AWS/SQS", "ApproximateNumberOfMessagesVisible"), ("AWS/ApiGateway", "5xx")];
+    assert_eq!(watched, ours.chain(theirs).collect());
+    assert_eq!(alarms.len(), 6, "ten cents a month each");
+    assert!(about("ApproximateNumberOfMessagesVisible", "DeadLetters"), "what fails five times is told of there");
+    assert!(about("5xx", "Api"), "behind the pages there is no queue");
 }
 
 #[test]
-fn a_message_that_fails_a_function_each_time_is_told_of() {
-    let errors: Vec<_> = of_type("AWS::CloudWatch::Alarm")
-        .into_iter()
-        .filter(|(_, alarm)| alarm["Namespace"] == "AWS/Lambda" && alarm["MetricName"] == "Errors")
-        .collect();
-    for (name, alarm) in errors {
-        // It comes back after the queue's visibility, so the errors of one message are never in adjoining periods.
-        let window = number(&alarm["Period"]) * number(&alarm["EvaluationPeriods"]);
-        let back = number(&properties("MatchQueue")["VisibilityTimeout"]);
-        let needed = number(&alarm["DatapointsToAlarm"]);
-        assert!(needed >= 2, "{name}: a single one is repeated and no concern");
-        assert!(window >= needed * back, "{name} looks at {window} s and wants {needed} errors {back} s apart");
+fn silence_is_told_and_a_new_stack_is_not_silent() {
+    let silence = properties("SilenceAlarm");
+    assert_eq!((&silence["MetricName"], &silence["TreatMissingData"]), (&json!("HoursSinceRun"), &json!("missing")));
+    // A stack that stops ticking has no data any more, which is told. One that was just made has none yet: an alarm begins
+    // in that state, and what does not change is not told.
+    assert_eq!(silence["InsufficientDataActions"], json!([{"Ref": "Topic"}]));
+    let tick = template()["Parameters"]["TickRate"]["Default"].as_str().expect("a rate");
+    let minutes: u64 = tick.trim_start_matches("rate(").split(' ').next().and_then(|n| n.parse().ok()).expect("minutes");
+    assert!(number(&silence["Period"]) >= 3 * 60 * minutes, "a tick that comes late is no silence");
+    for (name, alarm) in of_type("AWS::CloudWatch::Alarm").into_iter().filter(|(name, _)| *name != "SilenceAlarm") {
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name} would be raised before the first connection");
     }
 }
 
 #[test]
-fn what_goes_wrong_in_the_work_is_told() {
-    let watched: BTreeSet<&str> = of_type("AWS::CloudWatch::Alarm")
-        .into_iter()
-        .filter(|(_, alarm)| alarm["Namespace"] == NAMESPACE)
-        .filter_map(|(_, alarm)| alarm["MetricName"].as_str())
-        .collect();
-    let expected =
-        ["CredentialDaysLeft", "HoursSinceRun", "Quarantined", "RunsEnded", "RunsFailed", "StuckRuns", "Throttles"];
-    assert_eq!(watched, expected.into());
-    // Silence counts: a run that never starts cannot say so.
-    let silence = properties("NoRunAlarm");
-    assert_eq!(
-        (&silence["TreatMissingData"], &silence["ComparisonOperator"]),
-        (&json!("breaching"), &json!("LessThanThreshold"))
-    );
-    // CloudWatch looks back a week at most.
-    let most = number(&template()["Parameters"]["HoursWithoutRun"]["MaxValue"]);
-    assert!(most * number(&silence["Period"]) <= 7 * 24 * 60 * 60);
+fn what_a_tick_sends_only_while_it_is_wrong_is_looked_at_for_longer_than_a_tick() {
+    for name in ["StoppedAlarm", "CredentialExpiryAlarm"] {
+        assert!(number(&properties(name)["Period"]) >= 900, "{name} would go off and on");
+    }
 }
 
 #[test]
@@ -146,10 +132,7 @@ fn every_alarm_reaches_somebody_says_what_it_means_and_stands_in_the_readme() {
             assert_eq!(alarm[when], json!([{"Ref": "Topic"}]), "{name}");
         }
         assert!(alarm["AlarmDescription"].as_str().is_some_and(|text| text.len() > 20), "{name}");
-        let kind = ["DeadLettersAlarm", "ErrorsAlarm", "ThrottlesAlarm"].into_iter().find(|kind| name.ends_with(kind));
-        let row = kind.filter(|_| !name.starts_with("Graph") && !name.starts_with("WorkTable"));
-        let row = row.map_or_else(|| name.to_owned(), |kind| format!("*{kind}"));
-        assert!(readme.contains(&format!("`{row}`")), "infra/README.md does not say what to do at {row}");
+        assert!(readme.contains(&format!("`{name}`")), "infra/README.md does not say what to do at {name}");
     }
     let topic = properties("TopicPolicy");
     assert_eq!(topic["PolicyDocument"]["Statement"][0]["Principal"]["Service"], "cloudwatch.amazonaws.com");

@@ -99,12 +99,22 @@ pub(crate) fn target(value: &Value) -> Option<&str> {
         Value::String(text) => return text.split('.').next(),
         _ => {}
     }
+    // Of two alternatives the one that is a resource of the template.
+    if let Value::Array(parts) = &value["Fn::If"] {
+        return parts[1..].iter().filter_map(target).find(|name| resources().contains_key(*name));
+    }
     let text = value["Fn::Sub"].as_str()?;
     text.split("${").skip(1).filter_map(|rest| rest.split(['}', '.']).next()).find(|name| !name.starts_with("AWS::"))
 }
 
-/// A number, or the default of the parameter that it refers to.
+/// A number, the default of the parameter that it refers to, or what a table of the template makes of that.
 pub(crate) fn number(value: &Value) -> u64 {
+    if let Value::Array(parts) = &value["Fn::FindInMap"] {
+        let parameter = parts[1]["Ref"].as_str().unwrap_or_else(|| panic!("{value} depends on no parameter"));
+        let default = template()["Parameters"][parameter]["Default"].to_string();
+        let name = |part: &Value| part.as_str().map(str::to_owned).unwrap_or_default();
+        return number(&template()["Mappings"][name(&parts[0])][default][name(&parts[2])]);
+    }
     let value = match value["Ref"].as_str() {
         Some(parameter) => &template()["Parameters"][parameter]["Default"],
         None => value,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardmatch_policy::{Cloud, Endpoints, StackLimits};
 use hardmatch_report::cost::FUNCTION_MB;
 use hardmatch_runtime::env::{self, Variable};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::expanded::{number, of_type, properties, target, template};
 
@@ -19,9 +19,9 @@ const EVERY: [Variable; 12] = [
     env::QUEUE_SOURCE,
     env::QUEUE_TENANT,
     env::QUEUE_MATCH,
-    env::QUEUE_MATCH_NOW,
     env::QUEUE_WRITE,
-    env::QUEUE_WRITE_NOW,
+    env::KEEP_DAYS,
+    env::METRICS,
     env::LOG,
 ];
 
@@ -46,12 +46,21 @@ fn every_function_has_a_role_and_a_log_group_of_its_own() {
 }
 
 #[test]
-fn every_function_may_requeue_and_reserves_nothing() {
+fn functions_requeue_and_only_public_pages_are_bounded() {
     for (name, function) in of_type("AWS::Lambda::Function") {
         // Without it AWS stops long work after sixteen requeued messages.
         assert_eq!(function["RecursiveLoop"], "Allow", "{name}");
-        // What is reserved for one is taken from the account's others; mappings limit instead.
-        assert!(function["ReservedConcurrentExecutions"].is_null(), "{name}");
+        // What is reserved for one is taken from the account's others; mappings limit instead. What anybody may call is
+        // limited where the account has room for it.
+        let reserved = &function["ReservedConcurrentExecutions"];
+        match name {
+            "ConnectFunction" => {
+                let limited = json!({"Fn::If": ["HasPagesAtOnce", {"Ref": "PagesAtOnce"}, {"Ref": "AWS::NoValue"}]});
+                assert_eq!(*reserved, limited);
+                assert!(number(&function["Timeout"]) <= 15, "a page that hangs keeps a function busy");
+            }
+            _ => assert!(reserved.is_null(), "{name}"),
+        }
         assert_eq!((&function["Runtime"], &function["Handler"]), (&"provided.al2023".into(), &"bootstrap".into()));
         assert_eq!(function["LoggingConfig"]["LogFormat"], "JSON", "{name}");
         assert_eq!(
@@ -127,9 +136,7 @@ fn urls_of_queues_go_to_the_right_names() {
         (env::QUEUE_SOURCE, "SourceQueue"),
         (env::QUEUE_TENANT, "TenantQueue"),
         (env::QUEUE_MATCH, "MatchQueue"),
-        (env::QUEUE_MATCH_NOW, "MatchNowQueue"),
         (env::QUEUE_WRITE, "WriteQueue"),
-        (env::QUEUE_WRITE_NOW, "WriteNowQueue"),
         (env::TABLE, "WorkTable"),
         (env::BUCKET, "Bucket"),
     ] {

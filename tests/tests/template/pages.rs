@@ -21,6 +21,9 @@ fn the_pages_are_native_routes_that_only_the_gateway_may_call() {
     let limits = &properties("ApiStage")["DefaultRouteSettings"];
     assert!(number(&limits["ThrottlingRateLimit"]) <= 100, "anybody may call the pages");
     assert!(number(&limits["ThrottlingBurstLimit"]) <= 100, "anybody may call the pages");
+    // So many answers at a time at most: an account of a thousand has room for the work beside them.
+    let hanging = number(&limits["ThrottlingRateLimit"]) * number(&properties("ConnectFunction")["Timeout"]);
+    assert!(hanging + number(&limits["ThrottlingBurstLimit"]) <= 100, "{hanging} pages at a time");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hardmatch_ports::doorbell::Queue;
 
-use crate::expanded::{number, of_type, properties, target};
+use crate::expanded::{list, number, of_type, properties, target, template};
 
 /// Queues of work, not those of dead letters.
 fn doorbells() -> Vec<&'static str> {
@@ -13,33 +13,39 @@ fn doorbells() -> Vec<&'static str> {
 
 #[test]
 fn there_is_a_queue_for_each_kind_of_work_and_two_for_commands() {
-    let mut expected: BTreeSet<String> = Queue::ALL
-        .iter()
-        .map(|queue| {
-            let words = queue.name().split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
-            words.collect::<String>() + "Queue"
-        })
-        .collect();
+    let mut expected: BTreeSet<String> =
+        Queue::DEPLOYED.iter().map(|queue| queue.name()[..1].to_uppercase() + &queue.name()[1..] + "Queue").collect();
     expected.extend(["CommandQueue", "ApproveQueue"].map(str::to_owned));
     assert_eq!(doorbells().into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
 }
 
 #[test]
-fn every_queue_has_dead_letters_of_its_own_that_are_kept_longer() {
-    let mut taken = BTreeSet::new();
+fn all_queues_give_up_into_one_that_keeps_letters_longer() {
+    let dead = properties("DeadLetters");
+    assert!(dead["RedrivePolicy"].is_null(), "it passes letters on");
+    // The function that puts letters back finds them by this name.
+    let called = |name: &str| properties(name)["QueueName"]["Fn::Sub"].as_str().map(str::to_owned);
+    assert_eq!(called("DeadLetters").as_deref(), Some("${AWS::StackName}-dead"));
+    assert_eq!(called("MatchQueue").as_deref(), Some("${AWS::StackName}-match"));
     for name in doorbells() {
         let queue = properties(name);
         let redrive = &queue["RedrivePolicy"];
-        let dead = target(&redrive["deadLetterTargetArn"]).unwrap_or_else(|| panic!("{name} has no dead letters"));
-        assert!(taken.insert(dead), "{dead} serves two queues; nobody could tell where to send a letter back to");
+        assert_eq!(target(&redrive["deadLetterTargetArn"]), Some("DeadLetters"), "{name}");
         assert!(number(&redrive["maxReceiveCount"]) >= 5, "{name}: throttling uses up receipts, too");
-        // The function that puts letters back finds them by this name.
-        let called = |name: &str| properties(name)["QueueName"]["Fn::Sub"].as_str().map(str::to_owned);
-        assert_eq!(called(dead), called(name).map(|name| format!("{name}-dead")));
         // A letter keeps the time at which it was first sent.
-        let (kept, of_dead) = (&queue["MessageRetentionPeriod"], &properties(dead)["MessageRetentionPeriod"]);
+        let (kept, of_dead) = (&queue["MessageRetentionPeriod"], &dead["MessageRetentionPeriod"]);
         assert!(number(of_dead) > number(kept), "{name}: a dead letter could be lost on arrival");
-        assert!(properties(dead)["RedrivePolicy"].is_null(), "{dead} passes its letters on");
+    }
+}
+
+#[test]
+fn time_of_functions_and_visibility_of_messages_are_one_parameter() {
+    let times = &template()["Parameters"]["FunctionTimeout"]["AllowedValues"];
+    for time in list(times) {
+        let visibility = number(&template()["Mappings"]["Seconds"][time.to_string()]["Visibility"]);
+        let time = number(time);
+        // Fifteen seconds are for tests, which wait for what died.
+        assert!(visibility >= 6 * time || (time == 15 && visibility > time), "{time} s");
     }
 }
 
@@ -56,6 +62,9 @@ fn a_message_is_handed_over_again_after_six_times_a_functions_time() {
     for name in doorbells() {
         let visibility = number(&properties(name)["VisibilityTimeout"]);
         for (function, properties) in of_type("AWS::Lambda::Function") {
+            if function == "ConnectFunction" {
+                continue;
+            }
             let time = number(&properties["Timeout"]);
             assert!(visibility >= 6 * time, "{name} hands over again after {visibility} s, {function} has {time} s");
         }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::expanded::{is_tagged, list, of_type, properties, resource, target};
+use crate::expanded::{is_tagged, list, of_type, properties, resource, target, template};
 
 /// What outlives the stack.
 const KEPT: [&str; 5] = ["WorkTable", "TokenTable", "Bucket", "DataKey", "TokenKey"];
@@ -41,16 +41,63 @@ fn the_work_can_be_restored_and_a_forgotten_token_cannot() {
 }
 
 #[test]
-fn people_and_tokens_are_encrypted_under_keys_of_their_own() {
-    for (table, key) in [("WorkTable", "DataKey"), ("TokenTable", "TokenKey")] {
-        let sealed = &properties(table)["SSESpecification"];
-        assert_eq!((&sealed["SSEEnabled"], &sealed["SSEType"]), (&json!(true), &json!("KMS")), "{table}");
-        assert_eq!(target(&sealed["KMSMasterKeyId"]), Some(key), "{table}");
-    }
+fn tokens_lie_under_a_key_of_ours_and_people_do_where_it_is_asked_for() {
+    let sealed = &properties("TokenTable")["SSESpecification"];
+    assert_eq!((&sealed["SSEEnabled"], &sealed["SSEType"]), (&json!(true), &json!("KMS")));
+    assert_eq!(target(&sealed["KMSMasterKeyId"]), Some("TokenKey"));
+    assert!(resource("TokenKey")["Condition"].is_null(), "tokens have their key always");
+    let where_asked = |value: &serde_json::Value| {
+        let parts = list(&value["Fn::If"]);
+        assert_eq!(*parts[0], "HasDataKey", "{value}");
+        parts[1].clone()
+    };
+    let table = where_asked(&properties("WorkTable")["SSESpecification"]);
+    assert_eq!((&table["SSEType"], target(&table["KMSMasterKeyId"])), (&json!("KMS"), Some("DataKey")));
+    let topic = where_asked(&properties("Topic")["KmsMasterKeyId"]);
+    assert_eq!(target(&topic), Some("DataKey"));
+    assert_eq!(resource("DataKey")["Condition"], "HasDataKey");
+    assert_eq!(template()["Parameters"]["DataKeyOfYours"]["Default"], "false");
     for (name, key) in of_type("AWS::KMS::Key") {
         assert_eq!(key["EnableKeyRotation"], true, "{name}");
     }
-    assert_eq!(target(&properties("Topic")["KmsMasterKeyId"]), Some("DataKey"));
+}
+
+#[test]
+fn a_table_restored_from_a_backup_is_taken_in_by_a_parameter() {
+    let functions = of_type("AWS::Lambda::Function");
+    for (name, function) in functions {
+        let table = &function["Environment"]["Variables"]["HARDMATCH_TABLE"];
+        assert_eq!(table["Fn::If"], json!(["HasRestoredTable", {"Ref": "RestoredTable"}, {"Ref": "WorkTable"}]), "{name}");
+    }
+    assert_eq!(template()["Outputs"]["WorkTable"]["Value"]["Fn::If"][1], json!({"Ref": "RestoredTable"}));
+    // Whoever may do something with the one table may do it with the other, and nothing with both.
+    let text = crate::expanded::ours();
+    let rights = text.matches("\"WorkTable\",\n").count();
+    assert_eq!(text.matches("table/${RestoredTable}").count(), rights, "a right names the table alone");
+}
+
+#[test]
+fn tables_and_a_month_have_a_limit_in_money() {
+    for name in ["WorkTable", "TokenTable"] {
+        for limit in ["MaxReadRequestUnits", "MaxWriteRequestUnits"] {
+            assert_eq!(properties(name)["OnDemandThroughput"][limit], json!({"Ref": "TableUnitsPerSecond"}), "{name}");
+        }
+    }
+    let budget = &properties("Budget")["Budget"];
+    assert_eq!(budget["BudgetLimit"]["Amount"], json!({"Ref": "MonthlyBudget"}));
+    assert_eq!(resource("Budget")["Condition"], "HasBudget");
+    assert_eq!(template()["Parameters"]["MonthlyBudget"]["Default"], 0, "an address and a sum are the owner's to give");
+}
+
+#[test]
+fn nothing_is_bound_to_one_partition() {
+    let text = crate::expanded::text("infra/template.yaml");
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        assert!(!line.contains("arn:aws:"), "only in the partition aws: {line}");
+        // Services' names as principals are the same everywhere; their hosts and what the key service calls them are not.
+        let principal = line.contains("Principal") || line.contains("Service:");
+        assert!(principal || !line.contains("amazonaws.com\""), "only in the partition aws: {line}");
+    }
 }
 
 #[test]
@@ -60,9 +107,12 @@ fn the_bucket_is_closed_encrypted_and_forgets() {
         assert_eq!(bucket["PublicAccessBlockConfiguration"][lock], true, "{lock}");
     }
     let rule = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
-    assert_eq!(rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"], "aws:kms");
-    assert_eq!(target(&rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]), Some("DataKey"));
-    assert_eq!(rule["BucketKeyEnabled"], true, "without it each object is a call to the key service");
+    let encrypted = list(&rule["ServerSideEncryptionByDefault"]["Fn::If"]);
+    assert_eq!((encrypted[0], &encrypted[1]["SSEAlgorithm"]), (&json!("HasDataKey"), &json!("aws:kms")));
+    assert_eq!(target(&encrypted[1]["KMSMasterKeyID"]), Some("DataKey"));
+    assert_eq!(encrypted[2], &json!({"SSEAlgorithm": "AES256"}));
+    let bucket_key = &rule["BucketKeyEnabled"]["Fn::If"];
+    assert_eq!(bucket_key[1], true, "without it each object is a call to the key service");
     assert_eq!(bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced");
     assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
     let rules = list(&bucket["LifecycleConfiguration"]["Rules"]);

@@ -111,9 +111,11 @@ mod deployed {
     pub(crate) async fn redrive(args: &StackArgs) -> Result<Exit, Failure> {
         let whole = Whole::open(&args.stack).await?;
         let mut moved: BTreeMap<String, u64> = BTreeMap::new();
+        let mut deleted = 0;
         for _ in 0..ROUNDS {
             let reply = whole.request(&Message::nobody(), "", Command::Redrive, None).await?;
-            let Reply::Redriven { moved: now, more, stopped } = reply else { return Err(strange(&reply)) };
+            let Reply::Redriven { moved: now, deleted: gone, more, stopped } = reply else { return Err(strange(&reply)) };
+            deleted += gone;
             for (queue, count) in now {
                 *moved.entry(queue).or_default() += count;
             }
@@ -127,16 +129,19 @@ mod deployed {
         }
         // In the order of the work.
         let moved: Vec<_> =
-            Queue::ALL.map(|queue| (queue.name(), moved.get(queue.name()).copied().unwrap_or(0))).into();
+            Queue::DEPLOYED.map(|queue| (queue.name(), moved.get(queue.name()).copied().unwrap_or(0))).into();
         if args.json {
             let by_queue: serde_json::Map<_, _> =
                 moved.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect();
-            output::document(&json!({ "v": 1, "stack": args.stack, "moved": by_queue }));
+            output::document(&json!({ "v": 1, "stack": args.stack, "moved": by_queue, "deleted": deleted }));
         } else {
             for (name, count) in moved.iter().filter(|(_, count)| *count > 0) {
                 output::line(format!("{count} put back into {name}"));
             }
-            if moved.iter().all(|(_, count)| *count == 0) {
+            if deleted > 0 {
+                output::line(format!("{deleted} deleted: requests, which are asked for again, and what was no message"));
+            }
+            if deleted == 0 && moved.iter().all(|(_, count)| *count == 0) {
                 output::line("There are no dead letters.");
             }
         }

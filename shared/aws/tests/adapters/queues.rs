@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName};
-use hardmatch_aws::{Depth, QueueUrls, Redriven, SqsDoorbell, Undelivered};
+use aws_sdk_sqs::types::{Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use hardmatch_aws::{Depth, Letter, QueueUrls, Redrive, Redriven, SqsDoorbell, Undelivered};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::{Doorbell as _, Message, MessageKind, Queue, Urgency};
 
@@ -108,8 +108,8 @@ async fn dead_letters_go_back_as_they_were_and_no_more_than_asked() {
     for _ in 0..13 {
         aws_dead.notify(notified.clone(), Duration::ZERO).await.unwrap();
     }
-    let redriven = queues.doorbell.redrive(&queues.dead, Queue::Write, 12).await.unwrap();
-    assert_eq!(redriven, Redriven { moved: 12, stopped: None });
+    let redriven = queues.doorbell.redrive(&queues.dead, 12, back).await.unwrap();
+    assert_eq!(redriven, Redriven { moved: [(Queue::Write, 12)].into(), ..Redriven::default() });
     assert_eq!(queues.doorbell.depth(&queues.dead).await.unwrap(), Depth { waiting: 1, ..Depth::default() });
     let received = queues.receive(&queues.urls[&Queue::Write]).await;
     assert_eq!(received.len(), 10);
@@ -118,8 +118,50 @@ async fn dead_letters_go_back_as_they_were_and_no_more_than_asked() {
         assert!(message.attributes().unwrap().contains_key(&MessageSystemAttributeName::MessageGroupId));
         assert!(message.message_attributes().unwrap().contains_key("v"));
     }
-    let rest = queues.doorbell.redrive(&queues.dead, Queue::Write, 100).await.unwrap();
-    assert_eq!(rest, Redriven { moved: 1, stopped: None });
+    let rest = queues.doorbell.redrive(&queues.dead, 100, back).await.unwrap();
+    assert_eq!(rest, Redriven { moved: [(Queue::Write, 1)].into(), ..Redriven::default() });
+}
+
+fn back(_: &Letter) -> Redrive {
+    Redrive::Back(Queue::Write)
+}
+
+#[tokio::test]
+async fn each_letter_goes_back_is_deleted_or_stays_as_it_is_judged() {
+    let queues = queues().await;
+    let dead = SqsDoorbell::new(queues.client.clone(), QueueUrls::from([(Queue::Write, queues.dead.clone())]));
+    for body in ["back", "gone", "stays", "back"] {
+        dead.put_back(Queue::Write, body, Duration::ZERO).await.unwrap();
+    }
+    let judge = |letter: &Letter| match letter.body.as_str() {
+        "back" => Redrive::Back(Queue::Match),
+        "gone" => Redrive::Delete,
+        _ => Redrive::Leave,
+    };
+    let redriven = queues.doorbell.redrive(&queues.dead, 100, judge).await.unwrap();
+    let expected = Redriven { moved: [(Queue::Match, 2)].into(), deleted: 1, left: 1, stopped: None };
+    assert_eq!(redriven, expected);
+    assert_eq!(queues.receive(&queues.urls[&Queue::Match]).await.len(), 2);
+    let depth = queues.doorbell.depth(&queues.dead).await.unwrap();
+    assert_eq!(depth.waiting + depth.handled, 1, "{depth:?}");
+}
+
+#[tokio::test]
+async fn a_letter_says_which_queue_gave_it_up() {
+    let queues = queues().await;
+    let url = &queues.urls[&Queue::Match];
+    let policy = serde_json::json!({
+        "deadLetterTargetArn": format!("arn:aws:sqs:us-east-1:{}:dead", queues.dead.rsplit('/').nth(1).unwrap()),
+        "maxReceiveCount": 1,
+    });
+    let set = queues.client.set_queue_attributes().queue_url(url);
+    set.attributes(QueueAttributeName::RedrivePolicy, policy.to_string()).send().await.unwrap();
+    queues.doorbell.notify(Message::for_all(MessageKind::Tick), Duration::ZERO).await.unwrap();
+    for _ in 0..2 {
+        queues.client.receive_message().queue_url(url).visibility_timeout(0).send().await.unwrap();
+    }
+    let found = queues.doorbell.letters(&queues.dead, 10).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.failed_in.as_deref()).collect::<Vec<_>>(), [Some("queue-2")]);
 }
 
 #[tokio::test]
@@ -129,8 +171,8 @@ async fn a_letter_that_cannot_be_sent_stays_where_it_is() {
     letters.notify(message(MessageKind::Write), Duration::ZERO).await.unwrap();
     let gone = queues.dead.replace("dead", "gone");
     let nowhere = SqsDoorbell::new(queues.client.clone(), QueueUrls::from([(Queue::Write, gone)]));
-    let redriven = nowhere.redrive(&queues.dead, Queue::Write, 10).await.unwrap();
-    assert_eq!(redriven.moved, 0);
+    let redriven = nowhere.redrive(&queues.dead, 10, back).await.unwrap();
+    assert_eq!(redriven.seen(), 0);
     assert!(redriven.stopped.is_some_and(|why| why.contains("sqs:SendMessage")));
     let depth = queues.doorbell.depth(&queues.dead).await.unwrap();
     assert_eq!(depth, Depth { handled: 1, ..Depth::default() });

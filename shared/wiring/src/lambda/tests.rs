@@ -65,7 +65,7 @@ async fn home(clock: &ManualClock, table: Arc<dyn Table>, paper: Paper) -> Home 
         connections: Arc::new(Connections::new(store, Some(Arc::clone(&limits)))),
         limits,
         policies: Arc::new(CompiledPolicies::without_files()),
-        metrics: MetricsLog::to("people-prod", paper),
+        metrics: MetricsLog::to("people-prod", MetricsScope::All, paper),
     }
 }
 

@@ -1,7 +1,9 @@
 //! `connection dead-letters`: what was given up, since when, and why. Looks and moves nothing.
 
-use hardmatch_aws::{Letter, SqsDoorbell, Undelivered};
-use hardmatch_ports::doorbell::Message;
+use std::collections::BTreeMap;
+
+use hardmatch_aws::{Letter, Undelivered};
+use hardmatch_ports::doorbell::{Message, MessageKind, Queue};
 use hardmatch_runtime::queue::understand;
 use hardmatch_store::Store;
 use serde_json::{Value, json};
@@ -9,89 +11,85 @@ use serde_json::{Value, json};
 use crate::args::StackArgs;
 use crate::fail::{Exit, Failure};
 use crate::output;
-use crate::stack::{QUEUES, Whole};
+use crate::stack::Whole;
 
-/// Letters of one queue that are looked at: more of one kind say no more.
-const MOST: usize = 100;
-/// Letters that `redrive` leaves: what somebody asked for is asked for again, and a start that was not delivered is too late
-/// by now.
-const NOT_PUT_BACK: [(&str, &str); 3] =
-    [("command", "CommandDeadLetters"), ("approve", "ApproveDeadLetters"), (SCHEDULER, "SchedulerDeadLetters")];
+/// Letters that are looked at: more of one kind say no more.
+const MOST: usize = 300;
+/// What a schedule could not deliver.
 const SCHEDULER: &str = "scheduler";
-
-/// The dead letters of a queue.
-struct Pile {
-    queue: &'static str,
-    count: u64,
-    letters: Result<Vec<Value>, String>,
-}
+/// What somebody asked for, and who it was is lost with the queue.
+const REQUESTS: [&str; 2] = ["command", "approve"];
+/// What is no message, where SQS does not say which queue it failed in.
+const UNKNOWN: &str = "unknown";
 
 pub(crate) async fn dead_letters(args: &StackArgs) -> Result<Exit, Failure> {
     let whole = Whole::open(&args.stack).await?;
     let queues = whole.queues()?;
-    let mut piles = Vec::new();
-    for (queue, output) in QUEUES.map(|(queue, _, dead)| (queue.name(), dead)).into_iter().chain(NOT_PUT_BACK) {
-        let url = whole.url(output)?;
-        let depth = queues.depth(&url).await.map_err(Failure::run)?;
-        let count = depth.waiting + depth.handled;
-        if count > 0 {
-            piles.push(Pile { queue, count, letters: looked_at(&whole.store, &queues, &url).await? });
-        }
+    let url = whole.url("DeadLetters")?;
+    let depth = queues.depth(&url).await.map_err(Failure::run)?;
+    let count = depth.waiting + depth.handled;
+    let (letters, unseen) = match queues.letters(&url, MOST).await {
+        Ok(letters) => (letters, None),
+        // A viewer may count them and look into none.
+        Err(error) => (Vec::new(), Some(error.0)),
+    };
+    let mut piles: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for letter in &letters {
+        piles.entry(queue_of(letter)).or_default().push(described(&whole.store, letter).await?);
     }
-    let exit = if piles.is_empty() { Exit::Converged } else { Exit::Attention };
+    let exit = if count == 0 && letters.is_empty() { Exit::Converged } else { Exit::Attention };
     if args.json {
         let document: Vec<Value> = piles
             .iter()
-            .map(|pile| {
-                let (letters, unseen) = match &pile.letters {
-                    Ok(letters) => (letters.as_slice(), None),
-                    Err(why) => (&[][..], Some(why)),
-                };
-                json!({ "queue": pile.queue, "count": pile.count, "letters": letters, "unseen": unseen })
-            })
+            .map(|(queue, letters)| json!({ "queue": queue, "count": letters.len(), "letters": letters }))
             .collect();
-        output::document(&json!({ "v": 1, "stack": args.stack, "queues": document }));
+        output::document(
+            &json!({ "v": 1, "stack": args.stack, "count": count, "unseen": unseen, "queues": document }),
+        );
         return Ok(exit);
     }
-    for pile in &piles {
-        output::line(format!("{}: {}", pile.queue, pile.count));
-        match &pile.letters {
-            Ok(letters) => letters.iter().for_each(|letter| output::line(spoken(letter))),
-            Err(why) => output::line(format!("  They cannot be looked at: {why}")),
-        }
+    for (queue, letters) in &piles {
+        output::line(format!("{queue}: {}", letters.len()));
+        letters.iter().for_each(|letter| output::line(spoken(letter)));
     }
-    if piles.is_empty() {
-        output::line("There are no dead letters.");
+    match (&unseen, exit) {
+        (Some(why), _) if count > 0 => output::line(format!("{count} dead letters cannot be looked at: {why}")),
+        (_, Exit::Converged) => output::line("There are no dead letters."),
+        _ => {}
     }
-    if piles.iter().any(|pile| NOT_PUT_BACK.iter().all(|(queue, _)| *queue != pile.queue)) {
+    if piles.keys().any(|queue| !REQUESTS.contains(&queue.as_str()) && queue != SCHEDULER) {
         output::note(format!(
             "The work itself lies in the table: the tick sends a new message for it. When the cause is gone: hardmatch connection redrive --stack {}",
             args.stack
         ));
     }
-    if piles.iter().any(|pile| ["command", "approve"].contains(&pile.queue)) {
+    if piles.keys().any(|queue| REQUESTS.contains(&queue.as_str())) {
         output::note("A request that was given up did not happen, and is not put back. Ask again");
     }
-    if piles.iter().any(|pile| pile.queue == SCHEDULER) {
+    if piles.contains_key(SCHEDULER) {
         output::note(format!(
-            "What the scheduler could not deliver is not put back. Start it: hardmatch sync --stack {}",
+            "A start that the scheduler could not deliver begins with `hardmatch connection redrive --stack {0}`, or with `hardmatch sync --stack {0}`",
             args.stack
         ));
     }
     Ok(exit)
 }
 
-/// What each letter of a queue is and why it is there; or why that cannot be seen, by a viewer for one.
-async fn looked_at(store: &Store, queues: &SqsDoorbell, url: &str) -> Result<Result<Vec<Value>, String>, Failure> {
-    let letters = match queues.letters(url, MOST).await {
-        Ok(letters) => letters,
-        Err(error) => return Ok(Err(error.0)),
-    };
-    let mut all = Vec::with_capacity(letters.len());
-    for letter in letters {
-        all.push(described(store, &letter).await?);
+/// The queue that a letter failed in: as SQS says, or, where it does not, as what it asks for says.
+fn queue_of(letter: &Letter) -> String {
+    if letter.undelivered.is_some() {
+        return SCHEDULER.to_owned();
     }
-    Ok(Ok(all))
+    let ends = |name: &str| letter.failed_in.as_deref().is_some_and(|queue| queue.ends_with(&format!("-{name}")));
+    let deployed = Queue::DEPLOYED.map(Queue::name);
+    if let Some(name) = deployed.into_iter().chain(REQUESTS).find(|name| ends(name)) {
+        return name.to_owned();
+    }
+    match understand(&letter.body) {
+        Ok(message) if matches!(message.kind, MessageKind::OperatorCommand { .. }) => REQUESTS[0].to_owned(),
+        Ok(message) => message.queue().deployed().name().to_owned(),
+        Err(_) => UNKNOWN.to_owned(),
+    }
 }
 
 async fn described(store: &Store, letter: &Letter) -> Result<Value, Failure> {
