@@ -1,5 +1,6 @@
 //! The expanded template as values, and small words for reading it.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -55,7 +56,19 @@ pub(crate) fn findings(expanded: &str) -> Vec<String> {
 /// Ours, expanded once.
 pub(crate) fn ours() -> &'static str {
     static EXPANDED: OnceLock<String> = OnceLock::new();
-    EXPANDED.get_or_init(|| expand(&path("infra/template.yaml")))
+    EXPANDED.get_or_init(|| {
+        // Expanding takes seconds, and every test may run in a process of its own: kept by what went in.
+        let mut hasher = DefaultHasher::new();
+        (text("infra/template.yaml"), text("infra/expand.py"), PACKAGES).hash(&mut hasher);
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("expanded-{:016x}.json", hasher.finish()));
+        if let Ok(expanded) = std::fs::read_to_string(&kept) {
+            return expanded;
+        }
+        let expanded = expand(&path("infra/template.yaml"));
+        let fresh = kept.with_extension(std::process::id().to_string());
+        std::fs::write(&fresh, &expanded).and_then(|()| std::fs::rename(&fresh, &kept)).expect("a kept expansion");
+        expanded
+    })
 }
 
 /// Ours, as a value.
