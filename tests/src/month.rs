@@ -272,7 +272,7 @@ pub fn options(measured: &Measured, parts: &Parts, prices: &Prices) -> Vec<(Stri
     vec![
         ("a dashboard and its metrics".to_owned(), each(parts.optional.dashboards, prices.dashboard_month) + metrics),
         ("a key for people's data".to_owned(), each(parts.optional.keys, prices.key_month)),
-        (format!("{} connections instead of 1", MANY), more_connections(MANY - 1, measured, prices)),
+        (format!("{MANY} connections instead of 1"), more_connections(MANY - 1, measured, prices)),
     ]
 }
 

@@ -12,8 +12,8 @@ use hardmatch_match::{
 };
 use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::MessageKind;
-use hardmatch_store::TenantKey;
 use hardmatch_runtime::Metrics;
+use hardmatch_store::TenantKey;
 use hardmatch_wiring::lambda::{Begun, Delivery, Error, Home, MessageHandler, Timestamp, serve};
 use hardmatch_wiring::{ConnectionError, Push};
 

@@ -14,7 +14,10 @@ use crate::{opening, table_loss};
 
 /// Looks after all connections, one after the other. A connection that cannot be opened, or that fails, takes none along
 /// and is left to the next tick. Returns those that failed.
-pub async fn tick_all<Fut, E>(store: &Store, tick: impl Fn(ConnectionId) -> Fut) -> Result<Vec<ConnectionId>, MatchError>
+pub async fn tick_all<Fut, E>(
+    store: &Store,
+    tick: impl Fn(ConnectionId) -> Fut,
+) -> Result<Vec<ConnectionId>, MatchError>
 where
     Fut: Future<Output = Result<(), E>>,
     E: std::fmt::Display,

@@ -243,7 +243,8 @@ impl Metrics {
         let silent = health.hours_since_run.values().copied().max().unwrap_or(0);
         metrics = metrics.with(Metric::HoursSinceRun, silent);
         if silent > 0 {
-            let most = health.hours_since_run.iter().filter(|(_, hours)| **hours == silent).map(|(one, _)| one.as_str());
+            let most =
+                health.hours_since_run.iter().filter(|(_, hours)| **hours == silent).map(|(one, _)| one.as_str());
             metrics.properties.insert("Silent".to_owned(), most.take(NAMED).collect());
         }
         if !health.stopped.is_empty() {
@@ -269,8 +270,7 @@ impl Metrics {
     /// The line, without its end.
     fn line(&self, stack: &str, scope: MetricsScope, at: Timestamp) -> Value {
         let listed = self.values.keys().filter(|metric| scope.holds(**metric));
-        let listed: Vec<Value> =
-            listed.map(|metric| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();
+        let listed: Vec<Value> = listed.map(|metric| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();
         let mut line = Map::new();
         if listed.is_empty() {
             line.insert("at".to_owned(), at.to_string().into());

@@ -219,7 +219,10 @@ fn without_a_dashboard_only_what_an_alarm_rests_on_becomes_a_metric() {
     assert_eq!(made(&converged), BTreeSet::new(), "a night that went well costs no metric");
     let written = lines_of(MetricsScope::Alarms, &[&converged]);
     let line: Value = serde_json::from_str(&written[0]).unwrap();
-    assert_eq!((&line["People"], &line["Changes"], &line["Run"]), (&json!(46), &json!(20), &json!("01K7Y3V6Q2E8S5JD0W4N9XBTCM")));
+    assert_eq!(
+        (&line["People"], &line["Changes"], &line["Run"]),
+        (&json!(46), &json!(20), &json!("01K7Y3V6Q2E8S5JD0W4N9XBTCM"))
+    );
     let failed = Metrics::of_run(&run(&json!({"status": "failed"}))).unwrap();
     assert_eq!(made(&failed), BTreeSet::from(["RunsFailed".to_owned()]));
     assert_eq!(made(&Metrics::of_tick(&StackHealth::default(), two())), BTreeSet::from(["HoursSinceRun".to_owned()]));
@@ -277,7 +280,11 @@ fn an_applied_plan_took_from_its_acceptance() {
 #[test]
 fn a_tick_says_how_the_quietest_connection_stands() {
     let quiet = line(&Metrics::of_tick(&StackHealth::default(), two()));
-    assert_eq!(values(&quiet), of([("HoursSinceRun", 0)]), "one metric while nothing is wrong: it says that ticks come");
+    assert_eq!(
+        values(&quiet),
+        of([("HoursSinceRun", 0)]),
+        "one metric while nothing is wrong: it says that ticks come"
+    );
     let fabrikam = ConnectionId::new("fabrikam");
     let health = StackHealth {
         hours_since_run: BTreeMap::from([(contoso(), 27), (fabrikam.clone(), 3)]),
@@ -306,12 +313,14 @@ fn a_hundred_connections_send_no_more_metrics_than_one() {
         };
         let mut names = BTreeSet::new();
         let mut metrics = vec![Metrics::of_tick(&health, two())];
-        let with = |connection: ConnectionId| with(&run(&json!({"status": "attention"})), &json!({"connection": connection}));
+        let with =
+            |connection: ConnectionId| with(&run(&json!({"status": "attention"})), &json!({"connection": connection}));
         metrics.extend(all().filter_map(|one| Metrics::of_run(&with(one))));
         for written in lines(&metrics.iter().collect::<Vec<_>>()) {
             let line: Value = serde_json::from_str(&written).unwrap();
             for set in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].as_array().unwrap() {
-                let of: Vec<&Value> = set.as_array().unwrap().iter().map(|name| &line[name.as_str().unwrap()]).collect();
+                let of: Vec<&Value> =
+                    set.as_array().unwrap().iter().map(|name| &line[name.as_str().unwrap()]).collect();
                 names.extend(values(&line).into_keys().map(|name| format!("{name} {of:?}")));
             }
         }
@@ -327,7 +336,10 @@ fn days_of_a_credential_are_whole_ones_and_may_be_over() {
         let health = StackHealth { credentials: BTreeMap::from([(contoso(), ends)]), ..StackHealth::default() };
         values(&line(&Metrics::of_tick(&health, two()))).get("CredentialDaysLeft").copied()
     };
-    assert_eq!([left(24 * 30), left(24 * 30 - 1), left(1), left(0), left(-1)], [None, Some(29), Some(0), Some(0), Some(-1)]);
+    assert_eq!(
+        [left(24 * 30), left(24 * 30 - 1), left(1), left(0), left(-1)],
+        [None, Some(29), Some(0), Some(0), Some(-1)]
+    );
 }
 
 #[test]

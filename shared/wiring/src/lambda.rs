@@ -96,7 +96,8 @@ impl Home {
         let limits = Arc::new(StackLimits::new(&needed(env::ALLOWED_HOSTS)?, &prefix)?);
         let connections = Arc::new(Connections::new(store.clone(), Some(Arc::clone(&limits))));
         let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
-        let metrics = MetricsLog::stdout(&needed(env::STACK)?, MetricsScope::parse(env::read(env::METRICS.name)?.as_deref()));
+        let metrics =
+            MetricsLog::stdout(&needed(env::STACK)?, MetricsScope::parse(env::read(env::METRICS.name)?.as_deref()));
         Ok(Self {
             #[cfg(feature = "blobs")]
             blobs: Arc::new(aws.blobs(needed(env::BUCKET)?)),

@@ -194,7 +194,10 @@ fn redrive(stack: &Stack, operator: &Keys) {
     stack.send("DeadLetters", &request.to_string());
     let moved = stack.hardmatch(operator, &["connection", "redrive", "--json"]).json(0);
     assert_eq!(moved["moved"]["source"], 1, "{moved}");
-    assert!(moved["deleted"].as_u64().is_some_and(|deleted| deleted >= 1), "what was asked for is asked for again: {moved}");
+    assert!(
+        moved["deleted"].as_u64().is_some_and(|deleted| deleted >= 1),
+        "what was asked for is asked for again: {moved}"
+    );
     stack.until("the letter to be answered", || {
         stack.holds("DeadLetters") == [0, 0, 0] && stack.holds("SourceQueue")[..2] == [0, 0]
     });

@@ -5,14 +5,7 @@ use std::collections::BTreeSet;
 use crate::Fixture;
 
 const FUNCTIONS: [&str; 5] = ["ingest-source", "ingest-tenant", "match", "write", "connect"];
-const QUEUES: [&str; 6] = [
-    "SourceQueue",
-    "TenantQueue",
-    "MatchQueue",
-    "WriteQueue",
-    "CommandQueue",
-    "ApproveQueue",
-];
+const QUEUES: [&str; 6] = ["SourceQueue", "TenantQueue", "MatchQueue", "WriteQueue", "CommandQueue", "ApproveQueue"];
 /// Without a dashboard only what an alarm rests on becomes a metric.
 const METRICS: [&str; 2] = ["HoursSinceRun", "RunsFailed"];
 /// Parts of people's names, addresses and keys, and of tokens: JSON Web Tokens begin so, whatever they say.

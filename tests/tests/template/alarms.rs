@@ -92,7 +92,9 @@ fn six_alarms_watch_what_nobody_would_see_otherwise() {
     let alarms = of_type("AWS::CloudWatch::Alarm");
     let watched: BTreeSet<(&str, &str)> = alarms
         .iter()
-        .map(|(_, alarm)| (alarm["Namespace"].as_str().unwrap_or_default(), alarm["MetricName"].as_str().unwrap_or_default()))
+        .map(|(_, alarm)| {
+            (alarm["Namespace"].as_str().unwrap_or_default(), alarm["MetricName"].as_str().unwrap_or_default())
+        })
         .collect();
     let ours = Metric::ALL.into_iter().filter(|metric| metric.is_alarmed()).map(|metric| (NAMESPACE, metric.name()));
     let theirs = [("AWS/SQS", "ApproximateNumberOfMessagesVisible"), ("AWS/ApiGateway", "5xx")];
@@ -110,7 +112,8 @@ fn silence_is_told_and_a_new_stack_is_not_silent() {
     // in that state, and what does not change is not told.
     assert_eq!(silence["InsufficientDataActions"], json!([{"Ref": "Topic"}]));
     let tick = template()["Parameters"]["TickRate"]["Default"].as_str().expect("a rate");
-    let minutes: u64 = tick.trim_start_matches("rate(").split(' ').next().and_then(|n| n.parse().ok()).expect("minutes");
+    let minutes: u64 =
+        tick.trim_start_matches("rate(").split(' ').next().and_then(|n| n.parse().ok()).expect("minutes");
     assert!(number(&silence["Period"]) >= 3 * 60 * minutes, "a tick that comes late is no silence");
     for (name, alarm) in of_type("AWS::CloudWatch::Alarm").into_iter().filter(|(name, _)| *name != "SilenceAlarm") {
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name} would be raised before the first connection");

@@ -82,7 +82,10 @@ fn dead_letters_are_found_and_counted_by_everybody_and_seen_by_operators() {
     let output = &template()["Outputs"]["DeadLetters"]["Value"];
     assert_eq!(target(output), Some("DeadLetters"), "the command finds them by its output");
     for name in POLICIES {
-        assert!(may("sqs:GetQueueAttributes", name).contains("DeadLetters"), "{name} cannot tell whether there are any");
+        assert!(
+            may("sqs:GetQueueAttributes", name).contains("DeadLetters"),
+            "{name} cannot tell whether there are any"
+        );
     }
     let dead = BTreeSet::from(["DeadLetters".to_owned()]);
     assert_eq!((looks_into("ViewerPolicy"), looks_into("OperatorPolicy")), (BTreeSet::new(), dead));

@@ -67,7 +67,11 @@ fn a_table_restored_from_a_backup_is_taken_in_by_a_parameter() {
     let functions = of_type("AWS::Lambda::Function");
     for (name, function) in functions {
         let table = &function["Environment"]["Variables"]["HARDMATCH_TABLE"];
-        assert_eq!(table["Fn::If"], json!(["HasRestoredTable", {"Ref": "RestoredTable"}, {"Ref": "WorkTable"}]), "{name}");
+        assert_eq!(
+            table["Fn::If"],
+            json!(["HasRestoredTable", {"Ref": "RestoredTable"}, {"Ref": "WorkTable"}]),
+            "{name}"
+        );
     }
     assert_eq!(template()["Outputs"]["WorkTable"]["Value"]["Fn::If"][1], json!({"Ref": "RestoredTable"}));
     // Whoever may do something with the one table may do it with the other, and with both never.

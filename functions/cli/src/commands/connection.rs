@@ -114,7 +114,9 @@ mod deployed {
         let mut deleted = 0;
         for _ in 0..ROUNDS {
             let reply = whole.request(&Message::nobody(), "", Command::Redrive, None).await?;
-            let Reply::Redriven { moved: now, deleted: gone, more, stopped } = reply else { return Err(strange(&reply)) };
+            let Reply::Redriven { moved: now, deleted: gone, more, stopped } = reply else {
+                return Err(strange(&reply));
+            };
             deleted += gone;
             for (queue, count) in now {
                 *moved.entry(queue).or_default() += count;
@@ -139,7 +141,9 @@ mod deployed {
                 output::line(format!("{count} put back into {name}"));
             }
             if deleted > 0 {
-                output::line(format!("{deleted} deleted: requests, which are asked for again, and what was no message"));
+                output::line(format!(
+                    "{deleted} deleted: requests, which are asked for again, and what was no message"
+                ));
             }
             if deleted == 0 && moved.iter().all(|(_, count)| *count == 0) {
                 output::line("There are no dead letters.");

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
+};
 use hardmatch_aws::{Depth, Letter, QueueUrls, Redrive, Redriven, SqsDoorbell, Undelivered};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::{Doorbell as _, Message, MessageKind, Queue, Urgency};

@@ -43,9 +43,7 @@ pub(crate) async fn dead_letters(args: &StackArgs) -> Result<Exit, Failure> {
             .iter()
             .map(|(queue, letters)| json!({ "queue": queue, "count": letters.len(), "letters": letters }))
             .collect();
-        output::document(
-            &json!({ "v": 1, "stack": args.stack, "count": count, "unseen": unseen, "queues": document }),
-        );
+        output::document(&json!({ "v": 1, "stack": args.stack, "count": count, "unseen": unseen, "queues": document }));
         return Ok(exit);
     }
     for (queue, letters) in &piles {
