@@ -443,6 +443,9 @@ pub(crate) struct ConnectArgs {
     /// Print the address where an administrator consents, and do not wait
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Do not open the browser of this machine
+    #[arg(long)]
+    pub(crate) no_browser: bool,
     /// Serve the page on this port; a free one when left out
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,

@@ -1,7 +1,8 @@
 //! One attempt to connect, between its start and its last page: found, told of, and let go.
 
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::http::header::SET_COOKIE;
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use hardmatch_store::Stored;
 use hardmatch_store::connecting::{Attempt, AttemptPhase, ConnectSecret, News};
 
@@ -48,7 +49,8 @@ pub(crate) fn take<T>(taken: Result<T, hardmatch_store::StoreError>) -> Result<T
     }
 }
 
-/// Tells whoever waits, and the log.
+/// Tells the command that waits, and the log. While the link lives the same browser may try again, so a failure is told
+/// as not yet connected; a success ends the link.
 pub(crate) async fn tell(
     ports: &Ports,
     connection: &Connection,
@@ -61,11 +63,23 @@ pub(crate) async fn tell(
         News::Waiting(code) => tracing::info!(connection.id = id, reason.code = code, "not connected yet"),
         News::Failed(code) => tracing::warn!(connection.id = id, reason.code = code, "not connected"),
     }
-    Ok(ports.store.tell_connecting(&connection.id, &attempt.ticket, news, ports.clock.now_seconds()).await?)
+    let now = ports.clock.now_seconds();
+    let again = match news {
+        News::Failed(code) => {
+            let ticket = ports.store.ticket(&attempt.ticket).await?;
+            ticket.filter(|ticket| now < ticket.value.expires).map(|_| News::Waiting(code.clone()))
+        }
+        News::Done(_) => {
+            ports.store.end_ticket(&attempt.ticket).await?;
+            None
+        }
+        News::Waiting(_) => None,
+    };
+    Ok(ports.store.tell_connecting(&connection.id, &attempt.ticket, again.as_ref().unwrap_or(news), now).await?)
 }
 
 /// A last page: the browser may forget the attempt.
 pub(crate) fn leave(ports: &Ports, id: &str, page: impl IntoResponse) -> Response {
-    let cookie = [(axum::http::header::SET_COOKIE, session::release(&ports.url, id))];
+    let cookie = AppendHeaders([(SET_COOKIE, session::release(&ports.url, id))]);
     (cookie, page).into_response()
 }

@@ -39,7 +39,10 @@ pub(crate) struct Offer<'a> {
     pub(crate) connection: &'a str,
     pub(crate) tenant: &'a str,
     pub(crate) client_id: &'a str,
+    /// How many minutes the link lives.
+    pub(crate) minutes: u64,
     pub(crate) until: String,
+    pub(crate) redirect: String,
     pub(crate) method: ConnectMethod,
     pub(crate) groups: Vec<Group>,
     pub(crate) action: String,

@@ -18,8 +18,10 @@ pub(crate) enum Problem {
     NoSuchPage,
     /// The page is there, for another method.
     WrongMethod,
-    /// A link that was used, is too old, or never was.
+    /// A link that has connected, is too old, or never was.
     LinkSpent,
+    /// A link that another browser has begun to use.
+    LinkTaken,
     /// A form came from elsewhere.
     AnotherSite,
     /// The link is good, and its connection is gone.
@@ -85,6 +87,10 @@ impl Refused {
     }
 }
 
+/// Ends every piece of advice after which the same link goes on.
+const AGAIN: &str = "Until the link ends you may open it again in this browser and press its button once more; later \
+                     “hardmatch auth connect” makes a new one.";
+
 /// Ends every piece of advice that needs a new link.
 const NEW_LINK: &str = "A new link comes from whoever operates hardmatch: “hardmatch auth connect” makes one.";
 
@@ -95,7 +101,7 @@ impl Problem {
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::LinkSpent | Self::AnswerSpent | Self::TooLate | Self::NotConfigured => StatusCode::GONE,
             Self::Incomplete => StatusCode::BAD_REQUEST,
-            Self::AnotherSite | Self::AnotherBrowser | Self::AnotherTenant(_) | Self::Refused(_) => {
+            Self::AnotherSite | Self::LinkTaken | Self::AnotherBrowser | Self::AnotherTenant(_) | Self::Refused(_) => {
                 StatusCode::FORBIDDEN
             }
             Self::NotKept | Self::Broken { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -107,6 +113,7 @@ impl Problem {
             Self::NoSuchPage => "There is no such page",
             Self::WrongMethod => "This page is not asked for in that way",
             Self::LinkSpent => "This link is not valid any more",
+            Self::LinkTaken => "This link is in use in another browser",
             Self::AnotherSite => "This request came from another site",
             Self::NotConfigured => "This connection is not there any more",
             Self::Incomplete => "Microsoft’s answer is incomplete",
@@ -125,8 +132,11 @@ impl Problem {
         match self {
             Self::NoSuchPage => "Check that the address was copied whole.".into(),
             Self::WrongMethod => "Open it as a link, or press its button.".into(),
-            Self::LinkSpent => "A link works once and for 15 minutes. This one was used, is older, or was not copied \
-                                whole."
+            Self::LinkSpent => "A link connects once, within 15 minutes. This one has connected, is older, or was not \
+                                copied whole."
+                .into(),
+            Self::LinkTaken => "The browser in which its button was pressed first may go on with it, and no other: \
+                                another profile, or one that refuses cookies, is another browser."
                 .into(),
             Self::AnotherSite => "The button of our own page was not what sent it, so nothing was done.".into(),
             Self::NotConfigured => {
@@ -164,20 +174,19 @@ impl Problem {
             Self::NoSuchPage => "To connect a tenant you need a link that an operator made for you.".into(),
             Self::WrongMethod | Self::LinkSpent | Self::NotConfigured | Self::TooLate => NEW_LINK.into(),
             Self::AnotherSite => "Go back to the link, and press its button.".into(),
-            Self::Incomplete => format!("Go back and try once more. {NEW_LINK}"),
-            Self::AnswerSpent => {
-                format!("“hardmatch auth status” says whether the connection stands. {NEW_LINK}")
-            }
+            Self::LinkTaken => format!("Go on in the browser that began. {NEW_LINK}"),
+            Self::Incomplete => AGAIN.into(),
+            Self::AnswerSpent => format!("“hardmatch auth status” says whether the connection stands. {AGAIN}"),
             Self::AnotherBrowser => {
                 format!("Open the link and finish in the same browser, with cookies allowed. {NEW_LINK}")
             }
             Self::AnotherTenant(_) => {
                 format!(
-                    "Sign in with an account of the right tenant, or correct “tenant.id” in hardmatch.toml. {NEW_LINK}"
+                    "Sign in with an account of the right tenant, or correct “tenant.id” in hardmatch.toml. {AGAIN}"
                 )
             }
-            Self::Refused(refused) if refused.cure.is_empty() => NEW_LINK.into(),
-            Self::Refused(refused) => format!("{} {NEW_LINK}", refused.cure),
+            Self::Refused(refused) if refused.cure.is_empty() => AGAIN.into(),
+            Self::Refused(refused) => format!("{} {AGAIN}", refused.cure),
             Self::NotKept => {
                 format!("Check the key and the token table (“hardmatch doctor”), then connect again. {NEW_LINK}")
             }

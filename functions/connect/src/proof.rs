@@ -65,7 +65,8 @@ pub(crate) async fn consent(
             end(ports, id, attempt).await?;
             let news = done(ports, connection, &grant);
             tell(ports, connection, &attempt.value, &news).await?;
-            Ok(leave(ports, id, connected(connection, &grant, &judged)))
+            let page = leave(ports, &attempt.value.ticket, connected(connection, &grant, &judged));
+            Ok(leave(ports, id, page))
         }
         Proof::Lacking(grant, judged) => {
             tell(ports, connection, &attempt.value, &waits("permission_missing")).await?;
@@ -210,7 +211,7 @@ pub(crate) async fn sign_in(
         return Err(Problem::NotKept);
     }
     tell(ports, connection, attempt, &done(ports, connection, &grant)).await?;
-    Ok(connected(connection, &grant, &judged))
+    Ok(leave(ports, &attempt.ticket, connected(connection, &grant, &judged)))
 }
 
 fn authorization(ports: &Ports, signed: &SignIn<'_>) -> Option<Authorization> {

@@ -6,7 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_policy::permission;
 use hardmatch_ports::Authorization;
@@ -28,15 +28,23 @@ const LIFE: SignedDuration = SignedDuration::from_mins(15);
 pub(crate) type Part = Result<Path<String>, PathRejection>;
 
 /// `GET /connect/{ticket}`: what is offered. Looking uses nothing up.
-pub(crate) async fn offer(State(ports): State<Arc<Ports>>, ticket: Part) -> Result<Response, Problem> {
-    let (_, ticket, secret) = live(&ports, ticket).await?;
+pub(crate) async fn offer(
+    State(ports): State<Arc<Ports>>,
+    ticket: Part,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (id, ticket, secret) = live(&ports, ticket).await?;
+    its_browser(&ports, &id, &ticket.value, &headers)?;
     let connection = find(&ports, &ticket.value.connection).await?;
     let until = Timestamp::from_second(ticket.value.expires).map_err(|_| Problem::LinkSpent)?;
     let page = Offer {
         connection: connection.id.as_str(),
         tenant: &connection.tenant,
         client_id: &connection.client_id,
+        // How long is the same in every time zone; a page without a script does not know the reader's.
+        minutes: (ticket.value.expires - ports.clock.now_seconds()).max(0).unsigned_abs().div_ceil(60),
         until: until.strftime("%H:%M UTC").to_string(),
+        redirect: ports.url.redirect().to_string(),
         method: connection.method(),
         groups: groups(&permission::asked(&connection.needs())),
         action: format!("/connect/{secret}/start"),
@@ -44,7 +52,8 @@ pub(crate) async fn offer(State(ports): State<Arc<Ports>>, ticket: Part) -> Resu
     Ok(page::respond(StatusCode::OK, &page))
 }
 
-/// `POST /connect/{ticket}/start`: uses the link up, binds the attempt to this browser, sends it to Microsoft.
+/// `POST /connect/{ticket}/start`: binds the link and the attempt to this browser, and sends it to Microsoft. The same
+/// browser may come back and start again until the link ends or connects.
 pub(crate) async fn begin(
     State(ports): State<Arc<Ports>>,
     ticket: Part,
@@ -53,6 +62,7 @@ pub(crate) async fn begin(
     session::from_our_page(&headers, &ports.url)?;
     let (ticket_id, ticket, _) = live(&ports, ticket).await?;
     let connection = find(&ports, &ticket.value.connection).await?;
+    let owner = its_browser(&ports, &ticket_id, &ticket.value, &headers)?;
     let (state, browser) = (secret(), secret());
     let id = ports.store.connect_id(ConnectSecret::State, &state);
     let expires = ports.clock.now() + LIFE;
@@ -65,13 +75,26 @@ pub(crate) async fn begin(
         phase: AttemptPhase::Sent,
         expires: expires.as_second(),
     };
-    match ports.store.begin_attempt((&ticket_id, ticket.revision), &id, &attempt).await {
+    let value = Ticket { browser: Some(ports.store.connect_id(ConnectSecret::Browser, &owner)), ..ticket.value };
+    let ticket = Stored { value, revision: ticket.revision };
+    match ports.store.begin_attempt((&ticket_id, &ticket), &id, &attempt).await {
         Err(error) if error.is_conflict() => return Err(Problem::LinkSpent),
         other => other?,
     }
     tracing::info!(connection.id = connection.id.as_str(), "an administrator was sent to Microsoft to connect");
     let bind = session::bind(&ports.url, &id, &browser);
-    Ok(([(SET_COOKIE, bind)], page::lead_to(&target)).into_response())
+    let own = session::bind(&ports.url, &ticket_id, &owner);
+    Ok((AppendHeaders([(SET_COOKIE, bind), (SET_COOKIE, own)]), page::lead_to(&target)).into_response())
+}
+
+/// The secret of the browser that a link belongs to: the one that this browser brings, or a new one while the link
+/// belongs to nobody.
+fn its_browser(ports: &Ports, id: &str, ticket: &Ticket, headers: &HeaderMap) -> Result<String, Problem> {
+    let Some(owner) = &ticket.browser else { return Ok(secret()) };
+    session::brought(headers, &ports.url, id)
+        .filter(|brought| ports.store.connect_id(ConnectSecret::Browser, brought) == *owner)
+        .map(str::to_owned)
+        .ok_or(Problem::LinkTaken)
 }
 
 /// Where the browser goes. What a sign-in needs again is sealed under the attempt's name.

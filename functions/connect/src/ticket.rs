@@ -35,7 +35,7 @@ pub async fn issue(
     connection: &ConnectionId,
 ) -> Result<ConnectLink, StoreError> {
     let link = draft(store, clock, url);
-    let ticket = Ticket { v: 1, connection: connection.clone(), expires: link.expires.as_second() };
+    let ticket = Ticket { v: 1, connection: connection.clone(), expires: link.expires.as_second(), browser: None };
     store.put_ticket(&link.id, &ticket, clock.now().as_second()).await?;
     Ok(link)
 }

@@ -36,7 +36,7 @@ impl ConnectSecret {
     }
 }
 
-/// `CONNECT#hash / TICKET`: a link that may be used once.
+/// `CONNECT#hash / TICKET`: a link that one browser may use, again and again until it connects or the link ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
     /// Version of this shape.
@@ -45,6 +45,9 @@ pub struct Ticket {
     pub connection: ConnectionId,
     /// It is worth nothing from then on (Unix seconds).
     pub expires: i64,
+    /// Hash of the cookie of the browser that used it first: no other may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<String>,
 }
 
 /// `CONNECT#hash / ATTEMPT`: a browser was sent to Microsoft.
@@ -178,19 +181,30 @@ impl Store {
         }
     }
 
-    /// A link that was not used yet. Whether it is still worth something is for the caller's clock.
+    /// A link that has not connected yet. Whether it is still worth something is for the caller's clock.
     pub async fn ticket(&self, id: &str) -> Result<Option<Stored<Ticket>>> {
         self.read(&keys::ticket(id), "link").await
     }
 
-    /// Uses a link up and begins an attempt, both or neither. A conflict: somebody was faster.
-    pub async fn begin_attempt(&self, ticket: (&str, u64), id: &str, attempt: &Attempt) -> Result<()> {
-        let (ticket, revision) = ticket;
+    /// Keeps which browser a link belongs to and begins an attempt, both or neither. A conflict: somebody was faster.
+    pub async fn begin_attempt(&self, ticket: (&str, &Stored<Ticket>), id: &str, attempt: &Attempt) -> Result<()> {
+        let (name, ticket) = ticket;
         let writes = vec![
-            Write::Delete { key: keys::ticket(ticket), condition: Condition::Revision(revision) },
+            Write::Put {
+                key: keys::ticket(name),
+                body: json(&ticket.value),
+                expires: Some(ticket.value.expires + KEPT_AFTER),
+                condition: Condition::Revision(ticket.revision),
+            },
             put_attempt(id, attempt, Condition::Absent),
         ];
         Ok(self.table.transact(writes).await?)
+    }
+
+    /// Ends a link: it has connected.
+    pub async fn end_ticket(&self, id: &str) -> Result<()> {
+        self.table.write(Write::Delete { key: keys::ticket(id), condition: Condition::None }).await?;
+        Ok(())
     }
 
     /// An attempt. Whether it is still worth something is for the caller's clock.

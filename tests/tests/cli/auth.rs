@@ -7,7 +7,7 @@ use hardmatch_runtime::RealClock;
 use hardmatch_sim::{Consent, KeyCredential, RegisteredCredential, Signature};
 use serde_json::{Value, json};
 
-use crate::browser::{ADMIN, Waiting, connectable, prove_by, walk};
+use crate::browser::{ADMIN, Waiting, connectable, prove_by, walk, walk_on};
 use crate::fixture::{CLIENT, Fixture, SECRET_NAME, Said, rows, tenant, text};
 
 const CONFIG: [&str; 2] = ["--config", "lab.toml"];
@@ -60,11 +60,16 @@ fn o14_an_administrator_consents_in_a_browser_and_is_told_what_was_granted() {
 }
 
 #[test]
-fn a_consent_that_is_declined_is_told_with_its_code() {
+fn a_consent_that_is_declined_is_told_and_may_be_given_in_the_same_browser() {
     let fixture = connectable(&rows(1), |app| app.consent = Consent::Missing);
     let waiting = Waiting::start(&fixture, &words(&["auth", "connect"], &[]));
-    walk(&waiting.link, &[("choice", "decline")]);
-    waiting.ends().ends(1).says(&["AADSTS65004", "auth connect"]);
+    let declined = walk(&waiting.link, &[("choice", "decline")]);
+    assert!(declined.page.contains("open it again in this browser"), "{}", declined.page);
+    let agreed = walk_on(&waiting.link, &ACCEPT, &declined.cookies);
+    assert_eq!(agreed.status, 200, "{}", agreed.page);
+    let said = waiting.ends().ends(0).says(&["AADSTS65004"]);
+    let (register, open) = (said.err.find("redirect URI").unwrap(), said.err.find("open this link").unwrap());
+    assert!(register < open, "what to register is said beforehand");
 }
 
 #[test]

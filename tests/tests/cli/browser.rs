@@ -125,29 +125,45 @@ pub(crate) struct Walked {
     pub(crate) status: u16,
     pub(crate) page: String,
     pub(crate) secrets: Vec<String>,
+    /// What the browser keeps and brings along.
+    pub(crate) cookies: Vec<String>,
 }
 
 /// Opens a link, presses its button, answers Microsoft's page, and comes back.
 pub(crate) fn walk(link: &str, answer: &[(&str, &str)]) -> Walked {
+    walk_on(link, answer, &[])
+}
+
+/// [`walk`] in a browser that was here before.
+pub(crate) fn walk_on(link: &str, answer: &[(&str, &str)], cookies: &[String]) -> Walked {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let http = Client::builder().no_proxy().redirect(redirect::Policy::none()).build().unwrap();
         let mut walked = Walked::default();
         walked.secrets.extend(link.rsplit('/').next().map(str::to_owned));
-        let offer = http.get(link).send().await.unwrap();
+        let offer = http.get(link).header(COOKIE, cookies.join("; ")).send().await.unwrap();
         assert_eq!(offer.status(), 200);
         let origin: String = link.split('/').take(3).collect::<Vec<_>>().join("/");
-        let started = http.post(format!("{link}/start")).header(ORIGIN, &origin).send().await.unwrap();
+        let started = http
+            .post(format!("{link}/start"))
+            .header(ORIGIN, &origin)
+            .header(COOKIE, cookies.join("; "))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(started.status(), 200);
-        let cookie = head(&started, SET_COOKIE.as_str()).split(';').next().unwrap_or_default().to_owned();
-        walked.secrets.extend(cookie.split_once('=').map(|(_, secret)| secret.to_owned()));
+        let set = started.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        walked.cookies = set.filter_map(|value| value.split(';').next()).map(str::to_owned).collect();
+        walked.secrets.extend(
+            walked.cookies.iter().filter_map(|cookie| cookie.split_once('=')).map(|(_, secret)| secret.to_owned()),
+        );
         let microsoft = head(&started, REFRESH.as_str()).strip_prefix("0;url=").unwrap().to_owned();
         walked.secrets.extend(parameters(&microsoft, &["state", "nonce"]));
         let decided = http.post(&microsoft).form(answer).send().await.unwrap();
         let back = head(&decided, LOCATION.as_str());
         assert!(back.starts_with(&origin), "{} {back}", decided.status());
         walked.secrets.extend(parameters(&back, &["code"]));
-        let last = http.get(&back).header(COOKIE, &cookie).send().await.unwrap();
+        let last = http.get(&back).header(COOKIE, walked.cookies.join("; ")).send().await.unwrap();
         walked.status = last.status().as_u16();
         walked.page = last.text().await.unwrap();
         walked

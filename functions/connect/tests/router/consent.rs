@@ -58,7 +58,7 @@ async fn consent_that_is_proven_connects() {
 }
 
 #[tokio::test]
-async fn looking_at_a_link_uses_nothing_up_and_starting_does() {
+async fn looking_at_a_link_uses_nothing_up_and_starting_binds_it_to_the_browser() {
     let world = World::new().await;
     let link = world.link("contoso").await;
     let mut browser = world.browser();
@@ -66,11 +66,48 @@ async fn looking_at_a_link_uses_nothing_up_and_starting_does() {
         assert_eq!(browser.ask(method, link.url.path(), &[]).await.status, StatusCode::OK);
     }
     browser.start(&link).await;
-    for again in [browser.get(link.url.path()).await, browser.post(&format!("{}/start", link.url.path())).await] {
-        assert_eq!(again.status, StatusCode::GONE);
-        again.says("This link is not valid any more");
+    let mut other = world.browser();
+    for again in [other.get(link.url.path()).await, other.post(&format!("{}/start", link.url.path())).await] {
+        assert_eq!(again.status, StatusCode::FORBIDDEN);
+        again.says("This link is in use in another browser");
         again.says("hardmatch auth connect");
     }
+    // Going back and reloading is nobody's mistake.
+    assert_eq!(browser.get(link.url.path()).await.status, StatusCode::OK);
+    world.contoso.will_prove([Ok(grant(CONTOSO, &LEAST))]);
+    let page = browser.start(&link).await;
+    assert_eq!(browser.consented(&page).await.status, StatusCode::OK);
+    for spent in [browser.get(link.url.path()).await, browser.post(&format!("{}/start", link.url.path())).await] {
+        assert_eq!(spent.status, StatusCode::GONE, "it has connected");
+        spent.says("This link is not valid any more");
+    }
+}
+
+#[tokio::test]
+async fn who_declined_may_agree_in_the_same_browser_until_the_link_ends() {
+    let world = World::new().await;
+    let link = world.link("contoso").await;
+    let mut browser = world.browser();
+    for _ in 0..3 {
+        let page = browser.start(&link).await;
+        let declined = browser.back(&page, "error=access_denied&error_description=AADSTS65004%3a+declined").await;
+        assert_eq!(declined.status, StatusCode::FORBIDDEN);
+        declined.says("open it again in this browser");
+        assert_eq!(world.state("contoso").await.0, ConnectState::Waiting, "the command waits on");
+    }
+    let page = browser.start(&link).await;
+    world.contoso.will_prove([Ok(grant(CONTOSO, &LEAST))]);
+    assert_eq!(browser.consented(&page).await.status, StatusCode::OK);
+    assert_eq!(world.state("contoso").await.0, ConnectState::Done);
+    let link = world.link("contoso").await;
+    let mut browser = world.browser();
+    let page = browser.start(&link).await;
+    world.clock.advance(Duration::from_secs(15 * 60 - 1));
+    let path = link.url.path().to_owned();
+    assert_eq!(browser.get(&path).await.status, StatusCode::OK);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(browser.get(&path).await.status, StatusCode::GONE);
+    let _ = page;
 }
 
 #[tokio::test]
@@ -159,7 +196,7 @@ async fn a_token_of_another_tenant_connects_nothing() {
     refused.says("This is another tenant");
     refused.says(FABRIKAM);
     let told = world.told("contoso").await;
-    assert_eq!((told.state, told.code.as_deref()), (ConnectState::Failed, Some("another_tenant")));
+    assert_eq!((told.state, told.code.as_deref()), (ConnectState::Waiting, Some("another_tenant")));
     assert_eq!(told.connected, None);
     assert_eq!(world.contoso.proved(), 1, "no use in asking again");
 }
@@ -185,8 +222,8 @@ async fn a_declined_consent_is_told_although_it_says_true() {
     declined.says("Ask again.");
     declined.says("0a1b2c3d-0000-4000-8000-00000000abcd");
     assert_eq!(world.contoso.proved(), 0);
-    assert_eq!(world.state("contoso").await, (ConnectState::Failed, Some("AADSTS65004".into())));
-    assert!(browser.cookies.is_empty());
+    assert_eq!(world.state("contoso").await, (ConnectState::Waiting, Some("AADSTS65004".into())));
+    assert_eq!(browser.cookies.len(), 1, "of the link, which may be used again");
 }
 
 #[tokio::test]
@@ -385,7 +422,7 @@ async fn two_attempts_in_one_browser_do_not_disturb_each_other() {
     let world = World::new().await;
     let (mut browser, first) = world.started("contoso").await;
     let second = browser.start(&world.link("contoso").await).await;
-    assert_eq!(browser.cookies.len(), 2);
+    assert_eq!(browser.cookies.len(), 4);
     assert_eq!(browser.consented(&second).await.status, StatusCode::OK);
     assert_eq!(browser.consented(&first).await.status, StatusCode::OK);
 }

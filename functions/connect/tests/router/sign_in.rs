@@ -66,7 +66,7 @@ async fn a_code_that_is_swapped_between_two_connections_is_worth_nothing() {
     }
     assert_eq!(kept(&world), None);
     for connection in ["fabrikam", "northwind"] {
-        assert_eq!(world.state(connection).await, (ConnectState::Failed, Some("AADSTS501481".into())));
+        assert_eq!(world.state(connection).await, (ConnectState::Waiting, Some("AADSTS501481".into())));
     }
 }
 
@@ -102,7 +102,7 @@ async fn a_sign_in_to_another_tenant_keeps_nothing() {
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     refused.says("This is another tenant");
     assert_eq!(kept(&world), None);
-    assert_eq!(world.state("northwind").await, (ConnectState::Failed, Some("another_tenant".into())));
+    assert_eq!(world.state("northwind").await, (ConnectState::Waiting, Some("another_tenant".into())));
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn without_a_needed_permission_nothing_is_kept() {
     lacking.says("<h2>Missing</h2>");
     lacking.never_says("Check again");
     assert_eq!(kept(&world), None);
-    assert_eq!(world.state("fabrikam").await, (ConnectState::Failed, Some("permission_missing".into())));
+    assert_eq!(world.state("fabrikam").await, (ConnectState::Waiting, Some("permission_missing".into())));
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn conditional_access_is_explained_wherever_it_strikes() {
     world.fabrikam.will_sign(Err(refused("AADSTS53003")));
     let blocked = agreed(&world, &mut browser, &page).await;
     assert_eq!(blocked.status, StatusCode::FORBIDDEN);
-    assert_eq!(world.state("fabrikam").await, (ConnectState::Failed, Some("AADSTS53003".into())));
+    assert_eq!(world.state("fabrikam").await, (ConnectState::Waiting, Some("AADSTS53003".into())));
     assert_eq!(kept(&world), None);
 }
 
@@ -199,7 +199,7 @@ async fn tokens_that_cannot_be_kept_connect_nothing() {
     let page = agreed(&world, &mut browser, &page).await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     page.says("hardmatch doctor");
-    assert_eq!(world.state("fabrikam").await, (ConnectState::Failed, Some("tokens_not_kept".into())));
+    assert_eq!(world.state("fabrikam").await, (ConnectState::Waiting, Some("tokens_not_kept".into())));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>, id: &str) 
         return Ok(refused("the link's hash is no hash. Use the `hardmatch` of this version"));
     }
     let now = ports.clock.now_seconds();
-    let ticket = Ticket { v: 1, connection: request.connection.clone(), expires: now + TICKET_SECONDS };
+    let ticket = Ticket { v: 1, connection: request.connection.clone(), expires: now + TICKET_SECONDS, browser: None };
     ports.store.put_ticket(id, &ticket, now).await?;
     Ok(done(None))
 }

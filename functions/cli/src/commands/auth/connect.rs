@@ -1,5 +1,6 @@
 //! `auth connect`: an administrator opens a page, grants what is needed, and the command says what was really granted.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use hardmatch_checkup::{is_delegated, needs};
@@ -50,7 +51,9 @@ pub(crate) async fn connect(args: &ConnectArgs) -> Result<Exit, Failure> {
     let tokens = Tokens::of_a_run(config, &state.clock)?;
     let side = tenant_side(config, &state.clock, tokens.as_ref().map(Tokens::token_store)).await?;
     let desk = Desk { state: &state, side: &side, tokens: tokens.as_ref(), meta: &meta, common: &args.common };
-    let ended = desk.connect(place, args.no_wait).await;
+    // Only for a person at a terminal: a script, and a session without a screen, read the address.
+    let opens_browser = !args.no_browser && !args.common.json && std::io::stderr().is_terminal();
+    let ended = desk.connect(place, args.no_wait, opens_browser).await;
     side.stop().await;
     ended
 }
@@ -66,7 +69,7 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    async fn connect(&self, place: Place, no_wait: bool) -> Result<Exit, Failure> {
+    async fn connect(&self, place: Place, no_wait: bool, opens_browser: bool) -> Result<Exit, Failure> {
         let config = &self.state.loaded.config;
         let delegated = is_delegated(config);
         if !delegated && let Some(connected) = self.proven(Enough::Everything).await? {
@@ -86,17 +89,22 @@ impl Desk<'_> {
             return Ok(Exit::Attention);
         }
         let link = issue(&self.state.store, &*self.state.clock, &place.url, &config.connection).await?;
-        output::note(format!("Open this link in a browser on this machine, within 15 minutes:\n\n  {}\n", link.url));
+        // Beforehand: without it Microsoft refuses the sign-in after the administrator has signed in.
         output::note(format!(
-            "The application needs the redirect URI {} (platform Web; the port does not matter for localhost).",
+            "First register this redirect URI with the application, if it is not there yet (App registrations, Authentication, platform Web; the port does not matter for localhost):\n\n  {}\n",
             place.url.redirect()
         ));
+        let until = link.expires.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string();
+        output::note(format!("Then open this link in a browser on this machine, until {until}:\n\n  {}\n", link.url));
         if !delegated {
             output::note(format!(
                 "No browser here? An administrator of the tenant can open this address anywhere and agree; the page it leads to afterwards need not open:\n\n  {raw}\n"
             ));
         }
         let pages = Pages::serve(self.state, place, vec![connection(config, self.side, self.tokens)]);
+        if opens_browser && webbrowser::open(link.url.as_str()).is_ok() {
+            output::note("The browser of this machine was opened.");
+        }
         let awaited = self.wait(&link, delegated).await;
         pages.stop().await;
         Ok(self.done(&awaited?))
@@ -156,7 +164,7 @@ impl Desk<'_> {
                         output::note(format!("Not yet: {}", self.why(code.as_deref().unwrap_or_default())));
                         said.clone_from(&code);
                     }
-                    let began = store.ticket(&link.id).await?.is_none();
+                    let began = store.ticket(&link.id).await?.is_none_or(|ticket| ticket.value.browser.is_some());
                     let until = match (&code, began) {
                         (Some(_), _) => jiff::Timestamp::from_second(at).unwrap_or(now).saturating_add(CHECKS),
                         (None, true) => link.expires.saturating_add(ATTEMPT),
@@ -187,7 +195,7 @@ impl Desk<'_> {
         match code {
             "no_permissions" => "the consent has not reached all of Microsoft's servers. Press the button on the page again in a minute".to_owned(),
             "permission_missing" => "something that is needed was not granted; the page names it. Add it to the application's API permissions, and agree again".to_owned(),
-            "another_tenant" => "Microsoft answered for another tenant than this connection's. Sign in with an account of the right one, and run `hardmatch auth connect` again".to_owned(),
+            "another_tenant" => "Microsoft answered for another tenant than this connection's. Open the link again in the same browser, and sign in with an account of the right one".to_owned(),
             "too_late" => "the answer came after the attempt's 15 minutes. Run `hardmatch auth connect` again".to_owned(),
             "tokens_not_kept" => format!("the sign-in succeeded, and its tokens could not be kept in {}. Make it writable for this user, and run `hardmatch auth connect` again", tokens::path(&self.state.loaded.config).display()),
             other => {
