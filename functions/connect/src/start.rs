@@ -78,7 +78,7 @@ pub(crate) async fn begin(
     let value = Ticket { browser: Some(ports.store.connect_id(ConnectSecret::Browser, &owner)), ..ticket.value };
     let ticket = Stored { value, revision: ticket.revision };
     match ports.store.begin_attempt((&ticket_id, &ticket), &id, &attempt).await {
-        Err(error) if error.is_conflict() => return Err(Problem::LinkSpent),
+        Err(error) if error.is_conflict() => return Err(Problem::LinkTaken),
         other => other?,
     }
     tracing::info!(connection.id = connection.id.as_str(), "an administrator was sent to Microsoft to connect");

@@ -435,7 +435,7 @@ async fn of_two_who_use_a_link_at_once_one_goes_on() {
     let (one, other) = tokio::join!(one.post(&start), other.post(&start));
     let mut statuses = [one.status, other.status];
     statuses.sort();
-    assert_eq!(statuses, [StatusCode::OK, StatusCode::GONE]);
+    assert_eq!(statuses, [StatusCode::OK, StatusCode::FORBIDDEN]);
     let id = ConnectionId::from("contoso");
     assert!(world.store.connecting(&id).await.unwrap().is_some());
 }
