@@ -63,18 +63,37 @@ fn the_configurations_page_is_what_the_program_reads() {
     );
 }
 
+/// The pages of `docs/`, by path.
+fn pages() -> Vec<String> {
+    let folder = fs::read_dir(Path::new(ROOT).join("docs")).unwrap_or_else(|error| panic!("docs: {error}"));
+    let names = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_page = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "md");
+    let mut pages: Vec<String> = names.filter(is_page).map(|name| format!("docs/{name}")).collect();
+    pages.sort();
+    pages
+}
+
 #[test]
 fn every_link_of_the_readme_and_the_docs_leads_somewhere() {
-    for page in
-        ["README.md", "docs/tenant.md", "docs/aws.md", "docs/measured.md", "docs/words.md", "docs/configuration.md"]
-    {
-        let text = read(page);
-        let folder = Path::new(ROOT).join(page);
+    let all = pages();
+    assert!(all.len() > 10, "{all:?}");
+    for page in all.into_iter().chain(["README.md".to_owned()]) {
+        let text = read(&page);
+        let folder = Path::new(ROOT).join(&page);
         let folder = folder.parent().unwrap_or_else(|| panic!("{page} lies nowhere"));
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let path = link.split('#').next().unwrap_or_default();
             let there = path.is_empty() || path.contains("://") || folder.join(path).exists();
             assert!(there, "{page} links to {link}, which is not there");
         }
+    }
+}
+
+#[test]
+fn every_page_of_the_docs_is_in_the_book() {
+    let summary = read("docs/SUMMARY.md");
+    for page in pages() {
+        let name = page.trim_start_matches("docs/");
+        assert!(name == "SUMMARY.md" || summary.contains(&format!("]({name})")), "{page} is not in docs/SUMMARY.md");
     }
 }

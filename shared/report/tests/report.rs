@@ -758,3 +758,27 @@ fn c3_a_plan_says_how_many_seats_it_lacks() {
     assert!(!sample().report().html.contains("Seats"), "a plan without licences does not speak of seats");
     assert_eq!(plan_document(&sample().run, None)["seats"], json!([]));
 }
+
+/// Every reason with its page, as `docs/reasons.md` has them.
+fn reasons_page() -> String {
+    let mut text = "# Reasons\n\nEvery decision names its reason by one of these codes: in plans and reports, in `hardmatch explain WHO`, in CSV and\nJSON. `hardmatch explain --reason CODE` prints one of these pages.\n".to_owned();
+    for code in Code::ALL {
+        let page = page(*code);
+        text += &format!("\n## {code}\n\n{}\n", page.title);
+        for (heading, markdown) in page.parts() {
+            text += &format!("\n### {heading}\n\n{}\n", markdown.trim());
+        }
+    }
+    text
+}
+
+/// After a change of a page: `UPDATE_DOCS=1 cargo test -p hardmatch-report --test report reasons_of_the_documentation`.
+#[test]
+fn reasons_of_the_documentation_are_those_of_the_code() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reasons.md");
+    let wanted = reasons_page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    assert!(std::fs::read_to_string(&path).unwrap() == wanted, "docs/reasons.md is out of date");
+}

@@ -7,6 +7,7 @@ mod auth;
 mod beside;
 mod browser;
 mod damage;
+mod docs;
 mod doctor;
 mod documents;
 mod entitling;
