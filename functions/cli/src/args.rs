@@ -1,7 +1,7 @@
 //! The words of the command line.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -132,6 +132,15 @@ pub(crate) struct DoctorArgs {
 }
 
 impl Common {
+    /// The file, where the command line itself names one.
+    pub(crate) fn named_config(&self) -> Option<&Path> {
+        let names = |word: std::ffi::OsString| {
+            let word = word.to_string_lossy();
+            word.starts_with("--config") || (word.starts_with("-c") && !word.starts_with("--"))
+        };
+        std::env::args_os().any(names).then_some(&*self.config)
+    }
+
     /// For a command that acts on this machine alone: a stack that is named must not be ignored.
     pub(crate) fn here(&self, command: &str, instead: &str) -> Result<(), Failure> {
         match &self.stack {
@@ -209,6 +218,12 @@ pub(crate) struct PlanArgs {
     /// Instead of the plan: the tenant's accounts that belong to nobody, as CSV
     #[arg(long, conflicts_with_all = ["rows", "stack"])]
     pub(crate) unmatched: bool,
+    /// Keep the facts of this plan, everybody decided, in a new file; it holds personal data
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "unmatched", "from"])]
+    pub(crate) record: Option<PathBuf>,
+    /// Decide from recorded facts, and ask nobody; with --config, whom that configuration decides otherwise
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "unmatched", "full", "accept_source", "retry"])]
+    pub(crate) from: Option<PathBuf>,
     /// Show everybody, however many
     #[arg(long)]
     pub(crate) all: bool,

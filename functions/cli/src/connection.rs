@@ -172,9 +172,9 @@ impl State {
 }
 
 /// Counts of this process.
-struct ProcessMetrics {
-    client: Option<Arc<GraphClient>>,
-    table: Arc<dyn Table>,
+pub(crate) struct ProcessMetrics {
+    pub(crate) client: Option<Arc<GraphClient>>,
+    pub(crate) table: Arc<dyn Table>,
 }
 
 #[async_trait]

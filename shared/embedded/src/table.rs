@@ -107,6 +107,13 @@ impl FileTable {
         self.store.readers.elsewhere(file::check).await
     }
 
+    /// Writes a whole copy of the table, as it is now, into a new file that only its owner may read. Other processes may
+    /// go on writing. <https://www.sqlite.org/lang_vacuum.html#vacuuminto>
+    pub async fn copy_to(&self, path: &Path) -> Result<(), TableError> {
+        let path = path.to_owned();
+        self.store.readers.elsewhere(move |connection, place| file::copy(connection, place, &path)).await
+    }
+
     fn new(connection: Connection, place: Place) -> Result<Self, TableError> {
         let connection = Arc::new(Mutex::new(connection));
         let only = place.0.is_none().then(|| Arc::clone(&connection));

@@ -19,6 +19,7 @@ mod looking;
 mod mistakes;
 mod paused;
 mod policy;
+mod replay;
 mod secrets;
 mod source;
 mod statuses;

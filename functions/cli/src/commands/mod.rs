@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod held;
 pub(crate) mod init;
 pub(crate) mod place;
+pub(crate) mod replay;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -96,16 +96,27 @@ pub(crate) struct StoryCommand {
 }
 
 pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
+    if let Some(recording) = &args.from {
+        return super::replay::plan(recording, args).await;
+    }
+    if let Some(to) = args.record.as_ref().filter(|to| to.exists()) {
+        return Err(Failure::usage(format!("{} is there already; name a new file", to.display())));
+    }
     let (engine, meta) = engine(&args.common).await?;
     let wish = StoryCommand {
         intent: Intent::Plan,
         accept: Accept::Nothing,
-        full: args.full || args.unmatched,
+        full: args.full || args.unmatched || args.record.is_some(),
         accept_source: args.accept_source,
         retry: args.retry,
         only: None,
     };
-    let result = drive(&engine, &meta, &wish).await;
+    let mut result = drive(&engine, &meta, &wish).await;
+    if let (Ok(_), Some(to)) = (&result, &args.record)
+        && let Err(failure) = super::replay::record(&engine.state, to).await
+    {
+        result = Err(failure);
+    }
     let shown = match result {
         Ok(run) if args.unmatched && run.status != Some(Status::Incomplete) => {
             super::unmatched::show(&engine, &run, &args.common).await.map(|()| Exit::Converged)

@@ -150,6 +150,24 @@ pub(super) fn check(connection: &Connection, place: &Place) -> Result<(), TableE
     rows::check_everything(&transaction).map_err(|error| error.told(place, "check"))
 }
 
+/// Copies everything into a new file. The file is begun first, so that it is its owner's alone before anything is in it.
+pub(super) fn copy(connection: &Connection, place: &Place, to: &Path) -> Result<(), TableError> {
+    let told =
+        |error: &dyn std::fmt::Display| TableError::Unavailable(format!("{} cannot be written: {error}", to.display()));
+    let mut begin = std::fs::OpenOptions::new();
+    begin.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut begin, 0o600);
+    begin.open(to).map_err(|error| told(&error))?;
+    let name = to.to_str().ok_or_else(|| told(&"its name is not UTF-8"))?;
+    let copied = connection.execute("VACUUM INTO ?1", [name]);
+    copied.map(drop).map_err(|error| {
+        // A part of a copy is of no use to anybody.
+        let _ = std::fs::remove_file(to);
+        place.told("copy", &error)
+    })
+}
+
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(rows::SCHEMA)?;
