@@ -426,6 +426,12 @@ pub(crate) struct DeployArgs {
 pub(crate) struct ConfigTestArgs {
     /// People: key, sign-in name, address or the first letters of a name; the first three of the source when left out
     pub(crate) who: Vec<String>,
+    /// Compare with the verdicts that this file expects, for the checks of a team's own repository
+    #[arg(long, value_name = "FILE", conflicts_with = "who")]
+    pub(crate) expect: Option<PathBuf>,
+    /// With --expect: the recorded facts (`plan --record`) that actions and reasons are decided from
+    #[arg(long, value_name = "FILE", requires = "expect")]
+    pub(crate) from: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -106,3 +106,60 @@ fn a_recording_is_its_owners_alone() {
     record(&fixture);
     assert_eq!(fs::metadata(fixture.path("facts.db")).unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+/// What a team expects of its configuration, one person a table.
+const EXPECTED: &str = r#"
+[[person]]
+who = "person1@contoso.com"
+in_scope = true
+licenses = []
+action = "none"
+reason = "converged"
+
+[[person]]
+who = "person7@contoso.com"
+action = "suspend"
+reason = "source_absent"
+
+[[person]]
+who = "person3@contoso.com"
+in_scope = true
+attributes = { jobTitle = "RESEARCH" }
+action = "update"
+"#;
+
+#[test]
+fn verdicts_that_a_team_expects_are_checked_person_by_person() {
+    let fixture = company();
+    let config = fs::read_to_string(fixture.path("lab.toml")).unwrap();
+    let rule = "[attributes]\njobTitle = \"person.department.upperAscii()\"\n[match]\n";
+    fs::write(fixture.path("lab.toml"), config.replace("[match]\n", rule)).unwrap();
+    fixture.sync().ends(3);
+    let mut people = rows(9);
+    "nobody@elsewhere.example".clone_into(&mut people[2].upn);
+    people.remove(7);
+    "Sales".clone_into(&mut people[3].department);
+    fixture.write("source.csv", csv(&people));
+    record(&fixture);
+    fixture.write("expected.toml", EXPECTED);
+    let test = ["config", "test", "--config", "lab.toml", "--expect", "expected.toml"];
+    // Person 7 was blocked in the meantime, and person 3 has another department.
+    let with_facts = [&test[..], &["--from", "facts.db", "--json"]].concat();
+    let found = fixture.run(&with_facts).ends(3).json();
+    let misses: Vec<(&str, &str)> =
+        found["misses"].as_array().unwrap().iter().map(|miss| (text(&miss["what"]), text(&miss["found"]))).collect();
+    assert!(misses.contains(&("attributes.jobTitle", "SALES")), "{found}");
+    assert!(misses.iter().all(|(what, _)| *what != "in_scope" && *what != "licenses"), "{found}");
+    // With what is true written into the file, all is as expected.
+    let true_now = EXPECTED.replace("RESEARCH", "SALES").replace("action = \"suspend\"", "action = \"none\"");
+    fixture.write("expected.toml", true_now.replace("reason = \"source_absent\"\n", ""));
+    let said = fixture.run(&[&test[..], &["--from", "facts.db"]].concat());
+    assert_eq!(said.out.trim(), "All verdicts are as expected (3 people).", "{said}");
+    said.ends(0);
+    fixture.run(&test).ends(2).says(&["takes recorded facts", "plan --record FILE"]);
+    fixture.write("expected.toml", "[[person]]\nwho = \"nobody at all\"\nin_scope = true\n");
+    let said = fixture.run(&test).ends(3);
+    assert!(said.out.contains("the source has nobody of this name"), "{said}");
+    fixture.write("expected.toml", "[[person]]\nwho = \"x\"\nin_scop = true\n");
+    fixture.run(&test).ends(2).says(&["expected.toml", "in_scop"]);
+}

@@ -14,6 +14,7 @@ use hardmatch_wiring::source::source;
 
 use crate::args::{Common, ConfigCommand, ConfigTestArgs};
 use crate::commands::called::{Fit, fit, names};
+use crate::commands::expected;
 use crate::commands::place::place;
 use crate::commands::usable;
 use crate::commands::who::is_called;
@@ -116,6 +117,9 @@ struct Tried {
 
 async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
     let loaded = load(&args.common.config)?;
+    if let Some(file) = &args.expect {
+        return expected::compare(&loaded, file, args.from.as_deref(), args.common.json).await;
+    }
     let config = &loaded.config;
     let Picked { people, refused, missing, more } = pick(config, &args.who).await?;
     if !missing.is_empty() && people.is_empty() && refused.is_empty() {
@@ -256,10 +260,15 @@ fn is_unknown(outcome: &TraceOutcome) -> bool {
 
 /// Whether the person will be managed; `None` when nobody can say.
 fn in_scope(config: &Config, tried: &Tried) -> Option<bool> {
+    scope_answer(config, &tried.traces)
+}
+
+/// [`in_scope`] from the traces of a person's rules.
+pub(crate) fn scope_answer(config: &Config, traces: &[RuleTrace]) -> Option<bool> {
     if config.scope.is_none() {
         return Some(true);
     }
-    tried.traces.iter().find(|trace| trace.key == "scope.include").and_then(|trace| match trace.outcome {
+    traces.iter().find(|trace| trace.key == "scope.include").and_then(|trace| match trace.outcome {
         TraceOutcome::Answer(answer) => Some(answer),
         TraceOutcome::Text(_) | TraceOutcome::Unknown(_) => None,
     })

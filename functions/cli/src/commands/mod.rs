@@ -8,6 +8,7 @@ pub(crate) mod connection;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod doctor;
+pub(crate) mod expected;
 pub(crate) mod explain;
 pub(crate) mod held;
 pub(crate) mod init;

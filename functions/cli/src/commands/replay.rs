@@ -25,7 +25,7 @@ use ulid::Ulid;
 use crate::args::PlanArgs;
 use crate::commands::rows::{self, Printed};
 use crate::commands::shown::{ExitBy, Rows, Wanted, show_plan};
-use crate::connection::{ProcessMetrics, State, folder, load};
+use crate::connection::{Loaded, ProcessMetrics, State, folder, load};
 use crate::fail::{Exit, Failure};
 use crate::output;
 
@@ -55,11 +55,18 @@ pub(crate) async fn plan(file: &Path, args: &PlanArgs) -> Result<Exit, Failure> 
         return show_plan(&recording.ports, &before, &args.common, &printed, wanted).await;
     };
     recording.can_decide(&other.config)?;
-    let revision = recording.meta.policy.revision + 1;
-    recording.ports.store.put_policy(&recording.run.connection, revision, &other.text).await?;
+    let revision = recording.enter(&other).await?;
     let old = recording.rows(&before).await?;
     let new = recording.rows(&recording.decide(revision).await?).await?;
     Ok(show_difference(&old, &new, args))
+}
+
+/// What a configuration decides from recorded facts, by person.
+pub(crate) async fn decided(file: &Path, loaded: &Loaded) -> Result<BTreeMap<PersonKey, PlanRow>, Failure> {
+    let recording = Recording::open(file).await?;
+    recording.can_decide(&loaded.config)?;
+    let revision = recording.enter(loaded).await?;
+    recording.rows(&recording.decide(revision).await?).await
 }
 
 /// A recording, opened as a copy: what is decided from it changes nothing of it.
@@ -136,6 +143,13 @@ impl Recording {
         Err(Failure::usage(format!(
             "the configuration names {differs}, which changes the facts themselves. Record again with it: hardmatch plan --record FILE"
         )))
+    }
+
+    /// Enters another configuration; its revision.
+    async fn enter(&self, other: &Loaded) -> Result<u64, Failure> {
+        let revision = self.meta.policy.revision + 1;
+        self.ports.store.put_policy(&self.run.connection, revision, &other.text).await?;
+        Ok(revision)
     }
 
     async fn decide(&self, revision: u64) -> Result<Run, Failure> {
