@@ -194,8 +194,8 @@ impl<'a> PageView<'a> {
                 released: guard.released,
                 sentence: visible(&guard.sentence).into_owned(),
                 numbers: format!(
-                    "{} removals in this run, {} let through in the 24 hours before, {} links at the start of that time.",
-                    words::number(guard.removals),
+                    "{} in this run, {} let through in the 24 hours before, {} links at the start of that time.",
+                    counted(guard.removals, "removal", "removals"),
                     words::number(guard.before),
                     words::number(guard.links)
                 ),
@@ -203,7 +203,9 @@ impl<'a> PageView<'a> {
             seats: run.plan.as_ref().and_then(|plan| SeatsView::of(&plan.seats)),
             problems: run.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
             charts: charts(tally),
-            unread: collections.iter().any(|collection| collection.class != "complete" || !collection.doubts.is_empty()),
+            unread: collections
+                .iter()
+                .any(|collection| collection.class != "complete" || !collection.doubts.is_empty()),
             collections,
             refused_entries: refused_entries(run),
             numbers: numbers(run),
@@ -314,7 +316,11 @@ fn cards(lists: &Lists, undecided: u64) -> Vec<Card> {
     let card = |list: List, label, note: &str, class| {
         let listed = lists.get(list);
         let new = listed.new;
-        let note = if new > 0 { format!("{} new since the last run", words::number(new)) } else { note.to_owned() };
+        let note = match (listed.people, new) {
+            (0, _) => "nobody".to_owned(),
+            (_, 0) => note.to_owned(),
+            (_, new) => format!("{} new since the last run", words::number(new)),
+        };
         Card { list: list.name(), label, value: words::number(listed.people), note, class }
     };
     let mut cards = vec![
@@ -488,6 +494,10 @@ impl Bars {
         });
         Self { heading, column, filter, rows: rows.collect() }
     }
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", words::number(count), if count == 1 { one } else { many })
 }
 
 /// Percent with one decimal where it says something: `12.5 %`, `50 %`, `< 0.1 %`.
