@@ -14,12 +14,14 @@ use url::form_urlencoded;
 use crate::attempt::{bound, leave, take, tell};
 use crate::problem::{Problem, Refused};
 use crate::secret::could_be_secret;
+use crate::words::is_guid;
 use crate::{Connection, Ports, SignInMeans, proof, start};
 
 /// How long what was granted may be looked at again: Microsoft spreads a consent within minutes.
 const CHECKS: SignedDuration = SignedDuration::from_mins(30);
 
-/// What a redirect carries, as far as we read it. Its `tenant` is not read: anybody can write it.
+/// What a redirect carries, as far as we read it. Anybody can write its `tenant`, so it proves nothing; it names the other
+/// tenant to an administrator whose consent brought no token of ours.
 /// <https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>
 #[derive(Default)]
 struct Answer {
@@ -28,6 +30,7 @@ struct Answer {
     description: String,
     code: Option<SecretString>,
     admin_consent: Option<String>,
+    tenant: Option<String>,
 }
 
 impl Answer {
@@ -43,6 +46,7 @@ impl Answer {
                 "error_description" => answer.description = value,
                 "code" => answer.code = Some(value).filter(|code| !code.is_empty()).map(SecretString::from),
                 "admin_consent" => answer.admin_consent = Some(value),
+                "tenant" => answer.tenant = Some(value).filter(|tenant| is_guid(tenant)),
                 _ => continue,
             }
             if seen.contains(&name) {
@@ -82,7 +86,7 @@ pub(crate) async fn arrive(
             let value = Attempt { phase: AttemptPhase::Returned, expires, ..attempt.value };
             let revision = attempt.revision;
             let revision = take(ports.store.put_attempt(&id, &Stored { value: value.clone(), revision }).await)?;
-            proof::consent(&ports, &connection, &id, &Stored { value, revision }).await
+            proof::consent(&ports, &connection, &id, &Stored { value, revision }, answer.tenant.as_deref()).await
         }
         (SignInMeans::SignIn { sealed }, Some(code)) => {
             take(ports.store.end_attempt(&id, attempt.revision).await)?;

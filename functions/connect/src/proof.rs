@@ -53,10 +53,19 @@ pub(crate) async fn consent(
     connection: &Connection,
     id: &str,
     attempt: &Stored<Attempt>,
+    consented: Option<&str>,
 ) -> Result<Response, Problem> {
     let check = Some(format!("/connect/check/{id}"));
     let waits = |code: &str| News::Waiting(code.to_owned());
-    match prove(ports, connection).await? {
+    let proof = match prove(ports, connection).await? {
+        // No token came, and the redirect says that the consent was given in another tenant.
+        proof @ (Proof::NotYet(_) | Proof::Refused(_)) => match elsewhere(ports, connection, consented).await? {
+            Some(tenants) => Proof::AnotherTenant(tenants),
+            None => proof,
+        },
+        proof => proof,
+    };
+    match proof {
         Proof::Enough(grant, judged) => {
             if let Err(error) = connection.tokens.forget().await {
                 // They end within the hour by themselves.
@@ -107,7 +116,18 @@ pub(crate) async fn again(
     }
     let attempt = bound(&ports, &id, &headers, AttemptPhase::Returned).await?;
     let connection = start::find(&ports, &attempt.value.connection).await?;
-    consent(&ports, &connection, &id, &attempt).await
+    consent(&ports, &connection, &id, &attempt, None).await
+}
+
+/// The tenants, when a redirect names another than the connection's.
+async fn elsewhere(
+    ports: &Ports,
+    connection: &Connection,
+    consented: Option<&str>,
+) -> Result<Option<AnotherTenant>, Problem> {
+    let (Some(found), Some(known)) = (consented, known_tenant(ports, connection).await?) else { return Ok(None) };
+    let differs = !known.eq_ignore_ascii_case(found);
+    Ok(differs.then(|| AnotherTenant { configured: connection.tenant.clone(), found: found.to_owned() }))
 }
 
 /// Ends an attempt; that somebody else ended it is as good.

@@ -202,7 +202,31 @@ async fn a_token_of_another_tenant_connects_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_redirect_says_about_the_tenant_is_not_read() {
+async fn a_consent_in_another_tenant_that_brings_no_token_names_that_tenant() {
+    let world = World::new().await;
+    let link = world.link("contoso").await;
+    let mut browser = world.browser();
+    let page = browser.start(&link).await;
+    world.contoso.will_prove([Err(refused("AADSTS700016"))]);
+    let refused_page = browser.back(&page, &format!("admin_consent=True&tenant={FABRIKAM}")).await;
+    assert_eq!(refused_page.status, StatusCode::FORBIDDEN);
+    refused_page.says("This is another tenant");
+    refused_page.says(FABRIKAM);
+    assert_eq!(world.state("contoso").await, (ConnectState::Waiting, Some("another_tenant".into())));
+    // In the right tenant it connects, by the same link.
+    let page = browser.start(&link).await;
+    world.contoso.will_prove([Ok(grant(CONTOSO, &LEAST))]);
+    assert_eq!(browser.back(&page, &format!("admin_consent=True&tenant={CONTOSO}")).await.status, StatusCode::OK);
+    // What is no directory id is not repeated.
+    let (mut browser, page) = world.started("contoso").await;
+    world.contoso.will_prove([Err(refused("AADSTS700016"))]);
+    let waits = browser.back(&page, "admin_consent=True&tenant=%3Cscript%3E").await;
+    assert_eq!(waits.status, StatusCode::ACCEPTED);
+    waits.never_says("script>");
+}
+
+#[tokio::test]
+async fn what_the_redirect_says_about_the_tenant_proves_nothing() {
     let world = World::new().await;
     let (mut browser, page) = world.started("contoso").await;
     let done = browser.back(&page, &format!("admin_consent=True&tenant={FABRIKAM}")).await;
