@@ -49,7 +49,7 @@ impl Bill {
     }
 }
 
-/// `P#contoso#…` / `HIST#…` is `P HIST`; look-ups, lanes and the like need no second word.
+/// `P#contoso#…` / `hist#…` is `P hist`; look-ups, lanes and the like need no second word.
 pub(crate) fn kind(key: &Key) -> String {
     let first = key.pk.split('#').next().unwrap_or_default();
     match first {

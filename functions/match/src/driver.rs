@@ -13,7 +13,7 @@ use hardmatch_ports::doorbell::{After, MessageKind};
 use hardmatch_ports::run::{Phase, PlanHead, Run};
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::ConnectionState;
-use hardmatch_store::leases::{Acquire, RunLease};
+use hardmatch_store::leases::{Acquire, LeasedRun, RunLease};
 use hardmatch_store::requeue::Requeue;
 
 use crate::acceptance::{self, PolicyOfDecisions};
@@ -79,7 +79,8 @@ async fn run_phases(
         if steps > 0 && deadline::too_late_for_step(ports, began) {
             return Ok(Progress::OutOfTime(0));
         }
-        let step = take_step(ports, lease, &run).await?;
+        let run = lease.over(run).ok_or_else(|| MatchError::Broken("the lease is of another run".to_owned()))?;
+        let step = take_step(ports, &run).await?;
         step.messages.into_iter().for_each(|kind| messages.add(kind));
         match step.progress {
             Progress::Advanced => {}
@@ -90,54 +91,54 @@ async fn run_phases(
 }
 
 /// The work of one phase, and of the phases without work behind it.
-async fn take_step(ports: &MatchPorts, lease: &RunLease, run: &Run) -> Result<Step, MatchError> {
+async fn take_step(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchError> {
     match run.phase {
         Phase::Observing => match sides(run) {
             Sides::Reading => Ok(Step::waiting()),
             // A side that is still being read finds the run closed and stops.
-            Sides::Unknown => report::incomplete(ports, lease, run).await,
+            Sides::Unknown => report::incomplete(ports, run).await,
             Sides::Complete if is_being_applied(run) => write::start(ports, run).await,
             Sides::Complete => match cut_slices(ports, run).await? {
                 Cut::Slices(step) => Ok(step),
-                Cut::NobodyToDecide(run) => decided(ports, lease, &run).await,
+                Cut::NobodyToDecide(run) => decided(ports, &run).await,
             },
         },
-        Phase::Deciding => match decide::decide_slices(ports, lease, run).await? {
+        Phase::Deciding => match decide::decide_slices(ports, run).await? {
             Some(units) => Ok(Step::out_of_time(units)),
-            None => decided(ports, lease, run).await,
+            None => decided(ports, run).await,
         },
         Phase::Writing => write::end(ports, run, LanePhase::Write).await,
         Phase::Gate => gate::judge(ports, run).await,
         Phase::Removing => write::end(ports, run, LanePhase::Remove).await,
-        Phase::Reporting => report::report(ports, lease, run).await,
+        Phase::Reporting => report::report(ports, run).await,
         Phase::Planned | Phase::Closed => Ok(Step::waiting()),
     }
 }
 
 /// Everybody is decided: the plan stops, or the writing begins, or there is nothing to write and the run ends.
-async fn decided(ports: &MatchPorts, lease: &RunLease, run: &Run) -> Result<Step, MatchError> {
+async fn decided(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchError> {
     let plan = plan::head(ports, &run.id).await?;
     // A run with nobody to decide is stored as observing still.
-    let after_deciding = Run { phase: Phase::Deciding, ..run.clone() };
+    let after_deciding = run.with(|run| run.phase = Phase::Deciding);
     let next = next_phase(&after_deciding, &plan);
     if next == Phase::Reporting {
-        return skip_to_report(ports, lease, run, plan).await;
+        return skip_to_report(ports, run, plan).await;
     }
     acceptance::remember_policy(ports, run).await?;
     if next == Phase::Planned {
         return report::stop_at_plan(ports, run, &plan).await;
     }
-    let run = decide::keep_plan(ports, run, plan).await?;
-    write::start(ports, &run).await
+    decide::keep_plan(ports, run, &plan).await?;
+    write::start(ports, &run.with(|run| run.plan = Some(plan))).await
 }
 
 /// Passes over writing, gate and removing: the run ends with its report, in one write. What those phases would have left
 /// in the connection's state and in the run is entered here.
-async fn skip_to_report(ports: &MatchPorts, lease: &RunLease, run: &Run, plan: PlanHead) -> Result<Step, MatchError> {
+async fn skip_to_report(ports: &MatchPorts, run: &LeasedRun<'_>, plan: PlanHead) -> Result<Step, MatchError> {
     let meta = acceptance::remember(ports, run, PolicyOfDecisions::RememberNow).await?;
     let guard = Some(gate::nothing_removed(&meta, run, ports.clock.now_seconds()));
-    let run = Run { plan: Some(plan), guard, status: None, ..run.clone() };
-    report::report(ports, lease, &run).await
+    let run = run.with(|run| (run.plan, run.guard, run.status) = (Some(plan), guard, None));
+    report::report(ports, &run).await
 }
 
 /// Whether a run's phase has ended, as far as other functions work in it.

@@ -22,7 +22,8 @@ pub struct DecidedPerson {
 /// Decides one person from the stored facts, under the connection's active policy. `None` when the person is not known or
 /// the tenant was not observed yet.
 pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<DecidedPerson>, MatchError> {
-    let Some(record) = ports.store.person(who).await? else { return Ok(None) };
+    let people = ports.store.person_items(&who.connection, &[ports.store.pid(who)]).await?;
+    let Some(record) = people.values().find_map(|items| items.record.clone()) else { return Ok(None) };
     let meta = ports.store.meta(&who.connection).await?;
     let policy = policy(ports, &who.connection, meta.policy.revision).await?;
     let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
@@ -32,6 +33,6 @@ pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<De
         now: ports.clock.now_seconds(),
         disconnected: &meta.status.disconnected,
     };
-    let mut decisions = decide_all(ports, std::slice::from_ref(&record), &context, Refusals::Withheld).await?;
+    let mut decisions = decide_all(ports, &people, &context, Refusals::Withheld).await?;
     Ok(decisions.pop().map(|decision| DecidedPerson { row: row(&record, decision), record }))
 }

@@ -18,6 +18,8 @@ pub(crate) struct Task {
     pub(crate) revision: u64,
     /// When that was (Unix milliseconds).
     pub(crate) known_at_ms: i64,
+    /// The revision of the person's facts, as they were read with the change; `None` when nothing is kept of the person.
+    pub(crate) person_revision: Option<u64>,
     /// The account was read again just now and is as the decision saw it.
     pub(crate) reread: bool,
     /// The manager goes apart for this person: the creation was refused because of them, perhaps for a lagging replica.

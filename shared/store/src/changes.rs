@@ -94,18 +94,28 @@ pub struct LastChange {
     pub open: Option<OpenChange>,
     /// What became of the last one.
     ended: Option<Outcome>,
+    /// What lies there is not what this version writes. Nobody knows whether anything of it was sent: the next decision
+    /// takes its place, and the writer looks at the tenant before it sends anything.
+    pub unreadable: bool,
     /// The table's revision.
     pub revision: u64,
 }
 
 impl LastChange {
-    fn of(item: &Item) -> Result<Self> {
-        let (open, ended) = if is_ended(item)? {
-            (None, Some(parse::<Ended>(item, "change")?.value.ended))
-        } else {
-            (Some(parse(item, "change")?.value), None)
+    /// One item that cannot be read is one person's misfortune: it is said, and everybody else goes on.
+    pub(crate) fn of(item: &Item) -> Self {
+        let read = match is_ended(item) {
+            Ok(true) => parse::<Ended>(item, "change").map(|stored| (None, Some(stored.value.ended))),
+            Ok(false) => parse(item, "change").map(|stored| (Some(stored.value), None)),
+            Err(error) => Err(error),
         };
-        Ok(Self { open, ended, revision: item.revision })
+        let unreadable = read.is_err();
+        let (open, ended) = read.unwrap_or_else(|error| {
+            let person = keys::pid_of(&item.key).map(|pid| pid.hex());
+            tracing::error!(person, %error, "a stored change cannot be read; the person is decided again");
+            (None, None)
+        });
+        Self { open, ended, unreadable, revision: item.revision }
     }
 }
 
@@ -159,7 +169,7 @@ impl Store {
         let mut found = BTreeMap::new();
         for item in self.last_items(c, pids).await? {
             if let Some(pid) = keys::pid_of(&item.key) {
-                found.insert(pid, LastChange::of(&item)?);
+                found.insert(pid, LastChange::of(&item));
             }
         }
         Ok(found)
@@ -175,7 +185,7 @@ impl Store {
         let mut found = BTreeMap::new();
         for item in self.last_items(c, pids).await? {
             if let Some(pid) = keys::pid_of(&item.key)
-                && !is_ended(&item)?
+                && is_ended(&item).is_ok_and(|ended| !ended)
             {
                 found.insert(pid, item.revision);
             }

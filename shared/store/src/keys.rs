@@ -188,20 +188,53 @@ pub(crate) fn person(c: &ConnectionId, pid: PersonHash) -> Key {
 
 /// A person's last change, open or ended.
 pub(crate) fn change(c: &ConnectionId, pid: PersonHash) -> Key {
-    Key::new(person_pk(c, pid), "CHANGE")
+    Key::new(person_pk(c, pid), CHANGE)
 }
 
 /// The object id of a person's account.
 pub(crate) fn person_link(c: &ConnectionId, pid: PersonHash) -> Key {
-    Key::new(person_pk(c, pid), "LINK")
+    Key::new(person_pk(c, pid), LINK)
 }
+
+/// What is kept of a person beside their history: the names of these items are capital, and the history's sort after them.
+pub(crate) fn person_items(c: &ConnectionId, pid: PersonHash) -> Query {
+    Query::prefix(person_pk(c, pid), "").before(HISTORY)
+}
+
+/// An item of [`person_items`] that decisions and writes rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PersonItem {
+    /// The person's record.
+    Record,
+    /// Their last change.
+    Change,
+    /// The object id of their account.
+    Link,
+    /// What the tenant refused last.
+    Refused,
+}
+
+/// Which of them an item is; `None` for what neither rests on.
+pub(crate) fn person_item(key: &Key) -> Option<PersonItem> {
+    match key.sk.as_str() {
+        PERSON => Some(PersonItem::Record),
+        CHANGE => Some(PersonItem::Change),
+        LINK => Some(PersonItem::Link),
+        REFUSED => Some(PersonItem::Refused),
+        _ => None,
+    }
+}
+
+const CHANGE: &str = "CHANGE";
+const LINK: &str = "LINK";
+const REFUSED: &str = "REFUSED";
 
 /// What became of a person in a run.
 pub(crate) fn history(c: &ConnectionId, pid: PersonHash, run: &str) -> Key {
     Key::new(person_pk(c, pid), format!("{HISTORY}{run}"))
 }
 
-const HISTORY: &str = "HIST#";
+const HISTORY: &str = "hist#";
 
 /// A person's history, oldest first.
 pub(crate) fn histories(c: &ConnectionId, pid: PersonHash) -> Query {
@@ -210,7 +243,7 @@ pub(crate) fn histories(c: &ConnectionId, pid: PersonHash) -> Query {
 
 /// What the tenant refused of a person last.
 pub(crate) fn refused(c: &ConnectionId, pid: PersonHash) -> Key {
-    Key::new(person_pk(c, pid), "REFUSED")
+    Key::new(person_pk(c, pid), REFUSED)
 }
 
 /// What an operator acknowledged of a person.
@@ -322,7 +355,12 @@ pub(crate) fn account(scope: &TenantKey, id: &ObjectId) -> Key {
 
 /// The link that names an account.
 pub(crate) fn link(scope: &TenantKey, id: &ObjectId) -> Key {
-    Key::new(account_pk(scope, id), "LINK")
+    Key::new(account_pk(scope, id), LINK)
+}
+
+/// What is kept of an account: its mirror and its link.
+pub(crate) fn account_items(scope: &TenantKey, id: &ObjectId) -> Query {
+    Query::prefix(account_pk(scope, id), "")
 }
 
 const PERSON: &str = "PERSON";

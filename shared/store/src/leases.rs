@@ -2,9 +2,11 @@
 //! handed by reference to the code that needs it, so that this code cannot be called without one. Taking and ending a lease
 //! are conditional writes; a stale holder is told apart by its fence.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use hardmatch_ports::doorbell::After;
+use hardmatch_ports::run::Run;
 use hardmatch_ports::{Clock, Condition, TableError, Write};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -146,7 +148,37 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// The right to do a piece of a run's work. Where no deadline bounds the work there is one process only, and nobody to keep
 /// out.
 #[derive(Debug)]
-pub struct RunLease(Option<Lease>);
+pub struct RunLease {
+    lease: Option<Lease>,
+    run: String,
+}
+
+/// A run and the proof that its own lease is held. Code that only the lease holder may enter takes one, so that the lease of
+/// one run does not open the work of another.
+#[derive(Debug)]
+pub struct LeasedRun<'l> {
+    run: Run,
+    lease: &'l RunLease,
+}
+
+impl Deref for LeasedRun<'_> {
+    type Target = Run;
+
+    fn deref(&self) -> &Run {
+        &self.run
+    }
+}
+
+impl<'l> LeasedRun<'l> {
+    /// The same run, changed. It stays the run of the lease whatever was changed.
+    #[must_use]
+    pub fn with(&self, change: impl FnOnce(&mut Run)) -> LeasedRun<'l> {
+        let mut run = self.run.clone();
+        change(&mut run);
+        run.id.clone_from(&self.run.id);
+        LeasedRun { run, lease: self.lease }
+    }
+}
 
 /// What came of taking a run lease.
 #[derive(Debug)]
@@ -158,6 +190,15 @@ pub enum Acquire {
 }
 
 impl RunLease {
+    fn of(lease: Option<Lease>, run: &str) -> Self {
+        Self { lease, run: run.to_owned() }
+    }
+
+    /// The run with the proof that this lease is its own; `None` for a run of another name.
+    pub fn over(&self, run: Run) -> Option<LeasedRun<'_>> {
+        (self.run == run.id).then_some(LeasedRun { run, lease: self })
+    }
+
     /// Takes the work called `name` for a message about a run, until the message's deadline.
     pub async fn acquire(
         store: &Store,
@@ -166,12 +207,12 @@ impl RunLease {
         name: String,
         run: &str,
     ) -> Result<Acquire> {
-        let Some(deadline) = deadline else { return Ok(Acquire::Acquired(Self(None))) };
+        let Some(deadline) = deadline else { return Ok(Acquire::Acquired(Self::of(None, run))) };
         let now = clock.now();
         let left = deadline.duration_since(now).max(SignedDuration::ZERO) + LEASE_AFTER;
         let (now_ms, for_ms) = (now.as_millisecond(), i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
         Ok(match store.lease(&name, run, now_ms, for_ms).await? {
-            TakeLease::Taken(lease) => Acquire::Acquired(Self(Some(lease))),
+            TakeLease::Taken(lease) => Acquire::Acquired(Self::of(Some(lease), run)),
             // The holder's message is sent again, and the tick sends one should it be lost: messages for one run must not
             // become more.
             TakeLease::HeldByOther(lease) if lease.holder == run => Acquire::HeldByOther(After::Done),
@@ -184,7 +225,7 @@ impl RunLease {
 
     /// Releases it, however the work went. To be done before anybody is notified who would take the work next.
     pub async fn release(self, store: &Store) {
-        let Some(lease) = self.0 else { return };
+        let Some(lease) = self.lease else { return };
         if let Err(error) = store.release(lease).await {
             tracing::warn!(error = %error, "the next message waits until the run lease is over by itself");
         }

@@ -30,6 +30,7 @@ pub mod requeue;
 pub mod runs;
 pub mod sync_requests;
 pub mod timers;
+pub mod together;
 pub mod troubles;
 
 use std::collections::BTreeMap;

@@ -39,7 +39,7 @@ async fn a_night_with_changes_sends_for_its_phases_and_not_for_its_slices() {
     let phases = ["start", "observe-source", "observe-tenant", "advance", "write", "advance"];
     assert_eq!(messages, phases, "{}", changed.trace);
     // Object ids are random and decide which look-ups are read together.
-    assert!(units.write <= 570 && units.read <= 1_660, "{units:?}: {}", changed.trace);
+    assert!(units.write <= 570 && units.read <= 740, "{units:?}: {}", changed.trace);
 }
 
 /// Read units that each of so many changed people adds to a quiet night of 400: of all messages, and of the writer's alone, in
@@ -62,9 +62,10 @@ async fn reads_of_each_changed_person(changed: usize) -> (u64, u64, String) {
 }
 
 #[tokio::test]
-async fn a_changed_person_takes_five_reads_of_the_writer_and_a_known_number_of_all() {
-    // The writer reads change, person, mark, account and link once each; the rest is shared by a batch or by the message.
-    for (changed, most_of_all, most_of_writer) in [(40, 2_790, 550), (400, 2_920, 530)] {
+async fn a_changed_person_takes_three_reads_of_the_writer_and_eleven_of_all() {
+    // The writer reads change and person, account and link, and the mark; the rest is shared by a batch or by the message.
+    // Nobody is looked up by value: each of these people is linked, and has the names of their account.
+    for (changed, most_of_all, most_of_writer) in [(40, 1_160, 350), (400, 1_040, 330)] {
         let (all, writer, kinds) = reads_of_each_changed_person(changed).await;
         eprintln!("{changed} of 400 changed: {all} hundredths of a read unit a person, {writer} of them the writer's");
         assert!(all <= most_of_all && writer <= most_of_writer, "{changed} of 400: {all}, {writer}:\n{kinds}");

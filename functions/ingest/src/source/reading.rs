@@ -53,7 +53,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
         None => (0..BUCKETS).collect(),
     };
     let mut known = ports.store.buckets(&series, &differing).await?;
-    let known_names = names_for_doubts(ports, &series, &known, meta.listing.people).await?;
+    let known_names = names_for_doubts(ports, &series, &scan, &known, meta.listing.people).await?;
 
     let columns = if run.accept_source { &[][..] } else { &meta.listing.columns };
     let names = if run.accept_source { &[][..] } else { &known_names };
@@ -171,18 +171,17 @@ fn failed(ports: &SourcePorts, run: &Run, error: &SourceError) -> Observed {
     Observed::unreadable(PEOPLE, format!("{}: {error}", ports.source.location()))
 }
 
-/// Names of everybody who was known, when so much differs that most keys may have changed. Otherwise nobody, without
-/// reading more: only people of buckets that differ can be gone, and where these hold no more than half of all people, at
-/// most half are gone. The names of those few buckets alone would prove nothing, since in a small directory everybody in
-/// them may have left.
+/// Names of everybody who was known, when so many are gone that most keys may have changed. Otherwise nobody, without
+/// reading more: only people of buckets that differ can be gone, and of those it is known who is. The names of those few
+/// buckets alone would prove nothing, since in a small directory everybody in them may have left.
 async fn names_for_doubts(
     ports: &SourcePorts,
     series: &Series,
+    scan: &Scan,
     known: &BTreeMap<usize, Bucket>,
     people: u64,
 ) -> Result<Vec<[u8; 16]>, StoreError> {
-    let in_differing: usize = known.values().map(Bucket::len).sum();
-    if (in_differing as u64) * 2 > people {
+    if (lacking(scan, known).len() as u64) * 2 > people {
         return ports.store.all_names(series).await;
     }
     Ok(Vec::new())

@@ -8,7 +8,7 @@ mod slice;
 use hardmatch_domain::decide::Context;
 use hardmatch_ports::run::{PlanHead, Run};
 
-use hardmatch_store::leases::RunLease;
+use hardmatch_store::leases::LeasedRun;
 
 use crate::deadline;
 use crate::error::MatchError;
@@ -19,7 +19,7 @@ use crate::ports::MatchPorts;
 const SLICES_AT_ONCE: usize = 64;
 
 /// Decides some slices, one at least, within the time there is. Returns how many, or `None` when no more are left.
-pub(crate) async fn decide_slices(ports: &MatchPorts, lease: &RunLease, run: &Run) -> Result<Option<u64>, MatchError> {
+pub(crate) async fn decide_slices(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Option<u64>, MatchError> {
     let connection = &run.connection;
     let slices = ports.store.slices(&run.id, None, SLICES_AT_ONCE + 1).await?;
     if slices.is_empty() {
@@ -39,7 +39,7 @@ pub(crate) async fn decide_slices(ports: &MatchPorts, lease: &RunLease, run: &Ru
         disconnected: &meta.status.disconnected,
     };
     for (done, (number, todo)) in (1..).zip(&slices) {
-        slice::decide(ports, lease, run, &context, *number, todo).await?;
+        slice::decide(ports, run, &context, *number, todo).await?;
         let more = done < slices.len();
         if more && (done == SLICES_AT_ONCE || deadline::deadline_near(ports)) {
             return Ok(Some(done as u64));
@@ -48,15 +48,15 @@ pub(crate) async fn decide_slices(ports: &MatchPorts, lease: &RunLease, run: &Ru
     Ok(None)
 }
 
-/// Enters a plan that is written at once into its run. The run with it.
-pub(crate) async fn keep_plan(ports: &MatchPorts, run: &Run, plan: PlanHead) -> Result<Run, MatchError> {
+/// Enters a plan that is written at once into its run.
+pub(crate) async fn keep_plan(ports: &MatchPorts, run: &Run, plan: &PlanHead) -> Result<(), MatchError> {
     ports
         .store
         .update_run(&run.connection, &run.id, |run| {
-            let new = run.plan.as_ref() != Some(&plan);
+            let new = run.plan.as_ref() != Some(plan);
             run.plan = Some(plan.clone());
             new
         })
         .await?;
-    Ok(Run { plan: Some(plan), ..run.clone() })
+    Ok(())
 }

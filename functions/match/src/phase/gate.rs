@@ -12,6 +12,7 @@ use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{GuardNote, Phase, PlanHead, Run};
 use hardmatch_store::changes::{ChangeState, LanePhase, OpenChange};
 use hardmatch_store::connection::GuardHistory;
+use hardmatch_store::leases::LeasedRun;
 use hardmatch_store::{PersonHash, Progress};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,7 @@ impl Progress for GateProgress {}
 
 /// Judges a run's removals; released ones get their places in the lane, the others their reason. They are judged once: a
 /// message that continues carries out the judgement that is kept.
-pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+pub(crate) async fn judge(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchError> {
     let held = ports.store.held(&run.id).await?;
     let mut checkpoint = deadline::checkpoint(ports, run, "gate");
     let mut progress = if let Some(progress) = checkpoint.load().await? {
@@ -90,7 +91,7 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &Run) -> Result<Step, MatchEr
     commit(ports, lane.end(&progress.lane)).await?;
     let note = &progress.note;
     spend(ports, run, note, &progress.groups).await?;
-    let judged = Run { guard: Some(note.clone()), ..run.clone() };
+    let judged = Run { guard: Some(note.clone()), ..Run::clone(run) };
     let next = next_phase(&judged, run.plan.as_ref().unwrap_or(&PlanHead::default()));
     let entered = enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
     checkpoint.clear().await?;

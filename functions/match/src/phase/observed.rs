@@ -6,6 +6,7 @@ use hardmatch_ports::run::{CollectionState, Phase, Run};
 use hardmatch_store::PersonHash;
 use hardmatch_store::connection::{Meta, RunHistory};
 use hardmatch_store::fingerprints::Series;
+use hardmatch_store::leases::LeasedRun;
 
 use crate::commit::commit_plain;
 use crate::due::take_due_people;
@@ -41,18 +42,19 @@ pub(crate) fn sides(run: &Run) -> Sides {
 }
 
 /// What an observation leaves to decide.
-pub(crate) enum Cut {
+pub(crate) enum Cut<'l> {
     /// The deciding phase was entered with slices.
     Slices(Step),
     /// Nobody's facts changed. The run as it goes on, which may have learned why it stops at its plan.
-    NobodyToDecide(Box<Run>),
+    NobodyToDecide(Box<LeasedRun<'l>>),
 }
 
 /// Cuts the people who are to be decided into slices. Of half a million people the marks are read in some ten pages to
 /// fifty and the slices stored with some 330 calls, four at a time: seconds.
-pub(crate) async fn cut_slices(ports: &MatchPorts, run: &Run) -> Result<Cut, MatchError> {
+pub(crate) async fn cut_slices<'l>(ports: &MatchPorts, run: &LeasedRun<'l>) -> Result<Cut<'l>, MatchError> {
     let meta = ports.store.meta(&run.connection).await?;
-    let run = table_loss::look(ports, run, &meta).await?;
+    let looked_at = table_loss::look(ports, run, &meta).await?;
+    let run = run.with(|run| *run = looked_at);
     let todo = people_to_decide(ports, &run, &meta).await?;
     if todo.is_empty() {
         return Ok(Cut::NobodyToDecide(Box::new(run)));

@@ -6,7 +6,7 @@ mod totals;
 
 use hardmatch_ports::run::{Phase, PlanHead, Run, Status};
 use hardmatch_store::connection::Quarantine;
-use hardmatch_store::leases::RunLease;
+use hardmatch_store::leases::LeasedRun;
 
 use self::rows::Rows;
 use crate::credential_expiry;
@@ -19,7 +19,7 @@ use crate::transition::enter;
 ///
 /// The rows are read once, to be added up and shown. Half a million people are 8,192 slices, each a blob of 40 ms and a call
 /// of 20 ms to the table, sixteen at a time: half a minute. The README says how long a function works on them.
-pub(crate) async fn report(ports: &MatchPorts, _: &RunLease, run: &Run) -> Result<Step, MatchError> {
+pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
     let spent = ports.metrics.read(&run.id).await?;
     let rows = Rows::of_run(ports, run).await?;
@@ -38,7 +38,7 @@ pub(crate) async fn report(ports: &MatchPorts, _: &RunLease, run: &Run) -> Resul
         units: spent.units,
         compute: spent.compute,
         problems: problems(ports, run).await?,
-        ..run.clone()
+        ..Run::clone(run)
     };
     let everybody = run.everybody && run.only.is_none();
     let (failing, active, came, went) = (totals.is_failing(), totals.active, totals.came, totals.went);
@@ -84,7 +84,7 @@ async fn problems(ports: &MatchPorts, run: &Run) -> Result<Vec<String>, MatchErr
 const FAILING: &str = "40 % or more of a run's changes failed for want of an answer or of a permission";
 
 /// Writes the report of a plan and leaves the run to wait for its acceptance.
-pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &Run, plan: &PlanHead) -> Result<Step, MatchError> {
+pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &LeasedRun<'_>, plan: &PlanHead) -> Result<Step, MatchError> {
     let spent = ports.metrics.read(&run.id).await?;
     let mut shown = Run {
         phase: Phase::Planned,
@@ -94,7 +94,7 @@ pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &Run, plan: &PlanHead)
         units: spent.units,
         compute: spent.compute,
         problems: problems(ports, run).await?,
-        ..run.clone()
+        ..Run::clone(run)
     };
     Rows::of_plan(ports, run).await?.render(ports, &mut shown).await?;
     ports
@@ -118,7 +118,7 @@ pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &Run, plan: &PlanHead)
 
 /// Ends a run whose observation was incomplete: nothing is decided on half a listing. A plan that was being applied waits
 /// again.
-pub(crate) async fn incomplete(ports: &MatchPorts, _: &RunLease, run: &Run) -> Result<Step, MatchError> {
+pub(crate) async fn incomplete(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchError> {
     let now_ms = ports.clock.now().as_millisecond();
     if run.plan.is_some() {
         // A second acceptance of the plan is another attempt, which counts towards a quarantine by itself.
@@ -144,7 +144,7 @@ pub(crate) async fn incomplete(ports: &MatchPorts, _: &RunLease, run: &Run) -> R
         units: spent.units,
         compute: spent.compute,
         problems: problems(ports, run).await?,
-        ..run.clone()
+        ..Run::clone(run)
     };
     Rows::of_plan(ports, run).await?.render(ports, &mut shown).await?;
     enter(ports, run, Phase::Closed, |run| {

@@ -12,6 +12,7 @@ use hardmatch_ports::run::{Phase, PlanHead, PlanRow, Run};
 use hardmatch_store::Progress;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::GuardHistory;
+use hardmatch_store::leases::LeasedRun;
 use serde::{Deserialize, Serialize};
 
 use crate::acceptance::{PolicyOfDecisions, first_plan, is_by_hash, remember};
@@ -43,7 +44,7 @@ struct StartProgress {
 impl Progress for StartProgress {}
 
 /// Fills the lane and enters the writing phase. Everything before the phase change may be repeated.
-pub(crate) async fn start(ports: &MatchPorts, run: &Run) -> Result<Step, MatchError> {
+pub(crate) async fn start(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchError> {
     let plan = to_write(ports, &run.id).await?;
     let mut checkpoint = deadline::checkpoint(ports, run, "begin");
     let mut progress = match checkpoint.load().await? {
@@ -149,7 +150,7 @@ async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<
 }
 
 /// Ends the phase of a lane that is empty, or of which the writer will send nothing more.
-pub(crate) async fn end(ports: &MatchPorts, run: &Run, lane: LanePhase) -> Result<Step, MatchError> {
+pub(crate) async fn end(ports: &MatchPorts, run: &LeasedRun<'_>, lane: LanePhase) -> Result<Step, MatchError> {
     if !ports.store.pointers(&run.id, lane, None, 1).await?.is_empty() {
         return give_up(ports, run).await;
     }

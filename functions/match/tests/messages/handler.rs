@@ -203,6 +203,22 @@ async fn a_message_that_finds_the_lease_taken_waits_or_is_left() {
 }
 
 #[tokio::test]
+async fn the_lease_of_one_run_opens_no_other_runs_work() {
+    let fixture = Fixture::new(&["contoso"]).await;
+    let run = fixture.opened(SLOT).await;
+    let other = Run { id: "another".to_owned(), ..run.clone() };
+    for deadline in [None, deployed(&fixture).deadline] {
+        let name = "match~contoso".to_owned();
+        let acquired = RunLease::acquire(&fixture.store, &fixture.clock, deadline, name, &run.id).await.unwrap();
+        let Acquire::Acquired(lease) = acquired else { panic!("nobody holds the lease") };
+        let leased = lease.over(run.clone()).expect("its own run");
+        assert_eq!(leased.with(|run| run.clone_from(&other)).id, run.id, "it stays the run of the lease");
+        assert!(lease.over(other.clone()).is_none());
+        lease.release(&fixture.store).await;
+    }
+}
+
+#[tokio::test]
 async fn a_paused_connection_starts_nothing_and_ends_what_needs_no_write() {
     let fixture = Fixture::new(&["contoso"]).await;
     let run = fixture.opened(SLOT).await;

@@ -13,6 +13,7 @@ use hardmatch_ports::tenant::{Answer, Refusal};
 use hardmatch_store::accounts::AccountItem;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Meta;
+use hardmatch_store::together::AccountItems;
 use hardmatch_store::{PersonHash, Stored};
 
 use crate::task::{Next, OtherLane, Task};
@@ -91,33 +92,31 @@ pub(crate) async fn load(
     let unsure: Vec<PersonHash> = unsure.into_iter().map(|task| task.pid).collect();
     let fresh: Vec<PersonHash> = tasks.iter().filter(|task| is_first_look(task, phase)).map(|task| task.pid).collect();
     let ids = accounts_of(tasks, phase);
-    let linked = linked_of(tasks, phase);
     let managers: BTreeSet<PersonRef> = tasks.iter().filter_map(|task| manager_person(task, phase)).collect();
     let managers: Vec<PersonRef> = managers.into_iter().collect();
     let refused: Vec<PersonHash> =
         tasks.iter().filter(|task| task.open.refusal.is_some()).map(|task| task.pid).collect();
     let store = &ports.store;
-    let (mut changes, people, marks, accounts, links, managers, refusals) = futures::try_join!(
-        store.change_revisions(connection, &unsure),
-        store.people(connection, &fresh),
+    let (read, marks, accounts, managers, refusals) = futures::try_join!(
+        store.person_items(connection, &unsure),
         store.marks(connection, &fresh),
-        store.stored_accounts(&ports.scope, &ids),
-        store.links_to(&ports.scope, &linked),
+        store.account_items(&ports.scope, ids),
         store.accounts_of_people(&ports.scope, &managers),
         store.refusals(connection, &refused),
     )?;
-    changes.extend(known.into_iter().map(|task| (task.pid, task.revision)));
-    Ok(Snapshot {
-        connection: meta,
-        changes,
-        people: people.into_iter().map(|(pid, record)| (pid, record.revision)).collect(),
-        marks,
-        accounts: by_id(accounts),
-        links: by_account(links),
-        managers,
-        refusals,
-        ..Snapshot::default()
-    })
+    let (mut changes, mut people) = (BTreeMap::new(), BTreeMap::new());
+    for (pid, items) in read {
+        changes.extend(items.last.filter(|last| last.open.is_some()).map(|last| (pid, last.revision)));
+        people.extend(items.record.map(|record| (pid, record.revision)));
+    }
+    for task in known {
+        changes.insert(task.pid, task.revision);
+        // A person is marked before their facts change, and the mark is read after the facts were.
+        people.extend(task.person_revision.map(|revision| (task.pid, revision)));
+    }
+    let mut snapshot = Snapshot { connection: meta, changes, people, marks, managers, refusals, ..Snapshot::default() };
+    snapshot.put_accounts(accounts);
+    Ok(snapshot)
 }
 
 impl Snapshot {
@@ -142,22 +141,24 @@ impl Snapshot {
                 _ => {}
             }
         }
-        let made: Vec<ObjectId> = made.into_iter().collect();
         refused.retain(|pid| !self.refusals.contains_key(pid));
         let store = &ports.store;
-        let (accounts, links, refusals) = futures::try_join!(
-            store.stored_accounts(&ports.scope, &made),
-            store.links_to(&ports.scope, &made),
-            store.refusals(connection, &refused),
-        )?;
-        self.accounts.extend(by_id(accounts));
-        self.links.extend(by_account(links));
+        let (accounts, refusals) =
+            futures::try_join!(store.account_items(&ports.scope, made), store.refusals(connection, &refused))?;
+        self.put_accounts(accounts);
         self.refusals.extend(refusals);
         if exchanges {
             let tenant = store.tenant(&ports.scope).await?;
             self.skus = tenant.and_then(|tenant| tenant.value.tenant.skus).unwrap_or_default();
         }
         Ok(())
+    }
+
+    fn put_accounts(&mut self, found: BTreeMap<ObjectId, AccountItems>) {
+        for (id, items) in found {
+            self.accounts.extend(items.account.map(|account| (id.clone(), account)));
+            self.links.extend(items.link.map(|link| (id, link)));
+        }
     }
 
     /// The account as it is mirrored.
@@ -172,8 +173,8 @@ pub(crate) fn is_first_look(task: &Task, phase: LanePhase) -> bool {
     task.is_fresh(phase) && task.other_lane != OtherLane::InFlight
 }
 
-/// Accounts whose mirror the batch looks at.
-fn accounts_of(tasks: &[Task], phase: LanePhase) -> Vec<ObjectId> {
+/// Accounts whose mirror or link the batch looks at.
+fn accounts_of(tasks: &[Task], phase: LanePhase) -> BTreeSet<ObjectId> {
     let mut ids = BTreeSet::new();
     for task in tasks {
         if is_first_look(task, phase) {
@@ -189,13 +190,7 @@ fn accounts_of(tasks: &[Task], phase: LanePhase) -> Vec<ObjectId> {
             }
         }
     }
-    ids.into_iter().collect()
-}
-
-/// Accounts whose link a step that is sent, or looked for, may change.
-fn linked_of(tasks: &[Task], phase: LanePhase) -> Vec<ObjectId> {
-    let steps = tasks.iter().filter(|task| matches!(task.next(phase), Next::Send | Next::Verify));
-    steps.filter_map(|task| task.account().cloned()).collect::<BTreeSet<ObjectId>>().into_iter().collect()
+    ids
 }
 
 /// The manager whom the present step names as a person of the source.
@@ -212,12 +207,4 @@ pub(crate) fn manager_person(task: &Task, phase: LanePhase) -> Option<PersonRef>
             Some(PersonRef { connection: task.open.change.person.connection.clone(), key: key.clone() })
         }
     }
-}
-
-fn by_id(items: Vec<Stored<AccountItem>>) -> BTreeMap<ObjectId, Stored<AccountItem>> {
-    items.into_iter().map(|item| (item.value.account.id.clone(), item)).collect()
-}
-
-fn by_account(links: Vec<Stored<Link>>) -> BTreeMap<ObjectId, Stored<Link>> {
-    links.into_iter().map(|link| (link.value.account.clone(), link)).collect()
 }

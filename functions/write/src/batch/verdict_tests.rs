@@ -58,6 +58,7 @@ fn task(step: Step) -> Task {
         open,
         revision: 1,
         known_at_ms: 0,
+        person_revision: None,
         reread: false,
         manager_separate: false,
         other_lane: OtherLane::Free,

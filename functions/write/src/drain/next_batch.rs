@@ -1,6 +1,6 @@
 //! The next batch: people are read from the lane in order, put into batches, and wait for a time or for one another.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use hardmatch_domain::change::Step;
@@ -65,24 +65,25 @@ impl Drain<'_> {
     /// Reads the changes of the next people, as many as go into one batch.
     async fn read_changes(&mut self) -> Result<(), WriteError> {
         let pids: Vec<PersonHash> = self.unread.drain(..self.unread.len().min(MAX_CALLS)).collect();
-        let mut changes: BTreeMap<PersonHash, _> =
-            self.ports.store.changes(self.connection, &pids).await?.into_iter().collect();
+        let mut people = self.ports.store.person_items(self.connection, &pids).await?;
         let known_at_ms = self.ports.clock.now().as_millisecond();
         for pid in pids {
-            // Settled before, or decided anew by another run: left over.
-            let Some(stored) = changes.remove(&pid).filter(|stored| stored.value.run == self.run) else {
+            // Settled before, or decided anew by another run: left over. What cannot be read is decided anew by the next run.
+            let person = people.remove(&pid).unwrap_or_default();
+            let open = person.last.and_then(|last| Some((last.open?, last.revision)));
+            let Some((mut open, revision)) = open.filter(|(open, _)| open.run == self.run) else {
                 self.unpoint(pid);
                 continue;
             };
-            let mut open = stored.value;
             if self.unknown.contains(&pid) {
                 open.state = ChangeState::Sending(0);
             }
             let unanswered = open.lost || matches!(open.state, ChangeState::Sending(_));
             self.ready.push_back(Task {
                 pid,
-                revision: stored.revision,
+                revision,
                 known_at_ms,
+                person_revision: person.record.map(|record| record.revision),
                 open,
                 reread: false,
                 manager_separate: false,

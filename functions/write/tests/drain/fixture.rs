@@ -341,19 +341,13 @@ impl Fixture {
         self.store.update_together(&contoso(), change).await.unwrap();
     }
 
-    /// The stored change of a person becomes unreadable; gives the write that mends it.
-    pub(crate) async fn damage(&self, pid: PersonHash) -> Write {
+    /// The stored change of a person becomes unreadable.
+    pub(crate) async fn damage(&self, pid: PersonHash) {
         let stored = self.store.changes(&contoso(), &[pid]).await.unwrap().remove(0).1;
-        let Write::Put { key, body, .. } = self.store.put_change(&contoso(), pid, stored.revision, &stored.value)
-        else {
+        let Write::Put { key, .. } = self.store.put_change(&contoso(), pid, stored.revision, &stored.value) else {
             panic!("a change is put")
         };
-        self.store.write(Write::put(key.clone(), b"{\"v\":1".to_vec())).await.unwrap();
-        Write::put(key, body)
-    }
-
-    pub(crate) async fn write(&self, write: Write) {
-        self.store.write(write).await.unwrap();
+        self.store.write(Write::put(key, b"{\"v\":1".to_vec())).await.unwrap();
     }
 
     /// How far a change that is still open is.

@@ -9,7 +9,7 @@ use hardmatch_ports::tenant::{Answer, Later, LaterCause, RefusalKind};
 use hardmatch_store::changes::ChangeState;
 use hardmatch_write::After;
 
-use crate::fixture::{Fixture, block, create, no, update};
+use crate::fixture::{Fixture, block, contoso, create, no, update};
 
 fn city() -> hardmatch_domain::change::Step {
     update(&[(Attr::City, "Rome")])
@@ -234,16 +234,14 @@ async fn an_observation_during_the_call_is_kept_beside_what_was_written() {
 }
 
 #[tokio::test]
-async fn a_change_that_cannot_be_read_is_an_error_that_loses_nothing() {
+async fn a_change_that_cannot_be_read_stops_nobody_else() {
     let mut fixture = Fixture::new().await;
     let ada = fixture.decide("ada", vec![create("ada")], None).await;
     let bea = fixture.decide("bea", vec![create("bea")], None).await;
-    let mended = fixture.damage(ada).await;
-    let error = fixture.answer().await.unwrap_err().to_string();
-    assert!(error.contains("cannot be read") && error.contains("restore it from a copy"), "{error}");
-    assert!(fixture.asked().is_empty(), "the message goes to the dead letters, and nothing was sent");
-    fixture.write(mended).await;
-    fixture.answers([fixture.made("a1"), fixture.made("b1")]);
+    fixture.damage(ada).await;
+    fixture.answers([fixture.made("b1")]);
     assert_eq!(fixture.answer().await.unwrap(), After::Done);
-    assert_eq!([fixture.outcome(ada).await.result, fixture.outcome(bea).await.result], [OutcomeKind::Done; 2]);
+    assert_eq!((fixture.asked(), fixture.outcome(bea).await.result), (vec!["create".to_owned()], OutcomeKind::Done));
+    let lasts = fixture.store.last_changes(&contoso(), &[ada]).await.unwrap();
+    assert!(lasts[&ada].unreadable, "the next decision takes its place");
 }

@@ -55,7 +55,16 @@ pub struct PartialFacts {
     people: HashMap<PersonRef, Option<PersonRecord>>,
     links: HashMap<PersonRef, Option<Link>>,
     links_to: HashMap<ObjectId, Option<Link>>,
-    wants: RefCell<BTreeSet<MissingFact>>,
+    wants: RefCell<Wants>,
+}
+
+/// What was asked for and not loaded.
+#[derive(Default)]
+struct Wants {
+    facts: BTreeSet<MissingFact>,
+    /// A link or an account was asked for in vain. Without it the rules go on as if there were none, and look for one by every
+    /// value that the person has; with it they mostly look for nothing. So nothing is looked up by value before it is known.
+    link_or_account: bool,
 }
 
 impl PartialFacts {
@@ -101,11 +110,25 @@ impl PartialFacts {
 
     /// What was asked for and not loaded since the last call, in a stable order.
     pub fn take_wants(&self) -> Vec<MissingFact> {
-        std::mem::take(&mut *self.wants.borrow_mut()).into_iter().collect()
+        std::mem::take(&mut *self.wants.borrow_mut()).facts.into_iter().collect()
     }
 
     fn want(&self, want: MissingFact) {
-        self.wants.borrow_mut().insert(want);
+        let mut wants = self.wants.borrow_mut();
+        match want {
+            MissingFact::Accounts(..) | MissingFact::AddressHolders(_) | MissingFact::People(..)
+                if wants.link_or_account =>
+            {
+                return;
+            }
+            MissingFact::Link(_) | MissingFact::Account(_) => wants.link_or_account = true,
+            MissingFact::Accounts(..)
+            | MissingFact::AddressHolders(_)
+            | MissingFact::People(..)
+            | MissingFact::Person(_)
+            | MissingFact::LinkTo(_) => {}
+        }
+        wants.facts.insert(want);
     }
 }
 

@@ -12,18 +12,56 @@ use crate::world::*;
 
 /// Loads what is asked until nothing is; also how many rounds it took.
 pub(crate) fn by_pieces(world: &World, key: &str) -> (Decision, usize) {
+    let (decision, rounds) = rounds(world, key);
+    (decision, rounds.len())
+}
+
+/// What each round asked for.
+fn rounds(world: &World, key: &str) -> (Decision, Vec<Vec<MissingFact>>) {
     let whole = world.facts();
     let record = world.people.iter().find(|record| record.person.key.as_str() == key).expect("a known key");
     let mut facts = PartialFacts::default();
-    let mut round = 0;
+    let mut rounds = Vec::new();
     loop {
         match attempt(record, &facts, &world.context()) {
-            Ok(decision) => return (decision, round),
-            Err(wants) => wants.into_iter().for_each(|want| load(&whole, &mut facts, want)),
+            Ok(decision) => return (decision, rounds),
+            Err(wants) => {
+                wants.iter().for_each(|want| load(&whole, &mut facts, want.clone()));
+                rounds.push(wants);
+            }
         }
-        round += 1;
-        assert!(round < 100, "it never ends");
+        assert!(rounds.len() < 100, "it never ends");
     }
+}
+
+/// Whether a fact is found by a value that somebody holds, which costs a query of its own, and not under its key.
+fn is_by_value(want: &MissingFact) -> bool {
+    match want {
+        MissingFact::Accounts(..) | MissingFact::People(..) | MissingFact::AddressHolders(_) => true,
+        MissingFact::Account(_) | MissingFact::Person(_) | MissingFact::Link(_) | MissingFact::LinkTo(_) => false,
+    }
+}
+
+#[test]
+fn a_linked_person_with_the_names_of_their_account_is_looked_up_by_no_value() {
+    let changed = person("ada").set(Attr::EmployeeId, "7").set(Attr::JobTitle, "Lead");
+    let world = world().person(changed).account(account("ada").set(Attr::EmployeeId, "7")).link(link("ada"));
+    let (decision, asked) = rounds(&world, "ada");
+    assert!(decision.change.is_some(), "the title is written");
+    assert!(!asked.iter().flatten().any(is_by_value), "{asked:?}");
+    let renamed = world.person(person("bob").login("new@contoso.com")).account(account("bob")).link(link("bob"));
+    let (_, asked) = rounds(&renamed, "bob");
+    assert!(asked.iter().flatten().any(is_by_value), "a new name may be somebody's: {asked:?}");
+}
+
+#[test]
+fn nothing_is_looked_up_by_value_before_the_link_is_known() {
+    let world = world().person(person("ada")).account(account("ada")).link(link("ada")).person(person("new"));
+    for key in ["ada", "new"] {
+        let (_, asked) = rounds(&world, key);
+        assert!(matches!(asked[0][..], [MissingFact::Link(_)]), "{key}: {asked:?}");
+    }
+    assert!(rounds(&world, "new").1.iter().flatten().any(is_by_value));
 }
 
 fn load(whole: &MemoryFacts, facts: &mut PartialFacts, want: MissingFact) {

@@ -58,9 +58,10 @@ pub(super) fn keep_change(
     let had = last.and_then(|last| last.open.as_ref());
     match (decision.change.as_deref(), last) {
         (Some(change), last) => {
-            // A change that was sent under an older fence may have been done: the next writer looks before it repeats the
+            // Nobody knows what came of a change that cannot be read. A change that was sent under an older fence may have been done: the next writer looks before it repeats the
             // change, whatever was decided since.
-            let unknown = had.is_some_and(|had| matches!(had.state, ChangeState::Sending(_)));
+            let unreadable = last.is_some_and(|last| last.unreadable);
+            let unknown = unreadable || had.is_some_and(|had| matches!(had.state, ChangeState::Sending(_)));
             // A change that was taken apart since counts its steps otherwise.
             let same = had.filter(|had| had.change.id == change.id && had.change.steps.len() == change.steps.len());
             let next = OpenChange {
@@ -85,7 +86,9 @@ pub(super) fn keep_change(
             };
             store.put_decided(connection, pid, last, &next, writes);
         }
-        (None, Some(last)) if had.is_some() => writes.push(store.delete_change(connection, pid, last.revision)),
+        (None, Some(last)) if had.is_some() || last.unreadable => {
+            writes.push(store.delete_change(connection, pid, last.revision))
+        }
         (None, _) => {}
     }
 }

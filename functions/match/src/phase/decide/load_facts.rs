@@ -1,7 +1,7 @@
 //! Loading facts for decisions, and deciding: rounds of "decide, see which facts were missing, load them", until nothing is
 //! missing. A decision never rests on a fact that was merely not loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::future::BoxFuture;
@@ -9,42 +9,47 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::change::{Action, Decision, Join};
 use hardmatch_domain::decide::{Context, attempt};
 use hardmatch_domain::facts::partial::{MissingFact, PartialFacts};
+use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
+use hardmatch_domain::link::Link;
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_domain::reason::{Code, Reason};
-use hardmatch_domain::refused::withhold;
+use hardmatch_domain::refused::{Refused, withhold};
 use hardmatch_ports::run::PlanRow;
-use hardmatch_store::accounts::AccountItem;
+use hardmatch_store::together::PersonItems;
 use hardmatch_store::{PersonHash, StoreError};
 
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
 
 /// Rounds after which something is wrong with the rules rather than with the facts.
-const MOST_ROUNDS: usize = 64;
+const MOST_ROUNDS: usize = 256;
 /// Questions to the table under way at a time. One partition of DynamoDB answers 3,000 of them a second.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 const AT_ONCE: usize = 32;
 
-/// Decides people, loading what their decisions ask for. The decisions come in the order of the people.
+/// People as they were read, by their places.
+pub(crate) type People = BTreeMap<PersonHash, PersonItems>;
+
+/// Decides people, loading what their decisions ask for. The decisions come in the order of the people; a place without a
+/// record is nobody's.
 pub(crate) async fn decide_all(
     ports: &MatchPorts,
-    people: &[PersonRecord],
+    people: &People,
     context: &Context<'_>,
     refusals: Refusals,
 ) -> Result<Vec<Decision>, MatchError> {
-    let mut facts = PartialFacts::default();
-    for record in people {
-        facts.put_person(record.reference(), Some(record.clone()));
-    }
+    let mut loaded = Loaded::of(ports, people).await?;
+    let people: Vec<(&PersonRecord, Option<&Refused>)> =
+        people.values().filter_map(|items| Some((items.record.as_ref()?, items.refused.as_ref()))).collect();
     let mut decisions: Vec<Option<Decision>> = vec![None; people.len()];
     for _ in 0..MOST_ROUNDS {
         let mut missing = Vec::new();
-        for (record, slot) in people.iter().zip(&mut decisions) {
+        for ((record, _), slot) in people.iter().zip(&mut decisions) {
             if slot.is_some() {
                 continue;
             }
             // A person on whom the rules panic must not take the others along.
-            match catch_unwind(AssertUnwindSafe(|| attempt(record, &facts, context))) {
+            match catch_unwind(AssertUnwindSafe(|| attempt(record, &loaded.facts, context))) {
                 Ok(Ok(decision)) => *slot = Some(decision),
                 Ok(Err(facts)) => missing.extend(facts),
                 Err(_) => *slot = Some(failed(record)),
@@ -55,17 +60,16 @@ pub(crate) async fn decide_all(
         }
         missing.sort_unstable();
         missing.dedup();
-        load(ports, &mut facts, missing).await?;
+        loaded.load(missing).await?;
     }
-    let decisions: Vec<Decision> = decisions
-        .into_iter()
-        .zip(people)
-        .map(|(decision, record)| decision.unwrap_or_else(|| failed(record)))
-        .collect();
-    match refusals {
-        Refusals::Withheld => without_refused(ports, people, decisions, context).await,
-        Refusals::SentAgain => Ok(decisions),
-    }
+    let decisions = decisions.into_iter().zip(people).map(|(decision, (record, refused))| {
+        let decision = decision.unwrap_or_else(|| failed(record));
+        match refusals {
+            Refusals::Withheld if decision.change.is_some() => withhold(decision, refused, context.tenant, context.now),
+            Refusals::Withheld | Refusals::SentAgain => decision,
+        }
+    });
+    Ok(decisions.collect())
 }
 
 /// What becomes of a change that the tenant refused lately.
@@ -75,26 +79,6 @@ pub(crate) enum Refusals {
     Withheld,
     /// An operator asked for it now.
     SentAgain,
-}
-
-/// Withholds changes that the tenant refused lately, on the same facts.
-async fn without_refused(
-    ports: &MatchPorts,
-    people: &[PersonRecord],
-    decisions: Vec<Decision>,
-    context: &Context<'_>,
-) -> Result<Vec<Decision>, MatchError> {
-    let pid = |decision: &Decision| ports.store.secret().pid(&decision.key);
-    let asked: Vec<PersonHash> = decisions.iter().filter(|decision| decision.change.is_some()).map(pid).collect();
-    let Some(connection) = people.first().map(|record| &record.connection).filter(|_| !asked.is_empty()) else {
-        return Ok(decisions);
-    };
-    let refused = ports.store.refusals(connection, &asked).await?;
-    let kept = decisions.into_iter().map(|decision| {
-        let refused = refused.get(&pid(&decision));
-        withhold(decision, refused, context.tenant, context.now)
-    });
-    Ok(kept.collect())
 }
 
 fn failed(record: &PersonRecord) -> Decision {
@@ -112,68 +96,126 @@ fn failed(record: &PersonRecord) -> Decision {
     }
 }
 
-/// One answer of the table, to be put among the facts.
-type FactLoader = Box<dyn FnOnce(&mut PartialFacts) + Send>;
-
-async fn load(ports: &MatchPorts, facts: &mut PartialFacts, missing: Vec<MissingFact>) -> Result<(), MatchError> {
-    let (store, scope) = (&ports.store, &ports.scope);
-    // Items whose keys are known come a hundred at a time.
-    let mut accounts = Vec::new();
-    let mut links_to = Vec::new();
-    // Each of these is a query of its own, and they are made side by side: one after the other, a slice would wait a hundred
-    // round trips.
-    let mut questions: Vec<BoxFuture<'_, Result<FactLoader, StoreError>>> = Vec::new();
-    for fact in missing {
-        match fact {
-            MissingFact::Account(id) => accounts.push(id),
-            MissingFact::LinkTo(id) => links_to.push(id),
-            MissingFact::Accounts(by, value) => questions.push(Box::pin(async move {
-                let found = store.accounts_by(scope, by, &value).await?;
-                Ok(put(move |facts| facts.put_accounts(by, &value, found)))
-            })),
-            MissingFact::People(by, value) => questions.push(Box::pin(async move {
-                let found = store.people_by(scope, by, &value).await?;
-                Ok(put(move |facts| facts.put_people(by, &value, found)))
-            })),
-            MissingFact::AddressHolders(address) => questions.push(Box::pin(async move {
-                let found = store.address_holders(scope, &address).await?;
-                Ok(put(move |facts| facts.put_address_holders(&address, found)))
-            })),
-            MissingFact::Person(who) => questions.push(Box::pin(async move {
-                let found = store.person(&who).await?;
-                Ok(put(move |facts| facts.put_person(who, found)))
-            })),
-            MissingFact::Link(who) => questions.push(Box::pin(async move {
-                let found = store.link_of(scope, &who).await?.map(|link| link.value);
-                Ok(put(move |facts| facts.put_link(who, found)))
-            })),
-        }
-    }
-    let mut answers = stream::iter(questions).buffered(AT_ONCE);
-    while let Some(answer) = answers.try_next().await? {
-        answer(facts);
-    }
-    drop(answers);
-    let mut found: BTreeMap<_, AccountItem> =
-        store.accounts(scope, &accounts).await?.into_iter().map(|item| (item.account.id.clone(), item)).collect();
-    for id in accounts {
-        let account = found.remove(&id).map(|item| item.account);
-        facts.put_account(id, account);
-    }
-    let mut found: BTreeMap<_, _> = store
-        .links_to(scope, &links_to)
-        .await?
-        .into_iter()
-        .map(|link| (link.value.account.clone(), link.value))
-        .collect();
-    for id in links_to {
-        let link = found.remove(&id);
-        facts.put_link_to(id, link);
-    }
-    Ok(())
+/// The facts that were loaded, and where each person's place leads.
+struct Loaded<'p> {
+    ports: &'p MatchPorts,
+    facts: PartialFacts,
+    /// The account to which a person's place leads. Whether it is theirs is said by that account's link.
+    pointers: BTreeMap<PersonRef, Option<ObjectId>>,
 }
 
-fn put(how: impl FnOnce(&mut PartialFacts) + Send + 'static) -> FactLoader {
+/// One answer of the table, to be put among the facts.
+type Answer = Box<dyn FnOnce(&mut PartialFacts) + Send>;
+
+impl<'p> Loaded<'p> {
+    /// The people as they were read, with their links and accounts: who is linked is asked of everybody, and the answer says
+    /// whether anything need be looked up by value.
+    async fn of(ports: &'p MatchPorts, people: &People) -> Result<Self, MatchError> {
+        let mut loaded = Self { ports, facts: PartialFacts::default(), pointers: BTreeMap::new() };
+        let mut links = BTreeSet::new();
+        for items in people.values() {
+            if let Some(record) = &items.record {
+                let who = record.reference();
+                loaded.put_person(who.clone(), Some(items.clone()));
+                links.insert(who);
+            }
+        }
+        loaded.load_links(links).await?;
+        Ok(loaded)
+    }
+
+    fn put_person(&mut self, who: PersonRef, items: Option<PersonItems>) {
+        let items = items.unwrap_or_default();
+        self.facts.put_person(who.clone(), items.record);
+        self.pointers.insert(who, items.account);
+    }
+
+    /// Loads what was missing. Look-ups by value are queries of their own, made side by side: one after the other, a slice
+    /// would wait a hundred round trips.
+    async fn load(&mut self, missing: Vec<MissingFact>) -> Result<(), MatchError> {
+        let (store, scope) = (&self.ports.store, &self.ports.scope);
+        let (mut people, mut links, mut accounts) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut questions: Vec<BoxFuture<'_, Result<Answer, StoreError>>> = Vec::new();
+        for fact in missing {
+            match fact {
+                MissingFact::Account(id) | MissingFact::LinkTo(id) => _ = accounts.insert(id),
+                MissingFact::Person(who) => _ = people.insert(who),
+                MissingFact::Link(who) => {
+                    if !self.pointers.contains_key(&who) {
+                        people.insert(who.clone());
+                    }
+                    links.insert(who);
+                }
+                MissingFact::Accounts(by, value) => questions.push(Box::pin(async move {
+                    let found = store.accounts_by(scope, by, &value).await?;
+                    Ok(put(move |facts| facts.put_accounts(by, &value, found)))
+                })),
+                MissingFact::People(by, value) => questions.push(Box::pin(async move {
+                    let found = store.people_by(scope, by, &value).await?;
+                    Ok(put(move |facts| facts.put_people(by, &value, found)))
+                })),
+                MissingFact::AddressHolders(address) => questions.push(Box::pin(async move {
+                    let found = store.address_holders(scope, &address).await?;
+                    Ok(put(move |facts| facts.put_address_holders(&address, found)))
+                })),
+            }
+        }
+        let mut answers = stream::iter(questions).buffered(AT_ONCE);
+        while let Some(answer) = answers.try_next().await? {
+            answer(&mut self.facts);
+        }
+        drop(answers);
+        self.load_people(people).await?;
+        self.load_accounts(accounts).await?;
+        self.load_links(links).await
+    }
+
+    async fn load_people(&mut self, people: BTreeSet<PersonRef>) -> Result<(), MatchError> {
+        let mut by_connection: BTreeMap<ConnectionId, Vec<PersonRef>> = BTreeMap::new();
+        for who in people {
+            by_connection.entry(who.connection.clone()).or_default().push(who);
+        }
+        for (connection, people) in by_connection {
+            let pids: Vec<PersonHash> = people.iter().map(|who| self.ports.store.pid(who)).collect();
+            let mut found = self.ports.store.person_items(&connection, &pids).await?;
+            for (who, pid) in people.into_iter().zip(pids) {
+                self.put_person(who, found.remove(&pid));
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the links of people whose places were read, with the accounts that they name.
+    async fn load_links(&mut self, people: BTreeSet<PersonRef>) -> Result<(), MatchError> {
+        let mut named = Vec::new();
+        for who in people {
+            match self.pointers.get(&who).cloned().flatten() {
+                Some(account) => named.push((who, account)),
+                None => self.facts.put_link(who, None),
+            }
+        }
+        let links = self.load_accounts(named.iter().map(|(_, account)| account.clone()).collect()).await?;
+        for (who, account) in named {
+            let link = links.get(&account).filter(|link| link.person == who).cloned();
+            self.facts.put_link(who, link);
+        }
+        Ok(())
+    }
+
+    /// Loads accounts and the links that name them; gives those links.
+    async fn load_accounts(&mut self, ids: BTreeSet<ObjectId>) -> Result<BTreeMap<ObjectId, Link>, MatchError> {
+        let mut links = BTreeMap::new();
+        for (id, items) in self.ports.store.account_items(&self.ports.scope, ids).await? {
+            let link = items.link.map(|stored| stored.value);
+            links.extend(link.clone().map(|link| (id.clone(), link)));
+            self.facts.put_account(id.clone(), items.account.map(|stored| stored.value.account));
+            self.facts.put_link_to(id, link);
+        }
+        Ok(links)
+    }
+}
+
+fn put(how: impl FnOnce(&mut PartialFacts) + Send + 'static) -> Answer {
     Box::new(how)
 }
 

@@ -10,7 +10,8 @@ use hardmatch_domain::person::{Manager, PersonRecord};
 use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{PlanRow, Run};
 use hardmatch_store::PersonHash;
-use hardmatch_store::leases::RunLease;
+use hardmatch_store::changes::LastChange;
+use hardmatch_store::leases::LeasedRun;
 
 use super::change::{accepted_before, keep_change, needs_more};
 use super::clocks::keep_clocks;
@@ -20,22 +21,23 @@ use crate::error::MatchError;
 use crate::plan;
 use crate::ports::MatchPorts;
 
-/// Decides a slice. Only the holder of the run lease decides.
+/// Decides a slice.
 pub(super) async fn decide(
     ports: &MatchPorts,
-    _: &RunLease,
-    run: &Run,
+    run: &LeasedRun<'_>,
     context: &Context<'_>,
     slice: usize,
     pids: &[PersonHash],
 ) -> Result<(), MatchError> {
     // Marks are read before the facts: a person who is marked after this is to be decided again.
     let mut marks = ports.store.marks(&run.connection, pids).await?;
-    let people: Vec<_> = ports.store.people(&run.connection, pids).await?;
-    let records: Vec<_> = people.iter().map(|(_, record)| record.clone()).collect();
+    let mut items = ports.store.person_items(&run.connection, pids).await?;
     let refusals = if run.retry { Refusals::SentAgain } else { Refusals::Withheld };
-    let decisions = decide_all(ports, &records, context, refusals).await?;
-    let lasts = ports.store.last_changes(&run.connection, pids).await?;
+    let decisions = decide_all(ports, &items, context, refusals).await?;
+    let lasts: BTreeMap<PersonHash, LastChange> =
+        items.iter_mut().filter_map(|(pid, items)| Some((*pid, items.last.take()?))).collect();
+    let people: Vec<(PersonHash, PersonRecord)> =
+        items.into_iter().filter_map(|(pid, items)| Some((pid, items.record?))).collect();
     let accepted = accepted_before(ports, run, people.iter().map(|(pid, _)| *pid).zip(&decisions), &lasts).await?;
     let decided = people.iter().map(|(pid, _)| *pid).zip(&decisions);
     mark(ports, run, decided, &mut marks).await?;
