@@ -26,7 +26,9 @@ fn rounds(world: &World, key: &str) -> (Decision, Vec<Vec<MissingFact>>) {
         match attempt(record, &facts, &world.context()) {
             Ok(decision) => return (decision, rounds),
             Err(wants) => {
-                wants.iter().for_each(|want| load(&whole, &mut facts, want.clone()));
+                for want in &wants {
+                    load(&whole, &mut facts, want.clone());
+                }
                 rounds.push(wants);
             }
         }

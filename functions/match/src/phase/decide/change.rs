@@ -87,7 +87,7 @@ pub(super) fn keep_change(
             store.put_decided(connection, pid, last, &next, writes);
         }
         (None, Some(last)) if had.is_some() || last.unreadable => {
-            writes.push(store.delete_change(connection, pid, last.revision))
+            writes.push(store.delete_change(connection, pid, last.revision));
         }
         (None, _) => {}
     }
