@@ -30,6 +30,7 @@ use jiff::Timestamp;
 
 use crate::delivered::Delivered;
 use crate::kill_at::KillTable;
+use crate::rights::GuardedTable;
 use crate::secret_scan::SecretScan;
 use crate::stopped::Stopped;
 use crate::trace::Trace;
@@ -110,7 +111,7 @@ impl StoryEngine {
         let store = Store::open(table.clone()).await.map_err(|error| stopped(&table, &error))?;
         let doorbell = Arc::new(ProcessDoorbell::with_habits(Arc::clone(&clock), plan.habits));
         let client = client(plan.url, &clock)?;
-        let functions = Functions::new(Parts {
+        let mut functions = Functions::new(Parts {
             store: store.clone(),
             blobs: Arc::new(FolderBlobs::new(plan.folder.join("files"))),
             scope: TenantKey::new("simulated", CONTOSO_TENANT_ID),
@@ -128,6 +129,10 @@ impl StoryEngine {
             },
             holder: "a test".to_owned(),
         });
+        functions.source.store = as_role(&store, &table, "SourceRole");
+        functions.tenant.store = as_role(&store, &table, "TenantRole");
+        functions.writing.store = as_role(&store, &table, "WriteRole");
+        functions.deciding.store = as_role(&store, &table, "MatchRole");
         hardmatch_write::release_lane(&functions.writing).await.map_err(|error| stopped(&table, &error))?;
         let answers = Arc::new(Answers {
             table: Arc::clone(&table),
@@ -176,6 +181,11 @@ impl StoryEngine {
         self.engine.serve().await;
         self.answers.stopped().map_or(Ok(()), |stopped| Err(ended(&stopped)))
     }
+}
+
+/// The store as the function of a role may use it on AWS.
+fn as_role(store: &Store, table: &Arc<KillTable<FileTable>>, role: &'static str) -> Store {
+    store.through(Arc::new(GuardedTable::new(Arc::clone(table) as _, role)))
 }
 
 fn stopped(table: &KillTable<FileTable>, error: &dyn std::fmt::Display) -> Stopped {
@@ -313,12 +323,13 @@ impl Answers {
         let store = Store::open(self.table.clone()).await.map_err(|error| text(&error))?;
         let policies: Arc<dyn Policies> = Arc::new(CompiledPolicies::without_files());
         let noted = Arc::new(Noted { store: store.clone(), since, so_far: so_far() });
+        let of = |role| as_role(&store, &self.table, role);
         let functions = Functions {
-            source: SourcePorts { store: store.clone(), policies: policies.clone(), ..functions.source.clone() },
-            tenant: TenantPorts { store: store.clone(), policies: policies.clone(), ..functions.tenant.clone() },
-            writing: WritePorts { store: store.clone(), ..functions.writing.clone() },
+            source: SourcePorts { store: of("SourceRole"), policies: policies.clone(), ..functions.source.clone() },
+            tenant: TenantPorts { store: of("TenantRole"), policies: policies.clone(), ..functions.tenant.clone() },
+            writing: WritePorts { store: of("WriteRole"), ..functions.writing.clone() },
             deciding: MatchPorts {
-                store: store.clone(),
+                store: of("MatchRole"),
                 policies,
                 metrics: noted.clone(),
                 ..functions.deciding.clone()

@@ -12,6 +12,7 @@ pub mod invariants;
 pub mod kill_at;
 pub mod month;
 pub mod ran;
+mod rights;
 pub mod rng;
 pub mod secret_scan;
 pub mod trace;

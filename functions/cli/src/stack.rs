@@ -9,7 +9,7 @@ use hardmatch_aws::{Aws, QueueUrls, SqsDoorbell};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::{Active, Config, Protected, protected_changes, takes_an_approver};
-use hardmatch_ports::command::{Command, CommandAuthority, Reply};
+use hardmatch_ports::command::{Command, CommandAuthority, PATIENCE, Reply};
 use hardmatch_ports::doorbell::{MessageKind, Queue};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Blobs, Clock, Doorbell, Message, Table};
@@ -28,7 +28,7 @@ use crate::tenant_side::said;
 const APPROVER: &str =
     "This takes an approver: ask somebody whose role has the stack's approver policy to run the same command";
 /// A request is answered within seconds; a queue that is slow to deliver is given this long.
-const REPLY: Duration = Duration::from_secs(90);
+const REPLY: Duration = PATIENCE;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(400);
 /// Between two looks at a run, which takes longer.
@@ -143,7 +143,7 @@ impl Whole {
                 Some(reply) => return Ok(reply),
                 None if self.clock.now().duration_since(began).unsigned_abs() > REPLY => {
                     return Err(Failure::run(format!(
-                        "the stack has not answered for {} seconds. The request stays in its queue: look at `hardmatch connection list --stack {}` and at the logs of the functions",
+                        "the stack has not answered for {} seconds. The request has expired: what of it was not begun by now does not happen. Look at the logs of the functions and at `hardmatch connection dead-letters --stack {}`, and ask again",
                         REPLY.as_secs(),
                         self.outputs.name()
                     )));

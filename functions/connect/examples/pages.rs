@@ -67,7 +67,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         OUTCOMES.iter().map(|(outcome, _)| connection(outcome, &microsoft, &codes, &clock)).collect();
     let elsewhere = format!("http://{}", others.local_addr()?);
     let stage = Arc::new(Stage { store: store.clone(), clock: Arc::clone(&clock), url: url.clone(), codes, elsewhere });
-    let pages = router(Ports { store, clock, connections: Arc::new(connections), url });
+    let pages = router(Ports { store, clock, connections: Arc::new(connections), url, takes_up: true });
     let platform = Router::new()
         .route("/", get(list))
         .route("/new/{outcome}", get(new))

@@ -75,7 +75,11 @@ pub(crate) async fn tell(
         }
         News::Waiting(_) => None,
     };
-    Ok(ports.store.tell_connecting(&connection.id, &attempt.ticket, again.as_ref().unwrap_or(news), now).await?)
+    ports.store.tell_connecting(&connection.id, &attempt.ticket, again.as_ref().unwrap_or(news), now).await?;
+    if let (News::Done(connected), true) = (news, ports.takes_up) {
+        ports.store.reconnect(&connection.id, &connected.tenant, now).await?;
+    }
+    Ok(())
 }
 
 /// A last page: the browser may forget the attempt.

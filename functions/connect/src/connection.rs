@@ -23,6 +23,9 @@ pub struct Ports {
     pub connections: Arc<dyn ConnectionLookup>,
     /// Where browsers reach us.
     pub url: PublicUrl,
+    /// Whether a connection that was disconnected is taken up here once it is connected: on one machine. In a stack these
+    /// pages are open to anybody and change no connection's state; the function that decides does it.
+    pub takes_up: bool,
 }
 
 /// Finds a connection by its name. A stack may have many; each has a platform of its own, which speaks for one

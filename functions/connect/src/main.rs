@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
         clock: Arc::clone(&home.clock),
         url: PublicUrl::new(&Url::parse(&needed(env::URL)?)?)?,
         connections: Arc::new(Stored { home, tokens }),
+        takes_up: false,
     };
     lambda_http::run(router(ports)).await
 }

@@ -45,7 +45,8 @@ pub fn admit(queue: &str, message: &Message) -> Admission {
             // Names become parts of keys and of blobs' names.
             let run = message.run.is_empty() || (message.run.len() == 26 && is_name(&message.run));
             let connection = match command {
-                Command::Redrive | Command::Wake => message.connection.as_str().is_empty(),
+                Command::Redrive => message.connection.as_str().is_empty(),
+                Command::Wake => message.connection.as_str().is_empty() || is_connection(&message.connection),
                 _ => is_connection(&message.connection),
             };
             if is_name(reply) && run && connection {
@@ -134,6 +135,7 @@ mod tests {
             ask("con-to_so.eu", RUN, "01KCZZZZZZZZZZZZZZZZZZZZZZ", Command::Pause),
             ask("", "", "A1", Command::Redrive),
             ask("", "", "A1", Command::Wake),
+            ask("contoso", "", "A1", Command::Wake),
         ] {
             assert!(admitted(&good), "{good:?}");
         }

@@ -29,6 +29,8 @@ pub async fn handle_command(ports: &MatchPorts, request: &Request<'_>) -> Result
             "this takes an approver. Ask somebody whose role has the stack's approver policy to run the same command",
         )));
     }
+    let meta = ports.store.meta(request.connection).await?;
+    ports.store.take_up(request.connection, &meta.status).await?;
     let reply = match request.command {
         Command::Status => return tenant::pass_on(ports, request, TenantQuery::Status).await,
         Command::Checks => return tenant::pass_on(ports, request, TenantQuery::Checks).await,

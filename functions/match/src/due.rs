@@ -6,7 +6,11 @@ use hardmatch_store::timers::{Due, Timer};
 
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
+use crate::schedule::start_scheduled;
 use crate::slot::{notify_start, slot_at};
+
+/// A start that lay for so long (seconds) is not begun: the next night is.
+const TOO_LATE: i64 = 24 * 60 * 60;
 
 /// Acts on timers that came due since a time (Unix seconds), and forgets each when that is done. After a kill in between,
 /// the next tick acts on the timer again, which changes nothing.
@@ -22,6 +26,15 @@ pub(crate) async fn take_due(
             Timer::Person(_) => {}
             Timer::Quarantine => {
                 try_again(ports, connection, *at).await?;
+                ports.store.delete_keys(vec![key.clone()]).await?;
+            }
+            // Entered, and begun by no message so far.
+            Timer::Start if now - at < TOO_LATE => {
+                let started = start_scheduled(ports, connection, &slot_at(*at)).await?;
+                tracing::info!(connection.id = %connection, run.started = ?started, "a tick began what was entered to be begun");
+            }
+            Timer::Start => {
+                tracing::warn!(connection.id = %connection, run.slot = slot_at(*at), "a start lay for a day and is not begun any more");
                 ports.store.delete_keys(vec![key.clone()]).await?;
             }
         }
@@ -71,5 +84,7 @@ async fn try_again(ports: &MatchPorts, connection: &ConnectionId, at: i64) -> Re
     {
         return Ok(());
     }
+    // In the table before the timer goes: the message alone might be given up.
+    ports.store.write_all(vec![ports.store.put_timer(connection, Timer::Start, at)]).await?;
     notify_start(&*ports.doorbell, connection.clone(), slot_at(at)).await
 }

@@ -18,7 +18,7 @@ pub async fn answer(ports: &MatchPorts, message: &Message) -> Result<After, Matc
             Ok(After::Done)
         }
         MessageKind::Nightly { slot } => {
-            nightly(&ports.store, &*ports.doorbell, slot, None).await.map(|()| After::Done)
+            nightly(&ports.store, &*ports.doorbell, slot, None, ports.clock.now_seconds()).await.map(|()| After::Done)
         }
         MessageKind::Tick => {
             let tick = |connection| async move { tick(ports, &connection).await };

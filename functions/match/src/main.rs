@@ -63,7 +63,7 @@ impl MessageHandler for Matching {
             MessageKind::Nightly { slot } => {
                 let home = &self.home;
                 let sent = delivery.sent.or_else(|| Some(home.clock.now()));
-                let notified = nightly(&home.store, &*home.doorbell, slot, sent).await;
+                let notified = nightly(&home.store, &*home.doorbell, slot, sent, home.clock.now_seconds()).await;
                 notified.map(|()| After::Done).map_err(|error| error.to_string())
             }
             MessageKind::Start { .. }
@@ -102,7 +102,7 @@ impl Matching {
                 self.configured(&Push { connection, text, tenant, authority }).await?
             }
             Command::Redrive => redrive::redrive(&self.home, delivery.deadline).await,
-            Command::Wake => Reply::Done { run: None },
+            Command::Wake if connection.as_str().is_empty() => Reply::Done { run: None },
             _ => match self.home.connections.open(connection).await {
                 Ok(opened) => {
                     let request = Request {

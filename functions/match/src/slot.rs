@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use crate::error::MatchError;
 
-/// One spelling for one time, to the second: slots are compared as text.
-pub(crate) fn slot_name(slot: &str) -> Result<String, MatchError> {
+/// One spelling for one time, to the second, because slots are compared as text; and the time (Unix seconds).
+pub(crate) fn slot_of(slot: &str) -> Result<(String, i64), MatchError> {
     let broken = |_| {
         MatchError::Broken(
             "the scheduled time of a message is no RFC 3339 timestamp. Give the schedule the input \
@@ -19,7 +19,7 @@ pub(crate) fn slot_name(slot: &str) -> Result<String, MatchError> {
         )
     };
     let at: Timestamp = slot.parse().map_err(broken)?;
-    Ok(slot_at(at.as_second()))
+    Ok((slot_at(at.as_second()), at.as_second()))
 }
 
 /// The slot of a time (Unix seconds).

@@ -42,11 +42,13 @@ pub async fn tick(ports: &MatchPorts, connection: &ConnectionId) -> Result<(), M
 /// every five minutes.
 pub async fn look_after(ports: &MatchPorts, connection: &ConnectionId, meta: &Meta) -> Result<(), MatchError> {
     if meta.status.state == ConnectionState::Disconnected {
-        // The timers of a disconnected connection stand still.
+        // The timers of a disconnected connection stand still, until it is connected again.
+        ports.store.take_up(connection, &meta.status).await?;
         return Ok(());
     }
     let now = ports.clock.now_seconds();
-    take_due(ports, connection, meta.history.timers_seen.unwrap_or(now), now).await?;
+    // Before a first run nothing says how far timers were taken: a start may have been entered before midnight.
+    take_due(ports, connection, meta.history.timers_seen.unwrap_or(now - 24 * 60 * 60), now).await?;
     let mut open = ports.store.now_runs(connection).await?;
     open.extend(meta.schedule.run.clone());
     let mut stuck_runs = 0;

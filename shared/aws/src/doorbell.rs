@@ -34,6 +34,17 @@ impl SqsDoorbell {
         Self { client, urls }
     }
 
+    /// Has a message that was received handed over again after this time, as far as its receipt is still good. The queue is
+    /// named as in its ARN and lies beside those that are known here.
+    pub async fn hand_over_again(&self, queue: &str, receipt: &str, after: Duration) -> Result<(), DoorbellError> {
+        let known = self.urls.values().next().map(String::as_str).unwrap_or_default();
+        let url = known.rsplit_once('/').map(|(account, _)| format!("{account}/{queue}")).unwrap_or_default();
+        let request = self.client.change_message_visibility().queue_url(&url).receipt_handle(receipt);
+        let request = request.visibility_timeout(i32::try_from(after.as_secs()).unwrap_or(i32::MAX));
+        request.send().await.map_err(|error| DoorbellError(sentence("sqs:ChangeMessageVisibility", &url, &error)))?;
+        Ok(())
+    }
+
     pub(crate) fn url(&self, queue: Queue) -> Result<&str, DoorbellError> {
         self.urls.get(&queue).map(String::as_str).ok_or_else(|| {
             DoorbellError(format!(

@@ -11,6 +11,9 @@ use crate::check::Check;
 use crate::intent::Intent;
 use crate::tenant_request::{DisconnectResult, Reached};
 
+/// So long somebody waits for the reply to a request, and no longer.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
+
 /// A request of an operator. Carries no personal data: a person is named by their place in keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
@@ -80,7 +83,8 @@ pub enum Command {
     Disconnect,
     /// Put dead letters back into the queues that they failed in. About no connection.
     Redrive,
-    /// Nothing. The function that takes it opens the table, which makes a new stack's first item. About no connection.
+    /// Nothing. The function that takes it opens the table, which makes a new stack's first item. About a connection it takes
+    /// that up again where it was connected in a browser since.
     Wake,
 }
 

@@ -10,6 +10,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Condition, TableError, Write};
 use serde::{Deserialize, Serialize};
 
+use crate::concerns::{ConnectionState, ConnectionStatus};
 use crate::{Result, Store, Stored, json, keys};
 
 /// A link is used within minutes of being made (seconds); one that is found later in a chat or a log opens nothing.
@@ -77,7 +78,7 @@ pub enum AttemptPhase {
     Returned,
 }
 
-/// `CONN#C / CONNECT`: what came of connecting, for the command that waits and for `auth status`.
+/// `CONNECTING#C / CONNECT`: what came of connecting, for the command that waits and for `auth status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connecting {
     /// Version of this shape.
@@ -252,13 +253,28 @@ impl Store {
                 Err(TableError::Conflict { .. }) => {}
                 other => {
                     other?;
-                    if let News::Done(connected) = news {
-                        self.reconnect(c, &connected.tenant, now).await?;
-                    }
                     return Ok(());
                 }
             }
         }
+    }
+
+    /// Takes a connection up again that was connected in a browser after it was disconnected: the pages, which anybody may
+    /// call, tell what came of connecting and change no connection's state. Whether it was taken up now.
+    pub async fn take_up(&self, c: &ConnectionId, status: &ConnectionStatus) -> Result<bool> {
+        if status.state != ConnectionState::Disconnected {
+            return Ok(false);
+        }
+        let Some(connected) = self.connecting(c).await?.and_then(|stored| stored.value.connected) else {
+            return Ok(false);
+        };
+        // Of the same second the disconnecting counts.
+        let since = status.disconnected.last().map_or(0, |period| period.from);
+        if connected.at <= since {
+            return Ok(false);
+        }
+        let status = self.reconnect(c, &connected.tenant, connected.at).await?;
+        Ok(status.state != ConnectionState::Disconnected)
     }
 
     /// Connected without a link: a token of the application's own proved that everything is granted.

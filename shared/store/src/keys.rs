@@ -152,9 +152,10 @@ pub(crate) fn person_runs(c: &ConnectionId) -> Query {
     Query::prefix(connection_pk(c), PERSON_RUN)
 }
 
-/// What came of connecting in a browser.
+/// What came of connecting in a browser. In a partition of its own: the pages that anybody may call write there, and not
+/// where a connection's state and configuration lie.
 pub(crate) fn connecting(c: &ConnectionId) -> Key {
-    connection(c, "CONNECT")
+    Key::new(format!("CONNECTING#{c}"), "CONNECT")
 }
 
 /// What a connection's people are entered under beside the usual look-ups.

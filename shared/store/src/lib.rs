@@ -145,6 +145,12 @@ impl Store {
         Ok(bytes.map(|bytes| Self::over(table, bytes)))
     }
 
+    /// The same store through another handle of its table: one that counts, or that lets through only what somebody may do.
+    #[must_use]
+    pub fn through(&self, table: Arc<dyn Table>) -> Self {
+        Self { table, ..self.clone() }
+    }
+
     fn over(table: Arc<dyn Table>, secret: [u8; 32]) -> Self {
         Self { table, secret: Secret(secret), lookups: Arc::default(), texts: Arc::default() }
     }

@@ -14,6 +14,9 @@ pub enum Timer {
     Person(PersonHash),
     /// A connection in quarantine may try again.
     Quarantine,
+    /// The run of a scheduled time, which is the timer's, is to begin: it lies here until that run exists, so that no
+    /// message has to arrive for a night to begin.
+    Start,
 }
 
 /// A timer whose time has come.
@@ -32,6 +35,7 @@ impl Timer {
         match self {
             Timer::Person(pid) => format!("person#{}", pid.hex()),
             Timer::Quarantine => "quarantine#-".to_owned(),
+            Timer::Start => "start#-".to_owned(),
         }
     }
 
@@ -39,6 +43,7 @@ impl Timer {
         match name.split_once('#')? {
             ("person", key) => PersonHash::parse(key).map(Timer::Person),
             ("quarantine", _) => Some(Timer::Quarantine),
+            ("start", _) => Some(Timer::Start),
             _ => None,
         }
     }
@@ -48,6 +53,11 @@ impl Store {
     /// The write that sets a timer (Unix seconds). The same timer at the same time is one.
     pub fn put_timer(&self, c: &ConnectionId, timer: Timer, at: i64) -> Write {
         Write::put(keys::timer(c, day(at), at, &timer.name()), Vec::new())
+    }
+
+    /// The write that takes a timer away.
+    pub fn delete_timer(&self, c: &ConnectionId, timer: Timer, at: i64) -> Write {
+        Write::delete(keys::timer(c, day(at), at, &timer.name()))
     }
 
     /// Timers whose time has come since a time (both Unix seconds), in order of their time. Kinds we do not know are left

@@ -1,6 +1,7 @@
 //! A Lambda function's home: its names from the environment, its adapters on AWS, and the loop that hands it messages.
 
 mod dead_letters;
+mod failed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,9 +224,18 @@ async fn batch(home: &Home, answers: &impl MessageHandler, event: SqsEvent, dead
             record.event_source_arn.rsplit(':').next().unwrap_or_default().to_owned(),
         );
         let id = record.message_id.clone();
-        let receipt = format!("{id}#{}", record.received().unwrap_or_default());
+        let (handle, received) = (record.receipt_handle.clone(), record.received());
         let sent =
             record.attributes.get("SentTimestamp").and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok());
+        if failed::has_expired(&queue, sent, home.clock.now()) {
+            failed::expire(home, &record).await;
+            continue;
+        }
+        if failed::is_brief(&record.body) {
+            failed::hand_over_again(home, &queue, &handle, failed::BRIEF).await;
+        }
+        let receipt = format!("{id}#{}", record.received().unwrap_or_default());
+        let from = queue.clone();
         let one = SqsEvent { records: vec![record] };
         let answered = run_batch(one, &*home.doorbell, |message| {
             let (sender, queue, receipt) = (sender.clone(), queue.clone(), receipt.clone());
@@ -240,6 +250,9 @@ async fn batch(home: &Home, answers: &impl MessageHandler, event: SqsEvent, dead
             }
         })
         .await;
+        if !answered.batch_item_failures.is_empty() {
+            failed::hand_over_again(home, &from, &handle, failed::rest_after(received)).await;
+        }
         response.batch_item_failures.extend(answered.batch_item_failures);
     }
     response

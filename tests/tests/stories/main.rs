@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod beginning;
 mod boundary;
 mod connect;
 mod deleted;

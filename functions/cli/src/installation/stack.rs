@@ -186,6 +186,8 @@ async fn awaited(stack: &Stack, link: &ConnectLink) -> Result<Connected, Failure
         match known.as_ref().map(|known| known.state) {
             Some(ConnectState::Done) => {
                 if let Some(connected) = known.and_then(|known| known.connected) {
+                    // The pages change no connection's state; a function does, sooner when it is woken.
+                    stack.ask("", Command::Wake).await?;
                     return Ok(connected);
                 }
             }

@@ -85,6 +85,7 @@ impl World {
             clock: Arc::new(clock.clone()),
             connections: Arc::new(connections),
             url: url.clone(),
+            takes_up: true,
         };
         Self { router: router(ports), store, clock, url, contoso, fabrikam, northwind, token_store, sealed, written }
     }

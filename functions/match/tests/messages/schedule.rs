@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_match::{Accept, Opening, PassedBy, Started, answer, nightly, open_run, start_scheduled};
-use hardmatch_ports::Clock as _;
 use hardmatch_ports::doorbell::{Message, MessageKind, Queue};
 use hardmatch_ports::run::{Intent, Phase, Status};
+use hardmatch_ports::{Clock as _, TableError};
 use hardmatch_store::PersonHash;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::{ConnectionState, ConnectionStatus};
@@ -123,7 +123,8 @@ async fn a_quarantined_connection_is_retried_after_6_12_24_hours() {
         let next = start(&fixture.clock.now().to_string());
         assert_eq!(fixture.kinds(), std::slice::from_ref(&next));
         fixture.tick().await;
-        assert_eq!(fixture.kinds(), [], "each timer is taken once");
+        let begun = [MessageKind::ObserveTenant, MessageKind::ObserveSource];
+        assert_eq!(fixture.kinds(), begun, "what no message began, the tick begins");
         answer(&fixture.ports, &Message::new(contoso(), "", next)).await.unwrap();
         let open = fixture.store.meta(&contoso()).await.unwrap().schedule.run.unwrap();
         assert_eq!(fixture.run(&open).await.stop, None, "an attempt that is due may write");
@@ -164,12 +165,12 @@ async fn a_schedule_without_a_time_takes_its_messages_minute() {
     let fixture = Fixture::new(&["contoso"]).await;
     let sent = |seconds: i64| Timestamp::from_second(NOON + seconds).ok();
     for seconds in [7, 59] {
-        nightly(&fixture.store, &*fixture.outbox, "<aws.scheduler.scheduled-time>", sent(seconds)).await.unwrap();
+        nightly(&fixture.store, &*fixture.outbox, "<aws.scheduler.scheduled-time>", sent(seconds), 0).await.unwrap();
     }
     assert_eq!(fixture.kinds(), [start(SLOT), start(SLOT)], "told twice it is one");
-    nightly(&fixture.store, &*fixture.outbox, "2026-01-15T13:00:00+01:00", sent(500)).await.unwrap();
+    nightly(&fixture.store, &*fixture.outbox, "2026-01-15T13:00:00+01:00", sent(500), 0).await.unwrap();
     assert_eq!(fixture.kinds(), [start(SLOT)], "what it says counts");
-    assert!(nightly(&fixture.store, &*fixture.outbox, "noon", None).await.is_err());
+    assert!(nightly(&fixture.store, &*fixture.outbox, "noon", None, 0).await.is_err());
 }
 
 #[tokio::test]
@@ -236,4 +237,63 @@ async fn a_run_about_one_person_replaces_their_older_run_only() {
     }
     fixture.tick().await;
     assert!(fixture.store.now_runs(&contoso()).await.unwrap().is_empty());
+}
+
+/// A table that refuses everything, as one does that cannot be reached.
+struct Away;
+
+#[async_trait::async_trait]
+impl hardmatch_ports::Table for Away {
+    async fn get(&self, _: &hardmatch_ports::Key) -> Result<Option<hardmatch_ports::Item>, TableError> {
+        Err(away())
+    }
+
+    async fn batch_get(&self, _: &[hardmatch_ports::Key]) -> Result<Vec<hardmatch_ports::Item>, TableError> {
+        Err(away())
+    }
+
+    async fn query(&self, _: &hardmatch_ports::Query) -> Result<hardmatch_ports::Page, TableError> {
+        Err(away())
+    }
+
+    async fn write(&self, _: hardmatch_ports::Write) -> Result<u64, TableError> {
+        Err(away())
+    }
+
+    async fn batch_write(&self, _: Vec<hardmatch_ports::Write>) -> Result<(), TableError> {
+        Err(away())
+    }
+
+    async fn transact(&self, _: Vec<hardmatch_ports::Write>) -> Result<(), TableError> {
+        Err(away())
+    }
+
+    fn units(&self) -> hardmatch_ports::table::Units {
+        hardmatch_ports::table::Units::default()
+    }
+}
+
+fn away() -> TableError {
+    TableError::Unavailable("no route to the table".to_owned())
+}
+
+#[tokio::test]
+async fn a_night_that_cannot_be_entered_is_asked_for_again_and_never_given_up() {
+    let fixture = Fixture::new(&["contoso"]).await;
+    let store = fixture.store.through(std::sync::Arc::new(Away));
+    let at: Timestamp = SLOT.parse().unwrap();
+    // However often it fails: each time is another message, so that no queue counts to five.
+    for minutes in [0, 1, 5, 60, 11 * 60] {
+        let now = at.as_second() + minutes * 60;
+        nightly(&store, &*fixture.outbox, SLOT, None, now).await.unwrap();
+    }
+    let asked = fixture.kinds();
+    assert_eq!(asked.len(), 5);
+    assert!(asked.iter().all(|kind| matches!(kind, MessageKind::Nightly { slot } if slot == SLOT)), "{asked:?}");
+    // Half a day later the next night is nearer.
+    assert!(nightly(&store, &*fixture.outbox, SLOT, None, at.as_second() + 12 * 60 * 60).await.is_err());
+    // A message without a time keeps the one that it was sent at.
+    let sent = at.saturating_add(std::time::Duration::from_secs(30)).ok();
+    nightly(&store, &*fixture.outbox, "<aws.scheduler.scheduled-time>", sent, at.as_second() + 600).await.unwrap();
+    assert_eq!(fixture.kinds().last(), Some(&MessageKind::Nightly { slot: SLOT.to_owned() }));
 }

@@ -81,6 +81,21 @@ async fn a_delay_keeps_a_message_back() {
 }
 
 #[tokio::test]
+async fn a_message_that_failed_is_handed_over_again_when_it_is_asked_for() {
+    let queues = queues().await;
+    let url = &queues.urls[&Queue::Match];
+    let name = url.rsplit('/').next().unwrap();
+    queues.doorbell.notify(message(MessageKind::Match), Duration::ZERO).await.unwrap();
+    let first = queues.receive(url).await.remove(0);
+    assert_eq!(queues.receive(url).await.len(), 0, "it is in hand");
+    queues.doorbell.hand_over_again(name, first.receipt_handle().unwrap(), Duration::ZERO).await.unwrap();
+    let again = queues.receive(url).await;
+    assert_eq!(again.iter().map(SqsMessage::message_id).collect::<Vec<_>>(), [first.message_id()]);
+    let error = queues.doorbell.hand_over_again("none", "x", Duration::ZERO).await.unwrap_err();
+    assert!(error.to_string().contains("sqs:ChangeMessageVisibility"), "{error}");
+}
+
+#[tokio::test]
 async fn what_nobody_understands_yet_goes_back_as_it_is_for_later() {
     let queues = queues().await;
     let url = &queues.urls[&Queue::MatchNow];

@@ -134,6 +134,7 @@ impl Pages {
             clock: Arc::clone(&state.clock),
             connections: Arc::new(connections),
             url: place.url,
+            takes_up: true,
         });
         let (stop, stopped) = oneshot::channel();
         let serving = axum::serve(place.listener, router).with_graceful_shutdown(async {
