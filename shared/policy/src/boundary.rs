@@ -87,6 +87,12 @@ impl StackLimits {
             }));
             found.extend(own_audience(&config.connection, audience).err());
         }
+        if let Location::Directory(_) = &config.source.location {
+            found.push(
+                "functions do not read directories yet. Read it on one machine, or let that machine write the people to s3://BUCKET/KEY"
+                    .to_owned(),
+            );
+        }
         if let Location::File(_) = &config.source.location {
             found.push(
                 "functions read people from s3://BUCKET/KEY, and source.location is a file of some machine. Put the file into the stack's source bucket"
@@ -219,6 +225,7 @@ fn secrets(config: &Config) -> Vec<(&'static str, &SecretRef)> {
         Some(Method::Federated { .. } | Method::Delegated { client: ClientProof::Public, .. }) | None => (None, None),
     };
     let mut found = Vec::new();
+    found.extend(config.source.directory.as_ref().map(|directory| ("source.password", &directory.password)));
     found.extend(secret.map(|secret| ("tenant.auth.secret", &secret.place)));
     found.extend(certificate.map(|certificate| ("tenant.auth.certificate", &certificate.certificate)));
     found.extend(certificate.and_then(|certificate| certificate.key.as_ref()).map(|key| ("tenant.auth.key", key)));

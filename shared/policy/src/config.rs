@@ -271,6 +271,23 @@ pub struct SourceSettings {
     pub encoding: Option<String>,
     /// The column or attribute that is the unchanging key; `None` lets the reader find it.
     pub key: Option<String>,
+    /// How one signs in at a directory, and what is read of it. There where `kind` is `ldap`.
+    pub directory: Option<DirectorySettings>,
+}
+
+/// What `[source]` says of a directory, beside its location.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DirectorySettings {
+    /// The DN below which people are.
+    pub base: String,
+    /// Who of them is read; `None`: everybody.
+    pub filter: Option<String>,
+    /// The account that reads.
+    pub bind: String,
+    /// Where its password is kept.
+    pub password: SecretRef,
+    /// A file with the certificates of the authorities that are trusted.
+    pub ca: PathBuf,
 }
 
 /// The words of one column that mean yes and no.
@@ -287,6 +304,8 @@ pub struct YesNo {
 pub enum Location {
     /// A file; relative paths are resolved against the configuration's folder.
     File(PathBuf),
+    /// `ldaps://HOST:PORT` or `ldap://HOST:PORT`: the servers of a directory, in the order in which they are tried.
+    Directory(Vec<String>),
     /// `s3://BUCKET/KEY`: an object, read by deployed functions.
     S3 {
         /// The bucket.
@@ -300,6 +319,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Location::File(path) => write!(f, "{}", path.display()),
+            Location::Directory(servers) => f.write_str(&servers.join(" ")),
             Location::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
         }
     }
@@ -315,6 +335,8 @@ pub enum SourceKind {
     Jsonl,
     /// LDAP data interchange format.
     Ldif,
+    /// A directory, read over LDAP.
+    Ldap,
 }
 
 /// `[anchor]`.

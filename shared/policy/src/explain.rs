@@ -47,8 +47,14 @@ fn ends(config: &Config) -> Vec<String> {
         SourceKind::Csv => "the CSV file",
         SourceKind::Jsonl => "the JSON Lines file",
         SourceKind::Ldif => "the LDIF file",
+        SourceKind::Ldap => "the directory",
     };
     let mut lines = vec![format!("People are read from {kind} {}.", source.location)];
+    if let Some(directory) = &source.directory {
+        let filter = directory.filter.as_ref().map(|filter| format!(" and that {filter} fits")).unwrap_or_default();
+        lines.push(format!("These are the people below {}{filter}.", directory.base));
+        lines.push(format!("{} reads them; its password is in {}.", directory.bind, kept(&directory.password)));
+    }
     match &source.key {
         Some(key) => lines.push(format!("`{key}` is the key that never changes for a person.")),
         None => lines.push("The key that never changes for a person is the first there is of objectGUID, entryUUID, the anchor attributes, employeeID, employeeNumber and id.".to_owned()),

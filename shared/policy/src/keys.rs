@@ -197,11 +197,36 @@ pub(crate) static SOURCE: Table = Table {
     keys: &[
         key(
             "kind",
-            Choice(&["csv", "jsonl", "ldif"], &["ldap", "scim", "okta", "onelogin", "jumpcloud"]),
+            Choice(&["csv", "jsonl", "ldif", "ldap"], &["scim", "okta", "onelogin", "jumpcloud"]),
             Required,
             "Which form the source has.",
         ),
-        key("location", Text, Required, "The file, relative to this one."),
+        key(
+            "location",
+            Text,
+            Required,
+            "The file, relative to this one; for kind = \"ldap\" ldaps://HOST:636, or ldap://HOST:389 with StartTLS. Several servers of one directory are separated by spaces.",
+        ),
+        key("base", Text, Optional, "kind = \"ldap\": the DN below which people are."),
+        key(
+            "filter",
+            Text,
+            Optional,
+            "kind = \"ldap\": which of the people below the base are read, as an LDAP filter.",
+        ),
+        key(
+            "bind",
+            Text,
+            Optional,
+            "kind = \"ldap\": the account that reads, as a DN, user@domain or DOMAIN\\user. It needs no more than read rights.",
+        ),
+        key("password", Place, Optional, "kind = \"ldap\": where the account's password is kept."),
+        key(
+            "ca",
+            Text,
+            Optional,
+            "kind = \"ldap\": a file with the certificates (PEM) of the authorities that are trusted, relative to this one.",
+        ),
         key(
             "columns",
             Columns,

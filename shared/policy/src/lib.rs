@@ -24,8 +24,9 @@ mod widen;
 pub use boundary::{Active, BadHost, Protected, StackLimits, protected_changes, takes_an_approver};
 pub use compile::DEFAULT_FLOW;
 pub use config::{
-    AnchorSettings, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Location, Matching,
-    Method, Override, Passwords, SCHEMA, SecretRef, SourceKind, SourceSettings, TenantSettings, TokenRef, YesNo,
+    AnchorSettings, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, DirectorySettings, Endpoints,
+    Location, Matching, Method, Override, Passwords, SCHEMA, SecretRef, SourceKind, SourceSettings, TenantSettings,
+    TokenRef, YesNo,
 };
 pub use dates::{DateForm, date_form};
 pub use days::DayRule;

@@ -98,6 +98,7 @@ pub fn template(detected: &TemplateColumns) -> String {
         SourceKind::Csv => "csv",
         SourceKind::Jsonl => "jsonl",
         SourceKind::Ldif => "ldif",
+        SourceKind::Ldap => "ldap",
     };
     line(&format!("kind = \"{kind}\""));
     line(&format!("location = {}", quoted(&detected.location)));

@@ -49,7 +49,7 @@ impl SecretPlace {
     }
 
     /// What is kept there. `what` names it in errors: "client secret".
-    pub(crate) async fn read(&self, what: &str) -> Result<SecretString, CredentialError> {
+    pub async fn read(&self, what: &str) -> Result<SecretString, CredentialError> {
         match &self.0 {
             Place::Literal(secret) => Ok(secret.clone()),
             Place::Env { name, read } => {

@@ -3,6 +3,8 @@
 #[cfg(all(feature = "lambda", feature = "tenant"))]
 pub mod clients;
 pub mod connections;
+#[cfg(feature = "directories")]
+mod directory;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod policies;

@@ -13,6 +13,14 @@ use crate::proposal;
 pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>, SourceError> {
     match &config.source.location {
         Location::File(path) => Ok(source_at(config, path.clone(), clock)),
+        #[cfg(feature = "directories")]
+        Location::Directory(servers) => crate::directory::directory(config, servers, mapping(config, false), clock),
+        #[cfg(not(feature = "directories"))]
+        Location::Directory(_) => Err(SourceError {
+            problem: "the source is a directory, and functions do not read directories yet".to_owned(),
+            cure: "Read it on one machine".to_owned(),
+            retry: false,
+        }),
         location @ Location::S3 { .. } => Err(SourceError {
             problem: format!("the source {location} is read by deployed functions"),
             cure: "Add --stack NAME, or copy the file here and name its path".to_owned(),
@@ -26,7 +34,8 @@ pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<
     let format = match config.source.kind {
         SourceKind::Csv => Format::Csv,
         SourceKind::Jsonl => Format::JsonLines,
-        SourceKind::Ldif => Format::Ldif,
+        // The location of a directory is never a file.
+        SourceKind::Ldif | SourceKind::Ldap => Format::Ldif,
     };
     let shape = Shape {
         path,

@@ -262,6 +262,7 @@ fn secrets_are_seen_by_those_who_need_them_alone() {
         "hardmatch-vault",
         "hardmatch-checkup",
         "hardmatch-graph",
+        "hardmatch-sources-ldap",
         "hardmatch-write",
         "hardmatch-connect",
         "hardmatch",

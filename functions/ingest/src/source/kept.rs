@@ -44,10 +44,8 @@ impl Scanned {
                 // The store keeps that the entry was refused, and nothing else; the run says why. Two entries with one key,
                 // each refused because of the other, must have one fingerprint in every reading, and an entry that moved to
                 // another line is unchanged.
-                let (said, kind): (&[u8], u8) = match refused.disabled {
-                    true => (b"refused, disabled", REFUSED_DISABLED),
-                    false => (b"refused", REFUSED),
-                };
+                let (said, kind): (&[u8], u8) =
+                    if refused.disabled { (b"refused, disabled", REFUSED_DISABLED) } else { (b"refused", REFUSED) };
                 let body = entry.key().map_or_else(Vec::new, |key| key.as_str().as_bytes().to_vec());
                 Self { name, content: content_hash(said), kind, body }
             }
@@ -75,12 +73,12 @@ impl KeptListing {
             .and_then(|()| file.write_all(&length.to_le_bytes()))
             .and_then(|()| file.write_all(&name))
             .and_then(|()| file.write_all(body))
-            .map_err(unkept)
+            .map_err(|error| unkept(&error))
     }
 
     /// Everything is kept.
     pub(super) fn finish(mut self) -> Result<Self, SourceError> {
-        self.file.get_mut().unwrap_or_else(PoisonError::into_inner).flush().map_err(unkept)?;
+        self.file.get_mut().unwrap_or_else(PoisonError::into_inner).flush().map_err(|error| unkept(&error))?;
         Ok(self)
     }
 
@@ -93,23 +91,23 @@ impl KeptListing {
     ) -> Result<(), SourceError> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = file.get_mut();
-        file.seek(SeekFrom::Start(0)).map_err(unkept)?;
+        file.seek(SeekFrom::Start(0)).map_err(|error| unkept(&error))?;
         let mut file = BufReader::with_capacity(1 << 16, file);
         let mut body = Vec::new();
         let mut ordinal = 0;
         let mut head = [0; 21];
-        while read_head(&mut file, &mut head).map_err(unkept)? {
+        while read_head(&mut file, &mut head).map_err(|error| unkept(&error))? {
             ordinal += 1;
             let (kind, length) = (head[0], u32::from_le_bytes([head[1], head[2], head[3], head[4]]));
             let mut name = [0; 16];
             name.copy_from_slice(&head[5..]);
             if kind == KEYLESS || !wanted(&name) {
-                file.seek_relative(i64::from(length)).map_err(unkept)?;
+                file.seek_relative(i64::from(length)).map_err(|error| unkept(&error))?;
                 continue;
             }
             body.resize(length as usize, 0);
-            file.read_exact(&mut body).map_err(unkept)?;
-            take(ordinal, name, entry(kind, &body).map_err(unkept)?);
+            file.read_exact(&mut body).map_err(|error| unkept(&error))?;
+            take(ordinal, name, entry(kind, &body).map_err(|error| unkept(&error))?);
         }
         Ok(())
     }
@@ -135,7 +133,7 @@ fn entry(kind: u8, body: &[u8]) -> std::io::Result<Entry> {
     }))
 }
 
-fn unkept(error: std::io::Error) -> SourceError {
+fn unkept(error: &std::io::Error) -> SourceError {
     SourceError {
         problem: format!("The listing cannot be kept while it is read: {error}"),
         cure: "Make room in the folder for temporary files (TMPDIR), which takes about 2 KB a person".to_owned(),

@@ -131,7 +131,12 @@ fn one_proof(reader: &mut Reader<'_>, section: &Section<'_>) {
 }
 
 /// Where a secret is kept.
-fn place<'t>(reader: &mut Reader<'t>, section: &Section<'t>, key: &'static str, base_dir: &Path) -> Option<SecretRef> {
+pub(super) fn place<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    key: &'static str,
+    base_dir: &Path,
+) -> Option<SecretRef> {
     let text = reader.text(section, key)?;
     let value = text.value.trim();
     if let Some(name) = value.strip_prefix("env:")
@@ -155,7 +160,8 @@ fn place<'t>(reader: &mut Reader<'t>, section: &Section<'t>, key: &'static str, 
         reader,
         &text,
         format!(
-            "`tenant.auth.{key}` does not say where a secret is kept; a secret itself does not belong into the file"
+            "{} does not say where a secret is kept; a secret itself does not belong into the file",
+            section.full_name(key)
         ),
         format!(
             "keep it elsewhere and write {key} = \"env:NAME\", \"file:PATH\" or \"secretsmanager:ARN\"; a secret that stood here must be replaced in the tenant"

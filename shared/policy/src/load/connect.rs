@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use hardmatch_domain::ids::Guid;
 use toml::de::DeValue;
 
-use super::auth::auth_table;
+use super::auth::{self, auth_table};
 use super::url::url;
-use crate::config::{Cloud, Endpoints, Location, SourceKind, SourceSettings, TenantSettings, YesNo};
+use crate::config::{Cloud, DirectorySettings, Endpoints, Location, SourceKind, SourceSettings, TenantSettings, YesNo};
 use crate::keys::{self, SOURCE_ATTRIBUTES};
 use crate::names::nearest;
 use crate::problem::ProblemKind;
@@ -157,10 +157,20 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
     // Where another kind of source has its location in another form, nothing is said about it.
     let location = match &kind {
         Err(()) => None,
-        Ok(_) => reader.required_text(&section, "location").and_then(|text| place(reader, &text, base_dir)),
+        Ok(kind) => {
+            let ldap = kind.as_ref().is_some_and(|kind| kind.value == SourceKind::Ldap);
+            let text = reader.required_text(&section, "location");
+            text.and_then(|text| if ldap { servers(reader, &text) } else { place(reader, &text, base_dir) })
+        }
     };
     let kind = kind.ok().flatten().map(|at| at.value);
-    if matches!(kind, Some(SourceKind::Jsonl | SourceKind::Ldif)) {
+    let directory = if kind == Some(SourceKind::Ldap) {
+        Some(directory(reader, &section, base_dir))
+    } else {
+        only_ldap(reader, &section, kind.is_some());
+        None
+    };
+    if matches!(kind, Some(SourceKind::Jsonl | SourceKind::Ldif | SourceKind::Ldap)) {
         for key in ["delimiter", "encoding"] {
             if let Some(value) = section.get(key) {
                 reader.problem(
@@ -168,12 +178,84 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
                     value.span(),
                     format!("`source.{key}` belongs to kind = \"csv\""),
                     "does not belong here",
-                    "remove it: JSON Lines and LDIF are UTF-8",
+                    "remove it: JSON Lines, LDIF and LDAP are UTF-8",
                 );
             }
         }
     }
-    Some(SourceSettings { kind: kind?, location: location?, columns, words, delimiter, encoding, key })
+    Some(SourceSettings {
+        kind: kind?,
+        location: location?,
+        columns,
+        words,
+        delimiter,
+        encoding,
+        key,
+        directory: directory.map_or(Some(None), |found| found.map(Some))?,
+    })
+}
+
+/// How one signs in at a directory, and what is read of it.
+fn directory<'t>(reader: &mut Reader<'t>, section: &Section<'t>, base_dir: &Path) -> Option<DirectorySettings> {
+    for key in ["base", "bind", "password", "ca"] {
+        if !section.has(key) {
+            reader.missing(section, key);
+        }
+    }
+    let text = |reader: &mut Reader<'t>, key| reader.text(section, key).map(|text| text.value.trim().to_owned());
+    let (base, bind) = (text(reader, "base"), text(reader, "bind"));
+    let filter = reader.text(section, "filter").and_then(|filter| {
+        let value = filter.value.trim();
+        let whole = value.starts_with('(') && value.ends_with(')');
+        if !whole {
+            reader.problem(
+                ProblemKind::BadValue,
+                filter.span.clone(),
+                "`source.filter` is no LDAP filter",
+                "no filter",
+                "write it in brackets: (department=Sales), (&(a=1)(!(b=2)))",
+            );
+        }
+        whole.then(|| value.to_owned())
+    });
+    let password = auth::place(reader, section, "password", base_dir);
+    let ca = reader.text(section, "ca").and_then(|text| path(reader, &text, base_dir, "`source.ca`"));
+    Some(DirectorySettings { base: base?, filter, bind: bind?, password: password?, ca: ca? })
+}
+
+/// What belongs to directories stands nowhere else.
+fn only_ldap<'t>(reader: &mut Reader<'t>, section: &Section<'t>, known: bool) {
+    for key in ["base", "filter", "bind", "password", "ca"] {
+        if let Some(value) = section.get(key).filter(|_| known) {
+            reader.problem(
+                ProblemKind::BadValue,
+                value.span(),
+                format!("`source.{key}` belongs to kind = \"ldap\""),
+                "does not belong here",
+                "remove it",
+            );
+        }
+    }
+}
+
+/// The servers of a directory.
+fn servers(reader: &mut Reader<'_>, text: &At<&str>) -> Option<Location> {
+    let found: Vec<String> = text.value.split([' ', ',']).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+    let is_server = |one: &String| {
+        let host = one.strip_prefix("ldaps://").or_else(|| one.strip_prefix("ldap://"));
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '@']))
+    };
+    if !found.is_empty() && found.iter().all(is_server) {
+        return Some(Location::Directory(found));
+    }
+    reader.problem(
+        ProblemKind::BadValue,
+        text.span.clone(),
+        "`source.location` names no server of a directory",
+        "not a server",
+        "it looks like ldaps://dc1.example.com:636, or ldap://dc1.example.com:389 with StartTLS",
+    );
+    None
 }
 
 /// Which column fills which attribute, and the words of those that say yes or no in their own way.

@@ -174,6 +174,11 @@ impl Columns {
         self.meanings.get(column).copied().flatten()
     }
 
+    /// The names of the columns that say who the manager is.
+    pub fn managers(&self) -> impl Iterator<Item = &str> {
+        self.manager.iter().map(|column| self.name(*column))
+    }
+
     /// The column's name.
     pub fn name(&self, column: usize) -> &str {
         self.names.get(column).map_or("", String::as_str)

@@ -1,7 +1,7 @@
 //! Distinguished names as text. <https://www.rfc-editor.org/rfc/rfc4514>
 
 /// Whether the text looks like a DN: a type, `=`, a value.
-pub(crate) fn is_dn(text: &str) -> bool {
+pub fn is_dn(text: &str) -> bool {
     let Some((kind, _)) = text.split_once('=') else { return false };
     let kind = kind.trim();
     !kind.is_empty()
@@ -40,7 +40,7 @@ pub(crate) fn holds_another(dn: &str) -> bool {
 }
 
 /// One text for all spellings of a DN: lower case, no spaces beside separators, no escapes.
-pub(crate) fn canonical(dn: &str) -> String {
+pub fn canonical(dn: &str) -> String {
     let mut text = String::with_capacity(dn.len() + 8);
     for part in split(dn, |c| c == ',') {
         let (kind, value) = part.split_once('=').unwrap_or(("", part));

@@ -1,0 +1,166 @@
+//! Groups of groups: a person is in a group whose member is a group that the person is in.
+
+use std::collections::{HashMap, HashSet};
+
+use hardmatch_ports::SourceError;
+use hardmatch_sources_entry::dn;
+
+use crate::search::Pages;
+use crate::session::Session;
+use crate::wire::WireEntry;
+
+/// Which groups hold whom.
+#[derive(Default)]
+pub(crate) struct Groups {
+    /// DNs of groups.
+    names: Vec<String>,
+    /// By the canonical DN of a member: the groups that hold it. A name without `=` is a `memberUid`.
+    holding: HashMap<String, Vec<u32>>,
+    /// By SID: groups that can be somebody's primary one, which lists no members.
+    by_sid: HashMap<Vec<u8>, u32>,
+}
+
+impl Groups {
+    /// Reads the groups of the part of the tree that holds the base.
+    pub(crate) async fn read(session: &mut Session) -> Result<Self, SourceError> {
+        let context = session.context.clone();
+        let (filter, attributes): (&str, &[&str]) = if session.is_active_directory {
+            // The groups that hold a group stand in the group: no list of members is read.
+            ("(objectClass=group)", &["memberOf", "objectSid"])
+        } else {
+            (
+                "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
+                &["member", "uniqueMember", "memberUid"],
+            )
+        };
+        let mut groups = Self::default();
+        let mut pages = Pages::below(&context, filter, attributes);
+        while let Some(found) = pages.next(session).await? {
+            found.entries.iter().for_each(|entry| groups.note(entry));
+        }
+        Ok(groups)
+    }
+
+    fn note(&mut self, entry: &WireEntry) {
+        let group = self.number(&entry.dn);
+        for holder in entry.texts("memberOf") {
+            let holder = self.number(holder);
+            self.hold(dn::canonical(&entry.dn), holder);
+        }
+        for member in entry.texts("member").chain(entry.texts("uniqueMember")) {
+            self.hold(dn::canonical(member), group);
+        }
+        for uid in entry.texts("memberUid") {
+            self.hold(uid.to_owned(), group);
+        }
+        if let Some(sid) = entry.values("objectSid").first() {
+            self.by_sid.insert(sid.clone(), group);
+        }
+    }
+
+    /// The number of a group; names that differ in spelling alone have two, which does no harm.
+    fn number(&mut self, name: &str) -> u32 {
+        let own = format!("\u{1}{name}");
+        if let Some(number) = self.holding.get(&own).and_then(|numbers| numbers.first()) {
+            return *number;
+        }
+        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.names.push(name.to_owned());
+        self.holding.insert(own, vec![number]);
+        number
+    }
+
+    fn hold(&mut self, member: String, group: u32) {
+        let held = self.holding.entry(member).or_default();
+        if !held.contains(&group) {
+            held.push(group);
+        }
+    }
+
+    /// The DNs of all groups that an entry is in, sorted.
+    pub(crate) fn of(&self, entry: &WireEntry) -> Vec<String> {
+        let mut direct: Vec<String> = entry.texts("memberOf").map(str::to_owned).collect();
+        let by_member = [Some(dn::canonical(&entry.dn)), entry.text("uid").map(str::to_owned)];
+        let numbers = by_member.into_iter().flatten().filter_map(|name| self.holding.get(&name)).flatten();
+        direct.extend(numbers.chain(self.primary(entry)).filter_map(|number| self.name(*number)));
+        let mut seen: HashSet<String> = direct.iter().map(|name| dn::canonical(name)).collect();
+        let mut all = Vec::new();
+        while let Some(name) = direct.pop() {
+            // A circle of groups ends here: what was seen is not gone through again.
+            for holder in
+                self.holding.get(&dn::canonical(&name)).into_iter().flatten().filter_map(|one| self.name(*one))
+            {
+                if seen.insert(dn::canonical(&holder)) {
+                    direct.push(holder);
+                }
+            }
+            all.push(name);
+        }
+        all.sort_unstable();
+        all.dedup_by(|one, other| dn::canonical(one) == dn::canonical(other));
+        all
+    }
+
+    /// The primary group: the domain's part of the person's SID, and the number.
+    fn primary(&self, entry: &WireEntry) -> Option<&u32> {
+        let number: u32 = entry.text("primaryGroupID")?.parse().ok()?;
+        let sid = entry.values("objectSid").first()?;
+        let mut group = sid.get(..sid.len().checked_sub(4)?)?.to_vec();
+        group.extend(number.to_le_bytes());
+        self.by_sid.get(&group)
+    }
+
+    fn name(&self, number: u32) -> Option<String> {
+        self.names.get(number as usize).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::tests_support::entry;
+
+    #[test]
+    fn groups_of_groups_are_found_and_circles_end() {
+        let mut groups = Groups::default();
+        for one in [
+            entry("CN=Team,DC=x", &[("memberOf", &["CN=Staff,DC=x"])]),
+            entry("CN=Staff,DC=x", &[("memberOf", &["CN=All,DC=x"])]),
+            entry("CN=All,DC=x", &[("memberOf", &["CN=Team,DC=x"])]),
+        ] {
+            groups.note(&one);
+        }
+        let person = entry("CN=Ann,DC=x", &[("memberOf", &["cn=team,dc=x"])]);
+        let all = groups.of(&person);
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert_eq!(groups.of(&entry("CN=Bob,DC=x", &[])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn members_that_groups_list_are_found_by_name_and_uid() {
+        let mut groups = Groups::default();
+        for one in [
+            entry("cn=dev,ou=g", &[("member", &["uid=ann,ou=p"])]),
+            entry("cn=it,ou=g", &[("member", &["cn=dev,ou=g"])]),
+            entry("cn=posix,ou=g", &[("memberUid", &["ann"])]),
+        ] {
+            groups.note(&one);
+        }
+        let all = groups.of(&entry("UID=Ann,OU=P", &[("uid", &["ann"])]));
+        assert_eq!(all, ["cn=dev,ou=g", "cn=it,ou=g", "cn=posix,ou=g"]);
+    }
+
+    #[test]
+    fn the_primary_group_is_found_by_its_sid() {
+        let sid = |last: u32| {
+            let mut sid = vec![1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0];
+            sid.extend([9; 12]);
+            sid.extend(last.to_le_bytes());
+            sid
+        };
+        let mut groups = Groups::default();
+        groups.note(&entry("CN=Domain Users,DC=x", &[]).with("objectSid", sid(513)));
+        let person = entry("CN=Ann,DC=x", &[("primaryGroupID", &["513"])]).with("objectSid", sid(1104));
+        assert_eq!(groups.of(&person), ["CN=Domain Users,DC=x"]);
+    }
+}

@@ -1,0 +1,52 @@
+//! Entries of people: which attributes are asked for, and their values by name.
+
+use hardmatch_sources_entry::known::known_attributes;
+use hardmatch_sources_entry::names::Names;
+
+use crate::groups::Groups;
+use crate::rows::RowValue;
+use crate::settings::LdapSettings;
+use crate::wire::WireEntry;
+
+/// The attributes that are read of people, as they are asked for.
+pub(crate) fn attributes(settings: &LdapSettings) -> Vec<String> {
+    let mapping = &settings.mapping;
+    let configured = mapping.columns.values().map(String::as_str).chain(mapping.key.as_deref());
+    let mut names: Vec<&str> = known_attributes().collect();
+    names.extend(configured);
+    names.extend(mapping.anchor_from.iter().map(AsRef::<str>::as_ref));
+    names.extend(mapping.extra.iter().map(String::as_str));
+    let mut wanted: Vec<String> = Vec::new();
+    for name in names {
+        let name = name.trim();
+        // The name of an entry comes with it.
+        let usable =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+        if usable && !name.eq_ignore_ascii_case("dn") && !wanted.iter().any(|have| have.eq_ignore_ascii_case(name)) {
+            wanted.push(name.to_owned());
+        }
+    }
+    wanted
+}
+
+/// The values of an entry by the number of their name, its groups with the groups of those. Values in a certain language
+/// come last. `None` where it has names without number.
+pub(crate) fn values(entry: WireEntry, groups: &Groups, names: &mut Names) -> Option<Vec<RowValue>> {
+    let in_groups = groups.of(&entry);
+    let mut values = vec![RowValue::plain(names.number("dn")?, entry.dn.into_bytes())];
+    let mut translated = Vec::new();
+    for attribute in entry.attributes {
+        if attribute.base().eq_ignore_ascii_case("memberOf") || attribute.values.is_empty() {
+            continue;
+        }
+        let column = names.number(attribute.base())?;
+        let to = if attribute.is_translated() { &mut translated } else { &mut values };
+        let language = attribute.is_translated();
+        to.extend(attribute.values.into_iter().map(|bytes| RowValue { column, translated: language, bytes }));
+    }
+    for group in in_groups {
+        values.push(RowValue::plain(names.number("memberOf")?, group.into_bytes()));
+    }
+    values.extend(translated);
+    Some(values)
+}

@@ -1,0 +1,163 @@
+//! Searches: whole ones page by page, single entries, and values that the server cuts into ranges.
+
+use hardmatch_ports::SourceError;
+use ldap3::{LdapResult, Scope};
+
+use crate::controls;
+use crate::refusal;
+use crate::session::{ANSWER, Session};
+use crate::wire::{self, Answer, Range, WireEntry};
+
+/// Entries a page: half of what Active Directory allows at most.
+const PAGE: u16 = 500;
+
+/// More ranges than any list of values has.
+const RANGES: usize = 10_000;
+
+/// Entries of one page, and the parts of the tree that lie elsewhere.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) entries: Vec<WireEntry>,
+    pub(crate) references: Vec<String>,
+}
+
+/// A search that is read page by page.
+pub(crate) struct Pages<'a> {
+    pub(crate) base: &'a str,
+    pub(crate) filter: &'a str,
+    pub(crate) attributes: &'a [&'a str],
+    cookie: Option<Vec<u8>>,
+}
+
+impl<'a> Pages<'a> {
+    /// Everything below a base.
+    pub(crate) fn below(base: &'a str, filter: &'a str, attributes: &'a [&'a str]) -> Self {
+        Self { base, filter, attributes, cookie: Some(Vec::new()) }
+    }
+
+    /// The next page, with all values of its entries; `None` behind the last one.
+    pub(crate) async fn next(&mut self, session: &mut Session) -> Result<Option<Found>, SourceError> {
+        let Some(cookie) = self.cookie.take() else { return Ok(None) };
+        let control = controls::paged(PAGE, &cookie);
+        let (mut found, result) =
+            session.search(self.base, Scope::Subtree, self.filter, self.attributes, Some(control)).await?;
+        if result.rc != 0 {
+            return Err(refusal::search(session.asked(), &result));
+        }
+        // A server that answers the same cookie with the same page forever is stopped by the limit on the whole.
+        self.cookie = controls::next_page(&result.ctrls).filter(|cookie| !cookie.is_empty());
+        for entry in &mut found.entries {
+            session.complete_ranges(entry).await?;
+        }
+        Ok(Some(found))
+    }
+}
+
+impl Session {
+    /// One search, as the server answers it.
+    async fn search(
+        &mut self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &[&str],
+        control: Option<ldap3::controls::RawControl>,
+    ) -> Result<(Found, LdapResult), SourceError> {
+        let server = self.server.clone();
+        let broken = |error| refusal::connection(&server, &error);
+        if let Some(control) = control {
+            self.ldap.with_controls(control);
+        }
+        let mut stream = self
+            .ldap
+            .with_timeout(ANSWER)
+            .streaming_search(base, scope, filter, attributes.to_vec())
+            .await
+            .map_err(broken)?;
+        let mut found = Found::default();
+        while let Some(result) = stream.next().await.map_err(broken)? {
+            match wire::answer(result).ok_or_else(|| refusal::malformed(&server))? {
+                Answer::Entry(entry) => found.entries.push(entry),
+                Answer::Reference(url) => found.references.push(url),
+                Answer::Other => {}
+            }
+        }
+        Ok((found, stream.finish().await))
+    }
+
+    /// The one entry that a search finds; `None` where it finds none, or its base is not there.
+    pub(crate) async fn entry(
+        &mut self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &[&str],
+    ) -> Result<Option<WireEntry>, SourceError> {
+        Ok(self.few(base, scope, filter, attributes).await?.into_iter().next())
+    }
+
+    /// The few entries that a search finds, with all their values.
+    pub(crate) async fn few(
+        &mut self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &[&str],
+    ) -> Result<Vec<WireEntry>, SourceError> {
+        let (mut found, result) = self.search(base, scope, filter, attributes, None).await?;
+        match result.rc {
+            0 => {}
+            // No such object, or a name of none.
+            32 | 34 => return Ok(Vec::new()),
+            _ => return Err(refusal::search(self.asked(), &result)),
+        }
+        for entry in &mut found.entries {
+            self.complete_ranges(entry).await?;
+        }
+        Ok(found.entries)
+    }
+
+    /// That the base is there and may be read.
+    pub(crate) async fn require_base(&mut self) -> Result<(), SourceError> {
+        let base = self.settings.base.clone();
+        let (found, result) = self.search(&base, Scope::Base, "(objectClass=*)", &["1.1"], None).await?;
+        if result.rc == 0 && !found.entries.is_empty() {
+            return Ok(());
+        }
+        // An account without rights is shown nothing, with success.
+        let hidden = LdapResult { rc: if result.rc == 0 { 32 } else { result.rc }, ..result };
+        Err(refusal::search(self.asked(), &hidden))
+    }
+
+    /// Reads lists of values to their end, which the server gave a part of.
+    /// <https://learn.microsoft.com/openspecs/windows_protocols/ms-adts/7b5a0d1a-a44b-4b43-9b4c-a5b4ae0c1a4d>
+    async fn complete_ranges(&mut self, entry: &mut WireEntry) -> Result<(), SourceError> {
+        for at in 0..entry.attributes.len() {
+            let mut next = entry.attributes[at].range().next();
+            let name = entry.attributes[at].base().to_owned();
+            for _ in 0..RANGES {
+                let Some(from) = next else { break };
+                let wanted = format!("{name};range={from}-*");
+                let (found, result) = self.search(&entry.dn, Scope::Base, "(objectClass=*)", &[&wanted], None).await?;
+                if result.rc != 0 {
+                    return Err(refusal::search(self.asked(), &result));
+                }
+                let part = found.entries.into_iter().flat_map(|entry| entry.attributes);
+                let part = part
+                    .into_iter()
+                    .find(|part| part.base().eq_ignore_ascii_case(&name) && part.range() != Range::Whole);
+                let Some(part) = part else {
+                    // The list became shorter meanwhile, or went: it is read again with everything else.
+                    return Err(SourceError {
+                        problem: format!("A list of {name} changed while it was read"),
+                        cure: "It is read again".to_owned(),
+                        retry: true,
+                    });
+                };
+                next = part.range().next();
+                entry.attributes[at].values.extend(part.values);
+            }
+        }
+        Ok(())
+    }
+}

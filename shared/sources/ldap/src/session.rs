@@ -1,0 +1,189 @@
+//! One signed-in connection to one server, and what the server says about itself.
+
+use std::future::Future;
+use std::time::Duration;
+
+use hardmatch_ports::SourceError;
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::task::JoinSet;
+
+use crate::refusal::{self, Asked};
+use crate::settings::LdapSettings;
+use crate::tls;
+
+/// For a connection with TLS.
+const CONNECT: Duration = Duration::from_secs(10);
+/// For the next part of an answer. Active Directory ends a query after 120 s.
+pub(crate) const ANSWER: Duration = Duration::from_mins(1);
+/// For everything that one look at a directory does.
+const WHOLE: Duration = Duration::from_mins(30);
+
+/// Whether a server is Active Directory. <https://learn.microsoft.com/openspecs/windows_protocols/ms-adts/3ed61e6c-cfdc-487d-9f02-5a3397be3772>
+const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
+
+/// A signed-in connection.
+pub(crate) struct Session {
+    pub(crate) ldap: Ldap,
+    /// The server, as configured.
+    pub(crate) server: String,
+    pub(crate) settings: LdapSettings,
+    pub(crate) is_active_directory: bool,
+    /// The part of the tree that holds the base.
+    pub(crate) context: String,
+    /// Ends with the session.
+    _driver: JoinSet<()>,
+}
+
+impl Session {
+    /// Signs in at the first server that can be reached.
+    pub(crate) async fn open(settings: LdapSettings, password: SecretString) -> Result<Self, SourceError> {
+        // An empty password is an anonymous bind to some servers, which succeeds and shows little.
+        if password.expose_secret().is_empty() {
+            return Err(SourceError {
+                problem: "The password of [source] is empty, and an empty one is never sent".to_owned(),
+                cure: "Put the password of the bind account where [source] password says".to_owned(),
+                retry: false,
+            });
+        }
+        let config = tls::config(&settings.ca)?;
+        let mut unreachable: Option<SourceError> = None;
+        for server in settings.servers.clone() {
+            match connect(&server, config.clone()).await {
+                Ok((ldap, driver)) => return Self::sign_in(ldap, driver, server, settings, &password).await,
+                // A certificate of somebody else's is not passed over for the next server.
+                Err(error) if !error.retry && !is_unknown(&error) => return Err(error),
+                Err(error) => unreachable = Some(unreachable.unwrap_or(error)),
+            }
+        }
+        Err(unreachable.unwrap_or_else(|| SourceError {
+            problem: "[source] location names no server".to_owned(),
+            cure: "Write ldaps://host:636".to_owned(),
+            retry: false,
+        }))
+    }
+
+    async fn sign_in(
+        mut ldap: Ldap,
+        driver: JoinSet<()>,
+        server: String,
+        settings: LdapSettings,
+        password: &SecretString,
+    ) -> Result<Self, SourceError> {
+        let bound = ldap.with_timeout(ANSWER).simple_bind(&settings.bind, password.expose_secret()).await;
+        let bound = bound.map_err(|error| refusal::connection(&server, &error))?;
+        let asked = Asked { server: &server, bind: &settings.bind, base: &settings.base };
+        if bound.rc != 0 {
+            return Err(refusal::bind(asked, &bound));
+        }
+        let mut session =
+            Self { ldap, server, settings, is_active_directory: false, context: String::new(), _driver: driver };
+        let attributes = ["supportedCapabilities", "namingContexts", "defaultNamingContext"];
+        let root = session.entry("", Scope::Base, "(objectClass=*)", &attributes).await?.unwrap_or_default();
+        session.is_active_directory = root.texts("supportedCapabilities").any(|one| one == ACTIVE_DIRECTORY);
+        let base = session.settings.base.to_lowercase();
+        let contexts = root.texts("namingContexts").filter(|context| base.ends_with(&context.to_lowercase()));
+        session.context = contexts.max_by_key(|context| context.len()).unwrap_or(&session.settings.base).to_owned();
+        Ok(session)
+    }
+
+    /// What was asked, for words: the configured base, whatever entry a request was about.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked { server: &self.server, bind: &self.settings.bind, base: &self.settings.base }
+    }
+
+    /// The filter for people.
+    pub(crate) fn people(&self) -> String {
+        let people =
+            if self.is_active_directory { "(objectCategory=person)(objectClass=user)" } else { "(objectClass=person)" };
+        match &self.settings.filter {
+            Some(filter) => format!("(&{people}{filter})"),
+            None => format!("(&{people})"),
+        }
+    }
+}
+
+/// The marker of a name that cannot be resolved.
+const UNKNOWN: &str = "is not known";
+
+fn is_unknown(error: &SourceError) -> bool {
+    error.problem.contains(UNKNOWN)
+}
+
+async fn connect(
+    server: &str,
+    config: std::sync::Arc<rustls::ClientConfig>,
+) -> Result<(Ldap, JoinSet<()>), SourceError> {
+    let no_url = || SourceError {
+        problem: format!("{server} is no address of a directory"),
+        cure: "Write [source] location as ldaps://host:636, or ldap://host:389 for StartTLS".to_owned(),
+        retry: false,
+    };
+    let url = url::Url::parse(server).map_err(|_| no_url())?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(no_url)?;
+    let port = url.port().unwrap_or(if url.scheme() == "ldap" { 389 } else { 636 });
+    let looked_up = tokio::time::timeout(CONNECT, tokio::net::lookup_host((host.trim_matches(['[', ']']), port))).await;
+    if !looked_up.is_ok_and(|found| found.is_ok_and(|mut found| found.next().is_some())) {
+        return Err(SourceError {
+            problem: format!("The host {host} {UNKNOWN} here"),
+            cure: "Check its name in [source] location, and that this machine uses the directory's name servers"
+                .to_owned(),
+            retry: false,
+        });
+    }
+    let settings =
+        LdapConnSettings::new().set_conn_timeout(CONNECT).set_config(config).set_starttls(url.scheme() == "ldap");
+    let (connection, ldap) = LdapConnAsync::from_url_with_settings(settings, &url)
+        .await
+        .map_err(|error| refusal::connection(server, &error))?;
+    let mut driver = JoinSet::new();
+    driver.spawn(async move {
+        // Its end is seen by whoever waits for an answer.
+        drop(connection.drive().await);
+    });
+    Ok((ldap, driver))
+}
+
+/// Does something with a directory in a task of its own, so that a panic of the library's parsers ends this look and nothing
+/// else, and within a time limit.
+pub(crate) async fn contained<T: Send + 'static>(
+    server: String,
+    work: impl Future<Output = Result<T, SourceError>> + Send + 'static,
+) -> Result<T, SourceError> {
+    let mut task = JoinSet::new();
+    task.spawn(tokio::time::timeout(WHOLE, work));
+    match task.join_next().await {
+        Some(Ok(Ok(done))) => done,
+        Some(Ok(Err(_))) => Err(SourceError {
+            problem: format!("Reading {server} takes longer than {} minutes", WHOLE.as_secs() / 60),
+            cure: "Narrow [source] base, or look why the directory is slow".to_owned(),
+            retry: true,
+        }),
+        Some(Err(_)) | None => Err(refusal::malformed(&server)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_look_and_says_so() {
+        let looked = contained::<()>("ldaps://dc1".to_owned(), async { std::panic::panic_any("malformed") }).await;
+        assert!(looked.is_err_and(|error| error.retry && error.problem.contains("no LDAP")));
+    }
+
+    #[tokio::test]
+    async fn an_empty_password_is_never_sent() {
+        let settings = LdapSettings {
+            servers: vec!["ldaps://127.0.0.1:1".to_owned()],
+            base: "dc=x".to_owned(),
+            filter: None,
+            bind: "cn=svc".to_owned(),
+            ca: "/nowhere".into(),
+            mapping: hardmatch_sources_entry::ColumnMapping::default(),
+        };
+        let opened = Session::open(settings, SecretString::from("")).await;
+        assert!(opened.is_err_and(|error| error.problem.contains("empty")));
+    }
+}

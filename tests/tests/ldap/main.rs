@@ -1,0 +1,26 @@
+//! Real directories: OpenLDAP's slapd and Samba's Active Directory controller, started here. They have to be installed
+//! (Debian: slapd samba samba-ad-provision samba-dsdb-modules samba-vfs-modules python3-samba ldb-tools ldap-utils openssl),
+//! Samba runs as root only, and `HARDMATCH_REAL_DIRECTORIES=1` asks for these tests. Without it each of them says that it
+//! was passed over.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod active_directory;
+mod openldap;
+mod people;
+mod proxy;
+mod samba;
+mod server;
+mod slapd;
+
+use std::io::Write as _;
+
+/// Whether these tests are asked for. Says so where not: past the capture of a test's output, so that it is seen.
+fn asked_for(test: &str) -> bool {
+    let asked = std::env::var_os("HARDMATCH_REAL_DIRECTORIES").is_some_and(|value| value == "1");
+    if !asked {
+        let said = format!("{test}: passed over, because HARDMATCH_REAL_DIRECTORIES=1 is not set\n");
+        drop(std::io::stderr().write_all(said.as_bytes()));
+    }
+    asked
+}

@@ -1,0 +1,154 @@
+//! Samba's Active Directory controller. It listens on the ports of LDAP alone, which are compiled in, on an address of its
+//! own.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tempfile::TempDir;
+
+use crate::server::{Running, certificates, run, wait_for};
+
+pub(crate) const DOMAIN: &str = "DC=corp,DC=example,DC=test";
+pub(crate) const BASE: &str = "OU=People,OU=Lab,DC=corp,DC=example,DC=test";
+pub(crate) const READER: &str = "CN=svc-sync,OU=Service,OU=Lab,DC=corp,DC=example,DC=test";
+pub(crate) const PASSWORD: &str = "Us3r.Passw0rd!";
+
+/// Addresses of 127.0.0.0/8 that servers of this process have.
+static ADDRESSES: AtomicU8 = AtomicU8::new(10);
+
+/// A running controller, and its folder.
+pub(crate) struct Samba {
+    pub(crate) folder: TempDir,
+    pub(crate) address: String,
+    _process: Running,
+}
+
+impl Samba {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("dc").tempdir().unwrap();
+        // The last but one part of the address is of this process: processes of tests run beside each other.
+        let own = std::process::id() % 200 + 20;
+        let address = format!("127.77.{own}.{}", ADDRESSES.fetch_add(1, Ordering::SeqCst));
+        let root = folder.path().to_str().unwrap().to_owned();
+        run("chmod", &["755", &root], "");
+        std::fs::create_dir(folder.path().join("tls")).unwrap();
+        std::fs::create_dir(folder.path().join("log")).unwrap();
+        std::fs::create_dir(folder.path().join("run")).unwrap();
+        certificates(&folder.path().join("tls"), &address);
+        let options = [
+            format!("interfaces={address}/8"),
+            "bind interfaces only=yes".to_owned(),
+            format!("posix:eadb={root}/private/eadb.tdb"),
+            "vfs objects=dfs_samba4 acl_xattr xattr_tdb".to_owned(),
+        ];
+        let mut arguments = vec![
+            "domain".to_owned(),
+            "provision".to_owned(),
+            format!("--targetdir={root}"),
+            "--realm=CORP.EXAMPLE.TEST".to_owned(),
+            "--domain=CORP".to_owned(),
+            "--server-role=dc".to_owned(),
+            "--dns-backend=NONE".to_owned(),
+            "--adminpass=Passw0rd.Lab.1".to_owned(),
+            "--host-name=dc1".to_owned(),
+            format!("--host-ip={address}"),
+            "--backend-store=mdb".to_owned(),
+        ];
+        arguments.extend(options.iter().map(|option| format!("--option={option}")));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        run("samba-tool", &arguments, "");
+        let config = format!(
+            "[global]\n  netbios name = DC1\n  realm = CORP.EXAMPLE.TEST\n  workgroup = CORP\n  \
+             server role = active directory domain controller\n  server services = ldap\n  interfaces = {address}/8\n  \
+             bind interfaces only = yes\n  private dir = {root}/private\n  state directory = {root}/state\n  \
+             cache directory = {root}/cache\n  lock directory = {root}\n  pid directory = {root}/run\n  \
+             ncalrpc dir = {root}/run/ncalrpc\n  log file = {root}/log/samba\n  tls enabled = yes\n  \
+             tls keyfile = {root}/tls/key.pem\n  tls certfile = {root}/tls/cert.pem\n  tls cafile = {root}/tls/ca.pem\n"
+        );
+        std::fs::write(folder.path().join("etc/smb.conf"), config).unwrap();
+        let log = folder.path().join("log/out");
+        let mut process = Command::new("samba")
+            .args(["--foreground", "--no-process-group", "--model=single", "-s"])
+            .arg(folder.path().join("etc/smb.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        wait_for(&format!("{address}:636"), &mut process, &log);
+        let samba = Self { folder, address, _process: Running(process) };
+        samba.add(&format!(
+            "dn: OU=Lab,{DOMAIN}\nobjectClass: organizationalUnit\n\ndn: {BASE}\nobjectClass: organizationalUnit\n\n\
+             dn: OU=Service,OU=Lab,{DOMAIN}\nobjectClass: organizationalUnit\n\n"
+        ));
+        samba.tool(&["user", "create", "svc-sync", PASSWORD, "--userou=OU=Service,OU=Lab"]);
+        samba
+    }
+
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.folder.path().join("tls/ca.pem")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ldaps://{}:636", self.address)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// `samba-tool`, on this controller's own database.
+    pub(crate) fn tool(&self, arguments: &[&str]) -> String {
+        let (config, database) = (self.file("etc/smb.conf"), self.file("private/sam.ldb"));
+        let mut all = arguments.to_vec();
+        all.extend(["-s", &config, "-H", &database]);
+        run("samba-tool", &all, "")
+    }
+
+    /// Lets the service account write the anchor of people.
+    pub(crate) fn grant_anchor(&self) {
+        let found = self.search("(sAMAccountName=svc-sync)", "objectSid");
+        let sid = found.lines().find_map(|line| line.strip_prefix("objectSid: ")).unwrap().to_owned();
+        let sddl =
+            format!("(OA;CIIO;RPWP;23773dc2-b63a-11d2-90e1-00c04fd91ab1;bf967aba-0de6-11d0-a285-00aa003049e2;{sid})");
+        self.tool(&["dsacl", "set", &format!("--objectdn={DOMAIN}"), &format!("--sddl={sddl}")]);
+    }
+
+    /// Adds entries, as LDIF.
+    pub(crate) fn add(&self, ldif: &str) {
+        self.ldb("ldbadd", ldif);
+    }
+
+    /// Changes entries, as LDIF.
+    pub(crate) fn modify(&self, ldif: &str) {
+        self.ldb("ldbmodify", ldif);
+    }
+
+    fn ldb(&self, program: &str, ldif: &str) {
+        let path = self.file("change.ldif");
+        std::fs::write(&path, ldif).unwrap();
+        let (config, database) = (self.file("etc/smb.conf"), self.file("private/sam.ldb"));
+        run(program, &["-H", &database, &format!("--configfile={config}"), &path], "");
+    }
+
+    /// Looks for entries.
+    pub(crate) fn search(&self, filter: &str, attribute: &str) -> String {
+        let (config, database) = (self.file("etc/smb.conf"), self.file("private/sam.ldb"));
+        run("ldbsearch", &["-H", &database, &format!("--configfile={config}"), filter, attribute], "")
+    }
+}
+
+/// A person to be added.
+pub(crate) fn person(number: u32, title: &str) -> String {
+    let mut ldif = String::new();
+    write!(
+        ldif,
+        "dn: CN=Person {number},{BASE}\nobjectClass: user\nsAMAccountName: p{number}\n\
+         userPrincipalName: p{number}@contoso.com\nmail: p{number}@contoso.com\ngivenName: Person\nsn: {number}\n\
+         displayName: Person {number}\ntitle: {title}\nuserAccountControl: 544\n\n"
+    )
+    .unwrap();
+    ldif
+}
