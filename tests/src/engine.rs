@@ -15,7 +15,7 @@ use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_local::{Engine, Functions, Hooks, Parts};
 use hardmatch_match::{MatchPorts, RunCost, RunMetrics};
 use hardmatch_policy::Config;
-use hardmatch_ports::doorbell::{After, MessageKind};
+use hardmatch_ports::doorbell::{After, MessageKind, Urgency};
 use hardmatch_ports::run::{Compute, Run};
 use hardmatch_ports::{Clock, Doorbell, DoorbellError, Message, Policies, Table, TenantWrite as _};
 use hardmatch_runtime::ManualClock;
@@ -133,7 +133,10 @@ impl StoryEngine {
         functions.tenant.store = as_role(&store, &table, "TenantRole");
         functions.writing.store = as_role(&store, &table, "WriteRole");
         functions.deciding.store = as_role(&store, &table, "MatchRole");
-        hardmatch_write::release_lane(&functions.writing).await.map_err(|error| stopped(&table, &error))?;
+        for urgency in [Urgency::Scheduled, Urgency::Now] {
+            let released = hardmatch_write::release_lane(&functions.writing, urgency).await;
+            released.map_err(|error| stopped(&table, &error))?;
+        }
         let answers = Arc::new(Answers {
             table: Arc::clone(&table),
             doorbell: Arc::clone(&doorbell),

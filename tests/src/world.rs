@@ -19,6 +19,7 @@ use hardmatch_sim::{CONTOSO_TENANT_ID, Running, Seed, Sim, SimClock};
 use hardmatch_store::Store;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Meta;
+use hardmatch_store::sync_requests::SyncRequest;
 use hardmatch_wiring::connections::activate;
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -244,12 +245,38 @@ impl World {
         let (engine, config) = self.begin().await?;
         self.activate(&engine, &config).await.map_err(|error| engine.stopped(&error))?;
         let message = |kind: &MessageKind| match kind {
-            MessageKind::Start { .. } => Message::new(config.connection.clone(), "", kind.clone()),
+            MessageKind::Start { .. } | MessageKind::SyncPeople => {
+                Message::new(config.connection.clone(), "", kind.clone())
+            }
             other => Message::for_all(other.clone()),
         };
         let before = engine.table.units();
         engine.notify(kinds.iter().map(message).collect()).await?;
         Ok(engine.table.units().since(before))
+    }
+
+    /// Asks for people by their keys, as a hook does that names them, and lets the functions answer until no message is
+    /// left. The runs that it took, oldest first.
+    pub async fn want(&mut self, keys: &[&str]) -> Result<Vec<Ran>, Stopped> {
+        let (engine, config) = self.begin().await?;
+        let connection = config.connection.clone();
+        self.activate(&engine, &config).await.map_err(|error| engine.stopped(&error))?;
+        let before = engine.store.run_ids(&connection, usize::MAX).await.map_err(|error| engine.stopped(&error))?;
+        for key in keys {
+            let request = SyncRequest { key: PersonKey::new(*key), asked_ms: self.clock.now().as_millisecond() };
+            let write = engine.store.request_sync(&connection, &request);
+            engine.store.write(write).await.map_err(|error| engine.stopped(&error))?;
+        }
+        engine.notify(vec![Message::new(connection.clone(), "", MessageKind::SyncPeople)]).await?;
+        let mut ids = engine.store.run_ids(&connection, usize::MAX).await.map_err(|error| engine.stopped(&error))?;
+        ids.retain(|id| !before.contains(id));
+        ids.reverse();
+        let mut runs = Vec::new();
+        for id in ids {
+            let run = engine.run(&connection, &id).await?;
+            runs.push(self.ended(&engine, run).await?);
+        }
+        Ok(runs)
     }
 
     /// Notifies the newest run, in a process of its own that answers until no message is left.

@@ -165,6 +165,13 @@ impl State {
         Ok(lock)
     }
 
+    /// Another connection whose state lies in the same file.
+    pub(crate) fn beside(&self, loaded: Loaded) -> Self {
+        let Self { file, table, store, blobs, clock, .. } = self;
+        let (file, table, store) = (file.clone(), Arc::clone(table), store.clone());
+        Self { loaded, file, table, store, blobs: Arc::clone(blobs), clock: Arc::clone(clock) }
+    }
+
     /// Makes the file's policy the active one: a new revision when it says something new.
     pub(crate) async fn activate_policy(&self) -> Result<Meta, Failure> {
         Ok(activate(&self.store, &self.loaded.config, &self.loaded.text, folder(&self.loaded.path)).await?)

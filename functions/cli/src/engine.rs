@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use crate::connection::State;
 use crate::fail::Failure;
+use crate::lanes::release_lanes;
 use crate::passwords::password_sink;
 use crate::progress::Progress;
 use crate::tenant_side::{TenantSide, said, tenant_id};
@@ -46,28 +47,11 @@ pub(crate) struct Engine {
 impl Engine {
     /// Wires everything. Asks the tenant for its id when nobody knows it yet.
     pub(crate) async fn open(state: State, lock: ProcessLock, side: TenantSide, meta: &Meta) -> Result<Self, Failure> {
-        let config = &state.loaded.config;
-        let tenant = tenant_id(&state, meta, &side).await?;
-        let scope = scope(config, &tenant);
         let doorbell = Arc::new(ProcessDoorbell::new(Arc::clone(&state.clock)));
-        let deciding = state.ports(&scope, &doorbell, Some(&side.client));
-        let functions = Functions::new(Parts {
-            store: state.store.clone(),
-            blobs: Arc::clone(&state.blobs),
-            scope,
-            source: source(config, &state.clock)?,
-            tenant: side.client.clone(),
-            writer: side.client.clone(),
-            client_id: side.client_id.clone(),
-            passwords: password_sink(config),
-            policies: Arc::clone(&deciding.policies),
-            metrics: Arc::clone(&deciding.metrics),
-            clock: Arc::clone(&state.clock),
-            doorbell: doorbell.clone(),
-            holder: format!("process {}", std::process::id()),
-        });
-        // The lanes' leases are taken by processes that hold the lock. This one has it, so their holder is gone.
-        hardmatch_write::release_lane(&functions.writing).await?;
+        let functions = functions(&state, &doorbell, &side, meta).await?;
+        let deciding = functions.deciding.clone();
+        // The lanes' leases are taken by processes that hold a lock. This one has it, so their holder is gone.
+        release_lanes(&state, &functions).await?;
         Ok(Self { state, side, deciding, doorbell, functions, _lock: lock })
     }
 
@@ -114,6 +98,34 @@ impl Engine {
     pub(crate) async fn stop(self) {
         self.side.stop().await;
     }
+}
+
+/// The functions of a connection, with both sides wired.
+pub(crate) async fn functions(
+    state: &State,
+    doorbell: &Arc<ProcessDoorbell>,
+    side: &TenantSide,
+    meta: &Meta,
+) -> Result<Functions, Failure> {
+    let config = &state.loaded.config;
+    let tenant = tenant_id(state, meta, side).await?;
+    let scope = scope(config, &tenant);
+    let deciding = state.ports(&scope, doorbell, Some(&side.client));
+    Ok(Functions::new(Parts {
+        store: state.store.clone(),
+        blobs: Arc::clone(&state.blobs),
+        scope,
+        source: source(config, &state.clock)?,
+        tenant: side.client.clone(),
+        writer: side.client.clone(),
+        client_id: side.client_id.clone(),
+        passwords: password_sink(config),
+        policies: deciding.policies,
+        metrics: deciding.metrics,
+        clock: Arc::clone(&state.clock),
+        doorbell: doorbell.clone(),
+        holder: format!("process {}", std::process::id()),
+    }))
 }
 
 fn failure(run: &str, stopped: &Stopped) -> Failure {

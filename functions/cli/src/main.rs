@@ -1,11 +1,13 @@
 //! The `hardmatch` command: the same handlers as on AWS, in one process on embedded state.
 
 mod args;
+mod background;
 mod commands;
 mod connection;
 mod engine;
 mod fail;
 mod installation;
+mod lanes;
 #[cfg(test)]
 mod mentioned;
 mod operator;

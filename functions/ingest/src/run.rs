@@ -12,7 +12,7 @@ use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::requeue::Requeue;
 use hardmatch_store::{Store, StoreError};
 
-use crate::observed::{NEEDED, Observed};
+use crate::observed::{NEEDED, Observed, PEOPLE};
 use crate::ports::ObserveError;
 
 /// The run, when it observes and the collection is not read yet. The side of a disconnected connection is not read: its
@@ -90,7 +90,8 @@ pub(crate) async fn finish(
         .await?;
     // Of two sides that end at the same moment, the side that is entered last finds the other one entered. A lost message
     // is no loss: the tick notifies a run whose two sides are read.
-    if entered.is_some_and(|run| is_observed(&run))
+    // Of a run about some people the driver sends for the other side when these people are read: it has the right to.
+    if entered.is_some_and(|run| is_observed(&run) || (run.is_partial() && run.has_read(PEOPLE)))
         && let Err(error) = doorbell.notify(open.message(MessageKind::Advance), Duration::ZERO).await
     {
         tracing::warn!(run.id = run, error = %error, "the message could not be sent");

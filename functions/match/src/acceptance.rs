@@ -133,7 +133,7 @@ pub(crate) enum PolicyOfDecisions {
 
 /// Remembers the policy under which everybody was decided. A run about one person says nothing of the others.
 pub(crate) async fn remember_policy(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
-    if run.only.is_none() {
+    if !run.is_partial() {
         let revision = run.policy_revision;
         ports.store.update(&run.connection, |policy: &mut ActivePolicy| policy.decided = revision).await?;
     }
@@ -147,10 +147,10 @@ pub(crate) async fn remember(ports: &MatchPorts, run: &Run, policy: PolicyOfDeci
     let meta = ports
         .store
         .update_together(&run.connection, |meta| {
-            if run.only.is_none() && policy == PolicyOfDecisions::RememberNow {
+            if !run.is_partial() && policy == PolicyOfDecisions::RememberNow {
                 meta.policy.decided = run.policy_revision;
             }
-            if run.only.is_none() {
+            if !run.is_partial() {
                 // Everybody was decided again, and an operator saw the plan or there was nothing to see.
                 meta.status.reconnected = false;
             }

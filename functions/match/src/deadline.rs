@@ -42,7 +42,7 @@ pub(crate) fn save_due<P: Progress>(ports: &MatchPorts, checkpoint: &Checkpoint<
 /// Takes the run lease: of two messages at a time, one would do again what the other has done. Runs over everybody share a
 /// lease for each connection. A run about one person takes none: it is short, and waits for nobody.
 pub(crate) async fn acquire_run_lease(ports: &MatchPorts, run: &Run) -> Result<Acquire, MatchError> {
-    let until = ports.deadline.filter(|_| run.only.is_none());
+    let until = ports.deadline.filter(|_| !run.is_partial());
     let name = format!("match~{}", run.connection);
     Ok(RunLease::acquire(&ports.store, &*ports.clock, until, name, &run.id).await?)
 }

@@ -144,7 +144,14 @@ async fn skip_to_report(ports: &MatchPorts, run: &LeasedRun<'_>, plan: PlanHead)
 /// Whether a run's phase has ended, as far as other functions work in it.
 async fn is_ready(ports: &MatchPorts, run: &Run, messages: &mut Notifications) -> Result<bool, MatchError> {
     match run.phase {
-        Phase::Observing => Ok(sides(run) != Sides::Reading),
+        Phase::Observing => {
+            let reading = sides(run) == Sides::Reading;
+            // The tenant is asked for what some people hold as soon as these are read.
+            if reading && run.is_partial() && run.has_read("people") {
+                messages.add(MessageKind::ObserveTenant);
+            }
+            Ok(!reading)
+        }
         Phase::Writing => is_lane_done(ports, run, LanePhase::Write, messages).await,
         Phase::Removing => is_lane_done(ports, run, LanePhase::Remove, messages).await,
         Phase::Deciding | Phase::Gate | Phase::Reporting => Ok(true),

@@ -1,6 +1,7 @@
 //! One person decided now, for an operator who asks why.
 
 use hardmatch_domain::decide::Context;
+use hardmatch_domain::facts::knowledge::Knowledge;
 use hardmatch_domain::ids::PersonRef;
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::run::PlanRow;
@@ -32,6 +33,7 @@ pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<De
         tenant: &tenant.value.tenant,
         now: ports.clock.now_seconds(),
         disconnected: &meta.status.disconnected,
+        knowledge: Knowledge::LISTINGS,
     };
     let mut decisions = decide_all(ports, &people, &context, Refusals::Withheld).await?;
     Ok(decisions.pop().map(|decision| DecidedPerson { row: row(&record, decision), record }))

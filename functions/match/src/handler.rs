@@ -5,6 +5,7 @@ use hardmatch_ports::doorbell::{After, Message, MessageKind};
 use crate::driver::advance;
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
+use crate::requests::take_requests;
 use crate::schedule::{nightly, start_scheduled};
 use crate::tick::{tick, tick_all};
 
@@ -12,6 +13,7 @@ use crate::tick::{tick, tick_all};
 pub async fn answer(ports: &MatchPorts, message: &Message) -> Result<After, MatchError> {
     match &message.kind {
         MessageKind::Match | MessageKind::Advance => advance(ports, &message.connection, &message.run).await,
+        MessageKind::SyncPeople => take_requests(ports, &message.connection).await,
         MessageKind::Start { slot } => {
             let started = start_scheduled(ports, &message.connection, slot).await?;
             tracing::info!(connection.id = %message.connection, run.slot = slot, run.started = ?started, "a scheduled time has come");
@@ -28,7 +30,6 @@ pub async fn answer(ports: &MatchPorts, message: &Message) -> Result<After, Matc
         MessageKind::OperatorCommand { .. }
         | MessageKind::TenantRequest { .. }
         | MessageKind::ObserveSource
-        | MessageKind::SyncPeople
         | MessageKind::ObserveTenant
         | MessageKind::Write => Ok(After::Done),
     }

@@ -28,6 +28,7 @@ async fn left_over(ports: &MatchPorts, run: &Run) -> Result<Vec<MessageKind>, Ma
     Ok(match run.phase {
         Phase::Observing => match (read("users"), read("people")) {
             (true, true) => vec![MessageKind::Advance],
+            (_, false) if run.is_partial() => vec![MessageKind::ObserveSource],
             (true, false) => vec![MessageKind::ObserveSource],
             (false, true) => vec![MessageKind::ObserveTenant],
             (false, false) => vec![MessageKind::ObserveTenant, MessageKind::ObserveSource],

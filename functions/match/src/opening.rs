@@ -5,6 +5,7 @@ use hardmatch_ports::Doorbell;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Accepted, Intent, Phase, Run, Status, Stop};
 use hardmatch_store::Store;
+use hardmatch_store::asked::AskedPerson;
 use hardmatch_store::connection::Meta;
 use hardmatch_store::runs::RunPlace;
 
@@ -76,6 +77,8 @@ pub(crate) async fn enter(
             let pid = store.secret().pid(key);
             let held = store.now_run(connection, pid).await?;
             let before = held.as_ref().map(|held| held.value.clone());
+            let asked = store.put_asked(&opening.id, &AskedPerson::new(key.clone(), None));
+            store.write_all(vec![asked]).await?;
             (RunPlace::Person(pid, held), before)
         }
     };
@@ -109,6 +112,7 @@ pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         everybody: opening.everybody || meta.status.reconnected || meta.policy.decided != meta.policy.revision,
         full: opening.everybody,
         only: opening.only.clone(),
+        requests: false,
         accept_source: opening.accept_source,
         // An operator who asks for one person has looked at what was in their way.
         retry: opening.retry || opening.only.is_some(),
@@ -163,15 +167,20 @@ pub(crate) async fn abandon(
             open
         })
         .await?;
-    if closed.is_some() {
+    if let Some(closed) = &closed {
         store.clear_run(id).await?;
+        if closed.is_partial() {
+            store.clear_asked(id).await?;
+        }
     }
     Ok(closed.is_some())
 }
 
-/// Asks both sides to observe. A message that cannot be sent is sent by the next tick.
+/// Asks both sides to observe. A message that cannot be sent is sent by the next tick. Where the run is about some people,
+/// the tenant is asked for what these hold, so the source comes first, and the driver asks the other side when it was read.
 pub(crate) async fn notify_observers(doorbell: &dyn Doorbell, run: &Run) {
-    for kind in [MessageKind::ObserveTenant, MessageKind::ObserveSource] {
+    let both = [MessageKind::ObserveTenant, MessageKind::ObserveSource];
+    for kind in both.into_iter().skip(usize::from(run.is_partial())) {
         if let Err(error) = doorbell.notify(run.message(kind), std::time::Duration::ZERO).await {
             tracing::warn!(run.id = %run.id, error = %error, "the message could not be sent");
         }

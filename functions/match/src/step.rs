@@ -60,6 +60,8 @@ pub(crate) fn next_phase(run: &Run, plan: &PlanHead) -> Phase {
         Phase::Observing => Phase::Deciding,
         Phase::Deciding if run.intent == Intent::Plan => Phase::Planned,
         Phase::Deciding if plan.changed_slices == 0 => Phase::Reporting,
+        // People who are wanted now wait at no stop: what they would be written is held, and the run ends.
+        Phase::Deciding if run.is_held_at_stop() => Phase::Writing,
         Phase::Deciding if run.stop.is_some() && run.accepted.is_none() => Phase::Planned,
         Phase::Deciding => Phase::Writing,
         // Left by an acceptance alone, which observes both sides once more.

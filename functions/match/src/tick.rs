@@ -10,6 +10,7 @@ use crate::due::take_due;
 use crate::error::MatchError;
 use crate::left_over::notify_left_over;
 use crate::ports::{ConnectionHealth, MatchPorts};
+use crate::requests::notify_requests;
 use crate::{opening, table_loss};
 
 /// Looks after all connections, one after the other. A connection that cannot be opened, or that fails, takes none along
@@ -57,6 +58,9 @@ pub async fn look_after(ports: &MatchPorts, connection: &ConnectionId, meta: &Me
         stuck_runs += u64::from(run.value.is_stuck());
         if run.value.phase == Phase::Closed {
             // Left behind by a kill between the end of the run and this.
+            if run.value.is_partial() {
+                ports.store.clear_asked(&id).await?;
+            }
             ports.store.free_place(&run.value).await?;
         }
         if is_older_than_a_day(&run.value, now) && table_loss::is_restored(ports, connection).await? {
@@ -66,6 +70,7 @@ pub async fn look_after(ports: &MatchPorts, connection: &ConnectionId, meta: &Me
         }
         notify_left_over(ports, &run.value).await?;
     }
+    notify_requests(ports, connection).await?;
     // A connection whose first plan waits for somebody is silent since its first run began to look.
     let since = meta.history.last_run.or(meta.history.timers_seen).filter(|_| meta.status.paused.is_none());
     ports.metrics.connection_state(&ConnectionHealth {

@@ -59,9 +59,7 @@ impl Lane {
     }
 }
 
-/// Frees the lanes of a writer that is gone for certain: nobody else can have the state open.
-pub async fn release_lane(ports: &WritePorts) -> Result<(), StoreError> {
-    let lane = Lane::of(ports, Urgency::Scheduled);
-    ports.store.free(&lane.name).await?;
-    ports.store.free(&lane.other).await
+/// Frees the lane of a writer that is gone for certain: the process that had it has ended.
+pub async fn release_lane(ports: &WritePorts, urgency: Urgency) -> Result<(), StoreError> {
+    ports.store.free(&Lane::of(ports, urgency).name).await
 }

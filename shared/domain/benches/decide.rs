@@ -12,6 +12,7 @@ use hardmatch_domain::account::{Account, AccountKind, Authority, Domain, Tenant}
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::Decision;
 use hardmatch_domain::facts::Lookups;
+use hardmatch_domain::facts::knowledge::Knowledge;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::ids::{Guid, ImmutableId, ObjectId, PersonRef};
 use hardmatch_domain::link::{JoinRule, Ledger, Link};
@@ -69,7 +70,8 @@ fn scope_and_three_expressions(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn default_policy_all_held(bencher: Bencher<'_, '_>) {
     let policy = policy();
-    let context = Context { policy: &policy, tenant: &TENANT, now: NOW, disconnected: &[] };
+    let context =
+        Context { policy: &policy, tenant: &TENANT, now: NOW, disconnected: &[], knowledge: Knowledge::LISTINGS };
     bencher.counter(ItemsCount::new(PEOPLE)).bench_local(|| {
         let people = FACTS.all_people().iter();
         people.map(|record| decide(record, &*FACTS, &context)).collect::<Vec<Decision>>()
@@ -78,7 +80,7 @@ fn default_policy_all_held(bencher: Bencher<'_, '_>) {
 
 /// Slice by slice, as `match` decides: decisions, counts and hashes of a slice, then the next.
 fn run(bencher: Bencher<'_, '_>, policy: &Policy) {
-    let context = Context { policy, tenant: &TENANT, now: NOW, disconnected: &[] };
+    let context = Context { policy, tenant: &TENANT, now: NOW, disconnected: &[], knowledge: Knowledge::LISTINGS };
     bencher.counter(ItemsCount::new(PEOPLE)).bench_local(|| {
         let mut counts = Counts::default();
         let mut slices: Vec<String> = Vec::new();

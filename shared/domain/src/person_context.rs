@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::draft::Draft;
-use crate::facts::{By, Facts};
+use crate::facts::knowledge::Knowledge;
+use crate::facts::{By, Facts, Lookups};
 use crate::vocabulary::account::{Account, Tenant};
 use crate::vocabulary::change::Revisions;
 use crate::vocabulary::disconnected_period::DisconnectedPeriod;
@@ -24,6 +25,8 @@ pub struct Context<'a> {
     pub now: i64,
     /// When the connection was disconnected.
     pub disconnected: &'a [DisconnectedPeriod],
+    /// On what "nobody has it" rests.
+    pub knowledge: &'a Knowledge,
 }
 
 /// All rules together, as `decide` orders them. They come as an argument, because a rule that asks what a manager will
@@ -39,6 +42,7 @@ pub(crate) struct PersonContext<'a, F: Facts> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) now: i64,
     pub(crate) disconnected: &'a [DisconnectedPeriod],
+    knowledge: &'a Knowledge,
     pub(crate) managers: Managers,
     rules: Rules<'a, F>,
 }
@@ -69,6 +73,7 @@ impl<'a, F: Facts> PersonContext<'a, F> {
             tenant: context.tenant,
             now: context.now,
             disconnected: context.disconnected,
+            knowledge: context.knowledge,
             managers: Managers::Follow,
             rules,
         }
@@ -149,9 +154,25 @@ impl<'a, F: Facts> PersonContext<'a, F> {
         }
     }
 
-    /// Whether "nobody has it" can be said of this tenant at all.
+    /// Whether "nobody has it" can be said of what this person would hold.
     pub(crate) fn is_complete(&self) -> bool {
-        self.tenant.users_complete && self.tenant.deleted_complete
+        self.is_looked_up().unwrap_or(self.tenant.users_complete && self.tenant.deleted_complete)
+    }
+
+    /// Whether "no live account has it" can be said of what this person would hold.
+    pub(crate) fn is_complete_of_users(&self) -> bool {
+        self.is_looked_up().unwrap_or(self.tenant.users_complete)
+    }
+
+    /// Whether the tenant was asked about everything that this person would hold; `None` where listings say what is known.
+    /// Other people, who are judged lightly on the way, are known from listings: nothing is written for them.
+    fn is_looked_up(&self) -> Option<bool> {
+        match self.knowledge {
+            Knowledge::Asked(answers, now) if self.managers == Managers::Follow => {
+                Some(answers.cover(&Lookups::of(self.policy), self.record, self.facts, *now))
+            }
+            Knowledge::Asked(..) | Knowledge::Listings => None,
+        }
     }
 
     /// Whether the scope includes the person; everybody when there is none.

@@ -3,6 +3,7 @@
 mod client;
 mod options;
 
+mod candidates;
 mod organization;
 mod read;
 mod user;

@@ -9,13 +9,62 @@ use serde::Deserialize;
 
 use crate::client::GraphClient;
 use crate::query::escaped;
-use crate::read::items;
+use crate::read::{Items, items};
 use crate::text::Text;
 use crate::user::object_id;
 use crate::wire::Unread;
 
 /// The refusal of a tenant that has no plan with eligible roles.
-const NO_PREMIUM: &str = "AadPremiumLicenseRequired";
+pub(crate) const NO_PREMIUM: &str = "AadPremiumLicenseRequired";
+
+/// A listing that is read whole.
+pub(crate) struct Whole {
+    pub(crate) route: &'static str,
+    pub(crate) path: &'static str,
+}
+
+/// Who holds directory roles. <https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments>
+pub(crate) const ASSIGNED: Whole = Whole {
+    route: "/roleManagement/directory/roleAssignments",
+    path: "/roleManagement/directory/roleAssignments?$expand=principal",
+};
+/// Who may activate one.
+/// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances>
+pub(crate) const ELIGIBLE: Whole = Whole {
+    route: "/roleManagement/directory/roleEligibilityScheduleInstances",
+    path: "/roleManagement/directory/roleEligibilityScheduleInstances?$expand=principal",
+};
+/// The activated roles. <https://learn.microsoft.com/graph/api/directoryrole-list>
+pub(crate) const ROLE_NAMES: Whole =
+    Whole { route: "/directoryRoles", path: "/directoryRoles?$select=id,displayName,roleTemplateId" };
+
+/// Principals, the role of each, and what each is.
+pub(crate) type Principals = Vec<(ObjectId, String, Kind)>;
+
+/// A page of assignments or eligibilities.
+pub(crate) fn principals(body: &[u8]) -> Result<Items<(ObjectId, String, Kind)>, Unread> {
+    items(body, |assignment: Assignment<'_>, out| {
+        let kind = assignment.principal.as_ref().and_then(|principal| principal.kind.as_deref());
+        out.push((object_id(&assignment.principal_id), assignment.role.to_string(), Kind::of(kind)));
+        Some(())
+    })
+}
+
+/// A page of activated roles: the template and the name of each.
+pub(crate) fn role_names(body: &[u8]) -> Result<Items<(String, String)>, Unread> {
+    let Items { items: roles, next } = directory_roles(body)?;
+    Ok(Items { items: roles.into_iter().map(|role| (role.template, role.name)).collect(), next })
+}
+
+fn directory_roles(body: &[u8]) -> Result<Items<DirectoryRole>, Unread> {
+    items(body, |role: RoleObject<'_>, out| {
+        let id = role.id.to_string();
+        let template = role.template.map_or_else(|| id.clone(), |template| template.to_string());
+        let name = role.name.map_or_else(|| template.clone(), |name| name.to_string());
+        out.push(DirectoryRole { id, template, name });
+        Some(())
+    })
+}
 
 impl GraphClient {
     pub(crate) async fn read_organization(&self) -> Result<Organization, TenantError> {
@@ -86,7 +135,7 @@ impl GraphClient {
     /// not know them is asked for the members of its activated roles instead.
     /// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments>
     pub(crate) async fn read_role_holders(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
-        let assignments = match self.read_assignments("/roleManagement/directory/roleAssignments").await {
+        let assignments = match self.read_assignments(&ASSIGNED).await {
             Ok(assignments) => self.with_names(assignments).await?,
             Err(error) if matches!(error.status, 404 | 501) => self.read_directory_role_members().await?,
             Err(error) => return Err(error),
@@ -98,7 +147,7 @@ impl GraphClient {
     /// nobody is eligible.
     /// <https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances>
     pub(crate) async fn read_eligible_for_roles(&self) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
-        let eligible = match self.read_assignments("/roleManagement/directory/roleEligibilityScheduleInstances").await {
+        let eligible = match self.read_assignments(&ELIGIBLE).await {
             Ok(eligible) => eligible,
             Err(error) if error.code == NO_PREMIUM => return Ok(BTreeMap::new()),
             Err(error) => return Err(error),
@@ -111,23 +160,12 @@ impl GraphClient {
     }
 
     /// Principals and roles of a list of assignments or eligibilities.
-    async fn read_assignments(&self, route: &'static str) -> Result<Vec<(ObjectId, String, Kind)>, TenantError> {
-        let path = format!("{route}?$expand=principal");
-        self.list_all(route, &path, |body| {
-            items(body, |assignment: Assignment<'_>, out| {
-                let kind = assignment.principal.as_ref().and_then(|principal| principal.kind.as_deref());
-                out.push((object_id(&assignment.principal_id), assignment.role.to_string(), Kind::of(kind)));
-                Some(())
-            })
-        })
-        .await
+    async fn read_assignments(&self, listing: &Whole) -> Result<Principals, TenantError> {
+        self.list_all(listing.route, listing.path, principals).await
     }
 
     /// Names are for people; without them the roles' ids must do.
-    async fn with_names(
-        &self,
-        assignments: Vec<(ObjectId, String, Kind)>,
-    ) -> Result<Vec<(ObjectId, String, Kind)>, TenantError> {
+    async fn with_names(&self, assignments: Principals) -> Result<Principals, TenantError> {
         let names: BTreeMap<String, String> = match self.read_directory_roles().await {
             Ok(roles) => roles.into_iter().map(|role| (role.template, role.name)).collect(),
             Err(error) if error.retry == Retry::Never => BTreeMap::new(),
@@ -138,9 +176,9 @@ impl GraphClient {
     }
 
     /// Who stands behind the holders: themselves, and the members of groups.
-    async fn holders_of(
+    pub(crate) async fn holders_of(
         &self,
-        assignments: Vec<(ObjectId, String, Kind)>,
+        assignments: Principals,
     ) -> Result<BTreeMap<ObjectId, Vec<String>>, TenantError> {
         let mut roles: BTreeMap<ObjectId, BTreeSet<String>> = BTreeMap::new();
         let mut members: BTreeMap<ObjectId, Vec<ObjectId>> = BTreeMap::new();
@@ -161,17 +199,7 @@ impl GraphClient {
 
     /// The activated roles. <https://learn.microsoft.com/graph/api/directoryrole-list-members>
     async fn read_directory_roles(&self) -> Result<Vec<DirectoryRole>, TenantError> {
-        let path = "/directoryRoles?$select=id,displayName,roleTemplateId";
-        self.list_all("/directoryRoles", path, |body| {
-            items(body, |role: RoleObject<'_>, out| {
-                let id = role.id.to_string();
-                let template = role.template.map_or_else(|| id.clone(), |template| template.to_string());
-                let name = role.name.map_or_else(|| template.clone(), |name| name.to_string());
-                out.push(DirectoryRole { id, template, name });
-                Some(())
-            })
-        })
-        .await
+        self.list_all(ROLE_NAMES.route, ROLE_NAMES.path, directory_roles).await
     }
 
     async fn read_directory_role_members(&self) -> Result<Vec<(ObjectId, String, Kind)>, TenantError> {
@@ -220,7 +248,7 @@ impl GraphClient {
 
 /// What a principal is, as far as we must know.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Group,
     Other,
     Unknown,

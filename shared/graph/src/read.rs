@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use hardmatch_domain::account::{Account, AddressHolder, HolderKind};
+use hardmatch_domain::facts::knowledge::Question;
 use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantRead;
 use hardmatch_ports::tenant::{
-    AccountChange, Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization, Sku, TenantError,
+    AccountChange, Candidates, Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization, Sku, TenantError,
 };
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -52,10 +53,7 @@ impl TenantRead for GraphClient {
 
     async fn users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError> {
         let first = format!("/users?$select={SELECT}&$expand=manager($select=id)&$top={TOP}");
-        self.list("/users", page, &first, |body| {
-            items(body, |user: User<'_>, out| (!user.id.is_empty()).then(|| out.push(user.account())))
-        })
-        .await
+        self.list("/users", page, &first, live_users).await
     }
 
     async fn delta(&self, cursor: &Cursor) -> Result<DeltaPage, TenantError> {
@@ -91,26 +89,17 @@ impl TenantRead for GraphClient {
         // The type cast is mandatory. <https://learn.microsoft.com/graph/api/directory-deleteditems-list>
         let route = "/directory/deletedItems/microsoft.graph.user";
         let first = format!("{route}?$select={SELECT},deletedDateTime&$top={TOP}");
-        self.list(route, page, &first, |body| {
-            items(body, |user: User<'_>, out| (!user.id.is_empty()).then(|| out.push(user.deleted_account())))
-        })
-        .await
+        self.list(route, page, &first, deleted_users).await
     }
 
     async fn group_addresses(&self, page: Option<&Cursor>) -> Result<ListPage<(String, AddressHolder)>, TenantError> {
         let first = format!("/groups?$select=id,mail,proxyAddresses&$top={TOP}");
-        self.list("/groups", page, &first, |body| {
-            items(body, |holder: Holder<'_>, out| holder.addresses(HolderKind::Group, out))
-        })
-        .await
+        self.list("/groups", page, &first, |body| holders(body, HolderKind::Group)).await
     }
 
     async fn contact_addresses(&self, page: Option<&Cursor>) -> Result<ListPage<(String, AddressHolder)>, TenantError> {
         let first = format!("/contacts?$select=id,mail,proxyAddresses&$top={TOP}");
-        self.list("/contacts", page, &first, |body| {
-            items(body, |holder: Holder<'_>, out| holder.addresses(HolderKind::Contact, out))
-        })
-        .await
+        self.list("/contacts", page, &first, |body| holders(body, HolderKind::Contact)).await
     }
 
     async fn account(&self, id: &ObjectId) -> Result<Option<Account>, TenantError> {
@@ -119,6 +108,10 @@ impl TenantRead for GraphClient {
             return Ok(live);
         }
         self.one("/directory/deletedItems/{id}", &query::deleted(id.as_str()), Found::Deleted).await
+    }
+
+    async fn candidates(&self, questions: &[Question]) -> Result<Candidates, TenantError> {
+        self.read_candidates(questions).await
     }
 
     async fn skus(&self) -> Result<Vec<Sku>, TenantError> {
@@ -240,6 +233,21 @@ pub(crate) fn items<'de, T: Deserialize<'de>, I>(
         translate(element, &mut items).ok_or(Unread::Broken)?;
     }
     Ok(Items { items, next: page.next.map(|next| next.0.into_owned()) })
+}
+
+/// A page of live users.
+pub(crate) fn live_users(body: &[u8]) -> Result<Items<Account>, Unread> {
+    items(body, |user: User<'_>, out| (!user.id.is_empty()).then(|| out.push(user.account())))
+}
+
+/// A page of soft-deleted users.
+pub(crate) fn deleted_users(body: &[u8]) -> Result<Items<Account>, Unread> {
+    items(body, |user: User<'_>, out| (!user.id.is_empty()).then(|| out.push(user.deleted_account())))
+}
+
+/// A page of groups or contacts: the addresses that each holds.
+pub(crate) fn holders(body: &[u8], kind: HolderKind) -> Result<Items<(String, AddressHolder)>, Unread> {
+    items(body, |holder: Holder<'_>, out| holder.addresses(kind, out))
 }
 
 /// One change; `None` for an object without an id.

@@ -120,6 +120,26 @@ impl Engine {
         }
     }
 
+    /// Answers messages about people of a connection who are wanted now, until `stop` returns; messages under way come to
+    /// their end. What a lost message or an earlier process left over is found at the beginning and each minute.
+    pub async fn attend(&self, connection: &ConnectionId, stop: impl Future<Output = ()>) {
+        let doorbell: Arc<dyn Doorbell> = self.queues.clone();
+        let notifying = MatchPorts { doorbell, ..self.functions.deciding.clone() };
+        let look = async {
+            loop {
+                if let Err(error) = hardmatch_match::notify_wanted(&notifying, connection).await {
+                    tracing::warn!(connection.id = %connection, error = %error, "who is wanted could not be looked up");
+                }
+                notifying.clock.sleep(LOOK_AGAIN).await;
+            }
+        };
+        let pump = self.pump();
+        tokio::select! {
+            _ = pump.run_until(stop) => {}
+            () = look => {}
+        }
+    }
+
     /// A run as it is stored now.
     pub async fn run(&self, connection: &ConnectionId, id: &str) -> Result<Run, Stopped> {
         let run = self.functions.deciding.store.run(connection, id).await.map_err(|error| self.failed(&error))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hardmatch_ingest::{SourcePorts, TenantPorts};
 use hardmatch_match::{MatchPorts, RunMetrics};
 use hardmatch_ports::credentials::PasswordSink;
-use hardmatch_ports::doorbell::{After, MessageKind};
+use hardmatch_ports::doorbell::{After, MessageKind, Urgency};
 use hardmatch_ports::source::Source;
 use hardmatch_ports::{Blobs, Clock, Doorbell, Message, Policies, TenantRead, TenantWrite};
 use hardmatch_store::{Store, TenantKey};
@@ -128,17 +128,22 @@ impl Functions {
     pub async fn answer_or_fail(&self, message: &Message) -> Result<After, String> {
         let (connection, run) = (&message.connection, message.run.as_str());
         match message.kind {
-            MessageKind::ObserveSource => told(hardmatch_ingest::observe_source(&self.source, connection, run).await),
-            MessageKind::ObserveTenant => told(hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await),
+            MessageKind::ObserveSource => match message.urgency {
+                Urgency::Scheduled => told(hardmatch_ingest::observe_source(&self.source, connection, run).await),
+                Urgency::Now => told(hardmatch_ingest::observe_source_now(&self.source, connection, run).await),
+            },
+            MessageKind::ObserveTenant => match message.urgency {
+                Urgency::Scheduled => told(hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await),
+                Urgency::Now => told(hardmatch_ingest::observe_tenant_now(&self.tenant, connection, run).await),
+            },
             MessageKind::Match
             | MessageKind::Advance
             | MessageKind::Start { .. }
             | MessageKind::Nightly { .. }
             | MessageKind::Tick
             | MessageKind::OperatorCommand { .. }
+            | MessageKind::SyncPeople
             | MessageKind::TenantRequest { .. } => told(hardmatch_match::answer(&self.deciding, message).await),
-            // Who was pushed is entered by the next reading of the source.
-            MessageKind::SyncPeople => Ok(After::Done),
             MessageKind::Write => told(hardmatch_write::drain(&self.writing, connection, run).await),
         }
     }

@@ -66,7 +66,7 @@ pub enum MessageKind {
     /// See whether the run's phase has ended.
     Advance,
     /// Look at who of the connection is wanted now: somebody was pushed, a hook named somebody, or a person was asked for.
-    /// The store's sync requests say who.
+    /// The store's sync requests say who. A run about them is opened, unless one is under way, which looks again at its end.
     SyncPeople,
     /// Begin the connection's run of a scheduled time.
     Start {
@@ -146,10 +146,10 @@ impl Message {
     /// Which function answers it. Observing has one queue whatever the urgency: a listing is read as a whole.
     pub fn queue(&self) -> Queue {
         match (&self.kind, self.urgency) {
-            // Whoever is wanted is read from the source first.
-            (MessageKind::ObserveSource | MessageKind::SyncPeople, _) => Queue::Source,
+            (MessageKind::ObserveSource, _) => Queue::Source,
             (MessageKind::ObserveTenant | MessageKind::TenantRequest { .. }, _) => Queue::Tenant,
-            (MessageKind::Match | MessageKind::Advance, Urgency::Now) => Queue::MatchNow,
+            // The run about people who are wanted does not wait behind a company either, from its opening on.
+            (MessageKind::SyncPeople, _) | (MessageKind::Match | MessageKind::Advance, Urgency::Now) => Queue::MatchNow,
             (MessageKind::Match | MessageKind::Advance, Urgency::Scheduled)
             | (
                 MessageKind::Start { .. }

@@ -28,7 +28,7 @@ pub use doorbell::{Doorbell, DoorbellError, Message};
 pub use identity::{Authorization, Explained, Grant, IdentityPlatform, SignedIn};
 pub use policies::Policies;
 pub use seal::{DataKey, Seal, SealContext, SealError};
-pub use source::{Entry, Source, SourceError};
+pub use source::{Entry, OnePerson, Source, SourceError};
 pub use table::{Condition, Item, Key, Page, Query, Table, TableError, Write};
 pub use tenant::{TenantError, TenantRead, TenantWrite};
 pub use tokens::{Kept, KeptToken, Sealed, TokenError, TokenKind, TokenStore};

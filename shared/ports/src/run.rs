@@ -46,6 +46,9 @@ pub struct Run {
     /// One person only, when asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<PersonKey>,
+    /// About people who are wanted now: pushed, named by a hook, or asked for. The store's sync requests named them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requests: bool,
     /// The source's columns and keys are taken as they are now, whatever they were before.
     #[serde(default)]
     pub accept_source: bool,
@@ -136,9 +139,25 @@ impl Run {
         self.collections.get("people").map_or(&[], |people| &people.absence)
     }
 
-    /// Whether it is about one person, wanted now.
+    /// Whether it is about some people, wanted now, and not about everybody.
+    pub fn is_partial(&self) -> bool {
+        self.only.is_some() || self.requests
+    }
+
+    /// Whose turn it is with its messages.
     pub fn urgency(&self) -> Urgency {
-        if self.only.is_some() { Urgency::Now } else { Urgency::Scheduled }
+        if self.is_partial() { Urgency::Now } else { Urgency::Scheduled }
+    }
+
+    /// Whether a collection was read to its end.
+    pub fn has_read(&self, collection: &str) -> bool {
+        self.collections.get(collection).is_some_and(|known| known.state == CollectionState::Complete)
+    }
+
+    /// Whether its changes are held instead of written: people wanted now do not pass a stop at which everybody's plan
+    /// waits for an operator.
+    pub fn is_held_at_stop(&self) -> bool {
+        self.requests && self.stop.is_some() && self.accepted.is_none()
     }
 
     /// A message about it.
@@ -235,6 +254,8 @@ pub enum ReadMode {
     Whole,
     /// What changed since the last reading.
     Changes,
+    /// What concerns the people whom the run is about: each was asked for.
+    Asked,
 }
 
 /// Every collection is complete or unknown.

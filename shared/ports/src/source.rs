@@ -31,6 +31,22 @@ pub trait Source: Send + Sync {
 
     /// Where it is, for people: a path, a host.
     fn location(&self) -> String;
+
+    /// What may be concluded from an answer about one person.
+    fn one_person(&self) -> OnePerson {
+        OnePerson::ByListing
+    }
+}
+
+/// What may be concluded when a source is asked for one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnePerson {
+    /// Nothing that is written: faults of the source, as of a file, show only where all of it is read.
+    ByListing,
+    /// The entry is as sure as in a listing. That there is none is not: a filter may have left it out.
+    Entry,
+    /// People are pushed: the entry is as sure as can be, and where there is none the source itself deleted the person.
+    Pushed,
 }
 
 /// Takes the entries of one reading, in the order in which the source gives them.

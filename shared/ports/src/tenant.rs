@@ -5,8 +5,9 @@ use std::time::Duration;
 
 pub use crate::account_change::AccountChange;
 use async_trait::async_trait;
-use hardmatch_domain::account::{Account, AddressHolder, Domain};
+use hardmatch_domain::account::{Account, AddressHolder, Domain, HolderKind};
 use hardmatch_domain::attribute::Attributes;
+use hardmatch_domain::facts::knowledge::Question;
 use hardmatch_domain::group::{Group, GroupKind};
 use hardmatch_domain::ids::{ImmutableId, ObjectId, TenantId};
 pub use hardmatch_domain::license::{License, ServicePlan, Sku};
@@ -52,6 +53,10 @@ pub trait TenantRead: Send + Sync {
     /// One account: live, soft-deleted, or gone.
     async fn account(&self, id: &ObjectId) -> Result<Option<Account>, TenantError>;
 
+    /// Looks people up: who holds what each question asks for, now. For some people at a time; a listing is cheaper for
+    /// many.
+    async fn candidates(&self, questions: &[Question]) -> Result<Candidates, TenantError>;
+
     /// Licences the tenant has.
     async fn skus(&self) -> Result<Vec<Sku>, TenantError>;
 
@@ -66,6 +71,33 @@ pub trait TenantRead: Send + Sync {
 
     /// What the present token says about us.
     async fn granted(&self) -> Result<Granted, TenantError>;
+}
+
+/// What the tenant shows of the people whom questions are about.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates {
+    /// Accounts, live and soft-deleted, that hold one of the values or have one of the ids. One that holds several values
+    /// may come several times.
+    pub accounts: Vec<Account>,
+    /// Ids that were asked for and are neither of a live nor of a soft-deleted account.
+    pub missing: Vec<ObjectId>,
+    /// Groups and contacts that hold one of the names as an address (lower case, without prefix), with all their addresses.
+    pub holders: Vec<(String, AddressHolder)>,
+    /// Kinds of holders that permissions withhold.
+    pub withheld: Vec<HolderKind>,
+    /// Questions that could not be asked, because their value is too long for it.
+    pub unanswered: Vec<Question>,
+    /// Who holds roles, read where an account was found; `None` where there was none.
+    pub roles: Option<CandidateRoles>,
+}
+
+/// Directory roles, as they are when people are looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CandidateRoles {
+    /// As [`TenantRead::role_holders`] says; `None` where permissions withhold it.
+    pub holders: Option<BTreeMap<ObjectId, Vec<String>>>,
+    /// As [`TenantRead::eligible_for_roles`] says; `None` where permissions withhold it.
+    pub eligible: Option<BTreeMap<ObjectId, Vec<String>>>,
 }
 
 /// Writes to the tenant.

@@ -142,7 +142,7 @@ pub(crate) fn is_absent(row: &PlanRow) -> bool {
 
 /// People of the source whom nobody decided again because nothing about them changed: of a run over everybody, none.
 pub(crate) fn undecided(run: &Run, people: u64, absent: u64) -> u64 {
-    if run.everybody || run.only.is_some() {
+    if run.everybody || run.is_partial() {
         return 0;
     }
     let seen = run.collections.get("people").map_or(0, |people| people.seen);

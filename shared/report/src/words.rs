@@ -86,6 +86,7 @@ pub(crate) fn read_mode(mode: ReadMode) -> &'static str {
     match mode {
         ReadMode::Whole => "read whole",
         ReadMode::Changes => "read by what changed",
+        ReadMode::Asked => "asked for the people concerned",
     }
 }
 

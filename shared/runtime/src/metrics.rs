@@ -219,7 +219,7 @@ impl Metrics {
             metrics = metrics.with(Metric::RunsFailed, 1);
         }
         if ended {
-            if run.only.is_none() {
+            if !run.is_partial() {
                 // One person, wanted now, says nothing about whether the nightly run still comes.
                 metrics = metrics.with(Metric::RunsEnded, 1);
             }

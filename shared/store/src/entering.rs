@@ -20,6 +20,8 @@ pub enum PersonSighting {
     Refused,
     /// The person is missing from a complete listing since this time (Unix seconds).
     Absent(i64),
+    /// The source says that the person was deleted there at this time (Unix seconds).
+    Deleted(i64),
 }
 
 impl Store {
@@ -27,7 +29,7 @@ impl Store {
     /// those of others as the caller likes. `old` is the record as it is stored.
     ///
     /// Gives `false`, and writes nothing, where there is nobody to enter: an entry refused before it was ever understood,
-    /// an absence of somebody who is unknown, or of somebody who is absent already.
+    /// an absence of somebody who is unknown, or of somebody who is gone already.
     pub fn enter_person(
         &self,
         scope: &TenantKey,
@@ -46,12 +48,23 @@ impl Store {
             (PersonSighting::Absent(since), Some(old)) if !was_gone => {
                 (old.person.clone(), SourceStatus::Absent(since))
             }
-            (PersonSighting::RefusedDisabled | PersonSighting::Refused | PersonSighting::Absent(_), _) => return false,
+            (PersonSighting::Deleted(since), Some(old)) if !matches!(old.standing, SourceStatus::Deleted(_)) => {
+                (old.person.clone(), SourceStatus::Deleted(since))
+            }
+            (
+                PersonSighting::RefusedDisabled
+                | PersonSighting::Refused
+                | PersonSighting::Absent(_)
+                | PersonSighting::Deleted(_),
+                _,
+            ) => return false,
         };
         let pid = self.secret.pid(&person.key);
         match &standing {
-            SourceStatus::Absent(since) => writes.push(Self::note_gone(connection, pid, Some(*since))),
-            SourceStatus::Present | SourceStatus::Refused | SourceStatus::Deleted(_) => {
+            SourceStatus::Absent(since) | SourceStatus::Deleted(since) => {
+                writes.push(Self::note_gone(connection, pid, Some(*since)));
+            }
+            SourceStatus::Present | SourceStatus::Refused => {
                 if was_gone {
                     writes.push(Self::note_gone(connection, pid, None));
                 }

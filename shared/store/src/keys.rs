@@ -147,6 +147,11 @@ pub(crate) fn person_run(c: &ConnectionId, pid: PersonHash) -> Key {
 
 const PERSON_RUN: &str = "NOW#";
 
+/// The run about people of sync requests that is open. No person's place is spelled like it.
+pub(crate) fn requests_run(c: &ConnectionId) -> Key {
+    connection(c, format!("{PERSON_RUN}requests"))
+}
+
 /// Runs about one person each that are open, or wait with their plans.
 pub(crate) fn person_runs(c: &ConnectionId) -> Query {
     Query::prefix(connection_pk(c), PERSON_RUN)
@@ -434,6 +439,16 @@ fn slices_pk(run: &str) -> String {
     format!("R#{run}#todo")
 }
 
+/// A person whom a run is about, when it is not about everybody.
+pub(crate) fn asked(run: &str, pid: PersonHash) -> Key {
+    Key::new(format!("R#{run}#asked"), pid.hex())
+}
+
+/// Everybody whom a run is about, when it is not about everybody.
+pub(crate) fn all_asked(run: &str) -> Query {
+    Query::prefix(format!("R#{run}#asked"), "")
+}
+
 /// The slices that a run has to decide, after one of them.
 pub(crate) fn slices(run: &str, after: Option<usize>) -> Query {
     let all = Query::prefix(slices_pk(run), "");
@@ -643,6 +658,8 @@ mod tests {
             policy(&c, 1),
             run(&c, "run"),
             person_run(&c, pid),
+            requests_run(&c),
+            asked("run", pid),
             connecting(&c),
             people_lookups(&c),
             reply(&c, "name"),

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod acknowledgments;
 pub mod api_tokens;
+pub mod asked;
 pub mod batches;
 pub mod changes;
 pub mod checkpoint;

@@ -15,6 +15,8 @@ pub enum RunPlace {
     Connection(Box<Meta>),
     /// A run about one person: one for each person, whatever else runs; and whose it was as it was read.
     Person(PersonHash, Option<Stored<String>>),
+    /// A run about people of sync requests: one for each connection, whatever else runs; and whose it was as it was read.
+    Requests(Option<Stored<String>>),
 }
 
 /// A name for a run that begins now (Unix milliseconds): sorts by time.
@@ -48,6 +50,10 @@ impl Store {
                 let condition = had.as_ref().map_or(Condition::Absent, |had| Condition::Revision(had.revision));
                 writes.push(Write::put_if(keys::person_run(c, *pid), json(&run.id), condition));
             }
+            RunPlace::Requests(had) => {
+                let condition = had.as_ref().map_or(Condition::Absent, |had| Condition::Revision(had.revision));
+                writes.push(Write::put_if(keys::requests_run(c), json(&run.id), condition));
+            }
         }
         Ok(self.table.transact(writes).await?)
     }
@@ -57,22 +63,32 @@ impl Store {
         self.read(&keys::person_run(c, pid), "run of one person").await
     }
 
-    /// Names of all runs about one person that are open or wait with their plans.
+    /// The run about people of sync requests that is open.
+    pub async fn requests_run(&self, c: &ConnectionId) -> Result<Option<Stored<String>>> {
+        self.read(&keys::requests_run(c), "run of sync requests").await
+    }
+
+    /// Names of all runs about some people that are open or wait with their plans.
     pub async fn now_runs(&self, c: &ConnectionId) -> Result<Vec<String>> {
         let query = keys::person_runs(c);
         let found = self.read_all::<String>(query, "run of one person").await?;
         Ok(found.into_iter().map(|(_, stored)| stored.value).collect())
     }
 
-    /// A run about one person is over: their place is free, unless a newer run has taken it.
+    /// A run about some people is over: its place is free, unless a newer run has taken it.
     pub async fn free_place(&self, run: &Run) -> Result<()> {
-        let Some(key) = &run.only else { return Ok(()) };
-        let pid = self.secret().pid(key);
-        let Some(held) = self.now_run(&run.connection, pid).await?.filter(|held| held.value == run.id) else {
-            return Ok(());
+        let c = &run.connection;
+        let (key, held) = match &run.only {
+            Some(key) => {
+                let pid = self.secret().pid(key);
+                (keys::person_run(c, pid), self.now_run(c, pid).await?)
+            }
+            None if run.requests => (keys::requests_run(c), self.requests_run(c).await?),
+            None => return Ok(()),
         };
+        let Some(held) = held.filter(|held| held.value == run.id) else { return Ok(()) };
         let condition = Condition::Revision(held.revision);
-        match self.table.write(Write::Delete { key: keys::person_run(&run.connection, pid), condition }).await {
+        match self.table.write(Write::Delete { key, condition }).await {
             Ok(_) | Err(TableError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -140,6 +156,11 @@ impl Store {
     pub async fn delete_slice(&self, run: &str, slice: usize) -> Result<()> {
         self.table.write(Write::delete(keys::slice(run, slice))).await?;
         Ok(())
+    }
+
+    /// Forgets whom a run was about that was not about everybody.
+    pub async fn clear_asked(&self, run: &str) -> Result<()> {
+        self.clear(keys::all_asked(run)).await
     }
 
     /// Forgets everything a run left to do: slices, lane, held removals. History, summary and dirty marks stay.

@@ -8,6 +8,7 @@ use hardmatch_domain::account::{Account, Tenant};
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::{Decision, Hold, Step};
 use hardmatch_domain::facts::Lookups;
+use hardmatch_domain::facts::knowledge::Knowledge;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::guard::{FirstPlan, Judgement, Kind as Limited, Record, Wanted, judge};
 use hardmatch_domain::link::Link;
@@ -326,7 +327,8 @@ impl Settled {
         let Observed { people, accounts, tenant, .. } = observed;
         let lookups = Lookups::of(&self.policy);
         let facts = MemoryFacts::new(lookups, people.clone(), accounts.clone(), self.links.clone(), []);
-        let context = Context { policy: &self.policy, tenant, now: NOW, disconnected: &[] };
+        let context =
+            Context { policy: &self.policy, tenant, now: NOW, disconnected: &[], knowledge: Knowledge::LISTINGS };
         let decisions: Vec<Decision> = people.iter().map(|record| decide(record, &facts, &context)).collect();
         let mut removals = Wanted::new(Limited::Removals);
         let (mut blocks, mut overwrites, mut creations) = (0, 0, 0);

@@ -1,8 +1,14 @@
 //! Several commands on one state at the same time: one drives a run, the others look, and an operator can stop it.
 
-use hardmatch_sim::{CallCounts, Fault, FaultRule, Place};
+use std::sync::Arc;
 
-use crate::fixture::{Fixture, Row, Started, rows, tenant, text};
+use hardmatch_domain::ids::PersonKey;
+use hardmatch_embedded::{FileTable, TableOptions};
+use hardmatch_sim::{CallCounts, Fault, FaultRule, Place};
+use hardmatch_store::Store;
+use hardmatch_store::sync_requests::SyncRequest;
+
+use crate::fixture::{Fixture, Row, Started, csv, rows, tenant, text};
 use crate::kill::kill_when;
 
 /// People whose accounts take a while.
@@ -94,5 +100,43 @@ fn serve_keeps_no_other_command_out() {
     fixture.plan_and_apply();
     fixture.run(&["runs", "list", "--config", "lab.toml"]).ends(0);
     assert!(!serve.has_ended(), "the pages are served meanwhile");
+    serve.kill();
+}
+
+/// Asks for a person in the state file, as whoever receives a push does.
+fn want(fixture: &Fixture, key: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let table = FileTable::open(&fixture.path("lab.db"), &TableOptions::default()).unwrap();
+        let store = Store::open(Arc::new(table)).await.unwrap();
+        let request = SyncRequest { key: PersonKey::new(key), asked_ms: 0 };
+        store.write(store.request_sync(&"lab".into(), &request)).await.unwrap();
+    });
+}
+
+#[test]
+fn c39_serve_provisions_wanted_people_beside_plan_and_apply() {
+    let mut people = rows(5);
+    let fixture = Fixture::with_people(tenant(), &people);
+    let plan = fixture.plan();
+    fixture.run(&["apply", text(&plan["plan"]), "--config", "lab.toml"]).ends(0);
+    people[2].department = "Research".to_owned();
+    people[3].department = "Research".to_owned();
+    fixture.write("source.csv", csv(&people));
+    want(&fixture, &people[2].guid);
+    let mut serve = fixture.start(&["serve", "--config", "lab.toml", "--port", "0"]);
+    while fixture.user(&people[2].upn)["department"] != "Research" {
+        assert!(!serve.has_ended(), "it ended before the person was written");
+        std::thread::yield_now();
+    }
+    assert_ne!(fixture.user(&people[3].upn)["department"], "Research", "nobody else was asked for");
+    // A run over everybody begins, is planned and applied while the process goes on.
+    let plan = fixture.plan();
+    assert_eq!(plan["counts"]["by_action"]["update"], 1, "{plan}");
+    fixture.run(&["apply", text(&plan["plan"]), "--config", "lab.toml"]).ends(0);
+    assert_eq!(fixture.user(&people[3].upn)["department"], "Research");
+    assert!(!serve.has_ended());
+    // A second process would provision the same people.
+    fixture.run(&["serve", "--config", "lab.toml", "--port", "0"]).ends(1).says(&["is served already"]);
     serve.kill();
 }

@@ -20,4 +20,5 @@ mod runs;
 mod standing;
 mod tenant_request;
 mod units;
+mod wanted;
 mod writing;

@@ -2,6 +2,7 @@
 //! any time.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hardmatch_connect::{ConnectLink, PublicUrl, issue};
@@ -10,6 +11,7 @@ use hardmatch_embedded::Missing;
 use hardmatch_store::connecting::ConnectState;
 
 use crate::args::ServeArgs;
+use crate::background::{Background, Served};
 use crate::commands::auth::pages::{Pages, Place, connection};
 use crate::connection::{State, load, open_state};
 use crate::fail::{Exit, Failure};
@@ -40,22 +42,31 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let state = open_state(first, Missing::Create).await?;
     let kept = Tokens::of_a_run(&state.loaded.config, &state.clock)?;
     let (mut sides, mut connections, mut ids) = (Vec::new(), Vec::new(), Vec::new());
-    for config in std::iter::once(&state.loaded).chain(&loaded).map(|one| &one.config) {
+    for path in &args.config {
+        let one = state.beside(load(path)?);
+        let config = &one.loaded.config;
         same_tenant(config, &state.store.meta(&config.connection).await?)?;
         let tokens = kept.as_ref().map(|kept| kept.beside(config));
         let side = tenant_side(config, &state.clock, tokens.as_ref().map(Tokens::token_store)).await?;
+        let side = Arc::new(side);
         connections.push(connection(config, &side, tokens.as_ref()));
         ids.push(config.connection.clone());
-        sides.push(side);
+        sides.push(Served { state: one, side });
     }
+    let stopping: Vec<_> = sides.iter().map(|served| Arc::clone(&served.side)).collect();
+    let background = Background::start(sides).await?;
     let pages = Pages::serve(&state, place, connections);
     let ended = tokio::select! {
         ended = links(&state, &url, &ids) => ended,
         stopped = tokio::signal::ctrl_c() => stopped.map_err(Failure::from),
     };
     pages.stop().await;
-    for side in sides {
-        side.stop().await;
+    background.stop().await;
+    for side in stopping {
+        // Nobody else has it any more: the engines have ended.
+        if let Some(side) = Arc::into_inner(side) {
+            side.stop().await;
+        }
     }
     ended.map(|()| Exit::Converged)
 }

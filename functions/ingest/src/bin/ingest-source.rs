@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hardmatch_ingest::copied::{Bring, Copied};
 use hardmatch_ingest::{After, SourcePorts, observe_source};
 use hardmatch_ports::SourceError;
-use hardmatch_ports::doorbell::MessageKind;
+use hardmatch_ports::doorbell::{MessageKind, Urgency};
 use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, serve};
 use hardmatch_wiring::policy::Location;
 use hardmatch_wiring::source::source_at;
@@ -43,7 +43,12 @@ impl MessageHandler for Source {
             doorbell: Arc::clone(&self.home.doorbell),
             deadline: Some(delivery.deadline),
         };
-        let after = observe_source(&ports, connection, &delivery.message.run).await.map_err(|error| error.to_string());
+        let run = &delivery.message.run;
+        let after = match delivery.message.urgency {
+            Urgency::Scheduled => observe_source(&ports, connection, run).await,
+            Urgency::Now => observe_source_now(&ports, connection, run).await,
+        };
+        let after = after.map_err(|error| error.to_string());
         // The next one brings its own; people's records do not lie around in a warm function. There may be none.
         drop(tokio::fs::remove_file(&copy).await);
         after

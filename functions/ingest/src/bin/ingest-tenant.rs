@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hardmatch_checkup::{TenantRequestContext, answer, note_expiry};
-use hardmatch_ingest::{After, TenantPorts, observe_tenant};
-use hardmatch_ports::doorbell::MessageKind;
+use hardmatch_ingest::{After, TenantPorts, observe_tenant, observe_tenant_now};
+use hardmatch_ports::doorbell::{MessageKind, Urgency};
 use hardmatch_ports::tenant::Counters;
 use hardmatch_wiring::clients::Clients;
 use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, Timestamp, serve};
@@ -65,7 +65,12 @@ impl MessageHandler for Tenant {
             blobs: Arc::clone(&self.home.blobs),
             deadline: Some(delivery.deadline),
         };
-        observe_tenant(&ports, connection, &delivery.message.run).await.map_err(|error| error.to_string())
+        let run = &delivery.message.run;
+        let after = match delivery.message.urgency {
+            Urgency::Scheduled => observe_tenant(&ports, connection, run).await,
+            Urgency::Now => observe_tenant_now(&ports, connection, run).await,
+        };
+        after.map_err(|error| error.to_string())
     }
 
     fn calls(&self) -> Counters {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::person::PersonRecord;
-use hardmatch_ports::{Entry, SourceError};
+use hardmatch_ports::{Entry, OnePerson, SourceError};
 use hardmatch_store::entering::PersonSighting;
 use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
 use hardmatch_store::{PersonHash, Store, StoreError};
@@ -15,6 +15,7 @@ use super::kept::KeptListing;
 use super::leading_zeros::with_zeros;
 use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
 use super::scan::Scan;
+use super::wanted::enter_asked;
 use crate::ports::SourcePorts;
 use crate::writes::last_of_each;
 
@@ -91,13 +92,20 @@ impl Facts<'_> {
         Ok(wanted)
     }
 
-    async fn store_people(&self, people: Vec<(PersonHash, Entry)>) -> Result<Vec<PersonKey>, StoreError> {
+    async fn store_people(&self, people: Vec<(PersonHash, Entry)>) -> Result<Vec<PersonKey>, SourceStop> {
         let mut people = people.into_iter();
         let mut zeros = Vec::new();
         loop {
             let chunk: Vec<(PersonHash, Entry)> = people.by_ref().take(CHUNK).collect();
             if chunk.is_empty() {
                 return Ok(zeros);
+            }
+            if self.ports.source.one_person() == OnePerson::Pushed {
+                // The listing is older than what is pushed while it is read.
+                let keys: Vec<(PersonHash, PersonKey)> =
+                    chunk.iter().filter_map(|(pid, entry)| Some((*pid, key_of(entry)?.clone()))).collect();
+                enter_asked(self.ports, self.connection, &keys).await?;
+                continue;
             }
             zeros.extend(self.store_chunk(chunk).await?);
         }
@@ -130,5 +138,12 @@ impl Facts<'_> {
         }
         store.write_facts_last(last_of_each(writes)).await?;
         Ok(zeros)
+    }
+}
+
+fn key_of(entry: &Entry) -> Option<&PersonKey> {
+    match entry {
+        Entry::Person(person) => Some(&person.key),
+        Entry::Refused(refused) => refused.key.as_ref(),
     }
 }

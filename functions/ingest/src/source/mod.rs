@@ -12,6 +12,8 @@ mod lookups;
 mod progress;
 mod reading;
 mod scan;
+mod unreadable;
+mod wanted;
 
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ConnectionId;
@@ -37,6 +39,29 @@ pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run:
     let after = read_source(ports, connection, run).await;
     lease.release(&ports.store).await;
     after
+}
+
+/// Reads the people whom a run about wanted people is about, where the source can be asked for one; otherwise as
+/// [`observe_source`] does.
+///
+/// # Errors
+///
+/// As of [`observe_source`].
+pub async fn observe_source_now(
+    ports: &SourcePorts,
+    connection: &ConnectionId,
+    run: &str,
+) -> Result<After, ObserveError> {
+    let Some(open) = observing(&ports.store, connection, run, PEOPLE).await? else { return Ok(After::Done) };
+    if open.is_partial()
+        && let Ok(policy) = policy(&ports.store, &*ports.policies, connection, open.policy_revision).await?
+    {
+        let store = ports.store.entering(Lookups::of(&policy));
+        if let Some(observed) = wanted::observe(&SourcePorts { store, ..ports.clone() }, &open).await? {
+            return finish(&ports.store, &*ports.clock, &*ports.doorbell, &open, observed).await;
+        }
+    }
+    observe_source(ports, connection, run).await
 }
 
 async fn read_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {

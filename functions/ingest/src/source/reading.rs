@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::PersonRecord;
-use hardmatch_ports::SourceError;
 use hardmatch_ports::run::Run;
 use hardmatch_ports::source::{Completeness, read_whole};
+use hardmatch_ports::{OnePerson, SourceError};
 use hardmatch_store::StoreError;
 use hardmatch_store::connection::LastListing;
 use hardmatch_store::fingerprints::{BUCKETS, Bucket, Digests, Series, bucket_of};
@@ -22,11 +22,10 @@ use super::leading_zeros::zeros_row;
 use super::lookups::enter_everybody;
 use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
 use super::scan::{self, Scan, Scanner};
-use crate::observed::{Observed, PEOPLE, Patience, begun_ms, complete, patience, unknown};
+use super::unreadable::failed;
+use super::wanted::still_there;
+use crate::observed::{Observed, PEOPLE, begun_ms, complete, unknown};
 use crate::ports::SourcePorts;
-
-/// The wait before a source that may recover is asked again.
-const SOURCE_RETRY: Duration = Duration::from_secs(30);
 
 /// Values left out that are kept for the report.
 const LEFT_OUT_KEPT: usize = 250;
@@ -55,12 +54,14 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
     let mut known = ports.store.buckets(&series, &differing).await?;
     let known_names = names_for_doubts(ports, &series, &scan, &known, meta.listing.people).await?;
 
+    let pushed = ports.source.one_person() == OnePerson::Pushed;
     let columns = if run.accept_source { &[][..] } else { &meta.listing.columns };
     let names = if run.accept_source { &[][..] } else { &known_names };
-    let mut doubts = scan::doubts(&scan, names, columns);
+    // What makes a file doubtful is how a pushed directory grows: it begins empty, and people come and go one by one.
+    let mut doubts = if pushed { scan.completeness.doubts.clone() } else { scan::doubts(&scan, names, columns) };
     let missing = if doubts.is_empty() { missing(ports, run, &scan, &known).await? } else { Vec::new() };
     if doubts.is_empty() {
-        let records: Vec<&PersonRecord> = if run.accept_source {
+        let records: Vec<&PersonRecord> = if run.accept_source || pushed {
             Vec::new()
         } else {
             missing.iter().filter_map(|(_, record)| record.as_ref()).collect()
@@ -74,9 +75,12 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
     // Counted before absences are stored, and with people who are absent already: the pace is the same before and after a
     // stop.
     let lacking = lacking(&scan, &known).len();
+    // Nobody is gone for being missing from pushed people: the source is asked whether it deleted them.
+    let (missing, unlisted) = if pushed { (Vec::new(), missing) } else { (missing, Vec::new()) };
+    let unlisted = still_there(ports, run, unlisted).await?;
     let absence = Absence::judge(ports, run, &scan, missing).await?;
     // A person who is missing and not absent stays as they were: their fingerprint stays, too.
-    for pid in &absence.waiting {
+    for pid in absence.waiting.iter().chain(&unlisted) {
         let content = known.get(&bucket_of(pid.bytes())).and_then(|bucket| bucket.get(pid.bytes()));
         scan.entries.extend(content.map(|content| (*pid.bytes(), *content)));
     }
@@ -160,15 +164,6 @@ async fn read_scan(ports: &SourcePorts) -> Result<(Scan, KeptListing), SourceErr
     let mut scanner = Scanner::new(ports.store.secret());
     let completeness = read_whole(&*ports.source, &mut scanner).await?;
     scanner.finish(completeness)
-}
-
-/// A source that cannot be read: asked again while the run has patience, where trying again can help.
-fn failed(ports: &SourcePorts, run: &Run, error: &SourceError) -> Observed {
-    if error.retry && patience(begun_ms(run), ports.clock.now().as_millisecond()) == Patience::Left {
-        tracing::warn!(run.id = run.id, error = %error, "the source could not be read; it is asked again");
-        return Observed { again: Some(SOURCE_RETRY), ..Observed::default() };
-    }
-    Observed::unreadable(PEOPLE, format!("{}: {error}", ports.source.location()))
 }
 
 /// Names of everybody who was known, when so many are gone that most keys may have changed. Otherwise nobody, without

@@ -124,8 +124,13 @@ async fn observe_all(
         reading.head = Some(head);
         checkpoint.unit(reading).await?;
     }
-    observe_addresses(ports, GROUPS, reading, checkpoint).await?;
-    observe_addresses(ports, CONTACTS, reading, checkpoint).await?;
+    // People who are wanted now wait for no listing of groups and contacts: an address that one of them holds since the
+    // last round is refused at the write, with the object named.
+    let everybody = !run.is_partial() || had.is_none() || run.full;
+    if everybody {
+        observe_addresses(ports, GROUPS, reading, checkpoint).await?;
+        observe_addresses(ports, CONTACTS, reading, checkpoint).await?;
+    }
 
     let mut marks = DirtyMarks::new(ports, run, had.is_none());
     let from = if run.full { None } else { had.as_ref() };
@@ -134,7 +139,9 @@ async fn observe_all(
     observe_deleted(ports, &mut marks, reading, checkpoint).await?;
     marks.flush().await?;
     // Members after users: an account must be in the mirror before it can be a member there.
-    observe_groups(ports, policy, had.as_ref(), &mut marks, reading, checkpoint).await?;
+    if everybody {
+        observe_groups(ports, policy, had.as_ref(), &mut marks, reading, checkpoint).await?;
+    }
 
     if !reading.missing.is_empty() {
         ports.store.proving_complete(&ports.scope, &reading.missing).await?;
@@ -154,6 +161,10 @@ async fn observe_all(
     // People are entered under them, too, before anybody is decided: the source side does that for the same run.
     tenant.proving.insert(run.connection.clone(), proving.to_vec());
     tenant.proving.retain(|_, attrs| !attrs.is_empty());
+    if let Some(had) = had.as_ref().filter(|_| !everybody) {
+        tenant.groups_complete = had.tenant.groups_complete;
+        tenant.contacts_complete = had.tenant.contacts_complete;
+    }
     if let Some(had) = &had {
         // What the rules of other connections ask for is read by their runs.
         tenant.named_groups.clone_from(&had.tenant.named_groups);
@@ -161,7 +172,9 @@ async fn observe_all(
             tenant.skus.clone_from(&had.tenant.skus);
         }
     }
-    reading.named.enter(&run.connection, &mut tenant.named_groups);
+    if everybody {
+        reading.named.enter(&run.connection, &mut tenant.named_groups);
+    }
     let now = ports.clock.now_seconds();
     let kept = |of: fn(&TenantItem) -> i64| had.as_ref().map_or(now, of);
     let item = TenantItem {
@@ -179,6 +192,8 @@ async fn observe_all(
     let read = Some(if users.full { ReadMode::Whole } else { ReadMode::Changes });
     let users = Collection { read, ..complete(users.seen, users.changed) };
     ports.store.put_tenant(&ports.scope, &item).await?;
-    forget_compared(ports, reading, checkpoint).await?;
+    if everybody {
+        forget_compared(ports, reading, checkpoint).await?;
+    }
     Ok(users)
 }

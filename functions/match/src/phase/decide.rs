@@ -6,7 +6,9 @@ pub(crate) mod load_facts;
 mod slice;
 
 use hardmatch_domain::decide::Context;
-use hardmatch_ports::run::{PlanHead, Run};
+use hardmatch_domain::facts::knowledge::Knowledge;
+use hardmatch_ports::run::{PlanHead, ReadMode, Run};
+use hardmatch_store::PersonHash;
 
 use hardmatch_store::leases::LeasedRun;
 
@@ -32,11 +34,13 @@ pub(crate) async fn decide_slices(ports: &MatchPorts, run: &LeasedRun<'_>) -> Re
         .await?
         .ok_or_else(|| MatchError::Broken("the tenant was not observed".to_owned()))?;
     let meta = ports.store.meta(connection).await?;
+    let knowledge = knowledge(ports, run, &slices).await?;
     let context = Context {
         policy: &policy,
         tenant: &tenant.value.tenant,
         now: run.started_ms / 1000,
         disconnected: &meta.status.disconnected,
+        knowledge: &knowledge,
     };
     for (done, (number, todo)) in (1..).zip(&slices) {
         slice::decide(ports, run, &context, *number, todo).await?;
@@ -46,6 +50,22 @@ pub(crate) async fn decide_slices(ports: &MatchPorts, run: &LeasedRun<'_>) -> Re
         }
     }
     Ok(None)
+}
+
+/// On what "nobody has it" rests in this run: on listings, or on what the tenant was asked about these people.
+async fn knowledge(
+    ports: &MatchPorts,
+    run: &Run,
+    slices: &[(usize, Vec<PersonHash>)],
+) -> Result<Knowledge, MatchError> {
+    // A listing was read, or changes were followed, where the tenant was not asked about each of them.
+    let asked = run.collections.get("users").is_some_and(|users| users.read == Some(ReadMode::Asked));
+    if !(asked && run.is_partial()) {
+        return Ok(Knowledge::Listings);
+    }
+    let pids: Vec<PersonHash> = slices.iter().flat_map(|(_, pids)| pids.iter().copied()).collect();
+    let answers = ports.store.answers(&run.id, &pids).await?;
+    Ok(Knowledge::Asked(answers, ports.clock.now_seconds()))
 }
 
 /// Enters a plan that is written at once into its run.

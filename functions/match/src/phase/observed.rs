@@ -69,15 +69,15 @@ fn slice_bits(people: u64) -> u32 {
     (people / SLICE_PEOPLE).max(1).next_power_of_two().trailing_zeros().min(16)
 }
 
-/// Who has to be decided: one person who was asked for, everybody, or the people who are dirty or due.
+/// Who has to be decided: people who were asked for, everybody, or the people who are dirty or due.
 async fn people_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<Vec<PersonHash>, MatchError> {
-    if let Some(key) = &run.only {
-        let only = ports.store.secret().pid(key);
-        // People who wait for this one are left to the next run over everybody.
-        let waiting = ports.store.waiting_for(&run.connection, &[only].into()).await?;
+    if run.is_partial() {
+        let asked: Vec<PersonHash> = ports.store.asked(&run.id).await?.into_iter().map(|(pid, _)| pid).collect();
+        // People who wait for one of these are left to the next run over everybody.
+        let waiting = ports.store.waiting_for(&run.connection, &asked.iter().copied().collect()).await?;
         let marks = waiting.iter().map(|waiting| ports.store.mark_dirty(&run.connection, waiting.who)).collect();
         commit_plain(ports, marks).await?;
-        return Ok(vec![only]);
+        return Ok(asked);
     }
     let connection = &run.connection;
     let now = run.started_ms / 1000;

@@ -3,6 +3,7 @@
 mod attention;
 mod rows;
 mod totals;
+mod wanted;
 
 use hardmatch_ports::run::{Phase, PlanHead, Run, Status};
 use hardmatch_store::connection::Quarantine;
@@ -40,7 +41,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
         problems: problems(ports, run).await?,
         ..Run::clone(run)
     };
-    let everybody = run.everybody && run.only.is_none();
+    let everybody = run.everybody && !run.is_partial();
     let (failing, active, came, went) = (totals.is_failing(), totals.active, totals.came, totals.went);
     rows.close(ports, &mut closed).await?;
     if failing {
@@ -54,11 +55,11 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
             if !failing && !quarantined_by_this_run {
                 meta.quarantine = None;
                 meta.history.last_success = Some(now_ms / 1000);
-                if run.only.is_none() {
+                if !run.is_partial() {
                     meta.history.last_run = Some(now_ms / 1000);
                 }
             }
-            if run.only.is_none() {
+            if !run.is_partial() {
                 // Timers up to the beginning of this run were taken by it.
                 meta.history.timers_seen = Some(run.started_ms / 1000);
             }
@@ -67,7 +68,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
         .await?;
     enter(ports, run, Phase::Closed, |run| run.clone_from(&closed)).await?;
     ports.store.clear_run(&run.id).await?;
-    ports.store.free_place(run).await?;
+    wanted::end(ports, run).await?;
     Ok(Step::waiting())
 }
 
@@ -157,6 +158,6 @@ pub(crate) async fn incomplete(ports: &MatchPorts, run: &LeasedRun<'_>) -> Resul
         run.report.clone_from(&shown.report);
     })
     .await?;
-    ports.store.free_place(run).await?;
+    wanted::give_up(ports, run).await?;
     Ok(Step::waiting())
 }

@@ -8,7 +8,7 @@ use hardmatch_domain::guard::{FirstPlan, Kind, Record, over};
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::MessageKind;
-use hardmatch_ports::run::{Phase, PlanHead, PlanRow, Run};
+use hardmatch_ports::run::{Phase, PlanHead, PlanRow, Run, Stop};
 use hardmatch_store::Progress;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::GuardHistory;
@@ -96,6 +96,10 @@ fn distribute(
         let Some(change) = row.decision.change.as_deref() else { continue };
         let pid = ports.store.pid(&change.person);
         let waits = match &change.hold {
+            _ if run.is_held_at_stop() => Some(Reason::plain(match run.stop {
+                Some(Stop::Quarantined) => Code::Quarantined,
+                Some(Stop::Asked | Stop::FirstRun | Stop::PolicyWidened | Stop::StateLost) | None => Code::PlanWaits,
+            })),
             Some(Hold::Repair) => Some(Reason::plain(Code::RepairNeeded)),
             Some(Hold::Approval) if !is_by_hash(run) => Some(Reason::plain(Code::AwaitingApproval)),
             Some(Hold::Approval | Hold::Removal) | None => {

@@ -3,6 +3,7 @@
 //! again.
 
 mod index;
+pub mod knowledge;
 mod lookups;
 pub mod memory;
 pub mod partial;

@@ -66,7 +66,7 @@ pub(crate) fn rename<F: Facts>(
         }
         Roles::None => {}
     }
-    if !subject.tenant.users_complete {
+    if !subject.is_complete_of_users() {
         draft.note(Reason::with(Code::Incomplete, "userPrincipalName"));
         return Ok(Verdict::GoOn);
     }

@@ -249,6 +249,10 @@ codes! {
     ActionOff = "action_off", Reported, Nobody, "This action is switched off, by policy or by an operator; it is only reported.", "";
     /// The guard holds it.
     Guarded = "guarded", Held, Nobody, "Too many changes of one kind at once: these wait for an approval of exactly this set.", "Look at why there are so many; if they should be, apply the plan that shows them with `hardmatch apply HASH`.";
+    /// A plan of the connection waits.
+    PlanWaits = "plan_waits", Held, Approval, "The connection's first plan, or one after a change of its rules, is not applied yet, and nobody is written before.", "Make the plan with `hardmatch plan`, and apply it with `hardmatch apply HASH`.";
+    /// The connection is quarantined.
+    Quarantined = "quarantined", Held, Timer, "Too much of the connection's last runs failed, so nothing is written before the next attempt.", "Cure what the last runs report, then release the connection with `hardmatch connection release`.";
     /// First removals of a connection.
     FirstRemovals = "first_removals", Held, Nobody, "Nothing is removed before a first plan was applied by its hash.", "Apply the plan with `hardmatch apply HASH`.";
     /// Grace period.

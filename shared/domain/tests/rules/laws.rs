@@ -82,7 +82,7 @@ fn an_account(n: usize) -> impl Strategy<Value = Account> {
 }
 
 /// Up to four people and four accounts; names unique among accounts, IDs too, as the tenant sees to it.
-fn a_world() -> impl Strategy<Value = World> {
+pub(crate) fn a_world() -> impl Strategy<Value = World> {
     let people = (a_person(0), a_person(1), a_person(2), a_person(3), 1..=4usize);
     let accounts = (an_account(0), an_account(1), an_account(2), an_account(3), 0..=4usize);
     let links = proptest::collection::vec((0..4usize, 0..4usize, any::<bool>()), 0..4);
@@ -367,7 +367,7 @@ fn ledger<'w>(world: &'w mut World, id: &ObjectId) -> &'w mut Ledger {
 }
 
 /// The same worlds every time; `PROPTEST_CASES` asks for more of them.
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     let config = ProptestConfig::default();
     let cases = config.cases.max(1024);
     ProptestConfig { cases, rng_seed: RngSeed::Fixed(20_271_101), failure_persistence: None, ..config }

@@ -4,6 +4,7 @@ mod world;
 
 mod entitling;
 mod joining;
+mod knowing;
 mod laws;
 mod leaving;
 mod loading;

@@ -9,6 +9,7 @@ use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::{Decision, Hold, Join, ManagerTarget, Step};
 use hardmatch_domain::disconnected_period::DisconnectedPeriod;
 use hardmatch_domain::facts::Lookups;
+use hardmatch_domain::facts::knowledge::Knowledge;
 use hardmatch_domain::facts::memory::MemoryFacts;
 use hardmatch_domain::group::{FoundGroup, GroupKind, NamedGroup};
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonRef, TenantId};
@@ -42,7 +43,13 @@ impl World {
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
-        Context { policy: &self.policy, tenant: &self.tenant, now: self.now, disconnected: &self.disconnected }
+        Context {
+            policy: &self.policy,
+            tenant: &self.tenant,
+            now: self.now,
+            disconnected: &self.disconnected,
+            knowledge: Knowledge::LISTINGS,
+        }
     }
 
     pub(crate) fn decide(&self, key: &str) -> Decision {

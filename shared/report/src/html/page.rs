@@ -305,8 +305,9 @@ fn facts(run: &Run) -> Vec<Pair> {
         let by = visible(&accepted.by);
         facts.push(Pair { name: "Accepted", value: format!("{}, {how}, by {by}", words::moment(accepted.at_ms)) });
     }
-    if run.only.is_some() {
-        facts.push(Pair { name: "Only", value: "one person".to_owned() });
+    if run.is_partial() {
+        let people = if run.requests { "people wanted at once" } else { "one person" };
+        facts.push(Pair { name: "Only", value: people.to_owned() });
     }
     facts
 }
@@ -383,6 +384,7 @@ fn collections(run: &Run) -> Vec<CollectionView> {
             // Changes alone were asked for: the number of all others is not "seen 0".
             seen: match collection.read {
                 Some(ReadMode::Changes) => "changes only".to_owned(),
+                Some(ReadMode::Asked) => "those concerned".to_owned(),
                 Some(ReadMode::Whole) | None => words::number(collection.seen),
             },
             changed: words::number(collection.changed),

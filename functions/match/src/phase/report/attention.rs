@@ -46,7 +46,7 @@ impl Attention {
     /// Keeps it for the next run. A run about one person knows nothing of the others and keeps nothing.
     pub(super) async fn keep(mut self, ports: &MatchPorts, run: &Run, last: Option<&Self>) -> Result<(), MatchError> {
         self.v = 1;
-        if run.only.is_some() || last == Some(&self) {
+        if run.is_partial() || last == Some(&self) {
             return Ok(());
         }
         let body = serde_json::to_vec(&self).map_err(|error| MatchError::Broken(error.to_string()))?;
