@@ -133,36 +133,22 @@ impl Connections {
         if guid(&config.tenant.id).is_some_and(|named| named != tenant) {
             return Err(misfit("it was sent with another directory id than tenant.id".to_owned()));
         }
-        let hash = policy_hash(text);
-        loop {
-            let meta = self.store.meta(connection).await?;
+        let policy = NewPolicy { config: &config, text, folder: Path::new("."), tenant: Some(&tenant) };
+        let admit = |meta: &Meta, old: &Old| {
             if meta.status.tenant.as_ref().is_some_and(|known| *known != tenant) {
                 return Err(misfit(
                     "its state is of another tenant; give the other tenant a connection of its own".to_owned(),
                 ));
             }
-            let same = meta.policy.hash == hash && meta.policy.revision > 0;
-            if same && meta.status.tenant.is_some() {
-                return Ok(meta);
-            }
-            let old = active(&self.store, connection, &meta, Path::new(".")).await?;
-            // Judged against what is replaced, under the revision of the state that the writing asks for: of two who push
-            // at the same time, the second is judged against the first one's configuration.
             // A connection whose tenant nobody has named yet counts as new.
             let active = if meta.status.tenant.is_some() { old.as_active() } else { Active::Missing };
             let protected = protected_changes(active, &config);
             if !protected.is_empty() && authority < CommandAuthority::Approver {
                 return Err(ConnectionError::TakesAnApprover(takes_an_approver(&protected)));
             }
-            let widened = old.is_widened_by(&config);
-            let change = |meta: &mut Meta| {
-                meta.status.tenant = Some(tenant.clone());
-                meta.policy.widened |= widened;
-            };
-            if let Some(meta) = self.store.activate_policy(connection, &meta, text, &hash, change).await? {
-                return Ok(meta);
-            }
-        }
+            Ok(())
+        };
+        policy.activate(&self.store, admit).await
     }
 
     fn within_limits(&self, connection: &ConnectionId, config: &Config) -> Result<(), ConnectionError> {
@@ -199,18 +185,47 @@ impl Connections {
 /// Makes a configuration the connection's active one: a new revision when it says something new. `folder` is what relative
 /// paths in the old text refer to.
 pub async fn activate(store: &Store, config: &Config, text: &str, folder: &Path) -> Result<Meta, StoreError> {
-    let connection = &config.connection;
-    let hash = policy_hash(text);
-    loop {
-        let meta = store.meta(connection).await?;
-        if meta.policy.hash == hash && meta.policy.revision > 0 {
-            return Ok(meta);
-        }
-        let widened = active(store, connection, &meta, folder).await?.is_widened_by(config);
-        let stored =
-            store.activate_policy(connection, &meta, text, &hash, |meta| meta.policy.widened |= widened).await?;
-        if let Some(meta) = stored {
-            return Ok(meta);
+    NewPolicy { config, text, folder, tenant: None }.activate(store, |_, _| Ok(())).await
+}
+
+/// A configuration that is to become its connection's active one.
+struct NewPolicy<'p> {
+    config: &'p Config,
+    text: &'p str,
+    /// What relative paths in the old text refer to.
+    folder: &'p Path,
+    /// The tenant to be entered into the connection's state, where it is known.
+    tenant: Option<&'p str>,
+}
+
+impl NewPolicy<'_> {
+    /// Activates it, unless the active one says the same. `admit` judges it against what it replaces, under the revision of
+    /// the state that the writing asks for: of two who replace it at the same time, the second is judged against the first
+    /// one's configuration.
+    async fn activate<E: From<StoreError>>(
+        &self,
+        store: &Store,
+        admit: impl Fn(&Meta, &Old) -> Result<(), E>,
+    ) -> Result<Meta, E> {
+        let (connection, hash) = (&self.config.connection, policy_hash(self.text));
+        loop {
+            let meta = store.meta(connection).await?;
+            let same = meta.policy.hash == hash && meta.policy.revision > 0;
+            if same && self.tenant.is_none_or(|tenant| meta.status.tenant.as_deref() == Some(tenant)) {
+                return Ok(meta);
+            }
+            let old = active(store, connection, &meta, self.folder).await?;
+            admit(&meta, &old)?;
+            let widened = old.is_widened_by(self.config);
+            let change = |meta: &mut Meta| {
+                if let Some(tenant) = self.tenant {
+                    meta.status.tenant = Some(tenant.to_owned());
+                }
+                meta.policy.widened |= widened;
+            };
+            if let Some(meta) = store.activate_policy(connection, &meta, self.text, &hash, change).await? {
+                return Ok(meta);
+            }
         }
     }
 }
