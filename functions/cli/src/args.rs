@@ -56,11 +56,13 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  hardmatch apply 4f1c9a02b3aa")]
     Apply(ApplyArgs),
     /// Read both sides, plan, and write
-    #[command(after_help = "Examples:\n  hardmatch sync\n  hardmatch sync ada@contoso.com")]
+    #[command(
+        after_help = "Examples:\n  hardmatch sync\n  hardmatch sync ada@contoso.com\n  hardmatch sync ada@contoso.com --all-connections"
+    )]
     Sync(SyncArgs),
     /// Explain the decision about one person, from what was read last
     #[command(
-        after_help = "Examples:\n  hardmatch explain ada@contoso.com\n  hardmatch explain karl\n  hardmatch explain --reason anchor_conflict"
+        after_help = "Examples:\n  hardmatch explain ada@contoso.com\n  hardmatch explain karl\n  hardmatch explain karl --account\n  hardmatch explain --reason anchor_conflict"
     )]
     Explain(ExplainArgs),
     /// Acknowledge what is known of one person: until a day, or until the facts change, it does not set the exit status
@@ -243,13 +245,16 @@ pub(crate) struct ApplyArgs {
     pub(crate) all: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct SyncArgs {
     /// One person only: key, sign-in name, address or object id
     pub(crate) who: Option<String>,
     #[command(flatten)]
     pub(crate) common: Common,
+    /// With a person: of every connection of the stack, or of every file beside the connection's
+    #[arg(long, requires = "who", conflicts_with_all = ["json", "connection"])]
+    pub(crate) all_connections: bool,
     /// Accept the stop of a first run or of a widened policy; never the guard, never an approval
     #[arg(long)]
     pub(crate) yes: bool,
@@ -312,6 +317,9 @@ pub(crate) struct ExplainArgs {
     /// Show what became of the person's changes
     #[arg(long)]
     pub(crate) history: bool,
+    /// Show every property of the account that is read, and where each comes from
+    #[arg(long)]
+    pub(crate) account: bool,
     /// Explain a reason code instead
     #[arg(long, value_name = "CODE", conflicts_with = "who")]
     pub(crate) reason: Option<String>,

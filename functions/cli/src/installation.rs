@@ -19,7 +19,10 @@ pub(crate) trait Installation {
     async fn state(&self, common: &Common) -> Result<State, Failure>;
     async fn plan(&self, args: &PlanArgs) -> Result<Exit, Failure>;
     async fn apply(&self, args: &ApplyArgs) -> Result<Exit, Failure>;
-    async fn sync(&self, args: &SyncArgs) -> Result<Exit, Failure>;
+    /// `None`: nobody of the connection is called as the command names one person.
+    async fn sync(&self, args: &SyncArgs) -> Result<Option<Exit>, Failure>;
+    /// Every connection of this place, as options name it.
+    async fn connections(&self, common: &Common) -> Result<Vec<Common>, Failure>;
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure>;
     async fn connect(&self, args: &ConnectArgs) -> Result<Exit, Failure>;
     async fn auth_status(&self, common: &Common) -> Result<Exit, Failure>;

@@ -119,7 +119,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Plan(args) => installation(&args.common)?.plan(&args).await,
         Command::Apply(args) => installation(&args.common)?.apply(&args).await,
-        Command::Sync(args) => installation(&args.common)?.sync(&args).await,
+        Command::Sync(args) => commands::everywhere::sync(&args).await,
         Command::Explain(args) => commands::explain::explain(args).await,
         Command::Runs(command) => commands::runs::runs(command).await,
         Command::Config(command) => commands::config::config(command).await,

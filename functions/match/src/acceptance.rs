@@ -98,6 +98,19 @@ pub async fn accept(
     Ok(Acceptance::Unknown { waiting })
 }
 
+/// The closed run whose plan has this hash, when there is one: what the plan shows was applied, or held.
+pub async fn applied(ports: &MatchPorts, connection: &ConnectionId, hash: &str) -> Result<Option<Run>, MatchError> {
+    for id in ports.store.run_ids(connection, 100).await? {
+        let Some(stored) = ports.store.run(connection, &id).await? else { continue };
+        let run = stored.value;
+        let named = run.plan.as_ref().is_some_and(|plan| is_hash(&plan.hash, hash));
+        if named && run.status != Some(Status::Abandoned) {
+            return Ok((run.phase == Phase::Closed).then_some(run));
+        }
+    }
+    Ok(None)
+}
+
 /// A hash may be shortened to eight digits or more.
 fn is_hash(whole: &str, given: &str) -> bool {
     given.len() >= 8 && whole.starts_with(&given.to_ascii_lowercase())

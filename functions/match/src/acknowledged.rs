@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::change::Decision;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
-use hardmatch_domain::reason::{Wakes, Weight};
-use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
+use hardmatch_domain::reason::Weight;
+use hardmatch_ports::run::{Outcome, PlanRow};
+use hardmatch_report::{Acknowledged, RowStage, needs_attention};
 use hardmatch_store::PersonHash;
 use sha2::{Digest as _, Sha256};
 
@@ -36,40 +37,27 @@ pub fn facts(decision: &Decision) -> String {
     })
 }
 
-/// The people among these rows whose state is acknowledged now.
+/// The people among these rows whose state is acknowledged now, with what was said of it.
 pub async fn acknowledged(
     ports: &MatchPorts,
     connection: &ConnectionId,
     rows: &[PlanRow],
     outcomes: &BTreeMap<PersonKey, Outcome>,
-) -> Result<BTreeSet<PersonKey>, MatchError> {
-    let wait = |row: &&PlanRow| {
-        let done = outcomes.get(&row.decision.key).is_some_and(|outcome| outcome.result == OutcomeKind::Done);
-        needs_somebody(&row.decision) || (row.decision.change.is_some() && !done)
+    stage: RowStage,
+) -> Result<BTreeMap<PersonKey, Acknowledged>, MatchError> {
+    let waits = |row: &&PlanRow| {
+        needs_attention(row, outcomes.get(&row.decision.key), stage)
+            || row.decision.change.as_ref().is_some_and(|change| change.hold.is_some())
     };
     let waiting: Vec<(&PlanRow, PersonHash)> =
-        rows.iter().filter(wait).map(|row| (row, ports.store.secret().pid(&row.decision.key))).collect();
+        rows.iter().filter(waits).map(|row| (row, ports.store.secret().pid(&row.decision.key))).collect();
     let pids: Vec<PersonHash> = waiting.iter().map(|(_, pid)| *pid).collect();
     let known = ports.store.acknowledgments(connection, &pids).await?;
     let now = ports.clock.now().as_second();
-    Ok(waiting
-        .into_iter()
-        .filter(|(row, pid)| known.get(pid).is_some_and(|ack| ack.until > now && ack.facts == facts(&row.decision)))
-        .map(|(row, _)| row.decision.key.clone())
-        .collect())
-}
-
-/// Whether a person needs attention although everything that was planned is done.
-pub fn needs_somebody(decision: &Decision) -> bool {
-    decision.reasons.iter().any(|reason| match reason.code.weight() {
-        Weight::Note | Weight::Reported => false,
-        Weight::Refused => true,
-        Weight::Held => match reason.code.wakes() {
-            // Time or other people's changes bring these back by themselves.
-            Wakes::Timer | Wakes::Change | Wakes::Another => false,
-            // Approved with the plan, when the change is done.
-            Wakes::Approval => decision.change.is_none(),
-            Wakes::Nobody => true,
-        },
-    })
+    let said = |(row, pid): (&PlanRow, PersonHash)| {
+        let known = known.get(&pid).filter(|known| known.until > now && known.facts == facts(&row.decision))?;
+        let said = Acknowledged { until: known.until, by: known.by.clone(), comment: known.comment.clone() };
+        Some((row.decision.key.clone(), said))
+    };
+    Ok(waiting.into_iter().filter_map(said).collect())
 }

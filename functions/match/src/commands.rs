@@ -1,6 +1,7 @@
 //! What operators ask for. A request that is handed over twice is done once.
 
 mod accept;
+mod acknowledge;
 mod connect;
 mod disconnect;
 mod open;
@@ -17,6 +18,7 @@ use self::request::{done, refused};
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
 
+pub use self::acknowledge::MOST_DAYS;
 pub use self::disconnect::disconnect;
 pub use self::pause::paused;
 pub use self::request::{Handled, Request};
@@ -43,6 +45,11 @@ pub async fn handle_command(ports: &MatchPorts, request: &Request<'_>) -> Result
         Command::Resume => pause::resume(ports, request).await?,
         Command::SwitchOff { action } => switch::off(ports, request, *action).await?,
         Command::SwitchOn { action } => switch::on(ports, request, *action).await?,
+        Command::Acknowledge { person, facts, until, comment } => {
+            acknowledge::acknowledge(ports, request, &acknowledge::Said { person, facts, until: *until, comment })
+                .await?
+        }
+        Command::WithdrawAcknowledgment { person } => acknowledge::withdraw(ports, request, person).await?,
         Command::Release => release::handle(ports, request).await?,
         Command::Configure { .. } => refused("a configuration is stored before anything else is done with it"),
         Command::Redrive => refused("dead letters lie in the queues of a stack. Name the stack with --stack"),

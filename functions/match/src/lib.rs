@@ -40,10 +40,10 @@ pub use hardmatch_ports::Policies;
 pub use hardmatch_ports::doorbell::After;
 pub use hardmatch_ports::tenant_request::DisconnectResult;
 
-pub use acceptance::{Acceptance, accept};
-pub use acknowledged::{acknowledged, facts as acknowledged_facts, needs_somebody};
+pub use acceptance::{Acceptance, accept, applied};
+pub use acknowledged::{acknowledged, facts as acknowledged_facts};
 pub use admission::{Admission, admit};
-pub use commands::{Handled, Request, disconnect, handle_command, paused};
+pub use commands::{Handled, MOST_DAYS as MOST_DAYS_ACKNOWLEDGED, Request, disconnect, handle_command, paused};
 pub use credential_expiry::watch_credential;
 pub use driver::advance;
 pub use error::MatchError;

@@ -107,6 +107,9 @@ pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         phase: Phase::Observing,
         status: None,
         policy_revision: meta.policy.revision,
+        policy_before: Some(meta.policy.decided)
+            .filter(|decided| *decided > 0 && *decided != meta.policy.revision && opening.only.is_none()),
+        policy_changes: Vec::new(),
         started_ms: now_ms,
         closed_ms: None,
         everybody: opening.everybody || meta.status.reconnected || meta.policy.decided != meta.policy.revision,
@@ -125,6 +128,8 @@ pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         outcomes: std::collections::BTreeMap::new(),
         changes: std::collections::BTreeMap::new(),
         refusals: std::collections::BTreeMap::new(),
+        attention: 0,
+        acknowledged: 0,
         guard: None,
         problems: Vec::new(),
         tenant_calls: hardmatch_ports::tenant::Counters::default(),

@@ -1,5 +1,7 @@
 //! Bodies of writes, serialised straight into the buffer that is sent.
 
+use std::collections::BTreeMap;
+
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::group::GroupKind;
 use hardmatch_domain::ids::ObjectId;
@@ -153,13 +155,15 @@ impl Serialize for Body<'_> {
     }
 }
 
-/// Text attributes under Graph's names: an empty text clears, phones are a list, extension attributes are nested.
+/// Text attributes under Graph's names: an empty text clears, phones and other addresses are lists, extension attributes and
+/// what belongs to `employeeOrgData` are nested.
 fn write_attributes<M: SerializeMap>(
     map: &mut M,
     attributes: &Attributes,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<(), M::Error> {
     let mut extensions = false;
+    let mut org_data = OrgData::default();
     for (attr, value) in attributes.iter().filter(|(_, value)| wanted(value)) {
         if attr.extension_number().is_some() {
             extensions = true;
@@ -167,15 +171,26 @@ fn write_attributes<M: SerializeMap>(
             // At most one element. <https://learn.microsoft.com/graph/api/resources/user>
             let phones: &[&str] = if value.is_empty() { &[] } else { &[value] };
             map.serialize_entry(attr.name(), phones)?;
+        } else if attr == Attr::OtherMails {
+            map.serialize_entry(attr.name(), &attr.parts(value).collect::<Vec<_>>())?;
+        } else if let (_, Some(member)) = attr.member() {
+            org_data.0.insert(member, Some(value).filter(|value| !value.is_empty()));
         } else {
             map.serialize_entry(attr.name(), &Some(value).filter(|value| !value.is_empty()))?;
         }
+    }
+    if !org_data.0.is_empty() {
+        map.serialize_entry("employeeOrgData", &org_data)?;
     }
     if extensions {
         map.serialize_entry("onPremisesExtensionAttributes", &Extensions(attributes, &wanted))?;
     }
     Ok(())
 }
+
+/// Members of `employeeOrgData` that are written.
+#[derive(Default, Serialize)]
+struct OrgData<'a>(BTreeMap<&'a str, Option<&'a str>>);
 
 struct Extensions<'a, F>(&'a Attributes, &'a F);
 

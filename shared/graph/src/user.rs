@@ -20,7 +20,7 @@ pub(crate) const SELECT: &str = "id,accountEnabled,userPrincipalName,onPremisesI
 givenName,surname,jobTitle,department,companyName,employeeId,employeeType,officeLocation,streetAddress,city,state,\
 postalCode,country,usageLocation,businessPhones,mobilePhone,faxNumber,preferredLanguage,mail,proxyAddresses,userType,\
 onPremisesSyncEnabled,onPremisesLastSyncDateTime,onPremisesExtensionAttributes,assignedLicenses,createdDateTime,\
-externalUserState";
+externalUserState,otherMails,employeeOrgData,passwordPolicies";
 
 const SLOTS: usize = Attr::ALL.len();
 
@@ -312,6 +312,19 @@ impl<'de> User<'de> {
                 self.named.add(Attr::BusinessPhones as u32);
                 self.attributes.set(Attr::BusinessPhones, phones.and_then(|phones| phones.into_iter().next()));
             }
+            "otherMails" => {
+                let mails: Option<Vec<Text<'de>>> = map.next_value()?;
+                self.named.add(Attr::OtherMails as u32);
+                let joined = mails.unwrap_or_default().iter().map(|mail| &**mail).collect::<Vec<_>>().join(";");
+                self.attributes.set(Attr::OtherMails, (!joined.is_empty()).then_some(Text(Cow::Owned(joined))));
+            }
+            "employeeOrgData" => {
+                let data: OrgData<'de> = map.next_value::<Option<_>>()?.unwrap_or_default();
+                for (attr, value) in [(Attr::Division, data.division), (Attr::CostCenter, data.cost_center)] {
+                    self.named.add(attr as u32);
+                    self.attributes.set(attr, value);
+                }
+            }
             "onPremisesExtensionAttributes" => {
                 if let Some(Extensions(values)) = map.next_value()? {
                     for (attr, value) in values {
@@ -340,6 +353,15 @@ impl<'de> User<'de> {
 /// Graph writes its names in one way, so this may be exact and therefore quick.
 fn attribute(name: &str) -> Option<Attr> {
     Attr::ALL.iter().copied().find(|attr| attr.name() == name)
+}
+
+/// <https://learn.microsoft.com/graph/api/resources/employeeorgdata>
+#[derive(Default, Deserialize)]
+struct OrgData<'a> {
+    #[serde(borrow, default)]
+    division: Option<Text<'a>>,
+    #[serde(rename = "costCenter", borrow, default)]
+    cost_center: Option<Text<'a>>,
 }
 
 struct Extensions<'a>(Vec<(Attr, Option<Text<'a>>)>);

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod boundary;
+mod changes;
 mod compile;
 mod config;
 mod dates;
@@ -22,6 +23,7 @@ mod tree;
 mod widen;
 
 pub use boundary::{Active, BadHost, Protected, StackLimits, protected_changes, takes_an_approver};
+pub use changes::changes;
 pub use compile::DEFAULT_FLOW;
 pub use config::{
     AnchorSettings, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, DirectorySettings, Endpoints,

@@ -151,6 +151,14 @@ fn mappings() -> Value {
         let text = json!({ "type": "string", "minLength": 1, "maxLength": crate::MAX_CHARS, "description": "A CEL expression that gives a text." });
         properties.insert(attr.name().to_owned(), json!({ "oneOf": [text, long] }));
     }
+    let members: Map<String, Value> = Attr::ALL
+        .iter()
+        .filter_map(|attr| Some((attr.member().1?.to_owned(), properties[attr.name()].clone())))
+        .collect();
+    properties.insert(
+        "employeeOrgData".to_owned(),
+        json!({ "type": "object", "properties": members, "additionalProperties": false }),
+    );
     properties.insert("manager".to_owned(), table(&keys::MANAGER));
     let never: Vec<&str> = NOT_MAPPABLE.iter().map(|(name, _)| *name).collect();
     json!({

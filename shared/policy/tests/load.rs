@@ -777,3 +777,18 @@ fn expression() -> impl Strategy<Value = String> {
     ];
     proptest::collection::vec(part, 0..16).prop_map(|parts| parts.concat())
 }
+
+#[test]
+fn o5_lists_and_members_of_org_data_can_be_mapped() {
+    let config = loaded(&with(
+        "[attributes]\notherMails = \"person.source['private']\"\npasswordPolicies = \"'DisablePasswordExpiration'\"\nemployeeOrgData.division = \"person.department\"\n\"employeeOrgData.costCenter\" = \"person.source['cc']\"",
+    ));
+    for attr in [Attr::OtherMails, Attr::PasswordPolicies, Attr::Division, Attr::CostCenter] {
+        assert!(config.attributes.contains_key(&attr), "{attr}");
+    }
+    let problems = refused(&with(
+        "[attributes]\nemployeeOrgData.nothing = \"person.department\"\nextension_0a_x = \"person.city\"",
+    ));
+    let all = problems.to_string();
+    assert!(all.contains("nothing") && all.contains("directory extension"), "{all}");
+}

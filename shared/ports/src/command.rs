@@ -73,6 +73,22 @@ pub enum Command {
     },
     /// End a quarantine by hand. An approver's word.
     Release,
+    /// Set no exit status for what is known of a person, until a day or until the facts change.
+    Acknowledge {
+        /// Their place in keys (32 hex digits).
+        person: String,
+        /// Digest of what is acknowledged, in hex.
+        facts: String,
+        /// Until when (Unix seconds).
+        until: i64,
+        /// The operator's words, for readers of the report.
+        comment: String,
+    },
+    /// Take an acknowledgment back.
+    WithdrawAcknowledgment {
+        /// The person's place in keys (32 hex digits).
+        person: String,
+    },
     /// Say how the tenant is reached.
     Status,
     /// Look at everything that reaching the tenant takes.
@@ -129,6 +145,9 @@ impl Command {
             | Command::Resume
             | Command::SwitchOff { .. }
             | Command::SwitchOn { .. }
+            // It alters an exit status, and no decision.
+            | Command::Acknowledge { .. }
+            | Command::WithdrawAcknowledgment { .. }
             // Whatever gives up rather than takes is an operator's, as pausing is.
             | Command::Status
             | Command::Checks

@@ -9,6 +9,11 @@ pub trait Policies: Send + Sync {
     /// The policy stored under the revision as this text; an error is for people, and names no values.
     fn compile(&self, text: &str, revision: u64) -> Result<Arc<Policy>, String>;
 
+    /// What the newer of two texts says otherwise, in words for operators.
+    fn changes(&self, _old: &str, _new: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The address that an account's object id is put behind to open the account in the admin center of the policy's
     /// cloud; `None` where there is none.
     fn portal(&self, _text: &str) -> Option<&'static str> {

@@ -33,6 +33,12 @@ pub struct Run {
     pub status: Option<Status>,
     /// The policy it pinned.
     pub policy_revision: u64,
+    /// The policy under which everybody was decided before, where that was another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_before: Option<u64>,
+    /// What the policy says otherwise than that one, and whom it concerns; in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_changes: Vec<String>,
     /// When the run was opened (Unix milliseconds).
     pub started_ms: i64,
     /// Unix milliseconds; set when closed.
@@ -82,6 +88,12 @@ pub struct Run {
     /// closed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refusals: BTreeMap<String, u64>,
+    /// People who need somebody: in a plan, those whom applying it leaves so.
+    #[serde(default)]
+    pub attention: u64,
+    /// People who would need somebody, and of whom an operator said that nobody need be told.
+    #[serde(default)]
+    pub acknowledged: u64,
     /// What the guard said, when it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardNote>,
@@ -137,6 +149,14 @@ impl Run {
     /// Why nobody may be taken for absent in it.
     pub fn absence(&self) -> &[String] {
         self.collections.get("people").map_or(&[], |people| &people.absence)
+    }
+
+    /// Whether somebody must look: at people, or at rows and values of the source that could not be read.
+    pub fn needs_attention(&self) -> bool {
+        self.attention > 0
+            || !self.refused_entries.is_empty()
+            || !self.left_out.is_empty()
+            || !self.absence().is_empty()
     }
 
     /// Whether it is about some people, wanted now, and not about everybody.

@@ -5,6 +5,7 @@ use std::io::Write;
 use hardmatch_domain::change::Join;
 use hardmatch_ports::run::{Outcome, PlanRow};
 
+use crate::attention::Acknowledged;
 use crate::documents::{self, RowDocument, reasons};
 use crate::row_status::RowStatus;
 use crate::steps;
@@ -49,7 +50,7 @@ enum Begun {
 
 impl<W: Write> CsvRows<W> {
     /// The columns. Stable: new ones are added at the end.
-    pub const HEADER: [&str; 19] = [
+    pub const HEADER: [&str; 20] = [
         "key",
         "name",
         "upn",
@@ -69,6 +70,7 @@ impl<W: Write> CsvRows<W> {
         "change",
         "graph_code",
         "graph_request_id",
+        "acknowledged",
     ];
 
     /// Writes to `out`, beginning with the header.
@@ -77,8 +79,18 @@ impl<W: Write> CsvRows<W> {
         Self { out, begun: Begun::NotYet }
     }
 
-    /// One more row.
+    /// One more row, of which no operator said anything.
     pub fn row(&mut self, row: &PlanRow, outcome: Option<&Outcome>) -> Result<(), ReportError> {
+        self.noted(row, outcome, None)
+    }
+
+    /// One more row, with what an operator said of it.
+    pub(crate) fn noted(
+        &mut self,
+        row: &PlanRow,
+        outcome: Option<&Outcome>,
+        acknowledged: Option<&Acknowledged>,
+    ) -> Result<(), ReportError> {
         self.begin()?;
         let decision = &row.decision;
         let change = decision.change.as_deref();
@@ -90,7 +102,7 @@ impl<W: Write> CsvRows<W> {
             Join::None | Join::Refused { .. } | Join::NotLooked => "",
         };
         let refusal = outcome.and_then(|outcome| outcome.refusal.as_ref());
-        let fields: [&str; 19] = [
+        let fields: [&str; 20] = [
             decision.key.as_str(),
             &row.name,
             &row.upn,
@@ -110,6 +122,7 @@ impl<W: Write> CsvRows<W> {
             change.map_or("", |change| change.id.as_str()),
             refusal.map_or("", |refusal| &refusal.code),
             refusal.map_or("", |refusal| &refusal.request_id),
+            &acknowledged.map(words::acknowledged).unwrap_or_default(),
         ];
         for field in fields {
             self.out.write_field(spreadsheet_safe(field).as_bytes())?;
@@ -164,9 +177,20 @@ impl<W: Write> JsonRows<W> {
         Self { out }
     }
 
-    /// One more row.
+    /// One more row, of which no operator said anything.
     pub fn row(&mut self, row: &PlanRow, outcome: Option<&Outcome>) -> Result<(), ReportError> {
-        let mut line = documents::terminal_safe(&serde_json::to_string(&RowDocument::of(row, outcome))?);
+        self.noted(row, outcome, None)
+    }
+
+    /// One more row, with what an operator said of it.
+    pub(crate) fn noted(
+        &mut self,
+        row: &PlanRow,
+        outcome: Option<&Outcome>,
+        acknowledged: Option<&Acknowledged>,
+    ) -> Result<(), ReportError> {
+        let document = RowDocument::of(row, outcome, acknowledged);
+        let mut line = documents::terminal_safe(&serde_json::to_string(&document)?);
         line.push('\n');
         Ok(self.out.write_all(line.as_bytes())?)
     }

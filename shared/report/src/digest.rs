@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use hardmatch_domain::change::Action;
+use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Run};
 
 use self::entry::Entry;
 use self::page::Page;
+use crate::attention::{Acknowledged, RowStage, needs_attention};
 use crate::kind::{Kind, main_code};
 use crate::row_status;
 use crate::tables::{Style, person};
@@ -32,6 +34,10 @@ struct Group {
 pub struct Digest {
     limit: Option<usize>,
     counts: BTreeMap<Kind, u64>,
+    known: BTreeMap<PersonKey, Acknowledged>,
+    stage: RowStage,
+    /// People whose change is made, and who need somebody all the same.
+    beside: u64,
     rows: BTreeMap<Kind, Vec<Entry>>,
     groups: BTreeMap<Kind, BTreeMap<Code, Group>>,
     /// How many people go by each name: who shares one is told apart by the sign-in name.
@@ -68,6 +74,9 @@ impl Digest {
         Self {
             limit,
             counts: BTreeMap::new(),
+            known: BTreeMap::new(),
+            stage: RowStage::Planned,
+            beside: 0,
             rows: BTreeMap::new(),
             groups: BTreeMap::new(),
             names: HashMap::new(),
@@ -78,9 +87,24 @@ impl Digest {
         }
     }
 
+    /// The rows are of a run that has written.
+    #[must_use]
+    pub fn written(mut self) -> Self {
+        self.stage = RowStage::Written;
+        self
+    }
+
+    /// What operators said of people among the rows that come; in place of what was given before.
+    pub fn acknowledge(&mut self, known: BTreeMap<PersonKey, Acknowledged>) {
+        self.known = known;
+    }
+
     /// One more row, with what became of it.
     pub fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>) {
-        let kind = Kind::of(row, outcome);
+        let known = self.known.get(&row.decision.key);
+        let kind = Kind::of(row, outcome).known(known);
+        let beside = matches!(kind, Kind::Do(_)) && known.is_none() && needs_attention(row, outcome, self.stage);
+        self.beside += u64::from(beside);
         let decision = &row.decision;
         self.people += 1;
         self.absent += u64::from(row_status::is_absent(row));
@@ -98,10 +122,10 @@ impl Digest {
             Kind::Do(_) | Kind::Approval => {
                 let entries = self.rows.entry(kind).or_default();
                 if self.limit.is_none_or(|limit| entries.len() < limit) {
-                    entries.push(Entry::of(row, outcome, kind));
+                    entries.push(Entry::of(row, outcome, kind, known));
                 }
             }
-            Kind::Attention | Kind::Later | Kind::Skipped => {
+            Kind::Attention | Kind::Acknowledged | Kind::Later | Kind::Skipped => {
                 let code = match kind {
                     Kind::Skipped => decision.reasons.first().map_or(Code::Converged, |reason| reason.code),
                     _ => main_code(row, outcome),
@@ -110,7 +134,7 @@ impl Digest {
                 group.people += 1;
                 let each = self.limit.map(|limit| if kind == Kind::Skipped { 0 } else { limit.div_ceil(2) });
                 if each.is_none_or(|each| group.entries.len() < each) {
-                    group.entries.push(Entry::of(row, outcome, kind));
+                    group.entries.push(Entry::of(row, outcome, kind, known));
                 }
             }
         }
@@ -146,7 +170,7 @@ impl Digest {
             groups.sort_by(|one, other| other.1.people.cmp(&one.1.people).then(one.0.cmp(other.0)));
             for (code, group) in groups {
                 page.line(2, &format!("{} × {code}: {}", words::number(group.people), code.sentence()));
-                if !code.remedy().is_empty() && *kind != Kind::Skipped {
+                if !code.remedy().is_empty() && !matches!(kind, Kind::Skipped | Kind::Acknowledged) {
                     page.line(4, &format!("What to do: {}", code.remedy()));
                 }
                 self.entries(&mut page, &group.entries, group.people);
@@ -190,6 +214,14 @@ impl Digest {
         }
         count(page, total, if total == 1 { "person in all" } else { "people in all" });
         let mut notes = Vec::new();
+        match self.beside {
+            0 => {}
+            1 => notes.push("1 person among the changes needs attention as well; the reason stands below.".to_owned()),
+            many => notes.push(format!(
+                "{} among the changes need attention as well; the reason stands below each.",
+                words::people(many)
+            )),
+        }
         if self.removals > 0 && !done {
             notes.push(self.removals_note(around));
         }

@@ -11,6 +11,7 @@ use hardmatch_ports::tenant::Refusal;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::attention::Acknowledged;
 use crate::bill::{Bill, Forecast};
 use crate::row_status::RowStatus;
 use crate::visible::steers;
@@ -73,11 +74,14 @@ fn head(run: &Run) -> Value {
             "by_reason": plan.map(|plan| plan.by_reason.clone()).unwrap_or_default(),
         },
         "people": plan.map_or(0, |plan| plan.people),
+        "attention": run.attention,
+        "acknowledged": run.acknowledged,
         "seats": plan.map(|plan| plan.seats.iter().map(seats).collect::<Vec<_>>()).unwrap_or_default(),
         "collections": run.collections,
         "refused_entries": run.refused_entries,
         "left_out": run.left_out,
         "problems": run.problems,
+        "policy_changes": run.policy_changes,
     })
 }
 
@@ -92,7 +96,7 @@ fn seats(seats: &Seats) -> Value {
 
 /// One row: the object of a line of JSON Lines, and of `rows` in [`plan_document`].
 pub fn row_document(row: &PlanRow, outcome: Option<&Outcome>) -> Value {
-    serde_json::to_value(RowDocument::of(row, outcome)).unwrap_or_default()
+    serde_json::to_value(RowDocument::of(row, outcome, None)).unwrap_or_default()
 }
 
 /// A document as indented text that is safe to print: JSON escapes what is below U+0020, and this the other characters
@@ -134,6 +138,7 @@ pub(crate) struct RowDocument<'a> {
     removals: Option<Removals>,
     look_again_at: Option<i64>,
     graph: Option<&'a Refusal>,
+    acknowledged: Option<&'a Acknowledged>,
 }
 
 #[derive(Serialize)]
@@ -146,7 +151,7 @@ struct ReasonDocument<'a> {
 }
 
 impl<'a> RowDocument<'a> {
-    pub(crate) fn of(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> Self {
+    pub(crate) fn of(row: &'a PlanRow, outcome: Option<&'a Outcome>, acknowledged: Option<&'a Acknowledged>) -> Self {
         let decision = &row.decision;
         let change = decision.change.as_deref();
         Self {
@@ -166,6 +171,7 @@ impl<'a> RowDocument<'a> {
             removals: change.map(|change| change.removals),
             look_again_at: decision.look_again_at,
             graph: outcome.and_then(|outcome| outcome.refusal.as_ref()),
+            acknowledged,
         }
     }
 }

@@ -69,6 +69,9 @@ pub fn closing_lines(run: &Run) -> Vec<String> {
         1 => lines.push("1 value of the source could not be read and was left out.".to_owned()),
         values => lines.push(format!("{values} values of the source could not be read and were left out.")),
     }
+    if !run.policy_changes.is_empty() {
+        lines.push(format!("The configuration changed since the last run. {}", run.policy_changes.join("; ")));
+    }
     lines.extend(run.problems.iter().map(|problem| format!("Problem: {problem}")));
     // Who asked for a plan knows that nothing was written.
     if let Some(stop) = run.stop.filter(|stop| run.accepted.is_none() && *stop != Stop::Asked) {

@@ -15,8 +15,8 @@ use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
 
 use self::lists::Lists;
-pub use self::lists::RowNotes;
 use self::page::PageView;
+use crate::attention::RowNotes;
 use crate::beside::{CsvRows, JsonRows, ReportError};
 use crate::row_status::{self, Tally};
 
@@ -76,8 +76,8 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
 
     /// One more person, in the order in which they are to be shown.
     pub fn row(&mut self, row: &PlanRow, outcome: Option<&Outcome>, notes: RowNotes) -> Result<(), ReportError> {
-        self.csv.row(row, outcome)?;
-        self.jsonl.row(row, outcome)?;
+        self.csv.noted(row, outcome, notes.acknowledged)?;
+        self.jsonl.noted(row, outcome, notes.acknowledged)?;
         self.tally.add(row, outcome);
         if self.lists.add(row, outcome, notes)? {
             self.used.extend(row_status::codes(row, outcome));

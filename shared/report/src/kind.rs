@@ -4,6 +4,7 @@ use hardmatch_domain::change::{Action, Hold};
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 
+use crate::attention::Acknowledged;
 use crate::documents::reasons;
 use crate::row_status::RowStatus;
 
@@ -13,6 +14,8 @@ pub(crate) enum Kind {
     Do(Rank),
     Approval,
     Attention,
+    /// Needs attention or waits for an approval, and an operator knows it.
+    Acknowledged,
     Later,
     Skipped,
     AsTheyShouldBe,
@@ -103,6 +106,8 @@ impl Kind {
         }
         match RowStatus::of(row, None) {
             RowStatus::Refused => Kind::Attention,
+            // Neither time nor another change brings these back.
+            RowStatus::Held if decision.needs_somebody() => Kind::Attention,
             RowStatus::Held => Kind::Later,
             _ => match decision.reasons.first() {
                 None => Kind::AsTheyShouldBe,
@@ -112,12 +117,21 @@ impl Kind {
         }
     }
 
+    /// The same where an operator said that nobody need be told.
+    pub(crate) fn known(self, acknowledged: Option<&Acknowledged>) -> Self {
+        match self {
+            Kind::Attention | Kind::Approval if acknowledged.is_some() => Kind::Acknowledged,
+            _ => self,
+        }
+    }
+
     pub(crate) fn words(self, done: bool) -> &'static str {
         match self {
             Kind::Do(rank) if done => rank.words().1,
             Kind::Do(rank) => rank.words().0,
             Kind::Approval => "waiting for approval",
             Kind::Attention => "need attention",
+            Kind::Acknowledged => "acknowledged",
             Kind::Later => "wait for a date or for another change",
             Kind::Skipped => "skipped",
             Kind::AsTheyShouldBe => "as they should be",
@@ -129,7 +143,7 @@ impl Kind {
 pub fn attention_reason(row: &PlanRow, outcome: Option<&Outcome>) -> Option<Code> {
     match Kind::of(row, outcome) {
         Kind::Attention | Kind::Approval => Some(main_code(row, outcome)),
-        Kind::Do(_) | Kind::Later | Kind::Skipped | Kind::AsTheyShouldBe => None,
+        Kind::Do(_) | Kind::Acknowledged | Kind::Later | Kind::Skipped | Kind::AsTheyShouldBe => None,
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod attention;
 mod beside;
 mod bill;
 pub mod cost;
@@ -17,13 +18,14 @@ mod tables;
 mod visible;
 mod words;
 
+pub use attention::{Acknowledged, RowNotes, RowStage, needs_attention};
 pub use beside::{CsvRows, JsonRows, ReportError};
 pub use bill::Forecast;
 pub use digest::{Around, Digest, SHOWN};
 pub use documents::{json_text, plan_document, row_document, run_document};
 pub use explain::{closing_lines, explain_text, summary_lines};
 pub use hardmatch_ports::{Check, CheckState};
-pub use html::{FileNames, Report, ReportBuilder, RowNotes, Surroundings};
+pub use html::{FileNames, Report, ReportBuilder, Surroundings};
 pub use kind::attention_reason;
 pub use pages::{ReasonPage, folded, page};
 pub use past::Past;

@@ -5,6 +5,8 @@ use hardmatch_domain::link::{JoinRule, LeavingCause};
 use hardmatch_ports::run::{CollectionState, Intent, Phase, ReadMode, Run, Seats, Status, Stop};
 use jiff::Timestamp;
 
+use crate::attention::Acknowledged;
+
 /// How a run ended, in a sentence; where it is, when it has not ended.
 pub(crate) fn status(run: &Run) -> &'static str {
     match run.status {
@@ -355,6 +357,14 @@ pub fn number(value: u64) -> String {
 /// `1 person`, `2 people`.
 pub(crate) fn people(count: u64) -> String {
     format!("{} {}", number(count), if count == 1 { "person" } else { "people" })
+}
+
+/// What an operator said of a person, in a sentence.
+pub(crate) fn acknowledged(known: &Acknowledged) -> String {
+    // The end of a day is the beginning of the next.
+    let moment = moment(known.until.saturating_sub(1).saturating_mul(1000));
+    let day = moment.split(' ').next().unwrap_or_default();
+    format!("Acknowledged until {day} by {}: {}", known.by, known.comment)
 }
 
 #[cfg(test)]

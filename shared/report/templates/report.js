@@ -81,7 +81,7 @@
         ...(property ? ['Property ', code(text(property)), '. '] : []), ...(conflict ? ['In the way: object ', code(text(conflict)), '. '] : []),
         'Request id ', code(text(request))));
     }
-    const ids = [['Joined', join], ['Held', text(extra.held)], ['Takes away', text(extra.takes)], ['Waits for the changes of', text(extra.waits)],
+    const ids = [['Joined', join], ['Acknowledged', text(extra.known)], ['Held', text(extra.held)], ['Takes away', text(extra.takes)], ['Waits for the changes of', text(extra.waits)],
       ['Decided again', text(extra.again)]].filter(([, said]) => said).map(([name, said]) => el('div', {}, el('dt', {}, name), el('dd', {}, said)));
     ids.push(el('div', {}, el('dt', {}, 'Key'), el('dd', {}, code(bdi(key)))));
     if (account) ids.push(el('div', {}, el('dt', {}, 'Account'), el('dd', {}, code(account))));

@@ -9,9 +9,9 @@ use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Accepted, Compute, Outcome, Phase, PlanRow, ReadMode, Run, Seats, Status, Stop};
 use hardmatch_report::cost::US_EAST_1;
 use hardmatch_report::{
-    Around, Check, CheckState, Color, CsvRows, Digest, FileNames, Forecast, Past, Report, ReportBuilder, RowNotes,
-    RowStatus, Style, Surroundings, doctor_table, explain_text, json_text, outcome_table, page, plan_document,
-    plan_table, row_document, run_document, runs_table, summary_lines,
+    Acknowledged, Around, Check, CheckState, Color, CsvRows, Digest, FileNames, Forecast, Past, Report, ReportBuilder,
+    RowNotes, RowStatus, Style, Surroundings, doctor_table, explain_text, json_text, outcome_table, page,
+    plan_document, plan_table, row_document, run_document, runs_table, summary_lines,
 };
 use serde_json::{Value, json};
 
@@ -315,9 +315,11 @@ fn the_page_begins_with_the_verdict_and_the_next_command() {
 #[test]
 fn d21_who_is_new_since_the_last_run_is_marked_and_counted() {
     let sample = sample();
+    let known = Acknowledged { until: 1_800_000_000, by: "ada".to_owned(), comment: "HR corrects it".to_owned() };
     let mut builder = ReportBuilder::new(NAMES, sink(), sink());
     for row in &sample.rows {
-        let notes = RowNotes { new: &*row.name == "Haskell Curry", acknowledged: &*row.name == "Kurt Gödel" };
+        let acknowledged = (&*row.name == "Kurt Gödel").then_some(&known);
+        let notes = RowNotes { new: &*row.name == "Haskell Curry", acknowledged };
         builder.row(row, sample.outcome(row), notes).unwrap();
     }
     let html = builder.finish(&sample.run, &Surroundings::default()).unwrap().html;
@@ -327,6 +329,8 @@ fn d21_who_is_new_since_the_last_run_is_marked_and_counted() {
     let new: Vec<&Value> = rows.all().filter(|row| row[11]["new"] == true).collect();
     assert_eq!(new.iter().map(|row| rows.text(&row[1])).collect::<Vec<_>>(), ["Haskell Curry"]);
     assert_eq!(rows.names("acknowledged"), ["Kurt Gödel"], "not among those who need attention");
+    let said = "Acknowledged until 2027-01-15 by ada: HR corrects it";
+    assert_eq!(rows.text(&rows.list("acknowledged")[0][11]["known"]), said);
     assert!(!sample.report().html.contains("new since the last run"), "where nothing is known to be new");
 }
 
@@ -781,4 +785,48 @@ fn reasons_of_the_documentation_are_those_of_the_code() {
         std::fs::write(&path, &wanted).unwrap();
     }
     assert!(std::fs::read_to_string(&path).unwrap() == wanted, "docs/reasons.md is out of date");
+}
+
+#[test]
+fn what_is_acknowledged_is_counted_alike_by_terminal_page_csv_and_json() {
+    let sample = sample();
+    let known = Acknowledged { until: 1_800_000_000, by: "ada".to_owned(), comment: "known".to_owned() };
+    for (written, every) in [(false, 2), (true, 2), (true, 3), (true, 1)] {
+        let mut builder = ReportBuilder::new(NAMES, Vec::new(), Vec::new());
+        let digest = Digest::new(None);
+        let mut digest = if written { digest.written() } else { digest };
+        digest.acknowledge(
+            sample.rows.iter().step_by(every).map(|row| (row.decision.key.clone(), known.clone())).collect(),
+        );
+        for (nth, row) in sample.rows.iter().enumerate() {
+            let outcome = if written { sample.outcome(row) } else { None };
+            let acknowledged = nth.is_multiple_of(every).then_some(&known);
+            builder.row(row, outcome, RowNotes { acknowledged, new: false }).unwrap();
+            digest.add(row, outcome);
+        }
+        let text = digest.text(&sample.run, &Around::default(), Style::Piped, written);
+        let said = |what: &str| -> u64 {
+            let counted = text.lines().filter_map(|line| line.trim().split_once("  "));
+            counted
+                .filter(|(_, of)| *of == what)
+                .filter_map(|(count, _)| count.replace(',', "").parse::<u64>().ok())
+                .sum()
+        };
+        let report = builder.finish(&sample.run, &Surroundings::default()).unwrap();
+        let rows = PageRows::of(&report.html);
+        for (list, words) in [
+            ("needs", "need attention"),
+            ("acknowledged", "acknowledged"),
+            ("waiting", "waiting for approval"),
+            ("later", "wait for a date or for another change"),
+        ] {
+            assert_eq!(rows.list(list).len() as u64, said(words), "{list}: {text}");
+        }
+        let marked = sample.rows.len().div_ceil(every);
+        let jsonl = String::from_utf8(report.jsonl).unwrap();
+        let documents = jsonl.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        assert_eq!(documents.filter(|row| row["acknowledged"]["comment"] == "known").count(), marked);
+        let mut csv = csv::Reader::from_reader(&report.csv[..]);
+        assert_eq!(csv.records().filter(|row| row.as_ref().unwrap()[19].ends_with("by ada: known")).count(), marked);
+    }
 }

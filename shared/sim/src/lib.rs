@@ -56,6 +56,7 @@ pub use options::{
 pub use records::{CallCounts, SeenRequest};
 pub use registration::{App, AppSecret, Consent, KeyCredential, RegisteredCredential, Signature};
 pub use running::{Running, Sim};
+pub use schema::user_properties;
 pub use seed::{
     CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, DomainType, FULL_LIFECYCLE, Plan, Seed, SeedDomain,
     SeedOrganization, SeedSku, SeedTenant,

@@ -295,3 +295,8 @@ static CONTACT: &[Prop] = &[
     d("onPremisesLastSyncDateTime", Date, Read),
     d("onPremisesProvisioningErrors", Opaque, Read),
 ];
+
+/// Properties of a user by name, and whether an application may write them in v1.0 of the API.
+pub fn user_properties() -> impl Iterator<Item = (&'static str, bool)> {
+    USER.iter().map(|prop| (prop.name, matches!(prop.access, Access::Write | Access::Sensitive)))
+}

@@ -49,6 +49,10 @@ impl Policies for CompiledPolicies {
         Ok(policy)
     }
 
+    fn changes(&self, old: &str, new: &str) -> Vec<String> {
+        hardmatch_policy::changes(old, new)
+    }
+
     fn portal(&self, text: &str) -> Option<&'static str> {
         Config::load(text, "stored policy", &self.folder).ok()?.tenant.cloud.portal()
     }

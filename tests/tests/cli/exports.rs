@@ -201,8 +201,17 @@ fn what_is_acknowledged_does_not_set_the_exit_status_until_facts_change() {
         let said = fixture.run(&["acknowledge", who, "--until", &day, "--comment", "HR corrects it"]);
         assert!(said.code == Some(0) || said.err.contains("needs nobody"), "{said}");
     }
-    fixture.run(&["sync", "--full"]).ends(0);
+    for command in ["plan", "sync"] {
+        let said = fixture.run(&[command, "--full"]).ends(0);
+        assert!(said.out.contains("  acknowledged\n") && said.out.contains("HR corrects it"), "{said}");
+    }
+    let run = fixture.run(&["runs", "show", "--json"]).ends(0).json();
+    assert_eq!((&run["attention"], run["status"].as_str()), (&0.into(), Some("converged")), "{run}");
+    assert!(run["acknowledged"].as_u64() >= Some(1), "{run}");
+    let page = fs::read_to_string(fixture.path(run["report"].as_str().unwrap())).unwrap();
+    assert!(page.contains(&format!("Acknowledged until {day} by ")) && page.contains("HR corrects it"));
     fixture.run(&["acknowledge", "4", "--withdraw"]).ends(0);
+    fixture.run(&["plan", "--full"]).ends(3);
     fixture.run(&["sync", "--full"]).ends(3);
 }
 
@@ -229,4 +238,76 @@ fn the_readmes_commands_print_what_it_shows() {
     run(&["init", "--from", "people.csv"]);
     let plan = run(&["plan"]);
     assert_eq!(masked(&plan.out), masked(shown));
+}
+
+/// What stands between backticks or in blocks of a page and begins as our command does, without what is said behind it.
+fn commands(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (nth, part) in page.split("```").enumerate() {
+        if nth % 2 == 1 {
+            let lines = part.lines().map(|line| line.split(" #").next().unwrap_or_default());
+            found.extend(lines.filter(|line| line.starts_with("hardmatch ")).map(str::to_owned));
+            found.extend(part.lines().filter(|line| line.starts_with("cargo run")).map(str::to_owned));
+        } else {
+            let quoted = part.split('`').skip(1).step_by(2);
+            let is_ours =
+                |text: &&str| text.split_whitespace().next() == Some("hardmatch") && text.contains(char::is_whitespace);
+            found.extend(quoted.filter(is_ours).map(str::to_owned));
+        }
+    }
+    found.into_iter().map(|command| command.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn every_command_of_the_readme_works_as_typed() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let fixture = with("01-german-excel.csv");
+    let mut hash = String::new();
+    let mut seen = Vec::new();
+    for command in commands(&readme) {
+        let command = command.replace("cargo run -p hardmatch -- ", "hardmatch ");
+        let words = command.replace("HASH", &hash).replace("WHO", "Uta");
+        let words: Vec<&str> = words.split(' ').skip(1).collect();
+        let said = fixture.run(&words);
+        assert_eq!(said.code, Some(0), "{command}: {said}");
+        if words == ["plan"] {
+            let at = said.out.rsplit("hardmatch apply ").next().unwrap();
+            at.split_whitespace().next().unwrap().clone_into(&mut hash);
+        }
+        seen.push(words[0].to_owned());
+    }
+    for word in ["demo", "init", "plan", "apply", "sync", "schedule", "explain"] {
+        assert!(seen.iter().any(|have| have == word), "the README does not show {word}: {seen:?}");
+    }
+}
+
+#[test]
+fn every_command_of_the_docs_is_one_of_ours() {
+    let fixture = with("01-german-excel.csv");
+    for page in ["docs/tenant.md", "docs/aws.md", "docs/configuration.md", "docs/measured.md", "infra/README.md"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page)).unwrap();
+        for command in commands(&text).into_iter().filter(|command| command.starts_with("hardmatch ")) {
+            let words = command.split(' ').skip(1).filter(|word| *word != "…");
+            // Help is given for words that are understood, and only for these.
+            let words: Vec<&str> = words.chain(["--help"]).collect();
+            assert_eq!(fixture.run(&words).code, Some(0), "{page}: {command}");
+        }
+    }
+}
+
+#[test]
+fn an_hr_report_with_legal_and_preferred_names_is_understood() {
+    let fixture = with("01-german-excel.csv");
+    fixture.write(
+        "people.csv",
+        "Employee ID,Legal Name - First Name,Legal Name - Last Name,Preferred Name,Primary Work Email,Worker Status,Manager ID\n\
+         100201,Grace,Hopper,Amazing Grace,grace@acme.example,Active,\n\
+         100202,Ada,Lovelace,Ada King,ada@acme.example,Active,100201\n\
+         100203,Alan,Turing,Alan Turing,alan@acme.example,Terminated,100201\n",
+    );
+    let init = fixture.run(&["init", "--from", "people.csv", "--json"]).ends(0).json();
+    assert_eq!((&init["source"]["usable"], &init["source"]["people"]), (&3.into(), &3.into()), "{init:#}");
+    assert_eq!(fills(&init, "Legal Name - First Name"), ["givenName"]);
+    assert_eq!(fills(&init, "Legal Name - Last Name"), ["sn"]);
+    assert_eq!(fills(&init, "Preferred Name"), ["displayName"]);
 }

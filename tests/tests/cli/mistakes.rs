@@ -142,3 +142,25 @@ fn k9_the_immutable_id_is_the_guid_in_the_byte_order_of_the_directory() {
     // 00000001-1a2b-4c3d-8e4f-0123456789ab
     assert_eq!(bytes, [1, 0, 0, 0, 0x2b, 0x1a, 0x3d, 0x4c, 0x8e, 0x4f, 1, 0x23, 0x45, 0x67, 0x89, 0xab]);
 }
+
+#[test]
+fn o5_every_property_that_is_read_only_is_refused_by_name() {
+    use hardmatch_domain::attribute::Attr;
+    let fixture = Fixture::with_people(tenant(), &rows(1));
+    let config = std::fs::read_to_string(fixture.path("lab.toml")).unwrap();
+    let mut unknown = Vec::new();
+    for (name, writable) in hardmatch_sim::user_properties() {
+        let mapped = Attr::ALL.iter().any(|attr| attr.member().0 == name)
+            || matches!(name, "onPremisesExtensionAttributes" | "manager");
+        if mapped {
+            assert!(writable || matches!(name, "manager" | "onPremisesExtensionAttributes"), "{name} is read-only");
+            continue;
+        }
+        let text = config.replace("[match]", &format!("[attributes]\n{name} = \"person.city\"\n[match]"));
+        let problems = hardmatch_policy::Config::load(&text, "lab.toml", &fixture.path(".")).map(|_| ()).unwrap_err();
+        if !problems.to_string().contains("cannot be mapped:") {
+            unknown.push(name);
+        }
+    }
+    assert!(unknown.is_empty(), "no reason is given for {unknown:?}");
+}

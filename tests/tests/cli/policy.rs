@@ -119,6 +119,17 @@ fn o33_o39_a_changed_rule_makes_everybody_be_decided_again() {
     let plan = fixture.plan();
     assert_eq!(plan["people"], 20, "{plan}");
     assert_eq!(plan["counts"]["by_action"]["update"], 20, "{plan}");
+    let changes = plan["policy_changes"].as_array().unwrap();
+    assert_eq!(changes[0], "attributes.jobTitle is new: \"'Member of ' + person.department\"", "{plan}");
+    assert!(changes[1].as_str().unwrap().contains("of 20 people it leaves 0"), "{plan}");
+    let said = fixture.run(&["plan", "--config", "lab.toml"]).ends(0);
+    let told = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("The configuration changed since the last run. attributes.jobTitle is new"), "{said}");
+    let applied = fixture.plan_and_apply();
+    let page = std::fs::read_to_string(fixture.path(applied["report"].as_str().unwrap())).unwrap();
+    assert!(page.contains("attributes.jobTitle is new"), "the report says it");
+    let quiet = fixture.sync().ends(0).json();
+    assert!(quiet["policy_changes"].as_array().unwrap().is_empty(), "told once: {quiet}");
 }
 
 #[test]
@@ -309,4 +320,64 @@ fn j22_who_comes_back_gets_the_same_account() {
     assert_ne!(back["deleted"], true);
     assert_eq!(back["id"], before);
     assert_eq!(fixture.world().counters().requests.get("POST /users"), None);
+}
+
+#[test]
+fn o5_lists_org_data_and_password_policies_are_written_read_and_cleared() {
+    let (fixture, _) = settled("");
+    let config = std::fs::read_to_string(fixture.path("lab.toml")).unwrap();
+    let mapped = "[attributes]\notherMails = \"'b.' + person.mail + '; a.' + person.mail\"\nemployeeOrgData = { division = \"person.department\", costCenter = \"person.employeeId\" }\npasswordPolicies = \"'DisablePasswordExpiration'\"\n";
+    fixture.write("lab.toml", format!("{config}{mapped}"));
+    fixture.plan_and_apply();
+    let user = fixture.user("person8@contoso.com");
+    assert_eq!(user["otherMails"], json!(["b.person8@contoso.com", "a.person8@contoso.com"]), "{user}");
+    assert_eq!(user["employeeOrgData"], json!({ "division": "Department 1", "costCenter": "000008" }), "{user}");
+    assert_eq!(user["passwordPolicies"], "DisablePasswordExpiration");
+    assert_eq!(fixture.sync().ends(0).json()["writes"], 0, "written once");
+    // One of the two members changes, and Graph would clear the other one beside it.
+    let other = mapped.replace("person.employeeId", "'C-' + person.employeeId");
+    fixture.write("lab.toml", format!("{config}{other}"));
+    fixture.plan_and_apply();
+    let data = &fixture.user("person8@contoso.com")["employeeOrgData"];
+    assert_eq!(data, &json!({ "division": "Department 1", "costCenter": "C-000008" }));
+    let cleared = mapped.replace("person.employeeId", "''").replace("'b.' + person.mail + '; a.' + person.mail", "''");
+    fixture.write("lab.toml", format!("{config}{cleared}"));
+    fixture.plan_and_apply();
+    let user = fixture.user("person8@contoso.com");
+    assert_eq!(user["employeeOrgData"]["division"], "Department 1", "{user}");
+    assert!(user["employeeOrgData"]["costCenter"].is_null() && user["otherMails"] == json!([]), "{user}");
+}
+
+#[test]
+fn k23_explain_shows_every_property_of_the_account_and_where_it_comes_from() {
+    let (fixture, _) = settled("");
+    let said = fixture.run(&["explain", "person8@contoso.com", "--account", "--config", "lab.toml"]).ends(0);
+    for line in [
+        "department: Department 1  [the source's department]",
+        "faxNumber: (none)  [the tenant: not mapped]",
+        "accountEnabled: true  [[lifecycle]]",
+        "userType: Member  [the tenant]",
+    ] {
+        assert!(said.out.contains(line), "{line}: {said}");
+    }
+    let document =
+        fixture.run(&["explain", "person8@contoso.com", "--account", "--config", "lab.toml", "--json"]).json();
+    assert_eq!(document["account"]["displayName"]["from"], "the source's displayName", "{document}");
+    let read = ["id", "onPremisesImmutableId", "proxyAddresses", "assignedLicenses", "memberOf", "createdDateTime"];
+    assert!(read.iter().all(|name| !document["account"][name]["from"].is_null()), "{document}");
+}
+
+#[test]
+fn c13_one_person_is_synchronised_in_every_connection() {
+    let (fixture, mut people) = settled("");
+    people[3].department = "Research".to_owned();
+    fixture.write("source.csv", csv(&people));
+    // A file beside it that is no connection's.
+    fixture.write("notes.toml", "title = \"no connection\"\n");
+    let said = fixture.run(&["sync", "person3@contoso.com", "--all-connections", "--config", "lab.toml"]).ends(0);
+    assert!(said.out.contains("lab.toml") && !said.out.contains("notes.toml"), "{said}");
+    assert_eq!(fixture.user("person3@contoso.com")["department"], "Research");
+    let nobody = fixture.run(&["sync", "nobody@contoso.com", "--all-connections", "--config", "lab.toml"]);
+    assert!(nobody.code == Some(2) && nobody.err.contains("nobody@contoso.com"), "{nobody}");
+    fixture.run(&["sync", "--all-connections", "--config", "lab.toml"]).ends(2);
 }

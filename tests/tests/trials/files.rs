@@ -307,6 +307,30 @@ async fn t52_question_marks_change_no_name() {
 }
 
 #[tokio::test]
+async fn letters_that_became_underscores_or_nothing_change_no_name() {
+    let header = "objectGUID,userPrincipalName,displayName,department,employeeID\n";
+    let row = |number: usize, name: &str, department: &str| {
+        format!("{},p{number}@contoso.example,{name},{department},E{number}\n", hardmatch_tests::guid(number))
+    };
+    let file = |names: [&str; 3]| {
+        let rows: String = (1..).zip(names).map(|(number, name)| row(number, name, "Sales")).collect();
+        format!("{header}{rows}")
+    };
+    let mut trial = Trial::of("people.csv", file(["Jörg Groß", "René Weiß", "Ann Ash"])).await;
+    trial.first_night().await;
+    let names = |trial: &Trial| {
+        [1, 2, 3].map(|n| trial.account(&format!("p{n}@contoso.example")).text("displayName").to_owned())
+    };
+    let night = trial.night_with(file(["J_rg Gro_", "Ren Wei", "Ann Ash-Elm"])).await;
+    assert_ne!(night.exit, 0, "{night:?}");
+    assert_eq!(names(&trial), ["Jörg Groß", "René Weiß", "Ann Ash-Elm"]);
+    assert_ne!(trial.sleep().await.exit, 0, "it is told every night");
+    trial.night_with(file(["Joerg Gross", "René Weiß", "Ann Ash-Elm"])).await;
+    assert_eq!(names(&trial), ["Joerg Gross", "René Weiß", "Ann Ash-Elm"], "another spelling stands");
+    assert_eq!(trial.quiet_night().await.exit, 0);
+}
+
+#[tokio::test]
 async fn t112_question_marks_in_one_name_are_told() {
     let mut trial = Trial::given("112-question-marks-in-one-name").await;
     let night = trial.first_night().await;

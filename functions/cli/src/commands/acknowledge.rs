@@ -1,37 +1,33 @@
 //! `acknowledge`: what an operator knows of a person sets no exit status for a while. Decides nothing.
 
-use hardmatch_embedded::Missing;
-use hardmatch_store::acknowledgments::Acknowledgment;
+use hardmatch_match::MOST_DAYS_ACKNOWLEDGED as MOST_DAYS;
+use hardmatch_ports::command::Command;
 use jiff::civil::Date;
 use serde_json::json;
 
 use crate::args::AcknowledgeArgs;
 use crate::commands::who;
-use crate::connection::{load, open_state};
 use crate::fail::{Exit, Failure};
-use crate::operator::operator;
+use crate::installation::installation;
 use crate::output;
 
-/// An acknowledgment that holds longer is one that nobody remembers.
-const MOST_DAYS: i64 = 90;
 const DAY: i64 = 24 * 60 * 60;
 
 pub(crate) async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> {
-    args.common.here("acknowledge", "Acknowledge on the machine that holds the state")?;
-    let state = open_state(load(&args.common.config)?, Missing::Refuse).await?;
+    let installation = installation(&args.common)?;
+    let state = installation.state(&args.common).await?;
     let connection = state.loaded.config.connection.clone();
     let meta = state.store.meta(&connection).await?;
     let Some(ports) = state.deciding(&meta) else {
         return Err(Failure::run("nothing is known of anybody yet. Make a plan first: `hardmatch plan`"));
     };
     let Some(found) = who::find(&ports, &connection, &args.who).await? else { return Err(who::nobody(&args.who, &[])) };
-    let pid = state.store.pid(&found);
+    let person = state.store.pid(&found).hex();
     if args.withdraw {
-        state.store.write_all(vec![state.store.drop_acknowledgment(&connection, pid)]).await?;
+        installation.command(&args.common, Command::WithdrawAcknowledgment { person }).await?;
         return Ok(said(&args, &json!({ "withdrawn": true }), "Nothing is acknowledged of this person any more."));
     }
-    let now = state.clock.now_seconds();
-    let until = until(args.until.as_deref().unwrap_or_default(), now)?;
+    let until = until(args.until.as_deref().unwrap_or_default(), state.clock.now_seconds())?;
     let comment = args.comment.as_deref().unwrap_or_default().trim();
     if comment.is_empty() {
         return Err(Failure::usage("--comment is empty: say why, for readers of the report"));
@@ -40,21 +36,19 @@ pub(crate) async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> 
         return Err(Failure::run("the tenant was never read completely. Make a plan first: `hardmatch plan`"));
     };
     let decision = &explained.row.decision;
-    if !hardmatch_match::needs_somebody(decision) && decision.change.as_ref().is_none_or(|change| change.hold.is_none())
-    {
+    let held = decision.change.as_ref().is_some_and(|change| change.hold.is_some());
+    if !held && !decision.needs_somebody() {
         return Err(Failure::usage("this person needs nobody: there is nothing to acknowledge"));
     }
-    let known = Acknowledgment {
-        v: 1,
+    let acknowledge = Command::Acknowledge {
+        person,
         facts: hardmatch_match::acknowledged_facts(decision),
         until,
-        by: operator(),
-        at: now,
         comment: comment.to_owned(),
     };
-    state.store.write_all(vec![state.store.put_acknowledgment(&connection, pid, &known)]).await?;
+    installation.command(&args.common, acknowledge).await?;
     let codes: Vec<&str> = decision.reasons.iter().map(|reason| reason.code.as_str()).collect();
-    let document = json!({ "acknowledged": codes, "until": until, "comment": known.comment });
+    let document = json!({ "acknowledged": codes, "until": until, "comment": comment });
     let words = format!(
         "Acknowledged until {} or until the facts change: {}.",
         args.until.as_deref().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! `explain`: one person's decision, from what was read last. Needs neither the tenant nor a secret.
 
-use hardmatch_domain::change::Hold;
+use hardmatch_domain::change::{Hold, Join};
 use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
 use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::reason::Code;
@@ -15,6 +15,7 @@ use crate::args::{Common, ExplainArgs};
 use crate::commands::place::place;
 use crate::commands::who;
 use crate::commands::who::Found;
+use crate::commands::whole_account::{self, Property};
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
 use crate::installation::installation;
@@ -53,14 +54,19 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         SourceStatus::Refused => refused_entry(&ports, &connection, &meta, &found.key).await?,
         SourceStatus::Present | SourceStatus::Absent(_) | SourceStatus::Deleted(_) => None,
     };
+    let whole = if args.account { Some(account(&ports, &state, &explained).await?) } else { None };
     if args.common.json {
-        output::document(&json!({
+        let mut document = json!({
             "v": 1,
             "person": row_document(&explained.row, None),
             "standing": explained.record.standing,
             "refused_entry": refused,
             "history": history,
-        }));
+        });
+        if let Some(properties) = &whole {
+            document["account"] = properties.as_deref().map(whole_account::document).unwrap_or_default();
+        }
+        output::document(&document);
     } else {
         let held = waiting(&ports, &connection, &explained, &history, &args.common).await?;
         let mut past = Vec::with_capacity(history.len());
@@ -76,7 +82,31 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             output::prose(format!("\nThe source's entry was refused: {}", place(&refused)));
         }
     }
+    if let Some(properties) = whole.filter(|_| !args.common.json) {
+        output::line("\nThe account, as it was read last");
+        match properties {
+            Some(properties) => whole_account::lines(&properties).into_iter().for_each(output::line),
+            None => output::line("  There is none."),
+        }
+    }
     Ok(Exit::Converged)
+}
+
+/// Every property of the account that the person is joined to; `None` where there is none.
+async fn account(
+    ports: &MatchPorts,
+    state: &State,
+    explained: &DecidedPerson,
+) -> Result<Option<Vec<Property>>, Failure> {
+    let decision = &explained.row.decision;
+    let joined = match &decision.join {
+        Join::Joined { account, .. } => Some(account),
+        Join::Refused { account } => account.as_ref(),
+        Join::None | Join::NotLooked => None,
+    };
+    let Some(id) = joined else { return Ok(None) };
+    let stored = ports.store.account(&ports.scope, id).await?;
+    Ok(stored.map(|stored| whole_account::properties(&stored.account, &state.loaded.config)))
 }
 
 /// The command that allows the person's change, where the last run holds it and it is planned unchanged.

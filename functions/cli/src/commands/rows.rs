@@ -7,7 +7,7 @@ use hardmatch_domain::ids::{PersonKey, PersonRef};
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::{Config, Passwords};
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
-use hardmatch_report::{Around, Digest, SHOWN, Style};
+use hardmatch_report::{Around, Digest, RowStage, SHOWN, Style};
 use hardmatch_store::connection::Meta;
 
 use crate::args::Common;
@@ -80,11 +80,14 @@ async fn print(ports: &MatchPorts, run: &Run, printed: &Printed, done: bool) -> 
     let style = output::style();
     // In a pipe nothing is cut: somebody saves it, or looks for a name in it.
     let limit = (!printed.all && style != Style::Piped).then_some(SHOWN);
-    let mut digest = Digest::new(limit);
+    let stage = if done { RowStage::Written } else { RowStage::Planned };
+    let digest = Digest::new(limit);
+    let mut digest = if done { digest.written() } else { digest };
     let mut slices = hardmatch_match::read_plan(ports, &run.id).await?;
     while let Some((_, mut rows)) = slices.next().await? {
         rows.sort_by(|one, other| one.name.cmp(&other.name));
         let outcomes = if done { outcomes(ports, run, &rows).await? } else { BTreeMap::new() };
+        digest.acknowledge(hardmatch_match::acknowledged(ports, &run.connection, &rows, &outcomes, stage).await?);
         for row in &rows {
             digest.add(row, outcomes.get(&row.decision.key));
         }

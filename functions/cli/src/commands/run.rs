@@ -27,8 +27,6 @@ use crate::tokens::Tokens;
 
 /// A run left open is taken up again for so long (milliseconds); an older one has decided on facts of yesterday.
 const RESUME_MS: i64 = 12 * 60 * 60 * 1000;
-/// What a run held is applied by its hash for so long (milliseconds), as a plan is.
-const HELD_LASTS_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Opens a connection with both sides.
 pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
@@ -141,21 +139,26 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     shown
 }
 
-pub(crate) async fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
+/// `None`: nobody is called as the command names one person.
+pub(crate) async fn sync(args: &SyncArgs) -> Result<Option<Exit>, Failure> {
     let (engine, meta) = engine(&args.common).await?;
     if let Some(exit) = standing::is_paused(&engine.state, &args.common).await? {
         engine.stop().await;
-        return Ok(exit);
+        return Ok(Some(exit));
     }
     let only = match &args.who {
-        Some(who) => match super::who::find(&engine.deciding, engine.connection(), who).await? {
-            Some(found) => Some(found.key),
-            // Somebody new is not known before the source is read.
-            None => match super::who::in_source(engine.source(), who).await? {
-                Some(key) => Some(key),
-                None => return Err(super::who::nobody(who, &[])),
-            },
-        },
+        Some(who) => {
+            let known = super::who::find(&engine.deciding, engine.connection(), who).await?.map(|found| found.key);
+            if known.is_some() {
+                known
+            } else if let Some(key) = super::who::in_source(engine.source(), who).await? {
+                // Somebody new is not known before the source is read.
+                Some(key)
+            } else {
+                engine.stop().await;
+                return Ok(None);
+            }
+        }
         None => None,
     };
     let wish = StoryCommand {
@@ -185,7 +188,7 @@ pub(crate) async fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
         Err(failure) => Err(failure),
     };
     engine.stop().await;
-    shown
+    shown.map(Some)
 }
 
 pub(crate) async fn apply(args: &ApplyArgs) -> Result<Exit, Failure> {
@@ -224,7 +227,7 @@ pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failu
                 output::note(format!("This plan was applied in run {}; nothing is left to do.", run.id));
                 return Ok(*run);
             }
-            if engine.state.clock.now().as_millisecond() - run.started_ms > HELD_LASTS_MS {
+            if held::is_too_old(&run, engine.state.clock.now().as_millisecond()) {
                 return Err(too_old(hash, &run));
             }
             return Box::pin(apply_held(engine, &run, &held)).await;
@@ -252,7 +255,7 @@ pub(crate) async fn apply_hash(engine: &Engine, hash: &str) -> Result<Run, Failu
     Ok(run)
 }
 
-fn too_old(hash: &str, run: &Run) -> Failure {
+pub(crate) fn too_old(hash: &str, run: &Run) -> Failure {
     Failure::usage(format!(
         "the plan {hash} (run {}) is too old: a plan can be applied for seven days, and what was begun for one. Make a new plan with `hardmatch plan`",
         run.id
@@ -272,23 +275,7 @@ async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Re
     };
     let meta = engine.store().meta(engine.connection()).await?;
     let planned = drive(engine, &meta, &wish).await?;
-    if planned.status == Some(Status::Incomplete) {
-        return Err(Failure::run(incomplete(&planned)));
-    }
-    let now = held::planned(&engine.deciding, &planned).await?;
-    let hash = planned.plan.as_ref().map(|plan| plan.hash.clone()).unwrap_or_default();
-    let new = now.difference(held).count();
-    if new > 0 {
-        let more = if new == 1 { "1 change is".to_owned() } else { format!("{new} changes are") };
-        return Err(Failure::usage(format!(
-            "{more} planned now that run {} did not show. Look at the plan of now with `hardmatch runs show`; it is applied with: hardmatch apply {hash}",
-            run.id
-        )));
-    }
-    output::note(match now.len() {
-        0 => format!("What run {} held is not planned any more; nothing is left to do.", run.id),
-        _ => format!("What run {} held is planned unchanged, and is applied.", run.id),
-    });
+    let hash = held::still_planned(&engine.deciding, run, held, &planned).await?;
     apply_hash(engine, &hash).await
 }
 

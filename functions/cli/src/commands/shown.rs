@@ -1,6 +1,5 @@
 //! A plan or a run at its end, shown: as text or as a document, and the exit status that comes of it.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use hardmatch_match::MatchPorts;
@@ -63,7 +62,7 @@ pub(crate) async fn show_plan(
     if wanted.exit == ExitBy::Changes && run.plan.as_ref().is_some_and(|plan| plan.changed_slices > 0) {
         return Ok(Exit::Changes);
     }
-    exit_of_plan(deciding, run).await
+    Ok(exit_of_plan(run))
 }
 
 /// The run stopped at its plan: shown, and how to go on.
@@ -152,20 +151,7 @@ fn with_report(mut document: Value, run: &Run) -> Value {
     document
 }
 
-/// A plan asks for attention when somebody is refused in it, not because it has something to do.
-async fn exit_of_plan(deciding: &MatchPorts, run: &Run) -> Result<Exit, Failure> {
-    use hardmatch_domain::reason::Weight;
-    let refused = !run.refused_entries.is_empty() || !run.left_out.is_empty() || !run.absence().is_empty();
-    let mut slices = hardmatch_match::read_plan(deciding, &run.id).await?;
-    while let Some((_, rows)) = slices.next().await? {
-        let known = hardmatch_match::acknowledged(deciding, &run.connection, &rows, &BTreeMap::new()).await?;
-        let attention = rows.iter().filter(|row| !known.contains(&row.decision.key)).any(|row| {
-            row.decision.change.is_none()
-                && row.decision.reasons.iter().any(|reason| reason.code.weight() == Weight::Refused)
-        });
-        if attention {
-            return Ok(Exit::Attention);
-        }
-    }
-    Ok(if refused { Exit::Attention } else { Exit::Converged })
+/// A plan asks for attention when somebody needs it once the plan is applied, not because it has something to do.
+fn exit_of_plan(run: &Run) -> Exit {
+    if run.needs_attention() { Exit::Attention } else { Exit::Converged }
 }

@@ -81,7 +81,15 @@ impl SourceLook {
             (Err(_), _) | (_, Err(_)) => "an expression of [attributes] fails for them",
             (Ok(None), _) => "no sign-in name",
             (Ok(Some(upn)), _) if !upn.contains('@') => "a sign-in name without a domain",
-            (_, Ok(name)) if name.as_deref().is_none_or(|name| name.trim().is_empty()) => "no display name",
+            // Where there is none, it is put together of the two halves, as a run does it.
+            (_, Ok(name))
+                if name.as_deref().is_none_or(|name| name.trim().is_empty())
+                    && [Attr::GivenName, Attr::Surname].into_iter().all(|half| {
+                        !wanted(half).is_ok_and(|half| half.is_some_and(|half| !half.trim().is_empty()))
+                    }) =>
+            {
+                "no display name"
+            }
             _ if person.immutable_id().is_none() => "no value that could be an immutable ID ([anchor] from)",
             _ if days.into_iter().flatten().any(|day| day.at(person).is_err()) => {
                 "a first or last day that is not understood"

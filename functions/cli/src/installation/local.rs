@@ -1,5 +1,7 @@
 //! This machine: the functions' own handlers in this process, over the connection's state file.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::Missing;
@@ -9,7 +11,7 @@ use super::Installation;
 use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
 use crate::commands::auth::{connect, give_up, status};
 use crate::commands::{doctor, run, standing};
-use crate::connection::{State, load, open_state};
+use crate::connection::{State, folder, load, open_state};
 use crate::fail::{Exit, Failure};
 
 /// This machine.
@@ -29,8 +31,18 @@ impl Installation for Local {
         Box::pin(run::apply(args)).await
     }
 
-    async fn sync(&self, args: &SyncArgs) -> Result<Exit, Failure> {
+    async fn sync(&self, args: &SyncArgs) -> Result<Option<Exit>, Failure> {
         Box::pin(run::sync(args)).await
+    }
+
+    async fn connections(&self, common: &Common) -> Result<Vec<Common>, Failure> {
+        let folder = folder(&common.config);
+        let entries = std::fs::read_dir(folder)
+            .map_err(|error| Failure::usage(format!("cannot read the folder {}: {error}", folder.display())))?;
+        let is_file = |path: &PathBuf| path.extension().is_some_and(|end| end == "toml") && load(path).is_ok();
+        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_file).collect();
+        files.sort();
+        Ok(files.into_iter().map(|config| Common { config, ..common.clone() }).collect())
     }
 
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure> {

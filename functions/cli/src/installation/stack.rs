@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hardmatch_connect::{ConnectLink, PublicUrl, draft};
 use hardmatch_domain::ids::ConnectionId;
+use hardmatch_match::MatchPorts;
 use hardmatch_ports::command::{Command, Stops};
 use hardmatch_ports::run::{Intent, Phase, Run};
 use hardmatch_store::connecting::{ConnectState, Connected};
@@ -17,14 +18,16 @@ use url::Url;
 
 use super::Installation;
 use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
+use crate::commands::held;
 use crate::commands::rows::Printed;
+use crate::commands::run::too_old;
 use crate::commands::shown::{ExitBy, Rows, Wanted, show_plan, show_run, show_stop};
 use crate::commands::who;
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
 use crate::output;
 use crate::progress::Progress;
-use crate::stack::Stack;
+use crate::stack::{Stack, Whole};
 
 /// The stack of this name.
 pub(super) struct Deployed(pub(super) String);
@@ -43,8 +46,14 @@ impl Installation for Deployed {
         apply(&self.0, args).await
     }
 
-    async fn sync(&self, args: &SyncArgs) -> Result<Exit, Failure> {
+    async fn sync(&self, args: &SyncArgs) -> Result<Option<Exit>, Failure> {
         sync(&self.0, args).await
+    }
+
+    async fn connections(&self, common: &Common) -> Result<Vec<Common>, Failure> {
+        let all = Whole::open(&self.0).await?.store.connections().await?;
+        let named = |connection: ConnectionId| Common { connection: Some(connection.to_string()), ..common.clone() };
+        Ok(all.into_iter().map(named).collect())
     }
 
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure> {
@@ -102,14 +111,14 @@ async fn plan(name: &str, args: &PlanArgs) -> Result<Exit, Failure> {
     show_plan(&stack.deciding(&meta)?, &run, &args.common, &printed, wanted).await
 }
 
-async fn sync(name: &str, args: &SyncArgs) -> Result<Exit, Failure> {
+async fn sync(name: &str, args: &SyncArgs) -> Result<Option<Exit>, Failure> {
     let stack = Stack::open(name, &args.common).await?;
     let meta = stack.push().await?;
     let deciding = stack.deciding(&meta)?;
     let only = match &args.who {
         None => None,
         Some(who) => {
-            let found = who::find(&deciding, stack.connection(), who).await?.ok_or_else(|| who::nobody(who, &[]))?;
+            let Some(found) = who::find(&deciding, stack.connection(), who).await? else { return Ok(None) };
             Some(deciding.store.pid(&found).hex())
         }
     };
@@ -125,21 +134,52 @@ async fn sync(name: &str, args: &SyncArgs) -> Result<Exit, Failure> {
     let printed =
         Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all, stack.state.clock.now_seconds());
     if run.phase == Phase::Planned {
-        return show_stop(&deciding, &run, &args.common, &printed).await;
+        return show_stop(&deciding, &run, &args.common, &printed).await.map(Some);
     }
-    show_run(&deciding, &run, &args.common, &printed).await
+    show_run(&deciding, &run, &args.common, &printed).await.map(Some)
 }
 
 async fn apply(name: &str, args: &ApplyArgs) -> Result<Exit, Failure> {
     let stack = Stack::open(name, &args.common).await?;
     let meta = stack.push().await?;
-    let accept = Command::Accept { hash: args.hash.clone() };
-    let run = stack.ask("", accept).await?;
-    let run = run.ok_or_else(|| Failure::run("the stack accepted the plan and does not say of which run"))?;
-    let run = watched(&stack, &run, Phase::Planned).await?;
+    let deciding = stack.deciding(&meta)?;
+    let before = hardmatch_match::applied(&deciding, stack.connection(), &args.hash).await?;
+    let run = match before {
+        None => accepted(&stack, &args.hash).await?,
+        Some(run) => apply_held(&stack, &deciding, run, &args.hash).await?,
+    };
     let printed =
         Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all, stack.state.clock.now_seconds());
-    show_run(&stack.deciding(&meta)?, &run, &args.common, &printed).await
+    show_run(&deciding, &run, &args.common, &printed).await
+}
+
+/// Has the plan with this hash applied.
+async fn accepted(stack: &Stack, hash: &str) -> Result<Run, Failure> {
+    let run = stack.ask("", Command::Accept { hash: hash.to_owned() }).await?;
+    let run = run.ok_or_else(|| Failure::run("the stack accepted the plan and does not say of which run"))?;
+    watched(stack, &run, Phase::Planned).await
+}
+
+/// Applies what a closed run held for an approval, and nothing else, as on one machine.
+async fn apply_held(stack: &Stack, deciding: &MatchPorts, run: Run, hash: &str) -> Result<Run, Failure> {
+    let held = held::changes(deciding, &run).await?;
+    if held.is_empty() {
+        output::note(format!("This plan was applied in run {}; nothing is left to do.", run.id));
+        return Ok(run);
+    }
+    if held::is_too_old(&run, stack.state.clock.now().as_millisecond()) {
+        return Err(too_old(hash, &run));
+    }
+    let open = Command::Open {
+        intent: Intent::Plan,
+        stops: Stops::Kept,
+        everybody: false,
+        only: None,
+        accept_source: false,
+        retry: false,
+    };
+    let newer = opened(stack, open).await?;
+    accepted(stack, &held::still_planned(deciding, &run, &held, &newer).await?).await
 }
 
 /// Makes a link to the stack's pages, prints it, and waits for what comes of it.

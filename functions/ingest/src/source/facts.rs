@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_domain::person::PersonRecord;
+use hardmatch_ports::source::RefusedEntry;
 use hardmatch_ports::{Entry, OnePerson, SourceError};
 use hardmatch_store::entering::PersonSighting;
 use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
@@ -12,7 +13,8 @@ use hardmatch_store::{PersonHash, Store, StoreError};
 
 use super::changed::Changed;
 use super::kept::KeptListing;
-use super::leading_zeros::with_zeros;
+use super::leading_zeros::{with_zeros, zeros_row};
+use super::lost_letters::{letters_row, with_letters};
 use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
 use super::scan::Scan;
 use super::wanted::enter_asked;
@@ -30,16 +32,16 @@ pub(super) struct Facts<'a> {
 
 impl Facts<'_> {
     /// Stores the facts of everybody who changed. By groups, a group's fingerprints follow its facts; they keep the people
-    /// who are missing, so that nobody is forgotten before they are absent, and `known` learns what is stored. Gives the
-    /// people whose numbers lost their zeros.
+    /// who are missing, so that nobody is forgotten before they are absent, and `known` learns what is stored. Gives a
+    /// row for each known value that was kept, because the entry has it without zeros or letters.
     pub(super) async fn store(
         &self,
         changed: &Changed,
         known: &mut BTreeMap<usize, Bucket>,
         pace: Pace,
         progress: &mut SourceCheckpoint,
-    ) -> Result<Vec<PersonKey>, SourceStop> {
-        let mut zeros = Vec::new();
+    ) -> Result<Vec<RefusedEntry>, SourceStop> {
+        let mut kept = Vec::new();
         let content = match pace {
             Pace::AtOnce => BTreeMap::new(),
             Pace::ByGroups => self.by_bucket(),
@@ -50,7 +52,7 @@ impl Facts<'_> {
                 let people: Vec<(PersonHash, Entry)> =
                     group.iter().filter_map(|bucket| entries.remove(bucket)).flatten().collect();
                 let count = people.len() as u64;
-                zeros.extend(self.store_people(people).await?);
+                kept.extend(self.store_people(people).await?);
                 if pace == Pace::AtOnce {
                     continue;
                 }
@@ -62,7 +64,7 @@ impl Facts<'_> {
                 progress.unit(self.ports, count, Store::bucket_writes(self.series, buckets)).await?;
             }
         }
-        Ok(zeros)
+        Ok(kept)
     }
 
     fn by_bucket(&self) -> BTreeMap<usize, Bucket> {
@@ -92,13 +94,13 @@ impl Facts<'_> {
         Ok(wanted)
     }
 
-    async fn store_people(&self, people: Vec<(PersonHash, Entry)>) -> Result<Vec<PersonKey>, SourceStop> {
+    async fn store_people(&self, people: Vec<(PersonHash, Entry)>) -> Result<Vec<RefusedEntry>, SourceStop> {
         let mut people = people.into_iter();
-        let mut zeros = Vec::new();
+        let mut kept = Vec::new();
         loop {
             let chunk: Vec<(PersonHash, Entry)> = people.by_ref().take(CHUNK).collect();
             if chunk.is_empty() {
-                return Ok(zeros);
+                return Ok(kept);
             }
             if self.ports.source.one_person() == OnePerson::Pushed {
                 // The listing is older than what is pushed while it is read.
@@ -107,26 +109,30 @@ impl Facts<'_> {
                 enter_asked(self.ports, self.connection, &keys).await?;
                 continue;
             }
-            zeros.extend(self.store_chunk(chunk).await?);
+            kept.extend(self.store_chunk(chunk).await?);
         }
     }
 
-    async fn store_chunk(&self, chunk: Vec<(PersonHash, Entry)>) -> Result<Vec<PersonKey>, StoreError> {
+    async fn store_chunk(&self, chunk: Vec<(PersonHash, Entry)>) -> Result<Vec<RefusedEntry>, StoreError> {
         let store = &self.ports.store;
         let pids: Vec<PersonHash> = chunk.iter().map(|(pid, _)| *pid).collect();
         let old: BTreeMap<PersonHash, PersonRecord> = store.people(self.connection, &pids).await?.into_iter().collect();
-        let mut zeros = Vec::new();
+        let mut kept = Vec::new();
         let mut writes = Vec::with_capacity(chunk.len() * 8);
         for (pid, entry) in chunk {
             let old = old.get(&pid);
             let sighting = match entry {
                 Entry::Person(mut person) => {
                     if let Some(old) = old {
-                        let kept = with_zeros((*person).clone(), &old.person);
-                        if kept != *person {
-                            zeros.push(kept.key.clone());
+                        let whole = with_zeros((*person).clone(), &old.person);
+                        if whole != *person {
+                            kept.push(zeros_row(&whole.key));
                         }
-                        *person = kept;
+                        let named = with_letters(whole.clone(), &old.person);
+                        if named != whole {
+                            kept.push(letters_row(&named.key));
+                        }
+                        *person = named;
                     }
                     PersonSighting::Understood(person)
                 }
@@ -137,7 +143,7 @@ impl Facts<'_> {
             store.enter_person(&self.ports.scope, self.connection, old, sighting, &mut writes);
         }
         store.write_facts_last(last_of_each(writes)).await?;
-        Ok(zeros)
+        Ok(kept)
     }
 }
 

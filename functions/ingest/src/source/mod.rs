@@ -9,6 +9,7 @@ mod facts;
 mod kept;
 mod leading_zeros;
 mod lookups;
+mod lost_letters;
 mod progress;
 mod reading;
 mod scan;

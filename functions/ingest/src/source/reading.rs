@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::run::Run;
-use hardmatch_ports::source::{Completeness, read_whole};
+use hardmatch_ports::source::{Completeness, RefusedEntry, read_whole};
 use hardmatch_ports::{OnePerson, SourceError};
 use hardmatch_store::StoreError;
 use hardmatch_store::connection::LastListing;
@@ -18,7 +17,6 @@ use super::changed::Changed;
 use super::cross_check::cross_check;
 use super::facts::Facts;
 use super::kept::KeptListing;
-use super::leading_zeros::zeros_row;
 use super::lookups::enter_everybody;
 use super::progress::{CHUNK, Pace, SourceCheckpoint, SourceStop};
 use super::scan::{self, Scan, Scanner};
@@ -93,9 +91,9 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
     // What one message does in any case needs no fingerprints of its own on the way.
     let pace = if changed.groups().len() <= 1 && lacking <= CHUNK { Pace::AtOnce } else { Pace::ByGroups };
     let facts = Facts { ports, connection: &run.connection, series: &series, scan: &scan, kept: &kept };
-    let zeros = facts.store(&changed, &mut known, pace, progress).await?;
-    for key in &zeros {
-        // Without a fingerprint the person is new every night, so that the lost zeros are reported every night.
+    let known_values = facts.store(&changed, &mut known, pace, progress).await?;
+    for key in known_values.iter().filter_map(|row| row.key.as_ref()) {
+        // Without a fingerprint the person is new every night, so that what was lost is reported every night.
         scan.entries.insert(*ports.store.secret().pid(key).bytes(), [0; 8]);
     }
     store_absences(ports, run, &absence.absent, pace, progress).await?;
@@ -112,7 +110,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
         .await?;
     let changed = progress.changed() + if pace == Pace::AtOnce { changed.len() as u64 } else { 0 };
     progress.settle().await?;
-    Ok(concluded(run, scan, changed, &absence, &zeros))
+    Ok(concluded(run, scan, changed, &absence, known_values))
 }
 
 /// A listing from which nothing is concluded.
@@ -125,9 +123,9 @@ fn doubted(scan: Scan, doubts: Vec<String>) -> Observed {
 }
 
 /// A listing that is stored to its end.
-fn concluded(run: &Run, scan: Scan, changed: u64, absence: &Absence, zeros: &[PersonKey]) -> Observed {
+fn concluded(run: &Run, scan: Scan, changed: u64, absence: &Absence, kept: Vec<RefusedEntry>) -> Observed {
     let Completeness { absence: unknown, notes, mut left_out, entries, .. } = scan.completeness;
-    left_out.extend(zeros.iter().map(zeros_row));
+    left_out.extend(kept);
     left_out.truncate(LEFT_OUT_KEPT);
     let mut collection = complete(entries, changed);
     collection.absence_since_ms = absence.unknown_since();

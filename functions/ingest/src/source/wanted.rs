@@ -17,6 +17,7 @@ use hardmatch_store::{PersonHash, StoreError};
 
 use super::absent::Missing;
 use super::leading_zeros::with_zeros;
+use super::lost_letters::with_letters;
 use super::progress::{CHUNK, SourceStop};
 use super::unreadable::failed;
 use crate::observed::{Observed, PEOPLE, complete};
@@ -126,7 +127,7 @@ async fn enter(
         let sighting = match said.get(&pid) {
             Some(Asked::Found(Entry::Person(person))) => {
                 let person = match old {
-                    Some(old) => with_zeros((**person).clone(), &old.person),
+                    Some(old) => with_letters(with_zeros((**person).clone(), &old.person), &old.person),
                     None => (**person).clone(),
                 };
                 // Entered before, as when they were pushed: the next run over everybody has nothing to decide.

@@ -25,11 +25,9 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
     let spent = ports.metrics.read(&run.id).await?;
     let rows = Rows::of_run(ports, run).await?;
     let totals = &rows.totals;
-    let unread = !run.refused_entries.is_empty() || !run.left_out.is_empty() || !run.absence().is_empty();
-    let attention = totals.attention || unread;
     let mut closed = Run {
         phase: Phase::Closed,
-        status: Some(if attention { Status::Attention } else { Status::Converged }),
+        attention: totals.attention,
         closed_ms: Some(now_ms),
         stalled: None,
         outcomes: totals.outcomes.clone(),
@@ -41,6 +39,7 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
         problems: problems(ports, run).await?,
         ..Run::clone(run)
     };
+    closed.status = Some(if closed.needs_attention() { Status::Attention } else { Status::Converged });
     let everybody = run.everybody && !run.is_partial();
     let (failing, active, came, went) = (totals.is_failing(), totals.active, totals.came, totals.went);
     rows.close(ports, &mut closed).await?;
@@ -103,6 +102,8 @@ pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &LeasedRun<'_>, plan: 
         .update_run(&run.connection, &run.id, |run| {
             run.report.clone_from(&shown.report);
             run.problems.clone_from(&shown.problems);
+            (run.attention, run.acknowledged) = (shown.attention, shown.acknowledged);
+            run.policy_changes.clone_from(&shown.policy_changes);
             run.tenant_calls = spent.calls;
             run.units = spent.units;
             run.compute = spent.compute;

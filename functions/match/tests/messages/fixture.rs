@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hardmatch_domain::ids::ConnectionId;
+use hardmatch_domain::attribute::{Attributes, Texts};
+use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
+use hardmatch_domain::person::{Addresses, Extra, Person, PersonRecord, SourceStatus};
 use hardmatch_domain::policy::Policy;
 use hardmatch_embedded::{FileTable, FolderBlobs};
 use hardmatch_match::{
@@ -140,6 +142,26 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
+    /// Enters a person of the source by key.
+    pub(crate) async fn person(&self, key: &str) -> PersonHash {
+        let person = Person {
+            key: PersonKey::new(key),
+            anchors: Vec::new(),
+            attributes: Attributes::default(),
+            addresses: Addresses::default(),
+            groups: Texts::default(),
+            manager: None,
+            enabled: Some(true),
+            password_expired: None,
+            extra: Extra::default(),
+        };
+        let record = PersonRecord { connection: contoso(), person, standing: SourceStatus::Present, revision: 1 };
+        let mut writes = Vec::new();
+        self.store.put_person(&self.ports.scope, None, &record, &mut writes);
+        self.store.write_all(writes).await.unwrap();
+        self.store.pid(&PersonRef { connection: contoso(), key: PersonKey::new(key) })
+    }
+
     /// The id that commands give a run.
     pub(crate) const RUN: &str = "01KCZZZZZZZZZZZZZZZZZZZZZZ";
 

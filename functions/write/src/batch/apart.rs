@@ -189,7 +189,7 @@ fn licenses_apart(give: &[License], take: &[License], skus: &[Sku]) -> Option<Ap
 fn named(attributes: &Attributes, refusal: &Refusal) -> Vec<Attr> {
     let Some(property) = refusal.property.as_deref() else { return Vec::new() };
     let is_meant = |attr: &Attr| {
-        attr.name().eq_ignore_ascii_case(property)
+        attr.member().0.eq_ignore_ascii_case(property)
             || (attr.extension_number().is_some() && property.eq_ignore_ascii_case("onPremisesExtensionAttributes"))
     };
     attributes.iter().map(|(attr, _)| attr).filter(is_meant).collect()

@@ -2,6 +2,7 @@
 //! managers `manager`'s, `accountEnabled` is `lifecycle`'s and immutable IDs are `join`'s.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::draft::Draft;
 use crate::facts::{By, Facts};
@@ -50,6 +51,10 @@ fn is_same(attr: Attr, wanted: &str, have: &str) -> bool {
         || match attr {
             Attr::UsageLocation => wanted.eq_ignore_ascii_case(have),
             Attr::Mail | Attr::UserPrincipalName => same_name(wanted, have),
+            Attr::OtherMails | Attr::PasswordPolicies => {
+                let parts = |value| attr.parts(value).map(str::to_lowercase).collect::<BTreeSet<_>>();
+                parts(wanted) == parts(have)
+            }
             _ => false,
         }
 }
@@ -115,8 +120,17 @@ pub(crate) fn differences<'a, F: Facts>(
             found.ordinary.push((attr, wanted));
         }
     }
+    let together = with_companions(account, &found.ordinary);
+    found.ordinary.extend(together);
     mastered_mail(subject, draft, account);
     Ok(found)
+}
+
+/// What the account has of attributes that Graph would clear beside these.
+pub(crate) fn with_companions<'a>(account: &'a Account, pairs: &[Pair<'_>]) -> Vec<Pair<'a>> {
+    let lacks = |attr: &Attr| !pairs.iter().any(|(have, _)| have == attr);
+    let companions = pairs.iter().filter_map(|(attr, _)| attr.written_with()).filter(lacks);
+    companions.filter_map(|attr| Some((attr, Cow::Borrowed(account.attributes.filled(attr)?)))).collect()
 }
 
 /// A new account's attributes, sign-in name first. Invalid ordinary values are left out and reported.

@@ -112,7 +112,15 @@ fn spread(draft: &mut Draft<'_>, target: &Target<'_>, found: &Differences<'_>) {
         draft.part(Action::Update, StepOrder::Hazard, Reason::with(code, names), steps);
     }
     if !found.blanks.is_empty() {
-        let pairs: Vec<_> = found.blanks.iter().map(|attr| (*attr, "".into())).collect();
+        let mut pairs: Vec<flow::Pair<'_>> = found.blanks.iter().map(|attr| (*attr, "".into())).collect();
+        // What an earlier step of the same change writes counts, not what is there now.
+        let mut beside = flow::with_companions(account, &pairs);
+        for (attr, value) in &mut beside {
+            if let Some((_, written)) = found.ordinary.iter().find(|(have, _)| have == attr) {
+                value.clone_from(written);
+            }
+        }
+        pairs.extend(beside);
         let reason = Reason::with(Code::AttributesDiffer, format!("{} cleared", flow::names(found.blanks.iter())));
         draft.part(Action::Update, StepOrder::Blank, reason, vec![flow::update(account, &pairs, None)]);
     }

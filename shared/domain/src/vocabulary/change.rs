@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::vocabulary::ids::{ObjectId, PersonKey, PersonRef};
 use crate::vocabulary::link::{JoinRule, LeavingCause, LedgerChange};
-use crate::vocabulary::reason::{Reason, Weight};
+use crate::vocabulary::reason::{Reason, Wakes, Weight};
 use crate::vocabulary::text::hex;
 
 pub use crate::vocabulary::evidence::{Evidence, EvidenceRule, Found};
@@ -46,6 +46,21 @@ impl Decision {
     pub fn is_converged(&self) -> bool {
         self.change.is_none()
             && self.reasons.iter().all(|reason| matches!(reason.code.weight(), Weight::Note | Weight::Reported))
+    }
+
+    /// Whether the person needs attention although everything that was planned is done.
+    pub fn needs_somebody(&self) -> bool {
+        self.reasons.iter().any(|reason| match reason.code.weight() {
+            Weight::Note | Weight::Reported => false,
+            Weight::Refused => true,
+            Weight::Held => match reason.code.wakes() {
+                // Time or other people's changes bring these back by themselves.
+                Wakes::Timer | Wakes::Change | Wakes::Another => false,
+                // Approved with the plan, when the change is done.
+                Wakes::Approval => self.change.is_none(),
+                Wakes::Nobody => true,
+            },
+        })
     }
 }
 

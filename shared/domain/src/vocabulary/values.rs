@@ -39,6 +39,18 @@ pub fn problem(attr: Attr, value: &str) -> Option<&'static str> {
             Some("is not a language of ISO 639-1, such as de or en-US")
         }
         Attr::Mail => mail_problem(value),
+        Attr::OtherMails => {
+            let mut addresses = attr.parts(value);
+            let long = attr.parts(value).count() > 250 || attr.parts(value).any(|address| address.len() > 250);
+            if long { Some("has too many or too long addresses") } else { addresses.find_map(mail_problem) }
+        }
+        Attr::PasswordPolicies => {
+            let known = |part: &str| matches!(part, "DisablePasswordExpiration" | "DisableStrongPassword");
+            let alone = value == "None";
+            (!alone && !attr.parts(value).all(known)).then_some(
+                "is not DisablePasswordExpiration, DisableStrongPassword, both with a comma between them, or None",
+            )
+        }
         _ => None,
     }
 }

@@ -41,12 +41,23 @@ pub(super) fn attributes<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> (BT
             if let Some(mapping) = mapping(reader, attr, value) {
                 mappings.insert(attr, mapping);
             }
+        } else if let (true, DeValue::Table(members)) = (name == ORG_DATA, value.get_ref()) {
+            // Written as a table, or as a dotted key without quotes.
+            for (member, value) in members {
+                match Attr::parse(&format!("{ORG_DATA}.{}", member.get_ref())) {
+                    Some(attr) => mappings.extend(mapping(reader, attr, value).map(|mapping| (attr, mapping))),
+                    None => refuse(reader, member, value),
+                }
+            }
         } else {
             refuse(reader, key, value);
         }
     }
     (mappings, manager)
 }
+
+/// The property of Graph with members of its own.
+const ORG_DATA: &str = "employeeOrgData";
 
 fn refuse<'t>(reader: &mut Reader<'t>, key: &Spanned<std::borrow::Cow<'t, str>>, value: &Value<'t>) {
     let name = key.get_ref().as_ref();
@@ -57,6 +68,16 @@ fn refuse<'t>(reader: &mut Reader<'t>, key: &Spanned<std::borrow::Cow<'t, str>>,
             format!("`{name}` cannot be mapped: {why}"),
             "cannot be mapped",
             "remove the line",
+        );
+        return;
+    }
+    if name.starts_with("extension_") {
+        reader.problem(
+            ProblemKind::BadValue,
+            key.span(),
+            format!("`{name}` cannot be mapped: it is a directory extension of an application, and these are not read by this version"),
+            "cannot be mapped",
+            "map one of extensionAttribute1 to extensionAttribute15",
         );
         return;
     }

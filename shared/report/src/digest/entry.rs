@@ -3,9 +3,10 @@
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::{Action, EvidenceRule, Join, Step};
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_domain::reason::Code;
+use hardmatch_domain::reason::{Code, Reason, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 
+use crate::attention::Acknowledged;
 use crate::documents::{account, reasons};
 use crate::kind::{Kind, Rank};
 use crate::steps;
@@ -28,7 +29,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn of(row: &PlanRow, outcome: Option<&Outcome>, kind: Kind) -> Self {
+    pub(super) fn of(row: &PlanRow, outcome: Option<&Outcome>, kind: Kind, known: Option<&Acknowledged>) -> Self {
         let decision = &row.decision;
         let refused = decision.change.is_none() || outcome.is_some_and(|outcome| outcome.result != OutcomeKind::Done);
         let detail = reasons(row, outcome).next().and_then(|reason| reason.detail.clone());
@@ -53,10 +54,13 @@ impl Entry {
                 }
             }
         }
+        if let Some(known) = known {
+            lines.push(words::acknowledged(known));
+        }
         let mut telling = None;
         // People of one reason stand below it.
         if matches!(kind, Kind::Do(_) | Kind::Approval)
-            && let Some(reason) = reasons(row, outcome).find(|reason| tells(reason.code))
+            && let Some(reason) = telling_reason(row, outcome)
         {
             telling = Some(format!("{}: {}", reason.code, reason.code.sentence()));
         }
@@ -70,6 +74,12 @@ impl Entry {
             lines: lines.iter().map(|line| visible(line).into_owned()).collect(),
         }
     }
+}
+
+/// The reason that is shown beside what is done: what somebody must look at before all others.
+fn telling_reason<'a>(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> Option<&'a Reason> {
+    let refused = reasons(row, outcome).find(|reason| reason.code.weight() == Weight::Refused);
+    refused.or_else(|| reasons(row, outcome).find(|reason| tells(reason.code)))
 }
 
 /// Reasons that say more than the action's own name.

@@ -5,6 +5,7 @@ use hardmatch_ports::tenant::Refusal;
 use serde::Serialize;
 
 use super::texts::{EMPTY_VALUE, NO_VALUE, Texts};
+use crate::attention::RowNotes;
 use crate::documents::{account, reasons};
 use crate::row_status::RowStatus;
 use crate::steps::{self, Value};
@@ -61,6 +62,9 @@ struct Extra {
     /// Microsoft Graph's word: status, code, message, property, object in the way, request id.
     #[serde(skip_serializing_if = "Option::is_none")]
     graph: Option<(u16, u32, u32, u32, u32, u32)>,
+    /// What an operator said of it.
+    #[serde(skip_serializing_if = "is_zero")]
+    known: u32,
     /// The run before did not have it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     new: bool,
@@ -72,7 +76,13 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl RowData {
-    pub(super) fn of(texts: &mut Texts, row: &PlanRow, outcome: Option<&Outcome>, group: &str, new: bool) -> Self {
+    pub(super) fn of(
+        texts: &mut Texts,
+        row: &PlanRow,
+        outcome: Option<&Outcome>,
+        group: &str,
+        notes: RowNotes,
+    ) -> Self {
         let decision = &row.decision;
         let change = decision.change.as_deref();
         let upn = if person(row) == &*row.upn { "" } else { &*row.upn };
@@ -108,7 +118,8 @@ impl RowData {
             waits: if waits == 0 { 0 } else { texts.number(&words::people(waits)) },
             again: texts.optional(decision.look_again_at.map(|at| words::moment(at.saturating_mul(1000))).as_deref()),
             graph: outcome.and_then(|outcome| outcome.refusal.as_ref()).map(|refusal| graph_data(texts, refusal)),
-            new,
+            known: texts.optional(notes.acknowledged.map(words::acknowledged).as_deref()),
+            new: notes.new,
         };
         Self(
             texts.number(group),

@@ -9,6 +9,7 @@ use hardmatch_ports::run::{Outcome, PlanRow};
 
 use super::data::RowData;
 use super::texts::Texts;
+use crate::attention::RowNotes;
 use crate::beside::ReportError;
 use crate::kind::{Kind, main_code};
 
@@ -56,9 +57,9 @@ impl List {
         }
     }
 
-    fn of(kind: Kind, acknowledged: bool) -> Self {
+    fn of(kind: Kind) -> Self {
         match kind {
-            Kind::Attention | Kind::Approval if acknowledged => List::Acknowledged,
+            Kind::Acknowledged => List::Acknowledged,
             Kind::Attention => List::Needs,
             Kind::Approval => List::Waiting,
             Kind::Do(_) => List::Changes,
@@ -102,15 +103,6 @@ impl Listed {
     }
 }
 
-/// What is known of a row beside its decision and outcome.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct RowNotes {
-    /// An operator acknowledged it.
-    pub acknowledged: bool,
-    /// The run before had nothing like it.
-    pub new: bool,
-}
-
 /// All lists.
 #[derive(Debug)]
 pub(super) struct Lists {
@@ -134,8 +126,8 @@ impl Lists {
         outcome: Option<&Outcome>,
         notes: RowNotes,
     ) -> Result<bool, ReportError> {
-        let kind = Kind::of(row, outcome);
-        let list = List::of(kind, notes.acknowledged);
+        let kind = Kind::of(row, outcome).known(notes.acknowledged);
+        let list = List::of(kind);
         let (group, code) = match list {
             List::Needs | List::Later | List::Acknowledged => {
                 let code = main_code(row, outcome);
@@ -155,7 +147,7 @@ impl Lists {
             return Ok(false);
         }
         let before = self.texts.bytes() + listed.json.len();
-        let data = RowData::of(&mut self.texts, row, outcome, group, notes.new);
+        let data = RowData::of(&mut self.texts, row, outcome, group, notes);
         if !listed.json.is_empty() {
             listed.json.push(',');
         }

@@ -42,6 +42,7 @@ pub(super) struct PageView<'a> {
     disagreement: String,
     guard: Option<GuardView>,
     seats: Option<SeatsView>,
+    policy_changes: Vec<String>,
     problems: Vec<String>,
     charts: Vec<Bars>,
     collections: Vec<CollectionView>,
@@ -201,6 +202,7 @@ impl<'a> PageView<'a> {
                 ),
             }),
             seats: run.plan.as_ref().and_then(|plan| SeatsView::of(&plan.seats)),
+            policy_changes: run.policy_changes.iter().map(|change| visible(change).into_owned()).collect(),
             problems: run.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
             charts: charts(tally),
             unread: collections

@@ -76,6 +76,11 @@ impl Columns {
                 .or_else(|| names.iter().position(|have| have.eq_ignore_ascii_case(name)))
                 .or_else(|| meaning.filter(|m| *m != Meaning::Plain).and_then(&find))
         };
+        // The column of a name, and those that are called the same.
+        let several = |name: &str| -> std::vec::IntoIter<usize> {
+            let Some(first) = named(name) else { return Vec::new().into_iter() };
+            called(&names, &names[first]).collect::<Vec<_>>().into_iter()
+        };
         let key = match &mapping.key {
             Some(name) => named(name).ok_or_else(|| {
                 missing(&names, &format!("the key column {name:?}"), "Set `key` in [source] to one of them")
@@ -95,8 +100,8 @@ impl Columns {
             meanings: names.iter().map(|name| known::meaning(name)).collect(),
             key,
             texts: texts(&names, &configured),
-            anchors: mapping.anchor_from.iter().filter_map(|name| Some((name.clone(), named(name)?))).collect(),
-            extra: mapping.extra.iter().filter_map(|name| Some((name.as_str().into(), named(name)?))).collect(),
+            anchors: mapping.anchor_from.iter().flat_map(|name| several(name).map(|at| (name.clone(), at))).collect(),
+            extra: mapping.extra.iter().flat_map(|name| several(name).map(|at| (name.as_str().into(), at))).collect(),
             country_name: all(Meaning::CountryName),
             country_code: all(Meaning::CountryCode),
             mail: all(Meaning::Mail),
@@ -169,6 +174,19 @@ impl Columns {
         })
     }
 
+    /// The key's column, and those that are called the same.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = usize> + '_ {
+        let others = called(&self.names, self.name(self.key)).filter(|at| *at != self.key);
+        std::iter::once(self.key).chain(others)
+    }
+
+    /// Names that several columns have, each once.
+    pub fn repeated(&self) -> Vec<&str> {
+        let is_first = |at: usize| called(&self.names, &self.names[at]).next() == Some(at);
+        let is_repeated = |at: usize| called(&self.names, &self.names[at]).nth(1).is_some();
+        (0..self.names.len()).filter(|at| is_first(*at) && is_repeated(*at)).map(|at| self.name(at)).collect()
+    }
+
     /// What a column says.
     pub fn meaning(&self, column: usize) -> Option<Meaning> {
         self.meanings.get(column).copied().flatten()
@@ -183,6 +201,11 @@ impl Columns {
     pub fn name(&self, column: usize) -> &str {
         self.names.get(column).map_or("", String::as_str)
     }
+}
+
+/// The columns of a name: a header may have it several times.
+fn called<'n>(names: &'n [String], name: &'n str) -> impl Iterator<Item = usize> + 'n {
+    names.iter().enumerate().filter(move |(_, have)| have.eq_ignore_ascii_case(name)).map(|(at, _)| at)
 }
 
 /// The words that the configuration names for an attribute, under whichever of its names.
@@ -203,14 +226,13 @@ fn configured(names: &[String], mapping: &ColumnMapping) -> Result<Vec<(Meaning,
             cure: "Write the Active Directory or Graph name on the left, the file's column on the right".into(),
             retry: false,
         })?;
-        match names.iter().position(|name| name.eq_ignore_ascii_case(column.trim())) {
-            Some(at) => found.push((meaning, at)),
-            // Without a header, an attribute that nobody has is as good as empty.
-            None if !mapping.header => {}
-            None => {
-                let what = format!("the column {column:?} that [source.columns] names");
-                return Err(missing(names, &what, "Correct [source.columns], or the export"));
-            }
+        // A header may have the name several times.
+        let before = found.len();
+        found.extend(called(names, column.trim()).map(|at| (meaning, at)));
+        // Without a header, an attribute that nobody has is as good as empty.
+        if found.len() == before && mapping.header {
+            let what = format!("the column {column:?} that [source.columns] names");
+            return Err(missing(names, &what, "Correct [source.columns], or the export"));
         }
     }
     Ok(found)
@@ -226,9 +248,10 @@ fn texts(names: &[String], configured: &[(Meaning, usize)]) -> Vec<(Attr, Vec<us
     Attr::ALL
         .iter()
         .filter_map(|&attr| {
-            let by_config = configured.iter().find(|(meaning, _)| feeds(attr, *meaning).is_some());
-            if let Some((_, column)) = by_config {
-                return Some((attr, vec![*column]));
+            let by_config = configured.iter().filter(|(meaning, _)| feeds(attr, *meaning).is_some());
+            let by_config: Vec<usize> = by_config.map(|(_, column)| *column).collect();
+            if !by_config.is_empty() {
+                return Some((attr, by_config));
             }
             let mut from: Vec<(u8, usize)> = names
                 .iter()

@@ -194,6 +194,12 @@ impl Interpreter {
                 .filter(nameless)
                 .map(|name| format!("Passed over: a column without a name {name}")),
         );
+        notes.extend(
+            self.columns
+                .repeated()
+                .into_iter()
+                .map(|name| format!("Several columns are called {name:?}: the first filled one counts")),
+        );
         notes.extend(self.columns.may_mean_leaving().map(|name| {
             format!(
                 "The column {name:?} is not understood. If it says who leaves, name it under [source.columns] as enabled or accountExpires"

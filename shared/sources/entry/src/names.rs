@@ -10,13 +10,18 @@ pub const MOST: usize = 4_096;
 /// The longest name, in bytes.
 const LONGEST: usize = 1_024;
 
-/// Why an entry whose names find no room is refused.
-pub fn too_many() -> EntryFault {
+/// As much of a name as an error shows.
+const SHOWN: usize = 60;
+
+/// Why an entry is refused whose name finds no room; says which.
+pub fn too_many(name: &str) -> EntryFault {
+    let column: String = name.chars().take(SHOWN).collect();
     EntryFault::new(
         format!("The entry has names beyond the {MOST} that a file may have, or one that is too long"),
         "Export only the attributes that are used, under names that are the same for everybody",
     )
     .structural()
+    .at(column)
 }
 
 /// Names in the order of their first appearance, without regard to case.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
-use hardmatch_domain::ids::{Guid, ImmutableId, PersonKey};
+use hardmatch_domain::ids::{AnchorName, Guid, ImmutableId, PersonKey};
 use hardmatch_domain::person::{Address, Addresses, Anchor, Extra, Manager, Person};
 
 use crate::columns::Columns;
@@ -113,7 +113,9 @@ impl Translation<'_> {
 pub fn key(row: &Row, columns: &Columns) -> Result<PersonKey, EntryFault> {
     let nothing = Index::default();
     let reader = Reader { columns, index: &nothing, now: 0, row };
-    let column = columns.key;
+    // Of several columns of the key's name the first filled one counts.
+    let filled = |column: &usize| row.values(*column).any(|value| !value.trim_ascii().is_empty());
+    let column = columns.keys().find(filled).unwrap_or(columns.key);
     let fault = |fault: EntryFault| fault.at(columns.name(column));
     if let Some(bad) = row.bad(column) {
         return Err(bad.clone());
@@ -317,6 +319,10 @@ impl<'a> Reader<'a> {
     fn anchors(&self) -> Result<Vec<Anchor>, EntryFault> {
         let mut anchors = Vec::with_capacity(self.columns.anchors.len());
         for (from, column) in &self.columns.anchors {
+            // Of several columns of the name the first filled one counts.
+            if anchors.last().is_some_and(|last: &Anchor| last.from == AnchorName::from(from.as_ref())) {
+                continue;
+            }
             if let Some(bad) = self.row.bad(*column) {
                 return Err(bad.clone());
             }
@@ -565,11 +571,17 @@ impl<'a> Reader<'a> {
 
     /// A value that cannot be read is not there: an expression that needs it says so.
     fn extra(&self, left_out: &mut Vec<EntryFault>) -> Extra {
-        let mut pairs = Vec::with_capacity(self.columns.extra.len());
+        let mut pairs: Vec<(Box<str>, Box<str>)> = Vec::with_capacity(self.columns.extra.len());
         for (name, column) in &self.columns.extra {
-            match self.joined(*column) {
-                Ok(joined) => pairs.push((name.clone(), joined.into())),
-                Err(fault) => left_out.push(fault),
+            // Of several columns of the name the first filled one counts.
+            let before = pairs.last_mut().filter(|(have, _)| have == name);
+            if before.as_ref().is_some_and(|(_, value)| !value.is_empty()) {
+                continue;
+            }
+            match (self.joined(*column), before) {
+                (Ok(joined), Some((_, value))) => *value = joined.into(),
+                (Ok(joined), None) => pairs.push((name.clone(), joined.into())),
+                (Err(fault), _) => left_out.push(fault),
             }
         }
         Extra::new(pairs)

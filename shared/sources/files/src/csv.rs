@@ -5,6 +5,7 @@
 
 use hardmatch_ports::source::SourceError;
 
+use crate::footer;
 use crate::read::Read;
 use crate::text::Text;
 use hardmatch_sources_entry::row::{EntryFault, Layout, Reach, Row};
@@ -138,21 +139,24 @@ impl Csv {
             if let Some(fault) = swallowed(row, self.delimiter, self.width, lines) {
                 return Ok(Read::Fault(fault));
             }
-            let behind = self.short.last_full > 0 && row.line > self.short.last_full && row.filled() == 1;
-            if behind && self.is_footer(row) {
+            let behind = self.short.last_full > 0 && row.line > self.short.last_full;
+            let summary = footer::is_summary(row, self.width);
+            if behind && (summary || (row.filled() == 1 && self.is_footer(row))) {
                 return Ok(Read::Footer);
             }
             if row.value_count() == self.width {
                 self.habit.full += 1;
-                if row.filled() > 1 || self.width == 1 {
+                if (row.filled() > 1 || self.width == 1) && !summary {
                     self.habit.last_full = row.line;
                 }
                 self.habit.writes_empty |= row.values(self.width - 1).all(|cell| cell.trim_ascii().is_empty());
                 return Ok(Read::Row);
             }
-            self.habit.short += u64::from(row.value_count() > 1 && row.value_count() < self.width);
-            if row.filled() > 1 {
-                self.habit.last_full = row.line;
+            if !summary {
+                self.habit.short += u64::from(row.value_count() > 1 && row.value_count() < self.width);
+                if row.filled() > 1 {
+                    self.habit.last_full = row.line;
+                }
             }
             if row.value_count() < self.width && self.short.filled_up {
                 row.fill_up(self.width);

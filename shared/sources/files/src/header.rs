@@ -137,10 +137,6 @@ fn names(row: &Row) -> Result<Vec<String>, SourceError> {
             names.push(format!("{NAMELESS}{})", column + 1));
             continue;
         }
-        if let Some(first) = names.iter().position(|have| have.eq_ignore_ascii_case(&name)) {
-            let problem = format!("Columns {} and {} are both called the same", first + 1, column + 1);
-            return Err(wrong(&problem, "Rename or remove one of them"));
-        }
         names.push(name);
     }
     Ok(names)

@@ -125,7 +125,7 @@ impl<'de> Visitor<'de> for Object<'_> {
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             let name = format!("{}{}", self.path, name.trim());
             let Some(column) = self.names.number(&name) else {
-                *self.fault = Some(names::too_many());
+                *self.fault = Some(names::too_many(&name));
                 return Err(M::Error::custom("too many"));
             };
             if seen.contains(&column) {

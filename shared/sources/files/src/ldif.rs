@@ -245,7 +245,7 @@ impl Ldif {
                     continue;
                 }
                 let Some(column) = self.names.number(line.name) else {
-                    fault = fault.or_else(|| Some(names::too_many()));
+                    fault = fault.or_else(|| Some(names::too_many(line.name)));
                     continue;
                 };
                 let bad = match line.value {

@@ -14,6 +14,7 @@ mod entries;
 mod read;
 
 mod csv;
+mod footer;
 mod header;
 mod jsonl;
 mod ldif;

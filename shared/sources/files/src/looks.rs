@@ -85,6 +85,12 @@ impl Looks {
         }
     }
 
+    /// Nine of ten values are several words, as whole names are.
+    pub(crate) fn are_several_words(&self) -> bool {
+        let several = self.samples.iter().filter(|text| text.trim().contains(' ')).count();
+        !self.samples.is_empty() && several * 10 >= self.samples.len() * 9
+    }
+
     /// The different values, when there are few.
     pub(crate) fn words(&self) -> impl Iterator<Item = (&str, u64)> {
         self.words.iter().map(|(word, count)| (word.as_str(), *count))

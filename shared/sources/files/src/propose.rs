@@ -143,6 +143,10 @@ fn agreed(suggests: Suggests, looks: &Looks) -> Option<Suggests> {
             !empty && looks.is_many() && !matches!(kind, Kind::Email | Kind::Date | Kind::Switch | Kind::Guid)
         }
         Suggests::Attribute("displayName") => !matches!(kind, Kind::Email | Kind::Number | Kind::Date | Kind::Guid),
+        // "Preferred Name", "Nombre": of some systems the whole name, of others the first one.
+        Suggests::Attribute("givenName") if looks.are_several_words() => {
+            return Some(Suggests::Attribute("displayName"));
+        }
         Suggests::Attribute("co") if kind == Kind::Country => return Some(Suggests::Attribute("c")),
         Suggests::Attribute("c" | "usageLocation") => empty || kind == Kind::Country,
         Suggests::Attribute("sAMAccountName" | "distinguishedName" | "memberOf" | "manager" | "proxyAddresses") => true,

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use hardmatch_domain::change::{Change, Step};
 use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
-use hardmatch_report::RowStatus;
-
-use crate::acknowledged::needs_somebody;
+use hardmatch_report::{RowStage, RowStatus, needs_attention};
 
 /// What the rows of a run add up to.
 #[derive(Default)]
@@ -18,8 +16,14 @@ pub(super) struct RunTotals {
     pub(super) changes: BTreeMap<String, u64>,
     /// People who are refused, by reason code.
     pub(super) refusals: BTreeMap<String, u64>,
-    /// Whether a person needs attention or approval.
-    pub(super) attention: bool,
+    /// People who were decided.
+    pub(super) people: u64,
+    /// People for whom something is done or refused.
+    pub(super) concerned: u64,
+    /// People who need attention or approval and whose state no operator acknowledged.
+    pub(super) attention: u64,
+    /// People whose state an operator acknowledged.
+    pub(super) acknowledged: u64,
     /// Changes that failed for a cause that is the connection's: an answer that did not come, a permission that is missing.
     pub(super) failing: u64,
     /// People whose account is there now, live and not blocked by us.
@@ -43,7 +47,7 @@ impl RunTotals {
     }
 
     /// Counts a row. A person whose state an operator acknowledged needs no attention; everything else is counted as it is.
-    pub(super) fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>, acknowledged: bool) {
+    pub(super) fn add(&mut self, row: &PlanRow, outcome: Option<&Outcome>, stage: RowStage, acknowledged: bool) {
         let decision = &row.decision;
         let done = match (&decision.change, outcome) {
             (None, _) => true,
@@ -60,8 +64,10 @@ impl RunTotals {
         if RowStatus::of(row, outcome) == RowStatus::Refused {
             *self.refusals.entry(refusal(row, outcome).as_str().to_owned()).or_default() += 1;
         }
-        let said = outcome.is_some_and(|outcome| !outcome.said().is_empty());
-        self.attention |= !acknowledged && (!done || said || needs_somebody(decision));
+        self.people += 1;
+        self.concerned += u64::from(decision.change.is_some() || decision.needs_somebody());
+        self.attention += u64::from(!acknowledged && needs_attention(row, outcome, stage));
+        self.acknowledged += u64::from(acknowledged);
         // An account that was created with less than it should have exists all the same.
         let is_there = outcome.is_some_and(|outcome| outcome.account.is_some());
         let planned = decision.change.as_deref();

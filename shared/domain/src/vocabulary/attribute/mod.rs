@@ -115,6 +115,14 @@ attributes! {
     ExtensionAttribute14 = "extensionAttribute14", 1024;
     /// Extension attribute 15.
     ExtensionAttribute15 = "extensionAttribute15", 1024;
+    /// Further addresses of the person, with `;` between them: at most 250 of 250 characters.
+    OtherMails = "otherMails", 62749;
+    /// Division in the company. Written together with the cost center.
+    Division = "employeeOrgData.division", 1024;
+    /// Cost center. Written together with the division.
+    CostCenter = "employeeOrgData.costCenter", 1024;
+    /// `DisablePasswordExpiration`, `DisableStrongPassword`, both with a comma between them, or `None`.
+    PasswordPolicies = "passwordPolicies", 64;
 }
 
 impl Attr {
@@ -129,13 +137,38 @@ impl Attr {
     /// Whether Graph counts a change of it as a sensitive action, refused for role holders.
     /// <https://learn.microsoft.com/graph/api/resources/users>
     pub fn is_sensitive(self) -> bool {
-        matches!(self, Attr::UserPrincipalName | Attr::BusinessPhones | Attr::MobilePhone)
+        matches!(self, Attr::UserPrincipalName | Attr::BusinessPhones | Attr::MobilePhone | Attr::OtherMails)
     }
 
     /// Which `extensionAttribute` it is, 1 to 15.
     pub fn extension_number(self) -> Option<u8> {
         let first = Attr::ExtensionAttribute1 as u8;
-        (self as u8).checked_sub(first).map(|n| n + 1)
+        (self as u8).checked_sub(first).map(|n| n + 1).filter(|n| *n <= 15)
+    }
+
+    /// The attribute that Graph clears unless it is written in the same request.
+    /// <https://learn.microsoft.com/graph/api/resources/employeeorgdata>
+    pub fn written_with(self) -> Option<Attr> {
+        match self {
+            Attr::Division => Some(Attr::CostCenter),
+            Attr::CostCenter => Some(Attr::Division),
+            _ => None,
+        }
+    }
+
+    /// Graph's property that holds the attribute, and its member there.
+    pub fn member(self) -> (&'static str, Option<&'static str>) {
+        match self.name().split_once('.') {
+            Some((property, member)) => (property, Some(member)),
+            None => (self.name(), None),
+        }
+    }
+
+    /// The parts of a value that is a list; the whole value where the attribute is none.
+    pub fn parts(self, value: &str) -> impl Iterator<Item = &str> {
+        let list = matches!(self, Attr::OtherMails | Attr::PasswordPolicies);
+        let between = move |c: char| list && matches!(c, ';' | ',' | '\n');
+        value.split(between).map(move |part| if list { part.trim() } else { part }).filter(|part| !part.is_empty())
     }
 }
 

@@ -78,7 +78,6 @@ fn a_file_that_is_none_is_an_error_with_a_cure() {
         (&b""[..], "empty"),
         (b"PK\x03\x04rest", "workbook"),
         (b"1001,jane@example.com\n1002,max@example.com\n", "looks like data"),
-        (b"objectGUID,mail,Mail\n", "both called"),
         (b"mail,department\n", "never change"),
     ] {
         let error = read(Format::Csv, bytes).unwrap_err();
@@ -232,4 +231,49 @@ fn what_is_no_file_is_refused_at_once_and_for_good() {
         let error = read_as(Format::Csv, "", |shape| shape.path = path.to_owned()).unwrap_err();
         assert!(error.problem.contains(problem) && !error.retry, "{error:?}");
     }
+}
+
+#[test]
+fn of_several_columns_of_one_name_the_first_filled_one_counts() {
+    const ONE: &str = "01234567-89ab-cdef-0123-456789abcdef";
+    let text = format!(
+        "ID,Phone,enabled,mail,Enabled,Mail,phone,id\n\
+         {ONE},,true,,true,jane@example.com,2,\n\
+         ,1,true,bo@example.com,false,other@example.com,2,897485c7-81a7-42e3-97c6-37ed73077b1f\n"
+    );
+    let given = read_as(Format::Csv, &text, |shape| {
+        shape.mapping.key = Some("ID".to_owned());
+        shape.mapping.columns.insert("telephoneNumber".to_owned(), "phone".to_owned());
+        shape.mapping.extra.push("Phone".to_owned());
+    })
+    .unwrap();
+    let people = given.people();
+    let phones: Vec<_> = people.iter().map(|person| person.attributes.get(Attr::BusinessPhones)).collect();
+    assert_eq!(phones, [Some("2"), Some("1")]);
+    let mail: Vec<_> = people.iter().map(|person| person.addresses.primary()).collect();
+    assert_eq!(mail, [Some("jane@example.com"), Some("bo@example.com")]);
+    assert_eq!(people.iter().map(|person| person.enabled).collect::<Vec<_>>(), [Some(true), Some(false)]);
+    assert_eq!(people[1].key.as_str(), "897485c7-81a7-42e3-97c6-37ed73077b1f");
+    assert_eq!(given.completeness.notes.iter().filter(|note| note.starts_with("Several columns")).count(), 4);
+}
+
+#[test]
+fn a_last_line_of_several_cells_that_sums_up_is_a_footer() {
+    const TOP: &str = "employeeID,userPrincipalName,displayName,department,city\n\
+        1001,a@x.com,Ann,Sales,York\n1002,b@x.com,Bo,Sales,York\n";
+    for last in [
+        "Total,2,,,\n",
+        "Exported by Ann Ash, 12 March 2026, 2 rows\n",
+        "Summe,2",
+        "\nTotal:,2,,,\nStand 12.03.2026, 10:15\n",
+    ] {
+        let given = csv(format!("{TOP}{last}"));
+        assert_eq!((given.people().len(), given.refused().len()), (2, 0), "{last}");
+        let completeness = &given.completeness;
+        assert!(completeness.doubts.is_empty() && completeness.absence.is_empty(), "{last}: {completeness:?}");
+        assert!(completeness.notes.iter().any(|note| note.contains("footer")), "{last}: {completeness:?}");
+    }
+    // In the middle it is a row like any other.
+    let given = csv(format!("{TOP}Total,2\n1003,c@x.com,Cy,Sales,York\n"));
+    assert_eq!((given.people().len(), given.refused().len()), (3, 1));
 }
