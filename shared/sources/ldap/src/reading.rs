@@ -41,7 +41,7 @@ pub(crate) async fn gather(settings: LdapSettings, password: SecretString) -> Re
         gathered.elsewhere.extend(found.references.iter().filter(|url| !is_partition(url)).map(|url| host(url)));
         for entry in found.entries {
             let values = people::values(entry, &groups, &mut names).ok_or_else(|| SourceError {
-                problem: names::too_many().problem,
+                problem: names::too_many("an entry").problem,
                 cure: "Ask for fewer attributes: leave out what no rule needs".to_owned(),
                 retry: false,
             })?;
