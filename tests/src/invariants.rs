@@ -88,7 +88,12 @@ fn says(change: &Change, write: &SeenRequest, after: &[Seen]) -> bool {
     let is_target = |id: &str| target.eq_ignore_ascii_case(id);
     let of_account = change.account.as_ref().is_some_and(|id| is_target(id.as_str())) || made(change, target, after);
     change.steps.iter().any(|step| match step {
-        Step::Link => false,
+        Step::Link | Step::Unlink => false,
+        Step::ClearId { .. } => {
+            of_account
+                && is_patch(write)
+                && properties(write).all(|(name, value)| name == "onPremisesImmutableId" && value.is_null())
+        }
         Step::Create { attributes, .. } if write.route == "/users" => {
             let upn = attributes.filled(Attr::UserPrincipalName).unwrap_or_default();
             text(write, "userPrincipalName").eq_ignore_ascii_case(upn)

@@ -7,11 +7,12 @@ use std::time::Duration;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_embedded::FileTable;
 use hardmatch_embedded::doorbell::Habits;
-use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
+use hardmatch_match::{Accept, Acceptance, Handled, Opening, Request, accept, handle_command, open_run};
 use hardmatch_policy::Config;
 use hardmatch_ports::clock::Clock as _;
+use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::{Message, MessageKind};
-use hardmatch_ports::run::{Intent, Phase, PlanRow, Run};
+use hardmatch_ports::run::{Intent, Phase, PlanRow, Run, Undo};
 use hardmatch_ports::table::Units;
 use hardmatch_ports::{Item, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
@@ -321,6 +322,40 @@ impl World {
         runs
     }
 
+    /// Plans how to undo what a run wrote, all of it or what it wrote of one person.
+    pub async fn undo_run(&mut self, run: &str, key: Option<&str>) -> Ran {
+        let person = self.place_of(key).await;
+        self.undo(Undo { run: Some(run.to_owned()), person, by: "ada".to_owned() }).await
+    }
+
+    /// Plans how to undo what was written of one person within thirty days.
+    pub async fn undo_person(&mut self, key: &str) -> Ran {
+        let person = self.place_of(Some(key)).await;
+        self.undo(Undo { run: None, person, by: "ada".to_owned() }).await
+    }
+
+    async fn place_of(&self, key: Option<&str>) -> Option<String> {
+        let store = self.store().await;
+        key.map(|key| store.secret().pid(&PersonKey::new(key)).hex())
+    }
+
+    async fn undo(&mut self, undo: Undo) -> Ran {
+        let command = StoryCommand { undo: Some(undo), ..StoryCommand::new(Intent::Plan, Accept::Nothing) };
+        self.command(command).await.expect("the run rests")
+    }
+
+    /// What an approver asks for, and the reply.
+    pub async fn ask(&mut self, command: &Command) -> Reply {
+        let (engine, config) = self.begin().await.expect("a process");
+        let connection = &config.connection;
+        let authority = CommandAuthority::Approver;
+        let request = Request { connection, run: "", command, authority, by: "ada", reply: "" };
+        match handle_command(&engine.deciding, &request).await.expect("a reply") {
+            Handled::Replied(reply) => reply,
+            Handled::PassedOn => Reply::Done { run: None },
+        }
+    }
+
     /// Applies a plan by its hash.
     pub async fn try_apply(&mut self, hash: &str) -> Result<Ran, Stopped> {
         let (engine, config) = self.begin().await?;
@@ -371,6 +406,7 @@ impl World {
                 accept_source: command.source == Source::AsItIs,
                 retry: self.retry,
                 by: "a test".to_owned(),
+                undo: command.undo.clone(),
             };
             let now = self.clock.now().as_millisecond();
             open_run(&engine.store, &*engine.doorbell, &opening, now).await.map_err(|error| engine.stopped(&error))?
@@ -439,6 +475,7 @@ impl World {
                 && run.intent == command.intent
                 && run.policy_revision == meta.policy.revision
                 && run.only == command.only
+                && run.undo.is_some() == command.undo.is_some()
         }))
     }
 
@@ -505,11 +542,12 @@ struct StoryCommand {
     source: Source,
     everybody: bool,
     only: Option<PersonKey>,
+    undo: Option<Undo>,
 }
 
 impl StoryCommand {
     fn new(intent: Intent, accept: Accept) -> Self {
-        Self { intent, accept, source: Source::AsKnown, everybody: false, only: None }
+        Self { intent, accept, source: Source::AsKnown, everybody: false, only: None, undo: None }
     }
 }
 

@@ -65,6 +65,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  hardmatch explain ada@contoso.com\n  hardmatch explain karl\n  hardmatch explain karl --account\n  hardmatch explain --reason anchor_conflict"
     )]
     Explain(ExplainArgs),
+    /// List changes that wait for an approval, approve or reject them
+    #[command(subcommand)]
+    #[command(
+        after_help = "Examples:\n  hardmatch approvals list\n  hardmatch approvals approve 4f1c9a02b3aa --comment \"seen with HR\"\n  hardmatch approvals approve --action delete\n  hardmatch approvals reject --person ada@contoso.com"
+    )]
+    Approvals(ApprovalsCommand),
     /// Acknowledge what is known of one person: until a day, or until the facts change, it does not set the exit status
     #[command(
         after_help = "Examples:\n  hardmatch acknowledge ada@contoso.com --until 2026-12-31 --comment \"HR corrects the address\"\n  hardmatch acknowledge ada@contoso.com --withdraw"
@@ -272,6 +278,62 @@ pub(crate) struct SyncArgs {
     pub(crate) all: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalsCommand {
+    /// The changes that wait, with reason, old and new
+    #[command(after_help = "Examples:\n  hardmatch approvals list\n  hardmatch approvals list --action delete --json")]
+    List(ApprovalsListArgs),
+    /// Approve changes: each for seven days, as long as it is planned unchanged
+    #[command(
+        after_help = "Examples:\n  hardmatch approvals approve 4f1c9a02b3aa\n  hardmatch approvals approve --set 8c02d1e55a10"
+    )]
+    Approve(ApprovalsJudgeArgs),
+    /// Reject changes: none comes back before its facts or the policy change
+    #[command(after_help = "Examples:\n  hardmatch approvals reject 4f1c9a02b3aa --comment \"stays until May\"")]
+    Reject(ApprovalsJudgeArgs),
+}
+
+/// Which of the changes that wait.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ApprovalFilter {
+    /// Changes of one person: key, sign-in name, address or object id
+    #[arg(long, value_name = "WHO")]
+    pub(crate) person: Option<String>,
+    /// Changes of one action: delete, suspend, repair, merge, purge, takeover, …
+    #[arg(long)]
+    pub(crate) action: Option<String>,
+    /// Changes with this reason code
+    #[arg(long, value_name = "CODE")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApprovalsListArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) filter: ApprovalFilter,
+    /// Those too that are approved, rejected, or planned no more
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApprovalsJudgeArgs {
+    /// Changes by name; eight digits or more of each
+    pub(crate) changes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) filter: ApprovalFilter,
+    /// Everything that waits, by the hash that `approvals list` shows: refused when others wait by now
+    #[arg(long, value_name = "HASH", conflicts_with_all = ["changes", "person", "action", "reason"])]
+    pub(crate) set: Option<String>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct AcknowledgeArgs {
     /// Key, sign-in name, address or object id
@@ -333,6 +395,31 @@ pub(crate) enum RunsCommand {
     /// One run
     #[command(after_help = "Examples:\n  hardmatch runs show\n  hardmatch runs show 7XGM --html")]
     Show(RunsShowArgs),
+    /// Plan how to undo what was written within thirty days: of a run, of a person, or of one change
+    #[command(
+        after_help = "Examples:\n  hardmatch runs undo 7XGM\n  hardmatch runs undo --person ada@contoso.com\n  hardmatch runs undo --change 4f1c9a02b3aa"
+    )]
+    Undo(RunsUndoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsUndoArgs {
+    /// The run; with --person, of it what was written of that person
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What was written of one person: key, sign-in name, address or object id
+    #[arg(long, value_name = "WHO")]
+    pub(crate) person: Option<String>,
+    /// One change, by its name: eight digits or more
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["run", "person"])]
+    pub(crate) change: Option<String>,
+    /// With --json: include a row for each person
+    #[arg(long)]
+    pub(crate) rows: bool,
+    /// Show everybody, however many
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]

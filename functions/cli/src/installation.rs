@@ -6,9 +6,10 @@ mod stack;
 
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::command::Command;
+use hardmatch_ports::command::{Command, Reply};
+use hardmatch_ports::run::Undo;
 
-use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
+use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RunsUndoArgs, SyncArgs};
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
 
@@ -23,6 +24,8 @@ pub(crate) trait Installation {
     async fn sync(&self, args: &SyncArgs) -> Result<Option<Exit>, Failure>;
     /// Every connection of this place, as options name it.
     async fn connections(&self, common: &Common) -> Result<Vec<Common>, Failure>;
+    /// Plans how to undo what was written.
+    async fn undo(&self, args: &RunsUndoArgs, undo: Undo) -> Result<Exit, Failure>;
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure>;
     async fn connect(&self, args: &ConnectArgs) -> Result<Exit, Failure>;
     async fn auth_status(&self, common: &Common) -> Result<Exit, Failure>;
@@ -30,6 +33,8 @@ pub(crate) trait Installation {
     async fn auth_disconnect(&self, common: &Common) -> Result<Exit, Failure>;
     /// Stores the file's configuration where the connection is at work.
     async fn push(&self, common: &Common) -> Result<Exit, Failure>;
+    /// Gives a command about the connection; its reply, or an error where it is refused.
+    async fn ask(&self, common: &Common, command: Command) -> Result<Reply, Failure>;
     /// Gives a command about the connection and says which connection that is; an error where it is refused.
     async fn command(&self, common: &Common, command: Command) -> Result<ConnectionId, Failure>;
 }

@@ -135,6 +135,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Auth(AuthCommand::Disconnect(common)) => installation(&common)?.auth_disconnect(&common).await,
         Command::Serve(args) => commands::serve::serve(args).await,
         Command::Demo(args) => commands::demo::demo(args).await,
+        Command::Approvals(command) => commands::approvals::approvals(command).await,
         Command::Acknowledge(args) => commands::acknowledge::acknowledge(args).await,
         Command::Schedule(args) => commands::schedule::schedule(&args),
         Command::Completions(args) => commands::schedule::completions(&args),

@@ -275,6 +275,7 @@ pub(crate) fn strange(reply: &Reply) -> Failure {
         Reply::Reached { .. } => "how the tenant is reached",
         Reply::Checked { .. } => "what was looked at",
         Reply::Disconnected { .. } => "disconnected",
+        Reply::Judged { .. } => "what was said of changes is kept",
         Reply::Redriven { .. } => "dead letters were put back",
         Reply::Refused { .. } => "refused",
     };

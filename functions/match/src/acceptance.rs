@@ -144,9 +144,14 @@ pub(crate) enum PolicyOfDecisions {
     RememberNow,
 }
 
+/// Whether a run decides everybody who is to be decided: it is neither about one person nor about what is undone.
+fn is_about_everybody(run: &Run) -> bool {
+    !run.is_partial() && run.undo.is_none()
+}
+
 /// Remembers the policy under which everybody was decided. A run about one person says nothing of the others.
 pub(crate) async fn remember_policy(ports: &MatchPorts, run: &Run) -> Result<(), MatchError> {
-    if !run.is_partial() {
+    if is_about_everybody(run) {
         let revision = run.policy_revision;
         ports.store.update(&run.connection, |policy: &mut ActivePolicy| policy.decided = revision).await?;
     }
@@ -160,14 +165,14 @@ pub(crate) async fn remember(ports: &MatchPorts, run: &Run, policy: PolicyOfDeci
     let meta = ports
         .store
         .update_together(&run.connection, |meta| {
-            if !run.is_partial() && policy == PolicyOfDecisions::RememberNow {
+            if is_about_everybody(run) && policy == PolicyOfDecisions::RememberNow {
                 meta.policy.decided = run.policy_revision;
             }
-            if !run.is_partial() {
+            if is_about_everybody(run) {
                 // Everybody was decided again, and an operator saw the plan or there was nothing to see.
                 meta.status.reconnected = false;
             }
-            if accepted {
+            if accepted && run.undo.is_none() {
                 meta.policy.widened = false;
                 meta.history.first_accepted.get_or_insert(now);
                 if by_hash {

@@ -2,6 +2,7 @@
 
 mod accept;
 mod acknowledge;
+mod approvals;
 mod connect;
 mod disconnect;
 mod open;
@@ -10,6 +11,7 @@ mod release;
 mod request;
 mod switch;
 mod tenant;
+mod undo;
 
 use hardmatch_ports::command::Command;
 use hardmatch_ports::tenant_request::TenantQuery;
@@ -19,6 +21,8 @@ use crate::error::MatchError;
 use crate::ports::MatchPorts;
 
 pub use self::acknowledge::MOST_DAYS;
+use self::approvals::Judging;
+pub use self::approvals::{set_hash, still_planned};
 pub use self::disconnect::disconnect;
 pub use self::pause::paused;
 pub use self::request::{Handled, Request};
@@ -39,7 +43,12 @@ pub async fn handle_command(ports: &MatchPorts, request: &Request<'_>) -> Result
         Command::Reset => return tenant::pass_on(ports, request, TenantQuery::Reset).await,
         Command::Disconnect => return disconnect::handle(ports, request).await,
         Command::Open { .. } => open::handle(ports, request).await?,
+        Command::Undo { undo } => undo::handle(ports, request, undo).await?,
         Command::Accept { hash } => accept::handle(ports, request, hash).await?,
+        Command::Judge { approve, changes, set, comment } => {
+            let judging = Judging { approve: *approve, changes, set: set.as_deref(), comment: comment.as_deref() };
+            approvals::handle(ports, request, &judging).await?
+        }
         Command::Connect { ticket } => connect::handle(ports, request, ticket).await?,
         Command::Pause => pause::pause(ports, request).await?,
         Command::Resume => pause::resume(ports, request).await?,

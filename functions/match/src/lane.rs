@@ -78,6 +78,7 @@ pub(crate) fn hold(
         also: Vec::new(),
         refusal: None,
         at_ms: ports.clock.now().as_millisecond(),
+        written: None,
     };
     ports.store.put_outcome(&run.connection, pid, &outcome, writes);
 }

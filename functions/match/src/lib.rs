@@ -3,6 +3,7 @@
 mod acceptance;
 mod acknowledged;
 mod admission;
+mod approvals;
 mod commands;
 mod commit;
 mod credential_expiry;
@@ -28,6 +29,7 @@ mod step;
 mod table_loss;
 mod tick;
 mod transition;
+mod undo;
 
 /// The tests beside the code and those in `tests/` use one fixture, which names this crate from outside.
 #[cfg(test)]
@@ -43,7 +45,9 @@ pub use hardmatch_ports::tenant_request::DisconnectResult;
 pub use acceptance::{Acceptance, accept, applied};
 pub use acknowledged::{acknowledged, facts as acknowledged_facts};
 pub use admission::{Admission, admit};
-pub use commands::{Handled, MOST_DAYS as MOST_DAYS_ACKNOWLEDGED, Request, disconnect, handle_command, paused};
+pub use commands::{
+    Handled, MOST_DAYS as MOST_DAYS_ACKNOWLEDGED, Request, disconnect, handle_command, paused, set_hash, still_planned,
+};
 pub use credential_expiry::watch_credential;
 pub use driver::advance;
 pub use error::MatchError;

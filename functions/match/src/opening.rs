@@ -3,7 +3,7 @@
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_ports::Doorbell;
 use hardmatch_ports::doorbell::MessageKind;
-use hardmatch_ports::run::{Accepted, Intent, Phase, Run, Status, Stop};
+use hardmatch_ports::run::{Accepted, Intent, Phase, Run, Status, Stop, Undo};
 use hardmatch_store::Store;
 use hardmatch_store::asked::AskedPerson;
 use hardmatch_store::connection::Meta;
@@ -32,6 +32,8 @@ pub struct Opening {
     pub retry: bool,
     /// Who asks, for the run's record.
     pub by: String,
+    /// Undo this, and decide nothing else.
+    pub undo: Option<Undo>,
 }
 
 /// Whether a stop at the plan is accepted beforehand.
@@ -112,7 +114,9 @@ pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         policy_changes: Vec::new(),
         started_ms: now_ms,
         closed_ms: None,
-        everybody: opening.everybody || meta.status.reconnected || meta.policy.decided != meta.policy.revision,
+        undo: opening.undo.clone(),
+        everybody: opening.undo.is_none()
+            && (opening.everybody || meta.status.reconnected || meta.policy.decided != meta.policy.revision),
         full: opening.everybody,
         only: opening.only.clone(),
         requests: false,

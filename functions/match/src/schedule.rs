@@ -85,6 +85,7 @@ async fn start(ports: &MatchPorts, connection: &ConnectionId, slot: String) -> R
             accept_source: false,
             retry: false,
             by: format!("schedule, {slot}"),
+            undo: None,
         };
         if let Some(run) = opening::enter(&ports.store, &opening, &meta, Some(&slot), now_ms).await? {
             if let Some(before) = &meta.schedule.run

@@ -2,7 +2,7 @@
 //! knowledge of any phase's work.
 
 use hardmatch_ports::doorbell::MessageKind;
-use hardmatch_ports::run::{Intent, Phase, PlanHead, Run};
+use hardmatch_ports::run::{GuardNote, Intent, Phase, PlanHead, Run};
 
 /// What a step of a run came to.
 pub(crate) struct Step {
@@ -67,22 +67,27 @@ pub(crate) fn next_phase(run: &Run, plan: &PlanHead) -> Phase {
         // Left by an acceptance alone, which observes both sides once more.
         Phase::Planned => Phase::Planned,
         Phase::Writing => Phase::Gate,
-        Phase::Gate if run.guard.as_ref().is_some_and(|guard| guard.released && guard.removals > 0) => Phase::Removing,
+        Phase::Gate if run.guard.as_ref().is_some_and(removes) => Phase::Removing,
         Phase::Gate | Phase::Removing => Phase::Reporting,
         Phase::Reporting | Phase::Closed => Phase::Closed,
     }
 }
 
+/// Whether anything is let through: removals of the run, or such as are approved one by one.
+fn removes(guard: &GuardNote) -> bool {
+    (guard.released && guard.removals > 0) || guard.approved > 0
+}
+
 #[cfg(test)]
 mod tests {
-    use hardmatch_ports::run::{Accepted, GuardNote, Stop};
+    use hardmatch_ports::run::{Accepted, Stop};
 
     use super::*;
     use crate::opening::{Accept, Opening, fresh};
 
     /// A run in a phase, as a word each: `plan` asks for a plan only, `stop` stops at its plan, `yes` has that stop
     /// accepted beforehand, `applied` goes on with an accepted plan, `released` and `kept` have three removals judged,
-    /// `none` had none to judge.
+    /// `approved` has one let through besides, `none` had none to judge.
     fn run(phase: Phase, words: &str) -> Run {
         let opening = Opening {
             id: "r1".to_owned(),
@@ -94,9 +99,16 @@ mod tests {
             accept_source: false,
             retry: false,
             by: String::new(),
+            undo: None,
         };
-        let judged =
-            |released, removals| GuardNote { released, removals, before: 0, links: 9, sentence: String::new() };
+        let judged = |released, removals, approved| GuardNote {
+            released,
+            removals,
+            before: 0,
+            links: 9,
+            sentence: String::new(),
+            approved,
+        };
         let accepted = Accepted { by_hash: words.contains("applied"), at_ms: 0, by: String::new() };
         let history = hardmatch_store::connection::RunHistory { first_accepted: Some(1), ..Default::default() };
         let meta = hardmatch_store::connection::Meta { history, ..Default::default() };
@@ -106,9 +118,10 @@ mod tests {
             accepted: (words.contains("yes") || words.contains("applied")).then_some(accepted),
             plan: words.contains("applied").then(PlanHead::default),
             guard: words.split(' ').find_map(|word| match word {
-                "released" => Some(judged(true, 3)),
-                "kept" => Some(judged(false, 3)),
-                "none" => Some(judged(true, 0)),
+                "released" => Some(judged(true, 3, 0)),
+                "kept" => Some(judged(false, 3, 0)),
+                "approved" => Some(judged(false, 3, 1)),
+                "none" => Some(judged(true, 0, 0)),
                 _ => None,
             }),
             ..fresh(&opening, &meta, 0)
@@ -119,7 +132,7 @@ mod tests {
     fn each_phase_is_followed_by_the_one_with_work() {
         use Phase::{Closed, Deciding, Gate, Observing, Planned, Removing, Reporting, Writing};
         // Phase, run, slices of the plan that have changes, the phase that follows.
-        let table: [(Phase, &str, u64, Phase); 24] = [
+        let table: [(Phase, &str, u64, Phase); 25] = [
             (Observing, "", 0, Deciding),
             (Observing, "plan", 0, Deciding),
             (Observing, "stop yes", 0, Deciding),
@@ -140,6 +153,7 @@ mod tests {
             (Writing, "applied", 1, Gate),
             (Gate, "released", 1, Removing),
             (Gate, "kept", 1, Reporting),
+            (Gate, "approved", 1, Removing),
             (Gate, "none", 1, Reporting),
             (Removing, "released", 1, Reporting),
             (Reporting, "", 0, Closed),

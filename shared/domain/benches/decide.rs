@@ -191,6 +191,7 @@ fn person(n: u32) -> PersonRecord {
         },
         standing: SourceStatus::Present,
         revision: 1,
+        former: Vec::new(),
     }
 }
 

@@ -173,6 +173,7 @@ fn change<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>, parts
         decided_on: subject.revisions(draft.account),
         joined_by: draft.rule.unwrap_or(JoinRule::Link),
         reasons,
+        undoes: None,
     }
 }
 

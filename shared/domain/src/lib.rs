@@ -1,16 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 pub mod decide;
+pub mod declined;
 pub mod facts;
 pub mod guard;
 pub mod mirror;
 pub mod plan;
 pub mod refused;
+pub mod undo;
 pub mod vocabulary;
 
 mod assemble;
 mod draft;
 mod join;
+mod parts;
 mod person_context;
 mod rules;
 

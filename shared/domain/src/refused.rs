@@ -1,14 +1,14 @@
 //! What the tenant refused: not asked for again while nothing has changed that could make it answer otherwise.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::declined::Declined;
+use crate::parts::{names, with_steps, without_parts};
 use crate::vocabulary::account::Tenant;
-use crate::vocabulary::attribute::{Attr, Attributes};
-use crate::vocabulary::change::{Action, Change, ChangeId, Decision, Hold, Removals, Revisions, Step};
+use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::change::{Action, Change, ChangeId, Decision, Revisions, Step};
 use crate::vocabulary::license::{License, Sku};
 use crate::vocabulary::reason::{Code, Reason};
-use crate::vocabulary::text::hex;
 
 /// A refused change is sent again after so long, once: somebody may have cured it where nobody tells us, by a permission
 /// granted or a licence bought (seconds).
@@ -37,6 +37,9 @@ pub struct Refused {
     /// Values, licences and other single steps that were refused while the rest of their change was written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<RefusedPart>,
+    /// What an approver rejected and an operator undid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declined: Vec<Declined>,
 }
 
 /// One value, licence or other step that the tenant refused.
@@ -120,7 +123,25 @@ impl Refused {
             (None, Some((_, reason, _))) => (reason.clone(), 0, now),
             (None, None) => (Reason::plain(Code::TenantRefused), 0, now),
         };
-        Self { v: 1, change: change.id.clone(), decided_on: change.decided_on, reason, times, next, parts }
+        let declined = before.map(|before| before.declined.clone()).unwrap_or_default();
+        Self { v: 1, change: change.id.clone(), decided_on: change.decided_on, reason, times, next, parts, declined }
+    }
+
+    /// What is remembered once a change is declined, beside what the tenant refused.
+    pub fn declining(before: Option<&Self>, declined: Declined) -> Self {
+        let nothing = || Self {
+            v: 1,
+            change: declined.change.clone(),
+            decided_on: Revisions::default(),
+            reason: Reason::plain(Code::TenantRefused),
+            times: 0,
+            next: 0,
+            parts: Vec::new(),
+            declined: Vec::new(),
+        };
+        let mut refused = before.cloned().unwrap_or_else(nothing);
+        refused.declined = declined.remember(&refused.declined);
+        refused
     }
 
     /// Whether the refusal is of this change, resting on these facts.
@@ -154,44 +175,6 @@ fn wait(cure: Cure, earlier: u32) -> i64 {
         Cure::Elsewhere => NEXT_NIGHT,
         Cure::Here | Cure::Value if earlier == 0 => FIRST_WAIT,
         Cure::Here | Cure::Value | Cure::Seat => LATER_WAIT,
-    }
-}
-
-/// The names of what a step asks for: each value and each licence by itself.
-fn names(step: &Step) -> Vec<Box<str>> {
-    let name = |parts: &[&str]| -> Box<str> {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-        hex(&hash.finalize()[..12]).into()
-    };
-    match step {
-        Step::Update { after, .. } => after.iter().map(|(attr, value)| name(&["value", attr.name(), value])).collect(),
-        Step::Rename { after, .. } => vec![name(&["value", Attr::UserPrincipalName.name(), after])],
-        Step::SetEnabled { after, .. } => vec![name(&["enabled", if *after { "true" } else { "false" }])],
-        Step::RevokeSessions => vec![name(&["revoke"])],
-        Step::SetManager { after, .. } => {
-            let after = after.as_ref().map(|target| match target {
-                crate::vocabulary::change::ManagerTarget::Account(id) => id.as_str(),
-                crate::vocabulary::change::ManagerTarget::Person(key) => key.as_str(),
-            });
-            vec![name(&["manager", after.unwrap_or_default()])]
-        }
-        Step::SetLicenses { give, take } => {
-            let give = give.iter().map(|license| {
-                let mut parts = vec!["give", &*license.sku];
-                parts.extend(license.without.iter());
-                name(&parts)
-            });
-            give.chain(take.iter().map(|license| name(&["take", &license.sku]))).collect()
-        }
-        Step::JoinGroup { group } => vec![name(&["join", group.kind.name(), &group.name])],
-        Step::LeaveGroup { id, .. } => vec![name(&["leave", id.as_str()])],
-        Step::Delete { .. } => vec![name(&["delete"])],
-        // The rest of a change rests on these.
-        Step::Create { .. } | Step::Link | Step::Restore | Step::Purge { .. } => Vec::new(),
     }
 }
 
@@ -263,17 +246,7 @@ pub fn withhold(decision: Decision, refused: Option<&Refused>, tenant: &Tenant, 
     if steps.is_empty() {
         return without_change(decision, reasons, next);
     }
-    let removal_from = removal_from.filter(|from| *from < steps.len());
-    let mut change = change.clone();
-    change.id = ChangeId::of(&change.person, change.account.as_ref(), &steps);
-    change.removals = remaining(change.removals, removal_from.map_or(&[], |from| &steps[from..]));
-    if removal_from.is_none() && change.hold == Some(Hold::Removal) {
-        change.hold = None;
-    }
-    if !steps.iter().any(|step| is_of(step, change.action)) {
-        change.action = steps.iter().map(|step| step.traits().action).max().unwrap_or(change.action);
-    }
-    (change.steps, change.removal_from) = (steps, removal_from);
+    let mut change = with_steps(change, steps, removal_from);
     change.reasons.extend(reasons.iter().filter(|reason| !decision.reasons.contains(reason)).cloned());
     let again = decision.look_again_at.map_or(next, |at| at.min(next));
     Decision {
@@ -290,59 +263,4 @@ fn without_change(decision: Decision, mut reasons: Vec<Reason>, next: i64) -> De
     reasons.extend(others);
     let again = decision.look_again_at.map_or(next, |at| at.min(next));
     Decision { action: Action::None, change: None, reasons, look_again_at: Some(again), ..decision }
-}
-
-/// A step without the parts that are left out; nothing when none is left. An exchange of licences stays whole or goes
-/// whole: taking one without giving the other would leave the person without both.
-fn without_parts(step: &Step, left_out: &mut impl FnMut(&str) -> bool) -> Option<Step> {
-    match step {
-        Step::Update { immutable_id, before, after } => {
-            let kept = |(attr, value): &(Attr, &str)| {
-                let single = Attributes::from_pairs([(*attr, *value)]);
-                let alone = Step::Update { immutable_id: None, before: Attributes::default(), after: single };
-                !names(&alone).iter().any(|what| left_out(what))
-            };
-            let after: Attributes = after.iter().filter(kept).collect();
-            let before = before.iter().filter(|(attr, _)| after.get(*attr).is_some()).collect();
-            let empty = after.is_empty() && immutable_id.is_none();
-            (!empty).then(|| Step::Update { immutable_id: immutable_id.clone(), before, after })
-        }
-        Step::SetLicenses { give, take } if take.is_empty() => {
-            let alone = |license: &License| Step::SetLicenses { give: vec![license.clone()], take: Vec::new() };
-            let kept = |license: &&License| !names(&alone(license)).iter().any(|what| left_out(what));
-            let give: Vec<License> = give.iter().filter(kept).cloned().collect();
-            (!give.is_empty()).then(|| Step::SetLicenses { give, take: Vec::new() })
-        }
-        // An exchange that was refused is refused again as long as one of its licences is.
-        Step::SetLicenses { .. }
-        | Step::Rename { .. }
-        | Step::SetEnabled { .. }
-        | Step::RevokeSessions
-        | Step::SetManager { .. }
-        | Step::JoinGroup { .. }
-        | Step::LeaveGroup { .. }
-        | Step::Delete { .. } => (!names(step).iter().any(|what| left_out(what))).then(|| step.clone()),
-        Step::Create { .. } | Step::Link | Step::Restore | Step::Purge { .. } => Some(step.clone()),
-    }
-}
-
-/// What removals are left of those that were counted.
-fn remaining(counted: Removals, steps: &[Step]) -> Removals {
-    let any = |of: fn(&Step) -> bool, count: u32| if steps.iter().any(of) { count } else { 0 };
-    Removals {
-        deletes: any(|step| matches!(step, Step::Delete { .. }), counted.deletes),
-        suspends: any(|step| matches!(step, Step::SetEnabled { after: false, .. }), counted.suspends),
-        blanks: any(|step| matches!(step, Step::Update { .. } | Step::SetManager { .. }), counted.blanks),
-        licenses: any(|step| matches!(step, Step::SetLicenses { .. }), counted.licenses),
-        memberships: any(|step| matches!(step, Step::LeaveGroup { .. }), counted.memberships),
-        departs: counted.departs && steps.iter().any(|step| step.traits().departs),
-    }
-}
-
-/// Whether a step is what an action is about. Actions of several steps stand for whatever they hold.
-fn is_of(step: &Step, action: Action) -> bool {
-    match action {
-        Action::Takeover | Action::Repair | Action::Merge | Action::None => true,
-        other => step.traits().action == other,
-    }
 }

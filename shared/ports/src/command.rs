@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Check;
 use crate::intent::Intent;
 use crate::tenant_request::{DisconnectResult, Reached};
+use crate::undo::Undo;
 
 /// So long somebody waits for the reply to a request, and no longer.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
@@ -51,6 +52,25 @@ pub enum Command {
     Accept {
         /// Its hash; eight digits or more.
         hash: String,
+    },
+    /// Open a run under the name that the message gives, which plans how to undo what was written.
+    Undo {
+        /// What.
+        undo: Undo,
+    },
+    /// Approve changes that wait, or reject them. An approver's word.
+    Judge {
+        /// Approve; otherwise reject.
+        approve: bool,
+        /// Their names, in full.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<String>,
+        /// All that wait now, by the hash of their names: refused when others wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        set: Option<String>,
+        /// What the approver says to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
     },
     /// Make a link to the pages for connecting, which whoever asks has drafted: only its hash is told.
     Connect {
@@ -135,12 +155,14 @@ impl Command {
     /// What it takes at least to ask for this.
     pub fn needs(&self) -> CommandAuthority {
         match self {
-            Command::Accept { .. } | Command::Release | Command::Open { stops: Stops::Passed, .. } => {
-                CommandAuthority::Approver
-            }
+            Command::Accept { .. }
+            | Command::Judge { .. }
+            | Command::Release
+            | Command::Open { stops: Stops::Passed, .. } => CommandAuthority::Approver,
             Command::Configure { .. }
             | Command::Connect { .. }
             | Command::Open { stops: Stops::Kept, .. }
+            | Command::Undo { .. }
             | Command::Pause
             | Command::Resume
             | Command::SwitchOff { .. }
@@ -185,6 +207,14 @@ pub enum Reply {
         /// What was left behind.
         disconnected: DisconnectResult,
     },
+    /// What was said of changes is kept.
+    Judged {
+        /// The changes, by their names.
+        done: Vec<String>,
+        /// Changes of which nothing was kept, and why: each sentence ends with the cure.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        refused: BTreeMap<String, String>,
+    },
     /// Dead letters were put back.
     Redriven {
         /// How many, by the queue that they are back in.
@@ -223,6 +253,8 @@ mod tests {
         assert_eq!(open(Stops::Kept).needs(), CommandAuthority::Operator);
         assert_eq!(open(Stops::Passed).needs(), CommandAuthority::Approver);
         assert_eq!(Command::Accept { hash: "abcdef01".into() }.needs(), CommandAuthority::Approver);
+        let judge = Command::Judge { approve: false, changes: Vec::new(), set: None, comment: None };
+        assert_eq!(judge.needs(), CommandAuthority::Approver);
         assert_eq!(Command::Release.needs(), CommandAuthority::Approver);
         assert_eq!(Command::Pause.needs(), CommandAuthority::Operator);
     }

@@ -19,6 +19,7 @@ pub mod table;
 pub mod tenant;
 pub mod tenant_request;
 pub mod tokens;
+pub mod undo;
 
 pub use blobs::{BlobError, Blobs};
 pub use check::{Check, CheckState};

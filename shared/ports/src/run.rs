@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::change::{ChangeId, Decision};
+use hardmatch_domain::change::{Action, ChangeId, Decision, Step};
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
 use hardmatch_domain::reason::Reason;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ pub use crate::intent::Intent;
 use crate::source::RefusedEntry;
 use crate::table::Units;
 use crate::tenant::{Counters, Refusal};
+pub use crate::undo::Undo;
 
 /// One pass over a source and a tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Run {
     pub connection: ConnectionId,
     /// Whether it may write.
     pub intent: Intent,
+    /// What it undoes, when it was opened for that: it decides nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
     /// Where it is.
     pub phase: Phase,
     /// How it ended; set when closed.
@@ -394,6 +398,14 @@ pub struct GuardNote {
     pub links: u64,
     /// The reason, in one sentence.
     pub sentence: String,
+    /// Removals that were let through because they are approved one by one; not among `removals`.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub approved: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What became of one person's change.
@@ -423,6 +435,21 @@ pub struct Outcome {
     pub refusal: Option<Refusal>,
     /// When it happened (Unix milliseconds).
     pub at_ms: i64,
+    /// What was written of it; `None` when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Box<WrittenChange>>,
+}
+
+/// What was written of a change: the part of a person's history that undoing it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenChange {
+    /// The action, as an operator names it.
+    pub action: Action,
+    /// The steps that the tenant took, in order, with what was before and what is after. Groups, managers and licences are
+    /// named as they were found. Of the attributes of a new account the sign-in name alone: the plan's row has the others.
+    pub steps: Vec<Step>,
+    /// Why the change was decided.
+    pub why: Vec<Reason>,
 }
 
 impl Outcome {

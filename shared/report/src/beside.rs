@@ -150,7 +150,7 @@ impl<W: Write> CsvRows<W> {
 
 /// A change in one cell: `jobTitle: Clerk → Engineer; …`.
 fn changes(change: &hardmatch_domain::change::Change) -> String {
-    let steps: Vec<String> = steps::of(change)
+    let steps: Vec<String> = steps::of(&change.steps)
         .into_iter()
         .flat_map(|step| {
             if step.lines.is_empty() {

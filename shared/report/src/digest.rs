@@ -162,7 +162,7 @@ impl Digest {
         self.summary(&mut page, run, around, done);
         for (kind, entries) in &self.rows {
             page.heading(&format!("{} ({})", capital(kind.words(done)), words::number(self.count(*kind))));
-            self.entries(&mut page, entries, self.count(*kind));
+            self.entries(&mut page, around, entries, self.count(*kind));
         }
         for (kind, groups) in &self.groups {
             page.heading(&format!("{} ({})", capital(kind.words(done)), words::number(self.count(*kind))));
@@ -173,7 +173,7 @@ impl Digest {
                 if !code.remedy().is_empty() && !matches!(kind, Kind::Skipped | Kind::Acknowledged) {
                     page.line(4, &format!("What to do: {}", code.remedy()));
                 }
-                self.entries(&mut page, &group.entries, group.people);
+                self.entries(&mut page, around, &group.entries, group.people);
             }
         }
         page.text
@@ -280,7 +280,7 @@ impl Digest {
         }
     }
 
-    fn entries(&self, page: &mut Page, entries: &[Entry], people: u64) {
+    fn entries(&self, page: &mut Page, around: &Around, entries: &[Entry], people: u64) {
         let mut entries: Vec<&Entry> = entries.iter().collect();
         entries.sort_by(|one, other| one.name.cmp(&other.name).then_with(|| one.upn.cmp(&other.upn)));
         // One reason of all of them is said once.
@@ -309,6 +309,9 @@ impl Digest {
             }
             for line in &entry.lines {
                 page.line(6, line);
+            }
+            if let Some(change) = &entry.change {
+                page.line(6, &format!("This one alone: hardmatch approvals approve {change}{}", around.options));
             }
         }
         let more = people - entries.len() as u64;

@@ -136,7 +136,7 @@ pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
     match &decision.change {
         None => text.line(1, "Nothing."),
         Some(change) => {
-            text.steps(1, change);
+            text.steps(1, &change.steps);
             if let Some(hold) = &change.hold {
                 text.line(1, words::hold(hold));
             }

@@ -1,6 +1,6 @@
 //! A text of lines with indents, each made safe to show.
 
-use hardmatch_domain::change::{Change, Evidence, EvidenceRule};
+use hardmatch_domain::change::{Evidence, EvidenceRule, Step};
 
 use crate::steps;
 use crate::visible::visible;
@@ -46,9 +46,9 @@ impl Lines {
         }
     }
 
-    /// The steps of a change with every value before and after, numbered.
-    pub(crate) fn steps(&mut self, depth: usize, change: &Change) {
-        for (at, step) in steps::of(change).into_iter().enumerate() {
+    /// Steps with every value before and after, numbered.
+    pub(crate) fn steps(&mut self, depth: usize, all: &[Step]) {
+        for (at, step) in steps::of(all).into_iter().enumerate() {
             self.line(depth, &format!("{}. {}", at + 1, step.title));
             for line in step.lines {
                 self.line(depth + 1, &format!("{}: {} → {}", line.what, line.before.text(), line.after.text()));

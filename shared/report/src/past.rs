@@ -1,7 +1,7 @@
 //! A change that was made before: what became of it, why it was planned, by which rule, who accepted it, and every value.
 
 use hardmatch_domain::change::{Action, EvidenceRule};
-use hardmatch_ports::run::{Accepted, Outcome, OutcomeKind, PlanRow};
+use hardmatch_ports::run::{Accepted, Outcome, OutcomeKind, PlanRow, WrittenChange};
 
 use crate::lines::Lines;
 use crate::words;
@@ -19,11 +19,13 @@ pub struct Past {
 impl Past {
     pub(crate) fn tell(&self, text: &mut Lines) {
         let Self { outcome, row, accepted } = self;
-        let action = row.as_ref().map_or(Action::None, |row| row.decision.action);
-        let result = match (outcome.result, row) {
-            (OutcomeKind::Done, Some(_)) => words::done(action).to_owned(),
+        let written = outcome.written.as_deref();
+        let planned = row.as_ref().map(|row| row.decision.action);
+        let action = written.map(|written| written.action).or(planned);
+        let result = match (outcome.result, action) {
+            (OutcomeKind::Done, Some(action)) => words::done(action).to_owned(),
             (OutcomeKind::Done, None) => "written".to_owned(),
-            (kind, Some(_)) => format!("{}: {}", words::action(action), result(kind)),
+            (kind, Some(action)) => format!("{}: {}", words::action(action), result(kind)),
             (kind, None) => result(kind).to_owned(),
         };
         text.line(1, &format!("{}: {result}, run {}", words::moment(outcome.at_ms), outcome.run));
@@ -31,18 +33,24 @@ impl Past {
             text.line(2, &format!("{}: {}", why.code, why.code.sentence()));
             text.detail(3, why.detail.as_deref());
         }
+        let why = row.as_ref().map(|row| &row.decision.reasons).or(written.map(|written| &written.why));
+        for why in why.into_iter().flatten() {
+            text.line(2, &format!("Why: {}: {}", why.code, why.code.sentence()));
+            text.detail(3, why.detail.as_deref());
+        }
         if let Some(row) = row {
-            for why in &row.decision.reasons {
-                text.line(2, &format!("Why: {}: {}", why.code, why.code.sentence()));
-                text.detail(3, why.detail.as_deref());
-            }
             for evidence in row.decision.evidence.iter().filter(|evidence| decides_leaving(evidence.rule)) {
                 text.evidence(2, evidence);
             }
-            if let Some(change) = row.decision.change.as_deref() {
-                text.steps(2, change);
-            }
         }
+        let planned = row.as_ref().and_then(|row| row.decision.change.as_deref()).map(|change| &*change.steps);
+        match (written, planned) {
+            // The plan's row has every value of a new account.
+            (Some(WrittenChange { action: Action::Create, .. }) | None, Some(planned)) => text.steps(2, planned),
+            (Some(written), _) => text.steps(2, &written.steps),
+            (None, None) => {}
+        }
+        text.line(2, &format!("Change: {}", outcome.change.as_str()));
         text.line(2, &acceptance(outcome.result, accepted.as_ref()));
         if let Some(refusal) = &outcome.refusal {
             text.line(2, &format!("Graph: {} {}: {}", refusal.status, refusal.code, refusal.message));

@@ -1,9 +1,10 @@
 //! A change as lines of what was before and what shall be after: one form for pages, terminals and spreadsheets.
 
 use hardmatch_domain::attribute::Attributes;
-use hardmatch_domain::change::{Change, ManagerTarget, Step};
+use hardmatch_domain::change::{ManagerTarget, Step};
 use hardmatch_domain::license::License;
 
+use crate::visible::visible;
 use crate::words;
 
 /// One step of a change, in words.
@@ -56,9 +57,21 @@ impl Value {
     }
 }
 
-/// The steps of a change in words, in order.
-pub(crate) fn of(change: &Change) -> Vec<StepView> {
-    change.steps.iter().map(view).collect()
+/// Steps in words, in order.
+pub(crate) fn of(steps: &[Step]) -> Vec<StepView> {
+    steps.iter().map(view).collect()
+}
+
+/// Steps in lines, each safe to show: `jobTitle: Clerk → Lead`, or what is done where no value differs.
+pub fn step_lines(steps: &[Step]) -> Vec<String> {
+    let lines = of(steps).into_iter().flat_map(|step| {
+        if step.lines.is_empty() {
+            return vec![step.title];
+        }
+        let told = step.lines.iter();
+        told.map(|line| format!("{}: {} → {}", line.what, line.before.text(), line.after.text())).collect()
+    });
+    lines.map(|line| visible(&line).into_owned()).collect()
 }
 
 fn view(step: &Step) -> StepView {
@@ -116,6 +129,11 @@ fn view(step: &Step) -> StepView {
             StepView { title: format!("Join the group {}{new}", group.name), lines: Vec::new() }
         }
         Step::LeaveGroup { name, .. } => StepView { title: format!("Leave the group {name}"), lines: Vec::new() },
+        Step::ClearId { before } => StepView {
+            title: "Clear the immutable ID".to_owned(),
+            lines: vec![line("onPremisesImmutableId", Value::of(Some(before.as_str())), Value::None)],
+        },
+        Step::Unlink => StepView { title: "End the link (no call)".to_owned(), lines: Vec::new() },
         Step::Restore => StepView { title: "Restore from the recycle bin".to_owned(), lines: Vec::new() },
         Step::Delete { cause } => {
             StepView { title: format!("Delete to the recycle bin: {}", words::leaving(*cause)), lines: Vec::new() }

@@ -255,6 +255,7 @@ pub(crate) fn leaving(cause: LeavingCause) -> &'static str {
         LeavingCause::Disabled => "disabled at the source",
         LeavingCause::PasswordExpired => "password expired at the source",
         LeavingCause::Ended => "last day is over",
+        LeavingCause::Undone => "undone by an operator",
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::change::{Change, Step};
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::run::{Outcome, Run};
+use hardmatch_ports::run::{Outcome, Run, WrittenChange};
 use hardmatch_ports::tenant::Refusal;
 use hardmatch_ports::{Condition, Item, Key, Write};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,9 @@ pub struct OpenChange {
     /// Values, licences and other steps that were refused by themselves while the rest went on, each with its refusal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_parts: Vec<(Step, Refusal)>,
+    /// The steps among those done that the tenant did not take, by their index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unwritten: Vec<usize>,
     /// The account was created, and nobody knows its initial password.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub password_unknown: bool,
@@ -70,6 +74,29 @@ pub struct OpenChange {
     /// later one stays. `None`: they are marked with others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<u64>,
+}
+
+impl OpenChange {
+    /// What was written of it so far; `None` when nothing was. Of the attributes of a new account the sign-in name alone is
+    /// kept, so that what became of a creation stays within one unit of the table.
+    pub fn written(&self) -> Option<WrittenChange> {
+        let taken = self.change.steps.iter().take(self.done).enumerate();
+        let taken = taken.filter(|(at, _)| !self.unwritten.contains(at)).map(|(_, step)| kept(step));
+        let steps: Vec<Step> = taken.collect();
+        (!steps.is_empty()).then(|| WrittenChange {
+            action: self.change.action,
+            steps,
+            why: self.change.reasons.clone(),
+        })
+    }
+}
+
+fn kept(step: &Step) -> Step {
+    let mut step = step.clone();
+    if let Step::Create { attributes, .. } = &mut step {
+        *attributes = attributes.iter().filter(|(attr, _)| *attr == Attr::UserPrincipalName).collect();
+    }
+    step
 }
 
 /// What lies in the place of a person's change once it has ended: what became of it, until the next is decided. So a change

@@ -71,6 +71,7 @@ impl Store {
             }
         }
         let new = PersonRecord {
+            former: old.map(|old| old.former_after(&person)).unwrap_or_default(),
             connection: connection.clone(),
             person,
             standing,

@@ -168,6 +168,38 @@ pub(crate) fn people_lookups(c: &ConnectionId) -> Key {
     connection(c, "LOOKUPS")
 }
 
+/// A change that waited for an approval, by its name.
+pub(crate) fn approval(c: &ConnectionId, change: &str) -> Key {
+    Key::new(approvals_pk(c), format!("{CHANGE}{change}"))
+}
+
+/// That a change is approved.
+pub(crate) fn approved(c: &ConnectionId, change: &str) -> Key {
+    Key::new(approvals_pk(c), format!("{APPROVED}{change}"))
+}
+
+fn approvals_pk(c: &ConnectionId) -> String {
+    format!("APPROVAL#{c}")
+}
+
+const CHANGE: &str = "CHANGE#";
+const APPROVED: &str = "APPROVED#";
+
+/// Every change of a connection that waited for an approval.
+pub(crate) fn approvals(c: &ConnectionId) -> Query {
+    Query::prefix(approvals_pk(c), CHANGE)
+}
+
+/// Every change of a connection that is approved.
+pub(crate) fn all_approved(c: &ConnectionId) -> Query {
+    Query::prefix(approvals_pk(c), APPROVED)
+}
+
+/// The change that an item of [`all_approved`] is about.
+pub(crate) fn approved_of(key: &Key) -> &str {
+    key.sk.strip_prefix(APPROVED).unwrap_or(&key.sk)
+}
+
 /// The reply to an operator's request.
 pub(crate) fn reply(c: &ConnectionId, name: &str) -> Key {
     connection(c, format!("REPLY#{name}"))
@@ -662,6 +694,8 @@ mod tests {
             asked("run", pid),
             connecting(&c),
             people_lookups(&c),
+            approval(&c, "change"),
+            approved(&c, "change"),
             reply(&c, "name"),
             ticket("hash"),
             attempt("hash"),

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod approvals;
 mod beginning;
 mod boundary;
 mod connect;
@@ -10,6 +11,7 @@ mod deleted;
 mod dirty;
 mod entitling;
 mod faults;
+mod history;
 mod joining;
 mod leaving;
 mod observing;
@@ -19,6 +21,7 @@ mod requeue;
 mod runs;
 mod standing;
 mod tenant_request;
+mod undo;
 mod units;
 mod wanted;
 mod writing;

@@ -79,7 +79,15 @@ async fn sync(common: &Common, everybody: Everybody) -> Result<Told, Failure> {
 async fn rested(common: &Common, intent: Intent, everybody: Everybody) -> Result<Told, Failure> {
     let (engine, meta) = engine(common).await?;
     let full = everybody == Everybody::Again;
-    let wish = StoryCommand { intent, accept: Accept::Nothing, full, accept_source: false, retry: false, only: None };
+    let wish = StoryCommand {
+        intent,
+        accept: Accept::Nothing,
+        full,
+        accept_source: false,
+        retry: false,
+        only: None,
+        undo: None,
+    };
     let told = match drive(&engine, &meta, &wish).await {
         Ok(run) if run.status == Some(Status::Incomplete) => Err(Failure::run(shown::incomplete(&run))),
         Ok(run) => tell(&engine, run).await,

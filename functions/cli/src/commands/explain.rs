@@ -7,7 +7,7 @@ use hardmatch_domain::reason::Code;
 use hardmatch_match::{DecidedPerson, MatchPorts};
 use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_ports::source::RefusedEntry;
-use hardmatch_report::{Around, Past, explain_text, page, row_document};
+use hardmatch_report::{Around, Past, explain_text, page, row_document, seen_ids, seen_ids_text};
 use hardmatch_store::connection::Meta;
 use serde_json::json;
 
@@ -55,6 +55,8 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         SourceStatus::Present | SourceStatus::Absent(_) | SourceStatus::Deleted(_) => None,
     };
     let whole = if args.account { Some(account(&ports, &state, &explained).await?) } else { None };
+    let linked = ports.store.link_of(&ports.scope, &found).await?.and_then(|link| link.value.immutable_id);
+    let ids = seen_ids(&explained.record, linked.as_ref(), &history);
     if args.common.json {
         let mut document = json!({
             "v": 1,
@@ -62,6 +64,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             "standing": explained.record.standing,
             "refused_entry": refused,
             "history": history,
+            "immutable_ids": ids,
         });
         if let Some(properties) = &whole {
             document["account"] = properties.as_deref().map(whole_account::document).unwrap_or_default();
@@ -74,9 +77,17 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             past.push(told(&ports, &connection, &found.key, outcome).await?);
         }
         output::prose(explain_text(&explained.row, &past));
+        if args.history {
+            output::prose(seen_ids_text(&ids));
+        }
         if let Some(command) = held {
             output::prose("\nThe last run holds this change for an approval. This allows what that run holds:");
             output::line(format!("  {command}"));
+            if let Some(change) = explained.row.decision.change.as_deref() {
+                output::prose("This change alone is approved with:");
+                let options = args.common.options();
+                output::line(format!("  hardmatch approvals approve {}{options}", change.id.short()));
+            }
         }
         if let Some(refused) = refused {
             output::prose(format!("\nThe source's entry was refused: {}", place(&refused)));

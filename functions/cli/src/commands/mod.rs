@@ -1,6 +1,7 @@
 //! One command a file.
 
 pub(crate) mod acknowledge;
+pub(crate) mod approvals;
 pub(crate) mod auth;
 pub(crate) mod called;
 pub(crate) mod config;

@@ -8,10 +8,10 @@ use hardmatch_domain::ids::PersonKey;
 use hardmatch_embedded::Missing;
 use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
 use hardmatch_ports::TenantRead as _;
-use hardmatch_ports::run::{Intent, Phase, Run, Status};
+use hardmatch_ports::run::{Intent, Phase, Run, Status, Undo};
 use hardmatch_store::connection::{ConnectionState, Meta};
 
-use crate::args::{ApplyArgs, Common, PlanArgs, SyncArgs};
+use crate::args::{ApplyArgs, Common, PlanArgs, RunsUndoArgs, SyncArgs};
 use crate::commands::rows::Printed;
 use crate::commands::shown::{ExitBy, Rows, Wanted, incomplete, show_plan, show_run, show_stop};
 use crate::commands::{held, standing};
@@ -91,6 +91,7 @@ pub(crate) struct StoryCommand {
     pub(crate) accept_source: bool,
     pub(crate) retry: bool,
     pub(crate) only: Option<PersonKey>,
+    pub(crate) undo: Option<Undo>,
 }
 
 pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
@@ -108,6 +109,7 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
         accept_source: args.accept_source,
         retry: args.retry,
         only: None,
+        undo: None,
     };
     let mut result = drive(&engine, &meta, &wish).await;
     if let (Ok(_), Some(to)) = (&result, &args.record)
@@ -131,6 +133,32 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
                 rows: if args.rows { Rows::Shown } else { Rows::Left },
                 exit: if args.detailed_exitcode { ExitBy::Changes } else { ExitBy::People },
             };
+            show_plan(&engine.deciding, &run, &args.common, &printed, wanted).await
+        }
+        Err(failure) => Err(failure),
+    };
+    engine.stop().await;
+    shown
+}
+
+/// Plans how to undo what was written, and shows that plan.
+pub(crate) async fn undo(args: &RunsUndoArgs, undo: Undo) -> Result<Exit, Failure> {
+    let (engine, meta) = engine(&args.common).await?;
+    let wish = StoryCommand {
+        intent: Intent::Plan,
+        accept: Accept::Nothing,
+        full: false,
+        accept_source: false,
+        retry: false,
+        only: None,
+        undo: Some(undo),
+    };
+    let result = drive(&engine, &meta, &wish).await;
+    let shown = match result {
+        Ok(run) => {
+            let now = engine.state.clock.now_seconds();
+            let printed = Printed::of(&engine.state.loaded.config, &meta, &args.common, args.all, now);
+            let wanted = Wanted { rows: if args.rows { Rows::Shown } else { Rows::Left }, exit: ExitBy::People };
             show_plan(&engine.deciding, &run, &args.common, &printed, wanted).await
         }
         Err(failure) => Err(failure),
@@ -168,6 +196,7 @@ pub(crate) async fn sync(args: &SyncArgs) -> Result<Option<Exit>, Failure> {
         accept_source: args.accept_source,
         retry: args.retry,
         only,
+        undo: None,
     };
     let result = drive(&engine, &meta, &wish).await;
     let shown = match result {
@@ -272,6 +301,7 @@ async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Re
         accept_source: false,
         retry: false,
         only: None,
+        undo: None,
     };
     let meta = engine.store().meta(engine.connection()).await?;
     let planned = drive(engine, &meta, &wish).await?;
@@ -292,6 +322,8 @@ pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &StoryCommand) -> 
             && run.intent == wish.intent
             && run.policy_revision == meta.policy.revision
             && run.only == wish.only
+            && run.undo.is_none()
+            && wish.undo.is_none()
             && now_ms - run.started_ms < RESUME_MS
     });
     let run = if let Some(run) = resumable {
@@ -308,6 +340,7 @@ pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &StoryCommand) -> 
             accept_source: wish.accept_source,
             retry: wish.retry,
             by: operator(),
+            undo: wish.undo.clone(),
         };
         open_run(engine.store(), engine.doorbell(), &opening, now_ms).await?
     };

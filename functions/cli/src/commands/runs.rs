@@ -1,16 +1,20 @@
 //! `runs`: what was done before, from the state alone.
 
-use hardmatch_ports::run::{Phase, Run};
+use hardmatch_domain::undo::UNDONE_WITHIN;
+use hardmatch_match::MatchPorts;
+use hardmatch_ports::run::{Outcome, Phase, Run, Undo};
 use hardmatch_report::{run_document, runs_table, summary_lines};
 use serde_json::json;
 
-use crate::args::{Common, RunsCommand, RunsShowArgs};
+use crate::args::{Common, RunsCommand, RunsShowArgs, RunsUndoArgs};
 use crate::commands::place::place;
 use crate::commands::rows;
 use crate::commands::rows::Printed;
+use crate::commands::who;
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
 use crate::installation::installation;
+use crate::operator::operator;
 use crate::output;
 
 /// Runs that are listed.
@@ -22,6 +26,77 @@ pub(crate) async fn runs(command: RunsCommand) -> Result<Exit, Failure> {
     match command {
         RunsCommand::List(common) => list(&common).await,
         RunsCommand::Show(args) => show(args).await,
+        RunsCommand::Undo(args) => undo(&args).await,
+    }
+}
+
+/// Finds what is meant, and plans how to undo it.
+async fn undo(args: &RunsUndoArgs) -> Result<Exit, Failure> {
+    let place = installation(&args.common)?;
+    let state = place.state(&args.common).await?;
+    let connection = state.loaded.config.connection.clone();
+    let meta = state.store.meta(&connection).await?;
+    let Some(ports) = state.deciding(&meta) else {
+        return Err(Failure::run("nothing was written yet, so there is nothing to undo"));
+    };
+    let undo = match (&args.run, &args.person, &args.change) {
+        (_, _, Some(change)) => written(&ports, &state, change).await?,
+        (None, None, None) => {
+            return Err(Failure::usage(
+                "name what is to be undone: a run, --person WHO or --change NAME. `hardmatch runs list` names runs, `hardmatch explain WHO --history` a person's changes",
+            ));
+        }
+        (run, person, None) => {
+            let run = match run {
+                Some(run) => Some(find(&state, Some(run)).await?.id),
+                None => None,
+            };
+            let person = match person {
+                Some(wanted) => {
+                    let found = who::find(&ports, &connection, wanted).await?;
+                    Some(ports.store.pid(&found.ok_or_else(|| who::nobody(wanted, &[]))?).hex())
+                }
+                None => None,
+            };
+            Undo { run, person, by: operator() }
+        }
+    };
+    // The state is opened again by whoever drives the run.
+    drop((ports, state));
+    place.undo(args, undo).await
+}
+
+/// The run and the person of a change that was written within thirty days.
+async fn written(ports: &MatchPorts, state: &State, name: &str) -> Result<Undo, Failure> {
+    let connection = &state.loaded.config.connection;
+    let name = name.to_lowercase();
+    let since_ms = state.clock.now().as_millisecond() - UNDONE_WITHIN * 1000;
+    let mut found: Vec<Undo> = Vec::new();
+    for id in state.store.run_ids(connection, usize::MAX).await? {
+        let Some(run) = state.store.run(connection, &id).await?.map(|stored| stored.value) else { continue };
+        if run.started_ms < since_ms || run.plan.is_none() {
+            continue;
+        }
+        // A plan that was cleaned up names no change any more.
+        let Ok(mut slices) = hardmatch_match::read_plan(ports, &id).await else { continue };
+        while let Ok(Some((_, rows))) = slices.next().await {
+            let changes = rows.iter().filter_map(|row| row.decision.change.as_deref());
+            for change in changes.filter(|change| name.len() >= 8 && change.id.as_str().starts_with(&name)) {
+                let pid = ports.store.pid(&change.person);
+                let outcomes = state.store.outcomes_of(&run, &[pid]).await?;
+                let is_written = |outcome: &Outcome| outcome.change == change.id && outcome.written.is_some();
+                if outcomes.iter().any(|(_, outcome)| is_written(outcome)) {
+                    found.push(Undo { run: Some(id.clone()), person: Some(pid.hex()), by: operator() });
+                }
+            }
+        }
+    }
+    match found.len() {
+        // The newest of several runs that wrote the same is the one to be undone.
+        1.. => Ok(found.swap_remove(0)),
+        0 => Err(Failure::usage(format!(
+            "no change called {name} was written within thirty days; give eight digits or more. `hardmatch explain WHO --history` names a person's changes"
+        ))),
     }
 }
 

@@ -17,6 +17,11 @@ use crate::output;
 
 /// Does it on the state of this machine.
 pub(crate) async fn command(common: &Common, command: &Command) -> Result<ConnectionId, Failure> {
+    Ok(ask(common, command).await?.0)
+}
+
+/// Does it on the state of this machine, and gives the connection and the reply.
+pub(crate) async fn ask(common: &Common, command: &Command) -> Result<(ConnectionId, Reply), Failure> {
     let state = open_state(load(&common.config)?, Missing::Refuse).await?;
     let connection = &state.loaded.config.connection;
     let meta = state.store.meta(connection).await?;
@@ -27,7 +32,8 @@ pub(crate) async fn command(common: &Common, command: &Command) -> Result<Connec
     let request = Request { connection, run: "", command, authority: CommandAuthority::Approver, by: &by, reply: "" };
     match handle_command(&deciding, &request).await? {
         Handled::Replied(Reply::Refused { why }) => Err(Failure::run(why)),
-        Handled::Replied(_) | Handled::PassedOn => Ok(connection.clone()),
+        Handled::Replied(reply) => Ok((connection.clone(), reply)),
+        Handled::PassedOn => Ok((connection.clone(), Reply::Done { run: None })),
     }
 }
 

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_embedded::Missing;
-use hardmatch_ports::command::Command;
+use hardmatch_ports::command::{Command, Reply};
+use hardmatch_ports::run::Undo;
 
 use super::Installation;
-use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
+use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RunsUndoArgs, SyncArgs};
 use crate::commands::auth::{connect, give_up, status};
 use crate::commands::{doctor, run, standing};
 use crate::connection::{State, folder, load, open_state};
@@ -45,6 +46,10 @@ impl Installation for Local {
         Ok(files.into_iter().map(|config| Common { config, ..common.clone() }).collect())
     }
 
+    async fn undo(&self, args: &RunsUndoArgs, undo: Undo) -> Result<Exit, Failure> {
+        Box::pin(run::undo(args, undo)).await
+    }
+
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure> {
         doctor::doctor(common).await
     }
@@ -67,6 +72,10 @@ impl Installation for Local {
 
     async fn push(&self, _: &Common) -> Result<Exit, Failure> {
         Err(Failure::usage("name the stack with --stack; on this machine a run reads the file by itself"))
+    }
+
+    async fn ask(&self, common: &Common, command: Command) -> Result<Reply, Failure> {
+        Ok(standing::ask(common, &command).await?.1)
     }
 
     async fn command(&self, common: &Common, command: Command) -> Result<ConnectionId, Failure> {

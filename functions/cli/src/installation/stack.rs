@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use hardmatch_connect::{ConnectLink, PublicUrl, draft};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::MatchPorts;
-use hardmatch_ports::command::{Command, Stops};
-use hardmatch_ports::run::{Intent, Phase, Run};
+use hardmatch_ports::command::{Command, Reply, Stops};
+use hardmatch_ports::run::{Intent, Phase, Run, Undo};
 use hardmatch_store::connecting::{ConnectState, Connected};
 use hardmatch_store::runs::new_run_id;
 use jiff::SignedDuration;
@@ -17,7 +17,7 @@ use serde_json::json;
 use url::Url;
 
 use super::Installation;
-use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, SyncArgs};
+use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RunsUndoArgs, SyncArgs};
 use crate::commands::held;
 use crate::commands::rows::Printed;
 use crate::commands::run::too_old;
@@ -56,6 +56,16 @@ impl Installation for Deployed {
         Ok(all.into_iter().map(named).collect())
     }
 
+    async fn undo(&self, args: &RunsUndoArgs, undo: Undo) -> Result<Exit, Failure> {
+        let stack = Stack::open(&self.0, &args.common).await?;
+        let meta = stack.push().await?;
+        let run = opened(&stack, Command::Undo { undo }).await?;
+        let wanted = Wanted { rows: if args.rows { Rows::Shown } else { Rows::Left }, exit: ExitBy::People };
+        let now = stack.state.clock.now_seconds();
+        let printed = Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all, now);
+        show_plan(&stack.deciding(&meta)?, &run, &args.common, &printed, wanted).await
+    }
+
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure> {
         reaching::doctor(&self.0, common).await
     }
@@ -78,6 +88,10 @@ impl Installation for Deployed {
 
     async fn push(&self, common: &Common) -> Result<Exit, Failure> {
         push(&self.0, common).await
+    }
+
+    async fn ask(&self, common: &Common, command: Command) -> Result<Reply, Failure> {
+        Stack::open(&self.0, common).await?.reach(command).await
     }
 
     async fn command(&self, common: &Common, command: Command) -> Result<ConnectionId, Failure> {

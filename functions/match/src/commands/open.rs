@@ -53,6 +53,7 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>) -> Result<
         accept_source: *accept_source,
         retry: *retry,
         by: request.by.to_owned(),
+        undo: None,
     };
     let run = open_run(store, &*ports.doorbell, &opening, ports.clock.now().as_millisecond()).await?;
     Ok(done(Some(&run.id)))

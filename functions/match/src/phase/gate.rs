@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::judgement::{CHUNK, judge_removals, of_this_run};
 use crate::acceptance::is_by_hash;
+use crate::approvals::{Approved, ask_of_people};
 use crate::commit::commit;
 use crate::deadline;
 use crate::error::MatchError;
@@ -50,11 +51,12 @@ impl Progress for GateProgress {}
 /// message that continues carries out the judgement that is kept.
 pub(crate) async fn judge(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchError> {
     let held = ports.store.held(&run.id).await?;
+    let approved = if held.is_empty() { Approved::default() } else { Approved::of_run(ports, run).await? };
     let mut checkpoint = deadline::checkpoint(ports, run, "gate");
     let mut progress = if let Some(progress) = checkpoint.load().await? {
         progress
     } else {
-        let judged = judge_removals(ports, run, &held).await?;
+        let judged = judge_removals(ports, run, &held, &approved).await?;
         let (note, code, groups) = (judged.note, judged.code, judged.groups);
         let progress = GateProgress { note, code, groups, after: None, units: 0, lane: Filled::default() };
         if !held.is_empty() {
@@ -67,17 +69,21 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Ste
         held.iter().copied().filter(|pid| progress.after.as_ref().is_none_or(|after| pid.hex() > *after)).collect();
     for chunk in left.chunks(CHUNK) {
         let mut writes = Vec::new();
+        let mut waiting = Vec::new();
         for (pid, stored) in of_this_run(ports, run, chunk).await? {
-            let state = if progress.note.released { ChangeState::Ready } else { ChangeState::Held };
+            let goes = progress.note.released || approved.covers(&stored.value.change);
+            let state = if goes { ChangeState::Ready } else { ChangeState::Held };
             let next = OpenChange { state, ..stored.value.clone() };
             writes.push(ports.store.put_change(&run.connection, pid, stored.revision, &next));
-            if progress.note.released {
+            if goes {
                 lane.put(&mut progress.lane, stored.value.change.depth, pid, &mut writes);
             } else {
                 hold(ports, run, pid, &stored.value.change, Reason::plain(progress.code), &mut writes);
+                waiting.push((pid, stored.value.change, Reason::plain(progress.code)));
             }
         }
         commit(ports, writes).await?;
+        ask_of_people(ports, run, waiting).await?;
         progress.after = chunk.last().map(PersonHash::hex);
         progress.units += chunk.len() as u64;
         let near = deadline::deadline_near(ports);

@@ -15,6 +15,7 @@ use crate::ports::MatchPorts;
 use crate::step::Step;
 use crate::table_loss;
 use crate::transition::enter;
+use crate::undo;
 
 /// Collections without which nobody can be decided.
 const NEEDED: &[&str] = &["people", "users", "deleted_users", "domains"];
@@ -71,6 +72,9 @@ fn slice_bits(people: u64) -> u32 {
 
 /// Who has to be decided: people who were asked for, everybody, or the people who are dirty or due.
 async fn people_to_decide(ports: &MatchPorts, run: &Run, meta: &Meta) -> Result<Vec<PersonHash>, MatchError> {
+    if let Some(what) = &run.undo {
+        return undo::people(ports, run, what).await;
+    }
     if run.is_partial() {
         let asked: Vec<PersonHash> = ports.store.asked(&run.id).await?.into_iter().map(|(pid, _)| pid).collect();
         // People who wait for one of these are left to the next run over everybody.

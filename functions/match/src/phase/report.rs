@@ -5,11 +5,13 @@ mod rows;
 mod totals;
 mod wanted;
 
+use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Phase, PlanHead, Run, Status};
 use hardmatch_store::connection::Quarantine;
 use hardmatch_store::leases::LeasedRun;
 
 use self::rows::Rows;
+use crate::approvals::ask_of_plan;
 use crate::credential_expiry;
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
@@ -40,7 +42,8 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
         ..Run::clone(run)
     };
     closed.status = Some(if closed.needs_attention() { Status::Attention } else { Status::Converged });
-    let everybody = run.everybody && !run.is_partial();
+    let regular = !run.is_partial() && run.undo.is_none();
+    let everybody = run.everybody && regular;
     let (failing, active, came, went) = (totals.is_failing(), totals.active, totals.came, totals.went);
     rows.close(ports, &mut closed).await?;
     if failing {
@@ -54,11 +57,11 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
             if !failing && !quarantined_by_this_run {
                 meta.quarantine = None;
                 meta.history.last_success = Some(now_ms / 1000);
-                if !run.is_partial() {
+                if regular {
                     meta.history.last_run = Some(now_ms / 1000);
                 }
             }
-            if !run.is_partial() {
+            if regular {
                 // Timers up to the beginning of this run were taken by it.
                 meta.history.timers_seen = Some(run.started_ms / 1000);
             }
@@ -97,6 +100,9 @@ pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &LeasedRun<'_>, plan: 
         ..Run::clone(run)
     };
     Rows::of_plan(ports, run).await?.render(ports, &mut shown).await?;
+    if plan.by_reason.contains_key(Code::AwaitingApproval.as_str()) {
+        ask_of_plan(ports, run).await?;
+    }
     ports
         .store
         .update_run(&run.connection, &run.id, |run| {

@@ -10,12 +10,14 @@ use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Phase, PlanHead, PlanRow, Run, Stop};
 use hardmatch_store::Progress;
+use hardmatch_store::approvals::Approval;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::GuardHistory;
 use hardmatch_store::leases::LeasedRun;
 use serde::{Deserialize, Serialize};
 
 use crate::acceptance::{PolicyOfDecisions, first_plan, is_by_hash, remember};
+use crate::approvals::{Approved, ask, asked};
 use crate::commit::commit_plain;
 use crate::deadline;
 use crate::error::MatchError;
@@ -56,12 +58,14 @@ pub(crate) async fn start(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Ste
         checkpoint.save(&progress, ports.clock.now()).await?;
     }
     let lane = Lane::new(ports, run, LanePhase::Write);
+    let approved = if plan.slices.is_empty() { Approved::default() } else { Approved::of_run(ports, run).await? };
     let left =
         plan.slices.into_iter().filter(|name| progress.after.as_ref().is_none_or(|after| name > after)).collect();
     let mut slices = Slices::named(ports, &run.id, left);
     let mut writes = Vec::new();
     while let Some((name, rows)) = slices.next().await? {
-        distribute(ports, run, lane, &rows, &mut progress, &mut writes);
+        let waiting = distribute(ports, run, lane, &rows, &approved, &mut progress, &mut writes);
+        ask(ports, run, waiting).await?;
         (progress.after, progress.units) = (Some(name), progress.units + 1);
         let near = deadline::deadline_near(ports);
         let due = near || deadline::save_due(ports, &checkpoint);
@@ -83,15 +87,18 @@ pub(crate) async fn start(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Ste
     Ok(Step::entered(entered).notifying(MessageKind::Write))
 }
 
-/// Puts each change of a slice where it belongs: into the lane, to the gate, or to where it waits for an approval.
+/// Puts each change of a slice where it belongs: into the lane, to the gate, or to where it waits for an approval. Gives the
+/// changes that somebody is to be asked about.
 fn distribute(
     ports: &MatchPorts,
     run: &Run,
     lane: Lane<'_>,
     rows: &[PlanRow],
+    approved: &Approved,
     progress: &mut StartProgress,
     writes: &mut Vec<Write>,
-) {
+) -> Vec<Approval> {
+    let mut waiting = Vec::new();
     for row in rows {
         let Some(change) = row.decision.change.as_deref() else { continue };
         let pid = ports.store.pid(&change.person);
@@ -101,18 +108,29 @@ fn distribute(
                 Some(Stop::Asked | Stop::FirstRun | Stop::PolicyWidened | Stop::StateLost) | None => Code::PlanWaits,
             })),
             Some(Hold::Repair) => Some(Reason::plain(Code::RepairNeeded)),
-            Some(Hold::Approval) if !is_by_hash(run) => Some(Reason::plain(Code::AwaitingApproval)),
+            Some(Hold::Approval) if !is_by_hash(run) && !approved.covers(change) => {
+                Some(Reason::plain(Code::AwaitingApproval))
+            }
             Some(Hold::Approval | Hold::Removal) | None => {
-                let over = progress.guarded.iter().find(|kind| !row.accepted && kind.count(change) > 0);
+                let over = progress
+                    .guarded
+                    .iter()
+                    .find(|kind| !row.accepted && !approved.covers(change) && kind.count(change) > 0);
                 over.map(|kind| Reason::with(Code::Guarded, kind.words()))
             }
         };
         match waits {
-            Some(reason) => hold(ports, run, pid, change, reason, writes),
+            Some(reason) => {
+                if change.hold != Some(Hold::Repair) {
+                    waiting.push(asked(ports, run, (&row.name, &row.upn), change, reason.clone()));
+                }
+                hold(ports, run, pid, change, reason, writes);
+            }
             None if change.removal_from == Some(0) => writes.push(ports.store.put_held(&run.id, pid)),
             None => lane.put(&mut progress.lane, change.depth, pid, writes),
         }
     }
+    waiting
 }
 
 /// Kinds of change of which a run holds more than its limits allow. Mass renames, changes of IDs and takeovers have the

@@ -210,6 +210,7 @@ async fn a_run_about_one_person_replaces_their_older_run_only() {
             accept_source: false,
             retry: false,
             by: "a hook".to_owned(),
+            undo: None,
         };
         ids.push(open_run(&fixture.store, &*fixture.outbox, &opening, NOON * 1000).await.unwrap().id);
     }

@@ -29,6 +29,8 @@ pub(crate) fn apart(step: &Step, refusal: &Refusal, skus: &[Sku]) -> Option<Apar
         Step::SetLicenses { give, take } if is_about_licenses(refusal.kind) => licenses_apart(give, take, skus),
         Step::Create { .. }
         | Step::Link
+        | Step::Unlink
+        | Step::ClearId { .. }
         | Step::Update { .. }
         | Step::Rename { .. }
         | Step::SetEnabled { .. }

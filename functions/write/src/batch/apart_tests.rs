@@ -87,7 +87,13 @@ fn sensitive_values_go_by_themselves_when_they_are_forbidden() {
 }
 
 fn license(name: &str) -> License {
-    License { sku: name.into(), part_number: name.into(), without: Texts::default(), held: false }
+    License {
+        sku: name.into(),
+        part_number: name.into(),
+        without: Texts::default(),
+        held: false,
+        before: Texts::default(),
+    }
 }
 
 fn sku(name: &str, plans: &[&str]) -> Sku {

@@ -18,7 +18,10 @@ pub(crate) fn of_step(task: &Task, other: Option<ObjectId>, binding: Binding) ->
             let manager = other.filter(|_| takes_manager(task, binding));
             Some(Call::Create { attributes, immutable_id, enabled, manager, password })
         }
-        Step::Link => None,
+        Step::Link | Step::Unlink => None,
+        Step::ClearId { .. } => {
+            Some(Call::Update { account: account?, immutable_id: Some(None), attributes: Attributes::default() })
+        }
         Step::Update { immutable_id, after, .. } => {
             Some(Call::Update { account: account?, immutable_id: immutable_id.map(Some), attributes: after })
         }
@@ -68,6 +71,8 @@ pub(crate) fn to_verify(task: &Task) -> Option<Call> {
         }
         Step::Purge { account } => Some(Call::ReadDeleted { account: account.clone() }),
         Step::Link
+        | Step::Unlink
+        | Step::ClearId { .. }
         | Step::Update { .. }
         | Step::Rename { .. }
         | Step::SetEnabled { .. }

@@ -156,7 +156,11 @@ fn pointers(ports: &WritePorts, effects: &Effects) -> Vec<Write> {
     let ended = effects.pointers.ended.as_ref().map(|who| ports.store.delete_link_pointer(who));
     let made = effects.pointers.made.as_ref();
     let made = made.map(|(who, account)| ports.store.put_link_pointer(who, account));
-    ended.into_iter().chain(made).collect()
+    let mut writes: Vec<Write> = ended.into_iter().chain(made).collect();
+    if let Some(link) = &effects.unlinked {
+        ports.store.delete_link(&ports.scope, link, &mut writes);
+    }
+    writes
 }
 
 fn journal(ports: &WritePorts, task: &Task, effects: &mut Effects) -> Option<Write> {

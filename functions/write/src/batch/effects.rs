@@ -21,6 +21,8 @@ pub(crate) struct Effects {
     pub(crate) facts: Facts,
     /// The account's link: stored unless another writer claimed the account.
     pub(crate) claim: Option<Claim>,
+    /// The link that ends.
+    pub(crate) unlinked: Option<Link>,
     /// What leads to the link, and rests on the claim.
     pub(crate) pointers: Pointers,
     /// The change: stored unless a newer decision replaced it.

@@ -94,8 +94,11 @@ pub(crate) async fn load(
     let ids = accounts_of(tasks, phase);
     let managers: BTreeSet<PersonRef> = tasks.iter().filter_map(|task| manager_person(task, phase)).collect();
     let managers: Vec<PersonRef> = managers.into_iter().collect();
-    let refused: Vec<PersonHash> =
-        tasks.iter().filter(|task| task.open.refusal.is_some()).map(|task| task.pid).collect();
+    let refused: Vec<PersonHash> = tasks
+        .iter()
+        .filter(|task| task.open.refusal.is_some() || task.open.change.undoes.is_some())
+        .map(|task| task.pid)
+        .collect();
     let store = &ports.store;
     let (read, marks, accounts, managers, refusals) = futures::try_join!(
         store.person_items(connection, &unsure),

@@ -53,13 +53,14 @@ pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, n
             }
         }
         Step::LeaveGroup { id, .. } => account.memberships = account.memberships.without(id.as_str()),
+        Step::ClearId { .. } => account.immutable_id = None,
         Step::Restore => account.deleted = None,
         Step::Delete { .. } => account.deleted = Some(stamp.into()),
         Step::Create { manager, .. } => {
             set_manager = manager.is_some();
             was_created = true;
         }
-        Step::Link | Step::RevokeSessions | Step::Purge { .. } => {}
+        Step::Link | Step::Unlink | Step::RevokeSessions | Step::Purge { .. } => {}
     }
     let moved = matches!(step, Step::Delete { .. } | Step::Restore);
     let licenses_before = (account.licenses != item.account.licenses).then(|| item.account.licenses.clone());
@@ -100,6 +101,8 @@ pub(crate) fn group_of<'s>(step: &'s Step, other: Option<&'s ObjectId>) -> Optio
         Step::LeaveGroup { id, .. } => Some(id),
         Step::Create { .. }
         | Step::Link
+        | Step::Unlink
+        | Step::ClearId { .. }
         | Step::Update { .. }
         | Step::Rename { .. }
         | Step::SetEnabled { .. }
@@ -147,7 +150,12 @@ pub(crate) fn owned(ledger: &Ledger, step: &Step, other: Option<&ObjectId>, now:
         Step::LeaveGroup { id, .. } => ledger.memberships = ledger.memberships.without(id.as_str()),
         Step::Delete { cause } => ledger.deleted = Some(Suspension { at: now, cause: *cause }),
         Step::Restore => ledger.deleted = None,
-        Step::Link | Step::RevokeSessions | Step::SetManager { .. } | Step::Purge { .. } => {}
+        Step::Link
+        | Step::Unlink
+        | Step::ClearId { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::Purge { .. } => {}
     }
     ledger
 }
@@ -157,7 +165,8 @@ pub(crate) fn shows(account: Option<&Account>, step: &Step, manager: Option<&Obj
     let live = account.filter(|account| !account.is_deleted());
     match step {
         Step::Create { .. } | Step::Restore => live.is_some(),
-        Step::Link => true,
+        Step::Link | Step::Unlink => true,
+        Step::ClearId { .. } => live.is_some_and(|account| account.immutable_id.is_none()),
         Step::Update { immutable_id, after, .. } => live.is_some_and(|account| {
             immutable_id.as_ref().is_none_or(|id| account.immutable_id.as_ref() == Some(id))
                 && after.iter().all(|(attr, value)| account.attributes.filled(attr).unwrap_or("") == value)

@@ -31,6 +31,7 @@ pub(crate) fn of(
         also: Vec::new(),
         refusal,
         at_ms: at.as_millisecond(),
+        written: task.open.written().map(Box::new),
     }
 }
 
@@ -154,8 +155,10 @@ fn named(part: &Step) -> String {
         }
         Step::JoinGroup { group } => group.name.to_string(),
         Step::LeaveGroup { name, .. } => name.to_string(),
+        Step::ClearId { .. } => "onPremisesImmutableId".to_owned(),
         Step::Create { .. }
         | Step::Link
+        | Step::Unlink
         | Step::RevokeSessions
         | Step::Restore
         | Step::Delete { .. }

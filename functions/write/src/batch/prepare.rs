@@ -60,6 +60,7 @@ pub(crate) fn prepare(task: &mut Task, context: &BatchContext, snapshot: &Snapsh
             // A manager who has no account is left out, and the person decided again.
             Some(Step::SetManager { .. }) => {
                 task.open.keep_open = true;
+                task.open.unwritten.push(task.open.done);
                 task.advance();
             }
             // A link, which is only in the table.

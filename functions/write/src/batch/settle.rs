@@ -1,10 +1,11 @@
 //! What a step that was done or refused leaves to be stored: mirror, link, ledger, and in the end the change itself. Pure.
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::change::Step;
+use hardmatch_domain::change::{ManagerTarget, Step};
 use hardmatch_domain::ids::{ImmutableId, ObjectId};
 use hardmatch_domain::link::{JoinRule, Ledger, Link};
 use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_domain::refused::Refused;
 use hardmatch_ports::run::OutcomeKind;
 use hardmatch_ports::tenant::Refusal;
 use hardmatch_store::Stored;
@@ -48,7 +49,25 @@ pub(crate) fn step_done(
         }
     }
     put_link(task, &step, other, at.as_second(), snapshot, effects);
+    if let Some(present) = task.open.change.steps.get_mut(task.open.done) {
+        *present = as_found(step, other);
+    }
     task.advance();
+}
+
+/// The step with the manager's account or the group that it was done with, for the history.
+fn as_found(mut step: Step, other: Option<&ObjectId>) -> Step {
+    match &mut step {
+        Step::Create { manager, .. } => *manager = other.cloned().map(ManagerTarget::Account),
+        Step::SetManager { after: Some(target), .. } => {
+            if let Some(found) = other {
+                *target = ManagerTarget::Account(found.clone());
+            }
+        }
+        Step::JoinGroup { group } => group.id = other.cloned().or_else(|| group.id.take()),
+        _ => {}
+    }
+    step
 }
 
 #[expect(clippy::too_many_arguments, reason = "a write of the mirror is made of all of these")]
@@ -73,7 +92,7 @@ fn write_mirror(
     if creates || known == Some(task.known_revision()) {
         task.open.account_revision = Some(item.account.revision);
     }
-    if old != Some(&item) && !matches!(step, Step::Link | Step::RevokeSessions) {
+    if old != Some(&item) && !matches!(step, Step::Link | Step::Unlink | Step::RevokeSessions) {
         effects.facts.mirror = Some(Mirror::After(Box::new(written)));
     }
 }
@@ -83,6 +102,11 @@ fn put_link(task: &Task, step: &Step, other: Option<&ObjectId>, now: i64, snapsh
     let Some(account) = task.account() else { return };
     let change = &task.open.change;
     let had = snapshot.links.get(account);
+    if *step == Step::Unlink {
+        // Somebody else's link is not ours to end.
+        effects.unlinked = had.map(|had| had.value.clone()).filter(|link| link.person == change.person);
+        return;
+    }
     let makes = matches!(step, Step::Create { .. } | Step::Link);
     let ours = had.is_some_and(|had| had.value.person == change.person);
     if !makes && !ours {
@@ -99,6 +123,7 @@ fn put_link(task: &Task, step: &Step, other: Option<&ObjectId>, now: i64, snapsh
     let immutable_id = match step {
         Step::Create { immutable_id, .. } => immutable_id.clone(),
         Step::Update { immutable_id: Some(id), .. } => Some(id.clone()),
+        Step::ClearId { .. } => None,
         _ => known_id(),
     };
     let ledger = mirror::owned(&base_ledger(task, step, had, ours, now), step, other, now);
@@ -148,13 +173,16 @@ fn written_id(steps: &[Step]) -> Option<ImmutableId> {
 pub(crate) fn step_refused(task: &mut Task, refusal: Refusal, phase: LanePhase) {
     let step = task.step().cloned();
     let takes_rest = step.as_ref().is_none_or(|step| step.traits().carries_rest);
+    task.open.unwritten.push(task.open.done);
     match step.filter(|_| !takes_rest) {
         Some(step) => left_out(task, step, refusal),
         None => _ = task.open.refusal.get_or_insert(refusal),
     }
     task.advance();
     if takes_rest {
-        task.open.done = task.open.change.steps.len().max(task.end(phase));
+        let end = task.open.change.steps.len().max(task.end(phase));
+        task.open.unwritten.extend(task.open.done..end);
+        task.open.done = end;
     }
 }
 
@@ -174,9 +202,16 @@ pub(crate) fn store(task: &mut Task, phase: LanePhase, at: Timestamp, snapshot: 
         effects.journal = Journal::Put;
         effects.outcome = Some(OutcomeKind::Held);
     } else if task.open.refusal.is_some() {
-        effects.facts.refused = Some(outcome::remembered(task, snapshot.refusals.get(&task.pid), at));
+        let mut refused = outcome::remembered(task, snapshot.refusals.get(&task.pid), at);
+        if let Some(undone) = task.open.change.undoes.as_deref() {
+            refused = Refused::declining(Some(&refused), undone.clone());
+        }
+        effects.facts.refused = Some(refused);
         end(task, OutcomeKind::Refused, None, at, effects);
     } else {
+        if let Some(undone) = task.open.change.undoes.as_deref() {
+            effects.facts.refused = Some(Refused::declining(snapshot.refusals.get(&task.pid), undone.clone()));
+        }
         end(task, OutcomeKind::Done, None, at, effects);
     }
 }

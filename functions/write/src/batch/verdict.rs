@@ -122,6 +122,8 @@ fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectI
             if theirs == immutable_id.as_ref() { Verdict::Done(account) } else { Verdict::NotDone }
         }
         Step::Link
+        | Step::Unlink
+        | Step::ClearId { .. }
         | Step::Update { .. }
         | Step::Rename { .. }
         | Step::SetEnabled { .. }

@@ -32,6 +32,7 @@ fn task(step: Step) -> Task {
         decided_on: Revisions::default(),
         joined_by: JoinRule::Link,
         reasons: Vec::new(),
+        undoes: None,
     };
     let open = OpenChange {
         v: 1,
@@ -45,6 +46,7 @@ fn task(step: Step) -> Task {
         manager_pending: None,
         refusal: None,
         refused_parts: Vec::new(),
+        unwritten: Vec::new(),
         password_unknown: false,
         decided_ms: 0,
         account_revision: None,
@@ -139,9 +141,13 @@ fn every_step() -> Vec<(Step, Option<Account>)> {
     let named = |upn: &str| Attributes::from_pairs([(Attr::UserPrincipalName, upn)]);
     let of = |step: &Step| match step {
         // A link is only in the table, sessions and memberships are not shown, and a purged account is not found.
-        Step::Link | Step::RevokeSessions | Step::JoinGroup { .. } | Step::LeaveGroup { .. } | Step::Purge { .. } => {
-            None
-        }
+        Step::Link
+        | Step::Unlink
+        | Step::RevokeSessions
+        | Step::JoinGroup { .. }
+        | Step::LeaveGroup { .. }
+        | Step::Purge { .. } => None,
+        Step::ClearId { .. } => Some(Account { immutable_id: None, ..account("") }),
         Step::Create { .. } | Step::Restore => Some(account("Engineer")),
         Step::Update { .. } => Some(account("Countess")),
         Step::Rename { .. } => Some(Account { attributes: named("adah@x.example"), ..account("") }),
@@ -162,6 +168,8 @@ fn every_step() -> Vec<(Step, Option<Account>)> {
         Step::Rename { before: "ada@x.example".into(), after: "adah@x.example".into() },
         block(),
         Step::RevokeSessions,
+        Step::ClearId { before: "id".into() },
+        Step::Unlink,
         Step::SetManager { before: None, after: Some(ManagerTarget::Account(ObjectId::from("m1"))) },
         Step::SetLicenses { give: vec![license()], take: Vec::new() },
         Step::JoinGroup { group },
@@ -174,7 +182,13 @@ fn every_step() -> Vec<(Step, Option<Account>)> {
 }
 
 fn license() -> License {
-    License { sku: "e3".into(), part_number: "E3".into(), without: Texts::default(), held: false }
+    License {
+        sku: "e3".into(),
+        part_number: "E3".into(),
+        without: Texts::default(),
+        held: false,
+        before: Texts::default(),
+    }
 }
 
 /// Every kind of refusal, with the verdict on it for a step that is sent for the first time: of a creation, and of any other.
@@ -280,7 +294,7 @@ fn every_kind_of_step_meets_every_kind_of_refusal() {
 fn a_lost_step_of_every_kind_is_found_by_its_effect() {
     for (step, after) in every_step() {
         let (there, missing) = match &step {
-            Step::Link => ("done", "done"),
+            Step::Link | Step::Unlink => ("done", "done"),
             // The account is nowhere any more.
             Step::Delete { .. } | Step::Purge { .. } => ("not done", "done"),
             Step::Create { .. } | Step::Restore => ("done", "not done"),
@@ -288,6 +302,7 @@ fn a_lost_step_of_every_kind_is_found_by_its_effect() {
             Step::RevokeSessions
             | Step::JoinGroup { .. }
             | Step::LeaveGroup { .. }
+            | Step::ClearId { .. }
             | Step::Update { .. }
             | Step::Rename { .. }
             | Step::SetEnabled { .. }

@@ -186,7 +186,8 @@ impl Fixture {
             password_expired: None,
             extra: Extra::default(),
         };
-        let record = PersonRecord { connection: contoso(), person, standing: SourceStatus::Present, revision: 1 };
+        let (standing, former) = (SourceStatus::Present, Vec::new());
+        let record = PersonRecord { connection: contoso(), person, standing, revision: 1, former };
         let mut writes = Vec::new();
         self.store.put_person(&self.scope, None, &record, &mut writes);
         let account = account.map(ObjectId::from);
@@ -209,6 +210,7 @@ impl Fixture {
             decided_on: Revisions { person: 1, account: revision, policy: 1 },
             joined_by: JoinRule::Link,
             reasons: Vec::new(),
+            undoes: None,
         };
         let open = OpenChange {
             v: 1,
@@ -222,6 +224,7 @@ impl Fixture {
             manager_pending: None,
             refusal: None,
             refused_parts: Vec::new(),
+            unwritten: Vec::new(),
             password_unknown: false,
             decided_ms: self.clock.now().as_millisecond(),
             account_revision: None,
@@ -388,8 +391,13 @@ pub(crate) fn update(pairs: &[(Attr, &str)]) -> Step {
 }
 
 pub(crate) fn licenses(skus: &[&str]) -> Step {
-    let one =
-        |sku: &&str| License { sku: (*sku).into(), part_number: (*sku).into(), without: Texts::default(), held: false };
+    let one = |sku: &&str| License {
+        sku: (*sku).into(),
+        part_number: (*sku).into(),
+        without: Texts::default(),
+        held: false,
+        before: Texts::default(),
+    };
     Step::SetLicenses { give: skus.iter().map(one).collect(), take: Vec::new() }
 }
 

@@ -263,7 +263,7 @@ fn roles_forbid<F: Facts>(subject: &PersonContext<'_, F>, account: &Account, att
 
 /// Exchange keeps the extension attributes of accounts that were synced once, and recalculates addresses on mail.
 /// <https://learn.microsoft.com/graph/api/user-update>
-fn is_hazardous(attr: Attr, account: &Account) -> bool {
+pub(crate) fn is_hazardous(attr: Attr, account: &Account) -> bool {
     attr == Attr::Mail || (attr.extension_number().is_some() && account.authority == Authority::FormerlySynced)
 }
 

@@ -56,5 +56,6 @@ pub(crate) fn stages_of<'p, F: Facts>(subject: &PersonContext<'p, F>, cause: Lea
         LeavingCause::Disabled => &lifecycle.disabled,
         LeavingCause::PasswordExpired => &lifecycle.password_expired,
         LeavingCause::Ended => &lifecycle.ended,
+        LeavingCause::Undone => &[],
     }
 }

@@ -59,6 +59,7 @@ impl<'a> Entitlement for Licenses<'a> {
             part_number: sku.part_number.as_str().into(),
             without: Texts::new(without),
             held: false,
+            before: Texts::default(),
         })
     }
 
@@ -71,7 +72,7 @@ impl<'a> Entitlement for Licenses<'a> {
     }
 
     fn renewed(grant: License, ours: &License) -> Option<License> {
-        (grant.without != ours.without).then_some(License { held: true, ..grant })
+        (grant.without != ours.without).then(|| License { held: true, before: ours.without.clone(), ..grant })
     }
 }
 
@@ -100,7 +101,13 @@ pub(crate) fn differences<F: Facts>(
 
 fn named(grant: &LicenseGrant, skus: &[Sku]) -> License {
     let part_number = skus.iter().find(|sku| sku.id == *grant.sku).map_or(&*grant.sku, |sku| sku.part_number.as_str());
-    License { sku: grant.sku.clone(), part_number: part_number.into(), without: grant.without.clone(), held: false }
+    License {
+        sku: grant.sku.clone(),
+        part_number: part_number.into(),
+        without: grant.without.clone(),
+        held: false,
+        before: Texts::default(),
+    }
 }
 
 /// Graph gives nobody a licence whose country it does not know.

@@ -137,6 +137,7 @@ fn code_of(cause: LeavingCause) -> Code {
         LeavingCause::Disabled => Code::SourceDisabled,
         LeavingCause::PasswordExpired => Code::SourcePasswordExpired,
         LeavingCause::Ended => Code::EmploymentEnded,
+        LeavingCause::Undone => Code::Undoing,
     }
 }
 

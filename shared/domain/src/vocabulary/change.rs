@@ -1,13 +1,13 @@
 //! A decision and the change it asks for: data that can be printed, stored, compared, refused and undone.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::vocabulary::declined::Declined;
 use crate::vocabulary::ids::{ObjectId, PersonKey, PersonRef};
 use crate::vocabulary::link::{JoinRule, LeavingCause, LedgerChange};
 use crate::vocabulary::reason::{Reason, Wakes, Weight};
-use crate::vocabulary::text::hex;
 
+pub use crate::vocabulary::change_id::ChangeId;
 pub use crate::vocabulary::evidence::{Evidence, EvidenceRule, Found};
 pub use crate::vocabulary::step::{ManagerTarget, Step};
 
@@ -42,6 +42,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Whether the change undoes another.
+    pub fn undoes(&self) -> bool {
+        self.change.as_deref().is_some_and(|change| change.undoes.is_some())
+    }
+
     /// Whether the person needs nothing and nobody's attention.
     pub fn is_converged(&self) -> bool {
         self.change.is_none()
@@ -187,6 +192,9 @@ pub struct Change {
     pub joined_by: JoinRule,
     /// Why the change is made, and what stands in its way.
     pub reasons: Vec<Reason>,
+    /// What it undoes: not to be planned again once it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Box<Declined>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
@@ -198,24 +206,6 @@ impl Change {
     /// Whether it only opens the way: the person is decided again when it is written, with facts that nobody has before.
     pub fn is_first_of_several(&self) -> bool {
         matches!(self.steps.as_slice(), [Step::Restore])
-    }
-}
-
-/// Names a change: lower-case hex of a SHA-256, shortened to 32 digits.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ChangeId(Box<str>);
-
-impl ChangeId {
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The identity of a change: everything that says what happens to whom, nothing that says when or why.
-    pub fn of(person: &PersonRef, account: Option<&ObjectId>, steps: &[Step]) -> Self {
-        let canonical = serde_json_canonicalizer::to_vec(&(person, account, steps)).unwrap_or_default();
-        Self(hex(&Sha256::digest(&canonical)[..16]).into())
     }
 }
 

@@ -49,4 +49,7 @@ pub struct License {
     /// The account has it already, with other plans: no seat is needed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+    /// Of a licence that the account has already: ids of the service plans that were off before, sorted.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub before: Texts,
 }

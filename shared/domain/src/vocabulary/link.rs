@@ -208,4 +208,6 @@ pub enum LeavingCause {
     PasswordExpired,
     /// The last day is over.
     Ended,
+    /// An operator undid what a run had written.
+    Undone,
 }

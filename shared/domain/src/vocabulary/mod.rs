@@ -4,6 +4,8 @@
 pub mod account;
 pub mod attribute;
 pub mod change;
+pub mod change_id;
+pub mod declined;
 pub mod disconnected_period;
 pub mod group;
 pub mod ids;

@@ -222,12 +222,27 @@ pub struct PersonRecord {
     pub standing: SourceStatus,
     /// Raised whenever facts or standing change.
     pub revision: u64,
+    /// Immutable IDs that the source gave the person before and gives no more, oldest first. Kept for ever.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<ImmutableId>,
 }
 
 impl PersonRecord {
     /// Under which the person is referred to.
     pub fn reference(&self) -> PersonRef {
         PersonRef { connection: self.connection.clone(), key: self.person.key.clone() }
+    }
+
+    /// The immutable IDs of before, once the source says of the person what `now` says.
+    pub fn former_after(&self, now: &Person) -> Vec<ImmutableId> {
+        let before = self.person.anchors.iter().map(|anchor| &anchor.id);
+        let mut former: Vec<ImmutableId> = Vec::new();
+        for id in self.former.iter().chain(before) {
+            if !now.knows_anchor(id) && !former.contains(id) {
+                former.push(id.clone());
+            }
+        }
+        former
     }
 
     /// Whether the source no longer has the person.

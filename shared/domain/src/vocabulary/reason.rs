@@ -244,9 +244,17 @@ codes! {
 
     // Gates.
     /// Waits for an approval.
-    AwaitingApproval = "awaiting_approval", Held, Approval, "Policy wants an approval for this action.", "Apply the plan that shows it with `hardmatch apply HASH`.";
+    AwaitingApproval = "awaiting_approval", Held, Approval, "Policy wants an approval for this action.", "Approve it with `hardmatch approvals approve`, or apply the plan that shows it with `hardmatch apply HASH`.";
     /// Switched off.
     ActionOff = "action_off", Reported, Nobody, "This action is switched off, by policy or by an operator; it is only reported.", "";
+    /// An approver said no.
+    Rejected = "rejected", Reported, Nobody, "An approver rejected this change; it is not planned again until the person's facts or the policy change.", "If it should be made after all, `hardmatch approvals approve` it by its name.";
+    /// It was written and undone.
+    Undone = "undone", Reported, Nobody, "This was written and undone; it is not planned again until the person's facts or the policy change.", "Change the facts at the source or the policy, or undo the undoing.";
+    /// It undoes what was written.
+    Undoing = "undoing", Note, Nobody, "An operator asked to undo what an earlier change wrote.", "";
+    /// It cannot be undone.
+    NotUndone = "not_undone", Refused, Nobody, "This change, or part of it, cannot be undone.", "Make the rest by hand, as the detail says.";
     /// The guard holds it.
     Guarded = "guarded", Held, Nobody, "Too many changes of one kind at once: these wait for an approval of exactly this set.", "Look at why there are so many; if they should be, apply the plan that shows them with `hardmatch apply HASH`.";
     /// A plan of the connection waits.

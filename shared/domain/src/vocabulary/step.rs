@@ -90,6 +90,13 @@ pub enum Step {
         /// Why sign-in is blocked.
         cause: LeavingCause,
     },
+    /// `PATCH` that clears the immutable ID, when a join of ours is undone (managed domains only).
+    ClearId {
+        /// As it was.
+        before: ImmutableId,
+    },
+    /// End the link. No call.
+    Unlink,
     /// `DELETE /directory/deletedItems/{id}` of another account that stands in the way, for good.
     Purge {
         /// The account.

@@ -54,6 +54,8 @@ impl Step {
             Step::SetEnabled { after: false, .. } => {
                 StepTraits { stops_alone: true, reread: Reread::Always, departs: true, ..ordinary(Action::Suspend) }
             }
+            Step::ClearId { .. } => StepTraits { reread: Reread::Always, ..ordinary(Action::Repair) },
+            Step::Unlink => ordinary(Action::Link),
             Step::RevokeSessions => ordinary(Action::Suspend),
             Step::SetLicenses { .. } => StepTraits { stops_alone: true, ..ordinary(Action::License) },
             Step::JoinGroup { .. } => {

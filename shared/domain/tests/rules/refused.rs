@@ -85,6 +85,7 @@ fn licenses(give: &[&str], take: &[&str]) -> Step {
             part_number: (*sku).into(),
             without: Texts::default(),
             held: false,
+            before: hardmatch_domain::attribute::Texts::default(),
         };
         names.iter().map(one).collect()
     };

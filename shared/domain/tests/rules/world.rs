@@ -335,6 +335,7 @@ pub(crate) fn person(key: &str) -> PersonRecord {
         },
         standing: SourceStatus::Present,
         revision: 1,
+        former: Vec::new(),
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     /// The reason, where it says more than what is done.
     pub(super) reason: Option<String>,
     pub(super) lines: Vec<String>,
+    /// The name of the change, as far as tells it apart, where it waits for an approval.
+    pub(super) change: Option<String>,
 }
 
 impl Entry {
@@ -44,7 +46,7 @@ impl Entry {
             rank.words().0.clone_into(&mut why);
         }
         if let Some(change) = decision.change.as_ref().filter(|_| waits || !refused) {
-            for step in steps::of(change) {
+            for step in steps::of(&change.steps) {
                 let create = decision.action == Action::Create;
                 for line in step.lines.iter().filter(|line| !create && line.what != "accountEnabled") {
                     lines.push(format!("{}: {} → {}", line.what, line.before.text(), line.after.text()));
@@ -72,6 +74,7 @@ impl Entry {
             waits,
             reason: telling,
             lines: lines.iter().map(|line| visible(line).into_owned()).collect(),
+            change: decision.change.as_deref().filter(|_| waits).map(|change| change.id.short().to_owned()),
         }
     }
 }

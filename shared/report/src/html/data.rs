@@ -1,5 +1,6 @@
 //! A person's row as data for the page's script, which draws only the rows that are on the screen.
 
+use hardmatch_domain::change::{Change, Hold};
 use hardmatch_ports::run::{Outcome, PlanRow};
 use hardmatch_ports::tenant::Refusal;
 use serde::Serialize;
@@ -92,7 +93,7 @@ impl RowData {
                 (texts.number(reason.code.as_str()), texts.optional(detail.as_deref()))
             })
             .collect();
-        let steps = change.map(steps::of).unwrap_or_default();
+        let steps = change.map(|change| steps::of(&change.steps)).unwrap_or_default();
         let steps = steps.iter().map(|step| step_data(texts, step)).collect();
         let evidence = decision
             .evidence
@@ -113,7 +114,7 @@ impl RowData {
             .collect();
         let waits = change.map_or(0, |change| change.after.len() as u64);
         let extra = Extra {
-            held: texts.optional(change.and_then(|change| change.hold.as_ref()).map(words::hold)),
+            held: texts.optional(change.and_then(held).as_deref()),
             takes: texts.number(&change.map(|change| words::removals(change.removals)).unwrap_or_default()),
             waits: if waits == 0 { 0 } else { texts.number(&words::people(waits)) },
             again: texts.optional(decision.look_again_at.map(|at| words::moment(at.saturating_mul(1000))).as_deref()),
@@ -135,6 +136,16 @@ impl RowData {
             evidence,
             (extra != Extra::default()).then_some(extra),
         )
+    }
+}
+
+/// Why a change waits, and the command that approves it alone.
+fn held(change: &Change) -> Option<String> {
+    let hold = change.hold.as_ref()?;
+    let words = words::hold(hold);
+    match hold {
+        Hold::Approval => Some(format!("{words} hardmatch approvals approve {}", change.id.short())),
+        Hold::Removal | Hold::Repair => Some(words.to_owned()),
     }
 }
 

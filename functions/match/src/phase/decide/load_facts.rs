@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::change::{Action, Decision, Join};
 use hardmatch_domain::decide::{Context, attempt};
+use hardmatch_domain::declined::decline;
 use hardmatch_domain::facts::partial::{MissingFact, PartialFacts};
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
 use hardmatch_domain::link::Link;
@@ -64,6 +65,8 @@ pub(crate) async fn decide_all(
     }
     let decisions = decisions.into_iter().zip(people).map(|(decision, (record, refused))| {
         let decision = decision.unwrap_or_else(|| failed(record));
+        let declined = refused.map(|refused| &*refused.declined).unwrap_or_default();
+        let decision = decline(decision, declined);
         match refusals {
             Refusals::Withheld if decision.change.is_some() => withhold(decision, refused, context.tenant, context.now),
             Refusals::Withheld | Refusals::SentAgain => decision,

@@ -13,13 +13,14 @@ use hardmatch_store::PersonHash;
 use hardmatch_store::changes::LastChange;
 use hardmatch_store::leases::LeasedRun;
 
-use super::change::{accepted_before, keep_change, needs_more};
+use super::change::{keep_change, let_through, needs_more};
 use super::clocks::keep_clocks;
 use super::load_facts::{Refusals, decide_all, row};
 use crate::commit::commit;
 use crate::error::MatchError;
 use crate::plan;
 use crate::ports::MatchPorts;
+use crate::undo;
 
 /// Decides a slice.
 pub(super) async fn decide(
@@ -33,12 +34,19 @@ pub(super) async fn decide(
     let mut marks = ports.store.marks(&run.connection, pids).await?;
     let mut items = ports.store.person_items(&run.connection, pids).await?;
     let refusals = if run.retry { Refusals::SentAgain } else { Refusals::Withheld };
-    let decisions = decide_all(ports, &items, context, refusals).await?;
+    let records: Vec<PersonRecord> = match &run.undo {
+        Some(_) => items.iter().filter_map(|(_, items)| items.record.clone()).collect(),
+        None => Vec::new(),
+    };
+    let decisions = match &run.undo {
+        Some(what) => undo::decide(ports, run, what, &records, context).await?,
+        None => decide_all(ports, &items, context, refusals).await?,
+    };
     let lasts: BTreeMap<PersonHash, LastChange> =
         items.iter_mut().filter_map(|(pid, items)| Some((*pid, items.last.take()?))).collect();
     let people: Vec<(PersonHash, PersonRecord)> =
         items.into_iter().filter_map(|(pid, items)| Some((pid, items.record?))).collect();
-    let accepted = accepted_before(ports, run, people.iter().map(|(pid, _)| *pid).zip(&decisions), &lasts).await?;
+    let let_through = let_through(ports, run, people.iter().map(|(pid, _)| *pid).zip(&decisions), &lasts).await?;
     let decided = people.iter().map(|(pid, _)| *pid).zip(&decisions);
     mark(ports, run, decided, &mut marks).await?;
     let mut writes = Vec::new();
@@ -46,7 +54,10 @@ pub(super) async fn decide(
     for ((pid, record), decision) in people.iter().zip(&decisions) {
         let mark = marks.get(pid).copied();
         let last = lasts.get(pid);
-        keep_change(ports, run, *pid, last, (mark, accepted.contains(pid)), decision, &mut writes);
+        keep_change(ports, run, *pid, last, (mark, let_through.by_plan(*pid)), decision, &mut writes);
+        if run.undo.is_some() {
+            continue;
+        }
         if is_settled(decision) {
             settled.extend(mark.map(|mark| ports.store.clear_dirty(&run.connection, *pid, mark)));
         }
@@ -66,7 +77,7 @@ pub(super) async fn decide(
     let rows = people
         .iter()
         .zip(decisions)
-        .map(|((pid, record), decision)| PlanRow { accepted: accepted.contains(pid), ..row(record, decision) });
+        .map(|((pid, record), decision)| PlanRow { accepted: let_through.now(*pid), ..row(record, decision) });
     let rows: Vec<_> = rows.collect();
     plan::put_slice(ports, &run.id, slice, &rows).await?;
     ports.store.delete_slice(&run.id, slice).await?;

@@ -17,6 +17,7 @@ use hardmatch_store::{PersonHash, Stored};
 
 use super::departed::{self, Departed};
 use crate::acceptance::{first_plan, is_by_hash};
+use crate::approvals::Approved;
 use crate::error::MatchError;
 use crate::plan::AHEAD;
 use crate::policies::policy;
@@ -44,16 +45,26 @@ pub(super) async fn of_this_run(
     Ok(found.into_iter().filter(|(_, stored)| stored.value.run == run.id).collect())
 }
 
-/// Whether the removals may go, all or none. Half a million people's changes are 5,000 calls of 20 ms, sixteen at a time:
+/// Whether the removals may go, all or none; those that are approved one by one go anyhow and count nowhere. Half a million people's changes are 5,000 calls of 20 ms, sixteen at a time:
 /// some ten seconds.
-pub(super) async fn judge_removals(ports: &MatchPorts, run: &Run, held: &[PersonHash]) -> Result<Judged, MatchError> {
+pub(super) async fn judge_removals(
+    ports: &MatchPorts,
+    run: &Run,
+    held: &[PersonHash],
+    approved: &Approved,
+) -> Result<Judged, MatchError> {
     let mut wanted = Wanted::new(Kind::Removals);
+    let mut let_through = 0;
     let mut departing = Vec::new();
     let chunks: Vec<Vec<PersonHash>> = held.chunks(CHUNK).map(<[PersonHash]>::to_vec).collect();
     let read = |chunk: Vec<PersonHash>| async move { of_this_run(ports, run, &chunk).await };
     let mut read = stream::iter(chunks).map(read).buffered(AHEAD);
     while let Some(found) = read.try_next().await? {
         for (pid, stored) in &found {
+            if approved.covers(&stored.value.change) {
+                let_through += u64::from(stored.value.change.removals.total());
+                continue;
+            }
             wanted.add(&stored.value.change);
             departing.extend(stored.value.change.removals.departs.then_some(*pid));
         }
@@ -96,7 +107,11 @@ pub(super) async fn judge_removals(ports: &MatchPorts, run: &Run, held: &[Person
         }
         other => other,
     };
-    let (note, code) = describe(&judgement, wanted.total(), spent, links);
+    let (mut note, code) = describe(&judgement, wanted.total(), spent, links);
+    note.approved = let_through;
+    if let_through > 0 {
+        note.sentence = format!("{} {let_through} were approved one by one and let through.", note.sentence);
+    }
     Ok(Judged { note, code, groups: losing })
 }
 
@@ -130,7 +145,8 @@ async fn groups(
 /// What the gate says of a run that removes nothing, without looking further.
 pub(crate) fn nothing_removed(meta: &Meta, run: &Run, now: i64) -> GuardNote {
     let before = meta.guard.spent_since(&run.id, Kind::Removals, now);
-    GuardNote { released: true, removals: 0, before, links: meta.history.links, sentence: NOTHING.to_owned() }
+    let (links, sentence) = (meta.history.links, NOTHING.to_owned());
+    GuardNote { released: true, removals: 0, before, links, sentence, approved: 0 }
 }
 
 const NOTHING: &str = "Nothing is removed.";
@@ -173,5 +189,5 @@ fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (G
             Code::Guarded,
         ),
     };
-    (GuardNote { released, removals, before, links, sentence }, code)
+    (GuardNote { released, removals, before, links, sentence, approved: 0 }, code)
 }

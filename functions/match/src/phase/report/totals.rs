@@ -147,6 +147,7 @@ mod tests {
             also: Vec::new(),
             refusal: None,
             at_ms: 0,
+            written: None,
         };
         for personal in [Code::NoSeats, Code::TenantRefused, Code::AddressInUse, Code::InvalidValue] {
             assert!(!is_connections(&told(personal)), "{personal}");

@@ -1,0 +1,31 @@
+//! The name of a change: what it does, and to whom.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::vocabulary::ids::{ObjectId, PersonRef};
+use crate::vocabulary::step::Step;
+use crate::vocabulary::text::hex;
+
+/// Names a change: lower-case hex of a SHA-256, shortened to 32 digits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChangeId(Box<str>);
+
+impl ChangeId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id as people type it: a beginning that tells changes apart.
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+
+    /// The identity of a change: everything that says what happens to whom, nothing that says when or why.
+    pub fn of(person: &PersonRef, account: Option<&ObjectId>, steps: &[Step]) -> Self {
+        let canonical = serde_json_canonicalizer::to_vec(&(person, account, steps)).unwrap_or_default();
+        Self(hex(&Sha256::digest(&canonical)[..16]).into())
+    }
+}
