@@ -30,6 +30,7 @@ pub async fn replay(ports: &MatchPorts, recorded: &Run, id: &str, revision: u64)
         accept_source: false,
         retry: recorded.retry,
         by: String::new(),
+        undo: None,
     };
     let run = Run {
         policy_revision: revision,

@@ -170,7 +170,7 @@ pub(crate) fn people_lookups(c: &ConnectionId) -> Key {
 
 /// A change that waited for an approval, by its name.
 pub(crate) fn approval(c: &ConnectionId, change: &str) -> Key {
-    Key::new(approvals_pk(c), format!("{CHANGE}{change}"))
+    Key::new(approvals_pk(c), format!("{WAITED}{change}"))
 }
 
 /// That a change is approved.
@@ -182,12 +182,12 @@ fn approvals_pk(c: &ConnectionId) -> String {
     format!("APPROVAL#{c}")
 }
 
-const CHANGE: &str = "CHANGE#";
+const WAITED: &str = "CHANGE#";
 const APPROVED: &str = "APPROVED#";
 
 /// Every change of a connection that waited for an approval.
 pub(crate) fn approvals(c: &ConnectionId) -> Query {
-    Query::prefix(approvals_pk(c), CHANGE)
+    Query::prefix(approvals_pk(c), WAITED)
 }
 
 /// Every change of a connection that is approved.

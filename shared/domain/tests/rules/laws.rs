@@ -324,6 +324,7 @@ fn apply(world: &mut World, change: &Change) {
                 world.accounts.retain(|other| other.id != account);
             }
             Step::Create { .. } | Step::Link => unreachable!("done above"),
+            Step::ClearId { .. } | Step::Unlink => unreachable!("only an undoing takes these"),
         }
         unique(world);
     }

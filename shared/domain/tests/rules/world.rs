@@ -574,6 +574,8 @@ fn step(step: &Step) -> String {
         Step::SetEnabled { after: true, .. } => "enable".into(),
         Step::SetEnabled { after: false, cause, .. } => format!("suspend {:?}", cause.expect("a cause")),
         Step::RevokeSessions => "revoke".into(),
+        Step::ClearId { .. } => "clear id".into(),
+        Step::Unlink => "unlink".into(),
         Step::SetManager { after, .. } => format!("manager {}", after.as_ref().map_or("none".into(), target)),
         Step::SetLicenses { give, take } => {
             let signed = |sign, licenses: &[License]| {

@@ -35,7 +35,7 @@ pub(super) async fn decide(
     let mut items = ports.store.person_items(&run.connection, pids).await?;
     let refusals = if run.retry { Refusals::SentAgain } else { Refusals::Withheld };
     let records: Vec<PersonRecord> = match &run.undo {
-        Some(_) => items.iter().filter_map(|(_, items)| items.record.clone()).collect(),
+        Some(_) => items.values().filter_map(|items| items.record.clone()).collect(),
         None => Vec::new(),
     };
     let decisions = match &run.undo {
