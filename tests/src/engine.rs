@@ -23,7 +23,7 @@ use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
 use hardmatch_store::costs::Cost;
 use hardmatch_store::{Store, StoreError, TenantKey};
 use hardmatch_vault::{SecretCredential, SecretString};
-use hardmatch_wiring::source::source;
+use hardmatch_wiring::source::source_over;
 use hardmatch_wiring::{CompiledPolicies, Connections};
 use hardmatch_write::WritePorts;
 use jiff::Timestamp;
@@ -115,7 +115,7 @@ impl StoryEngine {
             store: store.clone(),
             blobs: Arc::new(FolderBlobs::new(plan.folder.join("files"))),
             scope: TenantKey::new("simulated", CONTOSO_TENANT_ID),
-            source: source(plan.config, &clock).map_err(|error| stopped(&table, &error))?,
+            source: source_over(plan.config, &clock, &store).map_err(|error| stopped(&table, &error))?,
             tenant: client.clone(),
             writer: client.clone(),
             client_id: CONTOSO_CLIENT_ID.to_owned(),

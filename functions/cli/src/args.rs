@@ -85,8 +85,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     #[command(after_help = "Examples:\n  hardmatch auth status\n  hardmatch auth connect")]
     Auth(AuthCommand),
-    /// Serve the pages for connecting tenants on this machine, until ctrl-c
-    #[command(after_help = "Examples:\n  hardmatch serve --port 8443")]
+    /// Serve what others push, by SCIM, bulk upload and hooks, and the pages for connecting tenants, until ctrl-c
+    #[command(after_help = "Examples:\n  hardmatch serve --port 8443\n  hardmatch serve --port 8080 --json")]
     Serve(ServeArgs),
     /// List and show past runs
     #[command(subcommand)]
@@ -547,9 +547,48 @@ pub(crate) enum AuthCommand {
     /// Forget the kept access token; the next call asks for a new one
     #[command(after_help = "Examples:\n  hardmatch auth reset")]
     Reset(Common),
+    /// Make, list and revoke tokens with which others push people, send hooks or ask for a person
+    #[command(subcommand)]
+    #[command(
+        after_help = "Examples:\n  hardmatch auth tokens create --name okta\n  hardmatch auth tokens list\n  hardmatch auth tokens revoke 4f1c9a02b3aa4f1c"
+    )]
+    Tokens(TokensCommand),
     /// Forget every token and disconnect all links; touches no account and calls nobody
     #[command(after_help = "Examples:\n  hardmatch auth disconnect")]
     Disconnect(Common),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokensCommand {
+    /// Make a token and print it; it is never printed again
+    #[command(after_help = "Examples:\n  hardmatch auth tokens create --name okta --scope scim")]
+    Create(TokenArgs),
+    /// List tokens, without their secrets
+    #[command(after_help = "Examples:\n  hardmatch auth tokens list --json")]
+    List(Common),
+    /// Revoke a token by its id
+    #[command(after_help = "Examples:\n  hardmatch auth tokens revoke 4f1c9a02b3aa4f1c")]
+    Revoke(RevokeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What you call it, such as the identity provider that gets it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it may do: scim, hook, sync; may be given several times. All when left out
+    #[arg(long = "scope", alias = "scopes", value_name = "SCOPE", value_delimiter = ',', value_parser = ["scim", "hook", "sync"])]
+    pub(crate) scopes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    /// The token's id, as `auth tokens list` prints it
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -594,6 +633,12 @@ pub(crate) struct ServeArgs {
     /// Listen on this address instead of loopback; needs --url
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<IpAddr>,
+    /// Print one JSON line with the addresses when it listens
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Requests a second that each token may make, in the long run
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) rate: u32,
     /// How browsers reach the pages, when a proxy stands in front of them
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,

@@ -62,7 +62,6 @@ impl Background {
     }
 
     /// Where others say that people of a connection are wanted.
-    #[expect(dead_code, reason = "for whoever receives pushes in this process")]
     pub(crate) fn doorbell(&self) -> Arc<dyn Doorbell> {
         self.doorbells.clone()
     }

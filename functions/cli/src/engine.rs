@@ -15,7 +15,7 @@ use hardmatch_ports::run::Run;
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 use hardmatch_wiring::connections::scope;
-use hardmatch_wiring::source::source;
+use hardmatch_wiring::source::source_over;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
@@ -115,7 +115,7 @@ pub(crate) async fn functions(
         store: state.store.clone(),
         blobs: Arc::clone(&state.blobs),
         scope,
-        source: source(config, &state.clock)?,
+        source: source_over(config, &state.clock, &state.store)?,
         tenant: side.client.clone(),
         writer: side.client.clone(),
         client_id: side.client_id.clone(),

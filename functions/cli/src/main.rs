@@ -19,6 +19,7 @@ mod simulated_state;
 mod stack;
 mod tenant_side;
 mod tokens;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -132,6 +133,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Auth(AuthCommand::Certificate(args)) => commands::auth::certificate(&args),
         Command::Auth(AuthCommand::Status(common)) => installation(&common)?.auth_status(&common).await,
         Command::Auth(AuthCommand::Reset(common)) => installation(&common)?.auth_reset(&common).await,
+        Command::Auth(AuthCommand::Tokens(command)) => commands::auth::tokens(command).await,
         Command::Auth(AuthCommand::Disconnect(common)) => installation(&common)?.auth_disconnect(&common).await,
         Command::Serve(args) => commands::serve::serve(args).await,
         Command::Demo(args) => commands::demo::demo(args).await,

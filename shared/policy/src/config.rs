@@ -313,6 +313,8 @@ pub enum Location {
         /// The object's key.
         key: String,
     },
+    /// In the state: identity providers push them there.
+    Pushed,
 }
 
 impl fmt::Display for Location {
@@ -321,6 +323,7 @@ impl fmt::Display for Location {
             Location::File(path) => write!(f, "{}", path.display()),
             Location::Directory(servers) => f.write_str(&servers.join(" ")),
             Location::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            Location::Pushed => f.write_str("the people who were pushed"),
         }
     }
 }
@@ -337,6 +340,8 @@ pub enum SourceKind {
     Ldif,
     /// A directory, read over LDAP.
     Ldap,
+    /// Pushed by an identity provider.
+    Scim,
 }
 
 /// `[anchor]`.

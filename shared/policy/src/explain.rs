@@ -48,6 +48,12 @@ fn ends(config: &Config) -> Vec<String> {
         SourceKind::Jsonl => "the JSON Lines file",
         SourceKind::Ldif => "the LDIF file",
         SourceKind::Ldap => "the directory",
+        SourceKind::Scim => {
+            return vec![
+                "People are pushed by an identity provider, by SCIM 2.0. Who is deleted there is gone; nobody else is."
+                    .to_owned(),
+            ];
+        }
     };
     let mut lines = vec![format!("People are read from {kind} {}.", source.location)];
     if let Some(directory) = &source.directory {

@@ -197,15 +197,15 @@ pub(crate) static SOURCE: Table = Table {
     keys: &[
         key(
             "kind",
-            Choice(&["csv", "jsonl", "ldif", "ldap"], &["scim", "okta", "onelogin", "jumpcloud"]),
+            Choice(&["csv", "jsonl", "ldif", "ldap", "scim"], &["okta", "onelogin", "jumpcloud"]),
             Required,
             "Which form the source has.",
         ),
         key(
             "location",
             Text,
-            Required,
-            "The file, relative to this one; for kind = \"ldap\" ldaps://HOST:636, or ldap://HOST:389 with StartTLS. Several servers of one directory are separated by spaces.",
+            Optional,
+            "The file, relative to this one, or nothing for kind = \"scim\", whose people are pushed; for kind = \"ldap\" ldaps://HOST:636, or ldap://HOST:389 with StartTLS. Several servers of one directory are separated by spaces.",
         ),
         key("base", Text, Optional, "kind = \"ldap\": the DN below which people are."),
         key(

@@ -85,6 +85,12 @@ impl Store {
         }
     }
 
+    /// Forgets a delivery that could not be carried out: it may come again.
+    pub async fn forget_delivery(&self, c: &ConnectionId, hash: &str) -> Result<()> {
+        self.write(Write::delete(keys::delivery(c, hash))).await?;
+        Ok(())
+    }
+
     /// Remembers a delivery of a hook until a time (Unix seconds); `false` when it is remembered already: the same was
     /// delivered before.
     pub async fn note_delivery(&self, c: &ConnectionId, hash: &str, until: i64) -> Result<bool> {

@@ -738,6 +738,7 @@ mod tests {
             pushed_group(&c, "id"),
             pushed_member(&c, "id", pid),
             pushed_membership(&c, pid, "id"),
+            upload(&c, "id"),
             sync_request(&c, pid),
             api_token(&c, "id"),
             delivery(&c, "hash"),

@@ -8,6 +8,7 @@ pub mod approvals;
 pub mod batches;
 pub mod changes;
 pub mod checkpoint;
+mod claim;
 pub mod concerns;
 pub mod connecting;
 pub mod connection;

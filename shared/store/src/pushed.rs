@@ -13,6 +13,7 @@ use hardmatch_ports::{Condition, Item, Key, TableError, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::claim::Claim;
 use crate::hashes::PersonHash;
 use crate::{Result, Store, Stored, json, keys, parse};
 
@@ -25,6 +26,10 @@ pub struct PushedPerson {
     pub key: PersonKey,
     /// The attributes as they are kept, by their names in the schema; without id, metadata, groups and password.
     pub attributes: Map<String, Value>,
+    /// Names of the attributes that the person has or had: one that was pushed once and is gone since is empty, and one
+    /// that never was says nothing.
+    #[serde(default)]
+    pub had: BTreeSet<String>,
     /// The attributes in which no two living people of the connection are equal.
     pub claims: Vec<Claim>,
     /// Values other than claims by which the person can be found.
@@ -53,27 +58,13 @@ pub struct PushedGroup {
     pub changed_ms: i64,
 }
 
-/// A value of an attribute, in the form in which values are compared.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Claim {
-    /// The attribute's name.
-    pub attribute: String,
-    /// The value as it is compared: in lower case where case does not count.
-    pub value: String,
-}
-
-/// Personal data: only which attribute it is.
-impl std::fmt::Debug for Claim {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Claim({})", self.attribute)
-    }
-}
-
-impl Claim {
-    /// The value of an attribute.
-    pub fn new(attribute: &str, value: impl Into<String>) -> Self {
-        Self { attribute: attribute.to_owned(), value: value.into() }
-    }
+/// Several people who were sent together, and what became of each at the door.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Upload {
+    /// By which it is followed.
+    pub id: String,
+    /// Of each operation in order: its own name, the id of the person, or why it was refused.
+    pub operations: Vec<Value>,
 }
 
 /// What became of a write of pushed people or groups.
@@ -322,6 +313,22 @@ impl Store {
         })
         .await?;
         Ok(found)
+    }
+
+    /// Keeps what became of an upload until a time (Unix seconds).
+    pub async fn put_upload(&self, c: &ConnectionId, upload: &Upload, until: i64) -> Result<()> {
+        let key = keys::upload(c, &upload.id);
+        let write = Write::Put { key, body: json(upload), expires: Some(until), condition: Condition::None };
+        self.write(write).await?;
+        Ok(())
+    }
+
+    /// What became of an upload.
+    pub async fn upload(&self, c: &ConnectionId, id: &str) -> Result<Option<Upload>> {
+        if !is_id(id) {
+            return Ok(None);
+        }
+        Ok(self.read(&keys::upload(c, id), "upload").await?.map(|stored| stored.value))
     }
 
     /// Places of everybody who was deleted by the source's own word, and since when (Unix seconds).

@@ -11,6 +11,8 @@ pub mod policies;
 #[cfg(feature = "source")]
 pub mod proposal;
 #[cfg(feature = "source")]
+pub mod pushed;
+#[cfg(feature = "source")]
 pub mod source;
 #[cfg(feature = "tenant")]
 pub mod tenant;

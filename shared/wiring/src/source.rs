@@ -7,12 +7,28 @@ use hardmatch_policy::{Config, Location, SourceKind};
 use hardmatch_ports::{Clock, Source, SourceError};
 use hardmatch_sources_files::{ColumnMapping, Detected, FileSource, Format, Shape, Words};
 
+use hardmatch_store::Store;
+
 use crate::proposal;
+use crate::pushed::PushedPeople;
+
+/// The source, over a state: a file of this machine, or the people who were pushed.
+pub fn source_over(config: &Config, clock: &Arc<dyn Clock>, store: &Store) -> Result<Arc<dyn Source>, SourceError> {
+    match &config.source.location {
+        Location::Pushed => Ok(Arc::new(PushedPeople::new(config, store))),
+        Location::File(_) | Location::S3 { .. } | Location::Directory(_) => source(config, clock),
+    }
+}
 
 /// The source, where it is a file of this machine.
 pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>, SourceError> {
     match &config.source.location {
         Location::File(path) => Ok(source_at(config, path.clone(), clock)),
+        Location::Pushed => Err(SourceError {
+            problem: "the people of this connection are pushed, and nobody lists them here".to_owned(),
+            cure: "Push them while `hardmatch serve` runs, then make a plan".to_owned(),
+            retry: false,
+        }),
         #[cfg(feature = "directories")]
         Location::Directory(servers) => crate::directory::directory(config, servers, mapping(config, false), clock),
         #[cfg(not(feature = "directories"))]
@@ -32,7 +48,8 @@ pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>
 /// The source, from a copy of its file on this machine.
 pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
     let format = match config.source.kind {
-        SourceKind::Csv => Format::Csv,
+        // Pushed people have no file: `source_over` reads them.
+        SourceKind::Csv | SourceKind::Scim => Format::Csv,
         SourceKind::Jsonl => Format::JsonLines,
         // The location of a directory is never a file.
         SourceKind::Ldif | SourceKind::Ldap => Format::Ldif,

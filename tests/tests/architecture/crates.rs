@@ -254,8 +254,8 @@ fn the_simulated_tenant_shares_nothing_with_the_client_it_is_there_to_test() {
 #[test]
 fn secrets_are_seen_by_those_who_need_them_alone() {
     // The type travels through a port; the vault reads, on AWS from where an operator keeps them, Graph's client sends,
-    // write makes initial passwords, checkup reads what of an assertion is no secret, connect hands a sign-in's code and verifier on, the command hands all
-    // over.
+    // write makes initial passwords, checkup reads what of an assertion is no secret, connect hands a sign-in's code and verifier on, webhook
+    // compares tokens, the command hands all over.
     let may = [
         "hardmatch-ports",
         "hardmatch-aws",
@@ -265,6 +265,7 @@ fn secrets_are_seen_by_those_who_need_them_alone() {
         "hardmatch-sources-ldap",
         "hardmatch-write",
         "hardmatch-connect",
+        "hardmatch-webhook",
         "hardmatch",
         "hardmatch-tests",
     ];

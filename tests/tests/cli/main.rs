@@ -20,6 +20,7 @@ mod looking;
 mod mistakes;
 mod paused;
 mod policy;
+mod pushed;
 mod replay;
 mod secrets;
 mod source;

@@ -5,5 +5,7 @@ pub(crate) mod connect;
 pub(crate) mod give_up;
 pub(crate) mod pages;
 pub(crate) mod status;
+mod tokens;
 
 pub(crate) use certificate::certificate;
+pub(crate) use tokens::tokens;

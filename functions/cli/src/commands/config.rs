@@ -85,7 +85,7 @@ async fn check(common: &Common) -> Result<Exit, Failure> {
 
 /// What the source gives; `None` when it lies elsewhere.
 async fn looked(config: &Config) -> Result<Option<usable::SourceLook>, Failure> {
-    if matches!(config.source.location, Location::S3 { .. }) {
+    if matches!(config.source.location, Location::S3 { .. } | Location::Pushed) {
         return Ok(None);
     }
     let found = usable::look(config, |_| {})

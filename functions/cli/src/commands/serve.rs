@@ -1,5 +1,5 @@
-//! `serve`: the pages for connecting tenants, until they are stopped. Each connection that is not connected has a link at
-//! any time.
+//! `serve`: what others push, and the pages for connecting tenants, until they are stopped. Each connection that is not
+//! connected has a link at any time.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::output;
 use crate::simulated_state;
 use crate::tenant_side::{same_tenant, tenant_side};
 use crate::tokens::Tokens;
+use crate::webhook::Pushes;
 
 /// How often it is looked whether a link was used or ran out.
 const LOOK: Duration = Duration::from_secs(1);
@@ -55,9 +56,19 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     }
     let stopping: Vec<_> = sides.iter().map(|served| Arc::clone(&served.side)).collect();
     let background = Background::start(sides).await?;
-    let pages = Pages::serve(&state, place, connections);
+    let mut pushed = Vec::new();
+    for path in &args.config {
+        pushed.push(state.beside(load(path)?));
+    }
+    let pushes = Pushes::new(pushed);
+    let base = base(&url);
+    let others = pushes.router(&base, background.doorbell(), args.rate).unwrap_or_default();
+    let pages = Pages::serve_beside(&state, place, connections, others);
+    if args.json {
+        output::line(pushes.addresses(&base).to_string());
+    }
     let ended = tokio::select! {
-        ended = links(&state, &url, &ids) => ended,
+        ended = links(&state, &url, &ids, args.json) => ended,
         stopped = tokio::signal::ctrl_c() => stopped.map_err(Failure::from),
     };
     pages.stop().await;
@@ -69,6 +80,13 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         }
     }
     ended.map(|()| Exit::Converged)
+}
+
+/// The address under which others reach us, without a slash at its end. Programs reach this machine by its number: to some
+/// of them, `localhost` is another protocol's.
+fn base(url: &PublicUrl) -> String {
+    let origin = url.redirect().origin().ascii_serialization();
+    origin.strip_prefix("http://localhost").map_or(origin.clone(), |port| format!("http://127.0.0.1{port}"))
 }
 
 /// On loopback, unless somebody says otherwise; elsewhere browsers must come by TLS, which a proxy in front speaks.
@@ -83,10 +101,10 @@ async fn place(args: &ServeArgs) -> Result<Place, Failure> {
 }
 
 /// Prints a link for each connection, a new one when it ran out, and what came of it.
-async fn links(state: &State, url: &PublicUrl, ids: &[ConnectionId]) -> Result<(), Failure> {
+async fn links(state: &State, url: &PublicUrl, ids: &[ConnectionId], quiet: bool) -> Result<(), Failure> {
     let mut open: Vec<(&ConnectionId, ConnectLink)> = Vec::new();
     for id in ids {
-        open.push((id, link(state, url, id).await?));
+        open.push((id, link(state, url, id, quiet).await?));
     }
     loop {
         state.clock.sleep(LOOK).await;
@@ -97,10 +115,10 @@ async fn links(state: &State, url: &PublicUrl, ids: &[ConnectionId]) -> Result<(
                 Some((ConnectState::Done, _)) => output::note(format!("{id} is connected.")),
                 Some((ConnectState::Failed, code)) => {
                     output::note(format!("{id} is not connected: {}.", code.unwrap_or_default()));
-                    still.push((id, self::link(state, url, id).await?));
+                    still.push((id, self::link(state, url, id, quiet).await?));
                 }
                 Some((ConnectState::Waiting, _)) | None if state.clock.now() >= link.expires => {
-                    still.push((id, self::link(state, url, id).await?));
+                    still.push((id, self::link(state, url, id, quiet).await?));
                 }
                 Some((ConnectState::Waiting, _)) | None => still.push((id, link)),
             }
@@ -109,8 +127,14 @@ async fn links(state: &State, url: &PublicUrl, ids: &[ConnectionId]) -> Result<(
     }
 }
 
-async fn link(state: &State, url: &PublicUrl, id: &ConnectionId) -> Result<ConnectLink, Failure> {
+async fn link(state: &State, url: &PublicUrl, id: &ConnectionId, quiet: bool) -> Result<ConnectLink, Failure> {
     let link = issue(&state.store, &*state.clock, url, id).await?;
-    output::line(format!("{id}\t{}", link.url));
+    let told = format!("{id}\t{}", link.url);
+    // Whoever reads the addresses as JSON reads no links.
+    if quiet {
+        output::note(told)
+    } else {
+        output::line(told)
+    }
     Ok(link)
 }

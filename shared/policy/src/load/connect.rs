@@ -157,6 +157,10 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
     // Where another kind of source has its location in another form, nothing is said about it.
     let location = match &kind {
         Err(()) => None,
+        Ok(Some(kind)) if kind.value == SourceKind::Scim => {
+            pushed_alone(reader, &section);
+            Some(Location::Pushed)
+        }
         Ok(kind) => {
             let ldap = kind.as_ref().is_some_and(|kind| kind.value == SourceKind::Ldap);
             let text = reader.required_text(&section, "location");
@@ -256,6 +260,21 @@ fn servers(reader: &mut Reader<'_>, text: &At<&str>) -> Option<Location> {
         "it looks like ldaps://dc1.example.com:636, or ldap://dc1.example.com:389 with StartTLS",
     );
     None
+}
+
+/// Who is pushed has no file, no columns and no key of a file's.
+fn pushed_alone<'t>(reader: &mut Reader<'t>, section: &Section<'t>) {
+    for key in ["location", "columns", "delimiter", "encoding", "key"] {
+        if let Some(value) = section.get(key) {
+            reader.problem(
+                ProblemKind::BadValue,
+                value.span(),
+                format!("`source.{key}` does not belong to kind = \"scim\""),
+                "does not belong here",
+                "remove it: these people are pushed, and their attributes have the names of SCIM",
+            );
+        }
+    }
 }
 
 /// Which column fills which attribute, and the words of those that say yes or no in their own way.

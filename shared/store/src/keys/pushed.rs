@@ -3,8 +3,8 @@
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Key, Query};
 
+use crate::claim::Claim;
 use crate::hashes::{PersonHash, Secret};
-use crate::pushed::Claim;
 
 /// A person as an identity provider pushed them.
 pub(crate) fn pushed_person(c: &ConnectionId, pid: PersonHash) -> Key {
@@ -111,6 +111,11 @@ pub(crate) fn pushed_memberships(c: &ConnectionId, pid: PersonHash) -> Query {
 /// The group of an item of [`pushed_memberships`].
 pub(crate) fn pushed_membership_of(key: &Key) -> Option<&str> {
     key.sk.split_once('#').map(|(_, group)| group)
+}
+
+/// What became of an upload of several people.
+pub(crate) fn upload(c: &ConnectionId, id: &str) -> Key {
+    Key::new(pushed(c, "uploads"), id)
 }
 
 /// That a person is wanted now.

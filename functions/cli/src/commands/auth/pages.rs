@@ -128,6 +128,16 @@ pub(crate) struct Pages {
 impl Pages {
     /// Serves them until they are stopped.
     pub(crate) fn serve(state: &State, place: Place, connections: Vec<Connection>) -> Self {
+        Self::serve_beside(state, place, connections, axum::Router::new())
+    }
+
+    /// Serves them beside other addresses.
+    pub(crate) fn serve_beside(
+        state: &State,
+        place: Place,
+        connections: Vec<Connection>,
+        others: axum::Router,
+    ) -> Self {
         let connections: Configured = connections.into_iter().collect();
         let router = hardmatch_connect::router(Ports {
             store: state.store.clone(),
@@ -136,6 +146,7 @@ impl Pages {
             url: place.url,
             takes_up: true,
         });
+        let router = router.merge(others);
         let (stop, stopped) = oneshot::channel();
         let serving = axum::serve(place.listener, router).with_graceful_shutdown(async {
             // Stopped by its word, or because whoever could say it is gone.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hardmatch_checkup::{check, good, judge};
 use hardmatch_domain::person::Person;
 use hardmatch_embedded::{FileTable, Missing, TableOptions};
-use hardmatch_policy::{Config, Given, entitlements};
+use hardmatch_policy::{Config, Given, Location, entitlements};
 use hardmatch_ports::TableError;
 use hardmatch_ports::source::RefusedEntry;
 use hardmatch_report::{Check, CheckState};
@@ -101,6 +101,10 @@ pub(super) struct SourceSide {
 /// Reads the whole source once.
 pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
     const AREA: &str = "source";
+    if config.source.location == Location::Pushed {
+        let found = good(AREA, "People are pushed, while `hardmatch serve` runs.");
+        return SourceSide { checks: vec![found], domains: BTreeMap::new() };
+    }
     let mut nowhere = 0u64;
     let read = usable::look(config, |person| nowhere += u64::from(is_licensed_nowhere(config, person))).await;
     let mut domains = BTreeMap::new();

@@ -1,0 +1,13 @@
+//! The function as its clients meet it: identity providers, senders of hooks, operators, and those who mean harm.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod bulk;
+mod fuzz;
+mod groups;
+mod hooks;
+mod hostile;
+mod people;
+mod support;
+mod users;
+mod vendors;
