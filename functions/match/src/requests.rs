@@ -49,6 +49,7 @@ pub async fn take_requests(ports: &MatchPorts, connection: &ConnectionId) -> Res
             accept: Accept::Nothing,
             everybody: false,
             only: None,
+            undo: None,
             accept_source: false,
             retry: false,
             by: String::new(),

@@ -3,8 +3,8 @@
 pub mod accounts;
 pub mod acknowledgments;
 pub mod api_tokens;
-pub mod asked;
 pub mod approvals;
+pub mod asked;
 pub mod batches;
 pub mod changes;
 pub mod checkpoint;

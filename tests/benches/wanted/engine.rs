@@ -178,6 +178,7 @@ impl Served {
             accept,
             everybody: false,
             only: None,
+            undo: None,
             accept_source: false,
             retry: false,
             by: "a benchmark".to_owned(),

@@ -155,7 +155,13 @@ impl Fixture {
             password_expired: None,
             extra: Extra::default(),
         };
-        let record = PersonRecord { connection: contoso(), person, standing: SourceStatus::Present, revision: 1 };
+        let record = PersonRecord {
+            connection: contoso(),
+            person,
+            standing: SourceStatus::Present,
+            revision: 1,
+            former: Vec::new(),
+        };
         let mut writes = Vec::new();
         self.store.put_person(&self.ports.scope, None, &record, &mut writes);
         self.store.write_all(writes).await.unwrap();
