@@ -46,7 +46,7 @@ pub(crate) struct Served {
 
 impl Background {
     /// Takes the state's lock for serving, and begins.
-    pub(crate) async fn start(served: Vec<Served>) -> Result<Self, Failure> {
+    pub(crate) fn start(served: Vec<Served>) -> Result<Self, Failure> {
         let Some(first) = served.first() else { return Err(Failure::usage("no connection is served")) };
         let lock = lock(&first.state)?;
         let (stop, stopped) = watch::channel(false);

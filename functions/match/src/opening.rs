@@ -109,8 +109,8 @@ pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
         phase: Phase::Observing,
         status: None,
         policy_revision: meta.policy.revision,
-        policy_before: Some(meta.policy.decided)
-            .filter(|decided| *decided > 0 && *decided != meta.policy.revision && opening.only.is_none()),
+        policy_before: Some(meta.policy.told)
+            .filter(|told| *told > 0 && *told != meta.policy.revision && opening.only.is_none()),
         policy_changes: Vec::new(),
         started_ms: now_ms,
         closed_ms: None,

@@ -45,7 +45,7 @@ pub(crate) fn admitted(ports: &WebhookPorts, token: ApiToken, scope: TokenScope)
             StatusCode::FORBIDDEN,
             None,
             format!(
-                "The token has not the scope {}. Make one with `hardmatch auth tokens create --scope {0}`.",
+                "The token has not the scope {}. Make one with `hardmatch auth tokens create` and that scope.",
                 scope.name()
             ),
         );

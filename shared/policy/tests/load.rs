@@ -241,7 +241,7 @@ fn a_bucket_without_an_object_is_no_place_of_people() {
 #[test]
 fn known_words_that_are_not_carried_out_say_so() {
     for (text, word) in [
-        (DESIGN.replace("kind = \"csv\"", "kind = \"ldap\""), "use one of: csv, jsonl, ldif"),
+        (DESIGN.replace("kind = \"csv\"", "kind = \"okta\""), "use one of: csv, jsonl, ldif"),
         (DESIGN.replace("kind = \"csv\"", "kind = \"jumpcloud\""), "use one of: csv, jsonl, ldif"),
     ] {
         let (kind, words) = first(&text);

@@ -83,6 +83,10 @@ fn schema_and_loader_know_the_same_keys() {
     paths(&schema, &[], &mut found);
     assert!(found.len() > 150, "{}", found.len());
     for (path, below) in &found {
+        // A table within a table; its own keys are looked at below.
+        if path[0] == "attributes" && below["properties"].is_object() && path.len() > 1 {
+            continue;
+        }
         assert!(
             below["description"].is_string() || path[0] == "source" || path[0] == "attributes",
             "{path:?} lacks words"
@@ -95,6 +99,7 @@ fn schema_and_loader_know_the_same_keys() {
                 [list] if list == "license" || list == "group" => format!("[[{list}]]\n"),
                 _ => format!("[{}]\n", tables.join(".")),
             };
+            let key = if key.contains('.') { format!("\"{key}\"") } else { key.to_owned() };
             let problems = load(&format!("{header}{key} = 2026-01-01\n")).unwrap_err();
             !problems.iter().any(|problem| problem.kind.as_str() == "unknown-key")
         };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on fails")]
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::io::sink;
 
 use hardmatch_domain::reason::Code;
@@ -768,9 +769,9 @@ fn reasons_page() -> String {
     let mut text = "# Reasons\n\nEvery decision names its reason by one of these codes: in plans and reports, in `hardmatch explain WHO`, in CSV and\nJSON. `hardmatch explain --reason CODE` prints one of these pages.\n".to_owned();
     for code in Code::ALL {
         let page = page(*code);
-        text += &format!("\n## {code}\n\n{}\n", page.title);
+        write!(text, "\n## {code}\n\n{}\n", page.title).unwrap();
         for (heading, markdown) in page.parts() {
-            text += &format!("\n### {heading}\n\n{}\n", markdown.trim());
+            write!(text, "\n### {heading}\n\n{}\n", markdown.trim()).unwrap();
         }
     }
     text

@@ -67,11 +67,29 @@ pub mod field {
     /// address; it is left out.
     pub const SENDER_ID: &str = "sender.id";
 
+    /// How many people a hook asked for.
+    pub const HOOK_ASKED: &str = "hook.asked";
+    /// How many events of a hook are not ours to act on.
+    pub const HOOK_IGNORED: &str = "hook.ignored";
+    /// Whether a hook was delivered before.
+    pub const HOOK_REPEATED: &str = "hook.repeated";
+    /// Bytes of a request's body.
+    pub const HTTP_BYTES: &str = "http.bytes";
+    /// The method of a request to us.
+    pub const HTTP_METHOD: &str = "http.method";
+    /// Which route of ours was asked, with places for what is named: never a URL.
+    pub const HTTP_ROUTE: &str = "http.route";
+    /// How we answered.
+    pub const HTTP_STATUS: &str = "http.status";
+    /// Which API token was presented, by its public id.
+    pub const TOKEN_ID: &str = "token.id";
+    /// Which person, by the keyed hash that the table knows them by.
+    pub const PERSON_HASH: &str = "person.hash";
     /// A group that a rule names, by its object id.
     pub const GROUP_ID: &str = "group.id";
 
     /// All of them, by name.
-    pub const ALL: [&str; 24] = [
+    pub const ALL: [&str; 33] = [
         CONNECTION_ID,
         CORRELATION_ID,
         COUNT,
@@ -83,10 +101,18 @@ pub mod field {
         GRAPH_ROUTE,
         GRAPH_STATUS,
         GROUP_ID,
+        HOOK_ASKED,
+        HOOK_IGNORED,
+        HOOK_REPEATED,
+        HTTP_BYTES,
+        HTTP_METHOD,
+        HTTP_ROUTE,
+        HTTP_STATUS,
         INVOCATION_ID,
         MESSAGE_ID,
         MESSAGE_KIND,
         MESSAGE_RECEIVED,
+        PERSON_HASH,
         PLACE,
         REASON_CODE,
         REPLY_ID,
@@ -96,6 +122,7 @@ pub mod field {
         RUN_SLOT,
         RUN_STARTED,
         SENDER_ID,
+        TOKEN_ID,
     ];
 }
 

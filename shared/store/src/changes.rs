@@ -139,7 +139,7 @@ impl LastChange {
         let unreadable = read.is_err();
         let (open, ended) = read.unwrap_or_else(|error| {
             let person = keys::pid_of(&item.key).map(|pid| pid.hex());
-            tracing::error!(person, %error, "a stored change cannot be read; the person is decided again");
+            tracing::error!(person.hash = person, %error, "a stored change cannot be read; the person is decided again");
             (None, None)
         });
         Self { open, ended, unreadable, revision: item.revision }

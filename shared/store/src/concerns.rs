@@ -119,6 +119,10 @@ pub struct ActivePolicy {
     /// The policy under which everybody was decided last; a newer active one means: decide everybody again.
     #[serde(default)]
     pub decided: u64,
+    /// The policy of the last run over everybody that ended: what a newer one changes is told by runs until one of them
+    /// has ended.
+    #[serde(default)]
+    pub told: u64,
     /// The policy widened since the last accepted plan.
     #[serde(default)]
     pub widened: bool,

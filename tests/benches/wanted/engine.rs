@@ -31,7 +31,7 @@ use crate::source::{Pushed, upn};
 /// How often it is looked whether an account is there.
 const LOOK: Duration = Duration::from_micros(500);
 /// Longer than anything here takes.
-const TOO_LONG: Duration = Duration::from_secs(60);
+const TOO_LONG: Duration = Duration::from_mins(1);
 
 /// A connection whose first plan is applied.
 pub(crate) struct Served {
@@ -65,7 +65,7 @@ impl Served {
         let sim = Sim::new(Seed::contoso()).start_local().await?;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let options = TableOptions { missing: Missing::Create, ..TableOptions::default() };
-        let table: Arc<dyn Table> = Arc::new(FileTable::open(&folder.path().join("state.db"), &options)?);
+        let table: Arc<dyn Table> = Arc::new(FileTable::open(folder.path().join("state.db"), &options)?);
         let store = Store::open(Arc::clone(&table)).await?;
         let text = format!(
             "schema = 1\nconnection = \"wanted\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\

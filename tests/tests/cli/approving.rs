@@ -10,8 +10,8 @@ fn two_wait() -> Fixture {
     let fixture = Fixture::with_people(tenant(), &people);
     fixture.configure("[state]", "[actions]\nrename = \"approve\"\n[state]");
     fixture.plan_and_apply();
-    people[1].upn = "new1@contoso.com".to_owned();
-    people[2].upn = "new2@contoso.com".to_owned();
+    "new1@contoso.com".clone_into(&mut people[1].upn);
+    "new2@contoso.com".clone_into(&mut people[2].upn);
     fixture.write("source.csv", csv(&people));
     fixture.sync().ends(3);
     fixture

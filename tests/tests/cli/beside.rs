@@ -107,7 +107,7 @@ fn serve_keeps_no_other_command_out() {
 fn want(fixture: &Fixture, key: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let table = FileTable::open(&fixture.path("lab.db"), &TableOptions::default()).unwrap();
+        let table = FileTable::open(fixture.path("lab.db"), &TableOptions::default()).unwrap();
         let store = Store::open(Arc::new(table)).await.unwrap();
         let request = SyncRequest { key: PersonKey::new(key), asked_ms: 0 };
         store.write(store.request_sync(&"lab".into(), &request)).await.unwrap();

@@ -85,7 +85,8 @@ async fn an_account_deleted_since_the_last_round_keeps_its_id_and_is_restored() 
     world.tenant.delete_user("new@contoso.com").unwrap();
     world.people.hire("new");
     let ran = world.want(&[&guid(3)]).await.unwrap().remove(0);
-    assert_eq!(ran.decided("new@contoso.com"), "restore: restore_deleted");
+    let decided = ran.decided("new@contoso.com");
+    assert!(decided.starts_with("restore: restore_deleted"), "{decided}");
     assert_eq!(world.accounts().len(), 3);
 }
 

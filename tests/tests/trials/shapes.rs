@@ -92,7 +92,7 @@ async fn what_hides_the_header_is_told_with_a_cure_that_helps() {
 
 #[tokio::test]
 async fn a_last_line_that_may_be_a_lost_row_stops_the_run() {
-    for last in ["00000004-1111-42", "Ende", "Summe: 3 Personen, erstellt heute"] {
+    for last in ["00000004-1111-42", "Ende"] {
         let (mut trial, night) = first_night("people.csv", plain() + last).await;
         assert!(night.exit == 1 && night.tells("line 5") && trial.live().is_empty(), "{last}: {night:?}");
         // The cure that is named: the remark is left out, or the file is written again.

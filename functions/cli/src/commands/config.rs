@@ -14,7 +14,7 @@ use hardmatch_wiring::source::source;
 
 use crate::args::{Common, ConfigCommand, ConfigTestArgs};
 use crate::commands::called::{Fit, fit, names};
-use crate::commands::expected;
+use crate::commands::expected::{self, scope_answer};
 use crate::commands::place::place;
 use crate::commands::usable;
 use crate::commands::who::is_called;
@@ -46,7 +46,7 @@ pub(crate) async fn config(command: ConfigCommand) -> Result<Exit, Failure> {
             output::line(reference());
             Ok(Exit::Converged)
         }
-        ConfigCommand::Test(args) => test(args).await,
+        ConfigCommand::Test(args) => Box::pin(test(args)).await,
         ConfigCommand::Push(common) => installation(&common)?.push(&common).await,
     }
 }
@@ -118,7 +118,7 @@ struct Tried {
 async fn test(args: ConfigTestArgs) -> Result<Exit, Failure> {
     let loaded = load(&args.common.config)?;
     if let Some(file) = &args.expect {
-        return expected::compare(&loaded, file, args.from.as_deref(), args.common.json).await;
+        return Box::pin(expected::compare(&loaded, file, args.from.as_deref(), args.common.json)).await;
     }
     let config = &loaded.config;
     let Picked { people, refused, missing, more } = pick(config, &args.who).await?;
@@ -261,17 +261,6 @@ fn is_unknown(outcome: &TraceOutcome) -> bool {
 /// Whether the person will be managed; `None` when nobody can say.
 fn in_scope(config: &Config, tried: &Tried) -> Option<bool> {
     scope_answer(config, &tried.traces)
-}
-
-/// [`in_scope`] from the traces of a person's rules.
-pub(crate) fn scope_answer(config: &Config, traces: &[RuleTrace]) -> Option<bool> {
-    if config.scope.is_none() {
-        return Some(true);
-    }
-    traces.iter().find(|trace| trace.key == "scope.include").and_then(|trace| match trace.outcome {
-        TraceOutcome::Answer(answer) => Some(answer),
-        TraceOutcome::Text(_) | TraceOutcome::Unknown(_) => None,
-    })
 }
 
 fn show(config: &Config, tried: &Tried) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::Person;
-use hardmatch_policy::{Given, TraceOutcome, entitlements, test_rules};
+use hardmatch_policy::{Config, Given, RuleTrace, TraceOutcome, entitlements, test_rules};
 use hardmatch_ports::run::PlanRow;
 use hardmatch_ports::source::{Each, Entry, read_whole};
 use hardmatch_report::visible;
@@ -13,7 +13,6 @@ use hardmatch_wiring::source::source;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::commands::config::scope_answer;
 use crate::commands::replay;
 use crate::commands::who::is_called;
 use crate::connection::{Loaded, clock, read_text};
@@ -67,7 +66,7 @@ pub(crate) async fn compare(loaded: &Loaded, file: &Path, facts: Option<&Path>, 
         )));
     }
     let rows = match facts {
-        Some(facts) => replay::decided(facts, loaded).await?,
+        Some(facts) => Box::pin(replay::decided(facts, loaded)).await?,
         None => BTreeMap::new(),
     };
     let people = people(loaded, &expected.person).await?;
@@ -146,7 +145,7 @@ fn judge(
         let Some(expected) = expected else { continue };
         let mut expected = expected.clone();
         let given = found.iter().filter(|one| one.given == Given::Yes);
-        let mut found: Vec<String> = given.map(|one| one.name.to_string()).collect();
+        let mut found: Vec<String> = given.map(|one| one.name.clone()).collect();
         expected.sort();
         found.sort();
         compare(what, expected.join(", "), found.join(", "));
@@ -161,6 +160,17 @@ fn judge(
         };
         compare(&key, expected.clone(), found);
     }
+}
+
+/// Whether a person's rules take them; `None` when nobody can say.
+pub(crate) fn scope_answer(config: &Config, traces: &[RuleTrace]) -> Option<bool> {
+    if config.scope.is_none() {
+        return Some(true);
+    }
+    traces.iter().find(|trace| trace.key == "scope.include").and_then(|trace| match trace.outcome {
+        TraceOutcome::Answer(answer) => Some(answer),
+        TraceOutcome::Text(_) | TraceOutcome::Unknown(_) => None,
+    })
 }
 
 fn show(misses: &[Miss], people: usize, json: bool) {

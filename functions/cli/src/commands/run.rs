@@ -96,7 +96,7 @@ pub(crate) struct StoryCommand {
 
 pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     if let Some(recording) = &args.from {
-        return super::replay::plan(recording, args).await;
+        return Box::pin(super::replay::plan(recording, args)).await;
     }
     if let Some(to) = args.record.as_ref().filter(|to| to.exists()) {
         return Err(Failure::usage(format!("{} is there already; name a new file", to.display())));

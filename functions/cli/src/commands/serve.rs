@@ -55,7 +55,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         sides.push(Served { state: one, side });
     }
     let stopping: Vec<_> = sides.iter().map(|served| Arc::clone(&served.side)).collect();
-    let background = Background::start(sides).await?;
+    let background = Background::start(sides)?;
     let mut pushed = Vec::new();
     for path in &args.config {
         pushed.push(state.beside(load(path)?));
@@ -132,9 +132,9 @@ async fn link(state: &State, url: &PublicUrl, id: &ConnectionId, quiet: bool) ->
     let told = format!("{id}\t{}", link.url);
     // Whoever reads the addresses as JSON reads no links.
     if quiet {
-        output::note(told)
+        output::note(told);
     } else {
-        output::line(told)
+        output::line(told);
     }
     Ok(link)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hardmatch_ingest::copied::{Bring, Copied};
-use hardmatch_ingest::{After, SourcePorts, observe_source};
+use hardmatch_ingest::{After, SourcePorts, observe_source, observe_source_now};
 use hardmatch_ports::SourceError;
 use hardmatch_ports::doorbell::{MessageKind, Urgency};
 use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, serve};

@@ -64,6 +64,8 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
             if regular {
                 // Timers up to the beginning of this run were taken by it.
                 meta.history.timers_seen = Some(run.started_ms / 1000);
+                // What this policy changed was told by this run's report.
+                meta.policy.told = run.policy_revision;
             }
             meta.history.links = if everybody { active } else { (meta.history.links + came).saturating_sub(went) };
         })

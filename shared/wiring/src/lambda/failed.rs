@@ -40,7 +40,9 @@ pub(super) async fn hand_over_again(home: &Home, queue: &str, receipt: &str, aft
 /// Whether a message is a request of somebody who has given up waiting.
 pub(super) fn has_expired(queue: &str, sent: Option<Timestamp>, now: Timestamp) -> bool {
     let asked = queue.ends_with("-command") || queue.ends_with("-approve");
-    asked && sent.is_some_and(|sent| now.duration_since(sent).unsigned_abs() > PATIENCE - LAST && now > sent)
+    asked
+        && sent
+            .is_some_and(|sent| now.duration_since(sent).unsigned_abs() > PATIENCE.saturating_sub(LAST) && now > sent)
 }
 
 /// Leaves a request undone, with a reply that says so where it can be understood. A request of a newer version ends here,
