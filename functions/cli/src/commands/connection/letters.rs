@@ -48,7 +48,9 @@ pub(crate) async fn dead_letters(args: &StackArgs) -> Result<Exit, Failure> {
     }
     for (queue, letters) in &piles {
         output::line(format!("{queue}: {}", letters.len()));
-        letters.iter().for_each(|letter| output::line(spoken(letter)));
+        for letter in letters {
+            output::line(spoken(letter));
+        }
     }
     match (&unseen, exit) {
         (Some(why), _) if count > 0 => output::line(format!("{count} dead letters cannot be looked at: {why}")),
