@@ -40,7 +40,10 @@ pub(crate) trait Installation {
 }
 
 /// The installation that the options name.
-#[cfg_attr(feature = "aws", expect(clippy::unnecessary_wraps, reason = "a build that does not know AWS refuses a stack"))]
+#[cfg_attr(
+    feature = "aws",
+    expect(clippy::unnecessary_wraps, reason = "a build that does not know AWS refuses a stack")
+)]
 pub(crate) fn installation(common: &Common) -> Result<Box<dyn Installation>, Failure> {
     match &common.stack {
         None => Ok(Box::new(local::Local)),

@@ -326,7 +326,8 @@ impl Stack {
     pub(crate) fn metrics(&self) -> Vec<Value> {
         let lines = ["ingest-source", "ingest-tenant", "match", "write"].into_iter().flat_map(|name| self.logs(name));
         let parsed = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-        parsed.filter(|line| line["_aws"].is_object()).collect()
+        // CloudWatch makes metrics of those that an alarm rests on; the others are told in the same form.
+        parsed.filter(|line| line["_aws"].is_object() || line["Run"].is_string()).collect()
     }
 
     /// What of it is about a run.

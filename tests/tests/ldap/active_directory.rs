@@ -180,7 +180,7 @@ fn a_plan_of_active_directory_is_applied_and_a_lost_directory_removes_nobody() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("Create (5)") || said.contains("5  create"), "{said}");
     let hash = said.lines().find_map(|line| line.trim().strip_prefix("Apply it with: hardmatch apply ")).unwrap();
-    let (code, said) = hardmatch(folder.path(), &["apply", hash.trim(), "--yes"], PASSWORD);
+    let (code, said) = hardmatch(folder.path(), &["apply", hash.trim()], PASSWORD);
     assert_eq!(code, Some(0), "{said}");
     // Everything that can be lost of a directory, one after the other; then it is back, and nothing is to be done.
     let (code, said) = hardmatch(folder.path(), &["sync", "--yes"], "wrong");
