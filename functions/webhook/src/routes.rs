@@ -113,7 +113,7 @@ async fn answer(State(ports): State<Arc<WebhookPorts>>, request: Request) -> Res
         connection.id = call.connection.as_ref().map(tracing::field::display),
         token.id = call.token,
         http.bytes = call.bytes,
-        took_ms = took,
+        http.took_ms = took,
         "call"
     );
     let mut response = reply.response(plain);

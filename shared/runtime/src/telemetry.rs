@@ -81,6 +81,8 @@ pub mod field {
     pub const HTTP_ROUTE: &str = "http.route";
     /// How we answered.
     pub const HTTP_STATUS: &str = "http.status";
+    /// How long answering a request to us took, in milliseconds.
+    pub const HTTP_TOOK_MS: &str = "http.took_ms";
     /// Which API token was presented, by its public id.
     pub const TOKEN_ID: &str = "token.id";
     /// Which person, by the keyed hash that the table knows them by.
@@ -89,7 +91,7 @@ pub mod field {
     pub const GROUP_ID: &str = "group.id";
 
     /// All of them, by name.
-    pub const ALL: [&str; 33] = [
+    pub const ALL: [&str; 34] = [
         CONNECTION_ID,
         CORRELATION_ID,
         COUNT,
@@ -108,6 +110,7 @@ pub mod field {
         HTTP_METHOD,
         HTTP_ROUTE,
         HTTP_STATUS,
+        HTTP_TOOK_MS,
         INVOCATION_ID,
         MESSAGE_ID,
         MESSAGE_KIND,

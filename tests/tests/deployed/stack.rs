@@ -40,7 +40,7 @@ const PARAMETERS: [&str; 6] = [
     "BucketTlsOnly=false",
 ];
 /// No single step takes longer on the slowest machine, unless it hangs.
-const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE: Duration = Duration::from_mins(8);
 
 /// Somebody's key to the account.
 #[derive(Clone, Debug)]

@@ -34,8 +34,12 @@ async fn a_dry_run_explains_and_asks_for_nobody() {
 async fn a_wait_ends_with_the_result_or_with_its_time() {
     let lab = Lab::new().await;
     lab.ask("POST", "/connections/lab/people/known/sync?wait=2", None).await.is(202);
-    // Somebody answers while the client waits.
+    // The request that nobody answered ends, so that the next one is the only one.
     let store = lab.store.clone();
+    let connection = ConnectionId::new("lab");
+    let (pid, stored) = store.sync_requests(&connection, 9).await.unwrap().remove(0);
+    store.write(store.end_sync_request(&connection, pid, stored.revision)).await.unwrap();
+    // Somebody answers while the client waits.
     let answering = async {
         let lab = ConnectionId::new("lab");
         loop {
