@@ -14,16 +14,16 @@ const NEVER: [&str; 7] = ["Surname", "Given1", "@contoso.com", "eyJ", "Bearer ",
 /// After all runs: every function has said whose work it does, and nothing is left to do.
 pub(crate) fn story(fixture: &mut Fixture) {
     let stack = &fixture.stack;
-    let mut told = BTreeSet::new();
-    for line in stack.metrics() {
-        assert_eq!(line["Stack"], stack.name);
-        // A line of which CloudWatch makes no metric is there for queries over the log.
-        let Some(named) = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array() else { continue };
-        told.extend(named.iter().map(|metric| metric["Name"].as_str().unwrap().to_owned()));
-    }
-    for metric in METRICS {
-        assert!(told.contains(metric), "{metric} is in none of {told:?}");
-    }
+    stack.until("a tick that tells how the connections stand", || {
+        let mut told = BTreeSet::new();
+        for line in stack.metrics() {
+            assert_eq!(line["Stack"], stack.name);
+            // A line of which CloudWatch makes no metric is there for queries over the log.
+            let Some(named) = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array() else { continue };
+            told.extend(named.iter().map(|metric| metric["Name"].as_str().unwrap().to_owned()));
+        }
+        METRICS.iter().all(|metric| told.contains(*metric))
+    });
     // But for the message of a newer version, which waits for that.
     stack.until("empty queues", || QUEUES.iter().all(|queue| stack.holds(queue)[..2] == [0, 0]));
 }
