@@ -102,7 +102,11 @@ impl Matching {
                 self.configured(&Push { connection, text, tenant, authority }).await?
             }
             Command::Redrive => redrive::redrive(&self.home, delivery.deadline).await,
-            Command::Wake if connection.as_str().is_empty() => Reply::Done { run: None },
+            // The table was opened when this process began; it may have been emptied since.
+            Command::Wake if connection.as_str().is_empty() => {
+                self.home.store.restore_secret().await.map_err(|error| said(&error))?;
+                Reply::Done { run: None }
+            }
             _ => match self.home.connections.open(connection).await {
                 Ok(opened) => {
                     let request = Request {

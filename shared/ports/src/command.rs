@@ -119,8 +119,8 @@ pub enum Command {
     Disconnect,
     /// Put dead letters back into the queues that they failed in. About no connection.
     Redrive,
-    /// Nothing. The function that takes it opens the table, which makes a new stack's first item. About a connection it takes
-    /// that up again where it was connected in a browser since.
+    /// See that the table is in use: a new stack's first item is made, and an emptied table's is put back. About a connection
+    /// it takes that up again where it was connected in a browser since.
     Wake,
 }
 

@@ -92,6 +92,11 @@ pub enum StoreError {
         /// Where reading ended. Never what stands there: serde's own words quote values.
         cause: String,
     },
+    /// The table was emptied and then opened by another process, whose hashes are made with another secret.
+    #[error(
+        "the table was emptied and opened anew since this process began. Deploy the stack again, which starts its functions anew"
+    )]
+    Reopened,
 }
 
 impl StoreError {
@@ -139,6 +144,23 @@ impl Store {
             }
         }
         Err(StoreError::Unreadable { kind: "secret", cause: "not 32 bytes".into() })
+    }
+
+    /// Puts this store's secret back where the table has lost it, so that a table that was emptied under a running function is
+    /// in use again. A store that somebody else opened on the emptied table stands: this one hashes otherwise and must not
+    /// be used any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Reopened`] where the table's secret is another store's.
+    pub async fn restore_secret(&self) -> Result<()> {
+        let put = Write::put_if(keys::secret(), self.secret.0.to_vec(), Condition::Absent);
+        match self.table.write(put).await {
+            Ok(_) => return Ok(()),
+            Err(TableError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let held = self.table.get(&keys::secret()).await?;
+        if held.is_some_and(|item| item.body == self.secret.0) { Ok(()) } else { Err(StoreError::Reopened) }
     }
 
     /// Over a table that is in use; `None` when nobody has opened it yet. Writes nothing.

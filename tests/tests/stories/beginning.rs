@@ -1,12 +1,17 @@
 //! What begins work is work: a night lies in the table before anything is sent, and begins whatever becomes of functions and
 //! messages at that moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use hardmatch_domain::ids::PersonKey;
+use hardmatch_embedded::FileTable;
 use hardmatch_ports::clock::Clock as _;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{Run, Status};
+use hardmatch_ports::{Key, Table as _, Write};
 use hardmatch_store::timers::Timer;
+use hardmatch_store::{Store, StoreError};
 use hardmatch_tests::{CorruptAnswer, KillAt, Messages, Stopped, World};
 
 /// Three people whose accounts are in step.
@@ -105,4 +110,27 @@ async fn a_start_that_lay_for_a_day_is_not_begun_any_more() {
     world.pass(Duration::from_hours(25));
     tick(&mut world).await;
     assert_eq!(runs_for(&world, &slot).await.len(), 0, "the next night is nearer");
+}
+
+/// The function's process outlives its table's items. What it hashed before and what is read after agree again.
+#[tokio::test]
+async fn an_emptied_table_gets_the_secret_back_of_the_process_that_still_has_it() {
+    let table = Arc::new(FileTable::in_memory().unwrap());
+    let running = Store::open(table.clone()).await.unwrap();
+    // All that a store writes when it is opened.
+    let secret = Key::new("STORE", "SECRET");
+    assert!(table.get(&secret).await.unwrap().is_some());
+    running.restore_secret().await.unwrap();
+    table.write(Write::delete(secret.clone())).await.unwrap();
+    assert!(Store::find(table.clone()).await.unwrap().is_none());
+    running.restore_secret().await.unwrap();
+    let found = Store::find(table.clone()).await.unwrap().unwrap();
+    let hashed = |store: &Store| store.secret().pid(&PersonKey::new("1"));
+    assert_eq!(hashed(&found), hashed(&running));
+
+    // Another process opened the emptied table first: its secret stands.
+    table.write(Write::delete(secret.clone())).await.unwrap();
+    let other = Store::open(table.clone()).await.unwrap();
+    assert!(matches!(running.restore_secret().await, Err(StoreError::Reopened)));
+    assert_eq!(hashed(&Store::find(table).await.unwrap().unwrap()), hashed(&other));
 }
