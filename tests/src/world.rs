@@ -7,7 +7,7 @@ use std::time::Duration;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_embedded::FileTable;
 use hardmatch_embedded::doorbell::Habits;
-use hardmatch_match::{Accept, Acceptance, Handled, Opening, Request, accept, handle_command, open_run};
+use hardmatch_match::{Accept, Acceptance, Handled, NewRun, Request, accept, handle_command, open_run};
 use hardmatch_policy::Config;
 use hardmatch_ports::clock::Clock as _;
 use hardmatch_ports::command::{Command, CommandAuthority, Reply};
@@ -396,20 +396,22 @@ impl World {
         let run = if let Some(run) = self.left_open(&engine, &config.connection, &meta, &command).await? {
             run
         } else {
-            let opening = Opening {
-                id: format!("{:026}", self.commands),
-                connection: config.connection.clone(),
-                intent: command.intent,
+            let new = NewRun {
                 accept: command.accept,
                 everybody: command.everybody,
                 only: command.only.clone(),
                 accept_source: command.source == Source::AsItIs,
                 retry: self.retry,
-                by: "a test".to_owned(),
                 undo: command.undo.clone(),
+                ..NewRun::new(
+                    format!("{:026}", self.commands),
+                    config.connection.clone(),
+                    command.intent,
+                    "a test".to_owned(),
+                )
             };
             let now = self.clock.now().as_millisecond();
-            open_run(&engine.store, &*engine.doorbell, &opening, now).await.map_err(|error| engine.stopped(&error))?
+            open_run(&engine.store, &*engine.doorbell, &new, now).await.map_err(|error| engine.stopped(&error))?
         };
         let run = engine.drive(&config.connection, &run.id).await?;
         self.ended(&engine, run).await

@@ -96,7 +96,7 @@ fn seal(state: &Path) -> Result<LocalSeal, Failure> {
     })
 }
 
-/// For whoever looks whether the credentials work *now*. Makes no file.
+/// For commands that look whether the credentials work *now*. Makes no file.
 pub(crate) fn looking(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn TokenStore>>, Failure> {
     if !is_delegated(config) {
         return Ok(None);

@@ -92,7 +92,7 @@ const AGAIN: &str = "Until the link ends you may open it again in this browser a
                      “hardmatch auth connect” makes a new one.";
 
 /// Ends every piece of advice that needs a new link.
-const NEW_LINK: &str = "A new link comes from whoever operates hardmatch: “hardmatch auth connect” makes one.";
+const NEW_LINK: &str = "A new link comes from the operator of hardmatch: “hardmatch auth connect” makes one.";
 
 impl Problem {
     fn status(&self) -> StatusCode {

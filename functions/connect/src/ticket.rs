@@ -40,7 +40,7 @@ pub async fn issue(
     Ok(link)
 }
 
-/// A link that opens nothing until its hash is entered: for whoever writes into no table and has it entered by others.
+/// A link that opens nothing until its hash is entered: for a command that writes into no table and has it entered by a function.
 pub fn draft(store: &Store, clock: &dyn Clock, url: &PublicUrl) -> ConnectLink {
     let secret = secret();
     let id = store.connect_id(ConnectSecret::Ticket, &secret);

@@ -54,7 +54,7 @@ pub use error::MatchError;
 pub use explain::{DecidedPerson, decide_one};
 pub use handler::answer;
 pub use left_over::{notify_left_over, notify_to_look_again};
-pub use opening::{Accept, Opening, open_run};
+pub use opening::{Accept, NewRun, open_run};
 pub use plan::{Named, Slices, read_plan};
 pub use ports::{ConnectionHealth, MatchPorts, RunCost, RunMetrics};
 pub use replay::replay;

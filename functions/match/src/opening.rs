@@ -11,9 +11,9 @@ use hardmatch_store::runs::RunPlace;
 
 use crate::error::MatchError;
 
-/// What a new run shall be.
+/// What a run that is to be opened shall do. [`NewRun::new`] is the plain case; its fields say what departs from it.
 #[derive(Clone, Debug)]
-pub struct Opening {
+pub struct NewRun {
     /// A name that sorts by time: a ULID.
     pub id: String,
     /// The connection.
@@ -36,6 +36,25 @@ pub struct Opening {
     pub undo: Option<Undo>,
 }
 
+impl NewRun {
+    /// A run over everybody that decides the changed people and stops where an operator has to agree.
+    #[must_use]
+    pub fn new(id: String, connection: ConnectionId, intent: Intent, by: String) -> Self {
+        Self {
+            id,
+            connection,
+            intent,
+            accept: Accept::Nothing,
+            everybody: false,
+            only: None,
+            accept_source: false,
+            retry: false,
+            by,
+            undo: None,
+        }
+    }
+}
+
 /// Whether a stop at the plan is accepted beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accept {
@@ -48,15 +67,10 @@ pub enum Accept {
 /// Opens a run and asks both sides to observe. A run over everybody abandons the connection's open run: what that one had
 /// decided is decided again, because everybody it concerned is still marked. A run about one person leaves other runs
 /// alone, and abandons only an older run about the same person.
-pub async fn open_run(
-    store: &Store,
-    doorbell: &dyn Doorbell,
-    opening: &Opening,
-    now_ms: i64,
-) -> Result<Run, MatchError> {
+pub async fn open_run(store: &Store, doorbell: &dyn Doorbell, new: &NewRun, now_ms: i64) -> Result<Run, MatchError> {
     loop {
-        let meta = store.meta(&opening.connection).await?;
-        if let Some(run) = enter(store, opening, &meta, None, now_ms).await? {
+        let meta = store.meta(&new.connection).await?;
+        if let Some(run) = enter(store, new, &meta, None, now_ms).await? {
             notify_observers(doorbell, &run).await;
             return Ok(run);
         }
@@ -67,19 +81,19 @@ pub async fn open_run(
 /// connection's state meanwhile. `meta` must have been read before anything else that the decision to open rests on.
 pub(crate) async fn enter(
     store: &Store,
-    opening: &Opening,
+    new: &NewRun,
     meta: &Meta,
     slot: Option<&str>,
     now_ms: i64,
 ) -> Result<Option<Run>, MatchError> {
-    let connection = &opening.connection;
-    let (place, before) = match &opening.only {
+    let connection = &new.connection;
+    let (place, before) = match &new.only {
         None => (RunPlace::Connection(Box::new(meta.clone())), meta.schedule.run.clone()),
         Some(key) => {
             let pid = store.secret().pid(key);
             let held = store.now_run(connection, pid).await?;
             let before = held.as_ref().map(|held| held.value.clone());
-            let asked = store.put_asked(&opening.id, &AskedPerson::new(key.clone(), None));
+            let asked = store.put_asked(&new.id, &AskedPerson::new(key.clone(), None));
             store.write_all(vec![asked]).await?;
             (RunPlace::Person(pid, held), before)
         }
@@ -87,7 +101,7 @@ pub(crate) async fn enter(
     if let Some(before) = &before {
         abandon(store, connection, before, now_ms).await?;
     }
-    let run = Run { slot: slot.map(str::to_owned), ..fresh(opening, meta, now_ms) };
+    let run = Run { slot: slot.map(str::to_owned), ..fresh(new, meta, now_ms) };
     match store.open_run(&run, &place).await {
         Ok(()) => Ok(Some(run)),
         Err(error) if error.is_conflict() => Ok(None),
@@ -96,39 +110,38 @@ pub(crate) async fn enter(
 }
 
 /// A run that has not begun.
-pub(crate) fn fresh(opening: &Opening, meta: &Meta, now_ms: i64) -> Run {
-    let stop = stop(opening.intent, meta, now_ms / 1000);
+pub(crate) fn fresh(new: &NewRun, meta: &Meta, now_ms: i64) -> Run {
+    let stop = stop(new.intent, meta, now_ms / 1000);
     // A quarantine is not released beforehand: that takes a look at the plan.
-    let accepted =
-        opening.accept == Accept::TheStop && opening.intent == Intent::Sync && stop != Some(Stop::Quarantined);
+    let accepted = new.accept == Accept::TheStop && new.intent == Intent::Sync && stop != Some(Stop::Quarantined);
     Run {
         v: 1,
-        id: opening.id.clone(),
-        connection: opening.connection.clone(),
-        intent: opening.intent,
+        id: new.id.clone(),
+        connection: new.connection.clone(),
+        intent: new.intent,
         phase: Phase::Observing,
         status: None,
         policy_revision: meta.policy.revision,
         policy_before: Some(meta.policy.told)
-            .filter(|told| *told > 0 && *told != meta.policy.revision && opening.only.is_none()),
+            .filter(|told| *told > 0 && *told != meta.policy.revision && new.only.is_none()),
         policy_changes: Vec::new(),
         started_ms: now_ms,
         closed_ms: None,
-        undo: opening.undo.clone(),
-        everybody: opening.undo.is_none()
-            && (opening.everybody || meta.status.reconnected || meta.policy.decided != meta.policy.revision),
-        full: opening.everybody,
-        only: opening.only.clone(),
+        undo: new.undo.clone(),
+        everybody: new.undo.is_none()
+            && (new.everybody || meta.status.reconnected || meta.policy.decided != meta.policy.revision),
+        full: new.everybody,
+        only: new.only.clone(),
         requests: false,
-        accept_source: opening.accept_source,
+        accept_source: new.accept_source,
         // An operator who asks for one person has looked at what was in their way.
-        retry: opening.retry || opening.only.is_some(),
+        retry: new.retry || new.only.is_some(),
         collections: std::collections::BTreeMap::new(),
         refused_entries: Vec::new(),
         left_out: Vec::new(),
         plan: None,
         stop,
-        accepted: accepted.then(|| Accepted { by_hash: false, at_ms: now_ms, by: opening.by.clone() }),
+        accepted: accepted.then(|| Accepted { by_hash: false, at_ms: now_ms, by: new.by.clone() }),
         outcomes: std::collections::BTreeMap::new(),
         changes: std::collections::BTreeMap::new(),
         refusals: std::collections::BTreeMap::new(),

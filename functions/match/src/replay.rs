@@ -5,7 +5,7 @@ use hardmatch_store::runs::RunPlace;
 
 use crate::driver::advance;
 use crate::error::MatchError;
-use crate::opening::{Accept, Opening, abandon, fresh};
+use crate::opening::{NewRun, abandon, fresh};
 use crate::ports::MatchPorts;
 
 /// Messages after which deciding does not come to its end any more.
@@ -20,17 +20,10 @@ pub async fn replay(ports: &MatchPorts, recorded: &Run, id: &str, revision: u64)
     if let Some(open) = &meta.schedule.run {
         abandon(&ports.store, connection, open, recorded.started_ms).await?;
     }
-    let opening = Opening {
-        id: id.to_owned(),
-        connection: connection.clone(),
-        intent: Intent::Plan,
-        accept: Accept::Nothing,
+    let new = NewRun {
         everybody: true,
-        only: None,
-        accept_source: false,
         retry: recorded.retry,
-        by: String::new(),
-        undo: None,
+        ..NewRun::new(id.to_owned(), connection.clone(), Intent::Plan, String::new())
     };
     let run = Run {
         policy_revision: revision,
@@ -38,7 +31,7 @@ pub async fn replay(ports: &MatchPorts, recorded: &Run, id: &str, revision: u64)
         refused_entries: recorded.refused_entries.clone(),
         left_out: recorded.left_out.clone(),
         problems: recorded.problems.clone(),
-        ..fresh(&opening, &meta, recorded.started_ms)
+        ..fresh(&new, &meta, recorded.started_ms)
     };
     ports.store.open_run(&run, &RunPlace::Connection(Box::new(meta))).await?;
     for _ in 0..MOST {

@@ -15,7 +15,7 @@ use hardmatch_store::runs::{RunPlace, new_run_id};
 
 use crate::error::MatchError;
 use crate::left_over::notify_left_over;
-use crate::opening::{Accept, Opening, fresh, notify_observers};
+use crate::opening::{NewRun, fresh, notify_observers};
 use crate::ports::MatchPorts;
 
 /// So many people are decided and written together; the others wait for the next run.
@@ -42,19 +42,8 @@ pub async fn take_requests(ports: &MatchPorts, connection: &ConnectionId) -> Res
             return Ok(After::Done);
         }
         let now_ms = ports.clock.now().as_millisecond();
-        let opening = Opening {
-            id: new_run_id(now_ms),
-            connection: connection.clone(),
-            intent: Intent::Sync,
-            accept: Accept::Nothing,
-            everybody: false,
-            only: None,
-            undo: None,
-            accept_source: false,
-            retry: false,
-            by: String::new(),
-        };
-        let run = Run { requests: true, everybody: false, ..fresh(&opening, &meta, now_ms) };
+        let new = NewRun::new(new_run_id(now_ms), connection.clone(), Intent::Sync, String::new());
+        let run = Run { requests: true, everybody: false, ..fresh(&new, &meta, now_ms) };
         let asked = requests.iter().map(|(_, request)| {
             store.put_asked(&run.id, &AskedPerson::new(request.value.key.clone(), Some(request.revision)))
         });

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::error::MatchError;
 use crate::left_over::notify_left_over;
-use crate::opening::{self, Accept, Opening};
+use crate::opening::{self, NewRun};
 use crate::ports::MatchPorts;
 use crate::slot::{notify_start, slot_at, slot_of};
 
@@ -75,19 +75,8 @@ async fn start(ports: &MatchPorts, connection: &ConnectionId, slot: String) -> R
         if let Some(why) = passes_by(&meta, now_ms / 1000) {
             return Ok(Started::PassedBy(why));
         }
-        let opening = Opening {
-            id: new_run_id(now_ms),
-            connection: connection.clone(),
-            intent: Intent::Sync,
-            accept: Accept::Nothing,
-            everybody: false,
-            only: None,
-            accept_source: false,
-            retry: false,
-            by: format!("schedule, {slot}"),
-            undo: None,
-        };
-        if let Some(run) = opening::enter(&ports.store, &opening, &meta, Some(&slot), now_ms).await? {
+        let new = NewRun::new(new_run_id(now_ms), connection.clone(), Intent::Sync, format!("schedule, {slot}"));
+        if let Some(run) = opening::enter(&ports.store, &new, &meta, Some(&slot), now_ms).await? {
             if let Some(before) = &meta.schedule.run
                 && let Some(before) = ports.store.run(connection, before).await?
                 && before.value.status == Some(Status::Abandoned)

@@ -83,24 +83,18 @@ mod tests {
     use hardmatch_ports::run::{Accepted, Stop};
 
     use super::*;
-    use crate::opening::{Accept, Opening, fresh};
+    use crate::opening::{NewRun, fresh};
 
     /// A run in a phase, as a word each: `plan` asks for a plan only, `stop` stops at its plan, `yes` has that stop
     /// accepted beforehand, `applied` goes on with an accepted plan, `released` and `kept` have three removals judged,
     /// `approved` has one let through besides, `none` had none to judge.
     fn run(phase: Phase, words: &str) -> Run {
-        let opening = Opening {
-            id: "r1".to_owned(),
-            connection: "contoso".into(),
-            intent: if words.contains("plan") { Intent::Plan } else { Intent::Sync },
-            accept: Accept::Nothing,
-            everybody: false,
-            only: None,
-            accept_source: false,
-            retry: false,
-            by: String::new(),
-            undo: None,
-        };
+        let new = NewRun::new(
+            "r1".to_owned(),
+            "contoso".into(),
+            if words.contains("plan") { Intent::Plan } else { Intent::Sync },
+            String::new(),
+        );
         let judged = |released, removals, approved| GuardNote {
             released,
             removals,
@@ -124,7 +118,7 @@ mod tests {
                 "none" => Some(judged(true, 0, 0)),
                 _ => None,
             }),
-            ..fresh(&opening, &meta, 0)
+            ..fresh(&new, &meta, 0)
         }
     }
 

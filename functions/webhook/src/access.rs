@@ -54,7 +54,7 @@ pub(crate) fn admitted(ports: &WebhookPorts, token: ApiToken, scope: TokenScope)
     Ok(Admitted { token })
 }
 
-/// Whoever is not known: told nothing about why.
+/// An unknown caller is told nothing about why.
 pub(crate) fn refused(ports: &WebhookPorts) -> Reply {
     match ports.limits.take_failed(ports.clock.now()) {
         Ok(()) => Reply::from(ScimError::new(StatusCode::UNAUTHORIZED, None, "The token is not one of this address.")),

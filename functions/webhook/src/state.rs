@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::ports::{Provisioning, WebhookPorts};
 
-/// Says that somebody of a connection is wanted. What is not heard is found by whoever looks next, so a failure is told to
+/// Says that somebody of a connection is wanted. What is not heard is found by the next look, so a failure is told to
 /// operators and not to the client: the request is stored.
 pub(crate) async fn notify(ports: &WebhookPorts, connection: &ConnectionId) {
     let message = Message::new(connection.clone(), "", MessageKind::SyncPeople).with_urgency(Urgency::Now);

@@ -38,7 +38,7 @@ impl Backoff {
             return Patience::Ended;
         }
         let longest = FIRST.saturating_mul(1 << (self.failed - 1)).min(LONGEST);
-        // Between half and all of it: whoever was refused together does not come back together.
+        // Between half and all of it: callers refused together do not come back together.
         clock.sleep(longest.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
         Patience::Left
     }

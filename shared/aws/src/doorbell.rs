@@ -18,7 +18,7 @@ pub type QueueUrls = BTreeMap<Queue, String>;
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
 /// Longest group id.
 const MAX_GROUP: usize = 128;
-/// The attribute that carries the version, for filters and for whoever looks at a message in the console.
+/// The attribute that carries the version, for filters and for a reader of the console.
 pub const VERSION: &str = "v";
 
 /// Sends messages to queues of SQS.
@@ -58,7 +58,7 @@ impl SqsDoorbell {
 
 #[async_trait]
 impl Doorbell for SqsDoorbell {
-    /// A delay longer than [`MAX_DELAY`] sends a message after [`MAX_DELAY`]: whoever answers finds that it is not yet time, and
+    /// A delay longer than [`MAX_DELAY`] sends a message after [`MAX_DELAY`]: the function that answers finds that it is not yet time, and
     /// sends it again. What must happen at a time is a timer in the table, never a message.
     async fn notify(&self, message: Message, delay: Duration) -> Result<(), DoorbellError> {
         let url = self.url(message.queue())?;

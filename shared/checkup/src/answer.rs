@@ -103,7 +103,7 @@ async fn replied(
     })
 }
 
-/// Notes when the application's proof ends, for whoever has no way to it: the tick, which tells CloudWatch, and reports.
+/// Notes when the application's proof ends, for parts that cannot read it: the tick, which tells CloudWatch, and reports.
 /// Writes when it is news.
 pub async fn note_expiry(store: &Store, connection: &ConnectionId, ends: Option<Timestamp>) -> Result<(), StoreError> {
     let ends = ends.map(Timestamp::as_second);

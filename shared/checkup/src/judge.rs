@@ -170,7 +170,7 @@ pub(crate) fn directory_sync(organization: &Organization) -> Check {
     }
 }
 
-/// Seats, for whoever licenses the newcomers.
+/// Seats, for the licences of newcomers.
 pub(crate) fn seats(skus: &[Sku]) -> Check {
     if skus.is_empty() {
         return good("seats", "The tenant has no licences for people.");
@@ -237,7 +237,7 @@ pub(crate) enum Acts {
     ForAdministrator,
 }
 
-/// What we can do to whom. An application writes whoever holds no role with its permissions alone; an administrator who
+/// What we can do to whom. An application writes every account that holds no role with its permissions alone; an administrator who
 /// signed in needs a role for any write, whatever was consented to.
 /// <https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions>
 pub(crate) fn own_roles(

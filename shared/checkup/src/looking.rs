@@ -1,4 +1,4 @@
-//! For whoever looks whether the credentials work *now*: an administrator's sign-in is taken from what is kept, an access
+//! For commands that look whether the credentials work *now*: an administrator's sign-in is taken from what is kept, an access
 //! token never.
 
 use std::sync::Arc;

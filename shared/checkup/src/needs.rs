@@ -27,7 +27,7 @@ pub fn judge(granted: &[String], config: &Config) -> Vec<Check> {
             AREA,
             CheckState::Warn,
             format!("Granted and never needed: {}.", judged.too_much.join(", ")),
-            "Remove them from the application: whoever has its secret has these rights.",
+            "Remove them from the application: everybody who has its secret has these rights.",
         ));
     }
     checks

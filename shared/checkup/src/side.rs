@@ -27,7 +27,7 @@ pub struct Side {
     pub client_id: String,
     /// Where the login service and Graph are.
     pub endpoints: Endpoints,
-    /// The login service, as whoever connects or checks needs it.
+    /// The login service, as connecting and checking need it.
     pub platform: Arc<EntraPlatform>,
     /// How the application proves itself.
     pub credential: Arc<dyn Credential>,

@@ -12,7 +12,7 @@ use hardmatch_ports::blobs::{BlobError, Blobs, NAME_RULE, is_name, is_prefix};
 /// A folder is made again so often when somebody deletes it.
 const TRIES: u32 = 100;
 /// Waited between two tries: a folder that is being deleted looks as if it were there until its deletion has ended, and
-/// whoever deletes it may wait for a processor meanwhile.
+/// the process that deletes it may wait for a processor meanwhile.
 const BETWEEN_TRIES: Duration = Duration::from_millis(1);
 
 /// Ends the name of a file that is still being written.

@@ -1,5 +1,5 @@
 //! The doorbell in process: a queue for each function that behaves as SQS does (delay, redelivery, dead letters), and
-//! misbehaves on demand. Nothing is stored: the table holds the work, and whoever starts notifies what is left over.
+//! misbehaves on demand. Nothing is stored: the table holds the work, and the process that starts notifies what is left over.
 
 mod faults;
 

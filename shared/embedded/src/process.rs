@@ -1,5 +1,5 @@
 //! One process at a time for something that several may want, known from the operating system: a lock on a small file.
-//! It ends with the process, however that ends, so whoever gets it knows that every earlier holder is gone.
+//! It ends with the process, however that ends, so the process that gets it knows that every earlier holder is gone.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -13,7 +13,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// A lock that this process has until it is dropped.
 ///
-/// Its file names the holder for those who are refused. It stays when the lock goes: were it deleted, two processes could
+/// Its file names the holder for the processes that are refused. It stays when the lock goes: were it deleted, two processes could
 /// hold locks on two files of one name.
 #[derive(Debug)]
 pub struct ProcessLock {

@@ -11,7 +11,7 @@ use hardmatch_ports::identity::Explained;
 
 pub use self::table::TABLE;
 
-/// What kind of trouble a refusal is: whoever helps an operator decides by it what to look at next.
+/// What kind of trouble a refusal is: code that helps an operator decides by it what to look at next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignInErrorKind {
     /// The tenant does not exist, or the name is no tenant's.
@@ -111,7 +111,7 @@ fn is_conditional_access(number: u32) -> bool {
 
 /// Explains `error` and `error_description`, of the token endpoint and of a redirect alike, and says of what kind it is.
 ///
-/// A redirect of the consent page carries `admin_consent=True` even when consent was refused: whoever reads one must
+/// A redirect of the consent page carries `admin_consent=True` even when consent was refused: code that reads one must
 /// look for `error` first. Both texts may come from anybody who can make a browser call us, so nothing of them is
 /// repeated but a number or a known word. <https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>
 pub fn explain(error: &str, description: &str) -> (SignInErrorKind, Explained) {

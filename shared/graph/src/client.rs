@@ -81,7 +81,7 @@ impl GraphClient {
         self.wire.tokens.token_store_failures()
     }
 
-    /// What the throttling headers said last, so that whoever holds the budget can slow down.
+    /// What the throttling headers said last, so that the holder of the budget can slow down.
     pub fn pressure(&self) -> Pressure {
         self.wire.pressure()
     }

@@ -16,7 +16,7 @@ pub(crate) fn cursor(root: &Url, link: &str, route: &'static str) -> Result<Curs
     }
 }
 
-/// The URL of a stored cursor. Checked again: whoever could change the table must not get a token.
+/// The URL of a stored cursor. Checked again: a writer of the table must not get a token.
 pub(crate) fn follow(root: &Url, cursor: &Cursor, route: &'static str) -> Result<String, TenantError> {
     let url = if cursor.0.starts_with('/') {
         format!("{}{}", root.origin().ascii_serialization(), cursor.0)

@@ -71,7 +71,7 @@ pub enum GrantKind {
 /// Longer than the slowest page of a listing is expected to take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Where one process does it all, and whoever calls would only wait in its place.
+/// Where one process does it all, and the caller would only wait in its place.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 impl GraphOptions {

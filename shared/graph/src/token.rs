@@ -234,7 +234,7 @@ impl Tokens {
     }
 
     /// Whether a kept token is for the tenant, the application, the way of signing in and the proof that are configured
-    /// now. One that cannot be read says nothing against itself. A proof that cannot be had is told of by whoever asks
+    /// now. One that cannot be read says nothing against itself. A proof that cannot be had is told of by the caller that asks
     /// for a token with it.
     async fn is_ours(&self, kept: &KeptToken) -> bool {
         let Ok(mark) = self.mark().await else { return false };

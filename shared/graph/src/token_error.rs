@@ -21,7 +21,7 @@ pub(crate) enum Again {
     Remint,
     /// The service's own trouble: backs off and asks again.
     Soon,
-    /// A federated credential that may not have spread yet: a few times, whoever asks.
+    /// A federated credential that may not have spread yet: a few times, for every application.
     Spreading,
     /// Consent that may not have spread yet: only where it was just given. Otherwise it is missing.
     AfterConsent,

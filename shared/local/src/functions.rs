@@ -114,7 +114,7 @@ impl Functions {
     }
 
     /// Answers a message with the function that it is for, as on AWS: what the tenant refuses is not the message's fault,
-    /// and is found again by whoever notifies next.
+    /// and is found again by the next process that notifies.
     pub async fn answer(&self, message: &Message) -> Result<After, String> {
         match message.kind {
             MessageKind::Write => {

@@ -1,5 +1,5 @@
 //! Which permissions of Microsoft Graph the features of a policy need, why, and what was granted of them. The one place
-//! that knows; whoever asks for consent and whoever checks it read it here.
+//! that knows; the code that asks for consent and the code that checks it read it here.
 //! <https://learn.microsoft.com/graph/permissions-reference>
 
 mod table;

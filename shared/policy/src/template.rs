@@ -44,7 +44,7 @@ pub struct TemplateColumn {
     pub column: String,
     /// The words for yes and no, where the file has its own.
     pub words: Option<YesNo>,
-    /// Why, for whoever reads the file.
+    /// Why, for the reader of the file.
     pub comment: String,
 }
 

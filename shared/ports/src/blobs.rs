@@ -9,7 +9,7 @@ use async_trait::async_trait;
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
 pub const MAX_NAME_BYTES: usize = 1024;
 
-/// What a name may be, in words for whoever gave another.
+/// What a name may be, in words for the giver of another.
 pub const NAME_RULE: &str =
     "a name is parts of letters, digits, '_', '-' and '.', joined by '/'; no part is empty or begins with '.'";
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One thing that `doctor` looked at. Holds no secret: it is shown, and travels from a function to whoever asked.
+/// One thing that `doctor` looked at. Holds no secret: it is shown, and travels from a function to the caller.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Check {
     /// What was looked at: `permissions`, `domains`.

@@ -25,7 +25,7 @@ pub enum Command {
     Configure {
         /// The configuration, as TOML.
         text: String,
-        /// The tenant's directory id, looked up by whoever asks.
+        /// The tenant's directory id, looked up by the caller.
         tenant: String,
     },
     /// Open a run under the name that the message gives.
@@ -72,7 +72,7 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
     },
-    /// Make a link to the pages for connecting, which whoever asks has drafted: only its hash is told.
+    /// Make a link to the pages for connecting, which the caller has drafted: only its hash is told.
     Connect {
         /// The hash (64 hex digits).
         ticket: String,
@@ -182,7 +182,7 @@ impl Command {
     }
 }
 
-/// What became of a request, for whoever waits for it.
+/// What became of a request, for the command that waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "was")]
 pub enum Reply {

@@ -82,14 +82,14 @@ pub enum MessageKind {
     Tick,
     /// An operator asks for something.
     OperatorCommand {
-        /// Under this name whoever asked looks for the reply.
+        /// Under this name the caller looks for the reply.
         reply: String,
         /// What the operator asks for.
         command: Command,
     },
     /// An operator's request, passed on to the side that reaches the tenant.
     TenantRequest {
-        /// Under this name whoever asked looks for the reply; empty when nobody does.
+        /// Under this name the caller looks for the reply; empty when nobody does.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         reply: String,
         /// What the operator asks of the side that has the tokens.
@@ -251,7 +251,7 @@ pub trait Doorbell: Send + Sync {
     }
 }
 
-/// The other end of a doorbell, for whoever plays the queue service in process: hands messages over, and hands them over
+/// The other end of a doorbell, for code that plays the queue service in process: hands messages over, and hands them over
 /// again unless they are acknowledged.
 #[async_trait]
 pub trait MessageQueue: Send + Sync {

@@ -262,7 +262,7 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// Whether nobody could be taken for absent for three nights: whoever left since keeps their access.
+    /// Whether nobody could be taken for absent for three nights: people who left since keep their access.
     pub fn is_absence_overdue(&self, now_ms: i64) -> bool {
         // The third night's run may begin a little earlier than the first one's did.
         const THREE_NIGHTS_MS: i64 = (2 * 24 + 12) * 60 * 60 * 1000;

@@ -6,7 +6,7 @@
 //!
 //! **Revisions are compared for equality and for nothing else.** They are never 0, and after every write of an item it
 //! has another one than before. Only of a put under [`Condition::Revision`] is the new revision known beforehand: one
-//! more than the old, so that whoever writes in a transaction can go on from it. The revision of any other put may be
+//! more than the old, so that the writer of a transaction can go on from it. The revision of any other put may be
 //! any number.
 
 pub mod limits;

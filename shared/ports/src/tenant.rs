@@ -107,7 +107,7 @@ pub trait TenantWrite: Send + Sync {
     /// execution is not promised: no call may depend on another of the same hand.
     async fn perform(&self, calls: &[Call], priority: Priority) -> Vec<Answer>;
 
-    /// Every group with this display name: whoever makes one looks first.
+    /// Every group with this display name: a caller that makes one looks first.
     async fn find_groups(&self, name: &str) -> Result<Vec<Group>, TenantError>;
 
     /// Requests, writes and throttles since the start, for reports.

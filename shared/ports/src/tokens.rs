@@ -33,7 +33,7 @@ pub struct KeptToken {
     pub obtained: Timestamp,
     /// When it ends, where the giver said so. Never used from then on.
     pub expires: Option<Timestamp>,
-    /// The mark of the proof it was got with ([`crate::credentials::Credential::mark`]). `None`: whoever asks may use it.
+    /// The mark of the proof it was got with ([`crate::credentials::Credential::mark`]). `None`: every caller may use it.
     pub mark: Option<String>,
 }
 

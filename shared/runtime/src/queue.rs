@@ -109,7 +109,7 @@ async fn put_back(record: &SqsMessage, doorbell: &dyn Doorbell) -> Result<(), Do
     doorbell.put_back(queue, &record.body, NEWER_RESTS).await
 }
 
-/// Why a message is not answered. Said without the message's own words: whoever sent it may have put anything there.
+/// Why a message is not answered. Said without the message's own words: the sender may have put anything there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageProblem {
     /// It has this version.

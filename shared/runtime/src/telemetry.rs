@@ -27,7 +27,7 @@ pub mod field {
     pub const MESSAGE_RECEIVED: &str = "message.received";
     /// Which connection: [`hardmatch_ports::Message::connection`].
     pub const CONNECTION_ID: &str = "connection.id";
-    /// What somebody who was shown a page of ours can name to whoever reads the log.
+    /// What somebody who was shown a page of ours can name to the reader of the log.
     pub const CORRELATION_ID: &str = "correlation.id";
     /// How many.
     pub const COUNT: &str = "count";

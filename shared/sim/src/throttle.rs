@@ -30,7 +30,7 @@ impl Bucket {
         if enough {
             return None;
         }
-        // Counted from what the refusal itself cost: whoever waits so long and asks once is served.
+        // Counted from what the refusal itself cost: a client that waits so long and asks once is served.
         let short = cost - self.level;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and small")]
         let seconds = ((short / self.per_ms) / 1000.0).ceil().max(1.0) as u64;

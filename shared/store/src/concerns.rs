@@ -1,4 +1,4 @@
-//! What is kept of a connection, one type a concern. Each is an item of its own, so that whoever changes one disturbs nobody
+//! What is kept of a connection, one type a concern. Each is an item of its own, so that a change of one disturbs nobody
 //! who changes another.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -347,7 +347,7 @@ mod tests {
         let mut status = ConnectionStatus::default();
         status.pause("ada", 5);
         status.pause("bea", 6);
-        assert_eq!(status.paused, Some(Paused { by: "ada".to_owned(), at: 5 }), "whoever came first");
+        assert_eq!(status.paused, Some(Paused { by: "ada".to_owned(), at: 5 }), "the first operator's name stays");
         assert!(!status.may_write());
         status.resume();
         assert!(status.may_write() && status.paused.is_none());

@@ -2,7 +2,7 @@
 //! waits for it is told.
 //!
 //! What opens something (the link's secret, the `state` of a redirect, the browser's cookie) is known here by its keyed
-//! hash alone; whoever reads the table can open nothing. Nothing says who signed in.
+//! hash alone; a reader of the table can open nothing. Nothing says who signed in.
 
 use std::collections::BTreeSet;
 
@@ -132,7 +132,7 @@ pub struct Connected {
     pub permissions: BTreeSet<String>,
 }
 
-/// News for whoever waits.
+/// News for the command that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// Connected.

@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// The write that has a membership of the mirror compared with the group's members at the next look, although their
-    /// list may be the one that was read last: whoever changes the mirror without having read the list.
+    /// list may be the one that was read last: a writer that changes the mirror without having read the list.
     pub fn note_membership(&self, scope: &TenantKey, group: &ObjectId, account: &ObjectId) -> Write {
         self.write_note(&NoteList::memberships(scope), &membership_name(group, account), Vec::new())
     }

@@ -43,7 +43,7 @@ impl Store {
         Ok(found)
     }
 
-    /// The write that takes a note away: whoever waits on after being decided is noted again.
+    /// The write that takes a note away: a person who waits on after being decided is noted again.
     pub fn forget_waiting(&self, waiting: &Waiting) -> Write {
         Write::delete(waiting.key.clone())
     }

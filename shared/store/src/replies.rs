@@ -1,4 +1,4 @@
-//! Replies to operators' requests, for whoever waits for one.
+//! Replies to operators' requests, for commands that wait for one.
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::Reply;

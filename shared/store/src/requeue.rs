@@ -21,7 +21,7 @@ pub enum Requeue {
 const HEAD: usize = 100;
 
 impl Store {
-    /// To be asked by whoever leaves work of a run to another message: counts this message as one in vain when the work is where
+    /// To be asked by the function that leaves work of a run to another message: counts this message as one in vain when the work is where
     /// it was at the last asking. `progress_token` is what else counts as a move, such as the time until which a tenant asked to
     /// wait. The count stands in the run, for people to see.
     pub async fn note_progress(

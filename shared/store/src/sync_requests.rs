@@ -1,5 +1,5 @@
 //! People who are wanted now: somebody pushed them, a hook named them, or an operator asked for them. A request is one item
-//! a person, so that several events of one person are one, and it says nothing but who: whoever answers it asks the source
+//! a person, so that several events of one person are one, and it says nothing but who: the function that answers it asks the source
 //! for the person as they are then. An older event cannot overtake a newer one, because no request carries facts.
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};

@@ -1,5 +1,5 @@
 //! Timers: what must happen later is an item, taken when its time has come. Nothing here waits, and no clock of the table
-//! is relied on: whoever looks next takes what is due.
+//! is relied on: the next look takes what is due.
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::{Key, Write};
@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Timers whose time has come since a time (both Unix seconds), in order of their time. Kinds we do not know are left
-    /// for whoever set them.
+    /// for the code that set them.
     pub async fn due(&self, c: &ConnectionId, since: i64, now: i64) -> Result<Vec<Due>> {
         let mut found = Vec::new();
         for day in day(since)..=day(now) {

@@ -1,4 +1,4 @@
-//! Why a message failed, for whoever finds it among the dead letters: a message does not say by itself.
+//! Why a message failed, for the operator who finds it among the dead letters: a message does not say by itself.
 
 use hardmatch_ports::{Condition, Write};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 //! The envelope: how sealed bytes lie in an item. The form is in the README and in golden files; it is ours, it is
-//! versioned, and it is the same whoever keeps the key.
+//! versioned, and it is the same for every keeper of the key.
 //!
 //! ```text
 //! "HMV" version(1) | length of wrapped key (2, big-endian) | wrapped key | nonce (12) | AES-256-GCM ciphertext and tag (16)

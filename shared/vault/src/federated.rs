@@ -48,7 +48,7 @@ impl fmt::Debug for FederatedCredential {
 }
 
 /// A token in a file that somebody else keeps fresh, such as a projected volume. Read each time. Its audience was chosen
-/// by whoever writes it.
+/// by its writer.
 #[derive(Debug)]
 pub struct FileIdentity(SecretPlace);
 

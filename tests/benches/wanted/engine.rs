@@ -9,7 +9,7 @@ use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_embedded::{FileTable, FolderBlobs, Missing, ProcessDoorbell, TableOptions};
 use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_local::{Engine, Functions, Hooks, Parts, Stopped};
-use hardmatch_match::{Accept, Opening, RunCost, RunMetrics, open_run};
+use hardmatch_match::{Accept, NewRun, RunCost, RunMetrics, open_run};
 use hardmatch_policy::Config;
 use hardmatch_ports::doorbell::{After, MessageKind};
 use hardmatch_ports::run::{Intent, Phase, Run};
@@ -127,7 +127,7 @@ impl Served {
         Attending { stop, task }
     }
 
-    /// Asks for a person, as whoever pushed them does.
+    /// Asks for a person, as the receiver of a push does.
     pub(crate) async fn want(&self, key: &PersonKey) -> anyhow::Result<()> {
         let request = SyncRequest { key: key.clone(), asked_ms: self.clock.now().as_millisecond() };
         self.store.write(self.store.request_sync(&self.connection, &request)).await?;
@@ -171,19 +171,16 @@ impl Served {
 
     async fn run(&self, accept: Accept) -> anyhow::Result<Run> {
         let now_ms = self.clock.now().as_millisecond();
-        let opening = Opening {
-            id: hardmatch_store::runs::new_run_id(now_ms),
-            connection: self.connection.clone(),
-            intent: Intent::Sync,
+        let new = NewRun {
             accept,
-            everybody: false,
-            only: None,
-            undo: None,
-            accept_source: false,
-            retry: false,
-            by: "a benchmark".to_owned(),
+            ..NewRun::new(
+                hardmatch_store::runs::new_run_id(now_ms),
+                self.connection.clone(),
+                Intent::Sync,
+                "a benchmark".to_owned(),
+            )
         };
-        let run = open_run(&self.store, &*self.queues, &opening, now_ms).await?;
+        let run = open_run(&self.store, &*self.queues, &new, now_ms).await?;
         let run = self.engine().drive(&self.connection, &run.id).await.map_err(|stopped| anyhow!("{stopped:?}"))?;
         ensure!(run.phase == Phase::Closed, "the run stopped in {:?}", run.phase);
         Ok(run)

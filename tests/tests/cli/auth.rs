@@ -52,7 +52,7 @@ fn o14_an_administrator_consents_in_a_browser_and_is_told_what_was_granted() {
     let told = said.json();
     assert_eq!((said.code, &told["connected"], &told["resumed"]), (Some(0), &json!(true), &json!(false)), "{said}");
     assert_eq!(told["permissions"]["missing"], json!([]));
-    assert!(said.err.contains("/v2.0/adminconsent?"), "for whoever has no browser here: {said}");
+    assert!(said.err.contains("/v2.0/adminconsent?"), "for an operator without a browser here: {said}");
     fixture.plan_and_apply();
     fixture.lawful();
     // Asked again, nobody has to open anything.

@@ -103,7 +103,7 @@ fn serve_keeps_no_other_command_out() {
     serve.kill();
 }
 
-/// Asks for a person in the state file, as whoever receives a push does.
+/// Asks for a person in the state file, as the receiver of a push does.
 fn want(fixture: &Fixture, key: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! A paused connection: whoever asks for something to be written is told at once who paused it, since when, and how it goes
+//! A paused connection: an operator who asks for something to be written is told at once who paused it, since when, and how it goes
 //! on.
 
 use crate::fixture::{Fixture, csv, rows, tenant, text};

@@ -146,7 +146,7 @@ fn commands(edge: &Edge<'_>, raw: &Aws) {
     stack.until("every message to be answered", || stack.holds("CommandQueue")[..2] == [0, 0]);
     assert_eq!(edge.items(), before, "nothing was done");
     assert_eq!(edge.runs(), runs, "no run began");
-    // In another queue a command is worth nothing, whoever sends it there.
+    // In another queue a command is worth nothing, even from an approver.
     let pause = json!({ "v": 1, "connection": NAME, "kind": "operator-command", "reply": "MISPLACED", "command": { "do": "pause" } });
     stack.send("MatchQueue", &pause.to_string());
     assert!(edge.reply("MISPLACED").contains("queue of commands"));

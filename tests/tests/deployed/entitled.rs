@@ -34,7 +34,7 @@ pub(crate) fn story(fixture: &mut Fixture) {
     assert_eq!((licensed(&tenant), members(&tenant)), (PEOPLE, PEOPLE));
     company.nothing_to_do(stack, &tenant);
 
-    // Two move on: what the rules gave them is taken back, by whoever gave it.
+    // Two move on: what the rules gave them is taken back by the rules.
     let movers = hardmatch_tests::connection::people(10..12, "Legal");
     let all = hardmatch_tests::connection::people(0..10, "Sales") + movers.split_once('\n').unwrap().1;
     stack.people("adatum.csv", &all);

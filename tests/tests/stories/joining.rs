@@ -11,7 +11,7 @@ async fn d1_fifty_accounts_that_were_there_before_are_adopted_and_none_is_create
     let mut seed = Seed::contoso();
     for number in 0..50 {
         let mut account = by_hand(&format!("p{number:02}"));
-        // Half of them were anchored by whoever was there before us.
+        // Half of them were anchored by the software that was there before us.
         if number % 2 == 0 {
             account["onPremisesImmutableId"] = json!(immutable_id(&guid(number + 1)));
         }
@@ -231,7 +231,7 @@ async fn when_roles_cannot_be_read_nobody_is_taken_for_unprivileged() {
     world.people.hire("ada").hire("bea");
     let ran = world.settle_by_hash().await;
     assert!(ran.decided("ada@contoso.com").contains("roles_unknown"), "{}", ran.decided("ada@contoso.com"));
-    assert_eq!(ran.outcome("bea@contoso.com"), "done", "whoever is created needs no role to be known");
+    assert_eq!(ran.outcome("bea@contoso.com"), "done", "a creation needs no role to be known");
     assert_eq!(world.account("ada@contoso.com").immutable_id(), None);
     // Nobody is blocked without knowing either.
     world.people.remove("bea");

@@ -99,7 +99,7 @@ async fn j20_a_leaver_whose_account_was_purged_while_the_cursor_was_lost_is_sett
 async fn an_account_that_is_found_at_the_second_look_is_as_before() {
     let mut world = ours(4, "").await;
     world.tenant.reset_delta();
-    // The listing is of the time before the account, and so is whoever is asked for it by id.
+    // The listing is of the time before the account, and so is the answer to a question by id.
     let long_ago = Fault::Stale { ms: 2 * 24 * 60 * 60 * 1000 };
     for route in ["GET /users", "GET /users/{id}", "GET /directory/deletedItems/{id}"] {
         world.tenant.inject(FaultRule::new(route, long_ago.clone()).only(Place::Outer));
@@ -256,7 +256,7 @@ fn bea_alone_has_left(world: &World, ran: &Ran) {
     assert_eq!(ran.writes.len(), 1, "{:?}", ran.calls());
 }
 
-/// Nobody was blocked: a row whose structure is damaged may hide whoever is missing.
+/// Nobody was blocked: a row whose structure is damaged may hide the person who is missing.
 #[track_caller]
 fn nobody_has_left(world: &World, ran: &Ran) {
     assert_eq!(ran.status(), Some(Status::Attention), "somebody must look at the row");

@@ -1,4 +1,4 @@
-//! Functions whose time is up: work goes on where it was, however often it is cut, and whoever kills it.
+//! Functions whose time is up: work goes on where it was, however often it is cut, and however often it is killed.
 
 use std::time::Duration;
 

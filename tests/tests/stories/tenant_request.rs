@@ -264,7 +264,7 @@ async fn c13_c14_a_connection_without_a_run_knows_when_its_secret_ends() {
     assert_eq!(ends().await, None);
     watch_credential(&ports, &contoso(), &ports.store.meta(&contoso()).await.unwrap()).await.unwrap();
     fixture.pump().await;
-    assert_eq!(ends().await, Some(1_769_904_000), "noted by whoever has it, paused or not");
+    assert_eq!(ends().await, Some(1_769_904_000), "noted for paused connections, too");
     // Once a day is enough.
     watch_credential(&ports, &contoso(), &ports.store.meta(&contoso()).await.unwrap()).await.unwrap();
     assert!(fixture.doorbell.is_empty());

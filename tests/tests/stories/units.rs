@@ -1,5 +1,5 @@
 //! What runs take of the table where each message is answered by a process of its own, as on AWS: a cold start for every one
-//! of them, the dearest that a deployed stack can be. Counted, and held to with nothing to spare: whoever makes a run
+//! of them, the dearest that a deployed stack can be. Counted, and held to with nothing to spare: a change that makes a run
 //! dearer says so here.
 
 use hardmatch_domain::facts::By;

@@ -74,7 +74,7 @@ fn a_table_restored_from_a_backup_is_taken_in_by_a_parameter() {
         );
     }
     assert_eq!(template()["Outputs"]["WorkTable"]["Value"]["Fn::If"][1], json!({"Ref": "RestoredTable"}));
-    // Whoever may do something with the one table may do it with the other, and with both never.
+    // A role that may do something with the one table may do it with the other, and with both never.
     let rights = crate::expanded::text("infra/rights.txt");
     let on_table: Vec<&str> = rights.lines().filter(|line| line.contains("${WorkTable.Arn}")).collect();
     assert!(on_table.len() > 20, "{on_table:?}");

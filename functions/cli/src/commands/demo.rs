@@ -7,13 +7,13 @@ use std::path::Path;
 
 use hardmatch_domain::change::Action;
 use hardmatch_domain::ids::PersonKey;
-use hardmatch_match::Accept;
+use hardmatch_match::NewRun;
 use hardmatch_ports::run::{Intent, Outcome, OutcomeKind, Phase, PlanRow, Run, Status};
 use hardmatch_report::{outcome_table, plan_table};
 
 use crate::args::{Common, DemoArgs};
 use crate::commands::place::place;
-use crate::commands::run::{StoryCommand, apply_hash, drive, engine};
+use crate::commands::run::{apply_hash, drive, engine, new_run};
 use crate::commands::{rows, shown};
 use crate::fail::{Exit, Failure};
 use crate::output;
@@ -78,17 +78,8 @@ async fn sync(common: &Common, everybody: Everybody) -> Result<Told, Failure> {
 /// Each run is a process of its own when commands do it; here each has an engine of its own, so that its counts are.
 async fn rested(common: &Common, intent: Intent, everybody: Everybody) -> Result<Told, Failure> {
     let (engine, meta) = engine(common).await?;
-    let full = everybody == Everybody::Again;
-    let wish = StoryCommand {
-        intent,
-        accept: Accept::Nothing,
-        full,
-        accept_source: false,
-        retry: false,
-        only: None,
-        undo: None,
-    };
-    let told = match drive(&engine, &meta, &wish).await {
+    let new = NewRun { everybody: everybody == Everybody::Again, ..new_run(&engine, intent) };
+    let told = match drive(&engine, &meta, new).await {
         Ok(run) if run.status == Some(Status::Incomplete) => Err(Failure::run(shown::incomplete(&run))),
         Ok(run) => tell(&engine, run).await,
         Err(failure) => Err(failure),

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use hardmatch_checkup::expiry;
 use hardmatch_domain::change::ChangeId;
-use hardmatch_domain::ids::PersonKey;
 use hardmatch_embedded::Missing;
-use hardmatch_match::{Accept, Acceptance, Opening, accept, open_run};
+use hardmatch_match::{Accept, Acceptance, NewRun, accept, open_run};
 use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, Phase, Run, Status, Undo};
 use hardmatch_store::connection::{ConnectionState, Meta};
@@ -83,15 +82,10 @@ async fn tell_expiry(engine: &Engine, run: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a run is asked to be.
-pub(crate) struct StoryCommand {
-    pub(crate) intent: Intent,
-    pub(crate) accept: Accept,
-    pub(crate) full: bool,
-    pub(crate) accept_source: bool,
-    pub(crate) retry: bool,
-    pub(crate) only: Option<PersonKey>,
-    pub(crate) undo: Option<Undo>,
+/// A run of the connection, asked for by the operator at this machine.
+pub(crate) fn new_run(engine: &Engine, intent: Intent) -> NewRun {
+    let now_ms = engine.state.clock.now().as_millisecond();
+    NewRun::new(new_run_id(now_ms), engine.connection().clone(), intent, operator())
 }
 
 pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
@@ -102,16 +96,13 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("{} is there already; name a new file", to.display())));
     }
     let (engine, meta) = engine(&args.common).await?;
-    let wish = StoryCommand {
-        intent: Intent::Plan,
-        accept: Accept::Nothing,
-        full: args.full || args.unmatched || args.record.is_some(),
+    let new = NewRun {
+        everybody: args.full || args.unmatched || args.record.is_some(),
         accept_source: args.accept_source,
         retry: args.retry,
-        only: None,
-        undo: None,
+        ..new_run(&engine, Intent::Plan)
     };
-    let mut result = drive(&engine, &meta, &wish).await;
+    let mut result = drive(&engine, &meta, new).await;
     if let (Ok(_), Some(to)) = (&result, &args.record)
         && let Err(failure) = super::replay::record(&engine.state, to).await
     {
@@ -144,16 +135,8 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
 /// Plans how to undo what was written, and shows that plan.
 pub(crate) async fn undo(args: &RunsUndoArgs, undo: Undo) -> Result<Exit, Failure> {
     let (engine, meta) = engine(&args.common).await?;
-    let wish = StoryCommand {
-        intent: Intent::Plan,
-        accept: Accept::Nothing,
-        full: false,
-        accept_source: false,
-        retry: false,
-        only: None,
-        undo: Some(undo),
-    };
-    let result = drive(&engine, &meta, &wish).await;
+    let new = NewRun { undo: Some(undo), ..new_run(&engine, Intent::Plan) };
+    let result = drive(&engine, &meta, new).await;
     let shown = match result {
         Ok(run) => {
             let now = engine.state.clock.now_seconds();
@@ -189,16 +172,15 @@ pub(crate) async fn sync(args: &SyncArgs) -> Result<Option<Exit>, Failure> {
         }
         None => None,
     };
-    let wish = StoryCommand {
-        intent: Intent::Sync,
+    let new = NewRun {
         accept: if args.yes { Accept::TheStop } else { Accept::Nothing },
-        full: args.full,
+        everybody: args.full,
         accept_source: args.accept_source,
         retry: args.retry,
         only,
-        undo: None,
+        ..new_run(&engine, Intent::Sync)
     };
-    let result = drive(&engine, &meta, &wish).await;
+    let result = drive(&engine, &meta, new).await;
     let shown = match result {
         Ok(run) => {
             let printed = Printed::of(
@@ -294,23 +276,14 @@ pub(crate) fn too_old(hash: &str, run: &Run) -> Failure {
 /// Applies what a run held for an approval, and nothing else: as long as it is planned unchanged, and nothing is planned
 /// beside it that the run did not show.
 async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Result<Run, Failure> {
-    let wish = StoryCommand {
-        intent: Intent::Plan,
-        accept: Accept::Nothing,
-        full: false,
-        accept_source: false,
-        retry: false,
-        only: None,
-        undo: None,
-    };
     let meta = engine.store().meta(engine.connection()).await?;
-    let planned = drive(engine, &meta, &wish).await?;
+    let planned = drive(engine, &meta, new_run(engine, Intent::Plan)).await?;
     let hash = held::still_planned(&engine.deciding, run, held, &planned).await?;
     apply_hash(engine, &hash).await
 }
 
 /// Opens a run, or takes up the one that was left open, and drives it until it rests.
-pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &StoryCommand) -> Result<Run, Failure> {
+pub(crate) async fn drive(engine: &Engine, meta: &Meta, new: NewRun) -> Result<Run, Failure> {
     let connection = engine.connection().clone();
     let now_ms = engine.state.clock.now().as_millisecond();
     let left = match &meta.schedule.run {
@@ -319,30 +292,18 @@ pub(crate) async fn drive(engine: &Engine, meta: &Meta, wish: &StoryCommand) -> 
     };
     let resumable = left.filter(|run| {
         !matches!(run.phase, Phase::Closed | Phase::Planned)
-            && run.intent == wish.intent
+            && run.intent == new.intent
             && run.policy_revision == meta.policy.revision
-            && run.only == wish.only
+            && run.only == new.only
             && run.undo.is_none()
-            && wish.undo.is_none()
+            && new.undo.is_none()
             && now_ms - run.started_ms < RESUME_MS
     });
     let run = if let Some(run) = resumable {
         output::note(format!("Going on with run {} where it was.", run.id));
         run
     } else {
-        let opening = Opening {
-            id: new_run_id(now_ms),
-            connection,
-            intent: wish.intent,
-            accept: wish.accept,
-            everybody: wish.full,
-            only: wish.only.clone(),
-            accept_source: wish.accept_source,
-            retry: wish.retry,
-            by: operator(),
-            undo: wish.undo.clone(),
-        };
-        open_run(engine.store(), engine.doorbell(), &opening, now_ms).await?
+        open_run(engine.store(), engine.doorbell(), &new, now_ms).await?
     };
     tell_expiry(engine, &run.id).await?;
     let progress = Progress::start();

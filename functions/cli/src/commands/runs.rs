@@ -61,7 +61,7 @@ async fn undo(args: &RunsUndoArgs) -> Result<Exit, Failure> {
             Undo { run, person, by: operator() }
         }
     };
-    // The state is opened again by whoever drives the run.
+    // The state is opened again by the process that drives the run.
     drop((ports, state));
     place.undo(args, undo).await
 }

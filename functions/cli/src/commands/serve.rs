@@ -130,7 +130,7 @@ async fn links(state: &State, url: &PublicUrl, ids: &[ConnectionId], quiet: bool
 async fn link(state: &State, url: &PublicUrl, id: &ConnectionId, quiet: bool) -> Result<ConnectLink, Failure> {
     let link = issue(&state.store, &*state.clock, url, id).await?;
     let told = format!("{id}\t{}", link.url);
-    // Whoever reads the addresses as JSON reads no links.
+    // A program that reads the addresses as JSON reads no links.
     if quiet {
         output::note(told);
     } else {

@@ -95,7 +95,7 @@ impl World {
         issue(&self.store, &self.clock, &self.url, &ConnectionId::from(connection)).await.unwrap()
     }
 
-    /// What whoever waits is told.
+    /// What the waiting command is told.
     pub(crate) async fn told(&self, connection: &str) -> Connecting {
         self.store.connecting(&ConnectionId::from(connection)).await.unwrap().unwrap().value
     }

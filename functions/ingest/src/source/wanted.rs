@@ -1,7 +1,7 @@
 //! People who are wanted now, asked for one by one where the source answers that. Nobody waits for a listing, and a listing
 //! under way waits for nobody.
 //!
-//! Why an older entry does not overtake a newer one: whoever enters a person asks the source again after writing. Of two who
+//! Why an older entry does not overtake a newer one: the process that enters a person asks the source again after writing. Of two who
 //! write at the same time, the one who writes last sees what was pushed before either wrote.
 
 use std::collections::BTreeMap;

@@ -29,7 +29,7 @@ impl<'a> DirtyMarks<'a> {
         Self { ports, everybody: run.everybody && first && run.plan.is_none(), people: BTreeSet::new() }
     }
 
-    /// Adds the people whom changes of accounts concern: those who are linked to one, and those who hold one of its values.
+    /// Adds the people whom changes of accounts concern: people who are linked to one, and people who hold one of its values.
     /// Each change is the account before and after.
     pub(super) async fn accounts(
         &mut self,

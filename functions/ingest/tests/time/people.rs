@@ -147,7 +147,7 @@ async fn a_source_that_changes_between_messages_is_as_last_listed() {
     for _ in 0..3 {
         assert!(matches!(fixture.message(Side::Source, Some(0)).await, Ok(After::Again(_))));
     }
-    // Half of the new ones were a mistake, some get another title, and some of those who were gone are back.
+    // Half of the new ones were a mistake, some get another title, and some of the people who were gone are back.
     for fixture in [&fresh, &fixture] {
         let mut all = fixture.people.0.lock().unwrap();
         all.retain(|number, _| *number < 5_250);

@@ -10,7 +10,7 @@ use super::pause::paused;
 use super::request::{Request, done, refused};
 use crate::error::MatchError;
 use crate::left_over::notify_left_over;
-use crate::opening::{Accept, Opening, open_run};
+use crate::opening::{Accept, NewRun, open_run};
 use crate::ports::MatchPorts;
 
 pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>) -> Result<Reply, MatchError> {
@@ -40,10 +40,7 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>) -> Result<
             None => return Ok(refused("nobody of that name is known any more. Look them up again")),
         },
     };
-    let opening = Opening {
-        id: request.run.to_owned(),
-        connection: connection.clone(),
-        intent: *intent,
+    let new = NewRun {
         accept: match stops {
             Stops::Kept => Accept::Nothing,
             Stops::Passed => Accept::TheStop,
@@ -52,10 +49,9 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>) -> Result<
         only,
         accept_source: *accept_source,
         retry: *retry,
-        by: request.by.to_owned(),
-        undo: None,
+        ..NewRun::new(request.run.to_owned(), connection.clone(), *intent, request.by.to_owned())
     };
-    let run = open_run(store, &*ports.doorbell, &opening, ports.clock.now().as_millisecond()).await?;
+    let run = open_run(store, &*ports.doorbell, &new, ports.clock.now().as_millisecond()).await?;
     Ok(done(Some(&run.id)))
 }
 

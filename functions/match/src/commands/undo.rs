@@ -8,7 +8,7 @@ use hardmatch_store::connection::ConnectionState;
 use super::request::{Request, done, refused};
 use crate::error::MatchError;
 use crate::left_over::notify_left_over;
-use crate::opening::{Accept, Opening, open_run};
+use crate::opening::{NewRun, open_run};
 use crate::ports::MatchPorts;
 
 pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>, undo: &Undo) -> Result<Reply, MatchError> {
@@ -33,18 +33,10 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>, undo: &Und
     if undo.person.as_deref().is_some_and(|hex| PersonHash::parse(hex).is_none()) {
         return Ok(refused("nobody of that name is known any more. Look them up again"));
     }
-    let opening = Opening {
-        id: request.run.to_owned(),
-        connection: connection.clone(),
-        intent: Intent::Plan,
-        accept: Accept::Nothing,
-        everybody: false,
-        only: None,
-        accept_source: false,
-        retry: false,
-        by: request.by.to_owned(),
+    let new = NewRun {
         undo: Some(Undo { by: request.by.to_owned(), ..undo.clone() }),
+        ..NewRun::new(request.run.to_owned(), connection.clone(), Intent::Plan, request.by.to_owned())
     };
-    let run = open_run(store, &*ports.doorbell, &opening, ports.clock.now().as_millisecond()).await?;
+    let run = open_run(store, &*ports.doorbell, &new, ports.clock.now().as_millisecond()).await?;
     Ok(done(Some(&run.id)))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hardmatch_domain::ids::PersonKey;
-use hardmatch_match::{Accept, Opening, PassedBy, Started, answer, nightly, open_run, start_scheduled};
+use hardmatch_match::{NewRun, PassedBy, Started, answer, nightly, open_run, start_scheduled};
 use hardmatch_ports::doorbell::{Message, MessageKind, Queue};
 use hardmatch_ports::run::{Intent, Phase, Status};
 use hardmatch_ports::{Clock as _, TableError};
@@ -200,19 +200,11 @@ async fn a_run_about_one_person_replaces_their_older_run_only() {
     fixture.notified();
     let mut ids = Vec::new();
     for (number, key) in ["ada", "bea", "ada"].into_iter().enumerate() {
-        let opening = Opening {
-            id: format!("now-{number}"),
-            connection: contoso(),
-            intent: Intent::Sync,
-            accept: Accept::Nothing,
-            everybody: false,
+        let new = NewRun {
             only: Some(PersonKey::new(key)),
-            accept_source: false,
-            retry: false,
-            by: "a hook".to_owned(),
-            undo: None,
+            ..NewRun::new(format!("now-{number}"), contoso(), Intent::Sync, "a hook".to_owned())
         };
-        ids.push(open_run(&fixture.store, &*fixture.outbox, &opening, NOON * 1000).await.unwrap().id);
+        ids.push(open_run(&fixture.store, &*fixture.outbox, &new, NOON * 1000).await.unwrap().id);
     }
     assert_eq!(fixture.run(&nightly.id).await.phase, Phase::Observing);
     let mut phases = Vec::new();

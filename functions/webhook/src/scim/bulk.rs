@@ -55,7 +55,7 @@ struct Bulk {
     /// Ids by the names that operations have in the request.
     ids: BTreeMap<String, String>,
     waiting: Vec<Waiting>,
-    /// Claims and keys of those who wait: no two of one transaction are equal.
+    /// Claims and keys of the people who wait: no two of one transaction are equal.
     claimed: BTreeSet<Claim>,
     writes: usize,
     errors: usize,
@@ -111,7 +111,7 @@ impl Scim<'_> {
                     return Ok(());
                 }
                 if bulk.waits(index) {
-                    // Whoever is named may be among those who are about to be made.
+                    // The manager who is named may be among the people who are about to be made.
                     self.flush(bulk).await?;
                 }
                 if bulk.waits(index) {
@@ -194,7 +194,7 @@ impl Scim<'_> {
         Done::of(done, status)
     }
 
-    /// Makes those who wait, together; where that is refused, one by one.
+    /// Makes the people who wait, together; where that is refused, one by one.
     async fn flush(&self, bulk: &mut Bulk) -> Result<(), ScimError> {
         let waiting = std::mem::take(&mut bulk.waiting);
         bulk.claimed.clear();

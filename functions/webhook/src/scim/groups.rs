@@ -79,7 +79,7 @@ impl Scim<'_> {
             let mut writes = store.put_pushed_group(self.connection, Some(&old), &new);
             self.move_members(id, &had, &members, &mut writes).await?;
             if new.name != old.value.name {
-                // Rules name groups by their names: whoever stays a member is decided again.
+                // Rules name groups by their names: people who stay members are decided again.
                 self.want_members(had.intersection(&members).copied().collect(), &mut writes).await?;
             }
             match store.write_pushed(writes).await? {
@@ -171,7 +171,7 @@ impl Scim<'_> {
         Ok(found)
     }
 
-    /// The writes that bring the members of a group from some to others. Whoever joins or leaves is decided again.
+    /// The writes that bring the members of a group from some to others. People who join or leave are decided again.
     async fn move_members(
         &self,
         group: &str,

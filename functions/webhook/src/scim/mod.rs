@@ -205,7 +205,7 @@ impl<'p> Scim<'p> {
         self.ports.store.request_sync(self.connection, &request)
     }
 
-    /// Says that somebody is wanted. What is not heard is found by whoever looks next.
+    /// Says that somebody is wanted. What is not heard is found by the next look.
     async fn notify(&self) {
         crate::state::notify(self.ports, self.connection).await;
     }

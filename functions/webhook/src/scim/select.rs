@@ -35,7 +35,7 @@ impl Select {
         };
         let mut only = paths(&mut only.into_iter(), true);
         let without = paths(&mut without.into_iter(), false);
-        // Whoever asked for unknown attributes alone is told what is always told.
+        // A client that asked for unknown attributes alone is told what is always told.
         if asked && only.is_empty() {
             only.extend(path(of, "id"));
         }

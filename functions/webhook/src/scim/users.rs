@@ -46,7 +46,7 @@ impl Scim<'_> {
         Err(overtaken())
     }
 
-    /// A person who is not there yet. Whoever was deleted and comes back under the same external id is the same person.
+    /// A person who is not there yet. A person who was deleted and comes back under the same external id is the same person.
     pub(super) async fn new_user(&self, kept: Attributes) -> Result<NewUser, ScimError> {
         let store = &self.ports.store;
         let now = self.now_ms();
@@ -232,7 +232,7 @@ impl Scim<'_> {
     }
 }
 
-/// The attributes of somebody new. Whoever is pushed without a word on sign-in may sign in.
+/// The attributes of somebody new. A person who is pushed without a word on sign-in may sign in.
 pub(super) fn new_attributes(body: &Value) -> Result<Attributes, ScimError> {
     let mut kept = read(ResourceType::User, body)?;
     complete(ResourceType::User, &kept)?;

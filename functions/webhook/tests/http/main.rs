@@ -1,4 +1,4 @@
-//! The function as its clients meet it: identity providers, senders of hooks, operators, and those who mean harm.
+//! The function as its clients meet it: identity providers, senders of hooks, operators, and attackers.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 

@@ -113,7 +113,7 @@ impl Bounds {
     }
 }
 
-/// Where a sort key lies for whoever walks through the keys of a prefix.
+/// Where a sort key lies for code that walks through the keys of a prefix.
 enum Side {
     /// The walk passes it before it comes to the prefix.
     Ahead,

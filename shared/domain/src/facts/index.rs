@@ -1,5 +1,5 @@
 //! From a look-up value to the positions of the records that hold it: eight bytes an entry and one bucket directory.
-//! Answers are candidates; whoever asks compares the value itself.
+//! Answers are candidates; the caller compares the value itself.
 
 /// An immutable index. Positions in one bucket ascend.
 #[derive(Default)]

@@ -168,7 +168,7 @@ fn unclaimed<'a, F: Facts>(
     Joining::To(Target { set_id: Some(id.clone()), notes, ..Target::new(account, join_rule(candidate.rule), opening) })
 }
 
-/// Why an account may not be taken by name, whoever claims it.
+/// Why an account may not be taken by name by anybody.
 fn not_claimable<F: Facts>(subject: &PersonContext<'_, F>, log: &mut EvidenceLog, account: &Account) -> Option<Reason> {
     if account.authority == Authority::Synced {
         log.show(account);

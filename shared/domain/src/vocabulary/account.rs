@@ -35,7 +35,7 @@ pub struct Account {
     /// SKU ids of its licences, direct or by group.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub licenses: Texts,
-    /// Object ids of the groups it is a member of, among those that rules name. Kept by whoever reads the groups: the
+    /// Object ids of the groups it is a member of, among those that rules name. Kept by the code that reads the groups: the
     /// listing of users says nothing of it.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub memberships: Texts,

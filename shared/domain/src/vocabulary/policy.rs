@@ -225,7 +225,7 @@ pub enum AccountDeleted {
 pub enum Reenable {
     /// Enable only what we disabled.
     Ours,
-    /// The source decides, whoever blocked the account.
+    /// The source decides, even where an administrator blocked the account.
     Always,
 }
 

@@ -74,7 +74,7 @@ fn remains(path: &Path, place: &Place) -> TableError {
     }
 }
 
-/// Begins the file under another name and gives it its own when it is complete: whoever finds a file finds a whole one.
+/// Begins the file under another name and gives it its own when it is complete: a process that finds a file finds a whole one.
 /// Only its owner may read it, as the files beside it that the database makes after its example.
 fn begin(path: &Path, place: &Place) -> Result<(), TableError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -128,7 +128,7 @@ async fn a_revoked_sign_in_is_looked_up_once_more_and_then_given_up() {
         assert!(error.message.contains("hardmatch auth connect"), "{}", error.message);
         // The access token, the refresh token, and the refresh token once more; asked with it once only.
         assert_eq!((stub.tokens().len(), drawer.loads()), (1, 3));
-        assert_eq!(drawer.kept(Refresh).as_deref(), Some("refresh-0"), "whoever connects replaces it");
+        assert_eq!(drawer.kept(Refresh).as_deref(), Some("refresh-0"), "a new connection replaces it");
     }
 }
 

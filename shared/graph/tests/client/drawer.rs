@@ -77,7 +77,7 @@ impl TokenStore for Drawer {
         if inside.trouble == Trouble::Broken {
             return Err(broken());
         }
-        // Even a token past its life is handed out: whoever uses it must look.
+        // Even a token past its life is handed out: its user must look.
         Ok(inside.tokens.get(&kind).cloned())
     }
 

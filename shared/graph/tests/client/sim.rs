@@ -401,7 +401,7 @@ async fn throttled_parts_come_later_and_nothing_is_sent_too_early() {
                 other => panic!("{other:?}"),
             }
         }
-        // Refused calls are charged too: whoever only just waits long enough hardly gets on.
+        // Refused calls are charged too: a client that only just waits long enough hardly gets on.
         tenant.clock.advance(wait + Duration::from_secs(8));
         assert!(hands < 20);
     }

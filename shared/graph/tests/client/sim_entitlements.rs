@@ -104,7 +104,7 @@ async fn seats_run_out_and_come_back() {
     let [Answer::Refused(refusal)] = refused[..] else { panic!("{answers:?}") };
     assert_eq!((refusal.kind, tenant.used(E3).await), (RefusalKind::NoSeats, (2, 0)));
     let (has, has_not) = if tenant.licenses_of(&ada).await.is_empty() { (bob, ada) } else { (ada, bob) };
-    assert!(is_done(&tenant.one(licenses(&has, &[license(E3, &[TEAMS])], &[])).await), "whoever has a seat keeps it");
+    assert!(is_done(&tenant.one(licenses(&has, &[license(E3, &[TEAMS])], &[])).await), "a holder of a seat keeps it");
     assert!(is_done(&tenant.one(licenses(&has, &[], &[E3])).await));
     assert!(is_done(&tenant.one(licenses(&has_not, &[license(E3, &[])], &[])).await));
     tenant.nothing_unknown();

@@ -86,7 +86,7 @@ fn refuse_role(reader: &mut Reader<'_>, name: &At<&str>, key: &str) {
     }
 }
 
-/// What two rules of one group must not differ in, and what they must: whoever either of them fits is a member. A message,
+/// What two rules of one group must not differ in, and what they must: a person whom either of them fits is a member. A message,
 /// a label and a cure.
 fn clash(above: &GroupTable, this: &GroupTable) -> Option<(String, &'static str, String)> {
     if above.kind != this.kind {

@@ -98,7 +98,7 @@ pub async fn doorbell_contract<D: Doorbell + MessageQueue>(make: impl Fn(Arc<dyn
     messages.ack(&again[0].id);
     assert_eq!(messages.next_due(Queue::Write), None);
 
-    // Put back as it is, whoever understands it: as if it were new.
+    // Put back as it is, understood or not: as if it were new.
     let newer = r#"{"v":99,"kind":"dream"}"#;
     messages.put_back(Queue::MatchNow, newer, Duration::from_secs(5)).await.expect("it is put back");
     assert!(receive(Queue::MatchNow, 10).is_empty());

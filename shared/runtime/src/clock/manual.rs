@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 /// 1. The time jumps to the earliest wake-up, never past one, and sleepers wake in the order of their wake-ups (of equal
 ///    ones, in the order they lay down).
 /// 2. It jumps only when at least as many sleep as are [at work](Clock::at_work): work that waits for a socket, a disk or
-///    another thread looks idle to the scheduler, so whoever does such work holds an [`AtWork`] for its duration.
+///    another thread looks idle to the scheduler, so code that does such work holds an [`AtWork`] for its duration.
 ///    Sleeping in the midst of it is fine, since the sleeper counts.
 /// 3. Before a jump the scheduler runs, once, everything that is ready.
 ///

@@ -1,5 +1,5 @@
 //! JSON Web Tokens of others, read and verified (<https://datatracker.ietf.org/doc/html/rfc7515>). What a failure
-//! means is decided by whoever asks.
+//! means is decided by the caller.
 
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,

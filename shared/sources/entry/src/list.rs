@@ -41,7 +41,7 @@ pub(crate) fn proxies(cell: &str) -> Vec<Proxy<'_>> {
         let (kind, text) = (&cell[*at..*colon], &cell[*colon + 1..end]);
         if kind.eq_ignore_ascii_case("smtp") {
             let mut values = parts(text);
-            // A type without an address is a fault of whoever reads it.
+            // A type without an address is a fault of the reading of that column.
             found.push(Proxy { kind, value: values.next().unwrap_or_default() });
             found.extend(values.map(|value| Proxy { kind: "", value }));
         } else {

@@ -1,4 +1,4 @@
-//! What a configuration says about the columns of a listing. Filled by whoever reads `hardmatch.toml`.
+//! What a configuration says about the columns of a listing. Filled by the code that reads `hardmatch.toml`.
 
 use std::collections::BTreeMap;
 

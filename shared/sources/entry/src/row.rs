@@ -10,7 +10,7 @@ pub struct Row {
     layout: Layout,
     /// How many values there are for everybody, before those in a certain language.
     translated: usize,
-    /// Values that could not be taken over, by column: a fault of whoever reads that column.
+    /// Values that could not be taken over, by column: a fault only where that column is read.
     bad: Vec<(usize, EntryFault)>,
 }
 

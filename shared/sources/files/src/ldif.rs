@@ -233,7 +233,7 @@ impl Ldif {
         Ok(!record.ends.is_empty())
     }
 
-    /// Takes the values over. What is wrong with one is noted at its column: whoever needs that value meets it.
+    /// Takes the values over. What is wrong with one is noted at its column: the reader of that column meets it.
     fn values(&mut self, row: &mut Row) -> Option<EntryFault> {
         let mut fault = None;
         // A value in a certain language stands behind those for everybody, and counts where there is none of them.

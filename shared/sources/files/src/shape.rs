@@ -1,4 +1,4 @@
-//! What a file source is told about its file. Filled by whoever reads `hardmatch.toml`; nothing is read here.
+//! What a file source is told about its file. Filled by the code that reads `hardmatch.toml`; nothing is read here.
 
 use std::path::PathBuf;
 

@@ -138,7 +138,7 @@ async fn connect(
         .map_err(|error| refusal::connection(server, &error))?;
     let mut driver = JoinSet::new();
     driver.spawn(async move {
-        // Its end is seen by whoever waits for an answer.
+        // Its end is seen by the code that waits for an answer.
         drop(connection.drive().await);
     });
     Ok((ldap, driver))

@@ -1,4 +1,4 @@
-//! What a directory's source is told. Filled by whoever reads `hardmatch.toml`; nothing is read here.
+//! What a directory's source is told. Filled by the code that reads `hardmatch.toml`; nothing is read here.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What a message has cost is counted by whoever hands it out, whatever comes of it.
+//! What a message has cost is counted by the code that hands it out, whatever comes of it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};

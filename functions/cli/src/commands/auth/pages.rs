@@ -149,7 +149,7 @@ impl Pages {
         let router = router.merge(others);
         let (stop, stopped) = oneshot::channel();
         let serving = axum::serve(place.listener, router).with_graceful_shutdown(async {
-            // Stopped by its word, or because whoever could say it is gone.
+            // Stopped by its word, or because the process that could say it is gone.
             let _ = stopped.await;
         });
         Self { server: tokio::spawn(async move { serving.await }), stop }

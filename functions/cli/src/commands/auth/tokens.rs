@@ -53,7 +53,7 @@ async fn create(args: &TokenArgs) -> Result<Exit, Failure> {
             "token": token,
         }));
     } else {
-        output::note("This token is shown once. Whoever has it may push people of this connection.");
+        output::note("This token is shown once. Every holder of the token may push people of this connection.");
         output::line(token);
     }
     Ok(Exit::Converged)
