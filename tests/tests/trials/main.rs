@@ -4,6 +4,7 @@
 mod cures;
 mod files;
 mod histories;
+mod later_cures;
 mod people;
 mod shapes;
 mod texts;

@@ -124,7 +124,7 @@ codes! {
     LeavingIgnored = "leaving_ignored", Note, Nobody, "Policy ignores this kind of leaving.", "";
 
     /// Somebody else blocked sign-in: it stays blocked.
-    BlockedElsewhere = "blocked_elsewhere", Held, Nobody, "The person is present and enabled, and somebody else blocked their sign-in, so it stays blocked.", "Allow sign-in in the tenant, or set lifecycle.reenable = \"always\".";
+    BlockedElsewhere = "blocked_elsewhere", Held, Nobody, "The person is present and enabled, and somebody else blocked their sign-in, so it stays blocked.", "Allow sign-in in the tenant, or set lifecycle.reenable = \"always\" for a source that says who is enabled.";
 
     // Refusals of joining.
     /// Link and hard match name different accounts.
