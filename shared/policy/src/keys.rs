@@ -348,7 +348,7 @@ pub(crate) static LIFECYCLE: Table = Table {
             "reenable",
             Choice(&["ours", "always"], &[]),
             Default("\"ours\""),
-            "ours: allow sign-in only where we blocked it; always: the source decides.",
+            "ours: allow sign-in only where we blocked it; always: the source decides, where it says who is enabled.",
         ),
         key("revoke_sessions", Flag, Default("false"), "End open sessions when sign-in is blocked."),
     ],

@@ -206,7 +206,7 @@ const LIFECYCLE: &[&str] = &[
     "password_expired = \"ignore\"",
     "account_deleted = \"report\"       # report | restore | recreate",
     "create_disabled = false",
-    "reenable = \"ours\"                # ours: only what we blocked | always: the source decides",
+    "reenable = \"ours\"                # ours: only what we blocked | always: the source decides, where it says who is enabled",
     "revoke_sessions = false",
 ];
 

@@ -161,6 +161,11 @@ async fn entries_run_together_in_other_ways_give_nobody_anothers_values() {
         ("a line of one space", format!("{ann} \n{bob}")),
         ("a lost dn", format!("{ann}{without_dn}")),
         ("a lost dn and a lost key", format!("{keyless}{half}")),
+        (
+            "a hole up to the name of the next",
+            format!("{ann}displayName: Ann Ash\nemployeeNumber: 7\ndisplayName: Bob Birch\nemployeeNumber: 8\n"),
+        ),
+        ("a hole up to the number of the next", format!("{ann}employeeNumber: 7\nemployeeNumber: 8\n")),
     ] {
         let right = format!("{ann}\n{bob}\n{cat}");
         let mut trial = Trial::of("people.ldif", format!("{together}\n{cat}")).with(ANCHOR).await;

@@ -187,6 +187,14 @@ impl Columns {
         (0..self.names.len()).filter(|at| is_first(*at) && is_repeated(*at)).map(|at| self.name(at)).collect()
     }
 
+    /// The columns that the schemas of directories allow one value only, and that name the person
+    /// (<https://www.rfc-editor.org/rfc/rfc2798>, <https://learn.microsoft.com/windows/win32/adschema/a-employeeid>).
+    pub(crate) fn single_valued(&self) -> impl Iterator<Item = usize> + '_ {
+        const NAMES: [&str; 3] = ["displayName", "employeeID", "employeeNumber"];
+        let is = |name: &String| NAMES.iter().any(|single| name.eq_ignore_ascii_case(single));
+        self.names.iter().enumerate().filter(move |(_, name)| is(name)).map(|(column, _)| column)
+    }
+
     /// What a column says.
     pub fn meaning(&self, column: usize) -> Option<Meaning> {
         self.meanings.get(column).copied().flatten()

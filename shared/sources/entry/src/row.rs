@@ -121,6 +121,13 @@ impl Row {
         spans.iter().filter(move |span| span.column == column).map(|span| &self.bytes[span.start..span.end])
     }
 
+    /// The values of a column that are meant for everybody, without those in a certain language.
+    pub fn values_for_everybody(&self, column: usize) -> impl Iterator<Item = &[u8]> {
+        let translations = self.spans.iter().skip(self.translated).filter(|span| span.column == column).count();
+        let all = self.values(column).count();
+        self.values(column).take(all.saturating_sub(translations))
+    }
+
     /// Values in a certain language follow, unless they are all there already.
     pub fn translated_from_here(&mut self, complete: bool) {
         if !complete {

@@ -212,11 +212,16 @@ impl<'a> Reader<'a> {
         Ok(Cow::Borrowed(""))
     }
 
-    /// An entry has one key, one sign-in name, one anchor of a kind: with two it is two entries that ran together.
+    /// An entry has one key, one sign-in name, one anchor of a kind, and one value of each attribute that the schemas of
+    /// directories hold to one: with two it is two entries that ran together.
     fn one_of_each(&self) -> Result<(), EntryFault> {
+        if self.row.layout() == Layout::Cells {
+            return Ok(());
+        }
         let anchors = self.columns.anchors.iter().map(|(_, column)| *column);
-        for column in [self.columns.key].into_iter().chain(self.columns.upn).chain(anchors) {
-            let mut values = self.row.values(column);
+        let naming = [self.columns.key].into_iter().chain(self.columns.upn).chain(anchors);
+        for column in naming.chain(self.columns.single_valued()) {
+            let mut values = self.row.values_for_everybody(column);
             let first = values.next();
             if values.any(|other| Some(other) != first) {
                 return Err(EntryFault::new(
