@@ -138,6 +138,7 @@ fn says(change: &Change, write: &SeenRequest, after: &[Seen]) -> bool {
         Step::Restore => of_account && write.route.ends_with("/restore"),
         Step::Delete { .. } => of_account && write.method == "DELETE" && write.route == "/users/{id}",
         Step::Purge { account } => is_target(account.as_str()) && write.method == "DELETE",
+        Step::Repair(plan) => plan.accounts().iter().any(|account| is_target(account.as_str())),
     })
 }
 

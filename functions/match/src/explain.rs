@@ -28,12 +28,14 @@ pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<De
     let meta = ports.store.meta(&who.connection).await?;
     let policy = policy(ports, &who.connection, meta.policy.revision).await?;
     let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
+    let repairs = ports.store.repair_holds(&ports.scope).await?;
     let context = Context {
         policy: &policy,
         tenant: &tenant.value.tenant,
         now: ports.clock.now_seconds(),
         disconnected: &meta.status.disconnected,
         knowledge: Knowledge::LISTINGS,
+        repairs: &repairs,
     };
     let mut decisions = decide_all(ports, &people, &context, Refusals::Withheld).await?;
     Ok(decisions.pop().map(|decision| DecidedPerson { row: row(&record, decision), record }))

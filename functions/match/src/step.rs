@@ -1,6 +1,7 @@
 //! The vocabulary of a run's steps: what a phase hands back to the driver, and which phase follows. No I/O, and no
 //! knowledge of any phase's work.
 
+use hardmatch_domain::reason::Code;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::run::{GuardNote, Intent, Phase, PlanHead, Run};
 
@@ -49,6 +50,11 @@ pub(crate) fn is_being_applied(run: &Run) -> bool {
     run.plan.is_some() && run.accepted.is_some()
 }
 
+/// Whether somebody waits for a repair that is not finished, so that the writer has something to do without a change.
+fn has_open_repairs(plan: &PlanHead) -> bool {
+    [Code::HeldByRepair, Code::RollbackBlocked].iter().any(|code| plan.by_reason.contains_key(code.as_str()))
+}
+
 /// The phase that follows when the work of a run's phase is done. `plan` is the run's plan as it stands then; it is read
 /// where people have just been decided.
 ///
@@ -59,7 +65,7 @@ pub(crate) fn next_phase(run: &Run, plan: &PlanHead) -> Phase {
         Phase::Observing if is_being_applied(run) => Phase::Writing,
         Phase::Observing => Phase::Deciding,
         Phase::Deciding if run.intent == Intent::Plan => Phase::Planned,
-        Phase::Deciding if plan.changed_slices == 0 => Phase::Reporting,
+        Phase::Deciding if plan.changed_slices == 0 && !has_open_repairs(plan) => Phase::Reporting,
         // People who are wanted now wait at no stop: what they would be written is held, and the run ends.
         Phase::Deciding if run.is_held_at_stop() => Phase::Writing,
         Phase::Deciding if run.stop.is_some() && run.accepted.is_none() => Phase::Planned,

@@ -4,17 +4,17 @@
 mod apart;
 mod apply;
 mod call;
-mod commit;
+pub(crate) mod commit;
 mod context;
-mod effects;
+pub(crate) mod effects;
 mod group;
-mod load;
+pub(crate) mod load;
 mod mirror;
 mod outcome;
 mod password;
-mod prepare;
+pub(crate) mod prepare;
 mod send;
-mod settle;
+pub(crate) mod settle;
 mod verdict;
 
 use hardmatch_store::gate::Gate;

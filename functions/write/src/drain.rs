@@ -26,7 +26,7 @@ use crate::binding::Binding;
 use crate::lane::Lane;
 use crate::task::Task;
 use crate::timing::{TIMING, millis};
-use crate::{After, WriteError, WritePorts, notify};
+use crate::{After, WriteError, WritePorts, notify, repair};
 
 /// Batches in flight. With 300 ms of latency, eight batches of twenty move 500 calls a second, far above the quota.
 const MAX_IN_FLIGHT: usize = 8;
@@ -58,8 +58,17 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
             return notify::requeue(ports, connection, run, holder, wait).await;
         }
     };
+    // A repair that an earlier process left goes on before anything else is written.
+    let unfinished = repair::resume(ports, &lane, &held.proof(), connection).await?;
     let mut lane_work = Drain::begin(ports, &open, lane, phase, held, now_ms).await?;
-    let result = lane_work.work().await;
+    let mut result = lane_work.work().await;
+    if unfinished.is_some() && matches!(result, Ok(After::Done)) {
+        let (lane, proof) = (&lane_work.lane, lane_work.held.proof());
+        if let Some(wait) = repair::resume(ports, lane, &proof, connection).await? {
+            let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+            result = notify::requeue(ports, connection, run, now_ms, wait).await;
+        }
+    }
     let result = match result {
         Ok(after) => lane_work.cleanup(after).await.map(|()| after),
         // What was in flight may have arrived: the batches stay where the next writer finds them.
@@ -75,6 +84,18 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
         notify::notify(ports, &open, MessageKind::Advance).await;
     }
     Ok(after)
+}
+
+/// Sends a batch, or goes on with a repair, which is a batch of its own.
+async fn send(ports: &WritePorts, context: BatchContext, mut tasks: Vec<Task>) -> Result<BatchResult, WriteError> {
+    let plan = tasks.first().and_then(|task| repair::of(task, context.phase)).cloned();
+    match (plan, tasks.pop()) {
+        (Some(plan), Some(task)) => Box::pin(repair::carry_out(ports, &context, task, plan)).await,
+        (_, last) => {
+            tasks.extend(last);
+            batch::send_batch(ports, context, tasks).await
+        }
+    }
 }
 
 /// When the last batch is sent (Unix milliseconds): a function has less time than a draining would take.
@@ -209,7 +230,7 @@ impl<'a> Drain<'a> {
                 let Some((tasks, probe)) = self.next_batch(now).await? else { break };
                 self.probing |= probe;
                 let context = self.context(probe);
-                batches.push(batch::send_batch(self.ports, context, tasks));
+                batches.push(send(self.ports, context, tasks));
             }
             self.forget_idle().await?;
             let Some(result) = batches.next().await else {

@@ -6,6 +6,7 @@ mod drain;
 mod lane;
 mod message;
 mod notify;
+mod repair;
 mod task;
 mod timing;
 

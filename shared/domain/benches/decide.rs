@@ -22,6 +22,7 @@ use hardmatch_domain::policy::{
     AccountDeleted, Actions, Expression, FlowFrom, FlowManager, FlowWhen, Guard, LeavingAction, Lifecycle, Mapping,
     OnConflict, Policy, Reenable, Rule, RuleError, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
 };
+use hardmatch_domain::repair::holds::OpenRepairs;
 use hardmatch_domain::{Context, decide};
 
 const PEOPLE: u32 = 200_000;
@@ -70,8 +71,14 @@ fn scope_and_three_expressions(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn default_policy_all_held(bencher: Bencher<'_, '_>) {
     let policy = policy();
-    let context =
-        Context { policy: &policy, tenant: &TENANT, now: NOW, disconnected: &[], knowledge: Knowledge::LISTINGS };
+    let context = Context {
+        policy: &policy,
+        tenant: &TENANT,
+        now: NOW,
+        disconnected: &[],
+        knowledge: Knowledge::LISTINGS,
+        repairs: OpenRepairs::NONE,
+    };
     bencher.counter(ItemsCount::new(PEOPLE)).bench_local(|| {
         let people = FACTS.all_people().iter();
         people.map(|record| decide(record, &*FACTS, &context)).collect::<Vec<Decision>>()
@@ -80,7 +87,14 @@ fn default_policy_all_held(bencher: Bencher<'_, '_>) {
 
 /// Slice by slice, as `match` decides: decisions, counts and hashes of a slice, then the next.
 fn run(bencher: Bencher<'_, '_>, policy: &Policy) {
-    let context = Context { policy, tenant: &TENANT, now: NOW, disconnected: &[], knowledge: Knowledge::LISTINGS };
+    let context = Context {
+        policy,
+        tenant: &TENANT,
+        now: NOW,
+        disconnected: &[],
+        knowledge: Knowledge::LISTINGS,
+        repairs: OpenRepairs::NONE,
+    };
     bencher.counter(ItemsCount::new(PEOPLE)).bench_local(|| {
         let mut counts = Counts::default();
         let mut slices: Vec<String> = Vec::new();

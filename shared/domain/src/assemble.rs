@@ -68,16 +68,22 @@ fn settled(mut reasons: Vec<Reason>) -> Vec<Reason> {
     reasons
 }
 
-/// The parts that policy lets through, in order. Whatever needs a repair sequence is planned only when it stands
-/// alone: nothing applies it yet, and the rest must not wait for it.
+/// The parts that policy lets through, in order. A repair that opens the way stands alone: the person is decided again when
+/// it is done.
 fn permitted(actions: &Actions, draft: &mut Draft<'_>) -> Vec<Part> {
     let mut parts = std::mem::take(&mut draft.parts);
     parts.sort_by_key(|part| part.when);
-    let opening_repair = parts.iter().any(|part| part.when == StepOrder::Opening && part.consent == Consent::Repair);
-    if opening_repair {
+    if parts.iter().any(|part| part.when == StepOrder::Opening && part.is_repair()) {
         parts.retain(|part| part.when == StepOrder::Opening);
-    } else if parts.iter().any(|part| part.consent != Consent::Repair) {
-        parts.retain(|part| part.consent != Consent::Repair);
+    } else if parts.iter().any(|part| !part.is_repair()) {
+        // What needs nobody's word does not wait for a repair that does.
+        let asks = |part: &Part| {
+            part.is_repair() && (part.consent == Consent::Approval || switch(actions, part.action) == Switch::Approve)
+        };
+        if parts.iter().any(asks) {
+            draft.note(Reason::with(Code::RepairNeeded, "planned when the rest is written"));
+            parts.retain(|part| !asks(part));
+        }
     }
     let mut closed = false;
     parts.retain(|part| {
@@ -96,7 +102,7 @@ fn permitted(actions: &Actions, draft: &mut Draft<'_>) -> Vec<Part> {
 
 /// Whether the draft creates or joins an account that is then linked.
 pub(crate) fn gives_account(actions: &Actions, mut draft: Draft<'_>) -> bool {
-    permitted(actions, &mut draft).iter().any(|part| part.when == StepOrder::Opening && part.consent != Consent::Repair)
+    permitted(actions, &mut draft).iter().any(|part| part.when == StepOrder::Opening && !part.is_repair())
 }
 
 /// Whether the draft restores an account without waiting for anybody's word.
@@ -138,10 +144,9 @@ fn change<F: Facts>(subject: &PersonContext<'_, F>, draft: &mut Draft<'_>, parts
         }
         let approve = switch(&subject.policy.actions, part.action) == Switch::Approve;
         match part.consent {
-            Consent::Repair => hold = Some(Hold::Repair),
-            Consent::Approval if hold != Some(Hold::Repair) => hold = Some(Hold::Approval),
-            Consent::Switch if approve && hold != Some(Hold::Repair) => hold = Some(Hold::Approval),
-            Consent::Approval | Consent::Switch => {}
+            Consent::Approval => hold = Some(Hold::Approval),
+            Consent::Switch if approve => hold = Some(Hold::Approval),
+            Consent::Switch => {}
         }
         if part.action == action {
             reasons.retain(|reason| *reason != part.reason);

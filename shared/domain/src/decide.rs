@@ -13,6 +13,7 @@ use crate::join::{self, Next};
 use crate::person_context::PersonContext;
 use crate::rules::create;
 use crate::rules::employment;
+use crate::rules::held;
 use crate::rules::keep;
 use crate::rules::lifecycle;
 use crate::rules::scope::{self, Place};
@@ -25,7 +26,9 @@ pub use crate::person_context::Context;
 /// Decides one person. Same facts, same decision, in whatever order they are held.
 pub fn decide(record: &PersonRecord, facts: &impl Facts, context: &Context<'_>) -> Decision {
     let subject = PersonContext::new(record, facts, context, draft);
-    assemble::decision(&subject, draft(&subject))
+    let mut draft = draft(&subject);
+    held::respect(&subject, &mut draft);
+    assemble::decision(&subject, draft)
 }
 
 /// Decides, if everything the decision asks is loaded; otherwise says what is not. Load that and try again: each round

@@ -33,6 +33,13 @@ pub(crate) struct Part {
     pub(crate) steps: Vec<Step>,
 }
 
+impl Part {
+    /// Whether it holds a repair.
+    pub(crate) fn is_repair(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Repair(_)))
+    }
+}
+
 /// Where in the change a part stands. The order of the variants is the order of the steps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum StepOrder {
@@ -72,8 +79,6 @@ pub(crate) enum Consent {
     Switch,
     /// An approval, even when the switch is on.
     Approval,
-    /// A repair sequence.
-    Repair,
 }
 
 impl<'a> Draft<'a> {

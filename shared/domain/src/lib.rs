@@ -7,6 +7,7 @@ pub mod guard;
 pub mod mirror;
 pub mod plan;
 pub mod refused;
+pub mod repair;
 pub mod undo;
 pub mod vocabulary;
 

@@ -41,9 +41,13 @@ pub(crate) fn names(step: &Step) -> Vec<Box<str>> {
         Step::LeaveGroup { id, .. } => vec![name(&["leave", id.as_str()])],
         Step::Delete { .. } => vec![name(&["delete"])],
         // The rest of a change rests on these.
-        Step::Create { .. } | Step::Link | Step::ClearId { .. } | Step::Unlink | Step::Restore | Step::Purge { .. } => {
-            Vec::new()
-        }
+        Step::Create { .. }
+        | Step::Link
+        | Step::ClearId { .. }
+        | Step::Unlink
+        | Step::Restore
+        | Step::Purge { .. }
+        | Step::Repair(_) => Vec::new(),
     }
 }
 
@@ -93,9 +97,13 @@ pub(crate) fn without_parts(step: &Step, left_out: &mut impl FnMut(&str) -> bool
         | Step::JoinGroup { .. }
         | Step::LeaveGroup { .. }
         | Step::Delete { .. } => (!names(step).iter().any(|what| left_out(what))).then(|| step.clone()),
-        Step::Create { .. } | Step::Link | Step::ClearId { .. } | Step::Unlink | Step::Restore | Step::Purge { .. } => {
-            Some(step.clone())
-        }
+        Step::Create { .. }
+        | Step::Link
+        | Step::ClearId { .. }
+        | Step::Unlink
+        | Step::Restore
+        | Step::Purge { .. }
+        | Step::Repair(_) => Some(step.clone()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::draft::Draft;
 use crate::facts::knowledge::Knowledge;
 use crate::facts::{By, Facts, Lookups};
+use crate::repair::holds::OpenRepairs;
 use crate::vocabulary::account::{Account, Tenant};
 use crate::vocabulary::change::Revisions;
 use crate::vocabulary::disconnected_period::DisconnectedPeriod;
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub disconnected: &'a [DisconnectedPeriod],
     /// On what "nobody has it" rests.
     pub knowledge: &'a Knowledge,
+    /// The repairs that are open in the tenant, of every connection.
+    pub repairs: &'a OpenRepairs,
 }
 
 /// All rules together, as `decide` orders them. They come as an argument, because a rule that asks what a manager will
@@ -43,6 +46,7 @@ pub(crate) struct PersonContext<'a, F: Facts> {
     pub(crate) now: i64,
     pub(crate) disconnected: &'a [DisconnectedPeriod],
     knowledge: &'a Knowledge,
+    pub(crate) repairs: &'a OpenRepairs,
     pub(crate) managers: Managers,
     rules: Rules<'a, F>,
 }
@@ -74,6 +78,7 @@ impl<'a, F: Facts> PersonContext<'a, F> {
             now: context.now,
             disconnected: context.disconnected,
             knowledge: context.knowledge,
+            repairs: context.repairs,
             managers: Managers::Follow,
             rules,
         }

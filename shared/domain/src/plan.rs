@@ -74,7 +74,6 @@ impl Counts {
                 let name = match hold {
                     Hold::Approval => "approval",
                     Hold::Removal => "removal",
-                    Hold::Repair => "repair",
                 };
                 count(&mut self.holds, name, 1);
             }

@@ -6,7 +6,7 @@ use crate::rules::flow::is_hazardous;
 use crate::vocabulary::account::{Account, Authority, Tenant};
 use crate::vocabulary::attribute::{Attr, Attributes, Texts};
 use crate::vocabulary::change::{
-    Action, Change, ChangeId, Decision, Hold, Join, ManagerTarget, Removals, Revisions, Step,
+    Action, Change, ChangeId, Decision, Hold, Join, ManagerTarget, Removals, RepairKind, Revisions, Step,
 };
 use crate::vocabulary::group::{GroupKind, GroupTarget};
 use crate::vocabulary::ids::{ImmutableId, ObjectId};
@@ -82,6 +82,7 @@ struct Written {
     purged: Vec<ObjectId>,
     sessions: bool,
     nameless_groups: Vec<Box<str>>,
+    repaired: Option<RepairKind>,
 }
 
 impl Written {
@@ -139,6 +140,7 @@ impl Written {
             Step::Purge { account } => self.purged.push(account.clone()),
             // Undone changes are undone by making them again, which the next decision does.
             Step::ClearId { .. } | Step::Unlink => {}
+            Step::Repair(plan) => self.repaired = Some(plan.kind),
         }
     }
 
@@ -195,6 +197,13 @@ impl Plan<'_, '_> {
         }
         for name in &written.nameless_groups {
             self.refuse(format!("membership of {name}: which group it was is not known"));
+        }
+        if let Some(kind) = written.repaired {
+            // What several calls on several accounts did is taken back by its own journal, or by the opposite repair.
+            self.refuse(format!(
+                "the repair ({}): `hardmatch explain WHO --history` shows what was before; correct the source, and the next plan holds the opposite repair",
+                kind.name()
+            ));
         }
         let Some(account) = self.facts.account else {
             self.refuse("the account is neither in the tenant nor in its recycle bin any more");

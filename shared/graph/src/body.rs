@@ -78,7 +78,7 @@ pub(crate) fn part<'c>(call: &'c Call, base: &'c str) -> Result<Part<'c>, Unsend
             part(Method::DELETE, path, "/groups/{id}/members/{id}/$ref", None)
         }
         Call::Delete { account } => part(Method::DELETE, at(account, ""), "/users/{id}", None),
-        Call::Restore { account } => {
+        Call::Restore { account, .. } => {
             part(Method::POST, deleted(account, "/restore"), "/directory/deletedItems/{id}/restore", body)
         }
         Call::Purge { account } => part(Method::DELETE, deleted(account, ""), "/directory/deletedItems/{id}", None),
@@ -140,7 +140,12 @@ impl Serialize for Body<'_> {
             }
             // Addresses that somebody else holds by now are left out; a conflict of UPNs is still refused.
             // <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>
-            Call::Restore { .. } => map.serialize_entry("autoReconcileProxyConflict", &true)?,
+            Call::Restore { upn, .. } => {
+                map.serialize_entry("autoReconcileProxyConflict", &true)?;
+                if let Some(upn) = upn {
+                    map.serialize_entry("newUserPrincipalName", upn)?;
+                }
+            }
             Call::RevokeSessions { .. }
             | Call::SetManager { manager: None, .. }
             | Call::RemoveMember { .. }

@@ -1,18 +1,20 @@
 //! Writing: one call as it is, several as a JSON batch. Nothing is tried again here except after a refused token;
 //! what became of each call is for the writer to act on.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use hardmatch_domain::account::Account;
+use hardmatch_domain::account::{Account, Domain};
 use hardmatch_domain::attribute::Attributes;
 use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::TenantWrite;
+use hardmatch_domain::license::brings_eligible_roles;
 use hardmatch_ports::tenant::{
     Answer, Call, Counters, Later, LaterCause, MAX_CALLS, Priority, Refusal, RefusalKind, Retry, TenantError,
 };
+use hardmatch_ports::{TenantRead as _, TenantWrite};
 use reqwest::Method;
 use serde::de::IgnoredAny;
 
@@ -36,6 +38,34 @@ impl TenantWrite for GraphClient {
 
     async fn find_groups(&self, name: &str) -> Result<Vec<Group>, TenantError> {
         self.read_groups_named(name).await
+    }
+
+    async fn domains(&self) -> Result<BTreeMap<String, Domain>, TenantError> {
+        Ok(self.read_organization().await?.domains)
+    }
+
+    async fn privileged(&self) -> Result<Option<BTreeMap<ObjectId, Vec<String>>>, TenantError> {
+        let holders = match self.read_role_holders().await {
+            Ok(holders) => holders,
+            Err(error) if error.is_forbidden() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let eligible = match self.read_eligible_for_roles().await {
+            Ok(eligible) => eligible,
+            // Where no product brings eligible roles, nobody is eligible.
+            Err(error) if error.is_forbidden() => match self.skus().await {
+                Ok(skus) if !brings_eligible_roles(&skus) => BTreeMap::new(),
+                Ok(_) => return Ok(None),
+                Err(error) if error.is_forbidden() => return Ok(None),
+                Err(error) => return Err(error),
+            },
+            Err(error) => return Err(error),
+        };
+        let mut all = holders;
+        for (id, roles) in eligible {
+            all.entry(id).or_default().extend(roles.into_iter().map(|role| format!("eligible for {role}")));
+        }
+        Ok(Some(all))
     }
 
     fn counters(&self) -> Counters {
@@ -414,7 +444,7 @@ fn account_of(call: &Call) -> Option<&ObjectId> {
         | Call::AddMember { account, .. }
         | Call::RemoveMember { account, .. }
         | Call::Delete { account }
-        | Call::Restore { account }
+        | Call::Restore { account, .. }
         | Call::Purge { account }
         | Call::Read { account }
         | Call::ReadDeleted { account } => Some(account),

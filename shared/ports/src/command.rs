@@ -117,6 +117,18 @@ pub enum Command {
     Reset,
     /// Forget every token and park the connection.
     Disconnect,
+    /// Take a repair back that is not finished. The writer does it in the next run that writes.
+    RepairRollback {
+        /// The repair's name.
+        repair: String,
+    },
+    /// Link a person to an account, whose immutable ID stays as it is. An approver's word.
+    RepairLink {
+        /// The person's place in keys (32 hex digits).
+        person: String,
+        /// The account's object id.
+        account: String,
+    },
     /// Put dead letters back into the queues that they failed in. About no connection.
     Redrive,
     /// See that the table is in use: a new stack's first item is made, and an emptied table's is put back. About a connection
@@ -158,6 +170,7 @@ impl Command {
             Command::Accept { .. }
             | Command::Judge { .. }
             | Command::Release
+            | Command::RepairLink { .. }
             | Command::Open { stops: Stops::Passed, .. } => CommandAuthority::Approver,
             Command::Configure { .. }
             | Command::Connect { .. }
@@ -177,6 +190,7 @@ impl Command {
             | Command::Disconnect
             // A letter that is put back says again where to look, and nothing new.
             | Command::Redrive
+            | Command::RepairRollback { .. }
             | Command::Wake => CommandAuthority::Operator,
         }
     }

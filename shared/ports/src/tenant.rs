@@ -110,6 +110,13 @@ pub trait TenantWrite: Send + Sync {
     /// Every group with this display name: a caller that makes one looks first.
     async fn find_groups(&self, name: &str) -> Result<Vec<Group>, TenantError>;
 
+    /// The tenant's domains as they are now, by lower-case name.
+    async fn domains(&self) -> Result<BTreeMap<String, Domain>, TenantError>;
+
+    /// Who holds a directory role now or may activate one, with role names. `None`: permissions withhold it, and nobody is
+    /// taken for unprivileged.
+    async fn privileged(&self) -> Result<Option<BTreeMap<ObjectId, Vec<String>>>, TenantError>;
+
     /// Requests, writes and throttles since the start, for reports.
     fn counters(&self) -> Counters;
 }
@@ -179,6 +186,8 @@ pub enum Call {
     Restore {
         /// The account that the call is about.
         account: ObjectId,
+        /// The sign-in name it comes back with; `None` is its own.
+        upn: Option<Box<str>>,
     },
     /// `DELETE /directory/deletedItems/{id}`.
     Purge {

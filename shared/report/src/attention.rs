@@ -1,6 +1,5 @@
 //! Who needs somebody: one answer for the exit status, the terminal, the page and the files beside it.
 
-use hardmatch_domain::change::Hold;
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 use serde::Serialize;
 
@@ -38,9 +37,7 @@ pub struct RowNotes<'a> {
 pub fn needs_attention(row: &PlanRow, outcome: Option<&Outcome>, stage: RowStage) -> bool {
     let decision = &row.decision;
     let undone = match (&decision.change, stage) {
-        (None, _) => false,
-        // Nobody's word makes this version carry a repair out.
-        (Some(change), RowStage::Planned) => change.hold == Some(Hold::Repair),
+        (None, _) | (Some(_), RowStage::Planned) => false,
         (Some(_), RowStage::Written) => {
             outcome.is_none_or(|outcome| outcome.result != OutcomeKind::Done || !outcome.said().is_empty())
         }

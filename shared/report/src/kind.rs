@@ -86,10 +86,8 @@ impl Kind {
     pub(crate) fn of(row: &PlanRow, outcome: Option<&Outcome>) -> Self {
         let decision = &row.decision;
         let action = Rank::of(decision.action).map_or(Kind::Skipped, Kind::Do);
-        let repair = decision.change.as_ref().is_some_and(|change| change.hold == Some(Hold::Repair));
         if let Some(outcome) = outcome {
             return match outcome.result {
-                OutcomeKind::Held if repair => Kind::Attention,
                 OutcomeKind::Done => action,
                 OutcomeKind::Refused => Kind::Attention,
                 OutcomeKind::Held => Kind::Approval,
@@ -99,8 +97,6 @@ impl Kind {
         if let Some(change) = &decision.change {
             return match change.hold {
                 Some(Hold::Approval) => Kind::Approval,
-                // Nobody's word makes this version carry it out.
-                Some(Hold::Repair) => Kind::Attention,
                 Some(Hold::Removal) | None => action,
             };
         }
@@ -149,11 +145,6 @@ pub fn attention_reason(row: &PlanRow, outcome: Option<&Outcome>) -> Option<Code
 
 /// The reason that a row is grouped by: the heaviest, and of equals the first.
 pub(crate) fn main_code(row: &PlanRow, outcome: Option<&Outcome>) -> Code {
-    let decision = &row.decision;
-    let repair = decision.change.as_ref().is_some_and(|change| change.hold == Some(Hold::Repair));
-    if repair && decision.reasons.iter().any(|reason| reason.code == Code::RepairNeeded) {
-        return Code::RepairNeeded;
-    }
     let mut best: Option<(Weight, Code)> = None;
     for reason in reasons(row, outcome) {
         let weight = reason.code.weight();

@@ -1,7 +1,8 @@
 //! A change as lines of what was before and what shall be after: one form for pages, terminals and spreadsheets.
 
 use hardmatch_domain::attribute::Attributes;
-use hardmatch_domain::change::{ManagerTarget, Step};
+use hardmatch_domain::change::{ManagerTarget, RepairCall, RepairKind, RepairPlan, RepairWrite, Step};
+use hardmatch_domain::ids::ImmutableId;
 use hardmatch_domain::license::License;
 
 use crate::visible::visible;
@@ -139,6 +140,40 @@ fn view(step: &Step) -> StepView {
             StepView { title: format!("Delete to the recycle bin: {}", words::leaving(*cause)), lines: Vec::new() }
         }
         Step::Purge { account } => StepView { title: format!("Delete account {account} for good"), lines: Vec::new() },
+        Step::Repair(plan) => {
+            StepView { title: repair_title(plan), lines: plan.calls.iter().map(repair_line).collect() }
+        }
+    }
+}
+
+/// What a repair is, and from where it only goes on.
+fn repair_title(plan: &RepairPlan) -> String {
+    let what = match plan.kind {
+        RepairKind::SetId => "Repair: set the immutable ID",
+        RepairKind::ReplaceId => "Repair: replace the immutable ID",
+        RepairKind::ClearId => "Repair: clear the immutable ID",
+        RepairKind::Rehire => "Repair: give the returned person their account",
+        RepairKind::Merge => "Repair: make one account of two",
+        RepairKind::MergeSynced => "Repair: make one account of two, the synchronized one goes",
+        RepairKind::RestoreHolder => "Repair: restore from the recycle bin",
+        RepairKind::PurgeHolder => "Repair: delete from the recycle bin for good",
+        RepairKind::SignInName => "Repair: move sign-in names",
+    };
+    let last = if plan.is_final() { "; what is deleted for good cannot be taken back" } else { "" };
+    format!("{what} ({} calls, journaled{last})", plan.calls.len())
+}
+
+fn repair_line(call: &RepairCall) -> Line {
+    let id = |id: &Option<ImmutableId>| Value::of(id.as_ref().map(ImmutableId::as_str));
+    let account = |text: &str| Value::Text(format!("{text} {}", call.account));
+    match &call.write {
+        RepairWrite::Upn { before, after } => {
+            line("userPrincipalName", Value::of(Some(before)), Value::of(Some(after)))
+        }
+        RepairWrite::Id { before, after } => line("onPremisesImmutableId", id(before), id(after)),
+        RepairWrite::Delete => line("account", account("live"), account("in the recycle bin")),
+        RepairWrite::Restore { .. } => line("account", account("in the recycle bin"), account("live")),
+        RepairWrite::Purge => line("account", account("in the recycle bin"), Value::Text("gone for good".to_owned())),
     }
 }
 

@@ -244,7 +244,6 @@ pub(crate) fn hold(hold: &Hold) -> &'static str {
     match hold {
         Hold::Approval => "Waits for an approval.",
         Hold::Removal => "Holds a removal: judged together with the run's other removals, last.",
-        Hold::Repair => "Takes a repair sequence, which this version does not carry out.",
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardmatch_domain::account::{Account, AddressHolder, Tenant};
 use hardmatch_domain::attribute::{Attributes, Texts};
 use hardmatch_domain::facts::By;
-use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
+use hardmatch_domain::ids::{ConnectionId, ImmutableId, ObjectId, PersonRef};
 use hardmatch_domain::link::Link;
 use hardmatch_ports::tenant::Cursor;
 use hardmatch_ports::{Condition, Key, TableError, Write};
@@ -39,6 +39,9 @@ pub struct Wrote {
     /// Whether we set the immutable ID.
     #[serde(default)]
     pub set_id: bool,
+    /// The immutable ID before, when we set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_before: Option<ImmutableId>,
     /// Whether we set or took away the manager.
     #[serde(default)]
     pub set_manager: bool,

@@ -3,6 +3,7 @@
 
 use hardmatch_domain::facts::{By, lookup_form};
 use hardmatch_domain::ids::{ConnectionId, ObjectId};
+use hardmatch_domain::repair::holds::RepairHold;
 use hardmatch_ports::{Key, Query};
 
 use crate::hashes::{PersonHash, Secret, TenantKey};
@@ -382,6 +383,44 @@ pub(crate) fn proving(scope: &TenantKey) -> Key {
     tenant_part(scope, "PROVE")
 }
 
+/// A repair that is not closed. Repairs of every connection of a tenant lie together, because decisions look at all of them.
+pub(crate) fn open_repair(scope: &TenantKey, id: &str) -> Key {
+    Key::new(repairs_pk(scope), format!("{OPEN_REPAIR}{id}"))
+}
+
+/// A repair that ended. Sorted by when it began, as names of runs are.
+pub(crate) fn closed_repair(scope: &TenantKey, run: &str, id: &str) -> Key {
+    Key::new(repairs_pk(scope), format!("{CLOSED_REPAIR}{run}#{id}"))
+}
+
+fn repairs_pk(scope: &TenantKey) -> String {
+    format!("REPAIR#{}", scope.as_str())
+}
+
+const OPEN_REPAIR: &str = "open#";
+const CLOSED_REPAIR: &str = "closed#";
+
+/// The repairs of a tenant that are not closed.
+pub(crate) fn open_repairs(scope: &TenantKey) -> Query {
+    Query::prefix(repairs_pk(scope), OPEN_REPAIR)
+}
+
+/// The repairs of a tenant that ended, oldest first.
+pub(crate) fn closed_repairs(scope: &TenantKey) -> Query {
+    Query::prefix(repairs_pk(scope), CLOSED_REPAIR)
+}
+
+/// What an open repair holds: one repair at a time holds a thing. Names are hashed.
+pub(crate) fn repair_hold(scope: &TenantKey, secret: &Secret, what: &RepairHold) -> Key {
+    let (kind, hash) = match what {
+        RepairHold::Person(who) => ("person", format!("{}#{}", who.connection, secret.pid(&who.key).hex())),
+        RepairHold::Account(id) => ("account", id.as_str().to_owned()),
+        RepairHold::Id(id) => ("id", secret.long(&["hold", id.as_str()])[..32].to_owned()),
+        RepairHold::Name(name) => ("name", secret.value(By::Address, name)),
+    };
+    Key::new(format!("HOLD#{}", scope.as_str()), format!("{kind}#{hash}"))
+}
+
 fn account_pk(scope: &TenantKey, id: &ObjectId) -> String {
     format!("A#{}#{id}", scope.as_str())
 }
@@ -713,6 +752,9 @@ mod tests {
             tenant(&scope),
             group_binding(&scope, &hashing, "kind", "v"),
             proving(&scope),
+            open_repair(&scope, "repair"),
+            closed_repair(&scope, "run", "repair"),
+            repair_hold(&scope, &hashing, &RepairHold::Account(id.clone())),
             account(&scope, &id),
             link(&scope, &id),
             account_entry(&scope, &hashing, by, "v", &id),

@@ -28,6 +28,7 @@ pub mod policies;
 pub mod pushed;
 pub mod references;
 pub mod refusals;
+pub mod repairs;
 pub mod replies;
 pub mod requeue;
 pub mod runs;

@@ -14,6 +14,7 @@ use hardmatch_domain::guard::{FirstPlan, Judgement, Kind as Limited, Record, Wan
 use hardmatch_domain::link::Link;
 use hardmatch_domain::person::{Address, Addresses, PersonRecord, SourceStatus};
 use hardmatch_domain::policy::Policy;
+use hardmatch_domain::repair::holds::OpenRepairs;
 use hardmatch_domain::{Context, decide};
 use hardmatch_policy::Config;
 use serde::de::DeserializeOwned;
@@ -327,14 +328,20 @@ impl Settled {
         let Observed { people, accounts, tenant, .. } = observed;
         let lookups = Lookups::of(&self.policy);
         let facts = MemoryFacts::new(lookups, people.clone(), accounts.clone(), self.links.clone(), []);
-        let context =
-            Context { policy: &self.policy, tenant, now: NOW, disconnected: &[], knowledge: Knowledge::LISTINGS };
+        let context = Context {
+            policy: &self.policy,
+            tenant,
+            now: NOW,
+            disconnected: &[],
+            knowledge: Knowledge::LISTINGS,
+            repairs: OpenRepairs::NONE,
+        };
         let decisions: Vec<Decision> = people.iter().map(|record| decide(record, &facts, &context)).collect();
         let mut removals = Wanted::new(Limited::Removals);
         let (mut blocks, mut overwrites, mut creations) = (0, 0, 0);
         let free = decisions.iter().filter_map(|decision| decision.change.as_deref()).filter(|change| {
             // A hold that waits for somebody's approval is nothing that happens by itself.
-            !matches!(change.hold, Some(Hold::Approval | Hold::Repair))
+            !matches!(change.hold, Some(Hold::Approval))
         });
         for change in free {
             removals.add(change);

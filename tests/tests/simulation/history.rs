@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hardmatch_domain::change::Hold;
 use hardmatch_embedded::doorbell::Faults;
 use hardmatch_match::Accept;
 use hardmatch_ports::Clock as _;
@@ -313,7 +312,7 @@ impl History {
             .rows
             .iter()
             .filter_map(|row| Some((row, row.decision.change.as_ref()?)))
-            .filter(|(_, change)| change.hold != Some(Hold::Repair) && !refused.contains(&change.id))
+            .filter(|(_, change)| !refused.contains(&change.id))
             .map(|(row, change)| format!("{}: {:?} {:?}", full.decided(&row.upn), change.steps, row.decision.join))
             .collect();
         self.check(&left);

@@ -17,6 +17,7 @@ mod leaving;
 mod observing;
 mod pace;
 mod permissions;
+mod repairs;
 mod requeue;
 mod runs;
 mod standing;

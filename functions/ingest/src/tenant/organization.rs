@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::account::{Tenant, managed_by_godaddy};
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_domain::license::Sku;
+use hardmatch_domain::license::{Sku, brings_eligible_roles};
 use hardmatch_domain::policy::Policy;
 use hardmatch_ports::TenantError;
 use hardmatch_ports::run::Collection;
@@ -58,10 +58,6 @@ pub(super) async fn read_head(
     Ok(Head { tenant, domains, roles, eligibility, licenses, everybody })
 }
 
-/// Service plans that bring eligible roles (Privileged Identity Management).
-/// <https://learn.microsoft.com/entra/id-governance/licensing-fundamentals>
-const ELIGIBLE_ROLES: [&str; 2] = ["AAD_PREMIUM_P2", "ENTRA_IDENTITY_GOVERNANCE"];
-
 /// The accounts that may activate a role. Where they cannot be read, and no product of the tenant brings eligible roles,
 /// nobody is eligible; where one does, they are unknown.
 async fn read_eligible(
@@ -72,10 +68,8 @@ async fn read_eligible(
         return Ok((eligible, None));
     }
     let (skus, _) = known(ports.tenant.skus().await, Vec::len)?;
-    let has_plan =
-        |sku: &Sku| sku.plans.iter().any(|plan| ELIGIBLE_ROLES.iter().any(|name| plan.name.eq_ignore_ascii_case(name)));
     match skus {
-        Some(skus) if !skus.iter().any(has_plan) => Ok((Some(BTreeMap::new()), None)),
+        Some(skus) if !brings_eligible_roles(&skus) => Ok((Some(BTreeMap::new()), None)),
         Some(_) | None => Ok((None, Some(collection))),
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
         before.enabled = Some(enabled);
     }
     if wrote.set_id {
-        before.immutable_id = None;
+        before.immutable_id.clone_from(&wrote.id_before);
     }
     // A replica may show any mixture of before and after, but nothing else. The recycle bin tells less of an account.
     let mixture = |attr: Attr| {

@@ -113,6 +113,7 @@ async fn we_wrote(fixture: &Fixture, number: usize, memberships: &[ObjectId]) {
         before: hardmatch_domain::attribute::Attributes::default(),
         enabled_before: None,
         set_id: false,
+        id_before: None,
         set_manager: false,
         licenses_before: None,
         memberships_before: Some(old.account.memberships.clone()),

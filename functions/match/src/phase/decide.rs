@@ -35,12 +35,14 @@ pub(crate) async fn decide_slices(ports: &MatchPorts, run: &LeasedRun<'_>) -> Re
         .ok_or_else(|| MatchError::Broken("the tenant was not observed".to_owned()))?;
     let meta = ports.store.meta(connection).await?;
     let knowledge = knowledge(ports, run, &slices).await?;
+    let repairs = ports.store.repair_holds(&ports.scope).await?;
     let context = Context {
         policy: &policy,
         tenant: &tenant.value.tenant,
         now: run.started_ms / 1000,
         disconnected: &meta.status.disconnected,
         knowledge: &knowledge,
+        repairs: &repairs,
     };
     for (done, (number, todo)) in (1..).zip(&slices) {
         slice::decide(ports, run, &context, *number, todo).await?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::change::Hold;
 use hardmatch_domain::guard::{FirstPlan, Kind, Record, over};
+use hardmatch_domain::ids::PersonRef;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::MessageKind;
@@ -22,7 +23,7 @@ use crate::commit::commit_plain;
 use crate::deadline;
 use crate::error::MatchError;
 use crate::lane::{Filled, Lane, hold};
-use crate::plan::{JUDGED_FIRST, Slices, ToWrite, to_write};
+use crate::plan::{JUDGED_FIRST, Slices, ToWrite, is_held_by_repair, to_write};
 use crate::policies::policy;
 use crate::ports::MatchPorts;
 use crate::step::{Step, next_phase};
@@ -100,14 +101,20 @@ fn distribute(
 ) -> Vec<Approval> {
     let mut waiting = Vec::new();
     for row in rows {
-        let Some(change) = row.decision.change.as_deref() else { continue };
+        let Some(change) = row.decision.change.as_deref() else {
+            if is_held_by_repair(row) {
+                // The writer goes on with open repairs before anything else: it is called also where nothing else is to be done.
+                let who = PersonRef { connection: run.connection.clone(), key: row.decision.key.clone() };
+                lane.put(&mut progress.lane, 0, ports.store.pid(&who), writes);
+            }
+            continue;
+        };
         let pid = ports.store.pid(&change.person);
         let waits = match &change.hold {
             _ if run.is_held_at_stop() => Some(Reason::plain(match run.stop {
                 Some(Stop::Quarantined) => Code::Quarantined,
                 Some(Stop::Asked | Stop::FirstRun | Stop::PolicyWidened | Stop::StateLost) | None => Code::PlanWaits,
             })),
-            Some(Hold::Repair) => Some(Reason::plain(Code::RepairNeeded)),
             Some(Hold::Approval) if !is_by_hash(run) && !approved.covers(change) => {
                 Some(Reason::plain(Code::AwaitingApproval))
             }
@@ -121,9 +128,7 @@ fn distribute(
         };
         match waits {
             Some(reason) => {
-                if change.hold != Some(Hold::Repair) {
-                    waiting.push(asked(ports, run, (&row.name, &row.upn), change, reason.clone()));
-                }
+                waiting.push(asked(ports, run, (&row.name, &row.upn), change, reason.clone()));
                 hold(ports, run, pid, change, reason, writes);
             }
             None if change.removal_from == Some(0) => writes.push(ports.store.put_held(&run.id, pid)),

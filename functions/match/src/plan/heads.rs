@@ -6,6 +6,7 @@ use hardmatch_domain::change::{Change, Step};
 use hardmatch_domain::guard::Kind;
 use hardmatch_domain::license::Sku;
 use hardmatch_domain::plan::{Counts, plan_hash, slice_hash};
+use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{PlanHead, PlanRow, Seats};
 use hardmatch_store::NoteList;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ pub(crate) struct SliceHead {
     hash: String,
     /// Whether it has any.
     changes: bool,
+    /// Whether somebody in it waits for an open repair.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    repairs: bool,
     /// What it adds up to.
     counts: Counts,
     /// Calls that its changes are expected to write with.
@@ -51,6 +55,7 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
     let head = SliceHead {
         hash: slice_hash(rows.iter().map(|row| &row.decision)),
         changes: rows.iter().any(|row| row.decision.change.is_some()),
+        repairs: rows.iter().any(is_held_by_repair),
         counts,
         writes: changes(rows).map(calls).sum(),
         judged: JUDGED_FIRST
@@ -62,6 +67,12 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
     };
     let body = serde_json::to_vec(&head).map_err(|error| MatchError::Broken(error.to_string()))?;
     Ok(ports.store.put_note(&NoteList::plan(run), &name, body).await?)
+}
+
+/// Whether a person gets no change because of a repair that is not finished.
+pub(crate) fn is_held_by_repair(row: &PlanRow) -> bool {
+    let held = |code: Code| matches!(code, Code::HeldByRepair | Code::RollbackBlocked);
+    row.decision.change.is_none() && row.decision.reasons.iter().any(|reason| held(reason.code))
 }
 
 /// The changes that the guard counts: changes that an accepted plan showed before are left out.
@@ -152,7 +163,7 @@ pub(crate) struct ToWrite {
 /// Reads what of a plan is to be written.
 pub(crate) async fn to_write(ports: &MatchPorts, run: &str) -> Result<ToWrite, MatchError> {
     let mut found = ToWrite { slices: Vec::new(), judged: BTreeMap::new() };
-    for (name, head) in heads(ports, run).await?.into_iter().filter(|(_, head)| head.changes) {
+    for (name, head) in heads(ports, run).await?.into_iter().filter(|(_, head)| head.changes || head.repairs) {
         for (kind, count) in head.judged {
             *found.judged.entry(kind).or_default() += count;
         }

@@ -41,7 +41,8 @@ pub(crate) fn apart(step: &Step, refusal: &Refusal, skus: &[Sku]) -> Option<Apar
         | Step::LeaveGroup { .. }
         | Step::Restore
         | Step::Delete { .. }
-        | Step::Purge { .. } => None,
+        | Step::Purge { .. }
+        | Step::Repair(_) => None,
     }
 }
 

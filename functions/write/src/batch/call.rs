@@ -18,7 +18,8 @@ pub(crate) fn of_step(task: &Task, other: Option<ObjectId>, binding: Binding) ->
             let manager = other.filter(|_| takes_manager(task, binding));
             Some(Call::Create { attributes, immutable_id, enabled, manager, password })
         }
-        Step::Link | Step::Unlink => None,
+        // A repair makes its calls itself.
+        Step::Link | Step::Unlink | Step::Repair(_) => None,
         Step::ClearId { .. } => {
             Some(Call::Update { account: account?, immutable_id: Some(None), attributes: Attributes::default() })
         }
@@ -42,7 +43,7 @@ pub(crate) fn of_step(task: &Task, other: Option<ObjectId>, binding: Binding) ->
         }
         Step::JoinGroup { .. } => Some(Call::AddMember { group: other?, account: account? }),
         Step::LeaveGroup { id, .. } => Some(Call::RemoveMember { group: id, account: account? }),
-        Step::Restore => Some(Call::Restore { account: account? }),
+        Step::Restore => Some(Call::Restore { account: account?, upn: None }),
         Step::Delete { .. } => Some(Call::Delete { account: account? }),
         Step::Purge { account } => Some(Call::Purge { account }),
     }
@@ -70,6 +71,7 @@ pub(crate) fn to_verify(task: &Task) -> Option<Call> {
             Some(Call::FindByUpn { upn: attributes.filled(Attr::UserPrincipalName)?.to_owned() })
         }
         Step::Purge { account } => Some(Call::ReadDeleted { account: account.clone() }),
+        Step::Repair(_) => None,
         Step::Link
         | Step::Unlink
         | Step::ClearId { .. }

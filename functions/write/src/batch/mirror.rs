@@ -60,7 +60,8 @@ pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, n
             set_manager = manager.is_some();
             was_created = true;
         }
-        Step::Link | Step::Unlink | Step::RevokeSessions | Step::Purge { .. } => {}
+        // What a repair wrote is in the mirror when it is closed.
+        Step::Link | Step::Unlink | Step::RevokeSessions | Step::Purge { .. } | Step::Repair(_) => {}
     }
     let moved = matches!(step, Step::Delete { .. } | Step::Restore);
     let licenses_before = (account.licenses != item.account.licenses).then(|| item.account.licenses.clone());
@@ -71,6 +72,7 @@ pub(crate) fn after(item: &AccountItem, step: &Step, other: Option<&ObjectId>, n
         before,
         enabled_before,
         set_id,
+        id_before: None,
         set_manager,
         licenses_before,
         memberships_before,
@@ -111,7 +113,8 @@ pub(crate) fn group_of<'s>(step: &'s Step, other: Option<&'s ObjectId>) -> Optio
         | Step::SetLicenses { .. }
         | Step::Delete { .. }
         | Step::Restore
-        | Step::Purge { .. } => None,
+        | Step::Purge { .. }
+        | Step::Repair(_) => None,
     }
 }
 
@@ -155,7 +158,8 @@ pub(crate) fn owned(ledger: &Ledger, step: &Step, other: Option<&ObjectId>, now:
         | Step::ClearId { .. }
         | Step::RevokeSessions
         | Step::SetManager { .. }
-        | Step::Purge { .. } => {}
+        | Step::Purge { .. }
+        | Step::Repair(_) => {}
     }
     ledger
 }
@@ -178,7 +182,7 @@ pub(crate) fn shows(account: Option<&Account>, step: &Step, manager: Option<&Obj
                 && !take.iter().any(|license| account.licenses.contains(&license.sku))
         }),
         // Repeating these is harmless, and the account does not show them.
-        Step::RevokeSessions | Step::JoinGroup { .. } | Step::LeaveGroup { .. } => false,
+        Step::RevokeSessions | Step::JoinGroup { .. } | Step::LeaveGroup { .. } | Step::Repair(_) => false,
         Step::SetManager { after, .. } => {
             live.is_some_and(|account| account.manager.as_ref() == after.as_ref().and(manager))
         }

@@ -162,6 +162,7 @@ fn named(part: &Step) -> String {
         | Step::RevokeSessions
         | Step::Restore
         | Step::Delete { .. }
-        | Step::Purge { .. } => String::new(),
+        | Step::Purge { .. }
+        | Step::Repair(_) => String::new(),
     }
 }

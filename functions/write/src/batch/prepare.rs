@@ -38,19 +38,12 @@ pub(crate) struct Sending {
 
 /// What the task needs next, as the snapshot shows its person.
 pub(crate) fn prepare(task: &mut Task, context: &BatchContext, snapshot: &Snapshot, at: Timestamp) -> Prepared {
+    match unfit(task, context, snapshot, at) {
+        Some(Unfit::Replaced) => return Prepared::Replaced,
+        Some(Unfit::Store(effects)) => return Prepared::Store(effects),
+        None => {}
+    }
     let mut effects = Box::<Effects>::default();
-    if is_replaced(task, snapshot) {
-        return Prepared::Replaced;
-    }
-    if has_moved(task, context, snapshot) {
-        let reason = Some(Reason::plain(Code::FactsMoved));
-        settle::end(task, OutcomeKind::FactsMoved, reason, at, &mut effects);
-        return Prepared::Store(effects);
-    }
-    if is_switched_off(task, context, snapshot) {
-        settle::switched_off(task, at, &mut effects);
-        return Prepared::Store(effects);
-    }
     match asked(task, context, snapshot) {
         Asked::Call(sending) => return Prepared::Send(sending),
         Asked::Later(wait_ms) => return Prepared::Later(at.as_millisecond().saturating_add(wait_ms)),
@@ -70,6 +63,31 @@ pub(crate) fn prepare(task: &mut Task, context: &BatchContext, snapshot: &Snapsh
     }
     settle::store(task, context.phase, at, snapshot, &mut effects);
     Prepared::Store(effects)
+}
+
+/// Why a task is not gone on with.
+pub(crate) enum Unfit {
+    /// A newer decision, or none, is in the place of the change.
+    Replaced,
+    /// Facts moved, or an operator switched its action off: these effects are stored.
+    Store(Box<Effects>),
+}
+
+/// Whether and why the task is not gone on with, as the snapshot shows its person.
+pub(crate) fn unfit(task: &mut Task, context: &BatchContext, snapshot: &Snapshot, at: Timestamp) -> Option<Unfit> {
+    let mut effects = Box::<Effects>::default();
+    if is_replaced(task, snapshot) {
+        return Some(Unfit::Replaced);
+    }
+    if has_moved(task, context, snapshot) {
+        let reason = Some(Reason::plain(Code::FactsMoved));
+        settle::end(task, OutcomeKind::FactsMoved, reason, at, &mut effects);
+    } else if is_switched_off(task, context, snapshot) {
+        settle::switched_off(task, at, &mut effects);
+    } else {
+        return None;
+    }
+    Some(Unfit::Store(effects))
 }
 
 /// Whether the change may be gone on with: it is as decided, and so are its facts and what operators say.

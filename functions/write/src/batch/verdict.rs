@@ -134,7 +134,8 @@ fn verified(task: &Task, account: Option<Box<Account>>, manager: Option<&ObjectI
         | Step::LeaveGroup { .. }
         | Step::Restore
         | Step::Delete { .. }
-        | Step::Purge { .. } => Verdict::Done(None),
+        | Step::Purge { .. }
+        | Step::Repair(_) => Verdict::Done(None),
     }
 }
 

@@ -12,7 +12,7 @@ use hardmatch_store::changes::ChangeState;
 use super::Drain;
 use crate::binding::Binding;
 use crate::task::{OtherLane, Sent, Task};
-use crate::{After, WriteError};
+use crate::{After, WriteError, repair};
 
 /// People who wait for the tenant's answer about managers while others go first, at most.
 const AHEAD: usize = 200;
@@ -120,6 +120,15 @@ impl Drain<'_> {
                     continue;
                 }
                 probe = true;
+            }
+            // A repair goes alone.
+            if repair::of(&task, self.phase).is_some() {
+                if batch.is_empty() && put_back.is_empty() {
+                    batch.push(task);
+                } else {
+                    put_back.push_back(task);
+                }
+                break;
             }
             batch.push(task);
         }

@@ -1,10 +1,11 @@
 //! The writer's surroundings: a tenant that answers as it is told, a sink for passwords, and messages that are kept.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hardmatch_domain::account::Domain;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::ObjectId;
@@ -44,6 +45,14 @@ impl TenantWrite for Tenant {
 
     async fn find_groups(&self, _: &str) -> Result<Vec<Group>, TenantError> {
         Ok(Vec::new())
+    }
+
+    async fn domains(&self) -> Result<BTreeMap<String, Domain>, TenantError> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn privileged(&self) -> Result<Option<BTreeMap<ObjectId, Vec<String>>>, TenantError> {
+        Ok(Some(BTreeMap::new()))
     }
 
     fn counters(&self) -> Counters {

@@ -53,7 +53,7 @@ impl Kind {
         match self {
             Kind::Removals => u64::from(change.removals.total()),
             Kind::Renames => is(change.steps.iter().any(|step| matches!(step, Step::Rename { .. }))),
-            Kind::IdChanges => is(change.action == Action::Repair),
+            Kind::IdChanges => is(matches!(change.action, Action::Repair | Action::Merge | Action::Purge)),
             Kind::Takeovers => is(change.action == Action::Takeover),
             Kind::Creations => is(change.action == Action::Create),
             Kind::IdentityChanges => is(change.steps.iter().any(names_otherwise)),

@@ -8,6 +8,7 @@ use crate::join::duplicate::duplicate_account;
 use crate::join::outcome::{Joining, Opened, Opening, Refusal, Target, refused};
 use crate::join::{claims, merge};
 use crate::person_context::PersonContext;
+use crate::repair::sequences;
 use crate::rules::leaving;
 use crate::rules::proof::{self, Proof};
 use crate::vocabulary::account::{Account, AccountKind, Authority};
@@ -18,6 +19,7 @@ use crate::vocabulary::ids::{ImmutableId, PersonRef};
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::policy::SoftDeleted;
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::repair::{RepairKind, RepairPlan};
 use crate::vocabulary::step::Step;
 use crate::vocabulary::text::same_name;
 
@@ -75,7 +77,7 @@ pub(super) fn judge_by_id<'a, F: Facts>(
         return Some(refused(Reason::plain(Code::Incomplete), account));
     }
     if let Some(other) = duplicate_account(subject, account, candidates) {
-        return Some(merge::plan(subject, log, account, other));
+        return Some(merge::plan(subject, log, account, other, from.map(|link| link.person.clone())));
     }
     let link_from = from.map(|link| link.person.clone());
     Some(bring_back(subject, log, (JoinRule::DeletedHardMatch, account), link_from, upn))
@@ -198,13 +200,19 @@ pub(super) fn purge(
     link_from: Option<PersonRef>,
     notes: Vec<Reason>,
 ) -> Joining<'_> {
+    let plan = RepairPlan {
+        kind: RepairKind::PurgeHolder,
+        calls: sequences::purge(&account.id),
+        people: Vec::new(),
+        addresses: account.addresses().map(Into::into).collect(),
+    };
     Joining::Opens(Opened {
         account,
         rule,
         action: Action::Purge,
-        consent: Consent::Repair,
-        reason: Reason::with(Code::RepairNeeded, "purge, then create"),
-        steps: vec![Step::Purge { account: account.id.clone() }],
+        consent: Consent::Switch,
+        reason: Reason::with(Code::DeletedHolder, "deleted for good; another account is created afterwards"),
+        steps: vec![Step::Repair(Box::new(plan))],
         link_from,
         notes,
     })

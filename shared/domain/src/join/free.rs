@@ -73,7 +73,7 @@ fn find_free<F: Facts>(
                     newcomer.after.push(who);
                 }
             }
-            Release::Cycle | Release::Never => {
+            Release::Cycle(_) | Release::Never => {
                 // An account is found by its sign-in name or primary address; one whose secondary address fits is shown, and
                 // never taken.
                 let secondary = [holder.upn(), holder.primary_address()]

@@ -91,7 +91,7 @@ pub(super) fn judge<'a, F: Facts>(
         return Some(refused(Reason::plain(Code::MasteredElsewhere), account));
     }
     if let Some(other) = duplicate_account(subject, account, candidates) {
-        return Some(merge::plan(subject, log, account, other));
+        return Some(merge::plan(subject, log, account, other, from.map(|link| link.person.clone())));
     }
     // A link that continues was somebody's before; a first match could make anybody an administrator.
     if from.is_none()

@@ -6,7 +6,7 @@ use crate::join::duplicate::other_live_match;
 use crate::join::outcome::{Joining, Opening, Refusal, Target, refused};
 use crate::join::reanchor::set_id;
 use crate::join::{deleted, merge};
-use crate::person_context::{PersonContext, Roles};
+use crate::person_context::PersonContext;
 use crate::rules::leaving;
 use crate::vocabulary::account::{Account, Authority};
 use crate::vocabulary::evidence::{EvidenceRule, Found};
@@ -51,7 +51,7 @@ fn live<'a, F: Facts>(
         }
     };
     if let Some(other) = other_live_match(subject, log, account) {
-        return Ok(match merge::plan(subject, log, account, other) {
+        return Ok(match merge::plan(subject, log, account, other, None) {
             Joining::Refused(refusal) => Joining::Refused(refusal.of_linked(account)),
             planned => planned,
         });
@@ -196,7 +196,7 @@ fn compare_ids<'a, F: Facts>(
             if let Some(holder) = holders.first() {
                 let reason = Reason::with(Code::DeletedHolder, format!("the ID is reserved by {}", holder.id));
                 Err(stays(reason, account).also(code))
-            } else if let Some(reason) = roles_forbid(subject, account) {
+            } else if let Some(reason) = subject.privileged(&account.id) {
                 Err(stays(reason, account).also(code))
             } else {
                 Ok(Ids::SourceWins(Reason::plain(code)))
@@ -209,12 +209,4 @@ fn compare_ids<'a, F: Facts>(
 fn is_anothers<F: Facts>(subject: &PersonContext<'_, F>, account: &Account) -> bool {
     let theirs = account.immutable_id.as_ref().filter(|id| !subject.person.knows_anchor(id));
     theirs.is_some_and(|id| !subject.others_with_id(id).is_empty())
-}
-
-fn roles_forbid<F: Facts>(subject: &PersonContext<'_, F>, account: &Account) -> Option<Reason> {
-    match subject.roles(&account.id) {
-        Roles::Unknown => Some(Reason::plain(Code::RolesUnknown)),
-        Roles::Held(roles) => Some(Reason::with(Code::Privileged, roles.join(", "))),
-        Roles::None => None,
-    }
 }

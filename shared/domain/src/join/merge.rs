@@ -1,22 +1,26 @@
-//! A duplicate pair: one account holds the person's ID, another their name or mailbox. Planned here, never performed.
+//! A duplicate pair: one account holds the person's ID, another their name or mailbox. One account is made of the two.
 
 use crate::draft::{Consent, EvidenceLog};
 use crate::facts::Facts;
 use crate::join::outcome::{Joining, Opened, Refusal};
 use crate::person_context::PersonContext;
+use crate::repair::sequences;
 use crate::vocabulary::account::{Account, Authority};
-use crate::vocabulary::attribute::Attributes;
 use crate::vocabulary::change::Action;
+use crate::vocabulary::ids::PersonRef;
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::repair::{RepairKind, RepairPlan};
 use crate::vocabulary::step::Step;
 
-/// `holder` has the ID, `other` the name or address.
+/// `holder` has the ID, `other` the name or address. `link_from` is somebody gone whose link to the holder this person
+/// continues.
 pub(super) fn plan<'a, F: Facts>(
     subject: &PersonContext<'a, F>,
     log: &mut EvidenceLog,
     holder: &'a Account,
     other: &'a Account,
+    link_from: Option<PersonRef>,
 ) -> Joining<'a> {
     log.show(holder);
     log.show(other);
@@ -38,26 +42,26 @@ pub(super) fn plan<'a, F: Facts>(
         let refusal = Refusal::new(Reason::with(code, pair(holder, other))).also(Code::DuplicatePair);
         return Joining::Refused(refusal);
     }
-    let mut steps = Vec::new();
-    if keeper.is_deleted() {
-        steps.push(Step::Restore);
-    }
-    if keeper.immutable_id.as_ref() != subject.person.immutable_id() {
-        steps.push(Step::Update {
-            immutable_id: subject.person.immutable_id().cloned(),
-            before: Attributes::default(),
-            after: Attributes::default(),
-        });
-    }
-    steps.push(Step::Link);
+    let Some(id) = subject.person.immutable_id() else {
+        return Joining::Refused(Refusal::new(Reason::plain(Code::AnchorMissing)).also(Code::DuplicatePair));
+    };
+    let synced = loser.authority == Authority::Synced;
+    let calls = match sequences::merge(subject.tenant, keeper, loser, id, synced) {
+        Ok(calls) => calls,
+        Err(reason) => return Joining::Refused(Refusal::new(reason).also(Code::DuplicatePair)),
+    };
+    let addresses = keeper.addresses().chain(loser.addresses()).map(Into::into).collect();
+    let kind = if synced { RepairKind::MergeSynced } else { RepairKind::Merge };
+    let plan = RepairPlan { kind, calls, people: Vec::new(), addresses };
+    let steps = vec![Step::Repair(Box::new(plan)), Step::Link];
     Joining::Opens(Opened {
         account: keeper,
         rule: JoinRule::HardMatch,
         action: Action::Merge,
-        consent: Consent::Repair,
+        consent: Consent::Switch,
         reason: Reason::with(Code::DuplicatePair, format!("keep {}, drop {}", keeper.id, loser.id)),
         steps,
-        link_from: None,
+        link_from,
         notes: Vec::new(),
     })
 }

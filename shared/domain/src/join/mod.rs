@@ -22,7 +22,7 @@ mod soft;
 
 pub(crate) use claims::{Against, contested, wanted_by_others, with_the_same_anchor};
 pub(crate) use outcome::{Joining, Next, Opening, Target};
-pub(crate) use release::{Release, release};
+pub(crate) use release::{Release, Waiting, release};
 pub(crate) use resemblance::{Successor, successor};
 
 use crate::draft::EvidenceLog;

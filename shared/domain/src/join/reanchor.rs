@@ -4,16 +4,17 @@ use crate::draft::Consent;
 use crate::facts::Facts;
 use crate::join::outcome::{Joining, Opened, Refusal};
 use crate::person_context::PersonContext;
+use crate::repair::sequences;
 use crate::vocabulary::account::Account;
-use crate::vocabulary::attribute::Attributes;
 use crate::vocabulary::change::Action;
 use crate::vocabulary::ids::PersonRef;
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::repair::{RepairKind, RepairPlan};
 use crate::vocabulary::step::Step;
 use crate::vocabulary::values;
 
-/// One write in a managed domain, a repair sequence in a federated one. `then` are the steps after the ID is set.
+/// One write in a managed domain, three in a federated one. `then` are the steps after the ID is set.
 pub(super) fn set_id<'a, F: Facts>(
     subject: &PersonContext<'a, F>,
     (rule, account): (JoinRule, &'a Account),
@@ -26,18 +27,31 @@ pub(super) fn set_id<'a, F: Facts>(
     if let Some(problem) = values::id_problem(id) {
         return refused(Reason::with(Code::InvalidValue, format!("onPremisesImmutableId {problem}")));
     }
-    let federated = account.upn().is_some_and(|upn| subject.is_federated(upn));
-    let consent = if federated { Consent::Repair } else { Consent::Switch };
-    let notes = if federated { vec![Reason::plain(Code::RepairNeeded)] } else { Vec::new() };
-    let mut steps = Vec::with_capacity(then.len() + 2);
-    if account.is_deleted() {
-        steps.push(Step::Restore);
-    }
-    steps.push(Step::Update {
-        immutable_id: Some(id.clone()),
-        before: Attributes::default(),
-        after: Attributes::default(),
-    });
+    let kind = match (&link_from, &account.immutable_id) {
+        (Some(_), _) => RepairKind::Rehire,
+        (None, Some(_)) => RepairKind::ReplaceId,
+        (None, None) => RepairKind::SetId,
+    };
+    let calls = if account.is_deleted() {
+        sequences::restore_with_id(subject.tenant, account, id)
+    } else {
+        sequences::set_id(subject.tenant, account, Some(id))
+    };
+    let calls = match calls {
+        Ok(calls) => calls,
+        Err(reason) => return refused(reason),
+    };
+    let plan = RepairPlan { kind, calls, people: Vec::new(), addresses: account.addresses().map(Into::into).collect() };
+    let mut steps = vec![Step::Repair(Box::new(plan))];
     steps.extend(then);
-    Joining::Opens(Opened { account, rule, action: Action::Repair, consent, reason, steps, link_from, notes })
+    Joining::Opens(Opened {
+        account,
+        rule,
+        action: Action::Repair,
+        consent: Consent::Switch,
+        reason,
+        steps,
+        link_from,
+        notes: Vec::new(),
+    })
 }

@@ -6,7 +6,7 @@ use crate::join::{claims, duplicate};
 use crate::person_context::{PersonContext, Roles};
 use crate::vocabulary::account::{Account, Authority};
 use crate::vocabulary::attribute::Attr;
-use crate::vocabulary::ids::PersonRef;
+use crate::vocabulary::ids::{ObjectId, PersonRef};
 use crate::vocabulary::person::SourceStatus;
 use crate::vocabulary::policy::Switch;
 use crate::vocabulary::text::same_name;
@@ -19,10 +19,17 @@ const LONGEST_CHAIN: usize = 32;
 pub(crate) enum Release {
     /// When this person is renamed.
     By(PersonRef),
-    /// They wait for us in turn.
-    Cycle,
+    /// They wait for us in turn: these accounts, from the holder of the name on, with the names they want.
+    Cycle(Vec<Waiting>),
     /// No.
     Never,
+}
+
+/// Somebody in a circle of people who wait for one another's sign-in names.
+pub(crate) struct Waiting {
+    pub(crate) who: PersonRef,
+    pub(crate) account: ObjectId,
+    pub(crate) wanted: Box<str>,
 }
 
 /// Follows the chain of renames that would free the name. A light judgement: where it is wrong the write collides and
@@ -32,17 +39,19 @@ pub(crate) fn release<F: Facts>(subject: &PersonContext<'_, F>, holder: &Account
         return Release::Never;
     }
     let mut account = holder;
-    let mut first: Option<PersonRef> = None;
+    let mut chain: Vec<Waiting> = Vec::new();
     for _ in 0..LONGEST_CHAIN {
         let Some(who) = joined_to(subject, account) else { return Release::Never };
         if who == subject.who {
-            return if first.is_some() { Release::Cycle } else { Release::Never };
+            return if chain.is_empty() { Release::Never } else { Release::Cycle(chain) };
         }
         let Some(wanted) = renamed_to(subject, account, &who) else { return Release::Never };
-        let first = first.get_or_insert(who);
-        match subject.holder_of(&wanted, Some(&account.id)) {
-            None => return Release::By(first.clone()),
-            Some(next) => account = next,
+        let next = subject.holder_of(&wanted, Some(&account.id));
+        chain.push(Waiting { who, account: account.id.clone(), wanted: wanted.into() });
+        match (next, chain.first()) {
+            (None, Some(first)) => return Release::By(first.who.clone()),
+            (None, None) => return Release::Never,
+            (Some(next), _) => account = next,
         }
     }
     Release::Never

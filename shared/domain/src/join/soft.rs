@@ -10,10 +10,11 @@ use crate::person_context::PersonContext;
 use crate::rules::likeness::named;
 use crate::rules::proof::{self, Proof};
 use crate::vocabulary::account::{Account, AccountKind, Authority};
+use crate::vocabulary::change::Action;
 use crate::vocabulary::evidence::{EvidenceRule, Found};
 use crate::vocabulary::ids::ImmutableId;
 use crate::vocabulary::link::{JoinRule, Link};
-use crate::vocabulary::policy::{OnConflict, SoftRule};
+use crate::vocabulary::policy::{OnConflict, SoftRule, Switch};
 use crate::vocabulary::reason::{Code, Reason};
 use crate::vocabulary::step::Step;
 use crate::vocabulary::values;
@@ -161,11 +162,33 @@ fn unclaimed<'a, F: Facts>(
         consent = Consent::Approval;
     }
     if account.upn().is_some_and(|upn| subject.is_federated(upn)) {
-        notes.push(Reason::plain(Code::RepairNeeded));
-        consent = Consent::Repair;
+        return in_federated_domain(subject, candidate, consent, notes);
     }
     let opening = Opening::Takeover(consent);
     Joining::To(Target { set_id: Some(id.clone()), notes, ..Target::new(account, join_rule(candidate.rule), opening) })
+}
+
+/// A first ID in a federated domain is set by a repair; what else differs follows when the person is decided again. What
+/// holds a takeover back holds this one back, too.
+fn in_federated_domain<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    candidate: &Candidate<'a>,
+    consent: Consent,
+    notes: Vec<Reason>,
+) -> Joining<'a> {
+    let taken = (join_rule(candidate.rule), candidate.account);
+    if subject.policy.actions.takeover == Switch::Off {
+        return refused(Reason::with(Code::ActionOff, Action::Takeover.name()), candidate.account);
+    }
+    match set_id(subject, taken, Reason::plain(Code::Takeover), vec![Step::Link], None) {
+        Joining::Opens(mut opened) => {
+            let asks = subject.policy.actions.takeover != Switch::On;
+            opened.consent = if asks { Consent::Approval } else { consent };
+            opened.notes.extend(notes);
+            Joining::Opens(opened)
+        }
+        refused => refused,
+    }
 }
 
 /// Why an account may not be taken by name by anybody.

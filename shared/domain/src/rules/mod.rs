@@ -5,6 +5,7 @@ pub(crate) mod employment;
 pub(crate) mod entitle;
 mod entitlement;
 pub(crate) mod flow;
+pub(crate) mod held;
 pub(crate) mod keep;
 pub(crate) mod leaving;
 mod licenses;

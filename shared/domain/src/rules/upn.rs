@@ -3,16 +3,22 @@
 
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
-use crate::join::{self, Release};
+use crate::join::{self, Release, Waiting};
 use crate::person_context::{PersonContext, Roles};
+use crate::repair::sequences;
 use crate::rules::flow::Moment;
 use crate::vocabulary::account::Account;
 use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::change::{Action, EvidenceRule, Found, Step};
-use crate::vocabulary::policy::FlowWhen;
+use crate::vocabulary::ids::PersonRef;
+use crate::vocabulary::policy::{FlowWhen, Switch};
 use crate::vocabulary::reason::{Code, Reason};
+use crate::vocabulary::repair::{RepairCall, RepairKind, RepairPlan};
 use crate::vocabulary::text::same_name;
 use crate::vocabulary::values;
+
+/// So many people exchange their sign-in names in one repair, at most.
+const MOST_IN_CIRCLE: usize = 12;
 
 /// Whether the rest of the person's change may go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,25 +80,78 @@ pub(crate) fn rename<F: Facts>(
         Moment::First => join::Against::Everybody,
         Moment::Later => join::Against::Linked,
     };
-    let consent = match holder(subject, draft, account, &wanted, against) {
-        Ok(Consent::Switch) if crosses(subject, now, &wanted, domain.federated) => {
-            draft.note(Reason::with(Code::RepairNeeded, "the sign-in name moves to or from a federated domain"));
-            Consent::Repair
+    let step = match holder(subject, draft, account, &wanted, against) {
+        Ok(Holder::Nobody) if crosses(subject, now, &wanted, domain.federated) => {
+            let moved = sequences::move_name(subject.tenant, account, &wanted, subject.person.immutable_id());
+            moved.map(|calls| repair(account, calls, Vec::new()))
         }
-        Ok(consent) => consent,
+        Ok(Holder::Nobody) => Ok(Step::Rename { before: now.into(), after: wanted.as_ref().into() }),
+        Ok(Holder::InCircle(others)) => {
+            let Some(step) = exchanged(subject, account, &wanted, &others) else {
+                // The first of the circle changes the names of all.
+                draft.note(Reason::with(Code::WaitsForRelease, "sign-in names are exchanged"));
+                return Ok(Verdict::GoOn);
+            };
+            step
+        }
+        Err(reason) => Err(reason),
+    };
+    let step = match step {
+        Ok(step) => step,
         Err(reason) => {
             draft.note(reason);
             return Ok(Verdict::GoOn);
         }
     };
+    let repairs = matches!(step, Step::Repair(_));
     draft.parts.push(Part {
-        action: Action::Rename,
+        action: if repairs { Action::Repair } else { Action::Rename },
         when: StepOrder::Rename,
-        consent,
+        // Both switches have their say.
+        consent: if repairs && subject.policy.actions.rename != Switch::On {
+            Consent::Approval
+        } else {
+            Consent::Switch
+        },
         reason: Reason::with(Code::Rename, format!("{now} → {wanted}")),
-        steps: vec![Step::Rename { before: now.into(), after: wanted.into() }],
+        steps: vec![step],
     });
     Ok(Verdict::GoOn)
+}
+
+fn repair(account: &Account, calls: Vec<RepairCall>, people: Vec<PersonRef>) -> Step {
+    let addresses = account.addresses().map(Into::into).collect();
+    Step::Repair(Box::new(RepairPlan { kind: RepairKind::SignInName, calls, people, addresses }))
+}
+
+/// The exchange of names in a circle, when this person is the one of the circle who carries it out: the smallest key.
+fn exchanged<F: Facts>(
+    subject: &PersonContext<'_, F>,
+    account: &Account,
+    wanted: &str,
+    others: &[Waiting],
+) -> Option<Result<Step, Reason>> {
+    if others.iter().any(|other| other.who < subject.who) {
+        return None;
+    }
+    if others.len() >= MOST_IN_CIRCLE {
+        let detail = format!("{} people exchange sign-in names in one circle", others.len() + 1);
+        return Some(Err(Reason::with(Code::RepairNeeded, detail)));
+    }
+    let mut circle = vec![(account, wanted)];
+    for other in others {
+        circle.push((subject.facts.account(&other.account)?, &*other.wanted));
+    }
+    let calls = sequences::exchange(subject.tenant, &circle);
+    Some(calls.map(|calls| repair(account, calls, others.iter().map(|other| other.who.clone()).collect())))
+}
+
+/// Who has the wanted name.
+enum Holder {
+    /// Nobody, or somebody who gives it up in this plan.
+    Nobody,
+    /// Somebody who waits for this person's name in turn, with everybody between.
+    InCircle(Vec<Waiting>),
 }
 
 /// Between a managed and a federated domain, or between two federated ones, a plain write is refused.
@@ -112,7 +171,7 @@ fn holder<F: Facts>(
     account: &Account,
     wanted: &str,
     against: join::Against,
-) -> Result<Consent, Reason> {
+) -> Result<Holder, Reason> {
     let rivals = join::wanted_by_others(subject, wanted, against);
     if !rivals.is_empty() {
         return Err(join::contested(&mut draft.evidence, "userPrincipalName", &rivals));
@@ -126,7 +185,7 @@ fn holder<F: Facts>(
         };
         return Err(Reason::with(code, other.id.as_str()));
     }
-    let Some(holder) = subject.holder_of(wanted, Some(&account.id)) else { return Ok(Consent::Switch) };
+    let Some(holder) = subject.holder_of(wanted, Some(&account.id)) else { return Ok(Holder::Nobody) };
     draft.evidence.saw_at(EvidenceRule::Upn, Found::Different, &holder.id, Some(wanted), None);
     if holder.kind == crate::vocabulary::account::AccountKind::Guest {
         return Err(Reason::with(Code::AddressHeldByGuest, holder.id.as_str()));
@@ -137,12 +196,9 @@ fn holder<F: Facts>(
             if !draft.after.contains(&who) {
                 draft.after.push(who);
             }
-            Ok(Consent::Switch)
+            Ok(Holder::Nobody)
         }
-        Release::Cycle => {
-            draft.note(Reason::with(Code::RepairNeeded, "sign-in names are exchanged"));
-            Ok(Consent::Repair)
-        }
+        Release::Cycle(others) => Ok(Holder::InCircle(others)),
         Release::Never => Err(Reason::with(Code::AddressInUse, format!("held by {}", holder.id))),
     }
 }

@@ -9,6 +9,7 @@ use crate::vocabulary::reason::{Reason, Wakes, Weight};
 
 pub use crate::vocabulary::change_id::ChangeId;
 pub use crate::vocabulary::evidence::{Evidence, EvidenceRule, Found};
+pub use crate::vocabulary::repair::{RepairCall, RepairKind, RepairPlan, RepairWrite};
 pub use crate::vocabulary::step::{ManagerTarget, Step};
 
 /// What was decided about one person: the verdict of every rule, and the change, if any.
@@ -151,6 +152,19 @@ impl Action {
     }
 }
 
+impl RepairKind {
+    /// The action whose switch decides on repairs of this kind.
+    pub fn action(self) -> Action {
+        match self {
+            Self::SetId | Self::ReplaceId | Self::ClearId | Self::Rehire | Self::RestoreHolder | Self::SignInName => {
+                Action::Repair
+            }
+            Self::Merge | Self::MergeSynced => Action::Merge,
+            Self::PurgeHolder => Action::Purge,
+        }
+    }
+}
+
 /// A change of one person's account: ordered steps, each with what was before and what shall be after.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Change {
@@ -175,7 +189,7 @@ pub struct Change {
     pub removals: Removals,
     /// Index of the first step that is a removal; those before it are not, all from it on are. Set exactly when
     /// `removals` is not empty. Steps before it are written in the writing phase and wait for nothing but `hold`
-    /// being [`Hold::Approval`] or [`Hold::Repair`]; steps from it on wait at the gate, whatever `hold` says.
+    /// being [`Hold::Approval`]; steps from it on wait at the gate, whatever `hold` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal_from: Option<usize>,
     /// Managers before reports: how many people in `after`, one upon the other, are to be created first. A lane
@@ -218,9 +232,6 @@ pub enum Hold {
     Approval,
     /// It holds removals: the gate judges them together, last. Only the steps from `removal_from` on wait.
     Removal,
-    /// It needs a repair sequence; nothing applies it yet. The whole change waits: its steps say what the sequence
-    /// must end with, not how.
-    Repair,
 }
 
 /// How many removals of each kind a change holds.

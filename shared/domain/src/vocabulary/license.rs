@@ -53,3 +53,14 @@ pub struct License {
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub before: Texts,
 }
+
+/// Service plans that bring eligible roles (Privileged Identity Management).
+/// <https://learn.microsoft.com/entra/id-governance/licensing-fundamentals>
+const ELIGIBLE_ROLES: [&str; 2] = ["AAD_PREMIUM_P2", "ENTRA_IDENTITY_GOVERNANCE"];
+
+/// Whether one of a tenant's products brings eligible roles: where none does, nobody is eligible for one.
+pub fn brings_eligible_roles(skus: &[Sku]) -> bool {
+    let has_plan =
+        |sku: &Sku| sku.plans.iter().any(|plan| ELIGIBLE_ROLES.iter().any(|name| plan.name.eq_ignore_ascii_case(name)));
+    skus.iter().any(has_plan)
+}

@@ -14,6 +14,7 @@ pub mod link;
 pub mod person;
 pub mod policy;
 pub mod reason;
+pub mod repair;
 pub mod step_traits;
 pub mod values;
 

@@ -166,7 +166,7 @@ codes! {
     /// An account that nobody links has the employee ID.
     PossibleDuplicate = "possible_duplicate", Held, Nobody, "An account without a link has the same employee ID but another name and address.", "Set the person's immutable ID on the account if it is theirs; otherwise correct the employee ID.";
     /// One holds the ID, another the mailbox.
-    DuplicatePair = "duplicate_pair", Held, Nobody, "One account holds the person's ID and another their sign-in name or mailbox.", "Look at both, keep one of them by hand, and plan again; this version merges no accounts.";
+    DuplicatePair = "duplicate_pair", Held, Approval, "One account holds the person's ID and another their sign-in name or mailbox.", "Look at both, then apply the plan with `hardmatch apply HASH`: it makes one account of the two.";
     /// Both accounts of a duplicate pair hold mail or licences.
     DuplicateHasData = "duplicate_has_data", Refused, Nobody, "Two accounts are the person's and both hold mail or licences, so neither can be dropped.", "Move the data of one to the other, delete the other one, and plan again.";
     /// The tenant's ID stays and the source is to learn it.
@@ -188,7 +188,13 @@ codes! {
     /// So many share the value that it is a placeholder.
     SharedValue = "shared_value", Refused, Nobody, "Several people have the same employee ID or address, so it proves nobody and is not written.", "Correct the value at the source, or leave it empty there.";
     /// A repair sequence is needed.
-    RepairNeeded = "repair_needed", Held, Nobody, "What is needed takes several steps that this version plans and does not carry out.", "Do it by hand, as the page of this reason says, and plan again.";
+    RepairNeeded = "repair_needed", Held, Nobody, "What is needed takes a repair, which is planned by itself; or the sign-in name is a temporary one that a repair left.", "Plan again when the rest is written; `hardmatch repair list` shows what is open.";
+    /// An open repair holds the person, or what the change would touch.
+    HeldByRepair = "held_by_repair", Held, Another, "A repair that is not finished holds this person, or an account, ID, name or address that the change would touch.", "Wait until it ends, or look at it with `hardmatch repair show`; `hardmatch repair rollback` takes it back.";
+    /// A repair can go neither way.
+    RollbackBlocked = "rollback_blocked", Refused, Nobody, "A repair failed, and what it wrote could not be taken back.", "Remove the cause that `hardmatch repair show` names, then run `hardmatch repair rollback`.";
+    /// A repair failed and everything is as it was.
+    RepairRolledBack = "repair_rolled_back", Refused, Nobody, "A repair failed; everything that it wrote is as it was before.", "Remove the cause that the report names, and plan again.";
     /// The soft-deleted account waits until the tenant purges it.
     WaitForPurge = "wait_for_purge", Held, Another, "The person's old account is in the recycle bin; policy waits until the tenant purges it.", "";
     /// The soft-deleted account is refused by policy.

@@ -7,6 +7,7 @@ use crate::vocabulary::group::GroupTarget;
 use crate::vocabulary::ids::{ImmutableId, ObjectId, PersonKey};
 use crate::vocabulary::license::License;
 use crate::vocabulary::link::LeavingCause;
+use crate::vocabulary::repair::RepairPlan;
 
 /// One write (or one entry in our own books).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -102,6 +103,8 @@ pub enum Step {
         /// The account.
         account: ObjectId,
     },
+    /// A sequence of calls with a journal of its own, which ends with everything written or with everything as it was.
+    Repair(Box<RepairPlan>),
 }
 
 /// The manager to be set: their account when it exists, or the person whose account an earlier change creates.

@@ -69,6 +69,8 @@ impl Step {
             Step::Purge { .. } => {
                 StepTraits { stops_alone: true, reread: Reread::Always, carries_rest: true, ..ordinary(Action::Purge) }
             }
+            // A repair reads its accounts before each of its calls.
+            Step::Repair(plan) => StepTraits { stops_alone: true, carries_rest: true, ..ordinary(plan.kind.action()) },
         }
     }
 }

@@ -127,12 +127,12 @@ fn o26_on_conflict_needs_proof() {
     check(
         &wrong(OnConflict::SourceWins, false),
         "ada",
-        "repair: anchor_wrong, awaiting_approval | set id=id-ada + link | approval",
+        "repair: anchor_wrong, awaiting_approval | repair replace-id (a-ada: x → id-ada) + link | approval",
     );
     check(
         &wrong(OnConflict::SourceWins, true),
         "ada",
-        "repair: anchor_wrong, repair_needed | set id=id-ada + link | repair",
+        "repair: anchor_wrong, awaiting_approval | repair replace-id (a-ada: ada@contoso.com → hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com, a-ada: x → id-ada, a-ada: hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com → ada@contoso.com) + link | approval",
     );
     // The employee ID proves nothing where two people have it.
     let shared = wrong(OnConflict::SourceWins, false).person(person("bob").set(Attr::EmployeeId, "7"));
@@ -150,7 +150,7 @@ fn any_attribute_of_match_prove_proves_where_it_is_unique_and_can_be_looked_up()
                 p.prove = vec![Attr::EmployeeId, Attr::MobilePhone];
             })
     };
-    let proven = "repair: anchor_wrong, awaiting_approval | set id=id-ada + link | approval";
+    let proven = "repair: anchor_wrong, awaiting_approval | repair replace-id (a-ada: x → id-ada) + link | approval";
     // Not looked up yet: it may be anybody's.
     check(&phone("+46 1"), "ada", "none: anchor_conflict");
     let known = |value| phone(value).proving(&[Attr::MobilePhone]);
@@ -368,17 +368,16 @@ fn o26_anchor_drift_by_policy() {
         "ada",
         "link: hard_matched, attributes_differ, anchor_learned | link + set jobTitle=Countess",
     );
-    for id in [None, Some("x")] {
-        check(
-            &drifted(id, OnConflict::SourceWins),
-            "ada",
-            "repair: anchor_drift, in_progress, awaiting_approval | set id=id-ada + link | approval",
+    for (id, kind, was) in [(None, "set-id", "none"), (Some("x"), "replace-id", "x")] {
+        let expected = |calls: &str| {
+            format!("repair: anchor_drift, in_progress, awaiting_approval | repair {kind} ({calls}) + link | approval")
+        };
+        let write = format!("a-ada: {was} → id-ada");
+        check(&drifted(id, OnConflict::SourceWins), "ada", &expected(&write));
+        let moved = format!(
+            "a-ada: ada@contoso.com → hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com, {write}, a-ada: hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com → ada@contoso.com"
         );
-        check(
-            &drifted(id, OnConflict::SourceWins).federate("contoso.com"),
-            "ada",
-            "repair: anchor_drift, repair_needed, in_progress | set id=id-ada + link | repair",
-        );
+        check(&drifted(id, OnConflict::SourceWins).federate("contoso.com"), "ada", &expected(&moved));
     }
     check(&drifted(None, OnConflict::SourceWins).role("a-ada"), "ada", "none: privileged, anchor_drift");
 }
@@ -408,14 +407,14 @@ fn c9_rehire_re_anchors_the_old_account() {
     let decision = check(
         &rehire(|w| w),
         "new",
-        "repair: rehire, in_progress, awaiting_approval | set id=id-new + link + enable | approval",
+        "repair: rehire, in_progress, awaiting_approval | repair rehire (a-ada: id-ada → id-new) + link + enable | approval",
     );
     assert_eq!(decision.change.unwrap().link_from.unwrap().key.as_str(), "ada");
     check(&rehire(|w| w), "ada", "none: continued_elsewhere");
     check(
         &rehire(|w| w.federate("contoso.com")),
         "new",
-        "repair: rehire, repair_needed, in_progress | set id=id-new + link + enable | repair",
+        "repair: rehire, in_progress, awaiting_approval | repair rehire (a-ada: ada@contoso.com → hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com, a-ada: id-ada → id-new, a-ada: hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com → ada@contoso.com) + link + enable | approval",
     );
     check(&rehire(|w| w.role("a-ada")), "new", "none: privileged, rehire");
     // In the recycle bin it is restored first.
@@ -425,7 +424,7 @@ fn c9_rehire_re_anchors_the_old_account() {
             w
         }),
         "new",
-        "repair: rehire, in_progress, awaiting_approval | restore + set id=id-new + link + enable | approval",
+        "repair: rehire, in_progress, awaiting_approval | repair rehire (a-ada: restore, a-ada: id-ada → id-new) + link + enable | approval",
     );
     // A third person with the employee ID: nothing is proven.
     check(&rehire(|w| w.person(person("eve").set(Attr::EmployeeId, "7"))), "new", "create: provision | create id-new");
@@ -477,14 +476,14 @@ fn d10_duplicate_pair_is_a_merge() {
     let decision = check(
         &pair(copy().unlicensed(), account("ada").named("a-real").id(None)),
         "ada",
-        "merge: duplicate_pair | set id=id-ada + link | repair",
+        "merge: duplicate_pair, awaiting_approval | repair merge (a-copy: id-ada → none, a-real: none → id-ada, a-copy: delete) + link | approval",
     );
     assert_eq!(decision.change.unwrap().account.unwrap().as_str(), "a-real");
     // The copy has the licences: it is kept.
     let decision = check(
         &pair(copy(), account("ada").named("a-real").id(None).unlicensed()),
         "ada",
-        "merge: duplicate_pair | link | repair",
+        "merge: duplicate_pair, awaiting_approval | repair merge (a-real: delete) + link | approval",
     );
     assert_eq!(decision.change.unwrap().account.unwrap().as_str(), "a-copy");
     check(&pair(copy(), account("ada").named("a-real").id(None)), "ada", "none: duplicate_has_data");
@@ -499,12 +498,16 @@ fn d10_duplicate_pair_is_a_merge() {
         "a-copy",
         Some("id-ada"),
     ));
-    check(&world, "ada", "merge: duplicate_pair | set id=id-ada + link | repair");
+    check(
+        &world,
+        "ada",
+        "merge: duplicate_pair, awaiting_approval | repair merge (a-copy: id-ada → none, a-real: none → id-ada, a-copy: delete) + link | approval",
+    );
     // A soft-deleted copy beside a live candidate is a pair too.
     check(
         &pair(copy().unlicensed().deleted(), account("ada").named("a-real").id(None)),
         "ada",
-        "merge: duplicate_pair | set id=id-ada + link | repair",
+        "merge: duplicate_pair, awaiting_approval | repair merge (a-copy: restore as hardmatch-repair-6ed67bf147bd@contoso.onmicrosoft.com, a-copy: id-ada → none, a-real: none → id-ada, a-copy: delete) + link | approval",
     );
 }
 
@@ -586,7 +589,11 @@ fn d25_soft_deleted_by_policy() {
         "ada",
         "restore: restore_deleted, awaiting_approval | restore | approval",
     );
-    check(&deleted(SoftDeleted::Purge, by_id), "ada", "purge: repair_needed | purge a-ada | repair");
+    check(
+        &deleted(SoftDeleted::Purge, by_id),
+        "ada",
+        "purge: deleted_holder, awaiting_approval | repair purge (a-ada: purge) | approval",
+    );
     check(&deleted(SoftDeleted::Wait, by_id), "ada", "none: wait_for_purge");
     check(&deleted(SoftDeleted::Refuse, by_id), "ada", "none: deleted_holder");
     // A live account has the address by now.
@@ -604,7 +611,11 @@ fn j20_account_deleted_in_the_tenant_by_policy() {
     };
     check(&deleted(AccountDeleted::Report), "ada", "none: account_deleted");
     check(&deleted(AccountDeleted::Restore), "ada", "restore: restore_deleted | restore + link");
-    check(&deleted(AccountDeleted::Recreate), "ada", "purge: repair_needed, account_deleted | purge a-ada | repair");
+    check(
+        &deleted(AccountDeleted::Recreate),
+        "ada",
+        "purge: deleted_holder, account_deleted, awaiting_approval | repair purge (a-ada: purge) | approval",
+    );
     // Gone from both listings: looked for before it is believed.
     let gone = |policy: AccountDeleted| {
         let mut world = deleted(policy);
@@ -628,7 +639,11 @@ fn j20_account_deleted_in_the_tenant_by_policy() {
 #[test]
 fn k7_first_id_in_a_federated_domain_is_a_repair() {
     let world = world().person(person("ada")).account(account("ada").id(None)).federate("contoso.com");
-    check(&world, "ada", "takeover: takeover, repair_needed | set id=id-ada + link | repair");
+    check(
+        &world,
+        "ada",
+        "repair: takeover, awaiting_approval | repair set-id (a-ada: ada@contoso.com → hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com, a-ada: none → id-ada, a-ada: hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com → ada@contoso.com) + link | approval",
+    );
 }
 
 #[test]

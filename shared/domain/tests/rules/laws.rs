@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hardmatch_domain::account::{Account, HolderKind};
 use hardmatch_domain::attribute::{Attr, Texts};
-use hardmatch_domain::change::{Change, Decision, Hold, ManagerTarget, Step};
+use hardmatch_domain::change::{Change, Decision, ManagerTarget, RepairCall, RepairWrite, Step};
 use hardmatch_domain::group::FoundGroup;
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, LicenseGrant, Link, Suspension};
@@ -200,16 +200,43 @@ impl std::fmt::Debug for World {
     }
 }
 
+/// A call of a repair is made.
+fn repair(world: &mut World, call: &RepairCall) {
+    if call.write == RepairWrite::Purge {
+        world.accounts.retain(|other| other.id != call.account);
+        return;
+    }
+    let account = world.accounts.iter_mut().find(|account| account.id == call.account).expect("an account");
+    match &call.write {
+        RepairWrite::Upn { before, after } => {
+            assert_eq!(account.upn(), Some(&**before));
+            account.attributes = account.attributes.with(Attr::UserPrincipalName, after);
+            account.proxies = [format!("SMTP:{after}")].iter().map(String::as_str).collect();
+        }
+        RepairWrite::Id { before, after } => {
+            assert_eq!(account.immutable_id, *before);
+            account.immutable_id.clone_from(after);
+        }
+        RepairWrite::Delete => account.deleted = Some("now".into()),
+        RepairWrite::Restore { upn } => {
+            account.deleted = None;
+            if let Some(upn) = upn {
+                account.attributes = account.attributes.with(Attr::UserPrincipalName, upn);
+            }
+        }
+        RepairWrite::Purge => unreachable!("done above"),
+    }
+}
+
 fn ours(world: &World) -> Vec<Decision> {
     let (facts, context) = (world.facts(), world.context());
     let of_ours = world.people.iter().filter(|record| record.connection == world.policy.connection);
     of_ours.map(|record| hardmatch_domain::decide(record, &facts, &context)).collect()
 }
 
-/// Performs what is decided, approvals given, managers and names in order. Repairs are left. Whether anything was done.
+/// Performs what is decided, approvals given, managers and names in order. Whether anything was done.
 fn perform(world: &mut World, decisions: &[Decision]) -> bool {
     let mut waiting: Vec<&Change> = decisions.iter().filter_map(|decision| decision.change.as_deref()).collect();
-    waiting.retain(|change| change.hold != Some(Hold::Repair));
     let done = !waiting.is_empty();
     while !waiting.is_empty() {
         let open: Vec<PersonRef> = waiting.iter().map(|change| change.person.clone()).collect();
@@ -323,6 +350,11 @@ fn apply(world: &mut World, change: &Change) {
                 let account = account.clone();
                 world.accounts.retain(|other| other.id != account);
             }
+            Step::Repair(plan) => {
+                for call in &plan.calls {
+                    repair(world, call);
+                }
+            }
             Step::Create { .. } | Step::Link => unreachable!("done above"),
             Step::ClearId { .. } | Step::Unlink => unreachable!("only an undoing takes these"),
         }
@@ -433,8 +465,7 @@ proptest! {
     fn no_name_is_given_twice(world in a_world()) {
         let mut given = std::collections::BTreeSet::new();
         for decision in ours(&world) {
-            let steps = decision.change.iter().filter(|change| change.hold != Some(Hold::Repair));
-            for step in steps.flat_map(|change| &change.steps) {
+            for step in decision.change.iter().flat_map(|change| &change.steps) {
                 let name = match step {
                     Step::Create { attributes, .. } => attributes.filled(Attr::UserPrincipalName),
                     Step::Rename { after, .. } => Some(&**after),
@@ -480,9 +511,7 @@ proptest! {
         for _ in 0..12 {
             let decisions = ours(&world);
             for change in decisions.iter().filter_map(|decision| decision.change.as_ref()) {
-                if change.hold != Some(Hold::Repair) {
-                    prop_assert!(seen.insert(change.id.clone()), "twice: {}", line_of(&decisions, change));
-                }
+                prop_assert!(seen.insert(change.id.clone()), "twice: {}", line_of(&decisions, change));
             }
             if !perform(&mut world, &decisions) {
                 return Ok(());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hardmatch_domain::account::{Account, AccountKind, AddressHolder, Authority, Domain, HolderKind, Tenant};
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
-use hardmatch_domain::change::{Decision, Hold, Join, ManagerTarget, Step};
+use hardmatch_domain::change::{Decision, Hold, Join, ManagerTarget, RepairCall, RepairWrite, Step};
 use hardmatch_domain::disconnected_period::DisconnectedPeriod;
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::facts::knowledge::Knowledge;
@@ -20,6 +20,7 @@ use hardmatch_domain::policy::{
     AccountDeleted, Actions, Expression, FlowFrom, FlowManager, FlowWhen, GroupRule, Guard, LicenseRule, Lifecycle,
     Mapping, OnConflict, Policy, Reenable, Rule, RuleError, SoftDeleted, SoftRule, Stage, Switch, WhenEmpty,
 };
+use hardmatch_domain::repair::holds::OpenRepairs;
 use hardmatch_domain::{Context, decide};
 
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -49,6 +50,7 @@ impl World {
             now: self.now,
             disconnected: &self.disconnected,
             knowledge: Knowledge::LISTINGS,
+            repairs: OpenRepairs::NONE,
         }
     }
 
@@ -542,7 +544,6 @@ pub(crate) fn line(decision: &Decision) -> String {
                 (Hold::Approval, None) => write!(text, " | approval"),
                 (Hold::Approval, Some(from)) => write!(text, " | approval, removal from {from}"),
                 (Hold::Removal, from) => write!(text, " | removal from {}", from.expect("an index")),
-                (Hold::Repair, _) => write!(text, " | repair"),
             };
         }
         for who in &change.after {
@@ -590,7 +591,26 @@ fn step(step: &Step) -> String {
         Step::Restore => "restore".into(),
         Step::Delete { cause } => format!("delete {cause:?}"),
         Step::Purge { account } => format!("purge {account}"),
+        Step::Repair(plan) => {
+            let calls: Vec<String> = plan.calls.iter().map(call).collect();
+            format!("repair {} ({})", plan.kind.name(), calls.join(", "))
+        }
     }
+}
+
+/// One line for a call of a repair.
+fn call(call: &RepairCall) -> String {
+    let id = |id: &Option<ImmutableId>| id.as_ref().map_or("none".to_owned(), |id| id.as_str().to_owned());
+    let what = match &call.write {
+        RepairWrite::Upn { before, after } => format!("{before} → {after}"),
+        RepairWrite::Id { before, after } => format!("{} → {}", id(before), id(after)),
+        RepairWrite::Delete => "delete".into(),
+        RepairWrite::Restore { upn } => {
+            format!("restore{}", upn.as_ref().map(|upn| format!(" as {upn}")).unwrap_or_default())
+        }
+        RepairWrite::Purge => "purge".into(),
+    };
+    format!("{}: {what}", call.account)
 }
 
 /// Checks one decision, and what holds for every decision.

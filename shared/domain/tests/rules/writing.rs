@@ -174,7 +174,7 @@ fn d13_renames_to_and_from_federated_domains_are_repairs() {
         world.people[0] = person("ada").login(upn).set(Attr::GivenName, "Ada");
         world
     };
-    // Nothing applies the repair yet, and the rest does not wait for it.
+    // What needs nobody's word does not wait for a repair that does.
     check(&renamed("ada@fed.com"), "ada", "update: attributes_differ, repair_needed | set givenName=Ada");
     let alone = |from: &str, to: &str| {
         let mut world = linked("ada").federate("fed.com").federate("fed2.com");
@@ -182,10 +182,14 @@ fn d13_renames_to_and_from_federated_domains_are_repairs() {
         world.people[0] = person("ada").login(to);
         world
     };
-    for (from, to) in
-        [("ada@contoso.com", "ada@fed.com"), ("ada@fed.com", "ada@contoso.com"), ("ada@fed.com", "ada@fed2.com")]
-    {
-        let expected = format!("rename: rename, repair_needed | rename {from} to {to} | repair");
+    let temporary = "hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com";
+    let between = format!("a-ada: ada@fed.com → {temporary}, a-ada: {temporary} → ada@fed2.com");
+    for (from, to, calls) in [
+        ("ada@contoso.com", "ada@fed.com", "a-ada: ada@contoso.com → ada@fed.com"),
+        ("ada@fed.com", "ada@contoso.com", "a-ada: ada@fed.com → ada@contoso.com"),
+        ("ada@fed.com", "ada@fed2.com", &between),
+    ] {
+        let expected = format!("repair: rename, awaiting_approval | repair sign-in-name ({calls}) | approval");
         check(&alone(from, to), "ada", &expected);
     }
     check(&alone("ada@fed.com", "al@fed.com"), "ada", "rename: rename | rename ada@fed.com to al@fed.com");
@@ -228,8 +232,11 @@ fn a_swap_of_names_is_a_repair() {
         .account(account("bob"))
         .link(link("ada"))
         .link(link("bob"));
-    check(&world, "ada", "rename: rename, repair_needed | rename ada@contoso.com to bob@contoso.com | repair");
-    check(&world, "bob", "rename: rename, repair_needed | rename bob@contoso.com to ada@contoso.com | repair");
+    // The smallest key exchanges the names of both.
+    let calls = "a-ada: ada@contoso.com → hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com, a-bob: bob@contoso.com → ada@contoso.com, a-ada: hardmatch-repair-28f39273fc05@contoso.onmicrosoft.com → bob@contoso.com";
+    let expected = format!("repair: rename, awaiting_approval | repair sign-in-name ({calls}) | approval");
+    check(&world, "ada", &expected);
+    check(&world, "bob", "none: waits_for_release");
 }
 
 #[test]

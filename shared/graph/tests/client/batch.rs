@@ -102,7 +102,8 @@ async fn each_call_is_sent_as_graph_documents_it() {
         .await;
     check(Call::Delete { account: account.clone() }, "DELETE", "/users/a", Value::Null).await;
     let restore = json!({"autoReconcileProxyConflict": true});
-    check(Call::Restore { account: account.clone() }, "POST", "/directory/deletedItems/a/restore", restore).await;
+    check(Call::Restore { account: account.clone(), upn: None }, "POST", "/directory/deletedItems/a/restore", restore)
+        .await;
     check(Call::Purge { account: account.clone() }, "DELETE", "/directory/deletedItems/a", Value::Null).await;
     check(Call::Read { account }, "GET", "/users/a", Value::Null).await;
 }
@@ -121,7 +122,7 @@ async fn a_batch_is_one_request_whose_writes_all_have_a_body() {
     let calls = [
         ada(None),
         Call::RevokeSessions { account: account.clone() },
-        Call::Restore { account: account.clone() },
+        Call::Restore { account: account.clone(), upn: None },
         Call::Delete { account: account.clone() },
         Call::FindByImmutableId { immutable_id: ImmutableId::from("a+b/c==") },
     ];
@@ -274,7 +275,7 @@ async fn gone_means_what_the_call_makes_of_it() {
     assert!(matches!(gone(Call::SetManager { account: id("a"), manager: None }).await, Answer::Done(None)));
     assert!(matches!(gone(Call::SetManager { account: id("a"), manager: Some(id("b")) }).await, Answer::NotFound));
     assert!(matches!(gone(Call::Purge { account: id("a") }).await, Answer::NotFound));
-    assert!(matches!(gone(Call::Restore { account: id("a") }).await, Answer::NotFound));
+    assert!(matches!(gone(Call::Restore { account: id("a"), upn: None }).await, Answer::NotFound));
     assert!(matches!(gone(update(&[(Attr::City, "x")], None)).await, Answer::NotFound));
     let bound = gone(ada(Some("boss"))).await;
     assert!(

@@ -218,7 +218,7 @@ async fn an_account_goes_through_its_whole_life() {
     let (changes, after) = tenant.round(&after).await;
     assert!(matches!(changes.last(), Some(Delta::Deleted(id)) if *id == ada));
 
-    assert!(matches!(tenant.one(Call::Restore { account: ada.clone() }).await, Answer::Done(None)));
+    assert!(matches!(tenant.one(Call::Restore { account: ada.clone(), upn: None }).await, Answer::Done(None)));
     assert!(!tenant.client.account(&ada).await.unwrap().unwrap().is_deleted());
     assert!(matches!(tenant.one(Call::Delete { account: ada.clone() }).await, Answer::Done(None)));
     assert!(matches!(tenant.one(Call::Purge { account: ada.clone() }).await, Answer::Done(None)));

@@ -145,7 +145,7 @@ fn held(change: &Change) -> Option<String> {
     let words = words::hold(hold);
     match hold {
         Hold::Approval => Some(format!("{words} hardmatch approvals approve {}", change.id.short())),
-        Hold::Removal | Hold::Repair => Some(words.to_owned()),
+        Hold::Removal => Some(words.to_owned()),
     }
 }
 
