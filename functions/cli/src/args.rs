@@ -88,6 +88,12 @@ pub(crate) enum Command {
     /// Serve what others push, by SCIM, bulk upload and hooks, and the pages for connecting tenants, until ctrl-c
     #[command(after_help = "Examples:\n  hardmatch serve --port 8443\n  hardmatch serve --port 8080 --json")]
     Serve(ServeArgs),
+    /// Find broken joins of people and accounts, and repair them
+    #[command(subcommand)]
+    #[command(
+        after_help = "Examples:\n  hardmatch repair audit\n  hardmatch repair start ada@contoso.com\n  hardmatch repair list"
+    )]
+    Repair(RepairCommand),
     /// List and show past runs
     #[command(subcommand)]
     #[command(after_help = "Examples:\n  hardmatch runs list\n  hardmatch runs show")]
@@ -385,6 +391,65 @@ pub(crate) struct ExplainArgs {
     /// Explain a reason code instead
     #[arg(long, value_name = "CODE", conflicts_with = "who")]
     pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepairCommand {
+    /// List every broken or suspicious join, with its evidence, the proposed repair and the cure; writes nothing
+    #[command(after_help = "Examples:\n  hardmatch repair audit\n  hardmatch repair audit --json > broken.json")]
+    Audit(Common),
+    /// Approve the repairs of one person, or of an audit, and carry them out
+    #[command(
+        after_help = "Examples:\n  hardmatch repair start ada@contoso.com\n  hardmatch repair start --from broken.json"
+    )]
+    Start(RepairStartArgs),
+    /// Link a person to an account that nobody has; its immutable ID stays as it is
+    #[command(after_help = "Examples:\n  hardmatch repair link --person ada@contoso.com --account OBJECT-ID")]
+    Link(RepairLinkArgs),
+    /// Take a repair back that is not finished
+    #[command(after_help = "Examples:\n  hardmatch repair rollback 3f2a91c0")]
+    Rollback(RepairNamedArgs),
+    /// Repairs that are open, and those that ended last
+    #[command(after_help = "Examples:\n  hardmatch repair list\n  hardmatch repair list --json")]
+    List(Common),
+    /// One repair: its calls, how far it is, and what was before
+    #[command(after_help = "Examples:\n  hardmatch repair show 3f2a91c0")]
+    Show(RepairNamedArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairStartArgs {
+    /// Key, sign-in name, address or object id
+    #[arg(required_unless_present = "from", conflicts_with = "from")]
+    pub(crate) who: Option<String>,
+    /// The repairs of an audit, as `repair audit --json` printed it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairLinkArgs {
+    /// Key, sign-in name, address or employee ID
+    #[arg(long, value_name = "WHO")]
+    pub(crate) person: String,
+    /// The account's object id
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: String,
+    /// The immutable ID that the account must carry; refused when it carries another one
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) immutable_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairNamedArgs {
+    /// The repair's name; eight characters or more
+    pub(crate) repair: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Debug, Subcommand)]

@@ -122,6 +122,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Apply(args) => installation(&args.common)?.apply(&args).await,
         Command::Sync(args) => commands::everywhere::sync(&args).await,
         Command::Explain(args) => commands::explain::explain(args).await,
+        Command::Repair(command) => Box::pin(commands::repair::repair(command)).await,
         Command::Runs(command) => commands::runs::runs(command).await,
         Command::Config(command) => Box::pin(commands::config::config(command)).await,
         Command::Init(args) => commands::init::init(args).await,

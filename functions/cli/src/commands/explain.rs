@@ -1,6 +1,6 @@
 //! `explain`: one person's decision, from what was read last. Needs neither the tenant nor a secret.
 
-use hardmatch_domain::change::{Hold, Join};
+use hardmatch_domain::change::Join;
 use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
 use hardmatch_domain::person::SourceStatus;
 use hardmatch_domain::reason::Code;
@@ -130,7 +130,7 @@ async fn waiting(
 ) -> Result<Option<String>, Failure> {
     let Some(change) = explained.row.decision.change.as_deref() else { return Ok(None) };
     let last = history.first().filter(|last| last.result == OutcomeKind::Held && last.change == change.id);
-    let Some(last) = last.filter(|_| change.hold != Some(Hold::Repair)) else { return Ok(None) };
+    let Some(last) = last else { return Ok(None) };
     let run = ports.store.run(connection, &last.run).await?.map(|stored| stored.value);
     let around = Around { options: common.options(), ..Around::default() };
     Ok(run.and_then(|run| around.apply(&run)))

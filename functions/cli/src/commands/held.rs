@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hardmatch_domain::change::{ChangeId, Hold};
+use hardmatch_domain::change::ChangeId;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::run::{OutcomeKind, PlanRow, Run, Status};
 
@@ -39,7 +39,7 @@ async fn planned(ports: &MatchPorts, run: &Run) -> Result<BTreeSet<ChangeId>, Fa
 }
 
 fn carried_out(row: &PlanRow) -> Option<ChangeId> {
-    let change = row.decision.change.as_deref().filter(|change| change.hold != Some(Hold::Repair))?;
+    let change = row.decision.change.as_deref()?;
     Some(change.id.clone())
 }
 

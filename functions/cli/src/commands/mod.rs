@@ -15,6 +15,7 @@ pub(crate) mod explain;
 pub(crate) mod held;
 pub(crate) mod init;
 pub(crate) mod place;
+pub(crate) mod repair;
 pub(crate) mod replay;
 pub(crate) mod rows;
 pub(crate) mod run;

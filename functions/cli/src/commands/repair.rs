@@ -1,0 +1,78 @@
+//! `repair`: broken joins found, repaired, and taken back.
+
+mod audit;
+mod listed;
+mod start;
+
+use hardmatch_ports::command::Command;
+use serde_json::json;
+
+use crate::args::{RepairCommand, RepairLinkArgs, RepairNamedArgs};
+use crate::commands::who;
+use crate::fail::{Exit, Failure};
+use crate::installation::installation;
+use crate::output;
+
+pub(crate) async fn repair(command: RepairCommand) -> Result<Exit, Failure> {
+    match command {
+        RepairCommand::Audit(common) => audit::audit(&common).await,
+        RepairCommand::Start(args) => start::start(&args).await,
+        RepairCommand::Link(args) => link(&args).await,
+        RepairCommand::Rollback(args) => roll_back(&args).await,
+        RepairCommand::List(common) => listed::list(&common).await,
+        RepairCommand::Show(args) => listed::show(&args).await,
+    }
+}
+
+async fn roll_back(args: &RepairNamedArgs) -> Result<Exit, Failure> {
+    let command = Command::RepairRollback { repair: args.repair.clone() };
+    let connection = installation(&args.common)?.command(&args.common, command).await?;
+    if args.common.json {
+        output::document(&json!({ "v": 1, "connection": connection, "repair": args.repair, "done": true }));
+    } else {
+        output::line(format!(
+            "The repair {} is turned back. The next run that writes takes back what it wrote: hardmatch sync{}",
+            args.repair,
+            args.common.options()
+        ));
+    }
+    Ok(Exit::Converged)
+}
+
+async fn link(args: &RepairLinkArgs) -> Result<Exit, Failure> {
+    let place = installation(&args.common)?;
+    let state = place.state(&args.common).await?;
+    let connection = state.loaded.config.connection.clone();
+    let meta = state.store.meta(&connection).await?;
+    let Some(ports) = state.deciding(&meta) else {
+        return Err(Failure::run("nothing is known of anybody yet. Make a plan first: `hardmatch plan`"));
+    };
+    let Some(found) = who::find(&ports, &connection, &args.person).await? else {
+        return Err(who::nobody(&args.person, &[]));
+    };
+    if let Some(wanted) = &args.immutable_id {
+        let id = hardmatch_domain::ids::ObjectId::new(args.account.to_lowercase());
+        let mirrored = ports.store.account(&ports.scope, &id).await?.map(|item| item.account);
+        let carries = mirrored.as_ref().and_then(|account| account.immutable_id.as_ref());
+        if carries.is_none_or(|id| id.as_str() != wanted) {
+            let has = carries.map_or("none", |id| id.as_str());
+            return Err(Failure::usage(format!(
+                "the account {id} carries the immutable ID {has}, not {wanted}. A link writes no ID: link the account without --immutable-id, and the next plan shows what [anchor] on_conflict makes of the difference"
+            )));
+        }
+    }
+    let command = Command::RepairLink { person: ports.store.pid(&found).hex(), account: args.account.clone() };
+    drop(state);
+    place.command(&args.common, command).await?;
+    if args.common.json {
+        output::document(&json!({ "v": 1, "connection": connection, "account": args.account, "linked": true }));
+    } else {
+        output::line(format!(
+            "Linked to the account {}. What is next for this person: hardmatch sync {}{}",
+            args.account,
+            args.person,
+            args.common.options()
+        ));
+    }
+    Ok(Exit::Converged)
+}

@@ -1,0 +1,293 @@
+//! `repair audit`: every broken or suspicious join in tenant and directory. Both sides are read, and nothing is written to
+//! the tenant.
+
+use std::collections::BTreeMap;
+
+use hardmatch_domain::account::{Account, AccountKind, Authority};
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::change::{Join, RepairPlan, Step};
+use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey};
+use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_domain::values;
+use hardmatch_match::Accept;
+use hardmatch_ports::run::{Intent, PlanRow, Run, Status};
+use hardmatch_ports::{TenantRead as _, TenantWrite as _};
+use serde::Serialize;
+use serde_json::json;
+
+use super::listed::words;
+use crate::args::Common;
+use crate::commands::run::{StoryCommand, drive, engine};
+use crate::commands::shown::incomplete;
+use crate::engine::Engine;
+use crate::fail::{Exit, Failure};
+use crate::output;
+
+/// One thing that is wrong, or may be.
+#[derive(Debug, Serialize)]
+struct Finding {
+    /// What kind: a reason code, or a class of the tenant's accounts.
+    class: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<PersonKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upn: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accounts: Vec<ObjectId>,
+    /// What was seen.
+    evidence: Vec<String>,
+    /// The repair that is planned for it, which `repair start` carries out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<RepairPlan>,
+    cure: String,
+}
+
+pub(super) async fn audit(common: &Common) -> Result<Exit, Failure> {
+    common.here("repair audit", "Read the tenant from the machine that holds the connection's file")?;
+    let (engine, meta) = engine(common).await?;
+    let result = Box::pin(find(&engine, &meta)).await;
+    engine.stop().await;
+    let (run, findings) = result?;
+    if common.json {
+        let connection = run.connection.as_str();
+        output::document(&json!({ "v": 1, "connection": connection, "run": run.id, "findings": findings }));
+    } else {
+        for finding in &findings {
+            print(finding);
+        }
+        output::note(format!("{} findings. Nothing was written to the tenant.", findings.len()));
+    }
+    Ok(if findings.is_empty() { Exit::Converged } else { Exit::Attention })
+}
+
+fn print(finding: &Finding) {
+    let who = finding.upn.as_deref().or(finding.person.as_ref().map(PersonKey::as_str)).unwrap_or_default();
+    let accounts: Vec<&str> = finding.accounts.iter().map(ObjectId::as_str).collect();
+    output::line(format!("{} {who} {}", finding.class, accounts.join(" ")));
+    for seen in &finding.evidence {
+        output::line(format!("  seen: {seen}"));
+    }
+    if let Some(plan) = &finding.repair {
+        output::line(format!("  repair: {}", plan.kind.name()));
+        for call in &plan.calls {
+            output::line(format!("    {}", words(call)));
+        }
+    }
+    if !finding.cure.is_empty() {
+        output::line(format!("  cure: {}", finding.cure));
+    }
+}
+
+async fn find(engine: &Engine, meta: &hardmatch_store::connection::Meta) -> Result<(Run, Vec<Finding>), Failure> {
+    let wish = StoryCommand {
+        intent: Intent::Plan,
+        accept: Accept::Nothing,
+        full: true,
+        accept_source: false,
+        retry: true,
+        undo: None,
+        only: None,
+    };
+    let run = drive(engine, meta, &wish).await?;
+    if run.status == Some(Status::Incomplete) {
+        return Err(Failure::run(incomplete(&run)));
+    }
+    let mut findings = Vec::new();
+    let mut joined = BTreeMap::new();
+    let mut slices = hardmatch_match::read_plan(&engine.deciding, &run.id).await?;
+    while let Some((_, rows)) = slices.next().await? {
+        for row in rows {
+            if let Join::Joined { account, .. } = &row.decision.join {
+                joined.insert(account.clone(), row.decision.key.clone());
+            }
+            findings.extend(of_person(&row));
+        }
+    }
+    drop(slices);
+    let privileged = engine.side.client.privileged().await.map_err(|error| Failure::run(engine.side.said(&error)))?;
+    let accounts = accounts(engine).await?;
+    clinic(&accounts, &joined, privileged.as_ref(), &mut findings);
+    findings
+        .sort_by(|one, other| (one.class, &one.upn, &one.accounts).cmp(&(other.class, &other.upn, &other.accounts)));
+    Ok((run, findings))
+}
+
+/// What the decision about a person finds broken.
+fn of_person(row: &PlanRow) -> Option<Finding> {
+    let decision = &row.decision;
+    let plan = decision.change.iter().flat_map(|change| &change.steps).find_map(|step| match step {
+        Step::Repair(plan) => Some((**plan).clone()),
+        _ => None,
+    });
+    let reason = decision.reasons.iter().find(|reason| is_broken(reason.code));
+    let code = match (reason, &plan) {
+        (Some(reason), _) => reason.code,
+        (None, Some(_)) => decision.reasons.first()?.code,
+        (None, None) => return None,
+    };
+    let mut accounts: Vec<ObjectId> = match &decision.join {
+        Join::Joined { account, .. } => vec![account.clone()],
+        Join::Refused { account } => account.iter().cloned().collect(),
+        Join::None | Join::NotLooked => Vec::new(),
+    };
+    accounts.extend(plan.iter().flat_map(RepairPlan::accounts).cloned());
+    accounts.sort_unstable();
+    accounts.dedup();
+    let mut evidence: Vec<String> = Vec::new();
+    for seen in &decision.evidence {
+        let account = seen.account.as_deref().map(|id| format!(" at {id}")).unwrap_or_default();
+        let values = [("ours", &seen.ours), ("theirs", &seen.theirs)];
+        let values: Vec<String> =
+            values.iter().filter_map(|(name, value)| Some(format!("{name} {}", value.as_deref()?))).collect();
+        if !account.is_empty() || !values.is_empty() {
+            evidence.push(format!("{:?} {:?}{account} {}", seen.rule, seen.found, values.join(", ")).to_lowercase());
+        }
+    }
+    Some(Finding {
+        class: code.as_str(),
+        person: Some(decision.key.clone()),
+        upn: Some(row.upn.to_string()),
+        accounts,
+        evidence,
+        repair: plan,
+        cure: code.remedy().to_owned(),
+    })
+}
+
+/// Whether a reason says that a join is broken or suspicious.
+fn is_broken(code: Code) -> bool {
+    matches!(
+        code,
+        Code::LinkConflict
+            | Code::AnchorDrift
+            | Code::AnchorConflict
+            | Code::AnchorWrong
+            | Code::AnchorMissing
+            | Code::AddressTaken
+            | Code::Ambiguous
+            | Code::Contested
+            | Code::SplitIdentity
+            | Code::ClaimedByConnection
+            | Code::AddressHeldByGuest
+            | Code::AddressHeldByGroup
+            | Code::AddressHeldByContact
+            | Code::Privileged
+            | Code::MasteredElsewhere
+            | Code::AddressInUse
+            | Code::RecycledIdentity
+            | Code::PossibleDuplicate
+            | Code::DuplicatePair
+            | Code::DuplicateHasData
+            | Code::MaybeShared
+            | Code::Rehire
+            | Code::MaybeRekeyed
+            | Code::RekeyOverdue
+            | Code::DeletedHolder
+            | Code::WaitForPurge
+            | Code::AccountUnseen
+            | Code::AccountDeleted
+            | Code::FederatedWithoutId
+            | Code::HeldByRepair
+            | Code::RollbackBlocked
+            | Code::RepairNeeded
+    ) && code.weight() >= Weight::Reported
+}
+
+/// The tenant's live accounts, as it lists them now.
+async fn accounts(engine: &Engine) -> Result<Vec<Account>, Failure> {
+    let mut found = Vec::new();
+    let mut page = None;
+    loop {
+        let list = engine.side.client.users(page.as_ref()).await;
+        let list = list.map_err(|error| Failure::run(engine.side.said(&error)))?;
+        found.extend(list.items);
+        match list.next {
+            Some(next) => page = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// What the tenant's accounts show by themselves.
+fn clinic(
+    accounts: &[Account],
+    joined: &BTreeMap<ObjectId, PersonKey>,
+    privileged: Option<&BTreeMap<ObjectId, Vec<String>>>,
+    findings: &mut Vec<Finding>,
+) {
+    let found = |class: &'static str, accounts: &[&Account], evidence: Vec<String>, cure: &str| Finding {
+        class,
+        person: accounts.first().and_then(|account| joined.get(&account.id)).cloned(),
+        upn: accounts.first().and_then(|account| account.upn()).map(str::to_owned),
+        accounts: accounts.iter().map(|account| account.id.clone()).collect(),
+        evidence,
+        repair: None,
+        cure: cure.to_owned(),
+    };
+    let members = || accounts.iter().filter(|account| account.kind == AccountKind::Member);
+    for account in members() {
+        if account.immutable_id.is_none() {
+            findings.push(found(
+                "account_without_id",
+                &[account],
+                Vec::new(),
+                "A takeover or a repair sets it when the account is somebody's; `hardmatch plan --unmatched` lists accounts of nobody.",
+            ));
+        }
+        if account.upn().is_some_and(values::is_temporary) {
+            findings.push(found(
+                "temporary_name",
+                &[account],
+                Vec::new(),
+                "`hardmatch repair list` shows whose repair it is; without one, the next plan renames the account.",
+            ));
+        }
+        if account.authority == Authority::FormerlySynced && !joined.contains_key(&account.id) {
+            findings.push(found(
+                "on_premises_leftover",
+                &[account],
+                vec!["was synchronized by Entra Connect once, and belongs to nobody here".to_owned()],
+                "Clear the on-premises attributes of the account, or join it: https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
+            ));
+        }
+        let roles = privileged.and_then(|holders| holders.get(&account.id));
+        if let Some(roles) = roles.filter(|_| account.authority != Authority::Synced) {
+            findings.push(found(
+                "role_blocks_match",
+                &[account],
+                vec![roles.join(", ")],
+                "Entra Connect and hardmatch join nobody to it by an ID. Take the role away while the account is joined, or link it: hardmatch repair link.",
+            ));
+        }
+    }
+    let mut by_id: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
+    let mut by_name: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
+    for account in members() {
+        if let Some(id) = account.immutable_id.as_ref().map(ImmutableId::as_str) {
+            by_id.entry(id.to_lowercase()).or_default().push(account);
+        }
+        let local = account.upn().and_then(|upn| upn.split('@').next()).unwrap_or_default();
+        let stem = local.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_lowercase();
+        let name = account.attributes.filled(Attr::DisplayName).unwrap_or_default().to_lowercase();
+        if !stem.is_empty() && !name.is_empty() {
+            by_name.entry(format!("{stem}\u{1f}{name}")).or_default().push(account);
+        }
+    }
+    for group in by_id.into_values().filter(|group| group.len() > 1) {
+        findings.push(found(
+            "ids_alike",
+            &group,
+            vec!["the immutable IDs differ in upper and lower case only".to_owned()],
+            "One of them was typed: compare both with the directory, and replace the wrong one.",
+        ));
+    }
+    for group in by_name.into_values().filter(|group| group.len() > 1) {
+        let licensed = group.iter().filter(|account| !account.licenses.is_empty()).count();
+        findings.push(found(
+            "duplicate_by_name",
+            &group,
+            vec![format!("same name, sign-in names alike but for a number; {licensed} of {} are licensed", group.len())],
+            "Compare licences, mail and last sign-in. If they are one person, free the name or the ID of one of them, and plan again.",
+        ));
+    }
+}

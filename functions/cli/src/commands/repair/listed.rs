@@ -1,0 +1,108 @@
+//! `repair list` and `repair show`: the journals, read.
+
+use hardmatch_domain::ids::ImmutableId;
+use hardmatch_domain::repair::journal::{Direction, Journal};
+use hardmatch_domain::repair::{RepairCall, RepairWrite};
+use hardmatch_match::MatchPorts;
+use serde_json::json;
+
+use crate::args::{Common, RepairNamedArgs};
+use crate::fail::{Exit, Failure};
+use crate::installation::installation;
+use crate::output;
+
+/// Repairs that ended and are listed.
+const ENDED: usize = 50;
+
+/// The connection's repairs, open ones first.
+async fn all(common: &Common) -> Result<Vec<Journal>, Failure> {
+    let state = installation(common)?.state(common).await?;
+    let connection = state.loaded.config.connection.clone();
+    let meta = state.store.meta(&connection).await?;
+    let Some(MatchPorts { store, scope, .. }) = state.deciding(&meta) else { return Ok(Vec::new()) };
+    let open = store.open_repairs(&scope).await?.into_iter().map(|stored| stored.value);
+    let ended = store.closed_repairs(&scope, ENDED).await?;
+    Ok(open.chain(ended).filter(|journal| journal.person.connection == connection).collect())
+}
+
+pub(super) async fn list(common: &Common) -> Result<Exit, Failure> {
+    let repairs = all(common).await?;
+    let waits = repairs.iter().any(|journal| !journal.state.is_closed());
+    if common.json {
+        output::document(&json!({ "v": 1, "repairs": repairs }));
+    } else if repairs.is_empty() {
+        output::note("No repair is open, and none has ended.");
+    } else {
+        for journal in &repairs {
+            output::line(line(journal));
+        }
+    }
+    Ok(if waits { Exit::Attention } else { Exit::Converged })
+}
+
+pub(super) async fn show(args: &RepairNamedArgs) -> Result<Exit, Failure> {
+    let fits = |journal: &&Journal| args.repair.len() >= 8 && journal.id.starts_with(&args.repair);
+    let repairs = all(&args.common).await?;
+    let mut fitting = repairs.iter().filter(fits);
+    let (Some(journal), None) = (fitting.next(), fitting.next()) else {
+        return Err(Failure::usage(format!(
+            "no repair, or more than one, begins with {}. `hardmatch repair list` names them in full",
+            args.repair
+        )));
+    };
+    if args.common.json {
+        output::document(&json!({ "v": 1, "repair": journal }));
+        return Ok(Exit::Converged);
+    }
+    output::line(line(journal));
+    for (number, call) in journal.calls.iter().enumerate() {
+        let state = if number < journal.done { "written" } else { "not written" };
+        output::line(format!("  {}. {} ({state})", number + 1, words(call)));
+    }
+    for original in &journal.originals {
+        output::line(format!(
+            "  before: account {}, sign-in name {}, immutable ID {}{}",
+            original.account,
+            original.upn.as_deref().unwrap_or("none"),
+            id(original.immutable_id.as_ref()),
+            if original.deleted { ", in the recycle bin" } else { "" }
+        ));
+    }
+    for name in &journal.left {
+        output::line(format!("  somebody else changed {name} meanwhile; theirs was left"));
+    }
+    Ok(Exit::Converged)
+}
+
+fn line(journal: &Journal) -> String {
+    let way = match journal.direction {
+        Direction::Forward => "",
+        Direction::Back => ", going back",
+    };
+    let why = journal.why.as_ref().map(|why| {
+        format!(": {}{}", why.code, why.detail.as_deref().map(|detail| format!(", {detail}")).unwrap_or_default())
+    });
+    let (state, kind) = (journal.state.name(), journal.kind.name());
+    let (done, all) = (journal.done, journal.calls.len());
+    let way = if journal.state.is_closed() { "" } else { way };
+    format!("{} {state} {kind}, {done} of {all} calls{way}{}", journal.id, why.unwrap_or_default())
+}
+
+fn id(id: Option<&ImmutableId>) -> &str {
+    id.map_or("none", ImmutableId::as_str)
+}
+
+/// A call in words.
+pub(super) fn words(call: &RepairCall) -> String {
+    let account = &call.account;
+    match &call.write {
+        RepairWrite::Upn { before, after } => format!("{account}: sign-in name {before} -> {after}"),
+        RepairWrite::Id { before, after } => {
+            format!("{account}: immutable ID {} -> {}", id(before.as_ref()), id(after.as_ref()))
+        }
+        RepairWrite::Delete => format!("{account}: delete into the recycle bin"),
+        RepairWrite::Restore { upn: None } => format!("{account}: restore from the recycle bin"),
+        RepairWrite::Restore { upn: Some(upn) } => format!("{account}: restore from the recycle bin as {upn}"),
+        RepairWrite::Purge => format!("{account}: delete for good"),
+    }
+}
