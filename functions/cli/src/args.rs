@@ -460,11 +460,30 @@ pub(crate) enum RunsCommand {
     /// One run
     #[command(after_help = "Examples:\n  hardmatch runs show\n  hardmatch runs show 7XGM --html")]
     Show(RunsShowArgs),
+    /// What was said of people over time, by reason code
+    #[command(
+        after_help = "Examples:\n  hardmatch runs reasons\n  hardmatch runs reasons address_in_use --days 7\n  hardmatch runs reasons --person ada@contoso.com --json"
+    )]
+    Reasons(RunsReasonsArgs),
     /// Plan how to undo what was written within thirty days: of a run, of a person, or of one change
     #[command(
         after_help = "Examples:\n  hardmatch runs undo 7XGM\n  hardmatch runs undo --person ada@contoso.com\n  hardmatch runs undo --change 4f1c9a02b3aa"
     )]
     Undo(RunsUndoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsReasonsArgs {
+    /// People of whom this was said, one a line; without a code people are counted by run and code
+    pub(crate) code: Option<String>,
+    /// What was said of one person: key, sign-in name, address or object id
+    #[arg(long, value_name = "WHO")]
+    pub(crate) person: Option<String>,
+    /// Runs of so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) days: u16,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! One person decided now, for an operator who asks why.
 
+use hardmatch_domain::change::Step;
 use hardmatch_domain::decide::Context;
 use hardmatch_domain::facts::knowledge::Knowledge;
 use hardmatch_domain::ids::PersonRef;
@@ -18,6 +19,9 @@ pub struct DecidedPerson {
     pub row: PlanRow,
     /// The person as the source was understood.
     pub record: PersonRecord,
+    /// Everything that is not yet as the source says, in steps: also what the tenant refused lately and is not sent before
+    /// its day.
+    pub not_equal: Vec<Step>,
 }
 
 /// Decides one person from the stored facts, under the connection's active policy. `None` when the person is not known or
@@ -38,5 +42,7 @@ pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<De
         repairs: &repairs,
     };
     let mut decisions = decide_all(ports, &people, &context, Refusals::Withheld).await?;
-    Ok(decisions.pop().map(|decision| DecidedPerson { row: row(&record, decision), record }))
+    let whole = decide_all(ports, &people, &context, Refusals::SentAgain).await?.pop();
+    let not_equal = whole.and_then(|decision| decision.change).map(|change| change.steps).unwrap_or_default();
+    Ok(decisions.pop().map(|decision| DecidedPerson { row: row(&record, decision), record, not_equal }))
 }

@@ -4,6 +4,7 @@ pub mod expiry;
 pub mod judge;
 pub mod needs;
 
+mod anchors;
 mod answer;
 mod entitle;
 mod login;

@@ -10,7 +10,7 @@ use hardmatch_ports::{Check, CheckState, Clock, TenantError, TenantRead as _};
 use hardmatch_store::connection::{ConnectionState, Meta};
 
 use crate::judge::Acts;
-use crate::{Side, check, entitle, expiry, good, judge, login, needs};
+use crate::{Side, anchors, check, entitle, expiry, good, judge, login, needs};
 
 /// Role holders that are looked at one by one.
 const ADMINS: usize = 50;
@@ -72,6 +72,7 @@ pub async fn tenant(
     checks.push(judge::tenant_id(&organization, config, meta));
     checks.extend(judge::domains(&organization, wanted));
     checks.push(judge::directory_sync(&organization));
+    checks.extend(anchors::look(side, &organization).await);
     match side.client.role_holders().await {
         Ok(roles) => {
             let acts = if is_delegated(config) { Acts::ForAdministrator } else { Acts::Itself };

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod clinic;
 mod options;
 
 mod candidates;
@@ -39,6 +40,7 @@ pub mod aadsts;
 
 pub use claims::claims_of;
 pub use client::GraphClient;
+pub use clinic::{DomainFederation, SyncSwitches, TokenValidation};
 pub use metadata::Metadata;
 pub use options::{GrantKind, GraphOptions, OptionsError};
 pub use platform::EntraPlatform;

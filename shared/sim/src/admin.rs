@@ -13,6 +13,7 @@ use crate::records::{CallCounts, SeenRequest};
 use crate::registration::{App, Consent};
 use crate::roles::Assignment;
 use crate::schema::{Kind, at};
+use crate::seed::SeedDomain;
 use crate::state::State;
 use crate::world::World;
 
@@ -155,6 +156,15 @@ impl World {
     /// The sign-in service starts to sign with another key; the last one stays published beside it.
     pub fn roll_signing_key(&self) {
         self.lock().entra.rollovers += 1;
+    }
+
+    /// Changes a domain as an administrator would: verified or not any more, managed or federated.
+    pub fn change_domain(&self, name: &str, change: impl FnOnce(&mut SeedDomain)) -> Result<(), SimError> {
+        self.edit(|state| {
+            let domain = state.domains.iter_mut().find(|domain| domain.name.eq_ignore_ascii_case(name));
+            change(domain.ok_or_else(|| SimError::NoSuch(format!("no domain {name}")))?);
+            Ok(())
+        })
     }
 
     /// Makes every delta token answer 410.

@@ -109,6 +109,11 @@ pub struct SimOptions {
     pub photo_without_mailbox: Reaction,
     /// How Entra Connect is kept in check.
     pub connect: ConnectRules,
+    /// A sign-in that a federated domain asserts for somebody of another domain is refused
+    /// (<https://learn.microsoft.com/graph/api/resources/federatedtokenvalidationpolicy>). Default true.
+    pub federated_token_validation: bool,
+    /// Devices that are joined to a directory and to the tenant. Default 0.
+    pub hybrid_devices: u32,
 }
 
 /// What an app-only token request gets before an administrator consented.
@@ -244,6 +249,8 @@ impl Default for SimOptions {
             login_hint: LoginHint::default(),
             photo_without_mailbox: Reaction::Refuse,
             connect: ConnectRules::default(),
+            federated_token_validation: true,
+            hybrid_devices: 0,
         }
     }
 }

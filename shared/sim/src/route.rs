@@ -48,6 +48,9 @@ pub(crate) enum Op {
     Domains,
     Domain,
     FederationConfiguration,
+    DirectorySynchronization,
+    TokenValidation,
+    Devices,
     Skus,
     DirectoryRoles,
     RoleMembers,
@@ -180,6 +183,13 @@ pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<Route> {
         ("GET", ["domains", k, "federationConfiguration"]) => {
             route(Op::FederationConfiguration, "/domains/{id}/federationConfiguration", k, "")
         }
+        ("GET", ["directory", "onPremisesSynchronization"]) => {
+            route(Op::DirectorySynchronization, "/directory/onPremisesSynchronization", "", "")
+        }
+        ("GET", ["policies", "federatedTokenValidationPolicy"]) => {
+            route(Op::TokenValidation, "/policies/federatedTokenValidationPolicy", "", "")
+        }
+        ("GET", ["devices"]) => route(Op::Devices, "/devices", "", ""),
         ("GET", ["subscribedSkus"]) => route(Op::Skus, "/subscribedSkus", "", ""),
         ("GET", ["directoryRoles"]) => route(Op::DirectoryRoles, "/directoryRoles", "", ""),
         ("GET", ["directoryRoles", k, "members"]) => route(Op::RoleMembers, "/directoryRoles/{id}/members", k, ""),

@@ -137,6 +137,53 @@ impl State {
         Ok(self.collection(ask, "domains/federationConfiguration", values))
     }
 
+    /// <https://learn.microsoft.com/graph/api/onpremisesdirectorysynchronization-get>
+    pub(crate) fn directory_synchronization(&mut self, ask: &Ask<'_>) -> Outcome {
+        ask.query.only(&["$select"])?;
+        let rules = &self.options.connect;
+        let value = json!({
+            "id": self.tenant.id,
+            "configuration": {
+                "accidentalDeletionPrevention": {
+                    "synchronizationPreventionType": "enabledForCount", "alertThreshold": rules.deletion_threshold,
+                },
+            },
+            "features": {
+                "blockSoftMatchEnabled": rules.block_soft_match,
+                "blockCloudObjectTakeoverThroughHardMatchEnabled": rules.block_hard_match,
+                "softMatchOnUpnEnabled": rules.soft_match_on_upn,
+                "quarantineUponProxyAddressesConflictEnabled": rules.quarantine_duplicates,
+                "quarantineUponUpnConflictEnabled": rules.quarantine_duplicates,
+                "allowOnPremUpdateOfOnPremisesObjectIdentifierEnabled": !rules.harden_object_identifier,
+            },
+        });
+        Ok(self.collection(ask, "directory/onPremisesSynchronization", vec![value]))
+    }
+
+    /// Hybrid joined devices alone are kept, so a filter finds all of them.
+    /// <https://learn.microsoft.com/graph/api/device-list>
+    pub(crate) fn devices(&mut self, ask: &Ask<'_>) -> Outcome {
+        ask.query.only(&["$filter", "$select", "$top"])?;
+        let device = |number: u32| {
+            let id = stable_uuid(&["device", &number.to_string()]).to_string();
+            json!({ "id": id, "trustType": "ServerAd" })
+        };
+        let values = (0..self.options.hybrid_devices).map(device).collect();
+        Ok(self.collection(ask, "devices", values))
+    }
+
+    /// <https://learn.microsoft.com/graph/api/federatedtokenvalidationpolicy-get>
+    pub(crate) fn token_validation(&mut self, ask: &Ask<'_>) -> Outcome {
+        ask.query.only(&["$select"])?;
+        let domains = if self.options.federated_token_validation { "all" } else { "none" };
+        let value = json!({
+            "id": stable_uuid(&["token validation", &self.tenant.id]).to_string(),
+            "deletedDateTime": null,
+            "validatingDomains": { "@odata.type": "#microsoft.graph.allDomains", "rootDomains": domains },
+        });
+        Ok(Answer::json(200, &value))
+    }
+
     fn may_read_roles(&self) -> Outcome<()> {
         if self.options.read_roles == options::Reaction::Refuse { Err(Refusal::denied()) } else { Ok(()) }
     }

@@ -3,15 +3,20 @@
 
 mod history;
 mod months;
+mod repairs;
 
 use hardmatch_runtime::env;
 use history::History;
 use months::Month;
+use repairs::{Kind, Wanted, trial};
 
 /// Histories played when nobody asks for others.
 const SEEDS: u64 = 30;
 /// Months played when nobody asks for others.
 const MONTHS: u64 = 12;
+
+/// Disturbed repairs of each kind when nobody asks for others.
+const REPAIRS: u64 = 3;
 
 /// `HARDMATCH_TEST_SEEDS=FROM..TO` plays others, for long nights.
 fn seeds(unasked: u64) -> std::ops::Range<u64> {
@@ -52,5 +57,16 @@ async fn a_damaged_source_harms_nobody_in_a_month_odd_seeds() {
 async fn months(parity: u64) {
     for seed in seeds(MONTHS).filter(|seed| seed % 2 == parity) {
         Month::begin(seed).await.play().await;
+    }
+}
+
+/// Repairs of every kind; `HARDMATCH_TEST_SEEDS=0..10000` for the documented figure.
+#[tokio::test]
+async fn a_repair_that_is_disturbed_ends_as_one_that_is_not() {
+    let mut wanted = Wanted::default();
+    for kind in Kind::ALL {
+        for seed in seeds(REPAIRS) {
+            trial(kind, seed, &mut wanted).await;
+        }
     }
 }

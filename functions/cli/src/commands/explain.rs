@@ -7,7 +7,7 @@ use hardmatch_domain::reason::Code;
 use hardmatch_match::{DecidedPerson, MatchPorts};
 use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_ports::source::RefusedEntry;
-use hardmatch_report::{Around, Past, explain_text, page, row_document, seen_ids, seen_ids_text};
+use hardmatch_report::{Around, Past, explain_text, page, row_document, seen_ids, seen_ids_text, step_lines};
 use hardmatch_store::connection::Meta;
 use serde_json::json;
 
@@ -65,6 +65,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             "refused_entry": refused,
             "history": history,
             "immutable_ids": ids,
+            "not_equal": step_lines(&explained.not_equal),
         });
         if let Some(properties) = &whole {
             document["account"] = properties.as_deref().map(whole_account::document).unwrap_or_default();
@@ -79,6 +80,11 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         output::prose(explain_text(&explained.row, &past));
         if args.history {
             output::prose(seen_ids_text(&ids));
+        }
+        let missing = step_lines(&explained.not_equal);
+        if !missing.is_empty() {
+            output::line("\nNot yet equal");
+            missing.into_iter().for_each(|line| output::line(format!("  {line}")));
         }
         if let Some(command) = held {
             output::prose("\nThe last run holds this change for an approval. This allows what that run holds:");

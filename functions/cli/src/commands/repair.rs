@@ -1,9 +1,13 @@
 //! `repair`: broken joins found, repaired, and taken back.
 
 mod audit;
+mod clinic;
 mod listed;
 mod start;
 
+use hardmatch_domain::facts::By;
+use hardmatch_domain::ids::PersonRef;
+use hardmatch_match::MatchPorts;
 use hardmatch_ports::command::Command;
 use serde_json::json;
 
@@ -56,8 +60,10 @@ async fn link(args: &RepairLinkArgs) -> Result<Exit, Failure> {
         let carries = mirrored.as_ref().and_then(|account| account.immutable_id.as_ref());
         if carries.is_none_or(|id| id.as_str() != wanted) {
             let has = carries.map_or("none", |id| id.as_str());
+            let owners = owners(&ports, wanted, &found).await?;
             return Err(Failure::usage(format!(
-                "the account {id} carries the immutable ID {has}, not {wanted}. A link writes no ID: link the account without --immutable-id, and the next plan shows what [anchor] on_conflict makes of the difference"
+                "the account {id}, which shall be {}'s, carries the immutable ID {has}, not {wanted}{owners}. A link writes no ID: link the account without --immutable-id, and the next plan shows what [anchor] on_conflict makes of the difference",
+                found.key.as_str()
             )));
         }
     }
@@ -75,4 +81,21 @@ async fn link(args: &RepairLinkArgs) -> Result<Exit, Failure> {
         ));
     }
     Ok(Exit::Converged)
+}
+
+/// Whose an immutable ID is: accounts that carry it, and people of any connection who have it at their source.
+async fn owners(ports: &MatchPorts, id: &str, but: &PersonRef) -> Result<String, Failure> {
+    let mut owners = Vec::new();
+    for account in ports.store.accounts_by(&ports.scope, By::ImmutableId, id).await? {
+        let carries = ports.store.account(&ports.scope, &account).await?.and_then(|item| item.account.immutable_id.clone());
+        if carries.is_some_and(|carried| carried.as_str() == id) {
+            owners.push(format!("the account {account}"));
+        }
+    }
+    for person in ports.store.people_by(&ports.scope, By::ImmutableId, id).await? {
+        if person != *but {
+            owners.push(format!("{} of connection {}", person.key.as_str(), person.connection));
+        }
+    }
+    Ok(if owners.is_empty() { String::new() } else { format!(", which {} has", owners.join(" and ")) })
 }

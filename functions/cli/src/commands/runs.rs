@@ -1,5 +1,7 @@
 //! `runs`: what was done before, from the state alone.
 
+mod reasons;
+
 use hardmatch_domain::undo::UNDONE_WITHIN;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::run::{Outcome, Phase, Run, Undo};
@@ -26,6 +28,7 @@ pub(crate) async fn runs(command: RunsCommand) -> Result<Exit, Failure> {
     match command {
         RunsCommand::List(common) => list(&common).await,
         RunsCommand::Show(args) => show(args).await,
+        RunsCommand::Reasons(args) => reasons::reasons(&args).await,
         RunsCommand::Undo(args) => undo(&args).await,
     }
 }

@@ -9,12 +9,13 @@ use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonRef};
 use hardmatch_domain::license::Sku;
 use hardmatch_domain::link::Link;
 use hardmatch_domain::refused::Refused;
+use hardmatch_domain::repair::holds::OpenRepairs;
 use hardmatch_ports::tenant::{Answer, Refusal};
 use hardmatch_store::accounts::AccountItem;
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::Meta;
 use hardmatch_store::together::AccountItems;
-use hardmatch_store::{PersonHash, Stored};
+use hardmatch_store::{PersonHash, StoreError, Stored};
 
 use crate::task::{Next, OtherLane, Task};
 use crate::timing::{TIMING, millis};
@@ -43,6 +44,8 @@ pub(crate) struct Snapshot {
     pub(crate) skus: Vec<Sku>,
     /// Groups that steps join by name.
     pub(crate) groups: Groups,
+    /// What open repairs hold, where something of a change is sent for the first time.
+    pub(crate) repairs: OpenRepairs,
 }
 
 /// What is known of a group.
@@ -100,12 +103,13 @@ pub(crate) async fn load(
         .map(|task| task.pid)
         .collect();
     let store = &ports.store;
-    let (read, marks, accounts, managers, refusals) = futures::try_join!(
+    let (read, marks, accounts, managers, refusals, repairs) = futures::try_join!(
         store.person_items(connection, &unsure),
         store.marks(connection, &fresh),
         store.account_items(&ports.scope, ids),
         store.accounts_of_people(&ports.scope, &managers),
         store.refusals(connection, &refused),
+        open_repairs(ports, &fresh),
     )?;
     let (mut changes, mut people) = (BTreeMap::new(), BTreeMap::new());
     for (pid, items) in read {
@@ -117,9 +121,18 @@ pub(crate) async fn load(
         // A person is marked before their facts change, and the mark is read after the facts were.
         people.extend(task.person_revision.map(|revision| (task.pid, revision)));
     }
-    let mut snapshot = Snapshot { connection: meta, changes, people, marks, managers, refusals, ..Snapshot::default() };
+    let mut snapshot =
+        Snapshot { connection: meta, changes, people, marks, managers, refusals, repairs, ..Snapshot::default() };
     snapshot.put_accounts(accounts);
     Ok(snapshot)
+}
+
+/// What open repairs hold. A change was decided before a repair that began since took its holds.
+async fn open_repairs(ports: &WritePorts, fresh: &[PersonHash]) -> Result<OpenRepairs, StoreError> {
+    if fresh.is_empty() {
+        return Ok(OpenRepairs::default());
+    }
+    ports.store.repair_holds(&ports.scope).await
 }
 
 impl Snapshot {

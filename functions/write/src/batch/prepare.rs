@@ -153,7 +153,7 @@ fn manager_of(task: &Task, context: &BatchContext, snapshot: &Snapshot) -> Optio
 }
 
 /// Whether what the change was decided on is no longer so: the person's facts, their account, or something else that they
-/// were marked for, such as who holds a name.
+/// were marked for, such as who holds a name. Something that a repair holds since then counts, too.
 fn has_moved(task: &Task, context: &BatchContext, snapshot: &Snapshot) -> bool {
     if !is_first_look(task, context.phase) {
         return false;
@@ -164,6 +164,7 @@ fn has_moved(task: &Task, context: &BatchContext, snapshot: &Snapshot) -> bool {
     snapshot.people.get(&task.pid) != Some(&change.decided_on.person)
         || account != task.known_revision()
         || marked_since
+        || snapshot.repairs.holder_against(change).is_some()
 }
 
 /// Whether an operator switched off a change of which nothing was sent yet.

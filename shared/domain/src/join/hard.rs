@@ -86,12 +86,12 @@ pub(super) fn judge<'a, F: Facts>(
         let reason = claims::contested(log, "same immutable ID", &rivals);
         return Some(refused(reason, account));
     }
+    if let Some(other) = duplicate_account(subject, account, candidates) {
+        return Some(merge::plan(subject, log, account, other, from.map(|link| link.person.clone())));
+    }
     if account.authority == Authority::Synced {
         log.show(account);
         return Some(refused(Reason::plain(Code::MasteredElsewhere), account));
-    }
-    if let Some(other) = duplicate_account(subject, account, candidates) {
-        return Some(merge::plan(subject, log, account, other, from.map(|link| link.person.clone())));
     }
     // A link that continues was somebody's before; a first match could make anybody an administrator.
     if from.is_none()

@@ -5,7 +5,7 @@ use crate::facts::Facts;
 use crate::join::duplicate::other_live_match;
 use crate::join::outcome::{Joining, Opening, Refusal, Target, refused};
 use crate::join::reanchor::set_id;
-use crate::join::{deleted, merge};
+use crate::join::{claims, deleted, merge};
 use crate::person_context::PersonContext;
 use crate::rules::leaving;
 use crate::vocabulary::account::{Account, Authority};
@@ -48,6 +48,12 @@ fn live<'a, F: Facts>(
         Ids::TenantWins(opening) => (opening, vec![Reason::plain(Code::AnchorLearned)]),
         Ids::SourceWins(reason) => {
             return Ok(set_id(subject, (JoinRule::Link, account), reason, vec![Step::Link], None));
+        }
+        Ids::Reserved(holder) => {
+            return Ok(match merge::free_id(subject, log, holder, account) {
+                Joining::Refused(refusal) => Joining::Refused(refusal.of_linked(account)),
+                planned => planned,
+            });
         }
     };
     if let Some(other) = other_live_match(subject, log, account) {
@@ -131,13 +137,15 @@ fn soft_deleted<'a, F: Facts>(
 }
 
 /// How the immutable IDs of a linked person and their account compare.
-enum Ids {
+enum Ids<'a> {
     /// They are one, or the link alone holds.
     Agree(Opening),
     /// They differ, and the source is to learn the tenant's.
     TenantWins(Opening),
     /// They differ, and the account gets the source's, for this reason.
     SourceWins(Reason),
+    /// They differ, the account is to get the source's, and this account in the recycle bin has it.
+    Reserved(&'a Account),
 }
 
 /// Compares the immutable IDs, or says why their difference stops everything.
@@ -146,7 +154,7 @@ fn compare_ids<'a, F: Facts>(
     log: &mut EvidenceLog,
     link: &'a Link,
     account: &'a Account,
-) -> Result<Ids, Refusal<'a>> {
+) -> Result<Ids<'a>, Refusal<'a>> {
     let ours = subject.person.immutable_id();
     let theirs = account.immutable_id.as_ref();
     if ours.is_some() && ours == theirs {
@@ -193,11 +201,16 @@ fn compare_ids<'a, F: Facts>(
             Ok(Ids::TenantWins(if known { Opening::Linked } else { Opening::Link }))
         }
         (OnConflict::SourceWins, _) => {
-            if let Some(holder) = holders.first() {
-                let reason = Reason::with(Code::DeletedHolder, format!("the ID is reserved by {}", holder.id));
+            if let Some(reason) = subject.privileged(&account.id) {
                 Err(stays(reason, account).also(code))
-            } else if let Some(reason) = subject.privileged(&account.id) {
-                Err(stays(reason, account).also(code))
+            } else if let Some(holder) = holders.first() {
+                match claims::owner(subject, holder) {
+                    claims::Owner::Nobody if holders.len() == 1 => Ok(Ids::Reserved(holder)),
+                    _ => {
+                        let reason = Reason::with(Code::DeletedHolder, format!("the ID is reserved by {}", holder.id));
+                        Err(stays(reason, account).also(code))
+                    }
+                }
             } else {
                 Ok(Ids::SourceWins(Reason::plain(code)))
             }

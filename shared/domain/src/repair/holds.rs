@@ -2,8 +2,11 @@
 //! until the repair is closed.
 
 use crate::repair::journal::{Journal, RepairState};
+use crate::vocabulary::attribute::{Attr, Attributes};
+use crate::vocabulary::change::Change;
 use crate::vocabulary::ids::{ImmutableId, ObjectId, PersonRef};
 use crate::vocabulary::repair::RepairWrite;
+use crate::vocabulary::step::Step;
 use crate::vocabulary::text::lookup_form;
 use crate::vocabulary::values;
 
@@ -81,5 +84,63 @@ impl OpenRepairs {
     /// The repair that holds something.
     pub fn holder(&self, what: &RepairHold) -> Option<&OpenRepair> {
         self.0.iter().find(|open| open.holds.binary_search(what).is_ok())
+    }
+
+    /// The repair that holds something that a change would write or claim.
+    pub fn holder_against(&self, change: &Change) -> Option<&OpenRepair> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut touched = vec![RepairHold::Person(change.person.clone())];
+        touched.extend(change.account.clone().map(RepairHold::Account));
+        touched.extend(change.link_from.clone().map(RepairHold::Person));
+        change.steps.iter().for_each(|step| touches(step, &mut touched));
+        touched.iter().find_map(|what| self.holder(what))
+    }
+}
+
+/// What a step would write or claim that a repair may hold.
+pub(crate) fn touches(step: &Step, touched: &mut Vec<RepairHold>) {
+    let mut names = |attributes: &Attributes| {
+        for attr in [Attr::UserPrincipalName, Attr::Mail] {
+            touched.extend(attributes.filled(attr).map(|name| RepairHold::Name(lookup_form(name))));
+        }
+    };
+    match step {
+        Step::Create { attributes, immutable_id, .. } => {
+            names(attributes);
+            touched.extend(immutable_id.clone().map(RepairHold::Id));
+        }
+        Step::Update { immutable_id, after, .. } => {
+            names(after);
+            touched.extend(immutable_id.clone().map(RepairHold::Id));
+        }
+        Step::Rename { after, .. } => touched.push(RepairHold::Name(lookup_form(after))),
+        Step::Purge { account } => touched.push(RepairHold::Account(account.clone())),
+        Step::Repair(plan) => {
+            touched.extend(plan.people.iter().cloned().map(RepairHold::Person));
+            for call in &plan.calls {
+                touched.push(RepairHold::Account(call.account.clone()));
+                match &call.write {
+                    RepairWrite::Upn { after, .. } => touched.push(RepairHold::Name(lookup_form(after))),
+                    RepairWrite::Id { before, after } => {
+                        let ids = [before, after].into_iter().flatten();
+                        touched.extend(ids.map(|id: &ImmutableId| RepairHold::Id(id.clone())));
+                    }
+                    RepairWrite::Delete | RepairWrite::Restore { .. } | RepairWrite::Purge => {}
+                }
+            }
+        }
+        Step::ClearId { before } => touched.push(RepairHold::Id(before.clone())),
+        Step::Link
+        | Step::Unlink
+        | Step::SetEnabled { .. }
+        | Step::RevokeSessions
+        | Step::SetManager { .. }
+        | Step::SetLicenses { .. }
+        | Step::JoinGroup { .. }
+        | Step::LeaveGroup { .. }
+        | Step::Restore
+        | Step::Delete { .. } => {}
     }
 }

@@ -3,18 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::account::{Account, AccountKind, Authority};
-use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::account::Account;
 use hardmatch_domain::change::{Join, RepairPlan, Step};
-use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey};
+use hardmatch_domain::ids::{ObjectId, PersonKey};
 use hardmatch_domain::reason::{Code, Weight};
-use hardmatch_domain::values;
 use hardmatch_match::Accept;
 use hardmatch_ports::run::{Intent, PlanRow, Run, Status};
-use hardmatch_ports::{TenantRead as _, TenantWrite as _};
+use hardmatch_ports::TenantRead as _;
 use serde::Serialize;
 use serde_json::json;
 
+use super::clinic::{self, Tenant};
 use super::listed::words;
 use crate::args::Common;
 use crate::commands::run::{StoryCommand, drive, engine};
@@ -25,21 +24,21 @@ use crate::output;
 
 /// One thing that is wrong, or may be.
 #[derive(Debug, Serialize)]
-struct Finding {
+pub(super) struct Finding {
     /// What kind: a reason code, or a class of the tenant's accounts.
-    class: &'static str,
+    pub(super) class: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    person: Option<PersonKey>,
+    pub(super) person: Option<PersonKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    upn: Option<String>,
+    pub(super) upn: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    accounts: Vec<ObjectId>,
+    pub(super) accounts: Vec<ObjectId>,
     /// What was seen.
-    evidence: Vec<String>,
+    pub(super) evidence: Vec<String>,
     /// The repair that is planned for it, which `repair start` carries out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    repair: Option<RepairPlan>,
-    cure: String,
+    pub(super) repair: Option<RepairPlan>,
+    pub(super) cure: String,
 }
 
 pub(super) async fn audit(common: &Common) -> Result<Exit, Failure> {
@@ -47,13 +46,16 @@ pub(super) async fn audit(common: &Common) -> Result<Exit, Failure> {
     let (engine, meta) = engine(common).await?;
     let result = Box::pin(find(&engine, &meta)).await;
     engine.stop().await;
-    let (run, findings) = result?;
+    let (run, findings, unread) = result?;
     if common.json {
         let connection = run.connection.as_str();
-        output::document(&json!({ "v": 1, "connection": connection, "run": run.id, "findings": findings }));
+        output::document(&json!({ "v": 1, "connection": connection, "run": run.id, "findings": findings, "unread": unread }));
     } else {
         for finding in &findings {
             print(finding);
+        }
+        for what in &unread {
+            output::note(format!("Not looked at, since the permissions withhold it: {what}."));
         }
         output::note(format!("{} findings. Nothing was written to the tenant.", findings.len()));
     }
@@ -78,7 +80,7 @@ fn print(finding: &Finding) {
     }
 }
 
-async fn find(engine: &Engine, meta: &hardmatch_store::connection::Meta) -> Result<(Run, Vec<Finding>), Failure> {
+async fn find(engine: &Engine, meta: &hardmatch_store::connection::Meta) -> Result<(Run, Vec<Finding>, Vec<&'static str>), Failure> {
     let wish = StoryCommand {
         intent: Intent::Plan,
         accept: Accept::Nothing,
@@ -98,18 +100,17 @@ async fn find(engine: &Engine, meta: &hardmatch_store::connection::Meta) -> Resu
     while let Some((_, rows)) = slices.next().await? {
         for row in rows {
             if let Join::Joined { account, .. } = &row.decision.join {
-                joined.insert(account.clone(), row.decision.key.clone());
+                joined.insert(account.clone(), (row.decision.key.clone(), row.upn.to_string()));
             }
             findings.extend(of_person(&row));
         }
     }
     drop(slices);
-    let privileged = engine.side.client.privileged().await.map_err(|error| Failure::run(engine.side.said(&error)))?;
-    let accounts = accounts(engine).await?;
-    clinic(&accounts, &joined, privileged.as_ref(), &mut findings);
+    let tenant = Tenant::read(engine, accounts(engine).await?).await?;
+    clinic::look(&tenant, &joined, &mut findings);
     findings
         .sort_by(|one, other| (one.class, &one.upn, &one.accounts).cmp(&(other.class, &other.upn, &other.accounts)));
-    Ok((run, findings))
+    Ok((run, findings, tenant.unread))
 }
 
 /// What the decision about a person finds broken.
@@ -205,89 +206,5 @@ async fn accounts(engine: &Engine) -> Result<Vec<Account>, Failure> {
             Some(next) => page = Some(next),
             None => return Ok(found),
         }
-    }
-}
-
-/// What the tenant's accounts show by themselves.
-fn clinic(
-    accounts: &[Account],
-    joined: &BTreeMap<ObjectId, PersonKey>,
-    privileged: Option<&BTreeMap<ObjectId, Vec<String>>>,
-    findings: &mut Vec<Finding>,
-) {
-    let found = |class: &'static str, accounts: &[&Account], evidence: Vec<String>, cure: &str| Finding {
-        class,
-        person: accounts.first().and_then(|account| joined.get(&account.id)).cloned(),
-        upn: accounts.first().and_then(|account| account.upn()).map(str::to_owned),
-        accounts: accounts.iter().map(|account| account.id.clone()).collect(),
-        evidence,
-        repair: None,
-        cure: cure.to_owned(),
-    };
-    let members = || accounts.iter().filter(|account| account.kind == AccountKind::Member);
-    for account in members() {
-        if account.immutable_id.is_none() {
-            findings.push(found(
-                "account_without_id",
-                &[account],
-                Vec::new(),
-                "A takeover or a repair sets it when the account is somebody's; `hardmatch plan --unmatched` lists accounts of nobody.",
-            ));
-        }
-        if account.upn().is_some_and(values::is_temporary) {
-            findings.push(found(
-                "temporary_name",
-                &[account],
-                Vec::new(),
-                "`hardmatch repair list` shows whose repair it is; without one, the next plan renames the account.",
-            ));
-        }
-        if account.authority == Authority::FormerlySynced && !joined.contains_key(&account.id) {
-            findings.push(found(
-                "on_premises_leftover",
-                &[account],
-                vec!["was synchronized by Entra Connect once, and belongs to nobody here".to_owned()],
-                "Clear the on-premises attributes of the account, or join it: https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
-            ));
-        }
-        let roles = privileged.and_then(|holders| holders.get(&account.id));
-        if let Some(roles) = roles.filter(|_| account.authority != Authority::Synced) {
-            findings.push(found(
-                "role_blocks_match",
-                &[account],
-                vec![roles.join(", ")],
-                "Entra Connect and hardmatch join nobody to it by an ID. Take the role away while the account is joined, or link it: hardmatch repair link.",
-            ));
-        }
-    }
-    let mut by_id: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
-    let mut by_name: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
-    for account in members() {
-        if let Some(id) = account.immutable_id.as_ref().map(ImmutableId::as_str) {
-            by_id.entry(id.to_lowercase()).or_default().push(account);
-        }
-        let local = account.upn().and_then(|upn| upn.split('@').next()).unwrap_or_default();
-        let stem = local.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_lowercase();
-        let name = account.attributes.filled(Attr::DisplayName).unwrap_or_default().to_lowercase();
-        if !stem.is_empty() && !name.is_empty() {
-            by_name.entry(format!("{stem}\u{1f}{name}")).or_default().push(account);
-        }
-    }
-    for group in by_id.into_values().filter(|group| group.len() > 1) {
-        findings.push(found(
-            "ids_alike",
-            &group,
-            vec!["the immutable IDs differ in upper and lower case only".to_owned()],
-            "One of them was typed: compare both with the directory, and replace the wrong one.",
-        ));
-    }
-    for group in by_name.into_values().filter(|group| group.len() > 1) {
-        let licensed = group.iter().filter(|account| !account.licenses.is_empty()).count();
-        findings.push(found(
-            "duplicate_by_name",
-            &group,
-            vec![format!("same name, sign-in names alike but for a number; {licensed} of {} are licensed", group.len())],
-            "Compare licences, mail and last sign-in. If they are one person, free the name or the ID of one of them, and plan again.",
-        ));
     }
 }

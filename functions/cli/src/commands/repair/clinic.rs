@@ -1,0 +1,190 @@
+//! The anchor clinic: what the tenant's accounts, domains and switches show by themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hardmatch_domain::account::{Account, AccountKind, Authority, Domain};
+use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey};
+use hardmatch_domain::values;
+use hardmatch_graph::{SyncSwitches, TokenValidation};
+use hardmatch_ports::TenantWrite as _;
+use hardmatch_ports::tenant::TenantError;
+
+use super::audit::Finding;
+use crate::engine::Engine;
+use crate::fail::Failure;
+
+/// What is read of the tenant.
+pub(super) struct Tenant {
+    accounts: Vec<Account>,
+    domains: BTreeMap<String, Domain>,
+    privileged: Option<BTreeMap<ObjectId, Vec<String>>>,
+    switches: Option<SyncSwitches>,
+    validation: Option<TokenValidation>,
+    /// Accounts that Entra Connect marked with the GUID of their object.
+    marked: BTreeSet<ObjectId>,
+    /// What permissions withhold.
+    pub(super) unread: Vec<&'static str>,
+}
+
+impl Tenant {
+    pub(super) async fn read(engine: &Engine, accounts: Vec<Account>) -> Result<Self, Failure> {
+        let client = &engine.side.client;
+        let said = |error: TenantError| Failure::run(engine.side.said(&error));
+        let privileged = client.privileged().await.map_err(said)?;
+        let switches = client.sync_switches().await.map_err(said)?;
+        let validation = client.token_validation().await.map_err(said)?;
+        let marked = client.object_identifiers().await.map_err(said)?;
+        let mut unread = Vec::new();
+        let mut note = |missing: bool, what| unread.extend(missing.then_some(what));
+        note(privileged.is_none(), "who holds a role or may activate one (RoleManagement.Read.Directory)");
+        note(switches.is_none(), "switches of directory synchronization (OnPremDirectorySynchronization.Read.All)");
+        note(validation.is_none(), "the check of federated tokens (Policy.Read.All)");
+        note(marked.is_none(), "onPremisesObjectIdentifier of accounts");
+        let domains = client.domains().await.map_err(said)?;
+        let marked = marked.unwrap_or_default().into_iter().collect();
+        Ok(Self { accounts, domains, privileged, switches, validation, marked, unread })
+    }
+
+    fn is_federated(&self, upn: &str) -> bool {
+        let domain = upn.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default();
+        self.domains.get(&domain).is_some_and(|domain| domain.federated)
+    }
+}
+
+/// Looks at a tenant. `joined` are people with their accounts, and with the sign-in names that the source says.
+pub(super) fn look(tenant: &Tenant, joined: &BTreeMap<ObjectId, (PersonKey, String)>, findings: &mut Vec<Finding>) {
+    switches(tenant, findings);
+    accounts(tenant, joined, findings);
+}
+
+/// What concerns the tenant as a whole.
+fn switches(tenant: &Tenant, findings: &mut Vec<Finding>) {
+    let mut found = |class: &'static str, evidence: String, cure: &str| {
+        findings.push(Finding {
+            class,
+            person: None,
+            upn: None,
+            accounts: Vec::new(),
+            evidence: vec![evidence],
+            repair: None,
+            cure: cure.to_owned(),
+        });
+    };
+    if tenant.switches.is_some_and(|switches| switches.object_identifier_open) {
+        found(
+            "hardening_opted_out",
+            "allowOnPremUpdateOfOnPremisesObjectIdentifierEnabled is true".to_owned(),
+            "The switch is for a migration: whoever writes the anchor in the directory may take accounts over while it is open. Set it to false: https://learn.microsoft.com/graph/api/onpremisesdirectorysynchronization-update",
+        );
+    }
+    let Some(validation) = &tenant.validation else { return };
+    for (name, _) in tenant.domains.iter().filter(|(_, domain)| domain.federated && domain.verified) {
+        if !validation.covers(name) {
+            found(
+                "federation_without_token_validation",
+                format!("{name}: validatingDomains.rootDomains is {}", validation.root_domains),
+                "Any federated identity provider of the tenant can assert any immutable ID of this domain. Turn the validation on before an anchor is written: https://learn.microsoft.com/graph/api/resources/federatedtokenvalidationpolicy",
+            );
+        }
+    }
+}
+
+/// What accounts show by themselves.
+fn accounts(tenant: &Tenant, joined: &BTreeMap<ObjectId, (PersonKey, String)>, findings: &mut Vec<Finding>) {
+    let found = |class: &'static str, accounts: &[&Account], evidence: Vec<String>, cure: &str| Finding {
+        class,
+        person: accounts.first().and_then(|account| joined.get(&account.id)).map(|(key, _)| key.clone()),
+        upn: accounts.first().and_then(|account| account.upn()).map(str::to_owned),
+        accounts: accounts.iter().map(|account| account.id.clone()).collect(),
+        evidence,
+        repair: None,
+        cure: cure.to_owned(),
+    };
+    let members = || tenant.accounts.iter().filter(|account| account.kind == AccountKind::Member);
+    for account in members() {
+        if account.immutable_id.is_none() {
+            findings.push(found(
+                "account_without_id",
+                &[account],
+                Vec::new(),
+                "A takeover or a repair sets it when the account is somebody's; `hardmatch plan --unmatched` lists accounts of nobody.",
+            ));
+        }
+        if account.upn().is_some_and(values::is_temporary) {
+            findings.push(found(
+                "temporary_name",
+                &[account],
+                Vec::new(),
+                "`hardmatch repair list` shows whose repair it is; without one, the next plan renames the account.",
+            ));
+        }
+        if account.authority == Authority::FormerlySynced && !joined.contains_key(&account.id) {
+            findings.push(found(
+                "on_premises_leftover",
+                &[account],
+                vec!["was synchronized by Entra Connect once, and belongs to nobody here".to_owned()],
+                "Clear the on-premises attributes of the account, or join it: https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
+            ));
+        }
+        if account.authority != Authority::Synced && tenant.marked.contains(&account.id) {
+            findings.push(found(
+                "object_identifier_set",
+                &[account],
+                vec!["onPremisesObjectIdentifier is set".to_owned()],
+                "Since July 2026 Entra Connect hard-matches nobody else to it. hardmatch joins it all the same. To clear it keep the old value and send PATCH /beta/users/{id} {\"onPremisesObjectIdentifier\": null} (User-OnPremisesSyncBehavior.ReadWrite.All).",
+            ));
+        }
+        let asserted = joined.get(&account.id).map(|(_, upn)| upn.as_str()).filter(|upn| !upn.is_empty());
+        if let (Some(asserted), Some(upn)) = (asserted, account.upn())
+            && tenant.is_federated(upn)
+            && asserted.to_lowercase() != upn.to_lowercase()
+        {
+            findings.push(found(
+                "upn_mismatch",
+                &[account],
+                vec![format!("the source says {asserted}, the tenant {upn}")],
+                "A sign-in that asserts the source's name ends at nobody. Let [actions] rename move the name, or correct it at the source or in the identity provider.",
+            ));
+        }
+        let roles = tenant.privileged.as_ref().and_then(|holders| holders.get(&account.id));
+        if let Some(roles) = roles.filter(|_| account.authority != Authority::Synced) {
+            findings.push(found(
+                "role_blocks_match",
+                &[account],
+                vec![roles.join(", ")],
+                "Entra Connect and hardmatch join nobody to it by an ID. Take the role away while the account is joined, or link it: hardmatch repair link.",
+            ));
+        }
+    }
+    let mut by_id: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
+    let mut by_name: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
+    for account in members() {
+        if let Some(id) = account.immutable_id.as_ref().map(ImmutableId::as_str) {
+            by_id.entry(id.to_lowercase()).or_default().push(account);
+        }
+        let local = account.upn().and_then(|upn| upn.split('@').next()).unwrap_or_default();
+        let stem = local.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_lowercase();
+        let name = account.attributes.filled(Attr::DisplayName).unwrap_or_default().to_lowercase();
+        if !stem.is_empty() && !name.is_empty() {
+            by_name.entry(format!("{stem}\u{1f}{name}")).or_default().push(account);
+        }
+    }
+    for group in by_id.into_values().filter(|group| group.len() > 1) {
+        findings.push(found(
+            "ids_alike",
+            &group,
+            vec!["the immutable IDs differ in upper and lower case only".to_owned()],
+            "One of them was typed: compare both with the directory, and replace the wrong one.",
+        ));
+    }
+    for group in by_name.into_values().filter(|group| group.len() > 1) {
+        let licensed = group.iter().filter(|account| !account.licenses.is_empty()).count();
+        findings.push(found(
+            if licensed > 1 { "data_on_both" } else { "duplicate_by_name" },
+            &group,
+            vec![format!("same name, sign-in names alike but for a number; {licensed} of {} are licensed", group.len())],
+            "Compare licences, mail and last sign-in. If they are one person, free the name or the ID of one of them, and plan again.",
+        ));
+    }
+}
