@@ -17,7 +17,7 @@ use crate::connection::{Connection, Proof, people};
 pub enum Hostile {
     /// A wait of thirty years.
     LongWait,
-    /// The same, of the login service.
+    /// A wait of thirty years that the login service asks for.
     LoginLongWait,
     /// A web page with status 200.
     WebPage,
@@ -33,7 +33,7 @@ pub enum Hostile {
     LinksWithoutEnd,
     /// Two gigabytes behind two megabytes of gzip.
     Bomb,
-    /// The same, of the login service.
+    /// Two gigabytes of the login service behind two megabytes of gzip.
     LoginBomb,
     /// A page of a million small objects.
     ManyObjects,

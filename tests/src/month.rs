@@ -34,7 +34,7 @@ pub struct Measured {
     pub unchanged: Hundredths,
     /// More for each person who did, in hundredths, where one in ten does.
     pub changed: Hundredths,
-    /// The same where everybody does.
+    /// More for each person, in hundredths, where everybody changes.
     pub all_changed: Hundredths,
     /// Of a tick without work over one connection, in hundredths.
     pub tick: Hundredths,
@@ -301,9 +301,9 @@ const METRICS_OF_RUNS: u64 = 9;
 /// Parts of the template that cost by the month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// Those that every stack has.
+    /// Parts that every stack has.
     pub always: Count,
-    /// Those that a parameter asks for.
+    /// Parts that a parameter asks for.
     pub optional: Count,
     /// Queues whose messages start functions.
     pub mappings: u64,

@@ -47,7 +47,7 @@ pub(crate) enum Problem {
     },
 }
 
-/// Which tenants.
+/// The tenant that the connection has, and the one that signed in.
 #[derive(Debug)]
 pub(crate) struct AnotherTenant {
     /// As the connection has it.

@@ -6,7 +6,7 @@ use hardmatch_store::StoreError;
 /// Why a run cannot go on. The message returns to its queue and is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum MatchError {
-    /// The store.
+    /// The store refused or could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A plan or report could not be kept or read.

@@ -48,7 +48,7 @@ impl RunCosts {
         Self { home: home.clone(), begun, health: HealthNotes::default() }
     }
 
-    /// The same, which notes how connections stand.
+    /// Costs of a run that also note how connections stand.
     pub(crate) fn noting(self, health: HealthNotes) -> Self {
         Self { health, ..self }
     }

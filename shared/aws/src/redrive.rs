@@ -15,7 +15,7 @@ use crate::failure::sentence;
 const RECEIVE: usize = 10;
 /// How long a message that is being moved is hidden from others, in seconds.
 const HIDDEN: i32 = 60;
-/// The same while it is only looked at.
+/// How long a message that is only looked at is hidden from others, in seconds.
 const LOOKED_AT: i32 = 10;
 /// Seconds to wait for messages: an answer at once may come from servers that have none of them.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>

@@ -13,7 +13,7 @@ pub enum StackError {
     /// AWS was asked and refused, or did not answer.
     #[error("stack {name}: {cause}. Look at the name, the region and the account you are signed in to")]
     Unknown {
-        /// Which.
+        /// The stack's name.
         name: String,
         /// Why.
         cause: String,
@@ -21,9 +21,9 @@ pub enum StackError {
     /// It is a stack of something else, or of a version that gave out less.
     #[error("stack {name} gives out no {output}. Deploy it again with infra/template.yaml of this version")]
     Lacks {
-        /// Which.
+        /// The stack's name.
         name: String,
-        /// What.
+        /// The output that is missing.
         output: &'static str,
     },
 }

@@ -31,7 +31,7 @@ pub struct TenantRequestContext {
 /// Why there was no answer. The message is left to be answered again.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantRequestError {
-    /// The store.
+    /// The store refused or could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The tokens.

@@ -131,7 +131,7 @@ mod tests {
         permission::asked(&needs).iter().map(|need| need.least).collect()
     }
 
-    /// The same, but for writing.
+    /// Least privilege for reading alone.
     fn read_only() -> Vec<&'static str> {
         least().into_iter().map(|name| if name == "User.ReadWrite.All" { "User.Read.All" } else { name }).collect()
     }

@@ -45,7 +45,7 @@ pub struct Refused {
 /// One value, licence or other step that the tenant refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedPart {
-    /// Which, and with which value: a digest.
+    /// A digest of the step and its value.
     what: Box<str>,
     /// Why, with the tenant's own word.
     pub reason: Reason,

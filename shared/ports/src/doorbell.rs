@@ -136,7 +136,7 @@ impl Message {
         ConnectionId::new("")
     }
 
-    /// The same, with an urgency.
+    /// This message with an urgency.
     #[must_use]
     pub fn with_urgency(mut self, urgency: Urgency) -> Self {
         self.urgency = urgency;

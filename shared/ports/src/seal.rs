@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 pub struct DataKey {
     /// 256 bits in clear; forgotten when dropped.
     pub plain: Zeroizing<[u8; 32]>,
-    /// The same, as only the [`Seal`] can unwrap it.
+    /// The key as only the [`Seal`] can unwrap it.
     pub wrapped: Vec<u8>,
 }
 

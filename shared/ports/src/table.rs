@@ -178,28 +178,28 @@ impl Query {
         }
     }
 
-    /// The same, at most `limit` items.
+    /// Items of a partition under a prefix of the sort key, at most `limit`.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
-    /// The same, going on after a sort key.
+    /// Items of a partition under a prefix of the sort key, after a sort key.
     #[must_use]
     pub fn after(mut self, sk: impl Into<String>) -> Self {
         self.after = Some(sk.into());
         self
     }
 
-    /// The same, ending before a sort key.
+    /// Items of a partition under a prefix of the sort key, before a sort key.
     #[must_use]
     pub fn before(mut self, sk: impl Into<String>) -> Self {
         self.before = Some(sk.into());
         self
     }
 
-    /// The same, largest sort key first.
+    /// Items of a partition under a prefix of the sort key, largest sort key first.
     #[must_use]
     pub fn descending(mut self) -> Self {
         self.order = Order::Descending;

@@ -55,7 +55,7 @@ pub fn seen_ids(record: &PersonRecord, linked: Option<&ImmutableId>, history: &[
     all
 }
 
-/// The same in words, for terminals.
+/// Every immutable ID that was seen, in words for terminals.
 pub fn seen_ids_text(ids: &[SeenId]) -> String {
     let mut text = Lines::default();
     text.heading("Immutable IDs");

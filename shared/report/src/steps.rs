@@ -20,7 +20,7 @@ pub(crate) struct StepView {
 /// One value that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// Which.
+    /// The attribute, or what else differs.
     pub(crate) what: &'static str,
     /// As it was.
     pub(crate) before: Value,

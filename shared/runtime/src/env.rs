@@ -152,7 +152,7 @@ pub const ALL: [Variable; 23] = [
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable {name} is not valid UTF-8. Set it again as plain text")]
 pub struct NotText {
-    /// Which.
+    /// The variable's name.
     pub name: String,
 }
 

@@ -43,13 +43,13 @@ impl State {
             responses.push(response);
         }
         if self.options.shuffle_batch {
-            self.dice.shuffle(&mut responses);
+            self.rng.shuffle(&mut responses);
         }
         Ok(Answer::json(200, &json!({ "responses": responses })))
     }
 
     fn failed_dependency(&mut self, part: &Part) -> Value {
-        let id = self.dice.uuid().to_string();
+        let id = self.rng.uuid().to_string();
         json!({
             "id": part.id,
             "status": 424,
@@ -63,7 +63,7 @@ impl State {
     }
 
     fn run(&mut self, ask: &Ask<'_>, part: &Part) -> Value {
-        let request_id = self.dice.uuid().to_string();
+        let request_id = self.rng.uuid().to_string();
         let client_id = part.call.header("client-request-id").unwrap_or(&request_id).to_owned();
         let reply = self.part(&part.call, Some(ask.caller), &request_id, &client_id);
         let Reply::Send { answer, .. } = reply else {

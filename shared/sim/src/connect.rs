@@ -220,7 +220,7 @@ impl State {
         let now = iso(self.now());
         for (property, value) in taken {
             if *property == "UserPrincipalName" {
-                let placeholder = format!("{local}{:04}@{}", self.dice.below(10_000), self.initial_domain());
+                let placeholder = format!("{local}{:04}@{}", self.rng.below(10_000), self.initial_domain());
                 properties.insert("userPrincipalName".to_owned(), json!(placeholder));
             } else if let Some(Value::Array(list)) = properties.get_mut("proxyAddresses") {
                 list.retain(|a| a.as_str() != Some(value));
@@ -306,7 +306,7 @@ fn addresses(properties: &Map<String, Value>) -> Vec<String> {
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The same address, and primary there as well.
+/// Whether the held address is the wanted one, and a primary address.
 fn is_primary(held: &str, wanted: &str) -> bool {
     held.starts_with("SMTP:") && held.eq_ignore_ascii_case(wanted)
 }

@@ -65,9 +65,9 @@ impl State {
         if round.link {
             round.link = false;
             round.to = self.dir.log_seen(horizon).max(round.from);
-            if self.dice.chance(self.options.delta.replays) {
+            if self.rng.chance(self.options.delta.replays) {
                 // Rounds may repeat changes that were seen before.
-                let back = 1 + self.dice.below(20) as u64;
+                let back = 1 + self.rng.below(20) as u64;
                 round.from = round.from.saturating_sub(back).max(self.dir.log_base);
             }
             round.at = round.from;
@@ -111,7 +111,7 @@ impl State {
         let minimal = asked || self.options.delta.changed_only;
         let size = self.options.delta_page_size.max(1);
         let more_to_come = round.end.map_or(round.at < round.to, |end| round.at < end);
-        let empty = more_to_come && round.page < 1_000 && self.dice.chance(self.options.delta.empty_pages);
+        let empty = more_to_come && round.page < 1_000 && self.rng.chance(self.options.delta.empty_pages);
         let mut rows: Vec<Vec<u8>> = Vec::new();
         let mut carried = None;
         if !empty {
@@ -153,10 +153,10 @@ impl State {
     /// An object of an earlier page, once more.
     fn repeat(&mut self, kind: Kind, round: &Round, tracked: Mask, horizon: i64) -> Option<Vec<u8>> {
         let end = round.end?;
-        if round.at == 0 || end == 0 || !self.dice.chance(self.options.delta.duplicates) {
+        if round.at == 0 || end == 0 || !self.rng.chance(self.options.delta.duplicates) {
             return None;
         }
-        let at = self.dice.below(usize::try_from(round.at).unwrap_or(1)) as u64;
+        let at = self.rng.below(usize::try_from(round.at).unwrap_or(1)) as u64;
         self.first_row(kind, &Round { at, ..round.clone() }, tracked, horizon)
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// A plan: each rule may strike each request; the first that does wins.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -173,15 +173,15 @@ struct Armed {
 #[derive(Debug)]
 pub(crate) struct Armory {
     rules: Vec<Armed>,
-    dice: Dice,
+    rng: Rng,
     pub(crate) struck: u64,
 }
 
 impl Armory {
     pub(crate) fn new(faults: TenantFaults) -> Self {
-        let dice = Dice::new(faults.seed);
+        let rng = Rng::new(faults.seed);
         let rules = faults.rules.into_iter().map(|rule| Armed { rule, seen: 0, struck: 0 }).collect();
-        Self { rules, dice, struck: 0 }
+        Self { rules, rng, struck: 0 }
     }
 
     pub(crate) fn add(&mut self, rule: FaultRule) {
@@ -209,7 +209,7 @@ impl Armory {
             }
             armed.seen += 1;
             let ready = armed.seen >= armed.rule.nth && armed.rule.times.is_none_or(|t| armed.struck < t);
-            if hit.is_none() && ready && (armed.rule.probability >= 1.0 || self.dice.chance(armed.rule.probability)) {
+            if hit.is_none() && ready && (armed.rule.probability >= 1.0 || self.rng.chance(armed.rule.probability)) {
                 armed.struck += 1;
                 self.struck += 1;
                 hit = Some(armed.rule.fault.clone());

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::iso;
-use crate::dice::stable_uuid;
 use crate::directory::Directory;
 use crate::error::SimError;
 use crate::object::Object;
+use crate::rng::stable_uuid;
 use crate::roles::{Assignment, Roles};
 use crate::schema::{Access, Kind, Shape, at};
 use crate::seed::{Seed, SeedSku};

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use crate::dice::stable_uuid;
+use crate::rng::stable_uuid;
 
 /// Built-in roles and their template ids.
 static BUILT_IN: &[(&str, &str)] = &[

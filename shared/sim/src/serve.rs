@@ -130,7 +130,7 @@ impl State {
     pub(crate) fn serve(&mut self, call: &Call) -> Reply {
         self.records.counters.round_trips += 1;
         self.purge_overdue();
-        let request_id = self.dice.uuid().to_string();
+        let request_id = self.rng.uuid().to_string();
         let client_id = call.header("client-request-id").map_or_else(|| request_id.clone(), str::to_owned);
         let mut reply = self.part(call, None, &request_id, &client_id);
         if let Reply::Send { answer, .. } = &mut reply {
@@ -362,7 +362,7 @@ impl State {
             i64::from(lag_ms)
         } else {
             let replicas = i64::from(lag.replicas);
-            let chosen = i64::try_from(self.dice.below(replicas.unsigned_abs().try_into().unwrap_or(1))).unwrap_or(0);
+            let chosen = i64::try_from(self.rng.below(replicas.unsigned_abs().try_into().unwrap_or(1))).unwrap_or(0);
             i64::from(lag_ms) * chosen / (replicas - 1)
         };
         self.now() - delay.max(self.stale_ms)

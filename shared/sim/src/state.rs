@@ -6,7 +6,6 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::clock::SimClock;
-use crate::dice::{Dice, stable_uuid};
 use crate::directory::Directory;
 use crate::entra::{self, Kept};
 use crate::error::SimError;
@@ -17,6 +16,7 @@ use crate::object::{Mask, Object};
 use crate::options::SimOptions;
 use crate::records::Records;
 use crate::registration::{App, Signature};
+use crate::rng::{Rng, stable_uuid};
 use crate::roles::{Assignment, Roles};
 use crate::seed::{DomainType, Seed, SeedDomain, SeedOrganization, SeedSku, SeedTenant};
 use crate::throttle::Buckets;
@@ -25,7 +25,7 @@ use crate::throttle::Buckets;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) clock: SimClock,
-    pub(crate) dice: Dice,
+    pub(crate) rng: Rng,
     pub(crate) options: SimOptions,
     pub(crate) tenant: SeedTenant,
     pub(crate) organization: SeedOrganization,
@@ -72,7 +72,7 @@ impl State {
         }
         let mut state = Self {
             clock,
-            dice: Dice::new(seed.options.seed),
+            rng: Rng::new(seed.options.seed),
             buckets: Buckets::new(seed.options.throttle.clone()),
             options: seed.options,
             tenant: seed.tenant,
@@ -119,7 +119,7 @@ impl State {
     /// An id that nobody has: after a restart the same seed would deal the same ids again.
     pub(crate) fn fresh_id(&mut self) -> Uuid {
         loop {
-            let id = self.dice.uuid();
+            let id = self.rng.uuid();
             if self.dir.slot_of(id).is_none() {
                 return id;
             }
@@ -133,7 +133,7 @@ impl State {
         let slot = self.dir.create(object, now);
         let most = self.options.lag.per_object_ms;
         if most > 0 {
-            let lag = self.dice.below(most as usize + 1);
+            let lag = self.rng.below(most as usize + 1);
             self.dir.delay(slot, i64::try_from(lag).unwrap_or(0));
         }
         slot

@@ -12,7 +12,7 @@ impl State {
     /// Faults that keep the work from being done.
     pub(crate) fn strike_before(&mut self, fault: &Fault, call: &Call) -> Option<Reply> {
         let refuse = |state: &mut Self, refusal: Box<Refusal>| {
-            let id = state.dice.uuid().to_string();
+            let id = state.rng.uuid().to_string();
             let now = state.now();
             let answer = refusal.render(&Ids { request: &id, client: &id, now });
             Some(Reply::Send { answer, latency_ms: 0 })
@@ -65,7 +65,7 @@ impl State {
         let mut answer = match code {
             None => Answer::empty(*status),
             Some(code) => {
-                let id = self.dice.uuid().to_string();
+                let id = self.rng.uuid().to_string();
                 let message = message.clone().unwrap_or_default();
                 let inner = json!({ "request-id": id, "client-request-id": id });
                 Answer::json(*status, &json!({ "error": { "code": code, "message": message, "innerError": inner } }))

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Outcome, Refusal};
-use crate::dice::stable_uuid;
 use crate::options;
 use crate::query::Query;
+use crate::rng::stable_uuid;
 use crate::seed::{DomainType, SeedDomain};
 use crate::serve::Ask;
 use crate::state::State;

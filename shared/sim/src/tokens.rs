@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::dice::{Dice, hash};
+use crate::rng::{Rng, hash};
 
 /// Makes a token unreadable and a changed one invalid. Nothing here is a secret.
 const KEY: u64 = 0x68_61_72_64_6d_61_74_63;
@@ -74,7 +74,7 @@ pub(crate) fn open<T: for<'a> Deserialize<'a>>(token: &str) -> Option<T> {
 }
 
 fn scramble(bytes: &mut [u8]) {
-    let mut stream = Dice::new(KEY);
+    let mut stream = Rng::new(KEY);
     for chunk in bytes.chunks_mut(8) {
         for (byte, mask) in chunk.iter_mut().zip(stream.next().to_be_bytes()) {
             *byte ^= mask;

@@ -50,7 +50,7 @@ impl World {
         let first = path.split('/').nth(1).unwrap_or_default();
         let what = format!("{method} /{first}/…, which is neither /v1.0, /beta nor an endpoint of sign-in");
         state.records.violations.push(what.clone());
-        let id = state.dice.uuid().to_string();
+        let id = state.rng.uuid().to_string();
         let now = state.now();
         Refusal::unknown(what).render(&Ids { request: &id, client: &id, now })
     }

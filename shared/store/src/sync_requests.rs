@@ -12,7 +12,7 @@ use crate::{Result, Store, Stored, json, keys};
 /// One person of a connection who is to be read from the source, decided and written now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncRequest {
-    /// Whom.
+    /// The person's key at the source.
     pub key: PersonKey,
     /// When it was asked last (Unix milliseconds).
     pub asked_ms: i64,

@@ -27,7 +27,7 @@ pub struct Opened {
 /// Why a connection cannot be worked for. Each sentence ends with the cure.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
-    /// The store.
+    /// The store refused or could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// It is not there, or has no configuration yet.

@@ -65,7 +65,7 @@ pub struct Home {
     pub blobs: Arc<dyn hardmatch_ports::Blobs>,
     /// The queues.
     pub doorbell: Arc<dyn Doorbell>,
-    /// The same, with what only a few do with queues.
+    /// The queues, for functions that also move, count or hide messages.
     pub queues: Arc<SqsDoorbell>,
     /// What the stack lets configurations say.
     pub limits: Arc<StackLimits>,

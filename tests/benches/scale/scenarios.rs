@@ -42,7 +42,7 @@ pub(crate) fn create(table: &mut Table) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same while one call in five goes wrong.
+/// A first plan and its run while one call in five goes wrong.
 pub(crate) fn faults(table: &mut Table) -> anyhow::Result<()> {
     let name = format!("{STORMY} new people, 5 % each of 429, 503, lost and truncated answers");
     let fixture = Fixture::new(Seed::contoso())?;

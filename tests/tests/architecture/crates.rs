@@ -90,7 +90,7 @@ fn linked(package: &str) -> BTreeSet<String> {
     linked_with(package, "")
 }
 
-/// The same, with features switched on.
+/// Everything that is linked into a crate with features switched on.
 fn linked_with(package: &str, features: &str) -> BTreeSet<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = Command::new(cargo)

@@ -72,7 +72,7 @@ impl Company {
         Self::with(fixture, name, tenant, "[guard]\nalways_allow = 50\nmax_removals_percent = 100\n")
     }
 
-    /// The same with more in it.
+    /// Writes a configuration with more in it; nothing is in the stack yet.
     pub(crate) fn with(fixture: &Fixture, name: &'static str, tenant: &Tenant, more: &str) -> Self {
         let text = Connection {
             name,

@@ -14,7 +14,7 @@ fn deleted() -> serde_json::Value {
     deleted
 }
 
-/// The same, with her immutable ID.
+/// Ada's deleted account, with her immutable ID.
 fn hers() -> serde_json::Value {
     let mut deleted = deleted();
     deleted["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));

@@ -82,7 +82,10 @@ fn many(ann: bool, from: usize) -> String {
 
 /// A file with one column more.
 fn with_column(column: &str, ann: &str, bob: &str) -> String {
-    well().lines().zip([column, ann, bob]).map(|(line, cell)| format!("{line},{cell}\n")).collect()
+    let whole = well();
+    let lines: Vec<String> =
+        whole.lines().zip([column, ann, bob]).map(|(line, cell)| format!("{line},{cell}")).collect();
+    lines.join("\n") + "\n"
 }
 
 fn ids() -> (String, String) {

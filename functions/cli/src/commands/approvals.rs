@@ -33,9 +33,9 @@ pub(crate) async fn approvals(command: ApprovalsCommand) -> Result<Exit, Failure
 /// What is known of changes that waited.
 struct Known {
     state: State,
-    /// Those that wait now and are planned still.
+    /// Changes that wait now and are still planned.
     pending: Vec<Approval>,
-    /// All of them.
+    /// All changes that ever waited.
     all: Vec<Approval>,
     now_ms: i64,
 }
@@ -152,7 +152,7 @@ async fn names(args: &ApprovalsJudgeArgs, by_filter: bool, approve: bool) -> Res
     Ok(names)
 }
 
-/// Those that a filter lets through.
+/// The changes that a filter lets through.
 async fn filtered(
     all: &[Approval],
     filter: &ApprovalFilter,

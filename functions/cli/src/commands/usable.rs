@@ -139,7 +139,7 @@ impl SourceLook {
         std::iter::once(first).chain(lines.into_iter().map(|line| format!("  {line}"))).collect()
     }
 
-    /// The same for programs.
+    /// The finding as a JSON document.
     pub(crate) fn document(&self) -> Value {
         let lacks: Vec<Value> = self
             .lacks

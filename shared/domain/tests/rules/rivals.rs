@@ -131,14 +131,14 @@ fn a_placeholder_proves_nobody_and_is_not_written() {
     let of = |key: &str| {
         person(key).primary("none@contoso.com").set(Attr::Mail, "none@contoso.com").set(Attr::EmployeeId, "0000")
     };
-    let crowd = || world().policy(with_mail).person(of("ada")).person(of("bob")).person(of("eve"));
-    let decision = check(&crowd(), "ada", "create: provision, shared_value, shared_value | create id-ada");
+    let three = || world().policy(with_mail).person(of("ada")).person(of("bob")).person(of("eve"));
+    let decision = check(&three(), "ada", "create: provision, shared_value, shared_value | create id-ada");
     let change = decision.change.expect("a change");
     let hardmatch_domain::change::Step::Create { attributes, .. } = &change.steps[0] else { panic!("a create") };
     assert!(attributes.filled(Attr::Mail).is_none() && attributes.filled(Attr::EmployeeId).is_none());
     // The shared mailbox of that address is nobody's.
     let mailbox = account("none").id(None).set(Attr::EmployeeId, "0000");
-    check(&crowd().account(mailbox), "ada", "create: provision, shared_value, shared_value | create id-ada");
+    check(&three().account(mailbox), "ada", "create: provision, shared_value, shared_value | create id-ada");
     // Two who have one address: neither is written, and both are told who the other is.
     let pair = world().policy(with_mail).person(of("ada").without(Attr::EmployeeId)).person(of("bob"));
     let decision = check(&pair, "ada", "create: provision, shared_value | create id-ada");

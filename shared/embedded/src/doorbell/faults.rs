@@ -3,7 +3,7 @@
 /// Faults, each so many times in a hundred, drawn from a seed: the same seed and calls fail in the same way.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    /// Where the dice begin.
+    /// The seed of the random numbers.
     pub seed: u64,
     /// A message that is sent is not heard.
     pub lose: u8,
@@ -13,16 +13,16 @@ pub struct Faults {
     pub reorder: u8,
 }
 
-/// Throws the dice.
+/// Draws the faults.
 #[derive(Default)]
 pub(super) struct Mischief {
     faults: Faults,
-    dice: u64,
+    rng: u64,
 }
 
 impl Mischief {
     pub(super) fn new(faults: &Faults) -> Self {
-        Self { faults: faults.clone(), dice: faults.seed }
+        Self { faults: faults.clone(), rng: faults.seed }
     }
 
     /// How many copies of a message are queued.
@@ -55,8 +55,8 @@ impl Mischief {
 
     /// SplitMix64: small, and the same on every machine.
     fn throw(&mut self) -> u64 {
-        self.dice = self.dice.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.dice;
+        self.rng = self.rng.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.rng;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)

@@ -152,7 +152,7 @@ impl State {
             self.consent(app);
         }
         let code = self.code(app, user.id, back.uri, &ask.query, &scopes, challenge);
-        let session = self.dice.uuid().to_string();
+        let session = self.rng.uuid().to_string();
         Ok(back.send(vec![("code", code), ("session_state", session)]))
     }
 
@@ -165,7 +165,7 @@ impl State {
         scopes: &Scopes,
         challenge: Option<Challenge>,
     ) -> String {
-        let code = format!("1.{}.{}", self.dice.uuid().simple(), self.dice.uuid().simple());
+        let code = format!("1.{}.{}", self.rng.uuid().simple(), self.rng.uuid().simple());
         self.entra.note(&code);
         let default = scopes.default.then_some(".default");
         let names = scopes.named.iter().chain(&scopes.openid).map(String::as_str);

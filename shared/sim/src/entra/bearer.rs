@@ -13,9 +13,9 @@ use super::grants::SignedIn;
 use super::keys::SigningKey;
 use crate::answer::{Outcome, Refusal};
 use crate::caller::{Behalf, Caller};
-use crate::dice::stable_uuid;
 use crate::object::Object;
 use crate::registration::App;
+use crate::rng::stable_uuid;
 use crate::schema::at;
 use crate::state::State;
 
@@ -59,7 +59,7 @@ impl State {
             "appid": app.client_id,
             "app_displayname": app.display_name,
             "tid": self.tenant.id,
-            "uti": self.dice.uuid().simple().to_string(),
+            "uti": self.rng.uuid().simple().to_string(),
             "ver": "1.0",
         })
     }
@@ -76,7 +76,7 @@ impl State {
             "oid": who.user.id,
             "sub": pairwise(who.app, &who.user),
             "tid": self.tenant.id,
-            "uti": self.dice.uuid().simple().to_string(),
+            "uti": self.rng.uuid().simple().to_string(),
             "ver": "2.0",
         });
         if who.scopes.has("profile") {

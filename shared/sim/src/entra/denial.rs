@@ -10,7 +10,7 @@ use crate::state::State;
 impl State {
     /// A refusal as the token endpoint sends it.
     pub(crate) fn denial(&mut self, why: &Denied) -> Answer {
-        let (trace, correlation) = (self.dice.uuid(), self.dice.uuid());
+        let (trace, correlation) = (self.rng.uuid(), self.rng.uuid());
         let at = timestamp(self.now()).strftime("%Y-%m-%d %H:%M:%SZ").to_string();
         Answer::json(
             why.status,

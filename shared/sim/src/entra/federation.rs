@@ -43,7 +43,7 @@ impl State {
         let Some(created) = record.created else { return Ok(()) };
         let age = self.now() - created.as_millisecond();
         let young = age < i64::from(self.options.federation_delay_seconds) * 1000;
-        if young && self.dice.chance(self.options.federation_delay_refusals) {
+        if young && self.rng.chance(self.options.federation_delay_refusals) {
             return Err(plainly(70021));
         }
         Ok(())

@@ -101,11 +101,11 @@ impl State {
         refusal.render(&Ids { request: &id, client: &id, now: self.now() })
     }
 
-    /// An id for diagnosis that takes nothing from the seeded dice: how often clients sign in must not change what a
+    /// An id for diagnosis that takes nothing from the seeded rng: how often clients sign in must not change what a
     /// seed means.
     fn dice_free_id(&self) -> String {
         let counters = &self.records.counters;
         let nth = (counters.tokens_issued + counters.tokens_refused).to_string();
-        crate::dice::stable_uuid(&["sign-in", &self.tenant.id, &nth, &self.now().to_string()]).to_string()
+        crate::rng::stable_uuid(&["sign-in", &self.tenant.id, &nth, &self.now().to_string()]).to_string()
     }
 }

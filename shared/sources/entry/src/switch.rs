@@ -25,7 +25,7 @@ const NO: &[&str] = &[
 pub struct Words {
     /// As the file writes them; case and accents do not count.
     pub yes: Vec<String>,
-    /// The same for no.
+    /// The words that mean no, as the file writes them.
     pub no: Vec<String>,
 }
 

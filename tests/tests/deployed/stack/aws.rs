@@ -40,7 +40,7 @@ impl Aws {
         answer.unwrap_or_else(|error| panic!("{service} {operation} {parameters}: {error}"))
     }
 
-    /// The same, where it may be refused.
+    /// Calls an operation that AWS may refuse.
     pub(crate) fn try_call(&self, service: &str, operation: &str, parameters: &Value) -> Result<Value, Value> {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = json!({ "service": service, "operation": operation, "parameters": parameters });

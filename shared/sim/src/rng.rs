@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 /// A splitmix64 generator.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -57,7 +57,7 @@ impl Dice {
 
 /// The same text gives the same id in every process.
 pub(crate) fn stable_uuid(parts: &[&str]) -> Uuid {
-    Dice::new(hash(parts)).uuid()
+    Rng::new(hash(parts)).uuid()
 }
 
 pub(crate) fn hash(value: impl Hash) -> u64 {
