@@ -132,10 +132,12 @@ impl GraphClient {
     /// The tenant does not answer.
     pub async fn has_hybrid_devices(&self) -> Result<Option<bool>, TenantError> {
         let path = "/devices?$filter=trustType%20eq%20'ServerAd'&$select=id&$top=1";
-        let found = self.list("/devices", None, path, |body| items(body, |_: IgnoredAny, out| {
-            out.push(());
-            Some(())
-        }));
+        let found = self.list("/devices", None, path, |body| {
+            items(body, |_: IgnoredAny, out| {
+                out.push(());
+                Some(())
+            })
+        });
         Ok(permitted(found.await)?.map(|page| !page.items.is_empty()))
     }
 
@@ -217,7 +219,8 @@ mod tests {
 
     #[test]
     fn token_validation_covers_domains_with_their_roots() {
-        let policy = |kind: &str| TokenValidation { root_domains: kind.to_owned(), domains: vec!["fed.com".to_owned()] };
+        let policy =
+            |kind: &str| TokenValidation { root_domains: kind.to_owned(), domains: vec!["fed.com".to_owned()] };
         for (kind, domain, covered) in [
             ("none", "fed.com", false),
             ("allManaged", "fed.com", false),

@@ -82,10 +82,9 @@ pub(crate) fn allows(caller: &Caller, op: Op) -> bool {
             "Domain.Read.All",
             "Domain.ReadWrite.All",
         ]),
-        Op::DirectorySynchronization => any(&[
-            "OnPremDirectorySynchronization.Read.All",
-            "OnPremDirectorySynchronization.ReadWrite.All",
-        ]),
+        Op::DirectorySynchronization => {
+            any(&["OnPremDirectorySynchronization.Read.All", "OnPremDirectorySynchronization.ReadWrite.All"])
+        }
         Op::Devices => any(&["Device.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
         Op::TokenValidation => any(&["Policy.Read.All", "Policy.ReadWrite.FederatedTokenValidation"]),
         Op::DirectoryRoles | Op::RoleMembers | Op::RoleAssignments | Op::RoleDefinitions => any(&[

@@ -63,7 +63,10 @@ fn k2_k21_the_audit_lists_accounts_without_an_id_and_writes_nothing() {
     assert!(!wrong[0]["evidence"].as_array().unwrap().is_empty() && !text(&wrong[0]["cure"]).is_empty());
     assert_eq!(fixture.world().counters().writes, 0);
     let shown = run(&fixture, &["repair", "audit"]).ends(3);
-    assert!(shown.out.contains("anchor_wrong person1@contoso.com") && shown.out.contains("repair: replace-id"), "{shown}");
+    assert!(
+        shown.out.contains("anchor_wrong person1@contoso.com") && shown.out.contains("repair: replace-id"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -147,9 +150,7 @@ fn d4_the_clinic_names_duplicates_and_what_blocks_an_anchor_and_doctor_points_to
         options.hybrid_devices = 2;
     });
     let roles = ["OnPremDirectorySynchronization.Read.All", "Policy.Read.All", "Device.Read.All", "Domain.Read.All"];
-    world
-        .change_app(crate::fixture::CLIENT, |app| app.roles.extend(roles.map(str::to_owned)))
-        .unwrap();
+    world.change_app(crate::fixture::CLIENT, |app| app.roles.extend(roles.map(str::to_owned))).unwrap();
     let audit = run(&fixture, &["repair", "audit", "--json"]).ends(3).json();
     for class in
         ["duplicate_by_name", "object_identifier_set", "hardening_opted_out", "federation_without_token_validation"]

@@ -74,7 +74,10 @@ impl Kind {
         seed.domains.push(SeedDomain::new("managed.example", DomainType::Managed));
         let with = |name: &str, more: Value| {
             let mut account = by_hand(name);
-            account.as_object_mut().into_iter().for_each(|all| all.extend(more.as_object().cloned().unwrap_or_default()));
+            account
+                .as_object_mut()
+                .into_iter()
+                .for_each(|all| all.extend(more.as_object().cloned().unwrap_or_default()));
             account
         };
         let id = |number: usize| json!(immutable_id(&guid(number)));
@@ -116,7 +119,10 @@ impl Kind {
                 world.settle_by_hash().await;
                 world.pass_days(1);
                 let people = &mut world.people;
-                people.rename("ada", "bea@contoso.com").rename("bea", "cleo@contoso.com").rename("cleo", "ada@contoso.com");
+                people
+                    .rename("ada", "bea@contoso.com")
+                    .rename("bea", "cleo@contoso.com")
+                    .rename("cleo", "ada@contoso.com");
             }
             _ => {}
         }

@@ -84,7 +84,9 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         let missing = step_lines(&explained.not_equal);
         if !missing.is_empty() {
             output::line("\nNot yet equal");
-            missing.into_iter().for_each(|line| output::line(format!("  {line}")));
+            for line in missing {
+                output::line(format!("  {line}"));
+            }
         }
         if let Some(command) = held {
             output::prose("\nThe last run holds this change for an approval. This allows what that run holds:");

@@ -87,7 +87,8 @@ async fn link(args: &RepairLinkArgs) -> Result<Exit, Failure> {
 async fn owners(ports: &MatchPorts, id: &str, but: &PersonRef) -> Result<String, Failure> {
     let mut owners = Vec::new();
     for account in ports.store.accounts_by(&ports.scope, By::ImmutableId, id).await? {
-        let carries = ports.store.account(&ports.scope, &account).await?.and_then(|item| item.account.immutable_id.clone());
+        let carries =
+            ports.store.account(&ports.scope, &account).await?.and_then(|item| item.account.immutable_id.clone());
         if carries.is_some_and(|carried| carried.as_str() == id) {
             owners.push(format!("the account {account}"));
         }

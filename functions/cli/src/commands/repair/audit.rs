@@ -7,16 +7,16 @@ use hardmatch_domain::account::Account;
 use hardmatch_domain::change::{Join, RepairPlan, Step};
 use hardmatch_domain::ids::{ObjectId, PersonKey};
 use hardmatch_domain::reason::{Code, Weight};
-use hardmatch_match::Accept;
-use hardmatch_ports::run::{Intent, PlanRow, Run, Status};
+use hardmatch_match::NewRun;
 use hardmatch_ports::TenantRead as _;
+use hardmatch_ports::run::{Intent, PlanRow, Run, Status};
 use serde::Serialize;
 use serde_json::json;
 
 use super::clinic::{self, Tenant};
 use super::listed::words;
 use crate::args::Common;
-use crate::commands::run::{StoryCommand, drive, engine};
+use crate::commands::run::{drive, engine, new_run};
 use crate::commands::shown::incomplete;
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
@@ -49,7 +49,9 @@ pub(super) async fn audit(common: &Common) -> Result<Exit, Failure> {
     let (run, findings, unread) = result?;
     if common.json {
         let connection = run.connection.as_str();
-        output::document(&json!({ "v": 1, "connection": connection, "run": run.id, "findings": findings, "unread": unread }));
+        output::document(
+            &json!({ "v": 1, "connection": connection, "run": run.id, "findings": findings, "unread": unread }),
+        );
     } else {
         for finding in &findings {
             print(finding);
@@ -80,17 +82,12 @@ fn print(finding: &Finding) {
     }
 }
 
-async fn find(engine: &Engine, meta: &hardmatch_store::connection::Meta) -> Result<(Run, Vec<Finding>, Vec<&'static str>), Failure> {
-    let wish = StoryCommand {
-        intent: Intent::Plan,
-        accept: Accept::Nothing,
-        full: true,
-        accept_source: false,
-        retry: true,
-        undo: None,
-        only: None,
-    };
-    let run = drive(engine, meta, &wish).await?;
+async fn find(
+    engine: &Engine,
+    meta: &hardmatch_store::connection::Meta,
+) -> Result<(Run, Vec<Finding>, Vec<&'static str>), Failure> {
+    let new = NewRun { everybody: true, retry: true, ..new_run(engine, Intent::Plan) };
+    let run = drive(engine, meta, new).await?;
     if run.status == Some(Status::Incomplete) {
         return Err(Failure::run(incomplete(&run)));
     }

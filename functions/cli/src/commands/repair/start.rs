@@ -3,13 +3,13 @@
 
 use hardmatch_domain::change::{Action, Step};
 use hardmatch_domain::ids::{PersonKey, PersonRef};
-use hardmatch_match::Accept;
+use hardmatch_match::NewRun;
 use hardmatch_ports::run::{Intent, OutcomeKind, Run};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::args::RepairStartArgs;
-use crate::commands::run::{StoryCommand, apply_hash, drive, engine};
+use crate::commands::run::{apply_hash, drive, engine, new_run};
 use crate::commands::{standing, who};
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
@@ -111,16 +111,8 @@ async fn one(
     meta: &hardmatch_store::connection::Meta,
     key: &PersonKey,
 ) -> Result<(&'static str, String), Failure> {
-    let wish = StoryCommand {
-        intent: Intent::Plan,
-        accept: Accept::Nothing,
-        full: false,
-        accept_source: false,
-        retry: true,
-        undo: None,
-        only: Some(key.clone()),
-    };
-    let planned = drive(engine, meta, &wish).await?;
+    let new = NewRun { retry: true, only: Some(key.clone()), ..new_run(engine, Intent::Plan) };
+    let planned = drive(engine, meta, new).await?;
     let decision = row_of(engine, &planned, key).await?;
     let Some((repairs, why)) = decision else { return Ok(("unknown", "nobody decided this person".to_owned())) };
     if !repairs {

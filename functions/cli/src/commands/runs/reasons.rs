@@ -45,7 +45,9 @@ pub(super) async fn reasons(args: &RunsReasonsArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Converged);
     }
     if code.is_some() || args.person.is_some() {
-        said.iter().for_each(|one| output::line(line(one)));
+        for one in &said {
+            output::line(line(one));
+        }
     } else {
         counted(&said).into_iter().for_each(output::line);
     }
@@ -53,7 +55,9 @@ pub(super) async fn reasons(args: &RunsReasonsArgs) -> Result<Exit, Failure> {
         output::note(format!("No run of the last {} days gave such a reason.", args.days));
     }
     if unread > 0 {
-        output::note(format!("The plans of {unread} of these runs were cleaned up; `hardmatch runs list` has their counts."));
+        output::note(format!(
+            "The plans of {unread} of these runs were cleaned up; `hardmatch runs list` has their counts."
+        ));
     }
     Ok(Exit::Converged)
 }
@@ -134,18 +138,15 @@ fn line(one: &Said) -> String {
 
 /// People by run and code, newest run first.
 fn counted(said: &[Said]) -> Vec<String> {
-    let mut counts: Vec<((&str, &str), BTreeMap<&str, u64>)> = Vec::new();
-    for one in said {
-        let run = (one.started.as_str(), one.run.as_str());
-        if counts.last().is_none_or(|(known, _)| *known != run) {
-            counts.push((run, BTreeMap::new()));
-        }
-        if let Some((_, by_code)) = counts.last_mut() {
+    let mut lines = Vec::new();
+    for run in said.chunk_by(|one, next| one.run == next.run) {
+        let mut by_code: BTreeMap<&str, u64> = BTreeMap::new();
+        for one in run {
             *by_code.entry(one.code).or_default() += 1;
         }
+        if let Some(Said { started, run, .. }) = run.first() {
+            lines.extend(by_code.into_iter().map(|(code, count)| format!("{started} {run} {count:>6} {code}")));
+        }
     }
-    let lines = counts.into_iter().flat_map(|((started, run), by_code)| {
-        by_code.into_iter().map(move |(code, count)| format!("{started} {run} {count:>6} {code}"))
-    });
-    lines.collect()
+    lines
 }
