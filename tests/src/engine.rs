@@ -111,11 +111,12 @@ impl StoryEngine {
         let store = Store::open(table.clone()).await.map_err(|error| stopped(&table, &error))?;
         let doorbell = Arc::new(ProcessDoorbell::with_habits(Arc::clone(&clock), plan.habits));
         let client = client(plan.url, &clock)?;
+        let blobs: Arc<dyn hardmatch_ports::Blobs> = Arc::new(FolderBlobs::new(plan.folder.join("files")));
         let mut functions = Functions::new(Parts {
             store: store.clone(),
-            blobs: Arc::new(FolderBlobs::new(plan.folder.join("files"))),
+            blobs: Arc::clone(&blobs),
             scope: TenantKey::new("simulated", CONTOSO_TENANT_ID),
-            source: source_over(plan.config, &clock, &store).map_err(|error| stopped(&table, &error))?,
+            source: source_over(plan.config, &clock, &store, &blobs).map_err(|error| stopped(&table, &error))?,
             tenant: client.clone(),
             writer: client.clone(),
             client_id: CONTOSO_CLIENT_ID.to_owned(),

@@ -115,7 +115,7 @@ pub(crate) async fn functions(
         store: state.store.clone(),
         blobs: Arc::clone(&state.blobs),
         scope,
-        source: source_over(config, &state.clock, &state.store)?,
+        source: source_over(config, &state.clock, &state.store, &state.blobs)?,
         tenant: side.client.clone(),
         writer: side.client.clone(),
         client_id: side.client_id.clone(),

@@ -29,6 +29,12 @@ pub trait Source: Send + Sync {
         Ok(values.iter().map(|_| WrittenBack::ByHand).collect())
     }
 
+    /// What the source itself shows of people whom its last whole listing lacks, one answer a key, in their order. Asked
+    /// right after that listing, before anybody is taken for absent.
+    async fn absence_evidence(&self, people: &[PersonKey]) -> Result<Vec<AbsenceEvidence>, SourceError> {
+        Ok(vec![AbsenceEvidence::ListingOnly; people.len()])
+    }
+
     /// Where it is, for people: a path, a host.
     fn location(&self) -> String;
 
@@ -84,6 +90,17 @@ pub enum Asked {
     Nobody,
     /// The source cannot tell, and why: an entry without a readable key may be theirs.
     Unknown(String),
+}
+
+/// What a source shows of a person whom its listing lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AbsenceEvidence {
+    /// Nothing beyond the listing itself.
+    ListingOnly,
+    /// The source shows that the person was deleted, or is outside what is read.
+    Gone,
+    /// The person may be there and hidden: why, as a sentence that names a part of the source and nobody in it.
+    Unclear(String),
 }
 
 /// A value for an attribute of one person, to be written where the source has none.

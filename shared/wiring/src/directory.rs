@@ -4,16 +4,22 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hardmatch_policy::{Config, SecretRef};
-use hardmatch_ports::{Clock, Source, SourceError};
-use hardmatch_sources_ldap::{LdapSettings, LdapSource, PasswordPlace};
+use hardmatch_ports::{Blobs, Clock, Source, SourceError};
+use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace};
 use hardmatch_vault::{SecretPlace, SecretString};
 
-/// The directory of a configuration, at these servers. `mapping` is what the attributes mean.
+/// For so long changes are laid over the copy of a full reading (seconds): a directory that is read each night is read
+/// whole each night.
+const FULL_EVERY: i64 = 20 * 60 * 60;
+
+/// The directory of a configuration, at these servers. `mapping` is what the attributes mean; with `blobs`, a copy is kept
+/// there, and a reading reads what changed since the last one.
 pub(crate) fn directory(
     config: &Config,
     servers: &[String],
     mapping: hardmatch_sources_files::ColumnMapping,
     clock: &Arc<dyn Clock>,
+    blobs: Option<&Arc<dyn Blobs>>,
 ) -> Result<Arc<dyn Source>, SourceError> {
     let Some(directory) = &config.source.directory else {
         return Err(SourceError {
@@ -43,7 +49,40 @@ pub(crate) fn directory(
         ca: directory.ca.clone(),
         mapping,
     };
-    Ok(Arc::new(LdapSource::new(settings, Arc::new(Kept(place)), Arc::clone(clock))))
+    let source = LdapSource::new(settings, Arc::new(Kept(place)), Arc::clone(clock));
+    Ok(Arc::new(match blobs {
+        Some(blobs) => {
+            let name = format!("sources/{}/directory", config.connection);
+            let place = Arc::new(CopyBlob { blobs: Arc::clone(blobs), name });
+            source.with_copy(KeptCopy { place, full_every: FULL_EVERY })
+        }
+        None => source,
+    }))
+}
+
+/// The copy of a directory, as a blob.
+struct CopyBlob {
+    blobs: Arc<dyn Blobs>,
+    name: String,
+}
+
+fn unkept(error: &hardmatch_ports::BlobError) -> SourceError {
+    SourceError {
+        problem: format!("The copy of the directory cannot be kept ({error})"),
+        cure: "Run again; if it stays, look at where the state is kept".to_owned(),
+        retry: true,
+    }
+}
+
+#[async_trait]
+impl CopyPlace for CopyBlob {
+    async fn load(&self) -> Result<Option<Vec<u8>>, SourceError> {
+        self.blobs.get(&self.name).await.map_err(|error| unkept(&error))
+    }
+
+    async fn keep(&self, bytes: Vec<u8>) -> Result<(), SourceError> {
+        self.blobs.put(&self.name, bytes).await.map_err(|error| unkept(&error))
+    }
 }
 
 /// A password that is kept in some place.

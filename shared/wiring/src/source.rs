@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hardmatch_policy::{Config, Location, SourceKind};
-use hardmatch_ports::{Clock, Source, SourceError};
+use hardmatch_ports::{Blobs, Clock, Source, SourceError};
 use hardmatch_sources_files::{ColumnMapping, Detected, FileSource, Format, Shape, Words};
 
 use hardmatch_store::Store;
@@ -12,11 +12,23 @@ use hardmatch_store::Store;
 use crate::proposal;
 use crate::pushed::PushedPeople;
 
-/// The source, over a state: a file of this machine, or the people who were pushed.
-pub fn source_over(config: &Config, clock: &Arc<dyn Clock>, store: &Store) -> Result<Arc<dyn Source>, SourceError> {
+/// The source, over a state: a file of this machine, a directory of which a copy is kept among the blobs, or the people who
+/// were pushed.
+pub fn source_over(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    store: &Store,
+    blobs: &Arc<dyn Blobs>,
+) -> Result<Arc<dyn Source>, SourceError> {
     match &config.source.location {
         Location::Pushed => Ok(Arc::new(PushedPeople::new(config, store))),
-        Location::File(_) | Location::S3 { .. } | Location::Directory(_) => source(config, clock),
+        #[cfg(feature = "directories")]
+        Location::Directory(servers) => {
+            crate::directory::directory(config, servers, mapping(config, false), clock, Some(blobs))
+        }
+        #[cfg(not(feature = "directories"))]
+        Location::Directory(_) => source(config, clock),
+        Location::File(_) | Location::S3 { .. } => source(config, clock),
     }
 }
 
@@ -30,7 +42,9 @@ pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>
             retry: false,
         }),
         #[cfg(feature = "directories")]
-        Location::Directory(servers) => crate::directory::directory(config, servers, mapping(config, false), clock),
+        Location::Directory(servers) => {
+            crate::directory::directory(config, servers, mapping(config, false), clock, None)
+        }
         #[cfg(not(feature = "directories"))]
         Location::Directory(_) => Err(SourceError {
             problem: "the source is a directory, and functions do not read directories yet".to_owned(),

@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod active_directory;
+mod changes;
+mod hidden;
 mod openldap;
 mod people;
 mod proxy;

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::person::Person;
 use hardmatch_ports::Clock;
 use hardmatch_ports::source::{Completeness, Entry, Source, SourceError, read_whole};
-use hardmatch_sources_ldap::{LdapSettings, LdapSource, PasswordPlace};
+use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -48,6 +49,114 @@ pub(crate) fn settings(server: impl Into<String>, base: &str, bind: &str, ca: &P
 
 pub(crate) fn source(settings: LdapSettings, password: &str) -> Arc<dyn Source> {
     Arc::new(LdapSource::new(settings, Arc::new(Word(password.to_owned())), Arc::new(Still)))
+}
+
+/// The copy of a directory, in memory.
+#[derive(Default)]
+pub(crate) struct Memory(pub(crate) Mutex<Option<Vec<u8>>>);
+
+#[async_trait]
+impl CopyPlace for Memory {
+    async fn load(&self) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    async fn keep(&self, bytes: Vec<u8>) -> Result<(), SourceError> {
+        *self.0.lock().unwrap() = Some(bytes);
+        Ok(())
+    }
+}
+
+/// A clock that a test turns.
+pub(crate) struct Turned(pub(crate) Mutex<i64>);
+
+impl Turned {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(1_795_219_200)))
+    }
+
+    pub(crate) fn forward(&self, seconds: i64) {
+        *self.0.lock().unwrap() += seconds;
+    }
+}
+
+#[async_trait]
+impl Clock for Turned {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(*self.0.lock().unwrap()).unwrap()
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// A day of readings by changes follows a full one.
+pub(crate) const FULL_EVERY: i64 = 20 * 60 * 60;
+
+/// A source that keeps a copy, and follows changes.
+pub(crate) struct Following {
+    pub(crate) settings: LdapSettings,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) clock: Arc<Turned>,
+}
+
+impl Following {
+    pub(crate) fn new(settings: LdapSettings) -> Self {
+        Self { settings, memory: Arc::default(), clock: Turned::new() }
+    }
+
+    /// The source, as another process would make it.
+    pub(crate) fn source(&self, password: &str) -> LdapSource {
+        let kept = KeptCopy { place: self.memory.clone(), full_every: FULL_EVERY };
+        LdapSource::new(self.settings.clone(), Arc::new(Word(password.to_owned())), self.clock.clone()).with_copy(kept)
+    }
+
+    /// What a source reads that has no copy.
+    pub(crate) async fn afresh(&self, password: &str) -> Vec<Entry> {
+        let source = LdapSource::new(self.settings.clone(), Arc::new(Word(password.to_owned())), self.clock.clone());
+        sorted(read(&source).await.unwrap().0)
+    }
+
+    /// What a reading gives five minutes later, and how it was read.
+    pub(crate) async fn later(&self, password: &str) -> (Vec<Entry>, String) {
+        self.clock.forward(300);
+        let (entries, completeness) = read(&self.source(password)).await.unwrap();
+        assert_eq!((completeness.doubts.len(), completeness.absence.len()), (0, 0), "{completeness:?}");
+        (sorted(entries), completeness.notes.join("; "))
+    }
+
+    /// What a reading by changes gives, which is what everybody is in a full reading of another source.
+    pub(crate) async fn by_changes(&self, password: &str, what: &str) -> (Vec<Entry>, String) {
+        let (entries, how) = self.later(password).await;
+        assert!(how.contains("were read again by"), "{what}: {how}");
+        self.same_as_afresh(&entries, password, what).await;
+        (entries, how)
+    }
+
+    pub(crate) async fn same_as_afresh(&self, entries: &[Entry], password: &str, what: &str) {
+        let fresh = self.afresh(password).await;
+        let only = |some: &[Entry], others: &[Entry]| -> Vec<String> {
+            some.iter().filter(|entry| !others.contains(entry)).map(shown).collect()
+        };
+        let (lacks, has) = (only(&fresh, entries), only(entries, &fresh));
+        assert!(lacks.is_empty() && has.is_empty(), "{what}: should be {lacks:#?}, is {has:#?}");
+    }
+}
+
+fn shown(entry: &Entry) -> String {
+    match entry {
+        Entry::Person(person) => {
+            let groups: Vec<&str> = person.groups.iter().collect();
+            let value = |attr| person.attributes.filled(attr).unwrap_or_default();
+            let (name, title) = (value(Attr::DisplayName), value(Attr::JobTitle));
+            format!("{name}, {title}, {groups:?}, manager {:?}", person.manager.as_ref())
+        }
+        Entry::Refused(refused) => refused.problem.clone(),
+    }
+}
+
+fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_by(|one, other| one.key().cmp(&other.key()));
+    entries
 }
 
 /// Everything that a reading gives.

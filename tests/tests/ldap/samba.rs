@@ -107,10 +107,52 @@ impl Samba {
         run("samba-tool", &all, "")
     }
 
+    fn reader_sid(&self) -> String {
+        let found = self.search("(sAMAccountName=svc-sync)", "objectSid");
+        found.lines().find_map(|line| line.strip_prefix("objectSid: ")).unwrap().to_owned()
+    }
+
+    /// Lets the service account replicate changes.
+    pub(crate) fn grant_replication(&self) {
+        let sddl = format!("(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;{})", self.reader_sid());
+        self.tool(&["dsacl", "set", &format!("--objectdn={DOMAIN}"), &format!("--sddl={sddl}")]);
+    }
+
+    /// Takes the service account's rights to a unit and what is below it away.
+    pub(crate) fn hide(&self, unit: &str) {
+        let sddl = format!("(D;CI;LCRPLORC;;;{})", self.reader_sid());
+        self.tool(&["dsacl", "set", &format!("--objectdn={unit}"), &format!("--sddl={sddl}")]);
+    }
+
+    /// Lets the service account see deleted entries.
+    pub(crate) fn grant_deletions(&self) {
+        let script = r"
+import sys
+from samba import param, auth
+from samba.samdb import SamDB
+from samba.ndr import ndr_pack, ndr_unpack
+from samba.dcerpc import security
+import ldb
+lp = param.LoadParm(); lp.load(sys.argv[1])
+sam = SamDB(url=sys.argv[2], session_info=auth.system_session(), lp=lp)
+dn = 'CN=Deleted Objects,' + sys.argv[3]
+controls = ['show_deleted:1', 'sd_flags:1:4']
+found = sam.search(base=dn, scope=ldb.SCOPE_BASE, attrs=['nTSecurityDescriptor'], controls=controls)
+sd = ndr_unpack(security.descriptor, found[0]['nTSecurityDescriptor'][0])
+domain = security.dom_sid(sam.get_domain_sid())
+text = sd.as_sddl(domain)
+new = security.descriptor.from_sddl(text.replace('(', '(A;;RPLC;;;' + sys.argv[4] + ')(', 1), domain)
+message = ldb.Message(ldb.Dn(sam, dn))
+message['nTSecurityDescriptor'] = ldb.MessageElement(ndr_pack(new), ldb.FLAG_MOD_REPLACE, 'nTSecurityDescriptor')
+sam.modify(message, controls)
+";
+        let (config, database) = (self.file("etc/smb.conf"), self.file("private/sam.ldb"));
+        run("/usr/bin/python3", &["-c", script, &config, &database, DOMAIN, &self.reader_sid()], "");
+    }
+
     /// Lets the service account write the anchor of people.
     pub(crate) fn grant_anchor(&self) {
-        let found = self.search("(sAMAccountName=svc-sync)", "objectSid");
-        let sid = found.lines().find_map(|line| line.strip_prefix("objectSid: ")).unwrap().to_owned();
+        let sid = self.reader_sid();
         let sddl =
             format!("(OA;CIIO;RPWP;23773dc2-b63a-11d2-90e1-00c04fd91ab1;bf967aba-0de6-11d0-a285-00aa003049e2;{sid})");
         self.tool(&["dsacl", "set", &format!("--objectdn={DOMAIN}"), &format!("--sddl={sddl}")]);
@@ -131,6 +173,17 @@ impl Samba {
         std::fs::write(&path, ldif).unwrap();
         let (config, database) = (self.file("etc/smb.conf"), self.file("private/sam.ldb"));
         run(program, &["-H", &database, &format!("--configfile={config}"), &path], "");
+    }
+
+    /// Brings a deleted entry back under a name.
+    pub(crate) fn restore(&self, guid: &str, dn: &str) {
+        let path = self.file("restore.ldif");
+        let ldif = format!(
+            "dn: <GUID={guid}>\nchangetype: modify\ndelete: isDeleted\n-\nreplace: distinguishedName\ndistinguishedName: {dn}\n-\n\n"
+        );
+        std::fs::write(&path, ldif).unwrap();
+        let (config, database) = (self.file("etc/smb.conf"), self.file("private/sam.ldb"));
+        run("ldbmodify", &["-H", &database, &format!("--configfile={config}"), "--show-deleted", &path], "");
     }
 
     /// Looks for entries.

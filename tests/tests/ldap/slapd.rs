@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -19,7 +19,7 @@ pub(crate) struct Slapd {
     /// `ldaps` and `ldap` ports.
     pub(crate) tls: u16,
     pub(crate) plain: u16,
-    _process: Running,
+    process: Running,
 }
 
 impl Slapd {
@@ -32,11 +32,12 @@ impl Slapd {
         let config = format!(
             "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\n\
              include /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
-             moduleload memberof\nTLSCertificateFile {cert}\nTLSCertificateKeyFile {key}\nTLSCACertificateFile {ca}\n\
+             moduleload memberof\n{modules}TLSCertificateFile {cert}\nTLSCertificateKeyFile {key}\nTLSCACertificateFile {ca}\n\
              sizelimit 500\ndatabase mdb\nmaxsize 268435456\nenvflags nosync\nsuffix \"dc=example,dc=org\"\n\
              rootdn \"{ADMIN}\"\nrootpw secret\ndirectory {db}\nindex objectClass,entryUUID,uid,mail,member eq\n\
              {lines}\noverlay memberof\n",
             cert = at("cert.pem"),
+            modules = if lines.contains("syncprov") { "moduleload syncprov\n" } else { "" },
             key = at("key.pem"),
             ca = at("ca.pem"),
             db = at("db"),
@@ -50,19 +51,18 @@ impl Slapd {
              userPassword: {PASSWORD}\n"
         );
         std::fs::write(folder.path().join("init.ldif"), init).unwrap();
-        run("slapadd", &["-q", "-f", &at("slapd.conf"), "-l", &at("init.ldif")], "");
+        run("slapadd", &["-q", "-w", "-f", &at("slapd.conf"), "-l", &at("init.ldif")], "");
         let (tls, plain) = (free_port(), free_port());
-        let log = folder.path().join("log");
-        let listen = format!("ldap://127.0.0.1:{plain} ldaps://127.0.0.1:{tls}");
-        let mut process = Command::new("slapd")
-            .args(["-d", "0", "-f", &at("slapd.conf"), "-h", &listen])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        wait_for(&format!("127.0.0.1:{tls}"), &mut process, &log);
-        Self { tls, plain, _process: Running(process), folder }
+        let process = Running(begin(&folder, plain, tls));
+        Self { tls, plain, process, folder }
+    }
+
+    /// Ends the server and begins it again, over what it keeps.
+    pub(crate) fn restart(&mut self) {
+        // In order, so that it keeps up to which change it is; what it keeps in memory alone is lost.
+        run("kill", &[&self.process.0.id().to_string()], "");
+        self.process.0.wait().unwrap();
+        self.process = Running(begin(&self.folder, self.plain, self.tls));
     }
 
     pub(crate) fn ca(&self) -> PathBuf {
@@ -75,6 +75,22 @@ impl Slapd {
         let url = format!("ldap://127.0.0.1:{}", self.plain);
         run("ldapmodify", &["-x", "-H", &url, "-D", ADMIN, "-w", "secret"], ldif);
     }
+}
+
+fn begin(folder: &TempDir, plain: u16, tls: u16) -> Child {
+    let log = folder.path().join("log");
+    let listen = format!("ldap://127.0.0.1:{plain} ldaps://127.0.0.1:{tls}");
+    let mut process = Command::new("slapd")
+        .args(["-d", "0", "-f"])
+        .arg(folder.path().join("slapd.conf"))
+        .args(["-h", &listen])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    wait_for(&format!("127.0.0.1:{tls}"), &mut process, &log);
+    process
 }
 
 /// A person to be added.

@@ -104,6 +104,25 @@ impl AbsenceHistory {
         }
         (next, absent)
     }
+
+    /// The history with people who are missing and may be hidden: absence is unknown for them, and they were not listed.
+    /// `before` is the history of the reading before.
+    pub(super) fn with_unclear(mut self, before: &Self, unclear: &[PersonHash]) -> Self {
+        if unclear.is_empty() {
+            return self;
+        }
+        self.unknown_since = self.unknown_since.or(before.unknown_since).or(Some(self.at));
+        for pid in unclear {
+            let name = pid.hex();
+            let listed = before.missing.get(&name).map_or(before.at, |known| known.listed);
+            if self.missing.len() < MOST {
+                self.missing.insert(name, MissingPerson { listed, since: None });
+            } else {
+                self.too_many = true;
+            }
+        }
+        self
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +168,16 @@ mod tests {
         assert_eq!(nights(&[(&[1], &[]), (&[1, 2], &[7]), (&[1], &[7]), (&[1], &[7])]), [person(7)]);
         assert_eq!(nights(&[(&[1], &[]), (&[1], &[7]), (&[1], &[]), (&[1], &[7])]), [], "they were back between");
         assert_eq!(nights(&[(&[1], &[7]), (&[1], &[7]), (&[1], &[7])]), [], "nobody saw them");
+    }
+
+    #[test]
+    fn hidden_people_keep_absence_unknown_since_the_first_night() {
+        let (first, absent) = AbsenceHistory::default().with(DAY, false, &faults(&[]), &[person(1)]);
+        let first = first.with_unclear(&AbsenceHistory::default(), &[person(7)]);
+        assert_eq!((absent, first.unknown_since()), (vec![person(1)], Some(DAY)), "others are absent all the same");
+        let (second, _) = first.with(2 * DAY, false, &faults(&[]), &[]);
+        assert_eq!(second.clone().with_unclear(&first, &[person(7)]).unknown_since(), Some(DAY));
+        assert_eq!(second.with_unclear(&first, &[]).unknown_since(), None);
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl Absence {
         run: &Run,
         scan: &Scan,
         missing: Vec<Missing>,
+        unclear: Vec<PersonHash>,
     ) -> Result<Self, SourceStop> {
         let place = NoteList::source(&run.connection);
         let before = AbsenceHistory::of(&ports.store, &place).await?;
@@ -78,6 +79,8 @@ impl Absence {
         let is_absent: BTreeSet<PersonHash> = absent.iter().copied().collect();
         let mut waiting: Vec<PersonHash> = missing.into_iter().filter(|pid| !is_absent.contains(pid)).collect();
         waiting.extend(named.into_iter().map(|(pid, _)| pid));
+        let history = history.with_unclear(&before, &unclear);
+        waiting.extend(unclear);
         Ok(Self { history, before, place, absent, waiting })
     }
 

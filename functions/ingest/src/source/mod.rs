@@ -5,6 +5,7 @@ mod absent;
 mod changed;
 pub mod copied;
 mod cross_check;
+mod evidence;
 mod facts;
 mod kept;
 mod leading_zeros;

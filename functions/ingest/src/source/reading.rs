@@ -15,6 +15,7 @@ use hardmatch_store::fingerprints::{BUCKETS, Bucket, Digests, Series, bucket_of}
 use super::absent::{Absence, lacking, missing, store_absences};
 use super::changed::Changed;
 use super::cross_check::cross_check;
+use super::evidence::{self, Evidence};
 use super::facts::Facts;
 use super::kept::KeptListing;
 use super::lookups::enter_everybody;
@@ -76,7 +77,15 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
     // Nobody is gone for being missing from pushed people: the source is asked whether it deleted them.
     let (missing, unlisted) = if pushed { (Vec::new(), missing) } else { (missing, Vec::new()) };
     let unlisted = still_there(ports, run, unlisted).await?;
-    let absence = Absence::judge(ports, run, &scan, missing).await?;
+    // An operator who accepts the source as it is has looked at what it lacks.
+    let evidence = if run.accept_source {
+        Evidence { missing, ..Evidence::default() }
+    } else {
+        evidence::ask(ports, missing).await?
+    };
+    let absence = Absence::judge(ports, run, &scan, evidence.missing, evidence.unclear).await?;
+    // Said after absence was judged: it is unknown for these people, and known for all others.
+    scan.completeness.absence.extend(evidence.reasons);
     // A person who is missing and not absent stays as they were: their fingerprint stays, too.
     for pid in absence.waiting.iter().chain(&unlisted) {
         let content = known.get(&bucket_of(pid.bytes())).and_then(|bucket| bucket.get(pid.bytes()));

@@ -67,6 +67,30 @@ async fn a_source_read_in_pieces_is_the_source_read_at_once() {
 }
 
 #[tokio::test]
+async fn people_whom_the_source_hides_are_not_absent() {
+    let mut fixture = Fixture::new(20, 0).await;
+    fixture.read(Side::Source, None).await;
+    for night in 0..2 {
+        fixture.clock.advance(Duration::from_hours(24));
+        fixture.people.2.lock().unwrap().extend([3, 4]);
+        fixture.people.0.lock().unwrap().remove(&(7 + night));
+        fixture.begin().await;
+        fixture.read(Side::Source, None).await;
+        let people = fixture.collection("people").await;
+        assert_eq!(people.absence[0], "the directory hides OU=Sales");
+        assert!(people.absence[1].starts_with("2 known people are missing"), "{:?}", people.absence);
+        assert_eq!(absent_and_changed(&fixture).await.0, night + 1, "who is deleted is absent all the same");
+    }
+    // What was hidden is there again, and nobody changed.
+    fixture.clock.advance(Duration::from_hours(24));
+    fixture.people.2.lock().unwrap().clear();
+    fixture.begin().await;
+    fixture.read(Side::Source, None).await;
+    let people = fixture.collection("people").await;
+    assert_eq!((people.absence.len(), people.seen, people.changed), (0, 18, 0));
+}
+
+#[tokio::test]
 async fn a_reading_of_the_source_survives_a_kill_anywhere() {
     let mut whole = directory().await;
     whole.read(Side::Source, None).await;

@@ -55,7 +55,7 @@ pub(crate) async fn ask(
     managers.sort_unstable();
     managers.dedup();
     let people = session.people();
-    for manager in managers.into_iter().filter(|dn| is_below(dn, &base)) {
+    for manager in managers.into_iter().filter(|dn| people::is_below(dn, &base)) {
         if let Some(entry) = session.entry(&manager, Scope::Base, &people, &wanted).await? {
             rows.put(&values(entry, &groups, &mut all)?)?;
         }
@@ -115,10 +115,4 @@ fn by_key(columns: &Columns, key: &PersonKey) -> String {
 fn manager_names(entry: &WireEntry, columns: &Columns) -> Vec<String> {
     let named = columns.managers().flat_map(|name| entry.texts(name));
     named.filter(|text| hardmatch_sources_entry::dn::is_dn(text)).map(str::to_owned).collect()
-}
-
-/// Whether a DN lies below a base.
-fn is_below(name: &str, base: &str) -> bool {
-    let canonical = hardmatch_sources_entry::dn::canonical;
-    canonical(name).ends_with(&canonical(base))
 }

@@ -5,26 +5,49 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::clock::Clock;
-use hardmatch_ports::source::{Asked, Read, Source, SourceCursor, SourceError, Spool, WriteBack, WrittenBack};
+use hardmatch_ports::source::{
+    AbsenceEvidence, Asked, Read, Source, SourceCursor, SourceError, Spool, WriteBack, WrittenBack,
+};
 use secrecy::SecretString;
 
+use crate::copy::{Copy, Listed};
+use crate::reading::{self, Keep};
 use crate::session::{Session, contained};
-use crate::settings::{LdapSettings, PasswordPlace};
-use crate::{asking, reading, writing};
+use crate::settings::{KeptCopy, LdapSettings, PasswordPlace};
+use crate::{asking, evidence, writing};
 
 /// A directory that is read over LDAP.
 pub struct LdapSource {
     settings: LdapSettings,
     password: Arc<dyn PasswordPlace>,
     clock: Arc<dyn Clock>,
+    /// Where a copy is kept between readings; without it every reading is a full one.
+    kept: Option<KeptCopy>,
     /// The attributes of the last listing.
     names: Mutex<Option<Vec<String>>>,
+    /// Who was listed in the last listing, and whether so much time lay before it that deletions may have been forgotten.
+    listed: Mutex<Option<(Listed, bool)>>,
 }
+
+/// Deletions are forgotten after so long, at the earliest (seconds).
+const FORGOTTEN: i64 = 59 * 24 * 60 * 60;
 
 impl LdapSource {
     /// Connects to nothing yet. The clock tells whose account has expired.
     pub fn new(settings: LdapSettings, password: Arc<dyn PasswordPlace>, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, password, clock, names: Mutex::new(None) }
+        Self { settings, password, clock, kept: None, names: Mutex::new(None), listed: Mutex::new(None) }
+    }
+
+    /// Keeps a copy between readings, and reads what changed since.
+    #[must_use]
+    pub fn with_copy(self, kept: KeptCopy) -> Self {
+        Self { kept: Some(kept), ..self }
+    }
+
+    /// The copy of the last reading; a damaged one is none.
+    async fn copy(&self) -> Result<Option<Box<Copy>>, SourceError> {
+        let Some(kept) = &self.kept else { return Ok(None) };
+        Ok(kept.place.load().await?.and_then(|bytes| Copy::from_bytes(&bytes)).map(Box::new))
     }
 
     async fn means(&self) -> Result<(LdapSettings, SecretString), SourceError> {
@@ -45,9 +68,30 @@ impl Source for LdapSource {
     /// A place in a paged result is worth nothing on another connection, so a reading is one piece.
     async fn read(&self, to: &mut dyn Spool, _: Option<SourceCursor>) -> Result<Read, SourceError> {
         let (settings, password) = self.means().await?;
-        let gathered = contained(self.location(), reading::gather(settings, password)).await?;
+        let now = self.clock.now_seconds();
+        let before = self.copy().await?;
+        let away = before.as_ref().is_none_or(|before| now - before.read_at > FORGOTTEN);
+        let keep = match &self.kept {
+            Some(kept) => Keep::Copy { before, full_every: kept.full_every, now },
+            None => Keep::Nothing,
+        };
+        let mut gathered = contained(self.location(), reading::gather(settings, password, keep)).await?;
         self.remember(gathered.names.clone());
-        gathered.hand_on(&self.settings, self.clock.now_seconds(), to).map(Read::Complete)
+        let completeness = gathered.hand_on(&self.settings, now, to)?;
+        // A listing from which nothing is concluded leaves the copy as it was.
+        if let (Some(kept), Some(copy), true) = (&self.kept, gathered.copy, completeness.doubts.is_empty()) {
+            kept.place.keep(copy.to_bytes()).await?;
+            *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some((copy.listed, away));
+        }
+        Ok(Read::Complete(completeness))
+    }
+
+    async fn absence_evidence(&self, people: &[PersonKey]) -> Result<Vec<AbsenceEvidence>, SourceError> {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((listed, away)) = listed else { return Ok(vec![AbsenceEvidence::ListingOnly; people.len()]) };
+        let (settings, password) = self.means().await?;
+        let asking = evidence::evidence(settings, password, listed, away, people.to_vec());
+        contained(self.location(), asking).await
     }
 
     async fn ask(&self, key: &PersonKey) -> Result<Asked, SourceError> {

@@ -1,13 +1,78 @@
 //! Groups of groups: a person is in a group whose member is a group that the person is in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hardmatch_ports::SourceError;
 use hardmatch_sources_entry::dn;
 
+use crate::copy::EntryId;
+use crate::delta::id_of;
 use crate::search::Pages;
 use crate::session::Session;
 use crate::wire::WireEntry;
+
+/// What is read of groups whose members stand in them.
+pub(crate) const MEMBERS: &[&str] = &["objectClass", "member", "uniqueMember", "memberUid", "entryUUID"];
+
+/// Classes of what people are below, elsewhere than in Active Directory.
+const CONTAINERS: [&str; 4] = ["organizationalUnit", "organization", "dcObject", "container"];
+
+/// The filter for groups whose members stand in them.
+const GROUPS: &str = "(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup)";
+
+/// The filter for groups and for what people are below, elsewhere than in Active Directory.
+pub(crate) fn holders_filter() -> String {
+    let containers: String = CONTAINERS.iter().map(|class| format!("(objectClass={class})")).collect();
+    format!("(|{GROUPS}{containers})")
+}
+
+/// Whether an entry is something that people are below, and no group.
+pub(crate) fn is_container(entry: &WireEntry) -> bool {
+    entry.texts("objectClass").any(|class| CONTAINERS.iter().any(|one| one.eq_ignore_ascii_case(class)))
+}
+
+/// The entries of the groups of the part of the tree that holds the base, as bytes, by what they are known by.
+pub(crate) async fn entries(session: &mut Session) -> Result<BTreeMap<EntryId, Vec<u8>>, SourceError> {
+    let context = session.context.clone();
+    let others = format!("(|{GROUPS})");
+    let (filter, attributes): (&str, &[&str]) = if session.is_active_directory {
+        // The groups that hold a group stand in the group: no list of members is read.
+        ("(objectClass=group)", &["memberOf", "objectSid", "objectGUID"])
+    } else {
+        (&others, MEMBERS)
+    };
+    let mut all = BTreeMap::new();
+    let mut pages = Pages::below(&context, filter, attributes);
+    while let Some(found) = pages.next(session).await? {
+        for entry in found.entries {
+            let id = id_of(session, &entry).unwrap_or_else(|| entry.dn.clone().into_bytes());
+            all.insert(id, entry.to_bytes());
+        }
+    }
+    Ok(all)
+}
+
+/// The names of what people are below, by what they are known by.
+pub(crate) async fn containers(session: &mut Session) -> Result<BTreeMap<EntryId, String>, SourceError> {
+    let context = session.context.clone();
+    let others: String = CONTAINERS.iter().map(|class| format!("(objectClass={class})")).collect();
+    let others = format!("(|{others})");
+    let filter = if session.is_active_directory {
+        "(|(objectClass=organizationalUnit)(objectClass=container))"
+    } else {
+        others.as_str()
+    };
+    let mut all = BTreeMap::new();
+    let mut pages = Pages::below(&context, filter, &["objectGUID", "entryUUID"]);
+    while let Some(found) = pages.next(session).await? {
+        for entry in found.entries {
+            if let Some(id) = id_of(session, &entry) {
+                all.insert(id, entry.dn);
+            }
+        }
+    }
+    Ok(all)
+}
 
 /// Which groups hold whom.
 #[derive(Default)]
@@ -18,27 +83,21 @@ pub(crate) struct Groups {
     holding: HashMap<String, Vec<u32>>,
     /// By SID: groups that can be somebody's primary one, which lists no members.
     by_sid: HashMap<Vec<u8>, u32>,
+    /// Canonical DNs of groups whose members are seen: what people's entries say of these may be older.
+    listing: HashSet<String>,
 }
 
 impl Groups {
+    /// Of the groups' entries.
+    pub(crate) fn of_entries<'e>(entries: impl Iterator<Item = &'e Vec<u8>>) -> Self {
+        let mut groups = Self::default();
+        entries.filter_map(|bytes| WireEntry::from_bytes(bytes)).for_each(|entry| groups.note(&entry));
+        groups
+    }
+
     /// Reads the groups of the part of the tree that holds the base.
     pub(crate) async fn read(session: &mut Session) -> Result<Self, SourceError> {
-        let context = session.context.clone();
-        let (filter, attributes): (&str, &[&str]) = if session.is_active_directory {
-            // The groups that hold a group stand in the group: no list of members is read.
-            ("(objectClass=group)", &["memberOf", "objectSid"])
-        } else {
-            (
-                "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
-                &["member", "uniqueMember", "memberUid"],
-            )
-        };
-        let mut groups = Self::default();
-        let mut pages = Pages::below(&context, filter, attributes);
-        while let Some(found) = pages.next(session).await? {
-            found.entries.iter().for_each(|entry| groups.note(entry));
-        }
-        Ok(groups)
+        Ok(Self::of_entries(entries(session).await?.values()))
     }
 
     fn note(&mut self, entry: &WireEntry) {
@@ -49,6 +108,9 @@ impl Groups {
         }
         for member in entry.texts("member").chain(entry.texts("uniqueMember")) {
             self.hold(dn::canonical(member), group);
+        }
+        if ["member", "uniqueMember", "memberUid"].iter().any(|name| !entry.values(name).is_empty()) {
+            self.listing.insert(dn::canonical(&entry.dn));
         }
         for uid in entry.texts("memberUid") {
             self.hold(uid.to_owned(), group);
@@ -79,7 +141,8 @@ impl Groups {
 
     /// The DNs of all groups that an entry is in, sorted.
     pub(crate) fn of(&self, entry: &WireEntry) -> Vec<String> {
-        let mut direct: Vec<String> = entry.texts("memberOf").map(str::to_owned).collect();
+        let told = entry.texts("memberOf").filter(|group| !self.listing.contains(&dn::canonical(group)));
+        let mut direct: Vec<String> = told.map(str::to_owned).collect();
         let by_member = [Some(dn::canonical(&entry.dn)), entry.text("uid").map(str::to_owned)];
         let numbers = by_member.into_iter().flatten().filter_map(|name| self.holding.get(&name)).flatten();
         direct.extend(numbers.chain(self.primary(entry)).filter_map(|number| self.name(*number)));

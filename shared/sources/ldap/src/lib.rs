@@ -5,8 +5,12 @@ mod settings;
 mod client;
 
 mod asking;
+mod evidence;
 mod reading;
 mod writing;
+
+mod copy;
+mod delta;
 
 mod groups;
 mod people;
@@ -21,4 +25,4 @@ mod tls;
 mod wire;
 
 pub use client::LdapSource;
-pub use settings::{LdapSettings, PasswordPlace};
+pub use settings::{CopyPlace, KeptCopy, LdapSettings, PasswordPlace};

@@ -1,5 +1,6 @@
 //! Entries of people: which attributes are asked for, and their values by name.
 
+use hardmatch_sources_entry::dn::canonical;
 use hardmatch_sources_entry::known::known_attributes;
 use hardmatch_sources_entry::names::Names;
 
@@ -29,6 +30,26 @@ pub(crate) fn attributes(settings: &LdapSettings) -> Vec<String> {
     wanted
 }
 
+/// The DN of what an entry is below.
+pub(crate) fn parent(dn: &str) -> &str {
+    let mut escaped = false;
+    for (at, byte) in dn.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b',' => return dn[at + 1..].trim_start(),
+            _ => {}
+        }
+    }
+    ""
+}
+
+/// Whether a DN lies below a base, or is it.
+pub(crate) fn is_below(name: &str, base: &str) -> bool {
+    let (name, base) = (canonical(name), canonical(base));
+    name.strip_suffix(&base).is_some_and(|rest| rest.is_empty() || rest.ends_with('\u{1f}'))
+}
+
 /// The values of an entry by the number of their name, its groups with the groups of those. Values in a certain language
 /// come last. `None` where it has names without number.
 pub(crate) fn values(entry: WireEntry, groups: &Groups, names: &mut Names) -> Option<Vec<RowValue>> {
@@ -49,4 +70,20 @@ pub(crate) fn values(entry: WireEntry, groups: &Groups, names: &mut Names) -> Op
     }
     values.extend(translated);
     Some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_what_stands_behind_the_first_comma_that_is_not_escaped() {
+        assert_eq!(parent("CN=Doe\\, Jane,OU=Sales,DC=x"), "OU=Sales,DC=x");
+        assert_eq!(parent("uid=a, ou=b"), "ou=b");
+        assert_eq!(parent("DC=x"), "");
+        assert!(is_below("cn=a,OU=People, dc=x", "ou=people,DC=x"));
+        assert!(is_below("OU=People,DC=x", "ou=people,dc=x"));
+        assert!(!is_below("cn=a,ou=otherpeople,dc=x", "people,dc=x"));
+        assert!(!is_below("cn=a,ou=morepeople,dc=x", "ou=people,dc=x"));
+    }
 }

@@ -1,18 +1,21 @@
-//! A full reading: groups, then people page by page, then what they mean.
+//! A reading: what changed since the last one, or groups and then people page by page; then what they mean.
 
 use hardmatch_ports::SourceError;
-use hardmatch_ports::source::{Completeness, Spool};
+use hardmatch_ports::source::{Completeness, Entry, Spool};
 use hardmatch_sources_entry::FirstPass;
 use hardmatch_sources_entry::columns::Columns;
 use hardmatch_sources_entry::names::{self, Names};
 use secrecy::SecretString;
 
-use crate::groups::Groups;
+use crate::copy::{Copy, EntryId, Listed};
+use crate::delta::{Followed, follow, id_of, position};
+use crate::groups::{self, Groups};
 use crate::people;
 use crate::rows::Rows;
 use crate::search::Pages;
 use crate::session::Session;
 use crate::settings::LdapSettings;
+use crate::wire::WireEntry;
 
 /// Entries handed on at a time.
 const CHUNK: usize = 500;
@@ -24,34 +27,138 @@ pub(crate) struct Gathered {
     pub(crate) names: Vec<String>,
     /// Servers that hold a part of the tree.
     elsewhere: Vec<String>,
+    /// The names of the entries and what these are known by, in the order of the rows; empty where no copy is kept.
+    ids: Vec<(String, EntryId)>,
+    /// The copy that the rows were made of.
+    pub(crate) copy: Option<Copy>,
+    /// How it was read, for people.
+    note: Option<String>,
 }
 
-/// Reads everybody below the base.
-pub(crate) async fn gather(settings: LdapSettings, password: SecretString) -> Result<Gathered, SourceError> {
+/// Whether a copy is kept, and what there is.
+pub(crate) enum Keep {
+    /// Every reading is a full one.
+    Nothing,
+    /// The copy of the last reading, and for how long it is followed after a full reading (seconds).
+    Copy { before: Option<Box<Copy>>, full_every: i64, now: i64 },
+}
+
+/// Reads everybody below the base: what changed since the last reading, or everything.
+pub(crate) async fn gather(
+    settings: LdapSettings,
+    password: SecretString,
+    keep: Keep,
+) -> Result<Gathered, SourceError> {
     let mut session = Session::open(settings, password).await?;
     session.require_base().await?;
-    let groups = Groups::read(&mut session).await?;
+    let Keep::Copy { before, full_every, now } = keep else { return full(&mut session, None, None).await };
+    let (listed, why) = match before {
+        None => (Listed::default(), None),
+        Some(before) if !before.fits(&session.settings) => {
+            (Listed::default(), Some("[source] asks for something else"))
+        }
+        Some(before) if now - before.full_at >= full_every => (before.listed, Some("it is time to")),
+        Some(before) => {
+            let listed = before.listed.clone();
+            match follow(&mut session, *before, now).await? {
+                Followed::To(copy, changed) => {
+                    let note = format!("{changed} people were read again by {}", copy.position.name());
+                    return from_copy(*copy, Some(note));
+                }
+                Followed::Lost(why) => return whole(&mut session, listed, Some(&why), now).await,
+            }
+        }
+    };
+    whole(&mut session, listed, why, now).await
+}
+
+/// A full reading of which a copy is kept. `listed` is who was listed before.
+async fn whole(session: &mut Session, listed: Listed, why: Option<&str>, now: i64) -> Result<Gathered, SourceError> {
+    let note = why.map(|why| format!("The directory was read whole: {why}"));
+    let Some(position) = position(session).await? else { return full(session, None, note).await };
+    let mut copy = Copy::new(&session.settings, position, now);
+    copy.listed = listed;
+    full(session, Some(copy), note).await
+}
+
+/// Reads everything. Entries go into the copy, or, where none is kept, to where rows are kept.
+async fn full(session: &mut Session, copy: Option<Copy>, note: Option<String>) -> Result<Gathered, SourceError> {
+    let entries = groups::entries(session).await?;
+    let groups = Groups::of_entries(entries.values());
+    let mut copy = copy;
+    if let Some(copy) = &mut copy {
+        copy.groups = entries;
+        copy.containers = groups::containers(session).await?;
+    }
     let (base, filter) = (session.settings.base.clone(), session.people());
     let wanted = people::attributes(&session.settings);
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-    let mut names = Names::default();
-    let mut gathered = Gathered { rows: Rows::new(), names: Vec::new(), elsewhere: Vec::new() };
+    let mut taking = Taking::default();
+    let mut elsewhere: Vec<String> = Vec::new();
     let mut pages = Pages::below(&base, &filter, &wanted);
-    while let Some(found) = pages.next(&mut session).await? {
-        gathered.elsewhere.extend(found.references.iter().filter(|url| !is_partition(url)).map(|url| host(url)));
+    while let Some(found) = pages.next(session).await? {
+        elsewhere.extend(found.references.iter().filter(|url| !is_partition(url)).map(|url| host(url)));
         for entry in found.entries {
-            let values = people::values(entry, &groups, &mut names).ok_or_else(|| SourceError {
-                problem: names::too_many("an entry").problem,
-                cure: "Ask for fewer attributes: leave out what no rule needs".to_owned(),
-                retry: false,
-            })?;
-            gathered.rows.put(&values)?;
+            // An entry that is known by nothing cannot be followed.
+            match (&mut copy, id_of(session, &entry)) {
+                (Some(copy), Some(id)) => copy.put_person(id, &entry),
+                _ => {
+                    taking.drain(copy.take(), &groups)?;
+                    taking.take(entry, &groups)?;
+                }
+            }
+        }
+        if copy.as_ref().is_some_and(Copy::is_too_large) {
+            taking.drain(copy.take(), &groups)?;
         }
     }
-    gathered.names = names.into_all();
-    gathered.elsewhere.sort_unstable();
-    gathered.elsewhere.dedup();
-    Ok(gathered)
+    elsewhere.sort_unstable();
+    elsewhere.dedup();
+    match copy {
+        Some(copy) => Ok(Gathered { elsewhere, ..from_copy(copy, note)? }),
+        None => Ok(taking.gathered(elsewhere, note)),
+    }
+}
+
+/// Everybody of a copy. A full reading goes this way, too, so that both give the same.
+fn from_copy(copy: Copy, note: Option<String>) -> Result<Gathered, SourceError> {
+    let groups = Groups::of_entries(copy.groups.values());
+    let mut taking = Taking::default();
+    for (id, entry) in copy.everybody() {
+        taking.ids.push((entry.dn.clone(), id.clone()));
+        taking.take(entry, &groups)?;
+    }
+    Ok(Gathered { copy: Some(copy), ..taking.gathered(Vec::new(), note) })
+}
+
+/// Entries on their way to rows.
+#[derive(Default)]
+struct Taking {
+    names: Names,
+    rows: Rows,
+    ids: Vec<(String, EntryId)>,
+}
+
+impl Taking {
+    fn take(&mut self, entry: WireEntry, groups: &Groups) -> Result<(), SourceError> {
+        let values = people::values(entry, groups, &mut self.names).ok_or_else(|| SourceError {
+            problem: names::too_many("an entry").problem,
+            cure: "Ask for fewer attributes: leave out what no rule needs".to_owned(),
+            retry: false,
+        })?;
+        self.rows.put(&values)
+    }
+
+    /// Takes the entries of a copy that is not kept after all.
+    fn drain(&mut self, copy: Option<Copy>, groups: &Groups) -> Result<(), SourceError> {
+        let Some(copy) = copy else { return Ok(()) };
+        copy.everybody().try_for_each(|(_, entry)| self.take(entry, groups))
+    }
+
+    fn gathered(self, elsewhere: Vec<String>, note: Option<String>) -> Gathered {
+        let Self { names, rows, ids } = self;
+        Gathered { rows, names: names.into_all(), elsewhere, ids, copy: None, note }
+    }
 }
 
 /// Application partitions of a domain, and its configuration: nobody is in them.
@@ -70,7 +177,7 @@ fn host(url: &str) -> String {
 impl Gathered {
     /// Hands everybody on, understood.
     pub(crate) fn hand_on(
-        mut self,
+        &mut self,
         settings: &LdapSettings,
         now: i64,
         to: &mut dyn Spool,
@@ -91,8 +198,16 @@ impl Gathered {
         })?;
         let mut interpreter = pass.complete();
         let mut chunk = Vec::new();
+        let mut listed = Listed::default();
         self.rows.each(|row| {
-            chunk.extend(interpreter.take(row, || row.text()));
+            let entry = interpreter.take(row, || row.text());
+            let at = usize::try_from(row.line).ok().and_then(|line| line.checked_sub(1));
+            if let Some((dn, id)) = at.and_then(|at| self.ids.get(at))
+                && let Some(key) = entry.as_ref().and_then(Entry::key)
+            {
+                listed.note(key, dn, id.clone());
+            }
+            chunk.extend(entry);
             if chunk.len() >= CHUNK { to.put(std::mem::take(&mut chunk)) } else { Ok(()) }
         })?;
         if !chunk.is_empty() {
@@ -100,6 +215,11 @@ impl Gathered {
         }
         let mut completeness = interpreter.completeness();
         completeness.doubts = self.doubts();
+        completeness.notes.extend(self.note.take());
+        if let Some(copy) = &mut self.copy {
+            listed.follow(&copy.listed);
+            copy.listed = listed;
+        }
         Ok(completeness)
     }
 

@@ -32,6 +32,12 @@ pub(crate) struct Rows {
     count: u64,
 }
 
+impl Default for Rows {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Rows {
     pub(crate) fn new() -> Self {
         Self { file: BufWriter::with_capacity(1 << 16, SpooledTempFile::new(IN_MEMORY)), count: 0 }

@@ -1,7 +1,8 @@
 //! Searches: whole ones page by page, single entries, and values that the server cuts into ranges.
 
 use hardmatch_ports::SourceError;
-use ldap3::{LdapResult, Scope};
+use ldap3::controls::RawControl;
+use ldap3::{LdapResult, ResultEntry, Scope};
 
 use crate::controls;
 use crate::refusal;
@@ -26,21 +27,24 @@ pub(crate) struct Pages<'a> {
     pub(crate) base: &'a str,
     pub(crate) filter: &'a str,
     pub(crate) attributes: &'a [&'a str],
+    /// Asks for deleted entries, too.
+    pub(crate) deleted: bool,
     cookie: Option<Vec<u8>>,
 }
 
 impl<'a> Pages<'a> {
     /// Everything below a base.
     pub(crate) fn below(base: &'a str, filter: &'a str, attributes: &'a [&'a str]) -> Self {
-        Self { base, filter, attributes, cookie: Some(Vec::new()) }
+        Self { base, filter, attributes, deleted: false, cookie: Some(Vec::new()) }
     }
 
     /// The next page, with all values of its entries; `None` behind the last one.
     pub(crate) async fn next(&mut self, session: &mut Session) -> Result<Option<Found>, SourceError> {
         let Some(cookie) = self.cookie.take() else { return Ok(None) };
-        let control = controls::paged(PAGE, &cookie);
+        let mut controls = vec![controls::paged(PAGE, &cookie)];
+        controls.extend(self.deleted.then(controls::show_deleted));
         let (mut found, result) =
-            session.search(self.base, Scope::Subtree, self.filter, self.attributes, Some(control)).await?;
+            session.search(self.base, Scope::Subtree, self.filter, self.attributes, controls).await?;
         if result.rc != 0 {
             return Err(refusal::search(session.asked(), &result));
         }
@@ -55,18 +59,43 @@ impl<'a> Pages<'a> {
 
 impl Session {
     /// One search, as the server answers it.
-    async fn search(
+    pub(crate) async fn search(
         &mut self,
         base: &str,
         scope: Scope,
         filter: &str,
         attributes: &[&str],
-        control: Option<ldap3::controls::RawControl>,
+        controls: Vec<RawControl>,
     ) -> Result<(Found, LdapResult), SourceError> {
         let server = self.server.clone();
+        let mut found = Found::default();
+        let result = self
+            .each_answer(base, scope, filter, attributes, controls, |result| {
+                match wire::answer(result).ok_or_else(|| refusal::malformed(&server))? {
+                    Answer::Entry(entry) => found.entries.push(entry),
+                    Answer::Reference(url) => found.references.push(url),
+                    Answer::Other => {}
+                }
+                Ok(())
+            })
+            .await?;
+        Ok((found, result))
+    }
+
+    /// One search whose answers are taken one by one.
+    pub(crate) async fn each_answer(
+        &mut self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &[&str],
+        controls: Vec<RawControl>,
+        mut take: impl FnMut(ResultEntry) -> Result<(), SourceError>,
+    ) -> Result<LdapResult, SourceError> {
+        let server = self.server.clone();
         let broken = |error| refusal::connection(&server, &error);
-        if let Some(control) = control {
-            self.ldap.with_controls(control);
+        if !controls.is_empty() {
+            self.ldap.with_controls(controls);
         }
         let mut stream = self
             .ldap
@@ -74,15 +103,10 @@ impl Session {
             .streaming_search(base, scope, filter, attributes.to_vec())
             .await
             .map_err(broken)?;
-        let mut found = Found::default();
         while let Some(result) = stream.next().await.map_err(broken)? {
-            match wire::answer(result).ok_or_else(|| refusal::malformed(&server))? {
-                Answer::Entry(entry) => found.entries.push(entry),
-                Answer::Reference(url) => found.references.push(url),
-                Answer::Other => {}
-            }
+            take(result)?;
         }
-        Ok((found, stream.finish().await))
+        Ok(stream.finish().await)
     }
 
     /// The one entry that a search finds; `None` where it finds none, or its base is not there.
@@ -104,7 +128,7 @@ impl Session {
         filter: &str,
         attributes: &[&str],
     ) -> Result<Vec<WireEntry>, SourceError> {
-        let (mut found, result) = self.search(base, scope, filter, attributes, None).await?;
+        let (mut found, result) = self.search(base, scope, filter, attributes, Vec::new()).await?;
         match result.rc {
             0 => {}
             // No such object, or a name of none.
@@ -120,7 +144,7 @@ impl Session {
     /// That the base is there and may be read.
     pub(crate) async fn require_base(&mut self) -> Result<(), SourceError> {
         let base = self.settings.base.clone();
-        let (found, result) = self.search(&base, Scope::Base, "(objectClass=*)", &["1.1"], None).await?;
+        let (found, result) = self.search(&base, Scope::Base, "(objectClass=*)", &["1.1"], Vec::new()).await?;
         if result.rc == 0 && !found.entries.is_empty() {
             return Ok(());
         }
@@ -138,7 +162,8 @@ impl Session {
             for _ in 0..RANGES {
                 let Some(from) = next else { break };
                 let wanted = format!("{name};range={from}-*");
-                let (found, result) = self.search(&entry.dn, Scope::Base, "(objectClass=*)", &[&wanted], None).await?;
+                let (found, result) =
+                    self.search(&entry.dn, Scope::Base, "(objectClass=*)", &[&wanted], Vec::new()).await?;
                 if result.rc != 0 {
                     return Err(refusal::search(self.asked(), &result));
                 }

@@ -31,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) is_active_directory: bool,
     /// The part of the tree that holds the base.
     pub(crate) context: String,
+    /// OIDs of the controls that the server knows.
+    pub(crate) controls: Vec<String>,
     /// Ends with the session.
     _driver: JoinSet<()>,
 }
@@ -76,11 +78,19 @@ impl Session {
         if bound.rc != 0 {
             return Err(refusal::bind(asked, &bound));
         }
-        let mut session =
-            Self { ldap, server, settings, is_active_directory: false, context: String::new(), _driver: driver };
-        let attributes = ["supportedCapabilities", "namingContexts", "defaultNamingContext"];
+        let mut session = Self {
+            ldap,
+            server,
+            settings,
+            is_active_directory: false,
+            context: String::new(),
+            controls: Vec::new(),
+            _driver: driver,
+        };
+        let attributes = ["supportedCapabilities", "namingContexts", "defaultNamingContext", "supportedControl"];
         let root = session.entry("", Scope::Base, "(objectClass=*)", &attributes).await?.unwrap_or_default();
         session.is_active_directory = root.texts("supportedCapabilities").any(|one| one == ACTIVE_DIRECTORY);
+        session.controls = root.texts("supportedControl").map(str::to_owned).collect();
         let base = session.settings.base.to_lowercase();
         let contexts = root.texts("namingContexts").filter(|context| base.ends_with(&context.to_lowercase()));
         session.context = contexts.max_by_key(|context| context.len()).unwrap_or(&session.settings.base).to_owned();

@@ -1,6 +1,7 @@
 //! What a directory's source is told. Filled by the code that reads `hardmatch.toml`; nothing is read here.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use hardmatch_ports::SourceError;
@@ -29,4 +30,23 @@ pub struct LdapSettings {
 pub trait PasswordPlace: Send + Sync {
     /// The password.
     async fn password(&self) -> Result<SecretString, SourceError>;
+}
+
+/// Where the copy of a directory is kept between readings: from it the next reading goes on with what changed since.
+#[async_trait]
+pub trait CopyPlace: Send + Sync {
+    /// What is kept; `None` where nothing is.
+    async fn load(&self) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// Keeps bytes in the place of what was kept, whole or not at all.
+    async fn keep(&self, bytes: Vec<u8>) -> Result<(), SourceError>;
+}
+
+/// Where a copy is kept, and for how long changes are laid over it before the directory is read whole again.
+#[derive(Clone)]
+pub struct KeptCopy {
+    /// Where it is kept.
+    pub place: Arc<dyn CopyPlace>,
+    /// A copy of a full reading is followed for so long (seconds).
+    pub full_every: i64,
 }

@@ -111,6 +111,69 @@ impl WireAttribute {
     }
 }
 
+/// An entry as bytes: how many attributes, then each with its name and values, every text behind its length.
+impl WireEntry {
+    /// As bytes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put_bytes(&mut bytes, self.dn.as_bytes());
+        put_number(&mut bytes, self.attributes.len());
+        for attribute in &self.attributes {
+            put_bytes(&mut bytes, attribute.name.as_bytes());
+            put_number(&mut bytes, attribute.values.len());
+            attribute.values.iter().for_each(|value| put_bytes(&mut bytes, value));
+        }
+        bytes
+    }
+
+    /// From bytes; `None` where they are damaged.
+    pub(crate) fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let from = &mut bytes;
+        let dn = take_text(from)?;
+        let mut attributes = Vec::new();
+        for _ in 0..take_number(from)? {
+            let name = take_text(from)?;
+            let mut values = Vec::new();
+            for _ in 0..take_number(from)? {
+                values.push(take_bytes(from)?.to_vec());
+            }
+            attributes.push(WireAttribute { name, values });
+        }
+        Some(Self { dn, attributes })
+    }
+}
+
+/// Writes a number in four bytes.
+pub(crate) fn put_number(to: &mut Vec<u8>, number: usize) {
+    to.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+/// Writes bytes behind their length.
+pub(crate) fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
+    put_number(to, bytes.len());
+    to.extend_from_slice(bytes);
+}
+
+/// Reads a number of four bytes.
+pub(crate) fn take_number(from: &mut &[u8]) -> Option<usize> {
+    let (number, rest) = from.split_first_chunk::<4>()?;
+    *from = rest;
+    usize::try_from(u32::from_le_bytes(*number)).ok()
+}
+
+/// Reads bytes behind their length.
+pub(crate) fn take_bytes<'b>(from: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let length = take_number(from)?;
+    let (bytes, rest) = from.split_at_checked(length)?;
+    *from = rest;
+    Some(bytes)
+}
+
+/// Reads a text behind its length.
+pub(crate) fn take_text(from: &mut &[u8]) -> Option<String> {
+    String::from_utf8(take_bytes(from)?.to_vec()).ok()
+}
+
 /// Reads an answer; `None` where it is malformed.
 pub(crate) fn answer(result: ResultEntry) -> Option<Answer> {
     if result.is_intermediate() {
@@ -197,6 +260,17 @@ mod tests {
         }
         assert!(named("description;lang-de").is_translated());
         assert!(!named("member;range=0-1").is_translated());
+    }
+
+    #[test]
+    fn entries_keep_every_byte_and_damaged_ones_are_none() {
+        let entry = tests_support::entry("cn=x", &[("member;range=0-1", &["a", ""]), ("mail", &[])])
+            .with("objectGUID", vec![0, 255, 10]);
+        let bytes = entry.to_bytes();
+        assert_eq!(WireEntry::from_bytes(&bytes), Some(entry));
+        for length in 0..bytes.len() {
+            assert_eq!(WireEntry::from_bytes(&bytes[..length]), None, "{length}");
+        }
     }
 
     #[test]
