@@ -81,8 +81,8 @@ async fn everything_that_happens(server: &Samba, by: &str, deletions_show: bool)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d5_changes_of_samba_by_the_control_with_the_replication_right() {
-    if !asked_for("d5_changes_of_samba_by_the_control_with_the_replication_right") {
+async fn changes_of_samba_by_the_control_with_the_replication_right() {
+    if !asked_for("changes_of_samba_by_the_control_with_the_replication_right") {
         return;
     }
     let server = Samba::start();
@@ -108,8 +108,8 @@ async fn d5_changes_of_samba_by_the_control_with_the_replication_right() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d5_changes_of_samba_by_the_control_as_a_reader() {
-    if !asked_for("d5_changes_of_samba_by_the_control_as_a_reader") {
+async fn changes_of_samba_by_the_control_as_a_reader() {
+    if !asked_for("changes_of_samba_by_the_control_as_a_reader") {
         return;
     }
     let server = Samba::start();

@@ -54,7 +54,7 @@ impl Slapd {
         run("slapadd", &["-q", "-w", "-f", &at("slapd.conf"), "-l", &at("init.ldif")], "");
         let (tls, plain) = (free_port(), free_port());
         let process = Running(begin(&folder, plain, tls));
-        Self { tls, plain, process, folder }
+        Self { folder, tls, plain, process }
     }
 
     /// Ends the server and begins it again, over what it keeps.

@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::ids::PersonKey;
 
-use crate::people;
-use crate::settings::LdapSettings;
 use crate::wire::{WireEntry, put_bytes, put_number, take_bytes, take_number, take_text};
 
 /// The form of the bytes.
@@ -48,7 +46,7 @@ impl Position {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Copy {
     /// What was asked for: a copy of other questions is of no use.
-    settings: [u8; 16],
+    question: [u8; 16],
     pub(crate) position: Position,
     /// When the directory was read whole, and when anything was read of it (Unix seconds).
     pub(crate) full_at: i64,
@@ -63,10 +61,10 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Of nobody yet.
-    pub(crate) fn new(settings: &LdapSettings, position: Position, now: i64) -> Self {
+    /// Of nobody yet. `question` is the digest of what was asked for.
+    pub(crate) fn new(question: [u8; 16], position: Position, now: i64) -> Self {
         Self {
-            settings: question(settings),
+            question,
             position,
             full_at: now,
             read_at: now,
@@ -78,9 +76,9 @@ impl Copy {
         }
     }
 
-    /// Whether it answers what these settings ask.
-    pub(crate) fn fits(&self, settings: &LdapSettings) -> bool {
-        self.settings == question(settings)
+    /// Whether it answers a question.
+    pub(crate) fn fits(&self, question: [u8; 16]) -> bool {
+        self.question == question
     }
 
     /// Keeps a person's entry.
@@ -117,7 +115,7 @@ impl Copy {
     /// As bytes, with a digest at the end.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = HEAD.to_vec();
-        bytes.extend(self.settings);
+        bytes.extend(self.question);
         bytes.extend(self.full_at.to_le_bytes());
         bytes.extend(self.read_at.to_le_bytes());
         put_position(&mut bytes, &self.position);
@@ -147,7 +145,7 @@ impl Copy {
         }
         let mut rest = body.strip_prefix(HEAD)?;
         let from = &mut rest;
-        let settings = take_array::<16>(from)?;
+        let question = take_array::<16>(from)?;
         let (full_at, read_at) = (i64::from_le_bytes(take_array(from)?), i64::from_le_bytes(take_array(from)?));
         let position = take_position(from)?;
         let mut entries = [BTreeMap::new(), BTreeMap::new()];
@@ -164,20 +162,8 @@ impl Copy {
         let listed = Listed::take(from)?;
         let [people, groups] = entries;
         let size = people.values().map(Vec::len).sum();
-        Some(Self { settings, position, full_at, read_at, people, groups, containers, listed, size })
+        Some(Self { question, position, full_at, read_at, people, groups, containers, listed, size })
     }
-}
-
-/// What is asked of a directory, as a digest.
-fn question(settings: &LdapSettings) -> [u8; 16] {
-    let mut asked = Vec::new();
-    put_bytes(&mut asked, settings.base.as_bytes());
-    put_bytes(&mut asked, settings.filter.as_deref().unwrap_or_default().as_bytes());
-    put_bytes(&mut asked, settings.bind.as_bytes());
-    for name in people::attributes(settings) {
-        put_bytes(&mut asked, name.as_bytes());
-    }
-    blake3::hash(&asked).as_bytes().as_chunks::<16>().0[0]
 }
 
 /// Who was listed in which part of the directory, and people whom later listings lacked.
@@ -194,17 +180,13 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// Notes that somebody is listed.
-    pub(crate) fn note(&mut self, key: &PersonKey, dn: &str, id: EntryId) {
-        let part = people::parent(dn);
+    /// Notes that somebody is listed in a part.
+    pub(crate) fn note(&mut self, key: &PersonKey, part: &str, id: EntryId) {
         // People of one part often stand one after the other.
-        let number = match self.parts.iter().rposition(|have| have == part) {
-            Some(number) => number,
-            None => {
-                self.parts.push(part.to_owned());
-                self.parts.len() - 1
-            }
-        };
+        let number = self.parts.iter().rposition(|have| have == part).unwrap_or_else(|| {
+            self.parts.push(part.to_owned());
+            self.parts.len() - 1
+        });
         self.gone.remove(&id);
         self.people.insert(key.as_str().to_owned(), (number, id));
     }
@@ -330,17 +312,6 @@ mod tests {
     use super::*;
     use crate::wire::tests_support::entry;
 
-    fn settings(base: &str) -> LdapSettings {
-        LdapSettings {
-            servers: vec!["ldaps://dc1".to_owned()],
-            base: base.to_owned(),
-            filter: None,
-            bind: "cn=svc".to_owned(),
-            ca: "ca.pem".into(),
-            mapping: hardmatch_sources_entry::ColumnMapping::default(),
-        }
-    }
-
     fn positions() -> [Position; 4] {
         [
             Position::DirSync { invocation: vec![1; 16], as_reader: true, cookie: vec![2; 70] },
@@ -353,11 +324,11 @@ mod tests {
     #[test]
     fn a_copy_keeps_everything_and_a_damaged_one_is_none() {
         for position in positions() {
-            let mut copy = Copy::new(&settings("ou=a"), position, 7);
+            let mut copy = Copy::new([1; 16], position, 7);
             copy.put_person(vec![1], &entry("cn=x,ou=a", &[("mail", &["x@y"])]));
             copy.groups.insert(vec![2], entry("cn=g", &[]).to_bytes());
             copy.containers.insert(vec![3], "ou=a".to_owned());
-            copy.listed.note(&PersonKey::new("k"), "cn=x,ou=a", vec![1]);
+            copy.listed.note(&PersonKey::new("k"), "ou=a", vec![1]);
             copy.listed.gone.insert(vec![9]);
             let bytes = copy.to_bytes();
             assert_eq!(Copy::from_bytes(&bytes), Some(copy));
@@ -371,30 +342,20 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_another_question_does_not_fit() {
-        let [position, ..] = positions();
-        let copy = Copy::new(&settings("ou=a"), position, 7);
-        assert!(copy.fits(&settings("ou=a")));
-        assert!(!copy.fits(&settings("ou=b")));
-        assert!(!copy.fits(&LdapSettings { filter: Some("(a=b)".to_owned()), ..settings("ou=a") }));
-        assert!(!copy.fits(&LdapSettings { bind: "cn=other".to_owned(), ..settings("ou=a") }));
-    }
-
-    #[test]
     fn missing_people_are_remembered_with_their_part_until_they_are_back() {
         let key = |name: &str| PersonKey::new(name);
         let mut first = Listed::default();
-        first.note(&key("a"), "cn=a,ou=sales", vec![1]);
-        first.note(&key("b"), "cn=b,ou=it", vec![2]);
+        first.note(&key("a"), "ou=sales", vec![1]);
+        first.note(&key("b"), "ou=it", vec![2]);
         let mut second = Listed::default();
-        second.note(&key("b"), "cn=b,ou=it", vec![2]);
+        second.note(&key("b"), "ou=it", vec![2]);
         second.follow(&first);
         assert_eq!(second.missing(&key("a")), Some(("ou=sales", &vec![1])));
         assert_eq!((second.count("ou=sales"), second.count("ou=it")), (0, 1));
         let mut third = second.clone();
         third.follow(&second);
         assert_eq!(third.missing(&key("a")), Some(("ou=sales", &vec![1])), "two listings later, too");
-        third.note(&key("a"), "cn=a,ou=sales", vec![1]);
+        third.note(&key("a"), "ou=sales", vec![1]);
         third.follow(&second);
         assert_eq!(third.missing(&key("a")), None);
     }

@@ -6,7 +6,6 @@ use hardmatch_ports::SourceError;
 use hardmatch_sources_entry::dn;
 
 use crate::copy::EntryId;
-use crate::delta::id_of;
 use crate::search::Pages;
 use crate::session::Session;
 use crate::wire::WireEntry;
@@ -22,8 +21,11 @@ const GROUPS: &str = "(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)
 
 /// The filter for groups and for what people are below, elsewhere than in Active Directory.
 pub(crate) fn holders_filter() -> String {
-    let containers: String = CONTAINERS.iter().map(|class| format!("(objectClass={class})")).collect();
-    format!("(|{GROUPS}{containers})")
+    format!("(|{GROUPS}{})", containers_filter())
+}
+
+fn containers_filter() -> String {
+    CONTAINERS.map(|class| ["(objectClass=", class, ")"].concat()).concat()
 }
 
 /// Whether an entry is something that people are below, and no group.
@@ -45,7 +47,7 @@ pub(crate) async fn entries(session: &mut Session) -> Result<BTreeMap<EntryId, V
     let mut pages = Pages::below(&context, filter, attributes);
     while let Some(found) = pages.next(session).await? {
         for entry in found.entries {
-            let id = id_of(session, &entry).unwrap_or_else(|| entry.dn.clone().into_bytes());
+            let id = session.id_of(&entry).unwrap_or_else(|| entry.dn.clone().into_bytes());
             all.insert(id, entry.to_bytes());
         }
     }
@@ -55,8 +57,7 @@ pub(crate) async fn entries(session: &mut Session) -> Result<BTreeMap<EntryId, V
 /// The names of what people are below, by what they are known by.
 pub(crate) async fn containers(session: &mut Session) -> Result<BTreeMap<EntryId, String>, SourceError> {
     let context = session.context.clone();
-    let others: String = CONTAINERS.iter().map(|class| format!("(objectClass={class})")).collect();
-    let others = format!("(|{others})");
+    let others = format!("(|{})", containers_filter());
     let filter = if session.is_active_directory {
         "(|(objectClass=organizationalUnit)(objectClass=container))"
     } else {
@@ -66,7 +67,7 @@ pub(crate) async fn containers(session: &mut Session) -> Result<BTreeMap<EntryId
     let mut pages = Pages::below(&context, filter, &["objectGUID", "entryUUID"]);
     while let Some(found) = pages.next(session).await? {
         for entry in found.entries {
-            if let Some(id) = id_of(session, &entry) {
+            if let Some(id) = session.id_of(&entry) {
                 all.insert(id, entry.dn);
             }
         }

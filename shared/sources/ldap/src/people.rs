@@ -7,7 +7,7 @@ use hardmatch_sources_entry::names::Names;
 use crate::groups::Groups;
 use crate::rows::RowValue;
 use crate::settings::LdapSettings;
-use crate::wire::WireEntry;
+use crate::wire::{WireEntry, put_bytes};
 
 /// The attributes that are read of people, as they are asked for.
 pub(crate) fn attributes(settings: &LdapSettings) -> Vec<String> {
@@ -28,6 +28,18 @@ pub(crate) fn attributes(settings: &LdapSettings) -> Vec<String> {
         }
     }
     wanted
+}
+
+/// What is asked of a directory, as a digest.
+pub(crate) fn question(settings: &LdapSettings) -> [u8; 16] {
+    let mut asked = Vec::new();
+    put_bytes(&mut asked, settings.base.as_bytes());
+    put_bytes(&mut asked, settings.filter.as_deref().unwrap_or_default().as_bytes());
+    put_bytes(&mut asked, settings.bind.as_bytes());
+    for name in attributes(settings) {
+        put_bytes(&mut asked, name.as_bytes());
+    }
+    blake3::hash(&asked).as_bytes().as_chunks::<16>().0[0]
 }
 
 /// The DN of what an entry is below.
@@ -75,6 +87,30 @@ pub(crate) fn values(entry: WireEntry, groups: &Groups, names: &mut Names) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_settings_ask_another_question() {
+        let settings = |base: &str| LdapSettings {
+            servers: vec!["ldaps://dc1".to_owned()],
+            base: base.to_owned(),
+            filter: None,
+            bind: "cn=svc".to_owned(),
+            ca: "ca.pem".into(),
+            mapping: hardmatch_sources_entry::ColumnMapping::default(),
+        };
+        let asked = question(&settings("ou=a"));
+        assert_eq!(asked, question(&LdapSettings { servers: Vec::new(), ..settings("ou=a") }));
+        let mut mapped = settings("ou=a");
+        mapped.mapping.key = Some("employeeBadge".to_owned());
+        for other in [
+            settings("ou=b"),
+            LdapSettings { filter: Some("(a=b)".to_owned()), ..settings("ou=a") },
+            LdapSettings { bind: "cn=other".to_owned(), ..settings("ou=a") },
+            mapped,
+        ] {
+            assert_ne!(asked, question(&other));
+        }
+    }
 
     #[test]
     fn a_part_is_what_stands_behind_the_first_comma_that_is_not_escaped() {

@@ -8,7 +8,7 @@ use hardmatch_sources_entry::names::{self, Names};
 use secrecy::SecretString;
 
 use crate::copy::{Copy, EntryId, Listed};
-use crate::delta::{Followed, follow, id_of, position};
+use crate::delta::{Followed, follow, position};
 use crate::groups::{self, Groups};
 use crate::people;
 use crate::rows::Rows;
@@ -54,7 +54,7 @@ pub(crate) async fn gather(
     let Keep::Copy { before, full_every, now } = keep else { return full(&mut session, None, None).await };
     let (listed, why) = match before {
         None => (Listed::default(), None),
-        Some(before) if !before.fits(&session.settings) => {
+        Some(before) if !before.fits(people::question(&session.settings)) => {
             (Listed::default(), Some("[source] asks for something else"))
         }
         Some(before) if now - before.full_at >= full_every => (before.listed, Some("it is time to")),
@@ -76,7 +76,7 @@ pub(crate) async fn gather(
 async fn whole(session: &mut Session, listed: Listed, why: Option<&str>, now: i64) -> Result<Gathered, SourceError> {
     let note = why.map(|why| format!("The directory was read whole: {why}"));
     let Some(position) = position(session).await? else { return full(session, None, note).await };
-    let mut copy = Copy::new(&session.settings, position, now);
+    let mut copy = Copy::new(people::question(&session.settings), position, now);
     copy.listed = listed;
     full(session, Some(copy), note).await
 }
@@ -100,12 +100,11 @@ async fn full(session: &mut Session, copy: Option<Copy>, note: Option<String>) -
         elsewhere.extend(found.references.iter().filter(|url| !is_partition(url)).map(|url| host(url)));
         for entry in found.entries {
             // An entry that is known by nothing cannot be followed.
-            match (&mut copy, id_of(session, &entry)) {
-                (Some(copy), Some(id)) => copy.put_person(id, &entry),
-                _ => {
-                    taking.drain(copy.take(), &groups)?;
-                    taking.take(entry, &groups)?;
-                }
+            if let (Some(copy), Some(id)) = (&mut copy, session.id_of(&entry)) {
+                copy.put_person(id, &entry);
+            } else {
+                taking.drain(copy.take(), &groups)?;
+                taking.take(entry, &groups)?;
             }
         }
         if copy.as_ref().is_some_and(Copy::is_too_large) {
@@ -205,7 +204,7 @@ impl Gathered {
             if let Some((dn, id)) = at.and_then(|at| self.ids.get(at))
                 && let Some(key) = entry.as_ref().and_then(Entry::key)
             {
-                listed.note(key, dn, id.clone());
+                listed.note(key, people::parent(dn), id.clone());
             }
             chunk.extend(entry);
             if chunk.len() >= CHUNK { to.put(std::mem::take(&mut chunk)) } else { Ok(()) }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::refusal::{self, Asked};
 use crate::settings::LdapSettings;
 use crate::tls;
+use crate::wire::WireEntry;
 
 /// For a connection with TLS.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -95,6 +96,13 @@ impl Session {
         let contexts = root.texts("namingContexts").filter(|context| base.ends_with(&context.to_lowercase()));
         session.context = contexts.max_by_key(|context| context.len()).unwrap_or(&session.settings.base).to_owned();
         Ok(session)
+    }
+
+    /// What an entry is known by, whatever it is called: the bytes of `objectGUID`, or the text of `entryUUID`; `None` where
+    /// the account may not read it.
+    pub(crate) fn id_of(&self, entry: &WireEntry) -> Option<Vec<u8>> {
+        let name = if self.is_active_directory { "objectGUID" } else { "entryUUID" };
+        entry.values(name).first().cloned()
     }
 
     /// What was asked, for words: the configured base, whatever entry a request was about.

@@ -154,9 +154,10 @@ async fn sync(
         }
     }
     let (next, rest_is_unchanged) = controls::content_synced(&result.ctrls).unwrap_or_default();
-    let nothing = changes.entries.is_empty() && changes.gone.is_empty() && !only_present;
+    let nothing = changes.entries.is_empty() && changes.gone.is_empty() && !only_present && next.is_empty();
+    let known_to_the_end = rest_is_unchanged && !only_present;
     // Without a cookie everything is told, and nothing is left out.
-    if !cookie.is_empty() && !(nothing && next.is_empty()) && (only_present || !rest_is_unchanged) {
+    if !(cookie.is_empty() || nothing || known_to_the_end) {
         return Ok(Synced::Lost("the server has forgotten what was deleted since".to_owned()));
     }
     changes.cookie = next;

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardmatch_ports::SourceError;
 use ldap3::Scope;
 
-use super::id_of;
 use crate::controls;
 use crate::copy::EntryId;
 use crate::people;
@@ -44,7 +43,7 @@ pub(crate) async fn fates(
     for some in all.chunks(TOGETHER) {
         let filter = format!("(&{people}{})", any_of(session, some));
         for entry in session.few(&base, Scope::Subtree, &filter, &wanted).await? {
-            if let Some(id) = id_of(session, &entry) {
+            if let Some(id) = session.id_of(&entry) {
                 fates.insert(id, Fate::Here(Box::new(entry)));
             }
         }
@@ -60,7 +59,7 @@ pub(crate) async fn fates(
             return Err(refusal::search(session.asked(), &result));
         }
         for entry in found.entries {
-            let Some(id) = id_of(session, &entry) else { continue };
+            let Some(id) = session.id_of(&entry) else { continue };
             let fate = if entry.text("isDeleted").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
                 Fate::Deleted
             } else if people::is_below(&entry.dn, &base) {
@@ -97,5 +96,5 @@ pub(super) fn any_of(session: &Session, ids: &[&EntryId]) -> String {
             format!("(entryUUID={})", ldap3::ldap_escape(String::from_utf8_lossy(id)))
         }
     };
-    format!("(|{})", ids.iter().map(one).collect::<String>())
+    format!("(|{})", ids.iter().map(one).collect::<Vec<_>>().concat())
 }

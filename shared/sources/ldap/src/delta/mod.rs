@@ -52,12 +52,6 @@ pub(crate) async fn follow(session: &mut Session, copy: Copy, now: i64) -> Resul
     }
 }
 
-/// The bytes of an entry's GUID or the text of its UUID; `None` where the account may not read it.
-pub(crate) fn id_of(session: &Session, entry: &WireEntry) -> Option<EntryId> {
-    let name = if session.is_active_directory { "objectGUID" } else { "entryUUID" };
-    entry.values(name).first().cloned()
-}
-
 /// Lays an entry over the copy, or takes it from there. Gives the name that nobody has any more.
 fn lay(copy: &mut Copy, id: &EntryId, fate: Fate) -> Option<String> {
     match fate {

@@ -7,7 +7,7 @@ use hardmatch_ports::SourceError;
 use hardmatch_sources_entry::dn;
 use ldap3::Scope;
 
-use super::{Fate, Followed, id_of, lay, naming, read_again};
+use super::{Fate, Followed, lay, naming, read_again};
 use crate::copy::{Copy, EntryId, Position};
 use crate::groups;
 use crate::people;
@@ -45,7 +45,7 @@ pub(super) async fn follow(
     let mut pages = Pages::below(&context, &filter, groups::MEMBERS);
     while let Some(found) = pages.next(session).await? {
         for entry in found.entries {
-            let Some(id) = id_of(session, &entry) else { continue };
+            let Some(id) = session.id_of(&entry) else { continue };
             if groups::is_container(&entry) {
                 if copy.containers.get(&id) != Some(&entry.dn) {
                     return Ok(Followed::lost(
@@ -64,7 +64,7 @@ pub(super) async fn follow(
     let mut pages = Pages::below(&base, &filter, &wanted);
     while let Some(found) = pages.next(session).await? {
         for entry in found.entries {
-            let Some(id) = id_of(session, &entry) else { continue };
+            let Some(id) = session.id_of(&entry) else { continue };
             names.extend(lay(&mut copy, &id, Fate::Here(Box::new(entry))).map(|name| dn::canonical(&name)));
             touched.insert(id);
         }
