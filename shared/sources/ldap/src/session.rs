@@ -105,6 +105,12 @@ impl Session {
         entry.values(name).first().cloned()
     }
 
+    /// An attribute of the server's own entry.
+    pub(crate) async fn of_root(&mut self, name: &str) -> Result<Option<String>, SourceError> {
+        let root = self.entry("", Scope::Base, "(objectClass=*)", &[name]).await?;
+        Ok(root.and_then(|root| root.text(name).map(str::to_owned)))
+    }
+
     /// What was asked, for words: the configured base, whatever entry a request was about.
     pub(crate) fn asked(&self) -> Asked<'_> {
         Asked { server: &self.server, bind: &self.settings.bind, base: &self.settings.base }

@@ -6,7 +6,6 @@ use hardmatch_ports::SourceError;
 use ldap3::Scope;
 
 use super::Followed;
-use super::position::of_root;
 use super::reported::{Reported, lay_over};
 use crate::controls;
 use crate::copy::{Copy, Position};
@@ -158,19 +157,19 @@ async fn elsewhere(session: &mut Session, copy: &Copy, known: &[u8], now: i64) -
 
 /// What a controller is known by until it is restored: its invocation.
 pub(super) async fn invocation(session: &mut Session) -> Result<Option<Vec<u8>>, SourceError> {
-    let Some(service) = of_root(session, "dsServiceName").await? else { return Ok(None) };
+    let Some(service) = session.of_root("dsServiceName").await? else { return Ok(None) };
     let entry = session.entry(&service, Scope::Base, "(objectClass=*)", &["invocationId"]).await?;
     Ok(entry.and_then(|entry| entry.values("invocationId").first().cloned()))
 }
 
 /// The highest number that the controller gave to a change.
 pub(super) async fn highest(session: &mut Session) -> Result<Option<u64>, SourceError> {
-    Ok(of_root(session, "highestCommittedUSN").await?.and_then(|usn| usn.parse().ok()))
+    Ok(session.of_root("highestCommittedUSN").await?.and_then(|usn| usn.parse().ok()))
 }
 
 /// For how many days deletions are kept.
 async fn tombstone_days(session: &mut Session) -> Result<i64, SourceError> {
-    let Some(configuration) = of_root(session, "configurationNamingContext").await? else { return Ok(TOMBSTONES) };
+    let Some(configuration) = session.of_root("configurationNamingContext").await? else { return Ok(TOMBSTONES) };
     let service = format!("CN=Directory Service,CN=Windows NT,CN=Services,{configuration}");
     let entry = session.entry(&service, Scope::Base, "(objectClass=*)", &["tombstoneLifetime"]).await?;
     Ok(entry.and_then(|entry| entry.text("tombstoneLifetime")?.parse().ok()).unwrap_or(TOMBSTONES))

@@ -1,7 +1,6 @@
 //! From where changes can be followed, taken before the directory is read whole: what changes meanwhile is told again.
 
 use hardmatch_ports::SourceError;
-use ldap3::Scope;
 
 use super::active_directory::{DirSynced, dir_sync, highest, invocation};
 use super::content;
@@ -35,10 +34,4 @@ pub(crate) async fn position(session: &mut Session) -> Result<Option<Position>, 
         }
     }
     Ok(highest(session).await?.map(|usn| Position::Numbers { invocation, usn }))
-}
-
-/// An attribute of the server's own entry.
-pub(super) async fn of_root(session: &mut Session, name: &str) -> Result<Option<String>, SourceError> {
-    let root = session.entry("", Scope::Base, "(objectClass=*)", &[name]).await?;
-    Ok(root.and_then(|root| root.text(name).map(str::to_owned)))
 }
