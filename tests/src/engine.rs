@@ -188,7 +188,7 @@ impl StoryEngine {
 }
 
 /// The store as the function of a role may use it on AWS.
-fn as_role(store: &Store, table: &Arc<KillTable<FileTable>>, role: &'static str) -> Store {
+pub(crate) fn as_role(store: &Store, table: &Arc<KillTable<FileTable>>, role: &'static str) -> Store {
     store.through(Arc::new(GuardedTable::new(Arc::clone(table) as _, role)))
 }
 

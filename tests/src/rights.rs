@@ -125,6 +125,27 @@ mod tests {
         for partition in ["LANE#r1", "BATCH#l", "GATE#t", "A#t#1", "KA#t#upn#1", "CONNS", "CONNECT#1", "STORE"] {
             assert!(!may("SourceRole", partition), "who reads foreign files writes {partition}");
         }
+        for partition in [
+            "CONN#contoso",
+            "CONNS",
+            "STORE",
+            "P#contoso#1",
+            "KP#t",
+            "A#t#1",
+            "DIRTY#contoso#0",
+            "LANE#r1",
+            "GATE#t",
+            "R#r1",
+            "LOCK#x",
+            "DUE#contoso#1",
+            "APPROVAL#contoso",
+            "NOTE#contoso#source",
+        ] {
+            assert!(!may("WebhookRole", partition), "whoever has a token writes {partition}");
+        }
+        for partition in ["PUSHED#contoso#people", "SYNC#contoso", "HOOK#contoso#1"] {
+            assert!(may("WebhookRole", partition), "{partition}");
+        }
         for (role, partition) in [
             ("TenantRole", "LANE#r1"),
             ("TenantRole", "FP#contoso"),

@@ -130,11 +130,17 @@ impl World {
 
     /// From now on the policy says this besides connection, tenant and source.
     pub fn set_policy(&mut self, more: &str) {
-        let (name, file) = (&self.name, self.people.path().file_name().unwrap_or_default().to_string_lossy());
-        self.policy = format!(
-            "schema = 1\nconnection = \"{name}\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\
-             [source]\nkind = \"csv\"\nlocation = \"{file}\"\n{more}\n"
-        );
+        let file = self.people.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.policy = self.config_text(&format!("[source]\nkind = \"csv\"\nlocation = \"{file}\"\n"), more);
+    }
+
+    /// A configuration of the connection and its tenant, with this source.
+    pub(crate) fn config_text(&self, source: &str, more: &str) -> String {
+        format!(
+            "schema = 1\nconnection = \"{}\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\
+             {source}{more}\n",
+            self.name
+        )
     }
 
     /// From now on the configuration is this text, which names the connection `contoso`.
@@ -418,7 +424,7 @@ impl World {
     }
 
     /// A new process a minute later.
-    async fn begin(&mut self) -> Result<(StoryEngine, Config), Stopped> {
+    pub(crate) async fn begin(&mut self) -> Result<(StoryEngine, Config), Stopped> {
         self.commands += 1;
         self.pass(Duration::from_mins(1));
         self.people.write().map_err(|error| Stopped::Failed(error.to_string()))?;
@@ -452,7 +458,11 @@ impl World {
     }
 
     /// As the command does: a new policy text becomes a new revision, and the tenant is remembered.
-    async fn activate(&self, engine: &StoryEngine, config: &Config) -> Result<Meta, hardmatch_store::StoreError> {
+    pub(crate) async fn activate(
+        &self,
+        engine: &StoryEngine,
+        config: &Config,
+    ) -> Result<Meta, hardmatch_store::StoreError> {
         let meta = activate(&engine.store, config, &self.policy, self.folder.path()).await?;
         if meta.status.tenant.is_some() {
             return Ok(meta);

@@ -547,6 +547,9 @@ pub(crate) enum ConnectionCommand {
     /// The connections of a stack, and how they are
     #[command(after_help = "Examples:\n  hardmatch connection list --stack hardmatch")]
     List(StackArgs),
+    /// How the connection is, and the addresses to which others push its people
+    #[command(after_help = "Examples:\n  hardmatch connection show --stack hardmatch --connection contoso")]
+    Show(Common),
     /// Schedules pass the connection by, and nothing is written for it: what was decided waits
     #[command(after_help = "Examples:\n  hardmatch connection pause")]
     Pause(Common),

@@ -18,6 +18,8 @@ use crate::fail::{Exit, Failure};
 pub(crate) trait Installation {
     /// The connection's state, to be read.
     async fn state(&self, common: &Common) -> Result<State, Failure>;
+    /// Under which address others reach the connection, where it is always the same.
+    async fn url(&self) -> Result<Option<String>, Failure>;
     async fn plan(&self, args: &PlanArgs) -> Result<Exit, Failure>;
     async fn apply(&self, args: &ApplyArgs) -> Result<Exit, Failure>;
     /// `None`: nobody of the connection is called as the command names one person.

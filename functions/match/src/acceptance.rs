@@ -58,6 +58,11 @@ pub async fn accept(
         let Some(stored) = ports.store.run(connection, &id).await? else { continue };
         let run = stored.value;
         let Some(plan) = &run.plan else { continue };
+        // Before the first plan is applied, people who are wanted are decided and held. What their run would have done may
+        // be word for word what the plan of everybody does; nobody has applied it.
+        if run.requests {
+            continue;
+        }
         if run.phase == Phase::Planned {
             waiting.get_or_insert_with(|| plan.hash.clone());
         }

@@ -12,6 +12,7 @@ mod repair;
 mod request;
 mod switch;
 mod tenant;
+mod tokens;
 mod undo;
 
 use hardmatch_ports::command::Command;
@@ -60,6 +61,8 @@ pub async fn handle_command(ports: &MatchPorts, request: &Request<'_>) -> Result
                 .await?
         }
         Command::WithdrawAcknowledgment { person } => acknowledge::withdraw(ports, request, person).await?,
+        Command::KeepToken { token, signing } => tokens::keep(ports, request, token, signing.as_ref()).await?,
+        Command::RevokeToken { id } => tokens::revoke(ports, request, id).await?,
         Command::Release => release::handle(ports, request).await?,
         Command::RepairRollback { repair } => repair::roll_back(ports, request, repair).await?,
         Command::RepairLink { person, account } => repair::link(ports, request, person, account).await?,

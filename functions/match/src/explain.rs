@@ -8,9 +8,9 @@ use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::run::PlanRow;
 
 use crate::error::MatchError;
-use crate::phase::decide::load_facts::{Refusals, decide_all, row};
-use crate::policies::policy;
-use crate::ports::MatchPorts;
+use crate::phase::decide::load_facts::{Refusals, Stored, decide_all, row};
+use crate::policies::stored_policy;
+use crate::ports::ExplainPorts;
 
 /// A person's decision from the stored facts. Nothing is stored.
 #[derive(Clone, Debug)]
@@ -26,11 +26,11 @@ pub struct DecidedPerson {
 
 /// Decides one person from the stored facts, under the connection's active policy. `None` when the person is not known or
 /// the tenant was not observed yet.
-pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<DecidedPerson>, MatchError> {
+pub async fn decide_one(ports: &ExplainPorts, who: &PersonRef) -> Result<Option<DecidedPerson>, MatchError> {
     let people = ports.store.person_items(&who.connection, &[ports.store.pid(who)]).await?;
     let Some(record) = people.values().find_map(|items| items.record.clone()) else { return Ok(None) };
     let meta = ports.store.meta(&who.connection).await?;
-    let policy = policy(ports, &who.connection, meta.policy.revision).await?;
+    let policy = stored_policy(&ports.store, &*ports.policies, &who.connection, meta.policy.revision).await?;
     let Some(tenant) = ports.store.tenant(&ports.scope).await? else { return Ok(None) };
     let repairs = ports.store.repair_holds(&ports.scope).await?;
     let context = Context {
@@ -41,8 +41,9 @@ pub async fn decide_one(ports: &MatchPorts, who: &PersonRef) -> Result<Option<De
         knowledge: Knowledge::LISTINGS,
         repairs: &repairs,
     };
-    let mut decisions = decide_all(ports, &people, &context, Refusals::Withheld).await?;
-    let whole = decide_all(ports, &people, &context, Refusals::SentAgain).await?.pop();
+    let facts = Stored { store: &ports.store, scope: &ports.scope };
+    let mut decisions = decide_all(facts, &people, &context, Refusals::Withheld).await?;
+    let whole = decide_all(facts, &people, &context, Refusals::SentAgain).await?.pop();
     let not_equal = whole.and_then(|decision| decision.change).map(|change| change.steps).unwrap_or_default();
     Ok(decisions.pop().map(|decision| DecidedPerson { row: row(&record, decision), record, not_equal }))
 }

@@ -56,7 +56,7 @@ pub use handler::answer;
 pub use left_over::{notify_left_over, notify_to_look_again};
 pub use opening::{Accept, NewRun, open_run};
 pub use plan::{Named, Slices, read_plan};
-pub use ports::{ConnectionHealth, MatchPorts, RunCost, RunMetrics};
+pub use ports::{ConnectionHealth, ExplainPorts, MatchPorts, RunCost, RunMetrics};
 pub use replay::replay;
 pub use requests::{notify_wanted, take_requests};
 pub use schedule::{PassedBy, Started, nightly, start_scheduled};

@@ -32,6 +32,31 @@ pub struct MatchPorts {
     pub deadline: Option<Timestamp>,
 }
 
+/// What deciding one person takes, for who only tells the decision: facts, rules and time. Nothing is stored or sent.
+#[derive(Clone)]
+pub struct ExplainPorts {
+    /// Where the facts are.
+    pub store: Store,
+    /// Cloud and tenant.
+    pub scope: TenantKey,
+    /// Compiles the policy text of a revision.
+    pub policies: Arc<dyn Policies>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl MatchPorts {
+    /// What of it deciding one person takes.
+    pub fn explaining(&self) -> ExplainPorts {
+        ExplainPorts {
+            store: self.store.clone(),
+            scope: self.scope.clone(),
+            policies: Arc::clone(&self.policies),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
 /// What a run has cost so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunCost {

@@ -13,8 +13,10 @@ mod routes;
 mod scim;
 mod state;
 pub mod tokens;
+mod told;
 
 pub use addresses::WebhookAddresses;
 pub use limits::{LARGEST_BODY, Limits, Rate};
 pub use ports::{NotKnown, PersonState, PersonStates, Provisioning, PushedConnections, PushedSource, WebhookPorts};
 pub use routes::router;
+pub use told::tell;

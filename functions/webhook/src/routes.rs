@@ -64,8 +64,10 @@ impl Route {
             ("bulkUpload", []) => Some(Self::BulkUpload),
             ("bulkUpload", [id]) => Some(Self::Upload(id.clone())),
             ("hooks", []) => Some(Self::Hooks),
-            ("people", [key, sync]) if sync == "sync" && !key.is_empty() && key.len() <= LONGEST_KEY => {
-                Some(Self::Person(PersonKey::new(key.as_str())))
+            // API Gateway hands an address over decoded: the slashes of a key are not told apart from its own.
+            ("people", [key @ .., sync]) if sync == "sync" => {
+                let key = key.join("/");
+                (!key.is_empty() && key.len() <= LONGEST_KEY).then(|| Self::Person(PersonKey::new(key)))
             }
             _ => None,
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use hardmatch_domain::change::Action;
 use serde::{Deserialize, Serialize};
 
+use crate::api_token::{ApiToken, SigningStates};
 use crate::check::Check;
 use crate::intent::Intent;
 use crate::tenant_request::{DisconnectResult, Reached};
@@ -109,6 +110,20 @@ pub enum Command {
         /// The person's place in keys (32 hex digits).
         person: String,
     },
+    /// Keep a token that whoever asks has made: only its hash is told. Whoever has the token may push people, so this is an
+    /// approver's word, as naming the source is.
+    KeepToken {
+        /// What is kept of it.
+        token: ApiToken,
+        /// What signatures are checked with, where it may send hooks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signing: Option<SigningStates>,
+    },
+    /// Forget a token.
+    RevokeToken {
+        /// Its public part.
+        id: String,
+    },
     /// Say how the tenant is reached.
     Status,
     /// Look at everything that reaching the tenant takes.
@@ -171,6 +186,7 @@ impl Command {
             | Command::Judge { .. }
             | Command::Release
             | Command::RepairLink { .. }
+            | Command::KeepToken { .. }
             | Command::Open { stops: Stops::Passed, .. } => CommandAuthority::Approver,
             Command::Configure { .. }
             | Command::Connect { .. }
@@ -184,6 +200,7 @@ impl Command {
             | Command::Acknowledge { .. }
             | Command::WithdrawAcknowledgment { .. }
             // Whatever gives up rather than takes is an operator's, as pausing is.
+            | Command::RevokeToken { .. }
             | Command::Status
             | Command::Checks
             | Command::Reset
@@ -252,6 +269,8 @@ pub enum Reply {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -271,6 +290,10 @@ mod tests {
         assert_eq!(judge.needs(), CommandAuthority::Approver);
         assert_eq!(Command::Release.needs(), CommandAuthority::Approver);
         assert_eq!(Command::Pause.needs(), CommandAuthority::Operator);
+        let token =
+            ApiToken { id: "1".into(), name: "okta".into(), scopes: BTreeSet::new(), hash: "2".into(), created_ms: 3 };
+        assert_eq!(Command::KeepToken { token, signing: None }.needs(), CommandAuthority::Approver);
+        assert_eq!(Command::RevokeToken { id: "1".into() }.needs(), CommandAuthority::Operator);
     }
 
     #[test]

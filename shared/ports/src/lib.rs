@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account_change;
+pub mod api_token;
 pub mod blobs;
 pub mod check;
 pub mod clock;

@@ -102,9 +102,11 @@ pub const TABLE: Variable = Variable { name: "HARDMATCH_TABLE", meaning: "On AWS
 pub const TOKEN_TABLE: Variable =
     Variable { name: "HARDMATCH_TOKEN_TABLE", meaning: "On AWS: the table of sealed tokens" };
 
-/// Where the pages of the connect function are.
-pub const URL: Variable =
-    Variable { name: "HARDMATCH_URL", meaning: "On AWS: the address of the pages for connecting a tenant" };
+/// Where the stack's HTTP API is.
+pub const URL: Variable = Variable {
+    name: "HARDMATCH_URL",
+    meaning: "On AWS: the address of the pages for connecting a tenant, and of the webhook",
+};
 
 const fn queue(name: &'static str, meaning: &'static str) -> Variable {
     Variable { name, meaning }

@@ -1,65 +1,30 @@
 //! Tokens with which identity providers and HR systems may push people, send hooks or ask for a person. Only hashes are
 //! kept: a token is told once, when it is made.
 
-use std::collections::BTreeSet;
-
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Condition, Write};
-use serde::{Deserialize, Serialize};
+pub use hardmatch_ports::api_token::{ApiToken, SigningStates, TokenScope};
+use hardmatch_ports::{Condition, TableError, Write};
 
 use crate::{Result, Store, json, keys};
 
-/// What a token may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TokenScope {
-    /// Push people and groups: SCIM, and the bulk upload.
-    Scim,
-    /// Send hooks, signed with it or with it in a header.
-    Hook,
-    /// Ask for one person, and follow what becomes of it.
-    Sync,
-}
-
-impl TokenScope {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Scim, Self::Hook, Self::Sync];
-
-    /// As it is written on the command line and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Scim => "scim",
-            Self::Hook => "hook",
-            Self::Sync => "sync",
-        }
-    }
-}
-
-/// A token without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiToken {
-    /// The public part of the token, by which it is found and revoked.
-    pub id: String,
-    /// What the operator calls it.
-    pub name: String,
-    /// What it may be used for.
-    pub scopes: BTreeSet<TokenScope>,
-    /// SHA-256 of the whole token, as hex.
-    pub hash: String,
-    /// The two states of HMAC-SHA256 keyed with the token, as hex: signatures can be checked with them, and the token
-    /// cannot be computed from them. Only where the token may send hooks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signing: Option<String>,
-    /// When it was made (Unix milliseconds).
-    pub created_ms: i64,
-}
-
 impl Store {
-    /// Stores a new token.
-    pub async fn put_api_token(&self, c: &ConnectionId, token: &ApiToken) -> Result<()> {
-        let key = keys::api_token(c, &token.id);
-        self.write(Write::put_if(key, json(token), Condition::Absent)).await?;
+    /// Stores a new token; a conflict where there is one of its public part.
+    pub async fn put_api_token(
+        &self,
+        c: &ConnectionId,
+        token: &ApiToken,
+        signing: Option<&SigningStates>,
+    ) -> Result<()> {
+        let mut writes = vec![Write::put_if(keys::api_token(c, &token.id), json(token), Condition::Absent)];
+        writes.extend(signing.map(|states| Write::put(keys::signing(c, &token.id), json(states))));
+        self.table.transact(writes).await?;
         Ok(())
+    }
+
+    /// What signatures of a connection's hooks are checked with, by the public part of each token.
+    pub async fn signing_states(&self, c: &ConnectionId) -> Result<Vec<(String, SigningStates)>> {
+        let found = self.read_all::<SigningStates>(keys::all_signing(c), "signing states").await?;
+        Ok(found.into_iter().map(|(key, stored)| (key.sk, stored.value)).collect())
     }
 
     /// The token of this public part.
@@ -77,11 +42,11 @@ impl Store {
 
     /// Forgets a token; `false` when there is none of this public part.
     pub async fn revoke_api_token(&self, c: &ConnectionId, id: &str) -> Result<bool> {
-        let write = Write::Delete { key: keys::api_token(c, id), condition: Condition::Present };
-        match self.write(write).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_conflict() => Ok(false),
-            Err(error) => Err(error),
+        let token = Write::Delete { key: keys::api_token(c, id), condition: Condition::Present };
+        match self.table.transact(vec![token, Write::delete(keys::signing(c, id))]).await {
+            Ok(()) => Ok(true),
+            Err(TableError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -783,6 +783,7 @@ mod tests {
             upload(&c, "id"),
             sync_request(&c, pid),
             api_token(&c, "id"),
+            signing(&c, "id"),
             delivery(&c, "hash"),
         ];
         let metas = MetaKind::ALL.map(|kind| meta(&c, kind));

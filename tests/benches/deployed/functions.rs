@@ -56,7 +56,7 @@ const TOKENS: [(Variable, &str); 2] =
     [(env::TOKEN_TABLE, "tokens"), (env::KEY, "arn:aws:kms:us-east-1:111122223333:key/bench")];
 
 /// All functions.
-pub(crate) const FUNCTIONS: [Function; 5] = [
+pub(crate) const FUNCTIONS: [Function; 6] = [
     Function {
         name: "ingest-source",
         package: "hardmatch-ingest",
@@ -90,7 +90,14 @@ pub(crate) const FUNCTIONS: [Function; 5] = [
         package: "hardmatch-connect",
         feature: "lambda",
         own: &[TOKENS[0], TOKENS[1], (env::URL, "https://pages.example.com")],
-        event: request,
+        event: || request("/connect/nobody", "ANY /connect/{proxy+}"),
+    },
+    Function {
+        name: "webhook",
+        package: "hardmatch-webhook",
+        feature: "lambda",
+        own: &[(env::URL, "https://pages.example.com")],
+        event: || request("/connections/nobody/scim/v2/Users", "ANY /connections/{proxy+}"),
     },
 ];
 
@@ -104,7 +111,7 @@ const EVERY: [(Variable, &str); 10] = [
     (env::QUEUE_TENANT, "https://sqs.us-east-1.amazonaws.com/111122223333/tenant"),
     (env::QUEUE_MATCH, "https://sqs.us-east-1.amazonaws.com/111122223333/match"),
     (env::QUEUE_WRITE, "https://sqs.us-east-1.amazonaws.com/111122223333/write"),
-    (env::LOG, "warn,hardmatch=info,ingest=info,match=info,write=info,connect=info"),
+    (env::LOG, "warn,hardmatch=info,ingest=info,match=info,write=info,connect=info,webhook=info"),
     (env::LOG_FORMAT, "json"),
 ];
 
@@ -173,19 +180,19 @@ fn message(message: &Message) -> String {
     .to_string()
 }
 
-/// A browser that opens a link whose ticket nobody knows.
-fn request() -> String {
+/// Somebody who calls with a ticket, or a token, that nobody knows.
+fn request(path: &str, route: &str) -> String {
     json!({
         "version": "2.0",
-        "routeKey": "ANY /connect/{proxy+}",
-        "rawPath": "/connect/nobody",
+        "routeKey": route,
+        "rawPath": path,
         "rawQueryString": "",
         "headers": {"host": "pages.example.com", "accept": "text/html"},
         "requestContext": {
             "accountId": "111122223333", "apiId": "bench", "domainName": "pages.example.com",
-            "domainPrefix": "pages", "requestId": "r1", "routeKey": "ANY /connect/{proxy+}", "stage": "$default",
+            "domainPrefix": "pages", "requestId": "r1", "routeKey": route, "stage": "$default",
             "time": "11/Oct/2026:02:00:00 +0000", "timeEpoch": 1_791_684_000_000_i64,
-            "http": {"method": "GET", "path": "/connect/nobody", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "a browser"},
+            "http": {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "a browser"},
         },
         "isBase64Encoded": false,
     })

@@ -1,5 +1,7 @@
-//! The engine as `serve` runs it: over a table in a file, with the real clock, against the simulated tenant on loopback.
+//! The engine and the webhook as `serve` runs them: over a table in a file, with the real clock, against the simulated tenant
+//! on loopback, pushed to over HTTP.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,31 +13,44 @@ use hardmatch_graph::{GraphClient, GraphOptions};
 use hardmatch_local::{Engine, Functions, Hooks, Parts, Stopped};
 use hardmatch_match::{Accept, NewRun, RunCost, RunMetrics, open_run};
 use hardmatch_policy::Config;
-use hardmatch_ports::doorbell::{After, MessageKind};
+use hardmatch_ports::doorbell::After;
 use hardmatch_ports::run::{Intent, Phase, Run};
-use hardmatch_ports::{Clock, Doorbell as _, Message, Table};
+use hardmatch_ports::{Clock, Message, Table};
 use hardmatch_runtime::RealClock;
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Running, Seed, Sim, World};
-use hardmatch_store::sync_requests::SyncRequest;
+use hardmatch_store::api_tokens::TokenScope;
 use hardmatch_store::{Store, StoreError, TenantKey};
 use hardmatch_tests::Delivered;
 use hardmatch_vault::{SecretCredential, SecretString};
+use hardmatch_webhook::tokens::make;
+use hardmatch_webhook::{
+    Limits, NotKnown, PersonState, PersonStates, PushedConnections, PushedSource, Rate, WebhookPorts, router,
+};
 use hardmatch_wiring::CompiledPolicies;
 use hardmatch_wiring::connections::activate;
+use hardmatch_wiring::source::source_over;
+use reqwest::Client;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-
-use crate::source::{Pushed, upn};
 
 /// How often it is looked whether an account is there.
 const LOOK: Duration = Duration::from_micros(500);
 /// Longer than anything here takes.
 const TOO_LONG: Duration = Duration::from_mins(1);
 
+/// A request of the benchmark's own is never refused for its rate.
+const RATE: Rate = Rate { per_second: 1_000_000, burst: 1_000_000 };
+
 /// A connection whose first plan is applied.
 pub(crate) struct Served {
-    pub(crate) people: Arc<Pushed>,
+    /// An identity provider, its token, and where it pushes to.
+    client: Client,
+    token: String,
+    base: String,
     store: Store,
     clock: Arc<dyn Clock>,
     connection: ConnectionId,
@@ -69,7 +84,7 @@ impl Served {
         let store = Store::open(Arc::clone(&table)).await?;
         let text = format!(
             "schema = 1\nconnection = \"wanted\"\n[tenant]\nid = \"{CONTOSO_TENANT_ID}\"\ncloud = \"simulated\"\n\
-             [source]\nkind = \"csv\"\nlocation = \"people.csv\"\n[guard]\nmax_creations_percent = 100\n"
+             [source]\nkind = \"scim\"\n[anchor]\nfrom = \"externalId\"\n[guard]\nmax_creations_percent = 100\n"
         );
         let config =
             Config::load(&text, "hardmatch.toml", folder.path()).map_err(|problems| anyhow!(problems.lines()))?;
@@ -82,12 +97,12 @@ impl Served {
             GraphOptions::new(CONTOSO_TENANT_ID, CONTOSO_CLIENT_ID, root.clone(), root, credential, Arc::clone(&clock));
         let client = Arc::new(GraphClient::new(graph)?);
         let queues = Arc::new(ProcessDoorbell::new(Arc::clone(&clock)));
-        let source = Arc::new(Pushed::default());
+        let source = source_over(&config, &clock, &store).map_err(|error| anyhow!("{error}"))?;
         let functions = Functions::new(Parts {
             store: store.clone(),
             blobs: Arc::new(FolderBlobs::new(folder.path().join("files"))),
             scope: TenantKey::new("simulated", CONTOSO_TENANT_ID),
-            source: source.clone(),
+            source,
             tenant: client.clone(),
             writer: client,
             client_id: CONTOSO_CLIENT_ID.to_owned(),
@@ -99,9 +114,34 @@ impl Served {
             holder: "a benchmark".to_owned(),
         });
         let connection = config.connection.clone();
-        let served = Self { people: source, store, clock, connection, functions, queues, sim, _folder: folder };
+        let made = make("a benchmark", BTreeSet::from(TokenScope::ALL), clock.now().as_millisecond());
+        store.put_api_token(&connection, &made.kept, made.signing.as_ref()).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let webhook = router(WebhookPorts {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            doorbell: queues.clone(),
+            connections: Arc::new(Pushed),
+            people: Arc::new(Pushed),
+            url: url.clone(),
+            limits: Arc::new(Limits::new(RATE)),
+        });
+        tokio::spawn(async move { drop(axum::serve(listener, webhook).await) });
+        let served = Self {
+            client: Client::new(),
+            token: made.token.expose_secret().to_owned(),
+            base: format!("{url}/connections/{connection}/scim/v2"),
+            store,
+            clock,
+            connection,
+            functions,
+            queues,
+            sim,
+            _folder: folder,
+        };
         for number in 0..people {
-            served.people.push(number, "Engineer");
+            served.push(number).await?;
         }
         let run = served.run(Accept::TheStop).await?;
         ensure!(served.tenant().live_users() == people, "the first run ended {:?}: {:?}", run.status, run.problems);
@@ -127,24 +167,40 @@ impl Served {
         Attending { stop, task }
     }
 
-    /// Asks for a person, as the receiver of a push does.
-    pub(crate) async fn want(&self, key: &PersonKey) -> anyhow::Result<()> {
-        let request = SyncRequest { key: key.clone(), asked_ms: self.clock.now().as_millisecond() };
-        self.store.write(self.store.request_sync(&self.connection, &request)).await?;
-        let message = Message::new(self.connection.clone(), "", MessageKind::SyncPeople);
-        Ok(self.queues.notify(message, Duration::ZERO).await?)
+    /// Pushes a person, and returns when that is answered.
+    pub(crate) async fn push(&self, number: usize) -> anyhow::Result<()> {
+        self.send("/Users", &person(number), 201).await.map(drop)
+    }
+
+    /// Pushes people together, and returns when that is answered.
+    pub(crate) async fn push_together(&self, numbers: std::ops::Range<usize>) -> anyhow::Result<()> {
+        let operations: Vec<Value> = numbers
+            .map(|number| {
+                json!({ "method": "POST", "path": "/Users", "bulkId": format!("b{number}"), "data": person(number) })
+            })
+            .collect();
+        let body =
+            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations });
+        let told = self.send("/Bulk", &body, 200).await?;
+        let done = told["Operations"].as_array().map_or(&[][..], Vec::as_slice);
+        ensure!(done.iter().all(|one| one["status"] == "201"), "an operation was refused: {told}");
+        ensure!(done.len() == operations.len(), "{} of {} operations were answered", done.len(), operations.len());
+        Ok(())
+    }
+
+    async fn send(&self, path: &str, body: &Value, status: u16) -> anyhow::Result<Value> {
+        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let answer = request.header("content-type", "application/scim+json").body(body.to_string()).send().await?;
+        let told = answer.status().as_u16();
+        let body = answer.bytes().await?;
+        ensure!(told == status, "{path} was answered with {told}: {}", String::from_utf8_lossy(&body));
+        Ok(serde_json::from_slice(&body)?)
     }
 
     /// Returns when the person's account is in the tenant.
     pub(crate) async fn until_there(&self, number: usize) -> anyhow::Result<()> {
         let upn = upn(number);
         self.until(|| async { Ok(self.tenant().user(&upn).is_some()) }).await.with_context(|| upn.clone())
-    }
-
-    /// Returns when nothing is left to do for the person.
-    pub(crate) async fn until_answered(&self, key: &PersonKey) -> anyhow::Result<()> {
-        let pid = self.store.secret().pid(key);
-        self.until(|| async { Ok(self.store.sync_request(&self.connection, pid).await?.is_none()) }).await
     }
 
     /// Returns when nobody is wanted any more.
@@ -184,6 +240,40 @@ impl Served {
         let run = self.engine().drive(&self.connection, &run.id).await.map_err(|stopped| anyhow!("{stopped:?}"))?;
         ensure!(run.phase == Phase::Closed, "the run stopped in {:?}", run.phase);
         Ok(run)
+    }
+}
+
+fn upn(number: usize) -> String {
+    format!("p{number:06}@contoso.com")
+}
+
+fn person(number: usize) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": upn(number),
+        "externalId": format!("{number:08}"),
+        "displayName": format!("Person {number}"),
+        "name": { "givenName": "Person", "familyName": number.to_string() },
+        "title": "Engineer",
+        "emails": [{ "value": upn(number), "type": "work", "primary": true }],
+        "active": true,
+    })
+}
+
+/// The one connection, whose people are pushed. What became of them is not asked here.
+struct Pushed;
+
+#[async_trait]
+impl PushedConnections for Pushed {
+    async fn source(&self, _: &ConnectionId) -> Result<Option<PushedSource>, NotKnown> {
+        Ok(Some(PushedSource::Pushed))
+    }
+}
+
+#[async_trait]
+impl PersonStates for Pushed {
+    async fn state(&self, _: &ConnectionId, _: &PersonKey) -> Result<Option<PersonState>, NotKnown> {
+        Ok(None)
     }
 }
 

@@ -7,6 +7,7 @@ mod approving;
 mod auth;
 mod beside;
 mod browser;
+mod conformance;
 mod damage;
 mod docs;
 mod doctor;

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::fixture::{Fixture, tenant, text};
 
 /// A `serve` that listens.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     addresses: Value,
 }
 
 impl Serving {
-    fn start(fixture: &Fixture) -> Self {
+    pub(crate) fn start(fixture: &Fixture) -> Self {
         let mut command = fixture.command(&["serve", "--config", "lab.toml", "--port", "0", "--json"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
@@ -24,7 +24,7 @@ impl Serving {
         Self { child, addresses }
     }
 
-    fn address(&self, of: &str) -> &str {
+    pub(crate) fn address(&self, of: &str) -> &str {
         text(&self.addresses["connections"]["lab"][of])
     }
 }
@@ -36,7 +36,7 @@ impl Drop for Serving {
     }
 }
 
-fn scim() -> Fixture {
+pub(crate) fn scim() -> Fixture {
     let fixture = Fixture::new(tenant());
     let config = fixture
         .config()
@@ -45,7 +45,7 @@ fn scim() -> Fixture {
     fixture
 }
 
-fn token(fixture: &Fixture) -> String {
+pub(crate) fn token(fixture: &Fixture) -> String {
     let made = fixture.run(&["auth", "tokens", "create", "--config", "lab.toml", "--name", "okta", "--json"]).ends(0);
     text(&made.json()["token"]).to_owned()
 }

@@ -14,6 +14,7 @@ mod messages;
 mod neighbours;
 mod nightly;
 mod poison;
+mod pushed;
 mod rebuild;
 mod roles;
 mod stack;
@@ -42,7 +43,7 @@ struct Fixture {
 /// A story. It leaves its connection behind for the others.
 type Story = fn(&mut Fixture);
 
-const STORIES: [(&str, Story); 13] = [
+const STORIES: [(&str, Story); 14] = [
     ("poison is sent, and goes on while everything else does", poison::begun),
     ("who may do what, by command", roles::story),
     ("an operator is not an owner", boundary::story),
@@ -50,6 +51,7 @@ const STORIES: [(&str, Story); 13] = [
     ("every message is lost once; others come twice and out of order", messages::story),
     ("two connections of one tenant at once", neighbours::story),
     ("licences and groups by rule", entitled::story),
+    ("people whom an identity provider pushes", pushed::story),
     ("poisoned people, and the dead letters with their reasons", poison::story),
     ("a nightly sync by the clock, and an upgrade in the middle of it", nightly::story),
     ("what is told, and the queues are empty", told::story),

@@ -281,11 +281,16 @@ impl Stack {
         self.call("sqs", "send_message", &message);
     }
 
-    /// What a browser gets from the stack's pages at an address.
-    pub(crate) fn page(&self, address: &str) -> String {
+    /// Where the stand-in answers what AWS answers at an address of the stack's HTTP API.
+    pub(crate) fn local(&self, address: &str) -> String {
         let (host, path) = address.trim_start_matches("https://").split_once('/').unwrap();
         let api = host.split('.').next().unwrap();
-        let url = format!("{}/_aws/execute-api/{api}/$default/{path}", self.server.endpoint());
+        format!("{}/_aws/execute-api/{api}/$default/{path}", self.server.endpoint())
+    }
+
+    /// What a browser gets from the stack's pages at an address.
+    pub(crate) fn page(&self, address: &str) -> String {
+        let url = self.local(address);
         let mut browser = Command::new(self.tools.join("bin/python3"));
         browser.args([
             "-c",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::Fixture;
 
-const FUNCTIONS: [&str; 5] = ["ingest-source", "ingest-tenant", "match", "write", "connect"];
+const FUNCTIONS: [&str; 6] = ["ingest-source", "ingest-tenant", "match", "write", "connect", "webhook"];
 const QUEUES: [&str; 6] = ["SourceQueue", "TenantQueue", "MatchQueue", "WriteQueue", "CommandQueue", "ApproveQueue"];
 /// Without a dashboard only what an alarm rests on becomes a metric, and while nothing is wrong that is one.
 const METRICS: [&str; 1] = ["HoursSinceRun"];

@@ -17,6 +17,7 @@ mod leaving;
 mod observing;
 mod pace;
 mod permissions;
+mod pushed;
 mod repair_obstacles;
 mod repairs;
 mod requeue;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::expanded::{properties, target, template};
+use serde_json::json;
+
+use crate::expanded::{list, properties, target, template};
 use crate::rights::{Statement, needed, statements};
 
 const POLICIES: [&str; 3] = ["ViewerPolicy", "OperatorPolicy", "ApproverPolicy"];
@@ -50,6 +52,16 @@ fn who_looks_reads_work_and_reports_and_no_token() {
         let keys: BTreeSet<String> = keys.flat_map(|statement| statement.actions.clone()).collect();
         assert_eq!(keys, BTreeSet::from(["kms:Decrypt".to_owned()]), "{name} reads, and writes nothing at rest");
     }
+}
+
+#[test]
+fn nobody_who_reads_the_table_reads_what_hooks_are_signed_with() {
+    let statements = list(&properties("ViewerPolicy")["PolicyDocument"]["Statement"]);
+    let denied = statements.into_iter().find(|one| one["Effect"] == "Deny").expect("a statement that takes away");
+    let reading: BTreeSet<String> =
+        list(&denied["Action"]).into_iter().filter_map(|action| action.as_str()).map(str::to_owned).collect();
+    assert_eq!(reading, needed("DynamoTable", &["get", "batch_get", "query"]));
+    assert_eq!(denied["Condition"], json!({"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["SIGNING#*"]}}));
 }
 
 #[test]

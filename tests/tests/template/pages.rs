@@ -8,16 +8,27 @@ use crate::expanded::{number, of_type, properties, target};
 fn the_pages_are_native_routes_that_only_the_gateway_may_call() {
     assert_eq!(properties("Api")["ProtocolType"], "HTTP");
     assert!(properties("Api")["Body"].is_null(), "routes in a body are seen by no linter");
-    for (name, route) in of_type("AWS::ApiGatewayV2::Route") {
-        assert_eq!(route["RouteKey"], "ANY /connect/{proxy+}", "{name}: only these");
-        assert_eq!(target(&route["Target"]), Some("ConnectIntegration"), "{name}");
+    let routes: Vec<(&Value, Option<&str>)> = of_type("AWS::ApiGatewayV2::Route")
+        .into_iter()
+        .map(|(_, route)| (&route["RouteKey"], target(&route["Target"])))
+        .collect();
+    assert_eq!(routes.len(), 2, "{routes:?}");
+    for (path, of) in [("connect", "Connect"), ("connections", "Webhook")] {
+        let integration = format!("{of}Integration");
+        assert!(routes.contains(&(&json!(format!("ANY /{path}/{{proxy+}}")), Some(&integration))), "{routes:?}");
+        let integration = properties(&integration);
+        assert_eq!(target(&integration["IntegrationUri"]), Some(&*format!("{of}Function")));
+        assert_eq!(integration["PayloadFormatVersion"], "2.0");
+        let waits = number(&integration["TimeoutInMillis"]);
+        assert!(waits >= 1000 * number(&properties(&format!("{of}Function"))["Timeout"]), "{of} is cut off");
+        let permission = properties(&format!("{of}Permission"));
+        assert_eq!(permission["Principal"], "apigateway.amazonaws.com");
+        let from = format!("${{Api}}/*/*/{path}/*");
+        assert!(permission["SourceArn"]["Fn::Sub"].as_str().is_some_and(|arn| arn.ends_with(&from)), "{of}");
     }
-    let integration = properties("ConnectIntegration");
-    assert_eq!(target(&integration["IntegrationUri"]), Some("ConnectFunction"));
-    assert_eq!(integration["PayloadFormatVersion"], "2.0");
-    let permission = properties("ConnectPermission");
-    assert_eq!(permission["Principal"], "apigateway.amazonaws.com");
-    assert!(permission["SourceArn"]["Fn::Sub"].as_str().is_some_and(|arn| arn.ends_with("${Api}/*/*/connect/*")));
+    let webhook = &properties("ApiStage")["RouteSettings"]["ANY /connections/{proxy+}"];
+    assert!(number(&webhook["ThrottlingRateLimit"]) <= 100, "anybody may try tokens out");
+    assert!(number(&webhook["ThrottlingBurstLimit"]) <= 200, "anybody may try tokens out");
     let limits = &properties("ApiStage")["DefaultRouteSettings"];
     assert!(number(&limits["ThrottlingRateLimit"]) <= 100, "anybody may call the pages");
     assert!(number(&limits["ThrottlingBurstLimit"]) <= 100, "anybody may call the pages");
@@ -33,7 +44,7 @@ fn the_access_log_tells_nothing_of_who_asked() {
     let format: Value = serde_json::from_str(settings["Format"].as_str().expect("a format")).expect("JSON");
     let mut told: Vec<&str> = format.as_object().expect("fields").values().filter_map(Value::as_str).collect();
     told.sort_unstable();
-    // No path (it holds tickets), no query (codes of Microsoft's), no address, no browser.
+    // No path (it holds tickets and keys of people), no query (codes of Microsoft's), no address, no browser.
     let harmless = [
         "$context.integrationErrorMessage",
         "$context.requestId",

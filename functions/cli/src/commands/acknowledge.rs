@@ -32,7 +32,7 @@ pub(crate) async fn acknowledge(args: AcknowledgeArgs) -> Result<Exit, Failure> 
     if comment.is_empty() {
         return Err(Failure::usage("--comment is empty: say why, for readers of the report"));
     }
-    let Some(explained) = hardmatch_match::decide_one(&ports, &found).await? else {
+    let Some(explained) = hardmatch_match::decide_one(&ports.explaining(), &found).await? else {
         return Err(Failure::run("the tenant was never read completely. Make a plan first: `hardmatch plan`"));
     };
     let decision = &explained.row.decision;

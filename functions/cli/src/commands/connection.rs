@@ -1,8 +1,11 @@
 //! `connection`: what an operator does to a connection between runs, deployed or on this machine.
 
 use hardmatch_domain::change::Action;
+use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::Command;
-use serde_json::json;
+use hardmatch_store::connection::Meta;
+use hardmatch_webhook::WebhookAddresses;
+use serde_json::{Value, json};
 
 use crate::args::{Common, ConnectionCommand};
 use crate::fail::{Exit, Failure};
@@ -14,6 +17,7 @@ mod letters;
 
 pub(crate) async fn connection(command: ConnectionCommand) -> Result<Exit, Failure> {
     match command {
+        ConnectionCommand::Show(common) => show(&common).await,
         ConnectionCommand::Pause(common) => ask(&common, Command::Pause, "is paused").await,
         ConnectionCommand::Resume(common) => ask(&common, Command::Resume, "goes on").await,
         ConnectionCommand::SwitchOff(args) => {
@@ -36,6 +40,56 @@ pub(crate) async fn connection(command: ConnectionCommand) -> Result<Exit, Failu
             Err(crate::installation::no_aws())
         }
     }
+}
+
+/// What is known of a connection without asking its tenant.
+fn known(connection: &ConnectionId, meta: &Meta) -> Value {
+    json!({
+        "connection": connection,
+        "standing": meta.status.state,
+        "quarantine": meta.quarantine.as_ref().map(|quarantine| &quarantine.why),
+        "last_success": meta.history.last_success,
+        "people": meta.listing.people,
+        "links": meta.history.links,
+        "configuration": meta.policy.revision,
+    })
+}
+
+/// The same in a line.
+fn line(known: &Value) -> String {
+    let text = |name: &str| known[name].as_str().unwrap_or("-").to_owned();
+    format!(
+        "{}: {}, {} people, {} links, configuration {}{}",
+        text("connection"),
+        text("standing"),
+        known["people"],
+        known["links"],
+        known["configuration"],
+        known["quarantine"].as_str().map(|why| format!(", quarantined: {why}")).unwrap_or_default()
+    )
+}
+
+async fn show(common: &Common) -> Result<Exit, Failure> {
+    let place = installation(common)?;
+    let state = place.state(common).await?;
+    let connection = &state.loaded.config.connection;
+    let mut told = known(connection, &state.store.meta(connection).await?);
+    let addresses = place.url().await?.map(|url| WebhookAddresses::of(&url, connection));
+    if common.json {
+        told["v"] = json!(1);
+        told["webhook"] = addresses.as_ref().map_or(Value::Null, crate::webhook::addresses);
+        output::document(&told);
+        return Ok(Exit::Converged);
+    }
+    output::line(line(&told));
+    let Some(WebhookAddresses { scim, bulk_upload, hooks, people }) = addresses else {
+        output::note("`hardmatch serve` prints the addresses to which others push people.");
+        return Ok(Exit::Converged);
+    };
+    for (what, address) in [("SCIM 2.0", scim), ("bulk upload", bulk_upload), ("hooks", hooks), ("people", people)] {
+        output::line(format!("{what:<12} {address}"));
+    }
+    Ok(Exit::Converged)
 }
 
 async fn ask(common: &Common, command: Command, said: &str) -> Result<Exit, Failure> {
@@ -64,7 +118,7 @@ mod deployed {
     use hardmatch_ports::doorbell::Queue;
     use serde_json::json;
 
-    use super::{Exit, Failure};
+    use super::{Exit, Failure, known, line};
     use crate::args::StackArgs;
     use crate::output;
     use crate::stack::{Whole, strange};
@@ -77,33 +131,14 @@ mod deployed {
         let mut listed = Vec::new();
         for connection in whole.store.connections().await? {
             let meta = whole.store.meta(&connection).await?;
-            listed.push(json!({
-                "connection": connection,
-                "standing": meta.status.state,
-                "quarantine": meta.quarantine.as_ref().map(|quarantine| &quarantine.why),
-                "last_success": meta.history.last_success,
-                "people": meta.listing.people,
-                "links": meta.history.links,
-                "configuration": meta.policy.revision,
-            }));
+            listed.push(known(&connection, &meta));
         }
         if args.json {
             output::document(&json!({ "v": 1, "stack": args.stack, "connections": listed }));
         } else if listed.is_empty() {
             output::note("The stack has no connection yet. Store one: hardmatch config push --stack … --config …");
         } else {
-            for one in listed {
-                let text = |name: &str| one[name].as_str().unwrap_or("-").to_owned();
-                output::line(format!(
-                    "{}: {}, {} people, {} links, configuration {}{}",
-                    text("connection"),
-                    text("standing"),
-                    one["people"],
-                    one["links"],
-                    one["configuration"],
-                    one["quarantine"].as_str().map(|why| format!(", quarantined: {why}")).unwrap_or_default()
-                ));
-            }
+            listed.iter().for_each(|one| output::line(line(one)));
         }
         Ok(Exit::Converged)
     }

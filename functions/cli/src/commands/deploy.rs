@@ -6,12 +6,13 @@ use crate::fail::{Exit, Failure};
 use crate::output;
 
 /// The functions, by binary, each with its package and the feature that makes it one.
-const FUNCTIONS: [(&str, &str, &str); 5] = [
+const FUNCTIONS: [(&str, &str, &str); 6] = [
     ("ingest-source", "hardmatch-ingest", "lambda-source"),
     ("ingest-tenant", "hardmatch-ingest", "lambda-tenant"),
     ("match", "hardmatch-match", "lambda"),
     ("write", "hardmatch-write", "lambda"),
     ("connect", "hardmatch-connect", "lambda"),
+    ("webhook", "hardmatch-webhook", "lambda"),
 ];
 
 pub(crate) fn deploy(args: &DeployArgs) -> Result<Exit, Failure> {

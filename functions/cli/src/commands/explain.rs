@@ -44,7 +44,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         Some(found) => found,
         None => by_part(&ports, &connection, &meta, wanted).await?,
     };
-    let Some(explained) = hardmatch_match::decide_one(&ports, &found).await? else {
+    let Some(explained) = hardmatch_match::decide_one(&ports.explaining(), &found).await? else {
         return Err(Failure::run("the tenant was never read completely. Make a plan first: `hardmatch plan`"));
     };
     let pid = ports.store.pid(&found);

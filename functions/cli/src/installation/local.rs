@@ -24,6 +24,10 @@ impl Installation for Local {
         open_state(load(&common.config)?, Missing::Refuse).await
     }
 
+    async fn url(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
     async fn plan(&self, args: &PlanArgs) -> Result<Exit, Failure> {
         Box::pin(run::plan(args)).await
     }

@@ -38,6 +38,10 @@ impl Installation for Deployed {
         Ok(Stack::open(&self.0, common).await?.state)
     }
 
+    async fn url(&self) -> Result<Option<String>, Failure> {
+        Whole::open(&self.0).await?.url("Url").map(Some)
+    }
+
     async fn plan(&self, args: &PlanArgs) -> Result<Exit, Failure> {
         plan(&self.0, args).await
     }

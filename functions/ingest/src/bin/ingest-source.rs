@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hardmatch_ingest::copied::{Bring, Copied};
 use hardmatch_ingest::{After, SourcePorts, observe_source, observe_source_now};
-use hardmatch_ports::SourceError;
 use hardmatch_ports::doorbell::{MessageKind, Urgency};
+use hardmatch_ports::{Source as PeopleSource, SourceError};
 use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, serve};
 use hardmatch_wiring::policy::Location;
+use hardmatch_wiring::pushed::PushedPeople;
 use hardmatch_wiring::source::source_at;
 
 #[tokio::main(flavor = "current_thread")]
@@ -27,17 +28,26 @@ impl MessageHandler for Source {
         let MessageKind::ObserveSource = delivery.message.kind else { return Ok(After::Done) };
         let connection = &delivery.message.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
-        let Location::S3 { bucket, key } = &opened.config.source.location else {
-            return Err("the source is a file of some machine; functions read people from s3://BUCKET/KEY. Put the file there and store the configuration again".to_owned());
-        };
         let copy = copy_of(connection.as_str());
-        let file =
-            PeoplesFile { home: self.home.clone(), bucket: bucket.clone(), key: key.clone(), copy: copy.clone() };
-        let source = source_at(&opened.config, copy.clone(), &self.home.clock);
+        let source: Arc<dyn PeopleSource> = match &opened.config.source.location {
+            Location::S3 { bucket, key } => {
+                let file = PeoplesFile {
+                    home: self.home.clone(),
+                    bucket: bucket.clone(),
+                    key: key.clone(),
+                    copy: copy.clone(),
+                };
+                Arc::new(Copied::new(file, source_at(&opened.config, copy.clone(), &self.home.clock)))
+            }
+            Location::Pushed => Arc::new(PushedPeople::new(&opened.config, &self.home.store)),
+            Location::File(_) | Location::Directory(_) => {
+                return Err("the source is a file of some machine, or a directory; functions read people from s3://BUCKET/KEY, or those who are pushed. Put the people there and store the configuration again".to_owned());
+            }
+        };
         let ports = SourcePorts {
             store: self.home.store.clone(),
             scope: opened.scope,
-            source: Arc::new(Copied::new(file, source)),
+            source,
             policies: Arc::clone(&self.home.policies),
             clock: Arc::clone(&self.home.clock),
             doorbell: Arc::clone(&self.home.doorbell),

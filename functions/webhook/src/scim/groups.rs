@@ -36,7 +36,7 @@ impl Scim<'_> {
         }
         let stored = Stored { value: group, revision: next_revision(None) };
         let reply = Reply::of(StatusCode::CREATED, self.tell_group(&stored, asked).await?).with_meta();
-        Ok(Reply { body: reply.body.map(|body| asked.select.of(body)), ..reply })
+        Ok(Reply { body: reply.body.map(|body| asked.select(ResourceType::Group).of(body)), ..reply })
     }
 
     /// A group as it is told, and its revision.
@@ -73,7 +73,7 @@ impl Scim<'_> {
             let members = self.members_of(&mut kept).await?;
             if kept == old.value.attributes && members == had {
                 let reply = Reply::ok(self.tell_group(&old, asked).await?).with_meta();
-                return Ok(Reply { body: reply.body.map(|body| asked.select.of(body)), ..reply });
+                return Ok(Reply { body: reply.body.map(|body| asked.select(ResourceType::Group).of(body)), ..reply });
             }
             let new = group(id.to_owned(), kept, old.value.created_ms, self.now_ms());
             let mut writes = store.put_pushed_group(self.connection, Some(&old), &new);
@@ -87,7 +87,10 @@ impl Scim<'_> {
                     self.notify().await;
                     let stored = Stored { value: new, revision: next_revision(Some(old.revision)) };
                     let reply = Reply::ok(self.tell_group(&stored, asked).await?).with_meta();
-                    return Ok(Reply { body: reply.body.map(|body| asked.select.of(body)), ..reply });
+                    return Ok(Reply {
+                        body: reply.body.map(|body| asked.select(ResourceType::Group).of(body)),
+                        ..reply
+                    });
                 }
                 Pushed::Taken(_) => return Err(ScimError::taken("displayName")),
                 Pushed::Changed => {}
@@ -116,7 +119,7 @@ impl Scim<'_> {
     /// A group as it is told. Members are read only where they are told.
     pub(super) async fn tell_group(&self, stored: &Stored<PushedGroup>, asked: &Asked) -> Result<Value, ScimError> {
         let mut told = self.plain_group(stored);
-        if asked.select.tells(MEMBERS) {
+        if asked.select(ResourceType::Group).tells(MEMBERS) {
             let had = self.ports.store.pushed_members(self.connection, &stored.value.id).await?;
             let members = self.member_values(&had).await?;
             if members.as_array().is_some_and(|members| !members.is_empty()) {
@@ -142,11 +145,9 @@ impl Scim<'_> {
         let mut people = self.ports.store.pushed_people(self.connection, &pids).await?;
         people.sort_by(|a, b| a.value.id.cmp(&b.value.id));
         let told = people.iter().map(|person| {
-            let shown = ["displayName", "userName"].iter().find_map(|name| person.value.attributes.get(*name));
             json!({
                 "value": person.value.id,
                 "$ref": self.location(ResourceType::User, &person.value.id),
-                "display": shown,
                 "type": "User",
             })
         });

@@ -25,7 +25,12 @@ const CHUNK: usize = 100;
 /// What somebody asks to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
-    pub(super) select: Select,
+    /// What is told of people.
+    users: Select,
+    /// What is told of groups.
+    groups: Select,
+    /// Whether all is told, whatever is told on request alone included.
+    pub(super) all: bool,
     filters: Vec<(ResourceType, ResourceFilter)>,
     /// Whether the filter asks for what is not stored with a person.
     computed: bool,
@@ -42,9 +47,9 @@ impl Asked {
             let named = pairs.iter().filter(|(have, _)| have.eq_ignore_ascii_case(name));
             named.map(|(_, value)| value.as_str()).collect()
         };
-        let select = Select::new(of, all("attributes"), all("excludedAttributes"));
+        let select = |of| Select::new(of, all("attributes"), all("excludedAttributes"));
         let text = |name: &str| all(name).first().map(|text| (*text).to_owned());
-        Self::of(&[of], select, text("filter").as_deref(), text("startIndex"), text("count"))
+        Self::of(&[of], &select, text("filter").as_deref(), text("startIndex"), text("count"))
     }
 
     /// From the body of a search.
@@ -65,14 +70,13 @@ impl Asked {
         };
         let number = |name: &str| member(name).map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
         let types: Vec<ResourceType> = of.map_or(ResourceType::ALL.to_vec(), |of| vec![of]);
-        // Names that both types have mean the same of both.
-        let select = Select::new(of.unwrap_or(ResourceType::User), names("attributes"), names("excludedAttributes"));
-        Self::of(&types, select, member("filter").and_then(Value::as_str), number("startIndex"), number("count"))
+        let select = |of| Select::new(of, names("attributes"), names("excludedAttributes"));
+        Self::of(&types, &select, member("filter").and_then(Value::as_str), number("startIndex"), number("count"))
     }
 
     fn of(
         types: &[ResourceType],
-        select: Select,
+        select: &dyn Fn(ResourceType) -> Select,
         filter: Option<&str>,
         start: Option<String>,
         count: Option<String>,
@@ -94,7 +98,22 @@ impl Asked {
         }
         let lower = filter.unwrap_or_default().to_ascii_lowercase();
         let computed = lower.contains("provisioning") || lower.contains("groups") || lower.contains("members");
-        Ok(Self { select, filters, computed, start: usize::try_from(start).unwrap_or(usize::MAX), count })
+        let (users, groups) = (select(ResourceType::User), select(ResourceType::Group));
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        Ok(Self { users, groups, all: false, filters, computed, start, count })
+    }
+
+    /// Everything, for a filter that asks for what is not stored with a person.
+    fn everything() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+
+    /// What is told of a type.
+    pub(super) fn select(&self, of: ResourceType) -> &Select {
+        match of {
+            ResourceType::User => &self.users,
+            ResourceType::Group => &self.groups,
+        }
     }
 
     fn filter(&self, of: ResourceType) -> Option<&ResourceFilter> {
@@ -128,13 +147,12 @@ impl Scim<'_> {
                 ResourceType::Group => self.list_groups(asked, &mut page, &mut told).await?,
             }
         }
-        let resources: Vec<Value> = told.into_iter().map(|resource| asked.select.of(resource)).collect();
         Ok(Reply::ok(json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
             "totalResults": page.total,
             "startIndex": asked.start,
-            "itemsPerPage": resources.len(),
-            "Resources": resources,
+            "itemsPerPage": told.len(),
+            "Resources": told,
         })))
     }
 
@@ -143,7 +161,7 @@ impl Scim<'_> {
             let ids = self.ports.store.pushed_ids(self.connection).await?;
             let on_page: Vec<PersonHash> = ids.into_iter().filter(|_| page.takes()).map(|(_, pid)| pid).collect();
             for person in self.people(&on_page).await? {
-                told.push(self.tell_user(&person, asked).await?);
+                told.push(asked.users.of(self.tell_user(&person, asked).await?));
             }
             return Ok(());
         };
@@ -156,12 +174,12 @@ impl Scim<'_> {
         for chunk in pids.chunks(CHUNK) {
             for person in self.people(chunk).await? {
                 let seen = if asked.computed {
-                    self.tell_user(&person, &Asked::default()).await?
+                    self.tell_user(&person, &Asked::everything()).await?
                 } else {
                     self.plain_user(&person)
                 };
                 if filter.is_met_by(&seen) && page.takes() {
-                    told.push(self.tell_user(&person, asked).await?);
+                    told.push(asked.users.of(self.tell_user(&person, asked).await?));
                 }
             }
         }
@@ -207,11 +225,13 @@ impl Scim<'_> {
         for group in groups {
             let met = match filter {
                 None => true,
-                Some(filter) if asked.computed => filter.is_met_by(&self.tell_group(&group, &Asked::default()).await?),
+                Some(filter) if asked.computed => {
+                    filter.is_met_by(&self.tell_group(&group, &Asked::everything()).await?)
+                }
                 Some(filter) => filter.is_met_by(&self.plain_group(&group)),
             };
             if met && page.takes() {
-                told.push(self.tell_group(&group, asked).await?);
+                told.push(asked.groups.of(self.tell_group(&group, asked).await?));
             }
         }
         Ok(())

@@ -166,7 +166,7 @@ impl<'p> Scim<'p> {
             return Ok(Reply { etag: Some(version(revision)), ..Reply::empty(StatusCode::NOT_MODIFIED) });
         }
         let reply = Reply::ok(resource).with_meta();
-        Ok(Reply { body: reply.body.map(|body| asked.select.of(body)), ..reply })
+        Ok(Reply { body: reply.body.map(|body| asked.select(kind).of(body)), ..reply })
     }
 
     async fn change(

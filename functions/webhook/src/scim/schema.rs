@@ -44,6 +44,8 @@ pub(crate) struct Attribute {
     pub(crate) exact: bool,
     /// Whether only we write it.
     pub(crate) read_only: bool,
+    /// Whether it is told only where it is asked for by its name.
+    pub(crate) on_request: bool,
     /// Whether no two resources have the same value.
     pub(crate) unique: bool,
     /// The values that are usual.
@@ -60,6 +62,7 @@ const fn text(name: &'static str, doc: &'static str) -> Attribute {
         required: false,
         exact: false,
         read_only: false,
+        on_request: false,
         unique: false,
         usual: &[],
         doc,
@@ -81,6 +84,10 @@ impl Attribute {
 
     const fn read_only(self) -> Self {
         Self { read_only: true, ..self }
+    }
+
+    const fn on_request(self) -> Self {
+        Self { on_request: true, ..self }
     }
 
     const fn unique(self) -> Self {
@@ -162,7 +169,6 @@ const MANAGER: &[Attribute] = &[
 const MEMBER: &[Attribute] = &[
     text("value", "The id of the member.").exact(),
     text("$ref", "The address of the member.").of(Kind::Reference).exact(),
-    text("display", "The name of the member.").read_only(),
     text("type", "What the member is.").usual(&["User"]),
 ];
 
@@ -248,7 +254,10 @@ const HARDMATCH_ATTRIBUTES: &[Attribute] = &[
     text("extensionAttribute13", "Extension attribute 13."),
     text("extensionAttribute14", "Extension attribute 14."),
     text("extensionAttribute15", "Extension attribute 15."),
-    text("provisioning", "What became of the person in the tenant.").of(Kind::Complex(PROVISIONING)).read_only(),
+    text("provisioning", "What became of the person in the tenant; told where it is asked for.")
+        .of(Kind::Complex(PROVISIONING))
+        .read_only()
+        .on_request(),
 ];
 
 const GROUP_ATTRIBUTES: &[Attribute] = &[
@@ -386,7 +395,7 @@ fn attribute(of: &Attribute) -> Value {
         "description": of.doc,
         "required": of.required,
         "mutability": if of.read_only { "readOnly" } else { "readWrite" },
-        "returned": "default",
+        "returned": if of.on_request { "request" } else { "default" },
     });
     let more = match of.kind {
         Kind::Text => {

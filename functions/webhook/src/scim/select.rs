@@ -53,14 +53,11 @@ impl Select {
         }
     }
 
-    /// Whether anything of an extension is told.
-    pub(crate) fn tells_extension(&self, urn: &str) -> bool {
-        let is = |path: &Path| path.extension == Some(urn);
-        if self.only.is_empty() {
-            !self.without.iter().any(|path| is(path) && path.attribute.is_none())
-        } else {
-            self.only.iter().any(is)
-        }
+    /// Whether an attribute of an extension, or the whole extension, was asked for by its name.
+    pub(crate) fn asks_for(&self, urn: &str, name: &str) -> bool {
+        let is =
+            |path: &Path| path.extension == Some(urn) && path.attribute.is_none_or(|attribute| attribute.name == name);
+        self.only.iter().any(is)
     }
 
     /// The resource with what was asked for.

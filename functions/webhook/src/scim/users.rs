@@ -17,6 +17,8 @@ use crate::error::ScimError;
 use crate::reply::Reply;
 use crate::state::state;
 
+/// The attribute that says what became of a person.
+const PROVISIONING: &str = "provisioning";
 /// The longest key of a person, in bytes.
 const LONGEST_KEY: usize = 256;
 
@@ -37,7 +39,10 @@ impl Scim<'_> {
                     self.notify().await;
                     let stored = Stored { value: person, revision: next_revision(old) };
                     let reply = Reply::of(StatusCode::CREATED, self.tell_user(&stored, asked).await?).with_meta();
-                    return Ok(Reply { body: reply.body.map(|body| asked.select.of(body)), ..reply });
+                    return Ok(Reply {
+                        body: reply.body.map(|body| asked.select(ResourceType::User).of(body)),
+                        ..reply
+                    });
                 }
                 Pushed::Taken(claim) => return Err(ScimError::taken(&claim.attribute)),
                 Pushed::Changed => {}
@@ -125,7 +130,7 @@ impl Scim<'_> {
             if kept == old.value.attributes {
                 // Nothing new is no reason to decide anybody again, and no new version.
                 let reply = Reply::ok(self.tell_user(&old, asked).await?).with_meta();
-                return Ok(Reply { body: reply.body.map(|body| asked.select.of(body)), ..reply });
+                return Ok(Reply { body: reply.body.map(|body| asked.select(ResourceType::User).of(body)), ..reply });
             }
             let PushedPerson { key, had, created_ms, .. } = old.value.clone();
             let new = person(id.to_owned(), key, kept, had, (created_ms, self.now_ms()));
@@ -136,7 +141,10 @@ impl Scim<'_> {
                     self.notify().await;
                     let stored = Stored { value: new, revision: next_revision(Some(old.revision)) };
                     let reply = Reply::ok(self.tell_user(&stored, asked).await?).with_meta();
-                    return Ok(Reply { body: reply.body.map(|body| asked.select.of(body)), ..reply });
+                    return Ok(Reply {
+                        body: reply.body.map(|body| asked.select(ResourceType::User).of(body)),
+                        ..reply
+                    });
                 }
                 Pushed::Taken(claim) => return Err(ScimError::taken(&claim.attribute)),
                 Pushed::Changed => {}
@@ -178,15 +186,16 @@ impl Scim<'_> {
         let mut told = self.plain_user(stored);
         let person = &stored.value;
         let pid = self.ports.store.secret().pid(&person.key);
-        if asked.select.tells("groups") {
+        if asked.select(ResourceType::User).tells("groups") {
             let groups = self.groups_of(pid).await?;
             if !groups.is_empty() {
                 told["groups"] = Value::Array(groups);
             }
         }
-        if asked.select.tells_extension(HARDMATCH) {
+        // Deciding the person takes some reads: a client that looks through everybody does not pay for them.
+        if asked.all || asked.select(ResourceType::User).asks_for(HARDMATCH, PROVISIONING) {
             let state = state(self.ports, self.connection, &person.key).await;
-            told[HARDMATCH]["provisioning"] = state;
+            told[HARDMATCH][PROVISIONING] = state;
             if let Some(schemas) = told["schemas"].as_array_mut().filter(|schemas| !schemas.contains(&json!(HARDMATCH)))
             {
                 schemas.push(json!(HARDMATCH));

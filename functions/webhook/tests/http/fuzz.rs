@@ -1,10 +1,20 @@
 //! Inputs that nobody meant: filters, PATCH paths and bodies, hooks. Nothing panics, nothing is a server's error, and nothing
-//! half-done is stored. More of them: `PROPTEST_CASES=100000 cargo nextest run -p hardmatch-webhook fuzz`.
+//! half-done is stored. The README has the command for more of them.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::hooks::{now, sign};
 use crate::support::{Lab, SCIM, filter, operations};
+
+/// So many of each, where `PROPTEST_CASES` does not say how many.
+const CASES: u32 = 64;
+
+fn config() -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { CASES };
+    ProptestConfig { cases, failure_persistence: None, ..asked }
+}
 
 /// Texts that are nearly filters or paths.
 fn nearly() -> impl Strategy<Value = String> {
@@ -49,7 +59,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn fuzz_filters(text in nearly()) {
@@ -103,6 +113,52 @@ proptest! {
             let headers = [("x-hardmatch-timestamp", timestamp.as_str()), ("x-hardmatch-signature", signature.as_str())];
             lab.send("POST", "/connections/lab/hooks", &headers, body).await.is(401);
             assert!(lab.wanted().await.is_empty());
+        });
+    }
+
+    #[test]
+    fn fuzz_bytes(bytes in prop::collection::vec(any::<u8>(), 0..80), near in nearly()) {
+        runtime().block_on(async {
+            let lab = Lab::new().await;
+            let id = lab.ada().await;
+            let bearer = format!("Bearer {}", lab.token);
+            let headers = [("authorization", bearer.as_str())];
+            // Some of them begin like what is meant.
+            let like = [&b"{\"Operations\":["[..], near.as_bytes(), &bytes].concat();
+            for body in [bytes, like] {
+                for (method, path) in [
+                    ("POST", format!("{SCIM}/Users")),
+                    ("PUT", format!("{SCIM}/Users/{id}")),
+                    ("PATCH", format!("{SCIM}/Users/{id}")),
+                    ("POST", format!("{SCIM}/Bulk")),
+                    ("POST", "/connections/lab/hooks".to_owned()),
+                ] {
+                    let answer = lab.send(method, &path, &headers, body.clone()).await;
+                    assert!(answer.status < 500, "{method} {path} {body:?}: {answer:?}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn fuzz_tampered_hooks(at in 0_usize..60, bit in 0_u8..8, late in -900_i64..900) {
+        runtime().block_on(async {
+            let lab = Lab::new().await;
+            let now = now(&lab);
+            let timestamp = (now + late).to_string();
+            let body = b"{\"key\":\"known\",\"more\":[1,2,3],\"and\":\"somewhat longer\"}".to_vec();
+            let signature = sign(&lab.token, now + late, std::str::from_utf8(&body).unwrap());
+            let headers = [("x-hardmatch-timestamp", timestamp.as_str()), ("x-hardmatch-signature", signature.as_str())];
+            let mut tampered = body.clone();
+            let place = at % tampered.len();
+            tampered[place] ^= 1 << bit;
+            lab.send("POST", "/connections/lab/hooks", &headers, tampered).await.is(401);
+            assert!(lab.wanted().await.is_empty());
+            // As it was signed it is taken, within five minutes and once.
+            let taken = lab.send("POST", "/connections/lab/hooks", &headers, body.clone()).await;
+            assert_eq!(taken.status, if late.abs() <= 300 { 200 } else { 401 }, "{late}: {taken:?}");
+            let again = lab.send("POST", "/connections/lab/hooks", &headers, body).await;
+            assert_eq!(again.status, if late.abs() <= 300 { 409 } else { 401 }, "{late}: {again:?}");
         });
     }
 }

@@ -7,7 +7,7 @@ use crate::support::{Answer, Lab, ada};
 
 const HOOKS: &str = "/connections/lab/hooks";
 
-fn sign(token: &str, timestamp: i64, body: &str) -> String {
+pub(crate) fn sign(token: &str, timestamp: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(token.as_bytes()).unwrap();
     mac.update(format!("v0:{timestamp}:{body}").as_bytes());
     let bytes: [u8; 32] = mac.finalize().into_bytes().into();
@@ -20,7 +20,7 @@ async fn hook(lab: &Lab, path: &str, token: &str, at: i64, signed: &str, sent: &
     lab.send("POST", path, &headers, sent.to_owned()).await
 }
 
-fn now(lab: &Lab) -> i64 {
+pub(crate) fn now(lab: &Lab) -> i64 {
     use hardmatch_ports::Clock as _;
     lab.clock.now_seconds()
 }

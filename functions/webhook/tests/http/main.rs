@@ -10,4 +10,5 @@ mod hostile;
 mod people;
 mod support;
 mod users;
+mod validator;
 mod vendors;

@@ -143,7 +143,7 @@ impl Lab {
     pub(crate) async fn make_token(&self, connection: &str, scopes: &[TokenScope]) -> String {
         let scopes: BTreeSet<TokenScope> = scopes.iter().copied().collect();
         let made = make("a client", scopes, 1);
-        self.store.put_api_token(&ConnectionId::new(connection), &made.kept).await.unwrap();
+        self.store.put_api_token(&ConnectionId::new(connection), &made.kept, made.signing.as_ref()).await.unwrap();
         made.token.expose_secret().to_owned()
     }
 

@@ -8,7 +8,7 @@ use crate::hashes::{PersonHash, Secret};
 
 /// A person as an identity provider pushed them.
 pub(crate) fn pushed_person(c: &ConnectionId, pid: PersonHash) -> Key {
-    Key::new(super::person_pk(c, pid), "PUSHED")
+    Key::new(pushed(c, &pid.hex()), "RESOURCE")
 }
 
 fn pushed(c: &ConnectionId, list: &str) -> String {
@@ -138,6 +138,20 @@ const TOKEN: &str = "TOKEN#";
 /// A connection's tokens that may push or ask for people.
 pub(crate) fn api_tokens(c: &ConnectionId) -> Query {
     Query::prefix(super::connection_pk(c), TOKEN)
+}
+
+/// What signatures made with a token are checked with. In a partition of its own, which people who read the table may not.
+pub(crate) fn signing(c: &ConnectionId, id: &str) -> Key {
+    Key::new(signing_pk(c), id)
+}
+
+fn signing_pk(c: &ConnectionId) -> String {
+    format!("SIGNING#{c}")
+}
+
+/// What signatures of a connection's hooks are checked with.
+pub(crate) fn all_signing(c: &ConnectionId) -> Query {
+    Query::prefix(signing_pk(c), "")
 }
 
 /// A delivery of a hook, under the hash of what names it.

@@ -8,12 +8,13 @@ use std::sync::OnceLock;
 use super::ROOT;
 
 /// What is deployed: the feature that makes it a function, by binary.
-const FUNCTIONS: [(&str, &str); 5] = [
+const FUNCTIONS: [(&str, &str); 6] = [
     ("ingest-source", "hardmatch-ingest/lambda-source"),
     ("ingest-tenant", "hardmatch-ingest/lambda-tenant"),
     ("match", "hardmatch-match/lambda"),
     ("write", "hardmatch-write/lambda"),
     ("connect", "hardmatch-connect/lambda"),
+    ("webhook", "hardmatch-webhook/lambda"),
 ];
 
 /// Builds the functions where the template looks for them, stripped, and gives the command's path.

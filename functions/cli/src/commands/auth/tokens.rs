@@ -1,9 +1,10 @@
 //! `auth tokens`: tokens with which others push people, send hooks or ask for a person. Made, listed and revoked beside a
-//! `serve` that runs on the same state.
+//! `serve` that runs on the same state, or in a deployed stack.
 
 use std::collections::BTreeSet;
 
 use hardmatch_embedded::Missing;
+use hardmatch_ports::command::Command;
 use hardmatch_store::api_tokens::{ApiToken, TokenScope};
 use hardmatch_webhook::tokens::make;
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use crate::args::{Common, RevokeArgs, TokenArgs, TokensCommand};
 use crate::connection::{State, load, open_state};
 use crate::fail::{Exit, Failure};
+use crate::installation::installation;
 use crate::output;
 
 /// The longest name of a token, in characters.
@@ -26,9 +28,12 @@ pub(crate) async fn tokens(command: TokensCommand) -> Result<Exit, Failure> {
     }
 }
 
+/// The state that tokens are kept in, to be read, and on this machine to be written, beside a `serve` that runs on it.
 async fn state(common: &Common) -> Result<State, Failure> {
-    common.here("hardmatch auth tokens", "Tokens of a stack are made where its table is.")?;
-    open_state(load(&common.config)?, Missing::Create).await
+    match &common.stack {
+        None => open_state(load(&common.config)?, Missing::Create).await,
+        Some(_) => installation(common)?.state(common).await,
+    }
 }
 
 async fn create(args: &TokenArgs) -> Result<Exit, Failure> {
@@ -41,7 +46,13 @@ async fn create(args: &TokenArgs) -> Result<Exit, Failure> {
     let state = state(&args.common).await?;
     let connection = &state.loaded.config.connection;
     let made = make(name, scopes, state.clock.now().as_millisecond());
-    state.store.put_api_token(connection, &made.kept).await?;
+    if args.common.stack.is_some() {
+        // Only what is kept of it leaves this machine.
+        let keep = Command::KeepToken { token: made.kept.clone(), signing: made.signing.clone() };
+        installation(&args.common)?.command(&args.common, keep).await?;
+    } else {
+        state.store.put_api_token(connection, &made.kept, made.signing.as_ref()).await?;
+    }
     let token = made.token.expose_secret();
     if args.common.json {
         output::document(&json!({
@@ -89,7 +100,10 @@ async fn list(common: &Common) -> Result<Exit, Failure> {
 async fn revoke(args: &RevokeArgs) -> Result<Exit, Failure> {
     let state = state(&args.common).await?;
     let connection = &state.loaded.config.connection;
-    if !state.store.revoke_api_token(connection, args.id.trim()).await? {
+    if args.common.stack.is_some() {
+        let revoke = Command::RevokeToken { id: args.id.trim().to_owned() };
+        installation(&args.common)?.command(&args.common, revoke).await?;
+    } else if !state.store.revoke_api_token(connection, args.id.trim()).await? {
         return Err(Failure::usage(format!(
             "no token of connection {connection} has the id {}. `hardmatch auth tokens list` prints the ids",
             args.id

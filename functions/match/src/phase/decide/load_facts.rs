@@ -17,10 +17,9 @@ use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_domain::refused::{Refused, withhold};
 use hardmatch_ports::run::PlanRow;
 use hardmatch_store::together::PersonItems;
-use hardmatch_store::{PersonHash, StoreError};
+use hardmatch_store::{PersonHash, Store, StoreError, TenantKey};
 
 use crate::error::MatchError;
-use crate::ports::MatchPorts;
 
 /// Rounds after which something is wrong with the rules rather than with the facts.
 const MOST_ROUNDS: usize = 256;
@@ -31,15 +30,22 @@ const AT_ONCE: usize = 32;
 /// People as they were read, by their places.
 pub(crate) type People = BTreeMap<PersonHash, PersonItems>;
 
+/// Where facts are loaded from.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored<'p> {
+    pub(crate) store: &'p Store,
+    pub(crate) scope: &'p TenantKey,
+}
+
 /// Decides people, loading what their decisions ask for. The decisions come in the order of the people; a place without a
 /// record is nobody's.
 pub(crate) async fn decide_all(
-    ports: &MatchPorts,
+    facts: Stored<'_>,
     people: &People,
     context: &Context<'_>,
     refusals: Refusals,
 ) -> Result<Vec<Decision>, MatchError> {
-    let mut loaded = Loaded::of(ports, people).await?;
+    let mut loaded = Loaded::of(facts, people).await?;
     let people: Vec<(&PersonRecord, Option<&Refused>)> =
         people.values().filter_map(|items| Some((items.record.as_ref()?, items.refused.as_ref()))).collect();
     let mut decisions: Vec<Option<Decision>> = vec![None; people.len()];
@@ -101,7 +107,7 @@ fn failed(record: &PersonRecord) -> Decision {
 
 /// The facts that were loaded, and where each person's place leads.
 struct Loaded<'p> {
-    ports: &'p MatchPorts,
+    stored: Stored<'p>,
     facts: PartialFacts,
     /// The account to which a person's place leads. Whether it is theirs is said by that account's link.
     pointers: BTreeMap<PersonRef, Option<ObjectId>>,
@@ -113,8 +119,8 @@ type Answer = Box<dyn FnOnce(&mut PartialFacts) + Send>;
 impl<'p> Loaded<'p> {
     /// The people as they were read, with their links and accounts: who is linked is asked of everybody, and the answer says
     /// whether anything need be looked up by value.
-    async fn of(ports: &'p MatchPorts, people: &People) -> Result<Self, MatchError> {
-        let mut loaded = Self { ports, facts: PartialFacts::default(), pointers: BTreeMap::new() };
+    async fn of(stored: Stored<'p>, people: &People) -> Result<Self, MatchError> {
+        let mut loaded = Self { stored, facts: PartialFacts::default(), pointers: BTreeMap::new() };
         let mut links = BTreeSet::new();
         for items in people.values() {
             if let Some(record) = &items.record {
@@ -136,7 +142,7 @@ impl<'p> Loaded<'p> {
     /// Loads what was missing. Look-ups by value are queries of their own, made side by side: one after the other, a slice
     /// would wait a hundred round trips.
     async fn load(&mut self, missing: Vec<MissingFact>) -> Result<(), MatchError> {
-        let (store, scope) = (&self.ports.store, &self.ports.scope);
+        let (store, scope) = (self.stored.store, self.stored.scope);
         let (mut people, mut links, mut accounts) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut questions: Vec<BoxFuture<'_, Result<Answer, StoreError>>> = Vec::new();
         for fact in missing {
@@ -179,8 +185,8 @@ impl<'p> Loaded<'p> {
             by_connection.entry(who.connection.clone()).or_default().push(who);
         }
         for (connection, people) in by_connection {
-            let pids: Vec<PersonHash> = people.iter().map(|who| self.ports.store.pid(who)).collect();
-            let mut found = self.ports.store.person_items(&connection, &pids).await?;
+            let pids: Vec<PersonHash> = people.iter().map(|who| self.stored.store.pid(who)).collect();
+            let mut found = self.stored.store.person_items(&connection, &pids).await?;
             for (who, pid) in people.into_iter().zip(pids) {
                 self.put_person(who, found.remove(&pid));
             }
@@ -208,7 +214,7 @@ impl<'p> Loaded<'p> {
     /// Loads accounts and the links that name them; gives those links.
     async fn load_accounts(&mut self, ids: BTreeSet<ObjectId>) -> Result<BTreeMap<ObjectId, Link>, MatchError> {
         let mut links = BTreeMap::new();
-        for (id, items) in self.ports.store.account_items(&self.ports.scope, ids).await? {
+        for (id, items) in self.stored.store.account_items(self.stored.scope, ids).await? {
             let link = items.link.map(|stored| stored.value);
             links.extend(link.clone().map(|link| (id.clone(), link)));
             self.facts.put_account(id.clone(), items.account.map(|stored| stored.value.account));

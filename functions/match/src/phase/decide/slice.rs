@@ -15,7 +15,7 @@ use hardmatch_store::leases::LeasedRun;
 
 use super::change::{keep_change, let_through, needs_more};
 use super::clocks::keep_clocks;
-use super::load_facts::{Refusals, decide_all, row};
+use super::load_facts::{Refusals, Stored, decide_all, row};
 use crate::commit::commit;
 use crate::error::MatchError;
 use crate::plan;
@@ -40,7 +40,7 @@ pub(super) async fn decide(
     };
     let decisions = match &run.undo {
         Some(what) => undo::decide(ports, run, what, &records, context).await?,
-        None => decide_all(ports, &items, context, refusals).await?,
+        None => decide_all(Stored { store: &ports.store, scope: &ports.scope }, &items, context, refusals).await?,
     };
     let lasts: BTreeMap<PersonHash, LastChange> =
         items.iter_mut().filter_map(|(pid, items)| Some((*pid, items.last.take()?))).collect();
