@@ -57,7 +57,7 @@ pub(crate) fn story(fixture: &mut Fixture) {
         stack.until("the account of who was pushed", || enabled(&tenant, name) == Some(true));
         all.push(began.elapsed().as_millis());
     }
-    eprintln!("pushed to account, in milliseconds: {all:?}");
+    say(&format!("pushed to account, in milliseconds: {all:?}"));
 
     let filter = "/Users?filter=userName%20eq%20%22BEA@contoso.com%22";
     let (_, found) = client.send(Method::GET, filter, &Value::Null);
@@ -105,6 +105,11 @@ fn enabled(tenant: &Tenant, name: &str) -> Option<bool> {
     let users = tenant.world().users();
     let user = users.iter().find(|user| user["userPrincipalName"] == format!("{name}@contoso.com"))?;
     user["accountEnabled"].as_bool()
+}
+
+#[expect(clippy::print_stderr, reason = "a figure, for whoever runs this")]
+fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// An identity provider.
