@@ -12,7 +12,10 @@ use hardmatch_ports::table::Units;
 use hardmatch_ports::tenant::Counters;
 use hardmatch_report::cost::{Dollars, FUNCTION_MB, Prices, Used, dollars, of_run};
 
+use serde_json::json;
+
 use crate::engine::Processes;
+use crate::pushing::Sent;
 use crate::trace::Trace;
 use crate::world::World;
 
@@ -40,6 +43,10 @@ pub struct Measured {
     pub tick: Hundredths,
     /// More for each further connection, in hundredths.
     pub tick_connection: Hundredths,
+    /// Of one person who is pushed, changed, from the call to the account, in hundredths.
+    pub pushed: Hundredths,
+    /// Messages that functions answer for one person who is pushed, in hundredths.
+    pub pushed_messages: u64,
 }
 
 /// Hundredths of units: a query rounds the sum of its items, so that one person's share is no whole number.
@@ -97,6 +104,7 @@ pub async fn measure() -> anyhow::Result<Measured> {
     small.people.hire(&name(0));
     ensure!(small.settle_by_hash().await.status().is_some(), "a second connection");
     let tick_of_two = ticked(&mut small).await?;
+    let (pushed, pushed_messages) = pushing().await?;
     Ok(Measured {
         night: Hundredths::each(of_small.since(share), 1),
         unchanged,
@@ -104,7 +112,44 @@ pub async fn measure() -> anyhow::Result<Measured> {
         all_changed: Hundredths::each(of_everybody.since(of_large), LARGE as u64),
         tick: Hundredths::each(tick, 1),
         tick_connection: Hundredths::each(tick_of_two.since(tick), 1),
+        pushed,
+        pushed_messages,
     })
+}
+
+/// People who are pushed one by one, in a company that is otherwise at rest.
+const PUSHED: u64 = 10;
+
+/// What it takes that somebody's title is pushed, with functions that start anew for every message.
+async fn pushing() -> anyhow::Result<(Hundredths, u64)> {
+    let mut world = World::with(hardmatch_sim::Seed::contoso(), "").await;
+    world.set_pushed("");
+    let mut addresses = Vec::new();
+    for number in 0..PUSHED {
+        let upn = format!("{}@contoso.com", name(usize::try_from(number)?));
+        let person = json!({ "userName": upn, "externalId": format!("{number:08}"), "displayName": "Somebody",
+                             "emails": [{ "value": upn, "type": "work", "primary": true }], "active": true });
+        let made = world.push("POST", "/scim/v2/Users", &person, 201).await;
+        addresses.push(format!("/scim/v2/Users/{}", made.text("/id")));
+    }
+    let first = world.settle_by_hash().await;
+    ensure!(first.status() == Some(Status::Converged), "the first run: {:?}", first.run.problems);
+    for _ in 0..2 {
+        world.pass_days(1);
+        world.sync().await;
+    }
+    (world.processes, world.time) = (Processes::OneForEachMessage, Some(FUNCTION));
+    let body = json!({ "Operations": [{ "op": "Replace", "path": "title", "value": "Director" }] });
+    let (mut units, mut messages) = (Units::default(), 0);
+    for address in &addresses {
+        let sent = Sent { method: "PATCH", path: address, body: &body };
+        let counted = world.push_counted(&[sent]).await.map_err(|why| anyhow!("a push: {why:?}"))?;
+        ensure!(counted.answered[0].status == 200, "a push was refused: {}", counted.answered[0].body);
+        (units, messages) = (units.plus(counted.units), messages + counted.messages);
+    }
+    let done = world.accounts().iter().filter(|account| account.text("jobTitle") == "Director").count() as u64;
+    ensure!(done == PUSHED, "{done} of {PUSHED} people were written");
+    Ok((Hundredths::each(units, PUSHED), (messages * 100).div_ceil(PUSHED)))
 }
 
 /// People whose accounts are in step, and functions that start anew for every message.
@@ -273,7 +318,23 @@ pub fn options(measured: &Measured, parts: &Parts, prices: &Prices) -> Vec<(Stri
         ("a dashboard and its metrics".to_owned(), each(parts.optional.dashboards, prices.dashboard_month) + metrics),
         ("a key for people's data".to_owned(), each(parts.optional.keys, prices.key_month)),
         (format!("{MANY} connections instead of 1"), more_connections(MANY - 1, measured, prices)),
+        (format!("{} people pushed one by one", thousands(PUSHES)), pushes(PUSHES, measured, prices)),
     ]
+}
+
+/// People who are pushed in a month, one at a time, for the bill of it.
+const PUSHES: u64 = 10_000;
+/// Time of a call of the webhook: it is warm while people are pushed, and stores one person.
+const CALL_MS: u64 = 100;
+
+/// What it costs that so many people are pushed, each in a call of its own with a run of its own. Those who are pushed
+/// together share a run, so this is the most.
+pub fn pushes(people: u64, measured: &Measured, prices: &Prices) -> u64 {
+    let messages = (measured.pushed_messages * people).div_ceil(100);
+    let worked_ms = messages * MESSAGE_MS + people * (CALL_MS + WRITE_MS + DECIDE_MS);
+    // The call is an invocation and leaves its lines in the log, as a message does; it is no message of a queue.
+    let used = Used { messages, ..Used::of_run(measured.pushed.times(people), &Counters::default(), messages + people, worked_ms) };
+    of_run(&used, prices).micros() + people * (prices.api_request + prices.lambda_request) / 1_000_000
 }
 
 /// What further connections cost in a month over which the same people are spread.
@@ -388,6 +449,7 @@ pub fn table(measured: &Measured, parts: &Parts, prices: &Prices) -> String {
         ("+ each where everybody changes", measured.all_changed),
         ("a tick", measured.tick),
         ("+ each further connection", measured.tick_connection),
+        ("a person who is pushed", measured.pushed),
     ];
     text.push_str("\nunits of the table, measured\n");
     for (name, share) in shares {

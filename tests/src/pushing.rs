@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, Request};
 use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
 use hardmatch_match::{ExplainPorts, decide_one};
 use hardmatch_policy::{Config, Location};
-use hardmatch_ports::Clock as _;
+use hardmatch_ports::table::Units;
+use hardmatch_ports::{Clock as _, Table as _};
 use hardmatch_store::api_tokens::TokenScope;
 use hardmatch_webhook::tokens::make;
 use hardmatch_webhook::{
@@ -54,6 +55,15 @@ pub struct Sent<'r> {
     pub body: &'r Value,
 }
 
+/// Answers, and what they and the messages after them took.
+pub(crate) struct Counted {
+    pub(crate) answered: Vec<Answered>,
+    /// Units of the table.
+    pub(crate) units: Units,
+    /// Messages that the functions answered.
+    pub(crate) messages: u64,
+}
+
 impl World {
     /// From now on the people of the connection are pushed, and their external id is their anchor.
     pub fn set_pushed(&mut self, more: &str) {
@@ -77,6 +87,11 @@ impl World {
     /// # Errors
     /// When the process is killed, or a function fails.
     pub async fn push_all(&mut self, all: &[Sent<'_>]) -> Result<Vec<Answered>, Stopped> {
+        Ok(self.push_counted(all).await?.answered)
+    }
+
+    /// The same, with what it took.
+    pub(crate) async fn push_counted(&mut self, all: &[Sent<'_>]) -> Result<Counted, Stopped> {
         let (engine, config) = self.begin().await?;
         let failed = |error: hardmatch_store::StoreError| engine.stopped(&error);
         self.activate(&engine, &config).await.map_err(failed)?;
@@ -84,6 +99,7 @@ impl World {
         let made = make("a story's", BTreeSet::from(TokenScope::ALL), now_ms);
         let connection = &config.connection;
         engine.store.put_api_token(connection, &made.kept, made.signing.as_ref()).await.map_err(failed)?;
+        let before = engine.table.units();
         let router = router(ports(&engine, &config));
         let mut answered = Vec::new();
         for sent in all {
@@ -103,9 +119,10 @@ impl World {
                 body: serde_json::from_slice(&bytes).unwrap_or_default(),
             });
         }
-        engine.store.revoke_api_token(connection, &made.kept.id).await.map_err(failed)?;
         engine.notify(Vec::new()).await?;
-        Ok(answered)
+        let (units, messages) = (engine.table.units().since(before), engine.messages());
+        engine.store.revoke_api_token(connection, &made.kept.id).await.map_err(failed)?;
+        Ok(Counted { answered, units, messages })
     }
 }
 

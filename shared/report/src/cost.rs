@@ -27,6 +27,8 @@ pub struct Prices {
     pub recovery_gb_month: u64,
     /// A request of a standard queue: a send, a receipt, a deletion. <https://aws.amazon.com/sqs/pricing/>
     pub queue_request: u64,
+    /// A call of an HTTP API. <https://aws.amazon.com/api-gateway/pricing/>
+    pub api_request: u64,
     /// A call to the key service. <https://aws.amazon.com/kms/pricing/>
     pub key_request: u64,
     /// A key for a month.
@@ -54,6 +56,7 @@ pub const US_EAST_1: Prices = Prices {
     table_gb_month: 250_000_000_000,
     recovery_gb_month: 200_000_000_000,
     queue_request: 400_000,
+    api_request: 1_000_000,
     key_request: 3_000_000,
     key_month: 1_000_000_000_000,
     log_gb: 500_000_000_000,

@@ -43,7 +43,7 @@ struct Fixture {
 /// A story. It leaves its connection behind for the others.
 type Story = fn(&mut Fixture);
 
-const STORIES: [(&str, Story); 14] = [
+const STORIES: [(&str, Story); 15] = [
     ("poison is sent, and goes on while everything else does", poison::begun),
     ("who may do what, by command", roles::story),
     ("an operator is not an owner", boundary::story),
@@ -54,6 +54,7 @@ const STORIES: [(&str, Story); 14] = [
     ("people whom an identity provider pushes", pushed::story),
     ("poisoned people, and the dead letters with their reasons", poison::story),
     ("a nightly sync by the clock, and an upgrade in the middle of it", nightly::story),
+    ("the first push after a quiet day", pushed::cold),
     ("what is told, and the queues are empty", told::story),
     ("what was stored before the stack's limits", boundary::limits),
     ("the table is lost", rebuild::story),

@@ -90,6 +90,29 @@ pub(crate) fn story(fixture: &mut Fixture) {
     tenant.nobody_twice();
 }
 
+/// The first event after a quiet day: every function is replaced, so that none of them is warm.
+pub(crate) fn cold(fixture: &mut Fixture) {
+    fixture.stack.build_anew();
+    fixture.stack.update(&["LogLevel=info"]);
+    let stack = &fixture.stack;
+    let of = ["--config", "tailspin.toml", "--json"];
+    let made = stack.hardmatch(&Keys::root(), &[&["auth", "tokens", "create", "--name", "okta"], &of[..]].concat()).json(0);
+    let shown = stack.hardmatch(&Keys::root(), &[&["connection", "show"], &of[..]].concat()).json(0);
+    let base = stack.local(shown["webhook"]["scim"].as_str().unwrap());
+    let client = Pusher { fixture, base, token: made["token"].as_str().unwrap().to_owned() };
+    let tenants = fixture.tenants.borrow();
+    let is_there = |name: &str| {
+        let upn = format!("{name}@contoso.com");
+        tenants.iter().any(|tenant| tenant.world().user(&upn).is_some())
+    };
+    let began = Instant::now();
+    let (status, told) = client.send(Method::POST, "/Users", &person("gus"));
+    assert_eq!(status, 201, "{told}");
+    let answered = began.elapsed().as_millis();
+    stack.until("the account of who was pushed first", || is_there("gus"));
+    say(&format!("everything cold: answered after {answered} ms, an account after {} ms", began.elapsed().as_millis()));
+}
+
 fn person(name: &str) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
