@@ -333,7 +333,10 @@ pub fn pushes(people: u64, measured: &Measured, prices: &Prices) -> u64 {
     let messages = (measured.pushed_messages * people).div_ceil(100);
     let worked_ms = messages * MESSAGE_MS + people * (CALL_MS + WRITE_MS + DECIDE_MS);
     // The call is an invocation and leaves its lines in the log, as a message does; it is no message of a queue.
-    let used = Used { messages, ..Used::of_run(measured.pushed.times(people), &Counters::default(), messages + people, worked_ms) };
+    let used = Used {
+        messages,
+        ..Used::of_run(measured.pushed.times(people), &Counters::default(), messages + people, worked_ms)
+    };
     of_run(&used, prices).micros() + people * (prices.api_request + prices.lambda_request) / 1_000_000
 }
 

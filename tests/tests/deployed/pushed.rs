@@ -96,7 +96,8 @@ pub(crate) fn cold(fixture: &mut Fixture) {
     fixture.stack.update(&["LogLevel=info"]);
     let stack = &fixture.stack;
     let of = ["--config", "tailspin.toml", "--json"];
-    let made = stack.hardmatch(&Keys::root(), &[&["auth", "tokens", "create", "--name", "okta"], &of[..]].concat()).json(0);
+    let made =
+        stack.hardmatch(&Keys::root(), &[&["auth", "tokens", "create", "--name", "okta"], &of[..]].concat()).json(0);
     let shown = stack.hardmatch(&Keys::root(), &[&["connection", "show"], &of[..]].concat()).json(0);
     let base = stack.local(shown["webhook"]["scim"].as_str().unwrap());
     let client = Pusher { fixture, base, token: made["token"].as_str().unwrap().to_owned() };
@@ -130,7 +131,7 @@ fn enabled(tenant: &Tenant, name: &str) -> Option<bool> {
     user["accountEnabled"].as_bool()
 }
 
-#[expect(clippy::print_stderr, reason = "a figure, for whoever runs this")]
+#[expect(clippy::print_stderr, reason = "a figure of the benchmark kind")]
 fn say(text: &str) {
     eprintln!("{text}");
 }
