@@ -158,8 +158,8 @@ pub(crate) fn fresh(new: &NewRun, meta: &Meta, now_ms: i64) -> Run {
     }
 }
 
-/// Why the run stops at its plan.
-fn stop(intent: Intent, meta: &Meta, now: i64) -> Option<Stop> {
+/// Why a run that is opened now stops at its plan.
+pub(crate) fn stop(intent: Intent, meta: &Meta, now: i64) -> Option<Stop> {
     let quarantined = meta.quarantine.as_ref().is_some_and(|quarantine| now < quarantine.next);
     match (intent, meta.history.first_accepted) {
         (Intent::Plan, _) => Some(Stop::Asked),

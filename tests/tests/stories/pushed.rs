@@ -1,7 +1,8 @@
 //! People whom an identity provider pushes: stored by the webhook with the rights of its role, provisioned by the functions.
 
+use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_sim::Seed;
-use hardmatch_tests::{Sent, World, by_hand};
+use hardmatch_tests::{CorruptAnswer, KillAt, Sent, World, by_hand};
 use serde_json::{Value, json};
 
 /// Asks for what became of people.
@@ -276,3 +277,28 @@ async fn j17_the_first_plan_lists_whose_accounts_will_be_joined_before_any_is() 
     assert_eq!(world.account("bea@contoso.com").immutable_id(), None);
     assert_eq!(state(&mut world, &bea).await, "held");
 }
+
+#[tokio::test]
+async fn a_first_plan_that_is_applied_beside_a_killed_push_leaves_nobody_out() {
+    for at in (1..60).step_by(7) {
+        let mut world = World::with(Seed::contoso(), "").await;
+        world.set_pushed("");
+        made(&mut world, "ada").await;
+        let bea = person("bea");
+        world.cut = Some(KillAt { at, spoil: CorruptAnswer::Done });
+        let sent = Sent { method: "POST", path: "/scim/v2/Users", body: &bea };
+        let pushed = world.push_all(&[sent]).await;
+        world.cut = None;
+        world.settle_by_hash().await;
+        world.notify(&[MessageKind::Tick, MessageKind::SyncPeople]).await.unwrap();
+        let is_stored = pushed.is_ok() || world.push("GET", BY_BEA, &Value::Null, 200).await.body["totalResults"] == 1;
+        let wanted: &[&str] = if is_stored { &["ada", "bea"] } else { &["ada"] };
+        for name in wanted {
+            let upn = format!("{name}@contoso.com");
+            assert_eq!(world.account(&upn).immutable_id(), Some(&*format!("id-{name}")), "killed before write {at}");
+        }
+    }
+}
+
+/// A filter for one of the people.
+const BY_BEA: &str = "/scim/v2/Users?filter=userName%20eq%20%22bea@contoso.com%22";

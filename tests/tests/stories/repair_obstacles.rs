@@ -100,6 +100,21 @@ async fn k14_a_person_under_repair_is_written_by_nobody_until_it_ends() {
 }
 
 #[tokio::test]
+async fn k14_a_hook_for_a_person_under_repair_waits_and_says_so() {
+    let mut world = World::with(federated(), UNATTENDED).await;
+    halfway(&mut world).await;
+    world.people.set("ada", "title", "Director");
+    let address = format!("/people/{}/sync?dryRun=true", guid(1));
+    let told = world.push("POST", &address, &Value::Null, 200).await;
+    assert_eq!((told.text("/state"), told.text("/reason")), ("held", "held_by_repair"), "{}", told.body);
+    assert!(!told.text("/remedy").is_empty() || !told.text("/detail").is_empty(), "{}", told.body);
+    let hook = json!({ "key": guid(1) });
+    assert_eq!(world.push("POST", "/hooks", &hook, 200).await.body["asked"], 1);
+    nights(&mut world, 3).await;
+    assert_eq!(world.account(ADA).text("jobTitle"), "Director");
+}
+
+#[tokio::test]
 async fn k14_a_person_wanted_now_waits_for_their_repair() {
     let mut world = World::with(federated(), UNATTENDED).await;
     let id = halfway(&mut world).await;

@@ -290,7 +290,19 @@ fn the_webhook_writes_who_was_pushed_and_who_is_wanted_and_nothing_else() {
     for statement in table {
         let keys = match statement.sid.as_str() {
             "ReadTable" => {
-                json!(["CONN#*", "STORE", "SIGNING#*", "PUSHED#*", "SYNC#*", "P#*", "KP#*", "A#*", "KA#*", "T#*"])
+                json!([
+                    "CONN#*",
+                    "STORE",
+                    "SIGNING#*",
+                    "PUSHED#*",
+                    "SYNC#*",
+                    "P#*",
+                    "KP#*",
+                    "A#*",
+                    "KA#*",
+                    "T#*",
+                    "REPAIR#*"
+                ])
             }
             _ => json!(["PUSHED#*", "SYNC#*", "HOOK#*"]),
         };

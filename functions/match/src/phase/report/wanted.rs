@@ -7,6 +7,7 @@ use hardmatch_ports::run::{OutcomeKind, Run};
 use hardmatch_store::PersonHash;
 
 use crate::error::MatchError;
+use crate::opening::stop;
 use crate::ports::MatchPorts;
 use crate::requests::notify_requests;
 
@@ -28,7 +29,11 @@ pub(super) async fn end(ports: &MatchPorts, run: &Run) -> Result<(), MatchError>
         return Ok(());
     }
     let (store, connection) = (&ports.store, &run.connection);
-    if run.requests {
+    // A plan was accepted, or a quarantine has ended, while the run was under way: what it held is not held any more, and
+    // the requests begin another run.
+    let now_s = ports.clock.now_seconds();
+    let passed = run.is_held_at_stop() && stop(run.intent, &store.meta(connection).await?, now_s).is_none();
+    if run.requests && !passed {
         let asked = store.asked(&run.id).await?;
         let pids: Vec<PersonHash> = asked.iter().map(|(pid, _)| *pid).collect();
         let put_off: BTreeSet<PersonHash> = store
