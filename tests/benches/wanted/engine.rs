@@ -15,7 +15,7 @@ use hardmatch_match::{Accept, NewRun, RunCost, RunMetrics, open_run};
 use hardmatch_policy::Config;
 use hardmatch_ports::doorbell::After;
 use hardmatch_ports::run::{Intent, Phase, Run};
-use hardmatch_ports::{Clock, Message, Table};
+use hardmatch_ports::{Blobs, Clock, Message, Table};
 use hardmatch_runtime::RealClock;
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID, Running, Seed, Sim, World};
 use hardmatch_store::api_tokens::TokenScope;
@@ -97,10 +97,11 @@ impl Served {
             GraphOptions::new(CONTOSO_TENANT_ID, CONTOSO_CLIENT_ID, root.clone(), root, credential, Arc::clone(&clock));
         let client = Arc::new(GraphClient::new(graph)?);
         let queues = Arc::new(ProcessDoorbell::new(Arc::clone(&clock)));
-        let source = source_over(&config, &clock, &store).map_err(|error| anyhow!("{error}"))?;
+        let blobs: Arc<dyn Blobs> = Arc::new(FolderBlobs::new(folder.path().join("files")));
+        let source = source_over(&config, &clock, &store, &blobs).map_err(|error| anyhow!("{error}"))?;
         let functions = Functions::new(Parts {
             store: store.clone(),
-            blobs: Arc::new(FolderBlobs::new(folder.path().join("files"))),
+            blobs,
             scope: TenantKey::new("simulated", CONTOSO_TENANT_ID),
             source,
             tenant: client.clone(),
