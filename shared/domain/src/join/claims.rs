@@ -1,12 +1,14 @@
 //! Who else has a claim: on an account, on an anchor, on a name.
 
+use std::collections::HashSet;
+
 use crate::draft::EvidenceLog;
 use crate::facts::{By, Facts};
 use crate::person_context::PersonContext;
 use crate::rules::likeness::{is_shared_address, named, same_full_name};
 use crate::vocabulary::account::Account;
 use crate::vocabulary::change::{EvidenceRule, Found};
-use crate::vocabulary::ids::ImmutableId;
+use crate::vocabulary::ids::{ImmutableId, PersonRef};
 use crate::vocabulary::link::Link;
 use crate::vocabulary::person::{Person, PersonRecord};
 use crate::vocabulary::policy::SoftRule;
@@ -84,13 +86,17 @@ struct Claim {
 }
 
 impl Claim {
-    fn of<F: Facts>(subject: &PersonContext<'_, F>, other: &PersonRecord, account: &Account) -> Self {
+    /// `address`: the account's primary address, unless so many people share it that it names nobody.
+    fn of<F: Facts>(
+        subject: &PersonContext<'_, F>,
+        other: &PersonRecord,
+        account: &Account,
+        address: Option<&str>,
+    ) -> Self {
         let by = |rule| subject.policy.soft.contains(&rule);
         let upn = account.upn().is_some_and(|upn| subject.has_upn(other, upn));
-        let address = account.primary_address().is_some_and(|address| {
-            other.person.addresses.primary().is_some_and(|theirs| same_name(theirs, address))
-                && !is_shared_address(subject, address)
-        });
+        let address = address
+            .is_some_and(|address| other.person.addresses.primary().is_some_and(|theirs| same_name(theirs, address)));
         Self { upn: upn && by(SoftRule::Upn), address: address && by(SoftRule::PrimarySmtp) }
     }
 
@@ -108,12 +114,15 @@ impl Claim {
 /// Everybody else who claims an account by name, has no account, and is not beaten. Somebody who gets no account by this
 /// plan counts only with the stronger claim, or with an equal one under another name.
 pub(super) fn rivals<'a, F: Facts>(subject: &PersonContext<'a, F>, account: &Account) -> Vec<&'a PersonRecord> {
-    let ours = Claim::of(subject, subject.record, account);
+    // Asked once: thousands may have the address.
+    let address = account.primary_address().filter(|address| !is_shared_address(subject, address));
+    let ours = Claim::of(subject, subject.record, account, address);
     let by_upn = account.upn().map(|upn| subject.others(By::Upn, upn)).unwrap_or_default();
     let by_address = account.primary_address().map(|address| subject.others(By::Address, address)).unwrap_or_default();
     let mut found: Vec<&'a PersonRecord> = with_the_same_anchor(subject);
+    let mut known: HashSet<PersonRef> = found.iter().map(|other| other.reference()).collect();
     for other in by_upn.into_iter().chain(by_address) {
-        let theirs = Claim::of(subject, other, account);
+        let theirs = Claim::of(subject, other, account, address);
         let counts = theirs.strength() > 0
             && is_here(subject, other)
             && !has_an_account(subject, other)
@@ -121,7 +130,7 @@ pub(super) fn rivals<'a, F: Facts>(subject: &PersonContext<'a, F>, account: &Acc
             && (!subject.gets_nothing(other)
                 || theirs.strength() > ours.strength()
                 || (theirs.strength() == ours.strength() && !same_full_name(subject.person, &other.person)));
-        if counts && !found.iter().any(|known| known.reference() == other.reference()) {
+        if counts && known.insert(other.reference()) {
             found.push(other);
         }
     }

@@ -1,10 +1,13 @@
 //! Newcomers who resemble somebody who is gone: the source may have changed its keys, or hired a namesake.
 
+use std::collections::HashSet;
+
 use crate::facts::{By, Facts, full_name, local_part};
 use crate::join::claims::is_here;
 use crate::person_context::PersonContext;
 use crate::rules::likeness::{differ, is_shared_address, is_shared_number};
 use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::ids::PersonKey;
 use crate::vocabulary::person::{PersonRecord, SourceStatus};
 use crate::vocabulary::reason::Code;
 use crate::vocabulary::text::{lookup_form, number_form, same_name};
@@ -28,8 +31,8 @@ pub(super) fn rekeyed_from<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Opti
         SourceStatus::Absent(since) | SourceStatus::Deleted(since) => subject.now - since <= REKEY_WINDOW,
         SourceStatus::Present | SourceStatus::Refused => false,
     };
-    let mut found = resembling(subject);
-    found.retain(|(other, _)| recently(other) && subject.facts.link(&other.reference()).is_some());
+    let mut found = resembling(subject, recently);
+    found.retain(|(other, _)| subject.facts.link(&other.reference()).is_some());
     let (other, likeness) = *found.first()?;
     Some((other, if likeness == Likeness::Identity { Code::MaybeRekeyed } else { Code::Namesake }))
 }
@@ -67,7 +70,7 @@ pub(crate) fn successor<'a, F: Facts>(subject: &PersonContext<'a, F>, since: i64
     if let Some(other) = by_employee.into_iter().find(|other| newcomer(other) && same(other)) {
         return Successor::Continues(other);
     }
-    let mut found = resembling(subject);
+    let mut found = resembling(subject, |other| is_here(subject, other));
     found.retain(|(other, _)| newcomer(other));
     match found.first() {
         Some((other, Likeness::Identity)) if differ(subject, &subject.person.attributes, &other.person.attributes) => {
@@ -79,9 +82,13 @@ pub(crate) fn successor<'a, F: Facts>(subject: &PersonContext<'a, F>, since: i64
     }
 }
 
-/// People of this connection who resemble the person, those with more than a name first. A name alone says nothing where
-/// an independent attribute differs, and a number or address that many share says nothing at all.
-fn resembling<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Vec<(&'a PersonRecord, Likeness)> {
+/// People of this connection who are looked for and resemble the person, each once, first the ones with more than a name
+/// in common. A name alone says nothing where an independent attribute differs, and a number or address that many share
+/// says nothing at all.
+fn resembling<'a, F: Facts>(
+    subject: &PersonContext<'a, F>,
+    looked_for: impl Fn(&PersonRecord) -> bool,
+) -> Vec<(&'a PersonRecord, Likeness)> {
     let attributes = &subject.person.attributes;
     let employee = attributes.filled(Attr::EmployeeId).filter(|id| !is_shared_number(subject, id)).map(number_form);
     let upn = subject.name_of(subject.person).ok().flatten();
@@ -95,8 +102,13 @@ fn resembling<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Vec<(&'a PersonRe
         name.as_deref().map(|name| (By::Name, name, Likeness::Name)),
     ];
     let mut found: Vec<(&'a PersonRecord, Likeness)> = Vec::new();
+    let mut known: HashSet<&PersonKey> = HashSet::new();
     for (by, value, likeness) in keys.into_iter().flatten() {
         for other in subject.others(by, value) {
+            // Thousands may share a value, and most of them are not looked for: the cheap questions come first.
+            if other.connection != subject.record.connection || !looked_for(other) {
+                continue;
+            }
             let person = &other.person;
             let really = match by {
                 By::Upn => subject.has_upn(other, value),
@@ -107,8 +119,7 @@ fn resembling<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Vec<(&'a PersonRe
                 By::ImmutableId | By::LocalPart | By::Name | By::Proof(_) => true,
             };
             let another = likeness == Likeness::Name && differ(subject, attributes, &person.attributes);
-            let known = found.iter().any(|(known, _)| known.reference() == other.reference());
-            if really && !another && !known && other.connection == subject.record.connection {
+            if really && !another && known.insert(&person.key) {
                 found.push((other, likeness));
             }
         }
