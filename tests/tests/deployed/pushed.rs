@@ -44,6 +44,11 @@ pub(crate) fn story(fixture: &mut Fixture) {
     let address = shown["webhook"]["scim"].as_str().unwrap();
     let client = Pusher { fixture, base: stack.local(address), token: made["token"].as_str().unwrap().to_owned() };
     assert_eq!(client.send(Method::POST, "/Users", &person("ada")).0, 201);
+    // The push has a run of its own, which holds its person until the first plan is applied.
+    stack.until("the end of the first push's run", || {
+        let runs = company.says(stack, &["runs", "list"], 0)["runs"].as_array().unwrap().clone();
+        !runs.is_empty() && runs.iter().all(|run| !run["status"].is_null())
+    });
     let planned = company.says(stack, &["plan"], 0);
     assert_eq!(planned["counts"]["by_action"]["create"], 1, "{planned}");
     assert!(tenant.world().users().iter().all(|user| user["displayName"] != "ada"), "nothing before the first plan");

@@ -183,6 +183,9 @@ async fn a_quarantined_connection_holds_everything() {
     let ran = world.want(&[&guid(1)]).await.unwrap().remove(0);
     assert_eq!(ran.outcome("p01@contoso.com"), "held: quarantined");
     assert_eq!(world.account("p01@contoso.com").text("jobTitle"), "Engineer");
+    // What was held tried nothing: the next one is held as well.
+    let again = world.want(&[&guid(1)]).await.unwrap().remove(0);
+    assert_eq!(again.outcome("p01@contoso.com"), "held: quarantined");
 }
 
 #[tokio::test]

@@ -52,9 +52,10 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
     ports
         .store
         .update_together(&run.connection, |meta| {
-            // A run whose credentials were refused, or that failed in most of what it tried, is no success.
+            // A run whose credentials were refused, or that failed in most of what it tried, is no success; and a run about
+            // wanted people that was held tried nothing, so that it ends no quarantine.
             let quarantined_by_this_run = meta.quarantine.as_ref().is_some_and(|quarantine| quarantine.run == run.id);
-            if !failing && !quarantined_by_this_run {
+            if !failing && !quarantined_by_this_run && !run.is_held_at_stop() {
                 meta.quarantine = None;
                 meta.history.last_success = Some(now_ms / 1000);
                 if regular {
