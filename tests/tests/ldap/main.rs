@@ -8,6 +8,7 @@
 mod active_directory;
 mod changes;
 mod hidden;
+mod history;
 mod openldap;
 mod people;
 mod proxy;
