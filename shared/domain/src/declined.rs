@@ -77,6 +77,7 @@ fn acts_of(step: &Step) -> Vec<Box<str>> {
         Step::Create { .. } | Step::Restore | Step::Link | Step::Update { immutable_id: Some(_), .. } => {
             vec![GIVES_ACCOUNT.into()]
         }
+        Step::Repair(plan) => vec![format!("repair {}", plan.kind.name()).into()],
         _ => names(step),
     }
 }
@@ -86,10 +87,11 @@ const GIVES_ACCOUNT: &str = "account";
 /// The decision without what somebody did not want: the whole change, or parts of it. It says who said so.
 pub fn decline(decision: Decision, declined: &[Declined]) -> Decision {
     let Some(change) = decision.change.as_deref().filter(|_| !declined.is_empty()) else { return decision };
-    let gives = |step: &Step| acts_of(step).iter().any(|act| **act == *GIVES_ACCOUNT);
-    let whole = declined
-        .iter()
-        .find(|one| one.is_about(change) || (one.names_part(change, GIVES_ACCOUNT) && change.steps.iter().any(gives)));
+    // The rest of a change rests on the account that a step gives, and on its repair.
+    let carries =
+        |step: &&Step| matches!(step, Step::Repair(_)) || acts_of(step).iter().any(|act| **act == *GIVES_ACCOUNT);
+    let acts: Vec<Box<str>> = change.steps.iter().filter(carries).flat_map(acts_of).collect();
+    let whole = declined.iter().find(|one| one.is_about(change) || acts.iter().any(|act| one.names_part(change, act)));
     if let Some(one) = whole {
         return without(decision, vec![one.reason()]);
     }

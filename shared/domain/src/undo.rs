@@ -6,7 +6,7 @@ use crate::rules::flow::is_hazardous;
 use crate::vocabulary::account::{Account, Authority, Tenant};
 use crate::vocabulary::attribute::{Attr, Attributes, Texts};
 use crate::vocabulary::change::{
-    Action, Change, ChangeId, Decision, Hold, Join, ManagerTarget, Removals, RepairKind, Revisions, Step,
+    Action, Change, ChangeId, Decision, Hold, Join, ManagerTarget, Removals, RepairCall, RepairPlan, Revisions, Step,
 };
 use crate::vocabulary::group::{GroupKind, GroupTarget};
 use crate::vocabulary::ids::{ImmutableId, ObjectId};
@@ -82,7 +82,7 @@ struct Written {
     purged: Vec<ObjectId>,
     sessions: bool,
     nameless_groups: Vec<Box<str>>,
-    repaired: Option<RepairKind>,
+    repairs: Vec<RepairPlan>,
 }
 
 impl Written {
@@ -140,7 +140,7 @@ impl Written {
             Step::Purge { account } => self.purged.push(account.clone()),
             // Undone changes are undone by making them again, which the next decision does.
             Step::ClearId { .. } | Step::Unlink => {}
-            Step::Repair(plan) => self.repaired = Some(plan.kind),
+            Step::Repair(plan) => self.repairs.push((**plan).clone()),
         }
     }
 
@@ -198,13 +198,6 @@ impl Plan<'_, '_> {
         for name in &written.nameless_groups {
             self.refuse(format!("membership of {name}: which group it was is not known"));
         }
-        if let Some(kind) = written.repaired {
-            // What several calls on several accounts did is taken back by its own journal, or by the opposite repair.
-            self.refuse(format!(
-                "the repair ({}): `hardmatch explain WHO --history` shows what was before; correct the source, and the next plan holds the opposite repair",
-                kind.name()
-            ));
-        }
         let Some(account) = self.facts.account else {
             self.refuse("the account is neither in the tenant nor in its recycle bin any more");
             return;
@@ -240,12 +233,33 @@ impl Plan<'_, '_> {
             return;
         }
         let privileged = self.privileged(account);
+        if !self.repairs(written, privileged) {
+            return;
+        }
         self.values(written, account, privileged);
         self.manager(written, account);
         self.enabled(written, account, privileged);
         self.licenses(written, account);
         self.groups(written, account);
         self.joined(written, account, privileged);
+    }
+
+    /// A repair is undone by its calls the other way round, newest repair first; whether the rest may be undone.
+    fn repairs(&mut self, written: &Written, privileged: bool) -> bool {
+        for plan in &written.repairs {
+            let inverse: Option<Vec<RepairCall>> = plan.calls.iter().rev().map(RepairCall::inverse).collect();
+            let Some(calls) = inverse else {
+                self.refuse(format!("the repair ({}): it deleted an account for good", plan.kind.name()));
+                return false;
+            };
+            if privileged && calls.iter().any(RepairCall::writes_id) {
+                self.refuse("immutable ID: the account holds a directory role, or may, or who does is not known");
+                return false;
+            }
+            self.steps.push(Step::Repair(Box::new(RepairPlan { calls, ..plan.clone() })));
+            self.forward.push(Step::Repair(Box::new(plan.clone())));
+        }
+        true
     }
 
     /// Whether the account holds a role or may activate one, as far as is known: sensitive steps are left to people.
@@ -452,7 +466,10 @@ impl Plan<'_, '_> {
                 self.forward.push(Step::Link);
             }
         }
-        if written.linked && self.facts.link.is_some() {
+        // A repair of a person who was linked before only renewed the link.
+        let renewed =
+            !written.repairs.is_empty() && self.facts.link.is_some_and(|link| link.joined_by == JoinRule::Link);
+        if written.linked && self.facts.link.is_some() && !renewed {
             self.removals.push(Step::Unlink);
             self.forward.push(Step::Link);
         }

@@ -196,6 +196,7 @@ fn joined(config: &Config) -> Vec<String> {
         .map(|rule| match rule {
             SoftRule::Upn => "sign-in name",
             SoftRule::PrimarySmtp => "primary address",
+            SoftRule::EmployeeId => "employee ID",
         })
         .collect();
     lines.push(if soft.is_empty() {

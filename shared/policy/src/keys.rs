@@ -280,7 +280,7 @@ pub(crate) static MATCH: Table = Table {
     keys: &[
         key(
             "soft",
-            Words(&["userPrincipalName", "primarySmtp"]),
+            Words(&["userPrincipalName", "primarySmtp", "employeeId"]),
             Default("[\"userPrincipalName\", \"primarySmtp\"]"),
             "By what an account without an immutable ID is found, in order; [] switches it off.",
         ),

@@ -186,6 +186,7 @@ pub(crate) fn join_rule(rule: JoinRule) -> &'static str {
         JoinRule::DeletedHardMatch => "hard: deleted",
         JoinRule::Upn => "soft: UPN",
         JoinRule::PrimarySmtp => "soft: address",
+        JoinRule::EmployeeId => "soft: employee ID",
         JoinRule::DeletedSoftMatch => "soft: deleted",
         JoinRule::Created => "created",
     }
@@ -199,6 +200,7 @@ pub(crate) fn join_rule_name(rule: JoinRule) -> &'static str {
         JoinRule::DeletedHardMatch => "deleted_hard_match",
         JoinRule::Upn => "upn",
         JoinRule::PrimarySmtp => "primary_smtp",
+        JoinRule::EmployeeId => "employee_id",
         JoinRule::DeletedSoftMatch => "deleted_soft_match",
         JoinRule::Created => "created",
     }

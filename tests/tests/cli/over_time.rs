@@ -1,8 +1,8 @@
 //! What is not yet as it should be, and what was said of people over time.
 
-use hardmatch_sim::{Fault, FaultRule, Place};
+use hardmatch_sim::{Fault, FaultRule};
 
-use crate::fixture::{Fixture, Said, csv, rows, tenant};
+use crate::fixture::{Fixture, Said, csv, rows, tenant, text};
 
 fn run(fixture: &Fixture, words: &[&str]) -> Said {
     let mut all = words.to_vec();
@@ -22,7 +22,7 @@ fn d2_attributes_that_are_not_yet_equal_are_listed_although_the_tenant_refused_t
         retry_after: None,
         applied: false,
     };
-    fixture.world().inject(FaultRule::new("PATCH /users/{id}", refused).only(Place::Inner));
+    fixture.world().inject(FaultRule::new("PATCH /users/{id}", refused));
     "Odd".clone_into(&mut people[1].department);
     fixture.write("source.csv", csv(&people));
     fixture.sync().ends(3);
@@ -44,7 +44,8 @@ fn d21_runs_and_people_are_found_by_reason_code_over_time() {
     let mut people = rows(3);
     "person2@nowhere.example".clone_into(&mut people[2].upn);
     let fixture = Fixture::with_people(tenant(), &people);
-    fixture.plan_and_apply();
+    let plan = fixture.plan();
+    run(&fixture, &["apply", text(&plan["plan"]), "--json"]).ends(3);
     fixture.sync();
     let counted = run(&fixture, &["runs", "reasons"]).ends(0);
     let lines: Vec<&str> = counted.out.lines().filter(|line| line.ends_with(" 1 domain_not_verified")).collect();

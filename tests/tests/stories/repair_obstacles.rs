@@ -273,7 +273,13 @@ async fn k16_licences_are_given_in_the_night_after_the_repair() {
     let mut account = by_hand("ada");
     account["onPremisesImmutableId"] = json!(immutable_id(&guid(99)));
     account["employeeId"] = json!("E0001");
-    let mut world = World::with(Seed::contoso().user(account), &policy).await;
+    let mut seed = Seed::contoso().user(account);
+    let sku = json!({
+        "skuId": "05e9a617-0261-4cee-bb44-138d3ef5d965", "skuPartNumber": "SPE_E3", "enabled": 5,
+        "plans": [{ "servicePlanId": "57ff2da0-773e-42df-b2af-ffb7a2317929", "servicePlanName": "TEAMS1" }],
+    });
+    seed.skus = vec![serde_json::from_value(sku).unwrap()];
+    let mut world = World::with(seed, &policy).await;
     world.people.hire("ada");
     world.settle_by_hash().await;
     nights(&mut world, 2).await;
@@ -297,4 +303,61 @@ async fn k9_no_anchor_is_written_to_an_account_that_is_eligible_for_a_role() {
     let ran = world.settle_by_hash().await;
     assert!(ran.writes.is_empty(), "{:?}", ran.calls());
     assert_eq!(world.account(ADA).immutable_id(), Some(immutable_id(&guid(99)).as_str()));
+}
+
+#[tokio::test]
+async fn c_9_a_repair_is_undone_and_every_account_is_as_before() {
+    let mut copy = by_hand("ada1234");
+    copy["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
+    let pair = Seed::contoso().user(copy).user(by_hand("ada"));
+    let seen = |world: &World| {
+        let all = world.accounts();
+        let mut all: Vec<(String, String, Option<String>, bool)> = all
+            .iter()
+            .map(|one| {
+                (one.id().to_owned(), one.upn().to_owned(), one.immutable_id().map(str::to_owned), one.deleted())
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    for seed in [federated(), pair] {
+        let mut world = World::with(seed, UNATTENDED).await;
+        let before = seen(&world);
+        world.people.hire("ada");
+        let ran = world.settle_by_hash().await;
+        assert_eq!(ran.outcome(ADA), "done");
+        assert_ne!(seen(&world), before);
+        let planned = world.undo_run(&ran.run.id, None).await;
+        let undone = world.apply(&planned.hash()).await;
+        assert_eq!(seen(&world), before, "{:?}", undone.outcome(ADA));
+        // What an operator undid is not repaired again the next night.
+        world.pass_days(1);
+        world.sync_yes().await;
+        assert_eq!(seen(&world), before);
+    }
+}
+
+#[tokio::test]
+async fn o12_people_are_joined_by_employee_id_where_the_policy_says_so() {
+    let mut account = by_hand("countess");
+    account["employeeId"] = json!("E0001");
+    let seed = || Seed::contoso().user(account.clone());
+    let soft = "[match]\nsoft = [\"userPrincipalName\", \"employeeId\"]\n[actions]\ntakeover = \"on\"\nrename = \"on\"";
+    let mut world = World::with(seed(), soft).await;
+    world.people.hire("ada").hire("bea");
+    let id = world.account("countess@contoso.com").id().to_owned();
+    let ran = world.settle_by_hash().await;
+    assert!(ran.decided(ADA).starts_with("takeover"), "{}", ran.decided(ADA));
+    assert_eq!(of(&world, &id).1, Some(immutable_id(&guid(1))));
+    assert_eq!(world.accounts().len(), 2);
+    // A number that two people have joins nobody.
+    let mut world = World::with(seed(), soft).await;
+    world.people.hire("ada").hire("bea").set("bea", "employeeID", "E0001");
+    let ran = world.settle_by_hash().await;
+    assert_eq!(of(&world, world.account("countess@contoso.com").id()).1, None, "{}", ran.decided(ADA));
+    // By default it is shown and held.
+    let mut world = World::with(seed(), "").await;
+    world.people.hire("ada");
+    assert!(world.plan().await.decided(ADA).contains("possible_duplicate"));
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clinic;
+mod finding;
 mod listed;
 mod start;
 

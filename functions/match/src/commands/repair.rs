@@ -1,5 +1,6 @@
 //! `repair rollback` and `repair link`.
 
+use hardmatch_domain::account::AccountKind;
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::link::{JoinRule, Ledger, Link};
@@ -61,6 +62,14 @@ pub(super) async fn link(
     let Some(item) = store.account(scope, &id).await? else {
         return Ok(refused(format!("no account {id} was read. Make a plan first: `hardmatch plan`")));
     };
+    if item.account.is_deleted() {
+        return Ok(refused(format!(
+            "the account {id} is in the recycle bin. Restore it in the tenant first, and plan, so that it is read"
+        )));
+    }
+    if item.account.kind == AccountKind::Guest {
+        return Ok(refused(format!("the account {id} is a guest's. Guests are nobody's account here")));
+    }
     let wanted = [RepairHold::Person(who.clone()), RepairHold::Account(id.clone())];
     if let Some(repair) = store.repair_that_holds(scope, &wanted).await? {
         return Ok(refused(format!("the repair {repair} holds them. Wait until it ends, or take it back first")));

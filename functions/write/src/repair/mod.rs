@@ -126,6 +126,9 @@ async fn ended(
     }
     task.advance();
     task.open.keep_open = true;
+    // The repair marked the person; that mark does not say that the facts of the removals that follow moved.
+    let connection = &task.open.change.person.connection;
+    task.open.mark = ports.store.marks(connection, &[task.pid]).await?.remove(&task.pid);
     if let Some(account) = task.account() {
         let mirrored = ports.store.account(&ports.scope, account).await?;
         task.open.account_revision = mirrored.map(|item| item.account.revision);

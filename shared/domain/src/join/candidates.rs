@@ -3,8 +3,9 @@
 use crate::draft::EvidenceLog;
 use crate::facts::{By, Facts};
 use crate::person_context::PersonContext;
-use crate::rules::likeness::is_shared_address;
+use crate::rules::likeness::{is_shared_address, is_shared_number};
 use crate::vocabulary::account::Account;
+use crate::vocabulary::attribute::Attr;
 use crate::vocabulary::evidence::{EvidenceRule, Found};
 use crate::vocabulary::policy::SoftRule;
 use crate::vocabulary::text::same_name;
@@ -25,6 +26,7 @@ pub(super) fn look<'a, F: Facts>(
         let (evidence, ours) = match rule {
             SoftRule::Upn => (EvidenceRule::Upn, upn),
             SoftRule::PrimarySmtp => (EvidenceRule::PrimarySmtp, subject.person.addresses.primary()),
+            SoftRule::EmployeeId => (EvidenceRule::Proof, number_of_nobody_else(subject)),
         };
         let mut found = ours.map(|ours| by_rule(subject, rule, ours)).unwrap_or_default();
         if found.is_empty() {
@@ -48,8 +50,15 @@ pub(super) fn by_rule<'a, F: Facts>(subject: &PersonContext<'a, F>, rule: SoftRu
     let (by, theirs): (By, fn(&Account) -> Option<&str>) = match rule {
         SoftRule::Upn => (By::Upn, Account::upn),
         SoftRule::PrimarySmtp => (By::Address, Account::primary_address),
+        SoftRule::EmployeeId => (By::EmployeeId, |account| account.attributes.filled(Attr::EmployeeId)),
     };
     let mut found = subject.accounts(by, ours);
     found.retain(|account| !account.is_deleted() && theirs(account).is_some_and(|theirs| same_name(theirs, ours)));
     found
+}
+
+/// The person's employee ID, where nobody else at a source has it.
+fn number_of_nobody_else<'a, F: Facts>(subject: &PersonContext<'a, F>) -> Option<&'a str> {
+    let number = subject.person.attributes.filled(Attr::EmployeeId)?;
+    (!is_shared_number(subject, number) && subject.others(By::EmployeeId, number).is_empty()).then_some(number)
 }

@@ -44,6 +44,8 @@ pub(super) fn other_live_match<'a, F: Facts>(
                 let ours = subject.person.addresses.primary().map(Cow::Borrowed);
                 (EvidenceRule::PrimarySmtp, ours, account.primary_address())
             }
+            // A number says nothing of a second account of somebody who is joined.
+            SoftRule::EmployeeId => continue,
         };
         match (ours, theirs) {
             (Some(ours), Some(theirs)) if same_name(&ours, theirs) => log.saw(evidence, Found::Same),

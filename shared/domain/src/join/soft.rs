@@ -207,5 +207,6 @@ fn join_rule(rule: SoftRule) -> JoinRule {
     match rule {
         SoftRule::Upn => JoinRule::Upn,
         SoftRule::PrimarySmtp => JoinRule::PrimarySmtp,
+        SoftRule::EmployeeId => JoinRule::EmployeeId,
     }
 }

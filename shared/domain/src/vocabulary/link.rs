@@ -39,6 +39,8 @@ pub enum JoinRule {
     Upn,
     /// The person's primary address is one of its addresses.
     PrimarySmtp,
+    /// The person's employee ID is its own.
+    EmployeeId,
     /// It is soft-deleted and had the person's UPN or address.
     DeletedSoftMatch,
     /// We created it.

@@ -147,6 +147,9 @@ pub enum SoftRule {
     /// The person's primary address is the account's primary address.
     #[serde(rename = "primarySmtp")]
     PrimarySmtp,
+    /// The person's employee ID is the account's, and nobody else's on either side.
+    #[serde(rename = "employeeId")]
+    EmployeeId,
 }
 
 /// `match.soft_deleted`.

@@ -10,10 +10,10 @@ use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_match::NewRun;
 use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, PlanRow, Run, Status};
-use serde::Serialize;
 use serde_json::json;
 
 use super::clinic::{self, Tenant};
+use super::finding::Finding;
 use super::listed::words;
 use crate::args::Common;
 use crate::commands::run::{drive, engine, new_run};
@@ -21,25 +21,6 @@ use crate::commands::shown::incomplete;
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
 use crate::output;
-
-/// One thing that is wrong, or may be.
-#[derive(Debug, Serialize)]
-pub(super) struct Finding {
-    /// What kind: a reason code, or a class of the tenant's accounts.
-    pub(super) class: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) person: Option<PersonKey>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) upn: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) accounts: Vec<ObjectId>,
-    /// What was seen.
-    pub(super) evidence: Vec<String>,
-    /// The repair that is planned for it, which `repair start` carries out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) repair: Option<RepairPlan>,
-    pub(super) cure: String,
-}
 
 pub(super) async fn audit(common: &Common) -> Result<Exit, Failure> {
     common.here("repair audit", "Read the tenant from the machine that holds the connection's file")?;

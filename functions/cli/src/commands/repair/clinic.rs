@@ -10,7 +10,7 @@ use hardmatch_graph::{SyncSwitches, TokenValidation};
 use hardmatch_ports::TenantWrite as _;
 use hardmatch_ports::tenant::TenantError;
 
-use super::audit::Finding;
+use super::finding::Finding;
 use crate::engine::Engine;
 use crate::fail::Failure;
 
