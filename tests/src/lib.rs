@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod bill;
+pub mod built;
 pub mod connection;
 pub mod damage;
 pub mod delivered;

@@ -12,7 +12,7 @@ use serde_json::json;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// The profile of `infra/README.md`.
-const PROFILE: &str = "lambda";
+pub(crate) const PROFILE: &str = "lambda";
 const X86_TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Where functions for arm64 are put, below the folder that cargo builds into.
 const ARM_FOLDER: &str = "arm64-functions";

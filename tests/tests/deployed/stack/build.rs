@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use hardmatch_tests::built::Built;
+
 use super::ROOT;
 
 /// What is deployed: the feature that makes it a function, by binary.
@@ -41,6 +43,9 @@ pub(crate) fn build() -> &'static Path {
             replace(&profile().join(name), &bootstrap);
             let stripped = Command::new("strip").arg(&bootstrap).output().unwrap();
             assert!(stripped.status.success(), "{}", String::from_utf8_lossy(&stripped.stderr));
+            // What Lambda would not start, or what has grown, is told before anything is deployed.
+            let built = Built { function: name, architecture: "x86_64", profile: &profile_name(), binary: &bootstrap };
+            built.check().unwrap_or_else(|error| panic!("{error}"));
         }
         // In a folder of its own: the command beside this test may be the one without AWS, and others are using it.
         let folder = target().join("with-aws");
@@ -80,9 +85,14 @@ fn target() -> PathBuf {
     profile().parent().unwrap().to_owned()
 }
 
-fn cargo(arguments: &[String]) {
+/// The name of this test's own profile.
+fn profile_name() -> String {
     let name = profile().file_name().unwrap().to_string_lossy().into_owned();
-    let name = if name == "debug" { "dev".to_owned() } else { name };
+    if name == "debug" { "dev".to_owned() } else { name }
+}
+
+fn cargo(arguments: &[String]) {
+    let name = profile_name();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(arguments)
