@@ -132,7 +132,8 @@ pub(crate) fn rights(template: &Value) -> BTreeSet<String> {
     found
 }
 
-fn kept() -> BTreeSet<String> {
+/// Every right that is meant.
+pub(crate) fn kept() -> BTreeSet<String> {
     let lines = text(FILE);
     lines.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }

@@ -4,10 +4,12 @@
 #![expect(clippy::panic, reason = "helpers of tests")]
 
 mod alarms;
+mod checked;
 mod expanded;
 mod functions;
 mod gate;
 mod golden;
+mod mutations;
 mod operators;
 mod pages;
 mod queues;

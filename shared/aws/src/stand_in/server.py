@@ -132,6 +132,49 @@ def tell_conditions():
     iam_actions.request_tag_context = request_tag_context
 
 
+def simulate_with_context():
+    """Has policies simulated on every resource and in the context that are asked for; the stand-in takes the first resource and
+    no context. https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulateCustomPolicy.html"""
+    from ministack.core.iam_evaluator import EvalContext, evaluate
+    from ministack.services import iam
+
+    def members(parameters, name):
+        number, found = 1, []
+        while (value := iam._p(parameters, f"{name}.member.{number}")) != "":
+            found.append(value)
+            number += 1
+        return found
+
+    def extract(parameters):
+        context, number = {}, 1
+        while name := iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyName"):
+            values = members(parameters, f"ContextEntries.member.{number}.ContextKeyValues")
+            kind = iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyType")
+            context[name] = context[name.lower()] = values if kind.endswith("List") else values[0]
+            number += 1
+        return members(parameters, "ActionNames"), (members(parameters, "ResourceArns") or ["*"], context)
+
+    def results(actions, asked, principal, account, policies):
+        resources, context = asked
+        answers = ""
+        for action in actions:
+            for resource in resources:
+                request = EvalContext(
+                    principal_arn=principal, principal_type="User", principal_account=account, action=action,
+                    resource_arn=resource, region="us-east-1", source_ip="127.0.0.1", secure_transport=True,
+                )
+                request.service_context = context
+                decision = {"Allow": "allowed", "Deny": "explicitDeny"}.get(evaluate(request, policies).decision, "implicitDeny")
+                answers += (
+                    f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>"
+                    f"<EvalDecision>{decision}</EvalDecision></member>"
+                )
+        return answers
+
+    iam._extract_simulate_params = extract
+    iam._build_simulate_results_real = results
+
+
 if os.getpgrp() != os.getpid():
     os.setpgid(0, 0)
 port = free_port()
@@ -158,6 +201,7 @@ try:
     from ministack.app import main
 
     tell_conditions()
+    simulate_with_context()
     main()
 finally:
     # Functions that still run inside are children of ours, and of nobody else.
