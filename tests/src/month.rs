@@ -234,6 +234,9 @@ const ROW_US: u64 = 100;
 const WRITE_MS: u64 = 50;
 /// Time of deciding one change, reads included.
 const DECIDE_MS: u64 = 10;
+/// Bytes of the three lines that a change leaves in the logs: what the source says has changed, what was decided, how it
+/// ended.
+const LOG_BYTES_A_CHANGE: u64 = 1_000;
 /// Tokens of Microsoft's that a night asks for.
 const TOKENS_A_NIGHT: u64 = 4;
 
@@ -246,7 +249,8 @@ pub fn messages(changed: u64) -> u64 {
 pub fn of_night(people: u64, changed: u64, units: Units, messages: u64) -> Used {
     let worked_ms = messages * MESSAGE_MS + people * ROW_US / 1000 + changed * (WRITE_MS + DECIDE_MS);
     let tokens = Counters { tokens: TOKENS_A_NIGHT, ..Counters::default() };
-    Used::of_run(units, &tokens, messages, worked_ms)
+    let used = Used::of_run(units, &tokens, messages, worked_ms);
+    Used { log_bytes: used.log_bytes + changed * LOG_BYTES_A_CHANGE, ..used }
 }
 
 /// What a month of nights costs, in which so many in a hundred change.

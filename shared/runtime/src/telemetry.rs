@@ -25,6 +25,12 @@ pub mod field {
     pub const MESSAGE_KIND: &str = "message.kind";
     /// How often the message has been handed over.
     pub const MESSAGE_RECEIVED: &str = "message.received";
+    /// Which change: its name in plans and reports.
+    pub const CHANGE_ID: &str = "change.id";
+    /// What a change does, as plans name it.
+    pub const CHANGE_ACTION: &str = "change.action";
+    /// What became of a change.
+    pub const CHANGE_RESULT: &str = "change.result";
     /// Which connection: [`hardmatch_ports::Message::connection`].
     pub const CONNECTION_ID: &str = "connection.id";
     /// What somebody who was shown a page of ours can name to the reader of the log.
@@ -91,7 +97,10 @@ pub mod field {
     pub const GROUP_ID: &str = "group.id";
 
     /// All of them, by name.
-    pub const ALL: [&str; 34] = [
+    pub const ALL: [&str; 37] = [
+        CHANGE_ACTION,
+        CHANGE_ID,
+        CHANGE_RESULT,
         CONNECTION_ID,
         CORRELATION_ID,
         COUNT,

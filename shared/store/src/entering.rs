@@ -79,6 +79,7 @@ impl Store {
         };
         self.put_person(scope, old, &new, writes);
         writes.push(self.mark_dirty(connection, pid));
+        tracing::info!(connection.id = %connection, person.hash = pid.hex(), "what the source says of a person has changed");
         true
     }
 }

@@ -66,6 +66,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             "history": history,
             "immutable_ids": ids,
             "not_equal": step_lines(&explained.not_equal),
+            "person_hash": pid.hex(),
         });
         if let Some(properties) = &whole {
             document["account"] = properties.as_deref().map(whole_account::document).unwrap_or_default();
@@ -80,6 +81,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         output::prose(explain_text(&explained.row, &past));
         if args.history {
             output::prose(seen_ids_text(&ids));
+            output::line(format!("In the logs of functions: person.hash = {}", pid.hex()));
         }
         let missing = step_lines(&explained.not_equal);
         if !missing.is_empty() {

@@ -45,11 +45,13 @@ pub(crate) async fn commit(
         let (reason, at) = (Some(Reason::plain(Code::FactsMoved)), ports.clock.now());
         let outcome = outcome::of(task, OutcomeKind::FactsMoved, reason, None, at);
         put_outcome(ports, task, &outcome, &mut again);
+        say(task, &outcome);
     }
     // In the place of the change there is a newer one: what became of the older goes where it would have gone then.
     for (task, effects) in &replaced {
         if let Journal::End(ended) = &effects.journal {
             put_outcome(ports, task, ended, &mut again);
+            say(task, ended);
         }
     }
     // Both are decided again, and so are people who were decided anew in the meantime.
@@ -64,6 +66,9 @@ pub(crate) async fn commit(
         if let Some(mark) = effects.clear_mark {
             let connection = &task.open.change.person.connection;
             result.deferred_deletes.push(ports.store.clear_dirty(connection, task.pid, mark));
+        }
+        if let Journal::End(ended) = &effects.journal {
+            say(&task, ended);
         }
         if effects.outcome.is_some() {
             result.settled.push(task.pid);
@@ -99,6 +104,7 @@ async fn store_facts(ports: &WritePorts, facts: Vec<(&Task, Facts)>) -> Result<(
         }
         if let Some(said) = &facts.said {
             put_outcome(ports, task, said, &mut writes);
+            say(task, said);
         }
         if facts.mark {
             writes.push(store.mark_dirty(connection, task.pid));
@@ -174,6 +180,21 @@ fn journal(ports: &WritePorts, task: &Task, effects: &mut Effects) -> Option<Wri
 
 fn put_outcome(ports: &WritePorts, task: &Task, outcome: &Outcome, writes: &mut Vec<Write>) {
     ports.store.put_outcome(&task.open.change.person.connection, task.pid, outcome, writes);
+}
+
+/// Says what became of a person's change, by hash.
+fn say(task: &Task, outcome: &Outcome) {
+    let change = &task.open.change;
+    tracing::info!(
+        connection.id = %change.person.connection,
+        run.id = outcome.run,
+        person.hash = task.pid.hex(),
+        change.id = outcome.change.as_str(),
+        change.action = change.action.name(),
+        change.result = outcome.result.name(),
+        reason.code = outcome.reason.as_ref().map(|reason| reason.code.as_str()),
+        "a change has ended"
+    );
 }
 
 async fn together(ports: &WritePorts, writes: Vec<Write>) -> Result<(), WriteError> {

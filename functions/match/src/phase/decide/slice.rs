@@ -72,6 +72,9 @@ pub(super) async fn decide(
     let nobody = marks.iter().filter(|(pid, _)| !known.contains(pid));
     settled.extend(nobody.map(|(pid, mark)| ports.store.clear_dirty(&run.connection, *pid, *mark)));
     commit(ports, writes).await?;
+    for ((pid, _), decision) in people.iter().zip(&decisions) {
+        say(run, *pid, decision);
+    }
     // The mark of a person who was marked again since stays: its revision is another.
     ports.store.each_if(settled).await?;
     let rows = people
@@ -82,6 +85,19 @@ pub(super) async fn decide(
     plan::put_slice(ports, &run.id, slice, &rows).await?;
     ports.store.delete_slice(&run.id, slice).await?;
     Ok(())
+}
+
+/// Says what was decided for a person, by hash: what follows is found under the same hash and the change's name.
+fn say(run: &Run, pid: PersonHash, decision: &Decision) {
+    tracing::info!(
+        connection.id = %run.connection,
+        run.id = run.id,
+        person.hash = pid.hex(),
+        change.id = decision.change.as_deref().map(|change| change.id.as_str()),
+        change.action = decision.action.name(),
+        reason.code = decision.reasons.first().map(|reason| reason.code.as_str()),
+        "a person was decided"
+    );
 }
 
 /// The manager whom the source names and who has no account that could be entered: the person is decided again when that
