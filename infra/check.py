@@ -126,7 +126,7 @@ def context_of(when, change=lambda values: values):
         operator, key, values = told.groups()
         values = change([something(value) for value in values.split(", ")])
         kind = "numeric" if "Numeric" in operator else "string"
-        if operator.startswith("ForAllValues"):
+        if operator.startswith("For"):
             kind += "List"
         else:
             values = values[-1:]
@@ -136,7 +136,7 @@ def context_of(when, change=lambda values: values):
 
 def rights(stack):
     """Every line of rights.txt that is about a role or a policy of the stack, tried with IAM's own evaluator."""
-    wanted, attached = {}, {}
+    wanted, forbidden, attached = {}, {}, {}
     for line in RIGHTS.read_text().splitlines():
         parts = line.split(" | ")
         if line.startswith("#") or " " in parts[0]:
@@ -145,7 +145,7 @@ def rights(stack):
             attached.setdefault(parts[0], []).append(parts[2].strip("${}"))
         if len(parts) != 5:
             continue
-        who, _, action, resource, when = parts
+        who, effect, action, resource, when = parts
         given = re.search(r" ?\(where (\w+)\)$", when)
         if given:
             when = when[: given.start()]
@@ -155,7 +155,8 @@ def rights(stack):
         if other:
             resource = other.group(3) if stack.has(other.group(2)) else other.group(1)
         resource = stack.filled(resource)
-        wanted.setdefault(who, {}).setdefault(stack.filled(when), set()).add((action, resource))
+        lines = (wanted if effect == "allow" else forbidden).setdefault(who, {})
+        lines.setdefault(stack.filled(when), set()).add((action, resource))
     everything = {pair for lines in wanted.values() for pairs in lines.values() for pair in pairs}
     actions = {action for action, _ in everything} | {"dynamodb:DeleteTable", "dynamodb:Scan", "iam:PassRole"}
     resources = {something(pattern) for _, pattern in everything if pattern != "*"}
@@ -182,6 +183,10 @@ def rights(stack):
             foreign = context_of(when, lambda values: [*values, "900"] if values == ["300"] else [*values, "ELSEWHERE#x"])
             left = simulated(documents, *asked, foreign) & pairs
             say(not left, f"{who} {' '.join(sorted(asked[0]))} elsewhere is refused")
+        for when, pairs in sorted(forbidden.get(who, {}).items()):
+            asked = {action for action, _ in pairs}, {something(pattern) for _, pattern in pairs}
+            left = simulated(documents, *asked, context_of(when))
+            say(not left, f"{who} {' '.join(sorted(asked[0]))} is refused where {when[:70]}")
 
 
 def smoke(stack):

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
-use hardmatch_embedded::FileTable;
 use hardmatch_embedded::doorbell::Habits;
+use hardmatch_embedded::{FileTable, FolderBlobs};
 use hardmatch_match::{Accept, Acceptance, Handled, NewRun, Request, accept, handle_command, open_run};
 use hardmatch_policy::Config;
 use hardmatch_ports::clock::Clock as _;
@@ -14,7 +14,7 @@ use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::{Message, MessageKind};
 use hardmatch_ports::run::{Intent, Phase, PlanRow, Run, Undo};
 use hardmatch_ports::table::Units;
-use hardmatch_ports::{Item, Key, Table as _, Write};
+use hardmatch_ports::{Blobs as _, Item, Key, Table as _, Write};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_TENANT_ID, Running, Seed, Sim, SimClock};
 use hardmatch_store::Store;
@@ -161,6 +161,11 @@ impl World {
             items.extend(self.table.get(&Key::new(pk, sk)).await.expect("an item"));
         }
         Backup(items)
+    }
+
+    /// The names of all blobs.
+    pub async fn files(&self) -> Vec<String> {
+        FolderBlobs::new(self.folder.path().join("files")).list("").await.expect("the names of blobs")
     }
 
     /// The table is as it was when the backup was made. What lies in files stays.
@@ -530,6 +535,18 @@ impl World {
 /// A table's items at some time.
 #[derive(Clone)]
 pub struct Backup(Vec<Item>);
+
+impl Backup {
+    /// The keys of what it holds, as `partition / sort key`.
+    pub fn keys(&self) -> Vec<String> {
+        self.ends().into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// The same, and when each item ends (Unix seconds), where it does.
+    pub fn ends(&self) -> Vec<(String, Option<i64>)> {
+        self.0.iter().map(|item| (format!("{} / {}", item.key.pk, item.key.sk), item.expires)).collect()
+    }
+}
 
 async fn new_table() -> FileTable {
     let table = FileTable::in_memory().expect("a table");

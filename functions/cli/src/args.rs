@@ -565,12 +565,26 @@ pub(crate) enum ConnectionCommand {
     /// End a quarantine by hand
     #[command(after_help = "Examples:\n  hardmatch connection release")]
     Release(Common),
+    /// Forget everything that is kept of a disconnected connection; accounts stay as they are
+    #[command(
+        after_help = "Examples:\n  hardmatch connection remove --yes\n  hardmatch connection remove --stack hardmatch --yes"
+    )]
+    Remove(RemoveArgs),
     /// What was given up in a stack's queues, since when, and why
     #[command(after_help = "Examples:\n  hardmatch connection dead-letters --stack hardmatch")]
     DeadLetters(StackArgs),
     /// Put dead letters back into their queues, all of a stack
     #[command(after_help = "Examples:\n  hardmatch connection redrive --stack hardmatch")]
     Redrive(StackArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Yes: links, history, runs, plans and reports of the connection cannot be had again
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -602,6 +616,9 @@ pub(crate) struct DeployArgs {
     /// The processor: arm64 costs a fifth less, x86_64 builds without another toolchain
     #[arg(long, value_name = "NAME", default_value = "arm64", value_parser = ["arm64", "x86_64"])]
     pub(crate) architecture: String,
+    /// A folder of released function zips and their SHA256SUMS: nothing is built then, and no Rust is needed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) release: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

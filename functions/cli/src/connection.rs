@@ -1,5 +1,6 @@
 //! One connection, opened: its file and its state, wired to the adapters that this build has.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use hardmatch_policy::Config;
 use hardmatch_ports::{Blobs, Clock, Table, TenantWrite as _};
 use hardmatch_runtime::RealClock;
 use hardmatch_store::connection::Meta;
+use hardmatch_store::folders::{RUNS, is_over, of_run, run_of};
 use hardmatch_store::{Store, StoreError, TenantKey};
 use hardmatch_wiring::CompiledPolicies;
 use hardmatch_wiring::connections::{activate, guid, scope};
@@ -161,8 +163,21 @@ impl State {
         };
         if let Some(file) = &self.file {
             file.check().await?;
+            self.delete_ended(file).await?;
         }
         Ok(lock)
+    }
+
+    /// On AWS the table and the bucket end by themselves what has had its time.
+    async fn delete_ended(&self, file: &FileTable) -> Result<(), Failure> {
+        let now = self.clock.now_seconds();
+        file.delete_ended(now).await?;
+        let names = self.blobs.list(RUNS).await.map_err(Failure::run)?;
+        let runs: BTreeSet<&str> = names.iter().filter_map(|name| run_of(name)).collect();
+        for run in runs.into_iter().filter(|run| is_over(run, now)) {
+            self.blobs.delete_all(&of_run(run)).await.map_err(Failure::run)?;
+        }
+        Ok(())
     }
 
     /// Another connection whose state lies in the same file.

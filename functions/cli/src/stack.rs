@@ -277,6 +277,7 @@ pub(crate) fn strange(reply: &Reply) -> Failure {
         Reply::Disconnected { .. } => "disconnected",
         Reply::Judged { .. } => "what was said of changes is kept",
         Reply::Redriven { .. } => "dead letters were put back",
+        Reply::Removed { .. } => "removed",
         Reply::Refused { .. } => "refused",
     };
     Failure::run(format!(

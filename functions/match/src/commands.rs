@@ -8,6 +8,7 @@ mod disconnect;
 mod open;
 mod pause;
 mod release;
+mod remove;
 mod repair;
 mod request;
 mod switch;
@@ -66,6 +67,7 @@ pub async fn handle_command(ports: &MatchPorts, request: &Request<'_>) -> Result
         Command::Release => release::handle(ports, request).await?,
         Command::RepairRollback { repair } => repair::roll_back(ports, request, repair).await?,
         Command::RepairLink { person, account } => repair::link(ports, request, person, account).await?,
+        Command::Remove => remove::handle(ports, request).await?,
         Command::Configure { .. } => refused("a configuration is stored before anything else is done with it"),
         Command::Redrive => refused("dead letters lie in the queues of a stack. Name the stack with --stack"),
         Command::Wake => done(None),

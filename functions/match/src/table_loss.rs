@@ -6,6 +6,7 @@
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::run::{Run, Stop};
 use hardmatch_store::connection::Meta;
+use hardmatch_store::folders;
 use serde::{Deserialize, Serialize};
 
 use crate::error::MatchError;
@@ -13,7 +14,7 @@ use crate::ports::MatchPorts;
 
 /// The blob that says that a plan of the connection was accepted.
 fn marker(connection: &ConnectionId) -> String {
-    format!("connections/{connection}/accepted.json")
+    format!("{}accepted.json", folders::of_connection(connection))
 }
 
 /// What the marker holds: the newest run that wrote or found nothing to write.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use hardmatch_ports::doorbell::Urgency;
 use hardmatch_ports::tenant::Priority;
+use hardmatch_store::batches::lane_name;
 use hardmatch_store::{PersonHash, StoreError};
 
 use crate::WritePorts;
@@ -30,8 +31,8 @@ pub(crate) struct OtherLaneBatches {
 
 impl Lane {
     pub(crate) fn of(ports: &WritePorts, urgency: Urgency) -> Self {
-        let scheduled = format!("lane~{}~{}", ports.scope.as_str(), ports.client);
-        let now = format!("{scheduled}~now");
+        let [scheduled, now] =
+            [Urgency::Scheduled, Urgency::Now].map(|urgency| lane_name(&ports.scope, &ports.client, urgency));
         match urgency {
             Urgency::Scheduled => Self { name: scheduled, other: now, urgency },
             Urgency::Now => Self { name: now, other: scheduled, urgency },

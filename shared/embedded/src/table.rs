@@ -107,6 +107,12 @@ impl FileTable {
         self.store.readers.elsewhere(file::check).await
     }
 
+    /// Deletes the items that have ended by a time (Unix seconds), as DynamoDB does by itself. How many. Reads the whole file
+    /// once.
+    pub async fn delete_ended(&self, now: i64) -> Result<u64, TableError> {
+        self.commit(Work::End(now)).await
+    }
+
     /// Writes a whole copy of the table, as it is now, into a new file that only its owner may read. Other processes may
     /// go on writing. <https://www.sqlite.org/lang_vacuum.html#vacuuminto>
     pub async fn copy_to(&self, path: &Path) -> Result<(), TableError> {

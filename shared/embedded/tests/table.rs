@@ -27,6 +27,18 @@ async fn it_keeps_the_contract_in_memory() {
 }
 
 #[tokio::test]
+async fn what_has_ended_is_deleted_when_it_is_asked_for_and_nothing_else() {
+    let table = FileTable::in_memory().unwrap();
+    for (name, expires) in [("never", None), ("before", Some(99)), ("now", Some(100)), ("later", Some(101))] {
+        let key = Key::new("p", name);
+        table.write(Write::Put { key, body: Vec::new(), expires, condition: Condition::None }).await.unwrap();
+    }
+    assert_eq!((table.delete_ended(100).await.unwrap(), table.delete_ended(100).await.unwrap()), (2, 0));
+    let left = table.query(&Query::prefix("p", "")).await.unwrap().items;
+    assert_eq!(left.iter().map(|item| item.key.sk.as_str()).collect::<Vec<_>>(), ["later", "never"]);
+}
+
+#[tokio::test]
 async fn what_was_written_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");

@@ -144,6 +144,8 @@ pub enum Command {
         /// The account's object id.
         account: String,
     },
+    /// Forget everything about a disconnected connection, and that there was one. An approver's word.
+    Remove,
     /// Put dead letters back into the queues that they failed in. About no connection.
     Redrive,
     /// See that the table is in use: a new stack's first item is made, and an emptied table's is put back. About a connection
@@ -185,6 +187,7 @@ impl Command {
             Command::Accept { .. }
             | Command::Judge { .. }
             | Command::Release
+            | Command::Remove
             | Command::RepairLink { .. }
             | Command::KeepToken { .. }
             | Command::Open { stops: Stops::Passed, .. } => CommandAuthority::Approver,
@@ -245,6 +248,14 @@ pub enum Reply {
         /// Changes of which nothing was kept, and why: each sentence ends with the cure.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         refused: BTreeMap<String, String>,
+    },
+    /// A connection was forgotten.
+    Removed {
+        /// Items that were deleted.
+        items: u64,
+        /// More is left: ask again.
+        #[serde(default)]
+        more: bool,
     },
     /// Dead letters were put back.
     Redriven {

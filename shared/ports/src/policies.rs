@@ -14,6 +14,11 @@ pub trait Policies: Send + Sync {
         Vec::new()
     }
 
+    /// The application that a connection of this text writes as; `None` where the text cannot be read.
+    fn application(&self, _text: &str) -> Option<String> {
+        None
+    }
+
     /// The address that an account's object id is put behind to open the account in the admin center of the policy's
     /// cloud; `None` where there is none.
     fn portal(&self, _text: &str) -> Option<&'static str> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardmatch_domain::change::{Action, ChangeId, Step};
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
 use hardmatch_domain::reason::Reason;
-use hardmatch_ports::{Key, Write};
+use hardmatch_ports::{Condition, Key, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, Store, Stored, json, keys, parse};
@@ -97,24 +97,25 @@ struct Approved {
 }
 
 impl Store {
-    /// The writes that keep a change that waits, or what was said of it.
+    /// The writes that keep a change that waits, or what was said of it: for as long as history is kept.
     pub fn put_approval(&self, c: &ConnectionId, approval: &Approval, writes: &mut Vec<Write>) {
         let id = approval.change.as_str();
-        writes.push(Write::put(keys::approval(c, id), json(approval)));
+        let said_ms = approval.verdict.as_ref().map_or(approval.asked_ms, |verdict| verdict.at_ms);
+        let expires = Some(self.end_of(said_ms / 1000));
+        writes.push(Write::Put {
+            key: keys::approval(c, id),
+            body: json(approval),
+            expires,
+            condition: Condition::None,
+        });
         match &approval.verdict {
             Some(verdict) if verdict.approved => {
-                let body = Approved { v: 1, until_ms: verdict.until_ms };
-                writes.push(Write::put(keys::approved(c, id), json(&body)));
+                let body = json(&Approved { v: 1, until_ms: verdict.until_ms });
+                writes.push(Write::Put { key: keys::approved(c, id), body, expires, condition: Condition::None });
             }
             Some(_) => writes.push(Write::delete(keys::approved(c, id))),
             None => {}
         }
-    }
-
-    /// The writes that forget a change that waited.
-    pub fn delete_approval(&self, c: &ConnectionId, change: &ChangeId, writes: &mut Vec<Write>) {
-        writes.push(Write::delete(keys::approval(c, change.as_str())));
-        writes.push(Write::delete(keys::approved(c, change.as_str())));
     }
 
     /// What is known of these changes, by name; changes that never waited are left out.

@@ -3,12 +3,22 @@
 //! unknown.
 
 use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::doorbell::Urgency;
 use hardmatch_ports::{Key, TableError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::hashes::{PersonHash, hex, pack, unhex, unpack};
+use crate::hashes::{PersonHash, TenantKey, hex, pack, unhex, unpack};
 use crate::leases::LeaseProof;
 use crate::{Result, Store, json, keys};
+
+/// The lane of an application in a tenant, by how urgent its changes are.
+pub fn lane_name(scope: &TenantKey, client: &str, urgency: Urgency) -> String {
+    let scheduled = format!("lane~{}~{client}", scope.as_str());
+    match urgency {
+        Urgency::Scheduled => scheduled,
+        Urgency::Now => format!("{scheduled}~now"),
+    }
+}
 
 /// A batch that was sent, or was about to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -316,7 +316,12 @@ impl Store {
     /// The write that records what became of a change in a run, beside the change: one entry of the person's history for
     /// each run. Repeated, it is the same entry.
     pub fn put_outcome(&self, c: &ConnectionId, pid: PersonHash, outcome: &Outcome, writes: &mut Vec<Write>) {
-        writes.push(Write::put(keys::history(c, pid, &outcome.run), json(outcome)));
+        writes.push(Write::Put {
+            key: keys::history(c, pid, &outcome.run),
+            body: json(outcome),
+            expires: Some(self.end_of(outcome.at_ms / 1000)),
+            condition: Condition::None,
+        });
     }
 
     /// What became of people in a run, in the order of their places.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use hardmatch_domain::ids::{Guid, ObjectId};
 use hardmatch_ports::{Key, Write};
 
 use crate::{Result, Store, keys};
@@ -55,6 +56,15 @@ pub fn bucket_of(name: &[u8; 16]) -> usize {
     usize::from(u16::from_be_bytes([name[0], name[1]]) >> 6)
 }
 
+/// The account whose fingerprint has this name: object ids are GUIDs, and their sixteen bytes are the name.
+pub fn object_id(name: &[u8; 16]) -> ObjectId {
+    let mut ad = *name;
+    ad[..4].reverse();
+    ad[4..6].reverse();
+    ad[6..8].reverse();
+    ObjectId::new(Guid::from_ad_bytes(ad).to_string())
+}
+
 /// Eight bytes that change with the content.
 pub fn content_hash(content: &[u8]) -> [u8; 8] {
     let mut short = [0; 8];
@@ -77,11 +87,11 @@ impl Series {
         Self(keys::account_fingerprints(scope))
     }
 
-    fn digest_key(&self) -> Key {
+    pub(crate) fn digest_key(&self) -> Key {
         keys::digests(&self.0)
     }
 
-    fn bucket_key(&self, bucket: usize) -> Key {
+    pub(crate) fn bucket_key(&self, bucket: usize) -> Key {
         keys::bucket(&self.0, bucket)
     }
 }

@@ -8,6 +8,8 @@ use hardmatch_ports::{Key, Query};
 
 use crate::hashes::{PersonHash, Secret, TenantKey};
 
+#[cfg(test)]
+pub(crate) mod every;
 mod pushed;
 
 pub(crate) use pushed::*;
@@ -38,6 +40,11 @@ pub(crate) fn all_connections() -> Query {
 
 fn connection(c: &ConnectionId, sk: impl Into<String>) -> Key {
     Key::new(connection_pk(c), sk)
+}
+
+/// Everything that lies under a connection itself.
+pub(crate) fn of_connection(c: &ConnectionId) -> Query {
+    Query::prefix(connection_pk(c), "")
 }
 
 fn connection_pk(c: &ConnectionId) -> String {
@@ -121,7 +128,14 @@ pub(crate) fn meta_of(key: &Key) -> Option<MetaKind> {
 
 /// The text of a policy's revision.
 pub(crate) fn policy(c: &ConnectionId, revision: u64) -> Key {
-    connection(c, format!("POLICY#{revision:012}"))
+    connection(c, format!("{POLICY}{revision:012}"))
+}
+
+const POLICY: &str = "POLICY#";
+
+/// The texts of a policy's revisions before one, oldest first.
+pub(crate) fn policies(c: &ConnectionId, before: u64) -> Query {
+    Query::prefix(connection_pk(c), POLICY).before(format!("{POLICY}{before:012}"))
 }
 
 /// A run. Runs are named so that they sort by time.
@@ -130,6 +144,12 @@ pub(crate) fn run(c: &ConnectionId, id: &str) -> Key {
 }
 
 const RUN: &str = "RUN#";
+
+/// When a run began (Unix seconds): its name says so.
+pub(crate) fn began(run: &str) -> Option<i64> {
+    let id = ulid::Ulid::from_string(run).ok()?;
+    i64::try_from(id.timestamp_ms() / 1000).ok()
+}
 
 /// A connection's runs, oldest first.
 pub(crate) fn runs(c: &ConnectionId) -> Query {
@@ -186,6 +206,12 @@ fn approvals_pk(c: &ConnectionId) -> String {
 const WAITED: &str = "CHANGE#";
 const APPROVED: &str = "APPROVED#";
 
+/// Partitions of a connection that hold one list each, beside its people's and its groups'.
+pub(crate) fn lists_of(c: &ConnectionId) -> impl Iterator<Item = Query> {
+    let lists = [waiting_pk(c), gone_pk(c), approvals_pk(c)].map(|pk| Query::prefix(pk, ""));
+    lists.into_iter().chain(all_dirty(c)).chain(pushed_lists(c))
+}
+
 /// Every change of a connection that waited for an approval.
 pub(crate) fn approvals(c: &ConnectionId) -> Query {
     Query::prefix(approvals_pk(c), WAITED)
@@ -218,6 +244,11 @@ pub(crate) fn attempt(id: &str) -> Key {
 
 fn person_pk(c: &ConnectionId, pid: PersonHash) -> String {
     format!("P#{c}#{}", pid.hex())
+}
+
+/// Everything that lies under a person.
+pub(crate) fn of_person(c: &ConnectionId, pid: PersonHash) -> Query {
+    Query::prefix(person_pk(c, pid), "")
 }
 
 /// A person's record.
@@ -367,6 +398,12 @@ fn tenant_part(scope: &TenantKey, sk: impl Into<String>) -> Key {
     Key::new(format!("T#{}", scope.as_str()), sk)
 }
 
+/// Everything that lies under a tenant itself.
+pub(crate) fn of_tenant(scope: &TenantKey) -> Query {
+    let Key { pk, .. } = tenant(scope);
+    Query::prefix(pk, "")
+}
+
 /// What is known about the tenant as a whole.
 pub(crate) fn tenant(scope: &TenantKey) -> Key {
     tenant_part(scope, "TENANT")
@@ -400,6 +437,11 @@ fn repairs_pk(scope: &TenantKey) -> String {
 const OPEN_REPAIR: &str = "open#";
 const CLOSED_REPAIR: &str = "closed#";
 
+/// Every repair of a tenant, and what the open ones hold.
+pub(crate) fn all_repairs(scope: &TenantKey) -> [Query; 2] {
+    [repairs_pk(scope), holds_pk(scope)].map(|pk| Query::prefix(pk, ""))
+}
+
 /// The repairs of a tenant that are not closed.
 pub(crate) fn open_repairs(scope: &TenantKey) -> Query {
     Query::prefix(repairs_pk(scope), OPEN_REPAIR)
@@ -418,7 +460,11 @@ pub(crate) fn repair_hold(scope: &TenantKey, secret: &Secret, what: &RepairHold)
         RepairHold::Id(id) => ("id", secret.long(&["hold", id.as_str()])[..32].to_owned()),
         RepairHold::Name(name) => ("name", secret.value(By::Address, name)),
     };
-    Key::new(format!("HOLD#{}", scope.as_str()), format!("{kind}#{hash}"))
+    Key::new(holds_pk(scope), format!("{kind}#{hash}"))
+}
+
+fn holds_pk(scope: &TenantKey) -> String {
+    format!("HOLD#{}", scope.as_str())
 }
 
 fn account_pk(scope: &TenantKey, id: &ObjectId) -> String {
@@ -696,6 +742,11 @@ impl NoteList {
         Self::of(scope.as_str(), "habits")
     }
 
+    /// When the run began that these notes are of (Unix seconds), where they are a run's.
+    pub(crate) fn run_began(&self) -> Option<i64> {
+        began(self.0.split('#').nth(1)?)
+    }
+
     /// The key of a note.
     pub(crate) fn key(&self, name: &str) -> Key {
         Key::new(self.0.as_str(), name)
@@ -704,125 +755,5 @@ impl NoteList {
     /// Every note of the list.
     pub(crate) fn all(&self) -> Query {
         Query::prefix(self.0.as_str(), "")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    const README: &str = include_str!("../README.md");
-
-    /// One key of every function above, with the words of the README in the place of its parts.
-    fn spelled() -> BTreeSet<String> {
-        let (c, pid) = (ConnectionId::new("C"), PersonHash::from_bytes([7; 16]));
-        let (scope, id, hashing) = (TenantKey("T".to_owned()), ObjectId::new("objectId"), Secret([1; 32]));
-        let by = By::EmployeeId;
-        let kind = format!("#{}#", by.name());
-        let value = hashing.value(by, "v");
-        let claim = crate::pushed::Claim::new("attribute", "v");
-        let keys = [
-            secret(),
-            listed(&c),
-            policy(&c, 1),
-            run(&c, "run"),
-            person_run(&c, pid),
-            requests_run(&c),
-            asked("run", pid),
-            connecting(&c),
-            people_lookups(&c),
-            approval(&c, "change"),
-            approved(&c, "change"),
-            reply(&c, "name"),
-            ticket("hash"),
-            attempt("hash"),
-            person(&c, pid),
-            change(&c, pid),
-            person_link(&c, pid),
-            history(&c, pid, "run"),
-            refused(&c, pid),
-            acknowledged(&c, pid),
-            waiting(&c, pid, pid),
-            dirty(&c, pid),
-            gone(&c, pid),
-            person_entry(person_lookup(&scope, &hashing, by, "v"), &c, pid),
-            person_entry(person_lookup(&scope, &hashing, By::Upn, "v@v"), &c, pid),
-            tenant(&scope),
-            group_binding(&scope, &hashing, "kind", "v"),
-            proving(&scope),
-            open_repair(&scope, "repair"),
-            closed_repair(&scope, "run", "repair"),
-            repair_hold(&scope, &hashing, &RepairHold::Account(id.clone())),
-            account(&scope, &id),
-            link(&scope, &id),
-            account_entry(&scope, &hashing, by, "v", &id),
-            holder(&scope, &hashing, "v@v", &id),
-            digests(&people_fingerprints(&c)),
-            digests(&account_fingerprints(&scope)),
-            bucket(&people_fingerprints(&c), 1),
-            bucket(&account_fingerprints(&scope), 1),
-            slice("run", 1),
-            held("run", pid),
-            cost("run", "receipt"),
-            pointer("run", LanePhase::Write, 1, 1),
-            batch("lane", 1, 1),
-            gate(&scope, "client"),
-            timer(&c, 1, 1, "kind#key"),
-            lease("name"),
-            failure("id"),
-            pushed_person(&c, pid),
-            pushed_id(&c, "id"),
-            pushed_claim(&c, &hashing, &claim),
-            pushed_entry(&c, &hashing, &claim, pid),
-            pushed_deletion(&c, pid),
-            pushed_group(&c, "id"),
-            pushed_member(&c, "id", pid),
-            pushed_membership(&c, pid, "id"),
-            upload(&c, "id"),
-            sync_request(&c, pid),
-            api_token(&c, "id"),
-            signing(&c, "id"),
-            delivery(&c, "hash"),
-        ];
-        let metas = MetaKind::ALL.map(|kind| meta(&c, kind));
-        let lists = [
-            NoteList::plan("run"),
-            NoteList::checkpoints("run"),
-            NoteList::source(&c),
-            NoteList::departed(&c),
-            NoteList::address_holders(&scope, "collection"),
-            NoteList::recycle_bin(&scope),
-            NoteList::recheck(&scope),
-            NoteList::seen(&scope),
-            NoteList::memberships(&scope),
-            NoteList::habits(&scope),
-        ];
-        let group = &hashing.long(&["group", "v"])[..32];
-        let claimed = hashing.pushed(&claim.attribute, &claim.value);
-        let hashes =
-            [value, hashing.value(By::Address, "v@v"), hashing.value(By::LocalPart, "v"), group.to_owned(), claimed];
-        let numbers = ["000000000001#", "000000000001", "000001", "0001"];
-        let told = keys.into_iter().chain(metas).chain(lists.iter().map(|list| list.key("name"))).map(|key| {
-            let mut text = format!("{} / {}", key.pk, key.sk).replace(&pid.hex(), "pid").replace(&kind, "#kind#");
-            for hash in &hashes {
-                text = text.replace(hash, "hash");
-            }
-            for number in numbers {
-                text = text.replace(number, if number.ends_with('#') { "n#" } else { "n" });
-            }
-            text.replace("#01", "#n").replace("DUE#C#1", "DUE#C#day").replace("DIRTY#C#0", "DIRTY#C#shard")
-        });
-        told.collect()
-    }
-
-    #[test]
-    fn the_readme_lists_every_key() {
-        let table = README.split("```text\n").nth(1).and_then(|text| text.split("```").next()).expect("a table");
-        let lines = table.lines().skip(1).filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
-        let listed: BTreeSet<String> =
-            lines.map(|line| line.split("  ").next().unwrap_or_default().to_owned()).collect();
-        assert_eq!(listed, spelled());
     }
 }

@@ -16,6 +16,8 @@ pub mod costs;
 pub mod dirty;
 pub mod entering;
 pub mod fingerprints;
+pub mod folders;
+pub mod forget;
 pub mod gate;
 pub mod groups;
 pub mod hashes;
@@ -60,10 +62,16 @@ pub struct Store {
     lookups: Arc<Lookups>,
     /// Policy texts that were read: what is stored under a revision never changes.
     texts: Arc<Texts>,
+    /// For so long what has an end is kept (seconds).
+    keep: i64,
 }
 
 /// Policy texts by connection and revision.
 type Texts = Mutex<BTreeMap<(ConnectionId, u64), Arc<str>>>;
+
+/// So long what has an end is kept, unless the stack says otherwise.
+pub const KEEP_DAYS: i64 = 400;
+const DAY: i64 = 24 * 60 * 60;
 
 /// Something stored, and the revision under which it may be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +179,17 @@ impl Store {
         Ok(bytes.map(|bytes| Self::over(table, bytes)))
     }
 
+    /// The same store, which gives what ends so many days to live.
+    #[must_use]
+    pub fn keeping(&self, days: i64) -> Self {
+        Self { keep: days * DAY, ..self.clone() }
+    }
+
+    /// When something ends that was so at a time (Unix seconds): history, a closed run and its notes.
+    pub(crate) fn end_of(&self, at: i64) -> i64 {
+        at.saturating_add(self.keep)
+    }
+
     /// The same store through another handle of its table: one that counts, or that lets through only what somebody may do.
     #[must_use]
     pub fn through(&self, table: Arc<dyn Table>) -> Self {
@@ -178,7 +197,8 @@ impl Store {
     }
 
     fn over(table: Arc<dyn Table>, secret: [u8; 32]) -> Self {
-        Self { table, secret: Secret(secret), lookups: Arc::default(), texts: Arc::default() }
+        let keep = KEEP_DAYS * DAY;
+        Self { table, secret: Secret(secret), lookups: Arc::default(), texts: Arc::default(), keep }
     }
 
     /// What people and accounts are entered under beside the usual look-ups.

@@ -1,7 +1,7 @@
 //! Notes: small items under a name each, which one owner reads and writes whole: heads of a plan's slices, lists of the
 //! tenant as they were, how far work has come.
 
-use hardmatch_ports::Write;
+use hardmatch_ports::{Condition, Write};
 
 use crate::keys::NoteList;
 use crate::{Result, Store};
@@ -12,9 +12,10 @@ impl Store {
         Ok(self.table.get(&list.key(name)).await?.map(|item| item.body))
     }
 
-    /// The write that stores a note.
+    /// The write that stores a note. What a run notes ends with the run's own time.
     pub fn write_note(&self, list: &NoteList, name: &str, body: Vec<u8>) -> Write {
-        Write::put(list.key(name), body)
+        let expires = list.run_began().map(|at| self.end_of(at));
+        Write::Put { key: list.key(name), body, expires, condition: Condition::None }
     }
 
     /// Stores a note.

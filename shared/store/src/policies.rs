@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::{Condition, TableError, Write};
+use hardmatch_ports::{Condition, Item, TableError, Write};
 
 use crate::connection::Meta;
 use crate::{Result, Store, json, keys};
@@ -40,6 +40,19 @@ impl Store {
             Err(TableError::Conflict { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Gives texts of earlier revisions an end, counted from a time (Unix seconds), where they have none yet.
+    pub async fn end_policies(&self, c: &ConnectionId, before: u64, now: i64) -> Result<()> {
+        let mut ended = Vec::new();
+        self.each(keys::policies(c, before), |Item { key, body, expires, .. }| {
+            if expires.is_none() {
+                ended.push(Write::Put { key, body, expires: Some(self.end_of(now)), condition: Condition::None });
+            }
+            Ok(())
+        })
+        .await?;
+        if ended.is_empty() { Ok(()) } else { self.write_all(ended).await }
     }
 
     /// Stores a policy text under its revision. Policies are never changed.

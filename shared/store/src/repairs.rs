@@ -100,7 +100,13 @@ impl Store {
                 key: keys::open_repair(scope, &journal.id),
                 condition: Condition::Revision(stored.revision),
             },
-            Write::put(keys::closed_repair(scope, &journal.run, &journal.id), json(journal)),
+            Write::Put {
+                key: keys::closed_repair(scope, &journal.run, &journal.id),
+                body: json(journal),
+                // With the history of the people whose accounts it was about.
+                expires: journal.ended_ms.map(|ms| self.end_of(ms / 1000)),
+                condition: Condition::None,
+            },
         ];
         writes.extend(holds(journal).iter().map(|what| Write::delete(keys::repair_hold(scope, &self.secret, what))));
         match self.table.transact(writes).await {

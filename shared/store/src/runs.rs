@@ -119,7 +119,12 @@ impl Store {
             if !change(&mut run.value) {
                 return Ok(None);
             }
-            let write = Write::put_if(keys::run(c, id), json(&run.value), Condition::Revision(run.revision));
+            let write = Write::Put {
+                key: keys::run(c, id),
+                body: json(&run.value),
+                expires: run.value.closed_ms.map(|ms| self.end_of(ms / 1000)),
+                condition: Condition::Revision(run.revision),
+            };
             match self.table.write(write).await {
                 Ok(_) => return Ok(Some(run.value)),
                 Err(TableError::Conflict { .. }) => {}

@@ -7,6 +7,10 @@ use hardmatch_ports::{Key, Write};
 use crate::hashes::PersonHash;
 use crate::{Result, Store, keys};
 
+/// No timer is set further ahead (seconds): what is due later is looked at in between, and a connection's timers can all be
+/// found.
+pub const FARTHEST: i64 = 400 * 24 * 60 * 60;
+
 /// What a timer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {

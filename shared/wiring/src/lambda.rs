@@ -18,7 +18,7 @@ use hardmatch_runtime::telemetry::field;
 use hardmatch_runtime::{Metrics, MetricsLog, MetricsScope, RealClock, run_batch, telemetry};
 use hardmatch_store::costs::Cost;
 use hardmatch_store::troubles::Trouble;
-use hardmatch_store::{Store, StoreError};
+use hardmatch_store::{KEEP_DAYS, Store, StoreError};
 pub use jiff::Timestamp;
 pub use lambda_runtime::Error;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -86,7 +86,8 @@ impl Home {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let aws = Aws::in_function(env::read(env::AWS_ENDPOINT_URL.name)?, Arc::clone(&clock)).await;
         let table: Arc<dyn Table> = Arc::new(aws.table(needed(env::TABLE)?));
-        let store = Store::open(Arc::clone(&table)).await?;
+        let days = env::read(env::KEEP_DAYS.name)?.and_then(|days| days.parse().ok()).unwrap_or(KEEP_DAYS);
+        let store = Store::open(Arc::clone(&table)).await?.keeping(days);
         let mut urls = QueueUrls::new();
         for queue in Queue::ALL {
             urls.insert(queue, needed(url_of(queue))?);

@@ -53,6 +53,11 @@ impl Policies for CompiledPolicies {
         hardmatch_policy::changes(old, new)
     }
 
+    fn application(&self, text: &str) -> Option<String> {
+        let config = Config::load(text, "stored policy", &self.folder).ok()?;
+        Some(config.tenant.auth.map_or_else(String::new, |auth| auth.client_id))
+    }
+
     fn portal(&self, text: &str) -> Option<&'static str> {
         Config::load(text, "stored policy", &self.folder).ok()?.tenant.cloud.portal()
     }

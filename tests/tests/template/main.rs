@@ -4,7 +4,6 @@
 #![expect(clippy::panic, reason = "helpers of tests")]
 
 mod alarms;
-mod checked;
 mod expanded;
 mod functions;
 mod gate;

@@ -124,7 +124,7 @@ fn the_table_and_the_bucket_are_open_as_far_as_the_adapters_reach() {
         assert_eq!(on(&rights, "WorkTable"), needed("DynamoTable", methods), "{name} on the table");
         // Plans and reports are match's; the tenant's side keeps how far it has read, and who is a member of what.
         let blobs: &[&str] = match name {
-            "MatchRole" => &["put", "get", "list"],
+            "MatchRole" => &["put", "get", "list", "delete_all"],
             "TenantRole" => &["put", "get", "list", "delete_all"],
             _ => &[],
         };

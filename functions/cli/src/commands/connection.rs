@@ -2,12 +2,12 @@
 
 use hardmatch_domain::change::Action;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::command::Command;
+use hardmatch_ports::command::{Command, Reply};
 use hardmatch_store::connection::Meta;
 use hardmatch_webhook::WebhookAddresses;
 use serde_json::{Value, json};
 
-use crate::args::{Common, ConnectionCommand};
+use crate::args::{Common, ConnectionCommand, RemoveArgs};
 use crate::fail::{Exit, Failure};
 use crate::installation::installation;
 use crate::output;
@@ -29,6 +29,7 @@ pub(crate) async fn connection(command: ConnectionCommand) -> Result<Exit, Failu
             ask(&args.common, Command::SwitchOn { action }, &format!("does {} again", args.action)).await
         }
         ConnectionCommand::Release(common) => ask(&common, Command::Release, "is in no quarantine").await,
+        ConnectionCommand::Remove(args) => remove(&args).await,
         #[cfg(feature = "aws")]
         ConnectionCommand::List(args) => deployed::list(&args).await,
         #[cfg(feature = "aws")]
@@ -88,6 +89,34 @@ async fn show(common: &Common) -> Result<Exit, Failure> {
     };
     for (what, address) in [("SCIM 2.0", scim), ("bulk upload", bulk_upload), ("hooks", hooks), ("people", people)] {
         output::line(format!("{what:<12} {address}"));
+    }
+    Ok(Exit::Converged)
+}
+
+/// Nothing is removed without `--yes`. What takes longer than a function has is asked for again.
+async fn remove(args: &RemoveArgs) -> Result<Exit, Failure> {
+    if !args.yes {
+        return Err(Failure::usage(
+            "links, history, runs, plans and reports of the connection cannot be had again; accounts stay as they are. Say --yes to remove it",
+        ));
+    }
+    let installation = installation(&args.common)?;
+    let mut removed = 0;
+    loop {
+        match installation.ask(&args.common, Command::Remove).await? {
+            Reply::Removed { items, more } => {
+                removed += items;
+                if !more {
+                    break;
+                }
+            }
+            other => return Err(Failure::run(format!("something else was answered than was asked: {other:?}"))),
+        }
+    }
+    if args.common.json {
+        output::document(&json!({ "v": 1, "removed": true, "items": removed }));
+    } else {
+        output::line(format!("The connection is removed, and {removed} stored items with it. No account was touched."));
     }
     Ok(Exit::Converged)
 }

@@ -1,7 +1,7 @@
 //! The progress of a reading in a blob, kept every minute and when the deadline is near. After a kill, the next message goes
 //! on from what was kept last, or reads from the beginning.
 
-use hardmatch_store::Checkpoint;
+use hardmatch_store::{Checkpoint, folders};
 
 use super::progress::TenantProgress;
 use super::stop::TenantStop;
@@ -57,7 +57,7 @@ impl<'p> ReadingCheckpoint<'p> {
 
 /// The folder of everything that readings of a run keep while they are not at their end.
 fn folder(run: &str) -> String {
-    format!("runs/{run}/observe/")
+    format!("{}observe/", folders::of_run(run))
 }
 
 /// Forgets everything that readings of a run kept. A blob that stays behind is never trusted, so a failure is only logged.

@@ -29,14 +29,7 @@ pub(super) fn name_of(id: &ObjectId) -> [u8; 16] {
     }
 }
 
-/// The account of a name.
-pub(super) fn object_id(name: &[u8; 16]) -> ObjectId {
-    let mut ad = *name;
-    ad[..4].reverse();
-    ad[4..6].reverse();
-    ad[6..8].reverse();
-    ObjectId::new(Guid::from_ad_bytes(ad).to_string())
-}
+pub(super) use hardmatch_store::fingerprints::object_id;
 
 /// The fingerprints of the last full listing; `None` when there was none.
 pub(super) async fn known_entries(ports: &TenantPorts) -> Result<Option<Entries>, StoreError> {

@@ -11,6 +11,7 @@ use hardmatch_ports::Write;
 use hardmatch_ports::tenant::ListPage;
 use hardmatch_store::accounts::{AccountItem, TenantItem};
 use hardmatch_store::fingerprints::Series;
+use hardmatch_store::folders;
 use hardmatch_store::hashes::hex;
 use sha2::{Digest as _, Sha256};
 
@@ -253,8 +254,7 @@ fn digest_of_members(members: &Members) -> Box<str> {
 
 /// The blob of a list. Ids of tenants and groups are no personal data.
 fn blob_of(ports: &TenantPorts, group: &ObjectId) -> String {
-    let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.', "_");
-    format!("tenants/{}/members/{}", plain(ports.scope.as_str()), plain(group.as_str()))
+    format!("{}members/{}", folders::of_tenant(&ports.scope), folders::part(group.as_str()))
 }
 
 async fn read_list(ports: &TenantPorts, group: &ObjectId) -> Result<Option<Members>, TenantStop> {

@@ -5,8 +5,9 @@ mod rows;
 mod totals;
 mod wanted;
 
+use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::run::{Phase, PlanHead, Run, Status};
+use hardmatch_ports::run::{CollectionState, Phase, PlanHead, Run, Status};
 use hardmatch_store::connection::Quarantine;
 use hardmatch_store::leases::LeasedRun;
 
@@ -14,6 +15,7 @@ use self::rows::Rows;
 use crate::approvals::ask_of_plan;
 use crate::credential_expiry;
 use crate::error::MatchError;
+use crate::policies::policy;
 use crate::ports::MatchPorts;
 use crate::step::Step;
 use crate::transition::enter;
@@ -46,6 +48,9 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
     let everybody = run.everybody && regular;
     let (failing, active, came, went) = (totals.is_failing(), totals.active, totals.came, totals.went);
     rows.close(ports, &mut closed).await?;
+    if regular {
+        forget_the_old(ports, run, now_ms / 1000).await?;
+    }
     if failing {
         ports.store.quarantine(&run.connection, &run.id, FAILING, now_ms / 1000).await?;
     }
@@ -75,6 +80,30 @@ pub(crate) async fn report(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<St
     ports.store.clear_run(&run.id).await?;
     wanted::end(ports, run).await?;
     Ok(Step::waiting())
+}
+
+/// People of one run who are forgotten: the next one goes on.
+const FORGOTTEN: usize = 500;
+
+/// After a run about everybody: policies before its own get an end, and people who have been absent for as long as history is
+/// kept, and have no account any more, are forgotten. Comes before the state says that everybody was decided under the run's
+/// policy, so that a kill in between has it done again.
+async fn forget_the_old(ports: &MatchPorts, run: &Run, now: i64) -> Result<(), MatchError> {
+    if run.policy_before.is_some() {
+        ports.store.end_policies(&run.connection, run.policy_revision, now).await?;
+    }
+    // Of an account that was not read nothing may be concluded.
+    let complete = |name: &str| run.collections.get(name).is_some_and(|known| known.state == CollectionState::Complete);
+    if !complete("users") || !complete("deleted_users") {
+        return Ok(());
+    }
+    let people = ports.store.long_gone(&ports.scope, &run.connection, now, FORGOTTEN).await?;
+    if !people.is_empty() {
+        let policy = policy(ports, &run.connection, run.policy_revision).await?;
+        let store = ports.store.entering(Lookups::of(&policy));
+        store.forget_long_gone(&ports.scope, &run.connection, &people).await?;
+    }
+    Ok(())
 }
 
 /// What went wrong in a run, and that the application's secret or certificate ends soon: nobody else tells.

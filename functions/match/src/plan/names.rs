@@ -1,13 +1,13 @@
 //! Under which names a plan is kept.
 
-use hardmatch_store::NoteList;
+use hardmatch_store::{NoteList, folders};
 
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
 
 /// The blob of a slice's rows.
 pub(super) fn blob(run: &str, slice: &str) -> String {
-    format!("runs/{run}/plan/{slice}.json")
+    format!("{}plan/{slice}.json", folders::of_run(run))
 }
 
 /// Names of a plan's slices, in order.

@@ -14,12 +14,14 @@ pub(super) enum Work {
     Batch(Vec<Write>),
     /// All or none.
     Transaction(Vec<Write>),
+    /// The end of what has ended by a time (Unix seconds).
+    End(i64),
 }
 
 /// What became of it.
 #[derive(Debug)]
 pub(super) struct Done {
-    /// The new revision of a single put, 0 otherwise; or why nothing was written.
+    /// The new revision of a single put, how many items have ended, 0 otherwise; or why nothing was written.
     pub(super) result: Result<u64, TableError>,
     /// Units used, whether or not a condition held.
     pub(super) units: u64,
@@ -32,6 +34,8 @@ pub(super) fn apply(items: &Connection, work: &Work) -> Result<Done, RowError> {
         Work::One(write) => one(items, write),
         Work::Batch(writes) => batch(items, writes),
         Work::Transaction(writes) => transaction(items, writes),
+        // DynamoDB bills nothing for it.
+        Work::End(now) => Ok(Done { result: Ok(rows::delete_ended(items, *now)?), units: 0 }),
     }
 }
 

@@ -32,6 +32,8 @@ const EVERYTHING: &str = "SELECT revision, expires, body, checksum, sk, pk FROM 
 const BEFORE: &str = "SELECT revision, length(body) FROM items WHERE pk = ?1 AND sk = ?2";
 const PUT: &str = "REPLACE INTO items (pk, sk, revision, expires, body, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const DELETE: &str = "DELETE FROM items WHERE pk = ?1 AND sk = ?2";
+/// Without an index, which every write would pay for: it is asked where the whole file is read anyway.
+const DELETE_ENDED: &str = "DELETE FROM items WHERE expires <= ?1";
 
 /// Why a row cannot be had.
 #[derive(Debug)]
@@ -105,6 +107,11 @@ pub(super) fn check_everything(connection: &Connection) -> Result<(), RowError> 
         }
     }
     Ok(())
+}
+
+/// Deletes the items that have ended at a time. How many.
+pub(super) fn delete_ended(connection: &Connection, now: i64) -> Result<u64, RowError> {
+    Ok(connection.prepare_cached(DELETE_ENDED)?.execute([now])? as u64)
 }
 
 /// What a write must know of the item that it replaces: its revision, and how long its body is.

@@ -15,6 +15,12 @@ fn pushed(c: &ConnectionId, list: &str) -> String {
     format!("PUSHED#{c}#{list}")
 }
 
+/// Lists of what was pushed to a connection or asked of it, but for its groups, which claim their names.
+pub(crate) fn pushed_lists(c: &ConnectionId) -> impl Iterator<Item = Query> {
+    let lists = [PEOPLE, DELETED, MEMBERS, MEMBERSHIPS, UPLOADS].map(|list| pushed(c, list));
+    lists.into_iter().chain([requests_pk(c), deliveries_pk(c), signing_pk(c)]).map(|pk| Query::prefix(pk, ""))
+}
+
 /// The place of a pushed person, under the id that the identity provider knows.
 pub(crate) fn pushed_id(c: &ConnectionId, id: &str) -> Key {
     Key::new(pushed(c, PEOPLE), id)
@@ -115,17 +121,23 @@ pub(crate) fn pushed_membership_of(key: &Key) -> Option<&str> {
 
 /// What became of an upload of several people.
 pub(crate) fn upload(c: &ConnectionId, id: &str) -> Key {
-    Key::new(pushed(c, "uploads"), id)
+    Key::new(pushed(c, UPLOADS), id)
 }
+
+const UPLOADS: &str = "uploads";
 
 /// That a person is wanted now.
 pub(crate) fn sync_request(c: &ConnectionId, pid: PersonHash) -> Key {
-    Key::new(format!("SYNC#{c}"), pid.hex())
+    Key::new(requests_pk(c), pid.hex())
+}
+
+fn requests_pk(c: &ConnectionId) -> String {
+    format!("SYNC#{c}")
 }
 
 /// Everybody of a connection who is wanted now.
 pub(crate) fn sync_requests(c: &ConnectionId) -> Query {
-    Query::prefix(format!("SYNC#{c}"), "")
+    Query::prefix(requests_pk(c), "")
 }
 
 /// A token that may push, or ask for people, by its public part.
@@ -156,5 +168,9 @@ pub(crate) fn all_signing(c: &ConnectionId) -> Query {
 
 /// A delivery of a hook, under the hash of what names it.
 pub(crate) fn delivery(c: &ConnectionId, hash: &str) -> Key {
-    Key::new(format!("HOOK#{c}#{hash}"), "DELIVERY")
+    Key::new(deliveries_pk(c), hash)
+}
+
+fn deliveries_pk(c: &ConnectionId) -> String {
+    format!("HOOK#{c}")
 }

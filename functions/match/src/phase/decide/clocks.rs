@@ -6,7 +6,7 @@ use hardmatch_domain::link::Link;
 use hardmatch_ports::Write;
 use hardmatch_ports::run::Run;
 use hardmatch_store::PersonHash;
-use hardmatch_store::timers::Timer;
+use hardmatch_store::timers::{FARTHEST, Timer};
 
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
@@ -20,6 +20,7 @@ pub(super) async fn keep_clocks(
     writes: &mut Vec<Write>,
 ) -> Result<(), MatchError> {
     if let Some(at) = decision.look_again_at {
+        let at = at.min(ports.clock.now_seconds() + FARTHEST);
         writes.push(ports.store.put_timer(&run.connection, Timer::Person(pid), at));
     }
     let Some(change) = &decision.ledger else { return Ok(()) };

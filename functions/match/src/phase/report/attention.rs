@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
 use hardmatch_report::attention_reason;
+use hardmatch_store::folders;
 use serde::{Deserialize, Serialize};
 
 use crate::error::MatchError;
@@ -19,7 +20,7 @@ pub(super) struct Attention {
 }
 
 fn name(connection: &ConnectionId) -> String {
-    format!("connections/{connection}/attention.json")
+    format!("{}attention.json", folders::of_connection(connection))
 }
 
 impl Attention {

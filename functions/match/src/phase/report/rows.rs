@@ -8,7 +8,7 @@ use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
 use hardmatch_report::{Acknowledged, FileNames, ReportBuilder, RowNotes, RowStage, Surroundings};
-use hardmatch_store::PersonHash;
+use hardmatch_store::{PersonHash, folders};
 
 use super::attention::Attention;
 use super::totals::RunTotals;
@@ -116,14 +116,14 @@ impl Rows {
             }
         }
         let portal = policy.and_then(|text| ports.policies.portal(&text));
-        let base = format!("runs/{}", run.id);
-        let page = format!("{base}/report.html");
+        let base = folders::of_run(&run.id);
+        let page = format!("{base}report.html");
         run.report = Some(ports.blobs.location(&page));
         let report = self.report.finish(run, &Surroundings { portal }).map_err(|error| unwritten(&error))?;
         ports.blobs.put(&page, report.html.into_bytes()).await?;
         for (name, file) in [("report.csv", report.csv), ("report.jsonl", report.jsonl)] {
             let file = file.into_inner().map_err(|error| unwritten(&error))?;
-            ports.blobs.put_file(&format!("{base}/{name}"), file).await?;
+            ports.blobs.put_file(&format!("{base}{name}"), file).await?;
         }
         Ok(())
     }
