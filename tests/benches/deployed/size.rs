@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use hardmatch_store::hashes::hex;
 use hardmatch_tests::built::{Built, Checked};
 use sha2::{Digest as _, Sha256};
 
@@ -31,8 +32,7 @@ fn size(table: &mut Table, architecture: Architecture) -> anyhow::Result<()> {
         let Checked { zip, binary, glibc } = built.check().map_err(anyhow::Error::msg)?;
         let name = format!("{}-{}.zip", function.name, architecture.name());
         std::fs::write(released.join(&name), &zip)?;
-        let sum: String = Sha256::digest(&zip).iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(sums, "{sum}  {name}")?;
+        writeln!(sums, "{}  {name}", hex(&Sha256::digest(&zip)))?;
         let figure =
             format!("{} ({} bytes) of a binary of {}; glibc 2.{glibc}", mb(zip.len() as u64), zip.len(), mb(binary));
         table.row(function.name, &format!("zip, {}", architecture.name()), figure, "6 MB");
