@@ -397,7 +397,7 @@ pub(crate) static ACTIONS: Table = Table {
 
 pub(crate) static GUARD: Table = Table {
     path: "guard",
-    doc: "Limits on removals (block sign-in, delete, blank an attribute, take a licence or a membership away), on new accounts and on changed names within 24 hours. Beyond them the changes wait for an approval of exactly that set. In 30 days at most four times a day's limit of people are blocked or deleted without one.",
+    doc: "Limits on removals (block sign-in, delete, blank an attribute, take a licence or a membership away), on new accounts and on changed names within 24 hours. New sign-in names, changed immutable IDs and takeovers are counted apart, each with the limits of removals. Beyond a limit the changes wait for an approval of exactly that set. In 30 days at most four times a day's limit of people are blocked or deleted without one.",
     keys: &[
         key("max_removals", Number(0, 1_000_000), Default("500"), "Most removals in 24 hours."),
         key(

@@ -52,13 +52,22 @@ impl Kind {
         let is = |yes: bool| u64::from(yes);
         match self {
             Kind::Removals => u64::from(change.removals.total()),
-            Kind::Renames => is(change.steps.iter().any(|step| matches!(step, Step::Rename { .. }))),
+            Kind::Renames => {
+                is(!takes_access(change) && change.steps.iter().any(|step| matches!(step, Step::Rename { .. })))
+            }
             Kind::IdChanges => is(matches!(change.action, Action::Repair | Action::Merge | Action::Purge)),
             Kind::Takeovers => is(change.action == Action::Takeover),
             Kind::Creations => is(change.action == Action::Create),
-            Kind::IdentityChanges => is(change.steps.iter().any(names_otherwise)),
+            Kind::IdentityChanges => is(!takes_access(change) && change.steps.iter().any(names_otherwise)),
         }
     }
+}
+
+/// Whether the change blocks sign-in or deletes the account. A leaver's new name rides along with it: held for its name, the
+/// change would leave the leaver's access open. Too many of them are held as removals.
+fn takes_access(change: &Change) -> bool {
+    let takes = |step: &Step| matches!(step, Step::SetEnabled { after: false, .. } | Step::Delete { .. });
+    change.steps.iter().any(takes)
 }
 
 /// Whether a step gives a person another name, number or address than the account has; filling an empty one does not.
