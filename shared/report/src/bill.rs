@@ -127,19 +127,22 @@ impl Forecast {
         Self::of(run).filter(|forecast| run.phase == Phase::Planned && forecast.changes > 0)
     }
 
-    /// In one sentence.
-    pub(crate) fn sentence(&self) -> String {
+    /// In one sentence; with what AWS takes where the run is one of functions: on one machine nobody pays AWS.
+    pub(crate) fn sentence(&self, run: &Run) -> String {
         let Self { writes, seconds, write_units, microdollars, .. } = *self;
         let count = |count: u64, one: &str, many: &str| {
             format!("{} {}", words::number(count), if count == 1 { one } else { many })
         };
-        format!(
-            "Writing this plan takes about {} to Microsoft Graph, at least {} at the pace Microsoft allows; on AWS about {} of the table and {} in all.",
+        let mut sentence = format!(
+            "Writing this plan takes about {} to Microsoft Graph, at least {} at the pace Microsoft allows",
             count(writes, "write", "writes"),
             words::whole_duration(seconds),
-            count(write_units, "write unit", "write units"),
-            dollars(microdollars)
-        )
+        );
+        if run.compute.is_some() {
+            let units = count(write_units, "write unit", "write units");
+            sentence += &format!("; on AWS about {units} of the table and {} in all", dollars(microdollars));
+        }
+        sentence + "."
     }
 
     /// For programs.

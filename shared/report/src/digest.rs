@@ -209,8 +209,11 @@ impl Digest {
             }
             count(page, *number, kind.words(done));
         }
-        if fine > 0 {
-            count(page, fine, Kind::AsTheyShouldBe.words(done));
+        if fine > undecided {
+            count(page, fine - undecided, Kind::AsTheyShouldBe.words(done));
+        }
+        if undecided > 0 {
+            count(page, undecided, "unchanged since they were decided last");
         }
         count(page, total, if total == 1 { "person in all" } else { "people in all" });
         let mut notes = Vec::new();

@@ -78,12 +78,7 @@ pub fn closing_lines(run: &Run) -> Vec<String> {
         lines.push(words::stop(stop).to_owned());
     }
     if let Some(forecast) = Forecast::of_waiting(run) {
-        let sentence = forecast.sentence();
-        // On one machine nobody pays AWS. Only functions count what they did.
-        lines.push(match sentence.split_once("; on AWS") {
-            Some((here, _)) if run.compute.is_none() => format!("{here}."),
-            Some(_) | None => sentence,
-        });
+        lines.push(forecast.sentence(run));
     }
     if run.compute.is_some() && run.closed_ms.is_some() {
         lines.push(Bill::of(run).sentence());

@@ -255,7 +255,10 @@
       return;
     }
     // A place inside something that is folded.
-    const place = location.hash.length > 1 && by(decodeURIComponent(location.hash.slice(1)));
+    let name = location.hash.slice(1);
+    // A link that was cut or typed wrongly names no place.
+    try { name = decodeURIComponent(name); } catch { return; }
+    const place = name && by(name);
     const folded = place && place.closest('details');
     if (folded) { folded.open = true; place.scrollIntoView(); place.focus(); }
   };

@@ -189,9 +189,10 @@ impl<'a> PageView<'a> {
             facts: facts(run),
             cards: cards(lists, tally.undecided(run)),
             stop: run.stop.filter(|_| run.accepted.is_none()).map_or("", words::stop),
-            forecast: Forecast::of_waiting(run).map(|forecast| forecast.sentence()).unwrap_or_default(),
+            forecast: Forecast::of_waiting(run).map(|forecast| forecast.sentence(run)).unwrap_or_default(),
             disagreement: disagreement(run, tally),
-            guard: run.guard.as_ref().map(|guard| GuardView {
+            // Of a run without removals there is nothing to say.
+            guard: run.guard.as_ref().filter(|guard| guard.removals > 0 || !guard.released).map(|guard| GuardView {
                 released: guard.released,
                 sentence: visible(&guard.sentence).into_owned(),
                 numbers: format!(

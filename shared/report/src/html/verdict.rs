@@ -29,7 +29,15 @@ impl Verdict {
             let (who, verb) = (words::people(waiting), if waiting == 1 { "waits" } else { "wait" });
             sentence.extend([" ", &who, " ", verb, " for an approval."]);
         }
-        let (next, command) = if stopped && run.plan.is_some() {
+        let changes = run.plan.as_ref().is_some_and(|plan| plan.changed_slices > 0);
+        if stopped && !changes && run.plan.is_some() {
+            "The plan changes nothing.".clone_into(&mut sentence);
+            if needs > 0 {
+                let (who, verb) = (words::people(needs), if needs == 1 { "needs" } else { "need" });
+                sentence.extend([" ", &who, " ", verb, " somebody to look."]);
+            }
+        }
+        let (next, command) = if stopped && changes {
             ("To accept exactly what this page shows:", apply())
         } else if run.closed_ms.is_some() && waiting > 0 {
             ("To allow exactly what this run holds, for seven days and as long as it is planned unchanged:", apply())
@@ -37,7 +45,7 @@ impl Verdict {
             ("Look at the problems below, mend them, and run again:", "hardmatch sync".to_owned())
         } else if needs > 0 {
             ("Each reason below says what to do. Then run again:", "hardmatch sync".to_owned())
-        } else if run.closed_ms.is_some() {
+        } else if run.closed_ms.is_some() || stopped {
             ("Nothing has to be done.", String::new())
         } else {
             ("", String::new())
