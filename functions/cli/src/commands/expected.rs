@@ -156,9 +156,21 @@ fn judge(
             Some(TraceOutcome::Text(text)) => text.clone(),
             Some(TraceOutcome::Answer(answer)) => answer.to_string(),
             Some(TraceOutcome::Unknown(why)) => format!("unknown: {why}"),
-            None => "no rule of [attributes] gives it".to_owned(),
+            None => flows_by_default(loaded, person, attribute),
         };
         compare(&key, expected.clone(), found);
+    }
+}
+
+/// The value of an attribute that no rule of `[attributes]` names: what flows from the source by itself.
+fn flows_by_default(loaded: &Loaded, person: &Person, attribute: &str) -> String {
+    let policy = loaded.config.policy(0);
+    let Some(mapping) = policy.flow.iter().find(|mapping| mapping.to.name() == attribute) else {
+        return "nothing: it does not flow, and no rule of [attributes] gives it".to_owned();
+    };
+    match mapping.value(person) {
+        Ok(value) => value.unwrap_or_default().into_owned(),
+        Err(error) => format!("unknown: {error}"),
     }
 }
 

@@ -11,7 +11,7 @@ use hardmatch_match::MatchPorts;
 use hardmatch_policy::Config;
 use hardmatch_ports::run::{PlanRow, Run};
 use hardmatch_ports::{Clock, Table};
-use hardmatch_report::visible;
+use hardmatch_report::{step_lines, visible};
 use hardmatch_runtime::ManualClock;
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
@@ -153,7 +153,12 @@ impl Recording {
     }
 
     async fn decide(&self, revision: u64) -> Result<Run, Failure> {
-        Ok(hardmatch_match::replay(&self.ports, &self.run, &Ulid::new().to_string(), revision).await?)
+        // The same recording gives the same plan, to the letter: its run is named after the recorded one. The report of a
+        // replayed plan goes with the copy it is made from.
+        let at = u64::try_from(self.run.started_ms).unwrap_or_default();
+        let id = Ulid::from_parts(at, u128::from(revision)).to_string();
+        let run = hardmatch_match::replay(&self.ports, &self.run, &id, revision).await?;
+        Ok(Run { report: None, ..run })
     }
 
     async fn rows(&self, run: &Run) -> Result<BTreeMap<PersonKey, PlanRow>, Failure> {
@@ -171,8 +176,15 @@ fn verdict(decision: &Decision) -> (Option<&ChangeId>, Vec<&str>) {
 fn document(row: Option<&PlanRow>) -> Value {
     row.map_or(Value::Null, |row| {
         let (change, reasons) = verdict(&row.decision);
-        json!({ "action": row.decision.action.name(), "reasons": reasons, "change": change })
+        let steps = steps(Some(row));
+        json!({ "action": row.decision.action.name(), "reasons": reasons, "change": change, "steps": steps })
     })
+}
+
+/// What a row would write, a line each.
+fn steps(row: Option<&PlanRow>) -> Vec<String> {
+    let change = row.and_then(|row| row.decision.change.as_deref());
+    change.map(|change| step_lines(&change.steps)).unwrap_or_default()
 }
 
 fn words(row: Option<&PlanRow>) -> String {
@@ -216,6 +228,13 @@ fn show_difference(old: &BTreeMap<PersonKey, PlanRow>, new: &BTreeMap<PersonKey,
             let (name, upn) = name(key);
             output::line(format!("  {name} <{upn}>"));
             output::line(format!("    {} → {}", words(old.get(*key)), words(new.get(*key))));
+            let (before, after) = (steps(old.get(*key)), steps(new.get(*key)));
+            for line in before.iter().filter(|line| !after.contains(line)) {
+                output::line(format!("      - {line}"));
+            }
+            for line in after.iter().filter(|line| !before.contains(line)) {
+                output::line(format!("      + {line}"));
+            }
         }
         if different.len() > named {
             output::line(format!("  … and {} more (--all shows everybody)", different.len() - named));

@@ -77,7 +77,11 @@ pub struct FlowManager {
 
 impl Mapping {
     /// The value that the mapping gives a person; `None` when the source says nothing.
-    pub(crate) fn value<'a>(&self, person: &'a Person) -> Result<Option<Cow<'a, str>>, RuleError> {
+    ///
+    /// # Errors
+    ///
+    /// The expression fails for this person.
+    pub fn value<'a>(&self, person: &'a Person) -> Result<Option<Cow<'a, str>>, RuleError> {
         match &self.from {
             FlowFrom::Same => Ok(person.attributes.get(self.to).map(Cow::Borrowed)),
             FlowFrom::Expression(expression) => expression.eval(person).map(|value| Some(Cow::Owned(value))),
