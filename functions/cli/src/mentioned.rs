@@ -103,7 +103,7 @@ fn wrong_commands_and_settings_are_seen() {
     {
         assert_eq!(wrong_command(right), None);
     }
-    for wrong in ["hardmatch repair link", "hardmatch plan --everything", "hardmatch connection rest"] {
+    for wrong in ["hardmatch repair connect", "hardmatch plan --everything", "hardmatch connection rest"] {
         assert!(wrong_command(wrong).is_some(), "{wrong}");
     }
     for right in ["match.soft_deleted", "[match] soft_deleted = \"purge\"", "[guard]", "[[license]]", "person.mail"] {
