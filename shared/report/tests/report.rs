@@ -305,6 +305,9 @@ fn the_page_begins_with_the_verdict_and_the_next_command() {
     sample.run.accepted = None;
     sample.run.closed_ms = None;
     (sample.run.phase, sample.run.status) = (Phase::Planned, Some(Status::Planned));
+    let empty = head(&sample);
+    assert!(empty.contains("The plan changes nothing.") && !empty.contains("hardmatch apply"), "{empty}");
+    sample.run.plan.as_mut().unwrap().changed_slices = 1;
     let planned = head(&sample);
     assert!(planned.contains("To accept exactly what this page shows:"), "{planned}");
     sample.run.stop = None;
