@@ -133,16 +133,17 @@ impl Forecast {
         let count = |count: u64, one: &str, many: &str| {
             format!("{} {}", words::number(count), if count == 1 { one } else { many })
         };
-        let mut sentence = format!(
-            "Writing this plan takes about {} to Microsoft Graph, at least {} at the pace Microsoft allows",
+        let aws = if run.compute.is_some() {
+            let units = count(write_units, "write unit", "write units");
+            format!("; on AWS about {units} of the table and {} in all", dollars(microdollars))
+        } else {
+            String::new()
+        };
+        format!(
+            "Writing this plan takes about {} to Microsoft Graph, at least {} at the pace Microsoft allows{aws}.",
             count(writes, "write", "writes"),
             words::whole_duration(seconds),
-        );
-        if run.compute.is_some() {
-            let units = count(write_units, "write unit", "write units");
-            sentence += &format!("; on AWS about {units} of the table and {} in all", dollars(microdollars));
-        }
-        sentence + "."
+        )
     }
 
     /// For programs.
