@@ -93,6 +93,12 @@ impl StackLimits {
                     .to_owned(),
             );
         }
+        if let Location::Program { .. } = &config.source.location {
+            found.push(
+                "source.location would start a program. Let the program run elsewhere and write what it prints to s3://BUCKET/KEY, with kind = \"csv\", \"jsonl\" or \"ldif\""
+                    .to_owned(),
+            );
+        }
         if let Location::File(_) = &config.source.location {
             found.push(
                 "functions read people from s3://BUCKET/KEY, and source.location is a file of some machine. Put the file into the stack's source bucket"

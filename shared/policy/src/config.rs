@@ -261,6 +261,8 @@ pub struct SourceSettings {
     pub kind: SourceKind,
     /// Where the people are.
     pub location: Location,
+    /// What a program prints: CSV, JSON Lines or LDIF. There where `kind` is `command`.
+    pub format: Option<SourceKind>,
     /// `source.columns`: attribute, in the spelling of [`crate::SOURCE_ATTRIBUTES`], to the source's own name of it.
     pub columns: BTreeMap<String, String>,
     /// The words for yes and no of attributes in `columns` that are one or the other, where the file has its own.
@@ -313,6 +315,15 @@ pub enum Location {
         /// The object's key.
         key: String,
     },
+    /// The output of a program, which is run in the configuration's folder, without a shell.
+    Program {
+        /// The program.
+        program: String,
+        /// Its arguments.
+        arguments: Vec<String>,
+        /// The configuration's folder.
+        folder: PathBuf,
+    },
     /// In the state: identity providers push them there.
     Pushed,
 }
@@ -323,6 +334,8 @@ impl fmt::Display for Location {
             Location::File(path) => write!(f, "{}", path.display()),
             Location::Directory(servers) => f.write_str(&servers.join(" ")),
             Location::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            // Arguments may hold a secret.
+            Location::Program { program, .. } => write!(f, "the program {program}"),
             Location::Pushed => f.write_str("the people who were pushed"),
         }
     }
@@ -340,6 +353,8 @@ pub enum SourceKind {
     Ldif,
     /// A directory, read over LDAP.
     Ldap,
+    /// Printed by a program.
+    Command,
     /// Pushed by an identity provider.
     Scim,
 }

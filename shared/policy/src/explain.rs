@@ -48,6 +48,7 @@ fn ends(config: &Config) -> Vec<String> {
         SourceKind::Jsonl => "the JSON Lines file",
         SourceKind::Ldif => "the LDIF file",
         SourceKind::Ldap => "the directory",
+        SourceKind::Command => "what a program prints:",
         SourceKind::Scim => {
             return vec![
                 "People are pushed by an identity provider, by SCIM 2.0. Who is deleted there is gone; nobody else is."

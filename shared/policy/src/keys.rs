@@ -197,7 +197,7 @@ pub(crate) static SOURCE: Table = Table {
     keys: &[
         key(
             "kind",
-            Choice(&["csv", "jsonl", "ldif", "ldap", "scim"], &["okta", "onelogin", "jumpcloud"]),
+            Choice(&["csv", "jsonl", "ldif", "ldap", "command", "scim"], &["okta", "onelogin", "jumpcloud"]),
             Required,
             "Which form the source has.",
         ),
@@ -205,7 +205,13 @@ pub(crate) static SOURCE: Table = Table {
             "location",
             Text,
             Optional,
-            "The file, relative to this one, or nothing for kind = \"scim\", whose people are pushed; for kind = \"ldap\" ldaps://HOST:636, or ldap://HOST:389 with StartTLS. Several servers of one directory are separated by spaces.",
+            "The file, relative to this one, or nothing for kind = \"scim\", whose people are pushed; for kind = \"ldap\" ldaps://HOST:636, or ldap://HOST:389 with StartTLS. Several servers of one directory are separated by spaces. For kind = \"command\" PROGRAM ARGUMENTS, run in this file's folder without a shell.",
+        ),
+        key(
+            "format",
+            Choice(&["jsonl", "csv", "ldif"], &[]),
+            Optional,
+            "kind = \"command\": what the program prints. Default: jsonl.",
         ),
         key("base", Text, Optional, "kind = \"ldap\": the DN below which people are."),
         key(

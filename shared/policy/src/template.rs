@@ -99,6 +99,7 @@ pub fn template(detected: &TemplateColumns) -> String {
         SourceKind::Jsonl => "jsonl",
         SourceKind::Ldif => "ldif",
         SourceKind::Ldap => "ldap",
+        SourceKind::Command => "command",
         SourceKind::Scim => "scim",
     };
     line(&format!("kind = \"{kind}\""));

@@ -3,6 +3,7 @@
 use std::hash::Hasher as _;
 
 use async_trait::async_trait;
+use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::Person;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,17 @@ pub trait Source: Send + Sync {
     /// right after that listing, before anybody is taken for absent.
     async fn absence_evidence(&self, people: &[PersonKey]) -> Result<Vec<AbsenceEvidence>, SourceError> {
         Ok(vec![AbsenceEvidence::ListingOnly; people.len()])
+    }
+
+    /// The attribute by which the source falls into parts, each of which may be lost on its own: a part that shrinks at once
+    /// has no leavers. `None` where nothing is known of parts.
+    fn part(&self) -> Option<Attr> {
+        None
+    }
+
+    /// What an operator should know of how the source is reached, and of rights that are missing.
+    async fn examine(&self) -> Result<Vec<SourceFinding>, SourceError> {
+        Ok(Vec::new())
     }
 
     /// Where it is, for people: a path, a host.
@@ -90,6 +102,15 @@ pub enum Asked {
     Nobody,
     /// The source cannot tell, and why: an entry without a readable key may be theirs.
     Unknown(String),
+}
+
+/// Something that an operator should know of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFinding {
+    /// What was found, as a sentence.
+    pub found: String,
+    /// What to do: the exact grant where one is missing; `None` where all is well.
+    pub cure: Option<String>,
 }
 
 /// What a source shows of a person whom its listing lacks.

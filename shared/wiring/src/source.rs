@@ -28,7 +28,7 @@ pub fn source_over(
         }
         #[cfg(not(feature = "directories"))]
         Location::Directory(_) => source(config, clock),
-        Location::File(_) | Location::S3 { .. } => source(config, clock),
+        Location::File(_) | Location::S3 { .. } | Location::Program { .. } => source(config, clock),
     }
 }
 
@@ -51,6 +51,18 @@ pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>
             cure: "Read it on one machine".to_owned(),
             retry: false,
         }),
+        #[cfg(feature = "programs")]
+        Location::Program { program, arguments, folder } => {
+            let shape = shape_at(config, folder.clone());
+            let (program, arguments, clock) = (program.clone(), arguments.clone(), Arc::clone(clock));
+            Ok(Arc::new(hardmatch_sources_files::ProgramSource::new(program, arguments, folder.clone(), shape, clock)))
+        }
+        #[cfg(not(feature = "programs"))]
+        Location::Program { .. } => Err(SourceError {
+            problem: "the source is a program, and functions start none".to_owned(),
+            cure: "Let the program run elsewhere and write what it prints to s3://BUCKET/KEY".to_owned(),
+            retry: false,
+        }),
         location @ Location::S3 { .. } => Err(SourceError {
             problem: format!("the source {location} is read by deployed functions"),
             cure: "Add --stack NAME, or copy the file here and name its path".to_owned(),
@@ -61,21 +73,25 @@ pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>
 
 /// The source, from a copy of its file on this machine.
 pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
-    let format = match config.source.kind {
+    Arc::new(FileSource::new(shape_at(config, path), Arc::clone(clock)))
+}
+
+/// What a file of people looks like, or what a program prints.
+fn shape_at(config: &Config, path: PathBuf) -> Shape {
+    let format = match config.source.format.unwrap_or(config.source.kind) {
         // Pushed people have no file: `source_over` reads them.
-        SourceKind::Csv | SourceKind::Scim => Format::Csv,
+        SourceKind::Csv | SourceKind::Scim | SourceKind::Command => Format::Csv,
         SourceKind::Jsonl => Format::JsonLines,
         // The location of a directory is never a file.
         SourceKind::Ldif | SourceKind::Ldap => Format::Ldif,
     };
-    let shape = Shape {
+    Shape {
         path,
         format,
         delimiter: config.source.delimiter,
         encoding: config.source.encoding.clone(),
         mapping: mapping(config, format == Format::Csv),
-    };
-    Arc::new(FileSource::new(shape, Arc::clone(clock)))
+    }
 }
 
 /// What the configuration says about columns or attributes of the source.

@@ -22,6 +22,7 @@ mod mistakes;
 mod over_time;
 mod paused;
 mod policy;
+mod program;
 mod pushed;
 mod repairing;
 mod replay;

@@ -81,7 +81,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
     let evidence = if run.accept_source {
         Evidence { missing, ..Evidence::default() }
     } else {
-        evidence::ask(ports, missing).await?
+        evidence::ask(ports, &kept, missing).await?
     };
     let absence = Absence::judge(ports, run, &scan, evidence.missing, evidence.unclear).await?;
     // Said after absence was judged: it is unknown for these people, and known for all others.

@@ -251,7 +251,7 @@ fn token<'t>(reader: &mut Reader<'t>, section: &Section<'t>, base_dir: &Path) ->
 
 /// A program and its arguments. Spaces separate; single or double quotes hold together; nothing else means anything,
 /// for there is no shell. `None` when a quotation does not end.
-fn words(text: &str) -> Option<Vec<String>> {
+pub(super) fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

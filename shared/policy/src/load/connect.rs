@@ -162,9 +162,12 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
             Some(Location::Pushed)
         }
         Ok(kind) => {
-            let ldap = kind.as_ref().is_some_and(|kind| kind.value == SourceKind::Ldap);
             let text = reader.required_text(&section, "location");
-            text.and_then(|text| if ldap { servers(reader, &text) } else { place(reader, &text, base_dir) })
+            text.and_then(|text| match kind.as_ref().map(|kind| kind.value) {
+                Some(SourceKind::Ldap) => servers(reader, &text),
+                Some(SourceKind::Command) => program(reader, &text, base_dir),
+                _ => place(reader, &text, base_dir),
+            })
         }
     };
     let kind = kind.ok().flatten().map(|at| at.value);
@@ -174,7 +177,8 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
         only_ldap(reader, &section, kind.is_some());
         None
     };
-    if matches!(kind, Some(SourceKind::Jsonl | SourceKind::Ldif | SourceKind::Ldap)) {
+    let format = printed(reader, &section, kind);
+    if matches!(format.or(kind), Some(SourceKind::Jsonl | SourceKind::Ldif | SourceKind::Ldap)) {
         for key in ["delimiter", "encoding"] {
             if let Some(value) = section.get(key) {
                 reader.problem(
@@ -190,6 +194,7 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
     Some(SourceSettings {
         kind: kind?,
         location: location?,
+        format,
         columns,
         words,
         delimiter,
@@ -240,6 +245,39 @@ fn only_ldap<'t>(reader: &mut Reader<'t>, section: &Section<'t>, known: bool) {
             );
         }
     }
+}
+
+/// What a program prints; stands nowhere else.
+fn printed<'t>(reader: &mut Reader<'t>, section: &Section<'t>, kind: Option<SourceKind>) -> Option<SourceKind> {
+    if kind == Some(SourceKind::Command) {
+        return Some(reader.choice_or(section, "format", SourceKind::Jsonl));
+    }
+    if let Some(value) = section.get("format").filter(|_| kind.is_some()) {
+        reader.problem(
+            ProblemKind::BadValue,
+            value.span(),
+            "`source.format` belongs to kind = \"command\"",
+            "does not belong here",
+            "remove it: kind says what the source is",
+        );
+    }
+    None
+}
+
+/// The program that prints people.
+fn program(reader: &mut Reader<'_>, text: &At<&str>, base_dir: &Path) -> Option<Location> {
+    let mut words = auth::words(text.value.trim()).unwrap_or_default().into_iter();
+    if let Some(program) = words.next().filter(|program| !program.is_empty()) {
+        return Some(Location::Program { program, arguments: words.collect(), folder: base_dir.to_owned() });
+    }
+    reader.problem(
+        ProblemKind::BadValue,
+        text.span.clone(),
+        "`source.location` names no program, or a quotation in it does not end",
+        "not a command",
+        "it looks like PROGRAM ARGUMENTS; what has spaces in it stands in single or double quotes",
+    );
+    None
 }
 
 /// The servers of a directory.

@@ -4,6 +4,8 @@ mod shape;
 
 mod client;
 mod detect;
+#[cfg(feature = "programs")]
+mod program;
 mod reading;
 
 mod aliases;
@@ -28,5 +30,7 @@ pub use detect::{Detected, DetectedColumn, Managers, detect};
 pub use hardmatch_sources_entry::ColumnMapping;
 pub use hardmatch_sources_entry::known::known_attributes;
 pub use hardmatch_sources_entry::switch::Words;
+#[cfg(feature = "programs")]
+pub use program::ProgramSource;
 pub use propose::{Day, Proposal, ProposedBy};
 pub use shape::{Format, Shape};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_ports::clock::Clock;
 use hardmatch_ports::source::{
-    AbsenceEvidence, Asked, Read, Source, SourceCursor, SourceError, Spool, WriteBack, WrittenBack,
+    AbsenceEvidence, Asked, Read, Source, SourceCursor, SourceError, SourceFinding, Spool, WriteBack, WrittenBack,
 };
 use secrecy::SecretString;
 
@@ -14,7 +14,7 @@ use crate::copy::{Copy, Listed};
 use crate::reading::{self, Keep};
 use crate::session::{Session, contained};
 use crate::settings::{KeptCopy, LdapSettings, PasswordPlace};
-use crate::{asking, evidence, writing};
+use crate::{asking, evidence, examining, writing};
 
 /// A directory that is read over LDAP.
 pub struct LdapSource {
@@ -105,6 +105,11 @@ impl Source for LdapSource {
     async fn probe(&self) -> Result<(), SourceError> {
         let (settings, password) = self.means().await?;
         contained(self.location(), async move { Session::open(settings, password).await?.require_base().await }).await
+    }
+
+    async fn examine(&self) -> Result<Vec<SourceFinding>, SourceError> {
+        let (settings, password) = self.means().await?;
+        contained(self.location(), examining::examine(settings, password, self.clock.now_seconds())).await
     }
 
     async fn write_back(&self, values: &[WriteBack]) -> Result<Vec<WrittenBack>, SourceError> {

@@ -6,6 +6,7 @@ mod client;
 
 mod asking;
 mod evidence;
+mod examining;
 mod reading;
 mod writing;
 

@@ -106,6 +106,10 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
         return SourceSide { checks: vec![found], domains: BTreeMap::new() };
     }
     let mut nowhere = 0u64;
+    let examined = match hardmatch_wiring::source::source(config, &clock()) {
+        Ok(source) => source.examine().await,
+        Err(error) => Err(error),
+    };
     let read = usable::look(config, |person| nowhere += u64::from(is_licensed_nowhere(config, person))).await;
     let mut domains = BTreeMap::new();
     let checks = match read {
@@ -133,6 +137,11 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
                 )
             };
             let mut checks = vec![named];
+            // What fails here was said by the reading, or will be.
+            checks.extend(examined.into_iter().flatten().map(|finding| match finding.cure {
+                None => good(AREA, format!("{}.", finding.found)),
+                Some(cure) => check(AREA, CheckState::Warn, format!("{}.", finding.found), format!("{cure}.")),
+            }));
             checks.extend(refused_entries(&found.refused));
             checks.extend(without_location(nowhere));
             for doubt in &listing.doubts {
