@@ -124,8 +124,7 @@ fn the_table_and_the_bucket_are_open_as_far_as_the_adapters_reach() {
         assert_eq!(on(&rights, "WorkTable"), needed("DynamoTable", methods), "{name} on the table");
         // Plans and reports are match's; the tenant's side keeps how far it has read, and who is a member of what.
         let blobs: &[&str] = match name {
-            "MatchRole" => &["put", "get", "list", "delete_all"],
-            "TenantRole" => &["put", "get", "list", "delete_all"],
+            "MatchRole" | "TenantRole" => &["put", "get", "list", "delete_all"],
             _ => &[],
         };
         assert_eq!(on(&rights, "Bucket"), needed("S3Blobs", blobs), "{name} on the bucket");

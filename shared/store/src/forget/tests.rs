@@ -2,10 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hardmatch_domain::account::{Account, AddressHolder, HolderKind};
-use hardmatch_domain::attribute::{Attr, Attributes};
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::ids::{ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::link::{JoinRule, Ledger, Link};
-use hardmatch_domain::person::Person;
+use hardmatch_domain::person::{Addresses, Extra, Person};
 use hardmatch_domain::repair::journal::RepairState;
 use hardmatch_ports::Table as _;
 use serde_json::{Map, json};
@@ -55,24 +55,24 @@ impl Full {
         full
     }
 
-    fn person(&self) -> Person {
+    fn person() -> Person {
         let attributes = [(Attr::UserPrincipalName, "v@v"), (Attr::EmployeeId, "v")];
         Person {
             key: PersonKey::new("ada"),
             anchors: Vec::new(),
             attributes: Attributes::from_pairs(attributes),
-            addresses: Default::default(),
-            groups: Default::default(),
+            addresses: Addresses::default(),
+            groups: Texts::default(),
             manager: None,
             enabled: Some(true),
             password_expired: None,
-            extra: Default::default(),
+            extra: Extra::default(),
         }
     }
 
     async fn enter_person(&self) {
         let mut writes = Vec::new();
-        let sighting = PersonSighting::Understood(Box::new(self.person()));
+        let sighting = PersonSighting::Understood(Box::new(Self::person()));
         assert!(self.store.enter_person(&scope(), &self.c, None, sighting, &mut writes));
         self.store.write_facts_last(writes).await.unwrap();
         let name = *self.pid.bytes();
@@ -82,7 +82,7 @@ impl Full {
 
     async fn enter_account(&self) {
         let mut account = Account::blank(self.account.clone());
-        account.attributes = self.person().attributes;
+        account.attributes = Self::person().attributes;
         let mut writes = Vec::new();
         self.store.put_account(&scope(), None, &AccountItem { account, wrote: None }, &mut writes);
         let link = Link {
