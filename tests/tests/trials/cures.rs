@@ -204,7 +204,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("rehire", "`apply HASH` of the plan, which an operator types"),
     ("rekey_overdue", "takes a week"),
     ("namesake", "takes two weeks; c5 has its first days"),
-    ("repair_needed", "done by hand, as its page says: there is no command to try"),
+    ("repair_needed", "the repair is carried out: the stories of repairs"),
     ("deleted_holder", "needs an account in the recycle bin"),
     ("license_unknown", "the run ends before anybody is decided: the case `names NO_SUCH_SKU` above"),
     ("license_conflict", "needs service plans that exclude one another"),
@@ -222,6 +222,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("quarantined", "`connection release`: the stories of quarantines"),
     ("undone", "a change of the facts or of the rules: the stories of undo"),
     ("not_undone", "needs a run that is undone: the stories of undo"),
+    ("held_by_repair", "the next run goes on with the repair: the stories of repairs"),
+    ("repair_rolled_back", "the cause is removed: the stories of repairs' obstacles"),
+    ("rollback_blocked", "the cause is removed: the stories of repairs' obstacles"),
     ("failed", "a defect of the program: there is no input for it"),
 ];
 
