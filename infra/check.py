@@ -5,7 +5,7 @@
     python3 infra/check.py STACK smoke     # what is deployed answers
 
 Takes AWS's command line and an administrator's credentials. It changes nothing, but for one alarm, which is raised and put
-back: whoever gets alarms gets one. Ends with 0 when everything is as it should be, and with 1 otherwise.
+back: every receiver of alarms gets one. Ends with 0 when everything is as it should be, and with 1 otherwise.
 """
 
 import fnmatch
@@ -217,7 +217,7 @@ def smoke(stack):
     aws("cloudwatch", "set-alarm-state", "--alarm-name", alarm, "--state-value", "ALARM", "--state-reason", "infra/check.py")
     raised = aws("cloudwatch", "describe-alarms", "--alarm-names", alarm)["MetricAlarms"][0]["StateValue"]
     aws("cloudwatch", "set-alarm-state", "--alarm-name", alarm, "--state-value", was, "--state-reason", "infra/check.py")
-    say(raised == "ALARM", "an alarm was raised and put back: has whoever gets alarms got it?")
+    say(raised == "ALARM", "an alarm was raised and put back: have the receivers of alarms got it?")
 
 
 def main(arguments):

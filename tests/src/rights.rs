@@ -141,7 +141,7 @@ mod tests {
             "APPROVAL#contoso",
             "NOTE#contoso#source",
         ] {
-            assert!(!may("WebhookRole", partition), "whoever has a token writes {partition}");
+            assert!(!may("WebhookRole", partition), "a holder of a token writes {partition}");
         }
         for partition in ["PUSHED#contoso#people", "SYNC#contoso", "HOOK#contoso#1"] {
             assert!(may("WebhookRole", partition), "{partition}");

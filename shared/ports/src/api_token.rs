@@ -46,7 +46,7 @@ pub struct ApiToken {
 }
 
 /// The two states of HMAC-SHA256 keyed with a token, as hex: signatures are checked with them, and the token cannot be
-/// computed from them. Whoever has them can sign, so they are kept apart from the token, where no reader of the table of
+/// computed from them. Their holder can sign, so they are kept apart from the token, where no reader of the table of
 /// work looks.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

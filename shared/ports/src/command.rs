@@ -110,7 +110,7 @@ pub enum Command {
         /// The person's place in keys (32 hex digits).
         person: String,
     },
-    /// Keep a token that whoever asks has made: only its hash is told. Whoever has the token may push people, so this is an
+    /// Keep a token that the caller has made: only its hash is told. Every holder of the token may push people, so this is an
     /// approver's word, as naming the source is.
     KeepToken {
         /// What is kept of it.

@@ -77,7 +77,7 @@ pub(crate) fn story(fixture: &mut Fixture) {
         let extension = &told["urn:ietf:params:scim:schemas:extension:hardmatch:2.0:User"];
         extension["provisioning"]["state"] == "provisioned"
     });
-    // Whoever waits is told in the answer.
+    // A caller that waits is told in the answer.
     let (status, told) = client.at(&stack.local(shown["webhook"]["people"].as_str().unwrap())).send(
         Method::POST,
         "/id-cid/sync?wait=20",

@@ -25,14 +25,14 @@ pub(super) fn plan<'a, F: Facts>(
 ) -> Joining<'a> {
     log.show(holder);
     log.show(other);
-    let (keeper, loser) = match (!holder.licenses.is_empty(), !other.licenses.is_empty()) {
+    let (kept, loser) = match (!holder.licenses.is_empty(), !other.licenses.is_empty()) {
         (true, true) => {
             return Joining::Refused(Refusal::new(Reason::with(Code::DuplicateHasData, pair(holder, other))));
         }
         (true, false) => (holder, other),
         (false, _) => (other, holder),
     };
-    of(subject, keeper, loser, link_from)
+    of(subject, kept, loser, link_from)
 }
 
 /// The linked `account` shall have an ID that `holder`, in the recycle bin, keeps reserved: the linked one stays.
@@ -50,20 +50,20 @@ pub(super) fn free_id<'a, F: Facts>(
     of(subject, account, holder, None)
 }
 
-/// Makes one account of two: the keeper stays.
+/// Makes one account of two: one is kept, and the loser goes.
 fn of<'a, F: Facts>(
     subject: &PersonContext<'a, F>,
-    keeper: &'a Account,
+    kept: &'a Account,
     loser: &'a Account,
     link_from: Option<PersonRef>,
 ) -> Joining<'a> {
-    let pair = || pair(keeper, loser);
-    let blocked = if keeper.authority == Authority::Synced
+    let pair = || pair(kept, loser);
+    let blocked = if kept.authority == Authority::Synced
         || (loser.authority == Authority::Synced && !subject.policy.merge_synced)
     {
         Some(Code::MasteredElsewhere)
     } else {
-        [keeper, loser].into_iter().find_map(|account| subject.privileged(&account.id)).map(|reason| reason.code)
+        [kept, loser].into_iter().find_map(|account| subject.privileged(&account.id)).map(|reason| reason.code)
     };
     if let Some(code) = blocked {
         let refusal = Refusal::new(Reason::with(code, pair())).also(Code::DuplicatePair);
@@ -75,7 +75,7 @@ fn of<'a, F: Facts>(
     // What goes may be a shared mailbox, which has no licence: an operator looks at it, whatever the switch says.
     let shared = !loser.is_deleted() && loser.enabled == Some(false) && loser.primary_address().is_some();
     let synced = loser.authority == Authority::Synced;
-    let calls = match sequences::merge(subject.tenant, keeper, loser, id, synced) {
+    let calls = match sequences::merge(subject.tenant, kept, loser, id, synced) {
         Ok(calls) => calls,
         Err(reason) => return Joining::Refused(Refusal::new(reason).also(Code::DuplicatePair)),
     };
@@ -86,16 +86,16 @@ fn of<'a, F: Facts>(
     }
     // A deletion for good has a switch of its own.
     let asks = shared || purges && subject.policy.actions.purge != Switch::On;
-    let addresses = keeper.addresses().chain(loser.addresses()).map(Into::into).collect();
+    let addresses = kept.addresses().chain(loser.addresses()).map(Into::into).collect();
     let kind = if synced { RepairKind::MergeSynced } else { RepairKind::Merge };
     let plan = RepairPlan { kind, calls, people: Vec::new(), addresses };
     let steps = vec![Step::Repair(Box::new(plan)), Step::Link];
     Joining::Opens(Opened {
-        account: keeper,
+        account: kept,
         rule: JoinRule::HardMatch,
         action: Action::Merge,
         consent: if asks { Consent::Approval } else { Consent::Switch },
-        reason: Reason::with(Code::DuplicatePair, format!("keep {}, drop {}", keeper.id, loser.id)),
+        reason: Reason::with(Code::DuplicatePair, format!("keep {}, drop {}", kept.id, loser.id)),
         steps,
         link_from,
         notes: shared.then(|| Reason::with(Code::MaybeShared, loser.id.as_str())).into_iter().collect(),

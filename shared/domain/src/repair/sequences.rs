@@ -69,7 +69,7 @@ pub fn restore_with_id(tenant: &Tenant, account: &Account, after: &ImmutableId) 
 /// deleted.
 pub fn merge(
     tenant: &Tenant,
-    keeper: &Account,
+    kept: &Account,
     loser: &Account,
     id: &ImmutableId,
     synced: bool,
@@ -77,18 +77,18 @@ pub fn merge(
     let one = |account: &Account, write: RepairWrite| RepairCall { account: account.id.clone(), write };
     let has = |account: &Account| account.immutable_id.as_ref() == Some(id);
     let mut calls = Vec::new();
-    if keeper.is_deleted() {
+    if kept.is_deleted() {
         // What the loser has of names and addresses is in the way of the restore.
         if !loser.is_deleted() {
             calls.push(one(loser, RepairWrite::Delete));
         }
-        calls.push(one(keeper, RepairWrite::Restore { upn: None }));
-        if !has(keeper) {
-            calls.extend(set_id(tenant, keeper, Some(id))?);
+        calls.push(one(kept, RepairWrite::Restore { upn: None }));
+        if !has(kept) {
+            calls.extend(set_id(tenant, kept, Some(id))?);
         }
         return Ok(calls);
     }
-    if has(keeper) {
+    if has(kept) {
         return Ok(vec![one(loser, RepairWrite::Delete)]);
     }
     if synced {
@@ -99,7 +99,7 @@ pub fn merge(
         if has(loser) {
             calls.push(one(loser, RepairWrite::Purge));
         }
-        calls.extend(set_id(tenant, keeper, Some(id))?);
+        calls.extend(set_id(tenant, kept, Some(id))?);
         return Ok(calls);
     }
     if has(loser) {
@@ -112,7 +112,7 @@ pub fn merge(
             calls.extend(set_id_of(tenant, &loser.id, upn, Some(id), None)?);
         }
     }
-    calls.extend(set_id(tenant, keeper, Some(id))?);
+    calls.extend(set_id(tenant, kept, Some(id))?);
     calls.push(one(loser, RepairWrite::Delete));
     Ok(calls)
 }
@@ -152,7 +152,7 @@ pub fn exchange(tenant: &Tenant, circle: &[(&Account, &str)]) -> Result<Vec<Repa
     let Some(((first, wanted), rest)) = circle.split_first() else { return Ok(Vec::new()) };
     let temporary = temporary_upn(tenant, &first.id)?;
     let mut calls = vec![upn_call(&first.id, first.upn().unwrap_or_default(), &temporary)];
-    // The one who wants the first account's name moves first, then whoever wants theirs.
+    // The one who wants the first account's name moves first, then the one who wants theirs.
     for (account, wanted) in rest.iter().rev() {
         calls.push(upn_call(&account.id, account.upn().unwrap_or_default(), wanted));
     }

@@ -75,7 +75,7 @@ fn switches(tenant: &Tenant, findings: &mut Vec<Finding>) {
         found(
             "hardening_opted_out",
             "allowOnPremUpdateOfOnPremisesObjectIdentifierEnabled is true".to_owned(),
-            "The switch is for a migration: whoever writes the anchor in the directory may take accounts over while it is open. Set it to false: https://learn.microsoft.com/graph/api/onpremisesdirectorysynchronization-update",
+            "The switch is for a migration: everybody who can write the anchor in the directory may take accounts over while it is open. Set it to false: https://learn.microsoft.com/graph/api/onpremisesdirectorysynchronization-update",
         );
     }
     let Some(validation) = &tenant.validation else { return };

@@ -52,7 +52,7 @@ pub(super) async fn lay_over(
 ) -> Result<Result<usize, String>, SourceError> {
     let holders = holders(session, copy, reported).await?;
     for (id, (name, is_group)) in &holders {
-        // Whoever is below it has another name now, and nothing reports them.
+        // People below it have another name now, and nothing reports them.
         if !is_group && copy.containers.get(id) != Some(name) {
             return Ok(Err("an organizational unit or a container is new, or has another name or place".to_owned()));
         }
