@@ -336,6 +336,69 @@ async fn foreign_rows_and_exchanged_columns_wait_for_somebody() {
     assert_eq!(night.exit, 0, "{night:?}");
 }
 
+/// Rows of a listing: key, sign-in name, display name, employee ID, department.
+fn listing(rows: &[[&str; 5]]) -> String {
+    let mut text = "objectGUID,userPrincipalName,displayName,employeeID,department\n".to_owned();
+    for row in rows {
+        text += &(row.join(",") + "\n");
+    }
+    // Others, so that a few changed names are below the limit for changed names.
+    for n in 100..140 {
+        let key = guid(n);
+        let row = [key.as_str(), &format!("p{n}@contoso.example"), &format!("Person {n}"), &n.to_string(), "Sales"];
+        text += &(row.join(",") + "\n");
+    }
+    text
+}
+
+const FOUR: [[&str; 5]; 4] = [
+    ["287f0703-630b-5c17-bc7a-5a6dc3fcbcc3", "ann@contoso.example", "Ann Lee", "17", "Sales"],
+    ["32be85ea-530b-53b7-aa86-192904e65c9f", "bob@contoso.example", "Bob Ray", "18", "Legal"],
+    ["7d0a51d5-8f4d-5a68-9c0e-6c4a2a9a1b11", "cam@contoso.example", "Cam Fox", "19", "Legal"],
+    ["a0b8a7ce-0c41-5c39-8a5f-0e64c5a3d922", "dee@contoso.example", "Dee Orr", "20", "Sales"],
+];
+
+#[tokio::test]
+async fn keys_copied_between_rows_overwrite_nobody() {
+    // Two rows have each other's keys; the key column is sorted by itself; a third row's department changed, too; a key
+    // stands twice beside a row with the names of its owner.
+    let with_keys = |keys: [usize; 4]| {
+        let mut rows = FOUR;
+        for (row, key) in rows.iter_mut().zip(keys) {
+            row[0] = FOUR[key][0];
+        }
+        rows
+    };
+    let mut edited = with_keys([1, 0, 2, 3]);
+    edited[0][4] = "Support";
+    for damaged in
+        [with_keys([1, 0, 2, 3]), with_keys([3, 2, 1, 0]), with_keys([1, 2, 0, 3]), edited, with_keys([1, 0, 0, 3])]
+    {
+        let mut trial = Trial::of("people.csv", listing(&FOUR)).await;
+        trial.first_night().await;
+        for _ in 0..3 {
+            let night = trial.night_with(listing(&damaged)).await;
+            assert!(night.writes().is_empty() && night.exit == 3, "{night:?}");
+            assert!(night.tells("the key of one person and the"), "{night:?}");
+        }
+        let night = trial.night_with(listing(&FOUR)).await;
+        assert!(night.writes().is_empty() && night.exit == 0, "{night:?}");
+    }
+}
+
+#[tokio::test]
+async fn people_who_hand_their_sign_in_names_over_get_them() {
+    let mut rows = FOUR;
+    // Ann marries and has a new name; Bob gets the one she had.
+    (rows[0][1], rows[0][2], rows[1][1]) = ("ann.fox@contoso.example", "Ann Fox", "ann@contoso.example");
+    let mut trial = Trial::of("people.csv", listing(&FOUR)).await;
+    trial.first_night().await;
+    trial.night_with(listing(&rows)).await;
+    let night = trial.night_with(listing(&rows)).await;
+    assert_eq!(trial.account("ann@contoso.example").text("displayName"), "Bob Ray", "{night:?}");
+    assert_eq!(trial.account("ann.fox@contoso.example").text("displayName"), "Ann Fox", "{night:?}");
+}
+
 #[tokio::test]
 async fn a_few_who_leave_every_night_are_noticed() {
     let mut trial = Trial::staff(50).await;

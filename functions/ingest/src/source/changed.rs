@@ -34,6 +34,11 @@ impl Changed {
         self.0.is_empty()
     }
 
+    /// Names of the entries, in order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8; 16]> {
+        self.0.values().flatten()
+    }
+
     /// Buckets in order, as many to a group as hold people whose records are written together.
     pub(super) fn groups(&self) -> Vec<Vec<usize>> {
         together(self.0.keys().copied(), CHUNK, |bucket| self.people(&[*bucket]))

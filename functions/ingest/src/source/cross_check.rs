@@ -1,7 +1,7 @@
 //! A cross-check of a listing with what is known of people: rows that hold another person's name, newcomers whose name
 //! stands in a row without a key, names of which only the accents changed, keys that lost their zeros.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ConnectionId;
@@ -13,24 +13,29 @@ use hardmatch_store::{PersonHash, StoreError};
 
 use super::changed::Changed;
 use super::kept::KeptListing;
+use super::known_by::{known_by, word};
 use super::leading_zeros::without_zeros;
 use super::progress::{CHUNK, SourceStop};
 use super::scan::Scan;
+use super::swapped::KnownIdentities;
 use crate::ports::SourcePorts;
 
 /// Known people whose names are compared when the encoding of a listing is a guess.
 const COMPARED: usize = 500;
 
-/// The hash of a value. A value of several words is found by all of them together, or not at all.
-fn word(text: &str) -> Option<u64> {
-    let mut all = words(text.trim().as_bytes());
-    let first = all.next()?;
-    Some(all.fold(first, |sum, next| sum.rotate_left(7) ^ next))
-}
+/// With more changed people than this, none is compared with the others: reading them all would take a message's whole time.
+const EXCHANGES_COMPARED: usize = 100_000;
 
-/// Values by which a person is known: sign-in name, primary address, employee ID.
-fn known_by(person: &Person) -> impl Iterator<Item = &str> {
-    [person.upn(), person.addresses.primary(), person.attributes.filled(Attr::EmployeeId)].into_iter().flatten()
+/// Records of known people as they were read for the cross-check, so that storing their facts reads them no second time.
+pub(super) type Records = BTreeMap<PersonHash, PersonRecord>;
+
+/// What a cross-check came to.
+#[derive(Default)]
+pub(super) struct CrossChecked {
+    /// Why nothing may be concluded from the listing.
+    pub(super) doubt: Option<String>,
+    /// Stored records of the known people who changed, where they are few.
+    pub(super) records: Records,
 }
 
 /// Whether a value by which the person is known, or an address of theirs, stands in a refused entry.
@@ -44,16 +49,22 @@ pub(super) fn is_named(scan: &Scan, person: &Person) -> bool {
 }
 
 /// Goes through the kept listing once more where something calls for it, and turns suspicious entries of the scan into refusals.
-/// `missing` are known people whom the listing lacks. Gives the reason where nothing may be concluded from the listing.
+/// `missing` are known people whom the listing lacks; `None`: rows are taken as they are and compared with nobody.
 pub(super) async fn cross_check(
     ports: &SourcePorts,
     connection: &ConnectionId,
     scan: &mut Scan,
     kept: &KeptListing,
     known: &BTreeMap<usize, Bucket>,
-    missing: &[&PersonRecord],
-) -> Result<Option<String>, SourceStop> {
+    missing: Option<&[&PersonRecord]>,
+) -> Result<CrossChecked, SourceStop> {
     let changed = Changed::find(scan, known);
+    let was_there = |name: &[u8; 16]| known.get(&bucket_of(name)).is_some_and(|bucket| bucket.contains_key(name));
+    let (identities, records) = match missing {
+        Some(_) => changed_people(ports, connection, scan, &changed, was_there).await?,
+        None => Default::default(),
+    };
+    let missing = missing.unwrap_or_default();
     let by_value: HashMap<u64, &PersonRecord> = missing
         .iter()
         .copied()
@@ -66,10 +77,10 @@ pub(super) async fn cross_check(
         .filter_map(|record| Some((without_zeros(record.person.key.as_str())?, record)))
         .collect();
     let guessed = scan.completeness.guessed.clone();
-    if changed.is_empty() || (missing.is_empty() && scan.claims.is_empty() && guessed.is_none()) {
-        return Ok(None);
+    let nothing_to_compare = missing.is_empty() && scan.claims.is_empty() && guessed.is_none() && identities.is_empty();
+    if changed.is_empty() || nothing_to_compare {
+        return Ok(CrossChecked { doubt: None, records });
     }
-    let was_there = |name: &[u8; 16]| known.get(&bucket_of(name)).is_some_and(|bucket| bucket.contains_key(name));
     let mut foreign: Vec<([u8; 16], RefusedEntry)> = Vec::new();
     let mut claimed: Vec<([u8; 16], RefusedEntry)> = Vec::new();
     let mut shortened: Vec<([u8; 16], RefusedEntry)> = Vec::new();
@@ -81,8 +92,10 @@ pub(super) async fn cross_check(
             let of_another = known_by(&person).filter_map(word).find_map(|word| by_value.get(&word));
             if let (true, Some(other)) = (was_there(&name), of_another) {
                 if other.person.key != person.key {
-                    foreign.push((name, foreign_row(&person, ordinal)));
+                    foreign.push((name, foreign_row(&person, ordinal, "who is missing")));
                 }
+            } else if identities.is_anothers(&name, &person) {
+                foreign.push((name, foreign_row(&person, ordinal, "who stands in another line")));
             } else if !was_there(&name) && numbers.contains_key(person.key.as_str()) {
                 shortened.push((name, shortened_row(&person, ordinal)));
             } else if !scan.claims.is_empty() && is_claimed(scan, &person) {
@@ -97,9 +110,10 @@ pub(super) async fn cross_check(
         let pids: Vec<PersonHash> = names.keys().copied().collect();
         let before = ports.store.people(connection, &pids).await?;
         if all_changed_in_accents(before.iter().filter_map(|(pid, old)| Some((&old.person, &**names.get(pid)?)))) {
-            return Ok(Some(format!(
+            let doubt = format!(
                 "the accents in the names of known people all changed, and the encoding is only a guess ({encoding}): set `encoding` in [source], or save the file as UTF-8"
-            )));
+            );
+            return Ok(CrossChecked { doubt: Some(doubt), records });
         }
     }
     for (name, refused) in foreign {
@@ -118,7 +132,45 @@ pub(super) async fn cross_check(
     for (name, refused) in claimed.into_iter().filter(|(name, _)| is_new(name)) {
         scan.replace(name, refused, ports.store.secret());
     }
-    Ok(None)
+    Ok(CrossChecked { doubt: None, records })
+}
+
+/// What known people whose entries changed are told apart by, and their records where storing the facts reads all of them
+/// at once. People whose entry is refused may have their row under the key of somebody who changed, tonight or since the
+/// night before: they are compared, too.
+async fn changed_people(
+    ports: &SourcePorts,
+    connection: &ConnectionId,
+    scan: &Scan,
+    changed: &Changed,
+    was_there: impl Fn(&[u8; 16]) -> bool,
+) -> Result<(KnownIdentities, Records), StoreError> {
+    let secret = ports.store.secret();
+    let refused: BTreeSet<PersonHash> =
+        scan.refused.iter().filter_map(|refused| Some(secret.pid(refused.key.as_ref()?))).collect();
+    let mut names: BTreeSet<PersonHash> =
+        changed.names().filter(|name| was_there(name)).map(|name| PersonHash::from_bytes(*name)).collect();
+    if names.iter().all(|name| refused.contains(name)) {
+        return Ok(Default::default());
+    }
+    names.extend(refused);
+    let names: Vec<PersonHash> = names.into_iter().collect();
+    let mut identities = KnownIdentities::default();
+    let mut records = Records::new();
+    // One row alone has nobody's place but its own.
+    if names.len() < 2 || names.len() > EXCHANGES_COMPARED {
+        return Ok((identities, records));
+    }
+    for chunk in names.chunks(CHUNK) {
+        let read = ports.store.people(connection, chunk).await?;
+        for (pid, record) in &read {
+            identities.add(*pid.bytes(), &record.person);
+        }
+        if names.len() <= CHUNK {
+            records.extend(read);
+        }
+    }
+    Ok((identities, records))
 }
 
 async fn stored(
@@ -140,15 +192,16 @@ fn is_claimed(scan: &Scan, person: &Person) -> bool {
     names.any(|text| words(text.as_bytes()).any(|word| scan.claims.contains(&word)))
 }
 
-fn foreign_row(person: &Person, ordinal: u64) -> RefusedEntry {
+fn foreign_row(person: &Person, ordinal: u64, other: &str) -> RefusedEntry {
     let body = serde_json::to_vec(person).unwrap_or_default();
     let halves = [content_hash(&body), content_hash(&[b"foreign ", &body[..]].concat())];
     RefusedEntry {
         key: Some(person.key.clone()),
         line: ordinal,
-        problem: "The entry has the key of one person and the sign-in name, address or employee ID of another, who is missing"
-            .to_owned(),
-        cure: "The line is the entry's number. If two rows ran together, write the export again; if the name was really handed over, run once with --accept-source"
+        problem: format!(
+            "The entry has the key of one person and the sign-in name, address or employee ID of another, {other}"
+        ),
+        cure: "The line is the entry's number. If two rows ran together, or the keys were sorted or copied apart from the rows, write the export again; if the name was really handed over, run once with --accept-source"
             .to_owned(),
         fault: <[u8; 16]>::try_from(halves.concat()).ok(),
         ..RefusedEntry::default()

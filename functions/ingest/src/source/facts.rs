@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
-use hardmatch_domain::person::PersonRecord;
 use hardmatch_ports::source::RefusedEntry;
 use hardmatch_ports::{Entry, OnePerson, SourceError};
 use hardmatch_store::entering::PersonSighting;
@@ -12,6 +11,7 @@ use hardmatch_store::fingerprints::{Bucket, Series, bucket_of};
 use hardmatch_store::{PersonHash, Store, StoreError};
 
 use super::changed::Changed;
+use super::cross_check::Records;
 use super::kept::KeptListing;
 use super::leading_zeros::{with_zeros, zeros_row};
 use super::lost_letters::{letters_row, with_letters};
@@ -28,6 +28,8 @@ pub(super) struct Facts<'a> {
     pub(super) series: &'a Series,
     pub(super) scan: &'a Scan,
     pub(super) kept: &'a KeptListing,
+    /// Records that were read for the cross-check already.
+    pub(super) records: Records,
 }
 
 impl Facts<'_> {
@@ -115,12 +117,13 @@ impl Facts<'_> {
 
     async fn store_chunk(&self, chunk: Vec<(PersonHash, Entry)>) -> Result<Vec<RefusedEntry>, StoreError> {
         let store = &self.ports.store;
-        let pids: Vec<PersonHash> = chunk.iter().map(|(pid, _)| *pid).collect();
-        let old: BTreeMap<PersonHash, PersonRecord> = store.people(self.connection, &pids).await?.into_iter().collect();
+        let unread: Vec<PersonHash> =
+            chunk.iter().map(|(pid, _)| *pid).filter(|pid| !self.records.contains_key(pid)).collect();
+        let read: Records = store.people(self.connection, &unread).await?.into_iter().collect();
         let mut kept = Vec::new();
         let mut writes = Vec::with_capacity(chunk.len() * 8);
         for (pid, entry) in chunk {
-            let old = old.get(&pid);
+            let old = self.records.get(&pid).or_else(|| read.get(&pid));
             let sighting = match entry {
                 Entry::Person(mut person) => {
                     if let Some(old) = old {

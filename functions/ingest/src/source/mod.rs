@@ -8,12 +8,14 @@ mod cross_check;
 mod evidence;
 mod facts;
 mod kept;
+mod known_by;
 mod leading_zeros;
 mod lookups;
 mod lost_letters;
 mod progress;
 mod reading;
 mod scan;
+mod swapped;
 mod unreadable;
 mod wanted;
 

@@ -14,7 +14,7 @@ use hardmatch_store::fingerprints::{BUCKETS, Bucket, Digests, Series, bucket_of}
 
 use super::absent::{Absence, lacking, missing, store_absences};
 use super::changed::Changed;
-use super::cross_check::cross_check;
+use super::cross_check::{Records, cross_check};
 use super::evidence::{self, Evidence};
 use super::facts::Facts;
 use super::kept::KeptListing;
@@ -59,13 +59,13 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
     // What makes a file doubtful is how a pushed directory grows: it begins empty, and people come and go one by one.
     let mut doubts = if pushed { scan.completeness.doubts.clone() } else { scan::doubts(&scan, names, columns) };
     let missing = if doubts.is_empty() { missing(ports, run, &scan, &known).await? } else { Vec::new() };
+    let mut records = Records::new();
     if doubts.is_empty() {
-        let records: Vec<&PersonRecord> = if run.accept_source || pushed {
-            Vec::new()
-        } else {
-            missing.iter().filter_map(|(_, record)| record.as_ref()).collect()
-        };
-        doubts.extend(cross_check(ports, &run.connection, &mut scan, &kept, &known, &records).await?);
+        let gone: Vec<&PersonRecord> = missing.iter().filter_map(|(_, record)| record.as_ref()).collect();
+        let compared = (!run.accept_source && !pushed).then_some(&gone[..]);
+        let checked = cross_check(ports, &run.connection, &mut scan, &kept, &known, compared).await?;
+        doubts.extend(checked.doubt);
+        records = checked.records;
     }
     if !doubts.is_empty() {
         return Ok(doubted(scan, doubts));
@@ -99,7 +99,7 @@ async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckp
     }
     // What one message does in any case needs no fingerprints of its own on the way.
     let pace = if changed.groups().len() <= 1 && lacking <= CHUNK { Pace::AtOnce } else { Pace::ByGroups };
-    let facts = Facts { ports, connection: &run.connection, series: &series, scan: &scan, kept: &kept };
+    let facts = Facts { ports, connection: &run.connection, series: &series, scan: &scan, kept: &kept, records };
     let known_values = facts.store(&changed, &mut known, pace, progress).await?;
     for key in known_values.iter().filter_map(|row| row.key.as_ref()) {
         // Without a fingerprint the person is new every night, so that what was lost is reported every night.
