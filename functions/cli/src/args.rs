@@ -233,7 +233,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, conflicts_with_all = ["rows", "stack"])]
     pub(crate) unmatched: bool,
     /// Keep the facts of this plan, everybody decided, in a new file; it holds personal data
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "unmatched", "from"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["unmatched", "from"])]
     pub(crate) record: Option<PathBuf>,
     /// Decide from recorded facts, and ask nobody; with --config, whom that configuration decides otherwise
     #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "unmatched", "full", "accept_source", "retry"])]

@@ -11,7 +11,9 @@ use hardmatch_ports::tenant::Cursor;
 use hardmatch_ports::{Condition, Key, TableError, Write};
 use serde::{Deserialize, Serialize};
 
+use crate::fingerprints::{Series, object_id};
 use crate::hashes::{PersonHash, TenantKey};
+use crate::keys::NoteList;
 use crate::{Result, Store, Stored, json, keys, parse};
 
 /// An account as last observed, and what we wrote to it lately.
@@ -119,6 +121,16 @@ impl Store {
     /// The mirror of an account, as it was stored last.
     pub async fn account(&self, scope: &TenantKey, id: &ObjectId) -> Result<Option<AccountItem>> {
         Ok(self.read(&keys::account(scope, id), "account").await?.map(|stored: Stored<AccountItem>| stored.value))
+    }
+
+    /// Every account that is kept: of the last full listing, met since, in the recycle bin, or to be looked at again.
+    pub async fn account_ids(&self, scope: &TenantKey) -> Result<BTreeSet<ObjectId>> {
+        let mut ids: BTreeSet<ObjectId> =
+            self.all_names(&Series::accounts(scope)).await?.iter().map(object_id).collect();
+        for list in [NoteList::recycle_bin(scope), NoteList::recheck(scope), NoteList::seen(scope)] {
+            ids.extend(self.notes(&list).await?.into_iter().map(ObjectId::new));
+        }
+        Ok(ids)
     }
 
     /// Accounts by id; those not stored are left out.

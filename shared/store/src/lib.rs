@@ -12,6 +12,7 @@ mod claim;
 pub mod concerns;
 pub mod connecting;
 pub mod connection;
+pub mod copying;
 pub mod costs;
 pub mod dirty;
 pub mod entering;

@@ -80,7 +80,7 @@ impl Store {
     /// People of every connection of the tenant who hold a value, in connection and key order.
     pub async fn people_by(&self, scope: &TenantKey, by: By, value: &str) -> Result<Vec<PersonRef>> {
         let (pk, prefix) = keys::person_lookup(scope, &self.secret, by, value);
-        let found = self.read_all::<Entry>(Query::prefix(pk, prefix), "person look-up").await?;
+        let found = self.read_all::<PersonEntry>(Query::prefix(pk, prefix), "person look-up").await?;
         let entries = found.into_iter().map(|(_, stored)| stored.value);
         let held = entries.filter(|entry| entry.held.contains(&As::of(by))).map(|entry| entry.person);
         Ok(held.collect::<BTreeSet<PersonRef>>().into_iter().collect())
@@ -140,9 +140,10 @@ impl As {
 /// A person's entries.
 pub(crate) type Entries = BTreeMap<Key, BTreeSet<As>>;
 
+/// What leads to a person.
 #[derive(Serialize, Deserialize)]
-struct Entry {
-    person: PersonRef,
+pub(crate) struct PersonEntry {
+    pub(crate) person: PersonRef,
     held: BTreeSet<As>,
 }
 
@@ -152,7 +153,7 @@ pub(crate) fn move_person(had: &Entries, wanted: &Entries, record: &PersonRecord
     writes.extend(gone.map(|key| Write::delete(key.clone())));
     let new = wanted.iter().filter(|(key, held)| had.get(*key) != Some(*held));
     writes.extend(new.map(|(key, held)| {
-        let entry = Entry { person: record.reference(), held: held.clone() };
+        let entry = PersonEntry { person: record.reference(), held: held.clone() };
         Write::put(key.clone(), json(&entry))
     }));
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hardmatch_domain::change::{ChangeId, Decision};
+#[cfg(feature = "aws")]
+use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_embedded::{FileTable, FolderBlobs, Missing, ProcessDoorbell, TableOptions};
 use hardmatch_match::MatchPorts;
@@ -37,6 +39,39 @@ pub(crate) async fn record(state: &State, to: &Path) -> Result<(), Failure> {
     let file = state.file.as_ref().ok_or_else(|| Failure::usage("a recording is made of a state file"))?;
     file.copy_to(to).await?;
     output::note(format!("The facts of this plan are in {}. They are personal data.", to.display()));
+    Ok(())
+}
+
+/// A recording is never written over another one.
+pub(crate) fn new_file(args: &PlanArgs) -> Result<(), Failure> {
+    match args.record.as_ref().filter(|to| to.exists()) {
+        Some(to) => Err(Failure::usage(format!("{} is there already; name a new file", to.display()))),
+        None => Ok(()),
+    }
+}
+
+/// Keeps the facts of a run whose table holds more than one connection, and cannot be copied as a file: each item is read. A
+/// part of a recording is of no use to anybody.
+#[cfg(feature = "aws")]
+pub(crate) async fn record_facts(ports: &MatchPorts, run: &Run, to: &Path) -> Result<(), Failure> {
+    let copied = copy_facts(ports, run, to).await;
+    if copied.is_err() {
+        _ = std::fs::remove_file(to);
+    }
+    copied?;
+    output::note(format!("The facts of this plan are in {}. They are personal data.", to.display()));
+    Ok(())
+}
+
+#[cfg(feature = "aws")]
+async fn copy_facts(ports: &MatchPorts, run: &Run, to: &Path) -> Result<(), Failure> {
+    let text = ports.store.policy(&run.connection, run.policy_revision).await?;
+    let text = text.ok_or_else(|| Failure::run("the run's configuration is kept no longer"))?;
+    let policy = ports.policies.compile(&text, run.policy_revision).map_err(Failure::run)?;
+    let options = TableOptions { missing: Missing::Create, ..TableOptions::default() };
+    let file = FileTable::open(to, &options)?;
+    let store = ports.store.entering(Lookups::of(&policy));
+    store.copy_facts(&ports.scope, &run.connection, &run.id, &file).await?;
     Ok(())
 }
 

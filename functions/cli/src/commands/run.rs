@@ -92,9 +92,7 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     if let Some(recording) = &args.from {
         return Box::pin(super::replay::plan(recording, args)).await;
     }
-    if let Some(to) = args.record.as_ref().filter(|to| to.exists()) {
-        return Err(Failure::usage(format!("{} is there already; name a new file", to.display())));
-    }
+    super::replay::new_file(args)?;
     let (engine, meta) = engine(&args.common).await?;
     let new = NewRun {
         everybody: args.full || args.unmatched || args.record.is_some(),
