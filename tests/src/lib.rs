@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod account;
+mod asking;
 pub mod bill;
 pub mod built;
 pub mod connection;

@@ -497,7 +497,7 @@ impl World {
     }
 
     /// Gathers what a command left behind. Fails when work is left that nobody would ever do.
-    async fn ended(&mut self, engine: &StoryEngine, run: Run) -> Result<Ran, Stopped> {
+    pub(crate) async fn ended(&mut self, engine: &StoryEngine, run: Run) -> Result<Ran, Stopped> {
         let failed = |what: String| Err(Stopped::Failed(what));
         if !engine.doorbell.is_empty() || !engine.doorbell.dead_letters().is_empty() {
             return failed(format!("messages are left over: {:?}", engine.doorbell.dead_letters()));

@@ -9,7 +9,8 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::command::{Command, Reply};
 use hardmatch_ports::run::Undo;
 
-use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RunsUndoArgs, SyncArgs};
+use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RepairStartArgs, RunsUndoArgs, SyncArgs};
+use crate::commands::repair::Audited;
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
 
@@ -28,6 +29,10 @@ pub(crate) trait Installation {
     async fn connections(&self, common: &Common) -> Result<Vec<Common>, Failure>;
     /// Plans how to undo what was written.
     async fn undo(&self, args: &RunsUndoArgs, undo: Undo) -> Result<Exit, Failure>;
+    /// Lists every broken or suspicious join.
+    async fn repair_audit(&self, common: &Common) -> Result<Exit, Failure>;
+    /// Approves repairs and carries them out: of the person whom the command names, or of an audit's.
+    async fn start_repairs(&self, args: &RepairStartArgs, audited: Option<Audited>) -> Result<Exit, Failure>;
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure>;
     async fn connect(&self, args: &ConnectArgs) -> Result<Exit, Failure>;
     async fn auth_status(&self, common: &Common) -> Result<Exit, Failure>;

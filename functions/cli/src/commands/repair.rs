@@ -1,6 +1,7 @@
 //! `repair`: broken joins found, repaired, and taken back.
 
 mod audit;
+mod calls;
 mod clinic;
 mod finding;
 mod listed;
@@ -18,10 +19,22 @@ use crate::fail::{Exit, Failure};
 use crate::installation::installation;
 use crate::output;
 
+pub(crate) use self::audit::audit_here;
+#[cfg(feature = "aws")]
+pub(crate) use self::audit::show as show_audit;
+#[cfg(feature = "aws")]
+pub(crate) use self::clinic::Tenant;
+pub(crate) use self::start::{Audited, start_here};
+#[cfg(feature = "aws")]
+pub(crate) use self::start::{RepairRuns, start_by};
+
 pub(crate) async fn repair(command: RepairCommand) -> Result<Exit, Failure> {
     match command {
-        RepairCommand::Audit(common) => audit::audit(&common).await,
-        RepairCommand::Start(args) => start::start(&args).await,
+        RepairCommand::Audit(common) => installation(&common)?.repair_audit(&common).await,
+        RepairCommand::Start(args) => {
+            let audited = args.from.as_deref().map(Audited::read).transpose()?;
+            installation(&args.common)?.start_repairs(&args, audited).await
+        }
         RepairCommand::Link(args) => link(&args).await,
         RepairCommand::Rollback(args) => roll_back(&args).await,
         RepairCommand::List(common) => listed::list(&common).await,

@@ -129,6 +129,11 @@ fn show_incomplete(run: &Run, common: &Common) -> Result<Exit, Failure> {
     Err(Failure::run(incomplete(run)))
 }
 
+/// The run, or an error where it could not read everything: such a run has decided nobody.
+pub(crate) fn read_whole(run: Run) -> Result<Run, Failure> {
+    if run.status == Some(Status::Incomplete) { Err(Failure::run(incomplete(&run))) } else { Ok(run) }
+}
+
 /// Why nobody was decided.
 pub(crate) fn incomplete(run: &Run) -> String {
     let mut text = "nobody was decided and nothing was written, because not everything could be read:".to_owned();

@@ -9,8 +9,9 @@ use hardmatch_ports::command::{Command, Reply};
 use hardmatch_ports::run::Undo;
 
 use super::Installation;
-use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RunsUndoArgs, SyncArgs};
+use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RepairStartArgs, RunsUndoArgs, SyncArgs};
 use crate::commands::auth::{connect, give_up, status};
+use crate::commands::repair::{Audited, audit_here, start_here};
 use crate::commands::{doctor, run, standing};
 use crate::connection::{State, folder, load, open_state};
 use crate::fail::{Exit, Failure};
@@ -52,6 +53,14 @@ impl Installation for Local {
 
     async fn undo(&self, args: &RunsUndoArgs, undo: Undo) -> Result<Exit, Failure> {
         Box::pin(run::undo(args, undo)).await
+    }
+
+    async fn repair_audit(&self, common: &Common) -> Result<Exit, Failure> {
+        Box::pin(audit_here(common)).await
+    }
+
+    async fn start_repairs(&self, args: &RepairStartArgs, audited: Option<Audited>) -> Result<Exit, Failure> {
+        Box::pin(start_here(args, audited)).await
     }
 
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure> {

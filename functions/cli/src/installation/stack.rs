@@ -1,6 +1,7 @@
 //! A deployed stack: what is asked goes through its queues, and what comes of it is watched in its table.
 
 mod reaching;
+mod repairing;
 
 use std::time::Duration;
 
@@ -17,12 +18,13 @@ use serde_json::json;
 use url::Url;
 
 use super::Installation;
-use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RunsUndoArgs, SyncArgs};
-use crate::commands::held;
+use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RepairStartArgs, RunsUndoArgs, SyncArgs};
+use crate::commands::repair::Audited;
 use crate::commands::rows::Printed;
 use crate::commands::run::too_old;
 use crate::commands::shown::{ExitBy, Rows, Wanted, show_plan, show_run, show_stop};
 use crate::commands::who;
+use crate::commands::{held, replay};
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
 use crate::output;
@@ -70,6 +72,14 @@ impl Installation for Deployed {
         show_plan(&stack.deciding(&meta)?, &run, &args.common, &printed, wanted).await
     }
 
+    async fn repair_audit(&self, common: &Common) -> Result<Exit, Failure> {
+        repairing::audit(&self.0, common).await
+    }
+
+    async fn start_repairs(&self, args: &RepairStartArgs, audited: Option<Audited>) -> Result<Exit, Failure> {
+        repairing::start(&self.0, args, audited).await
+    }
+
     async fn doctor(&self, common: &Common) -> Result<Exit, Failure> {
         reaching::doctor(&self.0, common).await
     }
@@ -109,17 +119,21 @@ impl Installation for Deployed {
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 async fn plan(name: &str, args: &PlanArgs) -> Result<Exit, Failure> {
+    replay::new_file(args)?;
     let stack = Stack::open(name, &args.common).await?;
     let meta = stack.push().await?;
     let open = Command::Open {
         intent: Intent::Plan,
         stops: Stops::Kept,
-        everybody: args.full,
+        everybody: args.full || args.record.is_some(),
         only: None,
         accept_source: args.accept_source,
         retry: args.retry,
     };
     let run = opened(&stack, open).await?;
+    if let Some(to) = &args.record {
+        replay::record_facts(&stack.deciding(&meta)?, &run, to).await?;
+    }
     let wanted = Wanted {
         rows: if args.rows { Rows::Shown } else { Rows::Left },
         exit: if args.detailed_exitcode { ExitBy::Changes } else { ExitBy::People },

@@ -7,38 +7,54 @@ use hardmatch_domain::account::Account;
 use hardmatch_domain::change::{Join, RepairPlan, Step};
 use hardmatch_domain::ids::{ObjectId, PersonKey};
 use hardmatch_domain::reason::{Code, Weight};
-use hardmatch_match::NewRun;
+use hardmatch_match::{MatchPorts, NewRun};
 use hardmatch_ports::TenantRead as _;
-use hardmatch_ports::run::{Intent, PlanRow, Run, Status};
+use hardmatch_ports::run::{Intent, PlanRow, Run};
 use serde_json::json;
 
+use super::calls::words;
 use super::clinic::{self, Tenant};
 use super::finding::Finding;
-use super::listed::words;
 use crate::args::Common;
 use crate::commands::run::{drive, engine, new_run};
-use crate::commands::shown::incomplete;
+use crate::commands::shown::read_whole;
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
 use crate::output;
 
-pub(super) async fn audit(common: &Common) -> Result<Exit, Failure> {
-    common.here("repair audit", "Read the tenant from the machine that holds the connection's file")?;
+/// Reads both sides in this process, and shows what is broken.
+pub(crate) async fn audit_here(common: &Common) -> Result<Exit, Failure> {
     let (engine, meta) = engine(common).await?;
-    let result = Box::pin(find(&engine, &meta)).await;
+    let result = Box::pin(read(&engine, &meta)).await;
+    let shown = match result {
+        Ok((run, tenant)) => show(&engine.deciding, &run, &tenant, common).await,
+        Err(failure) => Err(failure),
+    };
     engine.stop().await;
-    let (run, findings, unread) = result?;
+    shown
+}
+
+async fn read(engine: &Engine, meta: &hardmatch_store::connection::Meta) -> Result<(Run, Tenant), Failure> {
+    let new = NewRun { everybody: true, retry: true, ..new_run(engine, Intent::Plan) };
+    let run = read_whole(drive(engine, meta, new).await?)?;
+    let tenant = Tenant::read(engine, accounts(engine).await?).await?;
+    Ok((run, tenant))
+}
+
+/// Shows what a plan of everybody finds broken, and what the tenant shows by itself.
+pub(crate) async fn show(ports: &MatchPorts, run: &Run, tenant: &Tenant, common: &Common) -> Result<Exit, Failure> {
+    let findings = find(ports, run, tenant).await?;
     if common.json {
         let connection = run.connection.as_str();
         output::document(
-            &json!({ "v": 1, "connection": connection, "run": run.id, "findings": findings, "unread": unread }),
+            &json!({ "v": 1, "connection": connection, "run": run.id, "findings": findings, "unread": tenant.unread }),
         );
     } else {
         for finding in &findings {
             print(finding);
         }
-        for what in &unread {
-            output::note(format!("Not looked at, since the permissions withhold it: {what}."));
+        for what in &tenant.unread {
+            output::note(format!("Not looked at, since {}: {what}.", tenant.withheld));
         }
         output::note(format!("{} findings. Nothing was written to the tenant.", findings.len()));
     }
@@ -63,18 +79,10 @@ fn print(finding: &Finding) {
     }
 }
 
-async fn find(
-    engine: &Engine,
-    meta: &hardmatch_store::connection::Meta,
-) -> Result<(Run, Vec<Finding>, Vec<&'static str>), Failure> {
-    let new = NewRun { everybody: true, retry: true, ..new_run(engine, Intent::Plan) };
-    let run = drive(engine, meta, new).await?;
-    if run.status == Some(Status::Incomplete) {
-        return Err(Failure::run(incomplete(&run)));
-    }
+async fn find(ports: &MatchPorts, run: &Run, tenant: &Tenant) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     let mut joined = BTreeMap::new();
-    let mut slices = hardmatch_match::read_plan(&engine.deciding, &run.id).await?;
+    let mut slices = hardmatch_match::read_plan(ports, &run.id).await?;
     while let Some((_, rows)) = slices.next().await? {
         for row in rows {
             if let Join::Joined { account, .. } = &row.decision.join {
@@ -83,12 +91,10 @@ async fn find(
             findings.extend(of_person(&row));
         }
     }
-    drop(slices);
-    let tenant = Tenant::read(engine, accounts(engine).await?).await?;
-    clinic::look(&tenant, &joined, &mut findings);
+    clinic::look(tenant, &joined, &mut findings);
     findings
         .sort_by(|one, other| (one.class, &one.upn, &one.accounts).cmp(&(other.class, &other.upn, &other.accounts)));
-    Ok((run, findings, tenant.unread))
+    Ok(findings)
 }
 
 /// What the decision about a person finds broken.

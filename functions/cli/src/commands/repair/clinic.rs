@@ -7,6 +7,8 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey};
 use hardmatch_domain::values;
 use hardmatch_graph::{SyncSwitches, TokenValidation};
+#[cfg(feature = "aws")]
+use hardmatch_match::MatchPorts;
 use hardmatch_ports::TenantWrite as _;
 use hardmatch_ports::tenant::TenantError;
 
@@ -14,8 +16,12 @@ use super::finding::Finding;
 use crate::engine::Engine;
 use crate::fail::Failure;
 
+/// Accounts that are read from a stack's table at a time.
+#[cfg(feature = "aws")]
+const TOGETHER: usize = 100;
+
 /// What is read of the tenant.
-pub(super) struct Tenant {
+pub(crate) struct Tenant {
     accounts: Vec<Account>,
     domains: BTreeMap<String, Domain>,
     privileged: Option<BTreeMap<ObjectId, Vec<String>>>,
@@ -23,9 +29,16 @@ pub(super) struct Tenant {
     validation: Option<TokenValidation>,
     /// Accounts that Entra Connect marked with the GUID of their object.
     marked: BTreeSet<ObjectId>,
-    /// What permissions withhold.
+    /// What was not read.
     pub(super) unread: Vec<&'static str>,
+    /// Why it was not: the end of "not looked at, since".
+    pub(super) withheld: &'static str,
 }
+
+const SWITCHES: &str = "switches of directory synchronization (OnPremDirectorySynchronization.Read.All)";
+const ROLES: &str = "who holds a role or may activate one (RoleManagement.Read.Directory)";
+const VALIDATION: &str = "the check of federated tokens (Policy.Read.All)";
+const MARKED: &str = "onPremisesObjectIdentifier of accounts";
 
 impl Tenant {
     pub(super) async fn read(engine: &Engine, accounts: Vec<Account>) -> Result<Self, Failure> {
@@ -37,13 +50,50 @@ impl Tenant {
         let marked = client.object_identifiers().await.map_err(said)?;
         let mut unread = Vec::new();
         let mut note = |missing: bool, what| unread.extend(missing.then_some(what));
-        note(privileged.is_none(), "who holds a role or may activate one (RoleManagement.Read.Directory)");
-        note(switches.is_none(), "switches of directory synchronization (OnPremDirectorySynchronization.Read.All)");
-        note(validation.is_none(), "the check of federated tokens (Policy.Read.All)");
-        note(marked.is_none(), "onPremisesObjectIdentifier of accounts");
+        note(privileged.is_none(), ROLES);
+        note(switches.is_none(), SWITCHES);
+        note(validation.is_none(), VALIDATION);
+        note(marked.is_none(), MARKED);
         let domains = client.domains().await.map_err(said)?;
         let marked = marked.unwrap_or_default().into_iter().collect();
-        Ok(Self { accounts, domains, privileged, switches, validation, marked, unread })
+        let withheld = "the permissions withhold it";
+        Ok(Self { accounts, domains, privileged, switches, validation, marked, unread, withheld })
+    }
+
+    /// What the functions of a stack have read of the tenant and keep in its table. An operator does not reach the tenant, and
+    /// what only an audit asks for is not read.
+    #[cfg(feature = "aws")]
+    pub(crate) async fn stored(ports: &MatchPorts) -> Result<Self, Failure> {
+        let (store, scope) = (&ports.store, &ports.scope);
+        let known = store.tenant(scope).await?.map(|stored| stored.value.tenant);
+        let known = known.ok_or_else(|| Failure::run("the stack has not read the tenant yet. Plan first"))?;
+        let ids: Vec<ObjectId> = store.account_ids(scope).await?.into_iter().collect();
+        let mut accounts = Vec::with_capacity(ids.len());
+        for some in ids.chunks(TOGETHER) {
+            let found = store.accounts(scope, some).await?.into_iter().map(|item| item.account);
+            accounts.extend(found.filter(|account| !account.is_deleted()));
+        }
+        let privileged = known.roles.zip(known.eligible).map(|(mut holders, eligible)| {
+            for (account, roles) in eligible {
+                holders
+                    .entry(account)
+                    .or_default()
+                    .extend(roles.into_iter().map(|role| format!("eligible for {role}")));
+            }
+            holders
+        });
+        let mut unread = vec![SWITCHES, VALIDATION, MARKED];
+        unread.extend(privileged.is_none().then_some(ROLES));
+        Ok(Self {
+            accounts,
+            domains: known.domains,
+            privileged,
+            switches: None,
+            validation: None,
+            marked: BTreeSet::new(),
+            unread,
+            withheld: "only the functions of a stack reach its tenant, and no run reads it",
+        })
     }
 
     fn is_federated(&self, upn: &str) -> bool {

@@ -1,11 +1,10 @@
 //! `repair list` and `repair show`: the journals, read.
 
-use hardmatch_domain::ids::ImmutableId;
 use hardmatch_domain::repair::journal::{Direction, Journal};
-use hardmatch_domain::repair::{RepairCall, RepairWrite};
 use hardmatch_match::MatchPorts;
 use serde_json::json;
 
+use super::calls::{id, words};
 use crate::args::{Common, RepairNamedArgs};
 use crate::fail::{Exit, Failure};
 use crate::installation::installation;
@@ -86,23 +85,4 @@ fn line(journal: &Journal) -> String {
     let (done, all) = (journal.done, journal.calls.len());
     let way = if journal.state.is_closed() { "" } else { way };
     format!("{} {state} {kind}, {done} of {all} calls{way}{}", journal.id, why.unwrap_or_default())
-}
-
-fn id(id: Option<&ImmutableId>) -> &str {
-    id.map_or("none", ImmutableId::as_str)
-}
-
-/// A call in words.
-pub(super) fn words(call: &RepairCall) -> String {
-    let account = &call.account;
-    match &call.write {
-        RepairWrite::Upn { before, after } => format!("{account}: sign-in name {before} -> {after}"),
-        RepairWrite::Id { before, after } => {
-            format!("{account}: immutable ID {} -> {}", id(before.as_ref()), id(after.as_ref()))
-        }
-        RepairWrite::Delete => format!("{account}: delete into the recycle bin"),
-        RepairWrite::Restore { upn: None } => format!("{account}: restore from the recycle bin"),
-        RepairWrite::Restore { upn: Some(upn) } => format!("{account}: restore from the recycle bin as {upn}"),
-        RepairWrite::Purge => format!("{account}: delete for good"),
-    }
 }
