@@ -16,6 +16,7 @@ use hardmatch_ports::{Blobs, Clock, Doorbell, Message, Table};
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 use hardmatch_vault::DelegatedCredential;
+use hardmatch_wiring::connections::MAX_TEXT;
 use hardmatch_wiring::tenant::{self as wiring, TenantMeans};
 
 use crate::args::Common;
@@ -237,6 +238,14 @@ impl Stack {
         let meta = self.state.store.meta(self.connection()).await?;
         if meta.policy.hash == hash && meta.policy.revision > 0 {
             return Ok(meta);
+        }
+        // A queue takes no more either, and says of it only that a message is too long.
+        if loaded.text.len() > MAX_TEXT {
+            return Err(Failure::usage(format!(
+                "{} has {} bytes, and a stack stores up to {MAX_TEXT}. Leave comments out, or say with expressions over groups and attributes what is listed person by person",
+                loaded.path.display(),
+                loaded.text.len()
+            )));
         }
         let protected = self.protected_changes(&meta).await?;
         let approval = (!protected.is_empty()).then(|| takes_an_approver(&protected));

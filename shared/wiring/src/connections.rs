@@ -268,7 +268,7 @@ impl Old {
 
 /// Longest text that is stored, in bytes: an item has room for it even where every line of it is escaped in JSON.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
-const MAX_TEXT: usize = 190 * 1024;
+pub const MAX_TEXT: usize = 190 * 1024;
 
 /// Revisions of one connection that are kept read.
 const KEPT_REVISIONS: u64 = 3;

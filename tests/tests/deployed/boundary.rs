@@ -64,6 +64,11 @@ pub(crate) fn story(fixture: &mut Fixture) {
             Edge::text(Proof::Secret(&format!("secretsmanager:{longer}")), &edge.url, "", ""),
             "not one of connection edge",
         ),
+        // Larger than an item may be.
+        (
+            format!("{}# {}\n", Edge::text(Proof::Federated, &edge.url, "", ""), "x".repeat(200_000)),
+            "stack stores up to",
+        ),
     ];
     for (n, (text, words)) in evil.iter().enumerate() {
         let said = edge.raw(&raw, &format!("EVIL{n}"), text);

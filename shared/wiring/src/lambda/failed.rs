@@ -93,6 +93,16 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_nobody_understands_expires_before_its_fifth_receipt_makes_a_dead_letter() {
+        let sent = Timestamp::UNIX_EPOCH;
+        let fifth = (1..5).map(|received| rest_after(Some(received))).sum::<Duration>();
+        for queue in ["hm-command", "hm-approve"] {
+            assert!(has_expired(queue, Some(sent), sent + fifth), "{queue}");
+            assert!(!has_expired(queue, Some(sent), sent + rest_after(Some(1))), "{queue}");
+        }
+    }
+
+    #[test]
     fn what_begins_a_night_is_brief() {
         assert!(is_brief(r#"{"v":1,"kind":"nightly","slot":"2031-01-31T02:00:00Z"}"#));
         assert!(is_brief(r#"{"v":1,"connection":"contoso","kind":"start","slot":"2031-01-31T02:00:00Z"}"#));

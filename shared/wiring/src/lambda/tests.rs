@@ -10,7 +10,7 @@ use hardmatch_ports::Key;
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_ports::table::Units;
 use hardmatch_runtime::ManualClock;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -47,6 +47,20 @@ impl MessageHandler for Busy {
     fn calls(&self) -> Counters {
         Counters { requests: self.requests.load(Ordering::Relaxed), ..Counters::default() }
     }
+}
+
+/// A message as SQS hands it over, from the queue of this name.
+fn handed_over(queue: &str, body: &str, received: u32) -> SqsEvent {
+    let record = json!({
+        "messageId": "m1",
+        "receiptHandle": "r1",
+        "body": body,
+        "attributes": { "ApproximateReceiveCount": received.to_string(), "SentTimestamp": "0" },
+        "eventSource": "aws:sqs",
+        "eventSourceARN": format!("arn:aws:sqs:eu-central-1:123456789012:people-prod-{queue}"),
+        "awsRegion": "eu-central-1",
+    });
+    serde_json::from_value(json!({ "Records": [record] })).unwrap()
 }
 
 async fn home(clock: &ManualClock, table: Arc<dyn Table>, paper: Paper) -> Home {
@@ -107,4 +121,26 @@ async fn what_a_message_has_cost_is_noted_with_its_run_whatever_comes_of_it() {
         assert_eq!(told, [(Some(3), Some(1), Some(2)), (Some(3), Some(1), Some(2)), (Some(3), Some(1), Some(1))]);
         assert!(!text.contains("ada"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_message_of_a_newer_version_is_given_up_by_no_queue() {
+    let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+    let table: Arc<dyn Table> = Arc::new(FileTable::in_memory().unwrap());
+    let home = home(&clock, Arc::clone(&table), Paper::default()).await;
+    let busy = Busy { table, clock: clock.clone(), requests: AtomicU64::new(0), answer: Ok(After::Done) };
+    let newer = json!({ "v": Message::VERSION + 1, "kind": "dream", "depth": 3 }).to_string();
+    // A queue of work has it back as a new message each time, whose receipts are counted anew.
+    for queue in Queue::DEPLOYED {
+        let answered = batch(&home, &busy, handed_over(queue.name(), &newer, 5), Timestamp::MAX).await;
+        assert!(answered.batch_item_failures.is_empty(), "{}: the fifth failure makes a dead letter", queue.name());
+    }
+    // Into a queue of commands no function may send. Nobody waits for a request so long after it was sent, and it is left
+    // undone without becoming a dead letter.
+    clock.advance(Duration::from_secs(81));
+    for queue in ["command", "approve"] {
+        let answered = batch(&home, &busy, handed_over(queue, &newer, 4), Timestamp::MAX).await;
+        assert!(answered.batch_item_failures.is_empty(), "{queue}");
+    }
+    assert_eq!(busy.requests.load(Ordering::Relaxed), 0, "what nobody understands is not answered");
 }
