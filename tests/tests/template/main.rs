@@ -4,6 +4,7 @@
 #![expect(clippy::panic, reason = "helpers of tests")]
 
 mod alarms;
+mod checked;
 mod expanded;
 mod functions;
 mod gate;
