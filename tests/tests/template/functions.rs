@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardmatch_policy::{Cloud, Endpoints, StackLimits};
 use hardmatch_report::cost::FUNCTION_MB;
 use hardmatch_runtime::env::{self, Variable};
+use hardmatch_tests::built::kept;
 use serde_json::{Value, json};
 
-use crate::expanded::{number, of_type, properties, target, template};
+use crate::expanded::{number, of_type, properties, target, template, text};
 
 /// What every function reads when it starts.
 const EVERY: [Variable; 12] = [
@@ -42,6 +43,17 @@ fn every_function_has_a_role_and_a_log_group_of_its_own() {
     assert_eq!(logs.len(), functions.len(), "two functions share a log group");
     for (name, group) in of_type("AWS::Logs::LogGroup") {
         assert!(number(&group["RetentionInDays"]) > 0, "{name} keeps logs for ever");
+    }
+}
+
+#[test]
+fn every_function_has_a_size_that_is_kept() {
+    let template = text("infra/template.yaml");
+    let folders = template.lines().filter_map(|line| line.trim().strip_prefix("CodeUri: ../target/functions/"));
+    let built: Vec<&str> = folders.map(|folder| folder.trim_end_matches('/')).collect();
+    assert_eq!(built.len(), of_type("AWS::Lambda::Function").len(), "{built:?}");
+    for function in built {
+        assert!(kept("x86_64", "dev", function).is_some(), "infra/sizes.txt has no size of {function}");
     }
 }
 
