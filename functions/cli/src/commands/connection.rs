@@ -167,7 +167,9 @@ mod deployed {
         } else if listed.is_empty() {
             output::note("The stack has no connection yet. Store one: hardmatch config push --stack … --config …");
         } else {
-            listed.iter().for_each(|one| output::line(line(one)));
+            for one in &listed {
+                output::line(line(one));
+            }
         }
         Ok(Exit::Converged)
     }
