@@ -442,11 +442,7 @@ impl Config {
     /// first seen: a reader keeps these and no others.
     pub fn source_attributes(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        let flows = self.attributes.values().filter_map(|mapping| mapping.from.as_ref());
-        let licenses = self.licenses.iter().map(|rule| &rule.when);
-        let groups = self.groups.iter().map(|rule| &rule.when);
-        let days = self.starts.iter().chain(&self.ends).map(|day| day.expression());
-        for compiled in self.scope.iter().chain(flows).chain(licenses).chain(groups).chain(days) {
+        for compiled in self.expressions() {
             for name in compiled.source_attributes() {
                 if !names.iter().any(|have| have.eq_ignore_ascii_case(name)) {
                     names.push(name.to_owned());
@@ -455,5 +451,18 @@ impl Config {
         }
         names.sort();
         names
+    }
+
+    /// Whether an expression reads the groups of a person.
+    pub fn reads_groups(&self) -> bool {
+        self.expressions().any(Compiled::reads_groups)
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &Compiled> {
+        let flows = self.attributes.values().filter_map(|mapping| mapping.from.as_ref());
+        let licenses = self.licenses.iter().map(|rule| &rule.when);
+        let groups = self.groups.iter().map(|rule| &rule.when);
+        let days = self.starts.iter().chain(&self.ends).map(|day| day.expression());
+        self.scope.iter().chain(flows).chain(licenses).chain(groups).chain(days).map(|compiled| &**compiled)
     }
 }

@@ -107,6 +107,7 @@ fn mapping(config: &Config, header: bool) -> ColumnMapping {
         key: config.source.key.clone(),
         anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
         extra: config.source_attributes(),
+        reads_groups: config.reads_groups(),
         header,
     }
 }

@@ -69,6 +69,22 @@ async fn t07_addresses_are_told_apart_whatever_joins_them() {
 }
 
 #[tokio::test]
+async fn groups_that_no_rule_reads_refuse_nobody() {
+    let people = "objectGUID,userPrincipalName,displayName,groups\n\
+        287f0703-630b-5c17-bc7a-5a6dc3fcbcc3,ann@contoso.example,Ann Lee,\"Sales, EMEA\"\n\
+        32be85ea-530b-53b7-aa86-192904e65c9f,bob@contoso.example,Bob Ray,Sales\n";
+    let rule = "[[license]]\nsku = \"ENTERPRISEPACK\"\nwhen = \"'Sales' in person.groups\"";
+    for (config, upns) in
+        [("", &["ann@contoso.example", "bob@contoso.example"][..]), (rule, &["bob@contoso.example"][..])]
+    {
+        let mut trial = Trial::of("people.csv", people).seats("ENTERPRISEPACK", 10).with(config).await;
+        let night = trial.first_night().await;
+        assert_eq!(trial.upns(), upns, "{night:?}");
+        assert!(night.tells("groups"), "{night:?}");
+    }
+}
+
+#[tokio::test]
 async fn t54_another_separator_costs_no_license() {
     let rule = "[[license]]\nsku = \"ENTERPRISEPACK\"\nwhen = \"'IT' in person.groups\"";
     let mut trial = Trial::given("54-groups-joined-with-a-pipe").with(rule).seats("ENTERPRISEPACK", 5).await;

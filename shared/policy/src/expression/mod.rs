@@ -71,6 +71,11 @@ impl Compiled {
         })
     }
 
+    /// Whether it reads `person.groups`.
+    pub fn reads_groups(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field, Field::Groups))
+    }
+
     /// The fields of `person` that it reads, as an operator writes them.
     pub fn reads(&self) -> impl Iterator<Item = String> {
         self.fields.iter().map(Field::written)

@@ -38,6 +38,8 @@ pub struct Columns {
     pub(crate) called: Vec<usize>,
     pub(crate) manager: Vec<usize>,
     pub(crate) groups: Vec<usize>,
+    /// Whether an expression reads them.
+    pub(crate) reads_groups: bool,
     pub(crate) control: Vec<usize>,
     pub(crate) computed_control: Vec<usize>,
     pub(crate) expires: Vec<usize>,
@@ -53,6 +55,11 @@ const KEYS_BEFORE: [Meaning; 2] = [Meaning::ObjectGuid, Meaning::EntryUuid];
 const KEYS_AFTER: [Meaning; 3] = [Meaning::Text(Attr::EmployeeId, 0), Meaning::EmployeeNumber, Meaning::Id];
 
 impl Columns {
+    /// Whether the column says something that no rule reads: groups.
+    pub(crate) fn is_unused(&self, column: Option<&str>) -> bool {
+        !self.reads_groups && self.groups.iter().any(|&at| Some(self.name(at)) == column)
+    }
+
     /// Understands the columns of a listing.
     pub fn new(names: Vec<String>, mapping: &ColumnMapping) -> Result<Self, SourceError> {
         let configured = configured(&names, mapping)?;
@@ -121,6 +128,7 @@ impl Columns {
                 .collect(),
             manager: all(Meaning::Manager),
             groups,
+            reads_groups: mapping.reads_groups,
             control: all(Meaning::UserAccountControl),
             computed_control: all(Meaning::ComputedControl),
             expires: all(Meaning::AccountExpires),

@@ -122,8 +122,10 @@ impl Interpreter {
 
     /// A value that something here would have used is named; what nothing uses is counted.
     fn note_left_out(&mut self, row: &Row, key: &PersonKey, left_out: Vec<EntryFault>) {
-        let used: Vec<Option<String>> = left_out.iter().map(|fault| fault.column.clone()).collect();
-        for fault in left_out {
+        let told: Vec<Option<String>> = left_out.iter().map(|fault| fault.column.clone()).collect();
+        let (unused, used): (Vec<EntryFault>, Vec<EntryFault>) =
+            left_out.into_iter().partition(|fault| self.columns.is_unused(fault.column.as_deref()));
+        for fault in used {
             if self.left_out.len() < NAMED {
                 self.left_out.push(RefusedEntry {
                     key: Some(key.clone()),
@@ -136,7 +138,8 @@ impl Interpreter {
             }
         }
         let unread: Vec<String> = row.bad_columns().map(|column| self.columns.name(column).to_owned()).collect();
-        for name in unread.into_iter().filter(|name| !used.contains(&Some(name.clone()))) {
+        let unread = unread.into_iter().filter(|name| !told.contains(&Some(name.clone())));
+        for name in unread.chain(unused.into_iter().filter_map(|fault| fault.column)) {
             self.pass(&format!("values of {name} that could not be read and that nothing uses"), row.line);
         }
     }

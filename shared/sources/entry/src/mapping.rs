@@ -18,6 +18,8 @@ pub struct ColumnMapping {
     pub anchor_from: Vec<Box<str>>,
     /// Columns that the policy's expressions name: kept as they are in `Person::extra`.
     pub extra: Vec<String>,
+    /// An expression reads the groups. Where none does, groups that cannot be told apart refuse nobody.
+    pub reads_groups: bool,
     /// The listing has a header, so that a configured column that it lacks is a mistake. Without one, an attribute that
     /// nobody has is as good as empty.
     pub header: bool,
@@ -32,6 +34,7 @@ impl Default for ColumnMapping {
             key: None,
             anchor_from: vec!["mS-DS-ConsistencyGuid".into(), "objectGUID".into()],
             extra: Vec::new(),
+            reads_groups: true,
             header: false,
         }
     }

@@ -54,7 +54,13 @@ impl Translation<'_> {
             anchors: reader.anchors()?,
             attributes: reader.attributes(&mut left_out)?,
             addresses: reader.addresses(&mut left_out)?,
-            groups: reader.groups()?,
+            groups: match reader.groups() {
+                Err(fault) if !self.columns.reads_groups && !fault.structural => {
+                    left_out.push(fault);
+                    Texts::default()
+                }
+                groups => groups?,
+            },
             manager: self.manager(&reader).unwrap_or_else(|fault| {
                 left_out.push(fault);
                 None

@@ -82,11 +82,11 @@ const ALIASES: &[(Suggests, &[&str])] = &[
         "nomecompleto", "nomevisualizzato", "formattedname", "legalname", "name", "cn",
     ]),
     (Attribute("givenName"), &[
-        "givenname", "firstname", "preferredfirstname", "preferrednamefirstname", "legalfirstname", "legalnamefirstname", "preferredname", "forename", "vorname", "rufname", "prenom", "prenomusuel",
+        "givenname", "firstname", "first", "preferredfirstname", "preferrednamefirstname", "legalfirstname", "legalnamefirstname", "preferredname", "forename", "vorname", "rufname", "prenom", "prenomusuel",
         "nombre", "nombres", "nombredepila", "primernombre", "nome", "firstnamepreferred", "namefirst",
     ]),
     (Attribute("sn"), &[
-        "sn", "surname", "lastname", "familyname", "legallastname", "legalnamelastname", "preferredlastname", "preferrednamelastname", "nachname", "familienname", "zuname", "nom", "nomdefamille",
+        "sn", "surname", "lastname", "last", "familyname", "legallastname", "legalnamelastname", "preferredlastname", "preferrednamelastname", "nachname", "familienname", "zuname", "nom", "nomdefamille",
         "nomusuel", "apellidos", "apellido", "primerapellido", "cognome", "namelast",
     ]),
     (Attribute("title"), &[
