@@ -199,6 +199,14 @@ impl Stack {
         run(&mut self.command(keys, arguments))
     }
 
+    /// The command on this machine, with nobody's keys and no stack.
+    pub(crate) fn here(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(&self.command);
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        command.args(arguments).current_dir(self.folder.path()).env_clear().env("PATH", search);
+        run(command.env("HOME", self.folder.path()))
+    }
+
     /// The same as the account's owner, with one JSON document for an answer, which may come much later.
     pub(crate) fn begin(&self, arguments: &[&str]) -> JoinHandle<Ran> {
         let mut command = self.command(&Keys::root(), &[arguments, &["--json"]].concat());
@@ -347,6 +355,51 @@ impl Stack {
         let present = minute(RealClock.now().to_zoned(TimeZone::UTC));
         let looked = self.deployed.saturating_add(30.seconds());
         if present > looked { present } else { minute(looked).saturating_add(1.minute()) }
+    }
+
+    /// The keys of everything in a table, by its output, as `partition / sort key`.
+    pub(crate) fn keys(&self, table: &str) -> Vec<String> {
+        let mut asked = json!({ "TableName": self.output(table), "ProjectionExpression": "pk, sk" });
+        let mut keys = Vec::new();
+        loop {
+            let page = self.call("dynamodb", "scan", &asked);
+            let text = |item: &Value, name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+            let items = page["Items"].as_array().unwrap();
+            keys.extend(items.iter().map(|item| format!("{} / {}", text(item, "pk"), text(item, "sk"))));
+            if page["LastEvaluatedKey"].is_null() {
+                return keys;
+            }
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
+        }
+    }
+
+    /// The names of everything in the stack's bucket.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let mut asked = json!({ "Bucket": self.output("Bucket") });
+        let mut names = Vec::new();
+        loop {
+            let page = self.call("s3", "list_objects_v2", &asked);
+            let found = page["Contents"].as_array().cloned().unwrap_or_default();
+            names.extend(found.iter().map(|one| one["Key"].as_str().unwrap().to_owned()));
+            if page["NextContinuationToken"].is_null() {
+                return names;
+            }
+            asked["ContinuationToken"] = page["NextContinuationToken"].clone();
+        }
+    }
+
+    /// Runs the smoke check of `infra/README.md` against this stack.
+    pub(crate) fn smoke(&self) {
+        let mut command = Command::new(self.tools.join("bin/python3"));
+        command.args(["infra/check.py", self.name, "smoke"]).current_dir(ROOT);
+        self.environment(&mut command, &Keys::root());
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        let search = [self.tools.join("bin")].into_iter().chain(std::env::split_paths(&search));
+        let ran = run(command.env("PATH", std::env::join_paths(search).unwrap()));
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        for seen in ["the stack is ", "a tick has opened the table", "an alarm was raised"] {
+            assert!(ran.out.contains(&format!("ok   {seen}")), "{seen}: {}", ran.out);
+        }
     }
 
     /// Loses everything that is in the table of work. How many items.

@@ -24,6 +24,8 @@ pub(crate) fn story(fixture: &mut Fixture) {
         }
         METRICS.iter().all(|metric| told.contains(*metric))
     });
+    // What is run after a deployment in a real account.
+    stack.smoke();
     // But for the message of a newer version, which waits for that.
     stack.until("empty queues", || QUEUES.iter().all(|queue| stack.holds(queue)[..2] == [0, 0]));
 }
