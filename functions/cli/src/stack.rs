@@ -14,7 +14,7 @@ use hardmatch_ports::doorbell::{MessageKind, Queue};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Blobs, Clock, Doorbell, Message, Table};
 use hardmatch_store::Store;
-use hardmatch_store::connection::Meta;
+use hardmatch_store::connection::{ConnectionState, Meta};
 use hardmatch_vault::DelegatedCredential;
 use hardmatch_wiring::connections::MAX_TEXT;
 use hardmatch_wiring::tenant::{self as wiring, TenantMeans};
@@ -216,7 +216,7 @@ impl Stack {
         self.whole.request(self.connection(), "", command, None).await
     }
 
-    /// Watches a run until it rests: planned or closed.
+    /// Watches a run until it rests: planned, closed, or with work to write while the connection is paused.
     pub(crate) async fn watch(&self, run: &str, since: Phase, progress: &Progress) -> Result<Run, Failure> {
         loop {
             let found = self.state.store.run(self.connection(), run).await?;
@@ -226,9 +226,16 @@ impl Stack {
                 if now.phase == Phase::Closed || (now.phase == Phase::Planned && since != Phase::Planned) {
                     return Ok(now);
                 }
+                if matches!(now.phase, Phase::Writing | Phase::Gate | Phase::Removing) && self.is_paused().await? {
+                    return Ok(now);
+                }
             }
             self.state.clock.sleep(LOOK_AT_RUN).await;
         }
+    }
+
+    async fn is_paused(&self) -> Result<bool, Failure> {
+        Ok(self.state.store.meta(self.connection()).await?.status.state == ConnectionState::Paused)
     }
 
     /// Stores the file's configuration in the stack when it says something new.

@@ -24,7 +24,7 @@ use crate::commands::rows::Printed;
 use crate::commands::run::too_old;
 use crate::commands::shown::{ExitBy, Rows, Wanted, show_plan, show_run, show_stop};
 use crate::commands::who;
-use crate::commands::{held, replay};
+use crate::commands::{held, replay, standing};
 use crate::connection::State;
 use crate::fail::{Exit, Failure};
 use crate::output;
@@ -165,10 +165,12 @@ async fn sync(name: &str, args: &SyncArgs) -> Result<Option<Exit>, Failure> {
     let run = opened(&stack, open).await?;
     let printed =
         Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all, stack.state.clock.now_seconds());
-    if run.phase == Phase::Planned {
-        return show_stop(&deciding, &run, &args.common, &printed).await.map(Some);
-    }
-    show_run(&deciding, &run, &args.common, &printed).await.map(Some)
+    let shown = match run.phase {
+        Phase::Planned => show_stop(&deciding, &run, &args.common, &printed).await,
+        Phase::Closed => show_run(&deciding, &run, &args.common, &printed).await,
+        _ => standing::stopped(&stack.state, &run, &args.common).await,
+    };
+    shown.map(Some)
 }
 
 async fn apply(name: &str, args: &ApplyArgs) -> Result<Exit, Failure> {
@@ -180,6 +182,9 @@ async fn apply(name: &str, args: &ApplyArgs) -> Result<Exit, Failure> {
         None => accepted(&stack, &args.hash).await?,
         Some(run) => apply_held(&stack, &deciding, run, &args.hash).await?,
     };
+    if run.phase != Phase::Closed {
+        return standing::stopped(&stack.state, &run, &args.common).await;
+    }
     let printed =
         Printed::of(&stack.state.loaded.config, &meta, &args.common, args.all, stack.state.clock.now_seconds());
     show_run(&deciding, &run, &args.common, &printed).await

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hardmatch_domain::change::{Action, Step};
 use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
 use hardmatch_match::{MatchPorts, NewRun};
-use hardmatch_ports::run::{Intent, OutcomeKind, Run};
+use hardmatch_ports::run::{Intent, OutcomeKind, Phase, Run};
 use hardmatch_store::connection::Meta;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -140,6 +140,9 @@ async fn one(runs: &dyn RepairRuns, key: &PersonKey) -> Result<(&'static str, St
     }
     let hash = planned.plan.as_ref().map(|plan| plan.hash.clone()).unwrap_or_default();
     let run = read_whole(runs.apply(&hash).await?)?;
+    if run.phase != Phase::Closed {
+        return Ok(("open", "the connection was paused; the repair goes on once it is resumed".to_owned()));
+    }
     let who = PersonRef { connection: runs.connection().clone(), key: key.clone() };
     let store = &runs.ports().store;
     let outcome = store.outcomes_of(&run, &[store.pid(&who)]).await?.pop().map(|(_, outcome)| outcome);
