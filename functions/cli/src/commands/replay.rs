@@ -54,7 +54,10 @@ pub(crate) fn new_file(args: &PlanArgs) -> Result<(), Failure> {
 /// part of a recording is of no use to anybody.
 #[cfg(feature = "aws")]
 pub(crate) async fn record_facts(ports: &MatchPorts, run: &Run, to: &Path) -> Result<(), Failure> {
-    let copied = copy_facts(ports, run, to).await;
+    let copied = match copy_facts(ports, run, to).await {
+        Ok(()) => Box::pin(decides_alike(run, to)).await,
+        Err(failure) => Err(failure),
+    };
     if copied.is_err() {
         _ = std::fs::remove_file(to);
     }
@@ -73,6 +76,19 @@ async fn copy_facts(ports: &MatchPorts, run: &Run, to: &Path) -> Result<(), Fail
     let store = ports.store.entering(Lookups::of(&policy));
     store.copy_facts(&ports.scope, &run.connection, &run.id, &file).await?;
     Ok(())
+}
+
+/// Facts that somebody wrote while they were copied make another plan: the copy is decided once and compared.
+#[cfg(feature = "aws")]
+async fn decides_alike(run: &Run, to: &Path) -> Result<(), Failure> {
+    let hash = |run: &Run| run.plan.as_ref().map(|plan| plan.hash.clone());
+    let recording = Recording::open(to).await?;
+    if recording.run.id == run.id && hash(&recording.decide(run.policy_revision).await?) == hash(run) {
+        return Ok(());
+    }
+    Err(Failure::run(
+        "something was written, or another run began, while the facts were copied. Record again with the same command",
+    ))
 }
 
 /// `plan --from`: the recorded plan, or whom another configuration decides otherwise.

@@ -10,7 +10,7 @@ use hardmatch_connect::{ConnectLink, PublicUrl, draft};
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::command::{Command, Reply, Stops};
-use hardmatch_ports::run::{Intent, Phase, Run, Undo};
+use hardmatch_ports::run::{Intent, Phase, Run, Status, Undo};
 use hardmatch_store::connecting::{ConnectState, Connected};
 use hardmatch_store::runs::new_run_id;
 use jiff::SignedDuration;
@@ -45,11 +45,11 @@ impl Installation for Deployed {
     }
 
     async fn plan(&self, args: &PlanArgs) -> Result<Exit, Failure> {
-        plan(&self.0, args).await
+        Box::pin(plan(&self.0, args)).await
     }
 
     async fn apply(&self, args: &ApplyArgs) -> Result<Exit, Failure> {
-        apply(&self.0, args).await
+        Box::pin(apply(&self.0, args)).await
     }
 
     async fn sync(&self, args: &SyncArgs) -> Result<Option<Exit>, Failure> {
@@ -131,8 +131,9 @@ async fn plan(name: &str, args: &PlanArgs) -> Result<Exit, Failure> {
         retry: args.retry,
     };
     let run = opened(&stack, open).await?;
-    if let Some(to) = &args.record {
-        replay::record_facts(&stack.deciding(&meta)?, &run, to).await?;
+    // A run that could not read everything has decided nobody.
+    if let Some(to) = args.record.as_ref().filter(|_| run.status != Some(Status::Incomplete)) {
+        Box::pin(replay::record_facts(&stack.deciding(&meta)?, &run, to)).await?;
     }
     let wanted = Wanted {
         rows: if args.rows { Rows::Shown } else { Rows::Left },
