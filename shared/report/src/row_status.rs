@@ -78,13 +78,14 @@ impl RowStatus {
         }
     }
 
-    /// In words, for people.
+    /// In words, for people. No status is called as a list of the page is: who is held does not always wait for an
+    /// approval, and who is refused something may be written all the same.
     pub fn words(self) -> &'static str {
         match self {
             RowStatus::Done => "done",
             RowStatus::Planned => "planned",
-            RowStatus::Held => "waiting",
-            RowStatus::Refused => "needs attention",
+            RowStatus::Held => "held",
+            RowStatus::Refused => "refused",
             RowStatus::FactsMoved => "decided again",
             RowStatus::Unavailable => "tenant not available",
             RowStatus::Unchanged => "unchanged",

@@ -1,5 +1,6 @@
 // Draws the people's rows, only those near the screen, and filters and sorts them. What is filtered stands in the
-// address of the page, behind "#?", so that a view can be sent on. Texts are set as text, never as markup.
+// address of the page, behind "#?", so that a view can be sent on, and so that going back undoes the last filter. Texts
+// are set as text, never as markup.
 (() => {
   'use strict';
   const CHUNK = 40; // rows that are drawn and taken away together
@@ -208,7 +209,26 @@
   };
   const total = Object.values(lists).reduce((sum, rows) => sum + rows.length, 0);
 
-  const apply = () => {
+  // The lists that a filter opened: they are closed when no filter is left.
+  const openedByFilter = new Set();
+
+  // A count beside a heading: how many of all are shown, while a filter is on.
+  const recount = (place, here, filtered) => {
+    place.dataset.all ??= place.textContent;
+    place.textContent = filtered ? `${here.toLocaleString('en')} of ${place.dataset.all}` : place.dataset.all;
+  };
+
+  // What the address says of the filter: a new entry of the history, the entry there is written over, or nothing.
+  const PUSH = 'pushState';
+  const REPLACE = 'replaceState';
+  const note = (state, how) => {
+    const kept = new URLSearchParams(Object.entries(state).filter(([name, said]) => said && !(name === 'sort' && said === 'name')));
+    const wanted = kept.size ? `#?${kept}` : '';
+    const now = location.hash.startsWith('#?') ? location.hash : '';
+    if (wanted !== now) history[how](null, '', wanted || location.pathname + location.search);
+  };
+
+  const apply = (how) => {
     const state = read();
     const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
     const filtered = words.length || state.list || state.action || state.status || state.reason || state.new;
@@ -228,6 +248,7 @@
       shown += rows.length;
       matches.set(group.list, (matches.get(group.list) ?? 0) + rows.length);
       group.box.hidden = rows.length === 0;
+      recount(group.box.querySelector('h3 .n'), rows.length, filtered);
       fill(group, rows);
     }
     for (const list of document.querySelectorAll('.list')) {
@@ -235,12 +256,17 @@
       list.hidden = Boolean(state.list) && list.id !== state.list;
       const none = list.querySelector('.nomatch');
       if (none) none.hidden = here > 0;
-      if (list.tagName === 'DETAILS' && filtered && here > 0) list.open = true;
+      recount(list.querySelector('h2 .n'), here, filtered);
+      if (list.tagName !== 'DETAILS') continue;
+      if (filtered && here > 0 && !list.open) {
+        list.open = true;
+        openedByFilter.add(list);
+      } else if (!filtered && openedByFilter.delete(list)) {
+        list.open = false;
+      }
     }
     by('count').textContent = filtered ? `${shown.toLocaleString('en')} of ${plural(total, 'person', 'people')} on this page` : '';
-    const kept = new URLSearchParams(Object.entries(state).filter(([name, said]) => said && !(name === 'sort' && said === 'name')));
-    const wanted = kept.size ? `#?${kept}` : '';
-    if (wanted || location.hash.startsWith('#?')) history.replaceState(null, '', wanted || location.pathname + location.search);
+    if (how) note(state, how);
     for (const link of document.querySelectorAll('[data-list],[data-action],[data-status]')) {
       const { list, action, status } = link.dataset;
       const on = (list && list === state.list) || (action && action === state.action) || (status && status === state.status);
@@ -249,7 +275,8 @@
   };
 
   const follow = () => {
-    if (location.hash.startsWith('#?')) {
+    // The address before the first filter names none.
+    if (location.hash.startsWith('#?') || location.hash === '') {
       write(Object.fromEntries(new URLSearchParams(location.hash.slice(2))));
       apply();
       return;
@@ -271,7 +298,7 @@
     const { list = '', action = '', status = '' } = link.dataset;
     const on = link.hasAttribute('aria-current');
     write(on ? { sort: fields.sort.value } : { list, action, status, sort: fields.sort.value });
-    apply();
+    apply(PUSH);
     if (!on) by('filter').scrollIntoView({ block: 'start' });
   });
   document.addEventListener('keydown', (event) => {
@@ -281,12 +308,20 @@
       fields.q.focus();
     }
   });
+  // A search is one entry of the history, not one a letter.
   let waiting;
-  fields.q.addEventListener('input', () => { clearTimeout(waiting); waiting = setTimeout(apply, 150); });
-  by('filter').addEventListener('change', apply);
-  by('filter').addEventListener('submit', (event) => { event.preventDefault(); apply(); });
-  by('filter').addEventListener('reset', () => setTimeout(apply));
-  window.addEventListener('hashchange', follow);
+  let searching = false;
+  const search = () => {
+    clearTimeout(waiting);
+    apply(searching ? REPLACE : PUSH);
+    searching = true;
+  };
+  fields.q.addEventListener('input', () => { clearTimeout(waiting); waiting = setTimeout(search, 150); });
+  by('filter').addEventListener('change', (event) => { if (event.target === fields.q) search(); else apply(PUSH); });
+  by('filter').addEventListener('submit', (event) => { event.preventDefault(); search(); });
+  by('filter').addEventListener('reset', () => { clearTimeout(waiting); setTimeout(() => apply(PUSH)); });
+  by('filter').addEventListener('focusout', () => { searching = false; });
+  window.addEventListener('hashchange', () => { clearTimeout(waiting); searching = false; follow(); });
 
   // ---- paper: a compact table of what is shown ----
 
@@ -304,11 +339,11 @@
           const { name, upn, action, reasons, steps } = field(row);
           const values = steps.flatMap(([, of]) => of).map(([what, before, after]) => `${text(what)}: ${text(before)} → ${text(after)}`);
           const why = reasons.map(([of, detail]) => (detail ? `${text(of)} (${text(detail)})` : text(of)));
-          lines.push(el('tr', {}, el('th', { scope: 'row' }, bdi(name), upn ? el('small', {}, bdi(upn)) : ''), el('td', {}, data.actions[action] ?? action),
+          lines.push(el('tr', {}, el('th', { scope: 'row' }, bdi(name), upn ? el('small', {}, bdi(upn)) : ''), el('td', {}, action === 'none' ? '' : data.actions[action] ?? action),
             el('td', {}, values.slice(0, LINES).join('; ') + (values.length > LINES ? '; …' : '')), el('td', {}, why.join(', '))));
         }
       }
-      if (lines.length) paper.append(el('h2', {}, list.querySelector('h2').textContent), table('', ['Person', 'Action', 'Values', 'Why'], lines));
+      if (lines.length) paper.append(el('h2', {}, list.querySelector('h2').textContent), table('', ['Person', 'Action', 'Values, old → new', 'Why'], lines));
     }
     if (over) paper.append(el('p', {}, `${plural(over, 'person', 'people')} more: see the files beside this page.`));
     paper.hidden = false;
@@ -317,5 +352,5 @@
 
   by('filter').hidden = false;
   follow();
-  apply();
+  apply(REPLACE);
 })();

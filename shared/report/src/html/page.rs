@@ -106,6 +106,8 @@ struct Bars {
     column: &'static str,
     /// Which filter a row sets.
     filter: &'static str,
+    /// What the words below mean.
+    hint: String,
     rows: Vec<Bar>,
 }
 
@@ -365,12 +367,18 @@ fn disagreement(run: &Run, tally: &Tally) -> String {
 
 fn charts(tally: &Tally) -> Vec<Bars> {
     let outcomes = RowStatus::ALL.iter().map(|&at| (at.name(), at.words(), tally.standing(at)));
+    let meanings = [
+        (RowStatus::Held, "held: waits for an approval, a limit, a date or another change"),
+        (RowStatus::Refused, "refused: a rule or the tenant says no, at least to a part"),
+    ];
+    let met: Vec<&str> = meanings.iter().filter(|(at, _)| tally.standing(*at) > 0).map(|(_, said)| *said).collect();
     let actions = tally
         .by_action
         .iter()
         .filter(|(action, _)| **action != Action::None)
         .map(|(&action, &count)| (action.name(), words::action(action), count));
-    vec![Bars::of("By status", "Status", "status", outcomes), Bars::of("By action", "Action", "action", actions)]
+    let statuses = Bars { hint: met.join("; "), ..Bars::of("By status", "Status", "status", outcomes) };
+    vec![statuses, Bars::of("By action", "Action", "action", actions)]
 }
 
 fn collections(run: &Run) -> Vec<CollectionView> {
@@ -497,7 +505,7 @@ impl Bars {
             share: share(count, total),
             length: (count * 1000 / most).max(1),
         });
-        Self { heading, column, filter, rows: rows.collect() }
+        Self { heading, column, filter, hint: String::new(), rows: rows.collect() }
     }
 }
 

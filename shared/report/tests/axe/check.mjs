@@ -44,6 +44,7 @@ try {
     await context.close();
   }
   await filters();
+  await goingBack();
   await keyboard();
   await withoutScript();
   await onPaper();
@@ -148,6 +149,43 @@ async function filters() {
   await context.close();
 }
 
+/// Each filter is an entry of the history, a search is one whatever its length, and headings count what is shown.
+async function goingBack() {
+  const context = await browser.newContext();
+  const { page, troubles } = await open(context);
+  const start = page.url();
+  const rows = await rowsOf(page);
+  const at = (state) => page.waitForFunction((wanted) => document.getElementById('fl').value === wanted.list && document.getElementById('q').value === wanted.q, state);
+  const heading = (list) => page.locator(`#${list} h2 .n`).textContent();
+  const all = await heading('changes');
+  const openLists = () => page.locator('details.list[open]').count();
+  const before = await openLists();
+  await page.locator('.card[data-list=changes]').click();
+  await at({ list: 'changes', q: '' });
+  const changes = rows.filter((row) => row.list === 'changes');
+  assert.equal(await heading('changes'), `${changes.length.toLocaleString('en')} of ${all}`);
+  await page.locator('#q').pressSequentially('no person is called this', { delay: 60 });
+  await page.waitForFunction(() => document.getElementById('count').textContent.startsWith('0 of'));
+  assert.equal(await heading('changes'), `0 of ${all}`);
+  await page.goBack();
+  await at({ list: 'changes', q: '' });
+  assert.equal(await heading('changes'), `${changes.length.toLocaleString('en')} of ${all}`, 'back undoes the search as a whole');
+  await page.goBack();
+  await at({ list: '', q: '' });
+  assert.equal(page.url(), start, 'back undoes the card, and stays in the report');
+  assert.equal(await heading('changes'), all);
+  await page.goForward();
+  await at({ list: 'changes', q: '' });
+  await page.goBack();
+  await page.selectOption('#fl', 'rest');
+  await at({ list: 'rest', q: '' });
+  await page.locator('button[type=reset]').click();
+  await page.waitForFunction(() => document.getElementById('count').textContent === '');
+  assert.equal(await openLists(), before, 'a list that a filter opened is closed with it');
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
 async function keyboard() {
   const context = await browser.newContext();
   const { page } = await open(context);
@@ -199,6 +237,12 @@ async function onPaper() {
   assert.equal(await page.locator('#filter').isVisible(), false);
   assert.equal(await page.locator('.lists').isVisible(), false);
   assert.equal(await page.locator('#paper tbody tr').count(), Math.min(rows.length, 2000), 'everybody of the first lists, a line each');
+  for (const width of [1280, 800, 500]) {
+    await page.setViewportSize({ width, height: 900 });
+    const narrow = await page.locator('#paper thead tr').evaluateAll((heads) => heads.flatMap((head) => [...head.children]
+      .filter((cell) => cell.offsetWidth < head.offsetWidth / 10).map((cell) => `${cell.textContent} ${cell.offsetWidth}`)));
+    assert.deepEqual(narrow, [], `paper of ${width} pixels: every column has a tenth of the width at least`);
+  }
   await page.evaluate(() => dispatchEvent(new Event('afterprint')));
   assert.equal(await page.locator('#paper tbody tr').count(), 0);
   if (shots) await page.pdf({ path: `${shots}/paper.pdf`, format: 'A4', margin: { top: '12mm', bottom: '12mm', left: '12mm', right: '12mm' } });
