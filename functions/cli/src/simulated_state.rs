@@ -56,13 +56,57 @@ pub(crate) fn put_aside(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `people.db` goes to `people-simulated.db`, or with a number where that is taken.
-fn free_place(state: &Path) -> PathBuf {
+/// Where connecting a real tenant keeps what it does while the state is of a simulated one: nothing is put aside before it
+/// has succeeded. `people.db` has `people-connecting.db` beside it.
+pub(crate) fn while_connecting(state: &Path) -> PathBuf {
+    beside_named(state, "-connecting")
+}
+
+/// Connected: the simulated state is put aside, and what connecting kept takes its place. `config` names the state as the
+/// file does. Comes when nothing of either is open any more.
+pub(crate) fn connected(config: &Config) -> Result<(), Failure> {
+    put_aside(config)?;
+    let state = &config.state_path;
+    let made = while_connecting(state);
+    for (from, to) in parts(&made).into_iter().zip(parts(state)) {
+        if from.exists() {
+            fs::rename(&from, &to).map_err(|error| {
+                Failure::run(format!(
+                    "connected, and {} could not become {}: {error}. Rename it, and run `hardmatch auth status`",
+                    from.display(),
+                    to.display()
+                ))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Not connected: what connecting kept is of no use, and the simulated state stays where it is.
+pub(crate) fn given_up(state: &Path) {
+    for path in parts(&while_connecting(state)) {
+        // What cannot be deleted is written over by the next attempt.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// The files of a state that only connected. Tokens and their key lie where they always do: a simulated tenant keeps none.
+fn parts(state: &Path) -> [PathBuf; 3] {
+    [state.to_owned(), log(state), index(state)]
+}
+
+/// `people.db` with something before its ending: `people-connecting.db`.
+fn beside_named(state: &Path, what: &str) -> PathBuf {
     let extension = state.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
     let stem = state.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    state.with_file_name(format!("{stem}{what}{extension}"))
+}
+
+/// `people.db` goes to `people-simulated.db`, or with a number where that is taken.
+fn free_place(state: &Path) -> PathBuf {
     let named = |number: u32| {
         let number = if number == 1 { String::new() } else { number.to_string() };
-        state.with_file_name(format!("{stem}-simulated{number}{extension}"))
+        beside_named(state, &format!("-simulated{number}"))
     };
     (1..u32::MAX).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1))
 }

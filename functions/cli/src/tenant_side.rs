@@ -26,6 +26,10 @@ use secrecy::SecretString;
 use crate::connection::{State, beside, clock};
 use crate::fail::Failure;
 
+/// Where answers of the connect pages go, whatever their port: the simulated tenant's application has it registered, as a
+/// real one must. <https://learn.microsoft.com/entra/identity-platform/reply-url#localhost-exceptions>
+const CONNECT_REDIRECT: &str = "http://localhost/connect/return";
+
 /// A simulated tenant of another process that is just starting is looked at again after this.
 const TENANT_STARTING: Duration = Duration::from_millis(100);
 /// So often.
@@ -132,6 +136,10 @@ async fn simulate(config: &Config, seed: Option<&Path>) -> Result<hardmatch_sim:
 /// source's sign-in names, so that a directory can be tried without describing a tenant first.
 async fn unseeded(config: &Config) -> hardmatch_sim::Seed {
     let mut seed = hardmatch_sim::Seed::contoso();
+    for app in &mut seed.apps {
+        app.redirect_uris.push(CONNECT_REDIRECT.to_owned());
+        app.scopes.clone_from(&app.roles);
+    }
     let mut names = upn_domains(config).await;
     let id = &config.tenant.id;
     let initial = match id.split_once('.') {

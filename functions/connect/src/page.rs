@@ -27,6 +27,34 @@ pub(crate) const STYLE: &str = include_str!("../templates/connect.css");
 static STYLE_HASH: LazyLock<String> =
     LazyLock::new(|| format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE.as_bytes()))));
 
+/// Stands in the one page that tells a time, and shows it as the reader's clock does. Without a script that page says how
+/// many minutes are left, and the time in UTC.
+pub(crate) const SCRIPT: &str = include_str!("../templates/times.js");
+
+static SCRIPT_HASH: LazyLock<String> =
+    LazyLock::new(|| format!("sha256-{}", STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()))));
+
+/// A sentence in which commands and names stand between backticks, as terminals show them.
+#[derive(Template)]
+#[template(
+    source = "{% for (is_code, part) in parts %}{% if *is_code %}<code>{{ part }}</code>{% else %}{{ part }}{% endif %}{% endfor %}",
+    ext = "html"
+)]
+pub(crate) struct Prose<'a> {
+    parts: Vec<(bool, &'a str)>,
+}
+
+impl<'a> Prose<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        let parts: Vec<&str> = text.split('`').collect();
+        // A backtick without its other one is a character like any other.
+        if parts.len().is_multiple_of(2) {
+            return Self { parts: vec![(false, text)] };
+        }
+        Self { parts: parts.into_iter().enumerate().map(|(nth, part)| (nth % 2 == 1, part)).collect() }
+    }
+}
+
 /// To somebody without a link.
 #[derive(Template)]
 #[template(path = "landing.html")]
@@ -41,7 +69,9 @@ pub(crate) struct Offer<'a> {
     pub(crate) client_id: &'a str,
     /// How many minutes the link lives.
     pub(crate) minutes: u64,
+    /// When the link ends: in UTC for people, and as `<time datetime>` has it.
     pub(crate) until: String,
+    pub(crate) until_exact: String,
     pub(crate) redirect: String,
     pub(crate) method: ConnectMethod,
     pub(crate) groups: Vec<Group>,
@@ -138,6 +168,15 @@ pub(crate) fn lead_to(target: &Url) -> Response {
 
 /// A page. Its forms lead to ourselves, and nowhere else.
 pub(crate) fn respond(status: StatusCode, page: &impl Template) -> Response {
+    with_policy(status, page, "")
+}
+
+/// A page that tells a time, with the one script that shows it in the reader's time zone.
+pub(crate) fn respond_with_time(status: StatusCode, page: &impl Template) -> Response {
+    with_policy(status, page, &format!(" script-src '{}';", *SCRIPT_HASH))
+}
+
+fn with_policy(status: StatusCode, page: &impl Template, scripts: &str) -> Response {
     // Our templates write texts into a string: there is nothing that could fail.
     let html = page.render().unwrap_or_default();
     let mut response = Response::new(Body::from(html));
@@ -145,7 +184,7 @@ pub(crate) fn respond(status: StatusCode, page: &impl Template) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let policy = format!(
-        "default-src 'none'; style-src '{}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; style-src '{}';{scripts} form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         *STYLE_HASH
     );
     // An origin is ASCII; were it not, the strictest policy would stand in.
@@ -176,4 +215,21 @@ pub(crate) fn guard(mut response: Response, transport: Transport) -> Response {
         Transport::Loopback => {}
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_stays_text() {
+        for (text, html) in [
+            ("Run `hardmatch doctor`, <b>now</b>.", "Run <code>hardmatch doctor</code>, &#60;b&#62;now&#60;/b&#62;."),
+            ("`a` and `<i>`", "<code>a</code> and <code>&#60;i&#62;</code>"),
+            ("one ` alone", "one ` alone"),
+            ("", ""),
+        ] {
+            assert_eq!(Prose::of(text).to_string(), html);
+        }
+    }
 }

@@ -41,15 +41,16 @@ pub(crate) async fn offer(
         connection: connection.id.as_str(),
         tenant: &connection.tenant,
         client_id: &connection.client_id,
-        // How long is the same in every time zone; a page without a script does not know the reader's.
+        // How long is the same in every time zone, whether or not the browser runs the page's script.
         minutes: (ticket.value.expires - ports.clock.now_seconds()).max(0).unsigned_abs().div_ceil(60),
         until: until.strftime("%H:%M UTC").to_string(),
+        until_exact: until.to_string(),
         redirect: ports.url.redirect().to_string(),
         method: connection.method(),
         groups: groups(&permission::asked(&connection.needs())),
         action: format!("/connect/{secret}/start"),
     };
-    Ok(page::respond(StatusCode::OK, &page))
+    Ok(page::respond_with_time(StatusCode::OK, &page))
 }
 
 /// `POST /connect/{ticket}/start`: binds the link and the attempt to this browser, and sends it to Microsoft. The same

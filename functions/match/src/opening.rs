@@ -148,6 +148,8 @@ pub(crate) fn fresh(new: &NewRun, meta: &Meta, now_ms: i64) -> Run {
         attention: 0,
         acknowledged: 0,
         guard: None,
+        limits: Vec::new(),
+        lists: std::collections::BTreeMap::new(),
         problems: Vec::new(),
         tenant_calls: hardmatch_ports::tenant::Counters::default(),
         units: hardmatch_ports::table::Units::default(),

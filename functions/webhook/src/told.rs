@@ -33,7 +33,7 @@ fn told(row: &PlanRow, last: Option<&Outcome>, account: Option<String>, first: b
         detail: None,
         remedy: None,
         account,
-        row: row_document(row, last),
+        row: row_document(row, last, None),
     };
     let main = row.decision.reasons.iter().max_by_key(|reason| reason.code.weight());
     let refused = last.map(Outcome::said).and_then(|said| said.into_iter().next());

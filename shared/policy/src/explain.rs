@@ -227,7 +227,7 @@ fn joined(config: &Config) -> Vec<String> {
     lines.push(
         match config.matching.soft_deleted {
             SoftDeleted::Restore => "A deleted account of the person is restored.",
-            SoftDeleted::Purge => "A deleted account of the person is to be deleted for good, which this version does not carry out; then a new one is created.",
+            SoftDeleted::Purge => "A deleted account of the person is deleted for good, as [actions] purge says; then a new one is created.",
             SoftDeleted::Wait => "While a deleted account of the person is in the recycle bin, nothing is created.",
             SoftDeleted::Refuse => "A deleted account of the person is reported and left alone.",
         }

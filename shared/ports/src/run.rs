@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hardmatch_domain::change::{Action, ChangeId, Decision, Step};
+use hardmatch_domain::guard;
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
 use hardmatch_domain::reason::Reason;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,12 @@ pub struct Run {
     /// What the guard said, when it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardNote>,
+    /// Limits that hold changes of the run, those of removals left out: the guard's note speaks of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitNote>,
+    /// People by the list of the report that they stand in; set with the report.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lists: BTreeMap<String, u64>,
     /// What went wrong, for people. No personal data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
@@ -401,6 +408,19 @@ pub struct GuardNote {
     /// Removals that were let through because they are approved one by one; not among `removals`.
     #[serde(default, skip_serializing_if = "is_none")]
     pub approved: u64,
+}
+
+/// A limit of the guard that holds changes of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitNote {
+    /// What is limited.
+    pub kind: guard::Kind,
+    /// How many the run wants, without those that an accepted plan showed.
+    pub wanted: u64,
+    /// How many went in the 24 hours before.
+    pub before: u64,
+    /// How many may go in 24 hours without an approval.
+    pub allowed: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]

@@ -7,6 +7,7 @@ use hardmatch_ports::run::{Outcome, PlanRow};
 
 use crate::attention::Acknowledged;
 use crate::documents::{self, RowDocument, reasons};
+use crate::list::List;
 use crate::row_status::RowStatus;
 use crate::steps;
 use crate::visible::spreadsheet_safe;
@@ -50,7 +51,7 @@ enum Begun {
 
 impl<W: Write> CsvRows<W> {
     /// The columns. Stable: new ones are added at the end.
-    pub const HEADER: [&str; 20] = [
+    pub const HEADER: [&str; 21] = [
         "key",
         "name",
         "upn",
@@ -71,6 +72,7 @@ impl<W: Write> CsvRows<W> {
         "graph_code",
         "graph_request_id",
         "acknowledged",
+        "list",
     ];
 
     /// Writes to `out`, beginning with the header.
@@ -102,7 +104,7 @@ impl<W: Write> CsvRows<W> {
             Join::None | Join::Refused { .. } | Join::NotLooked => "",
         };
         let refusal = outcome.and_then(|outcome| outcome.refusal.as_ref());
-        let fields: [&str; 20] = [
+        let fields: [&str; 21] = [
             decision.key.as_str(),
             &row.name,
             &row.upn,
@@ -123,6 +125,7 @@ impl<W: Write> CsvRows<W> {
             refusal.map_or("", |refusal| &refusal.code),
             refusal.map_or("", |refusal| &refusal.request_id),
             &acknowledged.map(words::acknowledged).unwrap_or_default(),
+            List::of(row, outcome, acknowledged).name(),
         ];
         for field in fields {
             self.out.write_field(spreadsheet_safe(field).as_bytes())?;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use hardmatch_domain::change::Action;
+use hardmatch_domain::guard;
 use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow, Run};
@@ -44,17 +45,25 @@ pub struct Digest {
     names: HashMap<String, u32>,
     people: u64,
     absent: u64,
-    removals: u64,
+    /// Changes of each kind that has a limit; what an accepted plan showed is left out.
+    limited: BTreeMap<guard::Kind, u64>,
     created_with_unknown_password: u64,
+}
+
+/// How many changes of a kind go through in 24 hours without an approval.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// So many do.
+    pub allowed: u64,
+    /// So many did in the last 24 hours, of other runs.
+    pub before: u64,
 }
 
 /// What a digest needs beside its rows and the run.
 #[derive(Clone, Debug, Default)]
 pub struct Around {
-    /// How many removals go through in 24 hours without an approval.
-    pub removal_limit: Option<u64>,
-    /// How many went through in the last 24 hours, of other runs.
-    pub removals_before: u64,
+    /// How many of each kind of change go through in 24 hours without an approval; a kind that is not limited is left out.
+    pub limits: BTreeMap<guard::Kind, Limit>,
     /// New accounts' passwords are delivered to nobody.
     pub passwords_discarded: bool,
     /// The options that name the connection in another command, with a blank before them; may be empty.
@@ -82,7 +91,7 @@ impl Digest {
             names: HashMap::new(),
             people: 0,
             absent: 0,
-            removals: 0,
+            limited: BTreeMap::new(),
             created_with_unknown_password: 0,
         }
     }
@@ -110,10 +119,13 @@ impl Digest {
         self.absent += u64::from(row_status::is_absent(row));
         *self.counts.entry(kind).or_default() += 1;
         *self.names.entry(person(row).to_lowercase()).or_default() += 1;
-        if let Some(change) = &decision.change {
-            let lost = change.removals;
-            let all = [lost.deletes, lost.suspends, lost.blanks, lost.licenses, lost.memberships];
-            self.removals += all.iter().map(|count| u64::from(*count)).sum::<u64>();
+        for kind in guard::Kind::ALL {
+            // What an accepted plan showed before is not counted again, removals excepted: they are judged as a whole.
+            let change = decision.change.as_deref().filter(|_| !row.accepted || *kind == guard::Kind::Removals);
+            let count = change.map_or(0, |change| kind.count(change));
+            if count > 0 {
+                *self.limited.entry(*kind).or_default() += count;
+            }
         }
         let done = outcome.is_some_and(|outcome| outcome.result == OutcomeKind::Done);
         self.created_with_unknown_password += u64::from(done && decision.action == Action::Create);
@@ -225,8 +237,8 @@ impl Digest {
                 words::people(many)
             )),
         }
-        if self.removals > 0 && !done {
-            notes.push(self.removals_note(around));
+        if !done {
+            notes.extend(self.limited.iter().filter_map(|(kind, count)| limit_note(*kind, *count, around)));
         }
         if !run.refused_entries.is_empty() {
             let first = &run.refused_entries[0];
@@ -262,24 +274,6 @@ impl Digest {
             page.text.push('\n');
             page.line(0, &format!("{people} for an approval. Look at them below; this allows exactly {these}:"));
             page.command(&command);
-        }
-    }
-
-    /// How many removals the plan holds, beside what goes through without an approval.
-    fn removals_note(&self, around: &Around) -> String {
-        let removals = words::number(self.removals);
-        let Some(limit) = around.removal_limit else { return format!("Removals: {removals}.") };
-        let before = match around.removals_before {
-            0 => String::new(),
-            before => format!(", {} of them used", words::number(before)),
-        };
-        let limit_words = format!("Accidental-removal limit: {} in 24 hours{before}", words::number(limit));
-        if self.removals.saturating_add(around.removals_before) > limit {
-            format!(
-                "Removals: {removals}. {limit_words}: `sync` holds them for an approval, applying this plan by its hash is one."
-            )
-        } else {
-            format!("Removals: {removals}. {limit_words}.")
         }
     }
 
@@ -321,6 +315,24 @@ impl Digest {
         if more > 0 && !entries.is_empty() {
             page.line(4, &format!("… and {} more (--all shows everybody)", words::number(more)));
         }
+    }
+}
+
+/// How many changes of a kind the plan holds, beside what goes through without an approval. Removals are always told, the
+/// other kinds when they are too many.
+fn limit_note(kind: guard::Kind, count: u64, around: &Around) -> Option<String> {
+    let said = format!("{}: {}.", capital(kind.nouns().1), words::number(count));
+    let Some(limit) = around.limits.get(&kind) else { return (kind == guard::Kind::Removals).then_some(said) };
+    let name = if kind == guard::Kind::Removals { "Accidental-removal limit" } else { "Limit" };
+    let before = match limit.before {
+        0 => String::new(),
+        before => format!(", {} of them used", words::number(before)),
+    };
+    let limit_words = format!("{name}: {} in 24 hours{before}", words::number(limit.allowed));
+    if count.saturating_add(limit.before) > limit.allowed {
+        Some(format!("{said} {limit_words}: `sync` holds them for an approval, applying this plan by its hash is one."))
+    } else {
+        (kind == guard::Kind::Removals).then(|| format!("{said} {limit_words}."))
     }
 }
 

@@ -13,16 +13,18 @@ use serde_json::{Value, json};
 
 use crate::attention::Acknowledged;
 use crate::bill::{Bill, Forecast};
+use crate::list::List;
 use crate::row_status::RowStatus;
 use crate::visible::steers;
 use crate::words;
 
-/// What `plan --json` prints. `rows` only when they are given: a plan of 200,000 people is better read as JSON Lines.
-pub fn plan_document(run: &Run, rows: Option<&[PlanRow]>) -> Value {
+/// What `plan --json` prints. `rows` only when they are given, each with what an operator said of it: a plan of 200,000
+/// people is better read as JSON Lines.
+pub fn plan_document(run: &Run, rows: Option<&[(PlanRow, Option<Acknowledged>)]>) -> Value {
     let mut document = head(run);
     document["forecast"] = Forecast::of(run).map(|forecast| forecast.document()).unwrap_or_default();
     if let Some(rows) = rows {
-        document["rows"] = rows.iter().map(|row| row_document(row, None)).collect();
+        document["rows"] = rows.iter().map(|(row, known)| row_document(row, None, known.as_ref())).collect();
     }
     document
 }
@@ -37,6 +39,7 @@ pub fn run_document(run: &Run) -> Value {
         "changes": run.changes,
         "refusals": run.refusals,
         "guard": run.guard,
+        "limits": run.limits,
         "requests": run.tenant_calls.requests,
         "writes": run.tenant_calls.writes,
         "throttles": run.tenant_calls.throttles,
@@ -72,6 +75,7 @@ fn head(run: &Run) -> Value {
         "counts": {
             "by_action": plan.map(|plan| plan.by_action.clone()).unwrap_or_default(),
             "by_reason": plan.map(|plan| plan.by_reason.clone()).unwrap_or_default(),
+            "by_list": run.lists,
         },
         "people": plan.map_or(0, |plan| plan.people),
         "attention": run.attention,
@@ -95,8 +99,8 @@ fn seats(seats: &Seats) -> Value {
 }
 
 /// One row: the object of a line of JSON Lines, and of `rows` in [`plan_document`].
-pub fn row_document(row: &PlanRow, outcome: Option<&Outcome>) -> Value {
-    serde_json::to_value(RowDocument::of(row, outcome, None)).unwrap_or_default()
+pub fn row_document(row: &PlanRow, outcome: Option<&Outcome>, acknowledged: Option<&Acknowledged>) -> Value {
+    serde_json::to_value(RowDocument::of(row, outcome, acknowledged)).unwrap_or_default()
 }
 
 /// A document as indented text that is safe to print: JSON escapes what is below U+0020, and this the other characters
@@ -139,6 +143,7 @@ pub(crate) struct RowDocument<'a> {
     look_again_at: Option<i64>,
     graph: Option<&'a Refusal>,
     acknowledged: Option<&'a Acknowledged>,
+    list: &'static str,
 }
 
 #[derive(Serialize)]
@@ -172,6 +177,7 @@ impl<'a> RowDocument<'a> {
             look_again_at: decision.look_again_at,
             graph: outcome.and_then(|outcome| outcome.refusal.as_ref()),
             acknowledged,
+            list: List::of(row, outcome, acknowledged).name(),
         }
     }
 }

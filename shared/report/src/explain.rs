@@ -42,6 +42,7 @@ pub fn closing_lines(run: &Run) -> Vec<String> {
     if let Some(guard) = run.guard.as_ref().filter(|guard| guard.removals > 0) {
         lines.push(format!("Guard: {}", guard.sentence));
     }
+    lines.extend(run.limits.iter().map(|limit| format!("Guard: {}", words::limit(limit))));
     for (name, collection) in &run.collections {
         match collection.state {
             CollectionState::Complete => {
@@ -64,10 +65,14 @@ pub fn closing_lines(run: &Run) -> Vec<String> {
         }
         lines.extend(collection.notes.iter().map(|note| format!("{}: {note}.", words::collection(name))));
     }
-    match run.left_out.len() {
-        0 => {}
-        1 => lines.push("1 value of the source could not be read and was left out.".to_owned()),
-        values => lines.push(format!("{values} values of the source could not be read and were left out.")),
+    if let Some(first) = run.left_out.first() {
+        let values = match run.left_out.len() {
+            1 => "1 value of the source could not be read and was left out".to_owned(),
+            values => format!("{values} values of the source could not be read and were left out, the first"),
+        };
+        let column = first.column.as_deref().map(|column| format!(", {column}")).unwrap_or_default();
+        let (problem, cure) = (first.problem.trim_end_matches('.'), first.cure.trim_end_matches('.'));
+        lines.push(format!("{values} in line {}{column}: {problem}. {cure}.", first.line));
     }
     if !run.policy_changes.is_empty() {
         lines.push(format!("The configuration changed since the last run. {}", run.policy_changes.join("; ")));

@@ -18,7 +18,8 @@ use self::lists::Lists;
 use self::page::PageView;
 use crate::attention::RowNotes;
 use crate::beside::{CsvRows, JsonRows, ReportError};
-use crate::row_status::{self, Tally};
+use crate::row_status;
+use crate::tally::Tally;
 
 /// What the files beside the page are called, as seen from the page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,11 +79,16 @@ impl<'a, C: Write, J: Write> ReportBuilder<'a, C, J> {
     pub fn row(&mut self, row: &PlanRow, outcome: Option<&Outcome>, notes: RowNotes) -> Result<(), ReportError> {
         self.csv.noted(row, outcome, notes.acknowledged)?;
         self.jsonl.noted(row, outcome, notes.acknowledged)?;
-        self.tally.add(row, outcome);
+        self.tally.add(row, outcome, notes.acknowledged);
         if self.lists.add(row, outcome, notes)? {
             self.used.extend(row_status::codes(row, outcome));
         }
         Ok(())
+    }
+
+    /// What the rows so far add up to.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Ends: the page, and the places of the rows beside it. The run comes last: how it ended is known when all its rows

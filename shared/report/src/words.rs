@@ -2,7 +2,7 @@
 
 use hardmatch_domain::change::{Action, EvidenceRule, Found, Hold, Join, Removals};
 use hardmatch_domain::link::{JoinRule, LeavingCause};
-use hardmatch_ports::run::{CollectionState, Intent, Phase, ReadMode, Run, Seats, Status, Stop};
+use hardmatch_ports::run::{CollectionState, Intent, LimitNote, Phase, ReadMode, Run, Seats, Status, Stop};
 use jiff::Timestamp;
 
 use crate::attention::Acknowledged;
@@ -359,6 +359,23 @@ pub fn number(value: u64) -> String {
 /// `1 person`, `2 people`.
 pub(crate) fn people(count: u64) -> String {
     format!("{} {}", number(count), if count == 1 { "person" } else { "people" })
+}
+
+/// What a limit holds, in a sentence: `40 new sign-in names wait: …`.
+pub(crate) fn limit(limit: &LimitNote) -> String {
+    let LimitNote { kind, wanted, before, allowed } = limit;
+    let (one, many) = kind.nouns();
+    let (noun, verb) = if *wanted == 1 { (one, "waits") } else { (many, "wait") };
+    let gone = match before {
+        0 => String::new(),
+        before => format!(", {} went before", number(*before)),
+    };
+    format!(
+        "{} {noun} {verb} for an approval: at most {} may go in 24 hours without one{gone} ([guard] {}).",
+        number(*wanted),
+        number(*allowed),
+        kind.settings()
+    )
 }
 
 /// What an operator said of a person, in a sentence.

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::sink;
 
+use hardmatch_domain::guard::Kind;
 use hardmatch_domain::reason::Code;
-use hardmatch_ports::run::{Accepted, Compute, Outcome, Phase, PlanRow, ReadMode, Run, Seats, Status, Stop};
+use hardmatch_ports::run::{Accepted, Compute, LimitNote, Outcome, Phase, PlanRow, ReadMode, Run, Seats, Status, Stop};
 use hardmatch_report::cost::US_EAST_1;
 use hardmatch_report::{
-    Acknowledged, Around, Check, CheckState, Color, CsvRows, Digest, FileNames, Forecast, Past, Report, ReportBuilder,
-    RowNotes, RowStatus, Style, Surroundings, doctor_table, explain_text, json_text, outcome_table, page,
-    plan_document, plan_table, row_document, run_document, runs_table, summary_lines,
+    Acknowledged, Around, Check, CheckState, Color, CsvRows, Digest, FileNames, Forecast, Limit, List, Past, Report,
+    ReportBuilder, RowNotes, RowStatus, Style, Surroundings, doctor_table, explain_text, json_text, outcome_table,
+    page, plan_document, plan_table, row_document, run_document, runs_table, summary_lines,
 };
 use serde_json::{Value, json};
 
@@ -217,6 +218,34 @@ fn page_csv_json_and_terminal_agree_on_every_count() {
         said("skipped") + said("as they should be") + said("unchanged since they were decided last")
     );
     assert_eq!(people + undecided, said("people in all"));
+    // CSV, JSON Lines and the run's document have the lists by the names that the page has.
+    let mut run = sample.run.clone();
+    run.lists = tally.lists();
+    let document = run_document(&run);
+    for list in List::ALL {
+        let name = list.name();
+        let page = rows.list(name).len() as u64;
+        let json = documents.iter().filter(|row| row["list"] == name).count() as u64;
+        let csv = records.iter().filter(|row| &row[20] == name).count() as u64;
+        assert_eq!([page, json, csv], [tally.by_list.get(&list).copied().unwrap_or(0); 3], "{name}");
+        assert_eq!(document["counts"]["by_list"][name], page, "{name}");
+    }
+    // Each bar shows what its filter finds.
+    let bars = |filter: &str, name: &str| -> Option<u64> {
+        let bar = report.html.split_once(&format!("data-{filter}=\"{name}\">"))?.1;
+        bar.split_once("data-count=\"")?.1.split_once('"')?.0.parse().ok()
+    };
+    for status in RowStatus::ALL.iter().filter(|status| tally.standing(**status) > 0) {
+        assert_eq!(bars("status", status.name()), Some(tally.standing(*status)), "{status:?}");
+    }
+    for (action, count) in tally.by_action.iter().filter(|(action, _)| action.name() != "none") {
+        assert_eq!(bars("action", action.name()), Some(*count), "{action:?}");
+    }
+    // No status is called as a list is, so that one word has one number.
+    let names = RowStatus::ALL.iter().map(|status| status.words().to_lowercase());
+    for title in ["need", "waiting", "changes", "later", "acknowledged", "nothing to do"] {
+        assert!(names.clone().all(|name| !name.contains(title)), "{title} is a list");
+    }
     // And those of the cards at the top.
     for (list, label) in [("needs", "Need attention"), ("waiting", "Waiting for approval"), ("changes", "Changes")] {
         let card = format!("data-list=\"{list}\"><span>{label}</span> <b>{}</b>", rows.list(list).len());
@@ -401,7 +430,7 @@ fn json_lines_have_the_same_keys_in_every_row() {
     for (row, given) in rows.iter().zip(&sample.rows) {
         assert_eq!(row.keys().collect::<Vec<_>>(), keys);
         assert_eq!(row["name"], *given.name, "exact, only escaped");
-        assert_eq!(Value::Object(row.clone()), row_document(given, sample.outcome(given)));
+        assert_eq!(Value::Object(row.clone()), row_document(given, sample.outcome(given), None));
     }
 }
 
@@ -409,10 +438,10 @@ fn json_lines_have_the_same_keys_in_every_row() {
 fn documents_are_stable() {
     let sample = sample();
     insta::with_settings!({ sort_maps => true }, {
-        insta::assert_json_snapshot!("plan_document", plan_document(&sample.run, Some(&sample.rows[5..6])));
+        insta::assert_json_snapshot!("plan_document", plan_document(&sample.run, Some(&[(sample.rows[5].clone(), None)])));
         insta::assert_json_snapshot!("run_document", run_document(&sample.run));
         let refused = sample.row("Kurt Gödel");
-        insta::assert_json_snapshot!("row_document", row_document(refused, sample.outcome(refused)));
+        insta::assert_json_snapshot!("row_document", row_document(refused, sample.outcome(refused), None));
     });
     assert_eq!(plan_document(&sample.run, None).get("rows"), None);
 }
@@ -422,7 +451,7 @@ fn printed_json_cannot_steer_a_terminal() {
     let sample = sample();
     let mut row = sample.row("Ken Thompson").clone();
     row.name = "a\u{9b}31m\u{7f}\u{202e}\u{1b}".into();
-    let document = row_document(&row, None);
+    let document = row_document(&row, None, None);
     let text = json_text(&document);
     assert!(!text.chars().any(|c| c.is_control() && c != '\n') && !text.contains('\u{202e}'));
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), document);
@@ -449,8 +478,12 @@ fn digest(limit: Option<usize>, style: Style, done: bool) -> String {
     for row in &sample.rows {
         digest.add(row, if done { sample.outcome(row) } else { None });
     }
-    let around =
-        Around { removal_limit: Some(20), removals_before: 3, passwords_discarded: true, options: String::new() };
+    let limits = [
+        (Kind::Removals, Limit { allowed: 20, before: 3 }),
+        (Kind::Renames, Limit { allowed: 1, before: 1 }),
+        (Kind::Creations, Limit { allowed: 25, before: 0 }),
+    ];
+    let around = Around { limits: limits.into(), passwords_discarded: true, options: String::new() };
     digest.text(&sample.run, &around, style, done)
 }
 
@@ -485,6 +518,34 @@ fn the_counts_of_a_plan_add_up_to_its_people() {
         assert!(total.1.contains("in all"), "{text}");
         assert_eq!(parts.iter().map(|(count, _)| count).sum::<u64>(), total.0, "{text}");
     }
+}
+
+#[test]
+fn a_limit_that_holds_is_told_with_its_number_everywhere() {
+    let plan = digest(None, Style::Piped, false);
+    let renames = "New sign-in names: 1. Limit: 1 in 24 hours, 1 of them used: `sync` holds them for an approval";
+    assert!(plan.contains(renames), "{plan}");
+    assert!(plan.contains("Accidental-removal limit: 20 in 24 hours, 3 of them used"), "{plan}");
+    assert!(!plan.contains("New accounts:"), "what is within its limit is nobody's worry: {plan}");
+    assert!(!digest(None, Style::Piped, true).contains("Limit:"), "a run that has written says what waits");
+
+    let mut sample = sample();
+    sample.run.limits = vec![
+        LimitNote { kind: Kind::Renames, wanted: 40, before: 3, allowed: 20 },
+        LimitNote { kind: Kind::Creations, wanted: 1, before: 0, allowed: 25 },
+    ];
+    let many = "40 new sign-in names wait for an approval: at most 20 may go in 24 hours without one, 3 went before ([guard] max_removals, max_removals_percent).";
+    let one = "1 new account waits for an approval: at most 25 may go in 24 hours without one ([guard] max_creations_percent).";
+    let lines = summary_lines(&sample.run);
+    let html = sample.report().html;
+    for said in [many, one] {
+        assert!(lines.contains(&format!("Guard: {said}")), "{lines:?}");
+        assert!(html.contains(said), "{said}");
+    }
+    assert_eq!(
+        run_document(&sample.run)["limits"][0],
+        json!({ "kind": "renames", "wanted": 40, "before": 3, "allowed": 20 })
+    );
 }
 
 #[test]
@@ -733,7 +794,7 @@ fn o36_licenses_and_memberships_are_said_in_words_everywhere() {
     assert!(html.contains("data-group=\"license\"") && html.contains("change licences"));
     let table = plan_table([&row], WIDE);
     assert!(table.contains("change licences") && table.contains("license_rule"), "{table}");
-    assert_eq!(row_document(&row, None)["steps"][0]["give"][0]["part_number"], "SPE_E5");
+    assert_eq!(row_document(&row, None, None)["steps"][0]["give"][0]["part_number"], "SPE_E5");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{ADMIN, Waiting, connectable, prove_by, walk, walk_on};
 use crate::fixture::{CLIENT, Fixture, SECRET_NAME, Said, rows, tenant, text};
+use crate::looking::LOOK;
 
 const CONFIG: [&str; 2] = ["--config", "lab.toml"];
 const ACCEPT: [(&str, &str); 2] = [("account", ADMIN), ("choice", "accept")];
@@ -70,6 +71,42 @@ fn a_consent_that_is_declined_is_told_and_may_be_given_in_the_same_browser() {
     let said = waiting.ends().ends(0).says(&["AADSTS65004"]);
     let (register, open) = (said.err.find("redirect URI").unwrap(), said.err.find("open this link").unwrap());
     assert!(register < open, "what to register is said beforehand");
+}
+
+#[test]
+fn connecting_puts_the_simulated_state_aside_only_when_it_succeeded() {
+    let fixture = connectable(&rows(2), |app| app.consent = Consent::Missing);
+    let real = std::fs::read_to_string(fixture.path("lab.toml")).unwrap();
+    fixture.write("lab.toml", LOOK);
+    fixture.plan_and_apply();
+    // In a simulated tenant nobody has to agree.
+    let said = auth(&fixture, "connect", &[]).ends(0);
+    assert!(said.out.contains("a simulated one on this machine") && !said.out.contains("http"), "{said}");
+    let look = || {
+        let said = fixture.run(&words(&["plan"], &[])).ends(0);
+        assert!(said.out.contains("No changes. 2 people"), "{said}");
+    };
+    look();
+
+    // A secret that has ended, a plan without a consent, and an address that is only printed move nothing.
+    fixture.write("lab.toml", &real);
+    fixture.world().change_app(CLIENT, |app| app.secret_expired = true).unwrap();
+    auth(&fixture, "connect", &[]).ends(1).says(&["AADSTS7000222"]);
+    fixture.world().change_app(CLIENT, |app| app.secret_expired = false).unwrap();
+    fixture.run(&words(&["plan"], &[])).ends(1).says(&["hardmatch auth connect"]);
+    auth(&fixture, "connect", &["--no-wait"]).ends(3);
+    assert!(!fixture.path("lab-simulated.db").exists() && !fixture.path("lab-connecting.db").exists());
+    fixture.write("lab.toml", LOOK);
+    look();
+
+    fixture.write("lab.toml", &real);
+    let waiting = Waiting::start(&fixture, &words(&["auth", "connect"], &[]));
+    assert_eq!(walk(&waiting.link, &ACCEPT).status, 200);
+    waiting.ends().ends(0).says(&["put aside as", "lab-simulated.db"]);
+    assert!(fixture.path("lab-simulated.tenant").exists() && !fixture.path("lab-connecting.db").exists());
+    assert_ne!(status(&fixture)["connected"], Value::Null, "what connecting learnt is kept");
+    fixture.plan_and_apply();
+    fixture.lawful();
 }
 
 #[test]

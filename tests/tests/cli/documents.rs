@@ -208,3 +208,80 @@ fn d21_a_report_says_who_needs_attention_since_the_last_run() {
     assert!(page.contains("<b>2</b> <small>1 new since the last run</small>"), "{more}");
     assert_eq!(page.matches("\"new\":true").count(), 1);
 }
+
+/// A night with somebody in every list: changes, changes that the limits hold, a refusal, a leaver without an account.
+fn busy_night() -> Fixture {
+    let mut people = rows(40);
+    "nobody@elsewhere.example".clone_into(&mut people[2].upn);
+    people[3].control = 514;
+    let fixture = Fixture::with_people(tenant(), &people);
+    let plan = fixture.run(&["plan", "--config", "lab.toml", "--json"]).ends(3).json();
+    fixture.run(&["apply", text(&plan["plan"]), "--config", "lab.toml", "--json"]).ends(3);
+    for person in &mut people[10..35] {
+        person.upn = format!("new.{}", person.upn);
+    }
+    for person in &mut people[35..] {
+        "Board".clone_into(&mut person.department);
+    }
+    fixture.write("source.csv", csv(&people));
+    fixture
+}
+
+#[test]
+fn terminal_page_csv_json_lines_and_document_agree_on_every_list() {
+    let fixture = busy_night();
+    let document = fixture.sync().ends(3).json();
+    let lists = document["counts"]["by_list"].as_object().unwrap();
+    let count = |list: &str| lists[list].as_u64().unwrap();
+    assert_eq!((count("needs"), count("waiting"), count("changes")), (1, 25, 5), "{document}");
+    let limit = &document["limits"][0];
+    assert_eq!((&limit["kind"], &limit["wanted"]), (&json!("renames"), &json!(25)), "{document}");
+
+    let beside = |name: &str| {
+        let page = fixture.path(text(&document["report"]));
+        std::fs::read_to_string(page.with_file_name(name)).unwrap()
+    };
+    let page = beside("report.html");
+    let data = page.split_once("id=\"data\">").and_then(|(_, rest)| rest.split_once("</script>")).unwrap().0;
+    let data: Value = serde_json::from_str(data).unwrap();
+    let jsonl = beside("report.jsonl");
+    let rows: Vec<Value> = jsonl.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let table = beside("report.csv");
+    let mut lines = table.lines();
+    assert!(lines.next().is_some_and(|header| header.ends_with(",list")));
+    let lines: Vec<&str> = lines.collect();
+    for list in lists.keys() {
+        let found = [
+            data["lists"][list].as_array().map_or(0, Vec::len),
+            rows.iter().filter(|row| row["list"] == **list).count(),
+            lines.iter().filter(|line| line.ends_with(&format!(",{list}"))).count(),
+        ];
+        assert_eq!(found.map(|count| count as u64), [count(list); 3], "{list}");
+    }
+    for (list, label) in [("needs", "Need attention"), ("waiting", "Waiting for approval"), ("changes", "Changes")] {
+        let card = format!("data-list=\"{list}\"><span>{label}</span> <b>{}</b>", count(list));
+        assert!(page.contains(&card), "{card}");
+    }
+
+    let said = fixture.run(&["runs", "show", "--config", "lab.toml"]);
+    let told = |what: &str| -> u64 {
+        let counts = said.out.lines().filter_map(|line| line.trim().split_once("  "));
+        counts.filter(|(_, of)| *of == what).filter_map(|(count, _)| count.parse::<u64>().ok()).sum()
+    };
+    assert_eq!(told("need attention"), count("needs"), "{said}");
+    assert_eq!(told("waiting for approval"), count("waiting"), "{said}");
+    assert_eq!(told("updated"), count("changes"), "{said}");
+    let rest = told("skipped") + told("as they should be");
+    assert_eq!(rest, count("rest"), "{said}");
+    assert_eq!(told("people in all"), 40, "{said}");
+    let limit = "25 new sign-in names wait for an approval: at most";
+    assert!(said.out.contains(limit) && page.contains(limit), "{said}");
+}
+
+#[test]
+fn a_plan_tells_which_changes_its_limits_will_hold() {
+    let fixture = busy_night();
+    let said = fixture.run(&["plan", "--config", "lab.toml"]).ends(3);
+    assert!(said.out.contains("New sign-in names: 25. Limit: "), "{said}");
+    assert!(!said.out.contains("New accounts:") && !said.out.contains("Takeovers:"), "{said}");
+}

@@ -94,7 +94,7 @@ fn o49_config_test_finds_people_by_the_first_letters_of_a_name() {
 }
 
 /// The same connection as a first look has it: in a simulated tenant.
-const LOOK: &str = "schema = 1\nconnection = \"lab\"\n[tenant]\nid = \"CHANGE-ME\"\ncloud = \"simulated\"\n[source]\nkind = \"csv\"\nlocation = \"source.csv\"\nkey = \"objectGUID\"\n[state]\npath = \"lab.db\"\n";
+pub(crate) const LOOK: &str = "schema = 1\nconnection = \"lab\"\n[tenant]\nid = \"CHANGE-ME\"\ncloud = \"simulated\"\n[source]\nkind = \"csv\"\nlocation = \"source.csv\"\nkey = \"objectGUID\"\n[state]\npath = \"lab.db\"\n";
 
 #[test]
 fn o10_a_look_in_a_simulated_tenant_does_not_stand_in_the_way_of_the_real_one() {

@@ -1,5 +1,7 @@
 //! `explain`: one person's decision, from what was read last. Needs neither the tenant nor a secret.
 
+use std::collections::BTreeMap;
+
 use hardmatch_domain::change::Join;
 use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
 use hardmatch_domain::person::SourceStatus;
@@ -7,7 +9,7 @@ use hardmatch_domain::reason::Code;
 use hardmatch_match::{DecidedPerson, MatchPorts};
 use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_ports::source::RefusedEntry;
-use hardmatch_report::{Around, Past, explain_text, page, row_document, seen_ids, seen_ids_text, step_lines};
+use hardmatch_report::{Around, Past, RowStage, explain_text, page, row_document, seen_ids, seen_ids_text, step_lines};
 use hardmatch_store::connection::Meta;
 use serde_json::json;
 
@@ -58,9 +60,12 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
     let linked = ports.store.link_of(&ports.scope, &found).await?.and_then(|link| link.value.immutable_id);
     let ids = seen_ids(&explained.record, linked.as_ref(), &history);
     if args.common.json {
+        let rows = std::slice::from_ref(&explained.row);
+        let known =
+            hardmatch_match::acknowledged(&ports, &connection, rows, &BTreeMap::new(), RowStage::Planned).await?;
         let mut document = json!({
             "v": 1,
-            "person": row_document(&explained.row, None),
+            "person": row_document(&explained.row, None, known.values().next()),
             "standing": explained.record.standing,
             "refused_entry": refused,
             "history": history,

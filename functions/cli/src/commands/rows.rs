@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::guard::Kind;
+use hardmatch_domain::guard::{Kind, allowed};
 use hardmatch_domain::ids::{PersonKey, PersonRef};
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::{Config, Passwords};
 use hardmatch_ports::run::{Outcome, PlanRow, Run};
-use hardmatch_report::{Around, Digest, RowStage, SHOWN, Style};
+use hardmatch_report::{Acknowledged, Around, Digest, Limit, RowStage, SHOWN, Style};
 use hardmatch_store::connection::Meta;
 
 use crate::args::Common;
 use crate::fail::Failure;
 use crate::output;
+
+/// People of whom the acknowledgments are read together.
+const TOGETHER: usize = 100;
 
 /// The rows of a run's plan by name, at most so many.
 pub(crate) async fn read(ports: &MatchPorts, run: &Run, most: usize) -> Result<Vec<PlanRow>, Failure> {
@@ -27,6 +30,18 @@ pub(crate) async fn read(ports: &MatchPorts, run: &Run, most: usize) -> Result<V
     rows.truncate(most);
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(rows)
+}
+
+/// All rows of the run's plan by name, each with what an operator said of it.
+pub(crate) async fn noted(ports: &MatchPorts, run: &Run) -> Result<Vec<(PlanRow, Option<Acknowledged>)>, Failure> {
+    let rows = read(ports, run, usize::MAX).await?;
+    let mut noted = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(TOGETHER) {
+        let none = BTreeMap::new();
+        let known = hardmatch_match::acknowledged(ports, &run.connection, rows, &none, RowStage::Planned).await?;
+        noted.extend(rows.iter().map(|row| (row.clone(), known.get(&row.decision.key).cloned())));
+    }
+    Ok(noted)
 }
 
 /// What became of these rows in the run.
@@ -56,9 +71,15 @@ pub(crate) struct Printed {
 impl Printed {
     /// By what the connection's configuration says.
     pub(crate) fn of(config: &Config, meta: &Meta, common: &Common, all: bool, now: i64) -> Self {
+        let limit = |kind: Kind| {
+            let allowed = allowed(kind, meta.history.links, config.guard);
+            (kind, Limit { allowed, before: meta.guard.spent_since("", kind, now) })
+        };
+        // Before the first plan was applied everything that it shows waits for it, and nothing else is counted.
+        let first = meta.history.first_accepted.is_none();
+        let counted = Kind::ALL.iter().filter(|kind| **kind == Kind::Removals || !first);
         let around = Around {
-            removal_limit: Some(config.guard.daily(meta.history.links)),
-            removals_before: meta.guard.spent_since("", Kind::Removals, now),
+            limits: counted.map(|kind| limit(*kind)).collect(),
             passwords_discarded: matches!(config.passwords, Passwords::Discard),
             options: common.options(),
         };

@@ -6,6 +6,7 @@ use hardmatch_checkup::expiry;
 use hardmatch_domain::change::ChangeId;
 use hardmatch_embedded::Missing;
 use hardmatch_match::{Accept, Acceptance, NewRun, accept, open_run};
+use hardmatch_policy::Config;
 use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, Phase, Run, Status, Undo};
 use hardmatch_store::connection::{ConnectionState, Meta};
@@ -14,7 +15,7 @@ use crate::args::{ApplyArgs, Common, PlanArgs, RunsUndoArgs, SyncArgs};
 use crate::commands::rows::Printed;
 use crate::commands::shown::{ExitBy, Rows, Wanted, incomplete, show_plan, show_run, show_stop};
 use crate::commands::{held, standing};
-use crate::connection::{State, load, open_state};
+use crate::connection::{State, clock, load, open_state};
 use crate::engine::Engine;
 use crate::fail::{Exit, Failure};
 use crate::operator::operator;
@@ -30,7 +31,10 @@ const RESUME_MS: i64 = 12 * 60 * 60 * 1000;
 /// Opens a connection with both sides.
 pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
     let loaded = load(&common.config)?;
-    simulated_state::put_aside(&loaded.config)?;
+    if simulated_state::is_left(&loaded.config) {
+        prove(&loaded.config).await?;
+        simulated_state::put_aside(&loaded.config)?;
+    }
     let state = open_state(loaded, Missing::Create).await?;
     connected(&state, common).await?;
     let lock = state.drive().await?;
@@ -48,6 +52,16 @@ pub(crate) async fn engine(common: &Common) -> Result<(Engine, Meta), Failure> {
         return Err(Failure::run(said));
     }
     Ok((engine, meta))
+}
+
+/// Gets a token of the tenant that the file names: where none is to be had, the simulated tenant's state stays.
+async fn prove(config: &Config) -> Result<(), Failure> {
+    let clock = clock();
+    let tokens = Tokens::of_a_run(config, &clock)?;
+    let side = tenant_side(config, &clock, tokens.as_ref().map(Tokens::token_store)).await?;
+    let proven = side.client.granted().await.map(drop).map_err(|error| Failure::run(side.said(&error)));
+    side.stop().await;
+    proven
 }
 
 /// A connection that was given up does nothing until it is connected again.

@@ -48,7 +48,7 @@ pub(crate) async fn show_plan(
     }
     if common.json {
         let listed = match wanted.rows {
-            Rows::Shown => Some(rows::read(deciding, run, usize::MAX).await?),
+            Rows::Shown => Some(rows::noted(deciding, run).await?),
             Rows::Left => None,
         };
         output::document(&with_report(plan_document(run, listed.as_deref()), run));

@@ -1,9 +1,10 @@
 //! How many people of the source can be used as the configuration stands, and what is wrong with the others: the same
 //! look for `init`, `config check` and `doctor`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::ids::PersonKey;
 use hardmatch_domain::person::Person;
 use hardmatch_domain::policy::{DayBoundary as _, Expression as _, Rule as _};
 use hardmatch_policy::Config;
@@ -32,6 +33,8 @@ pub(crate) struct SourceLook {
     pub(crate) nameless: u64,
     /// What others lack: the sentence, how many, and the keys of the first.
     lacks: BTreeMap<&'static str, (u64, Vec<String>)>,
+    /// Who has no display name, and no halves of one.
+    unnamed: Vec<PersonKey>,
     /// Entries that could not be understood.
     pub(crate) refused: Vec<RefusedEntry>,
     /// What the listing says about itself.
@@ -55,6 +58,7 @@ pub(crate) async fn look(config: &Config, mut each: impl FnMut(&Person) + Send) 
     });
     let completeness = read_whole(&*source(config, &clock())?, &mut entries).await?;
     found.completeness = completeness;
+    found.tell_unnamed();
     Ok(found)
 }
 
@@ -88,7 +92,8 @@ impl SourceLook {
                         !wanted(half).is_ok_and(|half| half.is_some_and(|half| !half.trim().is_empty()))
                     }) =>
             {
-                "no display name"
+                self.unnamed.push(person.key.clone());
+                return;
             }
             _ if person.immutable_id().is_none() => "no value that could be an immutable ID ([anchor] from)",
             _ if days.into_iter().flatten().any(|day| day.at(person).is_err()) => {
@@ -99,10 +104,25 @@ impl SourceLook {
                 return;
             }
         };
+        self.lacking(lack, &person.key);
+    }
+
+    fn lacking(&mut self, lack: &'static str, key: &PersonKey) {
         let (count, keys) = self.lacks.entry(lack).or_default();
         *count += 1;
         if keys.len() < NAMED {
-            keys.push(person.key.as_str().to_owned());
+            keys.push(key.as_str().to_owned());
+        }
+    }
+
+    /// A name that cannot be read is another fault than one that is not there. Which values were left out is known when
+    /// everything is read.
+    fn tell_unnamed(&mut self) {
+        let unread: BTreeSet<PersonKey> =
+            self.completeness.left_out.iter().filter_map(|entry| entry.key.clone()).collect();
+        for key in std::mem::take(&mut self.unnamed) {
+            let lack = if unread.contains(&key) { "no display name that can be read" } else { "no display name" };
+            self.lacking(lack, &key);
         }
     }
 
@@ -122,6 +142,11 @@ impl SourceLook {
                 "and {} more rows that cannot be read; `hardmatch doctor` counts them",
                 self.refused.len() - NAMED
             ));
+        }
+        let left_out = &self.completeness.left_out;
+        lines.extend(left_out.iter().take(NAMED).map(|entry| format!("left out: {}", lower_place(entry))));
+        if left_out.len() > NAMED {
+            lines.push(format!("and {} more values that cannot be read and are left out", left_out.len() - NAMED));
         }
         for (lack, (count, keys)) in &self.lacks {
             let more = if *count > keys.len() as u64 { ", …" } else { "" };
@@ -151,6 +176,7 @@ impl SourceLook {
             "usable": self.usable,
             "lacks": lacks,
             "refused_entries": self.refused,
+            "left_out": self.completeness.left_out,
             "doubts": self.completeness.doubts,
         })
     }

@@ -243,7 +243,8 @@ async fn a_declined_consent_is_told_although_it_says_true() {
     let declined = browser.back(&page, with).await;
     assert_eq!(declined.status, StatusCode::FORBIDDEN);
     declined.says("The administrator declined.");
-    declined.says("Ask again.");
+    declined.says("Ask again with <code>hardmatch auth connect</code>.");
+    declined.never_says("`");
     declined.says("0a1b2c3d-0000-4000-8000-00000000abcd");
     assert_eq!(world.contoso.proved(), 0);
     assert_eq!(world.state("contoso").await, (ConnectState::Waiting, Some("AADSTS65004".into())));

@@ -135,7 +135,7 @@ impl IdentityPlatform for FakePlatform {
 
     fn explain(&self, error: &str, description: &str) -> Explained {
         let (code, means, cure) = if description.starts_with("AADSTS65004") {
-            ("AADSTS65004", "The administrator declined.", "Ask again.")
+            ("AADSTS65004", "The administrator declined.", "Ask again with `hardmatch auth connect`.")
         } else if description.starts_with("AADSTS53003") {
             ("AADSTS53003", "Conditional Access blocked the sign-in.", "Let the policy allow it.")
         } else if error == "echo" {

@@ -141,6 +141,7 @@ pub(crate) async fn stop_at_plan(ports: &MatchPorts, run: &LeasedRun<'_>, plan: 
             run.report.clone_from(&shown.report);
             run.problems.clone_from(&shown.problems);
             (run.attention, run.acknowledged) = (shown.attention, shown.acknowledged);
+            run.lists.clone_from(&shown.lists);
             run.policy_changes.clone_from(&shown.policy_changes);
             run.tenant_calls = spent.calls;
             run.units = spent.units;

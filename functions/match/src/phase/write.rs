@@ -1,15 +1,15 @@
 //! Writing and removing begin and end here: every change that may be written gets its place in the lane, every other
 //! change its reason for waiting; and a lane that is done ends its phase.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hardmatch_domain::change::Hold;
-use hardmatch_domain::guard::{FirstPlan, Kind, Record, over};
+use hardmatch_domain::guard::{FirstPlan, Record, allowed, over};
 use hardmatch_domain::ids::PersonRef;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_ports::Write;
 use hardmatch_ports::doorbell::MessageKind;
-use hardmatch_ports::run::{Phase, PlanHead, PlanRow, Run, Stop};
+use hardmatch_ports::run::{LimitNote, Phase, PlanHead, PlanRow, Run, Stop};
 use hardmatch_store::Progress;
 use hardmatch_store::approvals::Approval;
 use hardmatch_store::changes::LanePhase;
@@ -35,8 +35,8 @@ const TOGETHER: usize = 100;
 /// How far the lane is filled.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct StartProgress {
-    /// Kinds of change that wait for an approval, as they were judged at the beginning.
-    guarded: BTreeSet<Kind>,
+    /// Limits that hold changes for an approval, as they were judged at the beginning.
+    guarded: Vec<LimitNote>,
     /// The last slice that is done.
     after: Option<String>,
     /// Slices done.
@@ -83,7 +83,11 @@ pub(crate) async fn start(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Ste
     writes.extend(lane.end(&progress.lane));
     commit_plain(ports, writes).await?;
     remember(ports, run, PolicyOfDecisions::Remembered).await?;
-    let entered = enter(ports, run, Phase::Writing, |run| run.status = None).await?;
+    let entered = enter(ports, run, Phase::Writing, |run| {
+        run.status = None;
+        run.limits.clone_from(&progress.guarded);
+    })
+    .await?;
     checkpoint.clear().await?;
     Ok(Step::entered(entered).notifying(MessageKind::Write))
 }
@@ -122,8 +126,8 @@ fn distribute(
                 let over = progress
                     .guarded
                     .iter()
-                    .find(|kind| !row.accepted && !approved.covers(change) && kind.count(change) > 0);
-                over.map(|kind| Reason::with(Code::Guarded, kind.words()))
+                    .find(|limit| !row.accepted && !approved.covers(change) && limit.kind.count(change) > 0);
+                over.map(|limit| Reason::with(Code::Guarded, limit.kind.words()))
             }
         };
         match waits {
@@ -138,16 +142,16 @@ fn distribute(
     waiting
 }
 
-/// Kinds of change of which a run holds more than its limits allow. Mass renames, changes of IDs and takeovers have the
+/// Limits of the kinds of change of which a run holds more than its limits allow. Mass renames, changes of IDs and takeovers have the
 /// limits of removals, new accounts and changed names limits of their own; all are judged before anything is written.
-async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<BTreeSet<Kind>, MatchError> {
+async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<Vec<LimitNote>, MatchError> {
     let meta = ports.store.meta(&run.connection).await?;
     if is_by_hash(run) || first_plan(&meta, run) == FirstPlan::Pending {
-        return Ok(BTreeSet::new());
+        return Ok(Vec::new());
     }
     let limits = policy(ports, &run.connection, run.policy_revision).await?.guard;
     let now = ports.clock.now_seconds();
-    let mut guarded = BTreeSet::new();
+    let mut guarded = Vec::new();
     let mut spent = Vec::new();
     for kind in JUDGED_FIRST {
         let wanted = plan.judged.get(&kind).copied().unwrap_or(0);
@@ -160,7 +164,8 @@ async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<
             groups: &BTreeMap::new(),
         };
         if over(kind, wanted, &record).is_some() {
-            guarded.insert(kind);
+            let allowed = allowed(kind, record.links, limits);
+            guarded.push(LimitNote { kind, wanted, before: record.spent, allowed });
         } else if wanted > 0 {
             spent.push((kind, wanted));
         }

@@ -47,6 +47,29 @@ impl Kind {
         }
     }
 
+    /// One and several of this kind, for operators.
+    pub fn nouns(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::Removals => ("removal", "removals"),
+            Kind::Renames => ("new sign-in name", "new sign-in names"),
+            Kind::IdChanges => ("changed immutable ID", "changed immutable IDs"),
+            Kind::Takeovers => ("takeover", "takeovers"),
+            Kind::Creations => ("new account", "new accounts"),
+            Kind::IdentityChanges => {
+                ("changed name, employee ID or address", "changed names, employee IDs or addresses")
+            }
+        }
+    }
+
+    /// The keys of `[guard]` that set the limit.
+    pub fn settings(self) -> &'static str {
+        match self {
+            Kind::Removals | Kind::Renames | Kind::IdChanges | Kind::Takeovers => "max_removals, max_removals_percent",
+            Kind::Creations => "max_creations_percent",
+            Kind::IdentityChanges => "max_identity_changes_percent",
+        }
+    }
+
     /// How much of this kind a change holds.
     pub fn count(self, change: &Change) -> u64 {
         let is = |yes: bool| u64::from(yes);

@@ -196,6 +196,16 @@ pub fn over(kind: Kind, wanted: u64, record: &Record<'_>) -> Option<Over> {
     }
 }
 
+/// How many of a kind go within 24 hours without an approval, once a first plan was applied: [`over`] holds more than these,
+/// what went before included. `accounts` are the linked accounts at the start of that window.
+pub fn allowed(kind: Kind, accounts: u64, limits: Guard) -> u64 {
+    match kind {
+        Kind::Creations => limits.daily_creations(accounts),
+        Kind::IdentityChanges => limits.daily_identity_changes(accounts),
+        Kind::Removals | Kind::Renames | Kind::IdChanges | Kind::Takeovers => limits.daily(accounts),
+    }
+}
+
 /// Whether so many people who lost their sign-in or account within 30 days, each counted once and without what was
 /// approved, are more than a source loses that is in order. `links` are the accounts at the start of the 30 days.
 pub fn is_slow_bleed(departed: u64, links: u64, limits: Guard) -> bool {

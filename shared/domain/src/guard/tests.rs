@@ -150,6 +150,22 @@ fn creations_and_changed_names_have_limits_of_their_own() {
 }
 
 #[test]
+fn the_limit_that_is_shown_is_the_limit_that_holds() {
+    for kind in Kind::ALL {
+        for links in [1, 4, 15, 99, 101, 250, 1_999, 40_000] {
+            for spent in [0, 1, 7] {
+                let record = Record { spent, ..record(links, None, FirstPlan::Applied) };
+                let most = allowed(*kind, links, record.limits);
+                for wanted in 1..=most + 2 {
+                    let held = over(*kind, wanted, &record).is_some();
+                    assert_eq!(held, wanted + spent > most, "{kind:?}: {wanted} after {spent} of {links}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_slow_bleed_is_four_times_a_days_limit() {
     for (departed, links, bleeds) in
         [(20, 100, false), (21, 100, true), (4, 5, false), (5, 5, true), (2000, 100_000, false), (2001, 100_000, true)]

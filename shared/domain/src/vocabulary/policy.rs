@@ -310,11 +310,24 @@ impl Guard {
 
     /// How many removals a day are within the limits of a directory of so many accounts.
     pub fn daily(&self, accounts: u64) -> u64 {
-        let percent = u128::from(accounts) * u128::from(self.max_removals_percent) / 100;
-        let percent = u64::try_from(percent).unwrap_or(u64::MAX);
-        self.always_allowed(accounts).max(self.max_removals.min(percent))
+        self.always_allowed(accounts).max(self.max_removals.min(part(accounts, self.max_removals_percent)))
+    }
+
+    /// How many new accounts a day are within the limits of a directory of so many accounts.
+    pub fn daily_creations(&self, accounts: u64) -> u64 {
+        Self::ALWAYS_CREATE.max(part(accounts, self.max_creations_percent))
+    }
+
+    /// How many people a day may be named otherwise within the limits of a directory of so many accounts.
+    pub fn daily_identity_changes(&self, accounts: u64) -> u64 {
+        Self::ALWAYS_NAME.max(part(accounts, self.max_identity_changes_percent))
     }
 
     /// Most memberships of one group taken away in 24 hours, in percent of its members.
     pub const GROUP_PERCENT: u64 = 20;
+}
+
+/// So many percent of a number, rounded down.
+fn part(of: u64, percent: u64) -> u64 {
+    u64::try_from(u128::from(of) * u128::from(percent) / 100).unwrap_or(u64::MAX)
 }

@@ -12,60 +12,16 @@ use super::texts::Texts;
 use crate::attention::RowNotes;
 use crate::beside::ReportError;
 use crate::kind::{Kind, main_code};
+use crate::list::List;
 
-/// A list of the page, in the page's order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum List {
-    /// Nothing happens for these people until somebody looks.
-    Needs,
-    /// Changes that wait for an approval.
-    Waiting,
-    /// Planned or written.
-    Changes,
-    /// What waits for a date or for another change.
-    Later,
-    /// Needs attention, and an operator knows it.
-    Acknowledged,
-    /// Nothing is to be done.
-    Rest,
-}
-
-impl List {
-    pub(super) const ALL: [List; 6] =
-        [List::Needs, List::Waiting, List::Changes, List::Later, List::Acknowledged, List::Rest];
-
-    /// The name in the page and in its address.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            List::Needs => "needs",
-            List::Waiting => "waiting",
-            List::Changes => "changes",
-            List::Later => "later",
-            List::Acknowledged => "acknowledged",
-            List::Rest => "rest",
-        }
-    }
-
-    /// Bytes of the page that the list's people may take; the rest of them lies beside the page. All lists together
-    /// stay below what a browser opens in two seconds.
-    fn room(self) -> usize {
-        const MEGABYTE: usize = 1 << 20;
-        match self {
-            List::Needs | List::Changes => 6 * MEGABYTE,
-            List::Waiting => 4 * MEGABYTE,
-            List::Later | List::Acknowledged | List::Rest => 2 * MEGABYTE,
-        }
-    }
-
-    fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Acknowledged => List::Acknowledged,
-            Kind::Attention => List::Needs,
-            Kind::Approval => List::Waiting,
-            Kind::Do(_) => List::Changes,
-            Kind::Later => List::Later,
-            Kind::Skipped | Kind::AsTheyShouldBe => List::Rest,
-        }
+/// Bytes of the page that a list's people may take; the rest of them lies beside the page. All lists together stay below
+/// what a browser opens in two seconds.
+fn room(list: List) -> usize {
+    const MEGABYTE: usize = 1 << 20;
+    match list {
+        List::Needs | List::Changes => 6 * MEGABYTE,
+        List::Waiting => 4 * MEGABYTE,
+        List::Later | List::Acknowledged | List::Rest => 2 * MEGABYTE,
     }
 }
 
@@ -127,7 +83,7 @@ impl Lists {
         notes: RowNotes,
     ) -> Result<bool, ReportError> {
         let kind = Kind::of(row, outcome).known(notes.acknowledged);
-        let list = List::of(kind);
+        let list = List::of(row, outcome, notes.acknowledged);
         let (group, code) = match list {
             List::Needs | List::Later | List::Acknowledged => {
                 let code = main_code(row, outcome);
@@ -143,7 +99,7 @@ impl Lists {
         listed.people += 1;
         listed.new += u64::from(notes.new);
         listed.groups.entry(group).or_insert(Group { kind, code, action: row.decision.action, people: 0 }).people += 1;
-        if listed.used >= list.room() {
+        if listed.used >= room(list) {
             return Ok(false);
         }
         let before = self.texts.bytes() + listed.json.len();

@@ -11,13 +11,15 @@ use hardmatch_domain::reason::Code;
 use hardmatch_ports::run::{CollectionState, ReadMode, Run, Seats};
 use sha2::{Digest, Sha256};
 
-use super::lists::{Group, List, Listed, Lists};
+use super::lists::{Group, Listed, Lists};
 use super::texts::quoted;
 use super::verdict::Verdict;
 use super::{ReportBuilder, Surroundings};
 use crate::bill::{Bill, Forecast};
+use crate::list::List;
 use crate::pages::{markup, page};
-use crate::row_status::{RowStatus, Tally};
+use crate::row_status::RowStatus;
+use crate::tally::Tally;
 use crate::visible::visible;
 use crate::words;
 
@@ -41,6 +43,8 @@ pub(super) struct PageView<'a> {
     forecast: String,
     disagreement: String,
     guard: Option<GuardView>,
+    /// Limits that hold other changes than removals.
+    limits: Vec<String>,
     seats: Option<SeatsView>,
     policy_changes: Vec<String>,
     problems: Vec<String>,
@@ -145,6 +149,8 @@ struct SectionView {
     /// Whether the list is closed until a reader opens it.
     folded: bool,
     total: String,
+    /// Of how many people these are some; empty where nobody asks.
+    of: String,
     shown: String,
     cut: bool,
     groups: Vec<GroupView>,
@@ -204,6 +210,7 @@ impl<'a> PageView<'a> {
                     words::number(guard.links)
                 ),
             }),
+            limits: run.limits.iter().map(words::limit).collect(),
             seats: run.plan.as_ref().and_then(|plan| SeatsView::of(&plan.seats)),
             policy_changes: run.policy_changes.iter().map(|change| visible(change).into_owned()).collect(),
             problems: run.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
@@ -470,6 +477,7 @@ fn section(list: List, listed: &Listed, run: &Run) -> SectionView {
         shown: words::number(listed.held),
         cut: listed.people > listed.held,
         groups: groups.into_iter().map(|(name, group)| GroupView::of(name, group)).collect(),
+        of: plan.filter(|_| list == List::Waiting).map(|plan| words::people(plan.people)).unwrap_or_default(),
         command: command.map(|plan| format!("hardmatch apply {}", plan.short())).unwrap_or_default(),
     }
 }

@@ -1,7 +1,8 @@
 // Measures a rendered report in Chromium: bytes, time until its first rows are there, nodes of the document at the start
 // and the most while all of it is scrolled through, and printed pages.
 //
-//   node measure.mjs REPORT.html            CHROMIUM=/usr/bin/chromium by default
+//   node measure.mjs REPORT.html                  CHROMIUM=/usr/bin/chromium by default
+//   node measure.mjs REPORT.html BYTES NODES      fails when the page has more of either
 
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -28,7 +29,10 @@ try {
   await page.evaluate(() => document.querySelectorAll('details.list').forEach((list) => { list.open = false; }));
   const pdf = (await page.pdf({ format: 'A4' })).toString('latin1');
   const pages = (pdf.match(/\/Type\s*\/Page\b/g) ?? []).length;
-  process.stdout.write(`${JSON.stringify({ bytes: statSync(report).size, people: people(), opened_ms: Math.round(opened), nodes: first, most_nodes: most, printed_pages: pages })}\n`);
+  const [mostBytes, mostNodes] = process.argv.slice(3).map(Number);
+  const bytes = statSync(report).size;
+  if (bytes > mostBytes || most > mostNodes) process.exitCode = 1;
+  process.stdout.write(`${JSON.stringify({ bytes, people: people(), opened_ms: Math.round(opened), nodes: first, most_nodes: most, printed_pages: pages })}\n`);
 } finally {
   await browser.close();
 }

@@ -1,5 +1,6 @@
-// Walks through the pages of the connect function in Chromium, light, dark and narrow, without JavaScript: no axe
-// violation, no error in the console, nothing too wide, a visible focus; buttons that lead where they say.
+// Walks through the pages of the connect function in Chromium, light, dark and narrow: no axe
+// violation, no error in the console, nothing too wide, a visible focus; buttons that lead where they say; the time at
+// which a link ends in the reader's time zone; no mark of a terminal's text.
 //
 //   cargo run -p hardmatch-connect --example pages      prints ADDRESS
 //   node pages.mjs ADDRESS [SHOTS]                      CHROMIUM=/usr/bin/chromium by default
@@ -36,7 +37,7 @@ let checks = 0;
 try {
   for (const { name, ...options } of looks) {
     for (const [outcome, heading] of Object.entries(outcomes)) {
-      const context = await browser.newContext(options);
+      const context = await browser.newContext({ ...options, locale: 'de-DE', timezoneId: 'Asia/Kolkata' });
       const page = await context.newPage();
       const troubles = [];
       page.on('console', (message) => {
@@ -46,6 +47,9 @@ try {
       page.on('pageerror', (error) => troubles.push(String(error)));
       await page.goto(`${address}/new/${outcome}`);
       await look(page, `${name}-${outcome}-offer`, `Connect ${outcome} to Microsoft 365`);
+      const [shown, here] = await page.locator('time').evaluate((time) => [time.textContent,
+        new Date(time.dateTime).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', timeZoneName: 'short' })]);
+      assert(shown === here && !shown.includes('UTC'), `${shown} is the reader's ${here}`);
       await page.keyboard.press('Tab');
       assert.equal(await page.evaluate(() => document.activeElement.localName), 'button');
       assert.notEqual(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), 'none');
@@ -70,6 +74,12 @@ try {
       await context.close();
     }
   }
+  // Without its script the page says the same in minutes and in UTC.
+  const plain = await browser.newContext({ javaScriptEnabled: false });
+  const page = await plain.newPage();
+  await page.goto(`${address}/new/done`);
+  assert.match(await page.locator('dl.facts').innerText(), /1[45] minutes, until \d\d:\d\d UTC/);
+  await plain.close();
 } finally {
   await browser.close();
 }
@@ -78,7 +88,8 @@ process.stdout.write(`${checks} axe runs without a violation; buttons lead where
 async function look(page, name, heading) {
   assert.equal((await page.locator('h1').innerText()).trim(), heading, name);
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${name}: too wide`);
-  // The policy of the page forbids scripts, axe too; the browser's own channel is not bound by it.
+  assert(!(await page.locator('body').innerText()).includes('`'), `${name}: a command is shown as code, without backticks`);
+  // The policy of the page forbids foreign scripts, axe too; the browser's own channel is not bound by it.
   await page.evaluate(axe);
   const { violations } = await page.evaluate((values) => axe.run({ runOnly: { type: 'tag', values } }), tags);
   const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.slice(0, 5).map((n) => n.html.slice(0, 200)).join('\n  ')}`);

@@ -29,8 +29,8 @@ pub struct Interpreter {
     damaged: (u64, u64),
     cut: Option<(u64, String)>,
     left_out: Vec<RefusedEntry>,
-    /// What was passed over, by what it was: how often, and the line of the first.
-    passed: BTreeMap<String, (u64, u64)>,
+    /// What was passed over, by what one and several of it are called: how often, and the line of the first.
+    passed: BTreeMap<(String, String), (u64, u64)>,
     /// How many entries have each column at all. A header speaks for all entries; without one, attributes come and go.
     filled: Vec<u32>,
 }
@@ -59,7 +59,7 @@ impl Interpreter {
     /// Understands an entry; `raw` gives it as it was written, for a refusal. `None`: it is no person's.
     pub fn take(&mut self, row: &Row, raw: impl FnOnce() -> Vec<u8>) -> Option<Entry> {
         if translate::is_system(row, &self.columns) {
-            self.pass("system accounts", row.line);
+            self.pass("system account", "system accounts", row.line);
             return None;
         }
         self.count_filled(row);
@@ -96,13 +96,9 @@ impl Interpreter {
     }
 
     /// Counts something that is nobody's entry.
-    pub fn pass(&mut self, what: &str, line: u64) {
-        match self.passed.get_mut(what) {
-            Some((count, _)) => *count += 1,
-            None => {
-                self.passed.insert(what.to_owned(), (1, line));
-            }
-        }
+    pub fn pass(&mut self, one: &str, many: &str, line: u64) {
+        let (count, _) = self.passed.entry((one.to_owned(), many.to_owned())).or_insert((0, line));
+        *count += 1;
     }
 
     /// Where the listing ends too early, and how that shows.
@@ -140,7 +136,9 @@ impl Interpreter {
         let unread: Vec<String> = row.bad_columns().map(|column| self.columns.name(column).to_owned()).collect();
         let unread = unread.into_iter().filter(|name| !told.contains(&Some(name.clone())));
         for name in unread.chain(unused.into_iter().filter_map(|fault| fault.column)) {
-            self.pass(&format!("values of {name} that could not be read and that nothing uses"), row.line);
+            let one = format!("value of {name} that could not be read and that nothing uses");
+            let many = format!("values of {name} that could not be read and that nothing uses");
+            self.pass(&one, &many, row.line);
         }
     }
 
@@ -187,7 +185,10 @@ impl Interpreter {
         let mut notes: Vec<String> = self
             .passed
             .iter()
-            .map(|(what, (count, line))| format!("Passed over: {count} {what}, the first in line {line}"))
+            .map(|((one, many), (count, line))| match count {
+                1 => format!("Passed over: 1 {one} in line {line}"),
+                _ => format!("Passed over: {count} {many}, the first in line {line}"),
+            })
             .collect();
         let nameless = |name: &&String| name.starts_with(NAMELESS);
         notes.extend(

@@ -135,10 +135,13 @@ const ALIASES: &[(Suggests, &[&str])] = &[
     (Attribute("usageLocation"), &["usagelocation", "nutzungsstandort", "verwendungsstandort", "emplacementdutilisation", "ubicaciondeuso", "paesediutilizzo"]),
     (Attribute("telephoneNumber"), &[
         "telephonenumber", "phonenumber", "businessphones", "businessphone", "workphone", "officephone", "phonework", "workphonenumber", "primaryworkphone", "phone", "telephone", "telefon", "telefonnummer", "telefongeschaftlich",
-        "telefondienstlich", "durchwahl", "geschaftlichetelefonnummer", "telefonburo", "telephoneprofessionnel", "numerodetelephone", "tel", "telefono", "telefonodetrabajo", "telefonooficina", "numerodetelefono", "telefonoufficio",
+        "telefondienstlich", "telefonnummerdienstlich", "telefonnummergeschaftlich", "dienstlichetelefonnummer", "diensttelefon", "diensttelefonnummer", "firmentelefon",
+        "telefonarbeit", "telefonbusiness", "telefonfestnetz", "festnetz", "festnetznummer", "telefonnr", "telnr", "teldienstlich", "telgeschaftlich", "rufnummer", "rufnummerdienstlich",
+        "dienstlicherufnummer", "durchwahl", "geschaftlichetelefonnummer", "telefonburo", "telephoneprofessionnel", "numerodetelephone", "tel", "telefono", "telefonodetrabajo", "telefonooficina", "numerodetelefono", "telefonoufficio",
     ]),
     (Attribute("mobile"), &[
-        "mobile", "mobilephone", "mobilenumber", "mobilephonenumber", "cellphone", "cell", "workmobile", "mobiltelefon", "mobil", "mobilnummer", "handy", "handynummer", "diensthandy", "telephonemobile",
+        "mobile", "mobilephone", "mobilenumber", "mobilephonenumber", "cellphone", "cell", "workmobile", "mobiltelefon", "mobil", "mobilnummer", "handy", "handynummer", "diensthandy", "diensthandynummer",
+        "handydienstlich", "handygeschaftlich", "firmenhandy", "mobildienstlich", "mobilgeschaftlich", "mobilfunk", "mobilfunknummer", "mobiltelefonnummer", "telephonemobile",
         "portable", "telephoneportable", "mobileprofessionnel", "movil", "telefonomovil", "celular", "cellulare", "telefonocellulare",
     ]),
     (Attribute("facsimileTelephoneNumber"), &["facsimiletelephonenumber", "fax", "faxnumber", "faxnummer", "telefax", "telecopie", "numerodefax"]),
@@ -194,6 +197,11 @@ mod tests {
             ("Personal-Nr.", "employeeID"),
             ("Employee #", "employeeID"),
             ("User principal name", "userPrincipalName"),
+            ("Telefonnummer (dienstlich)", "telephoneNumber"),
+            ("Tel. geschäftlich", "telephoneNumber"),
+            ("Rufnummer", "telephoneNumber"),
+            ("Handy (dienstl.)", "mobile"),
+            ("Handy dienstlich", "mobile"),
         ] {
             assert_eq!(means(name), [Attribute(attribute)], "{name}");
         }

@@ -120,9 +120,11 @@ fn is_email(text: &str) -> bool {
 }
 
 fn is_phone(text: &str) -> bool {
+    // As word processors write them: spaces that do not break, dashes of every length.
+    let gap = |c: char| c.is_whitespace() || matches!(c, '/' | '-' | '\u{2010}'..='\u{2015}');
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let shaped = text.chars().all(|c| c.is_ascii_digit() || " +-/().x".contains(c));
-    let marked = text.starts_with(['+', '(', '0']) || text.contains([' ', '/', '-']);
+    let shaped = text.chars().all(|c| c.is_ascii_digit() || gap(c) || "+().x".contains(c));
+    let marked = text.starts_with(['+', '(', '0']) || text.contains(gap);
     shaped && marked && (6..=17).contains(&digits)
 }
 
@@ -177,6 +179,7 @@ mod tests {
         assert_eq!(kind(&["a@x.example", "b@x.example", ""]), Kind::Email);
         assert_eq!(kind(&["DE", "fr", "AT"]), Kind::Country);
         assert_eq!(kind(&["+49 30 1234567", "030/123456", "(555) 010-1234"]), Kind::Phone);
+        assert_eq!(kind(&["+49\u{a0}221\u{a0}5550\u{2013}12", "0221 / 555 01 - 12"]), Kind::Phone);
         assert_eq!(kind(&["Aktiv", "Ausgetreten", "Aktiv"]), Kind::Switch);
         assert_eq!(kind(&["01.02.2024", "3.12.2023"]), Kind::Date);
         assert_eq!(kind(&["2024-02-01T00:00:00", "1/2/2024", "01-Feb-2024", "20240201"]), Kind::Date);

@@ -247,7 +247,9 @@ fn by_values(columns: &[Column<'_>], proposals: &mut [Proposal]) {
         (Kind::Country, &["co", "c", "usageLocation"][..], "c", "country codes"),
         (Kind::Phone, &["telephoneNumber", "mobile"][..], "telephoneNumber", "telephone numbers"),
     ] {
-        if let ([at], false) = (unused(proposals, kind).as_slice(), filled(proposals, wanted)) {
+        let mut found = unused(proposals, kind);
+        found.retain(|at| !is_of_somebody_else(columns[*at].name));
+        if let ([at], false) = (found.as_slice(), filled(proposals, wanted)) {
             proposals[*at] = Proposal {
                 fills: vec![fills],
                 by: Some(ProposedBy::Values),
@@ -256,9 +258,13 @@ fn by_values(columns: &[Column<'_>], proposals: &mut [Proposal]) {
             };
         }
     }
-    // A yes or a date could be anything: nobody is blocked because of a column called "Remote".
-    for (kind, what) in [(Kind::Switch, "yes and no"), (Kind::Date, "dates")] {
+    // A yes or a date could be anything: nobody is blocked because of a column called "Remote". A telephone may be anybody's,
+    // and two of them say not which is which.
+    for (kind, what) in [(Kind::Switch, "yes and no"), (Kind::Date, "dates"), (Kind::Phone, "telephone numbers")] {
         for at in unused(proposals, kind) {
+            if kind == Kind::Phone && is_of_somebody_else(columns[at].name) {
+                continue;
+            }
             proposals[at].doubt = Some(format!("the values look like {what}; not used"));
         }
     }
@@ -295,5 +301,39 @@ fn sign_in_name(columns: &[Column<'_>], proposals: &mut [Proposal]) {
     let mail = (0..columns.len()).find(|at| proposals[*at].fills.contains(&"mail") && columns[*at].looks.filled > 0);
     if let Some(at) = mail {
         proposals[at].fills.insert(0, "userPrincipalName");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proposed(columns: &[(&str, &[&str])]) -> Vec<Proposal> {
+        let looks: Vec<Looks> = columns
+            .iter()
+            .map(|(_, values)| {
+                let mut looks = Looks::default();
+                values.iter().for_each(|value| looks.feed(value));
+                looks
+            })
+            .collect();
+        let columns: Vec<Column<'_>> =
+            columns.iter().zip(&looks).map(|((name, _), looks)| Column { name, looks }).collect();
+        assign(&columns)
+    }
+
+    #[test]
+    fn telephones_that_nothing_uses_are_told_unless_they_are_private() {
+        let numbers: &[&str] = &["+49 221 5550-12", "0221/5550-13"];
+        let found = proposed(&[("Nebenstelle 1", numbers), ("Nebenstelle 2", numbers), ("Telefon privat", numbers)]);
+        let doubts: Vec<Option<&str>> = found.iter().map(|one| one.doubt.as_deref()).collect();
+        let told = Some("the values look like telephone numbers; not used");
+        assert_eq!(doubts, [told, told, None]);
+        assert!(found.iter().all(|one| one.fills.is_empty()), "two of them say not which is which");
+        let one = proposed(&[("Nebenstelle", numbers), ("E-Mail", &["a@x.example", "b@x.example"])]);
+        assert_eq!(one[0].fills, ["telephoneNumber"]);
+        let named = proposed(&[("Rufnummer", numbers), ("Nebenstelle", numbers)]);
+        assert_eq!((named[0].fills.as_slice(), named[0].doubt.as_deref()), (&["telephoneNumber"][..], None));
+        assert_eq!(named[1].doubt.as_deref(), told);
     }
 }

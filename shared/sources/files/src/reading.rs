@@ -64,8 +64,14 @@ impl Reading {
                     let raw = self.entries.raw(&self.row);
                     chunk.push(self.interpreter.refuse(self.row.line, key, fault, &raw));
                 }
-                Read::Footer => self.interpreter.pass("footers behind the last entry", self.row.line),
-                Read::Header => self.interpreter.pass("rows that repeat the header", self.row.line),
+                Read::Footer => self.interpreter.pass(
+                    "footer behind the last entry",
+                    "footers behind the last entry",
+                    self.row.line,
+                ),
+                Read::Header => {
+                    self.interpreter.pass("row that repeats the header", "rows that repeat the header", self.row.line)
+                }
                 Read::End => {
                     unchanged(&mut self.entries, &self.survey)?;
                     self.ended = true;

@@ -1,12 +1,14 @@
 //! `auth connect`: an administrator opens a page, grants what is needed, and the command says what was really granted.
 
 use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hardmatch_checkup::{is_delegated, needs};
 use hardmatch_connect::{ConnectLink, issue};
 use hardmatch_embedded::Missing;
 use hardmatch_graph::aadsts::{self, SignInErrorKind};
+use hardmatch_policy::Cloud;
 use hardmatch_policy::permission::{self, Judged};
 use hardmatch_ports::tenant::Retry;
 use hardmatch_ports::{IdentityPlatform as _, TenantError, TokenStore as _};
@@ -19,7 +21,7 @@ use ulid::Ulid;
 use super::pages::{Pages, Place, connection};
 use super::status::permissions;
 use crate::args::{Common, ConnectArgs};
-use crate::connection::{State, load, open_state};
+use crate::connection::{Loaded, State, clock, load, open_state};
 use crate::fail::{Exit, Failure};
 use crate::output;
 use crate::simulated_state;
@@ -37,7 +39,44 @@ const CHECKS: SignedDuration = SignedDuration::from_mins(30);
 
 pub(crate) async fn connect(args: &ConnectArgs) -> Result<Exit, Failure> {
     let loaded = load(&args.common.config)?;
-    simulated_state::put_aside(&loaded.config)?;
+    if !simulated_state::is_left(&loaded.config) {
+        return Ok(in_state(args, loaded, None).await?.exit());
+    }
+    // Until the real tenant is connected the simulated one's state stays, and goes on being of use.
+    let named = loaded.config.clone();
+    let at = simulated_state::while_connecting(&named.state_path);
+    let ended = in_state(args, loaded, Some(at)).await;
+    if let Ok(Ended::Connected(_)) = &ended {
+        simulated_state::connected(&named)?;
+    } else {
+        simulated_state::given_up(&named.state_path);
+    }
+    Ok(ended?.exit())
+}
+
+/// How the command ended.
+enum Ended {
+    Connected(Exit),
+    /// An address was printed, and nobody is waited for.
+    Offered,
+}
+
+impl Ended {
+    fn exit(self) -> Exit {
+        match self {
+            Ended::Connected(exit) => exit,
+            Ended::Offered => Exit::Attention,
+        }
+    }
+}
+
+/// Connects in the file's state, or `at` another place. Nothing of it is open any more when this ends.
+async fn in_state(args: &ConnectArgs, mut loaded: Loaded, at: Option<PathBuf>) -> Result<Ended, Failure> {
+    let tokens = Tokens::of_a_run(&loaded.config, &clock())?;
+    let tokens_path = tokens::path(&loaded.config);
+    if let Some(at) = at {
+        loaded.config.state_path = at;
+    }
     let state = open_state(loaded, Missing::Create).await?;
     let config = &state.loaded.config;
     let meta = state.store.meta(&config.connection).await?;
@@ -48,9 +87,15 @@ pub(crate) async fn connect(args: &ConnectArgs) -> Result<Exit, Failure> {
         ));
     }
     let place = Place::on_this_machine(config, args.port).await?;
-    let tokens = Tokens::of_a_run(config, &state.clock)?;
     let side = tenant_side(config, &state.clock, tokens.as_ref().map(Tokens::token_store)).await?;
-    let desk = Desk { state: &state, side: &side, tokens: tokens.as_ref(), meta: &meta, common: &args.common };
+    let desk = Desk {
+        state: &state,
+        side: &side,
+        tokens: tokens.as_ref(),
+        tokens_path: &tokens_path,
+        meta: &meta,
+        common: &args.common,
+    };
     // Only for a person at a terminal: a script, and a session without a screen, read the address.
     let opens_browser = !args.no_browser && !args.common.json && std::io::stderr().is_terminal();
     let ended = desk.connect(place, args.no_wait, opens_browser).await;
@@ -63,17 +108,18 @@ struct Desk<'a> {
     state: &'a State,
     side: &'a TenantSide,
     tokens: Option<&'a Tokens>,
+    tokens_path: &'a Path,
     /// As it was before.
     meta: &'a Meta,
     common: &'a Common,
 }
 
 impl Desk<'_> {
-    async fn connect(&self, place: Place, no_wait: bool, opens_browser: bool) -> Result<Exit, Failure> {
+    async fn connect(&self, place: Place, no_wait: bool, opens_browser: bool) -> Result<Ended, Failure> {
         let config = &self.state.loaded.config;
         let delegated = is_delegated(config);
         if !delegated && let Some(connected) = self.proven(Enough::Everything).await? {
-            return Ok(self.done(&connected));
+            return Ok(Ended::Connected(self.done(&connected)));
         }
         // Opened by somebody far away: its answer comes back to nobody, so nothing is awaited under its state.
         let raw = self.side.platform.consent_url(&place.url.redirect(), &Ulid::new().to_string());
@@ -86,7 +132,7 @@ impl Desk<'_> {
                     "An administrator of the tenant opens this address and agrees; the page it leads to afterwards need not open. Then run `hardmatch auth connect` again.",
                 );
             }
-            return Ok(Exit::Attention);
+            return Ok(Ended::Offered);
         }
         let link = issue(&self.state.store, &*self.state.clock, &place.url, &config.connection).await?;
         // Beforehand: without it Microsoft refuses the sign-in after the administrator has signed in.
@@ -107,7 +153,7 @@ impl Desk<'_> {
         }
         let awaited = self.wait(&link, delegated).await;
         pages.stop().await;
-        Ok(self.done(&awaited?))
+        Ok(Ended::Connected(self.done(&awaited?)))
     }
 
     /// Whether a token of the application's own shows that everything (or enough) is granted. `None`: not yet. Trouble
@@ -197,7 +243,7 @@ impl Desk<'_> {
             "permission_missing" => "something that is needed was not granted; the page names it. Add it to the application's API permissions, and agree again".to_owned(),
             "another_tenant" => "Microsoft answered for another tenant than this connection's. Open the link again in the same browser, and sign in with an account of the right one".to_owned(),
             "too_late" => "the answer came after the attempt's 15 minutes. Run `hardmatch auth connect` again".to_owned(),
-            "tokens_not_kept" => format!("the sign-in succeeded, and its tokens could not be kept in {}. Make it writable for this user, and run `hardmatch auth connect` again", tokens::path(&self.state.loaded.config).display()),
+            "tokens_not_kept" => format!("the sign-in succeeded, and its tokens could not be kept in {}. Make it writable for this user, and run `hardmatch auth connect` again", self.tokens_path.display()),
             other => {
                 let explained = self.side.platform.explain(other, "");
                 format!("{} {} ({})", explained.means, explained.cure, explained.code)
@@ -224,6 +270,11 @@ impl Desk<'_> {
             }));
         } else {
             output::line(format!("Connected to tenant {} as application {}.", connected.tenant, self.side.client_id));
+            if matches!(config.tenant.cloud, Cloud::Simulated { .. }) {
+                output::line(
+                    "This tenant is a simulated one on this machine: nobody has to agree to anything, and nothing of it counts for a real tenant. For yours set tenant.id, tenant.cloud and [tenant.auth], and run this again.",
+                );
+            }
             let granted: Vec<String> = connected.permissions.iter().cloned().collect();
             for check in needs::judge(&granted, config) {
                 output::line(format!("{} {}", check.finding, check.cure).trim_end());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::group::FoundGroup;
 use hardmatch_domain::guard::{
-    FirstPlan, GroupRecord, Guarded, Judgement, Kind, Over, Record, ReleasedBy, Wanted, is_slow_bleed, judge,
+    FirstPlan, GroupRecord, Guarded, Judgement, Kind, Over, Record, ReleasedBy, Wanted, allowed, is_slow_bleed, judge,
 };
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::policy::Guard;
@@ -107,10 +107,11 @@ pub(super) async fn judge_removals(
         }
         other => other,
     };
-    let (mut note, code) = describe(&judgement, wanted.total(), spent, links);
+    let (mut note, code) = describe(&judgement, wanted.total(), spent, &record);
     note.approved = let_through;
     if let_through > 0 {
-        note.sentence = format!("{} {let_through} were approved one by one and let through.", note.sentence);
+        let were = if let_through == 1 { "was" } else { "were" };
+        note.sentence = format!("{} {let_through} {were} approved one by one and let through.", note.sentence);
     }
     Ok(Judged { note, code, groups: losing })
 }
@@ -151,19 +152,26 @@ pub(crate) fn nothing_removed(meta: &Meta, run: &Run, now: i64) -> GuardNote {
 
 const NOTHING: &str = "Nothing is removed.";
 
-fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (GuardNote, Code) {
+fn describe(judgement: &Judgement, removals: u64, before: u64, record: &Record<'_>) -> (GuardNote, Code) {
+    let links = record.links;
+    let (one, many) = Kind::Removals.nouns();
+    let counted = if removals == 1 { format!("1 {one}") } else { format!("{removals} {many}") };
+    let waits = if removals == 1 { "waits" } else { "wait" };
     let (released, sentence, code) = match judgement {
         Judgement::Go(_) if removals == 0 => (true, NOTHING.to_owned(), Code::Guarded),
-        Judgement::Go(_) => (true, format!("{removals} removals were let through."), Code::Guarded),
+        Judgement::Go(_) => {
+            let were = if removals == 1 { "was" } else { "were" };
+            (true, format!("{counted} {were} let through."), Code::Guarded)
+        }
         Judgement::Wait(Guarded { over: Over::First, .. }) => (
             false,
-            format!("{removals} removals wait: nothing is removed before a first plan was applied by its hash."),
+            format!("{counted} {waits}: nothing is removed before a first plan was applied by its hash."),
             Code::FirstRemovals,
         ),
         Judgement::Wait(Guarded { over: Over::Group, group, .. }) => (
             false,
             format!(
-                "{removals} removals wait: the group {} would lose more than {} % of its members within 24 hours.",
+                "{counted} {waits}: the group {} would lose more than {} % of its members within 24 hours.",
                 group.as_deref().unwrap_or_default(),
                 Guard::GROUP_PERCENT
             ),
@@ -172,7 +180,7 @@ fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (G
         Judgement::Wait(Guarded { over: Over::Slow, spent, .. }) => (
             false,
             format!(
-                "{removals} removals wait: with them, and with {spent} people who lost their sign-in or account within 30 days, more people than {} times a day's limit would lose it without an approval.",
+                "{counted} {waits}: with them, and with {spent} people who lost their sign-in or account within 30 days, more people than {} times a day's limit would lose it without an approval.",
                 Guard::SLOW_FACTOR
             ),
             Code::Guarded,
@@ -180,7 +188,8 @@ fn describe(judgement: &Judgement, removals: u64, before: u64, links: u64) -> (G
         Judgement::Wait(Guarded { over, .. }) => (
             false,
             format!(
-                "{removals} removals wait, {before} more went in the last 24 hours: more than {} of {links} links.",
+                "{counted} {waits}: at most {} may go in 24 hours without an approval, {before} went before (`{}`, {links} links).",
+                allowed(Kind::Removals, links, record.limits),
                 match over {
                     Over::Count => "max_removals",
                     Over::Percent | Over::First | Over::Group | Over::Slow => "max_removals_percent",

@@ -103,6 +103,7 @@ impl Rows {
     /// Stores page, CSV and JSON Lines, and enters into the run where they lie.
     pub(super) async fn render(self, ports: &MatchPorts, run: &mut Run) -> Result<(), MatchError> {
         (run.attention, run.acknowledged) = (self.totals.attention, self.totals.acknowledged);
+        run.lists = self.report.tally().lists();
         let policy = ports.store.policy(&run.connection, run.policy_revision).await?;
         if let (Some(before), Some(new)) = (run.policy_before, &policy) {
             let old = ports.store.policy(&run.connection, before).await?;
