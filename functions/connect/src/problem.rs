@@ -89,10 +89,10 @@ impl Refused {
 
 /// Ends every piece of advice after which the same link goes on.
 const AGAIN: &str = "Until the link ends you may open it again in this browser and press its button once more; later \
-                     “hardmatch auth connect” makes a new one.";
+                     `hardmatch auth connect` makes a new one.";
 
 /// Ends every piece of advice that needs a new link.
-const NEW_LINK: &str = "A new link comes from the operator of hardmatch: “hardmatch auth connect” makes one.";
+const NEW_LINK: &str = "A new link comes from the operator of hardmatch: `hardmatch auth connect` makes one.";
 
 impl Problem {
     fn status(&self) -> StatusCode {
@@ -176,19 +176,19 @@ impl Problem {
             Self::AnotherSite => "Go back to the link, and press its button.".into(),
             Self::LinkTaken => format!("Go on in the browser that began. {NEW_LINK}"),
             Self::Incomplete => AGAIN.into(),
-            Self::AnswerSpent => format!("“hardmatch auth status” says whether the connection stands. {AGAIN}"),
+            Self::AnswerSpent => format!("`hardmatch auth status` says whether the connection stands. {AGAIN}"),
             Self::AnotherBrowser => {
                 format!("Open the link and finish in the same browser, with cookies allowed. {NEW_LINK}")
             }
             Self::AnotherTenant(_) => {
                 format!(
-                    "Sign in with an account of the right tenant, or correct “tenant.id” in hardmatch.toml. {AGAIN}"
+                    "Sign in with an account of the right tenant, or correct `tenant.id` in hardmatch.toml. {AGAIN}"
                 )
             }
             Self::Refused(refused) if refused.cure.is_empty() => AGAIN.into(),
             Self::Refused(refused) => format!("{} {AGAIN}", refused.cure),
             Self::NotKept => {
-                format!("Check the key and the token table (“hardmatch doctor”), then connect again. {NEW_LINK}")
+                format!("Check the key and the token table (`hardmatch doctor`), then connect again. {NEW_LINK}")
             }
             Self::Broken { .. } => "Try again in a minute. If it stays so, give the reference to your operator.".into(),
         }

@@ -310,7 +310,7 @@ fn not_yet(connection: &Connection, code: String, check: Option<String>) -> Resp
                minutes."
             .into(),
         cure: "Wait a minute, then check again. If it stays so, the application or the tenant may be another than you \
-               think: compare “client_id” and “tenant.id” in hardmatch.toml with the list below."
+               think: compare `client_id` and `tenant.id` in hardmatch.toml with the list below."
             .into(),
         check,
         ..outcome(Tone::Wait, connection, None, None)

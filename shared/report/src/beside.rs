@@ -6,8 +6,9 @@ use hardmatch_domain::change::Join;
 use hardmatch_ports::run::{Outcome, PlanRow};
 
 use crate::attention::Acknowledged;
-use crate::documents::{self, RowDocument, reasons};
+use crate::documents::{self, RowDocument};
 use crate::list::List;
+use crate::row::{account, reasons};
 use crate::row_status::RowStatus;
 use crate::steps;
 use crate::visible::spreadsheet_safe;
@@ -112,7 +113,7 @@ impl<W: Write> CsvRows<W> {
             RowStatus::of(row, outcome).name(),
             words::join_name(&decision.join),
             rule,
-            documents::account(row, outcome).map_or("", AsRef::as_ref),
+            account(row, outcome).map_or("", AsRef::as_ref),
             main.map_or("", |reason| reason.code.as_str()),
             main.map_or("", |reason| reason.code.sentence()),
             main.and_then(|reason| reason.detail.as_deref()).unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use hardmatch_domain::change::{ChangeId, Evidence, Hold, Join, Removals, Step};
 use hardmatch_domain::ids::{ObjectId, PersonKey, PersonRef};
-use hardmatch_domain::reason::{Code, Reason, Weight};
+use hardmatch_domain::reason::{Reason, Weight};
 use hardmatch_ports::run::{Outcome, PlanRow, Run, Seats};
 use hardmatch_ports::tenant::Refusal;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::attention::Acknowledged;
 use crate::bill::{Bill, Forecast};
 use crate::list::List;
+use crate::row::{account, reasons};
 use crate::row_status::RowStatus;
 use crate::visible::steers;
 use crate::words;
@@ -192,23 +193,4 @@ impl<'a> ReasonDocument<'a> {
             remedy: reason.code.remedy(),
         }
     }
-}
-
-/// The account a row is about: where the change ended, else what it was decided on.
-pub(crate) fn account<'a>(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> Option<&'a ObjectId> {
-    let joined = match &row.decision.join {
-        Join::Joined { account, .. } => Some(account),
-        Join::Refused { account } => account.as_ref(),
-        Join::None | Join::NotLooked => None,
-    };
-    let changed = row.decision.change.as_deref().and_then(|change| change.account.as_ref());
-    outcome.and_then(|outcome| outcome.account.as_ref()).or(changed).or(joined)
-}
-
-/// What is said of the outcome, then the decision's reasons as far as the outcome says nothing under their codes.
-pub(crate) fn reasons<'a>(row: &'a PlanRow, outcome: Option<&'a Outcome>) -> impl Iterator<Item = &'a Reason> {
-    let said = outcome.map(Outcome::said).unwrap_or_default();
-    let codes: Vec<Code> = said.iter().map(|reason| reason.code).collect();
-    let others = row.decision.reasons.iter().filter(move |reason| !codes.contains(&reason.code));
-    said.into_iter().chain(others)
 }

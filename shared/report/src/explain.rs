@@ -3,9 +3,9 @@
 use hardmatch_ports::run::{CollectionState, PlanRow, Run, Stop};
 
 use crate::bill::{Bill, Forecast};
-use crate::documents::{account, reasons};
 use crate::lines::Lines;
 use crate::past::Past;
+use crate::row::{account, reasons};
 use crate::tables::person;
 use crate::visible::visible;
 use crate::words;

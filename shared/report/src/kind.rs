@@ -5,7 +5,7 @@ use hardmatch_domain::reason::{Code, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 
 use crate::attention::Acknowledged;
-use crate::documents::reasons;
+use crate::row::reasons;
 use crate::row_status::RowStatus;
 
 /// What a person's row is about: every person is of one kind. The order is that of the page, the riskiest first.

@@ -13,6 +13,7 @@ mod lines;
 mod list;
 mod pages;
 mod past;
+mod row;
 mod row_status;
 mod seen_ids;
 mod steps;

@@ -8,7 +8,7 @@ use hardmatch_domain::reason::Weight;
 use hardmatch_ports::run::{Outcome, PlanRow, Run, Status};
 use hardmatch_ports::{Check, CheckState};
 
-use crate::documents::reasons;
+use crate::row::reasons;
 use crate::row_status::RowStatus;
 use crate::visible::visible;
 use crate::words;

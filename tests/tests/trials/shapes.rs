@@ -65,7 +65,7 @@ async fn what_stands_around_the_people_stops_nobody() {
 async fn what_is_passed_over_is_said() {
     let text = format!(",{HEADER}\n0,{}\n,{HEADER}\n1,{}\n\nSumme: 2 Personen\n", PEOPLE[0], PEOPLE[1]);
     let (_, night) = first_night("people.csv", text).await;
-    for said in ["column without a name", "repeat the header", "footers"] {
+    for said in ["column without a name", "1 row that repeats the header", "1 footer behind the last entry"] {
         assert!(night.tells(said), "{said}: {night:?}");
     }
 }

@@ -12,7 +12,7 @@ pub(super) const CONNECT: &str = "Run `hardmatch auth connect` and sign in again
 pub(super) const CONSENT: &str = "Run `hardmatch auth connect` and let an administrator give admin consent; after a \
                                   fresh consent wait a few minutes.";
 pub(super) const ASK_ADMINISTRATOR: &str =
-    "Run `hardmatch auth connect` again and let an administrator of the tenant accept.";
+    "Let an administrator of the tenant accept; `hardmatch auth connect` asks once more.";
 pub(super) const POLICY: &str = "In the Microsoft Entra admin center, Conditional Access, an administrator looks at the \
                                  sign-in log for the policy that applied and exempts the application or the account, or meets its conditions; then run \
                                  `hardmatch doctor`.";

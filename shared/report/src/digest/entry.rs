@@ -7,8 +7,8 @@ use hardmatch_domain::reason::{Code, Reason, Weight};
 use hardmatch_ports::run::{Outcome, OutcomeKind, PlanRow};
 
 use crate::attention::Acknowledged;
-use crate::documents::{account, reasons};
 use crate::kind::{Kind, Rank};
+use crate::row::{account, reasons};
 use crate::steps;
 use crate::tables::person;
 use crate::visible::visible;

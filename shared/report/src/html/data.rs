@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::texts::{EMPTY_VALUE, NO_VALUE, Texts};
 use crate::attention::RowNotes;
-use crate::documents::{account, reasons};
+use crate::row::{account, reasons};
 use crate::row_status::RowStatus;
 use crate::steps::{self, Value};
 use crate::tables::person;

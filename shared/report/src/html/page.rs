@@ -202,7 +202,12 @@ impl<'a> PageView<'a> {
             // Of a run without removals there is nothing to say.
             guard: run.guard.as_ref().filter(|guard| guard.removals > 0 || !guard.released).map(|guard| GuardView {
                 released: guard.released,
-                sentence: visible(&guard.sentence).into_owned(),
+                // The heading says that they went, and the numbers how many.
+                sentence: if guard.released && guard.approved == 0 {
+                    String::new()
+                } else {
+                    visible(&guard.sentence).into_owned()
+                },
                 numbers: format!(
                     "{} in this run, {} let through in the 24 hours before, {} links at the start of that time.",
                     counted(guard.removals, "removal", "removals"),

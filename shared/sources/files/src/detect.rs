@@ -8,6 +8,7 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_ports::source::SourceError;
 
 use crate::aliases::{self, Suggests};
+use crate::csv::Short;
 use crate::entries::{self, Entries};
 use crate::header;
 use crate::looks::{Kind, Looks};
@@ -80,7 +81,9 @@ pub fn detect(path: &Path) -> Result<Detected, SourceError> {
     };
     let names = entries::columns(&file, &survey, &shape)?;
     let mut trials: Vec<Trial> = names.iter().map(|name| Trial::new(name)).collect();
+    let short = short(&mut Entries::open(&file, &survey, &shape, &names)?)?;
     let mut entries = Entries::open(&file, &survey, &shape, &names)?;
+    entries.set_short(short);
     let mut row = Row::default();
     let (mut count, mut refused) = (0, 0);
     loop {
@@ -115,7 +118,9 @@ pub fn detect(path: &Path) -> Result<Detected, SourceError> {
     };
     let referred: Vec<usize> =
         names.iter().enumerate().filter(|(at, name)| referred(*at, name)).map(|(at, _)| at).collect();
-    let managers = managers(&mut Entries::open(&file, &survey, &shape, &names)?, &names, &referred)?;
+    let mut again = Entries::open(&file, &survey, &shape, &names)?;
+    again.set_short(short);
+    let managers = managers(&mut again, &names, &referred)?;
     if let Some((at, managers)) = &managers
         && managers.found * 2 >= managers.named
         && managers.found > 0
@@ -145,6 +150,14 @@ pub fn detect(path: &Path) -> Result<Detected, SourceError> {
         entries: count,
         refused,
     })
+}
+
+/// How rows with too few cells are taken, as a run learns it: by reading everything once. A total below the people is
+/// counted as nobody then.
+fn short(entries: &mut Entries) -> Result<Short, SourceError> {
+    let mut row = Row::default();
+    while !matches!(entries.read(&mut row)?, Read::End) {}
+    Ok(entries.short())
 }
 
 /// Which of the columns that could name managers names people of the file: HR systems export names, which find nobody.

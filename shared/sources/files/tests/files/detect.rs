@@ -44,3 +44,9 @@ fn other_formats_are_recognised() {
     }
     assert!(look("[\n{\"id\":1}\n]").unwrap_err().cure.contains("jq"));
 }
+
+#[test]
+fn a_total_below_the_people_is_counted_as_nobody() {
+    let found = look("ID;Name;Mail\n1;Ada;ada@x.example\n2;Bo;bo@x.example\n\nTotal: 2 people\n").unwrap();
+    assert_eq!((found.entries, found.refused), (2, 0));
+}
