@@ -196,7 +196,7 @@ async fn mends(granted: &BTreeSet<&str>) -> BTreeSet<&'static str> {
     let back = world.undo_run(&ran.run.id, None).await;
     let undone =
         world.try_apply(&back.hash()).await.is_ok() && world.account("new@contoso.com").text("jobTitle") != "Director";
-    let anchored = |upn: &str, nth: u64| {
+    let anchored = |upn: &str, nth: usize| {
         let wanted = immutable_id(&guid(nth));
         let live = world.accounts().into_iter().find(|account| !account.deleted() && account.upn() == upn);
         live.is_some_and(|account| account.immutable_id() == Some(wanted.as_str()))

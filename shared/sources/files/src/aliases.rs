@@ -34,14 +34,43 @@ pub(crate) fn suggested(name: &str) -> Vec<(Suggests, u8)> {
         _ => String::new(),
     };
     let last = name.rsplit_once(':').map(|(_, last)| last.to_owned()).unwrap_or_default();
+    // `name.givenName`, as JSON has it within an object; `supervisor.mail` is another person's.
+    let within = |(head, last): (&str, &str)| {
+        let plain = !head.is_empty() && !last.starts_with(char::is_whitespace) && !is_of_somebody_else(head);
+        plain.then(|| last.to_owned())
+    };
+    let path = name.rsplit_once('.').and_then(within).unwrap_or_default();
     let bare = reduced(name);
     let umlauts = bare.replace("ae", "a").replace("oe", "o").replace("ue", "u");
-    [bare, umlauts, reduced(&without('[', ']')), reduced(&without('(', ')')), reduced(&last)]
+    [bare, umlauts, reduced(&without('[', ']')), reduced(&without('(', ')')), reduced(&last), reduced(&path)]
         .into_iter()
         .filter(|wanted| !wanted.is_empty())
         .map(|wanted| of_reduced(&wanted))
         .find(|found| !found.is_empty())
         .unwrap_or_default()
+}
+
+/// Whether a column's name speaks of something that is not the person's own at work.
+pub(crate) fn is_of_somebody_else(name: &str) -> bool {
+    let name = reduced(name);
+    [
+        "privat",
+        "priv",
+        "home",
+        "personal",
+        "personnel",
+        "particular",
+        "casa",
+        "manager",
+        "supervisor",
+        "vorgesetzt",
+        "responsable",
+        "jefe",
+        "notfall",
+        "emergency",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
 }
 
 fn of_reduced(wanted: &str) -> Vec<(Suggests, u8)> {
@@ -202,8 +231,14 @@ mod tests {
             ("Rufnummer", "telephoneNumber"),
             ("Handy (dienstl.)", "mobile"),
             ("Handy dienstlich", "mobile"),
+            ("name.givenName", "givenName"),
+            ("urn:ietf:params:scim:schemas:core:2.0:User:name.familyName", "sn"),
+            ("work.address.city", "l"),
         ] {
             assert_eq!(means(name), [Attribute(attribute)], "{name}");
+        }
+        for of_somebody_else in ["supervisor.mail", "emergencyContact.phone", "Nr. des Kindes"] {
+            assert_eq!(means(of_somebody_else), [], "{of_somebody_else}");
         }
         assert_eq!(means("Date d'embauche"), [Starts]);
         assert_eq!(means("Block credential"), [Blocked]);

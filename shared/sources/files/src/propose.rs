@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::aliases::{self, Suggests};
+use crate::aliases::{self, Suggests, is_of_somebody_else};
 use crate::looks::{Kind, Looks};
 use hardmatch_sources_entry::known::{self, Meaning};
 use hardmatch_sources_entry::switch::{self, Words};
@@ -268,29 +268,6 @@ fn by_values(columns: &[Column<'_>], proposals: &mut [Proposal]) {
             proposals[at].doubt = Some(format!("the values look like {what}; not used"));
         }
     }
-}
-
-/// An address that is not the person's own at work.
-fn is_of_somebody_else(name: &str) -> bool {
-    let name = hardmatch_sources_entry::reduced::reduced(name);
-    [
-        "privat",
-        "priv",
-        "home",
-        "personal",
-        "personnel",
-        "particular",
-        "casa",
-        "manager",
-        "supervisor",
-        "vorgesetzt",
-        "responsable",
-        "jefe",
-        "notfall",
-        "emergency",
-    ]
-    .iter()
-    .any(|part| name.contains(part))
 }
 
 /// Where no column is a sign-in name, the address is: that is how Microsoft 365 is usually set up.

@@ -70,7 +70,7 @@ impl Reading {
                     self.row.line,
                 ),
                 Read::Header => {
-                    self.interpreter.pass("row that repeats the header", "rows that repeat the header", self.row.line)
+                    self.interpreter.pass("row that repeats the header", "rows that repeat the header", self.row.line);
                 }
                 Read::End => {
                     unchanged(&mut self.entries, &self.survey)?;
