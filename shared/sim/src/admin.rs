@@ -13,7 +13,7 @@ use crate::records::{CallCounts, SeenRequest};
 use crate::registration::{App, Consent};
 use crate::roles::Assignment;
 use crate::schema::{Kind, at};
-use crate::seed::SeedDomain;
+use crate::seed::{SeedDomain, SeedSku};
 use crate::state::State;
 use crate::world::World;
 
@@ -186,6 +186,28 @@ impl World {
             state.commit(slot, user, mask);
             Ok(())
         })
+    }
+
+    /// Gives a group, found by its alias, another display name as an administrator would.
+    pub fn rename_group(&self, alias: &str, name: &str) -> Result<(), SimError> {
+        self.edit(|state| {
+            let is = |slot: &u32| state.dir.object(*slot).text(at::MAIL_NICKNAME) == Some(alias);
+            let slot = state.dir.of_kind(Kind::Group).iter().copied().find(is);
+            let slot = slot.ok_or_else(|| SimError::NoSuch(format!("no group {alias}")))?;
+            let mut group = Object::clone(state.dir.object(slot));
+            group.set(at::DISPLAY_NAME, json!(name));
+            state.commit(slot, group, Mask::of(&[at::DISPLAY_NAME]));
+            Ok(())
+        })
+    }
+
+    /// Changes what the tenant has bought.
+    pub fn change_subscriptions(&self, change: impl FnOnce(&mut Vec<SeedSku>)) {
+        self.edit(|state| {
+            change(&mut state.skus);
+            Ok(())
+        })
+        .unwrap_or_default();
     }
 
     /// Creates a user as an administrator would, without any rule; answers its id.

@@ -353,7 +353,9 @@ impl Parser<'_> {
                 .violating(format!("the property '{name}' in $filter"))
         })?;
         match self.kind.props()[prop as usize].shape {
-            Shape::Relation | Shape::Password | Shape::OrgData | Shape::Extensions => Err(unsupported(name)),
+            Shape::Relation | Shape::Password | Shape::OrgData | Shape::Extensions | Shape::Directory => {
+                Err(unsupported(name))
+            }
             _ => Ok(prop),
         }
     }

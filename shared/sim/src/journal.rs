@@ -69,11 +69,10 @@ fn is_false(value: &bool) -> bool {
 
 impl Stored {
     pub(crate) fn of(object: &Object) -> Self {
-        let names = object.kind.props();
         Self {
             id: object.id,
             kind: object.kind,
-            props: object.props().iter().map(|(p, v)| (names[*p as usize].name.to_owned(), v.clone())).collect(),
+            props: object.props().iter().map(|(p, v)| (object.kind.name_of(*p).to_owned(), v.clone())).collect(),
             deleted_at: object.deleted_at,
             purged: object.purged,
             manager: object.manager,

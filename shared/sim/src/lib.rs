@@ -12,6 +12,7 @@ mod delta;
 mod directory;
 mod entra;
 mod error;
+mod extensions;
 mod faults;
 mod filter;
 mod groups;
@@ -49,6 +50,7 @@ mod world;
 pub use clock::{SimClock, SimManualClock};
 pub use connect::{Exported, SyncError};
 pub use error::SimError;
+pub use extensions::SeedExtension;
 pub use faults::{Fault, FaultRule, Place, TenantFaults};
 pub use options::{
     AccessPolicy, BeforeConsent, ConnectRules, DeltaTraps, Demand, Lag, LoginHint, Reaction, SimOptions, Throttle,

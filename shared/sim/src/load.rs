@@ -122,6 +122,7 @@ fn fits(shape: Shape, value: &Value) -> bool {
             Shape::Bool => value.is_boolean(),
             Shape::Texts(..) => value.as_array().is_some_and(|a| a.iter().all(Value::is_string)),
             Shape::OrgData | Shape::Extensions => value.is_object(),
+            Shape::Directory => !value.is_object() && !value.is_array(),
             Shape::Opaque => true,
             Shape::Password | Shape::Relation => false,
         }

@@ -168,12 +168,16 @@ impl Object {
             if value.is_none() && !absent_as_null {
                 continue;
             }
+            // An extension without a value is not shown; a change of one to none is.
+            if prop.shape == Shape::Directory && absent_as_null && value.is_none_or(Value::is_null) {
+                continue;
+            }
             if !first {
                 out.push(b',');
             }
             first = false;
             out.push(b'"');
-            out.extend_from_slice(prop.name.as_bytes());
+            out.extend_from_slice(self.kind.name_of(i).as_bytes());
             out.extend_from_slice(b"\":");
             match value {
                 Some(value) => write_value(out, value),

@@ -53,6 +53,8 @@ pub struct SimOptions {
     pub conflict_is_409: bool,
     /// Uniqueness refusals name the other object. Older responses lacked it. Default true.
     pub name_conflicting_objects: bool,
+    /// The tenant has more service principals than the listing of directory extensions takes: it is empty. Default false.
+    pub many_service_principals: bool,
     /// `revokeSignInSessions` answers 204 instead of 200 with a Boolean. Default false.
     pub revoke_answers_204: bool,
     /// Removing from a group who is no member answers 400 instead of 404. Default false.
@@ -221,6 +223,7 @@ impl Default for SimOptions {
             restore_conflict_is_409: false,
             conflict_is_409: false,
             name_conflicting_objects: true,
+            many_service_principals: false,
             revoke_answers_204: false,
             removing_a_stranger_is_400: false,
             page_size: 100,

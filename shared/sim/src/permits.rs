@@ -102,6 +102,8 @@ pub(crate) fn allows(caller: &Caller, op: Op) -> bool {
             "RoleManagement.ReadWrite.Directory",
         ]),
         Op::ServicePrincipal => any(&["Application.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
+        // Nothing less, even for one's own. <https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties>
+        Op::AvailableExtensions => any(&["Directory.Read.All", "Directory.ReadWrite.All"]),
         Op::GetByIds => reads_users(caller) || reads_groups(caller) || caller.has("Directory.Read.All"),
     }
 }

@@ -87,15 +87,19 @@ impl Query {
         let mut mask = Mask::of(&[at::ID]);
         for name in text.split(',').map(str::trim) {
             let missing = || {
-                Refusal::new(
+                let refusal = Refusal::new(
                     400,
                     "BadRequest",
                     format!(
                         "Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.{}'.",
                         kind.odata().trim_start_matches("#microsoft.graph.")
                     ),
-                )
-                .violating(format!("the property '{name}' in $select"))
+                );
+                if crate::extensions::is_name(name) {
+                    refusal
+                } else {
+                    refusal.violating(format!("the property '{name}' in $select"))
+                }
             };
             let prop = kind.find(name).ok_or_else(missing)?;
             match kind.props()[prop as usize].access {

@@ -74,7 +74,8 @@ impl Records {
         if request.status == 429 {
             self.counters.throttled += 1;
         }
-        if request.method != "GET" && request.route != "/$batch" && request.route != "/token" {
+        let asks = request.route == crate::route::ASKS_FOR_EXTENSIONS;
+        if request.method != "GET" && !asks && request.route != "/$batch" && request.route != "/token" {
             self.counters.writes += 1;
             if (200..300).contains(&request.status) {
                 self.counters.writes_applied += 1;

@@ -59,6 +59,7 @@ pub(crate) enum Op {
     RoleDefinitions,
     ServicePrincipal,
     GetByIds,
+    AvailableExtensions,
 }
 
 /// A path understood.
@@ -206,6 +207,9 @@ pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<Route> {
         ("POST", ["directoryObjects", "getByIds" | "microsoft.graph.getByIds"]) => {
             route(Op::GetByIds, "/directoryObjects/getByIds", "", "")
         }
+        ("POST", ["directoryObjects", "getAvailableExtensionProperties"]) => {
+            route(Op::AvailableExtensions, ASKS_FOR_EXTENSIONS, "", "")
+        }
         _ => {
             let version = if beta { "beta" } else { "v1.0" };
             // Graph itself answers some of these with 405; here the point is to be noticed.
@@ -213,6 +217,9 @@ pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<Route> {
         }
     }
 }
+
+/// A question that is asked by POST.
+pub(crate) const ASKS_FOR_EXTENSIONS: &str = "/directoryObjects/getAvailableExtensionProperties";
 
 /// A path without its keys, so that no name or address lands in a message.
 fn shape(parts: &[&str]) -> String {

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use crate::extensions;
+
 /// The kinds of directory object the simulation keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,9 +54,20 @@ impl Kind {
     pub(crate) fn find(self, name: &str) -> Option<u8> {
         static TABLES: OnceLock<[HashMap<&'static str, u8>; 3]> = OnceLock::new();
         let tables = TABLES.get_or_init(|| {
-            Self::ALL.map(|kind| (0u8..).zip(kind.props()).map(|(i, p)| (p.name, i)).collect::<HashMap<_, _>>())
+            let named = |kind: Self| (0u8..).zip(kind.props()).filter(|(_, p)| p.shape != Shape::Directory);
+            Self::ALL.map(|kind| named(kind).map(|(i, p)| (p.name, i)).collect::<HashMap<_, _>>())
         });
-        tables[self as usize].get(name).copied()
+        let known = tables[self as usize].get(name).copied();
+        known.or_else(|| if self == Self::User { extensions::find(name) } else { None })
+    }
+
+    /// The name of a property.
+    pub(crate) fn name_of(self, prop: u8) -> &'static str {
+        let about = &self.props()[usize::from(prop)];
+        match about.shape {
+            Shape::Directory => extensions::registered(prop).map_or(about.name, |known| known.name.as_str()),
+            _ => about.name,
+        }
     }
 
     /// The properties returned when nothing is selected.
@@ -76,6 +89,8 @@ pub(crate) enum Shape {
     OrgData,
     /// `onPremisesExtensionAttributes`.
     Extensions,
+    /// A directory extension: the place of one that may be registered.
+    Directory,
     Password,
     /// Read-only structure, kept as the seed gave it.
     Opaque,
@@ -120,7 +135,7 @@ const fn d(name: &'static str, shape: Shape, access: Access) -> Prop {
 }
 
 use Access::{BetaOnly, BetaWrite, Foreign, NotAppOnly, Read, Sensitive, Write};
-use Shape::{Bool, Date, Extensions, Opaque, OrgData, Password, Relation, Text, Texts};
+use Shape::{Bool, Date, Directory, Extensions, Opaque, OrgData, Password, Relation, Text, Texts};
 
 /// Positions that the rules name.
 pub(crate) mod at {
@@ -153,6 +168,8 @@ pub(crate) mod at {
     pub(crate) const IDENTITIES: u8 = 25;
     pub(crate) const LEAVE_DATE: u8 = 26;
     pub(crate) const PASSWORD_POLICIES: u8 = 27;
+    /// The first directory extension.
+    pub(crate) const DIRECTORY: u8 = 80;
     // Groups only.
     pub(crate) const GROUP_TYPES: u8 = 9;
     pub(crate) const MAIL_ENABLED: u8 = 10;
@@ -163,7 +180,7 @@ pub(crate) mod at {
     pub(crate) const UNIQUE_NAME: u8 = 15;
 }
 
-static USER: &[Prop] = &[
+const USER: &[Prop] = &[
     d("id", Text(0), Read),
     d("userPrincipalName", Text(113), Sensitive),
     d("displayName", Text(256), Write),
@@ -244,7 +261,50 @@ static USER: &[Prop] = &[
     p("print", Opaque, Foreign),
     p("deviceEnrollmentLimit", Opaque, Foreign),
     p("cloudLicensing", Opaque, Foreign),
+    // The places of directory extensions, as many as one process registers.
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
+    p("", Directory, Write),
 ];
+
+const _: () = assert!(USER.len() == at::DIRECTORY as usize + extensions::MOST as usize && USER.len() < 128);
 
 static GROUP: &[Prop] = &[
     d("id", Text(0), Read),
@@ -298,5 +358,6 @@ static CONTACT: &[Prop] = &[
 
 /// Properties of a user by name, and whether an application may write them in v1.0 of the API.
 pub fn user_properties() -> impl Iterator<Item = (&'static str, bool)> {
-    USER.iter().map(|prop| (prop.name, matches!(prop.access, Access::Write | Access::Sensitive)))
+    let named = USER.iter().filter(|prop| prop.shape != Shape::Directory);
+    named.map(|prop| (prop.name, matches!(prop.access, Access::Write | Access::Sensitive)))
 }

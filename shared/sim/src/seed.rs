@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::SimError;
+use crate::extensions::SeedExtension;
 use crate::faults::TenantFaults;
 use crate::options::SimOptions;
 use crate::registration::App;
@@ -25,6 +26,9 @@ pub struct Seed {
     /// Subscriptions.
     #[serde(default)]
     pub skus: Vec<SeedSku>,
+    /// Directory extensions that applications registered.
+    #[serde(default)]
+    pub extensions: Vec<SeedExtension>,
     /// Names of custom directory roles.
     #[serde(default)]
     pub custom_roles: Vec<String>,
@@ -246,6 +250,7 @@ impl Seed {
             ],
             apps: vec![App::new(CONTOSO_CLIENT_ID, CONTOSO_SECRET, FULL_LIFECYCLE)],
             skus: Vec::new(),
+            extensions: Vec::new(),
             custom_roles: Vec::new(),
             users: Vec::new(),
             groups: Vec::new(),

@@ -349,6 +349,7 @@ impl State {
             Op::RoleEligibilities => self.role_eligibilities(ask),
             Op::RoleDefinitions => self.role_definitions(ask),
             Op::ServicePrincipal => self.service_principal(ask),
+            Op::AvailableExtensions => self.available_extensions(ask),
             Op::GetByIds => self.get_by_ids(ask),
         }
     }

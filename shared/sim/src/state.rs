@@ -32,6 +32,7 @@ pub(crate) struct State {
     pub(crate) domains: Vec<SeedDomain>,
     pub(crate) apps: Vec<App>,
     pub(crate) skus: Vec<SeedSku>,
+    pub(crate) extensions: Vec<crate::extensions::SeedExtension>,
     pub(crate) dir: Directory,
     pub(crate) roles: Roles,
     pub(crate) buckets: Buckets,
@@ -57,6 +58,9 @@ impl State {
         check(&seed)?;
         let mut dir = Directory::new(seed.options.lag.longest());
         let mut roles = Roles::new(seed.custom_roles.clone());
+        for extension in &seed.extensions {
+            extension.register().map_err(SimError::Seed)?;
+        }
         load::load(&mut seed, &mut dir, &mut roles)?;
         for app in &seed.apps {
             for name in &app.directory_roles {
@@ -80,6 +84,7 @@ impl State {
             domains: seed.domains,
             apps: seed.apps,
             skus: seed.skus,
+            extensions: seed.extensions,
             dir,
             roles,
             faults: Armory::new(seed.faults),

@@ -39,6 +39,9 @@ pub(crate) fn parse(kind: Kind, body: Map<String, Value>, beta: bool) -> Outcome
             continue;
         }
         let prop = kind.find(&name).ok_or_else(|| {
+            if crate::extensions::is_name(&name) {
+                return crate::extensions::unavailable(&name);
+            }
             Refusal::bad(format!("Property '{name}' does not exist as a declared property or extension property."))
                 .violating(format!("the property '{name}' in a body"))
         })?;
@@ -71,7 +74,7 @@ fn writable(prop: &Prop, beta: bool) -> Outcome<()> {
 }
 
 fn check(kind: Kind, prop: u8, about: &Prop, value: Value) -> Outcome<Value> {
-    let name = about.name;
+    let name = kind.name_of(prop);
     let resource = kind.resource();
     let wrong_type = || {
         Refusal::bad(format!("Cannot convert the value of property '{name}' to the expected type."))
@@ -118,6 +121,11 @@ fn check(kind: Kind, prop: u8, about: &Prop, value: Value) -> Outcome<Value> {
             known_members(map, &names.iter().map(String::as_str).collect::<Vec<_>>(), name)?;
             if map.values().any(|v| !v.is_null() && !v.is_string()) {
                 return Err(wrong_type());
+            }
+        }
+        Shape::Directory => {
+            if !crate::extensions::registered(prop).is_some_and(|known| known.takes(&value)) {
+                return Err(invalid());
             }
         }
         Shape::Password => {

@@ -19,6 +19,7 @@ mod discovery;
 mod door;
 mod durable;
 mod entra;
+mod extensions;
 mod faults;
 mod federation;
 mod groups;
