@@ -341,3 +341,32 @@ async fn o20_a_rule_of_an_unknown_product_ends_the_first_run_before_anybody_is_c
     world.set_policy(RULES);
     assert_eq!(world.settle_by_hash().await.status(), Some(Status::Converged));
 }
+
+#[tokio::test]
+async fn a_license_that_a_group_carries_is_not_taken_until_the_rule_goes() {
+    // Either way of the page: the rule goes, or the licence leaves the group.
+    let without_rule = RULES.replace("[[license]]\nsku = \"SPE_E3\"\nwhen = \"person.department == 'Research'\"\n", "");
+    assert_ne!(without_rule, RULES);
+    for rule_goes in [true, false] {
+        let mut world = four(tenant(10), RULES).await;
+        // An administrator licenses a group of Ada's instead of her, and she moves to a department without a rule.
+        let by_group =
+            json!([{ "skuId": E3, "disabledPlans": [], "assignedByGroup": SALES, "state": "Active", "error": "None" }]);
+        world.tenant.set_user("ada@contoso.com", json!({ "licenseAssignmentStates": by_group })).unwrap();
+        world.people.set("ada", "department", "Press");
+        let ran = world.sync().await;
+        assert!(ran.outcome("ada@contoso.com").contains("license_inherited"), "{:?}", ran.outcomes);
+        assert_eq!(skus(&world, "ada"), [E3], "it stays");
+        if rule_goes {
+            world.set_policy(&without_rule);
+        } else {
+            let none = json!({ "licenseAssignmentStates": [], "assignedLicenses": [] });
+            world.tenant.set_user("ada@contoso.com", none).unwrap();
+        }
+        world.pass_days(1);
+        let ran = world.sync().await;
+        let told = format!("{} {}", ran.decided("ada@contoso.com"), ran.outcome("ada@contoso.com"));
+        assert!(!told.contains("license_inherited"), "rule goes: {rule_goes}: {told}");
+        assert_eq!(skus(&world, "ada").is_empty(), !rule_goes);
+    }
+}

@@ -151,6 +151,15 @@ async fn a_person_whom_another_connection_has_is_refused_and_stays_theirs() {
     assert_eq!(planned.decided("ada@contoso.com"), "none: claimed_by_connection");
     let ran = world.apply(&planned.hash()).await;
     assert!(ran.writes.is_empty(), "{:?}", ran.calls());
+    // The scope of the connection that does not have them leaves them out, and nothing is refused any more.
+    world.set_policy("[scope]\ninclude = \"person.jobTitle != 'Impostor'\"");
+    let planned = world.plan().await;
+    assert!(
+        !planned.decided("ada@contoso.com").contains("claimed_by_connection"),
+        "{}",
+        planned.decided("ada@contoso.com")
+    );
+    world.set_policy("");
     // They leave there, too: nobody is blocked who is another's.
     world.pass_days(1);
     world.people.hire("bea").set("bea", "objectGUID", &guid(72));

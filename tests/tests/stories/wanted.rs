@@ -186,6 +186,11 @@ async fn a_quarantined_connection_holds_everything() {
     // What was held tried nothing: the next one is held as well.
     let again = world.want(&[&guid(1)]).await.unwrap().remove(0);
     assert_eq!(again.outcome("p01@contoso.com"), "held: quarantined");
+    // An operator releases it, and the next one is written.
+    store.release_quarantine(&world.connection()).await.unwrap();
+    let released = world.want(&[&guid(1)]).await.unwrap().remove(0);
+    assert_eq!(released.outcome("p01@contoso.com"), "done");
+    assert_eq!(world.account("p01@contoso.com").text("jobTitle"), "Lead");
 }
 
 #[tokio::test]

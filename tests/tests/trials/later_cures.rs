@@ -1,14 +1,14 @@
 //! Cures of refusals that take a history: people are joined first, then something happens, and only then a reason is given.
 //! What the reason's page says to do is done, nights pass, and the reason is gone and the account is as it was promised.
 
-use hardmatch_sim::{DomainType, Seed, SeedDomain, SimError};
+use hardmatch_sim::{CONTOSO_CLIENT_ID, DomainType, Seed, SeedDomain, SeedSku, SimError};
 use hardmatch_tests::{Night, Setup, Trial, guid, immutable_id};
 use serde_json::{Value, json};
 
 use super::cures::{ANN, HEADER, account, file, row, well};
 
 /// What happens between two nights.
-enum Turn {
+pub(super) enum Turn {
     /// The source says this.
     Source(String),
     /// An administrator changes an account.
@@ -29,13 +29,26 @@ enum Turn {
     Config(&'static str),
     /// An operator applies the plan that shows the change, by its hash.
     Apply,
+    /// So many nights pass.
+    Nights(u32),
+    /// An administrator gives a group, by its alias, another name.
+    Rename(&'static str, &'static str),
+    /// The tenant's subscriptions become others.
+    Subscriptions(fn(&mut Vec<SeedSku>)),
+    /// A permission is taken from the application.
+    Withdraw(&'static str),
+    /// A permission is granted to it.
+    Permit(&'static str),
 }
 
-use Turn::{Account, Add, Apply, Config, Delete, Grant, Purge, Restore, Revoke, Source};
+use Turn::{
+    Account, Add, Apply, Config, Delete, Grant, Nights, Permit, Purge, Rename, Restore, Revoke, Source, Subscriptions,
+    Withdraw,
+};
 
 /// What Ann's account has to be like in the end.
 #[derive(Clone, Copy)]
-enum Ends {
+pub(super) enum Ends {
     /// Ann's account lets her sign in.
     Open,
     /// It is there, and sign-in is blocked.
@@ -46,25 +59,25 @@ enum Ends {
     Called(&'static str),
 }
 
-struct History {
-    code: &'static str,
-    file: String,
-    config: &'static str,
-    seed: fn(Seed) -> Seed,
-    users: Vec<Value>,
-    events: Vec<Turn>,
-    cure: Vec<Turn>,
-    ends: Ends,
+pub(super) struct History {
+    pub(super) code: &'static str,
+    pub(super) file: String,
+    pub(super) config: &'static str,
+    pub(super) seed: fn(Seed) -> Seed,
+    pub(super) users: Vec<Value>,
+    pub(super) events: Vec<Turn>,
+    pub(super) cure: Vec<Turn>,
+    pub(super) ends: Ends,
 }
 
 const ROLE: &str = "Global Administrator";
 
-fn history(code: &'static str, events: Vec<Turn>, cure: Vec<Turn>) -> History {
+pub(super) fn history(code: &'static str, events: Vec<Turn>, cure: Vec<Turn>) -> History {
     History { code, file: well(), config: "", seed: |seed| seed, users: Vec::new(), events, cure, ends: Ends::Open }
 }
 
 /// Bob alone.
-fn bob() -> String {
+pub(super) fn bob() -> String {
     [HEADER, &row(2, "bob@contoso.example,Bob Birch,bob@contoso.example,E2,GB")].concat()
 }
 
@@ -81,7 +94,7 @@ fn many(ann: bool, from: usize) -> String {
 }
 
 /// A file with one column more.
-fn with_column(column: &str, ann: &str, bob: &str) -> String {
+pub(super) fn with_column(column: &str, ann: &str, bob: &str) -> String {
     let whole = well();
     let lines: Vec<String> =
         whole.lines().zip([column, ann, bob]).map(|(line, cell)| format!("{line},{cell}")).collect();
@@ -370,7 +383,8 @@ fn other_objects() -> Vec<History> {
 }
 
 fn all() -> Vec<History> {
-    tenant_side().into_iter().chain(source_side()).chain(other_objects()).collect()
+    let here = tenant_side().into_iter().chain(source_side()).chain(other_objects());
+    here.chain(super::cures_of_two::all()).collect()
 }
 
 /// The codes that have a cure here.
@@ -410,6 +424,19 @@ impl Turn {
             Apply => {
                 let plan = trial.plan().await;
                 trial.apply(&plan).await;
+            }
+            Nights(count) => {
+                for _ in 0..*count {
+                    trial.sleep().await;
+                }
+            }
+            Rename(alias, name) => tenant.rename_group(alias, name)?,
+            Subscriptions(change) => tenant.change_subscriptions(change),
+            Withdraw(permission) => {
+                tenant.change_app(CONTOSO_CLIENT_ID, |app| app.roles.retain(|role| role != permission))?
+            }
+            Permit(permission) => {
+                tenant.change_app(CONTOSO_CLIENT_ID, |app| app.roles.push((*permission).to_owned()))?
             }
         }
         Ok(())

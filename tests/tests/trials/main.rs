@@ -2,6 +2,7 @@
 //! counts is what the tenant holds afterwards and what the run tells; how it words it does not.
 
 mod cures;
+mod cures_of_two;
 mod files;
 mod histories;
 mod later_cures;
