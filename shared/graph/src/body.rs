@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::query::{self, escaped, user, users_where};
+use crate::user::Select;
 
 /// A call as Graph takes it.
 pub(crate) struct Part<'c> {
@@ -41,8 +42,8 @@ pub(crate) enum Unsendable {
     TooLong,
 }
 
-/// Translates a call. `base` is the version root.
-pub(crate) fn part<'c>(call: &'c Call, base: &'c str) -> Result<Part<'c>, Unsendable> {
+/// Translates a call. `base` is the version root, `select` what is read of a user.
+pub(crate) fn part<'c>(call: &'c Call, base: &'c str, select: &Select) -> Result<Part<'c>, Unsendable> {
     let body = Some(Body { call, base });
     let at = |id: &ObjectId, rest: &str| format!("/users/{}{rest}", escaped(id.as_str()));
     let deleted = |id: &ObjectId, rest: &str| format!("/directory/deletedItems/{}{rest}", escaped(id.as_str()));
@@ -82,17 +83,18 @@ pub(crate) fn part<'c>(call: &'c Call, base: &'c str) -> Result<Part<'c>, Unsend
             part(Method::POST, deleted(account, "/restore"), "/directory/deletedItems/{id}/restore", body)
         }
         Call::Purge { account } => part(Method::DELETE, deleted(account, ""), "/directory/deletedItems/{id}", None),
-        Call::Read { account } => part(Method::GET, user(account.as_str()), "/users/{id}", None),
+        Call::Read { account } => part(Method::GET, user(account.as_str(), select), "/users/{id}", None),
         Call::ReadDeleted { account } => {
-            let path = query::deleted(account.as_str());
+            let path = query::deleted(account.as_str(), select);
             part(Method::GET, path, "/directory/deletedItems/{id}", None)
         }
         Call::FindByImmutableId { immutable_id } => {
-            let path = users_where("onPremisesImmutableId", immutable_id.as_str()).ok_or(Unsendable::TooLong)?;
+            let path =
+                users_where("onPremisesImmutableId", immutable_id.as_str(), select).ok_or(Unsendable::TooLong)?;
             part(Method::GET, path, "/users", None)
         }
         Call::FindByUpn { upn } => {
-            let path = users_where("userPrincipalName", upn).ok_or(Unsendable::TooLong)?;
+            let path = users_where("userPrincipalName", upn, select).ok_or(Unsendable::TooLong)?;
             part(Method::GET, path, "/users", None)
         }
     })

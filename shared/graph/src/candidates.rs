@@ -20,7 +20,7 @@ use crate::links;
 use crate::organization::{ASSIGNED, ELIGIBLE, Principals, ROLE_NAMES};
 use crate::query::{self, LONGEST_VALUE, escaped};
 use crate::read::{Items, deleted_users, holders, live_users};
-use crate::user::{SELECT, User};
+use crate::user::{Select, User};
 use crate::wire::{Outgoing, Tally, Unread};
 
 /// Clauses in one filter. <https://learn.microsoft.com/graph/aad-advanced-queries>
@@ -54,7 +54,7 @@ impl GraphClient {
     pub(crate) async fn read_candidates(&self, questions: &[Question]) -> Result<Candidates, TenantError> {
         let (asked, unanswered): (Vec<&Question>, Vec<&Question>) =
             questions.iter().partition(|question| fits_filter(question));
-        let parts = parts(&asked);
+        let parts = parts(&asked, &self.select);
         let replies = self.batched(&parts).await;
         let mut found = Candidates { unanswered: unanswered.into_iter().cloned().collect(), ..Candidates::default() };
         let mut by_id: BTreeSet<ObjectId> = BTreeSet::new();
@@ -235,7 +235,7 @@ fn fits_filter(question: &Question) -> bool {
     }
 }
 
-fn parts(questions: &[&Question]) -> Vec<Part> {
+fn parts(questions: &[&Question], select: &Select) -> Vec<Part> {
     let (mut live, mut bin, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
     let mut parts = Vec::new();
     for question in questions {
@@ -257,19 +257,19 @@ fn parts(questions: &[&Question]) -> Vec<Part> {
             }
             Question::Account(id) => {
                 let what = What::Account(id.clone());
-                parts.push(Part { path: query::user(id.as_str()), route: "/users/{id}", what });
+                parts.push(Part { path: query::user(id.as_str(), select), route: "/users/{id}", what });
                 let route = "/directory/deletedItems/{id}";
-                parts.push(Part { path: query::deleted(id.as_str()), route, what: What::DeletedAccount });
+                parts.push(Part { path: query::deleted(id.as_str(), select), route, what: What::DeletedAccount });
             }
         }
     }
     for filter in filters(live) {
-        let path = format!("/users?$select={SELECT}&$expand=manager($select=id)&$top={TOP}&$filter={filter}");
+        let path = format!("/users?$select={select}&$expand=manager($select=id)&$top={TOP}&$filter={filter}");
         parts.push(Part { path, route: "/users", what: What::Live });
     }
     let route = "/directory/deletedItems/microsoft.graph.user";
     for filter in filters(bin) {
-        let path = format!("{route}?$select={SELECT},deletedDateTime&$count=true&$top={TOP}&$filter={filter}");
+        let path = format!("{route}?$select={select},deletedDateTime&$count=true&$top={TOP}&$filter={filter}");
         parts.push(Part { path, route, what: What::Deleted });
     }
     for (route, kind) in [("/groups", HolderKind::Group), ("/contacts", HolderKind::Contact)] {
@@ -350,7 +350,7 @@ mod tests {
             Question::Name("ob@contoso.com".into()),
             Question::EmployeeId("0012".into()),
         ];
-        let parts = parts(&asked.iter().collect::<Vec<_>>());
+        let parts = parts(&asked.iter().collect::<Vec<_>>(), &Select::with(Vec::new()));
         assert_eq!(parts.len(), 9);
         let users = parts.iter().find(|part| matches!(part.what, What::Live)).unwrap();
         assert!(users.path.contains("onPremisesImmutableId%20eq%20%27a%2Bb%3D%3D%27%20or%20"), "{}", users.path);
@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn a_filter_has_fifteen_clauses_at_most() {
         let names: Vec<Question> = (0..9).map(|n| Question::Name(format!("p{n}@contoso.com"))).collect();
-        for part in parts(&names.iter().collect::<Vec<_>>()) {
+        for part in parts(&names.iter().collect::<Vec<_>>(), &Select::with(Vec::new())) {
             let clauses = part.path.matches("%20eq%20").count() + part.path.matches("endsWith").count();
             assert!(clauses <= MOST_CLAUSES, "{clauses} in {}", part.route);
         }

@@ -15,6 +15,7 @@ use crate::kept::Pocket;
 use crate::options::{GrantKind, GraphOptions, OptionsError, origin, root};
 use crate::pages::Pages;
 use crate::token::{Scopes, Source, Tokens};
+use crate::user::Select;
 use crate::wire::{Pressure, Wire};
 
 /// Microsoft Graph, one tenant, one application. Share it: token, throttling and counters belong to the whole client.
@@ -28,6 +29,8 @@ pub struct GraphClient {
     /// The listings that are being read.
     pub(crate) pages: Pages,
     client_id: String,
+    /// What is read of every user.
+    pub(crate) select: Select,
 }
 
 impl GraphClient {
@@ -55,6 +58,7 @@ impl GraphClient {
             read_priority: options.read_priority,
             pages: Pages::default(),
             client_id: options.client_id,
+            select: Select::with(options.extensions),
         })
     }
 

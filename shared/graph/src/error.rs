@@ -3,7 +3,7 @@
 //! Status, code and detail codes decide. Several conditions share `Request_BadRequest`; for those alone the text is
 //! searched for words, without regard to case. <https://learn.microsoft.com/graph/errors>
 
-use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::attribute::{Attr, DirectoryExtension};
 use hardmatch_domain::ids::{Guid, ObjectId};
 use hardmatch_ports::tenant::RefusalKind;
 use serde::Deserialize;
@@ -259,7 +259,7 @@ pub(crate) fn without_values(message: &str) -> String {
             *c == closing && !inside[at + c.len_utf8()..].chars().next().is_some_and(char::is_alphanumeric)
         });
         let (value, after) = end.map_or((inside, ""), |(at, c)| (&inside[..at], &inside[at + c.len_utf8()..]));
-        if Attr::parse(value).is_some() || matches!(value, "User" | "manager" | "members" | "passwordProfile") {
+        if is_property(value) || matches!(value, "User" | "manager" | "members" | "passwordProfile") {
             out.push_str(value);
         } else {
             out.push('…');
@@ -269,6 +269,11 @@ pub(crate) fn without_values(message: &str) -> String {
     }
     let words: Vec<&str> = out.split(' ').map(|word| if word.contains('@') { "…" } else { word }).collect();
     one_line(&words.join(" ")).chars().take(LONGEST_MESSAGE).collect()
+}
+
+/// Whether a quoted text is the name of a property of ours, and no value.
+fn is_property(text: &str) -> bool {
+    Attr::ALL.iter().any(|attr| attr.name().eq_ignore_ascii_case(text)) || DirectoryExtension::known(text).is_some()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hardmatch_domain::attribute::DirectoryExtension;
 use hardmatch_ports::tenant::{RefusalKind, Retry, TenantError};
 
 use crate::error::{GraphError, Verdict};
@@ -29,6 +30,14 @@ pub(crate) fn refused(route: &str, status: u16, verdict: Verdict, error: GraphEr
         Verdict::Refused(_) | Verdict::AlreadySo => "This should not happen: please report it with the request id.",
         Verdict::Throttled | Verdict::Unavailable | Verdict::Concurrent => "It is tried again.",
     };
+    if let Some(extension) = unknown_extension(status, &error.message) {
+        let message = format!(
+            "[attributes] maps {extension}, and the tenant knows no directory extension of that name. Correct the name, or \
+             register the extension for users in its application, of type String, and run again."
+        );
+        let code = "unknown_extension".to_owned();
+        return TenantError { retry, status, code, message, request_id: error.request_id };
+    }
     let code = if error.code.is_empty() { format!("HTTP {status}") } else { error.code };
     let said = if error.message.is_empty() { String::new() } else { format!(": {}", error.message) };
     let needs = match (verdict, permission(route)) {
@@ -37,6 +46,12 @@ pub(crate) fn refused(route: &str, status: u16, verdict: Verdict, error: GraphEr
     };
     let message = format!("Graph refused GET {route} ({status} {code}){said} {cure}{needs}");
     TenantError { retry, status, code, message, request_id: error.request_id }
+}
+
+/// The directory extension that a refused reading names. A property that every tenant has is never unknown.
+fn unknown_extension(status: u16, message: &str) -> Option<&'static str> {
+    let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|_| status == 400);
+    words.find_map(DirectoryExtension::known).map(DirectoryExtension::name)
 }
 
 /// The least application permission that reads a route.

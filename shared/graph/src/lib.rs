@@ -15,6 +15,7 @@ mod write;
 
 mod error;
 mod explain;
+mod extensions;
 mod groups;
 mod limit;
 mod links;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use hardmatch_domain::attribute::DirectoryExtension;
 use hardmatch_ports::clock::Clock;
 use hardmatch_ports::credentials::Credential;
 use hardmatch_ports::tenant::Priority;
@@ -51,6 +52,8 @@ pub struct GraphOptions {
     pub token_store: Option<Arc<dyn TokenStore>>,
     /// Who the tokens speak for.
     pub grant: GrantKind,
+    /// Directory extensions that every account is read with, beside what each tenant has.
+    pub extensions: Vec<DirectoryExtension>,
 }
 
 /// Who tokens speak for.
@@ -99,6 +102,7 @@ impl GraphOptions {
             jitter_seed: None,
             token_store: None,
             grant: GrantKind::ClientCredentials,
+            extensions: Vec::new(),
         }
     }
 }

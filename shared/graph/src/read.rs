@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use hardmatch_domain::account::{Account, AddressHolder, HolderKind};
+use hardmatch_domain::attribute::DirectoryExtension;
 use hardmatch_domain::facts::knowledge::Question;
 use hardmatch_domain::group::Group;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_ports::TenantRead;
 use hardmatch_ports::tenant::{
-    AccountChange, Candidates, Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization, Sku, TenantError,
+    AccountChange, Candidates, Cursor, Delta, DeltaNext, DeltaPage, Granted, ListPage, Organization,
+    RegisteredExtension, Sku, TenantError,
 };
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use crate::client::GraphClient;
 use crate::text::Text;
-use crate::user::{Page, Reference, SELECT, User, object_id};
+use crate::user::{Page, Reference, User, object_id};
 use crate::wire::Unread;
 use crate::{claims, explain, links, query};
 
@@ -52,7 +54,7 @@ impl TenantRead for GraphClient {
     }
 
     async fn users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError> {
-        let first = format!("/users?$select={SELECT}&$expand=manager($select=id)&$top={TOP}");
+        let first = format!("/users?$select={}&$expand=manager($select=id)&$top={TOP}", self.select);
         self.list("/users", page, &first, live_users).await
     }
 
@@ -88,7 +90,7 @@ impl TenantRead for GraphClient {
     async fn deleted_users(&self, page: Option<&Cursor>) -> Result<ListPage<Account>, TenantError> {
         // The type cast is mandatory. <https://learn.microsoft.com/graph/api/directory-deleteditems-list>
         let route = "/directory/deletedItems/microsoft.graph.user";
-        let first = format!("{route}?$select={SELECT},deletedDateTime&$top={TOP}");
+        let first = format!("{route}?$select={},deletedDateTime&$top={TOP}", self.select);
         self.list(route, page, &first, deleted_users).await
     }
 
@@ -103,11 +105,11 @@ impl TenantRead for GraphClient {
     }
 
     async fn account(&self, id: &ObjectId) -> Result<Option<Account>, TenantError> {
-        let live = self.one("/users/{id}", &query::user(id.as_str()), Found::Live).await?;
+        let live = self.one("/users/{id}", &query::user(id.as_str(), &self.select), Found::Live).await?;
         if live.is_some() {
             return Ok(live);
         }
-        self.one("/directory/deletedItems/{id}", &query::deleted(id.as_str()), Found::Deleted).await
+        self.one("/directory/deletedItems/{id}", &query::deleted(id.as_str(), &self.select), Found::Deleted).await
     }
 
     async fn candidates(&self, questions: &[Question]) -> Result<Candidates, TenantError> {
@@ -130,6 +132,14 @@ impl TenantRead for GraphClient {
         self.read_members(group, page).await
     }
 
+    fn extensions(&self) -> &[DirectoryExtension] {
+        self.select.extensions()
+    }
+
+    async fn registered_extensions(&self) -> Result<Vec<RegisteredExtension>, TenantError> {
+        self.read_registered_extensions().await
+    }
+
     async fn granted(&self) -> Result<Granted, TenantError> {
         Ok(claims::granted(self.wire.tokens.get().await?.secret.expose_secret()))
     }
@@ -138,7 +148,7 @@ impl TenantRead for GraphClient {
 impl GraphClient {
     /// A delta round's beginning. `manager` turns on relationship tracking; what is not selected is not tracked.
     fn delta_url(&self, more: &str) -> String {
-        self.url(&format!("/users/delta?$select={SELECT},manager{more}"))
+        self.url(&format!("/users/delta?$select={},manager{more}", self.select))
     }
 
     /// One page of a listing: from the first path, or from the cursor.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use hardmatch_domain::account::{Account, AccountKind, Authority};
-use hardmatch_domain::attribute::{Attr, Attributes, Texts};
+use hardmatch_domain::attribute::{Attr, Attributes, DirectoryExtension, Texts};
 use hardmatch_domain::ids::{ImmutableId, ObjectId};
 use hardmatch_ports::tenant::AccountChange;
 use serde::Deserialize;
@@ -15,31 +15,78 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::text::Text;
 
-/// Every property we read of a user. `id` comes first; the fifteen extension attributes are one property.
-pub(crate) const SELECT: &str = "id,accountEnabled,userPrincipalName,onPremisesImmutableId,mailNickname,displayName,\
+/// Every property we read of a user of any tenant. `id` comes first; the fifteen extension attributes are one property.
+const SELECT: &str = "id,accountEnabled,userPrincipalName,onPremisesImmutableId,mailNickname,displayName,\
 givenName,surname,jobTitle,department,companyName,employeeId,employeeType,officeLocation,streetAddress,city,state,\
 postalCode,country,usageLocation,businessPhones,mobilePhone,faxNumber,preferredLanguage,mail,proxyAddresses,userType,\
 onPremisesSyncEnabled,onPremisesLastSyncDateTime,onPremisesExtensionAttributes,assignedLicenses,createdDateTime,\
 externalUserState,otherMails,employeeOrgData,passwordPolicies";
 
+/// What is read of every user of one tenant, as `$select` has it.
+pub(crate) struct Select {
+    text: String,
+    extensions: Vec<DirectoryExtension>,
+}
+
+impl Select {
+    /// The properties that every tenant has, and these directory extensions.
+    /// <https://learn.microsoft.com/graph/extensibility-overview>
+    pub(crate) fn with(mut extensions: Vec<DirectoryExtension>) -> Self {
+        extensions.sort_unstable();
+        extensions.dedup();
+        let names = std::iter::once(SELECT).chain(extensions.iter().map(|extension| extension.name()));
+        Self { text: names.collect::<Vec<_>>().join(","), extensions }
+    }
+
+    /// The directory extensions, by name.
+    pub(crate) fn extensions(&self) -> &[DirectoryExtension] {
+        &self.extensions
+    }
+}
+
+impl fmt::Display for Select {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 const SLOTS: usize = Attr::ALL.len();
 
-/// One place for each attribute.
-struct Slots<'a>([Option<Text<'a>>; SLOTS]);
+/// One place for each attribute, and the directory extensions that an answer named.
+struct Slots<'a> {
+    fixed: [Option<Text<'a>>; SLOTS],
+    extensions: Vec<(DirectoryExtension, Option<Text<'a>>)>,
+}
 
 impl Default for Slots<'_> {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| None))
+        Self { fixed: std::array::from_fn(|_| None), extensions: Vec::new() }
     }
 }
 
 impl<'a> Slots<'a> {
     fn get(&self, attr: Attr) -> Option<&str> {
-        self.0[attr as usize].as_deref()
+        match (attr.place(), attr.directory_extension()) {
+            (Some(place), _) => self.fixed[usize::from(place)].as_deref(),
+            (None, extension) => {
+                let named = self.extensions.iter().find(|(name, _)| Some(*name) == extension);
+                named.and_then(|(_, value)| value.as_deref())
+            }
+        }
     }
 
     fn set(&mut self, attr: Attr, value: Option<Text<'a>>) {
-        self.0[attr as usize] = value;
+        match (attr.place(), attr.directory_extension()) {
+            (Some(place), _) => self.fixed[usize::from(place)] = value,
+            (None, Some(extension)) => self.extensions.push((extension, value)),
+            (None, None) => {}
+        }
+    }
+
+    /// Every attribute that may have a value.
+    fn all(&self) -> impl Iterator<Item = Attr> {
+        let extensions = self.extensions.iter().map(|(extension, _)| Attr::Directory(*extension));
+        Attr::ALL.iter().copied().chain(extensions)
     }
 }
 
@@ -62,6 +109,15 @@ const _: () = assert!(SLOTS <= GUEST_STATE as usize, "attributes and the others 
 impl Named {
     fn add(&mut self, bit: u32) {
         self.0 |= 1 << bit;
+    }
+
+    /// A directory extension has no bit: its place among the values says that it was named.
+    fn add_attr(&mut self, attr: Attr) {
+        self.0 |= attr.place().map_or(0, |place| 1 << place);
+    }
+
+    fn has_attr(self, attr: Attr) -> bool {
+        attr.place().is_none_or(|place| self.has(u32::from(place)))
     }
 
     fn has(self, bit: u32) -> bool {
@@ -149,7 +205,7 @@ impl User<'_> {
             .attributes
             .get(Attr::UserPrincipalName)
             .map(|upn| if deleted.is_some() { without_id_prefix(upn, &id) } else { upn });
-        let attributes = Attributes::from_pairs(Attr::ALL.iter().filter_map(|&attr| {
+        let attributes = Attributes::from_pairs(self.attributes.all().filter_map(|attr| {
             let value = if attr == Attr::UserPrincipalName { upn } else { self.attributes.get(attr) };
             value.filter(|value| !value.is_empty()).map(|value| (attr, value))
         }));
@@ -193,10 +249,10 @@ impl User<'_> {
             ..
         } = self.account_as(None);
         let has = |bit: u32| self.named.has(bit);
-        let attributes = Attr::ALL.iter().filter(|attr| has(**attr as u32));
+        let attributes = self.attributes.all().filter(|attr| self.named.has_attr(*attr));
         AccountChange {
             immutable_id: has(IMMUTABLE_ID).then_some(immutable_id),
-            attributes: Attributes::from_pairs(attributes.map(|&attr| (attr, self.attributes.get(attr).unwrap_or("")))),
+            attributes: Attributes::from_pairs(attributes.map(|attr| (attr, self.attributes.get(attr).unwrap_or("")))),
             enabled: has(ENABLED).then_some(enabled),
             proxies: has(PROXIES).then_some(proxies),
             kind: has(KIND).then_some(kind),
@@ -309,41 +365,47 @@ impl<'de> User<'de> {
             "@odata.type" => self.odata_type = map.next_value()?,
             "businessPhones" => {
                 let phones: Option<Vec<Text<'de>>> = map.next_value()?;
-                self.named.add(Attr::BusinessPhones as u32);
+                self.named.add_attr(Attr::BusinessPhones);
                 self.attributes.set(Attr::BusinessPhones, phones.and_then(|phones| phones.into_iter().next()));
             }
             "otherMails" => {
                 let mails: Option<Vec<Text<'de>>> = map.next_value()?;
-                self.named.add(Attr::OtherMails as u32);
+                self.named.add_attr(Attr::OtherMails);
                 let joined = mails.unwrap_or_default().iter().map(|mail| &**mail).collect::<Vec<_>>().join(";");
                 self.attributes.set(Attr::OtherMails, (!joined.is_empty()).then_some(Text(Cow::Owned(joined))));
             }
             "employeeOrgData" => {
                 let data: OrgData<'de> = map.next_value::<Option<_>>()?.unwrap_or_default();
                 for (attr, value) in [(Attr::Division, data.division), (Attr::CostCenter, data.cost_center)] {
-                    self.named.add(attr as u32);
+                    self.named.add_attr(attr);
                     self.attributes.set(attr, value);
                 }
             }
             "onPremisesExtensionAttributes" => {
                 if let Some(Extensions(values)) = map.next_value()? {
                     for (attr, value) in values {
-                        self.named.add(attr as u32);
+                        self.named.add_attr(attr);
                         self.attributes.set(attr, value);
                     }
                 } else {
                     let all = Attr::ALL.iter().filter(|attr| attr.extension_number().is_some());
-                    all.for_each(|attr| self.named.add(*attr as u32));
+                    all.for_each(|attr| self.named.add_attr(*attr));
                 }
             }
             name => match attribute(name) {
                 Some(attr) => {
-                    self.named.add(attr as u32);
+                    self.named.add_attr(attr);
                     self.attributes.set(attr, map.next_value()?);
                 }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                None => match DirectoryExtension::known(name) {
+                    Some(extension) => {
+                        let value: Option<ExtensionValue<'de>> = map.next_value()?;
+                        self.attributes.set(Attr::Directory(extension), value.and_then(ExtensionValue::text));
+                    }
+                    None => {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                },
             },
         }
         Ok(())
@@ -353,6 +415,23 @@ impl<'de> User<'de> {
 /// Graph writes its names in one way, so this may be exact and therefore quick.
 fn attribute(name: &str) -> Option<Attr> {
     Attr::ALL.iter().copied().find(|attr| attr.name() == name)
+}
+
+/// The value of a directory extension. Texts are read; a list, of an extension with several values, is none.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ExtensionValue<'a> {
+    One(#[serde(borrow)] Text<'a>),
+    Other(IgnoredAny),
+}
+
+impl<'a> ExtensionValue<'a> {
+    fn text(self) -> Option<Text<'a>> {
+        match self {
+            ExtensionValue::One(text) => Some(text),
+            ExtensionValue::Other(IgnoredAny) => None,
+        }
+    }
 }
 
 /// <https://learn.microsoft.com/graph/api/resources/employeeorgdata>

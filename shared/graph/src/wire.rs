@@ -296,10 +296,23 @@ impl Wire {
         priority: Priority,
         parse: impl Fn(&[u8]) -> Result<T, Unread> + Send + Sync,
     ) -> Result<T, TenantError> {
+        self.ask(route, url, None, priority, parse).await
+    }
+
+    /// As [`Wire::read`]; with a body it is a question by POST, which may be repeated as well.
+    pub(crate) async fn ask<T>(
+        &self,
+        route: &'static str,
+        url: &str,
+        body: Option<Bytes>,
+        priority: Priority,
+        parse: impl Fn(&[u8]) -> Result<T, Unread> + Send + Sync,
+    ) -> Result<T, TenantError> {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
         let mut tries = 0;
         loop {
             tries += 1;
-            let request = Outgoing { method: Method::GET, url, route, body: None, priority };
+            let request = Outgoing { method: method.clone(), url, route, body: body.clone(), priority };
             // What failed, and how long the service wants us to wait.
             let (trouble, stated) = match self.exchange(&request).await {
                 Ok(reply) if reply.is_success() => match parse(&reply.body) {

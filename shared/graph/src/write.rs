@@ -94,7 +94,7 @@ impl GraphClient {
         let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
         let mut ready = Vec::with_capacity(calls.len());
         for (at, call) in calls.iter().enumerate() {
-            match part(call, &self.base) {
+            match part(call, &self.base, &self.select) {
                 Ok(part) => ready.push(Ready { at, call, part }),
                 Err(Unsendable::Empty) => answers[at] = Some(Answer::Done(None)),
                 Err(Unsendable::TooLong) => answers[at] = Some(too_long()),

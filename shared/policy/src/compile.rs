@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::attribute::{Attr, DirectoryExtension};
 use hardmatch_domain::policy::{
     DayBoundary, Expression, FlowFrom, FlowWhen, GroupRule, LicenseRule, Mapping, Policy, Rule,
 };
@@ -61,6 +61,12 @@ impl Config {
         }
     }
 
+    /// The directory extensions that flow, by name: an account is read with each of them.
+    pub fn directory_extensions(&self) -> Vec<DirectoryExtension> {
+        let flows = self.attributes.iter().filter(|(_, mapping)| mapping.flow != FlowWhen::Never);
+        flows.filter_map(|(attr, _)| attr.directory_extension()).collect()
+    }
+
     /// The default flow overlaid with `[attributes]`, in attribute order.
     pub(crate) fn flow(&self) -> Vec<Mapping> {
         let mapped = |&attr: &Attr| match self.attributes.get(&attr) {
@@ -80,7 +86,8 @@ impl Config {
                 when_empty: default_when_empty(attr),
             }),
         };
-        Attr::ALL.iter().filter_map(mapped).collect()
+        let extensions = self.attributes.keys().filter(|attr| attr.directory_extension().is_some());
+        Attr::ALL.iter().chain(extensions).filter_map(mapped).collect()
     }
 }
 

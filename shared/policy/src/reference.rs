@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use crate::compile::DEFAULT_FLOW;
 use crate::expression::{FIELDS, FUNCTIONS};
 use crate::keys::{self, Key, Kind, Need, SOURCE_ATTRIBUTES, Table};
-use hardmatch_domain::attribute::Attr;
+use crate::load::MOST_EXTENSIONS;
+use hardmatch_domain::attribute::{Attr, DirectoryExtension};
 
 /// `docs/configuration.md`: keys, attributes and what expressions may use, as Markdown.
 pub fn reference() -> String {
@@ -19,6 +20,16 @@ pub fn reference() -> String {
         let flows = if DEFAULT_FLOW.contains(attr) { "yes" } else { "no" };
         line(&mut page, &format!("| `{}` | {flows} | {} characters |", attr.name(), attr.max_chars()));
     }
+    line(
+        &mut page,
+        &format!("| `extension_<application id>_<name>` | no | {} characters |", DirectoryExtension::MAX_CHARS),
+    );
+    line(
+        &mut page,
+        &format!(
+            "\nA directory extension is mapped under its whole name, such as\n`extension_b7d8e648520f41d3b9c0fdeb91768a0a_costKey = \"person.source['costKey']\"`: at most {MOST_EXTENSIONS} of them, each of type\nString, of one value, and registered for users in the tenant. Its `from` is required. Connections of one tenant should map\nthe same extensions: a connection whose list is another's reads all users again."
+        ),
+    );
     page.push_str("\n## Expressions\n\nRules and mappings are written in CEL (<https://cel.dev>) over one `person`. They know no time: the first and the last day\nbelong to `[lifecycle]`.\n\n| `person.` | | |\n|---|---|---|\n");
     for field in FIELDS {
         line(&mut page, &format!("| `{}` | {} | {} |", field.name, field.kind, field.meaning));

@@ -140,16 +140,19 @@ fn columns() -> Value {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
+/// The names of directory extensions.
+const EXTENSION: &str = "^extension_[0-9a-f]{32}_[A-Za-z0-9_]+$";
+
 fn mappings() -> Value {
     let mut properties = Map::new();
+    let text = json!({ "type": "string", "minLength": 1, "maxLength": crate::MAX_CHARS, "description": "A CEL expression that gives a text." });
     for attr in Attr::ALL {
         let mut long = table(&keys::MAPPING);
         if attr.keeps_a_value() {
             long["properties"]["when_empty"] =
                 json!({ "enum": ["keep"], "default": "keep", "description": "This attribute cannot be cleared." });
         }
-        let text = json!({ "type": "string", "minLength": 1, "maxLength": crate::MAX_CHARS, "description": "A CEL expression that gives a text." });
-        properties.insert(attr.name().to_owned(), json!({ "oneOf": [text, long] }));
+        properties.insert(attr.name().to_owned(), json!({ "oneOf": [text.clone(), long] }));
     }
     let members: Map<String, Value> = Attr::ALL
         .iter()
@@ -164,6 +167,7 @@ fn mappings() -> Value {
     json!({
         "type": "object",
         "properties": properties,
+        "patternProperties": { EXTENSION: { "oneOf": [text, table(&keys::MAPPING)] } },
         "additionalProperties": false,
         "$comment": format!("never mapped: {}", never.join(", ")),
     })

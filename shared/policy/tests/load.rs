@@ -792,3 +792,41 @@ fn o5_lists_and_members_of_org_data_can_be_mapped() {
     let all = problems.to_string();
     assert!(all.contains("nothing") && all.contains("directory extension"), "{all}");
 }
+
+fn extension(own: &str) -> String {
+    format!("extension_b7d8e648520f41d3b9c0fdeb91768a0a_{own}")
+}
+
+#[test]
+fn o5_directory_extensions_can_be_mapped_by_their_names() {
+    let (badge, floor, off) = (extension("badge"), extension("floor_2"), extension("off"));
+    let config = loaded(&with(&format!(
+        "[attributes]\n{badge} = \"person.source['badge']\"\n{floor} = {{ from = \"person.city\", flow = \"initial\", when_empty = \"keep\" }}\n{off} = {{ flow = \"never\" }}"
+    )));
+    let names: Vec<&str> = config.directory_extensions().iter().map(|extension| extension.name()).collect();
+    assert_eq!(names, [&badge, &floor]);
+    let policy = config.policy(1);
+    let mapped = |name: &str| policy.flow.iter().find(|mapping| mapping.to.name() == name).unwrap();
+    assert_eq!((mapped(&badge).when, mapped(&badge).when_empty), (FlowWhen::Always, WhenEmpty::Clear));
+    assert_eq!((mapped(&floor).when, mapped(&floor).when_empty), (FlowWhen::Initial, WhenEmpty::Keep));
+    let words = hardmatch_policy::explain(&config);
+    assert!(words.contains(&badge), "{words}");
+}
+
+#[test]
+fn o5_a_directory_extension_that_cannot_be_mapped_says_why() {
+    let said = |lines: &str| refused(&with(&format!("[attributes]\n{lines}"))).lines();
+    let upper = extension("x").replace("b7d8", "B7D8");
+    for bad in [upper, extension("a-b"), "extension_badge".to_owned(), extension("")] {
+        let said = said(&format!("{bad} = \"person.city\""));
+        assert!(
+            said.contains("not the name of a directory extension") && said.contains("extensionProperties"),
+            "{said}"
+        );
+    }
+    let said_of_none = said(&format!("{} = {{ flow = \"always\" }}", extension("x")));
+    assert!(said_of_none.contains("does not say where its value comes from"), "{said_of_none}");
+    let many: Vec<String> = (0..33).map(|n| format!("{} = \"person.city\"", extension(&format!("n{n}")))).collect();
+    assert!(said(&many.join("\n")).contains("maps 33 directory extensions: one configuration maps at most 32"));
+    loaded(&with(&format!("[attributes]\n{}", many[..32].join("\n"))));
+}

@@ -58,10 +58,9 @@ impl AccountChange {
 
     /// A change that names every property but the manager: what most tenants answer.
     pub fn naming_all(account: Account) -> Self {
-        let named = hardmatch_domain::attribute::Attr::ALL.iter();
-        let attributes = named.map(|attr| (*attr, account.attributes.get(*attr).unwrap_or("")));
+        let unnamed = hardmatch_domain::attribute::Attr::ALL.iter().map(|attr| (*attr, ""));
         Self {
-            attributes: Attributes::from_pairs(attributes),
+            attributes: unnamed.chain(account.attributes.iter()).collect(),
             id: account.id,
             immutable_id: Some(account.immutable_id),
             enabled: Some(account.enabled),

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub use crate::account_change::AccountChange;
 use async_trait::async_trait;
 use hardmatch_domain::account::{Account, AddressHolder, Domain, HolderKind};
-use hardmatch_domain::attribute::Attributes;
+use hardmatch_domain::attribute::{Attributes, DirectoryExtension};
 use hardmatch_domain::facts::knowledge::Question;
 use hardmatch_domain::group::{Group, GroupKind};
 use hardmatch_domain::ids::{ImmutableId, ObjectId, TenantId};
@@ -69,8 +69,29 @@ pub trait TenantRead: Send + Sync {
     /// One page of a group's direct members; not only users.
     async fn members(&self, group: &ObjectId, page: Option<&Cursor>) -> Result<ListPage<ObjectId>, TenantError>;
 
+    /// The directory extensions that every account is read with, by name.
+    fn extensions(&self) -> &[DirectoryExtension];
+
+    /// The directory extensions that applications have registered in the tenant. An empty answer says nothing: of a large
+    /// tenant the service gives none. Refused where permissions withhold it.
+    async fn registered_extensions(&self) -> Result<Vec<RegisteredExtension>, TenantError>;
+
     /// What the present token says about us.
     async fn granted(&self) -> Result<Granted, TenantError>;
+}
+
+/// A directory extension as an application registered it.
+/// <https://learn.microsoft.com/graph/api/resources/extensionproperty>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisteredExtension {
+    /// Its whole name.
+    pub name: String,
+    /// `String`, `Boolean`, `Integer`, `Binary`, `DateTime` or `LargeInteger`.
+    pub data_type: String,
+    /// Whether it has several values.
+    pub multiple: bool,
+    /// Whether users can have it.
+    pub of_users: bool,
 }
 
 /// What the tenant shows of the people whom questions are about.

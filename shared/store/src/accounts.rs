@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::account::{Account, AddressHolder, Tenant};
-use hardmatch_domain::attribute::{Attributes, Texts};
+use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, ImmutableId, ObjectId, PersonRef};
 use hardmatch_domain::link::Link;
@@ -77,6 +77,9 @@ pub struct TenantItem {
     /// When the last full reading ended (Unix seconds).
     #[serde(default)]
     pub full_at: i64,
+    /// The directory extensions that its accounts were read with; changes that are followed from here name no other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Attr>,
     /// Live accounts at the last full reading.
     #[serde(default)]
     pub accounts: u64,

@@ -115,6 +115,7 @@ pub fn options(
         credential,
         Arc::clone(&means.clock),
     );
+    options.extensions = config.directory_extensions();
     options.token_store.clone_from(&means.token_store);
     if let Some(Method::Delegated { .. }) = config.tenant.auth.as_ref().map(|auth| &auth.method) {
         options.grant = GrantKind::Delegated { scopes: scopes(config) };

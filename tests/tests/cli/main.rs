@@ -14,6 +14,7 @@ mod doctor;
 mod documents;
 mod entitling;
 mod exports;
+mod extensions;
 mod fixture;
 mod hostile;
 mod kill;

@@ -1,5 +1,7 @@
 //! `explain WHO --account`: every property of the account that is read, and where each comes from.
 
+use std::collections::BTreeSet;
+
 use hardmatch_domain::account::{Account, AccountKind, Authority};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::policy::{FlowFrom, FlowWhen};
@@ -32,7 +34,10 @@ pub(crate) fn properties(account: &Account, config: &Config) -> Vec<Property> {
         tenant("accountEnabled", account.enabled.map(|enabled| enabled.to_string()), "[lifecycle]"),
     ];
     let policy = config.policy(0);
-    for attr in Attr::ALL {
+    let mapped = config.attributes.keys().filter(|attr| attr.directory_extension().is_some()).copied();
+    let had = account.attributes.extensions().map(|(extension, _)| Attr::Directory(extension));
+    let extensions: BTreeSet<Attr> = mapped.chain(had).collect();
+    for attr in Attr::ALL.iter().chain(&extensions) {
         let mapping = policy.flow.iter().find(|mapping| mapping.to == *attr);
         let written = config.attributes.get(attr).and_then(|mapping| mapping.from.as_ref());
         let from = match (mapping, written) {

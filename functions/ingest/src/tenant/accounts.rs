@@ -8,6 +8,7 @@ use hardmatch_domain::ids::ObjectId;
 use hardmatch_store::accounts::AccountItem;
 
 use super::dirty::DirtyMarks;
+use super::extensions::{completed, read_with};
 use super::mirror::{Seen, merge};
 use super::notes::stale;
 use super::stop::TenantStop;
@@ -48,6 +49,7 @@ pub(super) async fn store_accounts(
     let known = known_accounts(ports, &ids).await?;
     // Of several sightings of one account the last one counts.
     let seen: BTreeMap<ObjectId, Account> = seen.into_iter().map(|account| (account.id.clone(), account)).collect();
+    let read = read_with(ports);
     let mut writes = Vec::new();
     let mut stale_ones = BTreeSet::new();
     let mut new: Vec<(Option<&Account>, Box<AccountItem>)> = Vec::new();
@@ -56,6 +58,10 @@ pub(super) async fn store_accounts(
         if let Some(old) = old {
             ports.store.enter_account(&ports.scope, &old.account, missing, &mut writes);
         }
+        let account = match old {
+            Some(old) => completed(account, &old.account, &read),
+            None => account,
+        };
         match merge(old, account, now) {
             Seen::Same => {}
             // A stale sighting may hide a real change back, so the account is asked for by its id later.

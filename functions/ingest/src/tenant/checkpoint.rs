@@ -25,7 +25,9 @@ impl<'p> ReadingCheckpoint<'p> {
     pub(super) async fn go_on(&mut self, begins: TenantProgress) -> Result<TenantProgress, ObserveError> {
         // Accounts that were read before an attribute was asked for are not entered under it.
         let fits = |kept: &TenantProgress| {
-            kept.of == begins.of && begins.missing.iter().all(|attr| kept.missing.contains(attr))
+            kept.of == begins.of
+                && kept.extensions == begins.extensions
+                && begins.missing.iter().all(|attr| kept.missing.contains(attr))
         };
         Ok(self.kept.load().await?.filter(fits).unwrap_or(begins))
     }

@@ -6,6 +6,7 @@ mod checkpoint;
 mod deleted;
 mod delta;
 mod dirty;
+mod extensions;
 mod fingerprints;
 mod full_listing;
 mod groups;
@@ -83,6 +84,9 @@ pub async fn observe_tenant_now(
     let lookups = Lookups::of(&policy);
     let proving = ports.store.proving(&ports.scope).await?;
     let entered = |item: &TenantItem| {
+        if item.extensions != extensions::read_with(ports) {
+            return false;
+        }
         let attributes = lookups.attributes();
         attributes.iter().all(|attr| proving.complete.contains(attr) && item.tenant.can_look_up(connection, *attr))
     };

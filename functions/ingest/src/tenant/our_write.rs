@@ -54,8 +54,9 @@ pub(super) fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
         let (value, now) = (seen.attributes.filled(attr), old.account.attributes.filled(attr));
         value == before.attributes.filled(attr) || value == now || (moved && (value.is_none() || now.is_none()))
     };
+    let named = || seen.attributes.iter().chain(old.account.attributes.iter()).chain(before.attributes.iter());
     let lags = moved
-        || Attr::ALL.iter().any(|&attr| seen.attributes.filled(attr) != old.account.attributes.filled(attr))
+        || named().any(|(attr, _)| seen.attributes.filled(attr) != old.account.attributes.filled(attr))
         || seen.enabled != old.account.enabled
         || seen.immutable_id != old.account.immutable_id
         || (wrote.licenses_before.is_some() && seen.licenses != old.account.licenses)
@@ -64,7 +65,7 @@ pub(super) fn is_before_our_write(old: &AccountItem, seen: &Account) -> bool {
         is_between(&seen.licenses, before, &old.account.licenses) || (moved && seen.licenses.is_empty())
     };
     lags && wrote.licenses_before.as_ref().is_none_or(licenses)
-        && Attr::ALL.iter().all(|&attr| mixture(attr))
+        && named().all(|(attr, _)| mixture(attr))
         && (seen.enabled == before.enabled || seen.enabled == old.account.enabled || (moved && seen.enabled.is_none()))
         && (seen.immutable_id == before.immutable_id || seen.immutable_id == old.account.immutable_id)
 }

@@ -26,6 +26,9 @@ pub(super) struct TenantProgress {
     /// Attributes under which every account is entered for the first time. A reading that lacks one of them is not
     /// continued.
     pub(super) missing: Vec<Attr>,
+    /// The directory extensions that accounts are read with. A reading with others is not continued.
+    #[serde(default)]
+    pub(super) extensions: Vec<Attr>,
     /// Units of work done: pages, mostly.
     pub(super) units: u64,
     /// When the last unit was done (Unix milliseconds).
@@ -140,11 +143,12 @@ impl Default for RecycleBin {
 
 impl TenantProgress {
     /// A reading that begins.
-    pub(super) fn begin(of: i64, missing: Vec<Attr>) -> Self {
+    pub(super) fn begin(of: i64, missing: Vec<Attr>, extensions: Vec<Attr>) -> Self {
         Self {
             v: VERSION,
             of,
             missing,
+            extensions,
             units: 0,
             moved_ms: 0,
             head: None,
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn progress_is_read_as_it_was_kept_and_half_a_blob_is_none() {
-        let mut reading = TenantProgress::begin(7, vec![Attr::EmployeeId]);
+        let mut reading = TenantProgress::begin(7, vec![Attr::EmployeeId], Vec::new());
         reading.users.stage = ListingStage::Listing { start: Cursor("s".into()), page: Some(Cursor("p".into())) };
         reading.entries = (0..100u8).map(|n| ([n; 16], [n; 8])).collect();
         let body = reading.to_bytes();
@@ -221,7 +225,7 @@ mod tests {
         );
         assert!(TenantProgress::from_bytes(&body[..20]).is_none());
         assert!(TenantProgress::from_bytes(b"").is_none());
-        let newer = TenantProgress { v: VERSION + 1, ..TenantProgress::begin(7, Vec::new()) };
+        let newer = TenantProgress { v: VERSION + 1, ..TenantProgress::begin(7, Vec::new(), Vec::new()) };
         assert!(TenantProgress::from_bytes(&newer.to_bytes()).is_none());
     }
 }

@@ -12,6 +12,7 @@ use super::checkpoint::ReadingCheckpoint;
 use super::deleted::observe_deleted;
 use super::delta::follow;
 use super::dirty::DirtyMarks;
+use super::extensions::read_with;
 use super::progress::{ListingStage, TenantProgress};
 use super::stop::{TenantStop, describe, unfinished};
 use crate::ports::{ObserveError, TenantPorts};
@@ -28,10 +29,12 @@ pub(super) fn is_writing(run: &Run) -> bool {
 pub(super) async fn refresh(ports: &TenantPorts, run: &Run) -> Result<After, ObserveError> {
     let Some(had) = ports.store.tenant(&ports.scope).await? else { return Ok(After::Done) };
     let now = ports.clock.now_seconds();
-    let Some(cursor) = had.value.delta.clone().filter(|_| had.value.wants_refresh(now)) else { return Ok(After::Done) };
+    // Another connection's cursor may lack extensions of ours, and name extensions that we cannot read.
+    let due = had.value.wants_refresh(now) && had.value.extensions == read_with(ports);
+    let Some(cursor) = had.value.delta.clone().filter(|_| due) else { return Ok(After::Done) };
     let ports = &TenantPorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };
     let mut checkpoint = ReadingCheckpoint::new(ports, &run.id, "refresh");
-    let mut begins = TenantProgress::begin(had.value.delta_at, Vec::new());
+    let mut begins = TenantProgress::begin(had.value.delta_at, Vec::new(), read_with(ports));
     begins.users.stage = ListingStage::Following { cursor };
     let mut reading = checkpoint.go_on(begins).await?;
     let delta = match take_round(ports, run, &mut reading, &mut checkpoint).await {

@@ -16,6 +16,7 @@ use super::addresses::observe_addresses;
 use super::checkpoint::ReadingCheckpoint;
 use super::deleted::observe_deleted;
 use super::dirty::DirtyMarks;
+use super::extensions::{known_extensions, read_with};
 use super::groups::{forget_compared, observe_groups};
 use super::organization::{known_products, not_managed_by_godaddy, read_head};
 use super::progress::{ListingStage, TenantProgress};
@@ -31,7 +32,8 @@ pub(super) async fn observe(ports: &TenantPorts, run: &Run, policy: &Policy) -> 
     let proving = ports.store.want_proving(&ports.scope, &run.connection, attributes).await?;
     let ports = &TenantPorts { store: ports.store.entering(proving.lookups()), ..ports.clone() };
     let mut checkpoint = ReadingCheckpoint::new(ports, &run.id, "tenant");
-    let mut reading = checkpoint.go_on(TenantProgress::begin(begun_ms(run), proving.missing())).await?;
+    let mut reading =
+        checkpoint.go_on(TenantProgress::begin(begun_ms(run), proving.missing(), read_with(ports))).await?;
     let error = match observe_all(ports, run, policy, attributes, &mut reading, &mut checkpoint).await {
         Ok(users) => {
             let mut observed = reading.observed();
@@ -114,6 +116,7 @@ async fn observe_all(
     if reading.head.is_none() {
         let head = read_head(ports, policy, had.as_ref()).await?;
         not_managed_by_godaddy(&head.tenant)?;
+        known_extensions(ports, policy).await?;
         // Under a policy that decided people before, a subscription that ended is reported person by person.
         if !policy.licenses.is_empty()
             && let Some(skus) = &head.tenant.skus
@@ -182,6 +185,7 @@ async fn observe_all(
         tenant,
         delta: Some(next.clone()),
         delta_at: now,
+        extensions: reading.extensions.clone(),
         full_at: if users.full { now } else { kept(|had| had.full_at) },
         accounts: match &had {
             Some(had) if !users.full => had.accounts,

@@ -63,7 +63,8 @@ pub(super) async fn observe_users(
 }
 
 /// The cursor from which changes are followed; `None` where all users must be read, because too much time has passed since
-/// the last round or the last full listing, or because every account must be entered under a new attribute.
+/// the last round or the last full listing, because every account must be entered under a new attribute, or because the
+/// cursor names other directory extensions than are read now.
 fn resumable(
     ports: &TenantPorts,
     full_listing_days: u32,
@@ -74,5 +75,6 @@ fn resumable(
     let fresh = now - had.delta_at < CURSOR_SECONDS;
     // Part of a day less: a night that begins a little earlier than another would put the full listing off by a day.
     let reconciled = now - had.full_at < i64::from(full_listing_days) * DAY_SECONDS - SLACK_SECONDS;
-    had.delta.clone().filter(|_| fresh && reconciled && reading.missing.is_empty())
+    let same = had.extensions == reading.extensions;
+    had.delta.clone().filter(|_| fresh && reconciled && same && reading.missing.is_empty())
 }

@@ -170,7 +170,8 @@ fn lookup(by: By, value: &str) -> u64 {
         By::EmployeeId => 3,
         By::LocalPart => 4,
         By::Name => 5,
-        By::Proof(attr) => PROOF + attr as u8,
+        // No directory extension proves identity: a person has none of their own.
+        By::Proof(attr) => PROOF + attr.place().unwrap_or(u8::MAX - PROOF),
     };
     Hash::of(kind).folded(value).done()
 }

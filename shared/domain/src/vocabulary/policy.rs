@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::attribute::{Attr, DirectoryExtension};
 use crate::vocabulary::group::GroupKind;
 use crate::vocabulary::ids::ConnectionId;
 use crate::vocabulary::person::Person;
@@ -60,6 +60,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The directory extensions that flow, by name. An account is to be read with each of them before it is decided.
+    pub fn directory_extensions(&self) -> impl Iterator<Item = DirectoryExtension> {
+        self.flow.iter().filter_map(|mapping| mapping.to.directory_extension())
+    }
+
     /// The mapping of sign-in names.
     fn upn_mapping(&self) -> Option<&Mapping> {
         self.flow.iter().find(|mapping| mapping.to == Attr::UserPrincipalName)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hardmatch_domain::attribute::Attr;
+use hardmatch_domain::attribute::{Attr, DirectoryExtension};
 use hardmatch_domain::policy::{FlowManager, FlowWhen, WhenEmpty};
 use toml::Spanned;
 use toml::de::DeValue;
@@ -41,6 +41,11 @@ pub(super) fn attributes<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> (BT
             if let Some(mapping) = mapping(reader, attr, value) {
                 mappings.insert(attr, mapping);
             }
+        } else if let Some(extension) = DirectoryExtension::parse(name) {
+            let attr = Attr::Directory(extension);
+            if let Some(mapping) = extension_mapping(reader, attr, key, value) {
+                mappings.insert(attr, mapping);
+            }
         } else if let (true, DeValue::Table(members)) = (name == ORG_DATA, value.get_ref()) {
             // Written as a table, or as a dotted key without quotes.
             for (member, value) in members {
@@ -53,7 +58,53 @@ pub(super) fn attributes<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> (BT
             refuse(reader, key, value);
         }
     }
+    count_extensions(reader, &mappings, value.span());
     (mappings, manager)
+}
+
+/// Directory extensions that one configuration may map. Graph takes 100 values of all applications on one object, and each
+/// name makes every request for accounts longer.
+/// <https://learn.microsoft.com/graph/api/resources/extensionproperty>
+pub(crate) const MOST_EXTENSIONS: usize = 32;
+
+/// How the name of every directory extension begins.
+const EXTENSION: &str = "extension_";
+
+/// A mapping of a directory extension, whose value no source has under the same name.
+fn extension_mapping<'t>(
+    reader: &mut Reader<'t>,
+    attr: Attr,
+    key: &Spanned<std::borrow::Cow<'t, str>>,
+    value: &'t Value<'t>,
+) -> Option<Override> {
+    let mapping = mapping(reader, attr, value)?;
+    if mapping.from.is_none() && mapping.flow != FlowWhen::Never {
+        reader.problem(
+            ProblemKind::MissingKey,
+            key.span(),
+            format!(
+                "`attributes.{attr}` does not say where its value comes from: no source has an attribute of that name"
+            ),
+            "from is missing",
+            "add from = \"person.source['COLUMN']\", or another expression",
+        );
+        return None;
+    }
+    Some(mapping)
+}
+
+/// Says which extensions are one too many.
+fn count_extensions(reader: &mut Reader<'_>, mappings: &BTreeMap<Attr, Override>, at: std::ops::Range<usize>) {
+    let count = mappings.keys().filter(|attr| attr.directory_extension().is_some()).count();
+    if count > MOST_EXTENSIONS {
+        reader.problem(
+            ProblemKind::BadValue,
+            at,
+            format!("[attributes] maps {count} directory extensions: one configuration maps at most {MOST_EXTENSIONS}"),
+            "too many directory extensions",
+            "leave out those that are not needed, or map some of extensionAttribute1 to extensionAttribute15 instead",
+        );
+    }
 }
 
 /// The property of Graph with members of its own.
@@ -71,13 +122,15 @@ fn refuse<'t>(reader: &mut Reader<'t>, key: &Spanned<std::borrow::Cow<'t, str>>,
         );
         return;
     }
-    if name.starts_with("extension_") {
+    if name.get(..EXTENSION.len()).is_some_and(|start| start.eq_ignore_ascii_case(EXTENSION)) {
         reader.problem(
             ProblemKind::BadValue,
             key.span(),
-            format!("`{name}` cannot be mapped: it is a directory extension of an application, and these are not read by this version"),
-            "cannot be mapped",
-            "map one of extensionAttribute1 to extensionAttribute15",
+            format!(
+                "`{name}` is not the name of a directory extension: after `extension_` stand the application's id, 32 lower-case digits without hyphens, an underscore, and the extension's own name of letters, digits and underscores"
+            ),
+            "not a name",
+            "copy the name from the application: Microsoft Entra admin center, or GET /applications/{id}/extensionProperties",
         );
         return;
     }

@@ -9,7 +9,7 @@ mod secrets;
 mod url;
 
 pub(crate) use connect::TENANT_TO_FILL_IN;
-pub(crate) use flow::default_when_empty;
+pub(crate) use flow::{MOST_EXTENSIONS, default_when_empty};
 
 use std::path::Path;
 use std::sync::Arc;

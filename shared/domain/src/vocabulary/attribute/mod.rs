@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+mod extension;
 mod set;
 mod texts;
 
+pub use extension::DirectoryExtension;
 pub use set::Attributes;
 pub use texts::Texts;
 
@@ -15,26 +17,49 @@ macro_rules! attributes {
         /// A text attribute of an account that hardmatch can read and write, named as Microsoft Graph names it.
         /// <https://learn.microsoft.com/graph/api/resources/user>
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Attr {
+            $($(#[$doc])* $name,)*
+            /// A directory extension, which an application of the tenant has registered.
+            Directory(DirectoryExtension),
+        }
+
+        /// The attributes without a payload, for their numbers.
+        #[derive(Clone, Copy)]
         #[repr(u8)]
-        pub enum Attr { $($(#[$doc])* $name),* }
+        enum Place { $($name),* }
 
         impl Attr {
-            /// Every attribute, in the order of the set.
+            /// Every attribute that each tenant has, in the order of the set. Directory extensions are not among them.
             pub const ALL: &'static [Attr] = &[$(Attr::$name),*];
 
             /// Graph's property name.
             pub fn name(self) -> &'static str {
-                match self { $(Attr::$name => $graph),* }
+                match self {
+                    $(Attr::$name => $graph,)*
+                    Attr::Directory(extension) => extension.name(),
+                }
             }
 
             /// The longest value Graph takes, in characters.
             pub fn max_chars(self) -> usize {
-                match self { $(Attr::$name => $limit),* }
+                match self {
+                    $(Attr::$name => $limit,)*
+                    Attr::Directory(_) => DirectoryExtension::MAX_CHARS,
+                }
             }
 
-            /// The attribute of that Graph name, without regard to case.
+            /// The place in [`Attr::ALL`]; `None` for a directory extension.
+            pub fn place(self) -> Option<u8> {
+                match self {
+                    $(Attr::$name => Some(Place::$name as u8),)*
+                    Attr::Directory(_) => None,
+                }
+            }
+
+            /// The attribute of that Graph name, without regard to case; a directory extension exactly as it is written.
             pub fn parse(name: &str) -> Option<Attr> {
-                Attr::ALL.iter().copied().find(|attr| attr.name().eq_ignore_ascii_case(name))
+                let known = Attr::ALL.iter().copied().find(|attr| attr.name().eq_ignore_ascii_case(name));
+                known.or_else(|| DirectoryExtension::parse(name).map(Attr::Directory))
             }
         }
     };
@@ -142,8 +167,16 @@ impl Attr {
 
     /// Which `extensionAttribute` it is, 1 to 15.
     pub fn extension_number(self) -> Option<u8> {
-        let first = Attr::ExtensionAttribute1 as u8;
-        (self as u8).checked_sub(first).map(|n| n + 1).filter(|n| *n <= 15)
+        let first = Place::ExtensionAttribute1 as u8;
+        self.place()?.checked_sub(first).map(|n| n + 1).filter(|n| *n <= 15)
+    }
+
+    /// The directory extension that it is.
+    pub fn directory_extension(self) -> Option<DirectoryExtension> {
+        match self {
+            Attr::Directory(extension) => Some(extension),
+            _ => None,
+        }
     }
 
     /// The attribute that Graph clears unless it is written in the same request.

@@ -1,13 +1,14 @@
 //! A packed set of attribute values: one allocation a person, so that 200,000 people and as many accounts fit in memory
 //! together.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::vocabulary::attribute::Attr;
+use crate::vocabulary::attribute::{Attr, DirectoryExtension};
 
 /// A set of attribute values, at most one a name, in one allocation. An empty text means "has the attribute, and it is
 /// empty"; an attribute that is not in the set says nothing.
@@ -17,7 +18,13 @@ pub struct Attributes {
     present: u64,
     /// Where each present value ends, counted from the first value's begin, in attribute order; then the values.
     packed: Box<str>,
+    /// Directory extensions, by name. Few tenants have any, and one word says so.
+    extensions: Option<Box<Extensions>>,
 }
+
+/// Values of directory extensions, sorted by name, each once; never empty.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Extensions(Vec<(DirectoryExtension, Box<str>)>);
 
 /// Set when the values are too long together for narrow ends.
 const WIDE: u64 = 1 << 63;
@@ -29,10 +36,19 @@ impl Attributes {
     /// Packs the pairs; a later value of the same attribute replaces an earlier one.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (Attr, &'a str)>) -> Self {
         let mut values: [Option<&str>; Attr::ALL.len()] = [None; Attr::ALL.len()];
+        let mut extensions: BTreeMap<DirectoryExtension, &str> = BTreeMap::new();
         for (attr, value) in pairs {
-            values[attr as usize] = Some(value);
+            match (attr.place(), attr) {
+                (Some(place), _) => values[usize::from(place)] = Some(value),
+                (None, Attr::Directory(extension)) => {
+                    extensions.insert(extension, value);
+                }
+                (None, _) => {}
+            }
         }
-        Self::from_slots(&values)
+        let extensions: Vec<_> = extensions.into_iter().map(|(name, value)| (name, value.into())).collect();
+        let extensions = (!extensions.is_empty()).then(|| Box::new(Extensions(extensions)));
+        Self { extensions, ..Self::from_slots(&values) }
     }
 
     fn from_slots(values: &[Option<&str>; Attr::ALL.len()]) -> Self {
@@ -52,12 +68,16 @@ impl Attributes {
             }
         }
         values.iter().flatten().for_each(|value| packed.push_str(value));
-        Self { present, packed: packed.into() }
+        Self { present, packed: packed.into(), extensions: None }
     }
 
     /// The value, `Some("")` when it is known to be empty.
     pub fn get(&self, attr: Attr) -> Option<&str> {
-        let bit = 1u64 << attr as u8;
+        let Some(place) = attr.place() else {
+            let extension = attr.directory_extension()?;
+            return self.extensions().find(|(name, _)| *name == extension).map(|(_, value)| value);
+        };
+        let bit = 1u64 << place;
         if self.present & bit == 0 {
             return None;
         }
@@ -71,7 +91,7 @@ impl Attributes {
     fn span<const WIDTH: usize>(&self, rank: usize) -> (usize, usize, usize) {
         let (ends, _) = self.packed.as_bytes().as_chunks::<WIDTH>();
         let end = |rank: usize| ends[rank].iter().rev().fold(0, |end, digit| end << 7 | usize::from(*digit));
-        (WIDTH * self.len(), rank.checked_sub(1).map_or(0, end), end(rank))
+        (WIDTH * self.packed_len(), rank.checked_sub(1).map_or(0, end), end(rank))
     }
 
     /// The value when there is one and it is not empty.
@@ -79,9 +99,15 @@ impl Attributes {
         self.get(attr).filter(|value| !value.is_empty())
     }
 
-    /// The pairs, in attribute order.
+    /// The pairs, in attribute order; directory extensions last, by name.
     pub fn iter(&self) -> impl Iterator<Item = (Attr, &str)> {
-        Attr::ALL.iter().filter_map(|&attr| self.get(attr).map(|value| (attr, value)))
+        let packed = Attr::ALL.iter().filter_map(|&attr| self.get(attr).map(|value| (attr, value)));
+        packed.chain(self.extensions().map(|(name, value)| (Attr::Directory(name), value)))
+    }
+
+    /// The directory extensions in the set, by name.
+    pub fn extensions(&self) -> impl Iterator<Item = (DirectoryExtension, &str)> {
+        self.extensions.iter().flat_map(|some| some.0.iter()).map(|(name, value)| (*name, &**value))
     }
 
     /// A copy of the set with one value replaced or added.
@@ -104,11 +130,15 @@ impl Attributes {
 
     /// Whether nothing is in the set.
     pub fn is_empty(&self) -> bool {
-        self.present == 0
+        self.present == 0 && self.extensions.is_none()
     }
 
     /// How many attributes are in the set.
     pub fn len(&self) -> usize {
+        self.packed_len() + self.extensions.as_ref().map_or(0, |some| some.0.len())
+    }
+
+    fn packed_len(&self) -> usize {
         (self.present & !WIDE).count_ones() as usize
     }
 }
@@ -198,6 +228,28 @@ mod tests {
             assert_eq!(more.without(Attr::ExtensionAttribute15), set, "equal sets are equal bytes: {total}");
         }
         assert!(Attributes::from_pairs([]).is_empty());
+    }
+
+    #[test]
+    fn directory_extensions_come_back_by_name() {
+        let of = |own: &str| Attr::parse(&format!("extension_b7d8e648520f41d3b9c0fdeb91768a0a_{own}")).unwrap();
+        let set = Attributes::from_pairs([
+            (of("b"), "2"),
+            (Attr::City, "York"),
+            (of("a"), "1"),
+            (of("b"), ""),
+            (of("c"), "3"),
+        ]);
+        assert_eq!((set.get(of("a")), set.get(of("b")), set.filled(of("b"))), (Some("1"), Some(""), None));
+        assert_eq!((set.get(of("d")), set.get(Attr::City), set.len()), (None, Some("York"), 4));
+        let json = serde_json::to_string(&set).unwrap();
+        assert_eq!(serde_json::from_str::<Attributes>(&json).unwrap(), set);
+        let names: Vec<Attr> = set.iter().map(|(attr, _)| attr).collect();
+        assert_eq!(names, [Attr::City, of("a"), of("b"), of("c")]);
+        let less = set.without(of("a")).without(of("b")).without(of("c"));
+        assert_eq!(less, Attributes::from_pairs([(Attr::City, "York")]));
+        assert_eq!(less.overlaid(&set), set);
+        assert!(!Attributes::from_pairs([(of("a"), "1")]).is_empty());
     }
 
     #[test]
