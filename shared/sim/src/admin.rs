@@ -320,9 +320,8 @@ impl State {
     }
 
     fn shown(&self, object: &Object) -> Value {
-        let names = object.kind.props();
         let mut map: Map<String, Value> =
-            object.props().iter().map(|(p, v)| (names[*p as usize].name.to_owned(), v.clone())).collect();
+            object.props().iter().map(|(p, v)| (object.kind.name_of(*p).to_owned(), v.clone())).collect();
         if object.deleted_at.is_some() {
             map.insert("deleted".to_owned(), json!(true));
         }

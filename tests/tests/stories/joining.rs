@@ -128,6 +128,22 @@ async fn o26_source_wins_sets_a_cleared_anchor_again_when_it_is_approved() {
 }
 
 #[tokio::test]
+async fn o26_a_person_who_still_differs_after_the_anchor_was_set_is_not_converged() {
+    let (mut world, _) = drifted("[anchor]\non_conflict = \"source-wins\"", serde_json::Value::Null).await;
+    world.people.set("ada", "title", "Lead");
+    let ran = world.settle_by_hash().await;
+    let ada = world.account("ada@contoso.com");
+    assert_eq!(ada.immutable_id(), Some(immutable_id(&guid(1)).as_str()), "{:?}", ran.outcomes);
+    let written = ada.text("jobTitle") == "Lead";
+    assert_eq!(ran.status() == Some(Status::Converged), written, "{}", ran.decided("ada@contoso.com"));
+    world.pass_days(1);
+    let ran = world.sync().await;
+    assert_eq!(world.account("ada@contoso.com").text("jobTitle"), "Lead", "{}", ran.decided("ada@contoso.com"));
+    world.pass_days(1);
+    assert_eq!(world.sync().await.status(), Some(Status::Converged));
+}
+
+#[tokio::test]
 async fn j25_a_password_the_tenant_refuses_stops_nobody_and_another_is_sent() {
     let mut world = World::new().await;
     world.people.hire("ada").hire("bea").hire("cleo");

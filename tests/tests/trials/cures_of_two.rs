@@ -40,6 +40,7 @@ fn two_entries() -> Vec<History> {
     let hired_again = || vec![Source(bob()), Nights(1), Source(ann_again())];
     let other_person = || newcomer("anna@contoso.example,Anna Ash,anna@contoso.example,E1,GB");
     let rekeyed = |cells: &str| vec![Source(newcomer(cells)), Nights(8)];
+    let has_id = |upn, number| Account(upn, json!({ "onPremisesImmutableId": immutable_id(&guid(number)) }));
     let swapped_anchor = || [HEADER, &row(2, "ann@contoso.example,Ann Ash,ann@contoso.example,E1,GB")].concat();
     vec![
         history("rehire", hired_again(), vec![Apply]),
@@ -51,12 +52,12 @@ fn two_entries() -> Vec<History> {
                 vec![Source(other_person().replace(",E1,", ",E9,"))],
             )
         },
-        history("continued_elsewhere", hired_again(), vec![Apply]),
+        history("continued_elsewhere", vec![Source(ann_again())], vec![Apply]),
         History {
             ends: Ends::Blocked,
             ..history(
                 "continued_elsewhere",
-                vec![Source(bob()), Nights(1), Source(other_person())],
+                vec![Source(other_person())],
                 vec![Source(other_person().replace(",E1,", ",E9,"))],
             )
         },
@@ -96,7 +97,12 @@ fn two_entries() -> Vec<History> {
         ),
         History {
             config: "[source]\nkey = \"employeeID\"\n[anchor]\nfrom = \"objectGUID\"",
-            ..history("split_identity", vec![Source(swapped_anchor())], vec![Source(well())])
+            ..history(
+                "split_identity",
+                vec![has_id(ANN, 900), has_id("bob@contoso.example", 901), Source(swapped_anchor())],
+                // The IDs that somebody changed are a matter of their own.
+                vec![Source(well()), has_id(ANN, 1), has_id("bob@contoso.example", 2)],
+            )
         },
     ]
 }
@@ -155,8 +161,9 @@ fn two_accounts() -> Vec<History> {
 }
 
 fn crews(seed: Seed) -> Seed {
-    let crew = |alias: &str| json!({ "displayName": "Crew", "mailNickname": alias, "securityEnabled": true });
-    seed.group(crew("crew")).group(crew("crew2"))
+    let crew = |id: &str, alias: &str| json!({ "id": id, "displayName": "Crew", "mailNickname": alias, "securityEnabled": true });
+    let first = crew("11111111-2222-4333-8444-000000000001", "crew");
+    seed.group(first).group(crew("11111111-2222-4333-8444-000000000002", "crew2"))
 }
 
 /// Two licences whose mail services exclude one another.
@@ -222,7 +229,7 @@ fn beside_people() -> Vec<History> {
             ..history(
                 "license_unknown",
                 vec![
-                    Subscriptions(|skus| skus.iter_mut().for_each(|sku| sku.sku_part_number = "SPE_E3".to_owned())),
+                    Subscriptions(|skus| skus.iter_mut().for_each(|sku| "SPE_E3".clone_into(&mut sku.sku_part_number))),
                     Source(file("ann@contoso.example,Ann Ash-Elm,ann@contoso.example,E1,GB")),
                 ],
                 vec![Config("[[license]]\nsku = \"SPE_E3\"\nwhen = \"true\"")],
@@ -262,7 +269,6 @@ async fn first_removals_go_with_the_plan_that_is_applied_by_its_hash() {
     let accepted = trial.sync().await;
     assert!(accepted.tells("first_removals") && enabled(&trial) == true, "{accepted:?}");
     let plan = trial.plan().await;
-    assert!(plan.tells("first_removals"), "{plan:?}");
     trial.apply(&plan).await;
     assert_eq!(enabled(&trial), false);
     let after = trial.sleep().await;

@@ -433,10 +433,10 @@ impl Turn {
             Rename(alias, name) => tenant.rename_group(alias, name)?,
             Subscriptions(change) => tenant.change_subscriptions(change),
             Withdraw(permission) => {
-                tenant.change_app(CONTOSO_CLIENT_ID, |app| app.roles.retain(|role| role != permission))?
+                tenant.change_app(CONTOSO_CLIENT_ID, |app| app.roles.retain(|role| role != permission))?;
             }
             Permit(permission) => {
-                tenant.change_app(CONTOSO_CLIENT_ID, |app| app.roles.push((*permission).to_owned()))?
+                tenant.change_app(CONTOSO_CLIENT_ID, |app| app.roles.push((*permission).to_owned()))?;
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ pub(crate) enum Apart {
         /// What is left of it.
         step: Step,
         /// What is not asked for again.
-        left_out: Step,
+        left_out: Box<Step>,
     },
 }
 
@@ -111,7 +111,7 @@ fn values_apart(step: &Step, refusal: &Refusal) -> Option<Apart> {
     if !theirs.is_empty() && (!rest.is_empty() || immutable_id.is_some()) {
         let kept = Step::Update { immutable_id: immutable_id.clone(), before: of(before, &rest), after: rest };
         return Some(match theirs.len() {
-            1 => Apart::Without { step: kept, left_out: alone(before, theirs) },
+            1 => Apart::Without { step: kept, left_out: Box::new(alone(before, theirs)) },
             _ => Apart::Steps(vec![kept, alone(before, theirs)]),
         });
     }
@@ -150,7 +150,7 @@ fn creation_apart(step: &Step, refusal: &Refusal) -> Option<Apart> {
     }
     let (theirs, rest) = split(attributes, |attr| named.contains(&attr));
     if theirs.len() == 1 {
-        return Some(Apart::Without { step: creation(rest), left_out: alone(&nothing, theirs) });
+        return Some(Apart::Without { step: creation(rest), left_out: Box::new(alone(&nothing, theirs)) });
     }
     let (needed, others) = split(attributes, is_required);
     (!others.is_empty()).then(|| Apart::Steps(vec![creation(needed), alone(&nothing, others)]))

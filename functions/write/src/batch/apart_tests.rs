@@ -49,7 +49,7 @@ fn a_value_that_graph_names_is_left_out() {
         (takeover(&[UK]), takeover(&[])),
         (create(&[UK, TITLE]), create(&[TITLE])),
     ] {
-        let expected = Apart::Without { step: kept, left_out: left_out.clone() };
+        let expected = Apart::Without { step: kept, left_out: Box::new(left_out.clone()) };
         assert_eq!(apart(&step, &refusal, &[]), Some(expected));
     }
     assert_eq!(apart(&update(&[UK]), &refusal, &[]), None, "there is nothing else to write");

@@ -212,7 +212,7 @@ fn refused(task: &mut Task, refusal: Refusal, snapshot: &Snapshot, context: &Bat
     match task.step().and_then(|step| apart(step, &refusal, &snapshot.skus)) {
         Some(Apart::Steps(steps)) => task.replace_step(steps),
         Some(Apart::Without { step, left_out }) => {
-            settle::left_out(task, left_out, refusal);
+            settle::left_out(task, *left_out, refusal);
             task.replace_step(vec![step]);
         }
         None => settle::step_refused(task, refusal, context.phase),
