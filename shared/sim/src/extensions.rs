@@ -7,12 +7,12 @@
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::answer::{Answer, Outcome, Refusal};
-use crate::schema::at;
-use crate::serve::Ask;
-use crate::state::State;
+use crate::answer::Refusal;
+
+/// A question that is asked by POST.
+pub(crate) const ASKS_FOR_THEM: &str = "/directoryObjects/getAvailableExtensionProperties";
 
 /// Extensions of one process. Graph allows 100 values on one object.
 pub(crate) const MOST: u8 = 40;
@@ -87,16 +87,16 @@ impl SeedExtension {
     }
 }
 
-/// The property of a registered name that users may have.
+/// The number of a registered name that users may have.
 pub(crate) fn find(name: &str) -> Option<u8> {
-    let taken = (at::DIRECTORY..).zip(&NAMES).map_while(|(prop, place)| Some((prop, place.get()?)));
+    let taken = (0..).zip(&NAMES).map_while(|(number, place)| Some((number, place.get()?)));
     let of_users = |known: &SeedExtension| known.target_objects.iter().any(|target| target == "User");
-    taken.into_iter().find(|(_, known)| known.name == name && of_users(known)).map(|(prop, _)| prop)
+    taken.into_iter().find(|(_, known)| known.name == name && of_users(known)).map(|(number, _)| number)
 }
 
-/// What is registered under a property.
-pub(crate) fn registered(prop: u8) -> Option<&'static SeedExtension> {
-    NAMES.get(usize::from(prop.checked_sub(at::DIRECTORY)?))?.get()
+/// What is registered under a number.
+pub(crate) fn registered(number: u8) -> Option<&'static SeedExtension> {
+    NAMES.get(usize::from(number))?.get()
 }
 
 /// Whether a name is spelled as an extension's: that nobody registered one is a thing to try.
@@ -107,30 +107,4 @@ pub(crate) fn is_name(name: &str) -> bool {
 /// What Graph says of an extension in a body that nobody registered.
 pub(crate) fn unavailable(name: &str) -> Box<Refusal> {
     Refusal::bad(format!("The following extension properties are not available: {name}."))
-}
-
-impl State {
-    /// <https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties>
-    pub(crate) fn available_extensions(&self, ask: &Ask<'_>) -> Outcome {
-        ask.query.only(&[])?;
-        let body = ask.body()?;
-        if let Some(name) = body.keys().find(|name| *name != "isSyncedFromOnPremises") {
-            return Err(Refusal::unknown(format!("'{name}' in getAvailableExtensionProperties")));
-        }
-        let rows: Vec<Value> = self
-            .extensions
-            .iter()
-            .filter(|_| !self.options.many_service_principals)
-            .map(|known| {
-                json!({
-                    "name": known.name,
-                    "dataType": known.data_type,
-                    "isMultiValued": false,
-                    "isSyncedFromOnPremises": false,
-                    "targetObjects": known.target_objects,
-                })
-            })
-            .collect();
-        Ok(Answer::json(200, &json!({ "@odata.context": self.context("directoryObjects"), "value": rows })))
-    }
 }

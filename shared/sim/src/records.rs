@@ -74,7 +74,7 @@ impl Records {
         if request.status == 429 {
             self.counters.throttled += 1;
         }
-        let asks = request.route == crate::route::ASKS_FOR_EXTENSIONS;
+        let asks = request.route == crate::extensions::ASKS_FOR_THEM;
         if request.method != "GET" && !asks && request.route != "/$batch" && request.route != "/token" {
             self.counters.writes += 1;
             if (200..300).contains(&request.status) {

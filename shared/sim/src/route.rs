@@ -208,7 +208,7 @@ pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<Route> {
             route(Op::GetByIds, "/directoryObjects/getByIds", "", "")
         }
         ("POST", ["directoryObjects", "getAvailableExtensionProperties"]) => {
-            route(Op::AvailableExtensions, ASKS_FOR_EXTENSIONS, "", "")
+            route(Op::AvailableExtensions, crate::extensions::ASKS_FOR_THEM, "", "")
         }
         _ => {
             let version = if beta { "beta" } else { "v1.0" };
@@ -217,9 +217,6 @@ pub(crate) fn find(method: &str, path: &str, beta: bool) -> Outcome<Route> {
         }
     }
 }
-
-/// A question that is asked by POST.
-pub(crate) const ASKS_FOR_EXTENSIONS: &str = "/directoryObjects/getAvailableExtensionProperties";
 
 /// A path without its keys, so that no name or address lands in a message.
 fn shape(parts: &[&str]) -> String {

@@ -58,14 +58,14 @@ impl Kind {
             Self::ALL.map(|kind| named(kind).map(|(i, p)| (p.name, i)).collect::<HashMap<_, _>>())
         });
         let known = tables[self as usize].get(name).copied();
-        known.or_else(|| if self == Self::User { extensions::find(name) } else { None })
+        known.or_else(|| if self == Self::User { Some(at::DIRECTORY + extensions::find(name)?) } else { None })
     }
 
     /// The name of a property.
     pub(crate) fn name_of(self, prop: u8) -> &'static str {
         let about = &self.props()[usize::from(prop)];
         match about.shape {
-            Shape::Directory => extensions::registered(prop).map_or(about.name, |known| known.name.as_str()),
+            Shape::Directory => registered(prop).map_or(about.name, |known| known.name.as_str()),
             _ => about.name,
         }
     }
@@ -74,6 +74,11 @@ impl Kind {
     pub(crate) fn defaults(self) -> u128 {
         (0u32..).zip(self.props()).filter(|(_, p)| p.default).fold(0, |mask, (i, _)| mask | (1 << i))
     }
+}
+
+/// The directory extension that is registered for a property.
+pub(crate) fn registered(prop: u8) -> Option<&'static extensions::SeedExtension> {
+    extensions::registered(prop.checked_sub(at::DIRECTORY)?)
 }
 
 /// What a value must look like.

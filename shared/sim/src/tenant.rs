@@ -387,6 +387,30 @@ fn kind(domain: &SeedDomain) -> &'static str {
     }
 }
 
+/// <https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties>
+pub(crate) fn available_extensions(&self, ask: &Ask<'_>) -> Outcome {
+    ask.query.only(&[])?;
+    let body = ask.body()?;
+    if let Some(name) = body.keys().find(|name| *name != "isSyncedFromOnPremises") {
+        return Err(Refusal::unknown(format!("'{name}' in getAvailableExtensionProperties")));
+    }
+    let rows: Vec<Value> = self
+        .extensions
+        .iter()
+        .filter(|_| !self.options.many_service_principals)
+        .map(|known| {
+            json!({
+                "name": known.name,
+                "dataType": known.data_type,
+                "isMultiValued": false,
+                "isSyncedFromOnPremises": false,
+                "targetObjects": known.target_objects,
+            })
+        })
+        .collect();
+    Ok(Answer::json(200, &json!({ "@odata.context": self.context("directoryObjects"), "value": rows })))
+}
+
 /// <https://learn.microsoft.com/graph/api/resources/domain>
 fn domain(d: &SeedDomain) -> Value {
     let managed = d.kind == DomainType::Managed;

@@ -124,7 +124,7 @@ fn check(kind: Kind, prop: u8, about: &Prop, value: Value) -> Outcome<Value> {
             }
         }
         Shape::Directory => {
-            if !crate::extensions::registered(prop).is_some_and(|known| known.takes(&value)) {
+            if !crate::schema::registered(prop).is_some_and(|known| known.takes(&value)) {
                 return Err(invalid());
             }
         }
