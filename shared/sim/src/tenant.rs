@@ -27,6 +27,30 @@ pub(crate) fn project(values: Vec<Value>, query: &Query) -> Vec<Value> {
 }
 
 impl State {
+    /// <https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties>
+    pub(crate) fn available_extensions(&self, ask: &Ask<'_>) -> Outcome {
+        ask.query.only(&[])?;
+        let body = ask.body()?;
+        if let Some(name) = body.keys().find(|name| *name != "isSyncedFromOnPremises") {
+            return Err(Refusal::unknown(format!("'{name}' in getAvailableExtensionProperties")));
+        }
+        let rows: Vec<Value> = self
+            .extensions
+            .iter()
+            .filter(|_| !self.options.many_service_principals)
+            .map(|known| {
+                json!({
+                    "name": known.name,
+                    "dataType": known.data_type,
+                    "isMultiValued": false,
+                    "isSyncedFromOnPremises": false,
+                    "targetObjects": known.target_objects,
+                })
+            })
+            .collect();
+        Ok(Answer::json(200, &json!({ "@odata.context": self.context("directoryObjects"), "value": rows })))
+    }
+
     fn collection(&self, ask: &Ask<'_>, set: &str, values: Vec<Value>) -> Answer {
         Answer::json(200, &json!({ "@odata.context": self.context(set), "value": project(values, &ask.query) }))
     }
@@ -385,30 +409,6 @@ fn kind(domain: &SeedDomain) -> &'static str {
         DomainType::Managed => "Managed",
         DomainType::Federated => "Federated",
     }
-}
-
-/// <https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties>
-pub(crate) fn available_extensions(&self, ask: &Ask<'_>) -> Outcome {
-    ask.query.only(&[])?;
-    let body = ask.body()?;
-    if let Some(name) = body.keys().find(|name| *name != "isSyncedFromOnPremises") {
-        return Err(Refusal::unknown(format!("'{name}' in getAvailableExtensionProperties")));
-    }
-    let rows: Vec<Value> = self
-        .extensions
-        .iter()
-        .filter(|_| !self.options.many_service_principals)
-        .map(|known| {
-            json!({
-                "name": known.name,
-                "dataType": known.data_type,
-                "isMultiValued": false,
-                "isSyncedFromOnPremises": false,
-                "targetObjects": known.target_objects,
-            })
-        })
-        .collect();
-    Ok(Answer::json(200, &json!({ "@odata.context": self.context("directoryObjects"), "value": rows })))
 }
 
 /// <https://learn.microsoft.com/graph/api/resources/domain>
