@@ -406,7 +406,15 @@ pub(crate) enum RepairCommand {
     /// Link a person to an account that nobody has; its immutable ID stays as it is
     #[command(after_help = "Examples:\n  hardmatch repair link --person ada@contoso.com --account OBJECT-ID")]
     Link(RepairLinkArgs),
-    /// Take a repair back that is not finished
+    /// Take the immutable ID from an account that stays; what was before is kept
+    #[command(
+        after_help = "In a federated domain nobody signs in without an ID, so the sign-in name moves to the tenant's initial domain.\n\nExamples:\n  hardmatch repair clear OBJECT-ID\n  hardmatch repair rollback 3f2a91c0   # sets it again"
+    )]
+    Clear(RepairClearArgs),
+    /// List the immutable IDs that the tenant has and the source does not know, as CSV; --write hands them to the source
+    #[command(after_help = "Examples:\n  hardmatch repair learned > learned.csv\n  hardmatch repair learned --write")]
+    Learned(RepairLearnedArgs),
+    /// Take a repair back that is not finished, or an ID that was cleared
     #[command(after_help = "Examples:\n  hardmatch repair rollback 3f2a91c0")]
     Rollback(RepairNamedArgs),
     /// Repairs that are open, and those that ended last
@@ -440,6 +448,23 @@ pub(crate) struct RepairLinkArgs {
     /// The immutable ID that the account must carry; refused when it carries another one
     #[arg(long, value_name = "TEXT")]
     pub(crate) immutable_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairClearArgs {
+    /// The account's object id or sign-in name
+    pub(crate) account: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairLearnedArgs {
+    /// Write them to the directory, where it has no value. A file is never written to
+    #[arg(long)]
+    pub(crate) write: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -9,9 +9,9 @@ use hardmatch_embedded::{ProcessDoorbell, ProcessLock};
 use hardmatch_local::{Functions, Hooks, Parts, Stopped};
 use hardmatch_match::MatchPorts;
 use hardmatch_policy::Endpoints;
-use hardmatch_ports::Message;
 use hardmatch_ports::doorbell::{After, MessageKind};
 use hardmatch_ports::run::Run;
+use hardmatch_ports::{Doorbell as _, Message};
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
 use hardmatch_wiring::connections::scope;
@@ -73,24 +73,42 @@ impl Engine {
 
     /// Drives a run until it rests: planned or closed, or writing when an operator paused the connection meanwhile.
     pub(crate) async fn drive(&self, run: &str, progress: &Progress) -> Result<Run, Failure> {
+        let engine = self.attended(progress);
+        let connection = self.connection();
+        match engine.drive(connection, run).await {
+            Ok(run) => Ok(run),
+            Err(Stopped::Paused) => engine.run(connection, run).await.map_err(|stopped| failure(run, &stopped)),
+            Err(stopped) => Err(failure(run, &stopped)),
+        }
+    }
+
+    /// Goes on with the connection's open repairs until each has ended, waits for somebody, or cannot go on now.
+    pub(crate) async fn repair(&self, progress: &Progress) -> Result<(), Failure> {
+        let engine = self.attended(progress);
+        let message = Message::new(self.connection().clone(), "", MessageKind::Write);
+        let sent = self.doorbell.notify(message, Duration::ZERO).await;
+        sent.map_err(|error| Failure::run(error.to_string()))?;
+        engine.serve().await;
+        match engine.hooks.stopped() {
+            Some(Stopped::Failed(said)) => Err(Failure::run(said)),
+            Some(Stopped::Unknown | Stopped::Stuck(_) | Stopped::Killed | Stopped::Paused) | None => Ok(()),
+        }
+    }
+
+    /// The functions and their queues, with somebody in front of them.
+    fn attended(&self, progress: &Progress) -> hardmatch_local::Engine {
         let attended = Attended {
             endpoints: self.side.endpoints.clone(),
             progress: progress.clone(),
             ended: Mutex::default(),
             came: Notify::new(),
         };
-        let engine = hardmatch_local::Engine {
+        hardmatch_local::Engine {
             functions: self.functions.clone(),
             queues: self.doorbell.clone(),
             at_once: 1,
             patience: PATIENCE,
             hooks: Arc::new(attended),
-        };
-        let connection = self.connection();
-        match engine.drive(connection, run).await {
-            Ok(run) => Ok(run),
-            Err(Stopped::Paused) => engine.run(connection, run).await.map_err(|stopped| failure(run, &stopped)),
-            Err(stopped) => Err(failure(run, &stopped)),
         }
     }
 

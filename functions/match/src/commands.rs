@@ -3,6 +3,7 @@
 mod accept;
 mod acknowledge;
 mod approvals;
+mod clear_id;
 mod connect;
 mod disconnect;
 mod open;
@@ -67,6 +68,7 @@ pub async fn handle_command(ports: &MatchPorts, request: &Request<'_>) -> Result
         Command::Release => release::handle(ports, request).await?,
         Command::RepairRollback { repair } => repair::roll_back(ports, request, repair).await?,
         Command::RepairLink { person, account } => repair::link(ports, request, person, account).await?,
+        Command::RepairClear { account, leftover } => clear_id::clear(ports, request, account, *leftover).await?,
         Command::Remove => remove::handle(ports, request).await?,
         Command::Configure { .. } => refused("a configuration is stored before anything else is done with it"),
         Command::Redrive => refused("dead letters lie in the queues of a stack. Name the stack with --stack"),

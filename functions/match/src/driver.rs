@@ -10,7 +10,7 @@
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::{After, MessageKind};
-use hardmatch_ports::run::{Phase, PlanHead, Run};
+use hardmatch_ports::run::{Intent, Phase, PlanHead, Run};
 use hardmatch_store::changes::LanePhase;
 use hardmatch_store::connection::ConnectionState;
 use hardmatch_store::leases::{Acquire, LeasedRun, RunLease};
@@ -24,7 +24,7 @@ use crate::phase::{decide, gate, report, write};
 use crate::plan;
 use crate::ports::MatchPorts;
 use crate::quarantine::quarantined_by_this_run;
-use crate::step::{Progress, Step, is_being_applied, next_phase};
+use crate::step::{OpenRepairs, Progress, Step, is_being_applied, next_phase, waits_for_repair};
 use crate::transition::notify;
 
 /// Moves a run on as far as it goes without waiting for other functions' work, and within the time there is.
@@ -120,7 +120,8 @@ async fn decided(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchE
     let plan = plan::head(ports, &run.id).await?;
     // A run with nobody to decide is stored as observing still.
     let after_deciding = run.with(|run| run.phase = Phase::Deciding);
-    let next = next_phase(&after_deciding, &plan);
+    let repairs = open_repairs(ports, run, &plan).await?;
+    let next = next_phase(&after_deciding, &plan, repairs);
     if next == Phase::Reporting {
         return skip_to_report(ports, run, plan).await;
     }
@@ -130,6 +131,19 @@ async fn decided(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, MatchE
     }
     decide::keep_plan(ports, run, &plan).await?;
     write::start(ports, &run.with(|run| run.plan = Some(plan))).await
+}
+
+/// Whether a repair of the connection is open. It is looked up only where nothing else would bring the writer.
+async fn open_repairs(ports: &MatchPorts, run: &Run, plan: &PlanHead) -> Result<OpenRepairs, MatchError> {
+    if waits_for_repair(plan) {
+        return Ok(OpenRepairs::Some);
+    }
+    if plan.changed_slices > 0 || run.intent == Intent::Plan {
+        return Ok(OpenRepairs::None);
+    }
+    let open = ports.store.open_repairs(&ports.scope).await?;
+    let ours = open.iter().any(|open| open.value.connection == run.connection);
+    Ok(if ours { OpenRepairs::Some } else { OpenRepairs::None })
 }
 
 /// Passes over writing, gate and removing: the run ends with its report, in one write. What those phases would have left

@@ -50,8 +50,15 @@ pub(crate) fn is_being_applied(run: &Run) -> bool {
     run.plan.is_some() && run.accepted.is_some()
 }
 
-/// Whether somebody waits for a repair that is not finished, so that the writer has something to do without a change.
-fn has_open_repairs(plan: &PlanHead) -> bool {
+/// Whether the writer has something to do without a change: a repair of the connection is not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenRepairs {
+    Some,
+    None,
+}
+
+/// Whether somebody of a plan waits for a repair that is not finished. Of an account that is nobody's no plan speaks.
+pub(crate) fn waits_for_repair(plan: &PlanHead) -> bool {
     [Code::HeldByRepair, Code::RollbackBlocked].iter().any(|code| plan.by_reason.contains_key(code.as_str()))
 }
 
@@ -60,12 +67,12 @@ fn has_open_repairs(plan: &PlanHead) -> bool {
 ///
 /// Phases without work are passed over. A plan without a change needs no acceptance, has nothing to write and nothing to
 /// remove, so a quiet night goes from its decisions to its report.
-pub(crate) fn next_phase(run: &Run, plan: &PlanHead) -> Phase {
+pub(crate) fn next_phase(run: &Run, plan: &PlanHead, repairs: OpenRepairs) -> Phase {
     match run.phase {
         Phase::Observing if is_being_applied(run) => Phase::Writing,
         Phase::Observing => Phase::Deciding,
         Phase::Deciding if run.intent == Intent::Plan => Phase::Planned,
-        Phase::Deciding if plan.changed_slices == 0 && !has_open_repairs(plan) => Phase::Reporting,
+        Phase::Deciding if plan.changed_slices == 0 && repairs == OpenRepairs::None => Phase::Reporting,
         // People who are wanted now wait at no stop: what they would be written is held, and the run ends.
         Phase::Deciding if run.is_held_at_stop() => Phase::Writing,
         Phase::Deciding if run.stop.is_some() && run.accepted.is_none() => Phase::Planned,
@@ -161,9 +168,13 @@ mod tests {
         ];
         for (phase, words, changed_slices, wanted) in table {
             let plan = PlanHead { changed_slices, ..PlanHead::default() };
-            assert_eq!(next_phase(&run(phase, words), &plan), wanted, "{phase:?}, {words}, {changed_slices} slices");
+            let next = next_phase(&run(phase, words), &plan, OpenRepairs::None);
+            assert_eq!(next, wanted, "{phase:?}, {words}, {changed_slices} slices");
         }
-        assert_eq!(next_phase(&run(Gate, ""), &PlanHead::default()), Reporting, "nothing was judged");
+        let unjudged = next_phase(&run(Gate, ""), &PlanHead::default(), OpenRepairs::None);
+        assert_eq!(unjudged, Reporting, "nothing was judged");
+        let quiet = next_phase(&run(Deciding, ""), &PlanHead::default(), OpenRepairs::Some);
+        assert_eq!(quiet, Writing, "the writer goes on with a repair");
     }
 
     #[test]
@@ -182,7 +193,7 @@ mod tests {
             for words in ["", "plan", "stop", "stop yes", "applied", "released", "kept", "none", "plan stop released"] {
                 for changed_slices in [0, 1] {
                     let plan = PlanHead { changed_slices, ..PlanHead::default() };
-                    let next = next_phase(&run(phase, words), &plan);
+                    let next = next_phase(&run(phase, words), &plan, OpenRepairs::None);
                     let rests = matches!(phase, Phase::Planned | Phase::Closed);
                     assert!(if rests { next == phase } else { next > phase }, "{phase:?} to {next:?}, {words}");
                 }

@@ -96,14 +96,18 @@ pub(crate) async fn decide(
 /// What was written of a person and is to be undone, newest first.
 async fn past(ports: &MatchPorts, run: &Run, what: &Undo, pid: PersonHash) -> Result<Vec<Outcome>, MatchError> {
     let connection = &run.connection;
-    let all: Vec<Outcome> = if let Some(id) = &what.run {
-        let Some(written) = ports.store.run(connection, id).await? else { return Ok(Vec::new()) };
+    let written = match &what.run {
+        Some(id) => ports.store.run(connection, id).await?,
+        None => None,
+    };
+    let all: Vec<Outcome> = if let Some(written) = written {
         let outcomes = ports.store.outcomes_of(&written.value, &[pid]).await?;
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     } else {
+        // What an operator asked for by name stands in the person's history under a name that no run has.
         let since_ms = run.started_ms - UNDONE_WITHIN * 1000;
         let mut all = ports.store.history(connection, pid, MOST).await?;
-        all.retain(|outcome| outcome.at_ms >= since_ms);
+        all.retain(|outcome| outcome.at_ms >= since_ms && what.run.as_ref().is_none_or(|id| *id == outcome.run));
         all
     };
     Ok(all.into_iter().filter(|outcome| outcome.written.is_some()).collect())

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use hardmatch_domain::ids::ConnectionId;
-use hardmatch_ports::doorbell::MessageKind;
+use hardmatch_ports::doorbell::{MessageKind, Urgency};
 use hardmatch_ports::run::{Phase, Run};
 use hardmatch_ports::{Key, Write};
 use hardmatch_store::PersonHash;
@@ -35,6 +35,9 @@ const TOGETHER: usize = 100;
 
 /// Performs what the lane of a run points at, in order, until it is empty or must wait.
 pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> Result<After, WriteError> {
+    if run.is_empty() {
+        return repairs_alone(ports, connection).await;
+    }
     let Some(open) = ports.store.run(connection, run).await?.map(|stored| stored.value) else {
         return Ok(After::Done);
     };
@@ -42,7 +45,8 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
         Phase::Writing => LanePhase::Write,
         Phase::Removing => LanePhase::Remove,
         Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Gate | Phase::Reporting | Phase::Closed => {
-            return Ok(After::Done);
+            // A run with nothing to write has passed its lane by; a repair that was left open goes on all the same.
+            return repairs_alone(ports, connection).await;
         }
     };
     // Policies may have asked for more look-ups since this process began.
@@ -84,6 +88,26 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
         notify::notify(ports, &open, MessageKind::Advance).await;
     }
     Ok(after)
+}
+
+/// Goes on with the open repairs of a connection, and does nothing else: a message that names no run asks for that.
+async fn repairs_alone(ports: &WritePorts, connection: &ConnectionId) -> Result<After, WriteError> {
+    let open = ports.store.open_repairs(&ports.scope).await?;
+    if open.iter().all(|open| open.value.connection != *connection) {
+        return Ok(After::Done);
+    }
+    let ports = &WritePorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };
+    let lane = Lane::of(ports, Urgency::Scheduled);
+    let now_ms = ports.clock.now().as_millisecond();
+    let held = match ports.store.lease(&lane.name, &ports.holder, now_ms, lease_ms(ports, now_ms)).await? {
+        TakeLease::Taken(lease) => lease,
+        // The lease holder goes on with them before anything else.
+        TakeLease::HeldByOther(_) => return Ok(After::Again(TIMING.held_by_other)),
+    };
+    let unfinished = repair::resume(ports, &lane, &held.proof(), connection).await;
+    ports.store.release(held).await?;
+    let wait = unfinished?.map(|wait| Duration::from_millis(u64::try_from(wait).unwrap_or(0)));
+    Ok(wait.map_or(After::Done, After::Again))
 }
 
 /// Sends a batch, or goes on with a repair, which is a batch of its own.

@@ -10,6 +10,7 @@ use hardmatch_policy::{Cloud, Config, Passwords};
 use hardmatch_ports::tenant::{Organization, Sku};
 use hardmatch_ports::{Check, CheckState};
 use hardmatch_store::connection::Meta;
+use jiff::Timestamp;
 
 use crate::{check, good};
 
@@ -148,10 +149,23 @@ pub(crate) fn domains(organization: &Organization, wanted: &BTreeMap<String, u64
     checks
 }
 
+/// After so many hours without a synchronisation Entra Connect is taken to stand still: it runs every half hour.
+const SYNC_STANDS_STILL_HOURS: i64 = 3;
+
 /// What tenant-wide directory synchronisation means for us. Setting immutable IDs needs none.
-pub(crate) fn directory_sync(organization: &Organization) -> Check {
+pub(crate) fn directory_sync(organization: &Organization, now: Timestamp) -> Check {
     let last = organization.last_sync.as_deref().map(|at| format!(", last at {at}")).unwrap_or_default();
+    let at = organization.last_sync.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
+    let stands_still = at.is_some_and(|at| now.duration_since(at).as_hours() >= SYNC_STANDS_STILL_HOURS);
     match organization.directory_sync {
+        Some(true) if stands_still => check(
+            "directory sync",
+            CheckState::Warn,
+            format!(
+                "On{last}, more than {SYNC_STANDS_STILL_HOURS} hours ago: Entra Connect or Cloud Sync stands still, and the accounts that it masters are as old as that."
+            ),
+            "Look at its scheduler, and let a full synchronization end without errors before hardmatch takes its accounts over.",
+        ),
         Some(true) => check(
             "directory sync",
             CheckState::Warn,
@@ -351,12 +365,23 @@ mod tests {
     #[test]
     fn c7_the_state_of_directory_sync_is_said_and_never_demanded() {
         let tenant = |directory_sync| Organization { directory_sync, ..organization(&[]) };
-        let on = directory_sync(&tenant(Some(true)));
+        let on = directory_sync(&tenant(Some(true)), Timestamp::UNIX_EPOCH);
         assert_eq!((on.state, on.finding.contains("never written")), (CheckState::Warn, true));
-        let off = directory_sync(&tenant(Some(false)));
+        let off = directory_sync(&tenant(Some(false)), Timestamp::UNIX_EPOCH);
         assert_eq!((off.state, off.finding.contains("Turned off")), (CheckState::Ok, true));
-        let never = directory_sync(&tenant(None));
+        let never = directory_sync(&tenant(None), Timestamp::UNIX_EPOCH);
         assert_eq!((never.state, never.finding.contains("Never on")), (CheckState::Ok, true));
+    }
+
+    #[test]
+    fn o6_a_synchronization_that_stands_still_is_to_be_finished_before_a_takeover() {
+        let last_sync = Some("2026-03-01T08:00:00Z".to_owned());
+        let tenant = Organization { directory_sync: Some(true), last_sync, ..organization(&[]) };
+        let at = |time: &str| directory_sync(&tenant, time.parse().unwrap());
+        let fresh = at("2026-03-01T10:59:59Z");
+        assert!(fresh.finding.contains("never written"), "{}", fresh.finding);
+        let old = at("2026-03-01T11:00:00Z");
+        assert!(old.finding.contains("stands still") && old.cure.contains("full synchronization"), "{}", old.finding);
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub async fn tenant(
     };
     checks.push(judge::tenant_id(&organization, config, meta));
     checks.extend(judge::domains(&organization, wanted));
-    checks.push(judge::directory_sync(&organization));
+    checks.push(judge::directory_sync(&organization, clock.now()));
     checks.extend(anchors::look(side, &organization).await);
     match side.client.role_holders().await {
         Ok(roles) => {

@@ -125,6 +125,29 @@ impl GraphClient {
         }
     }
 
+    /// Accounts that Entra Connect could not write whole, with each value that is in the way, as `property value`.
+    /// <https://learn.microsoft.com/graph/api/resources/onpremisesprovisioningerror>
+    ///
+    /// # Errors
+    /// The tenant does not answer.
+    pub async fn provisioning_errors(&self) -> Result<Vec<(ObjectId, Vec<String>)>, TenantError> {
+        let path = "/users?$select=id,onPremisesProvisioningErrors&$top=999";
+        self.list_all("/users", path, |body| {
+            items(body, |user: Quarantined, out| {
+                let errors = user.errors.unwrap_or_default();
+                let said = |error: ProvisioningError| {
+                    let property = error.property.unwrap_or_else(|| "a property".to_owned());
+                    format!("{property} {}", error.value.unwrap_or_default())
+                };
+                if !errors.is_empty() {
+                    out.push((object_id(&user.id), errors.into_iter().map(said).collect()));
+                }
+                Some(())
+            })
+        })
+        .await
+    }
+
     /// Whether a device of the tenant is hybrid joined (`trustType` is `ServerAd`).
     /// <https://learn.microsoft.com/graph/api/device-list>
     ///
@@ -203,6 +226,20 @@ struct Marked {
     id: String,
     #[serde(rename = "onPremisesObjectIdentifier")]
     identifier: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Quarantined {
+    id: String,
+    #[serde(rename = "onPremisesProvisioningErrors")]
+    errors: Option<Vec<ProvisioningError>>,
+}
+
+#[derive(Deserialize)]
+struct ProvisioningError {
+    #[serde(rename = "propertyCausingError")]
+    property: Option<String>,
+    value: Option<String>,
 }
 
 #[derive(Deserialize)]

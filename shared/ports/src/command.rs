@@ -144,6 +144,14 @@ pub enum Command {
         /// The account's object id.
         account: String,
     },
+    /// Take the immutable ID from an account that stays; the writer does it at once. An approver's word.
+    RepairClear {
+        /// The account's object id.
+        account: String,
+        /// Only where the account, and its ID, are nobody's.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        leftover: bool,
+    },
     /// Forget everything about a disconnected connection, and that there was one. An approver's word.
     Remove,
     /// Put dead letters back into the queues that they failed in. About no connection.
@@ -189,6 +197,7 @@ impl Command {
             | Command::Release
             | Command::Remove
             | Command::RepairLink { .. }
+            | Command::RepairClear { .. }
             | Command::KeepToken { .. }
             | Command::Open { stops: Stops::Passed, .. } => CommandAuthority::Approver,
             Command::Configure { .. }

@@ -185,6 +185,7 @@ pages! {
     "anchor_learned"
     "anchor_missing"
     "anchor_wrong"
+    "asked_for"
     "attributes_differ"
     "awaiting_approval"
     "blocked_elsewhere"

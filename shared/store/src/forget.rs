@@ -164,7 +164,7 @@ impl Store {
         for query in [keys::open_repairs(of.scope), keys::closed_repairs(of.scope)] {
             self.each(query, |item| {
                 let journal: Journal = parse(&item, "repair")?.value;
-                if journal.person.connection == *of.connection {
+                if journal.connection == *of.connection {
                     // What a repair held that ended may be another's by now.
                     let held = if journal.state.is_closed() { Vec::new() } else { holds(&journal) };
                     ours.extend(held.iter().map(|what| keys::repair_hold(of.scope, &self.secret, what)));

@@ -26,7 +26,7 @@ fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
 }
 
 /// The words of the `hardmatch` commands in blocks of a shell.
-fn commands(page: &str) -> Vec<Vec<&str>> {
+pub(crate) fn commands(page: &str) -> Vec<Vec<&str>> {
     let lines = blocks(page, "sh").into_iter().flat_map(str::lines);
     let commands = lines.filter_map(|line| line.trim().strip_prefix("hardmatch "));
     commands.map(|line| line.split(" #").next().unwrap_or_default().split_whitespace().collect()).collect()

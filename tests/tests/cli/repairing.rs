@@ -181,3 +181,43 @@ fn o43_a_sign_in_name_that_differs_from_the_asserted_one_has_a_row() {
     assert_eq!(found.len(), 1, "{audit:#}");
     assert!(text(&found[0]["evidence"][0]).contains("other1@contoso.com"), "{audit:#}");
 }
+
+/// Gives the command that applies the first plan, kills its process as soon as the tenant took so many writes, and gives the
+/// nightly command until no repair is open.
+fn killed_and_gone_on(fixture: &Fixture, writes: u64) {
+    let plan = fixture.plan();
+    late_answers(fixture);
+    let command = ["apply", text(&plan["plan"]), "--config", "lab.toml", "--json"];
+    kill_when(fixture, fixture.start(&command), |calls| calls.writes >= writes);
+    fixture.world().clear_faults();
+    for _ in 0..3 {
+        run(fixture, &["sync", "--yes"]);
+    }
+    let list = run(fixture, &["repair", "list"]).ends(0);
+    assert!(list.out.contains(" repaired "), "killed at {writes} writes: {list}");
+}
+
+#[test]
+fn k11_a_process_killed_at_each_call_of_a_repair_leaves_nobody_half_repaired() {
+    let people = rows(2);
+    for writes in 1..=4 {
+        let fixture = broken(&people);
+        killed_and_gone_on(&fixture, writes);
+        let ada = fixture.user(ADA);
+        assert_eq!(text(&ada["onPremisesImmutableId"]), immutable_id(&people[1].guid), "killed at {writes} writes");
+    }
+}
+
+#[test]
+fn k11_a_process_killed_at_each_call_of_a_merge_leaves_one_account() {
+    let people = rows(2);
+    let id = immutable_id(&people[1].guid);
+    for writes in 1..=4 {
+        let copy =
+            json!({ "userPrincipalName": "ada1234@contoso.com", "displayName": "Ada", "onPremisesImmutableId": id });
+        let fixture = Fixture::with_people(tenant().user(copy).user(account(&people[1], None)), &people);
+        killed_and_gone_on(&fixture, writes);
+        assert_eq!(text(&fixture.user(ADA)["onPremisesImmutableId"]), id, "killed at {writes} writes");
+        assert!(fixture.world().user("ada1234@contoso.com").is_none_or(|user| !user["deletedDateTime"].is_null()));
+    }
+}

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use hardmatch_domain::ids::{PersonKey, PersonRef};
 use hardmatch_domain::repair::holds::RepairHold;
 use hardmatch_match::Accept;
+use hardmatch_ports::command::{Command, Reply};
 use hardmatch_sim::{DomainType, Fault, FaultRule, Place, Seed, SeedDomain};
 use hardmatch_store::TenantKey;
 use hardmatch_tests::{CorruptAnswer, KillAt, Rng, World, by_hand, guid, immutable_id};
@@ -36,11 +37,24 @@ pub(crate) enum Kind {
     Rehire,
     Exchange,
     ToFederated,
+    /// Nothing: people who change, leave and come.
+    PlainChanges,
+    ClearManaged,
+    ClearFederated,
+    /// The ID of a copy is cleared by name, and the account with the name gets it.
+    ClearOfPair,
+    /// The account of somebody hired again is in the recycle bin.
+    RehireDeleted,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Plain,
+        Self::PlainChanges,
+        Self::ClearManaged,
+        Self::ClearFederated,
+        Self::ClearOfPair,
+        Self::RehireDeleted,
         Self::SetFederated,
         Self::ReplaceManaged,
         Self::ReplaceFederated,
@@ -55,12 +69,19 @@ impl Kind {
     ];
 
     fn is_federated(self) -> bool {
-        matches!(self, Self::SetFederated | Self::ReplaceFederated | Self::MergeFederated | Self::ToFederated)
+        let federated = matches!(self, Self::SetFederated | Self::ReplaceFederated | Self::MergeFederated);
+        federated || matches!(self, Self::ToFederated | Self::ClearFederated)
     }
 
     fn policy(self) -> String {
         let more = if self == Self::Purge { "soft_deleted = \"purge\"\n" } else { "" };
-        UNATTENDED.replace("[actions]", &format!("{more}[actions]"))
+        let stages = match self {
+            Self::RehireDeleted => {
+                "\n[lifecycle]\nabsent = [{ action = \"suspend\" }, { action = \"delete\", after = \"3d\" }]"
+            }
+            _ => "",
+        };
+        UNATTENDED.replace("[actions]", &format!("{more}[actions]")) + stages
     }
 
     /// The tenant before the repair.
@@ -84,10 +105,15 @@ impl Kind {
         let copy = || with("ada1234", json!({ "onPremisesImmutableId": id(1) }));
         let wrong = || with("ada", json!({ "onPremisesImmutableId": id(99), "employeeId": "E0001" }));
         match self {
-            Self::Plain | Self::Rehire | Self::Exchange => seed,
+            Self::Plain | Self::PlainChanges | Self::Rehire | Self::RehireDeleted | Self::Exchange => seed,
+            Self::ClearManaged | Self::ClearFederated => {
+                seed.user(with("left", json!({ "onPremisesImmutableId": id(99), "onPremisesSyncEnabled": false })))
+            }
             Self::SetFederated => seed.user(by_hand("ada")),
             Self::ReplaceManaged | Self::ReplaceFederated => seed.user(wrong()),
-            Self::Merge | Self::MergeFederated | Self::MergeDeleted => seed.user(copy()).user(by_hand("ada")),
+            Self::Merge | Self::MergeFederated | Self::MergeDeleted | Self::ClearOfPair => {
+                seed.user(copy()).user(by_hand("ada"))
+            }
             Self::MergeSynced => {
                 let synced = with("ada1234", json!({ "onPremisesImmutableId": id(1), "onPremisesSyncEnabled": true }));
                 seed.user(synced).user(by_hand("ada"))
@@ -115,6 +141,23 @@ impl Kind {
                 world.pass_days(10);
                 world.people.hire("ada").set("ada", "employeeID", "E0001");
             }
+            Self::RehireDeleted => {
+                world.settle_by_hash().await;
+                world.people.remove("ada");
+                for _ in 0..6 {
+                    world.pass_days(1);
+                    world.sync_yes().await;
+                }
+                world.people.hire("ada").set("ada", "employeeID", "E0001");
+            }
+            Self::PlainChanges => {
+                world.settle_by_hash().await;
+                world.pass_days(1);
+                world.people.set("ada", "title", "Lead").rename("bea", "bea.new@contoso.com").hire("dora");
+                world.people.remove("cleo");
+            }
+            Self::ClearManaged | Self::ClearFederated => begun(&mut world, "left@contoso.com").await,
+            Self::ClearOfPair => begun(&mut world, "ada1234@contoso.com").await,
             Self::Exchange => {
                 world.settle_by_hash().await;
                 world.pass_days(1);
@@ -129,6 +172,15 @@ impl Kind {
         let hash = world.plan().await.hash();
         (world, hash)
     }
+}
+
+/// Begins to clear the immutable ID of an account; nothing is written yet.
+async fn begun(world: &mut World, upn: &str) {
+    let account = world.account(upn).id().to_owned();
+    let plan = world.plan().await;
+    assert!(plan.writes.is_empty());
+    let reply = world.ask(&Command::RepairClear { account, leftover: false }).await;
+    assert!(matches!(reply, Reply::Done { .. }), "{reply:?}");
 }
 
 fn scope() -> TenantKey {

@@ -1,9 +1,14 @@
 //! `repair`: broken joins found, repaired, and taken back.
 
 mod audit;
+mod begin;
 mod calls;
+mod checks;
+mod clear;
 mod clinic;
 mod finding;
+mod journals;
+mod learned;
 mod listed;
 mod start;
 
@@ -23,6 +28,8 @@ pub(crate) use self::audit::audit_here;
 #[cfg(feature = "aws")]
 pub(crate) use self::audit::show as show_audit;
 #[cfg(feature = "aws")]
+pub(crate) use self::checks::AfterRepair;
+#[cfg(feature = "aws")]
 pub(crate) use self::clinic::Tenant;
 pub(crate) use self::start::{Audited, start_here};
 #[cfg(feature = "aws")]
@@ -36,6 +43,8 @@ pub(crate) async fn repair(command: RepairCommand) -> Result<Exit, Failure> {
             installation(&args.common)?.start_repairs(&args, audited).await
         }
         RepairCommand::Link(args) => link(&args).await,
+        RepairCommand::Learned(args) => learned::learned(&args).await,
+        RepairCommand::Clear(args) => clear::clear(&args).await,
         RepairCommand::Rollback(args) => roll_back(&args).await,
         RepairCommand::List(common) => listed::list(&common).await,
         RepairCommand::Show(args) => listed::show(&args).await,

@@ -2,6 +2,8 @@
 
 mod reasons;
 
+use hardmatch_domain::repair::RepairKind;
+use hardmatch_domain::repair::journal::RepairState;
 use hardmatch_domain::undo::UNDONE_WITHIN;
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::run::{Outcome, Phase, Run, Undo};
@@ -69,6 +71,9 @@ async fn undo(args: &RunsUndoArgs) -> Result<Exit, Failure> {
     place.undo(args, undo).await
 }
 
+/// Repairs that ended and are looked through for a change's name.
+const ENDED_REPAIRS: usize = 200;
+
 /// The run and the person of a change that was written within thirty days.
 async fn written(ports: &MatchPorts, state: &State, name: &str) -> Result<Undo, Failure> {
     let connection = &state.loaded.config.connection;
@@ -94,6 +99,9 @@ async fn written(ports: &MatchPorts, state: &State, name: &str) -> Result<Undo, 
             }
         }
     }
+    if found.is_empty() && name.len() >= 8 {
+        found.extend(asked_for(ports, state, &name, since_ms).await?);
+    }
     match found.len() {
         // The newest of several runs that wrote the same is the one to be undone.
         1.. => Ok(found.swap_remove(0)),
@@ -101,6 +109,20 @@ async fn written(ports: &MatchPorts, state: &State, name: &str) -> Result<Undo, 
             "no change called {name} was written within thirty days; give eight digits or more. `hardmatch explain WHO --history` names a person's changes"
         ))),
     }
+}
+
+/// A repair of a person's account that an operator asked for by name, which no plan shows.
+async fn asked_for(ports: &MatchPorts, state: &State, name: &str, since_ms: i64) -> Result<Option<Undo>, Failure> {
+    let ended = state.store.closed_repairs(&ports.scope, ENDED_REPAIRS).await?;
+    let wanted = ended.into_iter().find(|journal| {
+        let ours = journal.connection == state.loaded.config.connection && journal.state == RepairState::Repaired;
+        ours && journal.kind == RepairKind::ClearId
+            && journal.change.as_str().starts_with(name)
+            && journal.ended_ms.is_some_and(|ended_ms| ended_ms >= since_ms)
+    });
+    let Some(journal) = wanted else { return Ok(None) };
+    let person = journal.person.map(|who| ports.store.pid(&who).hex());
+    Ok(person.map(|person| Undo { run: Some(journal.run.into()), person: Some(person), by: operator() }))
 }
 
 async fn list(common: &Common) -> Result<Exit, Failure> {

@@ -21,7 +21,7 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>) -> Result<
         ));
     }
     let open = ports.store.open_repairs(&ports.scope).await?;
-    if let Some(open) = open.iter().find(|open| open.value.person.connection == *connection) {
+    if let Some(open) = open.iter().find(|open| open.value.connection == *connection) {
         return Ok(refused(format!(
             "the repair {} is under way, and would leave its accounts as they are now. Connect again and let `hardmatch sync` end it, or take it back: hardmatch repair rollback {}",
             open.value.id, open.value.id

@@ -5,25 +5,38 @@ use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::ObjectId;
 use hardmatch_domain::link::{JoinRule, Ledger, Link};
 use hardmatch_domain::reason::{Code, Reason};
+use hardmatch_domain::repair::RepairKind;
 use hardmatch_domain::repair::holds::RepairHold;
-use hardmatch_domain::repair::journal::Direction;
+use hardmatch_domain::repair::journal::{Direction, Journal, RepairState};
 use hardmatch_ports::command::Reply;
 use hardmatch_store::PersonHash;
+use hardmatch_store::repairs::BeginRepair;
 
+use super::clear_id;
 use super::request::{Request, done, refused};
 use crate::error::MatchError;
 use crate::ports::MatchPorts;
 
+/// So many of the repairs that ended last are looked at for a name.
+const ENDED: usize = 200;
+
 /// Turns an open repair back. The writer carries that out in the next run that writes.
 pub(super) async fn roll_back(ports: &MatchPorts, request: &Request<'_>, repair: &str) -> Result<Reply, MatchError> {
-    let named = |id: &str| id.starts_with(repair) && repair.len() >= 8;
+    let named = |journal: &Journal| {
+        journal.connection == *request.connection && journal.id.starts_with(repair) && repair.len() >= 8
+    };
     let open = ports.store.open_repairs(&ports.scope).await?;
-    let mut fitting =
-        open.into_iter().filter(|open| open.value.person.connection == *request.connection && named(&open.value.id));
-    let (Some(mut open), None) = (fitting.next(), fitting.next()) else {
-        return Ok(refused(format!(
-            "no open repair, or more than one, begins with {repair}. `hardmatch repair list` names them in full"
-        )));
+    let mut fitting = open.into_iter().filter(|open| named(&open.value));
+    let (found, another) = (fitting.next(), fitting.next());
+    let Some(mut open) = found.filter(|_| another.is_none()) else {
+        let mut ended = ports.store.closed_repairs(&ports.scope, ENDED).await?;
+        ended.retain(named);
+        return match ended.pop().filter(|_| ended.is_empty()) {
+            Some(journal) => roll_back_ended(ports, request, journal).await,
+            None => Ok(refused(format!(
+                "no repair, or more than one, begins with {repair}. `hardmatch repair list` names them in full"
+            ))),
+        };
     };
     match open.value.direction {
         Direction::Back => open.value.unblock(),
@@ -40,8 +53,31 @@ pub(super) async fn roll_back(ports: &MatchPorts, request: &Request<'_>, repair:
     if !ports.store.put_repair(&ports.scope, &mut open).await? {
         return Ok(refused("the repair is being written at this moment. Run the same command again"));
     }
-    let mark = ports.store.mark_dirty(request.connection, ports.store.pid(&open.value.person));
-    ports.store.write_all(vec![mark]).await?;
+    let person = open.value.person.iter();
+    let marks = person.map(|who| ports.store.mark_dirty(request.connection, ports.store.pid(who)));
+    ports.store.write_all(marks.collect()).await?;
+    Ok(done(None))
+}
+
+/// Takes back a repair that ended. What a person's run repaired is undone like everything else that the run wrote; an ID that
+/// was cleared by name is set again by the same journal.
+async fn roll_back_ended(ports: &MatchPorts, request: &Request<'_>, mut journal: Journal) -> Result<Reply, MatchError> {
+    if journal.state != RepairState::Repaired {
+        return Ok(refused("this repair was taken back already"));
+    }
+    if journal.kind != RepairKind::ClearId {
+        return Ok(refused(format!(
+            "this repair has ended. Plan how to undo what it wrote: hardmatch runs undo --change {}",
+            journal.change.short()
+        )));
+    }
+    journal.reopen(Reason::with(Code::RepairRolledBack, format!("taken back by {}", request.by)));
+    if let BeginRepair::HeldByOther = ports.store.begin_repair(&ports.scope, &journal).await? {
+        return Ok(refused(
+            "another repair holds its account, its ID or a name of it. `hardmatch repair list` names it; wait until it ends",
+        ));
+    }
+    clear_id::write_soon(ports, request).await;
     Ok(done(None))
 }
 

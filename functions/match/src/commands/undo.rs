@@ -25,7 +25,7 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>, undo: &Und
     if undo.run.is_none() && undo.person.is_none() {
         return Ok(refused("name what is to be undone: a run, a person or a change"));
     }
-    if let Some(run) = &undo.run
+    if let (Some(run), None) = (&undo.run, &undo.person)
         && store.run(connection, run).await?.is_none()
     {
         return Ok(refused(format!("there is no run {run}. `hardmatch runs list` names them")));

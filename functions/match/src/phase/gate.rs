@@ -24,7 +24,7 @@ use crate::deadline;
 use crate::error::MatchError;
 use crate::lane::{Filled, Lane, hold};
 use crate::ports::MatchPorts;
-use crate::step::{Step, next_phase};
+use crate::step::{OpenRepairs, Step, next_phase};
 use crate::transition::enter;
 
 pub(crate) use self::judgement::nothing_removed;
@@ -98,7 +98,7 @@ pub(crate) async fn judge(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Ste
     let note = &progress.note;
     spend(ports, run, note, &progress.groups).await?;
     let judged = Run { guard: Some(note.clone()), ..Run::clone(run) };
-    let next = next_phase(&judged, run.plan.as_ref().unwrap_or(&PlanHead::default()));
+    let next = next_phase(&judged, run.plan.as_ref().unwrap_or(&PlanHead::default()), OpenRepairs::None);
     let entered = enter(ports, run, next, |run| run.guard = Some(note.clone())).await?;
     checkpoint.clear().await?;
     let step = Step::entered(entered);

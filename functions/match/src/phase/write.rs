@@ -26,7 +26,7 @@ use crate::lane::{Filled, Lane, hold};
 use crate::plan::{JUDGED_FIRST, Slices, ToWrite, is_held_by_repair, to_write};
 use crate::policies::policy;
 use crate::ports::MatchPorts;
-use crate::step::{Step, next_phase};
+use crate::step::{OpenRepairs, Step, next_phase};
 use crate::transition::enter;
 
 /// Writes that are made together: a few calls at a time, and not one call a slice.
@@ -186,7 +186,7 @@ pub(crate) async fn end(ports: &MatchPorts, run: &LeasedRun<'_>, lane: LanePhase
     if !ports.store.pointers(&run.id, lane, None, 1).await?.is_empty() {
         return give_up(ports, run).await;
     }
-    let next = next_phase(run, run.plan.as_ref().unwrap_or(&PlanHead::default()));
+    let next = next_phase(run, run.plan.as_ref().unwrap_or(&PlanHead::default()), OpenRepairs::None);
     Ok(Step::entered(enter(ports, run, next, |_| ()).await?))
 }
 

@@ -3,6 +3,7 @@
 
 use hardmatch_domain::attribute::{Attr, Attributes};
 use hardmatch_domain::change::{RepairKind, Step};
+use hardmatch_domain::ids::PersonRef;
 use hardmatch_domain::link::{Ledger, Link};
 use hardmatch_domain::reason::Reason;
 use hardmatch_domain::repair::RepairWrite;
@@ -20,14 +21,14 @@ pub(super) async fn leave(ports: &WritePorts, journal: &Journal, observed: &Obse
         mirror(ports, journal, original, observed).await?;
     }
     if journal.state == RepairState::Repaired {
-        if let Some(after) = &journal.link {
-            link(ports, journal, after, observed).await?;
+        if let (Some(after), Some(person)) = (&journal.link, &journal.person) {
+            link(ports, journal, (person, after), observed).await?;
         }
         if journal.kind == RepairKind::SignInName {
             own_names(ports, journal).await?;
         }
     }
-    let marks = std::iter::once(&journal.person).chain(&journal.people);
+    let marks = journal.person.iter().chain(&journal.people);
     let marks: Vec<Write> = marks.map(|who| ports.store.mark_dirty(&who.connection, ports.store.pid(who))).collect();
     Ok(ports.store.write_all(marks).await?)
 }
@@ -86,10 +87,15 @@ fn wrote(ports: &WritePorts, journal: &Journal, original: &Original) -> Wrote {
 
 /// The person's link to the account that is theirs now. A link of theirs to another account ends; a link that moves from
 /// somebody who is gone takes along what we own of the account.
-async fn link(ports: &WritePorts, journal: &Journal, after: &LinkAfter, observed: &Observed) -> Result<(), WriteError> {
+async fn link(
+    ports: &WritePorts,
+    journal: &Journal,
+    (person, after): (&PersonRef, &LinkAfter),
+    observed: &Observed,
+) -> Result<(), WriteError> {
     let store = &ports.store;
     let immutable_id = observed.accounts.get(&after.account).and_then(|account| account.immutable_id.clone());
-    let old = store.link_of(&ports.scope, &journal.person).await?;
+    let old = store.link_of(&ports.scope, person).await?;
     if let Some(old) = old.filter(|old| old.value.account != after.account) {
         let mut writes = Vec::new();
         store.delete_link(&ports.scope, &old.value, &mut writes);
@@ -99,7 +105,7 @@ async fn link(ports: &WritePorts, journal: &Journal, after: &LinkAfter, observed
     let goes = journal.expected().into_iter().filter(|account| account.deleted && account.account != after.account);
     for account in goes {
         let had = store.link_to(&ports.scope, &account.account).await?;
-        let ends = |link: &Link| link.person == journal.person || after.link_from.as_ref() == Some(&link.person);
+        let ends = |link: &Link| link.person == *person || after.link_from.as_ref() == Some(&link.person);
         if let Some(had) = had.filter(|had| ends(&had.value)) {
             let mut writes = Vec::new();
             store.delete_link(&ports.scope, &had.value, &mut writes);
@@ -108,7 +114,7 @@ async fn link(ports: &WritePorts, journal: &Journal, after: &LinkAfter, observed
     }
     for _ in 0..4 {
         let had = store.link_to(&ports.scope, &after.account).await?;
-        let ours = had.as_ref().is_some_and(|had| had.value.person == journal.person);
+        let ours = had.as_ref().is_some_and(|had| had.value.person == *person);
         let moves = had.as_ref().is_some_and(|had| after.link_from.as_ref() == Some(&had.value.person));
         if had.is_some() && !ours && !moves {
             // Somebody else was linked meanwhile: the person is decided again, and told.
@@ -126,14 +132,14 @@ async fn link(ports: &WritePorts, journal: &Journal, after: &LinkAfter, observed
             ledger.deleted = None;
         }
         let link = Link {
-            person: journal.person.clone(),
+            person: person.clone(),
             account: after.account.clone(),
             immutable_id: immutable_id.clone(),
             joined_by: after.joined_by,
             ledger,
             revision: had.as_ref().map_or(1, |had| had.value.revision + 1),
         };
-        let mut writes = vec![store.put_link_pointer(&journal.person, &after.account)];
+        let mut writes = vec![store.put_link_pointer(person, &after.account)];
         writes.extend(after.link_from.as_ref().map(|from| store.delete_link_pointer(from)));
         let claim = store.claim(&ports.scope, had.as_ref(), &link);
         if store.each_if(vec![claim]).await?.first().is_some_and(Option::is_some) {
@@ -159,16 +165,21 @@ async fn own_names(ports: &WritePorts, journal: &Journal) -> Result<(), WriteErr
     Ok(())
 }
 
-/// Says in the person's history what became of a repair whose run is over.
+/// Says in the person's history what became of a repair whose run is over. The journal alone tells of an account that is
+/// nobody's.
 pub(super) async fn tell(ports: &WritePorts, journal: &Journal, reason: Reason) -> Result<(), WriteError> {
+    let Some(person) = &journal.person else { return Ok(()) };
     let done = journal.state == RepairState::Repaired;
     let outcome = Outcome {
         v: 1,
         run: journal.run.to_string(),
-        key: journal.person.key.clone(),
+        key: person.key.clone(),
         change: journal.change.clone(),
         result: if done { OutcomeKind::Done } else { OutcomeKind::Refused },
-        account: journal.link.as_ref().map(|link| link.account.clone()),
+        account: match &journal.link {
+            Some(link) => Some(link.account.clone()),
+            None => journal.accounts().first().map(|account| (*account).clone()),
+        },
         reason: (!done).then_some(reason),
         also: Vec::new(),
         refusal: None,
@@ -176,8 +187,8 @@ pub(super) async fn tell(ports: &WritePorts, journal: &Journal, reason: Reason) 
         written: done.then(|| Box::new(written(journal))),
     };
     let mut writes = Vec::new();
-    let pid = ports.store.pid(&journal.person);
-    ports.store.put_outcome(&journal.person.connection, pid, &outcome, &mut writes);
+    let pid = ports.store.pid(person);
+    ports.store.put_outcome(&person.connection, pid, &outcome, &mut writes);
     Ok(ports.store.write_all(writes).await?)
 }
 

@@ -167,7 +167,7 @@ pub(crate) async fn resume(
     }
     let mut wait = None;
     for mut open in ports.store.open_repairs(&ports.scope).await? {
-        if open.value.person.connection != *connection {
+        if open.value.connection != *connection {
             continue;
         }
         open.value.unblock();

@@ -47,8 +47,8 @@ const MOST_ADDRESSES: usize = 40;
 /// Everything a repair holds, in a stable order, each once. Temporary names are not held: nobody else is given one, and they
 /// may change on the way.
 pub fn holds(journal: &Journal) -> Vec<RepairHold> {
-    let mut found = vec![RepairHold::Person(journal.person.clone())];
-    found.extend(journal.people.iter().cloned().map(RepairHold::Person));
+    let people = journal.person.iter().chain(&journal.people);
+    let mut found: Vec<RepairHold> = people.cloned().map(RepairHold::Person).collect();
     found.extend(journal.addresses.iter().take(MOST_ADDRESSES).map(|address| RepairHold::Name(lookup_form(address))));
     for original in &journal.originals {
         found.extend(original.upn.iter().map(|upn| RepairHold::Name(lookup_form(upn))));

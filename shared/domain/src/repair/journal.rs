@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::account::Account;
 use crate::vocabulary::change::{Change, ChangeId};
-use crate::vocabulary::ids::{ImmutableId, ObjectId, PersonRef};
+use crate::vocabulary::ids::{ConnectionId, ImmutableId, ObjectId, PersonRef};
 use crate::vocabulary::link::JoinRule;
 use crate::vocabulary::reason::{Code, Reason};
 use crate::vocabulary::repair::{RepairCall, RepairKind, RepairPlan, RepairWrite, accounts};
@@ -23,8 +23,11 @@ pub struct Journal {
     pub id: Box<str>,
     /// What it is for.
     pub kind: RepairKind,
-    /// The person whose change it is.
-    pub person: PersonRef,
+    /// Whose repair it is.
+    pub connection: ConnectionId,
+    /// The person whose change it is, or whom the account belongs to. `None`: the account is nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonRef>,
     /// Other people whose accounts or names are part of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<PersonRef>,
@@ -150,6 +153,15 @@ pub struct LinkAfter {
     pub link_from: Option<PersonRef>,
 }
 
+/// Whose a repair is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Whose {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The person; `None`: the account is nobody's.
+    pub person: Option<PersonRef>,
+}
+
 impl Journal {
     /// The name of the repair of a change in a run.
     pub fn name(change: &ChangeId, run: &str) -> Box<str> {
@@ -166,19 +178,50 @@ impl Journal {
         });
         let mut people = plan.people.clone();
         people.extend(change.link_from.clone().filter(|from| !plan.people.contains(from)));
+        let whose = Whose { connection: change.person.connection.clone(), person: Some(change.person.clone()) };
+        Self {
+            people,
+            reasons: change.reasons.clone(),
+            link,
+            ..Self::of(whose, &change.id, plan, run, originals, now_ms)
+        }
+    }
+
+    /// A repair of one account that an operator asked for, whose account or nobody's. `reasons` say who asked.
+    pub fn asked_for(
+        whose: Whose,
+        plan: &RepairPlan,
+        run: &str,
+        account: &Account,
+        reasons: Vec<Reason>,
+        now_ms: i64,
+    ) -> Self {
+        let change = ChangeId::of_repair(&whose.connection, &account.id, plan);
+        Self { reasons, ..Self::of(whose, &change, plan, run, vec![Original::of(account)], now_ms) }
+    }
+
+    fn of(
+        whose: Whose,
+        change: &ChangeId,
+        plan: &RepairPlan,
+        run: &str,
+        originals: Vec<Original>,
+        now_ms: i64,
+    ) -> Self {
         Self {
             v: 1,
-            id: Self::name(&change.id, run),
+            id: Self::name(change, run),
             kind: plan.kind,
-            person: change.person.clone(),
-            people,
+            connection: whose.connection,
+            person: whose.person,
+            people: plan.people.clone(),
             addresses: plan.addresses.clone(),
             run: run.into(),
-            change: change.id.clone(),
-            reasons: change.reasons.clone(),
+            change: change.clone(),
+            reasons: Vec::new(),
             calls: plan.calls.clone(),
             originals,
-            link,
+            link: None,
             direction: Direction::Forward,
             done: 0,
             sent: false,
@@ -190,6 +233,15 @@ impl Journal {
             began_ms: now_ms,
             ended_ms: None,
         }
+    }
+
+    /// Takes a repair back that ended as it was decided: it is open again, on its way back.
+    pub fn reopen(&mut self, why: Reason) {
+        self.done = self.calls.len();
+        (self.direction, self.state, self.ended_ms) = (Direction::Back, RepairState::Open, None);
+        (self.sent, self.attempts, self.looks) = (false, 0, 0);
+        self.left.clear();
+        self.why = Some(why);
     }
 
     /// The repair as it was decided; temporary names may have been changed on the way.

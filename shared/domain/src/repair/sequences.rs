@@ -13,11 +13,14 @@ use crate::vocabulary::values::TEMPORARY_UPN;
 
 /// The temporary sign-in name of an account: in the initial domain, known by how it begins, the same at every attempt.
 pub fn temporary_upn(tenant: &Tenant, account: &ObjectId) -> Result<Box<str>, Reason> {
-    let initial = tenant.initial_domain().filter(|name| tenant.verified_domain_of(&format!("x@{name}")).is_some());
-    let initial =
-        initial.ok_or_else(|| Reason::with(Code::DomainNotVerified, "the tenant's initial domain is not known"))?;
+    let initial = initial_domain(tenant)?;
     let digest = hex(&Sha256::digest(account.as_str())[..6]);
     Ok(format!("{TEMPORARY_UPN}{digest}@{initial}").into())
+}
+
+fn initial_domain(tenant: &Tenant) -> Result<&str, Reason> {
+    let initial = tenant.initial_domain().filter(|name| tenant.verified_domain_of(&format!("x@{name}")).is_some());
+    initial.ok_or_else(|| Reason::with(Code::DomainNotVerified, "the tenant's initial domain is not known"))
 }
 
 fn upn_call(account: &ObjectId, before: &str, after: &str) -> RepairCall {
@@ -56,6 +59,19 @@ fn set_id_of(
         return Ok(vec![away, write]);
     }
     Ok(vec![away, write, upn_call(account, &temporary, upn)])
+}
+
+/// Takes the immutable ID from a live account that stays. In a federated domain nobody signs in without an ID, so the sign-in
+/// name moves to the initial domain, with the same local part, and stays there.
+pub fn clear_id(tenant: &Tenant, account: &Account) -> Result<Vec<RepairCall>, Reason> {
+    let upn = account.upn().unwrap_or_default();
+    let write = id_call(&account.id, account.immutable_id.as_ref(), None);
+    if !is_federated(tenant, upn) {
+        return Ok(vec![write]);
+    }
+    let initial = initial_domain(tenant)?;
+    let local = upn.rsplit_once('@').map_or(upn, |(local, _)| local);
+    Ok(vec![upn_call(&account.id, upn, &format!("{local}@{initial}")), write])
 }
 
 /// Brings an account back from the recycle bin and gives it an ID.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::vocabulary::ids::{ObjectId, PersonRef};
+use crate::vocabulary::ids::{ConnectionId, ObjectId, PersonRef};
+use crate::vocabulary::repair::RepairPlan;
 use crate::vocabulary::step::Step;
 use crate::vocabulary::text::hex;
 
@@ -26,6 +27,12 @@ impl ChangeId {
     /// The identity of a change: everything that says what happens to whom, nothing that says when or why.
     pub fn of(person: &PersonRef, account: Option<&ObjectId>, steps: &[Step]) -> Self {
         let canonical = serde_json_canonicalizer::to_vec(&(person, account, steps)).unwrap_or_default();
+        Self(hex(&Sha256::digest(&canonical)[..16]).into())
+    }
+
+    /// The identity of a repair that an operator asked for, of one account of a connection.
+    pub fn of_repair(connection: &ConnectionId, account: &ObjectId, plan: &RepairPlan) -> Self {
+        let canonical = serde_json_canonicalizer::to_vec(&(connection, account, plan)).unwrap_or_default();
         Self(hex(&Sha256::digest(&canonical)[..16]).into())
     }
 }

@@ -170,7 +170,7 @@ codes! {
     /// Both accounts of a duplicate pair hold mail or licences.
     DuplicateHasData = "duplicate_has_data", Refused, Nobody, "Two accounts are the person's and both hold mail or licences, so neither can be dropped.", "Move the data of one to the other, delete the other one, and plan again.";
     /// The tenant's ID stays and the source is to learn it.
-    AnchorLearned = "anchor_learned", Reported, Nobody, "The tenant's immutable ID is kept for this person; the source is to learn it.", "Import the writeback list into the source's anchor attribute.";
+    AnchorLearned = "anchor_learned", Reported, Nobody, "The tenant's immutable ID is kept for this person; the source is to learn it.", "`hardmatch repair learned` lists it for the source, and `--write` hands it to a directory.";
     /// Somebody else at the source continues this person.
     ContinuedElsewhere = "continued_elsewhere", Held, Nobody, "Somebody else at the source now has this absent person's anchor, employee ID or name, so the account is left alone.", "Settle who continues the account; see the other person's decision.";
     /// Could be a shared mailbox.
@@ -257,6 +257,8 @@ codes! {
     Rejected = "rejected", Reported, Nobody, "An approver rejected this change; it is not planned again until the person's facts or the policy change.", "If it should be made after all, `hardmatch approvals approve` it by its name.";
     /// It was written and undone.
     Undone = "undone", Reported, Nobody, "This was written and undone; it is not planned again until the person's facts or the policy change.", "Change the facts at the source or the policy, or undo the undoing.";
+    /// An operator asked for it by name.
+    AskedFor = "asked_for", Note, Nobody, "An operator asked for this by name.", "";
     /// It undoes what was written.
     Undoing = "undoing", Note, Nobody, "An operator asked to undo what an earlier change wrote.", "";
     /// It cannot be undone.

@@ -129,7 +129,7 @@ impl Full {
     async fn enter_repairs(&self) {
         let person = json!({ "connection": self.c, "key": "ada" });
         let journal: Journal = serde_json::from_value(json!({
-            "v": 1, "id": "repair", "kind": "set_id", "person": person, "run": "run", "change": "change", "reasons": [],
+            "v": 1, "id": "repair", "kind": "set_id", "connection": self.c, "person": person, "run": "run", "change": "change", "reasons": [],
             "calls": [{ "account": self.account, "write": { "do": "delete" } }], "originals": [],
             "direction": "forward", "done": 0, "state": "open", "began_ms": 0,
         }))

@@ -4,16 +4,19 @@
 use std::collections::BTreeMap;
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::change::{Join, RepairPlan, Step};
-use hardmatch_domain::ids::{ObjectId, PersonKey};
+use hardmatch_domain::change::{Join, RepairCall, RepairKind, RepairPlan, Step};
+use hardmatch_domain::facts::By;
+use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey};
 use hardmatch_domain::reason::{Code, Weight};
+use hardmatch_domain::repair::RepairWrite;
 use hardmatch_match::{MatchPorts, NewRun};
 use hardmatch_ports::TenantRead as _;
 use hardmatch_ports::run::{Intent, PlanRow, Run};
+use hardmatch_store::PersonHash;
 use serde_json::json;
 
 use super::calls::words;
-use super::clinic::{self, Tenant};
+use super::clinic::{self, Asserted, LEFTOVER, Tenant};
 use super::finding::Finding;
 use crate::args::Common;
 use crate::commands::run::{drive, engine, new_run};
@@ -84,17 +87,60 @@ async fn find(ports: &MatchPorts, run: &Run, tenant: &Tenant) -> Result<Vec<Find
     let mut joined = BTreeMap::new();
     let mut slices = hardmatch_match::read_plan(ports, &run.id).await?;
     while let Some((_, rows)) = slices.next().await? {
+        let mut ids = known_ids(ports, run, &rows).await?;
         for row in rows {
             if let Join::Joined { account, .. } = &row.decision.join {
-                joined.insert(account.clone(), (row.decision.key.clone(), row.upn.to_string()));
+                let person = row.decision.key.clone();
+                let immutable_id = ids.remove(&person);
+                joined.insert(account.clone(), Asserted { person, upn: row.upn.to_string(), immutable_id });
             }
             findings.extend(of_person(&row));
         }
     }
     clinic::look(tenant, &joined, &mut findings);
+    for finding in findings.iter_mut().filter(|finding| finding.class == LEFTOVER) {
+        finding.repair = clear_of_nobody(ports, tenant, finding).await?;
+    }
     findings
         .sort_by(|one, other| (one.class, &one.upn, &one.accounts).cmp(&(other.class, &other.upn, &other.accounts)));
     Ok(findings)
+}
+
+/// The immutable IDs that the source says of people.
+async fn known_ids(
+    ports: &MatchPorts,
+    run: &Run,
+    rows: &[PlanRow],
+) -> Result<BTreeMap<PersonKey, ImmutableId>, Failure> {
+    let pids: Vec<PersonHash> = rows.iter().map(|row| ports.store.secret().pid(&row.decision.key)).collect();
+    let people = ports.store.people(&run.connection, &pids).await?;
+    let known = people.into_iter().filter_map(|(_, record)| {
+        let id = record.person.immutable_id().cloned()?;
+        Some((record.person.key, id))
+    });
+    Ok(known.collect())
+}
+
+/// The repair that clears the immutable ID of a leftover, where account and ID are nobody's, nobody signs in by it, and no
+/// role forbids the write.
+async fn clear_of_nobody(
+    ports: &MatchPorts,
+    tenant: &Tenant,
+    finding: &Finding,
+) -> Result<Option<RepairPlan>, Failure> {
+    let (store, scope) = (&ports.store, &ports.scope);
+    let Some((account, anchor)) = finding.accounts.first().and_then(|id| tenant.clearable(id)) else { return Ok(None) };
+    let linked = store.link_to(scope, &account.id).await?.is_some();
+    if linked || !store.people_by(scope, By::ImmutableId, anchor.as_str()).await?.is_empty() {
+        return Ok(None);
+    }
+    let write = RepairWrite::Id { before: Some(anchor.clone()), after: None };
+    Ok(Some(RepairPlan {
+        kind: RepairKind::ClearId,
+        calls: vec![RepairCall { account: account.id.clone(), write }],
+        people: Vec::new(),
+        addresses: account.addresses().map(Into::into).collect(),
+    }))
 }
 
 /// What the decision about a person finds broken.

@@ -20,6 +20,9 @@ use crate::fail::Failure;
 #[cfg(feature = "aws")]
 const TOGETHER: usize = 100;
 
+/// An account that Entra Connect left behind.
+pub(super) const LEFTOVER: &str = "on_premises_leftover";
+
 /// What is read of the tenant.
 pub(crate) struct Tenant {
     accounts: Vec<Account>,
@@ -29,6 +32,8 @@ pub(crate) struct Tenant {
     validation: Option<TokenValidation>,
     /// Accounts that Entra Connect marked with the GUID of their object.
     marked: BTreeSet<ObjectId>,
+    /// What Entra Connect could not write, by account.
+    quarantined: Vec<(ObjectId, Vec<String>)>,
     /// What was not read.
     pub(super) unread: Vec<&'static str>,
     /// Why it was not: the end of "not looked at, since".
@@ -39,6 +44,8 @@ const SWITCHES: &str = "switches of directory synchronization (OnPremDirectorySy
 const ROLES: &str = "who holds a role or may activate one (RoleManagement.Read.Directory)";
 const VALIDATION: &str = "the check of federated tokens (Policy.Read.All)";
 const MARKED: &str = "onPremisesObjectIdentifier of accounts";
+#[cfg(feature = "aws")]
+const QUARANTINED: &str = "what Entra Connect could not write";
 
 impl Tenant {
     pub(super) async fn read(engine: &Engine, accounts: Vec<Account>) -> Result<Self, Failure> {
@@ -56,8 +63,9 @@ impl Tenant {
         note(marked.is_none(), MARKED);
         let domains = client.domains().await.map_err(said)?;
         let marked = marked.unwrap_or_default().into_iter().collect();
+        let quarantined = client.provisioning_errors().await.map_err(said)?;
         let withheld = "the permissions withhold it";
-        Ok(Self { accounts, domains, privileged, switches, validation, marked, unread, withheld })
+        Ok(Self { accounts, domains, privileged, switches, validation, marked, quarantined, unread, withheld })
     }
 
     /// What the functions of a stack have read of the tenant and keep in its table. An operator does not reach the tenant, and
@@ -82,7 +90,7 @@ impl Tenant {
             }
             holders
         });
-        let mut unread = vec![SWITCHES, VALIDATION, MARKED];
+        let mut unread = vec![SWITCHES, VALIDATION, MARKED, QUARANTINED];
         unread.extend(privileged.is_none().then_some(ROLES));
         Ok(Self {
             accounts,
@@ -91,9 +99,19 @@ impl Tenant {
             switches: None,
             validation: None,
             marked: BTreeSet::new(),
+            quarantined: Vec::new(),
             unread,
             withheld: "only the functions of a stack reach its tenant, and no run reads it",
         })
+    }
+
+    /// A live account and its immutable ID, where the ID may be cleared: nobody signs in by it, as its domain is managed, and
+    /// it is known that the account neither holds a role nor may activate one.
+    pub(super) fn clearable(&self, id: &ObjectId) -> Option<(&Account, &ImmutableId)> {
+        let account = self.accounts.iter().find(|account| account.id == *id)?;
+        let free = self.privileged.as_ref().is_some_and(|holders| !holders.contains_key(id));
+        let free = free && !account.upn().is_some_and(|upn| self.is_federated(upn));
+        account.immutable_id.as_ref().filter(|_| free).map(|anchor| (account, anchor))
     }
 
     fn is_federated(&self, upn: &str) -> bool {
@@ -102,8 +120,16 @@ impl Tenant {
     }
 }
 
-/// Looks at a tenant. `joined` are people with their accounts, and with the sign-in names that the source says.
-pub(super) fn look(tenant: &Tenant, joined: &BTreeMap<ObjectId, (PersonKey, String)>, findings: &mut Vec<Finding>) {
+/// What the source says of a person who is joined to an account, and an identity provider asserts.
+pub(super) struct Asserted {
+    pub(super) person: PersonKey,
+    /// The sign-in name; empty where the source has none.
+    pub(super) upn: String,
+    pub(super) immutable_id: Option<ImmutableId>,
+}
+
+/// Looks at a tenant. `joined` are people by their accounts.
+pub(super) fn look(tenant: &Tenant, joined: &BTreeMap<ObjectId, Asserted>, findings: &mut Vec<Finding>) {
     switches(tenant, findings);
     accounts(tenant, joined, findings);
 }
@@ -141,10 +167,10 @@ fn switches(tenant: &Tenant, findings: &mut Vec<Finding>) {
 }
 
 /// What accounts show by themselves.
-fn accounts(tenant: &Tenant, joined: &BTreeMap<ObjectId, (PersonKey, String)>, findings: &mut Vec<Finding>) {
+fn accounts(tenant: &Tenant, joined: &BTreeMap<ObjectId, Asserted>, findings: &mut Vec<Finding>) {
     let found = |class: &'static str, accounts: &[&Account], evidence: Vec<String>, cure: &str| Finding {
         class,
-        person: accounts.first().and_then(|account| joined.get(&account.id)).map(|(key, _)| key.clone()),
+        person: accounts.first().and_then(|account| joined.get(&account.id)).map(|who| who.person.clone()),
         upn: accounts.first().and_then(|account| account.upn()).map(str::to_owned),
         accounts: accounts.iter().map(|account| account.id.clone()).collect(),
         evidence,
@@ -171,10 +197,10 @@ fn accounts(tenant: &Tenant, joined: &BTreeMap<ObjectId, (PersonKey, String)>, f
         }
         if account.authority == Authority::FormerlySynced && !joined.contains_key(&account.id) {
             findings.push(found(
-                "on_premises_leftover",
+                LEFTOVER,
                 &[account],
                 vec!["was synchronized by Entra Connect once, and belongs to nobody here".to_owned()],
-                "Clear the on-premises attributes of the account, or join it: https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
+                "Where its immutable ID is nobody's, `hardmatch repair start --from` or `hardmatch repair clear` takes it off; or join the account: https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
             ));
         }
         if account.authority != Authority::Synced && tenant.marked.contains(&account.id) {
@@ -185,7 +211,23 @@ fn accounts(tenant: &Tenant, joined: &BTreeMap<ObjectId, (PersonKey, String)>, f
                 "Since July 2026 Entra Connect hard-matches nobody else to it. hardmatch joins it all the same. To clear it keep the old value and send PATCH /beta/users/{id} {\"onPremisesObjectIdentifier\": null} (User-OnPremisesSyncBehavior.ReadWrite.All).",
             ));
         }
-        let asserted = joined.get(&account.id).map(|(_, upn)| upn.as_str()).filter(|upn| !upn.is_empty());
+        let who = joined.get(&account.id);
+        if let (Some(asserted), Some(upn)) = (who.and_then(|who| who.immutable_id.as_ref()), account.upn())
+            && tenant.is_federated(upn)
+            && account.immutable_id.as_ref() != Some(asserted)
+        {
+            let has = account.immutable_id.as_ref().map_or("none", ImmutableId::as_str);
+            findings.push(found(
+                "id_mismatch",
+                &[account],
+                vec![format!(
+                    "an identity provider that asserts the source's {} signs in nobody: the tenant has {has}",
+                    asserted.as_str()
+                )],
+                "Replace the ID with `hardmatch repair start`, or have the source learn the tenant's: hardmatch repair learned.",
+            ));
+        }
+        let asserted = who.map(|who| who.upn.as_str()).filter(|upn| !upn.is_empty());
         if let (Some(asserted), Some(upn)) = (asserted, account.upn())
             && tenant.is_federated(upn)
             && asserted.to_lowercase() != upn.to_lowercase()
@@ -206,6 +248,15 @@ fn accounts(tenant: &Tenant, joined: &BTreeMap<ObjectId, (PersonKey, String)>, f
                 "Entra Connect and hardmatch join nobody to it by an ID. Take the role away while the account is joined, or link it: hardmatch repair link.",
             ));
         }
+    }
+    for (id, values) in &tenant.quarantined {
+        let Some(account) = members().find(|account| account.id == *id) else { continue };
+        findings.push(found(
+            "provisioning_error",
+            &[account],
+            values.iter().map(|value| format!("Entra Connect could not write {value}, which another object has")).collect(),
+            "Free the value at the object that has it, or correct it at the source; Entra Connect tries again every hour. Do it before its accounts are taken over.",
+        ));
     }
     let mut by_id: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
     let mut by_name: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
@@ -234,7 +285,7 @@ fn accounts(tenant: &Tenant, joined: &BTreeMap<ObjectId, (PersonKey, String)>, f
             if licensed > 1 { "data_on_both" } else { "duplicate_by_name" },
             &group,
             vec![format!("same name, sign-in names alike but for a number; {licensed} of {} are licensed", group.len())],
-            "Compare licences, mail and last sign-in. If they are one person, free the name or the ID of one of them, and plan again.",
+            "Compare licences, mail and last sign-in. If they are one person, free the name or the ID of one of them (`hardmatch repair clear` takes an ID off), and plan again.",
         ));
     }
 }

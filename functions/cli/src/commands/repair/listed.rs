@@ -1,27 +1,24 @@
 //! `repair list` and `repair show`: the journals, read.
 
-use hardmatch_domain::repair::journal::{Direction, Journal};
-use hardmatch_match::MatchPorts;
+use hardmatch_domain::repair::journal::Journal;
 use serde_json::json;
 
 use super::calls::{id, words};
+use super::journals::{line, of};
 use crate::args::{Common, RepairNamedArgs};
 use crate::fail::{Exit, Failure};
 use crate::installation::installation;
 use crate::output;
-
-/// Repairs that ended and are listed.
-const ENDED: usize = 50;
 
 /// The connection's repairs, open ones first.
 async fn all(common: &Common) -> Result<Vec<Journal>, Failure> {
     let state = installation(common)?.state(common).await?;
     let connection = state.loaded.config.connection.clone();
     let meta = state.store.meta(&connection).await?;
-    let Some(MatchPorts { store, scope, .. }) = state.deciding(&meta) else { return Ok(Vec::new()) };
-    let open = store.open_repairs(&scope).await?.into_iter().map(|stored| stored.value);
-    let ended = store.closed_repairs(&scope, ENDED).await?;
-    Ok(open.chain(ended).filter(|journal| journal.person.connection == connection).collect())
+    match state.deciding(&meta) {
+        Some(ports) => of(&ports, &connection).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 pub(super) async fn list(common: &Common) -> Result<Exit, Failure> {
@@ -71,18 +68,4 @@ pub(super) async fn show(args: &RepairNamedArgs) -> Result<Exit, Failure> {
         output::line(format!("  somebody else changed {name} meanwhile; theirs was left"));
     }
     Ok(Exit::Converged)
-}
-
-fn line(journal: &Journal) -> String {
-    let way = match journal.direction {
-        Direction::Forward => "",
-        Direction::Back => ", going back",
-    };
-    let why = journal.why.as_ref().map(|why| {
-        format!(": {}{}", why.code, why.detail.as_deref().map(|detail| format!(", {detail}")).unwrap_or_default())
-    });
-    let (state, kind) = (journal.state.name(), journal.kind.name());
-    let (done, all) = (journal.done, journal.calls.len());
-    let way = if journal.state.is_closed() { "" } else { way };
-    format!("{} {state} {kind}, {done} of {all} calls{way}{}", journal.id, why.unwrap_or_default())
 }

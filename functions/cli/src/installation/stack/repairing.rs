@@ -1,14 +1,15 @@
 //! Repairs in a stack: planned, approved and carried out by its functions.
 
 use async_trait::async_trait;
-use hardmatch_domain::ids::{ConnectionId, PersonKey, PersonRef};
+use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey, PersonRef};
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::command::{Command, Stops};
 use hardmatch_ports::run::{Intent, Run};
+use hardmatch_store::runs::new_run_id;
 
 use super::{accepted, opened};
 use crate::args::{Common, RepairStartArgs};
-use crate::commands::repair::{Audited, RepairRuns, Tenant, show_audit, start_by};
+use crate::commands::repair::{AfterRepair, Audited, RepairRuns, Tenant, show_audit, start_by};
 use crate::commands::shown::read_whole;
 use crate::fail::{Exit, Failure};
 use crate::stack::Stack;
@@ -51,6 +52,22 @@ impl RepairRuns for InStack<'_> {
 
     async fn apply(&self, hash: &str) -> Result<Run, Failure> {
         accepted(self.stack, hash).await
+    }
+
+    async fn clear_leftover(&self, account: &ObjectId) -> Result<(), Failure> {
+        let command = Command::RepairClear { account: account.as_str().to_owned(), leftover: true };
+        let id = new_run_id(self.stack.state.clock.now().as_millisecond());
+        self.stack.ask(&id, command).await.map(|_| ())
+    }
+
+    /// The stack's own writer was told.
+    async fn carry_out(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// An operator does not reach the tenant.
+    async fn checks(&self, _: &PersonKey) -> Result<Vec<AfterRepair>, Failure> {
+        Ok(Vec::new())
     }
 }
 
