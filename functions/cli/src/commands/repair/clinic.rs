@@ -200,7 +200,7 @@ fn accounts(tenant: &Tenant, joined: &BTreeMap<ObjectId, Asserted>, findings: &m
                 LEFTOVER,
                 &[account],
                 vec!["was synchronized by Entra Connect once, and belongs to nobody here".to_owned()],
-                "Where its immutable ID is nobody's, `hardmatch repair start --from` or `hardmatch repair clear` takes it off; or join the account: https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
+                "Where its immutable ID is nobody's, `hardmatch repair start --from FILE` or `hardmatch repair clear ACCOUNT` takes it off; or join the account: https://learn.microsoft.com/entra/identity/hybrid/connect/how-to-connect-install-existing-tenant",
             ));
         }
         if account.authority != Authority::Synced && tenant.marked.contains(&account.id) {
