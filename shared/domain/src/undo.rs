@@ -489,7 +489,7 @@ fn decision(past: &[&PastChange<'_>], plan: Plan<'_, '_>) -> Decision {
     }
     reasons.extend(not);
     if reasons.is_empty() {
-        reasons.push(Reason::with(Code::NotUndone, "everything is as it was before already"));
+        reasons.push(Reason::with(Code::Undoing, "everything is as it was before already"));
     }
     let account = facts.account.map(|account| account.id.clone());
     let joined_by = facts.link.map_or(JoinRule::Link, |link| link.joined_by);

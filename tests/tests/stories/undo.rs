@@ -158,6 +158,26 @@ async fn what_an_administrator_changed_since_is_left_and_named() {
 }
 
 #[tokio::test]
+async fn c12_what_was_made_by_hand_after_an_undoing_is_told_no_more() {
+    let mut world = four(Seed::contoso(), "").await;
+    world.people.set("ada", "title", "Lead").set("ada", "department", "Sales");
+    let ran = world.sync().await;
+    world.pass_days(1);
+    world.tenant.set_user("ada@contoso.com", json!({ "jobTitle": "Countess" })).unwrap();
+    let planned = world.undo_run(&ran.run.id, None).await;
+    assert_eq!(planned.decided("ada@contoso.com"), "update: undoing not_undone");
+    world.apply(&planned.hash()).await;
+    // As the page of `not_undone` says: the rest by hand, and the source, which still wants it.
+    world.tenant.set_user("ada@contoso.com", json!({ "jobTitle": "Engineer" })).unwrap();
+    world.people.set("ada", "title", "Engineer").set("ada", "department", "Research");
+    world.pass_days(1);
+    assert!(world.sync().await.writes.is_empty());
+    let planned = world.undo_run(&ran.run.id, None).await;
+    assert_eq!(planned.decided("ada@contoso.com"), "none: undoing");
+    assert_eq!(world.account("ada@contoso.com").text("jobTitle"), "Engineer");
+}
+
+#[tokio::test]
 async fn undone_creations_are_deletions_that_the_guard_sees() {
     let mut world = four(Seed::contoso(), "").await;
     world.people.hire("emil");

@@ -217,7 +217,7 @@ const ELSEWHERE: &[(&str, Elsewhere)] = &[
     ("quarantined", Test("a_quarantined_connection_holds_everything")),
     ("undone", Test("an_undoing_can_itself_be_undone")),
     ("license_inherited", Test("a_license_that_a_group_carries_is_not_taken_until_the_rule_goes")),
-    ("not_undone", Nowhere("the rest is made by hand: a plan of an undoing says it once")),
+    ("not_undone", Test("c12_what_was_made_by_hand_after_an_undoing_is_told_no_more")),
     ("password_unknown", Nowhere("the password is reset in the tenant, and this is said once")),
     ("tenant_refused", Test("what_the_tenant_refuses_is_not_sent_again_every_night")),
     ("failed", Nowhere("a defect of the program: there is no input for it")),
