@@ -130,7 +130,7 @@ pub(crate) fn story(fixture: &mut Fixture) {
     let shown = say(&viewer, &["repair", "show", repairs[0]["id"].as_str().unwrap()]).json(0);
     assert_eq!(shown["repair"]["state"], "repaired", "{shown:#}");
     let refused = say(&operator, &["repair", "rollback", repairs[0]["id"].as_str().unwrap()]);
-    assert!(refused.code == 2 && refused.err.contains("no open repair"), "{}{}", refused.out, refused.err);
+    assert!(refused.code == 2 && refused.err.contains("has ended"), "{}{}", refused.out, refused.err);
     company.nothing_to_do(stack, &tenant);
     assert_eq!(tenant.world().violations(), Vec::<String>::new());
 }
