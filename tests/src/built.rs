@@ -9,7 +9,7 @@ const GLIBC: u32 = 34;
 /// A zip may be so many hundredths of the size that is kept.
 const MOST_PERCENT: u64 = 110;
 /// Most bytes of the zip of a function that is shipped: what is larger takes longer to start.
-const LARGEST: u64 = 6_000_000;
+const LARGEST: u64 = 6_500_000;
 /// The profile in which functions are shipped.
 const SHIPPED: &str = "lambda";
 
@@ -150,6 +150,6 @@ mod tests {
         let kept = usize::try_from(kept("x86_64", "dev", "match").unwrap()).unwrap();
         assert_eq!(said(&of(62, 34, kept), "dev"), Ok(34));
         assert!(said(&of(62, 34, kept / 10 * 12), "dev").unwrap_err().contains("infra/sizes.txt keeps"));
-        assert!(said(&of(62, 34, 6_100_000), "lambda").is_err());
+        assert!(said(&of(62, 34, 6_600_000), "lambda").is_err());
     }
 }
