@@ -9,7 +9,7 @@ use crate::read::items;
 use crate::text::Text;
 
 impl GraphClient {
-    /// Everything that is registered, whoever's application it is. Graph answers in one page, and with none at all for a
+    /// Everything that is registered, by any application. Graph answers in one page, and with none at all for a
     /// tenant of more than 1,000 service principals.
     /// <https://learn.microsoft.com/graph/api/directoryobject-getavailableextensionproperties>
     pub(crate) async fn read_registered_extensions(&self) -> Result<Vec<RegisteredExtension>, TenantError> {

@@ -185,7 +185,7 @@ pub(crate) mod at {
     pub(crate) const UNIQUE_NAME: u8 = 15;
 }
 
-const USER: &[Prop] = &[
+const OF_EVERY_USER: &[Prop] = &[
     d("id", Text(0), Read),
     d("userPrincipalName", Text(113), Sensitive),
     d("displayName", Text(256), Write),
@@ -266,50 +266,17 @@ const USER: &[Prop] = &[
     p("print", Opaque, Foreign),
     p("deviceEnrollmentLimit", Opaque, Foreign),
     p("cloudLicensing", Opaque, Foreign),
-    // The places of directory extensions, as many as one process registers.
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
-    p("", Directory, Write),
 ];
 
-const _: () = assert!(USER.len() == at::DIRECTORY as usize + extensions::MOST as usize && USER.len() < 128);
+/// Behind the properties that every user has, a place for each directory extension that may be registered.
+const USER: &[Prop] = &{
+    let mut all = [p("", Directory, Write); OF_EVERY_USER.len() + extensions::MOST as usize];
+    let (own, _) = all.split_at_mut(OF_EVERY_USER.len());
+    own.copy_from_slice(OF_EVERY_USER);
+    all
+};
+
+const _: () = assert!(OF_EVERY_USER.len() == at::DIRECTORY as usize && USER.len() < 128);
 
 static GROUP: &[Prop] = &[
     d("id", Text(0), Read),
@@ -363,6 +330,5 @@ static CONTACT: &[Prop] = &[
 
 /// Properties of a user by name, and whether an application may write them in v1.0 of the API.
 pub fn user_properties() -> impl Iterator<Item = (&'static str, bool)> {
-    let named = USER.iter().filter(|prop| prop.shape != Shape::Directory);
-    named.map(|prop| (prop.name, matches!(prop.access, Access::Write | Access::Sensitive)))
+    OF_EVERY_USER.iter().map(|prop| (prop.name, matches!(prop.access, Access::Write | Access::Sensitive)))
 }

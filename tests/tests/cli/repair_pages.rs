@@ -57,6 +57,15 @@ fn people() -> Vec<crate::fixture::Row> {
     people
 }
 
+/// The tenant, where people of contoso.com sign in at an identity provider.
+fn federated() -> Seed {
+    let mut seed = tenant();
+    for domain in seed.domains.iter_mut().filter(|domain| domain.name == "contoso.com") {
+        domain.kind = DomainType::Federated;
+    }
+    seed
+}
+
 fn said<'t>(told: &'t [(String, Said)], command: &str) -> &'t Said {
     &told.iter().find(|(given, _)| given.starts_with(command)).unwrap_or_else(|| panic!("no {command}")).1
 }
@@ -64,11 +73,7 @@ fn said<'t>(told: &'t [(String, Said)], command: &str) -> &'t Said {
 #[test]
 fn k18_the_page_repairs_a_federated_account_and_every_check_is_good_afterwards() {
     let people = people();
-    let mut seed: Seed = tenant();
-    seed.domains
-        .iter_mut()
-        .filter(|domain| domain.name == "contoso.com")
-        .for_each(|domain| domain.kind = DomainType::Federated);
+    let seed = federated();
     let account = json!({
         "userPrincipalName": ADA, "mail": ADA, "displayName": people[1].name(), "employeeId": people[1].employee,
         "onPremisesImmutableId": immutable_id(STRANGE),
@@ -116,11 +121,7 @@ fn d11_the_page_makes_one_account_of_a_pair_and_shows_what_both_have_before() {
 #[test]
 fn o25_o28_the_page_links_an_account_whose_id_the_source_learns_and_warns_until_then() {
     let people = people();
-    let mut seed: Seed = tenant();
-    seed.domains
-        .iter_mut()
-        .filter(|domain| domain.name == "contoso.com")
-        .for_each(|domain| domain.kind = DomainType::Federated);
+    let seed = federated();
     let account = json!({
         "id": ACCOUNT, "userPrincipalName": ADA, "mail": ADA, "displayName": people[1].name(),
         "onPremisesImmutableId": immutable_id(STRANGE),

@@ -142,8 +142,8 @@ fn distribute(
     waiting
 }
 
-/// Limits of the kinds of change of which a run holds more than its limits allow. Mass renames, changes of IDs and takeovers have the
-/// limits of removals, new accounts and changed names limits of their own; all are judged before anything is written.
+/// Limits of the kinds of change of which a run holds more than its limits allow. Mass renames, changes of IDs and takeovers
+/// have the limits of removals, new accounts and changed names limits of their own; all are judged before anything is written.
 async fn guarded_kinds(ports: &MatchPorts, run: &Run, plan: &ToWrite) -> Result<Vec<LimitNote>, MatchError> {
     let meta = ports.store.meta(&run.connection).await?;
     if is_by_hash(run) || first_plan(&meta, run) == FirstPlan::Pending {

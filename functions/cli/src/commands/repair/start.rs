@@ -1,5 +1,5 @@
-//! `repair start`: the repairs of one person, or of an audit, approved and carried out. Each of a person is planned anew from what is read
-//! now, so an audit of yesterday repairs nothing that is not broken any more.
+//! `repair start`: the repairs of one person, or of an audit, approved and carried out. Each of a person is planned anew from
+//! what is read now, so an audit of yesterday repairs nothing that is not broken any more.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -144,7 +144,7 @@ impl Audited {
     }
 }
 
-/// Whom and what the command names, or the audit.
+/// The people and accounts that the command names, or the audit.
 async fn wanted(runs: &dyn RepairRuns, args: &RepairStartArgs, audited: Option<Audited>) -> Result<Audited, Failure> {
     let connection = runs.connection();
     match (audited, &args.who) {
