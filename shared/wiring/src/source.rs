@@ -27,7 +27,11 @@ pub fn source_over(
             crate::directory::directory(config, servers, mapping(config, false), clock, Some(blobs))
         }
         #[cfg(not(feature = "directories"))]
-        Location::Directory(_) => source(config, clock),
+        Location::Directory(_) => {
+            // Nothing is copied of a directory that is not read.
+            let _ = blobs;
+            source(config, clock)
+        }
         Location::File(_) | Location::S3 { .. } | Location::Program { .. } => source(config, clock),
     }
 }
