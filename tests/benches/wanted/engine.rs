@@ -76,6 +76,16 @@ impl Attending {
 impl Served {
     /// `people` are there, and their first plan is applied.
     pub(crate) async fn new(people: usize) -> anyhow::Result<Self> {
+        let served = Self::listening().await?;
+        for number in 0..people {
+            served.push(number).await?;
+        }
+        served.first_plan(people).await?;
+        Ok(served)
+    }
+
+    /// Nobody was pushed yet.
+    pub(crate) async fn listening() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let sim = Sim::new(Seed::contoso()).start_local().await?;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
@@ -129,7 +139,7 @@ impl Served {
             limits: Arc::new(Limits::new(RATE)),
         });
         tokio::spawn(async move { drop(axum::serve(listener, webhook).await) });
-        let served = Self {
+        Ok(Self {
             client: Client::new(),
             token: made.token.expose_secret().to_owned(),
             base: format!("{url}/connections/{connection}/scim/v2"),
@@ -140,13 +150,14 @@ impl Served {
             queues,
             sim,
             _folder: folder,
-        };
-        for number in 0..people {
-            served.push(number).await?;
-        }
-        let run = served.run(Accept::TheStop).await?;
-        ensure!(served.tenant().live_users() == people, "the first run ended {:?}: {:?}", run.status, run.problems);
-        Ok(served)
+        })
+    }
+
+    /// The first plan, over the `people` who were pushed, is made and applied.
+    pub(crate) async fn first_plan(&self, people: usize) -> anyhow::Result<()> {
+        let run = self.run(Accept::TheStop).await?;
+        ensure!(self.tenant().live_users() == people, "the first run ended {:?}: {:?}", run.status, run.problems);
+        Ok(())
     }
 
     pub(crate) fn tenant(&self) -> &World {
