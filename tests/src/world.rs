@@ -134,6 +134,11 @@ impl World {
         self.policy = self.config_text(&format!("[source]\nkind = \"csv\"\nlocation = \"{file}\"\n"), more);
     }
 
+    /// From now on the connection has these sources. Files lie beside that of the directory.
+    pub fn set_sources(&mut self, sources: &str, more: &str) {
+        self.policy = self.config_text(sources, more);
+    }
+
     /// A configuration of the connection and its tenant, with this source.
     pub(crate) fn config_text(&self, source: &str, more: &str) -> String {
         format!(

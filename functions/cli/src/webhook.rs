@@ -70,9 +70,11 @@ impl PushedConnections for Served {
     async fn source(&self, connection: &ConnectionId) -> Result<Option<PushedSource>, NotKnown> {
         Ok(self.0.get(connection).map(|state| match state.loaded.config.source.location {
             Location::Pushed => PushedSource::Pushed,
-            Location::File(_) | Location::S3 { .. } | Location::Directory(_) | Location::Program { .. } => {
-                PushedSource::Read
-            }
+            Location::File(_)
+            | Location::S3 { .. }
+            | Location::Directory(_)
+            | Location::Program { .. }
+            | Location::Several(_) => PushedSource::Read,
         }))
     }
 }

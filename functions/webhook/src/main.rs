@@ -50,9 +50,11 @@ impl PushedConnections for Stored {
         let opened = self.open(connection).await?;
         Ok(opened.map(|opened| match opened.config.source.location {
             Location::Pushed => PushedSource::Pushed,
-            Location::File(_) | Location::S3 { .. } | Location::Directory(_) | Location::Program { .. } => {
-                PushedSource::Read
-            }
+            Location::File(_)
+            | Location::S3 { .. }
+            | Location::Directory(_)
+            | Location::Program { .. }
+            | Location::Several(_) => PushedSource::Read,
         }))
     }
 }

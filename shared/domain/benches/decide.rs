@@ -202,6 +202,7 @@ fn person(n: u32) -> PersonRecord {
             enabled: Some(true),
             password_expired: None,
             extra: Extra::default(),
+            given_by: None,
         },
         standing: SourceStatus::Present,
         revision: 1,

@@ -53,6 +53,7 @@ fn person() -> Person {
         enabled: Some(true),
         password_expired: None,
         extra: Extra::new([("costCentre".into(), "4711".into())]),
+        given_by: None,
     }
 }
 

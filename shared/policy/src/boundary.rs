@@ -11,7 +11,9 @@ use std::fmt;
 use hardmatch_domain::ids::ConnectionId;
 use url::Url;
 
-use crate::config::{ClientProof, Config, Location, Method, Passwords, SecretRef, TokenRef};
+use crate::config::{ClientProof, Config, Method, Passwords};
+use crate::places::{SecretRef, TokenRef};
+use crate::sources::Location;
 
 #[cfg(test)]
 mod tests;
@@ -86,6 +88,12 @@ impl StackLimits {
                 TokenRef::Command { .. } => format!("tenant.auth.token = \"command:…\" would start a program. {cure}"),
             }));
             found.extend(own_audience(&config.connection, audience).err());
+        }
+        if let Location::Several(_) = &config.source.location {
+            found.push(
+                "functions read one source of a connection. Read several on one machine, or let that machine write the people to s3://BUCKET/KEY"
+                    .to_owned(),
+            );
         }
         if let Location::Directory(_) = &config.source.location {
             found.push(
@@ -231,7 +239,8 @@ fn secrets(config: &Config) -> Vec<(&'static str, &SecretRef)> {
         Some(Method::Federated { .. } | Method::Delegated { client: ClientProof::Public, .. }) | None => (None, None),
     };
     let mut found = Vec::new();
-    found.extend(config.source.directory.as_ref().map(|directory| ("source.password", &directory.password)));
+    let directories = config.sources().into_iter().filter_map(|(_, source)| source.directory.as_ref());
+    found.extend(directories.map(|directory| ("source.password", &directory.password)));
     found.extend(secret.map(|secret| ("tenant.auth.secret", &secret.place)));
     found.extend(certificate.map(|certificate| ("tenant.auth.certificate", &certificate.certificate)));
     found.extend(certificate.and_then(|certificate| certificate.key.as_ref()).map(|key| ("tenant.auth.key", key)));

@@ -1,7 +1,6 @@
 //! `hardmatch.toml` as types: every value present, defaults filled in, nothing left to check. No TOML, no CEL.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,10 +11,11 @@ use hardmatch_domain::policy::{
     Actions, FlowManager, FlowWhen, Guard, Lifecycle, OnConflict, SoftDeleted, SoftRule, WhenEmpty,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::days::DayRule;
 use crate::expression::Compiled;
+use crate::places::{SecretRef, TokenRef};
+use crate::sources::{Location, SourceSettings};
 
 /// The version of the file's form that this version reads.
 pub const SCHEMA: i64 = 1;
@@ -210,155 +210,6 @@ pub enum ClientProof {
     Public,
 }
 
-/// Where another identity provider's token comes from. Prints only which kind of place.
-#[derive(Clone, PartialEq, Eq)]
-pub enum TokenRef {
-    /// `file:PATH`: a file that somebody else keeps fresh.
-    File(PathBuf),
-    /// `command:PROGRAM ARGUMENTS`: a program that prints a token. Run without a shell.
-    Command {
-        /// What is run.
-        program: String,
-        /// With what.
-        arguments: Vec<String>,
-    },
-}
-
-impl fmt::Debug for TokenRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TokenRef::File(_) => "file:…",
-            TokenRef::Command { .. } => "command:…",
-        })
-    }
-}
-
-/// Where a secret is kept; never the secret. Prints only which kind of place.
-#[derive(Clone, PartialEq, Eq)]
-pub enum SecretRef {
-    /// `env:NAME`: an environment variable.
-    Env(String),
-    /// `file:PATH`: a file holding nothing else; trailing newlines do not count.
-    File(PathBuf),
-    /// `secretsmanager:ARN`: AWS Secrets Manager.
-    SecretsManager(String),
-}
-
-impl fmt::Debug for SecretRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SecretRef::Env(_) => "env:…",
-            SecretRef::File(_) => "file:…",
-            SecretRef::SecretsManager(_) => "secretsmanager:…",
-        })
-    }
-}
-
-/// `[source]`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SourceSettings {
-    /// Which form.
-    pub kind: SourceKind,
-    /// Where the people are.
-    pub location: Location,
-    /// What a program prints: CSV, JSON Lines or LDIF. There where `kind` is `command`.
-    pub format: Option<SourceKind>,
-    /// `source.columns`: attribute, in the spelling of [`crate::SOURCE_ATTRIBUTES`], to the source's own name of it.
-    pub columns: BTreeMap<String, String>,
-    /// The words for yes and no of attributes in `columns` that are one or the other, where the file has its own.
-    pub words: BTreeMap<String, YesNo>,
-    /// What separates CSV fields; `None` finds out.
-    pub delimiter: Option<char>,
-    /// The CSV's character encoding as a WHATWG label; `None` finds out.
-    pub encoding: Option<String>,
-    /// The column or attribute that is the unchanging key; `None` lets the reader find it.
-    pub key: Option<String>,
-    /// How one signs in at a directory, and what is read of it. There where `kind` is `ldap`.
-    pub directory: Option<DirectorySettings>,
-}
-
-/// What `[source]` says of a directory, beside its location.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DirectorySettings {
-    /// The DN below which people are.
-    pub base: String,
-    /// Who of them is read; `None`: everybody.
-    pub filter: Option<String>,
-    /// The account that reads.
-    pub bind: String,
-    /// Where its password is kept.
-    pub password: SecretRef,
-    /// A file with the certificates of the authorities that are trusted.
-    pub ca: PathBuf,
-}
-
-/// The words of one column that mean yes and no.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct YesNo {
-    /// Yes.
-    pub yes: Vec<String>,
-    /// No.
-    pub no: Vec<String>,
-}
-
-/// `source.location`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Location {
-    /// A file; relative paths are resolved against the configuration's folder.
-    File(PathBuf),
-    /// `ldaps://HOST:PORT` or `ldap://HOST:PORT`: the servers of a directory, in the order in which they are tried.
-    Directory(Vec<String>),
-    /// `s3://BUCKET/KEY`: an object, read by deployed functions.
-    S3 {
-        /// The bucket.
-        bucket: String,
-        /// The object's key.
-        key: String,
-    },
-    /// The output of a program, which is run in the configuration's folder, without a shell.
-    Program {
-        /// The program.
-        program: String,
-        /// Its arguments.
-        arguments: Vec<String>,
-        /// The configuration's folder.
-        folder: PathBuf,
-    },
-    /// In the state: identity providers push them there.
-    Pushed,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Location::File(path) => write!(f, "{}", path.display()),
-            Location::Directory(servers) => f.write_str(&servers.join(" ")),
-            Location::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
-            // Arguments may hold a secret.
-            Location::Program { program, .. } => write!(f, "the program {program}"),
-            Location::Pushed => f.write_str("the people who were pushed"),
-        }
-    }
-}
-
-/// `source.kind`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceKind {
-    /// Comma-separated values with a header line.
-    Csv,
-    /// One JSON object per line.
-    Jsonl,
-    /// LDAP data interchange format.
-    Ldif,
-    /// A directory, read over LDAP.
-    Ldap,
-    /// Printed by a program.
-    Command,
-    /// Pushed by an identity provider.
-    Scim,
-}
-
 /// `[anchor]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AnchorSettings {
@@ -449,8 +300,25 @@ impl Config {
                 }
             }
         }
+        if let Location::Several(several) = &self.source.location {
+            for name in several.joined_by() {
+                if !names.iter().any(|have| have.eq_ignore_ascii_case(name)) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
         names.sort();
         names
+    }
+
+    /// The sources of the connection with their names, in their order; a single source has no name.
+    pub fn sources(&self) -> Vec<(Option<&str>, &SourceSettings)> {
+        match &self.source.location {
+            Location::Several(several) => {
+                several.parts.iter().map(|part| (Some(part.name.as_str()), &part.settings)).collect()
+            }
+            _ => vec![(None, &self.source)],
+        }
     }
 
     /// Whether an expression reads the groups of a person.

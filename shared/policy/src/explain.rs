@@ -1,6 +1,7 @@
 //! What a file will do, in words: for the person who must answer for it.
 
 mod given;
+mod sources;
 
 use std::fmt::Write as _;
 
@@ -11,10 +12,9 @@ use hardmatch_domain::policy::{
 };
 
 use crate::compile::DEFAULT_FLOW;
-use crate::config::{
-    Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Method, Passwords, SecretRef, SourceKind,
-    TokenRef,
-};
+use crate::config::{Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Method, Passwords};
+use crate::places::{SecretRef, TokenRef};
+use crate::sources::Location;
 
 /// In plain words, what the file will do.
 pub fn explain(config: &Config) -> String {
@@ -42,40 +42,12 @@ pub fn explain(config: &Config) -> String {
 }
 
 fn ends(config: &Config) -> Vec<String> {
-    let source = &config.source;
-    let kind = match source.kind {
-        SourceKind::Csv => "the CSV file",
-        SourceKind::Jsonl => "the JSON Lines file",
-        SourceKind::Ldif => "the LDIF file",
-        SourceKind::Ldap => "the directory",
-        SourceKind::Command => "what a program prints:",
-        SourceKind::Scim => {
-            return vec![
-                "People are pushed by an identity provider, by SCIM 2.0. Who is deleted there is gone; nobody else is."
-                    .to_owned(),
-            ];
-        }
+    let mut lines = match &config.source.location {
+        Location::Several(several) => sources::several(several),
+        // Nothing more is said of who is pushed.
+        Location::Pushed => return sources::one(&config.source),
+        _ => sources::one(&config.source),
     };
-    let mut lines = vec![format!("People are read from {kind} {}.", source.location)];
-    if let Some(directory) = &source.directory {
-        let filter = directory.filter.as_ref().map(|filter| format!(" and that {filter} fits")).unwrap_or_default();
-        lines.push(format!("These are the people below {}{filter}.", directory.base));
-        lines.push(format!("{} reads them; its password is in {}.", directory.bind, kept(&directory.password)));
-    }
-    match &source.key {
-        Some(key) => lines.push(format!("`{key}` is the key that never changes for a person.")),
-        None => lines.push("The key that never changes for a person is the first there is of objectGUID, entryUUID, the anchor attributes, employeeID, employeeNumber and id.".to_owned()),
-    }
-    for (attribute, column) in &source.columns {
-        lines.push(match source.words.get(attribute) {
-            Some(words) => format!(
-                "{attribute} is read from `{column}`: {} means yes, {} means no.",
-                words.yes.join(", "),
-                words.no.join(", ")
-            ),
-            None => format!("{attribute} is read from `{column}`."),
-        });
-    }
     let tenant = &config.tenant;
     lines.push(match &tenant.cloud {
         Cloud::Global => format!("Accounts are written to the tenant {} in the worldwide cloud.", tenant.id),

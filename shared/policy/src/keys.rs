@@ -44,6 +44,10 @@ pub(crate) enum Kind {
     Leaving,
     Table(&'static Table),
     Tables(&'static Table),
+    /// A table, or several of it, each with a name.
+    OneOrSeveral(&'static Table),
+    /// Attribute to names of sources.
+    Precedence,
     /// Source attribute to the source's own name of it.
     Columns,
     /// Account attribute to its mapping.
@@ -75,7 +79,8 @@ pub(crate) static ROOT: Table = Table {
             "The connection's name, unique in the installation: letters, digits, - _ . and at most 64 of them.",
         ),
         key("tenant", Kind::Table(&TENANT), Required, "The Microsoft 365 tenant that is written to."),
-        key("source", Kind::Table(&SOURCE), Required, "The directory that is read."),
+        key("source", Kind::OneOrSeveral(&SOURCE), Required, "The directory that is read."),
+        key("sources", Kind::Table(&SOURCES), Optional, "How several sources belong together."),
         key("scope", Kind::Table(&SCOPE), Optional, "Who is managed."),
         key("anchor", Kind::Table(&ANCHOR), Optional, "Where immutable IDs come from."),
         key("match", Kind::Table(&MATCH), Optional, "How people are joined to accounts they already have."),
@@ -191,10 +196,66 @@ pub(crate) const AUTH_KEYS: &[(&str, &[&str])] = &[
     ("redirect", &["delegated"]),
 ];
 
+/// Keys of `[[source]]` that a single source has not.
+pub(crate) const OF_SEVERAL: [&str; 4] = ["name", "people", "keys", "same_person"];
+
+/// What `[sources.precedence]` knows beside account attributes.
+pub(crate) const PRECEDENCE_BESIDE: &[&str] =
+    &["anchor", "enabled", "groups", "manager", "passwordExpired", "proxyAddresses"];
+
+pub(crate) static SOURCES: Table = Table {
+    path: "sources",
+    doc: "How several sources belong together: `[[source]]`, with two brackets, stands twice or more, each with a `name`. See [several sources](several-sources.md).",
+    keys: &[
+        key(
+            "same_person",
+            Text,
+            Optional,
+            "The attribute by which entries of one person in two sources are found: an account attribute such as employeeId, one of anchor.from, or an attribute of the source. A person who stands in two sources without it is refused.",
+        ),
+        key(
+            "disabled",
+            Choice(&["first", "any", "all"], &[]),
+            Default("\"first\""),
+            "When a person of several sources is disabled: as the first source says that says anything, in any of them, or in all of them.",
+        ),
+        key(
+            "precedence",
+            Kind::Precedence,
+            Optional,
+            "Attribute to the sources that give it, the first that has a value: department = [\"hr\", \"corp\"]. No other source gives it. Default: all, in the order in which they stand.",
+        ),
+    ],
+};
+
 pub(crate) static SOURCE: Table = Table {
     path: "source",
-    doc: "The directory that is read.",
+    doc: "The directory that is read. Several are written `[[source]]`, with two brackets, each with a `name`.",
     keys: &[
+        key(
+            "name",
+            Text,
+            Optional,
+            "Of several sources: the source's name. Lower case letters, digits, - _ and at most 32 of them.",
+        ),
+        key(
+            "people",
+            Flag,
+            Optional,
+            "Of several sources: false where the source only adds to people whom others have. Default: true.",
+        ),
+        key(
+            "keys",
+            Choice(&["plain", "named"], &[]),
+            Optional,
+            "Of several sources: whether keys stand as they are, or with the source's name before them. GUIDs always stand as they are. Default: plain for the first source, named for the others.",
+        ),
+        key(
+            "same_person",
+            Text,
+            Optional,
+            "Of several sources: what `same_person` of [sources] is called in this one.",
+        ),
         key(
             "kind",
             Choice(&["csv", "jsonl", "ldif", "ldap", "command", "scim"], &["okta", "onelogin", "jumpcloud"]),

@@ -13,10 +13,12 @@ mod keys;
 mod load;
 mod names;
 pub mod permission;
+mod places;
 mod problem;
 mod reference;
 mod roles;
 mod schema;
+mod sources;
 mod template;
 mod trace;
 mod tree;
@@ -26,9 +28,8 @@ pub use boundary::{Active, BadHost, Protected, StackLimits, protected_changes, t
 pub use changes::changes;
 pub use compile::DEFAULT_FLOW;
 pub use config::{
-    AnchorSettings, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, DirectorySettings, Endpoints,
-    Location, Matching, Method, Override, Passwords, SCHEMA, SecretRef, SourceKind, SourceSettings, TenantSettings,
-    TokenRef, YesNo,
+    AnchorSettings, Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Endpoints, Matching, Method,
+    Override, Passwords, SCHEMA, TenantSettings,
 };
 pub use dates::{DateForm, date_form};
 pub use days::DayRule;
@@ -36,9 +37,13 @@ pub use explain::explain;
 pub use expression::{Compiled, FIELDS, FUNCTIONS, FieldDoc, FunctionDoc, MAX_CHARS, MAX_DEPTH};
 pub use keys::SOURCE_ATTRIBUTES;
 pub use names::nearest;
+pub use places::{SecretRef, TokenRef};
 pub use problem::{Paint, Problem, ProblemKind, Problems};
 pub use reference::reference;
 pub use schema::json_schema;
+pub use sources::{
+    DirectorySettings, DisabledIn, Location, SamePerson, SeveralSources, SourceKind, SourcePart, SourceSettings, YesNo,
+};
 pub use template::{TemplateColumn, TemplateColumns, template};
 pub use trace::{Entitlement, Entitlements, Given, RuleTrace, TraceOutcome, entitlements, test_rules};
 pub use widen::{policy_hash, widens};

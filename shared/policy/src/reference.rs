@@ -66,7 +66,7 @@ fn table(page: &mut String, table_of: &Table) {
 
 fn below(key: &Key) -> Option<&'static Table> {
     match key.kind {
-        Kind::Table(inner) | Kind::Tables(inner) => Some(inner),
+        Kind::Table(inner) | Kind::Tables(inner) | Kind::OneOrSeveral(inner) => Some(inner),
         _ => None,
     }
 }

@@ -112,6 +112,8 @@ fn property(key: &'static Key) -> Value {
         ] }),
         Kind::Table(below) => table(below),
         Kind::Tables(each) => json!({ "type": "array", "items": table(each) }),
+        Kind::OneOrSeveral(each) => several(each),
+        Kind::Precedence => precedence(),
         Kind::Columns => columns(),
         Kind::Mappings => mappings(),
         Kind::Place => {
@@ -125,6 +127,30 @@ fn property(key: &'static Key) -> Value {
         schema["default"] = serde_json::from_str(default).unwrap_or(Value::Null);
     }
     schema
+}
+
+/// One table, or a list of them with names. A single one has nothing that belongs to several.
+fn several(each: &'static Table) -> Value {
+    let mut one = table(each);
+    if let Some(properties) = one["properties"].as_object_mut() {
+        properties.retain(|name, _| !keys::OF_SEVERAL.contains(&name.as_str()));
+    }
+    let mut named = table(each);
+    if let Some(required) = named["required"].as_array_mut() {
+        required.push(json!("name"));
+    }
+    named["properties"]["name"]["pattern"] = json!("^[a-z0-9][a-z0-9_-]{0,31}$");
+    json!({ "oneOf": [one, { "type": "array", "minItems": 1, "items": named }] })
+}
+
+fn precedence() -> Value {
+    let names = Attr::ALL.iter().map(|attr| attr.name()).chain(keys::PRECEDENCE_BESIDE.iter().copied());
+    let list = json!({ "oneOf": [
+        { "type": "string", "minLength": 1 },
+        { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1, "uniqueItems": true },
+    ], "description": "The sources that give it, the first that has a value." });
+    let properties: Map<String, Value> = names.map(|name| (name.to_owned(), list.clone())).collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
 fn columns() -> Value {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::config::{SourceKind, YesNo};
 use crate::keys::SOURCE_ATTRIBUTES;
 use crate::load::TENANT_TO_FILL_IN;
+use crate::sources::{SourceKind, YesNo};
 
 /// What was found out about a source before there is a file.
 #[derive(Clone, Debug)]

@@ -139,7 +139,7 @@ impl<'t> Reader<'t> {
     /// A table below another one; absent when it is not there.
     pub(crate) fn section(&mut self, parent: &Section<'t>, key: &'static str) -> Section<'t> {
         let keys = match parent.keys.key(key).map(|key| &key.kind) {
-            Some(Kind::Table(table) | Kind::Tables(table)) => table,
+            Some(Kind::Table(table) | Kind::Tables(table) | Kind::OneOrSeveral(table)) => table,
             _ => parent.keys,
         };
         let name = format!("[{}]", keys.path);

@@ -71,8 +71,11 @@ fn paths<'a>(schema: &'a Value, at: &[String], found: &mut Vec<(Vec<String>, &'a
         path.push(name.clone());
         found.push((path.clone(), below));
         paths(below, &path, found);
-        // The tables of a list.
+        // The tables of a list, and a source that may stand alone or several times.
         paths(&below["items"], &path, found);
+        if name == "source" {
+            paths(&below["oneOf"][0], &path, found);
+        }
     }
 }
 
@@ -114,6 +117,7 @@ fn schema_and_loader_know_the_same_keys() {
         "connection",
         "tenant",
         "source",
+        "sources",
         "scope",
         "anchor",
         "match",
@@ -144,8 +148,8 @@ fn defaults_of_the_schema_are_those_of_the_loader() {
     let mut tried = 0;
     for (path, below) in found {
         let default = &below["default"];
-        // The default cloud needs a sign-in; it is tried below.
-        if default.is_null() || ["attributes", "tenant", "license", "group"].contains(&path[0].as_str()) {
+        // The default cloud needs a sign-in; it is tried below. `[sources]` needs several.
+        if default.is_null() || ["attributes", "tenant", "license", "group", "sources"].contains(&path[0].as_str()) {
             continue;
         }
         let (last, tables) = path.split_last().unwrap();
@@ -172,6 +176,7 @@ fn person() -> Person {
         enabled: Some(true),
         password_expired: None,
         extra: Extra::new([("costCentre".into(), "4711".into())]),
+        given_by: None,
     }
 }
 

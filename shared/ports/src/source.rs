@@ -36,6 +36,9 @@ pub trait Source: Send + Sync {
         Ok(vec![AbsenceEvidence::ListingOnly; people.len()])
     }
 
+    /// An operator accepts the source as it is: the next reading holds nothing against it that it lacks.
+    fn accept_as_it_is(&self) {}
+
     /// The attribute by which the source falls into parts, each of which may be lost on its own: a part that shrinks at once
     /// has no leavers. `None` where nothing is known of parts.
     fn part(&self) -> Option<Attr> {

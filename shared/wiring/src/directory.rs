@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hardmatch_policy::{Config, SecretRef};
+use hardmatch_policy::{Config, SecretRef, SourceSettings};
 use hardmatch_ports::{Blobs, Clock, Source, SourceError};
 use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace};
 use hardmatch_vault::{SecretPlace, SecretString};
@@ -12,16 +12,24 @@ use hardmatch_vault::{SecretPlace, SecretString};
 /// whole each night.
 const FULL_EVERY: i64 = 20 * 60 * 60;
 
-/// The directory of a configuration, at these servers. `mapping` is what the attributes mean; with `blobs`, a copy is kept
-/// there, and a reading reads what changed since the last one.
+/// The name of the blob that holds the copy of a directory; `part` is the source's name, where there are several.
+pub(crate) fn copy_name(config: &Config, part: Option<&str>) -> String {
+    match part {
+        None => format!("sources/{}/directory", config.connection),
+        Some(part) => format!("sources/{}/parts/{part}/directory", config.connection),
+    }
+}
+
+/// A directory, at these servers. `mapping` is what the attributes mean; with `kept`, a copy is kept among these blobs under
+/// that name, and a reading reads what changed since the last one.
 pub(crate) fn directory(
-    config: &Config,
+    settings: &SourceSettings,
     servers: &[String],
     mapping: hardmatch_sources_files::ColumnMapping,
     clock: &Arc<dyn Clock>,
-    blobs: Option<&Arc<dyn Blobs>>,
+    kept: Option<(Arc<dyn Blobs>, String)>,
 ) -> Result<Arc<dyn Source>, SourceError> {
-    let Some(directory) = &config.source.directory else {
+    let Some(directory) = &settings.directory else {
         return Err(SourceError {
             problem: "[source] does not say how one signs in at the directory".to_owned(),
             cure: "Add base, bind, password and ca".to_owned(),
@@ -50,10 +58,9 @@ pub(crate) fn directory(
         mapping,
     };
     let source = LdapSource::new(settings, Arc::new(Kept(place)), Arc::clone(clock));
-    Ok(Arc::new(match blobs {
-        Some(blobs) => {
-            let name = format!("sources/{}/directory", config.connection);
-            let place = Arc::new(CopyBlob { blobs: Arc::clone(blobs), name });
+    Ok(Arc::new(match kept {
+        Some((blobs, name)) => {
+            let place = Arc::new(CopyBlob { blobs, name });
             source.with_copy(KeptCopy { place, full_every: FULL_EVERY })
         }
         None => source,

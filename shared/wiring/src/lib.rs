@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "lambda", feature = "tenant"))]
 pub mod clients;
+#[cfg(feature = "source")]
+mod combined;
 pub mod connections;
 #[cfg(feature = "directories")]
 mod directory;

@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hardmatch_policy::{Config, Location, SourceKind};
+use hardmatch_policy::{Config, Location, SourceKind, SourceSettings};
 use hardmatch_ports::{Blobs, Clock, Source, SourceError};
 use hardmatch_sources_files::{ColumnMapping, Detected, FileSource, Format, Shape, Words};
 
 use hardmatch_store::Store;
 
+use crate::combined::combined;
 use crate::proposal;
 use crate::pushed::PushedPeople;
 
-/// The source, over a state: a file of this machine, a directory of which a copy is kept among the blobs, or the people who
-/// were pushed.
+/// The source, over a state: a file of this machine, a directory of which a copy is kept among the blobs, the people who
+/// were pushed, or several of these.
 pub fn source_over(
     config: &Config,
     clock: &Arc<dyn Clock>,
@@ -22,42 +23,56 @@ pub fn source_over(
 ) -> Result<Arc<dyn Source>, SourceError> {
     match &config.source.location {
         Location::Pushed => Ok(Arc::new(PushedPeople::new(config, store))),
-        #[cfg(feature = "directories")]
-        Location::Directory(servers) => {
-            crate::directory::directory(config, servers, mapping(config, false), clock, Some(blobs))
-        }
-        #[cfg(not(feature = "directories"))]
-        Location::Directory(_) => {
-            // Nothing is copied of a directory that is not read.
-            let _ = blobs;
-            source(config, clock)
-        }
-        Location::File(_) | Location::S3 { .. } | Location::Program { .. } => source(config, clock),
+        Location::Several(several) => combined(config, several, Some(blobs), |part| {
+            one_source(config, &part.settings, Some(&part.name), clock, Some(blobs))
+        }),
+        _ => one_source(config, &config.source, None, clock, Some(blobs)),
     }
 }
 
-/// The source, where it is a file of this machine.
+/// The source, where it can be read from this machine without a state.
 pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>, SourceError> {
     match &config.source.location {
-        Location::File(path) => Ok(source_at(config, path.clone(), clock)),
-        Location::Pushed => Err(SourceError {
+        Location::Several(several) => {
+            combined(config, several, None, |part| one_source(config, &part.settings, Some(&part.name), clock, None))
+        }
+        _ => one_source(config, &config.source, None, clock, None),
+    }
+}
+
+/// One source of a connection; `part` is its name, where there are several. With `blobs`, a copy of a directory is kept there.
+fn one_source(
+    config: &Config,
+    settings: &SourceSettings,
+    part: Option<&str>,
+    clock: &Arc<dyn Clock>,
+    blobs: Option<&Arc<dyn Blobs>>,
+) -> Result<Arc<dyn Source>, SourceError> {
+    match &settings.location {
+        Location::File(path) => Ok(file(config, settings, path.clone(), clock)),
+        Location::Pushed | Location::Several(_) => Err(SourceError {
             problem: "the people of this connection are pushed, and nobody lists them here".to_owned(),
             cure: "Push them while `hardmatch serve` runs, then make a plan".to_owned(),
             retry: false,
         }),
         #[cfg(feature = "directories")]
         Location::Directory(servers) => {
-            crate::directory::directory(config, servers, mapping(config, false), clock, None)
+            let kept = blobs.map(|blobs| (Arc::clone(blobs), crate::directory::copy_name(config, part)));
+            crate::directory::directory(settings, servers, mapping(config, settings, false), clock, kept)
         }
         #[cfg(not(feature = "directories"))]
-        Location::Directory(_) => Err(SourceError {
-            problem: "the source is a directory, and functions do not read directories yet".to_owned(),
-            cure: "Read it on one machine".to_owned(),
-            retry: false,
-        }),
+        Location::Directory(_) => {
+            // Nothing is copied of a directory that is not read.
+            let _ = (part, blobs);
+            Err(SourceError {
+                problem: "the source is a directory, and functions do not read directories yet".to_owned(),
+                cure: "Read it on one machine".to_owned(),
+                retry: false,
+            })
+        }
         #[cfg(feature = "programs")]
         Location::Program { program, arguments, folder } => {
-            let shape = shape_at(config, folder.clone());
+            let shape = shape_at(config, settings, folder.clone());
             let (program, arguments, clock) = (program.clone(), arguments.clone(), Arc::clone(clock));
             Ok(Arc::new(hardmatch_sources_files::ProgramSource::new(program, arguments, folder.clone(), shape, clock)))
         }
@@ -77,12 +92,16 @@ pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>
 
 /// The source, from a copy of its file on this machine.
 pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
-    Arc::new(FileSource::new(shape_at(config, path), Arc::clone(clock)))
+    file(config, &config.source, path, clock)
+}
+
+fn file(config: &Config, settings: &SourceSettings, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
+    Arc::new(FileSource::new(shape_at(config, settings, path), Arc::clone(clock)))
 }
 
 /// What a file of people looks like, or what a program prints.
-fn shape_at(config: &Config, path: PathBuf) -> Shape {
-    let format = match config.source.format.unwrap_or(config.source.kind) {
+fn shape_at(config: &Config, settings: &SourceSettings, path: PathBuf) -> Shape {
+    let format = match settings.format.unwrap_or(settings.kind) {
         // Pushed people have no file: `source_over` reads them.
         SourceKind::Csv | SourceKind::Scim | SourceKind::Command => Format::Csv,
         SourceKind::Jsonl => Format::JsonLines,
@@ -92,23 +111,22 @@ fn shape_at(config: &Config, path: PathBuf) -> Shape {
     Shape {
         path,
         format,
-        delimiter: config.source.delimiter,
-        encoding: config.source.encoding.clone(),
-        mapping: mapping(config, format == Format::Csv),
+        delimiter: settings.delimiter,
+        encoding: settings.encoding.clone(),
+        mapping: mapping(config, settings, format == Format::Csv),
     }
 }
 
 /// What the configuration says about columns or attributes of the source.
-fn mapping(config: &Config, header: bool) -> ColumnMapping {
+fn mapping(config: &Config, settings: &SourceSettings, header: bool) -> ColumnMapping {
     ColumnMapping {
-        columns: config.source.columns.clone(),
-        words: config
-            .source
+        columns: settings.columns.clone(),
+        words: settings
             .words
             .iter()
             .map(|(attribute, words)| (attribute.clone(), Words { yes: words.yes.clone(), no: words.no.clone() }))
             .collect(),
-        key: config.source.key.clone(),
+        key: settings.key.clone(),
         anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
         extra: config.source_attributes(),
         reads_groups: config.reads_groups(),

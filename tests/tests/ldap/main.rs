@@ -14,6 +14,7 @@ mod people;
 mod proxy;
 mod samba;
 mod server;
+mod several;
 mod slapd;
 
 use std::io::Write as _;

@@ -28,6 +28,7 @@ mod repairs;
 mod repairs_asked;
 mod requeue;
 mod runs;
+mod several;
 mod staged;
 mod standing;
 mod tenant_request;

@@ -4,8 +4,8 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::person::Person;
 use hardmatch_domain::policy::Switch;
 use hardmatch_policy::{
-    Config, Entitlement, Entitlements, Given, Location, RuleTrace, TraceOutcome, entitlements, explain, json_schema,
-    reference, test_rules,
+    Config, Entitlement, Entitlements, Given, Location, RuleTrace, SourceSettings, TraceOutcome, entitlements, explain,
+    json_schema, reference, test_rules,
 };
 use hardmatch_ports::source::{Each, Entry, RefusedEntry, read_whole};
 use serde_json::json;
@@ -85,7 +85,8 @@ async fn check(common: &Common) -> Result<Exit, Failure> {
 
 /// What the source gives; `None` when it lies elsewhere.
 async fn looked(config: &Config) -> Result<Option<usable::SourceLook>, Failure> {
-    if matches!(config.source.location, Location::S3 { .. } | Location::Pushed) {
+    let elsewhere = |source: &SourceSettings| matches!(source.location, Location::S3 { .. } | Location::Pushed);
+    if config.sources().into_iter().any(|(_, source)| elsewhere(source)) {
         return Ok(None);
     }
     let found = usable::look(config, |_| {})

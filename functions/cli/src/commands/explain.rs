@@ -14,6 +14,7 @@ use hardmatch_store::connection::Meta;
 use serde_json::json;
 
 use crate::args::{Common, ExplainArgs};
+use crate::commands::given_by;
 use crate::commands::place::place;
 use crate::commands::who;
 use crate::commands::who::Found;
@@ -73,6 +74,9 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             "not_equal": step_lines(&explained.not_equal),
             "person_hash": pid.hex(),
         });
+        if let Some(given) = &explained.record.person.given_by {
+            document["given_by"] = given_by::document(given);
+        }
         if let Some(properties) = &whole {
             document["account"] = properties.as_deref().map(whole_account::document).unwrap_or_default();
         }
@@ -87,6 +91,10 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         if args.history {
             output::prose(seen_ids_text(&ids));
             output::line(format!("In the logs of functions: person.hash = {}", pid.hex()));
+        }
+        if let Some(given) = &explained.record.person.given_by {
+            output::line("\nSources");
+            given_by::lines(given, &state.loaded.config).into_iter().for_each(output::line);
         }
         let missing = step_lines(&explained.not_equal);
         if !missing.is_empty() {

@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod everywhere;
 pub(crate) mod expected;
 pub(crate) mod explain;
+mod given_by;
 pub(crate) mod held;
 pub(crate) mod init;
 pub(crate) mod place;

@@ -174,8 +174,11 @@ impl Recording {
     /// Whether the facts that were recorded are those that another configuration would have read.
     fn can_decide(&self, other: &Config) -> Result<(), Failure> {
         let read_by = |config: &Config| {
-            let source = &config.source;
-            (source.columns.clone(), source.words.clone(), source.key.clone())
+            let sources = config.sources().into_iter();
+            let named = sources.map(|(name, source)| {
+                (name.map(str::to_owned), source.columns.clone(), source.words.clone(), source.key.clone())
+            });
+            named.collect::<Vec<_>>()
         };
         let proving = &self.config.matching.prove;
         let differs = if self.config.connection != other.connection {

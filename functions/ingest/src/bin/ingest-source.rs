@@ -40,7 +40,7 @@ impl MessageHandler for Source {
                 Arc::new(Copied::new(file, source_at(&opened.config, copy.clone(), &self.home.clock)))
             }
             Location::Pushed => Arc::new(PushedPeople::new(&opened.config, &self.home.store)),
-            Location::File(_) | Location::Directory(_) | Location::Program { .. } => {
+            Location::File(_) | Location::Directory(_) | Location::Program { .. } | Location::Several(_) => {
                 return Err("the source is a file of some machine, or a directory; functions read people from s3://BUCKET/KEY, or people who are pushed. Put the people there and store the configuration again".to_owned());
             }
         };

@@ -268,6 +268,7 @@ mod tests {
             enabled: None,
             password_expired: None,
             extra: hardmatch_domain::person::Extra::default(),
+            given_by: None,
         }
     }
 

@@ -66,6 +66,7 @@ mod tests {
             enabled: None,
             password_expired: None,
             extra: Extra::default(),
+            given_by: None,
         }
     }
 

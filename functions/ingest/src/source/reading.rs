@@ -41,6 +41,9 @@ pub(super) async fn observe(ports: &SourcePorts, run: &Run) -> Result<Observed, 
 }
 
 async fn observe_all(ports: &SourcePorts, run: &Run, progress: &mut SourceCheckpoint) -> Result<Observed, SourceStop> {
+    if run.accept_source {
+        ports.source.accept_as_it_is();
+    }
     let (mut scan, kept) = read_scan(ports).await?;
     let series = Series::people(&run.connection);
     let meta = ports.store.meta(&run.connection).await?;

@@ -154,6 +154,7 @@ impl Fixture {
             enabled: Some(true),
             password_expired: None,
             extra: Extra::default(),
+            given_by: None,
         };
         let record = PersonRecord {
             connection: contoso(),

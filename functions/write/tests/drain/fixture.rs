@@ -185,6 +185,7 @@ impl Fixture {
             enabled: Some(true),
             password_expired: None,
             extra: Extra::default(),
+            given_by: None,
         };
         let (standing, former) = (SourceStatus::Present, Vec::new());
         let record = PersonRecord { connection: contoso(), person, standing, revision: 1, former };

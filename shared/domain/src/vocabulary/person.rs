@@ -35,6 +35,19 @@ pub struct Person {
     /// The source's own attributes that the policy's expressions name (`person.source['costCentre']`).
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
+    /// Which sources of the connection gave the person; `None` where the connection has one source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_by: Option<Box<GivenBy>>,
+}
+
+/// Which of several sources of a connection gave a person.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GivenBy {
+    /// The names of the sources that have the person, in the order in which they count.
+    pub sources: Texts,
+    /// Attribute to source, where a value is not the first source's.
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    pub others: Extra,
 }
 
 impl Person {

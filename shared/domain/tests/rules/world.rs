@@ -334,6 +334,7 @@ pub(crate) fn person(key: &str) -> PersonRecord {
             enabled: Some(true),
             password_expired: None,
             extra: hardmatch_domain::person::Extra::default(),
+            given_by: None,
         },
         standing: SourceStatus::Present,
         revision: 1,

@@ -26,6 +26,7 @@ fn person() -> Person {
         enabled: None,
         password_expired: None,
         extra: Extra::new([("costCentre".into(), "4711".into())]),
+        given_by: None,
     }
 }
 

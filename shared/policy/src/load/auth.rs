@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use super::url::url;
-use crate::config::{Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Method, SecretRef, TokenRef};
+use crate::config::{Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Method};
 use crate::keys::AUTH_KEYS;
+use crate::places::{SecretRef, TokenRef};
 use crate::problem::ProblemKind;
 use crate::tree::{At, Reader, Section};
 

@@ -8,10 +8,11 @@ use toml::de::DeValue;
 
 use super::auth::{self, auth_table};
 use super::url::url;
-use crate::config::{Cloud, DirectorySettings, Endpoints, Location, SourceKind, SourceSettings, TenantSettings, YesNo};
+use crate::config::{Cloud, Endpoints, TenantSettings};
 use crate::keys::{self, SOURCE_ATTRIBUTES};
 use crate::names::nearest;
 use crate::problem::ProblemKind;
+use crate::sources::{DirectorySettings, Location, SourceKind, SourceSettings, YesNo};
 use crate::tree::{At, Reader, Section, Value};
 
 /// What a new file has in place of the tenant. Fine as long as the tenant is simulated.
@@ -141,28 +142,48 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
         return None;
     }
     let section = reader.section(root, "source");
-    if section.exists() && !section.has("kind") {
-        reader.missing(&section, "kind");
+    for key in keys::OF_SEVERAL {
+        if let Some(value) = section.get(key) {
+            reader.problem(
+                ProblemKind::BadValue,
+                value.span(),
+                format!("`source.{key}` belongs to one of several sources"),
+                "does not belong here",
+                "remove it, or write [[source]] twice or more, each with a name",
+            );
+        }
     }
-    let kind = reader.choice::<SourceKind>(&section, "kind");
-    let (columns, words) = columns(reader, &section);
-    let key = reader.text(&section, "key").map(|key| key.value.trim().to_owned());
-    let delimiter = reader.choice_or(&section, "delimiter", "auto".to_owned());
+    one_source(reader, &section, base_dir)
+}
+
+/// One source, from its table.
+pub(super) fn one_source<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    base_dir: &Path,
+) -> Option<SourceSettings> {
+    if section.exists() && !section.has("kind") {
+        reader.missing(section, "kind");
+    }
+    let kind = reader.choice::<SourceKind>(section, "kind");
+    let (columns, words) = columns(reader, section);
+    let key = reader.text(section, "key").map(|key| key.value.trim().to_owned());
+    let delimiter = reader.choice_or(section, "delimiter", "auto".to_owned());
     let delimiter = match delimiter.as_str() {
         "auto" => None,
         "tab" => Some('\t'),
         one => one.chars().next(),
     };
-    let encoding = Some(reader.choice_or(&section, "encoding", "auto".to_owned())).filter(|word| word != "auto");
+    let encoding = Some(reader.choice_or(section, "encoding", "auto".to_owned())).filter(|word| word != "auto");
     // Where another kind of source has its location in another form, nothing is said about it.
     let location = match &kind {
         Err(()) => None,
         Ok(Some(kind)) if kind.value == SourceKind::Scim => {
-            pushed_alone(reader, &section);
+            pushed_alone(reader, section);
             Some(Location::Pushed)
         }
         Ok(kind) => {
-            let text = reader.required_text(&section, "location");
+            let text = reader.required_text(section, "location");
             text.and_then(|text| match kind.as_ref().map(|kind| kind.value) {
                 Some(SourceKind::Ldap) => servers(reader, &text),
                 Some(SourceKind::Command) => program(reader, &text, base_dir),
@@ -172,12 +193,12 @@ pub(super) fn source<'t>(reader: &mut Reader<'t>, root: &Section<'t>, base_dir: 
     };
     let kind = kind.ok().flatten().map(|at| at.value);
     let directory = if kind == Some(SourceKind::Ldap) {
-        Some(directory(reader, &section, base_dir))
+        Some(directory(reader, section, base_dir))
     } else {
-        only_ldap(reader, &section, kind.is_some());
+        only_ldap(reader, section, kind.is_some());
         None
     };
-    let format = printed(reader, &section, kind);
+    let format = printed(reader, section, kind);
     if matches!(format.or(kind), Some(SourceKind::Jsonl | SourceKind::Ldif | SourceKind::Ldap)) {
         for key in ["delimiter", "encoding"] {
             if let Some(value) = section.get(key) {

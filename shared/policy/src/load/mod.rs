@@ -6,6 +6,7 @@ mod entitle;
 mod flow;
 mod leaving;
 mod secrets;
+mod several;
 mod url;
 
 pub(crate) use connect::TENANT_TO_FILL_IN;
@@ -84,10 +85,11 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
     let schema = reader.number(&root, "schema", 1);
     let connection = connection(reader, &root);
     let tenant = connect::tenant(reader, &root, base_dir);
-    let source = connect::source(reader, &root, base_dir);
+    let sources = several::declared(reader, &root, base_dir);
     let scope_section = reader.section(&root, "scope");
     let scope = scope_section.get("include").and_then(|value| rule(reader, value, "`scope.include`"));
     let anchor = anchor(reader, &root);
+    let source = several::settled(reader, &root, sources, &anchor);
     let matching = matching(reader, &root);
     let (attributes, manager) = flow::attributes(reader, &root);
     let lifecycle = leaving::lifecycle(reader, &root);

@@ -71,6 +71,7 @@ impl Translation<'_> {
                 None
             }),
             extra: reader.extra(&mut left_out),
+            given_by: None,
         };
         let size = person.attributes.iter().map(|(_, text)| text.len()).sum::<usize>()
             + person.groups.iter().map(str::len).sum::<usize>()

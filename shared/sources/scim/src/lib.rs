@@ -130,6 +130,7 @@ impl ScimReading {
                 let value = values::named(of, name).or_else(|| pushed.had.contains(name).then(String::new))?;
                 Some((name.as_str().into(), value.into()))
             })),
+            given_by: None,
         })
     }
 

@@ -67,6 +67,7 @@ impl Full {
             enabled: Some(true),
             password_expired: None,
             extra: Extra::default(),
+            given_by: None,
         }
     }
 
