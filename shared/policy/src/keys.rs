@@ -266,7 +266,7 @@ pub(crate) static SOURCE: Table = Table {
             "location",
             Text,
             Optional,
-            "The file, relative to this one, or nothing for kind = \"scim\", whose people are pushed; for kind = \"ldap\" ldaps://HOST:636, or ldap://HOST:389 with StartTLS. Several servers of one directory are separated by spaces. For kind = \"command\" PROGRAM ARGUMENTS, run in this file's folder without a shell.",
+            "The file, relative to this one, or nothing for kind = \"scim\", whose people are pushed; for kind = \"ldap\" ldaps://HOST:636, or ldap://HOST:389 with StartTLS, or a domain, corp.example.com, whose controllers are looked up. Several servers of one directory are separated by spaces. For kind = \"command\" PROGRAM ARGUMENTS, run in this file's folder without a shell.",
         ),
         key(
             "format",
@@ -288,6 +288,12 @@ pub(crate) static SOURCE: Table = Table {
             "kind = \"ldap\": the account that reads, as a DN, user@domain or DOMAIN\\user. It needs no more than read rights.",
         ),
         key("password", Place, Optional, "kind = \"ldap\": where the account's password is kept."),
+        key(
+            "nameserver",
+            Text,
+            Optional,
+            "kind = \"ldap\": the name server that is asked for the directory's servers, 10.0.0.2 or 10.0.0.2:53. Default: those of this machine.",
+        ),
         key(
             "ca",
             Text,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hardmatch_domain::attribute::Attr;
@@ -45,6 +46,8 @@ pub struct DirectorySettings {
     pub password: SecretRef,
     /// A file with the certificates of the authorities that are trusted.
     pub ca: PathBuf,
+    /// The name server that is asked for the servers of a domain; `None`: those of this machine.
+    pub nameserver: Option<SocketAddr>,
 }
 
 /// The words of one column that mean yes and no.
@@ -61,7 +64,7 @@ pub struct YesNo {
 pub enum Location {
     /// A file; relative paths are resolved against the configuration's folder.
     File(PathBuf),
-    /// `ldaps://HOST:PORT` or `ldap://HOST:PORT`: the servers of a directory, in the order in which they are tried.
+    /// `ldaps://HOST:PORT`, `ldap://HOST:PORT` or a domain: the servers of a directory, in the order in which they are tried.
     Directory(Vec<String>),
     /// `s3://BUCKET/KEY`: an object, read by deployed functions.
     S3 {

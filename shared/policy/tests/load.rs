@@ -830,3 +830,24 @@ fn o5_a_directory_extension_that_cannot_be_mapped_says_why() {
     assert!(said(&many.join("\n")).contains("maps 33 directory extensions: one configuration maps at most 32"));
     loaded(&with(&format!("[attributes]\n{}", many[..32].join("\n"))));
 }
+
+#[test]
+fn a_directory_is_named_by_its_servers_or_by_its_domain() {
+    let directory = |location: &str, more: &str| {
+        let source = format!(
+            "kind = \"ldap\"\nlocation = \"{location}\"\nbase = \"DC=x\"\nbind = \"svc@x\"\npassword = \"env:P\"\nca = \"ca.pem\"\n{more}"
+        );
+        LEAST.replace("kind = \"csv\"\nlocation = \"people.csv\"", &source)
+    };
+    let domain = loaded(&directory("corp.example.test", "nameserver = \"127.0.0.1:5353\""));
+    assert_eq!(domain.source.location, Location::Directory(vec!["corp.example.test".to_owned()]));
+    let nameserver = domain.source.directory.unwrap().nameserver.unwrap();
+    assert_eq!(nameserver.to_string(), "127.0.0.1:5353");
+    let plain = loaded(&directory("ldaps://dc1.corp.test ldap://dc2.corp.test:389", "nameserver = \"10.0.0.2\""));
+    assert_eq!(plain.source.directory.unwrap().nameserver.unwrap().port(), 53);
+    for wrong in ["corp", "dc1.corp.test:636", "10.0.0.2", "https://corp.test", "corp..test", "svc@corp.test", ""] {
+        assert!(load(&directory(wrong, "")).is_err(), "{wrong}");
+    }
+    assert!(first(&directory("corp.test", "nameserver = \"dns.corp.test\"")).1.contains("`source.nameserver`"));
+    assert!(first(&with("nameserver = \"10.0.0.2\"")).1.contains("belongs to kind = \"ldap\""));
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hardmatch_policy::{Config, SecretRef, SourceSettings};
 use hardmatch_ports::{Blobs, Clock, Source, SourceError};
-use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace};
+use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace, TimeLimits};
 use hardmatch_vault::{SecretPlace, SecretString};
 
 /// For so long changes are laid over the copy of a full reading (seconds): a directory that is read each night is read
@@ -56,6 +56,8 @@ pub(crate) fn directory(
         bind: directory.bind.clone(),
         ca: directory.ca.clone(),
         mapping,
+        nameserver: directory.nameserver,
+        limits: TimeLimits::default(),
     };
     let source = LdapSource::new(settings, Arc::new(Kept(place)), Arc::clone(clock));
     Ok(Arc::new(match kept {

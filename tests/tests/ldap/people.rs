@@ -10,7 +10,7 @@ use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::person::Person;
 use hardmatch_ports::Clock;
 use hardmatch_ports::source::{Completeness, Entry, Source, SourceError, read_whole};
-use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace};
+use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace, TimeLimits};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -44,6 +44,8 @@ pub(crate) fn settings(server: impl Into<String>, base: &str, bind: &str, ca: &P
         bind: bind.to_owned(),
         ca: ca.to_owned(),
         mapping: hardmatch_sources_files::ColumnMapping::default(),
+        nameserver: None,
+        limits: TimeLimits::default(),
     }
 }
 
@@ -97,16 +99,17 @@ pub(crate) struct Following {
     pub(crate) settings: LdapSettings,
     pub(crate) memory: Arc<Memory>,
     pub(crate) clock: Arc<Turned>,
+    pub(crate) full_every: i64,
 }
 
 impl Following {
     pub(crate) fn new(settings: LdapSettings) -> Self {
-        Self { settings, memory: Arc::default(), clock: Turned::new() }
+        Self { settings, memory: Arc::default(), clock: Turned::new(), full_every: FULL_EVERY }
     }
 
     /// The source, as another process would make it.
     pub(crate) fn source(&self, password: &str) -> LdapSource {
-        let kept = KeptCopy { place: self.memory.clone(), full_every: FULL_EVERY };
+        let kept = KeptCopy { place: self.memory.clone(), full_every: self.full_every };
         LdapSource::new(self.settings.clone(), Arc::new(Word(password.to_owned())), self.clock.clone()).with_copy(kept)
     }
 
@@ -187,20 +190,17 @@ pub(crate) async fn fails(source: &dyn Source) -> SourceError {
     }
 }
 
+/// The command in a folder.
+pub(crate) fn command(folder: &Path, arguments: &[&str], password: &str) -> Command {
+    let mut command = Command::new(hardmatch_tests::command::binary());
+    command.args(arguments).current_dir(folder);
+    command.env("LDAP_PASSWORD", password).env("XDG_STATE_HOME", folder).env("HOME", folder);
+    command
+}
+
 /// Runs the command in a folder; its exit status, and what it printed.
 pub(crate) fn hardmatch(folder: &Path, arguments: &[&str], password: &str) -> (Option<i32>, String) {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let binary = profile.join("hardmatch");
-    assert!(binary.exists(), "build the command first: cargo build -p hardmatch");
-    let output = Command::new(binary)
-        .args(arguments)
-        .current_dir(folder)
-        .env("LDAP_PASSWORD", password)
-        .env("XDG_STATE_HOME", folder)
-        .env("HOME", folder)
-        .output()
-        .unwrap();
+    let output = command(folder, arguments, password).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.code(), said)
 }

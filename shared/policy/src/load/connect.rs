@@ -1,6 +1,7 @@
 //! `[tenant]` and `[source]`: who we talk to, and where secrets are kept.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use hardmatch_domain::ids::Guid;
@@ -250,12 +251,29 @@ fn directory<'t>(reader: &mut Reader<'t>, section: &Section<'t>, base_dir: &Path
     });
     let password = auth::place(reader, section, "password", base_dir);
     let ca = reader.text(section, "ca").and_then(|text| path(reader, &text, base_dir, "`source.ca`"));
-    Some(DirectorySettings { base: base?, filter, bind: bind?, password: password?, ca: ca? })
+    let nameserver = reader.text(section, "nameserver").and_then(|text| nameserver(reader, &text));
+    Some(DirectorySettings { base: base?, filter, bind: bind?, password: password?, ca: ca?, nameserver })
+}
+
+/// The address of a name server; port 53 where it names none.
+fn nameserver(reader: &mut Reader<'_>, text: &At<&str>) -> Option<SocketAddr> {
+    let value = text.value.trim();
+    let address = value.parse().or_else(|_| value.parse().map(|ip| SocketAddr::new(ip, 53)));
+    if address.is_err() {
+        reader.problem(
+            ProblemKind::BadValue,
+            text.span.clone(),
+            "`source.nameserver` is no address",
+            "not an address",
+            "it looks like 10.0.0.2 or 10.0.0.2:53",
+        );
+    }
+    address.ok()
 }
 
 /// What belongs to directories stands nowhere else.
 fn only_ldap<'t>(reader: &mut Reader<'t>, section: &Section<'t>, known: bool) {
-    for key in ["base", "filter", "bind", "password", "ca"] {
+    for key in ["base", "filter", "bind", "password", "ca", "nameserver"] {
         if let Some(value) = section.get(key).filter(|_| known) {
             reader.problem(
                 ProblemKind::BadValue,
@@ -306,7 +324,7 @@ fn servers(reader: &mut Reader<'_>, text: &At<&str>) -> Option<Location> {
     let found: Vec<String> = text.value.split([' ', ',']).filter(|one| !one.is_empty()).map(str::to_owned).collect();
     let is_server = |one: &String| {
         let host = one.strip_prefix("ldaps://").or_else(|| one.strip_prefix("ldap://"));
-        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '@']))
+        host.map_or_else(|| is_domain(one), |host| !host.is_empty() && !host.contains(['/', '?', '@']))
     };
     if !found.is_empty() && found.iter().all(is_server) {
         return Some(Location::Directory(found));
@@ -316,9 +334,21 @@ fn servers(reader: &mut Reader<'_>, text: &At<&str>) -> Option<Location> {
         text.span.clone(),
         "`source.location` names no server of a directory",
         "not a server",
-        "it looks like ldaps://dc1.example.com:636, or ldap://dc1.example.com:389 with StartTLS",
+        "it looks like ldaps://dc1.example.com:636, or ldap://dc1.example.com:389 with StartTLS, or the name of a domain, corp.example.com",
     );
     None
+}
+
+/// Whether a text is a domain's name, and no address: labels of letters, digits and hyphens, two at least.
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let mut labels = text.trim_end_matches('.').split('.').rev();
+    let top =
+        labels.next().is_some_and(|label| is_label(label) && label.bytes().any(|byte| byte.is_ascii_alphabetic()));
+    let mut rest = labels.peekable();
+    top && rest.peek().is_some() && rest.all(is_label)
 }
 
 /// Who is pushed has no file, no columns and no key of a file's.

@@ -1,5 +1,6 @@
 //! A directory as a source.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use hardmatch_ports::source::{
 use secrecy::SecretString;
 
 use crate::copy::{Copy, Listed};
+use crate::locate;
 use crate::reading::{self, Keep};
 use crate::session::{Session, contained};
 use crate::settings::{KeptCopy, LdapSettings, PasswordPlace};
@@ -25,6 +27,8 @@ pub struct LdapSource {
     kept: Option<KeptCopy>,
     /// The attributes of the last listing.
     names: Mutex<Option<Vec<String>>>,
+    /// The server of the last reading: what is asked afterwards is asked there.
+    server: Mutex<Option<String>>,
     /// Who was listed in the last listing, and whether so much time lay before it that deletions may have been forgotten.
     listed: Mutex<Option<(Listed, bool)>>,
 }
@@ -35,7 +39,15 @@ const FORGOTTEN: i64 = 59 * 24 * 60 * 60;
 impl LdapSource {
     /// Connects to nothing yet. The clock tells whose account has expired.
     pub fn new(settings: LdapSettings, password: Arc<dyn PasswordPlace>, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, password, clock, kept: None, names: Mutex::new(None), listed: Mutex::new(None) }
+        Self {
+            settings,
+            password,
+            clock,
+            kept: None,
+            names: Mutex::default(),
+            server: Mutex::default(),
+            listed: Mutex::default(),
+        }
     }
 
     /// Keeps a copy between readings, and reads what changed since.
@@ -50,8 +62,26 @@ impl LdapSource {
         Ok(kept.place.load().await?.and_then(|bytes| Copy::from_bytes(&bytes)).map(Box::new))
     }
 
+    /// What a connection is made with. The server of the last reading is tried first.
     async fn means(&self) -> Result<(LdapSettings, SecretString), SourceError> {
-        Ok((self.settings.clone(), self.password.password().await?))
+        let before = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut settings = self.located(before.as_deref()).await?;
+        if let Some(at) = settings.servers.iter().position(|server| Some(server) == before.as_ref()) {
+            settings.servers[..=at].rotate_right(1);
+        }
+        Ok((settings, self.password.password().await?))
+    }
+
+    /// The settings with the servers that the location means now.
+    async fn located(&self, known: Option<&str>) -> Result<LdapSettings, SourceError> {
+        Ok(LdapSettings { servers: locate::servers(&self.settings, known).await?, ..self.settings.clone() })
+    }
+
+    async fn contained<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, SourceError>> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        contained(self.location(), self.settings.limits, work).await
     }
 
     fn remember(&self, names: Vec<String>) {
@@ -67,15 +97,17 @@ impl LdapSource {
 impl Source for LdapSource {
     /// A place in a paged result is worth nothing on another connection, so a reading is one piece.
     async fn read(&self, to: &mut dyn Spool, _: Option<SourceCursor>) -> Result<Read, SourceError> {
-        let (settings, password) = self.means().await?;
         let now = self.clock.now_seconds();
         let before = self.copy().await?;
+        let settings = self.located(before.as_deref().map(|before| before.server.as_str())).await?;
+        let password = self.password.password().await?;
         let away = before.as_ref().is_none_or(|before| now - before.read_at > FORGOTTEN);
         let keep = match &self.kept {
             Some(kept) => Keep::Copy { before, full_every: kept.full_every, now },
             None => Keep::Nothing,
         };
-        let mut gathered = contained(self.location(), reading::gather(settings, password, keep)).await?;
+        let mut gathered = self.contained(reading::gather(settings, password, keep)).await?;
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(gathered.server.clone());
         self.remember(gathered.names.clone());
         let completeness = gathered.hand_on(&self.settings, now, to)?;
         // A listing from which nothing is concluded leaves the copy as it was.
@@ -89,32 +121,34 @@ impl Source for LdapSource {
     async fn absence_evidence(&self, people: &[PersonKey]) -> Result<Vec<AbsenceEvidence>, SourceError> {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some((listed, away)) = listed else { return Ok(vec![AbsenceEvidence::ListingOnly; people.len()]) };
-        let (settings, password) = self.means().await?;
+        let (mut settings, password) = self.means().await?;
+        // The controller that gave the listing, and no other: another one may know more or less.
+        settings.servers = self.server.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         let asking = evidence::evidence(settings, password, listed, away, people.to_vec());
-        contained(self.location(), asking).await
+        self.contained(asking).await
     }
 
     async fn ask(&self, key: &PersonKey) -> Result<Asked, SourceError> {
         let (settings, password) = self.means().await?;
         let asking = asking::ask(settings, password, key.clone(), self.remembered(), self.clock.now_seconds());
-        let (asked, names) = contained(self.location(), asking).await?;
+        let (asked, names) = self.contained(asking).await?;
         self.remember(names);
         Ok(asked)
     }
 
     async fn probe(&self) -> Result<(), SourceError> {
         let (settings, password) = self.means().await?;
-        contained(self.location(), async move { Session::open(settings, password).await?.require_base().await }).await
+        self.contained(async move { Session::open(settings, password).await?.require_base().await }).await
     }
 
     async fn examine(&self) -> Result<Vec<SourceFinding>, SourceError> {
         let (settings, password) = self.means().await?;
-        contained(self.location(), examining::examine(settings, password, self.clock.now_seconds())).await
+        self.contained(examining::examine(settings, password, self.clock.now_seconds())).await
     }
 
     async fn write_back(&self, values: &[WriteBack]) -> Result<Vec<WrittenBack>, SourceError> {
         let (settings, password) = self.means().await?;
-        contained(self.location(), writing::write_back(settings, password, values.to_vec())).await
+        self.contained(writing::write_back(settings, password, values.to_vec())).await
     }
 
     fn location(&self) -> String {

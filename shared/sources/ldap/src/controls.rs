@@ -13,7 +13,7 @@ pub(crate) fn paged(size: u16, cookie: &[u8]) -> RawControl {
     RawControl { ctype: PAGED.to_owned(), crit: true, val: Some(element(0x30, &inner)) }
 }
 
-/// The cookie of the next page: empty at the end, `None` where the server does not page.
+/// The cookie of the next page: empty at the end, `None` where the answer names none.
 pub(crate) fn next_page(controls: &[Control]) -> Option<Vec<u8>> {
     octets(sequence(value_of(controls, PAGED)?)?.into_iter().nth(1)?)
 }

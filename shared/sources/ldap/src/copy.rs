@@ -8,7 +8,7 @@ use hardmatch_domain::ids::PersonKey;
 use crate::wire::{WireEntry, put_bytes, put_number, take_bytes, take_number, take_text};
 
 /// The form of the bytes.
-const HEAD: &[u8] = b"hardmatch directory copy 1\n";
+const HEAD: &[u8] = b"hardmatch directory copy 2\n";
 
 /// A copy of more bytes is not kept, and the directory is read whole each time.
 pub(crate) const LIMIT: usize = 256 * 1024 * 1024;
@@ -48,6 +48,8 @@ pub(crate) struct Copy {
     /// What was asked for: a copy of other questions is of no use.
     question: [u8; 16],
     pub(crate) position: Position,
+    /// The server that it was read from.
+    pub(crate) server: String,
     /// When the directory was read whole, and when anything was read of it (Unix seconds).
     pub(crate) full_at: i64,
     pub(crate) read_at: i64,
@@ -62,10 +64,11 @@ pub(crate) struct Copy {
 
 impl Copy {
     /// Of nobody yet. `question` is the digest of what was asked for.
-    pub(crate) fn new(question: [u8; 16], position: Position, now: i64) -> Self {
+    pub(crate) fn new(question: [u8; 16], position: Position, server: String, now: i64) -> Self {
         Self {
             question,
             position,
+            server,
             full_at: now,
             read_at: now,
             people: BTreeMap::new(),
@@ -119,6 +122,7 @@ impl Copy {
         bytes.extend(self.full_at.to_le_bytes());
         bytes.extend(self.read_at.to_le_bytes());
         put_position(&mut bytes, &self.position);
+        put_bytes(&mut bytes, self.server.as_bytes());
         for entries in [&self.people, &self.groups] {
             put_number(&mut bytes, entries.len());
             for (id, entry) in entries {
@@ -148,6 +152,7 @@ impl Copy {
         let question = take_array::<16>(from)?;
         let (full_at, read_at) = (i64::from_le_bytes(take_array(from)?), i64::from_le_bytes(take_array(from)?));
         let position = take_position(from)?;
+        let server = take_text(from)?;
         let mut entries = [BTreeMap::new(), BTreeMap::new()];
         for kind in &mut entries {
             for _ in 0..take_number(from)? {
@@ -162,7 +167,7 @@ impl Copy {
         let listed = Listed::take(from)?;
         let [people, groups] = entries;
         let size = people.values().map(Vec::len).sum();
-        Some(Self { question, position, full_at, read_at, people, groups, containers, listed, size })
+        Some(Self { question, position, server, full_at, read_at, people, groups, containers, listed, size })
     }
 }
 
@@ -324,7 +329,7 @@ mod tests {
     #[test]
     fn a_copy_keeps_everything_and_a_damaged_one_is_none() {
         for position in positions() {
-            let mut copy = Copy::new([1; 16], position, 7);
+            let mut copy = Copy::new([1; 16], position, "ldaps://a".to_owned(), 7);
             copy.put_person(vec![1], &entry("cn=x,ou=a", &[("mail", &["x@y"])]));
             copy.groups.insert(vec![2], entry("cn=g", &[]).to_bytes());
             copy.containers.insert(vec![3], "ou=a".to_owned());

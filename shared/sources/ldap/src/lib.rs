@@ -21,9 +21,10 @@ mod search;
 mod session;
 
 mod controls;
+mod locate;
 mod refusal;
 mod tls;
 mod wire;
 
 pub use client::LdapSource;
-pub use settings::{CopyPlace, KeptCopy, LdapSettings, PasswordPlace};
+pub use settings::{CopyPlace, KeptCopy, LdapSettings, PasswordPlace, TimeLimits};

@@ -21,13 +21,27 @@ pub(crate) fn attributes(settings: &LdapSettings) -> Vec<String> {
     for name in names {
         let name = name.trim();
         // The name of an entry comes with it.
-        let usable =
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
-        if usable && !name.eq_ignore_ascii_case("dn") && !wanted.iter().any(|have| have.eq_ignore_ascii_case(name)) {
+        if is_attribute(name)
+            && !name.eq_ignore_ascii_case("dn")
+            && !wanted.iter().any(|have| have.eq_ignore_ascii_case(name))
+        {
             wanted.push(name.to_owned());
         }
     }
     wanted
+}
+
+/// The attributes that name a manager.
+pub(crate) fn manager_attributes(settings: &LdapSettings) -> Vec<&str> {
+    let mut names = vec!["manager"];
+    let configured = settings.mapping.columns.get("manager").map(String::as_str);
+    names.extend(configured.filter(|name| !name.eq_ignore_ascii_case("manager") && is_attribute(name)));
+    names
+}
+
+/// Whether a text can be the name of an attribute.
+fn is_attribute(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
 }
 
 /// What is asked of a directory, as a digest.
@@ -97,6 +111,8 @@ mod tests {
             bind: "cn=svc".to_owned(),
             ca: "ca.pem".into(),
             mapping: hardmatch_sources_entry::ColumnMapping::default(),
+            nameserver: None,
+            limits: crate::settings::TimeLimits::default(),
         };
         let asked = question(&settings("ou=a"));
         assert_eq!(asked, question(&LdapSettings { servers: Vec::new(), ..settings("ou=a") }));

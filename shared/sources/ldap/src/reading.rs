@@ -33,6 +33,8 @@ pub(crate) struct Gathered {
     pub(crate) copy: Option<Copy>,
     /// How it was read, for people.
     note: Option<String>,
+    /// The one server that everything was read from.
+    pub(crate) server: String,
 }
 
 /// Whether a copy is kept, and what there is.
@@ -51,7 +53,12 @@ pub(crate) async fn gather(
 ) -> Result<Gathered, SourceError> {
     let mut session = Session::open(settings, password).await?;
     session.require_base().await?;
-    let Keep::Copy { before, full_every, now } = keep else { return full(&mut session, None, None).await };
+    let gathered = of_one_server(&mut session, keep).await?;
+    Ok(Gathered { server: session.server, ..gathered })
+}
+
+async fn of_one_server(session: &mut Session, keep: Keep) -> Result<Gathered, SourceError> {
+    let Keep::Copy { before, full_every, now } = keep else { return full(session, None, None).await };
     let (listed, why) = match before {
         None => (Listed::default(), None),
         Some(before) if !before.fits(people::question(&session.settings)) => {
@@ -60,23 +67,24 @@ pub(crate) async fn gather(
         Some(before) if now - before.full_at >= full_every => (before.listed, Some("it is time to")),
         Some(before) => {
             let listed = before.listed.clone();
-            match follow(&mut session, *before, now).await? {
-                Followed::To(copy, changed) => {
+            match follow(session, *before, now).await? {
+                Followed::To(mut copy, changed) => {
+                    copy.server.clone_from(&session.server);
                     let note = format!("{changed} people were read again by {}", copy.position.name());
                     return from_copy(*copy, Some(note));
                 }
-                Followed::Lost(why) => return whole(&mut session, listed, Some(&why), now).await,
+                Followed::Lost(why) => return whole(session, listed, Some(&why), now).await,
             }
         }
     };
-    whole(&mut session, listed, why, now).await
+    whole(session, listed, why, now).await
 }
 
 /// A full reading of which a copy is kept. `listed` is who was listed before.
 async fn whole(session: &mut Session, listed: Listed, why: Option<&str>, now: i64) -> Result<Gathered, SourceError> {
     let note = why.map(|why| format!("The directory was read whole: {why}"));
     let Some(position) = position(session).await? else { return full(session, None, note).await };
-    let mut copy = Copy::new(people::question(&session.settings), position, now);
+    let mut copy = Copy::new(people::question(&session.settings), position, session.server.clone(), now);
     copy.listed = listed;
     full(session, Some(copy), note).await
 }
@@ -156,7 +164,7 @@ impl Taking {
 
     fn gathered(self, elsewhere: Vec<String>, note: Option<String>) -> Gathered {
         let Self { names, rows, ids } = self;
-        Gathered { rows, names: names.into_all(), elsewhere, ids, copy: None, note }
+        Gathered { rows, names: names.into_all(), elsewhere, ids, copy: None, note, server: String::new() }
     }
 }
 

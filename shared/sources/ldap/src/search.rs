@@ -6,7 +6,7 @@ use ldap3::{LdapResult, ResultEntry, Scope};
 
 use crate::controls;
 use crate::refusal;
-use crate::session::{ANSWER, Session};
+use crate::session::Session;
 use crate::wire::{self, Answer, Range, WireEntry};
 
 /// Entries a page: half of what Active Directory allows at most.
@@ -29,13 +29,15 @@ pub(crate) struct Pages<'a> {
     pub(crate) attributes: &'a [&'a str],
     /// Asks for deleted entries, too.
     pub(crate) deleted: bool,
+    /// A base that is not there has nothing below it.
+    pub(crate) may_be_absent: bool,
     cookie: Option<Vec<u8>>,
 }
 
 impl<'a> Pages<'a> {
     /// Everything below a base.
     pub(crate) fn below(base: &'a str, filter: &'a str, attributes: &'a [&'a str]) -> Self {
-        Self { base, filter, attributes, deleted: false, cookie: Some(Vec::new()) }
+        Self { base, filter, attributes, deleted: false, may_be_absent: false, cookie: Some(Vec::new()) }
     }
 
     /// The next page, with all values of its entries; `None` behind the last one.
@@ -45,11 +47,17 @@ impl<'a> Pages<'a> {
         controls.extend(self.deleted.then(controls::show_deleted));
         let (mut found, result) =
             session.search(self.base, Scope::Subtree, self.filter, self.attributes, controls).await?;
-        if result.rc != 0 {
-            return Err(refusal::search(session.asked(), &result));
+        match result.rc {
+            0 => {}
+            // No such object, or a name of none.
+            32 | 34 if self.may_be_absent => return Ok(None),
+            _ => return Err(refusal::search(session.asked(), &result)),
         }
-        // A server that answers the same cookie with the same page forever is stopped by the limit on the whole.
-        self.cookie = controls::next_page(&result.ctrls).filter(|cookie| !cookie.is_empty());
+        // A server that answers the same cookie with the same page forever is stopped by the limit on the whole. Where an
+        // answer does not say whether there is another page, the listing may be a part: a server that does not page has to
+        // refuse the request.
+        let next = controls::next_page(&result.ctrls).ok_or_else(|| refusal::malformed(&session.server))?;
+        self.cookie = Some(next).filter(|cookie| !cookie.is_empty());
         for entry in &mut found.entries {
             session.complete_ranges(entry).await?;
         }
@@ -99,7 +107,7 @@ impl Session {
         }
         let mut stream = self
             .ldap
-            .with_timeout(ANSWER)
+            .with_timeout(self.settings.limits.answer)
             .streaming_search(base, scope, filter, attributes.to_vec())
             .await
             .map_err(broken)?;
@@ -128,6 +136,15 @@ impl Session {
         filter: &str,
         attributes: &[&str],
     ) -> Result<Vec<WireEntry>, SourceError> {
+        if scope != Scope::Base {
+            // In pages: a server may allow fewer entries than are asked for.
+            let mut pages = Pages { may_be_absent: true, ..Pages::below(base, filter, attributes) };
+            let mut entries = Vec::new();
+            while let Some(found) = pages.next(self).await? {
+                entries.extend(found.entries);
+            }
+            return Ok(entries);
+        }
         let (mut found, result) = self.search(base, scope, filter, attributes, Vec::new()).await?;
         match result.rc {
             0 => {}
@@ -156,7 +173,11 @@ impl Session {
     /// Reads lists of values to their end, which the server gave a part of.
     /// <https://learn.microsoft.com/openspecs/windows_protocols/ms-adts/7b5a0d1a-a44b-4b43-9b4c-a5b4ae0c1a4d>
     async fn complete_ranges(&mut self, entry: &mut WireEntry) -> Result<(), SourceError> {
+        let mut whole: Vec<String> = Vec::new();
         for at in 0..entry.attributes.len() {
+            if entry.attributes[at].range() == Range::Whole {
+                continue;
+            }
             let mut next = entry.attributes[at].range().next();
             let name = entry.attributes[at].base().to_owned();
             for _ in 0..RANGES {
@@ -182,7 +203,13 @@ impl Session {
                 next = part.range().next();
                 entry.attributes[at].values.extend(part.values);
             }
+            entry.attributes[at].name.clone_from(&name);
+            whole.push(name);
         }
+        // Active Directory gives the plain name beside a part of the list, without values.
+        entry.attributes.retain(|attribute| {
+            !attribute.values.is_empty() || !whole.iter().any(|name| attribute.name.eq_ignore_ascii_case(name))
+        });
         Ok(())
     }
 }

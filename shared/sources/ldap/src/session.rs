@@ -1,24 +1,20 @@
 //! One signed-in connection to one server, and what the server says about itself.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hardmatch_ports::SourceError;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::locate::{self, is_unknown};
 use crate::refusal::{self, Asked};
-use crate::settings::LdapSettings;
+use crate::settings::{LdapSettings, TimeLimits};
 use crate::tls;
 use crate::wire::WireEntry;
-
-/// For a connection with TLS.
-const CONNECT: Duration = Duration::from_secs(10);
-/// For the next part of an answer. Active Directory ends a query after 120 s.
-pub(crate) const ANSWER: Duration = Duration::from_mins(1);
-/// For everything that one look at a directory does.
-const WHOLE: Duration = Duration::from_mins(30);
 
 /// Whether a server is Active Directory. <https://learn.microsoft.com/openspecs/windows_protocols/ms-adts/3ed61e6c-cfdc-487d-9f02-5a3397be3772>
 const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
@@ -52,7 +48,7 @@ impl Session {
         let config = tls::config(&settings.ca)?;
         let mut unreachable: Option<SourceError> = None;
         for server in settings.servers.clone() {
-            match connect(&server, config.clone()).await {
+            match connect(&server, config.clone(), &settings).await {
                 Ok((ldap, driver)) => return Self::sign_in(ldap, driver, server, settings, &password).await,
                 // A certificate of somebody else's is not passed over for the next server.
                 Err(error) if !error.retry && !is_unknown(&error) => return Err(error),
@@ -73,7 +69,8 @@ impl Session {
         settings: LdapSettings,
         password: &SecretString,
     ) -> Result<Self, SourceError> {
-        let bound = ldap.with_timeout(ANSWER).simple_bind(&settings.bind, password.expose_secret()).await;
+        let bound =
+            ldap.with_timeout(settings.limits.answer).simple_bind(&settings.bind, password.expose_secret()).await;
         let bound = bound.map_err(|error| refusal::connection(&server, &error))?;
         let asked = Asked { server: &server, bind: &settings.bind, base: &settings.base };
         if bound.rc != 0 {
@@ -89,7 +86,15 @@ impl Session {
             _driver: driver,
         };
         let attributes = ["supportedCapabilities", "namingContexts", "defaultNamingContext", "supportedControl"];
-        let root = session.entry("", Scope::Base, "(objectClass=*)", &attributes).await?.unwrap_or_default();
+        // Without it, Active Directory would be read as another directory, whose people are found otherwise.
+        let Some(root) = session.entry("", Scope::Base, "(objectClass=*)", &attributes).await? else {
+            return Err(SourceError {
+                problem: format!("{} says nothing of itself", session.server),
+                cure: "Let the account read the server's own entry. OpenLDAP: access to dn.base=\"\" by * read"
+                    .to_owned(),
+                retry: true,
+            });
+        };
         session.is_active_directory = root.texts("supportedCapabilities").any(|one| one == ACTIVE_DIRECTORY);
         session.controls = root.texts("supportedControl").map(str::to_owned).collect();
         let base = session.settings.base.to_lowercase();
@@ -127,16 +132,10 @@ impl Session {
     }
 }
 
-/// The marker of a name that cannot be resolved.
-const UNKNOWN: &str = "is not known";
-
-fn is_unknown(error: &SourceError) -> bool {
-    error.problem.contains(UNKNOWN)
-}
-
 async fn connect(
     server: &str,
     config: std::sync::Arc<rustls::ClientConfig>,
+    settings: &LdapSettings,
 ) -> Result<(Ldap, JoinSet<()>), SourceError> {
     let no_url = || SourceError {
         problem: format!("{server} is no address of a directory"),
@@ -146,17 +145,13 @@ async fn connect(
     let url = url::Url::parse(server).map_err(|_| no_url())?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(no_url)?;
     let port = url.port().unwrap_or(if url.scheme() == "ldap" { 389 } else { 636 });
-    let looked_up = tokio::time::timeout(CONNECT, tokio::net::lookup_host((host.trim_matches(['[', ']']), port))).await;
-    if !looked_up.is_ok_and(|found| found.is_ok_and(|mut found| found.next().is_some())) {
-        return Err(SourceError {
-            problem: format!("The host {host} {UNKNOWN} here"),
-            cure: "Check its name in [source] location, and that this machine uses the directory's name servers"
-                .to_owned(),
-            retry: false,
-        });
-    }
-    let settings =
-        LdapConnSettings::new().set_conn_timeout(CONNECT).set_config(config).set_starttls(url.scheme() == "ldap");
+    let limit = settings.limits.connect;
+    let stream = open_stream(server, &locate::addresses(host, port, settings).await?, limit).await?;
+    let settings = LdapConnSettings::new()
+        .set_conn_timeout(limit)
+        .set_config(config)
+        .set_starttls(url.scheme() == "ldap")
+        .set_std_stream(StdStream::Tcp(stream));
     let (connection, ldap) = LdapConnAsync::from_url_with_settings(settings, &url)
         .await
         .map_err(|error| refusal::connection(server, &error))?;
@@ -168,18 +163,39 @@ async fn connect(
     Ok((ldap, driver))
 }
 
+/// A connection to the first of a server's addresses that takes one.
+async fn open_stream(
+    server: &str,
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<std::net::TcpStream, SourceError> {
+    let mut last = None;
+    for address in addresses {
+        let opened = match tokio::time::timeout(limit, TcpStream::connect(address)).await {
+            Ok(opened) => opened.and_then(TcpStream::into_std).map_err(LdapError::from),
+            Err(elapsed) => Err(LdapError::from(elapsed)),
+        };
+        match opened {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.map_or_else(|| refusal::malformed(server), |error| refusal::connection(server, &error)))
+}
+
 /// Does something with a directory in a task of its own, so that a panic of the library's parsers ends this look and nothing
 /// else, and within a time limit.
 pub(crate) async fn contained<T: Send + 'static>(
     server: String,
+    limits: TimeLimits,
     work: impl Future<Output = Result<T, SourceError>> + Send + 'static,
 ) -> Result<T, SourceError> {
     let mut task = JoinSet::new();
-    task.spawn(tokio::time::timeout(WHOLE, work));
+    task.spawn(tokio::time::timeout(limits.whole, work));
     match task.join_next().await {
         Some(Ok(Ok(done))) => done,
         Some(Ok(Err(_))) => Err(SourceError {
-            problem: format!("Reading {server} takes longer than {} minutes", WHOLE.as_secs() / 60),
+            problem: format!("Reading {server} takes longer than {} minutes", limits.whole.as_secs() / 60),
             cure: "Narrow [source] base, or look why the directory is slow".to_owned(),
             retry: true,
         }),
@@ -193,7 +209,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_one_look_and_says_so() {
-        let looked = contained::<()>("ldaps://dc1".to_owned(), async { std::panic::panic_any("malformed") }).await;
+        let looked = contained::<()>("ldaps://dc1".to_owned(), TimeLimits::default(), async {
+            std::panic::panic_any("malformed")
+        })
+        .await;
         assert!(looked.is_err_and(|error| error.retry && error.problem.contains("no LDAP")));
     }
 
@@ -206,6 +225,8 @@ mod tests {
             bind: "cn=svc".to_owned(),
             ca: "/nowhere".into(),
             mapping: hardmatch_sources_entry::ColumnMapping::default(),
+            nameserver: None,
+            limits: TimeLimits::default(),
         };
         let opened = Session::open(settings, SecretString::from("")).await;
         assert!(opened.is_err_and(|error| error.problem.contains("empty")));

@@ -1,7 +1,9 @@
 //! What a directory's source is told. Filled by the code that reads `hardmatch.toml`; nothing is read here.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hardmatch_ports::SourceError;
@@ -11,7 +13,8 @@ use secrecy::SecretString;
 /// Where the directory is, how one signs in, and what its attributes mean.
 #[derive(Clone, Debug)]
 pub struct LdapSettings {
-    /// `ldaps://host:port`, or `ldap://host:port` for StartTLS. Tried in this order.
+    /// `ldaps://host:port`, or `ldap://host:port` for StartTLS, or a domain whose controllers the name servers give. Tried in
+    /// this order.
     pub servers: Vec<String>,
     /// The DN below which people are.
     pub base: String,
@@ -23,6 +26,27 @@ pub struct LdapSettings {
     pub ca: PathBuf,
     /// What the attributes mean.
     pub mapping: ColumnMapping,
+    /// The name server that is asked for the directory's servers; `None`: those of this machine.
+    pub nameserver: Option<SocketAddr>,
+    /// How long is waited.
+    pub limits: TimeLimits,
+}
+
+/// How long is waited for a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// For a name, and for a connection with TLS.
+    pub connect: Duration,
+    /// For the next part of an answer. Active Directory ends a query after 120 s.
+    pub answer: Duration,
+    /// For everything that one look at a directory does.
+    pub whole: Duration,
+}
+
+impl Default for TimeLimits {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), answer: Duration::from_mins(1), whole: Duration::from_mins(30) }
+    }
 }
 
 /// Where the password of the bind account is kept: read whenever one signs in.

@@ -27,7 +27,7 @@ pub(crate) struct WireEntry {
 /// An attribute with its options, as the server spells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WireAttribute {
-    name: String,
+    pub(crate) name: String,
     pub(crate) values: Vec<Vec<u8>>,
 }
 

@@ -9,7 +9,7 @@ use ldap3::{Mod, Scope};
 use secrecy::SecretString;
 
 use crate::refusal;
-use crate::session::{ANSWER, Session};
+use crate::session::Session;
 use crate::settings::LdapSettings;
 use crate::wire::escaped;
 
@@ -41,7 +41,7 @@ impl Session {
             return Ok(known);
         }
         let add = Mod::Add(attribute.as_bytes().to_vec(), HashSet::from([value.value.clone()]));
-        let result = self.ldap.with_timeout(ANSWER).modify(&dn, vec![add]).await;
+        let result = self.ldap.with_timeout(self.settings.limits.answer).modify(&dn, vec![add]).await;
         let result = result.map_err(|error| refusal::connection(&self.server, &error))?;
         match result.rc {
             // Attribute or value exists: somebody else was faster.

@@ -8,7 +8,7 @@ use ldap3::Scope;
 use crate::controls;
 use crate::copy::EntryId;
 use crate::people;
-use crate::refusal;
+use crate::search::Pages;
 use crate::session::Session;
 use crate::wire::{WireEntry, escaped};
 
@@ -51,23 +51,23 @@ pub(crate) async fn fates(
     let unseen: Vec<&EntryId> = all.into_iter().filter(|id| fates.get(*id) == Some(&Fate::Hidden)).collect();
     for some in unseen.chunks(TOGETHER) {
         let filter = any_of(session, some);
-        let controls = if session.is_active_directory { vec![controls::show_deleted()] } else { Vec::new() };
         let attributes = ["objectGUID", "entryUUID", "isDeleted"];
-        let (found, result) = session.search(&context, Scope::Subtree, &filter, &attributes, controls).await?;
-        // No such object: the context itself may not be seen.
-        if !matches!(result.rc, 0 | 32) {
-            return Err(refusal::search(session.asked(), &result));
-        }
-        for entry in found.entries {
-            let Some(id) = session.id_of(&entry) else { continue };
-            let fate = if entry.text("isDeleted").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-                Fate::Deleted
-            } else if people::is_below(&entry.dn, &base) {
-                Fate::Filtered
-            } else {
-                Fate::Outside
-            };
-            fates.insert(id, fate);
+        let mut pages = Pages::below(&context, &filter, &attributes);
+        // The context itself may not be seen.
+        pages.may_be_absent = true;
+        pages.deleted = session.is_active_directory;
+        while let Some(found) = pages.next(session).await? {
+            for entry in found.entries {
+                let Some(id) = session.id_of(&entry) else { continue };
+                let fate = if entry.text("isDeleted").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+                    Fate::Deleted
+                } else if people::is_below(&entry.dn, &base) {
+                    Fate::Filtered
+                } else {
+                    Fate::Outside
+                };
+                fates.insert(id, fate);
+            }
         }
     }
     Ok(fates)

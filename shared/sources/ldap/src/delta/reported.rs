@@ -11,8 +11,10 @@ use super::fates::any_of;
 use super::{Fate, lay, naming, read_again};
 use crate::copy::{Copy, EntryId};
 use crate::groups;
+use crate::people;
 use crate::search::Pages;
 use crate::session::Session;
+use crate::settings::LdapSettings;
 use crate::wire::WireEntry;
 
 /// What people are below. The class of a group is beside them.
@@ -59,6 +61,10 @@ pub(super) async fn lay_over(
     }
     let mut touched: BTreeSet<EntryId> = BTreeSet::new();
     let mut names = BTreeSet::new();
+    let is_known = |id: &&EntryId| {
+        copy.people.contains_key(*id) || copy.groups.contains_key(*id) || copy.containers.contains_key(*id)
+    };
+    let a_stranger_was_deleted = !reported.deleted.iter().all(|id| is_known(&id));
     for id in &reported.deleted {
         copy.containers.remove(id);
         if copy.people.contains_key(id) {
@@ -67,9 +73,15 @@ pub(super) async fn lay_over(
         }
     }
     let people: BTreeSet<EntryId> = reported.live.iter().filter(|id| !holders.contains_key(*id)).cloned().collect();
+    let strangers: Vec<EntryId> = people.iter().filter(|id| !copy.people.contains_key(*id)).cloned().collect();
     names.extend(read_again(session, copy, &people).await?);
     touched.extend(people);
     let mut concerned = naming(copy, &names);
+    // Somebody outside of the base may be a manager, too, under a name that the copy cannot know to be old.
+    concerned.extend(managed_by(session, &strangers).await?);
+    if a_stranger_was_deleted {
+        concerned.extend(with_unknown_manager(copy, &session.settings));
+    }
     concerned.extend(members(session, copy, reported, &holders).await?);
     concerned.retain(|id| !touched.contains(id));
     read_again(session, copy, &concerned).await?;
@@ -140,6 +152,45 @@ async fn members(
         }
     }
     Ok(concerned)
+}
+
+/// The people below the base whose manager is one of these.
+async fn managed_by(session: &mut Session, managers: &[EntryId]) -> Result<BTreeSet<EntryId>, SourceError> {
+    let (base, context, people) = (session.settings.base.clone(), session.context.clone(), session.people());
+    let settings = session.settings.clone();
+    let attributes = people::manager_attributes(&settings);
+    let mut ids = BTreeSet::new();
+    for some in managers.chunks(TOGETHER) {
+        let wanted = any_of(session, &some.iter().collect::<Vec<_>>());
+        let found = session.few(&context, Scope::Subtree, &wanted, &["1.1"]).await?;
+        let mut managers = String::new();
+        for entry in &found {
+            let name = ldap3::ldap_escape(entry.dn.as_str());
+            for attribute in &attributes {
+                managers.extend(["(", attribute, "=", &name, ")"]);
+            }
+        }
+        let filter = format!("(&{people}(|{managers}))");
+        if found.is_empty() {
+            continue;
+        }
+        let mut pages = Pages::below(&base, &filter, &["objectGUID"]);
+        while let Some(found) = pages.next(session).await? {
+            ids.extend(found.entries.iter().filter_map(|entry| entry.values("objectGUID").first().cloned()));
+        }
+    }
+    Ok(ids)
+}
+
+/// People whose manager is nobody of the copy.
+fn with_unknown_manager(copy: &Copy, settings: &LdapSettings) -> BTreeSet<EntryId> {
+    let names: BTreeSet<String> = copy.everybody().map(|(_, entry)| dn::canonical(&entry.dn)).collect();
+    let attributes = people::manager_attributes(settings);
+    let is_unknown = |entry: &WireEntry| {
+        let mut managers = attributes.iter().flat_map(|attribute| entry.texts(attribute));
+        managers.any(|manager| dn::is_dn(manager) && !names.contains(&dn::canonical(manager)))
+    };
+    copy.everybody().filter(|(_, entry)| is_unknown(entry)).map(|(id, _)| id.clone()).collect()
 }
 
 /// The people below the base who are in a group.
