@@ -4,6 +4,7 @@ pub mod account;
 mod asking;
 pub mod bill;
 pub mod built;
+pub mod command;
 pub mod connection;
 pub mod damage;
 pub mod delivered;
