@@ -13,10 +13,10 @@ const OUTSIDE: &str = "ou=Outside,dc=example,dc=org";
 const GROUPS: &str = "ou=Groups,dc=example,dc=org";
 
 /// Numbers from a seed (xorshift).
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -26,6 +26,11 @@ impl Numbers {
     fn of<'s>(&mut self, some: &'s BTreeSet<String>) -> Option<&'s String> {
         some.iter().nth(self.below(some.len().max(1)))
     }
+}
+
+/// How many events are asked for.
+pub(crate) fn events(without: usize) -> usize {
+    std::env::var_os("HARDMATCH_DIRECTORY_EVENTS").and_then(|number| number.to_str()?.parse().ok()).unwrap_or(without)
 }
 
 /// What the test knows of the directory: DNs of people, below the base and outside, and the members of two groups.
@@ -101,8 +106,7 @@ async fn a_random_history_of_slapd_is_followed_to_what_it_is() {
     if !asked_for("a_random_history_of_slapd_is_followed_to_what_it_is") {
         return;
     }
-    let events: usize =
-        std::env::var_os("HARDMATCH_DIRECTORY_EVENTS").and_then(|number| number.to_str()?.parse().ok()).unwrap_or(150);
+    let events = events(150);
     let mut server = Slapd::start(FOLLOWED);
     // A group has a member always.
     let group = |name: &str| {

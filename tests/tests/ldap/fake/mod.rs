@@ -1,0 +1,177 @@
+//! A controller of Active Directory, as Windows has them, in this process: what Samba does not show. It has Windows' limits,
+//! answers changes in several parts, and fails in every way that a test plans.
+
+mod answers;
+mod controller;
+mod faults;
+mod names;
+mod tree;
+mod trust;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+use bytes::BytesMut;
+use ldap3_proto::LdapCodec;
+use ldap3_proto::proto::{LdapExtendedResponse, LdapMsg, LdapOp};
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::codec::{Decoder as _, Encoder as _};
+
+pub(crate) use controller::Controller;
+pub(crate) use faults::{Fault, On};
+pub(crate) use names::NameServer;
+pub(crate) use tree::{Tree, name_of};
+pub(crate) use trust::Trust;
+
+use controller::ResultSets;
+
+/// Most bytes of a request.
+const REQUEST: usize = 1 << 20;
+
+/// What a connection does after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    /// The connection is closed.
+    Close,
+    /// The controller is gone: all connections break, and none is taken any more.
+    GoAway,
+}
+
+/// The answer to a request.
+#[derive(Default)]
+struct Reply {
+    messages: Vec<LdapMsg>,
+    /// Bytes behind the messages that are no message.
+    raw: Vec<u8>,
+    then: Option<Then>,
+}
+
+/// A running controller.
+pub(crate) struct Fake {
+    pub(crate) port: u16,
+    tls: Arc<ServerConfig>,
+    shared: Arc<Mutex<Controller>>,
+    stop: Arc<Notify>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Fake {
+    /// A controller of this name that has these entries.
+    pub(crate) fn start(trust: &Trust, name: &str, tree: Tree) -> Self {
+        let shared = Arc::new(Mutex::new(Controller::new(tree)));
+        let mut fake = Self { port: 0, tls: trust.server(name), shared, stop: Arc::default(), thread: None };
+        fake.begin();
+        fake
+    }
+
+    /// Takes connections, at the port that it had before.
+    pub(crate) fn begin(&mut self) {
+        self.end();
+        self.stop = Arc::default();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        self.port = listener.local_addr().unwrap().port();
+        let (acceptor, shared) = (TlsAcceptor::from(Arc::clone(&self.tls)), Arc::clone(&self.shared));
+        let stop = Arc::clone(&self.stop);
+        self.thread = Some(std::thread::spawn(move || {
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).unwrap();
+                loop {
+                    let stream = tokio::select! {
+                        () = stop.notified() => return,
+                        accepted = listener.accept() => accepted.unwrap().0,
+                    };
+                    tokio::spawn(serve(acceptor.clone(), stream, Arc::clone(&shared), Arc::clone(&stop)));
+                }
+            });
+        }));
+    }
+
+    /// Goes away: every connection breaks, and none is taken.
+    pub(crate) fn end(&mut self) {
+        self.stop.notify_one();
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ldaps://127.0.0.1:{}", self.port)
+    }
+
+    /// What the controller has, may be asked, and has seen.
+    pub(crate) fn is(&self) -> MutexGuard<'_, Controller> {
+        self.shared.lock().unwrap()
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+async fn serve(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<Mutex<Controller>>, stop: Arc<Notify>) {
+    let Some(stream) = start_tls(stream).await else { return };
+    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+    let mut codec = LdapCodec::new(Some(REQUEST), None);
+    let (mut heard, mut said) = (BytesMut::new(), BytesMut::new());
+    let mut sets = ResultSets::default();
+    loop {
+        while let Ok(Some(message)) = codec.decode(&mut heard) {
+            let Some(reply) = shared.lock().unwrap().answer(message, &mut sets) else { return };
+            for message in reply.messages {
+                codec.encode(message, &mut said).unwrap();
+            }
+            said.extend_from_slice(&reply.raw);
+            if stream.write_all(&said).await.is_err() || stream.flush().await.is_err() {
+                return;
+            }
+            said.clear();
+            match reply.then.unwrap_or(Then::GoOn) {
+                Then::GoOn => {}
+                Then::Close => return,
+                Then::GoAway => {
+                    stop.notify_one();
+                    return;
+                }
+            }
+        }
+        match stream.read_buf(&mut heard).await {
+            Ok(read) if read > 0 => {}
+            _ => return,
+        }
+    }
+}
+
+/// Takes what is said in clear text: that TLS is wanted, and nothing else.
+async fn start_tls(mut stream: TcpStream) -> Option<TcpStream> {
+    let mut first = [0];
+    stream.peek(&mut first).await.ok()?;
+    // A sequence; TLS begins otherwise.
+    if first[0] != 0x30 {
+        return Some(stream);
+    }
+    let mut codec = LdapCodec::new(Some(REQUEST), None);
+    let (mut heard, mut said) = (BytesMut::new(), BytesMut::new());
+    let message = loop {
+        if let Some(message) = codec.decode(&mut heard).ok()? {
+            break message;
+        }
+        stream.read_buf(&mut heard).await.ok().filter(|read| *read > 0)?;
+    };
+    let LdapOp::ExtendedRequest(request) = message.op else { panic!("something is sent in clear text") };
+    assert_eq!(request.name, "1.3.6.1.4.1.1466.20037");
+    let response = LdapExtendedResponse { res: faults::result(0), name: None, value: None };
+    codec.encode(LdapMsg::new(message.msgid, LdapOp::ExtendedResponse(response)), &mut said).ok()?;
+    stream.write_all(&said).await.ok()?;
+    Some(stream)
+}
