@@ -20,6 +20,7 @@ use hardmatch_ports::run::{Compute, Run};
 use hardmatch_ports::{Clock, Doorbell, DoorbellError, Message, Policies, Table, TenantWrite as _};
 use hardmatch_runtime::ManualClock;
 use hardmatch_sim::{CONTOSO_CLIENT_ID, CONTOSO_SECRET, CONTOSO_TENANT_ID};
+use hardmatch_sources_files::{ColumnMapping, FileSource, Format, Shape};
 use hardmatch_store::costs::Cost;
 use hardmatch_store::{Store, StoreError, TenantKey};
 use hardmatch_vault::{SecretCredential, SecretString};
@@ -33,6 +34,7 @@ use crate::kill_at::KillTable;
 use crate::rights::GuardedTable;
 use crate::secret_scan::SecretScan;
 use crate::stopped::Stopped;
+use crate::taught::Taught;
 use crate::trace::Trace;
 
 /// What the engine of a story is built from.
@@ -41,6 +43,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) table: KillTable<FileTable>,
     pub(crate) folder: &'a Path,
     pub(crate) config: &'a Config,
+    /// The source is a directory that takes values, over the people of a file.
+    pub(crate) taught: Option<(&'a Taught, &'a Path)>,
     pub(crate) url: &'a str,
     pub(crate) habits: Habits,
     pub(crate) messages: Messages,
@@ -70,6 +74,12 @@ pub trait Watch: Send + Sync {
     fn begins(&self, message: &MessageKind);
     /// It has ended.
     fn ends(&self, message: &MessageKind);
+}
+
+/// A file of people with the usual columns.
+fn people_file(path: &Path) -> Shape {
+    let mapping = ColumnMapping { anchor_from: vec!["objectGUID".into()], header: true, ..ColumnMapping::default() };
+    Shape { path: path.to_owned(), format: Format::Csv, delimiter: None, encoding: None, mapping }
 }
 
 /// What becomes of the messages that the functions send.
@@ -116,7 +126,12 @@ impl StoryEngine {
             store: store.clone(),
             blobs: Arc::clone(&blobs),
             scope: TenantKey::new("simulated", CONTOSO_TENANT_ID),
-            source: source_over(plan.config, &clock, &store, &blobs).map_err(|error| stopped(&table, &error))?,
+            source: match plan.taught {
+                Some((taught, people)) => {
+                    taught.over(Arc::new(FileSource::new(people_file(people), Arc::clone(&clock))))
+                }
+                None => source_over(plan.config, &clock, &store, &blobs).map_err(|error| stopped(&table, &error))?,
+            },
             tenant: client.clone(),
             writer: client.clone(),
             client_id: CONTOSO_CLIENT_ID.to_owned(),

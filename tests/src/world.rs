@@ -34,6 +34,7 @@ use crate::kill_at::{Keys, KillAt, KillTable};
 use crate::ran::Ran;
 use crate::secret_scan::SecretScan;
 use crate::stopped::Stopped;
+use crate::taught::Taught;
 use crate::trace::Trace;
 
 /// Noon on 15 January 2026, UTC.
@@ -45,6 +46,8 @@ pub struct World {
     pub clock: ManualClock,
     /// The source.
     pub people: Directory,
+    /// The source is a directory that takes values, over the same people.
+    pub taught: Option<Taught>,
     /// The tenant, as an administrator sees it.
     pub tenant: hardmatch_sim::World,
     /// How the queues behave in the next commands.
@@ -102,6 +105,7 @@ impl World {
         let mut world = Self {
             clock,
             people: Directory::new(folder.path().join("people.csv")),
+            taught: None,
             tenant: running.world().clone(),
             habits: Habits::default(),
             cut: None,
@@ -137,6 +141,14 @@ impl World {
     /// From now on the connection has these sources. Files lie beside that of the directory.
     pub fn set_sources(&mut self, sources: &str, more: &str) {
         self.policy = self.config_text(sources, more);
+    }
+
+    /// From now on the source is a directory that takes values, and the policy says this besides.
+    pub fn teach(&mut self, more: &str) -> Taught {
+        let source = "[source]\nkind = \"ldap\"\nlocation = \"ldaps://dc1.example.test\"\nbase = \"DC=example,DC=test\"\n\
+                      bind = \"svc-sync@example.test\"\npassword = \"env:LDAP_PASSWORD\"\nca = \"ca.pem\"\n";
+        self.policy = self.config_text(source, more);
+        self.taught.get_or_insert_default().clone()
     }
 
     /// A configuration of the connection and its tenant, with this source.
@@ -452,6 +464,7 @@ impl World {
                 .keyed(Arc::clone(&self.keys)),
             folder: self.folder.path(),
             config: &config,
+            taught: self.taught.as_ref().map(|taught| (taught, self.people.path())),
             url: self.running.url(),
             habits,
             messages: self.messages,

@@ -195,9 +195,21 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// A people file to look at: its form and columns are entered
-    #[arg(long, value_name = "FILE")]
+    /// A people file to look at, or a directory (ldaps://HOST): its form and columns are entered
+    #[arg(long, value_name = "FILE|URL")]
     pub(crate) from: Option<PathBuf>,
+    /// With a directory: the account that reads it, as a DN, user@domain or DOMAIN\user
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(crate) bind: Option<String>,
+    /// With a directory: where the account's password is kept, env:NAME or file:PATH; env:LDAP_PASSWORD when not said
+    #[arg(long, value_name = "PLACE", requires = "from")]
+    pub(crate) password: Option<String>,
+    /// With a directory: the file with the certificate (PEM) of the authority that issued its own
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) ca: Option<PathBuf>,
+    /// With a directory: the DN below which people are, instead of the part where most of them are
+    #[arg(long, value_name = "DN", requires = "from")]
+    pub(crate) base: Option<String>,
     /// Where to write
     #[arg(long, short, value_name = "FILE", default_value = "hardmatch.toml")]
     pub(crate) config: PathBuf,

@@ -225,6 +225,7 @@ impl Attended {
                 MessageKind::Write => self.may_write(functions, message).await?,
                 MessageKind::Match
                 | MessageKind::Advance
+                | MessageKind::WriteBack
                 | MessageKind::SyncPeople
                 | MessageKind::Start { .. }
                 | MessageKind::Nightly { .. }

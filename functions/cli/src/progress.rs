@@ -69,6 +69,7 @@ impl Progress {
             }
             Phase::Gate => "judging removals".to_owned(),
             Phase::Removing => format!("removing: {} writes", calls.writes),
+            Phase::WritingBack => "writing to the source".to_owned(),
             Phase::Reporting | Phase::Closed => "writing the report".to_owned(),
         }
     }

@@ -91,11 +91,23 @@ pub async fn accept(
                 Acceptance::GoesOn(Box::new(run))
             }
             (
-                Phase::Observing | Phase::Deciding | Phase::Writing | Phase::Gate | Phase::Removing | Phase::Reporting,
+                Phase::Observing
+                | Phase::Deciding
+                | Phase::Writing
+                | Phase::Gate
+                | Phase::Removing
+                | Phase::WritingBack
+                | Phase::Reporting,
                 _,
             ) if is_left_behind(&run, now_ms) => Acceptance::Expired(Box::new(run)),
             (
-                Phase::Observing | Phase::Deciding | Phase::Writing | Phase::Gate | Phase::Removing | Phase::Reporting,
+                Phase::Observing
+                | Phase::Deciding
+                | Phase::Writing
+                | Phase::Gate
+                | Phase::Removing
+                | Phase::WritingBack
+                | Phase::Reporting,
                 _,
             ) => Acceptance::Resumes(Box::new(run)),
         });

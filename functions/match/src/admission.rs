@@ -94,6 +94,7 @@ mod tests {
             MessageKind::ObserveTenant,
             MessageKind::Match,
             MessageKind::Write,
+            MessageKind::WriteBack,
             MessageKind::Advance,
             MessageKind::SyncPeople,
             MessageKind::Start { slot: slot() },

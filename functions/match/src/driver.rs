@@ -20,7 +20,7 @@ use crate::acceptance::{self, PolicyOfDecisions};
 use crate::deadline;
 use crate::error::MatchError;
 use crate::phase::observed::{Cut, Sides, cut_slices, sides};
-use crate::phase::{decide, gate, report, write};
+use crate::phase::{decide, gate, report, write, write_back};
 use crate::plan;
 use crate::ports::MatchPorts;
 use crate::quarantine::quarantined_by_this_run;
@@ -110,6 +110,7 @@ async fn take_step(ports: &MatchPorts, run: &LeasedRun<'_>) -> Result<Step, Matc
         Phase::Writing => write::end(ports, run, LanePhase::Write).await,
         Phase::Gate => gate::judge(ports, run).await,
         Phase::Removing => write::end(ports, run, LanePhase::Remove).await,
+        Phase::WritingBack => write_back::step(ports, run).await,
         Phase::Reporting => report::report(ports, run).await,
         Phase::Planned | Phase::Closed => Ok(Step::waiting()),
     }
@@ -168,6 +169,7 @@ async fn is_ready(ports: &MatchPorts, run: &Run, messages: &mut Notifications) -
         }
         Phase::Writing => is_lane_done(ports, run, LanePhase::Write, messages).await,
         Phase::Removing => is_lane_done(ports, run, LanePhase::Remove, messages).await,
+        Phase::WritingBack => is_source_done(ports, run, messages).await,
         Phase::Deciding | Phase::Gate | Phase::Reporting => Ok(true),
         Phase::Planned | Phase::Closed => Ok(false),
     }
@@ -183,12 +185,32 @@ async fn is_lane_done(
     if ports.store.pointers(&run.id, lane, None, 1).await?.is_empty() || quarantined_by_this_run(ports, run).await? {
         return Ok(true);
     }
-    let now_ms = ports.clock.now().as_millisecond();
-    let is_notified = messages.0.contains(&MessageKind::Write);
-    if !is_notified && ports.store.note_progress(&run.connection, &run.id, 0, now_ms).await? == Requeue::Continue {
-        messages.add(MessageKind::Write);
-    }
+    send_again(ports, run, MessageKind::Write, messages).await?;
     Ok(false)
+}
+
+/// Whether the source has nothing more to be given in a run, or nobody has been listed yet.
+async fn is_source_done(ports: &MatchPorts, run: &Run, messages: &mut Notifications) -> Result<bool, MatchError> {
+    let done = run.write_back.is_none() || ports.store.write_backs(&run.id, 1).await?.is_empty();
+    if !done {
+        send_again(ports, run, MessageKind::WriteBack, messages).await?;
+    }
+    Ok(done)
+}
+
+/// Sends a message for work that another function has left, unless it was sent or the run does not move.
+async fn send_again(
+    ports: &MatchPorts,
+    run: &Run,
+    kind: MessageKind,
+    messages: &mut Notifications,
+) -> Result<(), MatchError> {
+    let now_ms = ports.clock.now().as_millisecond();
+    let is_notified = messages.0.contains(&kind);
+    if !is_notified && ports.store.note_progress(&run.connection, &run.id, 0, now_ms).await? == Requeue::Continue {
+        messages.add(kind);
+    }
+    Ok(())
 }
 
 /// Messages to be sent when the run lease is released, each once.

@@ -31,6 +31,7 @@ pub async fn answer(ports: &MatchPorts, message: &Message) -> Result<After, Matc
         | MessageKind::TenantRequest { .. }
         | MessageKind::ObserveSource
         | MessageKind::ObserveTenant
-        | MessageKind::Write => Ok(After::Done),
+        | MessageKind::Write
+        | MessageKind::WriteBack => Ok(After::Done),
     }
 }

@@ -37,7 +37,10 @@ async fn left_over(ports: &MatchPorts, run: &Run) -> Result<Vec<MessageKind>, Ma
         Phase::Deciding => vec![MessageKind::Match],
         Phase::Writing => left_to_write(ports, run, LanePhase::Write).await?,
         Phase::Removing => left_to_write(ports, run, LanePhase::Remove).await?,
-        Phase::Gate | Phase::Reporting => vec![MessageKind::Advance],
+        Phase::WritingBack if run.write_back.is_some() && !ports.store.write_backs(&run.id, 1).await?.is_empty() => {
+            vec![MessageKind::WriteBack]
+        }
+        Phase::Gate | Phase::WritingBack | Phase::Reporting => vec![MessageKind::Advance],
         Phase::Planned | Phase::Closed => Vec::new(),
     })
 }

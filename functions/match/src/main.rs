@@ -73,7 +73,8 @@ impl MessageHandler for Matching {
             | MessageKind::SyncPeople
             | MessageKind::ObserveTenant
             | MessageKind::TenantRequest { .. }
-            | MessageKind::Write => {
+            | MessageKind::Write
+            | MessageKind::WriteBack => {
                 let ports = self.ports(&delivery.message.connection, delivery.begun, delivery.deadline).await?;
                 hardmatch_match::answer(&ports, &delivery.message).await.map_err(|error| error.to_string())
             }

@@ -154,6 +154,7 @@ pub(crate) fn fresh(new: &NewRun, meta: &Meta, now_ms: i64) -> Run {
         tenant_calls: hardmatch_ports::tenant::Counters::default(),
         units: hardmatch_ports::table::Units::default(),
         compute: None,
+        write_back: None,
         report: None,
         slot: None,
         stalled: None,

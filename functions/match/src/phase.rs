@@ -5,3 +5,4 @@ pub(crate) mod gate;
 pub(crate) mod observed;
 pub(crate) mod report;
 pub(crate) mod write;
+pub(crate) mod write_back;

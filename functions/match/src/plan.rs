@@ -6,7 +6,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use heads::{JUDGED_FIRST, ToWrite, head, is_held_by_repair, put_slice, to_write};
+pub(crate) use heads::{JUDGED_FIRST, ToWrite, head, is_held_by_repair, put_slice, to_write, to_write_back};
 pub(crate) use names::slice_names;
 pub(crate) use rows::{AHEAD, changes, read_named};
 pub use rows::{Named, Slices, read_plan};

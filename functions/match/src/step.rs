@@ -81,7 +81,9 @@ pub(crate) fn next_phase(run: &Run, plan: &PlanHead, repairs: OpenRepairs) -> Ph
         Phase::Planned => Phase::Planned,
         Phase::Writing => Phase::Gate,
         Phase::Gate if run.guard.as_ref().is_some_and(removes) => Phase::Removing,
-        Phase::Gate | Phase::Removing => Phase::Reporting,
+        // What people wanted now would be given is held with the rest of their changes.
+        Phase::Gate | Phase::Removing if !plan.write_back.is_empty() && !run.is_held_at_stop() => Phase::WritingBack,
+        Phase::Gate | Phase::Removing | Phase::WritingBack => Phase::Reporting,
         Phase::Reporting | Phase::Closed => Phase::Closed,
     }
 }
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn each_phase_is_followed_by_the_one_with_work() {
-        use Phase::{Closed, Deciding, Gate, Observing, Planned, Removing, Reporting, Writing};
+        use Phase::{Closed, Deciding, Gate, Observing, Planned, Removing, Reporting, Writing, WritingBack};
         // Phase, run, slices of the plan that have changes, the phase that follows.
         let table: [(Phase, &str, u64, Phase); 25] = [
             (Observing, "", 0, Deciding),
@@ -173,6 +175,11 @@ mod tests {
         }
         let unjudged = next_phase(&run(Gate, ""), &PlanHead::default(), OpenRepairs::None);
         assert_eq!(unjudged, Reporting, "nothing was judged");
+        let taught = PlanHead { write_back: [("a".to_owned(), 1)].into(), ..PlanHead::default() };
+        let after = |phase, words| next_phase(&run(phase, words), &taught, OpenRepairs::None);
+        let phases = [(Gate, ""), (Gate, "released"), (Removing, "released"), (WritingBack, "")];
+        let next = phases.map(|(phase, words)| after(phase, words));
+        assert_eq!(next, [WritingBack, Removing, WritingBack, Reporting], "the source comes last");
         let quiet = next_phase(&run(Deciding, ""), &PlanHead::default(), OpenRepairs::Some);
         assert_eq!(quiet, Writing, "the writer goes on with a repair");
     }
@@ -186,6 +193,7 @@ mod tests {
             Phase::Writing,
             Phase::Gate,
             Phase::Removing,
+            Phase::WritingBack,
             Phase::Reporting,
             Phase::Closed,
         ];

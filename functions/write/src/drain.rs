@@ -44,7 +44,13 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     let phase = match open.phase {
         Phase::Writing => LanePhase::Write,
         Phase::Removing => LanePhase::Remove,
-        Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Gate | Phase::Reporting | Phase::Closed => {
+        Phase::Observing
+        | Phase::Deciding
+        | Phase::Planned
+        | Phase::Gate
+        | Phase::WritingBack
+        | Phase::Reporting
+        | Phase::Closed => {
             // A run with nothing to write has passed its lane by; a repair that was left open goes on all the same.
             return repairs_alone(ports, connection).await;
         }

@@ -278,6 +278,7 @@ fn policy() -> Policy {
         prove: vec![Attr::EmployeeId],
         soft_deleted: SoftDeleted::Restore,
         merge_synced: false,
+        write_back: Vec::new(),
         full_listing_days: 7,
         flow: flow
             .map(|to| Mapping { to, from: FlowFrom::Same, when: FlowWhen::Always, when_empty: WhenEmpty::Clear })

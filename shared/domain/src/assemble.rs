@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::draft::{Consent, Draft, Part, StepOrder};
 use crate::facts::Facts;
 use crate::person_context::PersonContext;
+use crate::rules::write_back;
 use crate::vocabulary::account::Account;
 use crate::vocabulary::change::{Action, Change, ChangeId, Decision, Hold, Join, Removals, Step};
 use crate::vocabulary::link::{JoinRule, LeavingCause, LedgerChange};
@@ -18,12 +19,20 @@ pub(crate) fn decision<F: Facts>(subject: &PersonContext<'_, F>, mut draft: Draf
     let active = draft.account.is_some_and(|account| is_active(subject, account));
     let change = (!parts.is_empty()).then(|| Box::new(change(subject, &mut draft, parts)));
     let action = change.as_ref().map_or(Action::None, |change| change.action);
-    let reasons = match &change {
+    let mut reasons = match &change {
         Some(change) => change.reasons.clone(),
         None => settled(draft.reasons),
     };
+    let write_back = write_back::planned(subject, draft.account, (&join, &reasons), change.as_deref());
+    let write_back = if draft.leaving.is_some() { Box::default() } else { write_back };
+    if !write_back.is_empty() {
+        let names: Vec<&str> = write_back.iter().map(|planned| &*planned.attribute).collect();
+        reasons.retain(|reason| reason.code != Code::Converged);
+        reasons.push(Reason::with(Code::WriteBack, names.join(", ")));
+    }
     Decision {
         key: subject.who.key.clone(),
+        write_back,
         join,
         action,
         reasons,

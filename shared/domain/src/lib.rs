@@ -21,5 +21,7 @@ mod rules;
 pub use decide::{Context, decide};
 pub use vocabulary::{
     account, attribute, change, disconnected_period, group, ids, license, link, person, policy, reason, step_traits,
-    values,
+    values, write_back,
 };
+
+pub use rules::write_back::due as due_write_backs;

@@ -9,14 +9,21 @@ use sha2::{Digest, Sha256};
 use crate::vocabulary::change::{Change, Decision, Hold, Removals};
 use crate::vocabulary::text::hex;
 
-/// Lower-case hex SHA-256 of a slice: the canonical JSON (RFC 8785) of its changes in key order, each on its line.
-/// People without a change are not part of it: a plan is what would be done.
-pub fn slice_hash<'a>(decisions: impl IntoIterator<Item = &'a Decision>) -> String {
+/// Lower-case hex SHA-256 of a slice: the canonical JSON (RFC 8785) of its changes in key order, each on its line, and of
+/// what the source is to be given. People without either are not part of it: a plan is what would be done.
+pub fn slice_hash<'a>(decisions: impl IntoIterator<Item = &'a Decision> + Clone) -> String {
+    let taught = decisions.clone().into_iter().filter(|decision| !decision.write_back.is_empty());
+    let mut taught: Vec<_> = taught.map(|decision| (&decision.key, &decision.write_back)).collect();
+    taught.sort_unstable_by_key(|(key, _)| *key);
     let mut changes: Vec<&Change> = decisions.into_iter().filter_map(|decision| decision.change.as_deref()).collect();
     changes.sort_unstable_by(|one, other| one.person.cmp(&other.person));
     let mut digest = Sha256::new();
     for change in changes {
         digest.update(canonical(change));
+        digest.update(b"\n");
+    }
+    for (key, values) in taught {
+        digest.update(serde_json_canonicalizer::to_vec(&("write_back", key, values)).unwrap_or_default());
         digest.update(b"\n");
     }
     hex(&digest.finalize())

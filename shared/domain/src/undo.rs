@@ -534,6 +534,7 @@ fn decision(past: &[&PastChange<'_>], plan: Plan<'_, '_>) -> Decision {
         leaving: None,
         ledger: None,
         active,
+        write_back: Box::default(),
     }
 }
 

@@ -132,6 +132,7 @@ impl Functions {
                 Urgency::Scheduled => told(hardmatch_ingest::observe_source(&self.source, connection, run).await),
                 Urgency::Now => told(hardmatch_ingest::observe_source_now(&self.source, connection, run).await),
             },
+            MessageKind::WriteBack => told(hardmatch_ingest::write_back(&self.source, connection, run).await),
             MessageKind::ObserveTenant => match message.urgency {
                 Urgency::Scheduled => told(hardmatch_ingest::observe_tenant(&self.tenant, connection, run).await),
                 Urgency::Now => told(hardmatch_ingest::observe_tenant_now(&self.tenant, connection, run).await),

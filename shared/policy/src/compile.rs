@@ -58,6 +58,7 @@ impl Config {
             full_listing_days: self.tenant.full_listing_days,
             licenses: self.licenses.iter().map(license_rule).collect(),
             groups: self.groups.iter().map(group_rule).collect(),
+            write_back: self.write_back.clone(),
         }
     }
 

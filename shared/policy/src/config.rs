@@ -10,6 +10,7 @@ use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::policy::{
     Actions, FlowManager, FlowWhen, Guard, Lifecycle, OnConflict, SoftDeleted, SoftRule, WhenEmpty,
 };
+use hardmatch_domain::write_back::WriteBackRule;
 use jiff::Timestamp;
 
 use crate::days::DayRule;
@@ -35,6 +36,8 @@ pub struct Config {
     pub scope: Option<Arc<Compiled>>,
     /// `[anchor]`: where immutable IDs come from.
     pub anchor: AnchorSettings,
+    /// `[write_back]`: what the directory is given where it has no value, by the attribute's name.
+    pub write_back: Vec<WriteBackRule>,
     /// `[match]`: how people are joined to accounts they already have.
     pub matching: Matching,
     /// `[attributes]`: what differs from the default flow, in attribute order.
@@ -289,15 +292,16 @@ pub enum Passwords {
 }
 
 impl Config {
-    /// The source attributes that expressions read (`person.source['costCentre']`), sorted, each once in the spelling
-    /// first seen: a reader keeps these and no others.
+    /// The source attributes that expressions read (`person.source['costCentre']`) and that `[write_back]` fills, sorted, each
+    /// once in the spelling first seen: a reader keeps these and no others. Anchors are kept in any case.
     pub fn source_attributes(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for compiled in self.expressions() {
-            for name in compiled.source_attributes() {
-                if !names.iter().any(|have| have.eq_ignore_ascii_case(name)) {
-                    names.push(name.to_owned());
-                }
+        let read = self.expressions().flat_map(Compiled::source_attributes);
+        let is_anchor = |name: &str| self.anchor.from.iter().any(|from| from.eq_ignore_ascii_case(name));
+        let filled = self.write_back.iter().map(|rule| &*rule.attribute).filter(|name| !is_anchor(name));
+        for name in read.chain(filled) {
+            if !names.iter().any(|have| have.eq_ignore_ascii_case(name)) {
+                names.push(name.to_owned());
             }
         }
         if let Location::Several(several) = &self.source.location {

@@ -11,6 +11,8 @@ use hardmatch_domain::policy::{
     WhenEmpty,
 };
 
+use hardmatch_domain::write_back::TenantValue;
+
 use crate::compile::DEFAULT_FLOW;
 use crate::config::{Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Method, Passwords};
 use crate::places::{SecretRef, TokenRef};
@@ -32,6 +34,9 @@ pub fn explain(config: &Config) -> String {
     say("What flows", flows(config));
     say("Who is given which licence", given::licenses(config));
     say("Who is a member of which group", given::groups(config));
+    if !config.write_back.is_empty() {
+        say("What the directory is given where it has no value", taught(config));
+    }
     say("What happens to those who leave", leaving(config));
     say("What is done and what waits", switches(config));
     say("Limits on removals", limits(config));
@@ -377,6 +382,20 @@ fn limits(config: &Config) -> Vec<String> {
         "The first plan of the connection, and the first after a change that widens this file, stops for you to look at it.".to_owned(),
     ]);
     lines
+}
+
+fn taught(config: &Config) -> Vec<String> {
+    let said = config.write_back.iter().map(|rule| {
+        let value = match rule.value {
+            TenantValue::ImmutableId => "the account's immutable ID",
+            TenantValue::ObjectId => "the account's object id",
+            TenantValue::UserPrincipalName => "the account's sign-in name",
+            TenantValue::Mail => "the account's primary address",
+            TenantValue::ProxyAddresses => "the account's proxy addresses",
+        };
+        format!("`{}` gets {value}, of people who have none. A value that is there is never changed.", rule.attribute)
+    });
+    said.collect()
 }
 
 fn places(config: &Config) -> Vec<String> {

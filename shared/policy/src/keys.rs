@@ -52,6 +52,8 @@ pub(crate) enum Kind {
     Columns,
     /// Account attribute to its mapping.
     Mappings,
+    /// Attribute of the directory to the value of the account that it is given.
+    WriteBacks,
     /// Where a secret is kept: env:, file: or secretsmanager:.
     Place,
     /// A day.
@@ -60,6 +62,7 @@ pub(crate) enum Kind {
 
 use Kind::{
     Attributes, Choice, Columns, Day, Flag, Leaving, Mappings, Number, OneOrMore, Place, Rule, Tables, Text, Words,
+    WriteBacks,
 };
 use Need::{Default, Optional, Required};
 
@@ -83,6 +86,12 @@ pub(crate) static ROOT: Table = Table {
         key("sources", Kind::Table(&SOURCES), Optional, "How several sources belong together."),
         key("scope", Kind::Table(&SCOPE), Optional, "Who is managed."),
         key("anchor", Kind::Table(&ANCHOR), Optional, "Where immutable IDs come from."),
+        key(
+            "write_back",
+            WriteBacks,
+            Optional,
+            "What the directory is given where it has no value. Nothing is written to it without this.",
+        ),
         key("match", Kind::Table(&MATCH), Optional, "How people are joined to accounts they already have."),
         key("attributes", Mappings, Optional, "What differs from the default flow of attributes."),
         key("lifecycle", Kind::Table(&LIFECYCLE), Optional, "What happens to the accounts of people who leave."),
@@ -818,3 +827,21 @@ impl Table {
         self.keys.iter().find(|key| key.name == name)
     }
 }
+
+/// Attributes of a directory that are never written back, with the reason as the end of a sentence.
+pub(crate) const NOT_WRITTEN_BACK: &[(&str, &str)] = &[
+    ("objectGUID", "is set by the directory itself"),
+    ("objectSid", "is set by the directory itself"),
+    ("entryUUID", "is set by the directory itself"),
+    ("nsUniqueId", "is set by the directory itself"),
+    ("objectClass", "says what an entry is, and is not ours to change"),
+    ("objectCategory", "says what an entry is, and is not ours to change"),
+    ("distinguishedName", "is the name of an entry, and is not ours to change"),
+    ("cn", "is the name of an entry, and is not ours to change"),
+    ("name", "is the name of an entry, and is not ours to change"),
+    ("sAMAccountName", "is the name of an entry, and is not ours to change"),
+    ("userAccountControl", "says who may sign in, and is not ours to change"),
+    ("memberOf", "is made from the members of groups"),
+    ("unicodePwd", "holds a password"),
+    ("userPassword", "holds a password"),
+];

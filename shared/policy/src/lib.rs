@@ -44,6 +44,6 @@ pub use schema::json_schema;
 pub use sources::{
     DirectorySettings, DisabledIn, Location, SamePerson, SeveralSources, SourceKind, SourcePart, SourceSettings, YesNo,
 };
-pub use template::{TemplateColumn, TemplateColumns, template};
+pub use template::{TemplateColumn, TemplateColumns, TemplateDirectory, template};
 pub use trace::{Entitlement, Entitlements, Given, RuleTrace, TraceOutcome, entitlements, test_rules};
 pub use widen::{policy_hash, widens};

@@ -7,6 +7,7 @@ use crate::expression::{FIELDS, FUNCTIONS};
 use crate::keys::{self, Key, Kind, Need, SOURCE_ATTRIBUTES, Table};
 use crate::load::MOST_EXTENSIONS;
 use hardmatch_domain::attribute::{Attr, DirectoryExtension};
+use hardmatch_domain::write_back::TenantValue;
 
 /// `docs/configuration.md`: keys, attributes and what expressions may use, as Markdown.
 pub fn reference() -> String {
@@ -30,6 +31,13 @@ pub fn reference() -> String {
             "\nA directory extension is mapped under its whole name, such as\n`extension_b7d8e648520f41d3b9c0fdeb91768a0a_costKey = \"person.source['costKey']\"`: at most {MOST_EXTENSIONS} of them, each of type\nString, of one value, and registered for users in the tenant. Its `from` is required. Connections of one tenant should map\nthe same extensions: a connection whose list is another's reads all users again."
         ),
     );
+    page.push_str("\n## Values for the directory\n\nUnder `[write_back]`, left of `=` stands an attribute as the directory calls it, and right of it the value of the account that\na person gets who has none: ");
+    let values: Vec<String> = TenantValue::ALL.iter().map(|value| format!("`{}`", value.name())).collect();
+    page.push_str(&values.join(", "));
+    page.push_str(".\nA value that is there is never changed. Never written to are ");
+    let never: Vec<String> = keys::NOT_WRITTEN_BACK.iter().map(|(name, _)| format!("`{name}`")).collect();
+    page.push_str(&never.join(", "));
+    page.push_str(".\n");
     page.push_str("\n## Expressions\n\nRules and mappings are written in CEL (<https://cel.dev>) over one `person`. They know no time: the first and the last day\nbelong to `[lifecycle]`.\n\n| `person.` | | |\n|---|---|---|\n");
     for field in FIELDS {
         line(&mut page, &format!("| `{}` | {} | {} |", field.name, field.kind, field.meaning));

@@ -3,6 +3,8 @@
 use hardmatch_domain::attribute::Attr;
 use serde_json::{Map, Value, json};
 
+use hardmatch_domain::write_back::TenantValue;
+
 use crate::keys::{self, Key, Kind, NOT_MAPPABLE, Need, SOURCE_ATTRIBUTES, Table};
 
 /// JSON Schema (2020-12) of `hardmatch.toml`.
@@ -116,6 +118,7 @@ fn property(key: &'static Key) -> Value {
         Kind::Precedence => precedence(),
         Kind::Columns => columns(),
         Kind::Mappings => mappings(),
+        Kind::WriteBacks => write_backs(),
         Kind::Place => {
             json!({ "type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:arn:.+)$" })
         }
@@ -164,6 +167,14 @@ fn columns() -> Value {
         })
         .collect();
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn write_backs() -> Value {
+    let never: Vec<&str> = keys::NOT_WRITTEN_BACK.iter().map(|(name, _)| *name).collect();
+    let mut values =
+        json!({ "type": "object", "additionalProperties": { "enum": TenantValue::ALL.map(TenantValue::name) } });
+    values["propertyNames"] = json!({ "pattern": "^[A-Za-z][A-Za-z0-9-]{0,63}$", "not": { "enum": never } });
+    values
 }
 
 /// The names of directory extensions.

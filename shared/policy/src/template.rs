@@ -33,6 +33,25 @@ pub struct TemplateColumns {
     pub anchor_from: Vec<String>,
     /// Names of groups that people are in, for the example of a scope.
     pub groups: Vec<String>,
+    /// How a directory is read, where the source is one.
+    pub directory: Option<TemplateDirectory>,
+}
+
+/// How a directory is read.
+#[derive(Clone, Debug)]
+pub struct TemplateDirectory {
+    /// The DN below which people are.
+    pub base: String,
+    /// The account that reads.
+    pub bind: String,
+    /// Where its password is kept: `env:NAME` or `file:PATH`.
+    pub password: String,
+    /// The file with the authority's certificate, relative to the file that is written.
+    pub ca: String,
+    /// A filter that leaves somebody out, and whom: an example.
+    pub filter: Option<(String, String)>,
+    /// Whether it has `mS-DS-ConsistencyGuid`.
+    pub is_active_directory: bool,
 }
 
 /// A line of `[source.columns]`.
@@ -104,7 +123,20 @@ pub fn template(detected: &TemplateColumns) -> String {
     };
     line(&format!("kind = \"{kind}\""));
     line(&format!("location = {}", quoted(&detected.location)));
+    if let Some(directory) = &detected.directory {
+        line(&format!("base = {}", quoted(&directory.base)));
+        line(&format!("bind = {}", quoted(&directory.bind)));
+        line(&format!(
+            "password = {}   # never the password itself: env:NAME or file:PATH",
+            quoted(&directory.password)
+        ));
+        line(&format!("ca = {}", quoted(&directory.ca)));
+        if let Some((filter, whom)) = &directory.filter {
+            line(&format!("# filter = {}   # leaves out {whom}", quoted(filter)));
+        }
+    }
     match &detected.key {
+        None if detected.directory.is_some() => {}
         Some(key) => line(&format!("key = {}                    # never changes for a person", quoted(key))),
         None => line("# key = \"personnelNumber\"       # the column that never changes for a person"),
     }
@@ -144,6 +176,13 @@ pub fn template(detected: &TemplateColumns) -> String {
     }
     line("on_conflict = \"stop\"             # stop | tenant-wins | source-wins");
     line("");
+    if detected.directory.as_ref().is_some_and(|directory| directory.is_active_directory) {
+        line(
+            "# [write_back]                   # what the directory is given where it has no value; the account needs the right to",
+        );
+        line("# mS-DS-ConsistencyGuid = \"immutableId\"");
+        line("");
+    }
     for text in MATCH {
         line(text);
     }

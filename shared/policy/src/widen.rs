@@ -22,8 +22,8 @@ pub fn policy_hash(text: &str) -> String {
 
 /// Whether `new` may touch more people, or touch them harder, than `old`: then its first plan stops to be looked at.
 ///
-/// Errs on the side of stopping: any change of who is read, who is in scope, how people are joined, what flows, or who is
-/// given a licence or membership counts. What does not: less in scope of the lifecycle, longer delays, switches turned
+/// Errs on the side of stopping: any change of who is read, who is in scope, how people are joined, what flows, what the
+/// directory is given, or who is given a licence or membership counts. What does not: less in scope of the lifecycle, longer delays, switches turned
 /// down, tighter limits, attributes that no longer flow, licences and groups that no rule names any more (they are left
 /// as they are), other places for state and passwords.
 pub fn widens(old: &Config, new: &Config) -> bool {
@@ -34,6 +34,7 @@ pub fn widens(old: &Config, new: &Config) -> bool {
         || old.source != new.source
         || scope(old) != scope(new)
         || old.anchor != new.anchor
+        || new.write_back.iter().any(|rule| !old.write_back.contains(rule))
         || old.matching != new.matching
         || flows_more(old, new)
         || leaves_harder(&old.lifecycle, &new.lifecycle)

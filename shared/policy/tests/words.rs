@@ -301,6 +301,7 @@ fn detected() -> TemplateColumns {
         key: None,
         anchor_from: vec![],
         groups: vec![],
+        directory: None,
     }
 }
 

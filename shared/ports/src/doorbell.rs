@@ -63,6 +63,8 @@ pub enum MessageKind {
     Match,
     /// Drain the lane.
     Write,
+    /// Give the source what its people lack.
+    WriteBack,
     /// See whether the run's phase has ended.
     Advance,
     /// Look at who of the connection is wanted now: somebody was pushed, a hook named somebody, or a person was asked for.
@@ -106,6 +108,7 @@ impl MessageKind {
             Self::ObserveTenant => "observe-tenant",
             Self::Match => "match",
             Self::Write => "write",
+            Self::WriteBack => "write-back",
             Self::Advance => "advance",
             Self::SyncPeople => "sync-people",
             Self::Start { .. } => "start",
@@ -146,7 +149,7 @@ impl Message {
     /// Which function answers it. Observing has one queue whatever the urgency: a listing is read as a whole.
     pub fn queue(&self) -> Queue {
         match (&self.kind, self.urgency) {
-            (MessageKind::ObserveSource, _) => Queue::Source,
+            (MessageKind::ObserveSource | MessageKind::WriteBack, _) => Queue::Source,
             (MessageKind::ObserveTenant | MessageKind::TenantRequest { .. }, _) => Queue::Tenant,
             // The run about people who are wanted does not wait behind a company either, from its opening on.
             (MessageKind::SyncPeople, _) | (MessageKind::Match | MessageKind::Advance, Urgency::Now) => Queue::MatchNow,
@@ -308,6 +311,7 @@ mod tests {
                 r#"{"v":1,"connection":"contoso","run":"r1","kind":"observe-tenant"}"#,
             ),
             (of("r1", MessageKind::Match), r#"{"v":1,"connection":"contoso","run":"r1","kind":"match"}"#),
+            (of("r1", MessageKind::WriteBack), r#"{"v":1,"connection":"contoso","run":"r1","kind":"write-back"}"#),
             (of("", MessageKind::SyncPeople), r#"{"v":1,"connection":"contoso","kind":"sync-people"}"#),
             (of("r1", MessageKind::Advance), r#"{"v":1,"connection":"contoso","run":"r1","kind":"advance"}"#),
             (

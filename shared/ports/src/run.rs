@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use hardmatch_domain::change::{Action, ChangeId, Decision, Step};
 use hardmatch_domain::guard;
 use hardmatch_domain::ids::{ConnectionId, ObjectId, PersonKey};
+use hardmatch_domain::link::JoinRule;
 use hardmatch_domain::reason::Reason;
+use hardmatch_domain::write_back::PlannedWriteBack;
 use serde::{Deserialize, Serialize};
 
 use crate::doorbell::{Message, MessageKind, Urgency};
@@ -120,6 +122,9 @@ pub struct Run {
     /// What functions did for it, where each message is counted: on AWS. `None` where one process did it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute: Option<Compute>,
+    /// What the source was given, when it was to be given something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_back: Option<WriteBackNote>,
     /// Where the report lies, once written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
@@ -129,6 +134,25 @@ pub struct Run {
     /// Messages that found its work where the message before them had left it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<Stalled>,
+}
+
+/// What became of the values that the source was to be given in a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteBackNote {
+    /// Values that were written.
+    pub written: u64,
+    /// Values that were there already.
+    pub already_there: u64,
+    /// Attributes that hold another value, which stays.
+    pub kept: u64,
+    /// Values that the source refused, or was not asked to take after an error.
+    pub refused: u64,
+    /// Why values were refused, with what to do; each once. No personal data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+    /// The last of the run's lists of people that is counted here: it is not counted again.
+    #[serde(default)]
+    pub after: String,
 }
 
 /// What functions did for a run.
@@ -168,6 +192,7 @@ impl Run {
             || !self.refused_entries.is_empty()
             || !self.left_out.is_empty()
             || !self.absence().is_empty()
+            || self.write_back.as_ref().is_some_and(|note| note.refused > 0)
     }
 
     /// Whether it is about some people, wanted now, and not about everybody.
@@ -218,6 +243,8 @@ pub enum Phase {
     Gate,
     /// Draining released removals.
     Removing,
+    /// The source is given what its people lack.
+    WritingBack,
     /// Writing the report.
     Reporting,
     /// The run has ended; its report is written.
@@ -334,7 +361,7 @@ pub struct Accepted {
 pub struct PlanHead {
     /// SHA-256 over the slices' hashes, hex.
     pub hash: String,
-    /// How many of its slices have a change. Their hashes lie beside the plan: of half a million people they would be
+    /// How many of its slices have a change, or a value for the source. Their hashes lie beside the plan: of half a million people they would be
     /// more than an item of the table may hold.
     #[serde(default)]
     pub changed_slices: u64,
@@ -350,6 +377,9 @@ pub struct PlanHead {
     /// Seats that its changes take, by licence; licences that none of them gives are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seats: Vec<Seats>,
+    /// How many values the source is to be given, by its attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub write_back: BTreeMap<String, u64>,
 }
 
 impl PlanHead {
@@ -477,6 +507,54 @@ impl Outcome {
     pub fn said(&self) -> Vec<&Reason> {
         self.reason.iter().chain(&self.also).collect()
     }
+}
+
+/// A value that the source was given, or was to be given: the journal of a person's entry. `was` is missing, because nothing
+/// is written where there was a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceWrite {
+    /// What was planned, with the values.
+    #[serde(flatten)]
+    pub value: PlannedWriteBack,
+    /// What became of it; `None` from before it is sent until the answer is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<SourceWriteResult>,
+    /// Why it was refused, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What the source was given of a person in one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceWrites {
+    /// Version of this shape.
+    pub v: u32,
+    /// The run.
+    pub run: String,
+    /// The person whose entry was written to.
+    pub key: PersonKey,
+    /// The account that the values are of.
+    pub account: ObjectId,
+    /// By which rule the person was joined to it.
+    pub joined_by: JoinRule,
+    /// When it happened (Unix milliseconds).
+    pub at_ms: i64,
+    /// The values, by attribute.
+    pub values: Vec<SourceWrite>,
+}
+
+/// What became of a value for the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceWriteResult {
+    /// It was written, where there was nothing.
+    Written,
+    /// The source has this very value already.
+    AlreadyThere,
+    /// The source has another value, which stays.
+    Kept,
+    /// The source refused it.
+    Refused,
 }
 
 /// Kinds of outcome.

@@ -127,15 +127,15 @@ pub enum AbsenceEvidence {
     Unclear(String),
 }
 
-/// A value for an attribute of one person, to be written where the source has none.
+/// Values for an attribute of one person, to be written where the source has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteBack {
     /// The person's key in the source.
     pub key: PersonKey,
     /// The attribute, as the source calls it.
     pub attribute: Box<str>,
-    /// The value as the source stores it: the 16 bytes of a GUID, a text as UTF-8.
-    pub value: Vec<u8>,
+    /// The values as the source stores them: the 16 bytes of a GUID, a text as UTF-8. Written together or not at all.
+    pub values: Vec<Vec<u8>>,
 }
 
 /// What became of a value that was to be written.
@@ -143,7 +143,7 @@ pub struct WriteBack {
 pub enum WrittenBack {
     /// It was written, and read back.
     Written,
-    /// The source has this very value already.
+    /// The source has these very values already.
     AlreadyThere,
     /// The source has another value, which is never overwritten.
     Kept,

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use hardmatch_domain::change::{ChangeId, Evidence, Hold, Join, Removals, Step};
 use hardmatch_domain::ids::{ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::reason::{Reason, Weight};
-use hardmatch_ports::run::{Outcome, PlanRow, Run, Seats};
+use hardmatch_domain::write_back::PlannedWriteBack;
+use hardmatch_ports::run::{Outcome, PlanRow, Run, Seats, WriteBackNote};
 use hardmatch_ports::tenant::Refusal;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ pub fn run_document(run: &Run) -> Value {
         "changes": run.changes,
         "refusals": run.refusals,
         "guard": run.guard,
+        "write_back": run.write_back.as_ref().map(written_back),
         "limits": run.limits,
         "requests": run.tenant_calls.requests,
         "writes": run.tenant_calls.writes,
@@ -79,6 +81,7 @@ fn head(run: &Run) -> Value {
             "by_list": run.lists,
         },
         "people": plan.map_or(0, |plan| plan.people),
+        "to_write_back": plan.map(|plan| plan.write_back.clone()).unwrap_or_default(),
         "attention": run.attention,
         "acknowledged": run.acknowledged,
         "seats": plan.map(|plan| plan.seats.iter().map(seats).collect::<Vec<_>>()).unwrap_or_default(),
@@ -88,6 +91,11 @@ fn head(run: &Run) -> Value {
         "problems": run.problems,
         "policy_changes": run.policy_changes,
     })
+}
+
+fn written_back(note: &WriteBackNote) -> Value {
+    let WriteBackNote { written, already_there, kept, refused, why, .. } = note;
+    json!({ "written": written, "already_there": already_there, "kept": kept, "refused": refused, "why": why })
 }
 
 fn seats(seats: &Seats) -> Value {
@@ -141,6 +149,7 @@ pub(crate) struct RowDocument<'a> {
     hold: Option<&'a Hold>,
     waits_for: &'a [PersonRef],
     removals: Option<Removals>,
+    write_back: &'a [PlannedWriteBack],
     look_again_at: Option<i64>,
     graph: Option<&'a Refusal>,
     acknowledged: Option<&'a Acknowledged>,
@@ -175,6 +184,7 @@ impl<'a> RowDocument<'a> {
             hold: change.and_then(|change| change.hold.as_ref()),
             waits_for: change.map(|change| &change.after[..]).unwrap_or_default(),
             removals: change.map(|change| change.removals),
+            write_back: &decision.write_back,
             look_again_at: decision.look_again_at,
             graph: outcome.and_then(|outcome| outcome.refusal.as_ref()),
             acknowledged,

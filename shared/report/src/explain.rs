@@ -1,6 +1,6 @@
 //! One person or one run in plain sentences, for terminals.
 
-use hardmatch_ports::run::{CollectionState, PlanRow, Run, Stop};
+use hardmatch_ports::run::{CollectionState, PlanRow, Run, SourceWrite, SourceWriteResult, SourceWrites, Stop};
 
 use crate::bill::{Bill, Forecast};
 use crate::lines::Lines;
@@ -43,6 +43,7 @@ pub fn closing_lines(run: &Run) -> Vec<String> {
         lines.push(format!("Guard: {}", guard.sentence));
     }
     lines.extend(run.limits.iter().map(|limit| format!("Guard: {}", words::limit(limit))));
+    lines.extend(source_lines(run));
     for (name, collection) in &run.collections {
         match collection.state {
             CollectionState::Complete => {
@@ -92,6 +93,26 @@ pub fn closing_lines(run: &Run) -> Vec<String> {
         lines.push(format!("Report: {report}"));
     }
     lines.iter().map(|line| visible(line).into_owned()).collect()
+}
+
+/// What the source is to be given, or what became of it.
+fn source_lines(run: &Run) -> Vec<String> {
+    let Some(note) = &run.write_back else {
+        let planned = run.plan.iter().flat_map(|plan| &plan.write_back);
+        let of = |(attribute, count): (&String, &u64)| format!("{attribute} of {}", words::people(*count));
+        let planned: Vec<String> = planned.map(of).collect();
+        let given =
+            format!("The source lacks values and is given them when the plan is applied: {}.", planned.join(", "));
+        return if planned.is_empty() { Vec::new() } else { vec![given] };
+    };
+    let mut parts = vec![format!("{} written", words::number(note.written))];
+    let more = [(note.already_there, "there already"), (note.kept, "kept as they are"), (note.refused, "refused")];
+    parts.extend(
+        more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{} {what}", words::number(*count))),
+    );
+    let mut lines = vec![format!("Values for the source: {}.", parts.join(", "))];
+    lines.extend(note.why.iter().map(|why| format!("The source refused: {}.", why.trim_end_matches('.'))));
+    lines
 }
 
 fn counted(before: &str, counts: &std::collections::BTreeMap<String, u64>) -> String {
@@ -146,6 +167,10 @@ pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
             text.line(1, &format!("Change: {}", change.id.as_str()));
         }
     }
+    for planned in &decision.write_back {
+        let values = if planned.values.is_empty() { "as it will be".to_owned() } else { planned.values.join(", ") };
+        text.line(1, &format!("The source's {}: nothing → {} ({values})", planned.attribute, planned.from.name()));
+    }
     if let Some(again) = decision.look_again_at {
         text.line(1, &format!("Decided again at {}.", words::moment(again.saturating_mul(1000))));
     }
@@ -154,6 +179,32 @@ pub fn explain_text(row: &PlanRow, history: &[Past]) -> String {
         text.heading("Before");
         for past in history {
             past.tell(&mut text);
+        }
+    }
+    text.0
+}
+
+/// What the source was given of a person, newest first, in words for terminals; empty where it was given nothing.
+pub fn source_writes_text(all: &[SourceWrites]) -> String {
+    let mut text = Lines::default();
+    if all.is_empty() {
+        return text.0;
+    }
+    text.heading("What the source was given");
+    for writes in all {
+        text.line(1, &format!("{}: run {}", words::moment(writes.at_ms), writes.run));
+        text.line(2, &format!("From account {}, joined by {}", writes.account, words::join_rule(writes.joined_by)));
+        for SourceWrite { value, result, problem } in &writes.values {
+            let became = match result {
+                Some(SourceWriteResult::Written) => "written",
+                Some(SourceWriteResult::AlreadyThere) => "was there already",
+                Some(SourceWriteResult::Kept) => "not written: it has another value, which stays",
+                Some(SourceWriteResult::Refused) => "refused",
+                None => "sent, and the answer was lost: the next reading shows it",
+            };
+            let values = value.values.join(", ");
+            text.line(2, &format!("{}: nothing → {} ({values}): {became}", value.attribute, value.from.name()));
+            text.detail(3, problem.as_deref());
         }
     }
     text.0

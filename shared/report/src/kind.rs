@@ -107,7 +107,7 @@ impl Kind {
             RowStatus::Held => Kind::Later,
             _ => match decision.reasons.first() {
                 None => Kind::AsTheyShouldBe,
-                Some(reason) if reason.code == Code::Converged => Kind::AsTheyShouldBe,
+                Some(reason) if matches!(reason.code, Code::Converged | Code::WriteBack) => Kind::AsTheyShouldBe,
                 Some(_) => Kind::Skipped,
             },
         }

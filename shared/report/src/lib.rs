@@ -27,7 +27,7 @@ pub use beside::{CsvRows, JsonRows, ReportError};
 pub use bill::Forecast;
 pub use digest::{Around, Digest, Limit, SHOWN};
 pub use documents::{json_text, plan_document, row_document, run_document};
-pub use explain::{closing_lines, explain_text, summary_lines};
+pub use explain::{closing_lines, explain_text, source_writes_text, summary_lines};
 pub use hardmatch_ports::{Check, CheckState};
 pub use html::{FileNames, Report, ReportBuilder, Surroundings};
 pub use kind::attention_reason;

@@ -269,6 +269,7 @@ pages! {
     "wait_for_purge"
     "waits_for_manager"
     "waits_for_release"
+    "write_back"
 }
 
 #[cfg(test)]

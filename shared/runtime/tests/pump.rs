@@ -105,6 +105,7 @@ async fn chain(world: World, event: SqsEvent) -> BatchResponse {
             MessageKind::Write if writes < 3 => return Ok(After::Again(Duration::from_secs(2))),
             MessageKind::Write => world.notify(&message.run, MessageKind::Advance, 0).await,
             MessageKind::ObserveTenant
+            | MessageKind::WriteBack
             | MessageKind::Advance
             | MessageKind::SyncPeople
             | MessageKind::Start { .. }

@@ -28,6 +28,11 @@ pub fn of_connection(c: &ConnectionId) -> String {
     format!("connections/{c}/")
 }
 
+/// The copies of the directories that a connection reads.
+pub fn of_sources(c: &ConnectionId) -> String {
+    format!("sources/{c}/")
+}
+
 /// What is kept of a tenant's mirror.
 pub fn of_tenant(scope: &TenantKey) -> String {
     format!("tenants/{}/", part(scope.as_str()))

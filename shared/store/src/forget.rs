@@ -123,8 +123,14 @@ impl Store {
         let runs = self.run_ids(c, usize::MAX).await?;
         let of_runs = runs.iter().flat_map(|run| {
             let notes = [NoteList::plan(run), NoteList::checkpoints(run)].map(|list| list.all());
-            let work =
-                [keys::slices(run, None), keys::all_held(run), keys::all_asked(run), keys::lane(run), keys::costs(run)];
+            let work = [
+                keys::slices(run, None),
+                keys::all_held(run),
+                keys::all_to_write_back(run),
+                keys::all_asked(run),
+                keys::lane(run),
+                keys::costs(run),
+            ];
             work.into_iter().chain(notes)
         });
         let begun = runs.iter().filter_map(|run| began(run)).min().unwrap_or(of.now);
@@ -140,7 +146,8 @@ impl Store {
         }
         items += self.forget_batches(of).await?;
         items += self.forget_repairs(of).await?;
-        let leases = [format!("people~{c}"), format!("match~{c}")].map(|name| keys::lease(&name));
+        let leases =
+            [format!("people~{c}"), format!("write-back~{c}"), format!("match~{c}")].map(|name| keys::lease(&name));
         let rest: Vec<Key> = leases.into_iter().chain([series.digest_key(), keys::connecting(c)]).collect();
         items += self.delete_existing(rest).await?;
         Ok(items)

@@ -311,6 +311,19 @@ pub(crate) fn histories(c: &ConnectionId, pid: PersonHash) -> Query {
     Query::prefix(person_pk(c, pid), HISTORY)
 }
 
+/// What the source was given of a person in a run.
+pub(crate) fn source_writes(c: &ConnectionId, pid: PersonHash, run: &str) -> Key {
+    Key::new(person_pk(c, pid), format!("{WROTE}{run}"))
+}
+
+/// Sorts after [`HISTORY`].
+const WROTE: &str = "wrote#";
+
+/// What the source was given of a person, oldest first.
+pub(crate) fn all_source_writes(c: &ConnectionId, pid: PersonHash) -> Query {
+    Query::prefix(person_pk(c, pid), WROTE)
+}
+
 /// What the tenant refused of a person last.
 pub(crate) fn refused(c: &ConnectionId, pid: PersonHash) -> Key {
     Key::new(person_pk(c, pid), REFUSED)
@@ -587,6 +600,21 @@ fn held_pk(run: &str) -> String {
 /// Everybody whose removals wait at a run's gate.
 pub(crate) fn all_held(run: &str) -> Query {
     Query::prefix(held_pk(run), "")
+}
+
+/// People of whom the source is to be given something in a run. In the run's own part of the table, where the function that
+/// reaches the source may write.
+pub(crate) fn to_write_back(run: &str, number: usize) -> Key {
+    Key::new(write_backs_pk(run), format!("{number:06}"))
+}
+
+fn write_backs_pk(run: &str) -> String {
+    format!("R#{run}#source")
+}
+
+/// Everybody of whom the source is to be given something in a run.
+pub(crate) fn all_to_write_back(run: &str) -> Query {
+    Query::prefix(write_backs_pk(run), "")
 }
 
 /// What the handling of one message of a run has cost.

@@ -39,6 +39,7 @@ pub mod sync_requests;
 pub mod timers;
 pub mod together;
 pub mod troubles;
+pub mod write_backs;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -63,13 +63,22 @@ impl Store {
         let lane = match run.phase {
             Phase::Writing => Some(LanePhase::Write),
             Phase::Removing => Some(LanePhase::Remove),
-            Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Gate | Phase::Reporting | Phase::Closed => {
-                None
-            }
+            Phase::Observing
+            | Phase::Deciding
+            | Phase::Planned
+            | Phase::Gate
+            | Phase::WritingBack
+            | Phase::Reporting
+            | Phase::Closed => None,
         };
         if let Some(lane) = lane {
             for pointer in self.pointers(&run.id, lane, None, HEAD).await? {
                 hasher.update(pointer.key.sk.as_bytes());
+            }
+        }
+        if run.phase == Phase::WritingBack {
+            for list in self.write_backs(&run.id, HEAD).await? {
+                hasher.update(list.key.sk.as_bytes());
             }
         }
         if run.phase == Phase::Deciding {

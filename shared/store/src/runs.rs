@@ -172,6 +172,7 @@ impl Store {
     pub async fn clear_run(&self, run: &str) -> Result<()> {
         self.clear(keys::slices(run, None)).await?;
         self.clear(keys::all_held(run)).await?;
+        self.clear(keys::all_to_write_back(run)).await?;
         self.clear(keys::lane(run)).await
     }
 }

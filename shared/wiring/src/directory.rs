@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hardmatch_policy::{Config, SecretRef, SourceSettings};
 use hardmatch_ports::{Blobs, Clock, Source, SourceError};
-use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace, TimeLimits};
+use hardmatch_sources_files::ColumnMapping;
+use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace, Survey, TimeLimits};
+use hardmatch_store::folders::of_sources;
 use hardmatch_vault::{SecretPlace, SecretString};
 
 /// For so long changes are laid over the copy of a full reading (seconds): a directory that is read each night is read
@@ -15,20 +17,50 @@ const FULL_EVERY: i64 = 20 * 60 * 60;
 /// The name of the blob that holds the copy of a directory; `part` is the source's name, where there are several.
 pub(crate) fn copy_name(config: &Config, part: Option<&str>) -> String {
     match part {
-        None => format!("sources/{}/directory", config.connection),
-        Some(part) => format!("sources/{}/parts/{part}/directory", config.connection),
+        None => format!("{}directory", of_sources(&config.connection)),
+        Some(part) => format!("{}parts/{part}/directory", of_sources(&config.connection)),
     }
 }
 
-/// A directory, at these servers. `mapping` is what the attributes mean; with `kept`, a copy is kept among these blobs under
-/// that name, and a reading reads what changed since the last one.
+/// A directory, at these servers. `mapping` is what the attributes mean, `written` the attributes that are written back; with
+/// `kept`, a copy is kept among these blobs under that name, and a reading reads what changed since the last one.
 pub(crate) fn directory(
     settings: &SourceSettings,
     servers: &[String],
-    mapping: hardmatch_sources_files::ColumnMapping,
+    mapping: ColumnMapping,
+    written: Vec<String>,
     clock: &Arc<dyn Clock>,
     kept: Option<(Arc<dyn Blobs>, String)>,
 ) -> Result<Arc<dyn Source>, SourceError> {
+    let (settings, password) = means(settings, servers, mapping)?;
+    let source = LdapSource::new(settings, Arc::new(password), Arc::clone(clock)).writing(written);
+    Ok(Arc::new(match kept {
+        Some((blobs, name)) => {
+            let place = Arc::new(CopyBlob { blobs, name });
+            source.with_copy(KeptCopy { place, full_every: FULL_EVERY })
+        }
+        None => source,
+    }))
+}
+
+/// Looks at a directory; without a base, for where its people are.
+pub(crate) async fn survey(
+    settings: &SourceSettings,
+    servers: &[String],
+    mapping: ColumnMapping,
+    base: Option<&str>,
+) -> Result<Survey, SourceError> {
+    let (settings, password) = means(settings, servers, mapping)?;
+    let base = base.unwrap_or_default().to_owned();
+    hardmatch_sources_ldap::survey(LdapSettings { base, ..settings }, &password).await
+}
+
+/// Where the directory is, and where its account's password is kept.
+fn means(
+    settings: &SourceSettings,
+    servers: &[String],
+    mapping: ColumnMapping,
+) -> Result<(LdapSettings, Kept), SourceError> {
     let Some(directory) = &settings.directory else {
         return Err(SourceError {
             problem: "[source] does not say how one signs in at the directory".to_owned(),
@@ -59,14 +91,7 @@ pub(crate) fn directory(
         nameserver: directory.nameserver,
         limits: TimeLimits::default(),
     };
-    let source = LdapSource::new(settings, Arc::new(Kept(place)), Arc::clone(clock));
-    Ok(Arc::new(match kept {
-        Some((blobs, name)) => {
-            let place = Arc::new(CopyBlob { blobs, name });
-            source.with_copy(KeptCopy { place, full_every: FULL_EVERY })
-        }
-        None => source,
-    }))
+    Ok((settings, Kept(place)))
 }
 
 /// The copy of a directory, as a blob.

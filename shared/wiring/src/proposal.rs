@@ -301,6 +301,7 @@ impl Proposed {
             key: self.key.clone(),
             anchor_from: self.anchor_from.clone(),
             groups: Vec::new(),
+            directory: None,
         }
     }
 }

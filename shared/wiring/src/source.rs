@@ -7,6 +7,8 @@ use hardmatch_policy::{Config, Location, SourceKind, SourceSettings};
 use hardmatch_ports::{Blobs, Clock, Source, SourceError};
 use hardmatch_sources_files::{ColumnMapping, Detected, FileSource, Format, Shape, Words};
 
+#[cfg(feature = "directories")]
+pub use hardmatch_sources_ldap::Survey;
 use hardmatch_store::Store;
 
 use crate::combined::combined;
@@ -58,7 +60,8 @@ fn one_source(
         #[cfg(feature = "directories")]
         Location::Directory(servers) => {
             let kept = blobs.map(|blobs| (Arc::clone(blobs), crate::directory::copy_name(config, part)));
-            crate::directory::directory(settings, servers, mapping(config, settings, false), clock, kept)
+            let written = config.write_back.iter().map(|rule| rule.attribute.to_string()).collect();
+            crate::directory::directory(settings, servers, mapping(config, settings, false), written, clock, kept)
         }
         #[cfg(not(feature = "directories"))]
         Location::Directory(_) => {
@@ -85,6 +88,22 @@ fn one_source(
         location @ Location::S3 { .. } => Err(SourceError {
             problem: format!("the source {location} is read by deployed functions"),
             cure: "Add --stack NAME, or copy the file here and name its path".to_owned(),
+            retry: false,
+        }),
+    }
+}
+
+/// What the directory of a configuration shows of itself; without a base it is looked for.
+#[cfg(feature = "directories")]
+pub async fn survey(config: &Config, base: Option<&str>) -> Result<Survey, SourceError> {
+    match &config.source.location {
+        Location::Directory(servers) => {
+            let mapping = mapping(config, &config.source, false);
+            crate::directory::survey(&config.source, servers, mapping, base).await
+        }
+        location => Err(SourceError {
+            problem: format!("{location} is no directory"),
+            cure: "Name one: ldaps://dc1.corp.example".to_owned(),
             retry: false,
         }),
     }

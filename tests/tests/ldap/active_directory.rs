@@ -120,7 +120,7 @@ async fn samba_reads_whole_and_one_by_one() {
     let value = |bytes: [u8; 16]| WriteBack {
         key: two.key.clone(),
         attribute: "mS-DS-ConsistencyGuid".into(),
-        value: bytes.to_vec(),
+        values: vec![bytes.to_vec()],
     };
     let written = source.write_back(&[value(guid.ad_bytes()), value(guid.ad_bytes()), value([7; 16])]).await.unwrap();
     assert_eq!(written, [WrittenBack::Written, WrittenBack::AlreadyThere, WrittenBack::Kept]);

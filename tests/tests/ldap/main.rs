@@ -22,6 +22,7 @@ mod samba;
 mod server;
 mod several;
 mod slapd;
+mod taught;
 mod unharmed;
 mod windows;
 

@@ -67,7 +67,7 @@ async fn a_repair_that_is_disturbed_ends_as_one_that_is_not() {
     // Seed by seed, so that a night that is cut short has tried every kind alike.
     for seed in seeds(REPAIRS) {
         for kind in Kind::ALL {
-            trial(kind, seed, &mut wanted).await;
+            Box::pin(trial(kind, seed, &mut wanted)).await;
         }
     }
 }

@@ -35,4 +35,5 @@ mod tenant_request;
 mod undo;
 mod units;
 mod wanted;
+mod write_back;
 mod writing;

@@ -9,7 +9,9 @@ use hardmatch_domain::reason::Code;
 use hardmatch_match::{DecidedPerson, MatchPorts};
 use hardmatch_ports::run::{Outcome, OutcomeKind};
 use hardmatch_ports::source::RefusedEntry;
-use hardmatch_report::{Around, Past, RowStage, explain_text, page, row_document, seen_ids, seen_ids_text, step_lines};
+use hardmatch_report::{
+    Around, Past, RowStage, explain_text, page, row_document, seen_ids, seen_ids_text, source_writes_text, step_lines,
+};
 use hardmatch_store::connection::Meta;
 use serde_json::json;
 
@@ -53,6 +55,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
     let pid = ports.store.pid(&found);
     let most = if args.history { HISTORY } else { LAST };
     let history: Vec<Outcome> = ports.store.history(&connection, pid, most).await?;
+    let source_writes = ports.store.source_writes(&connection, pid, most).await?;
     let refused = match explained.record.standing {
         SourceStatus::Refused => refused_entry(&ports, &connection, &meta, &found.key).await?,
         SourceStatus::Present | SourceStatus::Absent(_) | SourceStatus::Deleted(_) => None,
@@ -71,6 +74,7 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             "refused_entry": refused,
             "history": history,
             "immutable_ids": ids,
+            "source_writes": source_writes,
             "not_equal": step_lines(&explained.not_equal),
             "person_hash": pid.hex(),
         });
@@ -88,6 +92,9 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
             past.push(told(&ports, &connection, &found.key, outcome).await?);
         }
         output::prose(explain_text(&explained.row, &past));
+        if !source_writes.is_empty() {
+            output::prose(source_writes_text(&source_writes));
+        }
         if args.history {
             output::prose(seen_ids_text(&ids));
             output::line(format!("In the logs of functions: person.hash = {}", pid.hex()));

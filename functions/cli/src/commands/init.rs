@@ -1,6 +1,7 @@
-//! `init`: a first `hardmatch.toml`, from a people file or from nothing.
+//! `init`: a first `hardmatch.toml`, from a people file, from a directory or from nothing.
 
 mod ask;
+mod directory;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,13 +37,21 @@ pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Converged);
     };
+    if let Some(servers) = directory::is_directory(&from) {
+        return directory::init(&args, servers).await;
+    }
+    if let Some(option) = [("--bind", &args.bind), ("--password", &args.password), ("--base", &args.base)]
+        .iter()
+        .find_map(|(option, value)| value.is_some().then_some(*option))
+        .or_else(|| args.ca.is_some().then_some("--ca"))
+    {
+        return Err(Failure::usage(format!("{option} belongs to a directory: --from ldaps://dc1.corp.example")));
+    }
     let path = from.clone();
     let seen = tokio::task::spawn_blocking(move || detect(&path))
         .await
         .map_err(Failure::run)?
         .map_err(|error| Failure::usage(format!("{}: {error}", from.display())))?;
-    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let mut ask = if terminal && !args.yes && !args.json { Ask::somebody() } else { Ask::Nobody };
     let summary = format!(
         "{}: {}, {} people, {} columns.",
         from.display(),
@@ -54,14 +63,9 @@ pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
     if !args.json {
         output::line(&summary);
         output::line("");
-        let rows = rows(&proposed);
-        output::table(columns_table(&rows, output::style()));
-        let more = proposed.columns.len() - rows.len();
-        if more > 0 {
-            output::line(format!("… and {more} more columns that are not used; --json lists all of them."));
-        }
+        table(&proposed);
     }
-    proposed.settle(|question, words| ask.word(question, words))?;
+    settle(&args, &mut proposed)?;
     if !proposed.has_sign_in_name() {
         return Err(Failure::usage(format!(
             "nothing in {} can be the sign-in name: no column has values such as ada@contoso.com. Add such a column, or name your domain with --domain contoso.com and sign-in names are built from {}",
@@ -69,7 +73,41 @@ pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
             proposed.login_column().unwrap_or("a column of login names")
         )));
     }
-    let mut detected = proposed.detected(connection_name(&args.config), relative(&from, &args.config));
+    let detected = proposed.detected(connection_name(&args.config), relative(&from, &args.config));
+    let from = from.display().to_string();
+    finish(&args, Finished { detected, proposed: &proposed, from: &from, also: json!({}) }).await
+}
+
+/// Which column fills what, as far as it is shown.
+fn table(proposed: &Proposed) {
+    let rows = rows(proposed);
+    output::table(columns_table(&rows, output::style()));
+    let more = proposed.columns.len() - rows.len();
+    if more > 0 {
+        output::line(format!("… and {more} more columns that are not used; --json lists all of them."));
+    }
+}
+
+/// Asks the person at the terminal about what is in doubt.
+fn settle(args: &InitArgs, proposed: &mut Proposed) -> Result<(), Failure> {
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let mut ask = if terminal && !args.yes && !args.json { Ask::somebody() } else { Ask::Nobody };
+    proposed.settle(|question, words| ask.word(question, words))
+}
+
+/// What was found out, all but the groups.
+struct Finished<'a> {
+    detected: TemplateColumns,
+    proposed: &'a Proposed,
+    /// The source, as the command names it.
+    from: &'a str,
+    /// What `--json` says besides.
+    also: Value,
+}
+
+/// Reads the source once as the file has it, writes the file, and says what to do next.
+async fn finish(args: &InitArgs, finished: Finished<'_>) -> Result<Exit, Failure> {
+    let Finished { mut detected, proposed, from, also } = finished;
     detected.time_zone = fs::read_link(LOCAL_TIME).ok().and_then(|link| zone(&link));
     let text = template(&detected);
     let config = loads(&text, &args.config)?;
@@ -80,26 +118,31 @@ pub(crate) async fn init(args: InitArgs) -> Result<Exit, Failure> {
         }
     })
     .await
-    .map_err(|error| Failure::usage(format!("{}: {error}", from.display())))?;
+    .map_err(|error| Failure::usage(format!("{from}: {error}")))?;
     if let Some(failure) = found.nobody_has_a_name(&config) {
         return Err(failure);
     }
-    let mut by_size: Vec<(String, u64)> = groups.into_iter().collect();
+    // A group of everybody would be no example of a scope.
+    let mut by_size: Vec<(String, u64)> = groups.into_iter().filter(|(_, size)| *size < found.people).collect();
     by_size.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     detected.groups = by_size.into_iter().map(|(group, _)| group).collect();
     let text = template(&detected);
     loads(&text, &args.config)?;
     write(&args.config, &text)?;
     if args.json {
-        output::document(&json!({
+        let mut document = json!({
             "v": 1,
             "config": args.config,
-            "columns": documents(&proposed),
+            "columns": documents(proposed),
             "key": detected.key,
             "anchor": detected.anchor_from,
             "notes": proposed.notes,
             "source": found.document(),
-        }));
+        });
+        if let (Some(document), Value::Object(also)) = (document.as_object_mut(), also) {
+            document.extend(also);
+        }
+        output::document(&document);
         return Ok(Exit::Converged);
     }
     for note in &proposed.notes {
@@ -226,6 +269,7 @@ fn starter(config: &Path) -> TemplateColumns {
         key: None,
         anchor_from: Vec::new(),
         groups: Vec::new(),
+        directory: None,
     }
 }
 

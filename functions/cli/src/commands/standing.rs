@@ -67,7 +67,8 @@ pub(crate) async fn stopped(state: &State, run: &Run, common: &Common) -> Result
 fn waits(run: &Run) -> bool {
     match run.phase {
         Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Writing | Phase::Gate | Phase::Removing => true,
-        Phase::Reporting | Phase::Closed => false,
+        // What is left there is planned again.
+        Phase::WritingBack | Phase::Reporting | Phase::Closed => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hardmatch_ingest::copied::{Bring, Copied};
-use hardmatch_ingest::{After, SourcePorts, observe_source, observe_source_now};
+use hardmatch_ingest::{After, SourcePorts, observe_source, observe_source_now, write_back};
 use hardmatch_ports::doorbell::{MessageKind, Urgency};
 use hardmatch_ports::{Source as PeopleSource, SourceError};
 use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, serve};
@@ -25,7 +25,10 @@ struct Source {
 
 impl MessageHandler for Source {
     async fn answer(&self, delivery: Delivery) -> Result<After, String> {
-        let MessageKind::ObserveSource = delivery.message.kind else { return Ok(After::Done) };
+        let writes = delivery.message.kind == MessageKind::WriteBack;
+        if !writes && delivery.message.kind != MessageKind::ObserveSource {
+            return Ok(After::Done);
+        }
         let connection = &delivery.message.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
         let copy = copy_of(connection.as_str());
@@ -55,6 +58,7 @@ impl MessageHandler for Source {
         };
         let run = &delivery.message.run;
         let after = match delivery.message.urgency {
+            _ if writes => write_back(&ports, connection, run).await,
             Urgency::Scheduled => observe_source(&ports, connection, run).await,
             Urgency::Now => observe_source_now(&ports, connection, run).await,
         };

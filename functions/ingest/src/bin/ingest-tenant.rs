@@ -44,6 +44,7 @@ impl MessageHandler for Tenant {
             | MessageKind::SyncPeople
             | MessageKind::Match
             | MessageKind::Write
+            | MessageKind::WriteBack
             | MessageKind::Advance
             | MessageKind::Start { .. }
             | MessageKind::Nightly { .. }

@@ -18,11 +18,14 @@ mod scan;
 mod swapped;
 mod unreadable;
 mod wanted;
+mod write_back;
 
 use hardmatch_domain::facts::Lookups;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::After;
 use hardmatch_store::leases::{Acquire, RunLease};
+
+pub use write_back::write_back;
 
 use crate::observed::{Observed, PEOPLE};
 use crate::ports::{ObserveError, SourcePorts};

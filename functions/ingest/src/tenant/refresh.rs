@@ -21,7 +21,9 @@ use crate::ports::{ObserveError, TenantPorts};
 pub(super) fn is_writing(run: &Run) -> bool {
     match run.phase {
         Phase::Writing | Phase::Gate | Phase::Removing => true,
-        Phase::Observing | Phase::Deciding | Phase::Planned | Phase::Reporting | Phase::Closed => false,
+        Phase::Observing | Phase::Deciding | Phase::Planned | Phase::WritingBack | Phase::Reporting | Phase::Closed => {
+            false
+        }
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) async fn handle(ports: &MatchPorts, request: &Request<'_>) -> Result<
         ports.blobs.delete_all(&folders::of_run(&run)).await?;
     }
     ports.blobs.delete_all(&folders::of_connection(connection)).await?;
+    ports.blobs.delete_all(&folders::of_sources(connection)).await?;
     if with_tenant {
         ports.blobs.delete_all(&folders::of_tenant(&ports.scope)).await?;
     }
@@ -73,7 +74,12 @@ mod tests {
         assert!(why(&asked).contains("auth disconnect"), "{asked:?}");
         assert!(fixture.store.connections().await.unwrap().contains(&contoso()));
         fixture.handle(&Command::Disconnect).await;
+        let blobs = &fixture.ports.blobs;
+        for name in ["sources/contoso/directory", "sources/fabrikam/directory", "connections/contoso/list"] {
+            blobs.put(name, vec![1]).await.unwrap();
+        }
         fixture.handle(&Command::Remove).await;
+        assert_eq!(blobs.list("").await.unwrap(), ["sources/fabrikam/directory"], "its own copy is gone alone");
         let left = fixture.store.connections().await.unwrap();
         assert_eq!(left, [hardmatch_domain::ids::ConnectionId::new("fabrikam")], "the other one stays");
     }

@@ -26,6 +26,9 @@ pub(crate) struct SliceHead {
     /// Whether somebody in it waits for an open repair.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     repairs: bool,
+    /// How many values the source is to be given, by attribute.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    write_back: BTreeMap<String, u64>,
     /// What it adds up to.
     counts: Counts,
     /// Calls that its changes are expected to write with.
@@ -56,6 +59,7 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
         hash: slice_hash(rows.iter().map(|row| &row.decision)),
         changes: rows.iter().any(|row| row.decision.change.is_some()),
         repairs: rows.iter().any(is_held_by_repair),
+        write_back: write_back(rows),
         counts,
         writes: changes(rows).map(calls).sum(),
         judged: JUDGED_FIRST
@@ -73,6 +77,15 @@ pub(crate) async fn put_slice(ports: &MatchPorts, run: &str, slice: usize, rows:
 pub(crate) fn is_held_by_repair(row: &PlanRow) -> bool {
     let held = |code: Code| matches!(code, Code::HeldByRepair | Code::RollbackBlocked);
     row.decision.change.is_none() && row.decision.reasons.iter().any(|reason| held(reason.code))
+}
+
+/// Values for the source, counted by its attributes.
+fn write_back(rows: &[PlanRow]) -> BTreeMap<String, u64> {
+    let mut counted = BTreeMap::new();
+    for planned in rows.iter().flat_map(|row| &row.decision.write_back) {
+        *counted.entry(planned.attribute.to_string()).or_default() += 1;
+    }
+    counted
 }
 
 /// The changes that the guard counts: changes that an accepted plan showed before are left out.
@@ -129,6 +142,7 @@ pub(crate) async fn head(ports: &MatchPorts, run: &str) -> Result<PlanHead, Matc
     let mut counts = Counts::default();
     let mut writes = 0;
     let mut needed: BTreeMap<Box<str>, u64> = BTreeMap::new();
+    let mut write_back: BTreeMap<String, u64> = BTreeMap::new();
     for (_, head) in heads(ports, run).await? {
         counts.merge(&head.counts);
         writes += head.writes;
@@ -137,8 +151,11 @@ pub(crate) async fn head(ports: &MatchPorts, run: &str) -> Result<PlanHead, Matc
         }
         // Slices without a change are not part of the plan: the same changes have the same hash, however many
         // unchanged people were looked at besides.
-        if head.changes {
+        if head.changes || !head.write_back.is_empty() {
             hashes.push(head.hash);
+        }
+        for (attribute, count) in head.write_back {
+            *write_back.entry(attribute).or_default() += count;
         }
     }
     Ok(PlanHead {
@@ -149,6 +166,7 @@ pub(crate) async fn head(ports: &MatchPorts, run: &str) -> Result<PlanHead, Matc
         by_action: counts.actions,
         by_reason: counts.reasons,
         seats: seats_of(ports, needed).await?,
+        write_back,
     })
 }
 
@@ -170,4 +188,10 @@ pub(crate) async fn to_write(ports: &MatchPorts, run: &str) -> Result<ToWrite, M
         found.slices.push(name);
     }
     Ok(found)
+}
+
+/// Names of the slices that hold people of whom the source is to be given something, in order.
+pub(crate) async fn to_write_back(ports: &MatchPorts, run: &str) -> Result<Vec<String>, MatchError> {
+    let heads = heads(ports, run).await?.into_iter();
+    Ok(heads.filter(|(_, head)| !head.write_back.is_empty()).map(|(name, _)| name).collect())
 }

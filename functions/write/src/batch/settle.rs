@@ -114,10 +114,12 @@ fn put_link(task: &Task, step: &Step, other: Option<&ObjectId>, now: i64, snapsh
         return;
     }
     let known_id = || {
-        if let Some(had) = had.filter(|_| ours) {
-            return had.value.immutable_id.clone();
-        }
         let mirrored = snapshot.account(account).and_then(|item| item.account.immutable_id.clone());
+        if let Some(had) = had.filter(|_| ours) {
+            let had = had.value.immutable_id.clone();
+            // A link step confirms the ID that the account has now; every other step leaves the confirmed one.
+            return if *step == Step::Link { mirrored.or(had) } else { had };
+        }
         mirrored.or_else(|| written_id(&change.steps))
     };
     let immutable_id = match step {

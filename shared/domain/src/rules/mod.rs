@@ -16,3 +16,4 @@ mod memberships;
 pub(crate) mod proof;
 pub(crate) mod scope;
 pub(crate) mod upn;
+pub(crate) mod write_back;

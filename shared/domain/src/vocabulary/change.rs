@@ -6,6 +6,7 @@ use crate::vocabulary::declined::Declined;
 use crate::vocabulary::ids::{ObjectId, PersonKey, PersonRef};
 use crate::vocabulary::link::{JoinRule, LeavingCause, LedgerChange};
 use crate::vocabulary::reason::{Reason, Wakes, Weight};
+use crate::vocabulary::write_back::PlannedWriteBack;
 
 pub use crate::vocabulary::change_id::ChangeId;
 pub use crate::vocabulary::evidence::{Evidence, EvidenceRule, Found};
@@ -40,6 +41,9 @@ pub struct Decision {
     /// Whether the joined account is there, live and not blocked by us: the guard counts in percent of these.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub active: bool,
+    /// What the person's entry in the source is to be given, where it has nothing, once the account is theirs.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub write_back: Box<[PlannedWriteBack]>,
 }
 
 impl Decision {
@@ -51,6 +55,7 @@ impl Decision {
     /// Whether the person needs nothing and nobody's attention.
     pub fn is_converged(&self) -> bool {
         self.change.is_none()
+            && self.write_back.is_empty()
             && self.reasons.iter().all(|reason| matches!(reason.code.weight(), Weight::Note | Weight::Reported))
     }
 

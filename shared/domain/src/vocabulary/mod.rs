@@ -17,6 +17,7 @@ pub mod reason;
 pub mod repair;
 pub mod step_traits;
 pub mod values;
+pub mod write_back;
 
 pub(crate) mod evidence;
 mod inline;

@@ -13,6 +13,7 @@ use crate::vocabulary::group::GroupKind;
 use crate::vocabulary::ids::ConnectionId;
 use crate::vocabulary::person::Person;
 use crate::vocabulary::values;
+use crate::vocabulary::write_back::WriteBackRule;
 
 pub use crate::vocabulary::mapping::{Expression, FlowFrom, FlowManager, FlowWhen, Mapping, RuleError, WhenEmpty};
 
@@ -57,6 +58,8 @@ pub struct Policy {
     pub licenses: Vec<LicenseRule>,
     /// Who is a member of which group.
     pub groups: Vec<GroupRule>,
+    /// What the source is given where it has no value. In the order of the attributes' names.
+    pub write_back: Vec<WriteBackRule>,
 }
 
 impl Policy {

@@ -171,6 +171,8 @@ codes! {
     DuplicateHasData = "duplicate_has_data", Refused, Nobody, "Two accounts are the person's and both hold mail or licences, so neither can be dropped.", "Move the data of one to the other, delete the other one, and plan again.";
     /// The tenant's ID stays and the source is to learn it.
     AnchorLearned = "anchor_learned", Reported, Nobody, "The tenant's immutable ID is kept for this person; the source is to learn it.", "`hardmatch repair learned` lists it for the source, and `--write` hands it to a directory.";
+    /// The source has no value where it is to have one of the account's.
+    WriteBack = "write_back", Note, Nobody, "The source lacks values that `[write_back]` gives it from the person's account.", "";
     /// Somebody else at the source continues this person.
     ContinuedElsewhere = "continued_elsewhere", Held, Nobody, "Somebody else at the source now has this absent person's anchor, employee ID or name, so the account is left alone.", "Settle who continues the account; see the other person's decision.";
     /// Could be a shared mailbox.

@@ -13,4 +13,5 @@ mod refused;
 mod resembling;
 mod restoring;
 mod rivals;
+mod write_back;
 mod writing;

@@ -8,6 +8,7 @@ mod leaving;
 mod secrets;
 mod several;
 mod url;
+mod write_back;
 
 pub(crate) use connect::TENANT_TO_FILL_IN;
 pub(crate) use flow::{MOST_EXTENSIONS, default_when_empty};
@@ -90,6 +91,7 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
     let scope = scope_section.get("include").and_then(|value| rule(reader, value, "`scope.include`"));
     let anchor = anchor(reader, &root);
     let source = several::settled(reader, &root, sources, &anchor);
+    let write_back = write_back::rules(reader, &root, source.as_ref(), &anchor);
     let matching = matching(reader, &root);
     let (attributes, manager) = flow::attributes(reader, &root);
     let lifecycle = leaving::lifecycle(reader, &root);
@@ -111,6 +113,7 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
         source: source?,
         scope,
         anchor,
+        write_back,
         matching,
         attributes,
         manager,

@@ -55,6 +55,7 @@ pub async fn doorbell_contract<D: Doorbell + MessageQueue>(make: impl Fn(Arc<dyn
         MessageKind::ObserveTenant,
         MessageKind::Match,
         MessageKind::Write,
+        MessageKind::WriteBack,
         MessageKind::Tick,
     ];
     let urgencies = [Urgency::Scheduled, Urgency::Now];

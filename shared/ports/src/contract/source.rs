@@ -238,7 +238,7 @@ async fn a_value_is_written_where_there_is_none(directory: &dyn TestDirectory) {
     let value = |value: &[u8]| WriteBack {
         key: directory.key(7),
         attribute: attribute.clone().unwrap_or_else(|| "objectGUID".into()),
-        value: value.to_vec(),
+        values: vec![value.to_vec()],
     };
     let written = source.write_back(&[value(b"0123456789abcdef")]).await.expect("it answers");
     if attribute.is_none() {

@@ -25,6 +25,8 @@ pub struct LdapSource {
     clock: Arc<dyn Clock>,
     /// Where a copy is kept between readings; without it every reading is a full one.
     kept: Option<KeptCopy>,
+    /// Attributes that are written back.
+    written: Vec<String>,
     /// The attributes of the last listing.
     names: Mutex<Option<Vec<String>>>,
     /// The server of the last reading: what is asked afterwards is asked there.
@@ -44,10 +46,17 @@ impl LdapSource {
             password,
             clock,
             kept: None,
+            written: Vec::new(),
             names: Mutex::default(),
             server: Mutex::default(),
             listed: Mutex::default(),
         }
+    }
+
+    /// What is written back, by attribute: `examine` says whether the account may.
+    #[must_use]
+    pub fn writing(self, attributes: Vec<String>) -> Self {
+        Self { written: attributes, ..self }
     }
 
     /// Keeps a copy between readings, and reads what changed since.
@@ -143,7 +152,8 @@ impl Source for LdapSource {
 
     async fn examine(&self) -> Result<Vec<SourceFinding>, SourceError> {
         let (settings, password) = self.means().await?;
-        self.contained(examining::examine(settings, password, self.clock.now_seconds())).await
+        let now = self.clock.now_seconds();
+        self.contained(examining::examine(settings, password, self.written.clone(), now)).await
     }
 
     async fn write_back(&self, values: &[WriteBack]) -> Result<Vec<WrittenBack>, SourceError> {

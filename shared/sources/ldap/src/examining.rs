@@ -1,10 +1,16 @@
-//! What an operator should know of how a directory is reached: how changes are followed, whether deletions are seen, whether
-//! clocks agree; and the exact grant where a right is missing.
+//! What an operator should know of how a directory is reached: until when its certificate is valid, how changes are followed,
+//! whether deletions are seen, what its limits are, whether clocks agree, what may be written; and the exact grant where a
+//! right is missing.
+
+mod limits;
+mod rights;
 
 use hardmatch_ports::SourceError;
 use hardmatch_ports::source::SourceFinding;
 use ldap3::Scope;
 use secrecy::SecretString;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 use crate::copy::Position;
 use crate::delta::{position, shows_deletions};
@@ -13,11 +19,15 @@ use crate::settings::LdapSettings;
 
 /// Clocks that are further apart than this tell wrongly whose account has expired (seconds).
 const SKEW: i64 = 5 * 60;
+const DAY: i64 = 24 * 60 * 60;
+/// A certificate is to be renewed so many days before its end.
+const RENEWED_BEFORE: i64 = 30;
 
-/// Looks at a directory; `now` is this machine's time (Unix seconds).
+/// Looks at a directory; `now` is this machine's time (Unix seconds), `written` the attributes that are written back.
 pub(crate) async fn examine(
     settings: LdapSettings,
     password: SecretString,
+    written: Vec<String>,
     now: i64,
 ) -> Result<Vec<SourceFinding>, SourceError> {
     let mut session = Session::open(settings, password).await?;
@@ -25,18 +35,38 @@ pub(crate) async fn examine(
     let kind = if session.is_active_directory { "Active Directory" } else { "an LDAP directory" };
     let bind = session.settings.bind.clone();
     let mut findings = vec![good(format!("{} is {kind}; {bind} signed in over TLS", session.server))];
+    findings.extend(session.certificate.der().and_then(|der| certificate(&session.server, &der, now)));
     let position = position(&mut session).await?;
     let account = account(&mut session).await?;
     findings.push(changes(&session, position.as_ref(), &account));
     if session.is_active_directory {
         findings.push(deletions(&mut session, &account).await?);
-        findings.extend(clocks(&mut session, now).await?);
+    }
+    findings.push(limits::look(&mut session).await?);
+    findings.push(clocks(&mut session, now).await?);
+    for attribute in &written {
+        findings.push(rights::to_write(&mut session, attribute, &account).await?);
     }
     Ok(findings)
 }
 
-fn good(found: String) -> SourceFinding {
+pub(crate) fn good(found: String) -> SourceFinding {
     SourceFinding { found, cure: None }
+}
+
+/// Until when the server's certificate is valid, and whose it is. `None` where it cannot be read: it was accepted all the same.
+fn certificate(server: &str, der: &[u8], now: i64) -> Option<SourceFinding> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let tbs = certificate.tbs_certificate();
+    let ends = i64::try_from(tbs.validity().not_after.to_unix_duration().as_secs()).ok()?;
+    let day = jiff::Timestamp::from_second(ends).ok()?.strftime("%Y-%m-%d");
+    let (left, issuer) = ((ends - now).div_euclid(DAY), tbs.issuer().to_string());
+    let found = format!("The certificate of {server} is valid until {day}, {left} days; {issuer} issued it");
+    let cure = (left < RENEWED_BEFORE).then(|| {
+        "Renew it at the server: behind that day nothing is read. The authority of [source] ca must have issued the new one, too"
+            .to_owned()
+    });
+    Some(SourceFinding { found, cure })
 }
 
 /// How changes are followed.
@@ -81,10 +111,14 @@ async fn deletions(session: &mut Session, account: &str) -> Result<SourceFinding
 }
 
 /// Whether clocks agree.
-async fn clocks(session: &mut Session, now: i64) -> Result<Option<SourceFinding>, SourceError> {
-    let Some(theirs) = session.of_root("currentTime").await?.and_then(|time| seconds(&time)) else { return Ok(None) };
+async fn clocks(session: &mut Session, now: i64) -> Result<SourceFinding, SourceError> {
+    let Some(theirs) = session.of_root("currentTime").await?.and_then(|time| seconds(&time)) else {
+        return Ok(good(
+            "The directory does not tell its time: the clocks of both machines cannot be compared".to_owned(),
+        ));
+    };
     let apart = (theirs - now).abs();
-    Ok(Some(if apart <= SKEW {
+    Ok(if apart <= SKEW {
         good(format!("The clocks of both machines are {apart} seconds apart"))
     } else {
         SourceFinding {
@@ -93,7 +127,7 @@ async fn clocks(session: &mut Session, now: i64) -> Result<Option<SourceFinding>
             ),
             cure: Some("Let both take their time from one server".to_owned()),
         }
-    }))
+    })
 }
 
 /// `20261121200504.0Z` as Unix seconds.

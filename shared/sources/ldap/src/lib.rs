@@ -8,6 +8,7 @@ mod asking;
 mod evidence;
 mod examining;
 mod reading;
+mod survey;
 mod writing;
 
 mod copy;
@@ -28,3 +29,4 @@ mod wire;
 
 pub use client::LdapSource;
 pub use settings::{CopyPlace, KeptCopy, LdapSettings, PasswordPlace, TimeLimits};
+pub use survey::{Survey, survey};

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::locate::{self, is_unknown};
 use crate::refusal::{self, Asked};
 use crate::settings::{LdapSettings, TimeLimits};
-use crate::tls;
+use crate::tls::{self, Presented};
 use crate::wire::WireEntry;
 
 /// Whether a server is Active Directory. <https://learn.microsoft.com/openspecs/windows_protocols/ms-adts/3ed61e6c-cfdc-487d-9f02-5a3397be3772>
@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) context: String,
     /// OIDs of the controls that the server knows.
     pub(crate) controls: Vec<String>,
+    /// The server's certificate.
+    pub(crate) certificate: Presented,
     /// Ends with the session.
     _driver: JoinSet<()>,
 }
@@ -45,11 +47,15 @@ impl Session {
                 retry: false,
             });
         }
-        let config = tls::config(&settings.ca)?;
+        let (config, certificate) = tls::config(&settings.ca)?;
         let mut unreachable: Option<SourceError> = None;
         for server in settings.servers.clone() {
             match connect(&server, config.clone(), &settings).await {
-                Ok((ldap, driver)) => return Self::sign_in(ldap, driver, server, settings, &password).await,
+                Ok((ldap, driver)) => {
+                    let mut session = Self::sign_in(ldap, driver, server, settings, &password).await?;
+                    session.certificate = certificate;
+                    return Ok(session);
+                }
                 // A certificate of somebody else's is not passed over for the next server.
                 Err(error) if !error.retry && !is_unknown(&error) => return Err(error),
                 Err(error) => unreachable = Some(unreachable.unwrap_or(error)),
@@ -83,6 +89,7 @@ impl Session {
             is_active_directory: false,
             context: String::new(),
             controls: Vec::new(),
+            certificate: Presented::default(),
             _driver: driver,
         };
         let attributes = ["supportedCapabilities", "namingContexts", "defaultNamingContext", "supportedControl"];

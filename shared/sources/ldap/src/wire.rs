@@ -62,6 +62,13 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
     text
 }
 
+impl WireAttribute {
+    /// The name with its options, as the server spells it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl WireEntry {
     /// The values of an attribute without options, without regard to case.
     pub(crate) fn values(&self, name: &str) -> &[Vec<u8>] {

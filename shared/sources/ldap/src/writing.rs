@@ -37,22 +37,19 @@ impl Session {
         let Some((dn, there)) = self.look(value).await? else {
             return Ok(refused("The person is not below the base any more".to_owned(), "Nothing is to be done"));
         };
-        if let Some(known) = compared(&there, &value.value) {
+        if let Some(known) = compared(&there, &value.values) {
             return Ok(known);
         }
-        let add = Mod::Add(attribute.as_bytes().to_vec(), HashSet::from([value.value.clone()]));
+        let add = Mod::Add(attribute.as_bytes().to_vec(), value.values.iter().cloned().collect::<HashSet<_>>());
         let result = self.ldap.with_timeout(self.settings.limits.answer).modify(&dn, vec![add]).await;
         let result = result.map_err(|error| refusal::connection(&self.server, &error))?;
         match result.rc {
-            // Attribute or value exists: somebody else was faster.
-            0 | 20 => {}
+            // 19 and 20, constraint violation and value exists: somebody else may have been faster.
+            0 | 19 | 20 => {}
             50 => {
                 return Ok(refused(
                     format!("{} may not write {attribute}", self.settings.bind),
-                    &format!(
-                        "Grant it. Active Directory: dsacls \"{}\" /I:S /G \"ACCOUNT:RPWP;{attribute};user\"",
-                        self.settings.base
-                    ),
+                    &grant(self.is_active_directory, &self.settings, attribute),
                 ));
             }
             16 | 17 | 65 => {
@@ -61,12 +58,14 @@ impl Session {
                     "Extend its schema, or name another attribute",
                 ));
             }
+            21 | 53 => return Ok(not_taken(attribute, result.rc)),
             _ => return Err(refusal::search(self.asked(), &result)),
         }
         let there = self.look(value).await?.map(|(_, there)| there).unwrap_or_default();
-        Ok(match compared(&there, &value.value) {
+        Ok(match compared(&there, &value.values) {
             Some(WrittenBack::AlreadyThere) if result.rc == 0 => WrittenBack::Written,
             Some(known) => known,
+            None if result.rc != 0 => not_taken(attribute, result.rc),
             None => refused(
                 format!("The directory took {attribute} and does not show it"),
                 "Give the account the right to read the attribute",
@@ -91,13 +90,34 @@ impl Session {
     }
 }
 
-/// What there is, compared with what was to be written; `None` where there is nothing.
-fn compared(there: &[Vec<u8>], wanted: &[u8]) -> Option<WrittenBack> {
-    match there {
-        [] => None,
-        [one] if one == wanted => Some(WrittenBack::AlreadyThere),
-        _ => Some(WrittenBack::Kept),
+/// What there is, compared with what was to be written; `None` where there is nothing. Values have no order.
+fn compared(there: &[Vec<u8>], wanted: &[Vec<u8>]) -> Option<WrittenBack> {
+    if there.is_empty() {
+        return None;
     }
+    let same = there.len() == wanted.len() && wanted.iter().all(|value| there.contains(value));
+    Some(if same { WrittenBack::AlreadyThere } else { WrittenBack::Kept })
+}
+
+/// How an account is given the right to write one attribute of people, and nothing else.
+pub(crate) fn grant(is_active_directory: bool, settings: &LdapSettings, attribute: &str) -> String {
+    let (base, bind) = (&settings.base, &settings.bind);
+    if is_active_directory {
+        return format!(
+            "Grant it: dsacls \"{base}\" /I:S /G \"ACCOUNT:RPWP;{attribute};user\". Members of administrators' groups take no rights from their unit: theirs are those of CN=AdminSDHolder,CN=System below the domain"
+        );
+    }
+    let line = format!("to dn.subtree=\"{base}\" attrs={attribute} by dn.exact=\"{bind}\" write by * break");
+    format!(
+        "Grant it. OpenLDAP: the line `access {line}` before the others of its database, or to cn=config `olcAccess: {{0}}{line}`"
+    )
+}
+
+fn not_taken(attribute: &str, code: u32) -> WrittenBack {
+    refused(
+        format!("The directory does not take this value for {attribute} (result {code})"),
+        "Check that the attribute holds such values, as many of them and as long; result 53 is explained in the directory's log",
+    )
 }
 
 fn refused(problem: String, cure: &str) -> WrittenBack {

@@ -9,7 +9,7 @@ use hardmatch_domain::person::Person;
 use hardmatch_embedded::{FileTable, Missing, TableOptions};
 use hardmatch_policy::{Config, Given, Location, entitlements};
 use hardmatch_ports::TableError;
-use hardmatch_ports::source::RefusedEntry;
+use hardmatch_ports::source::{RefusedEntry, SourceFinding};
 use hardmatch_report::{Check, CheckState};
 use hardmatch_store::Store;
 use hardmatch_store::connection::Meta;
@@ -22,6 +22,8 @@ use crate::simulated_state;
 use crate::tenant_side::tenant_side;
 use crate::tokens;
 
+/// The area of what is said of the source.
+const SOURCE: &str = "source";
 /// Refused entries that are named one by one.
 const NAMED: usize = 5;
 
@@ -100,9 +102,8 @@ pub(super) struct SourceSide {
 
 /// Reads the whole source once.
 pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
-    const AREA: &str = "source";
     if config.source.location == Location::Pushed {
-        let found = good(AREA, "People are pushed, while `hardmatch serve` runs.");
+        let found = good(SOURCE, "People are pushed, while `hardmatch serve` runs.");
         return SourceSide { checks: vec![found], domains: BTreeMap::new() };
     }
     let mut nowhere = 0u64;
@@ -114,14 +115,17 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
     let mut domains = BTreeMap::new();
     let checks = match read {
         Err(error) => {
-            vec![check(AREA, CheckState::Fail, format!("{}: {}.", config.source.location, error.problem), error.cure)]
+            let found = format!("{}: {}.", config.source.location, error.problem);
+            let mut checks = vec![check(SOURCE, CheckState::Fail, found, error.cure)];
+            checks.extend(examined.into_iter().flatten().map(told));
+            checks
         }
         Ok(mut found) => {
             let listing = std::mem::take(&mut found.completeness);
             domains = std::mem::take(&mut found.domains);
             let named = if found.nobody_has_a_name(config).is_some() {
                 check(
-                    AREA,
+                    SOURCE,
                     CheckState::Fail,
                     format!("Nothing in {} fills the sign-in name (userPrincipalName).", config.source.location),
                     "Name its column under [source.columns], or build it under [attributes].",
@@ -129,7 +133,7 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
             } else {
                 let people = found.people - found.refused.len() as u64;
                 good(
-                    AREA,
+                    SOURCE,
                     format!(
                         "{}: {people} people, {} of {} usable.",
                         config.source.location, found.usable, found.people
@@ -138,15 +142,12 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
             };
             let mut checks = vec![named];
             // What fails here was said by the reading, or will be.
-            checks.extend(examined.into_iter().flatten().map(|finding| match finding.cure {
-                None => good(AREA, format!("{}.", finding.found)),
-                Some(cure) => check(AREA, CheckState::Warn, format!("{}.", finding.found), format!("{cure}.")),
-            }));
+            checks.extend(examined.into_iter().flatten().map(told));
             checks.extend(refused_entries(&found.refused));
             checks.extend(without_location(nowhere));
             for doubt in &listing.doubts {
                 checks.push(check(
-                    AREA,
+                    SOURCE,
                     CheckState::Warn,
                     format!("The listing is not complete: {doubt}"),
                     "Nobody is decided until it is.",
@@ -154,15 +155,15 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
             }
             for doubt in &listing.absence {
                 let cure = "Nobody is taken for absent until the entries are cured.";
-                checks.push(check(AREA, CheckState::Warn, format!("Somebody may be hidden: {doubt}."), cure));
+                checks.push(check(SOURCE, CheckState::Warn, format!("Somebody may be hidden: {doubt}."), cure));
             }
             if let Some((first, others)) = listing.left_out.split_first() {
                 let more = others.len();
                 let more = if more > 0 { format!(" And {more} more.") } else { String::new() };
                 let found = format!("A value is left out. {}{more}", place(first));
-                checks.push(check(AREA, CheckState::Warn, found, "The people themselves are read."));
+                checks.push(check(SOURCE, CheckState::Warn, found, "The people themselves are read."));
             }
-            checks.extend(listing.notes.iter().map(|note| good(AREA, format!("{note}."))));
+            checks.extend(listing.notes.iter().map(|note| good(SOURCE, format!("{note}."))));
             let lost: Vec<&str> = meta
                 .listing
                 .columns
@@ -172,7 +173,7 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
                 .collect();
             if !lost.is_empty() {
                 checks.push(check(
-                    AREA,
+                    SOURCE,
                     CheckState::Warn,
                     format!("Columns that the last complete listing had are gone: {}.", usable::some(&lost, NAMED)),
                     "Bring them back, or accept the change once with --accept-source.",
@@ -182,6 +183,14 @@ pub(super) async fn source(config: &Config, meta: &Meta) -> SourceSide {
         }
     };
     SourceSide { checks, domains }
+}
+
+/// What a source says of how it is reached.
+fn told(finding: SourceFinding) -> Check {
+    match finding.cure {
+        None => good(SOURCE, format!("{}.", finding.found)),
+        Some(cure) => check(SOURCE, CheckState::Warn, format!("{}.", finding.found), format!("{cure}.")),
+    }
 }
 
 /// Whether rules give the person a licence, and nothing says in which country it is used.

@@ -3,10 +3,14 @@
 
 use hardmatch_domain::change::Join;
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey, PersonRef};
+use hardmatch_domain::link::JoinRule;
 use hardmatch_domain::reason::Code;
+use hardmatch_domain::write_back::{CONSISTENCY_GUID, PlannedWriteBack, TenantValue, stored_form};
 use hardmatch_match::NewRun;
-use hardmatch_ports::run::{Intent, PlanRow};
+use hardmatch_policy::Location;
+use hardmatch_ports::run::{Intent, PlanRow, SourceWrite, SourceWriteResult, SourceWrites};
 use hardmatch_ports::source::{WriteBack, WrittenBack};
+use hardmatch_store::PersonHash;
 use serde::Serialize;
 use serde_json::json;
 
@@ -19,8 +23,6 @@ use crate::output;
 
 /// Attributes that a directory sets by itself.
 const SET_BY_THE_DIRECTORY: [&str; 4] = ["objectGUID", "entryUUID", "nsUniqueId", "objectSid"];
-/// The attribute that holds the sixteen bytes.
-const CONSISTENCY_GUID: &str = "mS-DS-ConsistencyGuid";
 
 /// An immutable ID that the source is to learn.
 #[derive(Debug, Serialize)]
@@ -34,6 +36,9 @@ struct Learned {
     source: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// By which rule the person was joined.
+    #[serde(skip)]
+    joined_by: JoinRule,
 }
 
 pub(super) async fn learned(args: &RepairLearnedArgs) -> Result<Exit, Failure> {
@@ -78,14 +83,15 @@ async fn all(engine: &Engine, meta: &hardmatch_store::connection::Meta, write: b
     }
     drop(slices);
     if write {
-        hand_over(engine, &mut learned).await?;
+        hand_over(engine, &run.id, &mut learned).await?;
     }
     Ok(learned)
 }
 
 /// The ID of a person's account that the source is to learn: the policy lets the tenant's stand, or the source has none.
 async fn of_person(engine: &Engine, row: PlanRow) -> Result<Option<Learned>, Failure> {
-    let Join::Joined { account, .. } = &row.decision.join else { return Ok(None) };
+    let Join::Joined { account, rule } = &row.decision.join else { return Ok(None) };
+    let joined_by = *rule;
     let person = row.decision.key.clone();
     let who = PersonRef { connection: engine.connection().clone(), key: person.clone() };
     let (store, scope) = (engine.store(), &engine.deciding.scope);
@@ -103,12 +109,13 @@ async fn of_person(engine: &Engine, row: PlanRow) -> Result<Option<Learned>, Fai
         immutable_id,
         source: None,
         why: None,
+        joined_by,
     });
     Ok(learned)
 }
 
 /// Hands the IDs to the source, in the first anchor attribute that can be written.
-async fn hand_over(engine: &Engine, learned: &mut [Learned]) -> Result<(), Failure> {
+async fn hand_over(engine: &Engine, run: &str, learned: &mut [Learned]) -> Result<(), Failure> {
     let from = &engine.state.loaded.config.anchor.from;
     let writable = |name: &&String| !SET_BY_THE_DIRECTORY.iter().any(|set| set.eq_ignore_ascii_case(name));
     let Some(attribute) = from.iter().find(writable) else {
@@ -120,23 +127,31 @@ async fn hand_over(engine: &Engine, learned: &mut [Learned]) -> Result<(), Failu
     let mut values = Vec::with_capacity(learned.len());
     let mut asked = Vec::with_capacity(learned.len());
     for one in learned.iter_mut() {
-        let value = if attribute.eq_ignore_ascii_case(CONSISTENCY_GUID) {
-            one.immutable_id.to_guid().map(|guid| guid.ad_bytes().to_vec())
-        } else {
-            Some(one.immutable_id.as_str().as_bytes().to_vec())
-        };
-        let Some(value) = value else {
+        let Some(value) = stored_form(attribute, one.immutable_id.as_str()) else {
             one.source = Some("refused");
             one.why = Some(format!(
                 "it is no GUID, and {attribute} takes sixteen bytes. Enter it in a text attribute, and name that one in [anchor] from"
             ));
             continue;
         };
-        values.push(WriteBack { key: one.person.clone(), attribute: attribute.as_str().into(), value });
+        values.push(WriteBack { key: one.person.clone(), attribute: attribute.as_str().into(), values: vec![value] });
         asked.push(one);
     }
+    let takes = matches!(engine.state.loaded.config.source.location, Location::Directory(_) | Location::Several(_));
+    let mut journal: Vec<(PersonHash, SourceWrites)> =
+        asked.iter().filter(|_| takes).map(|one| journaled(engine, run, attribute, one)).collect();
+    // Before anything is sent, as runs have it: the next reading shows what became of a value whose answer was lost.
+    put(engine, &journal).await?;
     let written = engine.source().write_back(&values).await.map_err(|error| Failure::run(error.to_string()))?;
-    for (one, written) in asked.into_iter().zip(written) {
+    for (at, (one, written)) in asked.into_iter().zip(written).enumerate() {
+        for value in journal.get_mut(at).into_iter().flat_map(|(_, entry)| &mut entry.values) {
+            value.result = Some(match &written {
+                WrittenBack::Written => SourceWriteResult::Written,
+                WrittenBack::AlreadyThere => SourceWriteResult::AlreadyThere,
+                WrittenBack::Kept => SourceWriteResult::Kept,
+                WrittenBack::ByHand | WrittenBack::Refused { .. } => SourceWriteResult::Refused,
+            });
+        }
         (one.source, one.why) = match written {
             WrittenBack::Written => (Some("written"), None),
             WrittenBack::AlreadyThere => (Some("already-there"), None),
@@ -149,5 +164,30 @@ async fn hand_over(engine: &Engine, learned: &mut [Learned]) -> Result<(), Failu
             WrittenBack::Refused { problem, cure } => (Some("refused"), Some(format!("{problem}. {cure}"))),
         };
     }
-    Ok(())
+    put(engine, &journal).await
+}
+
+fn journaled(engine: &Engine, run: &str, attribute: &str, one: &Learned) -> (PersonHash, SourceWrites) {
+    let value = PlannedWriteBack {
+        attribute: attribute.into(),
+        from: TenantValue::ImmutableId,
+        values: [one.immutable_id.as_str().into()].into(),
+    };
+    let writes = SourceWrites {
+        v: 1,
+        run: run.to_owned(),
+        key: one.person.clone(),
+        account: one.account.clone(),
+        joined_by: one.joined_by,
+        at_ms: engine.deciding.clock.now().as_millisecond(),
+        values: vec![SourceWrite { value, result: None, problem: None }],
+    };
+    let who = PersonRef { connection: engine.connection().clone(), key: one.person.clone() };
+    (engine.store().pid(&who), writes)
+}
+
+async fn put(engine: &Engine, journal: &[(PersonHash, SourceWrites)]) -> Result<(), Failure> {
+    let (store, c) = (engine.store(), engine.connection());
+    let writes = journal.iter().map(|(pid, writes)| store.put_source_writes(c, *pid, writes)).collect();
+    Ok(store.write_all(writes).await?)
 }

@@ -175,13 +175,15 @@ fn stands_alone(action: Action) -> bool {
 
 /// Whether something besides the change needs attention, so that the person stays marked after it is written.
 pub(super) fn needs_more(decision: &Decision) -> bool {
-    decision.reasons.iter().any(|reason| match reason.code.weight() {
-        Weight::Note | Weight::Reported => false,
-        Weight::Refused => true,
-        Weight::Held => match reason.code.wakes() {
-            // A timer brings the person back, or the change itself ends the reason.
-            Wakes::Timer | Wakes::Approval | Wakes::Change => false,
-            Wakes::Another | Wakes::Nobody => true,
-        },
-    })
+    // Until the source shows what it was given.
+    !decision.write_back.is_empty()
+        || decision.reasons.iter().any(|reason| match reason.code.weight() {
+            Weight::Note | Weight::Reported => false,
+            Weight::Refused => true,
+            Weight::Held => match reason.code.wakes() {
+                // A timer brings the person back, or the change itself ends the reason.
+                Wakes::Timer | Wakes::Approval | Wakes::Change => false,
+                Wakes::Another | Wakes::Nobody => true,
+            },
+        })
 }

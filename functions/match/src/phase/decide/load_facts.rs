@@ -102,6 +102,7 @@ fn failed(record: &PersonRecord) -> Decision {
         leaving: None,
         ledger: None,
         active: false,
+        write_back: Box::default(),
     }
 }
 

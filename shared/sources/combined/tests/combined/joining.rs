@@ -165,7 +165,7 @@ async fn a_person_is_asked_for_and_written_to_where_their_entries_are() {
     two.corp.set([]);
     assert!(matches!(source.ask(&"a".into()).await.unwrap(), Asked::Unknown(_)), "half a person is nobody");
 
-    let value = WriteBack { key: PersonKey::new("a"), attribute: "anchor".into(), value: vec![1] };
+    let value = WriteBack { key: PersonKey::new("a"), attribute: "anchor".into(), values: vec![vec![1]] };
     assert_eq!(source.write_back(std::slice::from_ref(&value)).await.unwrap(), [WrittenBack::ByHand]);
     two.hr.change(|said| said.writable = true);
     assert_eq!(source.write_back(std::slice::from_ref(&value)).await.unwrap(), [WrittenBack::Written]);
