@@ -66,9 +66,16 @@ class Stack:
 
     def has(self, condition):
         """Whether a condition of the template holds."""
-        parameter = {"HasSecrets": "SecretPrefix", "HasSourceBucket": "SourceBucket", "HasRestoredTable": "RestoredTable"}
+        parameter = {"HasSecrets": "SecretPrefix", "HasSourceBucket": "SourceBucket", "HasRestoredTable": "RestoredTable",
+                     "HasSourceNetwork": "SourceSubnetIds"}
         if condition in parameter:
             return bool(self.parameters.get(parameter[condition]))
+        if condition == "HasDirectories":
+            return self.parameters.get("Directories") == "true"
+        if condition == "HasDirectorySecrets":
+            return self.has("HasDirectories") and self.has("HasSecrets")
+        if condition == "HasDirectoryKey":
+            return self.has("HasDirectories") and self.has("HasDataKey")
         return {"HasDataKey": "DataKey"}[condition] in self.resources
 
     def filled(self, text):

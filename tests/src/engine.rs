@@ -35,6 +35,7 @@ use crate::rights::GuardedTable;
 use crate::secret_scan::SecretScan;
 use crate::stopped::Stopped;
 use crate::taught::Taught;
+use crate::telling::{LastRead, Telling};
 use crate::trace::Trace;
 
 /// What the engine of a story is built from.
@@ -55,6 +56,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) trace: Option<Trace>,
     pub(crate) watch: Option<Arc<dyn Watch>>,
     pub(crate) passwords: Delivered,
+    pub(crate) telling: Option<(std::path::PathBuf, LastRead)>,
 }
 
 /// Who answers messages.
@@ -145,6 +147,9 @@ impl StoryEngine {
             },
             holder: "a test".to_owned(),
         });
+        if let Some((path, last)) = plan.telling {
+            functions.source.source = Arc::new(Telling { source: functions.source.source, path, last });
+        }
         functions.source.store = as_role(&store, &table, "SourceRole");
         functions.tenant.store = as_role(&store, &table, "TenantRole");
         functions.writing.store = as_role(&store, &table, "WriteRole");

@@ -20,6 +20,7 @@ mod rights;
 pub mod rng;
 pub mod secret_scan;
 pub mod taught;
+pub mod telling;
 pub mod trace;
 pub mod trial;
 pub mod world;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use hardmatch_domain::ids::{ConnectionId, PersonKey};
 use hardmatch_embedded::doorbell::Habits;
 use hardmatch_embedded::{FileTable, FolderBlobs};
-use hardmatch_match::{Accept, Acceptance, Handled, NewRun, Request, accept, handle_command, open_run};
-use hardmatch_policy::Config;
+use hardmatch_match::{
+    Accept, Acceptance, Handled, NewRun, Request, Started, accept, handle_command, open_run, start_due,
+};
+use hardmatch_policy::{Config, Schedule};
 use hardmatch_ports::clock::Clock as _;
 use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::{Message, MessageKind};
@@ -35,6 +37,7 @@ use crate::ran::Ran;
 use crate::secret_scan::SecretScan;
 use crate::stopped::Stopped;
 use crate::taught::Taught;
+use crate::telling::LastRead;
 use crate::trace::Trace;
 
 /// Noon on 15 January 2026, UTC.
@@ -70,6 +73,8 @@ pub struct World {
     pub trace: Option<Trace>,
     /// Looks on while the next commands' messages are answered.
     pub watch: Option<Arc<dyn Watch>>,
+    /// Makes the source one that tells whether it has changed, and keeps what was read of it last.
+    pub telling: Option<LastRead>,
     /// Initial passwords that were delivered.
     pub passwords: Delivered,
     /// Looks for secrets while the folder is still there.
@@ -118,6 +123,7 @@ impl World {
             trace: None,
             watch: None,
             passwords: Delivered::default(),
+            telling: None,
             secret_scan: Arc::new(SecretScan::new(running.world().clone(), folder.path())),
             running,
             table,
@@ -282,6 +288,19 @@ impl World {
         let before = engine.table.units();
         engine.notify(kinds.iter().map(message).collect()).await?;
         Ok(engine.table.units().since(before))
+    }
+
+    /// Begins what the connection's own schedule has due, as the tick of a stack does, in a process of its own that answers until
+    /// no message is left. What it took of the table.
+    pub async fn due(&mut self, schedule: &Schedule) -> Result<(Started, Units), Stopped> {
+        let (engine, config) = self.begin().await?;
+        self.activate(&engine, &config).await.map_err(|error| engine.stopped(&error))?;
+        let before = engine.table.units();
+        let due = schedule.last(self.clock.now().as_second());
+        let started = start_due(&engine.deciding, &config.connection, due, false).await;
+        let started = started.map_err(|error| engine.stopped(&error))?;
+        engine.notify(Vec::new()).await?;
+        Ok((started, engine.table.units().since(before)))
     }
 
     /// Asks for people by their keys, as a hook does that names them, and lets the functions answer until no message is
@@ -475,6 +494,7 @@ impl World {
             trace: self.trace.clone(),
             watch: self.watch.clone(),
             passwords: self.passwords.clone(),
+            telling: self.telling.clone().map(|last| (self.people.path().to_owned(), last)),
         })
         .await?;
         Ok((engine, config))

@@ -109,7 +109,7 @@ pub(crate) enum Command {
     /// Print the commands that build and deploy the functions with the AWS command line
     #[command(after_help = "Examples:\n  hardmatch deploy --bucket my-artifacts")]
     Deploy(DeployArgs),
-    /// Print lines that run hardmatch every night: cron, systemd, Windows Task Scheduler
+    /// Print lines that run hardmatch by its [schedule], or every night: cron, systemd, Windows Task Scheduler
     #[command(after_help = "Examples:\n  hardmatch schedule\n  hardmatch schedule --for cron --at 01:15")]
     Schedule(ScheduleArgs),
     /// Print a script that completes commands in a shell
@@ -291,6 +291,9 @@ pub(crate) struct SyncArgs {
     /// Send again now what the tenant refused lately, instead of waiting for its day
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Only when a time of the file's [schedule] has come; a time that comes while a run is open is skipped
+    #[arg(long, conflicts_with_all = ["who", "yes", "full", "accept_source", "retry", "stack"])]
+    pub(crate) scheduled: bool,
     /// Show everybody, however many
     #[arg(long)]
     pub(crate) all: bool,
@@ -373,9 +376,9 @@ pub(crate) struct AcknowledgeArgs {
 pub(crate) struct ScheduleArgs {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// When, by the clock of the machine that runs it
-    #[arg(long, value_name = "HH:MM", default_value = "02:30")]
-    pub(crate) at: String,
+    /// When, by the clock of the machine that runs it; 02:30 when left out. The times of a file with [schedule] are its own
+    #[arg(long, value_name = "HH:MM")]
+    pub(crate) at: Option<String>,
     /// For one of them only
     #[arg(long = "for", value_name = "NAME", value_parser = ["cron", "systemd", "windows"])]
     pub(crate) only: Option<String>,

@@ -95,6 +95,17 @@ impl Engine {
         }
     }
 
+    /// Lets the source be looked at, as was asked, and gives the run that was begun where it has changed.
+    pub(crate) async fn look(&self, progress: &Progress) -> Result<Option<String>, Failure> {
+        let engine = self.attended(progress);
+        engine.serve().await;
+        if let Some(Stopped::Failed(said)) = engine.hooks.stopped() {
+            return Err(Failure::run(said));
+        }
+        let meta = self.store().meta(self.connection()).await?;
+        Ok(meta.schedule.slot.map(|slot| slot.run).filter(|run| !run.is_empty()))
+    }
+
     /// The functions and their queues, with somebody in front of them.
     fn attended(&self, progress: &Progress) -> hardmatch_local::Engine {
         let attended = Attended {

@@ -14,6 +14,7 @@ mod operator;
 mod output;
 mod passwords;
 mod progress;
+mod schedules;
 mod simulated_state;
 #[cfg(feature = "aws")]
 mod stack;

@@ -11,5 +11,5 @@ mod writes;
 pub use hardmatch_ports::doorbell::After;
 pub use observed::{NEEDED, PEOPLE, USERS};
 pub use ports::{ObserveError, SourcePorts, TenantPorts};
-pub use source::{copied, observe_source, observe_source_now, write_back};
+pub use source::{copied, observe_source, observe_source_now, within, write_back};
 pub use tenant::{observe_tenant, observe_tenant_now};

@@ -59,5 +59,5 @@ pub use plan::{Named, Slices, read_plan};
 pub use ports::{ConnectionHealth, ExplainPorts, MatchPorts, RunCost, RunMetrics};
 pub use replay::replay;
 pub use requests::{notify_wanted, take_requests};
-pub use schedule::{PassedBy, Started, nightly, start_scheduled};
+pub use schedule::{PassedBy, Started, is_taken, nightly, start_due, start_scheduled};
 pub use tick::{look_after, tick, tick_all};

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_match::{
-    Admission, After, Handled, MatchPorts, Request, admit, handle_command, look_after, nightly, tick_all,
-    watch_credential,
+    Admission, After, Handled, MatchError, MatchPorts, Request, admit, handle_command, is_taken, look_after, nightly,
+    start_due, tick_all, watch_credential,
 };
 use hardmatch_ports::command::{Command, CommandAuthority, Reply};
 use hardmatch_ports::doorbell::MessageKind;
 use hardmatch_runtime::Metrics;
 use hardmatch_store::TenantKey;
+use hardmatch_store::connection::Meta;
 use hardmatch_wiring::lambda::{Begun, Delivery, Error, Home, MessageHandler, Timestamp, serve};
+use hardmatch_wiring::policy::Schedule;
 use hardmatch_wiring::{ConnectionError, Push};
 
 use crate::run_costs::{HealthNotes, RunCosts};
@@ -23,6 +25,22 @@ use crate::run_costs::{HealthNotes, RunCosts};
 async fn main() -> Result<(), Error> {
     let home = Home::open().await?;
     serve(home.clone(), Matching { home }).await
+}
+
+/// Begins the run of the connection's own schedule, where one is due.
+async fn begin_due(
+    ports: &MatchPorts,
+    connection: &ConnectionId,
+    meta: &Meta,
+    schedule: &Schedule,
+) -> Result<(), MatchError> {
+    let due = schedule.last(ports.clock.now_seconds());
+    if is_taken(meta, due) {
+        return Ok(());
+    }
+    let started = start_due(ports, connection, due, false).await?;
+    tracing::info!(connection.id = %connection, run.started = ?started, "a time of the connection's schedule has come");
+    Ok(())
 }
 
 struct Matching {
@@ -169,6 +187,9 @@ impl Matching {
         let mut ports = self.ports_of(opened.scope, begun, deadline);
         ports.metrics = Arc::new(RunCosts::since(&self.home, begun).noting(health));
         look_after(&ports, &connection, &opened.meta).await.map_err(|error| error.to_string())?;
+        if let Some(schedule) = &opened.config.schedule {
+            begin_due(&ports, &connection, &opened.meta, schedule).await.map_err(|error| error.to_string())?;
+        }
         watch_credential(&ports, &connection, &opened.meta).await.map_err(|error| error.to_string())
     }
 

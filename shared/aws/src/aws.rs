@@ -18,7 +18,7 @@ use crate::doorbell::{QueueUrls, SqsDoorbell};
 use crate::identity::StsWebIdentity;
 #[cfg(feature = "credentials")]
 use crate::seal::KmsSeal;
-#[cfg(feature = "credentials")]
+#[cfg(feature = "secrets")]
 use crate::secrets::SecretsManager;
 use crate::table::DynamoTable;
 
@@ -123,7 +123,7 @@ impl Aws {
     }
 
     /// Secrets by ARN.
-    #[cfg(feature = "credentials")]
+    #[cfg(feature = "secrets")]
     pub fn secrets(&self) -> SecretsManager {
         SecretsManager::new(aws_sdk_secretsmanager::Client::new(&self.config), Arc::clone(&self.clock))
     }

@@ -27,8 +27,9 @@ impl FetchError {
 }
 
 impl Aws {
-    /// Copies an object into a file of this machine, piece by piece.
-    pub async fn fetch(&self, bucket: &str, key: &str, to: &Path) -> Result<(), FetchError> {
+    /// Copies an object into a file of this machine, piece by piece. An object is there when its last byte has arrived, so that
+    /// none is read half written. Gives when it was written (Unix seconds), where that is told.
+    pub async fn fetch(&self, bucket: &str, key: &str, to: &Path) -> Result<Option<i64>, FetchError> {
         let told =
             |cause: String, passes: bool| FetchError { bucket: bucket.to_owned(), key: key.to_owned(), cause, passes };
         let failed = |cause: String| told(cause, true);
@@ -40,12 +41,14 @@ impl Aws {
             };
             told(sentence("s3:GetObject", &format!("s3://{bucket}"), &error), passes)
         })?;
+        let written = answer.last_modified.map(|at| at.secs());
         let mut body = answer.body;
         let mut file = tokio::fs::File::create(to).await.map_err(|error| failed(error.to_string()))?;
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| failed(error.to_string()))?;
             file.write_all(&piece).await.map_err(|error| failed(error.to_string()))?;
         }
-        file.flush().await.map_err(|error| failed(error.to_string()))
+        file.flush().await.map_err(|error| failed(error.to_string()))?;
+        Ok(written)
     }
 }

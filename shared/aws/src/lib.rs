@@ -11,7 +11,7 @@ pub mod identity;
 pub mod redrive;
 #[cfg(feature = "credentials")]
 pub mod seal;
-#[cfg(feature = "credentials")]
+#[cfg(feature = "secrets")]
 pub mod secrets;
 #[cfg(feature = "stacks")]
 pub mod stacks;
@@ -31,6 +31,6 @@ pub use identity::StsWebIdentity;
 pub use redrive::{Depth, Letter, Redrive, Redriven, Undelivered};
 #[cfg(feature = "credentials")]
 pub use seal::KmsSeal;
-#[cfg(feature = "credentials")]
+#[cfg(feature = "secrets")]
 pub use secrets::SecretsManager;
 pub use table::DynamoTable;

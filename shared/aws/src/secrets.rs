@@ -1,6 +1,7 @@
 //! Secrets that an operator keeps in AWS Secrets Manager, read by ARN and remembered for some minutes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use hardmatch_ports::Clock;
 use hardmatch_ports::credentials::{CredentialError, SecretReader};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::failure::{is_denied, sentence};
 
@@ -27,6 +28,13 @@ impl SecretsManager {
     /// Over a client.
     pub fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
         Self { client, clock, remembered: Mutex::default() }
+    }
+
+    /// Copies a value that is no secret, as certificates that lie beside a password, into a file of this machine.
+    pub async fn copy(&self, reference: &str, to: &Path) -> Result<(), CredentialError> {
+        let value = self.read(reference).await?;
+        let written = tokio::fs::write(to, value.expose_secret()).await;
+        written.map_err(|error| CredentialError(format!("{} cannot be written: {error}", to.display())))
     }
 
     fn remembered(&self, arn: &str, now: i64) -> Option<SecretString> {

@@ -7,13 +7,14 @@
 //! proves itself or where people come from only from an approver. Both are decided here, from values alone.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use hardmatch_domain::ids::ConnectionId;
 use url::Url;
 
 use crate::config::{ClientProof, Config, Method, Passwords};
-use crate::places::{SecretRef, TokenRef};
-use crate::sources::Location;
+use crate::places::{AuthorityRef, SecretRef, TokenRef};
+use crate::sources::{DirectorySettings, Location};
 
 #[cfg(test)]
 mod tests;
@@ -76,7 +77,15 @@ impl StackLimits {
             found.extend(match place {
                 SecretRef::Env(_) => Some(refused(key, "env:", "an environment variable of the function")),
                 SecretRef::File(_) => Some(refused(key, "file:", "a file of the function")),
-                SecretRef::SecretsManager(arn) => self.secret(&config.connection, arn).err(),
+                SecretRef::SecretsManager(arn) if key == SOURCE_PASSWORD => {
+                    self.source_secret(&config.connection, key, arn).err()
+                }
+                SecretRef::SecretsManager(arn) => self.secret(&config.connection, arn).err().or_else(|| {
+                    let folder = self.source_folder(&config.connection);
+                    self.is_of_source(&config.connection, arn).then(|| format!(
+                        "{key} names a secret in {folder}, which the function that reads the source can read. Store it under another name"
+                    ))
+                }),
             });
         }
         if let Some(Method::Federated { audience, token }) = config.tenant.auth.as_ref().map(|auth| &auth.method) {
@@ -95,12 +104,10 @@ impl StackLimits {
                     .to_owned(),
             );
         }
-        if let Location::Directory(_) = &config.source.location {
-            found.push(
-                "functions do not read directories yet. Read it on one machine, or let that machine write the people to s3://BUCKET/KEY"
-                    .to_owned(),
-            );
+        if let Location::Directory(servers) = &config.source.location {
+            found.extend(servers.iter().filter_map(|server| self.server(server).err()));
         }
+        found.extend(config.source.directory.iter().filter_map(|directory| self.authority(config, directory).err()));
         if let Location::Program { .. } = &config.source.location {
             found.push(
                 "source.location would start a program. Let the program run elsewhere and write what it prints to s3://BUCKET/KEY, with kind = \"csv\", \"jsonl\" or \"ldif\""
@@ -132,6 +139,55 @@ impl StackLimits {
             "{key} names the host {}{port}, which is not in the stack's list of hosts. Name a host of that list, or let the stack's owner add it to the parameter AllowedHosts",
             url.host_str().unwrap_or_default()
         ))
+    }
+
+    /// Whether functions may ask a server of a directory; otherwise why not.
+    fn server(&self, text: &str) -> Result<(), String> {
+        let default = if text.starts_with("ldaps:") { 636 } else { 389 };
+        let url = Url::parse(text).map_err(|_| format!("source.location: {text} is no server of a directory"))?;
+        let (host, port) = (url.host_str().unwrap_or_default().to_ascii_lowercase(), url.port().unwrap_or(default));
+        if self.hosts.iter().any(|allowed| allowed.host == host && allowed.takes(port)) {
+            return Ok(());
+        }
+        Err(format!(
+            "source.location names the server {host}:{port}, which is not in the stack's list of hosts. Let the stack's owner add {host}:{port} to the parameter AllowedHosts, and set Directories to true"
+        ))
+    }
+
+    /// Whether functions can get at the authorities of a directory; otherwise why not.
+    fn authority(&self, config: &Config, directory: &DirectorySettings) -> Result<(), String> {
+        match &directory.ca {
+            AuthorityRef::S3 { .. } => Ok(()),
+            AuthorityRef::SecretsManager(arn) => self.source_secret(&config.connection, "source.ca", arn),
+            AuthorityRef::File(_) => Err(
+                "source.ca is a file of some machine. Put it into the stack's source bucket and write ca = \"s3://BUCKET/KEY\", or store it beside the password and write ca = \"secretsmanager:ARN\""
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// Whether a connection may use a secret for its source: one of its own, in the part that the source's function reads.
+    /// What that function can read opens no tenant.
+    ///
+    /// # Errors
+    /// A sentence with its cure.
+    pub fn source_secret(&self, connection: &ConnectionId, key: &str, arn: &str) -> Result<(), String> {
+        self.secret(connection, arn)?;
+        if self.is_of_source(connection, arn) {
+            return Ok(());
+        }
+        let folder = self.source_folder(connection);
+        Err(format!(
+            "{key} names a secret outside {folder}, and the function that reads the source reads no other. Store it under a name that begins with {folder}"
+        ))
+    }
+
+    fn source_folder(&self, connection: &ConnectionId) -> String {
+        format!("{}{connection}/source/", self.secret_prefix.as_deref().unwrap_or_default())
+    }
+
+    fn is_of_source(&self, connection: &ConnectionId, arn: &str) -> bool {
+        arn.splitn(7, ':').nth(6).is_some_and(|name| name.starts_with(&self.source_folder(connection)))
     }
 
     /// Whether a connection may use a secret of AWS Secrets Manager: its name is the stack's prefix, the connection's name,
@@ -191,11 +247,15 @@ impl AllowedHost {
         Ok(Self { host, port })
     }
 
-    fn covers(&self, url: &Url) -> bool {
-        let port = match self.port {
+    fn takes(&self, port: u16) -> bool {
+        match self.port {
             Port::Any => true,
-            Port::Exactly(port) => url.port_or_known_default() == Some(port),
-        };
+            Port::Exactly(exactly) => exactly == port,
+        }
+    }
+
+    fn covers(&self, url: &Url) -> bool {
+        let port = url.port_or_known_default().is_some_and(|port| self.takes(port));
         let bare = url.username().is_empty() && url.password().is_none();
         bare && port && is_private(url) && url.host_str() == Some(self.host.as_str())
     }
@@ -227,6 +287,9 @@ fn hosts(config: &Config) -> Vec<(&'static str, String)> {
     found
 }
 
+/// The key of the secret that the source's function reads.
+const SOURCE_PASSWORD: &str = "source.password";
+
 /// Every place of a secret that a configuration names, with its key.
 fn secrets(config: &Config) -> Vec<(&'static str, &SecretRef)> {
     let (secret, certificate) = match config.tenant.auth.as_ref().map(|auth| &auth.method) {
@@ -240,7 +303,7 @@ fn secrets(config: &Config) -> Vec<(&'static str, &SecretRef)> {
     };
     let mut found = Vec::new();
     let directories = config.sources().into_iter().filter_map(|(_, source)| source.directory.as_ref());
-    found.extend(directories.map(|directory| ("source.password", &directory.password)));
+    found.extend(directories.map(|directory| (SOURCE_PASSWORD, &directory.password)));
     found.extend(secret.map(|secret| ("tenant.auth.secret", &secret.place)));
     found.extend(certificate.map(|certificate| ("tenant.auth.certificate", &certificate.certificate)));
     found.extend(certificate.and_then(|certificate| certificate.key.as_ref()).map(|key| ("tenant.auth.key", key)));
@@ -296,6 +359,8 @@ pub enum Protected {
     SignIn,
     /// Where people come from: `source.location`.
     SourceLocation,
+    /// By whose word a directory is the one that is meant: `source.ca`, `source.nameserver`.
+    SourceAuthority,
 }
 
 impl fmt::Display for Protected {
@@ -308,6 +373,7 @@ impl fmt::Display for Protected {
             Self::Tenant => "[tenant] changes",
             Self::SignIn => "[tenant.auth] changes",
             Self::SourceLocation => "source.location changes",
+            Self::SourceAuthority => "source.ca or source.nameserver changes",
         })
     }
 }
@@ -323,8 +389,14 @@ pub fn protected_changes(active: Active<'_>, new: &Config) -> Vec<Protected> {
         (old.tenant.id != new.tenant.id || old.tenant.cloud != new.tenant.cloud, Protected::Tenant),
         (old.tenant.auth != new.tenant.auth, Protected::SignIn),
         (old.source.location != new.source.location, Protected::SourceLocation),
+        (authority(old) != authority(new), Protected::SourceAuthority),
     ];
     changes.into_iter().filter(|(changed, _)| *changed).map(|(_, part)| part).collect()
+}
+
+/// Whose word it is taken by that a directory is the one that is meant: certificates, and the names of a domain's servers.
+fn authority(config: &Config) -> Option<(&AuthorityRef, Option<SocketAddr>)> {
+    config.source.directory.as_ref().map(|directory| (&directory.ca, directory.nameserver))
 }
 
 /// Why a push takes an approver, and what to do: one text for the function that refuses and the command that asks.

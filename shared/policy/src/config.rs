@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use crate::days::DayRule;
 use crate::expression::Compiled;
 use crate::places::{SecretRef, TokenRef};
+use crate::schedule::Schedule;
 use crate::sources::{Location, SourceSettings};
 
 /// The version of the file's form that this version reads.
@@ -58,6 +59,8 @@ pub struct Config {
     pub licenses: Vec<LicenseTable>,
     /// `[[group]]`: who is a member of which group.
     pub groups: Vec<GroupTable>,
+    /// `[schedule]`: when the connection is synced by itself; `None`: as the stack or the machine has it.
+    pub schedule: Option<Schedule>,
     /// `[state] path`: the file that holds state when hardmatch runs by itself. On AWS the table takes its place.
     pub state_path: PathBuf,
     /// `[passwords]`: where initial passwords go.

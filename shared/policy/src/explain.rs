@@ -16,6 +16,7 @@ use hardmatch_domain::write_back::TenantValue;
 use crate::compile::DEFAULT_FLOW;
 use crate::config::{Auth, ClientCertificate, ClientProof, ClientSecret, Cloud, Config, Method, Passwords};
 use crate::places::{SecretRef, TokenRef};
+use crate::schedule::Schedule;
 use crate::sources::Location;
 
 /// In plain words, what the file will do.
@@ -40,6 +41,9 @@ pub fn explain(config: &Config) -> String {
     say("What happens to those who leave", leaving(config));
     say("What is done and what waits", switches(config));
     say("Limits on removals", limits(config));
+    if let Some(schedule) = &config.schedule {
+        say("When it runs by itself", times(schedule));
+    }
     say("Where things lie", places(config));
     out.truncate(out.trim_end().len());
     out.push('\n');
@@ -396,6 +400,15 @@ fn taught(config: &Config) -> Vec<String> {
         format!("`{}` gets {value}, of people who have none. A value that is there is never changed.", rule.attribute)
     });
     said.collect()
+}
+
+fn times(schedule: &Schedule) -> Vec<String> {
+    let ((hour, minute), zone) = (schedule.full(), schedule.zone());
+    let daily = format!("Every day from {hour:02}:{minute:02} on ({zone}) the source is read whole once.");
+    let often = schedule.every().map(|every| {
+        format!("Every {every} it is asked what changed. A time that comes while a run is open is skipped.")
+    });
+    often.into_iter().chain([daily]).collect()
 }
 
 fn places(config: &Config) -> Vec<String> {

@@ -104,6 +104,7 @@ pub(crate) static ROOT: Table = Table {
         key("guard", Kind::Table(&GUARD), Optional, "Limits on removals, new accounts and changed names."),
         key("license", Tables(&LICENSE), Optional, "Licence rules: whom one fits has the licence."),
         key("group", Tables(&GROUP), Optional, "Group rules: whom one fits is a member."),
+        key("schedule", Kind::Table(&SCHEDULE), Optional, "When the connection is synced by itself."),
         key("state", Kind::Table(&STATE), Optional, "Where state lies."),
         key("passwords", Kind::Table(&PASSWORDS), Optional, "Where initial passwords go."),
     ],
@@ -307,7 +308,7 @@ pub(crate) static SOURCE: Table = Table {
             "ca",
             Text,
             Optional,
-            "kind = \"ldap\": a file with the certificates (PEM) of the authorities that are trusted, relative to this one.",
+            "kind = \"ldap\": a file with the certificates (PEM) of the authorities that are trusted, relative to this one; for deployed functions s3://BUCKET/KEY or secretsmanager:ARN.",
         ),
         key(
             "columns",
@@ -531,6 +532,31 @@ pub(crate) static GROUP: Table = Table {
         key("name", Text, Required, "The group's display name."),
         key("kind", Choice(&["microsoft365", "security"], &[]), Default("\"security\""), "Which kind of group."),
         key("when", Rule, Required, "Who is a member."),
+    ],
+};
+
+pub(crate) static SCHEDULE: Table = Table {
+    path: "schedule",
+    doc: "When the connection is synced by itself, by `hardmatch serve`, by the lines that `hardmatch schedule` prints, or on AWS. A time that comes while a run is open is skipped. Without this table a stack syncs the connection every night.",
+    keys: &[
+        key(
+            "every",
+            Text,
+            Optional,
+            "How often: minutes that divide an hour, or hours that divide a day, such as 5m or 2h. For kind = \"ldap\", which tells what changed; files and programs, which are read whole, once an hour at most.",
+        ),
+        key(
+            "full",
+            Text,
+            Optional,
+            "The time of day from which on the next reading reads a directory whole, and at which a plan that nobody applied is made anew. Default: 02:30.",
+        ),
+        key(
+            "time_zone",
+            Text,
+            Optional,
+            "The zone that these times are in, such as Europe/Berlin (an IANA time zone); daylight saving time is followed. Default: UTC.",
+        ),
     ],
 };
 

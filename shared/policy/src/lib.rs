@@ -17,6 +17,7 @@ mod places;
 mod problem;
 mod reference;
 mod roles;
+mod schedule;
 mod schema;
 mod sources;
 mod template;
@@ -37,9 +38,10 @@ pub use explain::explain;
 pub use expression::{Compiled, FIELDS, FUNCTIONS, FieldDoc, FunctionDoc, MAX_CHARS, MAX_DEPTH};
 pub use keys::SOURCE_ATTRIBUTES;
 pub use names::nearest;
-pub use places::{SecretRef, TokenRef};
+pub use places::{AuthorityRef, SecretRef, TokenRef};
 pub use problem::{Paint, Problem, ProblemKind, Problems};
 pub use reference::reference;
+pub use schedule::{Every, Schedule};
 pub use schema::json_schema;
 pub use sources::{
     DirectorySettings, DisabledIn, Location, SamePerson, SeveralSources, SourceKind, SourcePart, SourceSettings, YesNo,

@@ -46,3 +46,19 @@ impl fmt::Debug for SecretRef {
         })
     }
 }
+
+/// Where certificates of authorities lie, as PEM. They are no secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AuthorityRef {
+    /// A file.
+    File(PathBuf),
+    /// `s3://BUCKET/KEY`: an object, read by deployed functions.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
+    /// `secretsmanager:ARN`: kept beside the password.
+    SecretsManager(String),
+}

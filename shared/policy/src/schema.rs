@@ -84,6 +84,8 @@ fn property(key: &'static Key) -> Value {
             "connection" => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" }),
             "after" => json!({ "type": "string", "pattern": "^[0-9]+[dhm]$" }),
             "deliver_to" => json!({ "type": "string", "pattern": "^(discard|file:.+)$" }),
+            "every" => json!({ "type": "string", "pattern": "^[0-9]+[hm]$" }),
+            "full" => json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" }),
             "token" => json!({ "type": "string", "pattern": "^(file|command):.+$" }),
             _ => json!({ "type": "string", "minLength": 1 }),
         },

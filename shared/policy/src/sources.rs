@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use hardmatch_domain::attribute::Attr;
 use serde::{Deserialize, Serialize};
 
-use crate::places::SecretRef;
+use crate::places::{AuthorityRef, SecretRef};
 
 /// `[source]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,8 +44,8 @@ pub struct DirectorySettings {
     pub bind: String,
     /// Where its password is kept.
     pub password: SecretRef,
-    /// A file with the certificates of the authorities that are trusted.
-    pub ca: PathBuf,
+    /// Where the certificates of the authorities that are trusted lie.
+    pub ca: AuthorityRef,
     /// The name server that is asked for the servers of a domain; `None`: those of this machine.
     pub nameserver: Option<SocketAddr>,
 }

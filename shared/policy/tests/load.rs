@@ -104,6 +104,60 @@ fn the_example_of_the_manual_loads() {
     assert!(policy.flow.iter().all(|mapping| mapping.to != Attr::Mail));
 }
 
+/// The least file whose source is a directory, with more below it.
+fn with_directory(more: &str) -> String {
+    let directory = "kind = \"ldap\"\nlocation = \"ldaps://dc1.example.test\"\nbase = \"dc=x\"\nbind = \"cn=x\"\n\
+                     password = \"env:P\"\nca = \"ca.pem\"\n";
+    with(more).replace("kind = \"csv\"\nlocation = \"people.csv\"\n", directory)
+}
+
+#[test]
+fn a_directory_may_be_asked_every_few_minutes() {
+    assert!(loaded(LEAST).schedule.is_none());
+    let schedule = loaded(&with_directory("[schedule]\nevery = \"5m\"")).schedule.unwrap();
+    let every = schedule.every().map(|every| every.to_string());
+    assert_eq!((every.as_deref(), schedule.full(), schedule.zone()), (Some("5m"), (2, 30), "UTC"));
+    let text = with_directory("[schedule]\nevery = \"2h\"\nfull = \"23:05\"\ntime_zone = \"Europe/Berlin\"");
+    let config = loaded(&text);
+    let schedule = config.schedule.clone().unwrap();
+    assert_eq!((schedule.full(), schedule.zone()), ((23, 5), "Europe/Berlin"));
+    let said = hardmatch_policy::explain(&config);
+    assert!(said.contains("Every 2h it is asked what changed") && said.contains("23:05"), "{said}");
+    assert!(!hardmatch_policy::widens(&loaded(&with_directory("")), &config), "more often is not more people");
+}
+
+#[test]
+fn a_schedule_that_no_clock_keeps_is_refused() {
+    for (more, said) in [
+        ("every = \"7m\"", "write \"6m\""),
+        ("every = \"often\"", "minutes that divide an hour"),
+        ("full = \"2:30\"", "write hours and minutes"),
+        ("full = \"24:00\"", "write hours and minutes"),
+        ("full = \"02:60\"", "write hours and minutes"),
+        ("time_zone = \"Europe/Bonn\"", "`schedule.time_zone` is no time zone"),
+        ("evry = \"5m\"", "did you mean"),
+    ] {
+        let (_, text) = first(&with_directory(&format!("[schedule]\n{more}")));
+        assert!(text.contains(said), "{more}: {text}");
+    }
+}
+
+#[test]
+fn a_source_that_tells_no_changes_is_not_asked_every_few_minutes() {
+    let (_, text) = first(&with("[schedule]\nevery = \"30m\""));
+    assert!(text.contains("asks too often: a file does not tell what changed") && text.contains("\"1h\""), "{text}");
+    let hourly = loaded(&with("[schedule]\nevery = \"1h\""));
+    assert!(hourly.schedule.is_some());
+    let program = with("[schedule]\nevery = \"5m\"").replace("kind = \"csv\"", "kind = \"command\"");
+    let (_, text) = first(&program);
+    assert!(text.contains("a program prints everybody each time"), "{text}");
+    let pushed =
+        with("[schedule]\nevery = \"1h\"").replace("kind = \"csv\"\nlocation = \"people.csv\"", "kind = \"scim\"");
+    let (_, text) = first(&pushed);
+    assert!(text.contains("each is provisioned when they are pushed") && text.contains("remove `every`"), "{text}");
+    assert!(loaded(&pushed.replace("every = \"1h\"", "full = \"03:00\"")).schedule.is_some());
+}
+
 #[test]
 fn what_is_not_said_has_a_default() {
     let config = loaded(LEAST);

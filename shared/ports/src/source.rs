@@ -45,6 +45,12 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Whether the source shows something else than in its last whole listing, by a look at what changed alone; `true` where it
+    /// cannot tell, and where the listing is due to be read whole.
+    async fn has_changed(&self) -> Result<bool, SourceError> {
+        Ok(true)
+    }
+
     /// What an operator should know of how the source is reached, and of rights that are missing.
     async fn examine(&self) -> Result<Vec<SourceFinding>, SourceError> {
         Ok(Vec::new())

@@ -138,6 +138,10 @@ pub struct ScheduleState {
     /// twice begins one run. Entered with the run, under the revision that was read before it was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<Slot>,
+    /// Somebody said something that the next run carries out, as an approval: that the source did not change is no reason
+    /// to leave the run out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wanted: bool,
 }
 
 /// A scheduled time that was taken.
@@ -145,7 +149,7 @@ pub struct ScheduleState {
 pub struct Slot {
     /// The time; sorts: RFC 3339 in UTC, to the second.
     pub at: String,
-    /// The run that was begun for it.
+    /// The run that was begun for it; empty: the source was asked whether anything changed, and no run was needed so far.
     pub run: String,
 }
 

@@ -195,6 +195,13 @@ impl Store {
         }
     }
 
+    /// Takes a scheduled time without a run, under the state that was read. A conflict means that another process changed it.
+    pub async fn take_slot(&self, c: &ConnectionId, before: &Meta, at: &str) -> Result<()> {
+        let mut next = before.clone();
+        next.schedule.slot = Some(Slot { at: at.to_owned(), run: String::new() });
+        self.write_meta(Self::meta_writes(c, before, &next)).await
+    }
+
     /// Ends a quarantine by hand; whether there was one. Its timer finds nothing to do.
     pub async fn release_quarantine(&self, c: &ConnectionId) -> Result<bool> {
         let held = self.meta(c).await?.quarantine.is_some();

@@ -41,6 +41,7 @@ impl Store {
             RunPlace::Connection(meta) => {
                 let mut next = (**meta).clone();
                 next.schedule.run = Some(run.id.clone());
+                next.schedule.wanted = false;
                 if let Some(at) = &run.slot {
                     next.schedule.slot = Some(Slot { at: at.clone(), run: run.id.clone() });
                 }

@@ -1,43 +1,74 @@
 //! The directory that a configuration describes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hardmatch_policy::{Config, SecretRef, SourceSettings};
+use hardmatch_policy::{AuthorityRef, Config, SecretRef, SourceSettings};
+use hardmatch_ports::credentials::SecretReader;
 use hardmatch_ports::{Blobs, Clock, Source, SourceError};
 use hardmatch_sources_files::ColumnMapping;
-use hardmatch_sources_ldap::{CopyPlace, KeptCopy, LdapSettings, LdapSource, PasswordPlace, Survey, TimeLimits};
+use hardmatch_sources_ldap::{
+    CopyPlace, FullTimes, KeptCopy, LdapSettings, LdapSource, PasswordPlace, SecretString, Survey, TimeLimits,
+};
 use hardmatch_store::folders::of_sources;
-use hardmatch_vault::{SecretPlace, SecretString};
+#[cfg(feature = "tenant")]
+use hardmatch_vault::SecretPlace;
 
 /// For so long changes are laid over the copy of a full reading (seconds): a directory that is read each night is read
 /// whole each night.
 const FULL_EVERY: i64 = 20 * 60 * 60;
 
 /// The name of the blob that holds the copy of a directory; `part` is the source's name, where there are several.
-pub(crate) fn copy_name(config: &Config, part: Option<&str>) -> String {
+fn copy_name(config: &Config, part: Option<&str>) -> String {
     match part {
         None => format!("{}directory", of_sources(&config.connection)),
         Some(part) => format!("{}parts/{part}/directory", of_sources(&config.connection)),
     }
 }
 
+/// What the place where we run has to offer for reading a directory.
+#[derive(Clone, Default)]
+pub struct DirectoryMeans {
+    /// Secrets by reference, where there is a service for them.
+    pub secrets: Option<Arc<dyn SecretReader>>,
+    /// A file of this machine with the certificates of the authorities, where these lie elsewhere.
+    pub authorities: Option<PathBuf>,
+}
+
+/// Where the copy of a directory is kept, and when the directory is read whole.
+pub(crate) struct CopyAt {
+    blobs: Arc<dyn Blobs>,
+    name: String,
+    full_times: Option<FullTimes>,
+}
+
+impl CopyAt {
+    /// Among these blobs; `part` is the source's name, where there are several.
+    pub(crate) fn of(config: &Config, part: Option<&str>, blobs: &Arc<dyn Blobs>) -> Self {
+        let schedule = config.schedule.clone();
+        let full_times = schedule.map(|schedule| -> FullTimes { Arc::new(move |now| schedule.last(now).full) });
+        Self { blobs: Arc::clone(blobs), name: copy_name(config, part), full_times }
+    }
+}
+
 /// A directory, at these servers. `mapping` is what the attributes mean, `written` the attributes that are written back; with
-/// `kept`, a copy is kept among these blobs under that name, and a reading reads what changed since the last one.
+/// `kept`, a copy is kept there, and a reading reads what changed since the last one.
 pub(crate) fn directory(
     settings: &SourceSettings,
     servers: &[String],
     mapping: ColumnMapping,
     written: Vec<String>,
     clock: &Arc<dyn Clock>,
-    kept: Option<(Arc<dyn Blobs>, String)>,
+    kept: Option<CopyAt>,
+    means: &DirectoryMeans,
 ) -> Result<Arc<dyn Source>, SourceError> {
-    let (settings, password) = means(settings, servers, mapping)?;
-    let source = LdapSource::new(settings, Arc::new(password), Arc::clone(clock)).writing(written);
+    let (settings, password) = asked(settings, servers, mapping, means)?;
+    let source = LdapSource::new(settings, password, Arc::clone(clock)).writing(written);
     Ok(Arc::new(match kept {
-        Some((blobs, name)) => {
+        Some(CopyAt { blobs, name, full_times }) => {
             let place = Arc::new(CopyBlob { blobs, name });
-            source.with_copy(KeptCopy { place, full_every: FULL_EVERY })
+            source.with_copy(KeptCopy { place, full_every: FULL_EVERY, full_times })
         }
         None => source,
     }))
@@ -50,17 +81,18 @@ pub(crate) async fn survey(
     mapping: ColumnMapping,
     base: Option<&str>,
 ) -> Result<Survey, SourceError> {
-    let (settings, password) = means(settings, servers, mapping)?;
+    let (settings, password) = asked(settings, servers, mapping, &DirectoryMeans::default())?;
     let base = base.unwrap_or_default().to_owned();
-    hardmatch_sources_ldap::survey(LdapSettings { base, ..settings }, &password).await
+    hardmatch_sources_ldap::survey(LdapSettings { base, ..settings }, &*password).await
 }
 
 /// Where the directory is, and where its account's password is kept.
-fn means(
+fn asked(
     settings: &SourceSettings,
     servers: &[String],
     mapping: ColumnMapping,
-) -> Result<(LdapSettings, Kept), SourceError> {
+    means: &DirectoryMeans,
+) -> Result<(LdapSettings, Arc<dyn PasswordPlace>), SourceError> {
     let Some(directory) = &settings.directory else {
         return Err(SourceError {
             problem: "[source] does not say how one signs in at the directory".to_owned(),
@@ -68,15 +100,14 @@ fn means(
             retry: false,
         });
     };
-    let place = match &directory.password {
-        SecretRef::Env(name) => {
-            SecretPlace::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten())
-        }
-        SecretRef::File(path) => SecretPlace::file(path.clone()),
-        SecretRef::SecretsManager(_) => {
+    let password = password(&directory.password, means)?;
+    let ca = match (&directory.ca, &means.authorities) {
+        (_, Some(here)) => here.clone(),
+        (AuthorityRef::File(path), None) => path.clone(),
+        (AuthorityRef::S3 { .. } | AuthorityRef::SecretsManager(_), None) => {
             return Err(SourceError {
-                problem: "secretsmanager: references need AWS".to_owned(),
-                cure: "Use env:NAME or file:PATH for [source] password on this machine".to_owned(),
+                problem: "[source] ca is read by deployed functions".to_owned(),
+                cure: "Name a file on this machine".to_owned(),
                 retry: false,
             });
         }
@@ -86,12 +117,12 @@ fn means(
         base: directory.base.clone(),
         filter: directory.filter.clone(),
         bind: directory.bind.clone(),
-        ca: directory.ca.clone(),
+        ca,
         mapping,
         nameserver: directory.nameserver,
         limits: TimeLimits::default(),
     };
-    Ok((settings, Kept(place)))
+    Ok((settings, password))
 }
 
 /// The copy of a directory, as a blob.
@@ -119,9 +150,37 @@ impl CopyPlace for CopyBlob {
     }
 }
 
-/// A password that is kept in some place.
+/// Where the password of the bind account is kept.
+fn password(kept: &SecretRef, means: &DirectoryMeans) -> Result<Arc<dyn PasswordPlace>, SourceError> {
+    let unfit =
+        |problem: &str, cure: &str| SourceError { problem: problem.to_owned(), cure: cure.to_owned(), retry: false };
+    match (kept, &means.secrets) {
+        #[cfg(feature = "tenant")]
+        (SecretRef::Env(name), _) => {
+            Ok(Arc::new(Kept(SecretPlace::env(name.clone(), |name| hardmatch_runtime::env::read(name).ok().flatten()))))
+        }
+        #[cfg(feature = "tenant")]
+        (SecretRef::File(path), _) => Ok(Arc::new(Kept(SecretPlace::file(path.clone())))),
+        #[cfg(not(feature = "tenant"))]
+        (SecretRef::Env(_) | SecretRef::File(_), _) => Err(unfit(
+            "[source] password is kept in a variable or a file, and functions read neither",
+            "Store it in AWS Secrets Manager and write password = \"secretsmanager:ARN\"",
+        )),
+        (SecretRef::SecretsManager(arn), Some(reader)) => {
+            Ok(Arc::new(ByReference { reference: arn.clone(), reader: Arc::clone(reader) }))
+        }
+        (SecretRef::SecretsManager(_), None) => Err(unfit(
+            "secretsmanager: references need AWS",
+            "Use env:NAME or file:PATH for [source] password on this machine",
+        )),
+    }
+}
+
+/// A password that is kept in some place of this machine.
+#[cfg(feature = "tenant")]
 struct Kept(SecretPlace);
 
+#[cfg(feature = "tenant")]
 #[async_trait]
 impl PasswordPlace for Kept {
     async fn password(&self) -> Result<SecretString, SourceError> {
@@ -130,5 +189,82 @@ impl PasswordPlace for Kept {
             cure: "Then start again".to_owned(),
             retry: false,
         })
+    }
+}
+
+/// A password that a service keeps.
+struct ByReference {
+    reference: String,
+    reader: Arc<dyn SecretReader>,
+}
+
+#[async_trait]
+impl PasswordPlace for ByReference {
+    async fn password(&self) -> Result<SecretString, SourceError> {
+        self.reader.read(&self.reference).await.map_err(|error| SourceError {
+            problem: format!("the password of the directory's bind account: {}", error.0.trim_end_matches('.')),
+            cure: "The next run asks again".to_owned(),
+            retry: false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Mutex;
+
+    use hardmatch_ports::credentials::CredentialError;
+
+    use super::*;
+    use crate::source::{directory_by, source};
+
+    /// A service that knows one secret, and what it was asked for.
+    #[derive(Default)]
+    struct Secrets(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl SecretReader for Secrets {
+        async fn read(&self, reference: &str) -> Result<SecretString, CredentialError> {
+            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(reference.to_owned());
+            match reference.ends_with("bind-AbCdEf") {
+                true => Ok(SecretString::from("a password")),
+                false => Err(CredentialError("no such secret".to_owned())),
+            }
+        }
+    }
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:hm/contoso/source/";
+
+    fn config(name: &str) -> Config {
+        let text = format!(
+            "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"a.test\"\ncloud = \"simulated\"\n[source]\nkind = \"ldap\"\n\
+             location = \"ldaps://127.0.0.1:1\"\nbase = \"dc=a\"\nbind = \"cn=a\"\nca = \"s3://people/ca.pem\"\n\
+             password = \"secretsmanager:{ARN}{name}\"\n"
+        );
+        Config::load(&text, "hardmatch.toml", Path::new(".")).expect("a configuration")
+    }
+
+    #[tokio::test]
+    async fn a_function_signs_in_with_a_secret_by_arn_and_authorities_brought_here() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blobs: Arc<dyn Blobs> = Arc::new(hardmatch_embedded::FolderBlobs::new(folder.path()));
+        let clock: Arc<dyn Clock> = Arc::new(hardmatch_runtime::RealClock);
+        let secrets = Arc::new(Secrets::default());
+        let brought = folder.path().join("brought.pem");
+        let means = DirectoryMeans { secrets: Some(secrets.clone()), authorities: Some(brought.clone()) };
+        let asked = async |name: &str| {
+            let source = directory_by(&config(name), &means, &clock, &blobs).expect("a directory").expect("a source");
+            source.probe().await.expect_err("nobody listens there")
+        };
+        let error = asked("bind-AbCdEf").await;
+        assert!(error.problem.contains(&brought.display().to_string()), "{error}");
+        let error = asked("other-AbCdEf").await;
+        assert!(error.problem.contains("bind account") && error.problem.contains("no such secret"), "{error}");
+        let asked = secrets.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        assert_eq!(asked, [format!("{ARN}bind-AbCdEf"), format!("{ARN}other-AbCdEf")]);
+        // On one machine neither is to be had.
+        let Err(error) = source(&config("bind-AbCdEf"), &clock) else { panic!("a source") };
+        assert!(error.problem.contains("need AWS"), "{error}");
     }
 }

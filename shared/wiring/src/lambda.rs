@@ -6,6 +6,8 @@ mod failed;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "directories")]
+pub use hardmatch_aws::SecretsManager;
 use hardmatch_aws::{Aws, QueueUrls, SqsDoorbell};
 use hardmatch_policy::{BadHost, StackLimits};
 use hardmatch_ports::doorbell::{After, Doorbell, Message, Queue};

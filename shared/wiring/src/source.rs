@@ -12,6 +12,10 @@ pub use hardmatch_sources_ldap::Survey;
 use hardmatch_store::Store;
 
 use crate::combined::combined;
+#[cfg(feature = "directories")]
+use crate::directory::CopyAt;
+#[cfg(feature = "directories")]
+pub use crate::directory::DirectoryMeans;
 use crate::proposal;
 use crate::pushed::PushedPeople;
 
@@ -30,6 +34,27 @@ pub fn source_over(
         }),
         _ => one_source(config, &config.source, None, clock, Some(blobs)),
     }
+}
+
+/// The directory of a configuration, by what a deployed function has to offer, with a copy among the blobs; `None` where the
+/// source is no directory.
+#[cfg(feature = "directories")]
+pub fn directory_by(
+    config: &Config,
+    means: &DirectoryMeans,
+    clock: &Arc<dyn Clock>,
+    blobs: &Arc<dyn Blobs>,
+) -> Option<Result<Arc<dyn Source>, SourceError>> {
+    let Location::Directory(servers) = &config.source.location else { return None };
+    let kept = Some(CopyAt::of(config, None, blobs));
+    let mapping = mapping(config, &config.source, false);
+    Some(crate::directory::directory(&config.source, servers, mapping, written(config), clock, kept, means))
+}
+
+/// The attributes that are written back.
+#[cfg(feature = "directories")]
+fn written(config: &Config) -> Vec<String> {
+    config.write_back.iter().map(|rule| rule.attribute.to_string()).collect()
 }
 
 /// The source, where it can be read from this machine without a state.
@@ -59,17 +84,18 @@ fn one_source(
         }),
         #[cfg(feature = "directories")]
         Location::Directory(servers) => {
-            let kept = blobs.map(|blobs| (Arc::clone(blobs), crate::directory::copy_name(config, part)));
-            let written = config.write_back.iter().map(|rule| rule.attribute.to_string()).collect();
-            crate::directory::directory(settings, servers, mapping(config, settings, false), written, clock, kept)
+            let kept = blobs.map(|blobs| CopyAt::of(config, part, blobs));
+            let written = written(config);
+            let mapping = mapping(config, settings, false);
+            crate::directory::directory(settings, servers, mapping, written, clock, kept, &DirectoryMeans::default())
         }
         #[cfg(not(feature = "directories"))]
         Location::Directory(_) => {
             // Nothing is copied of a directory that is not read.
             let _ = (part, blobs);
             Err(SourceError {
-                problem: "the source is a directory, and functions do not read directories yet".to_owned(),
-                cure: "Read it on one machine".to_owned(),
+                problem: "the source is a directory, and this program does not read directories".to_owned(),
+                cure: "Let the function that reads sources read it".to_owned(),
                 retry: false,
             })
         }

@@ -183,7 +183,7 @@ fn a_function_has_no_more_than_its_work_needs() {
     // What IAM refuses a function is not in its binary either.
     let all = ["aws-sdk-s3", "aws-sdk-kms", "aws-sdk-secretsmanager", "hardmatch-graph", "hardmatch-sources-files"];
     for (function, feature, has) in [
-        ("ingest", "lambda-source", &["aws-sdk-s3", "hardmatch-sources-files"][..]),
+        ("ingest", "lambda-source", &["aws-sdk-s3", "aws-sdk-secretsmanager", "hardmatch-sources-files"][..]),
         ("ingest", "lambda-tenant", &["aws-sdk-s3", "aws-sdk-kms", "aws-sdk-secretsmanager", "hardmatch-graph"]),
         ("match", "lambda", &["aws-sdk-s3"]),
         ("write", "lambda", &["aws-sdk-kms", "aws-sdk-secretsmanager", "hardmatch-graph"]),

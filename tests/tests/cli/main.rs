@@ -29,6 +29,7 @@ mod pushed;
 mod repair_pages;
 mod repairing;
 mod replay;
+mod scheduled;
 mod secrets;
 mod source;
 mod statuses;

@@ -1,6 +1,6 @@
 //! A program as the source: what it prints is read as a file is, and nobody is taken for gone by what it fails to print.
 
-use crate::fixture::{Fixture, Row, csv, jsonl, rows, tenant};
+use crate::fixture::{Fixture, Row, csv, jsonl, ldif, rows, tenant};
 
 const SYNC: [&str; 5] = ["sync", "--config", "lab.toml", "--yes", "--json"];
 
@@ -34,7 +34,7 @@ fn untouched(fixture: &Fixture) {
 #[test]
 fn a_program_that_fails_or_prints_too_little_removes_nobody() {
     let people = departments();
-    for (format, text) in [("jsonl", jsonl(&people)), ("csv", csv(&people))] {
+    for (format, text) in [("jsonl", jsonl(&people)), ("csv", csv(&people)), ("ldif", ldif(&people))] {
         let fixture = settled(format, &text);
         for (script, said) in [
             ("cat people.txt; exit 3", "exit status: 3"),
@@ -46,7 +46,14 @@ fn a_program_that_fails_or_prints_too_little_removes_nobody() {
             untouched(&fixture);
         }
         // A department is lost, and two others leave.
-        fixture.write("people.sh", "grep -v 'Department 1' people.txt");
+        let fewer: Vec<Row> = people.iter().filter(|row| row.department != "Department 1").cloned().collect();
+        let fewer = match format {
+            "jsonl" => jsonl(&fewer),
+            "csv" => csv(&fewer),
+            _ => ldif(&fewer),
+        };
+        fixture.write("fewer.txt", fewer);
+        fixture.write("people.sh", "cat fewer.txt");
         let held = fixture.run(&SYNC).ends(3).json();
         let why = held["collections"]["people"]["absence"][0].as_str().unwrap().to_owned();
         assert!(why.contains("Department 1 had 5 people, and now has 0") && why.contains("--accept-source"), "{why}");
@@ -55,6 +62,29 @@ fn a_program_that_fails_or_prints_too_little_removes_nobody() {
         fixture.run(&SYNC).ends(0);
         untouched(&fixture);
     }
+}
+
+#[test]
+fn a_program_that_lost_a_column_is_concluded_from_in_nothing() {
+    let people = departments();
+    for (format, text, lost) in [
+        ("csv", csv(&people), "cut -d, -f1-6,8- people.txt"),
+        ("jsonl", jsonl(&people), "sed 's/\"department\":\"[^\"]*\",//' people.txt"),
+        ("ldif", ldif(&people), "grep -v '^department:' people.txt"),
+    ] {
+        let fixture = settled(format, &text);
+        fixture.write("people.sh", lost);
+        fixture.run(&SYNC).ends(1).says(&["department"]);
+        untouched(&fixture);
+    }
+}
+
+#[test]
+fn what_a_program_says_about_people_is_not_repeated() {
+    let fixture = settled("csv", &csv(&departments()));
+    fixture.write("people.sh", "echo 'no manager for person7@contoso.com' >&2; exit 5");
+    let said = fixture.run(&SYNC).ends(1).says(&["exit status: 5", "Run it by hand, to see what it says"]);
+    assert!(!said.err.contains("person7") && !said.out.contains("person7"), "{said}");
 }
 
 #[test]

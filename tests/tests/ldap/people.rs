@@ -100,16 +100,19 @@ pub(crate) struct Following {
     pub(crate) memory: Arc<Memory>,
     pub(crate) clock: Arc<Turned>,
     pub(crate) full_every: i64,
+    /// What was read last.
+    last: Mutex<Option<Vec<Entry>>>,
 }
 
 impl Following {
     pub(crate) fn new(settings: LdapSettings) -> Self {
-        Self { settings, memory: Arc::default(), clock: Turned::new(), full_every: FULL_EVERY }
+        let (memory, last) = (Arc::default(), Mutex::default());
+        Self { settings, memory, clock: Turned::new(), full_every: FULL_EVERY, last }
     }
 
     /// The source, as another process would make it.
     pub(crate) fn source(&self, password: &str) -> LdapSource {
-        let kept = KeptCopy { place: self.memory.clone(), full_every: self.full_every };
+        let kept = KeptCopy { place: self.memory.clone(), full_every: self.full_every, full_times: None };
         LdapSource::new(self.settings.clone(), Arc::new(Word(password.to_owned())), self.clock.clone()).with_copy(kept)
     }
 
@@ -122,7 +125,11 @@ impl Following {
     /// What a reading gives five minutes later, and how it was read.
     pub(crate) async fn later(&self, password: &str) -> (Vec<Entry>, String) {
         self.clock.forward(300);
+        let changed = self.source(password).has_changed().await.unwrap_or(true);
         let (entries, completeness) = read(&self.source(password)).await.unwrap();
+        let before = self.last.lock().unwrap().replace(sorted(entries.clone()));
+        let differs = before.is_none_or(|before| before != sorted(entries.clone()));
+        assert!(changed || !differs, "something changed, and the look before the reading did not see it");
         assert_eq!((completeness.doubts.len(), completeness.absence.len()), (0, 0), "{completeness:?}");
         (sorted(entries), completeness.notes.join("; "))
     }
@@ -131,6 +138,7 @@ impl Following {
     pub(crate) async fn by_changes(&self, password: &str, what: &str) -> (Vec<Entry>, String) {
         let (entries, how) = self.later(password).await;
         assert!(how.contains("were read again by"), "{what}: {how}");
+        assert!(!self.source(password).has_changed().await.unwrap(), "{what}: it was read, and nothing changed since");
         self.same_as_afresh(&entries, password, what).await;
         (entries, how)
     }

@@ -28,6 +28,7 @@ mod repairs;
 mod repairs_asked;
 mod requeue;
 mod runs;
+mod scheduled;
 mod several;
 mod staged;
 mod standing;

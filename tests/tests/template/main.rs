@@ -10,6 +10,7 @@ mod functions;
 mod gate;
 mod golden;
 mod mutations;
+mod network;
 mod operators;
 mod pages;
 mod queues;

@@ -1,4 +1,4 @@
-//! Twenty-five mistakes that somebody could make in the template, by name: each changes the rights that `golden` compares, and
+//! Twenty-nine mistakes that somebody could make in the template, by name: each changes the rights that `golden` compares, and
 //! the line that it changes is found. `golden` tries every statement; this is the table to read.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ use Mistake::{Everywhere, On, Or, Unless, With, Without, WithoutStatement};
 /// Name, resource, statement, what is done to it, and a word of the line that is gone or new.
 type Row = (&'static str, &'static str, &'static str, Mistake, &'static str);
 
-const REMOVALS: [Row; 10] = [
+const REMOVALS: [Row; 11] = [
     (
         "the source's function does not read its queue",
         "SourceRole",
@@ -72,9 +72,10 @@ const REMOVALS: [Row; 10] = [
     ("nobody proves who a function is", "TenantAccess", "ProveWhoWeAre", WithoutStatement, "sts:GetWebIdentityToken"),
     ("an operator asks for nothing", "OperatorPolicy", "Command", WithoutStatement, "${CommandQueue.Arn}"),
     ("the bucket answers without TLS", "BucketPolicy", "OnlyOverTls", WithoutStatement, "deny"),
+    ("the source's function makes network interfaces", "SourceRole", "NotByItself", WithoutStatement, "deny | ec2:"),
 ];
 
-const ADDITIONS: [Row; 10] = [
+const ADDITIONS: [Row; 12] = [
     (
         "the pages write connections' state",
         "ConnectRole",
@@ -108,11 +109,26 @@ const ADDITIONS: [Row; 10] = [
     ),
     ("a viewer asks for runs", "ViewerPolicy", "Queues", With("sqs:SendMessage"), "sqs:SendMessage"),
     ("functions read every secret", "TenantAccess", "Secrets", Everywhere, "secretsmanager:GetSecretValue"),
+    (
+        "who reads directories reads the tenant's secrets",
+        "SourceRole",
+        "DirectorySecrets",
+        Everywhere,
+        "secretsmanager:",
+    ),
+    ("who reads directories writes plans", "SourceRole", "DirectoryCopies", Everywhere, "s3:PutObject"),
     ("functions take other roles", "TenantAccess", "ProveWhoWeAre", With("sts:AssumeRole"), "sts:AssumeRole"),
 ];
 
-const CONDITIONS: [Row; 5] = [
+const CONDITIONS: [Row; 6] = [
     ("a request without a partition passes", "SourceRole", "WriteTable", Unless("Null"), "SourceRole"),
+    (
+        "a key opens more than copies of directories",
+        "SourceRole",
+        "DirectoryCopiesAtRest",
+        Unless("StringLike"),
+        "kms:Decrypt",
+    ),
     ("the pages write every partition", "ConnectRole", "WriteLinks", Unless("ForAllValues:StringLike"), "ConnectRole"),
     (
         "tokens are opened for no connection",
@@ -210,16 +226,16 @@ fn try_all(rows: &[Row]) {
 }
 
 #[test]
-fn ten_rights_too_few_are_found() {
+fn eleven_rights_too_few_are_found() {
     try_all(&REMOVALS);
 }
 
 #[test]
-fn ten_rights_too_many_are_found() {
+fn twelve_rights_too_many_are_found() {
     try_all(&ADDITIONS);
 }
 
 #[test]
-fn five_loosened_conditions_are_found() {
+fn six_loosened_conditions_are_found() {
     try_all(&CONDITIONS);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::expanded::{list, of_type, properties, target, text};
+use crate::expanded::{list, of_type, properties, target, template, text};
 
 /// A statement of a policy.
 #[derive(Clone, Debug)]
@@ -28,13 +28,13 @@ impl Statement {
     }
 }
 
-/// Statements of a policy document; one that depends on a condition counts as there. The one that takes something away is
-/// left out: `operators` looks at it.
+/// Statements of a policy document; one that depends on a condition counts as there. Those that take something away are
+/// left out: `operators` and `network` look at them.
 pub(crate) fn statements(document: &Value) -> Vec<Statement> {
     let mut found = Vec::new();
     for entry in list(&document["Statement"]) {
         let statement = if entry["Fn::If"].is_null() { entry } else { &entry["Fn::If"][1] };
-        if statement["Sid"] == "NotSigning" {
+        if ["NotSigning", "NotByItself"].iter().any(|sid| statement["Sid"] == *sid) {
             continue;
         }
         assert_eq!(statement["Effect"], "Allow", "{statement}");
@@ -125,9 +125,14 @@ fn the_table_and_the_bucket_are_open_as_far_as_the_adapters_reach() {
         // Plans and reports are match's; the tenant's side keeps how far it has read, and who is a member of what.
         let blobs: &[&str] = match name {
             "MatchRole" | "TenantRole" => &["put", "get", "list", "delete_all"],
+            // Copies of directories.
+            "SourceRole" => &["put", "get"],
             _ => &[],
         };
         assert_eq!(on(&rights, "Bucket"), needed("S3Blobs", blobs), "{name} on the bucket");
+        for copies in rights.iter().filter(|one| one.sid == "DirectoryCopies") {
+            assert_eq!(copies.resources, [json!({"Fn::Sub": "${Bucket.Arn}/sources/*"})]);
+        }
         for statement in rights.iter().filter(|one| name == "TenantRole" && one.actions.contains("s3:GetObject")) {
             let folders = ["runs/*/observe/*", "tenants/*/members/*"];
             let folders = folders.map(|folder| json!({"Fn::Sub": format!("${{Bucket.Arn}}/{folder}")}));
@@ -205,7 +210,9 @@ fn a_condition_over_all_values_is_not_met_by_none() {
 fn who_decides_or_faces_the_source_has_no_way_to_the_tenant() {
     for name in ["MatchRole", "SourceRole", "WebhookRole"] {
         for statement in role(name) {
-            let reaches = statement.is_of("sts") || statement.is_of("secretsmanager");
+            // Passwords of directories lie where no secret of a tenant may: `StackLimits` sees to it.
+            let of_source = name == "SourceRole" && statement.sid == "DirectorySecrets";
+            let reaches = statement.is_of("sts") || (statement.is_of("secretsmanager") && !of_source);
             assert!(!reaches, "{name}: {} leads to the tenant", statement.sid);
             let tokens = statement.targets().iter().any(|of| of.starts_with("Token"));
             assert!(!tokens, "{name}: {} leads to tokens", statement.sid);
@@ -257,12 +264,20 @@ fn secrets_are_read_only_by_the_name_that_the_operator_gave() {
         for statement in role(name).iter().filter(|statement| statement.is_of("secretsmanager")) {
             assert_eq!(statement.actions, BTreeSet::from(["secretsmanager:GetSecretValue".to_owned()]), "{name}");
             let arn = statement.resources[0]["Fn::Sub"].as_str().expect("an ARN");
-            assert!(arn.ends_with(":secret:${SecretPrefix}*/*"), "{name}: {arn}");
+            let names =
+                if name == "SourceRole" { ":secret:${SecretPrefix}*/source/*" } else { ":secret:${SecretPrefix}*/*" };
+            assert!(arn.ends_with(names), "{name}: {arn}");
         }
         // Without a prefix the statement is not there at all: `secret:*` would be every secret of the account.
-        let policy = properties(name)["Policies"].to_string();
-        assert!(!policy.contains("secretsmanager:"), "{name} has a secret of its own");
+        let policies = list(&properties(name)["Policies"]);
+        for entry in policies.into_iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"])) {
+            let given = &entry["Fn::If"][0];
+            let of_source = name == "SourceRole" && given == "HasDirectorySecrets";
+            assert!(of_source || !entry.to_string().contains("secretsmanager:"), "{name} has a secret of its own");
+        }
     }
+    let given = &template()["Conditions"]["HasDirectorySecrets"]["Fn::And"];
+    assert_eq!(*given, json!([{ "Condition": "HasDirectories" }, { "Condition": "HasSecrets" }]));
     let shared = properties("TenantAccess")["PolicyDocument"].to_string();
     assert!(shared.contains("HasSecrets") && shared.contains("secretsmanager:"), "{shared}");
 }
@@ -332,8 +347,17 @@ fn logs_go_to_the_functions_own_group() {
 }
 
 /// Actions that name no resource: why each is right with `*`.
-const NO_RESOURCE: [(&str, &str); 1] =
-    [("sts:GetWebIdentityToken", "a token is no resource; audience and life are bounded by conditions")];
+const NO_RESOURCE: [(&str, &str); 7] = [
+    ("sts:GetWebIdentityToken", "a token is no resource; audience and life are bounded by conditions"),
+    ("ec2:CreateNetworkInterface", OF_LAMBDA),
+    ("ec2:DescribeNetworkInterfaces", OF_LAMBDA),
+    ("ec2:DescribeSubnets", OF_LAMBDA),
+    ("ec2:DeleteNetworkInterface", OF_LAMBDA),
+    ("ec2:AssignPrivateIpAddresses", OF_LAMBDA),
+    ("ec2:UnassignPrivateIpAddresses", OF_LAMBDA),
+];
+const OF_LAMBDA: &str =
+    "Lambda makes the interfaces, which have no name before; the function itself is denied each of these";
 
 #[test]
 fn no_statement_is_about_everything() {

@@ -22,6 +22,7 @@ pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schedule;
+pub(crate) mod scheduled;
 pub(crate) mod serve;
 pub(crate) mod shown;
 pub(crate) mod standing;

@@ -194,24 +194,22 @@ pub(crate) async fn sync(args: &SyncArgs) -> Result<Option<Exit>, Failure> {
     };
     let result = drive(&engine, &meta, new).await;
     let shown = match result {
-        Ok(run) => {
-            let printed = Printed::of(
-                &engine.state.loaded.config,
-                &meta,
-                &args.common,
-                args.all,
-                engine.state.clock.now_seconds(),
-            );
-            match run.phase {
-                Phase::Planned => show_stop(&engine.deciding, &run, &args.common, &printed).await,
-                Phase::Closed => show_run(&engine.deciding, &run, &args.common, &printed).await,
-                _ => standing::stopped(&engine.state, &run, &args.common).await,
-            }
-        }
+        Ok(run) => shown(&engine, &meta, &run, args).await,
         Err(failure) => Err(failure),
     };
     engine.stop().await;
     shown.map(Some)
+}
+
+/// Shows what a run came to.
+pub(crate) async fn shown(engine: &Engine, meta: &Meta, run: &Run, args: &SyncArgs) -> Result<Exit, Failure> {
+    let now = engine.state.clock.now_seconds();
+    let printed = Printed::of(&engine.state.loaded.config, meta, &args.common, args.all, now);
+    match run.phase {
+        Phase::Planned => show_stop(&engine.deciding, run, &args.common, &printed).await,
+        Phase::Closed => show_run(&engine.deciding, run, &args.common, &printed).await,
+        _ => standing::stopped(&engine.state, run, &args.common).await,
+    }
 }
 
 pub(crate) async fn apply(args: &ApplyArgs) -> Result<Exit, Failure> {
@@ -296,10 +294,19 @@ async fn apply_held(engine: &Engine, run: &Run, held: &BTreeSet<ChangeId>) -> Re
 
 /// Opens a run, or takes up the one that was left open, and drives it until it rests.
 pub(crate) async fn drive(engine: &Engine, meta: &Meta, new: NewRun) -> Result<Run, Failure> {
-    let connection = engine.connection().clone();
+    let now_ms = engine.state.clock.now().as_millisecond();
+    let run = match left_open(engine, meta, &new).await? {
+        Some(run) => run.id,
+        None => open_run(engine.store(), engine.doorbell(), &new, now_ms).await?.id,
+    };
+    drive_run(engine, &run).await
+}
+
+/// The run that was left open and asks for the same.
+pub(crate) async fn left_open(engine: &Engine, meta: &Meta, new: &NewRun) -> Result<Option<Run>, Failure> {
     let now_ms = engine.state.clock.now().as_millisecond();
     let left = match &meta.schedule.run {
-        Some(id) => engine.store().run(&connection, id).await?.map(|stored| stored.value),
+        Some(id) => engine.store().run(engine.connection(), id).await?.map(|stored| stored.value),
         None => None,
     };
     let resumable = left.filter(|run| {
@@ -311,15 +318,17 @@ pub(crate) async fn drive(engine: &Engine, meta: &Meta, new: NewRun) -> Result<R
             && new.undo.is_none()
             && now_ms - run.started_ms < RESUME_MS
     });
-    let run = if let Some(run) = resumable {
+    if let Some(run) = &resumable {
         output::note(format!("Going on with run {} where it was.", run.id));
-        run
-    } else {
-        open_run(engine.store(), engine.doorbell(), &new, now_ms).await?
-    };
-    tell_expiry(engine, &run.id).await?;
+    }
+    Ok(resumable)
+}
+
+/// Drives an open run until it rests.
+pub(crate) async fn drive_run(engine: &Engine, run: &str) -> Result<Run, Failure> {
+    tell_expiry(engine, run).await?;
     let progress = Progress::start();
-    let run = engine.drive(&run.id, &progress).await;
+    let run = engine.drive(run, &progress).await;
     progress.end();
     run
 }

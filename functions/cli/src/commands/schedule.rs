@@ -4,14 +4,18 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 
+use hardmatch_policy::Every;
+
 use crate::args::{Cli, CompletionsArgs, ScheduleArgs};
+use crate::connection::load;
 use crate::fail::{Exit, Failure};
 use crate::output;
 
-/// Prints lines that run `hardmatch sync` once a night.
+/// Prints lines that run `hardmatch sync` by the file's schedule, or once a night.
 pub(crate) fn schedule(args: &ScheduleArgs) -> Result<Exit, Failure> {
-    args.common.here("schedule", "A stack runs by its own schedule, the parameter `Schedule` of its template")?;
-    let (hour, minute) = time(&args.at)?;
+    let own =
+        "A stack runs by the [schedule] of each configuration, and by the parameter `NightlySchedule` of its template";
+    args.common.here("schedule", own)?;
     // Where the command lies today; what starts it at night has neither this folder nor this PATH.
     let program = std::env::current_exe().map_err(|error| Failure::run(format!("cannot find the program: {error}")))?;
     let config = std::path::absolute(&args.common.config)
@@ -22,7 +26,8 @@ pub(crate) fn schedule(args: &ScheduleArgs) -> Result<Exit, Failure> {
             config.display()
         )));
     }
-    let lines = Lines { program: &program, config: &config, hour, minute };
+    let times = times(args)?;
+    let lines = Lines { program: &program, config: &config, times: &times };
     let all = [("cron", lines.cron()), ("systemd", lines.systemd()), ("windows", lines.windows())];
     let wanted: Vec<_> =
         all.into_iter().filter(|(name, _)| args.only.as_ref().is_none_or(|only| only == name)).collect();
@@ -41,6 +46,32 @@ pub(crate) fn schedule(args: &ScheduleArgs) -> Result<Exit, Failure> {
     Ok(Exit::Converged)
 }
 
+/// When the lines run the command.
+enum Times {
+    /// Once a day, by the clock of the machine: the file does not say when.
+    Nightly((u8, u8)),
+    /// By the file's own schedule.
+    Own { every: Option<i64>, full: (u8, u8), zone: String },
+}
+
+/// The times of the file, where it has some. A file that cannot be read yet has none.
+fn times(args: &ScheduleArgs) -> Result<Times, Failure> {
+    let at = args.at.as_deref().map(time).transpose()?;
+    let schedule = load(&args.common.config).ok().and_then(|loaded| loaded.config.schedule);
+    match (schedule, at) {
+        (Some(_), Some(_)) => Err(Failure::usage(format!(
+            "{} has a [schedule], whose times count. Change it there, or leave --at out",
+            args.common.config.display()
+        ))),
+        (Some(schedule), None) => Ok(Times::Own {
+            every: schedule.every().map(Every::seconds),
+            full: schedule.full(),
+            zone: schedule.zone().to_owned(),
+        }),
+        (None, at) => Ok(Times::Nightly(at.unwrap_or((2, 30)))),
+    }
+}
+
 /// Hours and minutes.
 fn time(text: &str) -> Result<(u8, u8), Failure> {
     let parsed = text.split_once(':').and_then(|(hour, minute)| Some((hour.parse().ok()?, minute.parse().ok()?)));
@@ -50,41 +81,125 @@ fn time(text: &str) -> Result<(u8, u8), Failure> {
     }
 }
 
+/// A time that comes again and again, as cron, systemd and the Windows Task Scheduler have it.
+#[derive(Clone, Copy)]
+enum Recurring {
+    Minutes(i64),
+    Hours(i64),
+    Daily(u8, u8),
+}
+
+impl Recurring {
+    fn cron(self) -> String {
+        match self {
+            Self::Minutes(1) => "* * * * *".to_owned(),
+            Self::Minutes(minutes) => format!("*/{minutes} * * * *"),
+            Self::Hours(1) => "0 * * * *".to_owned(),
+            Self::Hours(hours) => format!("0 */{hours} * * *"),
+            Self::Daily(hour, minute) => format!("{minute} {hour} * * *"),
+        }
+    }
+
+    fn systemd(self) -> String {
+        match self {
+            Self::Minutes(minutes) => format!("*-*-* *:00/{minutes}:00"),
+            Self::Hours(hours) => format!("*-*-* 00/{hours}:00:00"),
+            Self::Daily(hour, minute) => format!("*-*-* {hour:02}:{minute:02}:00"),
+        }
+    }
+
+    fn windows(self) -> String {
+        match self {
+            Self::Minutes(minutes) => format!("/SC MINUTE /MO {minutes} /ST 00:00"),
+            Self::Hours(hours) => format!("/SC HOURLY /MO {hours} /ST 00:00"),
+            Self::Daily(hour, minute) => format!("/SC DAILY /ST {hour:02}:{minute:02}"),
+        }
+    }
+}
+
+impl Times {
+    fn recurring(&self) -> Vec<Recurring> {
+        match *self {
+            Self::Nightly((hour, minute)) => vec![Recurring::Daily(hour, minute)],
+            Self::Own { every: None, full: (hour, minute), .. } => vec![Recurring::Daily(hour, minute)],
+            Self::Own { every: Some(every), full: (hour, minute), .. } => {
+                let often = match every / 3600 {
+                    0 => Recurring::Minutes(every / 60),
+                    24.. => Recurring::Daily(0, 0),
+                    hours => Recurring::Hours(hours),
+                };
+                let day = i64::from(hour) * 3600 + i64::from(minute) * 60;
+                // What the frequent times do not hit is a time of its own.
+                let daily = (day % every != 0).then_some(Recurring::Daily(hour, minute));
+                std::iter::once(often).chain(daily).collect()
+            }
+        }
+    }
+
+    /// What the command is given beside the file.
+    fn words(&self) -> &'static str {
+        match self {
+            Self::Nightly(_) => "sync",
+            Self::Own { .. } => "sync --scheduled",
+        }
+    }
+
+    fn zone(&self) -> Option<&str> {
+        match self {
+            Self::Nightly(_) => None,
+            Self::Own { zone, .. } => Some(zone),
+        }
+    }
+}
+
 struct Lines<'a> {
     program: &'a Path,
     config: &'a Path,
-    hour: u8,
-    minute: u8,
+    times: &'a Times,
 }
 
 impl Lines<'_> {
     fn cron(&self) -> String {
         // A percent sign ends the command in a crontab.
         let command =
-            format!("{} sync --quiet --config {}", quoted(self.program), quoted(self.config)).replace('%', "\\%");
-        format!(
-            "# cron: `crontab -e`. Mail goes out when something is said: exit status 3 means that people need attention.\n{} {} * * * {command}",
-            self.minute, self.hour
-        )
+            format!("{} {} --quiet --config {}", quoted(self.program), self.times.words(), quoted(self.config))
+                .replace('%', "\\%");
+        let mut text = "# cron: `crontab -e`. Mail goes out when something is said: exit status 3 means that people need attention.".to_owned();
+        if let Some(zone) = self.times.zone() {
+            text += &format!("\n# Times of {zone}; the clock of the machine should show the same.");
+        }
+        for recurring in self.times.recurring() {
+            text += &format!("\n{} {command}", recurring.cron());
+        }
+        text
     }
 
     fn systemd(&self) -> String {
         let (program, config) = (unit(self.program), unit(self.config));
         let folder = self.config.parent().map(unit).unwrap_or_default();
+        let words = self.times.words();
+        let zone = self.times.zone().map(|zone| format!(" {zone}")).unwrap_or_default();
+        let calendar = |recurring: Recurring| format!("OnCalendar={}{zone}", recurring.systemd());
+        let calendar: Vec<String> = self.times.recurring().into_iter().map(calendar).collect();
+        let calendar = calendar.join("\n");
         format!(
-            "# systemd: /etc/systemd/system/hardmatch.service\n[Unit]\nDescription=hardmatch sync\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\nType=oneshot\nWorkingDirectory={folder}\nExecStart={program} sync --config {config}\n# People need attention: the run itself went well.\nSuccessExitStatus=3\n\n# systemd: /etc/systemd/system/hardmatch.timer, then `systemctl enable --now hardmatch.timer`\n[Unit]\nDescription=hardmatch every night\n\n[Timer]\nOnCalendar=*-*-* {:02}:{:02}:00\nPersistent=true\n\n[Install]\nWantedBy=timers.target",
-            self.hour, self.minute
+            "# systemd: /etc/systemd/system/hardmatch.service\n[Unit]\nDescription=hardmatch sync\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\nType=oneshot\nWorkingDirectory={folder}\nExecStart={program} {words} --config {config}\n# People need attention: the run itself went well.\nSuccessExitStatus=3\n\n# systemd: /etc/systemd/system/hardmatch.timer, then `systemctl enable --now hardmatch.timer`\n[Unit]\nDescription=hardmatch by its schedule\n\n[Timer]\n{calendar}\nPersistent=true\n\n[Install]\nWantedBy=timers.target",
         )
     }
 
     fn windows(&self) -> String {
-        format!(
-            "# Windows Task Scheduler: in a console of an administrator\nschtasks /Create /TN hardmatch /SC DAILY /ST {:02}:{:02} /RU SYSTEM /TR \"\\\"{}\\\" sync --quiet --config \\\"{}\\\"\"",
-            self.hour,
-            self.minute,
-            self.program.display(),
-            self.config.display()
-        )
+        let mut text = "# Windows Task Scheduler: in a console of an administrator".to_owned();
+        for (at, recurring) in self.times.recurring().into_iter().enumerate() {
+            let name = if at == 0 { "hardmatch" } else { "hardmatch-daily" };
+            text += &format!(
+                "\nschtasks /Create /TN {name} {} /RU SYSTEM /TR \"\\\"{}\\\" {} --quiet --config \\\"{}\\\"\"",
+                recurring.windows(),
+                self.program.display(),
+                self.times.words(),
+                self.config.display()
+            );
+        }
+        text
     }
 }
 
@@ -120,8 +235,8 @@ mod tests {
 
     #[test]
     fn paths_with_blanks_and_percent_signs_survive() {
-        let lines =
-            Lines { program: Path::new("/opt/hard match"), config: Path::new("/srv/50%.toml"), hour: 2, minute: 5 };
+        let times = Times::Nightly((2, 5));
+        let lines = Lines { program: Path::new("/opt/hard match"), config: Path::new("/srv/50%.toml"), times: &times };
         assert!(
             lines.cron().ends_with("5 2 * * * '/opt/hard match' sync --quiet --config '/srv/50\\%.toml'"),
             "{}",
@@ -131,6 +246,28 @@ mod tests {
         assert!(lines.systemd().contains("OnCalendar=*-*-* 02:05:00"));
         assert!(lines.windows().contains("/ST 02:05"));
         assert!(time("24:00").is_err() && time("7").is_err() && time("7:05").is_ok());
+    }
+
+    #[test]
+    fn lines_match_the_schedule_of_the_file() {
+        let lines = |every: Option<i64>, full: (u8, u8)| {
+            let times = Times::Own { every, full, zone: "Europe/Berlin".to_owned() };
+            let lines = Lines { program: Path::new("/bin/hardmatch"), config: Path::new("/srv/a.toml"), times: &times };
+            (lines.cron(), lines.systemd(), lines.windows())
+        };
+        let (cron, systemd, windows) = lines(Some(300), (2, 30));
+        assert!(cron.ends_with("\n*/5 * * * * /bin/hardmatch sync --scheduled --quiet --config /srv/a.toml"), "{cron}");
+        assert_eq!(cron.matches("/bin/hardmatch").count(), 1, "half past two is one of the times: {cron}");
+        assert!(systemd.contains("[Timer]\nOnCalendar=*-*-* *:00/5:00 Europe/Berlin\nPersistent"), "{systemd}");
+        assert!(windows.contains("/SC MINUTE /MO 5"), "{windows}");
+        let (cron, systemd, windows) = lines(Some(2 * 3600), (2, 30));
+        assert!(cron.contains("\n0 */2 * * * ") && cron.contains("\n30 2 * * * "), "{cron}");
+        assert!(systemd.contains("00/2:00:00 Europe/Berlin\nOnCalendar=*-*-* 02:30:00 Europe/Berlin"), "{systemd}");
+        assert!(
+            windows.contains("/TN hardmatch /SC HOURLY /MO 2") && windows.contains("/TN hardmatch-daily /SC DAILY")
+        );
+        let (cron, _, _) = lines(None, (23, 0));
+        assert!(cron.contains("\n0 23 * * * ") && cron.matches("/bin/hardmatch").count() == 1, "{cron}");
     }
 
     /// Everything below the command, `help` aside.

@@ -16,6 +16,7 @@ use crate::commands::auth::pages::{Pages, Place, connection};
 use crate::connection::{State, load, open_state};
 use crate::fail::{Exit, Failure};
 use crate::output;
+use crate::schedules::Schedules;
 use crate::simulated_state;
 use crate::tenant_side::{same_tenant, tenant_side};
 use crate::tokens::Tokens;
@@ -56,10 +57,12 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     }
     let stopping: Vec<_> = sides.iter().map(|served| Arc::clone(&served.side)).collect();
     let background = Background::start(sides)?;
-    let mut pushed = Vec::new();
+    let (mut pushed, mut scheduled) = (Vec::new(), Vec::new());
     for path in &args.config {
         pushed.push(state.beside(load(path)?));
+        scheduled.push(state.beside(load(path)?));
     }
+    let schedules = Schedules::start(scheduled)?;
     let pushes = Pushes::new(pushed);
     let base = base(&url);
     let others = pushes.router(&base, background.doorbell(), args.rate).unwrap_or_default();
@@ -72,6 +75,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         stopped = tokio::signal::ctrl_c() => stopped.map_err(Failure::from),
     };
     pages.stop().await;
+    schedules.stop().await;
     background.stop().await;
     for side in stopping {
         // Nobody else has it any more: the engines have ended.

@@ -12,7 +12,7 @@ use super::Installation;
 use crate::args::{ApplyArgs, Common, ConnectArgs, PlanArgs, RepairStartArgs, RunsUndoArgs, SyncArgs};
 use crate::commands::auth::{connect, give_up, status};
 use crate::commands::repair::{Audited, audit_here, start_here};
-use crate::commands::{doctor, run, standing};
+use crate::commands::{doctor, run, scheduled, standing};
 use crate::connection::{State, folder, load, open_state};
 use crate::fail::{Exit, Failure};
 
@@ -38,6 +38,9 @@ impl Installation for Local {
     }
 
     async fn sync(&self, args: &SyncArgs) -> Result<Option<Exit>, Failure> {
+        if args.scheduled {
+            return Box::pin(scheduled::sync(args)).await.map(Some);
+        }
         Box::pin(run::sync(args)).await
     }
 

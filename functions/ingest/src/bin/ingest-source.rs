@@ -5,22 +5,26 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hardmatch_ingest::copied::{Bring, Copied};
+use hardmatch_ingest::within::Within;
 use hardmatch_ingest::{After, SourcePorts, observe_source, observe_source_now, write_back};
 use hardmatch_ports::doorbell::{MessageKind, Urgency};
 use hardmatch_ports::{Source as PeopleSource, SourceError};
-use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, serve};
-use hardmatch_wiring::policy::Location;
+use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, SecretsManager, serve};
+use hardmatch_wiring::policy::{AuthorityRef, Config, Location, SecretRef};
 use hardmatch_wiring::pushed::PushedPeople;
-use hardmatch_wiring::source::source_at;
+use hardmatch_wiring::source::{DirectoryMeans, directory_by, source_at};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let home = Home::open().await?;
-    serve(home.clone(), Source { home }).await
+    let secrets = Arc::new(home.aws.secrets());
+    serve(home.clone(), Source { home, secrets }).await
 }
 
 struct Source {
     home: Home,
+    /// Passwords of directories, and certificates that are kept beside them.
+    secrets: Arc<SecretsManager>,
 }
 
 impl MessageHandler for Source {
@@ -40,11 +44,18 @@ impl MessageHandler for Source {
                     key: key.clone(),
                     copy: copy.clone(),
                 };
-                Arc::new(Copied::new(file, source_at(&opened.config, copy.clone(), &self.home.clock)))
+                {
+                    let people = source_at(&opened.config, copy.clone(), &self.home.clock);
+                    Arc::new(Copied::new(file, people, Arc::clone(&self.home.clock)))
+                }
             }
             Location::Pushed => Arc::new(PushedPeople::new(&opened.config, &self.home.store)),
-            Location::File(_) | Location::Directory(_) | Location::Program { .. } | Location::Several(_) => {
-                return Err("the source is a file of some machine, or a directory; functions read people from s3://BUCKET/KEY, or people who are pushed. Put the people there and store the configuration again".to_owned());
+            Location::Directory(_) => {
+                let directory = self.directory(connection.as_str(), &opened.config)?;
+                Arc::new(Within::new(directory, Arc::clone(&self.home.clock), delivery.deadline))
+            }
+            Location::File(_) | Location::Program { .. } | Location::Several(_) => {
+                return Err("the source is a file or a program of some machine, or several sources; functions read people from s3://BUCKET/KEY, from a directory, or people who are pushed. Put the people there and store the configuration again".to_owned());
             }
         };
         let ports = SourcePorts {
@@ -69,6 +80,71 @@ impl MessageHandler for Source {
     }
 }
 
+impl Source {
+    /// A directory, with the certificates of its authorities brought here when it is asked.
+    fn directory(&self, connection: &str, config: &Config) -> Result<Arc<dyn PeopleSource>, String> {
+        let authorities = PathBuf::from("/tmp").join(format!("authorities-of-{connection}-{}", std::process::id()));
+        let means = DirectoryMeans { secrets: Some(self.secrets.clone()), authorities: Some(authorities.clone()) };
+        let found = directory_by(config, &means, &self.home.clock, &self.home.blobs);
+        let (Some(found), Some(settings)) = (found, &config.source.directory) else {
+            return Err("the configuration does not say how one signs in at the directory".to_owned());
+        };
+        // Refused when the configuration was opened; nothing else is asked for, whatever a configuration says.
+        let own = |key: &str, arn: &str| self.home.limits.source_secret(&config.connection, key, arn);
+        if let SecretRef::SecretsManager(arn) = &settings.password {
+            own("source.password", arn)?;
+        }
+        if let AuthorityRef::SecretsManager(arn) = &settings.ca {
+            own("source.ca", arn)?;
+        }
+        let bring = Authorities {
+            home: self.home.clone(),
+            secrets: Arc::clone(&self.secrets),
+            from: settings.ca.clone(),
+            to: authorities,
+            location: config.source.location.to_string(),
+        };
+        let found = found.map_err(|error| error.to_string())?;
+        Ok(Arc::new(Copied::new(bring, found, Arc::clone(&self.home.clock))))
+    }
+}
+
+/// The certificates of a directory's authorities. They are no secret, and stay in a warm function.
+struct Authorities {
+    home: Home,
+    secrets: Arc<SecretsManager>,
+    from: AuthorityRef,
+    to: PathBuf,
+    location: String,
+}
+
+#[async_trait]
+impl Bring for Authorities {
+    async fn bring(&self) -> Result<Option<i64>, SourceError> {
+        let told = |problem: String, retry: bool| SourceError {
+            problem: format!("[source] ca: {}", problem.trim_end_matches('.')),
+            cure: "The next run looks again".to_owned(),
+            retry,
+        };
+        match &self.from {
+            AuthorityRef::S3 { bucket, key } => {
+                let fetched = self.home.aws.fetch(bucket, key, &self.to).await;
+                fetched.map_err(|error| told(error.to_string(), error.passes()))?;
+            }
+            AuthorityRef::SecretsManager(arn) => {
+                self.secrets.copy(arn, &self.to).await.map_err(|error| told(error.0, false))?;
+            }
+            AuthorityRef::File(_) => return Err(told("it is a file of some machine".to_owned(), false)),
+        }
+        // Certificates do not grow old as people do.
+        Ok(None)
+    }
+
+    fn location(&self) -> String {
+        self.location.clone()
+    }
+}
+
 /// Where a source's file lies while it is read: each process has its own.
 fn copy_of(connection: &str) -> PathBuf {
     PathBuf::from("/tmp").join(format!("people-of-{connection}-{}", std::process::id()))
@@ -84,7 +160,7 @@ struct PeoplesFile {
 
 #[async_trait]
 impl Bring for PeoplesFile {
-    async fn bring(&self) -> Result<(), SourceError> {
+    async fn bring(&self) -> Result<Option<i64>, SourceError> {
         self.home.aws.fetch(&self.bucket, &self.key, &self.copy).await.map_err(|error| SourceError {
             retry: error.passes(),
             problem: error.to_string(),

@@ -1,19 +1,24 @@
-//! A source whose file lies elsewhere. The file is copied when its listing is asked for, and not before, so that a message
+//! A source of which a file lies elsewhere: the people themselves, or the certificates of a directory. The file is copied when its listing is asked for, and not before, so that a message
 //! that finds nothing to read fetches nothing. Every look of one message sees the same copy.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::lock::Mutex;
+use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::PersonKey;
-use hardmatch_ports::source::{Asked, Read, SourceCursor, Spool};
-use hardmatch_ports::{Source, SourceError};
+use hardmatch_ports::source::{
+    AbsenceEvidence, Asked, Read, SourceCursor, SourceFinding, Spool, WriteBack, WrittenBack,
+};
+use hardmatch_ports::{Clock, OnePerson, Source, SourceError};
+use jiff::Timestamp;
 
 /// Brings a file to where a source reads it.
 #[async_trait]
 pub trait Bring: Send + Sync {
-    /// Makes the copy; an error names what to do, and whether trying again can help.
-    async fn bring(&self) -> Result<(), SourceError>;
+    /// Makes the copy; an error names what to do, and whether trying again can help. Gives when the people's file was written
+    /// (Unix seconds), where the copy is one and that is known.
+    async fn bring(&self) -> Result<Option<i64>, SourceError>;
 
     /// Where the file is, for operators.
     fn location(&self) -> String;
@@ -23,31 +28,52 @@ pub trait Bring: Send + Sync {
 pub struct Copied<B> {
     bring: B,
     copy: Arc<dyn Source>,
-    brought: Mutex<bool>,
+    clock: Arc<dyn Clock>,
+    /// Whether the copy is there, and when its file was written.
+    brought: Mutex<Option<Option<i64>>>,
 }
+
+/// A file that is older than this (seconds) was not written last night.
+const OLD: i64 = 26 * 60 * 60;
 
 impl<B: Bring> Copied<B> {
     /// A source of the file that `bring` brings to where `copy` reads it.
-    pub fn new(bring: B, copy: Arc<dyn Source>) -> Self {
-        Self { bring, copy, brought: Mutex::new(false) }
+    pub fn new(bring: B, copy: Arc<dyn Source>, clock: Arc<dyn Clock>) -> Self {
+        Self { bring, copy, clock, brought: Mutex::new(None) }
     }
-}
 
-impl<B: Bring> Copied<B> {
     async fn copy(&self) -> Result<&dyn Source, SourceError> {
         let mut brought = self.brought.lock().await;
-        if !*brought {
-            self.bring.bring().await?;
-            *brought = true;
+        if brought.is_none() {
+            *brought = Some(self.bring.bring().await?);
         }
         Ok(&*self.copy)
+    }
+
+    /// How old the people's file is, in words.
+    async fn age(&self) -> Option<String> {
+        let written = self.brought.lock().await.flatten()?;
+        let at = Timestamp::from_second(written).ok()?.strftime("%Y-%m-%d %H:%M UTC");
+        let days = (self.clock.now_seconds() - written) / (24 * 60 * 60);
+        Some(if self.clock.now_seconds() - written > OLD {
+            let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+            format!("The file was written on {at}, {days} ago: look whether what writes it still does")
+        } else {
+            format!("The file was written on {at}")
+        })
     }
 }
 
 #[async_trait]
 impl<B: Bring> Source for Copied<B> {
     async fn read(&self, to: &mut dyn Spool, resume: Option<SourceCursor>) -> Result<Read, SourceError> {
-        self.copy().await?.read(to, resume).await
+        Ok(match self.copy().await?.read(to, resume).await? {
+            Read::Complete(mut completeness) => {
+                completeness.notes.extend(self.age().await);
+                Read::Complete(completeness)
+            }
+            more @ Read::More(_) => more,
+        })
     }
 
     async fn ask(&self, key: &PersonKey) -> Result<Asked, SourceError> {
@@ -58,8 +84,36 @@ impl<B: Bring> Source for Copied<B> {
         self.copy().await?.probe().await
     }
 
+    async fn write_back(&self, values: &[WriteBack]) -> Result<Vec<WrittenBack>, SourceError> {
+        self.copy().await?.write_back(values).await
+    }
+
+    async fn absence_evidence(&self, people: &[PersonKey]) -> Result<Vec<AbsenceEvidence>, SourceError> {
+        self.copy().await?.absence_evidence(people).await
+    }
+
+    fn part(&self) -> Option<Attr> {
+        self.copy.part()
+    }
+
+    async fn has_changed(&self) -> Result<bool, SourceError> {
+        self.copy().await?.has_changed().await
+    }
+
+    async fn examine(&self) -> Result<Vec<SourceFinding>, SourceError> {
+        self.copy().await?.examine().await
+    }
+
+    fn accept_as_it_is(&self) {
+        self.copy.accept_as_it_is();
+    }
+
     fn location(&self) -> String {
         self.bring.location()
+    }
+
+    fn one_person(&self) -> OnePerson {
+        self.copy.one_person()
     }
 }
 
@@ -68,6 +122,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use hardmatch_ports::source::Completeness;
+    use hardmatch_runtime::ManualClock;
 
     use super::*;
 
@@ -76,9 +131,9 @@ mod tests {
 
     #[async_trait]
     impl Bring for Far {
-        async fn bring(&self) -> Result<(), SourceError> {
+        async fn bring(&self) -> Result<Option<i64>, SourceError> {
             if self.0.fetch_add(1, Ordering::SeqCst) > 0 {
-                return Ok(());
+                return Ok(Some(0));
             }
             Err(SourceError { problem: "no answer".to_owned(), cure: "Wait".to_owned(), retry: true })
         }
@@ -112,7 +167,8 @@ mod tests {
     #[tokio::test]
     async fn a_copy_is_made_when_it_is_asked_for_and_once() {
         let times = Arc::new(AtomicU64::new(0));
-        let source = Copied::new(Far(times.clone()), Arc::new(Here));
+        let clock = ManualClock::new(Timestamp::from_second(3600).unwrap());
+        let source = Copied::new(Far(times.clone()), Arc::new(Here), Arc::new(clock.clone()));
         assert_eq!((times.load(Ordering::SeqCst), source.location().as_str()), (0, "far"));
         assert!(source.probe().await.is_err_and(|error| error.retry), "that it could not be brought is told");
         let mut entries = Vec::new();
@@ -120,5 +176,12 @@ mod tests {
             source.read(&mut entries, None).await.unwrap();
         }
         assert_eq!(times.load(Ordering::SeqCst), 2);
+        let notes = async || match source.read(&mut Vec::new(), None).await {
+            Ok(Read::Complete(completeness)) => completeness.notes,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(notes().await, ["The file was written on 1970-01-01 00:00 UTC"]);
+        clock.advance(std::time::Duration::from_hours(48));
+        assert!(notes().await[0].contains("2 days ago: look whether what writes it still does"), "an old file is told");
     }
 }

@@ -10,6 +10,7 @@ mod facts;
 mod kept;
 mod known_by;
 mod leading_zeros;
+mod look;
 mod lookups;
 mod lost_letters;
 mod progress;
@@ -18,6 +19,7 @@ mod scan;
 mod swapped;
 mod unreadable;
 mod wanted;
+pub mod within;
 mod write_back;
 
 use hardmatch_domain::facts::Lookups;
@@ -32,12 +34,15 @@ use crate::ports::{ObserveError, SourcePorts};
 use crate::run::{finish, observing, policy};
 
 /// Reads the people of the source for a run that observes, and notifies the run's driver when the reading has ended. What
-/// does not fit into the time is left to the next message.
+/// does not fit into the time is left to the next message. Without a run, it is looked whether the source has changed.
 ///
 /// # Errors
 ///
 /// The table cannot be read or written. A source that cannot be read is no error: the run is told.
 pub async fn observe_source(ports: &SourcePorts, connection: &ConnectionId, run: &str) -> Result<After, ObserveError> {
+    if run.is_empty() {
+        return look::look(ports, connection).await;
+    }
     let name = format!("people~{connection}");
     let lease = match RunLease::acquire(&ports.store, &*ports.clock, ports.deadline, name, run).await? {
         Acquire::Acquired(lease) => lease,

@@ -10,6 +10,7 @@ use hardmatch_ports::command::Reply;
 use hardmatch_store::PersonHash;
 use hardmatch_store::approvals::{Approval, ApprovalState, ApprovalVerdict};
 use hardmatch_store::changes::OpenChange;
+use hardmatch_store::connection::ScheduleState;
 use sha2::{Digest as _, Sha256};
 
 use super::request::{Request, refused};
@@ -107,6 +108,9 @@ pub(super) async fn handle(
         }
     }
     write(ports, writes).await?;
+    if !done.is_empty() {
+        store.update(connection, |schedule: &mut ScheduleState| schedule.wanted = true).await?;
+    }
     Ok(Reply::Judged { done, refused: not })
 }
 

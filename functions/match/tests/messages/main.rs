@@ -6,4 +6,5 @@ mod fixture;
 mod handler;
 mod left_over;
 mod metrics;
+mod own_schedule;
 mod schedule;

@@ -339,3 +339,14 @@ impl Guard {
 fn part(of: u64, percent: u64) -> u64 {
     u64::try_from(u128::from(of) * u128::from(percent) / 100).unwrap_or(u64::MAX)
 }
+
+/// The times of a connection's own schedule that came last (Unix seconds).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ScheduledTime {
+    /// The last time at which a run was due.
+    pub at: i64,
+    /// The last time at which the source was due to be read whole; at most [`at`](Self::at).
+    pub full: i64,
+    /// Whether there are no other times than those.
+    pub daily: bool,
+}

@@ -253,3 +253,60 @@ fn tenant_sign_in_and_source_are_an_approvers() {
     let said = takes_an_approver(&[Protected::Tenant, Protected::SourceLocation]);
     assert!(said.contains("[tenant] changes, and source.location changes. Ask somebody"), "{said}");
 }
+
+/// A configuration whose people are in a directory.
+fn directory(location: &str, password: &str, ca: &str) -> Config {
+    let source = format!(
+        "location = \"{location}\"\nbase = \"dc=corp\"\nbind = \"cn=reader\"\npassword = \"{password}\"\nca = \"{ca}\""
+    );
+    let text = format!(
+        "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"contoso.onmicrosoft.com\"\n[tenant.auth]\n\
+         client_id = \"0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77\"\n{FEDERATED}\n[source]\nkind = \"ldap\"\n{source}\n"
+    );
+    Config::load(&text, "hardmatch.toml", Path::new(".")).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+}
+
+fn secret(name: &str) -> String {
+    format!("secretsmanager:arn:aws:secretsmanager:eu-central-1:111122223333:secret:{name}")
+}
+
+#[test]
+fn a_directory_is_read_with_a_secret_of_its_own_at_a_host_of_the_list() {
+    let limits = limits(&format!("{MICROSOFT},dc1.corp.test:636,DC2.corp.test:*"));
+    let (own, bucket) = (secret("hm/contoso/source/bind-AbCdEf"), "s3://people/ca.pem");
+    let violations = |location: &str, password: &str, ca: &str| limits.violations(&directory(location, password, ca));
+    for good in ["ldaps://dc1.corp.test", "ldaps://DC1.corp.test:636", "ldap://dc2.corp.test:389 ldaps://dc2.corp.test"]
+    {
+        assert_eq!(violations(good, &own, bucket), Vec::<String>::new(), "{good}");
+    }
+    assert_eq!(violations("ldaps://dc1.corp.test", &own, &secret("hm/contoso/source/ca-AbCdEf")), Vec::<String>::new());
+    for (location, password, ca, said) in [
+        ("ldap://dc1.corp.test", own.as_str(), bucket, "add dc1.corp.test:389 to the parameter AllowedHosts"),
+        ("ldaps://dc1.corp.test:6360", &own, bucket, "names the server dc1.corp.test:6360"),
+        ("ldaps://dc1.corp.test.evil.test", &own, bucket, "names the server dc1.corp.test.evil.test:636"),
+        ("ldaps://dc1.corp.test ldaps://other.test", &own, bucket, "names the server other.test:636"),
+        ("ldaps://dc1.corp.test", "env:PASSWORD", bucket, "source.password = \"env:…\""),
+        ("ldaps://dc1.corp.test", &secret("hm/contoso/app-AbCdEf"), bucket, "begins with hm/contoso/source/"),
+        ("ldaps://dc1.corp.test", &secret("hm/fabrikam/source/bind-AbCdEf"), bucket, "not one of connection contoso"),
+        ("ldaps://dc1.corp.test", &own, "ca.pem", "source.ca is a file of some machine"),
+        ("ldaps://dc1.corp.test", &own, &secret("hm/contoso/ca-AbCdEf"), "source.ca names a secret outside"),
+    ] {
+        let found = violations(location, password, ca);
+        assert!(found.len() == 1 && found[0].contains(said), "{location} {password} {ca}: {found:?}");
+    }
+}
+
+#[test]
+fn a_secret_that_the_sources_function_reads_opens_no_tenant() {
+    let auth = format!("secret = \"{}\"", secret("hm/contoso/source/app-AbCdEf"));
+    let found = limits(MICROSOFT).violations(&config("cloud = \"global\"", &auth, S3));
+    assert!(found.len() == 1 && found[0].contains("Store it under another name"), "{found:?}");
+}
+
+#[test]
+fn other_authorities_of_a_directory_take_an_approver() {
+    let own = secret("hm/contoso/source/bind-AbCdEf");
+    let (old, new) = ("s3://people/ca.pem", "s3://people/other.pem");
+    let [old, new] = [old, new].map(|ca| directory("ldaps://dc1.corp.test", &own, ca));
+    assert_eq!(protected_changes(Active::Understood(&old), &new), [Protected::SourceAuthority]);
+}

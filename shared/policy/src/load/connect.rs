@@ -12,6 +12,7 @@ use super::url::url;
 use crate::config::{Cloud, Endpoints, TenantSettings};
 use crate::keys::{self, SOURCE_ATTRIBUTES};
 use crate::names::nearest;
+use crate::places::{AuthorityRef, SecretRef};
 use crate::problem::ProblemKind;
 use crate::sources::{DirectorySettings, Location, SourceKind, SourceSettings, YesNo};
 use crate::tree::{At, Reader, Section, Value};
@@ -188,7 +189,7 @@ pub(super) fn one_source<'t>(
             text.and_then(|text| match kind.as_ref().map(|kind| kind.value) {
                 Some(SourceKind::Ldap) => servers(reader, &text),
                 Some(SourceKind::Command) => program(reader, &text, base_dir),
-                _ => place(reader, &text, base_dir),
+                _ => place(reader, &text, base_dir, "`source.location`", "s3://my-bucket/people.csv"),
             })
         }
     };
@@ -250,7 +251,7 @@ fn directory<'t>(reader: &mut Reader<'t>, section: &Section<'t>, base_dir: &Path
         whole.then(|| value.to_owned())
     });
     let password = auth::place(reader, section, "password", base_dir);
-    let ca = reader.text(section, "ca").and_then(|text| path(reader, &text, base_dir, "`source.ca`"));
+    let ca = authority(reader, section, base_dir);
     let nameserver = reader.text(section, "nameserver").and_then(|text| nameserver(reader, &text));
     Some(DirectorySettings { base: base?, filter, bind: bind?, password: password?, ca: ca?, nameserver })
 }
@@ -269,6 +270,22 @@ fn nameserver(reader: &mut Reader<'_>, text: &At<&str>) -> Option<SocketAddr> {
         );
     }
     address.ok()
+}
+
+/// Where the certificates of the trusted authorities lie.
+fn authority<'t>(reader: &mut Reader<'t>, section: &Section<'t>, base_dir: &Path) -> Option<AuthorityRef> {
+    let text = reader.text(section, "ca")?;
+    if text.value.trim().starts_with("secretsmanager:") {
+        return match auth::place(reader, section, "ca", base_dir)? {
+            SecretRef::SecretsManager(arn) => Some(AuthorityRef::SecretsManager(arn)),
+            SecretRef::Env(_) | SecretRef::File(_) => None,
+        };
+    }
+    match place(reader, &text, base_dir, "`source.ca`", "s3://my-bucket/ca.pem")? {
+        Location::File(path) => Some(AuthorityRef::File(path)),
+        Location::S3 { bucket, key } => Some(AuthorityRef::S3 { bucket, key }),
+        Location::Directory(_) | Location::Program { .. } | Location::Pushed | Location::Several(_) => None,
+    }
 }
 
 /// What belongs to directories stands nowhere else.
@@ -454,10 +471,10 @@ fn switch_column<'t>(
 }
 
 /// A path, or an object of S3.
-fn place(reader: &mut Reader<'_>, text: &At<&str>, base_dir: &Path) -> Option<Location> {
+fn place(reader: &mut Reader<'_>, text: &At<&str>, base_dir: &Path, name: &str, example: &str) -> Option<Location> {
     let value = text.value.trim();
     let Some(object) = value.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("s3://")).map(|_| &value[5..]) else {
-        return path(reader, text, base_dir, "`source.location`").map(Location::File);
+        return path(reader, text, base_dir, name).map(Location::File);
     };
     if let Some((bucket, key)) = object.split_once('/')
         && is_bucket(bucket)
@@ -469,9 +486,9 @@ fn place(reader: &mut Reader<'_>, text: &At<&str>, base_dir: &Path) -> Option<Lo
     reader.problem(
         ProblemKind::BadValue,
         text.span.clone(),
-        "`source.location` names no object of S3",
+        format!("{name} names no object of S3"),
         "not an object",
-        "it looks like s3://my-bucket/people.csv",
+        format!("it looks like {example}"),
     );
     None
 }

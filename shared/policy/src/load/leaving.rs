@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use hardmatch_domain::policy::{AccountDeleted, LeavingAction, Lifecycle, Reenable, Stage};
-use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use crate::days::{DayRule, Edge};
@@ -40,22 +39,7 @@ pub(super) fn lifecycle<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Life
 /// `lifecycle.starts` and `lifecycle.ends`, in the time zone that days begin and end in.
 pub(super) fn days<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> (Option<Arc<DayRule>>, Option<Arc<DayRule>>) {
     let section = reader.section(root, "lifecycle");
-    let zone = match reader.text(&section, "time_zone") {
-        None => Some(TimeZone::UTC),
-        Some(name) => {
-            let zone = TimeZone::get(name.value.trim()).ok();
-            if zone.is_none() {
-                reader.problem(
-                    ProblemKind::BadValue,
-                    name.span,
-                    "`lifecycle.time_zone` is no time zone",
-                    "not known",
-                    "use a name of the IANA list, such as \"Europe/Berlin\" or \"America/New_York\"",
-                );
-            }
-            zone
-        }
-    };
+    let zone = super::zone(reader, &section);
     let mut day = |key: &'static str, edge: Edge| {
         let text = reader.text(&section, key)?;
         let expression = super::expression(reader, &text, Wanted::Text)?;

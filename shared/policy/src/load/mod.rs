@@ -5,6 +5,7 @@ mod connect;
 mod entitle;
 mod flow;
 mod leaving;
+mod schedule;
 mod secrets;
 mod several;
 mod url;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_domain::policy::{Actions, Guard, OnConflict, SoftDeleted, SoftRule, Switch};
+use jiff::tz::TimeZone;
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error as NotAWord, StrDeserializer};
@@ -100,6 +102,7 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
     let guard = guard(reader, &root);
     let licenses = entitle::licenses(reader, &root);
     let groups = entitle::groups(reader, &root);
+    let schedule = schedule::schedule(reader, &root, source.as_ref());
     let state = reader.section(&root, "state");
     let state_path = match reader.text(&state, "path") {
         Some(path) => connect::path(reader, &path, base_dir, "`state.path`")?,
@@ -124,6 +127,7 @@ fn read<'t>(reader: &mut Reader<'t>, tree: &'t DeTable<'t>, base_dir: &Path) -> 
         guard,
         licenses,
         groups,
+        schedule,
         state_path,
         passwords,
     })
@@ -172,6 +176,22 @@ fn connection<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Option<Connect
         "use letters, digits, - _ . and at most 64 of them",
     );
     None
+}
+
+/// `time_zone` of a section: UTC where nothing is said, `None` where what is said is no time zone.
+pub(crate) fn zone<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Option<TimeZone> {
+    let Some(name) = reader.text(section, "time_zone") else { return Some(TimeZone::UTC) };
+    let zone = TimeZone::get(name.value.trim()).ok();
+    if zone.is_none() {
+        reader.problem(
+            ProblemKind::BadValue,
+            name.span,
+            format!("{} is no time zone", section.full_name("time_zone")),
+            "not known",
+            "use a name of the IANA list, such as \"Europe/Berlin\" or \"America/New_York\"",
+        );
+    }
+    zone
 }
 
 /// A rule in a value.

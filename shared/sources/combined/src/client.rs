@@ -202,6 +202,16 @@ impl Source for CombinedSource {
         Ok(said.into_iter().map(together).collect())
     }
 
+    /// One of them is enough.
+    async fn has_changed(&self) -> Result<bool, SourceError> {
+        for part in self.parts() {
+            if part.source.has_changed().await.map_err(|error| of_part(part, error))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn examine(&self) -> Result<Vec<SourceFinding>, SourceError> {
         let mut all = Vec::new();
         for part in self.parts() {

@@ -1,6 +1,6 @@
 //! The output of a program as a source: a file that the program writes whenever it is read.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ const TIME: Duration = Duration::from_mins(30);
 /// So much may a program print (bytes).
 const MOST: u64 = 4 * 1024 * 1024 * 1024;
 
-/// A program that prints people. Run for each reading, without a shell. What it says on standard error goes to the operator's
-/// terminal, and nowhere else: it may name people.
+/// A program that prints people. Run for each reading, without a shell. What it says on standard error may name people: it goes
+/// to the operator's terminal, and where there is none, as at night, nowhere.
 pub struct ProgramSource {
     /// The program.
     program: String,
@@ -46,7 +46,8 @@ impl ProgramSource {
     fn failed(&self, how: &str, retry: bool) -> SourceError {
         SourceError {
             problem: format!("The program {} of [source] location {how}", self.program),
-            cure: "Run it by hand: it must print everybody on standard output, and exit with 0".to_owned(),
+            cure: "Run it by hand, to see what it says: it must print everybody on standard output, and exit with 0"
+                .to_owned(),
             retry,
         }
     }
@@ -67,6 +68,7 @@ impl ProgramSource {
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(if std::io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::null() })
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| self.failed(&format!("cannot be started ({})", error.kind()), false))?;

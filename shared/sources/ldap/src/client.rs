@@ -112,7 +112,7 @@ impl Source for LdapSource {
         let password = self.password.password().await?;
         let away = before.as_ref().is_none_or(|before| now - before.read_at > FORGOTTEN);
         let keep = match &self.kept {
-            Some(kept) => Keep::Copy { before, full_every: kept.full_every, now },
+            Some(kept) => Keep::Copy { before, full_since: kept.full_since(now), now },
             None => Keep::Nothing,
         };
         let mut gathered = self.contained(reading::gather(settings, password, keep)).await?;
@@ -148,6 +148,17 @@ impl Source for LdapSource {
     async fn probe(&self) -> Result<(), SourceError> {
         let (settings, password) = self.means().await?;
         self.contained(async move { Session::open(settings, password).await?.require_base().await }).await
+    }
+
+    async fn has_changed(&self) -> Result<bool, SourceError> {
+        let now = self.clock.now_seconds();
+        let (Some(kept), Some(before)) = (&self.kept, self.copy().await?) else { return Ok(true) };
+        if before.full_at < kept.full_since(now) {
+            return Ok(true);
+        }
+        let settings = self.located(Some(before.server.as_str())).await?;
+        let password = self.password.password().await?;
+        self.contained(reading::has_changed(settings, password, before, now)).await
     }
 
     async fn examine(&self) -> Result<Vec<SourceFinding>, SourceError> {

@@ -141,6 +141,28 @@ impl Copy {
         bytes
     }
 
+    /// A digest of everything that was read, whatever it was read by and when.
+    pub(crate) fn entries_digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |bytes: &[u8]| {
+            let mut length = Vec::new();
+            put_number(&mut length, bytes.len());
+            hasher.update(&length).update(bytes);
+        };
+        for entries in [&self.people, &self.groups] {
+            add(&entries.len().to_le_bytes());
+            for (id, entry) in entries {
+                add(id);
+                add(entry);
+            }
+        }
+        for (id, dn) in &self.containers {
+            add(id);
+            add(dn.as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+
     /// From bytes; `None` where they are damaged or of another form.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (body, digest) = bytes.split_last_chunk::<32>()?;

@@ -28,5 +28,6 @@ mod tls;
 mod wire;
 
 pub use client::LdapSource;
-pub use settings::{CopyPlace, KeptCopy, LdapSettings, PasswordPlace, TimeLimits};
+pub use secrecy::SecretString;
+pub use settings::{CopyPlace, FullTimes, KeptCopy, LdapSettings, PasswordPlace, TimeLimits};
 pub use survey::{Survey, survey};

@@ -41,8 +41,8 @@ pub(crate) struct Gathered {
 pub(crate) enum Keep {
     /// Every reading is a full one.
     Nothing,
-    /// The copy of the last reading, and for how long it is followed after a full reading (seconds).
-    Copy { before: Option<Box<Copy>>, full_every: i64, now: i64 },
+    /// The copy of the last reading, and since when a full reading must have been for it to be followed (Unix seconds).
+    Copy { before: Option<Box<Copy>>, full_since: i64, now: i64 },
 }
 
 /// Reads everybody below the base: what changed since the last reading, or everything.
@@ -58,13 +58,13 @@ pub(crate) async fn gather(
 }
 
 async fn of_one_server(session: &mut Session, keep: Keep) -> Result<Gathered, SourceError> {
-    let Keep::Copy { before, full_every, now } = keep else { return full(session, None, None).await };
+    let Keep::Copy { before, full_since, now } = keep else { return full(session, None, None).await };
     let (listed, why) = match before {
         None => (Listed::default(), None),
         Some(before) if !before.fits(people::question(&session.settings)) => {
             (Listed::default(), Some("[source] asks for something else"))
         }
-        Some(before) if now - before.full_at >= full_every => (before.listed, Some("it is time to")),
+        Some(before) if before.full_at < full_since => (before.listed, Some("it is time to")),
         Some(before) => {
             let listed = before.listed.clone();
             match follow(session, *before, now).await? {
@@ -80,10 +80,32 @@ async fn of_one_server(session: &mut Session, keep: Keep) -> Result<Gathered, So
     whole(session, listed, why, now).await
 }
 
+/// Whether following the changes since a copy leads to other entries than it has. The copy stays where it was: the reading that
+/// comes after a change follows from there.
+pub(crate) async fn has_changed(
+    settings: LdapSettings,
+    password: SecretString,
+    before: Box<Copy>,
+    now: i64,
+) -> Result<bool, SourceError> {
+    let mut session = Session::open(settings, password).await?;
+    if !before.fits(people::question(&session.settings)) {
+        return Ok(true);
+    }
+    let known = before.entries_digest();
+    Ok(match follow(&mut session, *before, now).await? {
+        Followed::To(copy, _) => copy.entries_digest() != known,
+        Followed::Lost(_) => true,
+    })
+}
+
 /// A full reading of which a copy is kept. `listed` is who was listed before.
 async fn whole(session: &mut Session, listed: Listed, why: Option<&str>, now: i64) -> Result<Gathered, SourceError> {
     let note = why.map(|why| format!("The directory was read whole: {why}"));
-    let Some(position) = position(session).await? else { return full(session, None, note).await };
+    let Some(position) = position(session).await? else {
+        let often = "The server tells no changes, so that every reading is a whole one. Where [schedule] asks often, let every be 1h or more";
+        return full(session, None, Some(often.to_owned())).await;
+    };
     let mut copy = Copy::new(people::question(&session.settings), position, session.server.clone(), now);
     copy.listed = listed;
     full(session, Some(copy), note).await

@@ -71,6 +71,18 @@ pub trait CopyPlace: Send + Sync {
 pub struct KeptCopy {
     /// Where it is kept.
     pub place: Arc<dyn CopyPlace>,
-    /// A copy of a full reading is followed for so long (seconds).
+    /// A copy of a full reading is followed for so long (seconds), unless times say otherwise.
     pub full_every: i64,
+    /// When the directory is read whole, by somebody's schedule.
+    pub full_times: Option<FullTimes>,
+}
+
+/// From a time to the last time at which a full reading was due (Unix seconds both).
+pub type FullTimes = Arc<dyn Fn(i64) -> i64 + Send + Sync>;
+
+impl KeptCopy {
+    /// The copy of a full reading that is older than this (Unix seconds) is not followed any more.
+    pub(crate) fn full_since(&self, now: i64) -> i64 {
+        self.full_times.as_ref().map_or(now - self.full_every + 1, |times| times(now))
+    }
 }
