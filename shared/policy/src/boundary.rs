@@ -143,8 +143,10 @@ impl StackLimits {
 
     /// Whether functions may ask a server of a directory; otherwise why not.
     fn server(&self, text: &str) -> Result<(), String> {
-        let default = if text.starts_with("ldaps:") { 636 } else { 389 };
-        let url = Url::parse(text).map_err(|_| format!("source.location: {text} is no server of a directory"))?;
+        // The controllers of a domain are looked up by its name, and spoken to by TLS.
+        let whole = if text.contains("://") { text.to_owned() } else { format!("ldaps://{text}") };
+        let default = if whole.starts_with("ldaps:") { 636 } else { 389 };
+        let url = Url::parse(&whole).map_err(|_| format!("source.location: {text} is no server of a directory"))?;
         let (host, port) = (url.host_str().unwrap_or_default().to_ascii_lowercase(), url.port().unwrap_or(default));
         if self.hosts.iter().any(|allowed| allowed.host == host && allowed.takes(port)) {
             return Ok(());
