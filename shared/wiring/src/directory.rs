@@ -227,10 +227,10 @@ mod tests {
     impl SecretReader for Secrets {
         async fn read(&self, reference: &str) -> Result<SecretString, CredentialError> {
             self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(reference.to_owned());
-            match reference.ends_with("bind-AbCdEf") {
-                true => Ok(SecretString::from("a password")),
-                false => Err(CredentialError("no such secret".to_owned())),
+            if reference.ends_with("bind-AbCdEf") {
+                return Ok(SecretString::from("a password"));
             }
+            Err(CredentialError("no such secret".to_owned()))
         }
     }
 

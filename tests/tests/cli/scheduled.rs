@@ -4,6 +4,7 @@ use crate::fixture::{Fixture, rows, tenant, text};
 use crate::pushed::Serving;
 
 /// A laboratory whose one time of the day was an hour ago, so that none comes while a test runs.
+#[expect(clippy::disallowed_methods, reason = "the command goes by the clock of the machine")]
 fn laboratory(people: usize) -> Fixture {
     let fixture = Fixture::with_people(tenant(), &rows(people));
     let ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);

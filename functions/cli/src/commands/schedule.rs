@@ -120,8 +120,9 @@ impl Recurring {
 impl Times {
     fn recurring(&self) -> Vec<Recurring> {
         match *self {
-            Self::Nightly((hour, minute)) => vec![Recurring::Daily(hour, minute)],
-            Self::Own { every: None, full: (hour, minute), .. } => vec![Recurring::Daily(hour, minute)],
+            Self::Nightly((hour, minute)) | Self::Own { every: None, full: (hour, minute), .. } => {
+                vec![Recurring::Daily(hour, minute)]
+            }
             Self::Own { every: Some(every), full: (hour, minute), .. } => {
                 let often = match every / 3600 {
                     0 => Recurring::Minutes(every / 60),

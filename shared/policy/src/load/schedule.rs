@@ -63,7 +63,6 @@ fn every(reader: &mut Reader<'_>, text: &At<&str>) -> Option<Every> {
 /// Only a directory tells what changed.
 fn often_enough(reader: &mut Reader<'_>, text: &At<&str>, every: Every, kind: SourceKind) {
     let refused = match kind {
-        SourceKind::Ldap => None,
         SourceKind::Scim => Some((
             "these people are pushed, and each is provisioned when they are pushed",
             "remove `every`; `full` says when the whole is compared",
@@ -76,7 +75,7 @@ fn often_enough(reader: &mut Reader<'_>, text: &At<&str>, every: Every, kind: So
             "a program prints everybody each time",
             "write \"1h\" or more; kind = \"ldap\" and kind = \"scim\" are as quick as you like",
         )),
-        SourceKind::Csv | SourceKind::Jsonl | SourceKind::Ldif | SourceKind::Command => None,
+        SourceKind::Ldap | SourceKind::Csv | SourceKind::Jsonl | SourceKind::Ldif | SourceKind::Command => None,
     };
     if let Some((why, cure)) = refused {
         let message = format!("`schedule.every` asks too often: {why}");
