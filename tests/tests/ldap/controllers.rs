@@ -5,7 +5,7 @@ use hardmatch_sources_ldap::LdapSettings;
 use crate::fake::{Fake, Fault, NameServer, On, Tree, Trust, name_of};
 use crate::people::{Following, called, fails, read};
 use crate::samba::{DOMAIN, PASSWORD};
-use crate::windows::quick;
+use crate::windows::settings_of;
 
 const CORP: &str = "corp.example.test";
 const REGISTERED: &str = "_ldap._tcp.dc._msdcs.corp.example.test";
@@ -28,7 +28,7 @@ pub(crate) fn two(people: u32) -> Pair {
     let two = Fake::start(&trust, "dc2.corp.example.test", replica);
     let names = NameServer::start();
     names.set(REGISTERED, &[(0, 10, one.port, "dc1.corp.example.test"), (5, 10, two.port, "DC2.corp.example.test")]);
-    let settings = LdapSettings { nameserver: Some(names.address), ..quick(&trust, CORP.to_owned()) };
+    let settings = LdapSettings { nameserver: Some(names.address), ..settings_of(&trust, CORP.to_owned()) };
     Pair { _trust: trust, names, one, two, following: Following::new(settings) }
 }
 
@@ -51,7 +51,7 @@ async fn a_domain_names_its_controllers_and_the_first_one_is_read() {
     assert_eq!((entries.len(), two.listings()), (12, (1, 0)));
     assert_eq!(two.names.asked()[..2], [format!("_ldaps._tcp.{CORP}."), format!("{REGISTERED}.")]);
     // One that is down gives way to the next one.
-    let Pair { _trust, names, mut one, two, following } = two;
+    let Pair { _trust, names, one, two, following } = two;
     one.end();
     following.later(PASSWORD).await;
     assert_eq!(two.is().listings, 1);
@@ -81,7 +81,7 @@ async fn a_domain_without_controllers_and_a_controller_elsewhere_are_refused() {
 /// The first controller goes away in the middle; the second one is read from the beginning, and its changes are followed
 /// from then on.
 async fn one_goes_away(by: &str, configure: impl Fn(&Fake)) {
-    let mut both = two(40);
+    let both = two(40);
     configure(&both.one);
     configure(&both.two);
     both.one.is().page = 8;
@@ -176,7 +176,7 @@ async fn missing_people_are_asked_for_at_the_controller_that_was_read() {
     assert_eq!(source.absence_evidence(std::slice::from_ref(&key)).await.unwrap(), [AbsenceEvidence::Gone]);
     assert!(two.two.is().passwords.is_empty(), "nobody signed in there: {DOMAIN}");
     // Where it went away meanwhile, nobody else is asked.
-    let Pair { _trust, mut one, two: other, .. } = two;
+    let Pair { _trust, one, two: other, .. } = two;
     one.end();
     let error = source.absence_evidence(&[key]).await;
     assert!(error.is_err_and(|error| error.retry));

@@ -202,7 +202,7 @@ fn numbers_of(entries: &[Entry]) -> BTreeSet<String> {
 async fn history(seed: u64, by: &str, configure: impl Fn(&crate::fake::Fake)) {
     let all = events(400);
     let (mut numbers, mut known) = (Numbers(seed), Known::with(30));
-    let mut both = two(30);
+    let both = two(30);
     both.both(|tree: &mut Tree| {
         known.units.iter().for_each(|unit| tree.unit(unit));
         tree.group("Team", &[]);

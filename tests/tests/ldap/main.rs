@@ -15,6 +15,7 @@ mod domain_history;
 mod fake;
 mod hidden;
 mod history;
+mod killed;
 mod openldap;
 mod people;
 mod proxy;

@@ -13,7 +13,8 @@ use crate::people::{FULL_EVERY, Following, called, fails, read, settings};
 use crate::samba::{BASE, DOMAIN, PASSWORD, READER};
 
 /// An answer that does not come is waited for so long.
-const ANSWER: Duration = Duration::from_millis(400);
+const SILENCE: TimeLimits =
+    TimeLimits { connect: Duration::from_secs(10), answer: Duration::from_secs(1), whole: Duration::from_mins(30) };
 
 /// A controller with people, and what reads it.
 pub(crate) struct Lab {
@@ -34,7 +35,7 @@ impl Lab {
     pub(crate) fn of(tree: Tree) -> Self {
         let trust = Trust::new();
         let fake = Fake::start(&trust, "dc1.corp.example.test", tree);
-        let following = Following::new(quick(&trust, fake.url()));
+        let following = Following::new(settings_of(&trust, fake.url()));
         Self { trust, fake, following }
     }
 
@@ -44,12 +45,15 @@ impl Lab {
     }
 }
 
-/// Settings of a server that does not let a test wait.
-pub(crate) fn quick(trust: &Trust, server: String) -> LdapSettings {
-    LdapSettings {
-        limits: TimeLimits { answer: ANSWER, ..TimeLimits::default() },
-        ..settings(server, BASE, READER, &trust.ca())
-    }
+/// Settings of a server.
+pub(crate) fn settings_of(trust: &Trust, server: String) -> LdapSettings {
+    let limits = TimeLimits { connect: Duration::from_secs(3), ..TimeLimits::default() };
+    LdapSettings { limits, ..settings(server, BASE, READER, &trust.ca()) }
+}
+
+/// For how long a fault is waited for.
+fn patience(fault: &Fault) -> TimeLimits {
+    if matches!(fault, Fault::Silent(_) | Fault::Bytes(_)) { SILENCE } else { TimeLimits::default() }
 }
 
 /// Messages that are no LDAP, or none that a server may send. The number of the request is one byte.
@@ -106,7 +110,7 @@ async fn pages_and_lists_of_values_are_read_to_their_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listing_that_breaks_between_pages_is_an_error_and_the_copy_stays() {
-    let lab = Lab::new(30);
+    let mut lab = Lab::new(30);
     lab.fake.is().page = 8;
     let (before, _) = lab.following.later(PASSWORD).await;
     let copy = lab.copy();
@@ -129,6 +133,7 @@ async fn a_listing_that_breaks_between_pages_is_an_error_and_the_copy_stays() {
         // In the first page, in the second one, and in the last.
         for skip in [0, 1, 3] {
             lab.following.clock.forward(FULL_EVERY);
+            lab.following.settings.limits = patience(&fault);
             lab.fake.is().plan(On::Listing, skip, fault.clone());
             let error = fails(&lab.following.source(PASSWORD)).await;
             let what = format!("{fault:?} in page {skip}: {error}");
@@ -148,7 +153,8 @@ async fn a_listing_that_breaks_between_pages_is_an_error_and_the_copy_stays() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_no_ldap_ends_the_look_and_nothing_else() {
-    let lab = Lab::new(5);
+    let mut lab = Lab::new(5);
+    lab.following.settings.limits = SILENCE;
     let (before, _) = lab.following.later(PASSWORD).await;
     let copy = lab.copy();
     for on in [On::Changes, On::Bind, On::Other, On::Groups, On::Listing] {
@@ -238,7 +244,7 @@ async fn a_unit_that_is_not_shown_any_more_has_no_leavers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_in_several_answers_are_read_to_the_last() {
-    let lab = Lab::new(40);
+    let mut lab = Lab::new(40);
     lab.fake.is().replicates = true;
     lab.fake.is().changes = 7;
     lab.following.later(PASSWORD).await;
@@ -257,6 +263,7 @@ async fn changes_in_several_answers_are_read_to_the_last() {
             for number in 1..=33 {
                 lab.fake.is().tree.set(&name_of(number), "title", &[&format!("{fault:?} {number} {skip}")]);
             }
+            lab.following.settings.limits = patience(&fault);
             lab.fake.is().plan(On::Changes, skip, fault.clone());
             let error = fails(&lab.following.source(PASSWORD)).await;
             assert!(error.retry, "{fault:?} {skip}: {error}");
@@ -278,10 +285,10 @@ async fn a_wrong_password_and_a_foreign_authority_are_told_and_nothing_more_is_s
     let empty = fails(&lab.following.source("")).await;
     assert!(empty.problem.contains("never sent"), "{empty}");
     let other = Trust::new();
-    let foreign = Following::new(quick(&other, lab.fake.url()));
+    let foreign = Following::new(settings_of(&other, lab.fake.url()));
     let error = fails(&foreign.source(PASSWORD)).await;
     assert!(error.problem.contains("another authority"), "{error}");
-    let mut named = quick(&lab.trust, lab.fake.url());
+    let mut named = settings_of(&lab.trust, lab.fake.url());
     named.base = format!("OU=Nobody,{DOMAIN}");
     let error = fails(&Following::new(named).source(PASSWORD)).await;
     assert!(error.problem.contains("has no OU=Nobody"), "{error}");

@@ -8,17 +8,17 @@ mod names;
 mod tree;
 mod trust;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 use bytes::BytesMut;
 use ldap3_proto::LdapCodec;
 use ldap3_proto::proto::{LdapExtendedResponse, LdapMsg, LdapOp};
-use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::watch::Sender;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
@@ -52,55 +52,67 @@ struct Reply {
     then: Option<Then>,
 }
 
+/// Whether a controller is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    There,
+    /// Its connections are broken, and new ones break at once. The port stays its own.
+    Gone,
+    Ended,
+}
+
 /// A running controller.
 pub(crate) struct Fake {
     pub(crate) port: u16,
-    tls: Arc<ServerConfig>,
     shared: Arc<Mutex<Controller>>,
-    stop: Arc<Notify>,
+    presence: Arc<Sender<Presence>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Fake {
     /// A controller of this name that has these entries.
     pub(crate) fn start(trust: &Trust, name: &str, tree: Tree) -> Self {
-        let shared = Arc::new(Mutex::new(Controller::new(tree)));
-        let mut fake = Self { port: 0, tls: trust.server(name), shared, stop: Arc::default(), thread: None };
-        fake.begin();
-        fake
-    }
-
-    /// Takes connections, at the port that it had before.
-    pub(crate) fn begin(&mut self) {
-        self.end();
-        self.stop = Arc::default();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let listener = std::net::TcpListener::bind(address).unwrap();
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
-        self.port = listener.local_addr().unwrap().port();
-        let (acceptor, shared) = (TlsAcceptor::from(Arc::clone(&self.tls)), Arc::clone(&self.shared));
-        let stop = Arc::clone(&self.stop);
-        self.thread = Some(std::thread::spawn(move || {
+        let port = listener.local_addr().unwrap().port();
+        let (shared, presence) = (Arc::new(Mutex::new(Controller::new(tree))), Arc::new(Sender::new(Presence::There)));
+        let (acceptor, known, sender) = (TlsAcceptor::from(trust.server(name)), shared.clone(), presence.clone());
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).unwrap();
+                let (mut presence, mut connections) = (sender.subscribe(), JoinSet::new());
                 loop {
-                    let stream = tokio::select! {
-                        () = stop.notified() => return,
-                        accepted = listener.accept() => accepted.unwrap().0,
-                    };
-                    tokio::spawn(serve(acceptor.clone(), stream, Arc::clone(&shared), Arc::clone(&stop)));
+                    tokio::select! {
+                        changed = presence.changed() => {
+                            changed.unwrap();
+                            match *presence.borrow_and_update() {
+                                Presence::There => {}
+                                Presence::Gone => connections.abort_all(),
+                                Presence::Ended => return,
+                            }
+                        }
+                        accepted = listener.accept() => {
+                            let (stream, _) = accepted.unwrap();
+                            if *sender.borrow() == Presence::There {
+                                connections.spawn(serve(acceptor.clone(), stream, known.clone(), sender.clone()));
+                            }
+                        }
+                    }
                 }
             });
-        }));
+        });
+        Self { port, shared, presence, thread: Some(thread) }
     }
 
-    /// Goes away: every connection breaks, and none is taken.
-    pub(crate) fn end(&mut self) {
-        self.stop.notify_one();
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+    /// Is there again.
+    pub(crate) fn begin(&self) {
+        self.presence.send_replace(Presence::There);
+    }
+
+    /// Goes away: every connection breaks.
+    pub(crate) fn end(&self) {
+        self.presence.send_replace(Presence::Gone);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -115,11 +127,19 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        self.end();
+        self.presence.send_replace(Presence::Ended);
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
     }
 }
 
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<Mutex<Controller>>, stop: Arc<Notify>) {
+async fn serve(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    shared: Arc<Mutex<Controller>>,
+    presence: Arc<Sender<Presence>>,
+) {
     let Some(stream) = start_tls(stream).await else { return };
     let Ok(mut stream) = acceptor.accept(stream).await else { return };
     let mut codec = LdapCodec::new(Some(REQUEST), None);
@@ -140,7 +160,7 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<Mutex<Contr
                 Then::GoOn => {}
                 Then::Close => return,
                 Then::GoAway => {
-                    stop.notify_one();
+                    presence.send_replace(Presence::Gone);
                     return;
                 }
             }
