@@ -68,11 +68,11 @@ enum Everybody {
 }
 
 async fn plan(common: &Common) -> Result<Told, Failure> {
-    rested(common, Intent::Plan, Everybody::OnlyChanged).await
+    Box::pin(rested(common, Intent::Plan, Everybody::OnlyChanged)).await
 }
 
 async fn sync(common: &Common, everybody: Everybody) -> Result<Told, Failure> {
-    rested(common, Intent::Sync, everybody).await
+    Box::pin(rested(common, Intent::Sync, everybody)).await
 }
 
 /// Each run is a process of its own when commands do it; here each has an engine of its own, so that its counts are.

@@ -165,14 +165,12 @@ impl Lines<'_> {
         let command =
             format!("{} {} --quiet --config {}", quoted(self.program), self.times.words(), quoted(self.config))
                 .replace('%', "\\%");
-        let mut text = "# cron: `crontab -e`. Mail goes out when something is said: exit status 3 means that people need attention.".to_owned();
+        let mut lines = vec!["# cron: `crontab -e`. Mail goes out when something is said: exit status 3 means that people need attention.".to_owned()];
         if let Some(zone) = self.times.zone() {
-            text += &format!("\n# Times of {zone}; the clock of the machine should show the same.");
+            lines.push(format!("# Times of {zone}; the clock of the machine should show the same."));
         }
-        for recurring in self.times.recurring() {
-            text += &format!("\n{} {command}", recurring.cron());
-        }
-        text
+        lines.extend(self.times.recurring().into_iter().map(|recurring| format!("{} {command}", recurring.cron())));
+        lines.join("\n")
     }
 
     fn systemd(&self) -> String {
@@ -189,18 +187,18 @@ impl Lines<'_> {
     }
 
     fn windows(&self) -> String {
-        let mut text = "# Windows Task Scheduler: in a console of an administrator".to_owned();
+        let mut lines = vec!["# Windows Task Scheduler: in a console of an administrator".to_owned()];
         for (at, recurring) in self.times.recurring().into_iter().enumerate() {
             let name = if at == 0 { "hardmatch" } else { "hardmatch-daily" };
-            text += &format!(
-                "\nschtasks /Create /TN {name} {} /RU SYSTEM /TR \"\\\"{}\\\" {} --quiet --config \\\"{}\\\"\"",
+            lines.push(format!(
+                "schtasks /Create /TN {name} {} /RU SYSTEM /TR \"\\\"{}\\\" {} --quiet --config \\\"{}\\\"\"",
                 recurring.windows(),
                 self.program.display(),
                 self.times.words(),
                 self.config.display()
-            );
+            ));
         }
-        text
+        lines.join("\n")
     }
 }
 

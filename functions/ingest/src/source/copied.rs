@@ -29,8 +29,15 @@ pub struct Copied<B> {
     bring: B,
     copy: Arc<dyn Source>,
     clock: Arc<dyn Clock>,
-    /// Whether the copy is there, and when its file was written.
-    brought: Mutex<Option<Option<i64>>>,
+    brought: Mutex<Brought>,
+}
+
+/// Whether the copy is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Brought {
+    NotYet,
+    /// It is; its file was written at this time (Unix seconds), where that is known.
+    WrittenAt(Option<i64>),
 }
 
 /// A file that is older than this (seconds) was not written last night.
@@ -39,20 +46,20 @@ const OLD: i64 = 26 * 60 * 60;
 impl<B: Bring> Copied<B> {
     /// A source of the file that `bring` brings to where `copy` reads it.
     pub fn new(bring: B, copy: Arc<dyn Source>, clock: Arc<dyn Clock>) -> Self {
-        Self { bring, copy, clock, brought: Mutex::new(None) }
+        Self { bring, copy, clock, brought: Mutex::new(Brought::NotYet) }
     }
 
     async fn copy(&self) -> Result<&dyn Source, SourceError> {
         let mut brought = self.brought.lock().await;
-        if brought.is_none() {
-            *brought = Some(self.bring.bring().await?);
+        if *brought == Brought::NotYet {
+            *brought = Brought::WrittenAt(self.bring.bring().await?);
         }
         Ok(&*self.copy)
     }
 
     /// How old the people's file is, in words.
     async fn age(&self) -> Option<String> {
-        let written = self.brought.lock().await.flatten()?;
+        let Brought::WrittenAt(Some(written)) = *self.brought.lock().await else { return None };
         let at = Timestamp::from_second(written).ok()?.strftime("%Y-%m-%d %H:%M UTC");
         let days = (self.clock.now_seconds() - written) / (24 * 60 * 60);
         Some(if self.clock.now_seconds() - written > OLD {
