@@ -16,6 +16,7 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_ports::Clock;
 use hardmatch_ports::table::{Item, Key, Order, Page, Query, Table, TableError, Units, Write, limits};
 
@@ -92,6 +93,10 @@ impl DynamoTable {
     }
 }
 
+/// Queries under way at a time. One partition of `DynamoDB` answers 3,000 of them a second.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
+const QUERIES_AT_ONCE: usize = 32;
+
 #[async_trait]
 impl Table for DynamoTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
@@ -137,6 +142,11 @@ impl Table for DynamoTable {
                 _ => return Ok(page),
             }
         }
+    }
+
+    async fn query_many(&self, queries: &[Query]) -> Result<Vec<Page>, TableError> {
+        let pages = queries.iter().cloned().map(|query| async move { self.query(&query).await });
+        stream::iter(pages).buffered(QUERIES_AT_ONCE).try_collect().await
     }
 
     async fn write(&self, write: Write) -> Result<u64, TableError> {

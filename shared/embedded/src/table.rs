@@ -8,7 +8,7 @@ mod writer;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use async_trait::async_trait;
 use hardmatch_ports::table::{Item, Key, MAX_PAGE_BYTES, Page, Query, Table, TableError, Units, Write, limits};
@@ -18,7 +18,7 @@ use self::apply::Work;
 use self::file::Place;
 use self::writer::Writer;
 
-/// Look-ups of more keys than this leave the caller's thread; fewer take less time than moving them would.
+/// Look-ups of more keys, and more queries, than this leave the caller's thread; fewer take less time than moving them would.
 const INLINE_KEYS: usize = 64;
 
 /// Memory for pages of each connection that reads, in KiB. Every commit empties it, so more would not be used.
@@ -66,7 +66,8 @@ struct Store {
 /// The connections that read. In memory there is one connection for everything.
 struct Readers {
     place: Place,
-    only: Option<Arc<Mutex<Connection>>>,
+    /// The writer's connection. Its pages stay in memory over its own commits, which empty the memory of every other one.
+    writing: Arc<Mutex<Connection>>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -104,7 +105,7 @@ impl FileTable {
     /// Checks every page and every item of the file: [`TableError::Damaged`] when one is not as it was written. Reads
     /// the whole file once.
     pub async fn check(&self) -> Result<(), TableError> {
-        self.store.readers.elsewhere(file::check).await
+        self.store.readers.everything(file::check).await
     }
 
     /// Deletes the items that have ended by a time (Unix seconds), as DynamoDB does by itself. How many. Reads the whole file
@@ -117,14 +118,13 @@ impl FileTable {
     /// go on writing. <https://www.sqlite.org/lang_vacuum.html#vacuuminto>
     pub async fn copy_to(&self, path: &Path) -> Result<(), TableError> {
         let path = path.to_owned();
-        self.store.readers.elsewhere(move |connection, place| file::copy(connection, place, &path)).await
+        self.store.readers.everything(move |connection, place| file::copy(connection, place, &path)).await
     }
 
     fn new(connection: Connection, place: Place) -> Result<Self, TableError> {
         let connection = Arc::new(Mutex::new(connection));
-        let only = place.0.is_none().then(|| Arc::clone(&connection));
-        let writer = Writer::start(connection, place.clone())?;
-        let readers = Arc::new(Readers { place, only, idle: Mutex::default() });
+        let writer = Writer::start(Arc::clone(&connection), place.clone())?;
+        let readers = Arc::new(Readers { place, writing: connection, idle: Mutex::default() });
         Ok(Self { store: Arc::new(Store { writer, readers }), units: Counted::default() })
     }
 
@@ -140,34 +140,58 @@ impl FileTable {
 }
 
 impl Readers {
-    /// Reads on this thread: microseconds, and nobody who writes is waited for.
+    /// Reads a little, on this thread: microseconds. A commit under way is not waited for.
     fn here<T>(&self, read: impl FnOnce(&Connection, &Place) -> Result<T, TableError>) -> Result<T, TableError> {
-        if let Some(only) = &self.only {
-            return read(&only.lock().unwrap_or_else(PoisonError::into_inner), &self.place);
+        let free = match (self.writing.try_lock(), &self.place.0) {
+            (Ok(writing), _) => Some(writing),
+            (Err(TryLockError::Poisoned(poisoned)), _) => Some(poisoned.into_inner()),
+            (Err(TryLockError::WouldBlock), Some(_)) => None,
+            (Err(TryLockError::WouldBlock), None) => Some(self.writing.lock().unwrap_or_else(PoisonError::into_inner)),
+        };
+        match free {
+            Some(writing) => read(&writing, &self.place),
+            None => self.beside(read),
         }
+    }
+
+    /// Reads on a connection that the writer does not use.
+    fn beside<T>(&self, read: impl FnOnce(&Connection, &Place) -> Result<T, TableError>) -> Result<T, TableError> {
+        let Some(path) = &self.place.0 else { return self.here(read) };
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match (idle, &self.place.0) {
-            (Some(connection), _) => connection,
-            (None, Some(path)) => {
-                file::connect(path, READER_CACHE_KIB).map_err(|error| self.place.told("read", &error))?
-            }
-            (None, None) => return Err(TableError::Unavailable("the state was closed".to_owned())),
+        let connection = match idle {
+            Some(connection) => connection,
+            None => file::connect(path, READER_CACHE_KIB).map_err(|error| self.place.told("read", &error))?,
         };
         let found = read(&connection, &self.place);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         found
     }
 
-    /// Reads much, on a thread that may wait for the disk.
+    /// Reads some hundreds of items, on a thread that may wait for the disk.
     async fn elsewhere<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Connection, &Place) -> Result<T, TableError> + Send + 'static,
     ) -> Result<T, TableError> {
         let readers = Arc::clone(self);
-        tokio::task::spawn_blocking(move || readers.here(read))
-            .await
-            .map_err(|_| TableError::Unavailable("reading the state was interrupted".to_owned()))?
+        blocking(move || readers.here(read)).await
     }
+
+    /// Reads the whole file, while others read and write.
+    async fn everything<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Connection, &Place) -> Result<T, TableError> + Send + 'static,
+    ) -> Result<T, TableError> {
+        let readers = Arc::clone(self);
+        blocking(move || readers.beside(read)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, TableError> + Send + 'static,
+) -> Result<T, TableError> {
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|_| TableError::Unavailable("reading the state was interrupted".to_owned()))?
 }
 
 #[async_trait]
@@ -203,6 +227,19 @@ impl Table for FileTable {
         let page = self.store.readers.here(|connection, place| read_page(connection, place, query))?;
         self.count_read(limits::read_units(page.items.iter().map(Item::bytes).sum()));
         Ok(page)
+    }
+
+    async fn query_many(&self, queries: &[Query]) -> Result<Vec<Page>, TableError> {
+        queries.iter().try_for_each(limits::query)?;
+        let readers = &self.store.readers;
+        let pages = if queries.len() <= INLINE_KEYS {
+            readers.here(|connection, place| read_pages(connection, place, queries))?
+        } else {
+            let queries = queries.to_vec();
+            readers.elsewhere(move |connection, place| read_pages(connection, place, &queries)).await?
+        };
+        self.count_read(pages.iter().map(|page| limits::read_units(page.items.iter().map(Item::bytes).sum())).sum());
+        Ok(pages)
     }
 
     async fn write(&self, write: Write) -> Result<u64, TableError> {
@@ -243,6 +280,12 @@ fn look_up_all<'k>(
 ) -> Result<Vec<Item>, TableError> {
     let moment = connection.unchecked_transaction().map_err(|error| place.told("read", &error))?;
     keys.filter_map(|key| look_up(&moment, place, key).transpose()).collect()
+}
+
+/// All of one moment: a transaction takes the locks once.
+fn read_pages(connection: &Connection, place: &Place, queries: &[Query]) -> Result<Vec<Page>, TableError> {
+    let moment = connection.unchecked_transaction().map_err(|error| place.told("read", &error))?;
+    queries.iter().map(|query| read_page(&moment, place, query)).collect()
 }
 
 fn read_page(connection: &Connection, place: &Place, query: &Query) -> Result<Page, TableError> {

@@ -229,6 +229,15 @@ pub trait Table: Send + Sync {
     /// Reads one page of a partition.
     async fn query(&self, query: &Query) -> Result<Page, TableError>;
 
+    /// The first page of each query, in the order of the queries.
+    async fn query_many(&self, queries: &[Query]) -> Result<Vec<Page>, TableError> {
+        let mut pages = Vec::with_capacity(queries.len());
+        for query in queries {
+            pages.push(self.query(query).await?);
+        }
+        Ok(pages)
+    }
+
     /// One write. Returns the new revision of a put, 0 otherwise.
     async fn write(&self, write: Write) -> Result<u64, TableError>;
 

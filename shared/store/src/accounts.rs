@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hardmatch_domain::account::{Account, AddressHolder, Tenant};
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
-use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, ImmutableId, ObjectId, PersonRef};
 use hardmatch_domain::link::Link;
 use hardmatch_ports::tenant::Cursor;
@@ -187,23 +186,6 @@ impl Store {
             found.insert(keys::account_entry(scope, &self.secret, by, value, &account.id));
         });
         found
-    }
-
-    /// Accounts, live and soft-deleted, that hold a value, in object-id order.
-    pub async fn accounts_by(&self, scope: &TenantKey, by: By, value: &str) -> Result<Vec<ObjectId>> {
-        let mut found = Vec::new();
-        self.each(keys::account_entries(scope, &self.secret, by, value), |item| {
-            found.push(ObjectId::new(item.key.sk));
-            Ok(())
-        })
-        .await?;
-        Ok(found)
-    }
-
-    /// Groups and contacts that hold an address.
-    pub async fn address_holders(&self, scope: &TenantKey, address: &str) -> Result<Vec<AddressHolder>> {
-        let query = keys::holders(scope, &self.secret, address);
-        Ok(self.read_all(query, "address holder").await?.into_iter().map(|(_, stored)| stored.value).collect())
     }
 
     /// The write that says a group or contact holds an address.

@@ -402,6 +402,12 @@ pub(crate) fn person_lookup(scope: &TenantKey, secret: &Secret, by: By, value: &
     }
 }
 
+/// The entries under a value that people hold.
+pub(crate) fn people_entries(scope: &TenantKey, secret: &Secret, by: By, value: &str) -> Query {
+    let (pk, prefix) = person_lookup(scope, secret, by, value);
+    Query::prefix(pk, prefix)
+}
+
 /// A person's entry in the place that [`person_lookup`] gives.
 pub(crate) fn person_entry((pk, prefix): (String, String), c: &ConnectionId, pid: PersonHash) -> Key {
     Key::new(pk, format!("{prefix}{c}#{}", pid.hex()))

@@ -22,6 +22,7 @@ pub mod forget;
 pub mod gate;
 pub mod groups;
 pub mod hashes;
+pub mod holders;
 pub mod keys;
 pub mod leases;
 pub mod lookups;

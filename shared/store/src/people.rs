@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardmatch_domain::facts::By;
 use hardmatch_domain::ids::{ConnectionId, PersonRef};
 use hardmatch_domain::person::PersonRecord;
-use hardmatch_ports::{Key, Query, Write};
+use hardmatch_ports::{Key, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::hashes::{PersonHash, TenantKey};
@@ -77,15 +77,6 @@ impl Store {
         found
     }
 
-    /// People of every connection of the tenant who hold a value, in connection and key order.
-    pub async fn people_by(&self, scope: &TenantKey, by: By, value: &str) -> Result<Vec<PersonRef>> {
-        let (pk, prefix) = keys::person_lookup(scope, &self.secret, by, value);
-        let found = self.read_all::<PersonEntry>(Query::prefix(pk, prefix), "person look-up").await?;
-        let entries = found.into_iter().map(|(_, stored)| stored.value);
-        let held = entries.filter(|entry| entry.held.contains(&As::of(by))).map(|entry| entry.person);
-        Ok(held.collect::<BTreeSet<PersonRef>>().into_iter().collect())
-    }
-
     /// The write that remembers somebody who is not in the listing any more; `None` when they are back.
     pub(crate) fn note_gone(c: &ConnectionId, pid: PersonHash, gone: Option<i64>) -> Write {
         let key = keys::gone(c, pid);
@@ -145,6 +136,13 @@ pub(crate) type Entries = BTreeMap<Key, BTreeSet<As>>;
 pub(crate) struct PersonEntry {
     pub(crate) person: PersonRef,
     held: BTreeSet<As>,
+}
+
+impl PersonEntry {
+    /// The person, where they hold a value of this kind.
+    pub(crate) fn holder(self, by: By) -> Option<PersonRef> {
+        self.held.contains(&As::of(by)).then_some(self.person)
+    }
 }
 
 /// The writes that take a person from some entries to others.

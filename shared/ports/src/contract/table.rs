@@ -143,9 +143,13 @@ async fn bounds(table: &impl Table) {
         (b().descending().after("b4").before("b1"), &["b3", "b2"]),
         (all().after("b4").before("é2"), &["c", "é1"]),
     ];
-    for (query, expected) in cases {
+    let together = done(table.query_many(&cases.clone().map(|(query, _)| query)).await);
+    assert_eq!(together.len(), cases.len(), "one page a query");
+    for ((query, expected), together) in cases.into_iter().zip(together) {
         assert_eq!(keys(&page(table, &query).await), expected, "{query:?}");
+        assert_eq!(keys(&together.items), expected, "among others: {query:?}");
     }
+    assert!(done(table.query_many(&[]).await).is_empty());
 }
 
 async fn pages_by_limit(table: &impl Table) {
@@ -293,6 +297,7 @@ async fn limits(table: &impl Table) {
     }
     invalid(&table.query(&Query::prefix("", "x")).await, "a query without a partition: there is no scan");
     invalid(&table.query(&Query::prefix("p", "").limit(0)).await, "a query for nothing");
+    invalid(&table.query_many(&[Query::prefix("", "x")]).await, "a query without a partition, among others");
 
     let check = Write::Check { key: Key::new("limits", "c"), condition: Condition::Absent };
     invalid(&table.write(check.clone()).await, "a check by itself");

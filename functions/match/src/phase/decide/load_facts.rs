@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hardmatch_domain::change::{Action, Decision, Join};
 use hardmatch_domain::decide::{Context, attempt};
 use hardmatch_domain::declined::decline;
@@ -16,17 +14,14 @@ use hardmatch_domain::person::PersonRecord;
 use hardmatch_domain::reason::{Code, Reason};
 use hardmatch_domain::refused::{Refused, withhold};
 use hardmatch_ports::run::PlanRow;
+use hardmatch_store::holders::{Held, LookUp};
 use hardmatch_store::together::PersonItems;
-use hardmatch_store::{PersonHash, Store, StoreError, TenantKey};
+use hardmatch_store::{PersonHash, Store, TenantKey};
 
 use crate::error::MatchError;
 
 /// Rounds after which something is wrong with the rules rather than with the facts.
 const MOST_ROUNDS: usize = 256;
-/// Questions to the table under way at a time. One partition of DynamoDB answers 3,000 of them a second.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
-const AT_ONCE: usize = 32;
-
 /// People as they were read, by their places.
 pub(crate) type People = BTreeMap<PersonHash, PersonItems>;
 
@@ -114,9 +109,6 @@ struct Loaded<'p> {
     pointers: BTreeMap<PersonRef, Option<ObjectId>>,
 }
 
-/// One answer of the table, to be put among the facts.
-type Answer = Box<dyn FnOnce(&mut PartialFacts) + Send>;
-
 impl<'p> Loaded<'p> {
     /// The people as they were read, with their links and accounts: who is linked is asked of everybody, and the answer says
     /// whether anything need be looked up by value.
@@ -140,12 +132,11 @@ impl<'p> Loaded<'p> {
         self.pointers.insert(who, items.account);
     }
 
-    /// Loads what was missing. Look-ups by value are queries of their own, made side by side: one after the other, a slice
-    /// would wait a hundred round trips.
+    /// Loads what was missing. All look-ups by value are asked for together: one after the other, a slice would wait a
+    /// hundred round trips.
     async fn load(&mut self, missing: Vec<MissingFact>) -> Result<(), MatchError> {
-        let (store, scope) = (self.stored.store, self.stored.scope);
         let (mut people, mut links, mut accounts) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let mut questions: Vec<BoxFuture<'_, Result<Answer, StoreError>>> = Vec::new();
+        let mut look_ups = Vec::new();
         for fact in missing {
             match fact {
                 MissingFact::Account(id) | MissingFact::LinkTo(id) => _ = accounts.insert(id),
@@ -156,28 +147,26 @@ impl<'p> Loaded<'p> {
                     }
                     links.insert(who);
                 }
-                MissingFact::Accounts(by, value) => questions.push(Box::pin(async move {
-                    let found = store.accounts_by(scope, by, &value).await?;
-                    Ok(put(move |facts| facts.put_accounts(by, &value, found)))
-                })),
-                MissingFact::People(by, value) => questions.push(Box::pin(async move {
-                    let found = store.people_by(scope, by, &value).await?;
-                    Ok(put(move |facts| facts.put_people(by, &value, found)))
-                })),
-                MissingFact::AddressHolders(address) => questions.push(Box::pin(async move {
-                    let found = store.address_holders(scope, &address).await?;
-                    Ok(put(move |facts| facts.put_address_holders(&address, found)))
-                })),
+                MissingFact::Accounts(by, value) => look_ups.push(LookUp::Accounts(by, value)),
+                MissingFact::People(by, value) => look_ups.push(LookUp::People(by, value)),
+                MissingFact::AddressHolders(address) => look_ups.push(LookUp::AddressHolders(address)),
             }
         }
-        let mut answers = stream::iter(questions).buffered(AT_ONCE);
-        while let Some(answer) = answers.try_next().await? {
-            answer(&mut self.facts);
-        }
-        drop(answers);
+        self.look_up(look_ups).await?;
         self.load_people(people).await?;
         self.load_accounts(accounts).await?;
         self.load_links(links).await
+    }
+
+    async fn look_up(&mut self, look_ups: Vec<LookUp>) -> Result<(), MatchError> {
+        for held in self.stored.store.look_up(self.stored.scope, look_ups).await? {
+            match held {
+                Held::ByAccounts(by, value, accounts) => self.facts.put_accounts(by, &value, accounts),
+                Held::ByPeople(by, value, people) => self.facts.put_people(by, &value, people),
+                Held::ByAddressHolders(address, holders) => self.facts.put_address_holders(&address, holders),
+            }
+        }
+        Ok(())
     }
 
     async fn load_people(&mut self, people: BTreeSet<PersonRef>) -> Result<(), MatchError> {
@@ -223,10 +212,6 @@ impl<'p> Loaded<'p> {
         }
         Ok(links)
     }
-}
-
-fn put(how: impl FnOnce(&mut PartialFacts) + Send + 'static) -> Answer {
-    Box::new(how)
 }
 
 /// A person's row of a plan.
