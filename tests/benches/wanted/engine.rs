@@ -76,7 +76,7 @@ impl Attending {
 impl Served {
     /// `people` are there, and their first plan is applied.
     pub(crate) async fn new(people: usize) -> anyhow::Result<Self> {
-        let served = Self::listening().await?;
+        let served = Self::listening(Seed::contoso()).await?;
         for number in 0..people {
             served.push(number).await?;
         }
@@ -84,10 +84,18 @@ impl Served {
         Ok(served)
     }
 
-    /// Nobody was pushed yet.
-    pub(crate) async fn listening() -> anyhow::Result<Self> {
+    /// Nobody was pushed yet. `people` have accounts under their immutable IDs, as after years of another product.
+    pub(crate) async fn with_accounts(people: usize) -> anyhow::Result<Self> {
+        let mut seed = Seed::contoso();
+        for number in 0..people {
+            seed = seed.user(account(number));
+        }
+        Self::listening(seed).await
+    }
+
+    async fn listening(seed: Seed) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let sim = Sim::new(Seed::contoso()).start_local().await?;
+        let sim = Sim::new(seed).start_local().await?;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let options = TableOptions { missing: Missing::Create, ..TableOptions::default() };
         let table: Arc<dyn Table> = Arc::new(FileTable::open(folder.path().join("state.db"), &options)?);
@@ -259,11 +267,29 @@ fn upn(number: usize) -> String {
     format!("p{number:06}@contoso.com")
 }
 
+/// The account of [`person`].
+fn account(number: usize) -> Value {
+    json!({
+        "userPrincipalName": upn(number),
+        "onPremisesImmutableId": external_id(number),
+        "displayName": format!("Person {number}"),
+        "givenName": "Person",
+        "surname": number.to_string(),
+        "jobTitle": "Engineer",
+        "mail": upn(number),
+        "proxyAddresses": [format!("SMTP:{}", upn(number))],
+    })
+}
+
+fn external_id(number: usize) -> String {
+    format!("{number:08}")
+}
+
 fn person(number: usize) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": upn(number),
-        "externalId": format!("{number:08}"),
+        "externalId": external_id(number),
         "displayName": format!("Person {number}"),
         "name": { "givenName": "Person", "familyName": number.to_string() },
         "title": "Engineer",
