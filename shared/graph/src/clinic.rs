@@ -58,7 +58,35 @@ pub struct DomainFederation {
     pub active: bool,
 }
 
+/// When somebody signed in to an account for the last time.
+/// <https://learn.microsoft.com/graph/api/resources/signinactivity>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastSignIn {
+    /// At this time, as the tenant writes it.
+    At(String),
+    /// Never since April 2020, when the tenant began to keep it.
+    Never,
+    /// The permission `AuditLog.Read.All` or a plan of Entra ID P1 is missing.
+    Withheld,
+}
+
 impl GraphClient {
+    /// When somebody signed in to an account for the last time, interactively or not. Asked for one account: the property is
+    /// not kept in the directory, and a listing may refuse it.
+    ///
+    /// # Errors
+    /// The tenant does not answer.
+    pub async fn last_sign_in(&self, account: &ObjectId) -> Result<LastSignIn, TenantError> {
+        let url = self.url(&format!("/users/{}?$select=id,signInActivity", crate::query::escaped(account.as_str())));
+        let read = self.wire.read("/users/{id}", &url, self.read_priority, |body| {
+            let user: Active = serde_json::from_slice(body)?;
+            let SignIns { interactive, other } = user.activity.unwrap_or_default();
+            // Both are written as UTC in the same form, which sorts as text.
+            Ok(interactive.max(other).map_or(LastSignIn::Never, LastSignIn::At))
+        });
+        Ok(permitted(read.await)?.unwrap_or(LastSignIn::Withheld))
+    }
+
     /// The switches of directory synchronization.
     ///
     /// # Errors
@@ -219,6 +247,20 @@ struct Policy {
 struct Validating {
     root_domains: Option<String>,
     domain_names: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Active {
+    #[serde(rename = "signInActivity")]
+    activity: Option<SignIns>,
+}
+
+#[derive(Default, Deserialize)]
+struct SignIns {
+    #[serde(rename = "lastSignInDateTime")]
+    interactive: Option<String>,
+    #[serde(rename = "lastNonInteractiveSignInDateTime")]
+    other: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -41,7 +41,7 @@ pub mod aadsts;
 
 pub use claims::claims_of;
 pub use client::GraphClient;
-pub use clinic::{DomainFederation, SyncSwitches, TokenValidation};
+pub use clinic::{DomainFederation, LastSignIn, SyncSwitches, TokenValidation};
 pub use metadata::Metadata;
 pub use options::{GrantKind, GraphOptions, OptionsError};
 pub use platform::EntraPlatform;

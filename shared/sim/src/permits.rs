@@ -1,6 +1,7 @@
 //! Which application permission covers which operation
 //! (<https://github.com/microsoftgraph/microsoft-graph-devx-content/blob/master/permissions/new/permissions.json>).
 
+use crate::answer::{Outcome, Refusal};
 use crate::caller::Caller;
 use crate::object::Mask;
 use crate::route::Op;
@@ -121,6 +122,15 @@ fn reads_groups(caller: &Caller) -> bool {
         "Directory.Read.All",
         "Directory.ReadWrite.All",
     ])
+}
+
+/// Whether the caller may see when people signed in. <https://learn.microsoft.com/graph/api/resources/signinactivity>
+pub(crate) fn sign_ins(caller: &Caller) -> Outcome<()> {
+    if caller.has("AuditLog.Read.All") {
+        return Ok(());
+    }
+    let code = "Authentication_MSGraphPermissionMissing";
+    Err(Refusal::new(403, code, "Calling principal does not have required MSGraph permissions AuditLog.Read.All"))
 }
 
 /// With `User.ReadBasic.All` alone only these are filled.

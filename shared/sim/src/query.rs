@@ -81,6 +81,11 @@ impl Query {
         }
     }
 
+    /// Whether a property is asked for by name.
+    pub(crate) fn selects(&self, property: &str) -> bool {
+        self.get("$select").is_some_and(|text| text.split(',').any(|name| name.trim() == property))
+    }
+
     /// The selected properties, `id` included; the defaults when nothing is selected.
     pub(crate) fn select(&self, kind: Kind, beta: bool, collection: bool) -> Outcome<Mask> {
         let Some(text) = self.get("$select") else { return Ok(Mask(kind.defaults())) };

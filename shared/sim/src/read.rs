@@ -258,6 +258,9 @@ impl State {
 /// The selected properties, as far as the caller may read them.
 fn columns(kind: Kind, ask: &Ask<'_>, collection: bool) -> Outcome<Mask> {
     let mask = ask.query.select(kind, ask.call.beta, collection)?;
+    if ask.query.selects("signInActivity") {
+        permits::sign_ins(ask.caller)?;
+    }
     Ok(if kind == Kind::User { mask.and(permits::readable(ask.caller)) } else { mask })
 }
 

@@ -1,6 +1,6 @@
 //! Repairs by the command line, as an operator does them: found, started, shown, linked.
 
-use hardmatch_sim::{DomainType, Seed};
+use hardmatch_sim::{DomainType, Exported, Seed};
 use hardmatch_tests::immutable_id;
 use serde_json::{Value, json};
 
@@ -166,6 +166,43 @@ fn d4_the_clinic_names_duplicates_and_what_blocks_an_anchor_and_doctor_points_to
         assert!(said.contains(word), "{word}: {doctor:#}");
     }
     assert_eq!(world.counters().writes, 0);
+}
+
+#[test]
+fn d11_the_audit_says_when_somebody_signed_in_to_each_account_of_a_pair() {
+    let people = rows(2);
+    let fixture = broken(&people);
+    let world = fixture.world();
+    world.add_user(json!({ "userPrincipalName": "person17@contoso.com", "displayName": people[1].name() })).unwrap();
+    let activity = json!({
+        "lastSignInDateTime": "2026-02-01T08:00:00Z", "lastNonInteractiveSignInDateTime": "2026-02-03T08:00:00Z",
+    });
+    world.set_user(ADA, json!({ "signInActivity": activity })).unwrap();
+    let audit = run(&fixture, &["repair", "audit", "--json"]).ends(3).json();
+    assert!(audit["unread"].to_string().contains("AuditLog.Read.All"), "{audit:#}");
+    world.change_app(crate::fixture::CLIENT, |app| app.roles.push("AuditLog.Read.All".to_owned())).unwrap();
+    let audit = run(&fixture, &["repair", "audit", "--json"]).ends(3).json();
+    let evidence = classes(&audit, "duplicate_by_name")[0]["evidence"].to_string();
+    for words in ["was last signed in to at 2026-02-03T08:00:00Z", "nobody has signed in to"] {
+        assert!(evidence.contains(words), "{words}: {audit:#}");
+    }
+    assert!(!audit["unread"].to_string().contains("AuditLog.Read.All"), "{audit:#}");
+}
+
+#[test]
+fn o6_the_clinic_names_what_entra_connect_could_not_write() {
+    let people = rows(2);
+    let mut seed = tenant().user(account(&people[1], Some(&immutable_id(&people[1].guid))));
+    seed.organization.on_premises_sync_enabled = Some(true);
+    let fixture = Fixture::with_people(seed, &people);
+    let taken = json!({ "userPrincipalName": ADA, "displayName": "Another Ada" });
+    let exported = fixture.world().connect_export("6SNZnFLe6jOI3n68hjO5zA==", taken).unwrap();
+    let Exported::Quarantined(id, _) = exported else { panic!("{exported:?}") };
+    let audit = run(&fixture, &["repair", "audit", "--json"]).ends(3).json();
+    let found = classes(&audit, "provisioning_error");
+    assert_eq!(found.len(), 1, "{audit:#}");
+    assert_eq!(found[0]["accounts"], json!([id.to_string()]), "{audit:#}");
+    assert!(text(&found[0]["evidence"][0]).contains(ADA), "{audit:#}");
 }
 
 #[test]

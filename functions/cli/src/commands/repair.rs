@@ -10,6 +10,7 @@ mod finding;
 mod journals;
 mod learned;
 mod listed;
+mod sign_ins;
 mod start;
 
 use hardmatch_domain::facts::By;

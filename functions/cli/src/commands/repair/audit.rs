@@ -18,6 +18,7 @@ use serde_json::json;
 use super::calls::words;
 use super::clinic::{self, Asserted, LEFTOVER, Tenant};
 use super::finding::Finding;
+use super::sign_ins;
 use crate::args::Common;
 use crate::commands::run::{drive, engine, new_run};
 use crate::commands::shown::read_whole;
@@ -30,7 +31,7 @@ pub(crate) async fn audit_here(common: &Common) -> Result<Exit, Failure> {
     let (engine, meta) = engine(common).await?;
     let result = Box::pin(read(&engine, &meta)).await;
     let shown = match result {
-        Ok((run, tenant)) => show(&engine.deciding, &run, &tenant, common).await,
+        Ok((run, mut tenant)) => show(&engine.deciding, &run, &mut tenant, common).await,
         Err(failure) => Err(failure),
     };
     engine.stop().await;
@@ -45,8 +46,9 @@ async fn read(engine: &Engine, meta: &hardmatch_store::connection::Meta) -> Resu
 }
 
 /// Shows what a plan of everybody finds broken, and what the tenant shows by itself.
-pub(crate) async fn show(ports: &MatchPorts, run: &Run, tenant: &Tenant, common: &Common) -> Result<Exit, Failure> {
-    let findings = find(ports, run, tenant).await?;
+pub(crate) async fn show(ports: &MatchPorts, run: &Run, tenant: &mut Tenant, common: &Common) -> Result<Exit, Failure> {
+    let mut findings = find(ports, run, tenant).await?;
+    sign_ins::add(tenant, &mut findings).await?;
     if common.json {
         let connection = run.connection.as_str();
         output::document(

@@ -1,12 +1,13 @@
 //! The anchor clinic: what the tenant's accounts, domains and switches show by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hardmatch_domain::account::{Account, AccountKind, Authority, Domain};
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::ids::{ImmutableId, ObjectId, PersonKey};
 use hardmatch_domain::values;
-use hardmatch_graph::{SyncSwitches, TokenValidation};
+use hardmatch_graph::{GraphClient, SyncSwitches, TokenValidation};
 #[cfg(feature = "aws")]
 use hardmatch_match::MatchPorts;
 use hardmatch_ports::TenantWrite as _;
@@ -34,6 +35,8 @@ pub(crate) struct Tenant {
     marked: BTreeSet<ObjectId>,
     /// What Entra Connect could not write, by account.
     quarantined: Vec<(ObjectId, Vec<String>)>,
+    /// Who is asked for more about single accounts; nobody on a stack, whose functions alone reach the tenant.
+    pub(super) client: Option<Arc<GraphClient>>,
     /// What was not read.
     pub(super) unread: Vec<&'static str>,
     /// Why it was not: the end of "not looked at, since".
@@ -65,7 +68,8 @@ impl Tenant {
         let marked = marked.unwrap_or_default().into_iter().collect();
         let quarantined = client.provisioning_errors().await.map_err(said)?;
         let withheld = "the permissions withhold it";
-        Ok(Self { accounts, domains, privileged, switches, validation, marked, quarantined, unread, withheld })
+        let client = Some(Arc::clone(client));
+        Ok(Self { accounts, domains, privileged, switches, validation, marked, quarantined, client, unread, withheld })
     }
 
     /// What the functions of a stack have read of the tenant and keep in its table. An operator does not reach the tenant, and
@@ -100,6 +104,7 @@ impl Tenant {
             validation: None,
             marked: BTreeSet::new(),
             quarantined: Vec::new(),
+            client: None,
             unread,
             withheld: "only the functions of a stack reach its tenant, and no run reads it",
         })

@@ -85,5 +85,5 @@ pub(super) async fn audit(name: &str, common: &Common) -> Result<Exit, Failure> 
         retry: true,
     };
     let run = read_whole(opened(&stack, open).await?)?;
-    show_audit(&ports, &run, &Tenant::stored(&ports).await?, common).await
+    show_audit(&ports, &run, &mut Tenant::stored(&ports).await?, common).await
 }
