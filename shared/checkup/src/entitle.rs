@@ -2,6 +2,7 @@
 
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::group::{FoundGroup, Group, GroupKind, GroupLock};
+use hardmatch_domain::ids::Guid;
 use hardmatch_domain::policy::{FlowWhen, Switch};
 use hardmatch_policy::{Config, nearest};
 use hardmatch_ports::tenant::{ServicePlan, Sku};
@@ -164,6 +165,10 @@ fn usage_location(config: &Config) -> Option<Check> {
 pub(crate) fn group(name: &str, kind: GroupKind, named: &[Group]) -> Check {
     let warn = |finding: String, cure: String| check(GROUPS, CheckState::Warn, finding, cure);
     match FoundGroup::among(named, kind) {
+        FoundGroup::Missing if Guid::parse(name).is_some() => warn(
+            format!("There is no group of the id {name}, so nobody is made a member."),
+            "Correct `name` of the [[group]], or write the display name of a group that is to be made.".to_owned(),
+        ),
         FoundGroup::Missing => good(
             GROUPS,
             format!("There is no group {name} yet: it is made, a {} group, with its first member.", kind.name()),

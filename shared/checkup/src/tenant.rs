@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hardmatch_domain::account::Account;
-use hardmatch_domain::ids::ObjectId;
+use hardmatch_domain::ids::{Guid, ObjectId};
 use hardmatch_policy::{Config, Method};
 use hardmatch_ports::tenant::Organization;
 use hardmatch_ports::{Check, CheckState, Clock, TenantError, TenantRead as _};
@@ -116,7 +116,11 @@ async fn groups(side: &Side, config: &Config) -> Vec<Check> {
     let wanted = entitle::wanted_groups(config);
     let mut checks = Vec::new();
     for (name, kind) in wanted.iter().take(entitle::GROUPS_LOOKED_FOR) {
-        match side.client.groups_named(name).await {
+        let found = match Guid::parse(name) {
+            Some(_) => side.client.group(&ObjectId::new(*name)).await.map(|group| group.into_iter().collect()),
+            None => side.client.groups_named(name).await,
+        };
+        match found {
             Ok(groups) => checks.push(entitle::group(name, *kind, &groups)),
             Err(error) => {
                 checks.push(entitle::groups_unread(side.said(&error)));

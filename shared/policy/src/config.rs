@@ -328,6 +328,19 @@ impl Config {
         }
     }
 
+    /// GUIDs that expressions which read groups name, as they are written there: those of groups.
+    pub fn group_ids(&self) -> Vec<Box<str>> {
+        let mut ids: Vec<Box<str>> = Vec::new();
+        for compiled in self.expressions().filter(|compiled| compiled.reads_groups()) {
+            for id in guids_in(compiled.written()) {
+                if !ids.iter().any(|have| **have == *id) {
+                    ids.push(id.into());
+                }
+            }
+        }
+        ids
+    }
+
     /// Whether an expression reads the groups of a person.
     pub fn reads_groups(&self) -> bool {
         self.expressions().any(Compiled::reads_groups)
@@ -340,4 +353,12 @@ impl Config {
         let days = self.starts.iter().chain(&self.ends).map(|day| day.expression());
         self.scope.iter().chain(flows).chain(licenses).chain(groups).chain(days).map(|compiled| &**compiled)
     }
+}
+
+/// The GUIDs in a text, in their usual form.
+fn guids_in(text: &str) -> impl Iterator<Item = &str> {
+    const LENGTH: usize = 36;
+    let inner = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    text.split(move |c: char| !c.is_ascii() || !inner(c as u8))
+        .filter(|part| part.len() == LENGTH && hardmatch_domain::ids::Guid::parse(part).is_some())
 }

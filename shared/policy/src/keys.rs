@@ -529,9 +529,20 @@ pub(crate) static GROUP: Table = Table {
     path: "group",
     doc: "A group rule. The group is found by its name once and known by its id from then on; when there is none, it is made for its first member. Only members we added are taken out.",
     keys: &[
-        key("name", Text, Required, "The group's display name."),
+        key(
+            "name",
+            Text,
+            Required,
+            "The group's display name, or the object id of a group that is there: such a group is never made.",
+        ),
         key("kind", Choice(&["microsoft365", "security"], &[]), Default("\"security\""), "Which kind of group."),
-        key("when", Rule, Required, "Who is a member."),
+        key("when", Rule, Optional, "Who is a member. Stands in every rule that has no members_of."),
+        key(
+            "members_of",
+            Text,
+            Optional,
+            "Instead of when: the objectGUID or entryUUID of a group of the directory, whose members, those of groups in it included, are members. A group that gets another name there is the same group.",
+        ),
     ],
 };
 

@@ -47,6 +47,9 @@ fn table(table: &'static Table) -> Value {
             },
         ]);
     }
+    if std::ptr::eq(table, &raw const keys::GROUP) {
+        schema["oneOf"] = json!([{ "required": ["when"] }, { "required": ["members_of"] }]);
+    }
     if std::ptr::eq(table, &raw const keys::AUTH) {
         schema["allOf"] = Value::Array(methods());
         schema["dependentRequired"] = json!({ "key": ["certificate"], "secret_expires": ["secret"] });

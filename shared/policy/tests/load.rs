@@ -905,3 +905,25 @@ fn a_directory_is_named_by_its_servers_or_by_its_domain() {
     assert!(first(&directory("corp.test", "nameserver = \"dns.corp.test\"")).1.contains("`source.nameserver`"));
     assert!(first(&with("nameserver = \"10.0.0.2\"")).1.contains("belongs to kind = \"ldap\""));
 }
+
+#[test]
+fn o31_a_group_of_the_directory_is_named_by_its_guid() {
+    const ID: &str = "8C1FA4B0-1111-4222-8333-000000000001";
+    let config = loaded(&with(&format!(
+        "[scope]\ninclude = \"'{ID}' in person.groups\"\n[[group]]\nname = \"{ID}\"\nmembers_of = \"{ID}\""
+    )));
+    assert_eq!(config.groups[0].when.written(), format!("'{}' in person.groups", ID.to_lowercase()));
+    assert_eq!(config.groups[0].name, ID.to_lowercase(), "as the tenant writes ids");
+    let ids = config.group_ids();
+    assert_eq!(ids, [ID.into(), ID.to_lowercase().into()], "as the rules write them");
+    assert!(loaded(&with("[scope]\ninclude = \"person.city == 'x'\"")).group_ids().is_empty());
+    for (more, said) in [
+        ("members_of = \"Sales\"", "names change"),
+        ("members_of = 3", "a text belongs"),
+        ("members_of = \"8c1fa4b0-1111-4222-8333-000000000001\"\nwhen = \"true\"", "write one of the two"),
+        ("", "lacks `when`"),
+    ] {
+        let found = refused(&with(&format!("[[group]]\nname = \"S\"\n{more}"))).to_string();
+        assert!(found.contains(said), "{more}: {found}");
+    }
+}

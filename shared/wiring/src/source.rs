@@ -175,6 +175,7 @@ fn mapping(config: &Config, settings: &SourceSettings, header: bool) -> ColumnMa
         anchor_from: config.anchor.from.iter().map(|name| name.as_str().into()).collect(),
         extra: config.source_attributes(),
         reads_groups: config.reads_groups(),
+        group_ids: config.group_ids(),
         header,
     }
 }

@@ -13,6 +13,7 @@ mod controllers;
 mod deltas;
 mod domain_history;
 mod fake;
+mod groups;
 mod hidden;
 mod history;
 mod killed;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::asked_for;
+use crate::changes::FOLLOWED;
 use crate::people::hardmatch;
 use crate::slapd::{BASE, PASSWORD, READER, Slapd, person};
 
@@ -11,8 +12,7 @@ fn two_directories_make_one_person_of_two_entries_and_a_lost_one_takes_nothing_a
     if !asked_for("two_directories_make_one_person_of_two_entries_and_a_lost_one_takes_nothing_away") {
         return;
     }
-    let unlimited = format!("limits dn.exact=\"{READER}\" size=unlimited\noverlay syncprov\n");
-    let (corp, other) = (Slapd::start(&unlimited), Slapd::start(&unlimited));
+    let (corp, other) = (Slapd::start(FOLLOWED), Slapd::start(FOLLOWED));
     corp.change(&(1..=5).map(|number| person(number, "Engineer")).collect::<String>());
     // Two of them are in the other directory, too, which alone has three.
     other.change(&(4..=8).map(|number| person(number, "Doctor")).collect::<String>());

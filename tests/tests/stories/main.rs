@@ -17,6 +17,7 @@ mod history;
 mod joining;
 mod leaving;
 mod left_alone;
+mod mirrored;
 mod observing;
 mod pace;
 mod permissions;

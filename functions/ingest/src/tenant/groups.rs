@@ -2,6 +2,7 @@
 //! that cannot be read is left out: nobody joins or leaves a group of which nothing is known.
 
 use hardmatch_domain::group::{FoundGroup, GroupKind, NamedGroup};
+use hardmatch_domain::ids::{Guid, ObjectId};
 use hardmatch_domain::policy::Policy;
 use hardmatch_store::accounts::TenantItem;
 use hardmatch_store::groups::GroupBinding;
@@ -87,6 +88,9 @@ pub(super) async fn forget_compared(
 /// The group that a rule's name means: the group that the name is bound to, whatever that group is called by now; else the
 /// group of that name, to which the name is bound from here on. The inner error says why the tenant withholds it.
 async fn look_for(ports: &TenantPorts, name: &str, kind: GroupKind) -> Result<Result<FoundGroup, String>, TenantStop> {
+    if Guid::parse(name).is_some() {
+        return look_at(ports, &ObjectId::new(name), kind).await;
+    }
     let binding = ports.store.group_binding(&ports.scope, kind, name).await?;
     if let Some(id) = &binding.id {
         match ports.tenant.group(id).await {
@@ -114,4 +118,18 @@ async fn look_for(ports: &TenantPorts, name: &str, kind: GroupKind) -> Result<Re
         ports.store.bind_group(&ports.scope, kind, name, &bound).await?;
     }
     Ok(Ok(found))
+}
+
+/// The group that a rule means by its id. There is nothing to be made where it is gone: nobody knows what it was.
+async fn look_at(
+    ports: &TenantPorts,
+    id: &ObjectId,
+    kind: GroupKind,
+) -> Result<Result<FoundGroup, String>, TenantStop> {
+    match ports.tenant.group(id).await {
+        Ok(Some(group)) => Ok(Ok(FoundGroup::among(&[group], kind))),
+        Ok(None) => Ok(Err("the tenant has no group of this id; correct `name` of the [[group]]".to_owned())),
+        Err(error) if is_withheld(&error) => Ok(Err(describe(&error))),
+        Err(error) => Err(error.into()),
+    }
 }

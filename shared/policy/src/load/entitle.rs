@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::{one_or_more, rule};
 use crate::config::{GroupTable, LicenseTable};
-use crate::expression::Compiled;
+use crate::expression::{Compiled, Wanted};
 use crate::keys::{GROUP, LICENSE, Table};
 use crate::problem::ProblemKind;
 use crate::roles::is_directory_role;
@@ -48,7 +48,7 @@ pub(super) fn groups<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<Gro
     for section in tables(reader, root, "group", &GROUP) {
         let name = reader.required_text(&section, "name");
         let kind = reader.choice::<GroupKind>(&section, "kind");
-        let when = required_rule(reader, &section);
+        let when = members(reader, &section);
         let Some(name) = name else { continue };
         let length = name.value.trim().chars().count();
         if length > LONGEST_NAME {
@@ -63,7 +63,7 @@ pub(super) fn groups<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<Gro
         refuse_role(reader, &name, "group.name");
         let (Ok(kind), Some(when)) = (kind, when) else { continue };
         let kind = kind.map_or(GroupKind::Security, |kind| kind.value);
-        let named = GroupTable { name: name.value.trim().to_owned(), kind, when };
+        let named = GroupTable { name: self::name(name.value), kind, when };
         let clash = rules.iter().filter(|above| above.is_of(&named)).find_map(|above| clash(above, &named));
         if let Some((message, label, cure)) = clash {
             reader.problem(ProblemKind::BadValue, name.span, message, label, cure);
@@ -71,6 +71,36 @@ pub(super) fn groups<'t>(reader: &mut Reader<'t>, root: &Section<'t>) -> Vec<Gro
         rules.push(named);
     }
     rules
+}
+
+/// Who is a member: by a rule, or as in a group of the directory.
+fn members<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Option<Arc<Compiled>> {
+    let Some(text) = reader.text(section, "members_of") else {
+        // What is wrong with a value was said.
+        return if section.has("members_of") { None } else { required_rule(reader, section) };
+    };
+    if section.has("when") {
+        reader.problem(
+            ProblemKind::BadValue,
+            text.span,
+            "`group.members_of` and `group.when` both say who is a member",
+            "twice",
+            "write one of the two; a rule may name the group, too: \"'GUID' in person.groups\"",
+        );
+        return None;
+    }
+    let Some(id) = Guid::parse(text.value.trim()) else {
+        reader.problem(
+            ProblemKind::BadValue,
+            text.span,
+            "`group.members_of` is no GUID",
+            "not a GUID",
+            "write the group's objectGUID, or its entryUUID: names change. For a group by its name write when = \"'NAME' in person.groups\"",
+        );
+        return None;
+    };
+    let rule = format!("'{id}' in person.groups");
+    super::expression(reader, &At { value: rule.as_str(), span: text.span }, Wanted::Rule)
 }
 
 /// A directory role has the name: a group so called would not give it, and a rule must not.

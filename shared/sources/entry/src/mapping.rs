@@ -20,6 +20,9 @@ pub struct ColumnMapping {
     pub extra: Vec<String>,
     /// An expression reads the groups. Where none does, groups that cannot be told apart refuse nobody.
     pub reads_groups: bool,
+    /// GUIDs of groups that expressions name: a source that knows the GUIDs of groups gives these as groups of their members,
+    /// in this spelling, beside the groups' names. A group that gets another name stays the same group by it.
+    pub group_ids: Vec<Box<str>>,
     /// The listing has a header, so that a configured column that it lacks is a mistake. Without one, an attribute that
     /// nobody has is as good as empty.
     pub header: bool,
@@ -35,6 +38,7 @@ impl Default for ColumnMapping {
             anchor_from: vec!["mS-DS-ConsistencyGuid".into(), "objectGUID".into()],
             extra: Vec::new(),
             reads_groups: true,
+            group_ids: Vec::new(),
             header: false,
         }
     }

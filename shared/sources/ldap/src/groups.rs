@@ -1,7 +1,8 @@
 //! Groups of groups: a person is in a group whose member is a group that the person is in.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use hardmatch_domain::ids::Guid;
 use hardmatch_ports::SourceError;
 use hardmatch_sources_entry::dn;
 
@@ -86,19 +87,25 @@ pub(crate) struct Groups {
     by_sid: HashMap<Vec<u8>, u32>,
     /// Canonical DNs of groups whose members are seen: what people's entries say of these may be older.
     listing: HashSet<String>,
+    /// GUIDs of groups that rules name, in their spelling.
+    wanted: Vec<(Guid, Box<str>)>,
+    /// By canonical DN: the GUIDs of such a group.
+    ids: HashMap<String, Vec<Box<str>>>,
 }
 
 impl Groups {
-    /// Of the groups' entries.
-    pub(crate) fn of_entries<'e>(entries: impl Iterator<Item = &'e Vec<u8>>) -> Self {
-        let mut groups = Self::default();
+    /// Of the groups' entries; `ids` are GUIDs of groups that rules name.
+    pub(crate) fn of_entries<'e>(entries: impl Iterator<Item = &'e Vec<u8>>, ids: &[Box<str>]) -> Self {
+        let wanted = ids.iter().filter_map(|id| Some((Guid::parse(id)?, id.clone()))).collect();
+        let mut groups = Self { wanted, ..Self::default() };
         entries.filter_map(|bytes| WireEntry::from_bytes(bytes)).for_each(|entry| groups.note(&entry));
         groups
     }
 
     /// Reads the groups of the part of the tree that holds the base.
     pub(crate) async fn read(session: &mut Session) -> Result<Self, SourceError> {
-        Ok(Self::of_entries(entries(session).await?.values()))
+        let entries = entries(session).await?;
+        Ok(Self::of_entries(entries.values(), &session.settings.mapping.group_ids))
     }
 
     fn note(&mut self, entry: &WireEntry) {
@@ -119,6 +126,19 @@ impl Groups {
         if let Some(sid) = entry.values("objectSid").first() {
             self.by_sid.insert(sid.clone(), group);
         }
+        self.note_id(entry);
+    }
+
+    /// Notes a group that rules name by its GUID.
+    fn note_id(&mut self, entry: &WireEntry) {
+        if self.wanted.is_empty() {
+            return;
+        }
+        let bytes = entry.values("objectGUID").first().and_then(|bytes| <[u8; 16]>::try_from(bytes.as_slice()).ok());
+        let of_text = || entry.text("entryUUID").and_then(Guid::parse);
+        let Some(guid) = bytes.map(Guid::from_ad_bytes).or_else(of_text) else { return };
+        let spelled = self.wanted.iter().filter(|(wanted, _)| *wanted == guid).map(|(_, id)| id.clone());
+        self.ids.entry(dn::canonical(&entry.dn)).or_default().extend(spelled);
     }
 
     /// The number of a group; names that differ in spelling alone have two, which does no harm.
@@ -140,7 +160,7 @@ impl Groups {
         }
     }
 
-    /// The DNs of all groups that an entry is in, sorted.
+    /// The DNs of all groups that an entry is in, sorted; behind them the GUIDs of those that rules name by it.
     pub(crate) fn of(&self, entry: &WireEntry) -> Vec<String> {
         let told = entry.texts("memberOf").filter(|group| !self.listing.contains(&dn::canonical(group)));
         let mut direct: Vec<String> = told.map(str::to_owned).collect();
@@ -162,6 +182,12 @@ impl Groups {
         }
         all.sort_unstable();
         all.dedup_by(|one, other| dn::canonical(one) == dn::canonical(other));
+        if !self.ids.is_empty() {
+            let ids = all.iter().filter_map(|name| self.ids.get(&dn::canonical(name))).flatten();
+            let ids: BTreeSet<&str> = ids.map(AsRef::as_ref).collect();
+            let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+            all.extend(ids);
+        }
         all
     }
 
@@ -212,6 +238,21 @@ mod tests {
         }
         let all = groups.of(&entry("UID=Ann,OU=P", &[("uid", &["ann"])]));
         assert_eq!(all, ["cn=dev,ou=g", "cn=it,ou=g", "cn=posix,ou=g"]);
+    }
+
+    #[test]
+    fn a_group_that_rules_name_by_its_guid_is_the_same_under_another_name() {
+        let id = "8C1FA4B0-1111-4222-8333-000000000001";
+        let bytes = Guid::parse(id).unwrap().ad_bytes().to_vec();
+        for name in ["CN=Sales,DC=x", "CN=Revenue,OU=Moved,DC=x"] {
+            let group = entry(name, &[("memberOf", &["CN=All,DC=x"])]).with("objectGUID", bytes.clone());
+            let all = entry("CN=All,DC=x", &[("entryUUID", &["8c1fa4b0-1111-4222-8333-000000000002"])]);
+            let wanted: Vec<Box<str>> = vec![id.into(), "8c1fa4b0-1111-4222-8333-000000000002".into()];
+            let groups = Groups::of_entries([group.to_bytes(), all.to_bytes()].iter(), &wanted);
+            let person = entry("CN=Ann,DC=x", &[("memberOf", &[name])]);
+            let found = groups.of(&person);
+            assert_eq!(found[2..], [id, "8c1fa4b0-1111-4222-8333-000000000002"], "nested, too: {found:?}");
+        }
     }
 
     #[test]

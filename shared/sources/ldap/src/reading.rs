@@ -71,7 +71,7 @@ async fn of_one_server(session: &mut Session, keep: Keep) -> Result<Gathered, So
                 Followed::To(mut copy, changed) => {
                     copy.server.clone_from(&session.server);
                     let note = format!("{changed} people were read again by {}", copy.position.name());
-                    return from_copy(*copy, Some(note));
+                    return from_copy(*copy, &session.settings, Some(note));
                 }
                 Followed::Lost(why) => return whole(session, listed, Some(&why), now).await,
             }
@@ -114,7 +114,7 @@ async fn whole(session: &mut Session, listed: Listed, why: Option<&str>, now: i6
 /// Reads everything. Entries go into the copy, or, where none is kept, to where rows are kept.
 async fn full(session: &mut Session, copy: Option<Copy>, note: Option<String>) -> Result<Gathered, SourceError> {
     let entries = groups::entries(session).await?;
-    let groups = Groups::of_entries(entries.values());
+    let groups = Groups::of_entries(entries.values(), &session.settings.mapping.group_ids);
     let mut copy = copy;
     if let Some(copy) = &mut copy {
         copy.groups = entries;
@@ -144,14 +144,14 @@ async fn full(session: &mut Session, copy: Option<Copy>, note: Option<String>) -
     elsewhere.sort_unstable();
     elsewhere.dedup();
     match copy {
-        Some(copy) => Ok(Gathered { elsewhere, ..from_copy(copy, note)? }),
+        Some(copy) => Ok(Gathered { elsewhere, ..from_copy(copy, &session.settings, note)? }),
         None => Ok(taking.gathered(elsewhere, note)),
     }
 }
 
 /// Everybody of a copy. A full reading goes this way, too, so that both give the same.
-fn from_copy(copy: Copy, note: Option<String>) -> Result<Gathered, SourceError> {
-    let groups = Groups::of_entries(copy.groups.values());
+fn from_copy(copy: Copy, settings: &LdapSettings, note: Option<String>) -> Result<Gathered, SourceError> {
+    let groups = Groups::of_entries(copy.groups.values(), &settings.mapping.group_ids);
     let mut taking = Taking::default();
     for (id, entry) in copy.everybody() {
         taking.ids.push((entry.dn.clone(), id.clone()));

@@ -1,0 +1,96 @@
+//! Groups with the members of a group of the source, and groups that are named by their id.
+
+use hardmatch_ports::run::Status;
+use hardmatch_sim::Seed;
+use hardmatch_tests::World;
+use serde_json::{Value, json};
+
+/// The group at the source.
+const AT_SOURCE: &str = "8c1fa4b0-1111-4222-8333-000000000001";
+/// A group of the tenant.
+const THERE: &str = "11111111-2222-4333-8444-555555555555";
+
+fn seed() -> Seed {
+    Seed::contoso().group(json!({
+        "id": THERE, "displayName": "Sales", "mailNickname": "sales", "mailEnabled": false, "securityEnabled": true,
+    }))
+}
+
+/// Ada and Bea are in the group at the source, Cleo and Dora in another one; all of them are settled.
+async fn four(rules: &str) -> World {
+    let mut world = World::with(seed(), rules).await;
+    world.people.columns.push("memberOf".to_owned());
+    for name in ["ada", "bea", "cleo", "dora"] {
+        world.people.hire(name).set(name, "memberOf", "Staff;Everybody");
+    }
+    for name in ["ada", "bea"] {
+        in_group(&mut world, name, "Sales");
+    }
+    world.settle_by_hash().await;
+    world.pass_days(1);
+    world
+}
+
+/// Puts a person into the group at the source, which is called so.
+fn in_group(world: &mut World, name: &str, called: &str) {
+    world.people.set(name, "memberOf", &format!("Staff;{called};{AT_SOURCE}"));
+}
+
+/// The members of a group of the tenant, by short name; nobody where there is no such group.
+fn members(world: &World, property: &str, value: &str) -> Vec<String> {
+    let groups = world.tenant.groups();
+    let Some(group) = groups.iter().find(|group| group[property] == json!(value)) else { return Vec::new() };
+    let ids = group["members"].as_array().cloned().unwrap_or_default();
+    let of = |id: &Value| {
+        let user = world.tenant.user(id.as_str().unwrap_or_default())?;
+        user["userPrincipalName"].as_str().and_then(|upn| upn.split('@').next()).map(str::to_owned)
+    };
+    let mut names: Vec<String> = ids.iter().filter_map(of).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn o31_a_group_that_gets_another_name_at_the_source_is_the_same_group() {
+    let rules = format!("[[group]]\nname = \"Sellers\"\nmembers_of = \"{}\"\n", AT_SOURCE.to_uppercase());
+    let mut world = four(&rules).await;
+    assert_eq!(members(&world, "displayName", "Sellers"), ["ada", "bea"]);
+    let groups = world.tenant.groups().len();
+    for name in ["ada", "bea"] {
+        in_group(&mut world, name, "Revenue");
+    }
+    let ran = world.sync().await;
+    assert_eq!((ran.status(), ran.writes.len()), (Some(Status::Converged), 0), "{:?}", ran.calls());
+    world.pass_days(1);
+    in_group(&mut world, "cleo", "Revenue");
+    let ran = world.sync().await;
+    assert_eq!(ran.writes.len(), 1, "{:?}", ran.calls());
+    assert_eq!(members(&world, "displayName", "Sellers"), ["ada", "bea", "cleo"]);
+    world.pass_days(1);
+    world.people.set("bea", "memberOf", "Staff;Everybody");
+    world.sync().await;
+    assert_eq!(members(&world, "displayName", "Sellers"), ["ada", "cleo"]);
+    assert_eq!(world.tenant.groups().len(), groups, "nothing was made anew");
+}
+
+#[tokio::test]
+async fn a_group_that_is_named_by_its_id_is_that_group_whatever_it_is_called() {
+    let mut world = four(&format!("[[group]]\nname = \"{THERE}\"\nmembers_of = \"{AT_SOURCE}\"\n")).await;
+    assert_eq!(members(&world, "id", THERE), ["ada", "bea"]);
+    world.tenant.rename_group("sales", "Revenue").expect("a group");
+    in_group(&mut world, "cleo", "Sales");
+    let ran = world.sync().await;
+    assert_eq!(ran.writes.len(), 1, "{:?}", ran.calls());
+    assert_eq!(members(&world, "id", THERE), ["ada", "bea", "cleo"]);
+}
+
+#[tokio::test]
+async fn a_group_of_an_id_that_is_not_there_is_never_made() {
+    let gone = "99999999-2222-4333-8444-555555555555";
+    let mut world = four(&format!("[[group]]\nname = \"{gone}\"\nmembers_of = \"{AT_SOURCE}\"\n")).await;
+    let ran = world.sync().await;
+    assert_ne!(ran.status(), Some(Status::Converged));
+    assert_eq!(world.tenant.groups().len(), 1, "{:?}", world.tenant.groups());
+    let doubts: Vec<String> = ran.run.collections.values().flat_map(|one| one.doubts.clone()).collect();
+    assert!(doubts.iter().any(|doubt| doubt.contains("no group of this id")), "{doubts:?}");
+}
