@@ -54,8 +54,7 @@ fn wrong_setting(schema: &Value, span: &str) -> Option<String> {
     let table = steps.next()?;
     let mut at = resolved(schema, schema.pointer(&format!("/properties/{table}"))?);
     for step in steps {
-        let next =
-            at.pointer(&format!("/properties/{step}")).or_else(|| at.pointer(&format!("/items/properties/{step}")));
+        let next = setting(schema, at, step);
         // Mappings are named by attributes, which have a test of their own.
         let Some(next) = next.or_else(|| at.get("additionalProperties").filter(|more| more.is_object())) else {
             return Some(format!("{span}: [{table}] has no {step}"));
@@ -66,6 +65,14 @@ fn wrong_setting(schema: &Value, span: &str) -> Option<String> {
     let allowed = at.to_string();
     let known = at.get("enum").is_none() && !allowed.contains("\"enum\"") || allowed.contains(&wanted.to_string());
     (!known).then(|| format!("{span}: the value is not among {allowed}"))
+}
+
+/// A setting of a table, or of one of several tables of a name.
+fn setting<'a>(schema: &'a Value, at: &'a Value, step: &str) -> Option<&'a Value> {
+    let here = at.pointer(&format!("/properties/{step}"));
+    let of_several = || at.get("items").and_then(|items| setting(schema, resolved(schema, items), step));
+    let forms = ["anyOf", "oneOf"].into_iter().filter_map(|name| at.get(name)?.as_array()).flatten();
+    here.or_else(of_several).or_else(|| forms.into_iter().find_map(|form| setting(schema, resolved(schema, form), step)))
 }
 
 fn resolved<'a>(schema: &'a Value, at: &'a Value) -> &'a Value {

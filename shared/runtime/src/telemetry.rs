@@ -73,6 +73,9 @@ pub mod field {
     /// address; it is left out.
     pub const SENDER_ID: &str = "sender.id";
 
+    /// Whether a source that was looked at has changed since it was read.
+    pub const SOURCE_CHANGED: &str = "source.changed";
+
     /// How many people a hook asked for.
     pub const HOOK_ASKED: &str = "hook.asked";
     /// How many events of a hook are not ours to act on.
@@ -97,7 +100,7 @@ pub mod field {
     pub const GROUP_ID: &str = "group.id";
 
     /// All of them, by name.
-    pub const ALL: [&str; 37] = [
+    pub const ALL: [&str; 38] = [
         CHANGE_ACTION,
         CHANGE_ID,
         CHANGE_RESULT,
@@ -134,6 +137,7 @@ pub mod field {
         RUN_SLOT,
         RUN_STARTED,
         SENDER_ID,
+        SOURCE_CHANGED,
         TOKEN_ID,
     ];
 }
