@@ -72,7 +72,8 @@ fn setting<'a>(schema: &'a Value, at: &'a Value, step: &str) -> Option<&'a Value
     let here = at.pointer(&format!("/properties/{step}"));
     let of_several = || at.get("items").and_then(|items| setting(schema, resolved(schema, items), step));
     let forms = ["anyOf", "oneOf"].into_iter().filter_map(|name| at.get(name)?.as_array()).flatten();
-    here.or_else(of_several).or_else(|| forms.into_iter().find_map(|form| setting(schema, resolved(schema, form), step)))
+    here.or_else(of_several)
+        .or_else(|| forms.into_iter().find_map(|form| setting(schema, resolved(schema, form), step)))
 }
 
 fn resolved<'a>(schema: &'a Value, at: &'a Value) -> &'a Value {

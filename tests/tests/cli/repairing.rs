@@ -168,8 +168,8 @@ fn d4_the_clinic_names_duplicates_and_what_blocks_an_anchor_and_doctor_points_to
     assert_eq!(world.counters().writes, 0);
 }
 
-#[test]
-fn d11_the_audit_says_when_somebody_signed_in_to_each_account_of_a_pair() {
+/// What an audit says of two accounts of one name, one of which somebody used.
+fn audit_of_a_used_pair(roles: &[&str]) -> Value {
     let people = rows(2);
     let fixture = broken(&people);
     let world = fixture.world();
@@ -178,15 +178,26 @@ fn d11_the_audit_says_when_somebody_signed_in_to_each_account_of_a_pair() {
         "lastSignInDateTime": "2026-02-01T08:00:00Z", "lastNonInteractiveSignInDateTime": "2026-02-03T08:00:00Z",
     });
     world.set_user(ADA, json!({ "signInActivity": activity })).unwrap();
-    let audit = run(&fixture, &["repair", "audit", "--json"]).ends(3).json();
-    assert!(audit["unread"].to_string().contains("AuditLog.Read.All"), "{audit:#}");
-    world.change_app(crate::fixture::CLIENT, |app| app.roles.push("AuditLog.Read.All".to_owned())).unwrap();
-    let audit = run(&fixture, &["repair", "audit", "--json"]).ends(3).json();
+    let roles = roles.iter().map(|role| (*role).to_owned());
+    world.change_app(crate::fixture::CLIENT, |app| app.roles.extend(roles)).unwrap();
+    run(&fixture, &["repair", "audit", "--json"]).ends(3).json()
+}
+
+#[test]
+fn d11_the_audit_says_when_somebody_signed_in_to_each_account_of_a_pair() {
+    let audit = audit_of_a_used_pair(&["AuditLog.Read.All"]);
     let evidence = classes(&audit, "duplicate_by_name")[0]["evidence"].to_string();
     for words in ["was last signed in to at 2026-02-03T08:00:00Z", "nobody has signed in to"] {
         assert!(evidence.contains(words), "{words}: {audit:#}");
     }
     assert!(!audit["unread"].to_string().contains("AuditLog.Read.All"), "{audit:#}");
+}
+
+#[test]
+fn d11_an_audit_without_the_right_to_see_sign_ins_says_so() {
+    let audit = audit_of_a_used_pair(&[]);
+    assert_eq!(classes(&audit, "duplicate_by_name").len(), 1, "{audit:#}");
+    assert!(audit["unread"].to_string().contains("AuditLog.Read.All"), "{audit:#}");
 }
 
 #[test]

@@ -247,6 +247,7 @@ async fn changes_in_several_answers_are_read_to_the_last() {
     let mut lab = Lab::new(40);
     lab.fake.is().replicates = true;
     lab.fake.is().changes = 7;
+    lab.following.looks = false;
     lab.following.later(PASSWORD).await;
     for number in 1..=33 {
         lab.fake.is().tree.set(&name_of(number), "title", &[&format!("Title {number}")]);

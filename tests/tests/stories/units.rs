@@ -22,7 +22,7 @@ async fn an_unchanged_night_takes_a_handful_of_units() {
     let unchanged = night(&mut world).await.expect("a night");
     let (messages, units) = took(&unchanged);
     assert_eq!(messages, ["start", "observe-source", "observe-tenant", "advance"], "nobody is notified in vain");
-    assert_eq!(units, Units { read: 75, write: 20 }, "{}", unchanged.trace);
+    assert_eq!(units, Units { read: 76, write: 20 }, "{}", unchanged.trace);
     // What its report says leaves out what came before the run was there and after the report was.
     let compute = unchanged.run.compute.map(|compute| compute.messages);
     assert_eq!((compute, unchanged.run.units), (Some(3), Units { read: 61, write: 10 }), "{}", unchanged.trace);
