@@ -102,8 +102,13 @@ pub(crate) struct Following {
     pub(crate) full_every: i64,
     /// Whether each reading comes after a look for changes. A test that counts requests, or plans a fault, wants none.
     pub(crate) looks: bool,
-    /// What was read last, and the copy of it.
-    last: Mutex<Option<(Option<Vec<u8>>, Vec<Entry>)>>,
+    last: Mutex<Option<Last>>,
+}
+
+/// What was read last, and the copy of it.
+struct Last {
+    copy: Option<Vec<u8>>,
+    entries: Vec<Entry>,
 }
 
 impl Following {
@@ -134,9 +139,9 @@ impl Following {
         }
         let (entries, completeness) = read(&self.source(password)).await.unwrap();
         let now = sorted(entries.clone());
-        let before = self.last.lock().unwrap().replace((copy(), now.clone()));
+        let before = self.last.lock().unwrap().replace(Last { copy: copy(), entries: now.clone() });
         // Another reading in between has followed the changes.
-        let same = before.is_some_and(|(copy, before)| copy != had || before == now);
+        let same = before.is_some_and(|last| last.copy != had || last.entries == now);
         assert!(changed || same, "something changed, and the look before the reading did not see it");
         assert_eq!((completeness.doubts.len(), completeness.absence.len()), (0, 0), "{completeness:?}");
         (sorted(entries), completeness.notes.join("; "))

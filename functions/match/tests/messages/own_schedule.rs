@@ -210,7 +210,7 @@ async fn at_rest_the_source_is_asked_whether_anything_changed_and_no_run_is_open
     assert_eq!(fixture.due().await, Started::Looks);
     assert_eq!(fixture.notified(), [Message::new(contoso(), "", MessageKind::ObserveSource)]);
     assert_eq!(fixture.due().await, Started::Already(String::new()), "once for each time");
-    assert_eq!(fixture.store.run_ids(&contoso(), 10).await.unwrap(), [run.id.clone()]);
+    assert_eq!(fixture.store.run_ids(&contoso(), 10).await.unwrap(), std::slice::from_ref(&run.id));
     let after = fixture.store.meta(&contoso()).await.unwrap();
     assert_eq!((after.schedule.run, after.status), (Some(run.id), before.status), "nothing else was touched");
     // Where it changed, the source's function asks for the run of that time.
