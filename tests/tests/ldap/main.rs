@@ -9,6 +9,7 @@
 
 mod active_directory;
 mod changes;
+mod company;
 mod controllers;
 mod deltas;
 mod domain_history;
