@@ -99,17 +99,13 @@ pub async fn accept(
                 | Phase::WritingBack
                 | Phase::Reporting,
                 _,
-            ) if is_left_behind(&run, now_ms) => Acceptance::Expired(Box::new(run)),
-            (
-                Phase::Observing
-                | Phase::Deciding
-                | Phase::Writing
-                | Phase::Gate
-                | Phase::Removing
-                | Phase::WritingBack
-                | Phase::Reporting,
-                _,
-            ) => Acceptance::Resumes(Box::new(run)),
+            ) => {
+                if is_left_behind(&run, now_ms) {
+                    Acceptance::Expired(Box::new(run))
+                } else {
+                    Acceptance::Resumes(Box::new(run))
+                }
+            }
         });
     }
     Ok(Acceptance::Unknown { waiting })

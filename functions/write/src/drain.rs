@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use hardmatch_domain::ids::ConnectionId;
 use hardmatch_ports::doorbell::{MessageKind, Urgency};
-use hardmatch_ports::run::{Phase, Run};
+use hardmatch_ports::run::Run;
 use hardmatch_ports::{Key, Write};
 use hardmatch_store::PersonHash;
 use hardmatch_store::batches::Batch;
@@ -41,19 +41,9 @@ pub async fn drain(ports: &WritePorts, connection: &ConnectionId, run: &str) -> 
     let Some(open) = ports.store.run(connection, run).await?.map(|stored| stored.value) else {
         return Ok(After::Done);
     };
-    let phase = match open.phase {
-        Phase::Writing => LanePhase::Write,
-        Phase::Removing => LanePhase::Remove,
-        Phase::Observing
-        | Phase::Deciding
-        | Phase::Planned
-        | Phase::Gate
-        | Phase::WritingBack
-        | Phase::Reporting
-        | Phase::Closed => {
-            // A run with nothing to write has passed its lane by; a repair that was left open goes on all the same.
-            return repairs_alone(ports, connection).await;
-        }
+    let Some(phase) = LanePhase::of(open.phase) else {
+        // A run with nothing to write has passed its lane by; a repair that was left open goes on all the same.
+        return repairs_alone(ports, connection).await;
     };
     // Policies may have asked for more look-ups since this process began.
     let ports = &WritePorts { store: ports.store.entering_accounts(&ports.scope).await?, ..ports.clone() };

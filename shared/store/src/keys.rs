@@ -4,6 +4,7 @@
 use hardmatch_domain::facts::{By, lookup_form};
 use hardmatch_domain::ids::{ConnectionId, ObjectId};
 use hardmatch_domain::repair::holds::RepairHold;
+use hardmatch_ports::run::Phase;
 use hardmatch_ports::{Key, Query};
 
 use crate::hashes::{PersonHash, Secret, TenantKey};
@@ -21,6 +22,23 @@ pub enum LanePhase {
     Write,
     /// Removals that the guard let through.
     Remove,
+}
+
+impl LanePhase {
+    /// The half that a run writes in a phase; `None` where it writes nothing to the tenant.
+    pub fn of(phase: Phase) -> Option<Self> {
+        match phase {
+            Phase::Writing => Some(Self::Write),
+            Phase::Removing => Some(Self::Remove),
+            Phase::Observing
+            | Phase::Deciding
+            | Phase::Planned
+            | Phase::Gate
+            | Phase::WritingBack
+            | Phase::Reporting
+            | Phase::Closed => None,
+        }
+    }
 }
 
 /// The secret of the table's keyed hashes.

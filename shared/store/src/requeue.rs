@@ -60,18 +60,7 @@ impl Store {
     async fn progress_digest(&self, run: &Run, progress_token: i64) -> Result<String> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(format!("{:?} {progress_token}", run.phase).as_bytes());
-        let lane = match run.phase {
-            Phase::Writing => Some(LanePhase::Write),
-            Phase::Removing => Some(LanePhase::Remove),
-            Phase::Observing
-            | Phase::Deciding
-            | Phase::Planned
-            | Phase::Gate
-            | Phase::WritingBack
-            | Phase::Reporting
-            | Phase::Closed => None,
-        };
-        if let Some(lane) = lane {
+        if let Some(lane) = LanePhase::of(run.phase) {
             for pointer in self.pointers(&run.id, lane, None, HEAD).await? {
                 hasher.update(pointer.key.sk.as_bytes());
             }
