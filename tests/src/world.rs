@@ -219,6 +219,21 @@ impl World {
         Seen(self.tenant.user(upn).unwrap_or_default())
     }
 
+    /// The members of the group of the tenant that has a value in a property, by the local parts of their sign-in names, sorted;
+    /// nobody where there is no such group.
+    pub fn members(&self, property: &str, value: &str) -> Vec<String> {
+        let groups = self.tenant.groups();
+        let Some(group) = groups.iter().find(|group| group[property] == value) else { return Vec::new() };
+        let ids = group["members"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let of = |id: &serde_json::Value| {
+            let user = self.tenant.user(id.as_str()?)?;
+            user["userPrincipalName"].as_str()?.split('@').next().map(str::to_owned)
+        };
+        let mut names: Vec<String> = ids.iter().filter_map(of).collect();
+        names.sort();
+        names
+    }
+
     /// Plans.
     pub async fn plan(&mut self) -> Ran {
         self.try_plan().await.expect("the plan rests")

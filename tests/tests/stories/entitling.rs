@@ -67,20 +67,6 @@ fn skus(world: &World, name: &str) -> Vec<String> {
     licenses.iter().filter_map(|license| license["skuId"].as_str().map(str::to_owned)).collect()
 }
 
-/// The members of a group, by short name.
-fn members(world: &World, name: &str) -> Vec<String> {
-    let groups = world.tenant.groups();
-    let group = groups.iter().find(|group| group["displayName"] == json!(name)).expect("a group");
-    let ids = group["members"].as_array().cloned().unwrap_or_default();
-    let of = |id: &Value| {
-        let user = world.tenant.user(id.as_str().unwrap_or_default())?;
-        user["userPrincipalName"].as_str().and_then(|upn| upn.split('@').next()).map(str::to_owned)
-    };
-    let mut names: Vec<String> = ids.iter().filter_map(of).collect();
-    names.sort();
-    names
-}
-
 fn calls(writes: &[hardmatch_sim::SeenRequest]) -> Vec<String> {
     writes.iter().map(|call| format!("{} {}", call.method, call.route)).collect()
 }
@@ -89,7 +75,7 @@ fn calls(writes: &[hardmatch_sim::SeenRequest]) -> Vec<String> {
 async fn o34_o36_newcomers_are_licensed_and_members_in_the_first_run_and_the_second_is_empty() {
     let mut world = four(tenant(10), RULES).await;
     assert_eq!((skus(&world, "ada"), skus(&world, "cleo")), (vec![E3.to_owned()], vec![E1.to_owned()]));
-    assert_eq!(members(&world, "Sales"), ["cleo", "dora"]);
+    assert_eq!(world.members("displayName", "Sales"), ["cleo", "dora"]);
     let cleo = world.account("cleo@contoso.com");
     assert_eq!(cleo.0["assignedLicenses"][0]["disabledPlans"], json!(["57ff2da0-773e-42df-b2af-ffb7a2317929"]));
     let again = world.sync().await;
@@ -110,7 +96,10 @@ async fn a_mover_exchanges_one_license_for_the_other_in_one_call_and_changes_gro
         "{}",
         ran.decided("cleo@contoso.com")
     );
-    assert_eq!((skus(&world, "cleo"), members(&world, "Sales")), (vec![E3.to_owned()], vec!["dora".to_owned()]));
+    assert_eq!(
+        (skus(&world, "cleo"), world.members("displayName", "Sales")),
+        (vec![E3.to_owned()], vec!["dora".to_owned()])
+    );
     assert!(world.sync().await.writes.is_empty());
 }
 
@@ -120,17 +109,17 @@ async fn o19_leavers_lose_sign_in_then_licenses_then_the_account() {
     let cleo = world.people.remove("cleo").expect("cleo");
     world.sync().await;
     assert!(!world.account("cleo@contoso.com").enabled());
-    assert_eq!((skus(&world, "cleo").len(), members(&world, "Sales").len()), (1, 2), "not yet");
+    assert_eq!((skus(&world, "cleo").len(), world.members("displayName", "Sales").len()), (1, 2), "not yet");
     world.pass_days(7);
     let ran = world.sync().await;
     assert_eq!(ran.decided("cleo@contoso.com"), "license: source_absent in_grace");
-    assert_eq!((skus(&world, "cleo").len(), members(&world, "Sales")), (0, vec!["dora".to_owned()]));
+    assert_eq!((skus(&world, "cleo").len(), world.members("displayName", "Sales")), (0, vec!["dora".to_owned()]));
     assert!(world.sync().await.writes.is_empty());
     // Back before the deletion: everything that was ours comes back.
     world.people.put_back("cleo", cleo);
     world.sync().await;
     assert!(world.account("cleo@contoso.com").enabled());
-    assert_eq!((skus(&world, "cleo"), members(&world, "Sales").len()), (vec![E1.to_owned()], 2));
+    assert_eq!((skus(&world, "cleo"), world.members("displayName", "Sales").len()), (vec![E1.to_owned()], 2));
     world.people.remove("cleo");
     world.sync().await;
     world.pass_days(31);
@@ -195,7 +184,7 @@ when = "person.department == 'Research'"
     let ran = world.settle_by_hash().await;
     assert_eq!(ran.status(), Some(Status::Converged), "{:?}", ran.outcomes);
     assert_eq!(calls(&ran.writes).iter().filter(|call| *call == "POST /groups").count(), 1);
-    assert_eq!(members(&world, "Résearch & Co"), ["ada", "bea", "cleo"]);
+    assert_eq!(world.members("displayName", "Résearch & Co"), ["ada", "bea", "cleo"]);
     world.pass_days(1);
     let again = world.sync().await;
     assert!(again.writes.is_empty(), "{:?}", calls(&again.writes));
@@ -203,7 +192,7 @@ when = "person.department == 'Research'"
     // Its name is known from now on by its id.
     world.people.hire("dora");
     world.sync().await;
-    assert_eq!(members(&world, "Résearch & Co").len(), 4);
+    assert_eq!(world.members("displayName", "Résearch & Co").len(), 4);
     assert_eq!(world.tenant.groups().len(), 2);
 }
 
@@ -226,17 +215,17 @@ async fn a_group_loses_a_fifth_of_its_members_at_most_unless_that_is_approved() 
     }
     world.settle_by_hash().await;
     world.pass_days(2);
-    assert_eq!(members(&world, "Sales").len(), 20);
+    assert_eq!(world.members("displayName", "Sales").len(), 20);
     for name in &names[..5] {
         world.people.set(name, "department", "Legal");
     }
     let ran = world.sync().await;
     let note = ran.run.guard.clone().expect("the gate's word");
     assert!(!note.released && note.sentence.contains("Sales"), "{}", note.sentence);
-    assert_eq!((ran.status(), members(&world, "Sales").len()), (Some(Status::Attention), 20));
+    assert_eq!((ran.status(), world.members("displayName", "Sales").len()), (Some(Status::Attention), 20));
     let planned = world.plan().await;
     world.apply(&planned.hash()).await;
-    assert_eq!(members(&world, "Sales").len(), 15, "applied by its hash, what it shows is approved");
+    assert_eq!(world.members("displayName", "Sales").len(), 15, "applied by its hash, what it shows is approved");
 }
 
 const VISIO: &str = "c5928f49-12ba-48f7-ada3-0d743a3601d5";
