@@ -90,11 +90,16 @@ async fn bulk(count: usize) -> anyhow::Result<()> {
 /// at which 100,000 new accounts take 84 minutes.
 async fn many(count: usize) -> anyhow::Result<()> {
     let served = Served::with_accounts(count).await?;
+    // As `serve` does beside it: before the first plan is applied, who is pushed is decided and held.
+    let engine = served.attend();
     let began = Instant::now();
     for number in 0..count {
         served.push(number).await?;
     }
     let stored = began.elapsed();
+    served.until_all_answered().await?;
+    engine.stop().await;
+    let answered = began.elapsed();
     let began = Instant::now();
     served.first_plan(count).await?;
     let applied = began.elapsed();
@@ -102,8 +107,9 @@ async fn many(count: usize) -> anyhow::Result<()> {
     let run = served.reconcile().await?;
     let changed = run.plan.as_ref().map_or(0, |plan| plan.changed_slices);
     say(&format!(
-        "{count} people one by one: stored in {:.1} s; first plan made and applied in {:.1} s; reconciliation {:.1} s, {} writes, status {:?}",
+        "{count} people one by one: stored in {:.1} s, decided and held in {:.1} s; first plan made and applied in {:.1} s; reconciliation {:.1} s, {} writes, status {:?}",
         stored.as_secs_f64(),
+        answered.as_secs_f64(),
         applied.as_secs_f64(),
         began.elapsed().as_secs_f64(),
         run.tenant_calls.writes,
