@@ -1,4 +1,5 @@
 use hardmatch_domain::ids::ConnectionId;
+use hardmatch_ports::Clock as _;
 use hardmatch_ports::doorbell::{MessageKind, Queue};
 
 use crate::support::Lab;
@@ -39,8 +40,11 @@ async fn a_wait_ends_with_the_result_or_with_its_time() {
     let connection = ConnectionId::new("lab");
     let (pid, stored) = store.sync_requests(&connection, 9).await.unwrap().remove(0);
     store.write(store.end_sync_request(&connection, pid, stored.revision)).await.unwrap();
-    // Somebody answers while the client waits.
-    let answering = async {
+    // Somebody answers while the client waits. Until that is done the clock stands: it goes on by itself, and the client's time
+    // could be over first. More are at work than can sleep meanwhile, who are the wait and the call's own time limit.
+    let at_work = [(); 3].map(|()| lab.clock.at_work());
+    let answering = async move {
+        let _until_done = at_work;
         let lab = ConnectionId::new("lab");
         loop {
             if let Some((pid, stored)) = store.sync_requests(&lab, 9).await.unwrap().into_iter().next() {
