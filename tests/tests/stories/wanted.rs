@@ -175,6 +175,27 @@ async fn before_the_first_plan_is_applied_everything_is_held() {
 }
 
 #[tokio::test]
+async fn a_person_wanted_between_the_first_plan_and_its_acceptance_is_written_by_that_plan() {
+    let mut world = World::new().await;
+    world.people.hire("ada").hire("bea");
+    let planned = world.plan().await;
+    let ran = world.want(&[&guid(1)]).await.unwrap().remove(0);
+    assert_eq!(ran.outcome("ada@contoso.com"), "held: plan_waits");
+    let applied = world.apply(&planned.hash()).await;
+    assert_eq!((applied.outcome("ada@contoso.com").as_str(), world.accounts().len()), ("done", 2));
+    // Another title is another change: the plan did not show it, and the next run writes it.
+    let mut world = World::new().await;
+    world.people.hire("ada").hire("bea");
+    let planned = world.plan().await;
+    world.people.set("ada", "title", "Lead");
+    world.want(&[&guid(1)]).await.unwrap();
+    world.apply(&planned.hash()).await;
+    assert_eq!(world.accounts().len(), 1);
+    world.sync().await;
+    assert_eq!(world.account("ada@contoso.com").text("jobTitle"), "Lead");
+}
+
+#[tokio::test]
 async fn a_quarantined_connection_holds_everything() {
     let mut world = settled(2).await;
     let store = world.store().await;

@@ -93,6 +93,11 @@ pub(super) fn keep_change(
             let unknown = unreadable || had.is_some_and(|had| matches!(had.state, ChangeState::Sending(_)));
             // A change that was taken apart since counts its steps otherwise.
             let same = had.filter(|had| had.change.id == change.id && had.change.steps.len() == change.steps.len());
+            // A plan that somebody is looking at, or has accepted, shows this very change. The run holds what it decides, so
+            // the change stays the other run's, which writes it.
+            if run.is_held_at_stop() && same.is_some_and(|had| had.run != run.id) {
+                return;
+            }
             if same.is_none() {
                 keep_written(ports, run, pid, had, writes);
             }
