@@ -1,5 +1,7 @@
-//! Repairs in a deployed stack, one of each kind: an immutable ID in a federated domain, a pair of accounts, an exchange of
-//! sign-in names, and a link. Found by a viewer's and an operator's commands, started by an approver alone.
+//! Repairs in a deployed stack, one of each kind: an immutable ID that is set, replaced in a federated domain, and cleared; a
+//! pair of accounts of the cloud, and one that Entra Connect masters; the holder of an ID in the recycle bin; somebody hired
+//! again; an exchange of sign-in names, and a link. Found by a viewer's and an operator's commands, started by an approver
+//! alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,12 +21,15 @@ const POLICY: &str = r#"
 on_conflict = "source-wins"
 [match]
 prove = ["employeeId"]
+merge_synced = true
+soft_deleted = "purge"
 [guard]
 always_allow = 50
 max_removals_percent = 100
 [attributes]
 mail = { flow = "never" }
 "#;
+const ID: &str = "onPremisesImmutableId";
 const FEDERATED: &str = "federated.example";
 
 /// The sign-in name of a person.
@@ -36,11 +41,23 @@ fn guid(number: u32) -> String {
     format!("{number:08x}-1a2b-4c3d-8e4f-0123456789ab")
 }
 
-/// People with these sign-in names, as CSV.
-fn people(names: &[(u32, String)]) -> String {
+/// How many people there are. The last one is hired again.
+const PEOPLE: u32 = 8;
+/// The number of the entry that the last one has then.
+const HIRED_AGAIN: u32 = 17;
+
+/// Everybody, as CSV: the third and the fourth under these people's sign-in names, and the last one in an entry of this number.
+fn people(third: u32, fourth: u32, last: u32) -> String {
     let columns = "objectGUID,userPrincipalName,givenName,sn,displayName,mail,employeeID\n".to_owned();
-    names.iter().fold(columns, |text, (n, upn)| {
-        text + &format!("{},{upn},Given{n},Surname{n},Given{n} Surname{n},{},{n:06}\n", guid(*n), self::upn(*n))
+    (0..PEOPLE).fold(columns, |text, n| {
+        let named = match n {
+            2 => third,
+            3 => fourth,
+            _ => n,
+        };
+        let entry = guid(if n == PEOPLE - 1 { last } else { n });
+        let (upn, mail) = (upn(named), upn(n));
+        text + &format!("{entry},{upn},Given{n},Surname{n},Given{n} Surname{n},{mail},{n:06}\n")
     })
 }
 
@@ -53,23 +70,30 @@ pub(crate) fn story(fixture: &mut Fixture) {
     let mut domain = SeedDomain::new(FEDERATED, DomainType::Federated);
     domain.default = false;
     seed.domains.push(domain);
-    // The first person's account is under somebody else's ID; the second has two, of which a tool made one.
-    let mut wrong = account(0, &upn(0));
-    wrong["employeeId"] = json!("000000");
-    wrong["onPremisesImmutableId"] = json!(immutable_id("deadbeef-1a2b-4c3d-8e4f-0123456789ab"));
-    let mut copy = account(1, "copy1@contoso.com");
-    copy["onPremisesImmutableId"] = json!(immutable_id(&guid(1)));
-    let mut named = account(1, &upn(1));
-    named["mail"] = json!(upn(1));
+    // The first person's account is under somebody else's ID; the second and the seventh have two, of which a tool made one;
+    // the sixth's ID is in the recycle bin.
+    let with = |mut account: Value, name: &str, value: Value| {
+        account[name] = value;
+        account
+    };
+    let under = |account: Value, number: u32| with(account, ID, json!(immutable_id(&guid(number))));
+    let mailed = |n: u32| with(account(n, &upn(n)), "mail", json!(upn(n)));
+    let wrong = under(with(account(0, &upn(0)), "employeeId", json!("000000")), 0xdead);
+    let copy = under(account(1, "copy1@contoso.com"), 1);
+    let synced = with(under(account(6, "copy6@contoso.com"), 6), "onPremisesSyncEnabled", json!(true));
+    let binned = under(account(5, "binned5@contoso.com"), 5);
     // What nothing but somebody's word joins to the fifth.
     let foreign = account(4, "somebody@contoso.com");
-    let seed = [wrong, copy, named, foreign].into_iter().fold(seed, hardmatch_sim::Seed::user);
-    let tenant = Tenant::of(fixture, seed);
+    // Left behind: an ID of nobody, once under Entra Connect; and one that only an approver knows to be wrong.
+    let left = with(under(account(98, "left@contoso.com"), 98), "onPremisesSyncEnabled", json!(false));
+    let named = under(account(99, "named@contoso.com"), 99);
+    let seeded = [wrong, copy, mailed(1), synced, mailed(6), binned, foreign, left, named];
+    let tenant = Tenant::of(fixture, seeded.into_iter().fold(seed, hardmatch_sim::Seed::user));
+    tenant.world().delete_user("binned5@contoso.com").unwrap();
     let company = Company::with(fixture, NAME, &tenant, POLICY);
     let stack = &fixture.stack;
-    let names =
-        |named: [u32; 5]| people(&named.map(upn).into_iter().zip(0..).map(|(upn, n)| (n, upn)).collect::<Vec<_>>());
-    stack.people(&format!("{NAME}.csv"), &names([0, 1, 2, 3, 4]));
+    let file = format!("{NAME}.csv");
+    stack.people(&file, &people(2, 3, PEOPLE - 1));
     company.says(stack, &["plan"], 3);
 
     let [viewer, operator, approver] =
@@ -95,7 +119,8 @@ pub(crate) fn story(fixture: &mut Fixture) {
     let found = audit.json(3);
     let findings = found["findings"].as_array().unwrap();
     let kinds: BTreeSet<&str> = findings.iter().filter_map(|one| one["repair"]["kind"].as_str()).collect();
-    assert_eq!(kinds, BTreeSet::from(["merge", "replace_id", "set_id"]), "{found:#}");
+    let broken = BTreeSet::from(["clear_id", "merge", "merge_synced", "purge_holder", "replace_id", "set_id"]);
+    assert_eq!(kinds, broken, "{found:#}");
     assert!(!found["unread"].as_array().unwrap().is_empty(), "an operator does not reach the tenant: {found:#}");
     fs::write(stack.folder.path().join("broken.json"), &audit.out).unwrap();
     let start = ["repair", "start", "--from", "broken.json"];
@@ -103,16 +128,27 @@ pub(crate) fn story(fixture: &mut Fixture) {
     denied(&start);
     assert_eq!(tenant.world().counters().writes, writes, "an operator has started a repair");
     let started = say(&approver, &start).json(0);
-    assert_eq!(started["repairs"].as_array().unwrap().len(), 3, "{started:#}");
+    assert_eq!(started["repairs"].as_array().unwrap().len(), 6, "{started:#}");
+    // One is cleared by its account's name.
+    let clear = ["repair", "clear", "named@contoso.com"];
+    denied(&clear);
+    say(&approver, &clear).json(0);
     say(&operator, &["sync"]).json(0);
     assert_eq!(user(&upn(4))["id"], somebody, "the linked account is kept");
-    for number in [0, 1, 4] {
-        assert_eq!(user(&upn(number))["onPremisesImmutableId"], json!(immutable_id(&guid(number))));
+    for number in [0, 1, 4, 5, 6] {
+        assert_eq!(user(&upn(number))[ID], json!(immutable_id(&guid(number))), "person {number}");
     }
     assert!(Seen(user("copy1@contoso.com")).deleted(), "one account is made of two");
+    // The ID of an account in the recycle bin, and of one that Entra Connect masters, is free when that is deleted for good.
+    for purged in ["binned5@contoso.com", "copy6@contoso.com"] {
+        assert!(tenant.world().user(purged).is_none(), "{purged}");
+    }
+    for cleared in ["left@contoso.com", "named@contoso.com"] {
+        assert_eq!(user(cleared)[ID], Value::Null, "{cleared}");
+    }
 
     // An exchange of names waits like them, and is approved by its name.
-    stack.people(&format!("{NAME}.csv"), &names([0, 1, 3, 2, 4]));
+    stack.people(&file, &people(3, 2, PEOPLE - 1));
     let ids = [2, 3].map(|number| user(&upn(number))["id"].clone());
     say(&operator, &["sync"]).json(3);
     let list = say(&operator, &["approvals", "list"]).json(3);
@@ -123,10 +159,21 @@ pub(crate) fn story(fixture: &mut Fixture) {
     say(&operator, &["sync"]).json(0);
     assert_eq!([3, 2].map(|number| user(&upn(number))["id"].clone()), ids, "they have exchanged their names");
 
+    // Hired again: the file has an entry of another GUID with the employee ID of one that is gone.
+    let last = user(&upn(PEOPLE - 1))["id"].clone();
+    stack.people(&file, &people(3, 2, HIRED_AGAIN));
+    say(&operator, &["sync"]).json(3);
+    let start = ["repair", "start", &guid(HIRED_AGAIN)];
+    denied(&start);
+    say(&approver, &start).json(0);
+    say(&operator, &["sync"]).json(0);
+    let hired = user(&upn(PEOPLE - 1));
+    assert_eq!((&hired["id"], &hired[ID]), (&last, &json!(immutable_id(&guid(HIRED_AGAIN)))));
+
     // Who looks sees what was done, and takes back what is open only by an operator's queue.
     let list = say(&viewer, &["repair", "list"]).json(0);
     let repairs = list["repairs"].as_array().unwrap();
-    assert_eq!(repairs.len(), 4, "{list:#}");
+    assert_eq!(repairs.len(), 9, "{list:#}");
     let shown = say(&viewer, &["repair", "show", repairs[0]["id"].as_str().unwrap()]).json(0);
     assert_eq!(shown["repair"]["state"], "repaired", "{shown:#}");
     let refused = say(&operator, &["repair", "rollback", repairs[0]["id"].as_str().unwrap()]);
