@@ -7,15 +7,14 @@
 //! proves itself or where people come from only from an approver. Both are decided here, from values alone.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use hardmatch_domain::ids::ConnectionId;
 use url::Url;
 
 use crate::config::{ClientProof, Config, Method, Passwords};
-use crate::places::{AuthorityRef, SecretRef, TokenRef};
-use crate::sources::{DirectorySettings, Location};
+use crate::places::{SecretRef, TokenRef};
 
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -77,9 +76,6 @@ impl StackLimits {
             found.extend(match place {
                 SecretRef::Env(_) => Some(refused(key, "env:", "an environment variable of the function")),
                 SecretRef::File(_) => Some(refused(key, "file:", "a file of the function")),
-                SecretRef::SecretsManager(arn) if key == SOURCE_PASSWORD => {
-                    self.source_secret(&config.connection, key, arn).err()
-                }
                 SecretRef::SecretsManager(arn) => self.secret(&config.connection, arn).err().or_else(|| {
                     let folder = self.source_folder(&config.connection);
                     self.is_of_source(&config.connection, arn).then(|| format!(
@@ -98,28 +94,7 @@ impl StackLimits {
             }));
             found.extend(own_audience(&config.connection, audience).err());
         }
-        if let Location::Several(_) = &config.source.location {
-            found.push(
-                "functions read one source of a connection. Read several on one machine, or let that machine write the people to s3://BUCKET/KEY"
-                    .to_owned(),
-            );
-        }
-        if let Location::Directory(servers) = &config.source.location {
-            found.extend(servers.iter().filter_map(|server| self.server(server).err()));
-        }
-        found.extend(config.source.directory.iter().filter_map(|directory| self.authority(config, directory).err()));
-        if let Location::Program { .. } = &config.source.location {
-            found.push(
-                "source.location would start a program. Let the program run elsewhere and write what it prints to s3://BUCKET/KEY, with kind = \"csv\", \"jsonl\" or \"ldif\""
-                    .to_owned(),
-            );
-        }
-        if let Location::File(_) = &config.source.location {
-            found.push(
-                "functions read people from s3://BUCKET/KEY, and source.location is a file of some machine. Put the file into the stack's source bucket"
-                    .to_owned(),
-            );
-        }
+        found.extend(self.violations_of_sources(config));
         if let Passwords::File(_) = &config.passwords {
             found.push("[passwords] names a file, and functions keep none. Leave [passwords] out, or write deliver_to = \"discard\"".to_owned());
         }
@@ -139,57 +114,6 @@ impl StackLimits {
             "{key} names the host {}{port}, which is not in the stack's list of hosts. Name a host of that list, or let the stack's owner add it to the parameter AllowedHosts",
             url.host_str().unwrap_or_default()
         ))
-    }
-
-    /// Whether functions may ask a server of a directory; otherwise why not.
-    fn server(&self, text: &str) -> Result<(), String> {
-        // The controllers of a domain are looked up by its name, and spoken to by TLS.
-        let whole = if text.contains("://") { text.to_owned() } else { format!("ldaps://{text}") };
-        let default = if whole.starts_with("ldaps:") { 636 } else { 389 };
-        let url = Url::parse(&whole).map_err(|_| format!("source.location: {text} is no server of a directory"))?;
-        let (host, port) = (url.host_str().unwrap_or_default().to_ascii_lowercase(), url.port().unwrap_or(default));
-        if self.hosts.iter().any(|allowed| allowed.host == host && allowed.takes(port)) {
-            return Ok(());
-        }
-        Err(format!(
-            "source.location names the server {host}:{port}, which is not in the stack's list of hosts. Let the stack's owner add {host}:{port} to the parameter AllowedHosts, and set Directories to true"
-        ))
-    }
-
-    /// Whether functions can get at the authorities of a directory; otherwise why not.
-    fn authority(&self, config: &Config, directory: &DirectorySettings) -> Result<(), String> {
-        match &directory.ca {
-            AuthorityRef::S3 { .. } => Ok(()),
-            AuthorityRef::SecretsManager(arn) => self.source_secret(&config.connection, "source.ca", arn),
-            AuthorityRef::File(_) => Err(
-                "source.ca is a file of some machine. Put it into the stack's source bucket and write ca = \"s3://BUCKET/KEY\", or store it beside the password and write ca = \"secretsmanager:ARN\""
-                    .to_owned(),
-            ),
-        }
-    }
-
-    /// Whether a connection may use a secret for its source: one of its own, in the part that the source's function reads.
-    /// What that function can read opens no tenant.
-    ///
-    /// # Errors
-    /// A sentence with its cure.
-    pub fn source_secret(&self, connection: &ConnectionId, key: &str, arn: &str) -> Result<(), String> {
-        self.secret(connection, arn)?;
-        if self.is_of_source(connection, arn) {
-            return Ok(());
-        }
-        let folder = self.source_folder(connection);
-        Err(format!(
-            "{key} names a secret outside {folder}, and the function that reads the source reads no other. Store it under a name that begins with {folder}"
-        ))
-    }
-
-    fn source_folder(&self, connection: &ConnectionId) -> String {
-        format!("{}{connection}/source/", self.secret_prefix.as_deref().unwrap_or_default())
-    }
-
-    fn is_of_source(&self, connection: &ConnectionId, arn: &str) -> bool {
-        arn.splitn(7, ':').nth(6).is_some_and(|name| name.starts_with(&self.source_folder(connection)))
     }
 
     /// Whether a connection may use a secret of AWS Secrets Manager: its name is the stack's prefix, the connection's name,
@@ -289,10 +213,7 @@ fn hosts(config: &Config) -> Vec<(&'static str, String)> {
     found
 }
 
-/// The key of the secret that the source's function reads.
-const SOURCE_PASSWORD: &str = "source.password";
-
-/// Every place of a secret that a configuration names, with its key.
+/// Every place of a secret of the tenant that a configuration names, with its key.
 fn secrets(config: &Config) -> Vec<(&'static str, &SecretRef)> {
     let (secret, certificate) = match config.tenant.auth.as_ref().map(|auth| &auth.method) {
         Some(Method::Secret(secret) | Method::Delegated { client: ClientProof::Secret(secret), .. }) => {
@@ -304,8 +225,6 @@ fn secrets(config: &Config) -> Vec<(&'static str, &SecretRef)> {
         Some(Method::Federated { .. } | Method::Delegated { client: ClientProof::Public, .. }) | None => (None, None),
     };
     let mut found = Vec::new();
-    let directories = config.sources().into_iter().filter_map(|(_, source)| source.directory.as_ref());
-    found.extend(directories.map(|directory| (SOURCE_PASSWORD, &directory.password)));
     found.extend(secret.map(|secret| ("tenant.auth.secret", &secret.place)));
     found.extend(certificate.map(|certificate| ("tenant.auth.certificate", &certificate.certificate)));
     found.extend(certificate.and_then(|certificate| certificate.key.as_ref()).map(|key| ("tenant.auth.key", key)));
@@ -363,6 +282,8 @@ pub enum Protected {
     SourceLocation,
     /// By whose word a directory is the one that is meant: `source.ca`, `source.nameserver`.
     SourceAuthority,
+    /// Which password goes to which of several directories: `source.password`.
+    SourcePassword,
 }
 
 impl fmt::Display for Protected {
@@ -376,6 +297,7 @@ impl fmt::Display for Protected {
             Self::SignIn => "[tenant.auth] changes",
             Self::SourceLocation => "source.location changes",
             Self::SourceAuthority => "source.ca or source.nameserver changes",
+            Self::SourcePassword => "source.password of one of several directories changes",
         })
     }
 }
@@ -390,15 +312,11 @@ pub fn protected_changes(active: Active<'_>, new: &Config) -> Vec<Protected> {
     let changes = [
         (old.tenant.id != new.tenant.id || old.tenant.cloud != new.tenant.cloud, Protected::Tenant),
         (old.tenant.auth != new.tenant.auth, Protected::SignIn),
-        (old.source.location != new.source.location, Protected::SourceLocation),
-        (authority(old) != authority(new), Protected::SourceAuthority),
+        (sources::locations(old) != sources::locations(new), Protected::SourceLocation),
+        (sources::authorities(old) != sources::authorities(new), Protected::SourceAuthority),
+        (sources::passwords(old) != sources::passwords(new), Protected::SourcePassword),
     ];
     changes.into_iter().filter(|(changed, _)| *changed).map(|(_, part)| part).collect()
-}
-
-/// Whose word it is taken by that a directory is the one that is meant: certificates, and the names of a domain's servers.
-fn authority(config: &Config) -> Option<(&AuthorityRef, Option<SocketAddr>)> {
-    config.source.directory.as_ref().map(|directory| (&directory.ca, directory.nameserver))
 }
 
 /// Why a push takes an approver, and what to do: one text for the function that refuses and the command that asks.

@@ -52,21 +52,25 @@ struct EntriesBlob {
     name: String,
 }
 
-fn unkept(error: &BlobError) -> SourceError {
+/// What is kept beside the state, that cannot be.
+pub(crate) fn unkept(what: &str, error: &BlobError) -> SourceError {
     SourceError {
-        problem: format!("What is known of the entries of several sources cannot be kept ({error})"),
-        cure: "Run again; if it stays, look at where the state is kept".to_owned(),
+        problem: format!("{what} cannot be kept ({error})"),
+        cure: "Run again; if it stays, look at where the state is kept: of a stack, the owner sets the parameter Directories to true".to_owned(),
         retry: true,
     }
 }
 
+/// What is kept of several sources, for people.
+const ENTRIES: &str = "What is known of the entries of several sources";
+
 #[async_trait]
 impl KnownPlace for EntriesBlob {
     async fn load(&self) -> Result<Option<Vec<u8>>, SourceError> {
-        self.blobs.get(&self.name).await.map_err(|error| unkept(&error))
+        self.blobs.get(&self.name).await.map_err(|error| unkept(ENTRIES, &error))
     }
 
     async fn keep(&self, bytes: Vec<u8>) -> Result<(), SourceError> {
-        self.blobs.put(&self.name, bytes).await.map_err(|error| unkept(&error))
+        self.blobs.put(&self.name, bytes).await.map_err(|error| unkept(ENTRIES, &error))
     }
 }

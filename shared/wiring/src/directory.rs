@@ -15,6 +15,8 @@ use hardmatch_store::folders::of_sources;
 #[cfg(feature = "tenant")]
 use hardmatch_vault::SecretPlace;
 
+use crate::combined::unkept;
+
 /// For so long changes are laid over the copy of a full reading (seconds): a directory that is read each night is read
 /// whole each night.
 const FULL_EVERY: i64 = 20 * 60 * 60;
@@ -131,22 +133,17 @@ struct CopyBlob {
     name: String,
 }
 
-fn unkept(error: &hardmatch_ports::BlobError) -> SourceError {
-    SourceError {
-        problem: format!("The copy of the directory cannot be kept ({error})"),
-        cure: "Run again; if it stays, look at where the state is kept".to_owned(),
-        retry: true,
-    }
-}
+/// What is kept of a directory, for people.
+const COPY: &str = "The copy of the directory";
 
 #[async_trait]
 impl CopyPlace for CopyBlob {
     async fn load(&self) -> Result<Option<Vec<u8>>, SourceError> {
-        self.blobs.get(&self.name).await.map_err(|error| unkept(&error))
+        self.blobs.get(&self.name).await.map_err(|error| unkept(COPY, &error))
     }
 
     async fn keep(&self, bytes: Vec<u8>) -> Result<(), SourceError> {
-        self.blobs.put(&self.name, bytes).await.map_err(|error| unkept(&error))
+        self.blobs.put(&self.name, bytes).await.map_err(|error| unkept(COPY, &error))
     }
 }
 
@@ -217,7 +214,7 @@ mod tests {
     use hardmatch_ports::credentials::CredentialError;
 
     use super::*;
-    use crate::source::{directory_by, source};
+    use crate::source::{directory_by, each_source, source, source_at};
 
     /// A service that knows one secret, and what it was asked for.
     #[derive(Default)]
@@ -254,7 +251,9 @@ mod tests {
         let brought = folder.path().join("brought.pem");
         let means = DirectoryMeans { secrets: Some(secrets.clone()), authorities: Some(brought.clone()) };
         let asked = async |name: &str| {
-            let source = directory_by(&config(name), &means, &clock, &blobs).expect("a directory").expect("a source");
+            let config = config(name);
+            let found = directory_by(&config, &config.source, None, &means, &clock, &blobs);
+            let source = found.expect("a directory").expect("a source");
             source.probe().await.expect_err("nobody listens there")
         };
         let error = asked("bind-AbCdEf").await;
@@ -266,5 +265,61 @@ mod tests {
         // On one machine neither is to be had.
         let Err(error) = source(&config("bind-AbCdEf"), &clock) else { panic!("a source") };
         assert!(error.problem.contains("need AWS"), "{error}");
+    }
+
+    /// Two directories with a secret each, and a file that was brought to where it is read.
+    fn several() -> Config {
+        let directory = |name: &str| {
+            format!(
+                "[[source]]\nname = \"{name}\"\nkind = \"ldap\"\nlocation = \"ldaps://127.0.0.1:1\"\nbase = \"dc=a\"\n\
+                 bind = \"cn=a\"\nca = \"s3://people/{name}.pem\"\npassword = \"secretsmanager:{ARN}{name}-bind-AbCdEf\"\n"
+            )
+        };
+        let text = format!(
+            "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"a.test\"\ncloud = \"simulated\"\n\
+             [sources]\nsame_person = \"employeeId\"\n[[source]]\nname = \"hr\"\nkind = \"csv\"\n\
+             location = \"s3://people/hr.csv\"\n{}{}",
+            directory("corp"),
+            directory("lab")
+        );
+        Config::load(&text, "hardmatch.toml", Path::new(".")).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    #[tokio::test]
+    async fn each_of_several_sources_has_a_secret_authorities_and_a_copy_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blobs: Arc<dyn Blobs> = Arc::new(hardmatch_embedded::FolderBlobs::new(folder.path().join("blobs")));
+        let clock: Arc<dyn Clock> = Arc::new(hardmatch_runtime::RealClock);
+        let secrets = Arc::new(Secrets::default());
+        let config = several();
+        std::fs::write(folder.path().join("hr"), "id,userPrincipalName\n1,ada@contoso.com\n").expect("a file");
+        let source = each_source(&config, Some(&blobs), |part, settings| {
+            let here = folder.path().join(part.expect("a name"));
+            let means = DirectoryMeans { secrets: Some(secrets.clone()), authorities: Some(here.clone()) };
+            match directory_by(&config, settings, part, &means, &clock, &blobs) {
+                Some(directory) => directory,
+                None => Ok(source_at(&config, settings, here, &clock)),
+            }
+        });
+        let source = source.expect("a source");
+        // The file can be read, the first directory lacks its authorities.
+        let error = source.probe().await.expect_err("no authorities");
+        assert!(error.problem.starts_with("source corp: "), "{error}");
+        assert!(error.problem.contains(&folder.path().join("corp").display().to_string()), "{error}");
+        for (_, settings) in &config.sources()[1..] {
+            let means = DirectoryMeans { secrets: Some(secrets.clone()), authorities: None };
+            let Some(Err(error)) = directory_by(&config, settings, None, &means, &clock, &blobs) else {
+                panic!("read")
+            };
+            assert!(error.problem.contains("ca is read by deployed functions"), "{error}");
+        }
+        let asked = secrets.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        assert_eq!(asked, [format!("{ARN}corp-bind-AbCdEf")], "the other directory's secret is not read for it");
+        let copies = config.sources().into_iter().map(|(part, _)| copy_name(&config, part));
+        assert_eq!(
+            copies.collect::<std::collections::BTreeSet<_>>().len(),
+            3,
+            "one source's copy never lies over another's"
+        );
     }
 }

@@ -19,6 +19,22 @@ pub use crate::directory::DirectoryMeans;
 use crate::proposal;
 use crate::pushed::PushedPeople;
 
+/// The sources of a configuration as one. `open` opens each by its settings, with its name where there are several; with
+/// `blobs`, it is kept there which entries several sources had.
+///
+/// # Errors
+/// A source cannot be opened; of several, the error names it.
+pub fn each_source(
+    config: &Config,
+    blobs: Option<&Arc<dyn Blobs>>,
+    open: impl Fn(Option<&str>, &SourceSettings) -> Result<Arc<dyn Source>, SourceError>,
+) -> Result<Arc<dyn Source>, SourceError> {
+    match &config.source.location {
+        Location::Several(several) => combined(config, several, blobs, |part| open(Some(&part.name), &part.settings)),
+        _ => open(None, &config.source),
+    }
+}
+
 /// The source, over a state: a file of this machine, a directory of which a copy is kept among the blobs, the people who
 /// were pushed, or several of these.
 pub fn source_over(
@@ -27,28 +43,27 @@ pub fn source_over(
     store: &Store,
     blobs: &Arc<dyn Blobs>,
 ) -> Result<Arc<dyn Source>, SourceError> {
-    match &config.source.location {
+    each_source(config, Some(blobs), |part, settings| match settings.location {
         Location::Pushed => Ok(Arc::new(PushedPeople::new(config, store))),
-        Location::Several(several) => combined(config, several, Some(blobs), |part| {
-            one_source(config, &part.settings, Some(&part.name), clock, Some(blobs))
-        }),
-        _ => one_source(config, &config.source, None, clock, Some(blobs)),
-    }
+        _ => one_source(config, settings, part, clock, Some(blobs)),
+    })
 }
 
-/// The directory of a configuration, by what a deployed function has to offer, with a copy among the blobs; `None` where the
-/// source is no directory.
+/// A directory, by what a deployed function has to offer, with a copy among the blobs; `None` where the source is none. `part`
+/// is the source's name, where there are several.
 #[cfg(feature = "directories")]
 pub fn directory_by(
     config: &Config,
+    settings: &SourceSettings,
+    part: Option<&str>,
     means: &DirectoryMeans,
     clock: &Arc<dyn Clock>,
     blobs: &Arc<dyn Blobs>,
 ) -> Option<Result<Arc<dyn Source>, SourceError>> {
-    let Location::Directory(servers) = &config.source.location else { return None };
-    let kept = Some(CopyAt::of(config, None, blobs));
-    let mapping = mapping(config, &config.source, false);
-    Some(crate::directory::directory(&config.source, servers, mapping, written(config), clock, kept, means))
+    let Location::Directory(servers) = &settings.location else { return None };
+    let kept = Some(CopyAt::of(config, part, blobs));
+    let mapping = mapping(config, settings, false);
+    Some(crate::directory::directory(settings, servers, mapping, written(config), clock, kept, means))
 }
 
 /// The attributes that are written back.
@@ -59,12 +74,7 @@ fn written(config: &Config) -> Vec<String> {
 
 /// The source, where it can be read from this machine without a state.
 pub fn source(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Source>, SourceError> {
-    match &config.source.location {
-        Location::Several(several) => {
-            combined(config, several, None, |part| one_source(config, &part.settings, Some(&part.name), clock, None))
-        }
-        _ => one_source(config, &config.source, None, clock, None),
-    }
+    each_source(config, None, |part, settings| one_source(config, settings, part, clock, None))
 }
 
 /// One source of a connection; `part` is its name, where there are several. With `blobs`, a copy of a directory is kept there.
@@ -135,9 +145,9 @@ pub async fn survey(config: &Config, base: Option<&str>) -> Result<Survey, Sourc
     }
 }
 
-/// The source, from a copy of its file on this machine.
-pub fn source_at(config: &Config, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
-    file(config, &config.source, path, clock)
+/// A source, from a copy of its file on this machine.
+pub fn source_at(config: &Config, settings: &SourceSettings, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
+    file(config, settings, path, clock)
 }
 
 fn file(config: &Config, settings: &SourceSettings, path: PathBuf, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {

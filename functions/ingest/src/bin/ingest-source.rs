@@ -1,6 +1,6 @@
 //! Wires the source side on AWS. No way to the tenant is linked here, and nothing that opens a credential.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,9 +10,10 @@ use hardmatch_ingest::{After, SourcePorts, observe_source, observe_source_now, w
 use hardmatch_ports::doorbell::{MessageKind, Urgency};
 use hardmatch_ports::{Source as PeopleSource, SourceError};
 use hardmatch_wiring::lambda::{Delivery, Error, Home, MessageHandler, SecretsManager, serve};
-use hardmatch_wiring::policy::{AuthorityRef, Config, Location, SecretRef};
+use hardmatch_wiring::policy::{AuthorityRef, Config, Location, SecretRef, SourceSettings};
 use hardmatch_wiring::pushed::PushedPeople;
-use hardmatch_wiring::source::{DirectoryMeans, directory_by, source_at};
+use hardmatch_wiring::source::{DirectoryMeans, directory_by, each_source, source_at};
+use jiff::Timestamp;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -35,29 +36,10 @@ impl MessageHandler for Source {
         }
         let connection = &delivery.message.connection;
         let opened = self.home.connections.open(connection).await.map_err(|error| error.to_string())?;
-        let copy = copy_of(connection.as_str());
-        let source: Arc<dyn PeopleSource> = match &opened.config.source.location {
-            Location::S3 { bucket, key } => {
-                let file = PeoplesFile {
-                    home: self.home.clone(),
-                    bucket: bucket.clone(),
-                    key: key.clone(),
-                    copy: copy.clone(),
-                };
-                {
-                    let people = source_at(&opened.config, copy.clone(), &self.home.clock);
-                    Arc::new(Copied::new(file, people, Arc::clone(&self.home.clock)))
-                }
-            }
-            Location::Pushed => Arc::new(PushedPeople::new(&opened.config, &self.home.store)),
-            Location::Directory(_) => {
-                let directory = self.directory(connection.as_str(), &opened.config)?;
-                Arc::new(Within::new(directory, Arc::clone(&self.home.clock), delivery.deadline))
-            }
-            Location::File(_) | Location::Program { .. } | Location::Several(_) => {
-                return Err("the source is a file or a program of some machine, or several sources; functions read people from s3://BUCKET/KEY, from a directory, or people who are pushed. Put the people there and store the configuration again".to_owned());
-            }
-        };
+        // The next message brings its own; people's records do not lie around in a warm function.
+        let copies = tempfile::tempdir().map_err(|error| format!("no place for copies of the sources: {error}"))?;
+        let source =
+            self.opened(&opened.config, copies.path(), delivery.deadline).map_err(|error| error.to_string())?;
         let ports = SourcePorts {
             store: self.home.store.clone(),
             scope: opened.scope,
@@ -73,43 +55,85 @@ impl MessageHandler for Source {
             Urgency::Scheduled => observe_source(&ports, connection, run).await,
             Urgency::Now => observe_source_now(&ports, connection, run).await,
         };
-        let after = after.map_err(|error| error.to_string());
-        // The next one brings its own; people's records do not lie around in a warm function. There may be none.
-        drop(tokio::fs::remove_file(&copy).await);
-        after
+        after.map_err(|error| error.to_string())
     }
 }
 
 impl Source {
-    /// A directory, with the certificates of its authorities brought here when it is asked.
-    fn directory(&self, connection: &str, config: &Config) -> Result<Arc<dyn PeopleSource>, String> {
-        let authorities = PathBuf::from("/tmp").join(format!("authorities-of-{connection}-{}", std::process::id()));
+    /// What a configuration reads people from. Files and certificates are brought into the folder when they are asked for.
+    fn opened(
+        &self,
+        config: &Config,
+        copies: &Path,
+        deadline: Timestamp,
+    ) -> Result<Arc<dyn PeopleSource>, SourceError> {
+        let source = each_source(config, Some(&self.home.blobs), |part, settings| {
+            // A single source has no name, and a name of several begins with no dot.
+            let copies = copies.join(part.unwrap_or(".one"));
+            match &settings.location {
+                Location::S3 { bucket, key } => {
+                    let people = source_at(config, settings, copies.clone(), &self.home.clock);
+                    let (home, bucket, key) = (self.home.clone(), bucket.clone(), key.clone());
+                    let file = PeoplesFile { home, bucket, key, copy: copies };
+                    Ok(Arc::new(Copied::new(file, people, Arc::clone(&self.home.clock))) as Arc<dyn PeopleSource>)
+                }
+                Location::Pushed => Ok(Arc::new(PushedPeople::new(config, &self.home.store))),
+                Location::Directory(_) => self.directory(config, settings, part, copies),
+                Location::File(_) | Location::Program { .. } | Location::Several(_) => Err(unfit(
+                    "it is a file or a program of some machine; functions read people from s3://BUCKET/KEY, from a directory, or people who are pushed",
+                )),
+            }
+        })?;
+        Ok(match &config.source.location {
+            Location::S3 { .. } | Location::Pushed => source,
+            _ => Arc::new(Within::new(source, Arc::clone(&self.home.clock), deadline)),
+        })
+    }
+
+    /// A directory, with the certificates of its authorities brought to a file when it is asked.
+    fn directory(
+        &self,
+        config: &Config,
+        settings: &SourceSettings,
+        part: Option<&str>,
+        authorities: PathBuf,
+    ) -> Result<Arc<dyn PeopleSource>, SourceError> {
         let means = DirectoryMeans { secrets: Some(self.secrets.clone()), authorities: Some(authorities.clone()) };
-        let found = directory_by(config, &means, &self.home.clock, &self.home.blobs);
-        let (Some(found), Some(settings)) = (found, &config.source.directory) else {
-            return Err("the configuration does not say how one signs in at the directory".to_owned());
+        let found = directory_by(config, settings, part, &means, &self.home.clock, &self.home.blobs);
+        let (Some(found), Some(directory)) = (found, &settings.directory) else {
+            return Err(unfit("the configuration does not say how one signs in at the directory"));
         };
         // Refused when the configuration was opened; nothing else is asked for, whatever a configuration says.
-        let own = |key: &str, arn: &str| self.home.limits.source_secret(&config.connection, key, arn);
-        if let SecretRef::SecretsManager(arn) = &settings.password {
+        let own = |key: &str, arn: &str| {
+            self.home.limits.source_secret(&config.connection, key, arn).map_err(|said| unfit(&said))
+        };
+        if let SecretRef::SecretsManager(arn) = &directory.password {
             own("source.password", arn)?;
         }
-        if let AuthorityRef::SecretsManager(arn) = &settings.ca {
+        if let AuthorityRef::SecretsManager(arn) = &directory.ca {
             own("source.ca", arn)?;
         }
         let bring = Authorities {
             home: self.home.clone(),
             secrets: Arc::clone(&self.secrets),
-            from: settings.ca.clone(),
+            from: directory.ca.clone(),
             to: authorities,
-            location: config.source.location.to_string(),
+            location: settings.location.to_string(),
         };
-        let found = found.map_err(|error| error.to_string())?;
-        Ok(Arc::new(Copied::new(bring, found, Arc::clone(&self.home.clock))))
+        Ok(Arc::new(Copied::new(bring, found?, Arc::clone(&self.home.clock))))
     }
 }
 
-/// The certificates of a directory's authorities. They are no secret, and stay in a warm function.
+/// A configuration that functions do not carry out.
+fn unfit(problem: &str) -> SourceError {
+    SourceError {
+        problem: problem.trim_end_matches('.').to_owned(),
+        cure: "Correct the configuration and store it again".to_owned(),
+        retry: false,
+    }
+}
+
+/// The certificates of a directory's authorities.
 struct Authorities {
     home: Home,
     secrets: Arc<SecretsManager>,
@@ -143,11 +167,6 @@ impl Bring for Authorities {
     fn location(&self) -> String {
         self.location.clone()
     }
-}
-
-/// Where a source's file lies while it is read: each process has its own.
-fn copy_of(connection: &str) -> PathBuf {
-    PathBuf::from("/tmp").join(format!("people-of-{connection}-{}", std::process::id()))
 }
 
 /// The file of a source.

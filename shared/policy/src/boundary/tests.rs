@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::sources::Location;
 
 const MICROSOFT: &str = "login.microsoftonline.com, graph.microsoft.com,login.microsoftonline.us,graph.microsoft.us,\
                          dod-graph.microsoft.us,login.partner.microsoftonline.cn,microsoftgraph.chinacloudapi.cn";
@@ -309,4 +310,78 @@ fn other_authorities_of_a_directory_take_an_approver() {
     let (old, new) = ("s3://people/ca.pem", "s3://people/other.pem");
     let [old, new] = [old, new].map(|ca| directory("ldaps://dc1.corp.test", &own, ca));
     assert_eq!(protected_changes(Active::Understood(&old), &new), [Protected::SourceAuthority]);
+}
+
+/// A configuration with a file of S3 and two directories, which stand at `corp` and `lab`.
+fn several(corp: (&str, &str), lab: (&str, &str), hr: &str) -> Config {
+    let directory = |name: &str, (location, password): (&str, &str)| {
+        format!(
+            "[[source]]\nname = \"{name}\"\nkind = \"ldap\"\nlocation = \"{location}\"\nbase = \"dc=corp\"\nbind = \"cn=reader\"\n\
+             password = \"{password}\"\nca = \"s3://people/{name}.pem\"\n"
+        )
+    };
+    let text = format!(
+        "schema = 1\nconnection = \"contoso\"\n[tenant]\nid = \"contoso.onmicrosoft.com\"\n[tenant.auth]\n\
+         client_id = \"0f6b6c1d-7d0a-4f4e-8a51-2f6d1f3b9c77\"\n{FEDERATED}\n{}{}[[source]]\nname = \"hr\"\n{hr}\n\
+         [sources]\nsame_person = \"employeeId\"\n",
+        directory("corp", corp),
+        directory("lab", lab)
+    );
+    Config::load(&text, "hardmatch.toml", Path::new(".")).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+}
+
+const HR: &str = "kind = \"csv\"\nlocation = \"s3://people/hr.csv\"";
+
+#[test]
+fn each_of_several_sources_is_held_to_the_limits_by_name() {
+    let limits = limits(&format!("{MICROSOFT},dc1.corp.test:636,dc1.lab.test:636"));
+    let (bind, other) = (secret("hm/contoso/source/corp-AbCdEf"), secret("hm/contoso/source/lab-AbCdEf"));
+    let (corp, lab) = (("ldaps://dc1.corp.test", bind.as_str()), ("ldaps://dc1.lab.test", other.as_str()));
+    assert_eq!(limits.violations(&several(corp, lab, HR)), Vec::<String>::new());
+    let foreign = secret("hm/fabrikam/source/lab-AbCdEf");
+    let app = secret("hm/contoso/app-AbCdEf");
+    for (config, said) in [
+        (
+            several(corp, ("ldaps://evil.test", &other), HR),
+            "source lab: source.location names the server evil.test:636",
+        ),
+        (several(corp, (lab.0, "env:PASSWORD"), HR), "source lab: source.password = \"env:…\""),
+        (several(corp, (lab.0, &app), HR), "source lab: source.password names a secret outside hm/contoso/source/"),
+        (several((corp.0, &foreign), lab, HR), "source corp: the secret is not one of connection contoso"),
+        (several(corp, lab, "kind = \"csv\"\nlocation = \"hr.csv\""), "source hr: functions read people from s3://"),
+        (
+            several(corp, lab, "kind = \"command\"\nlocation = \"print-people\"\nformat = \"csv\""),
+            "source hr: source.location would start a program",
+        ),
+    ] {
+        let found = limits.violations(&config);
+        assert!(found.len() == 1 && found[0].starts_with(said), "{said}: {found:?}");
+    }
+}
+
+#[test]
+fn where_several_sources_are_and_which_password_goes_there_take_an_approver() {
+    let (bind, other) = (secret("hm/contoso/source/corp-AbCdEf"), secret("hm/contoso/source/lab-AbCdEf"));
+    let (corp, lab) = (("ldaps://dc1.corp.test", bind.as_str()), ("ldaps://dc1.lab.test", other.as_str()));
+    let old = several(corp, lab, HR);
+    let changes = |new: &Config| protected_changes(Active::Understood(&old), new);
+    assert_eq!(changes(&old), []);
+    assert_eq!(changes(&several(corp, ("ldaps://dc2.lab.test", &other), HR)), [Protected::SourceLocation]);
+    let moved = HR.replace("hr.csv", "other.csv");
+    assert_eq!(changes(&several(corp, lab, &moved)), [Protected::SourceLocation]);
+    // An operator does not have the password of one directory sent to another.
+    assert_eq!(changes(&several(corp, (lab.0, &bind), HR)), [Protected::SourcePassword]);
+    let mut authority = old.clone();
+    if let Location::Several(several) = &mut authority.source.location {
+        several.parts[1].settings.directory.as_mut().unwrap().ca =
+            crate::places::AuthorityRef::S3 { bucket: "people".to_owned(), key: "evil.pem".to_owned() };
+    }
+    assert_eq!(changes(&authority), [Protected::SourceAuthority]);
+    // Which source counts for what is an operator's.
+    let mut counts = old.clone();
+    if let Location::Several(several) = &mut counts.source.location {
+        several.precedence.insert("department".to_owned(), vec![2]);
+        several.disabled = crate::sources::DisabledIn::Any;
+    }
+    assert_eq!(changes(&counts), []);
 }
