@@ -415,7 +415,6 @@ pub struct PlanRow {
     /// Sign-in name at the source. Personal data.
     pub upn: Box<str>,
     /// What was decided for the person, and why.
-    #[serde(flatten)]
     pub decision: Decision,
     /// An accepted plan showed this very change: the guard does not count it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -747,10 +747,10 @@ fn pages_are_for_operators_who_know_entra_connect() {
 /// The sample with one person who is given and loses what rules say.
 fn entitled(steps: &Value) -> PlanRow {
     let mut row = serde_json::to_value(sample().row("Vint Cerf")).unwrap();
-    row["change"]["steps"] = steps.clone();
-    row["action"] = "license".into();
-    row["reasons"] = json!([{ "code": "license_rule", "detail": "SPE_E3" }]);
-    row["evidence"] = json!([
+    row["decision"]["change"]["steps"] = steps.clone();
+    row["decision"]["action"] = "license".into();
+    row["decision"]["reasons"] = json!([{ "code": "license_rule", "detail": "SPE_E3" }]);
+    row["decision"]["evidence"] = json!([
         { "rule": "licences", "found": "same", "ours": "SPE_E3 by 'Staff' in person.groups" },
         { "rule": "groups", "found": "same", "ours": "Sales by person.department == 'Sales'" },
     ]);

@@ -21,7 +21,6 @@ pub struct OpenChange {
     /// Version of this shape.
     pub v: u32,
     /// The change, as it was decided.
-    #[serde(flatten)]
     pub change: Change,
     /// Which run decided it.
     pub run: String,
