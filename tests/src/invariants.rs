@@ -133,7 +133,12 @@ fn says(change: &Change, write: &SeenRequest, after: &[Seen]) -> bool {
                 && given.iter().all(|sku| give.iter().any(|license| *license.sku == **sku))
                 && taken.iter().all(|sku| take.iter().any(|license| *license.sku == **sku))
         }
-        Step::JoinGroup { .. } => write.route == "/groups" || write.route == "/groups/{id}/members/$ref",
+        Step::JoinGroup { .. } => {
+            let adds = write.method == "PATCH"
+                && write.route == "/groups/{id}"
+                && properties(write).all(|(name, _)| name == "members@odata.bind");
+            write.route == "/groups" || write.route == "/groups/{id}/members/$ref" || adds
+        }
         Step::LeaveGroup { id, .. } => is_target(id.as_str()) && write.method == "DELETE",
         Step::Restore => of_account && write.route.ends_with("/restore"),
         Step::Delete { .. } => of_account && write.method == "DELETE" && write.route == "/users/{id}",

@@ -15,6 +15,7 @@ mod password;
 pub(crate) mod prepare;
 mod send;
 pub(crate) mod settle;
+mod together;
 mod verdict;
 
 use hardmatch_store::gate::Gate;

@@ -24,6 +24,8 @@ pub(crate) struct Task {
     pub(crate) reread: bool,
     /// The manager goes apart for this person: the creation was refused because of them, perhaps for a lagging replica.
     pub(crate) manager_separate: bool,
+    /// By which call a group is joined.
+    pub(crate) joining: Joining,
     /// How it stands with the other lane.
     pub(crate) other_lane: OtherLane,
     /// The initial password of the creation under way.
@@ -32,6 +34,15 @@ pub(crate) struct Task {
     pub(crate) sent: Sent,
     /// The decision is so old that an account is read again before it is enabled, restored, renamed or joined to a group.
     pub(crate) after_pause: bool,
+}
+
+/// By which call a person joins a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// By one call for everybody of a batch who joins the same group.
+    Together,
+    /// By a call of their own: the one for several people was refused.
+    Alone,
 }
 
 /// What is known of the calls that may have made the account of a creation.

@@ -72,6 +72,10 @@ pub(crate) fn part<'c>(call: &'c Call, base: &'c str, select: &Select) -> Result
             let path = format!("/groups/{}/members/$ref", escaped(group.as_str()));
             part(Method::POST, path, "/groups/{id}/members/$ref", body)
         }
+        Call::AddMembers { accounts, .. } if accounts.is_empty() => return Err(Unsendable::Empty),
+        Call::AddMembers { group, .. } => {
+            part(Method::PATCH, format!("/groups/{}", escaped(group.as_str())), "/groups/{id}", body)
+        }
         // Without `$ref` the member itself would be deleted.
         // <https://learn.microsoft.com/graph/api/group-delete-members>
         Call::RemoveMember { group, account } => {
@@ -139,6 +143,10 @@ impl Serialize for Body<'_> {
             }
             Call::AddMember { account, .. } => {
                 map.serialize_entry("@odata.id", &Member { base: self.base, id: account })?;
+            }
+            Call::AddMembers { accounts, .. } => {
+                let members: Vec<_> = accounts.iter().map(|id| Member { base: self.base, id }).collect();
+                map.serialize_entry("members@odata.bind", &members)?;
             }
             // Addresses that somebody else holds by now are left out; a conflict of UPNs is still refused.
             // <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>

@@ -273,6 +273,10 @@ impl GraphClient {
         }
         let verdict = judge(came.status, &error);
         match verdict {
+            // One of several is a member already, so none of them was added.
+            Verdict::AlreadySo if matches!(call, Call::AddMembers { .. }) => {
+                refused(RefusalKind::Other, came.status, error)
+            }
             Verdict::AlreadySo => Answer::Done(None),
             Verdict::Throttled => {
                 let open = self.wire.pressure().closed_for;
@@ -344,6 +348,7 @@ impl GraphClient {
             | Call::SetManager { .. }
             | Call::SetLicenses { .. }
             | Call::AddMember { .. }
+            | Call::AddMembers { .. }
             | Call::RemoveMember { .. }
             | Call::Delete { .. }
             | Call::Restore { .. }
@@ -448,9 +453,11 @@ fn account_of(call: &Call) -> Option<&ObjectId> {
         | Call::Purge { account }
         | Call::Read { account }
         | Call::ReadDeleted { account } => Some(account),
-        Call::Create { .. } | Call::CreateGroup { .. } | Call::FindByImmutableId { .. } | Call::FindByUpn { .. } => {
-            None
-        }
+        Call::Create { .. }
+        | Call::CreateGroup { .. }
+        | Call::AddMembers { .. }
+        | Call::FindByImmutableId { .. }
+        | Call::FindByUpn { .. } => None,
     }
 }
 

@@ -240,6 +240,15 @@ pub enum Call {
         /// The account that the call is about.
         account: ObjectId,
     },
+    /// `PATCH /groups/{id}` with `members@odata.bind`: several at once, at most [`MAX_CALLS`], as one write. All or nothing:
+    /// it is refused when one of them is a member already, or is not there.
+    /// <https://learn.microsoft.com/graph/api/group-post-members>
+    AddMembers {
+        /// The group that gets members.
+        group: ObjectId,
+        /// The accounts that become members.
+        accounts: Vec<ObjectId>,
+    },
     /// `DELETE /groups/{id}/members/{account}/$ref`. Being no member is success.
     RemoveMember {
         /// The group that loses a member.

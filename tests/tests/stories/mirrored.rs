@@ -60,6 +60,31 @@ async fn o31_a_group_that_gets_another_name_at_the_source_is_the_same_group() {
 }
 
 #[tokio::test]
+async fn members_are_added_twenty_in_one_call_and_each_is_recorded() {
+    let rules = format!("[[group]]\nname = \"{THERE}\"\nmembers_of = \"{AT_SOURCE}\"\n");
+    let mut world = four(&rules).await;
+    let names: Vec<String> = (10..55).map(|number| format!("p{number}")).collect();
+    for name in &names {
+        world.people.hire(name).set(name, "memberOf", "Staff;Everybody");
+    }
+    world.settle_by_hash().await;
+    world.pass_days(1);
+    for name in &names {
+        in_group(&mut world, name, "Sales");
+    }
+    let ran = world.settle_by_hash().await;
+    let calls = ran.calls();
+    assert!(calls.len() == 3 && calls.iter().all(|call| call.starts_with("PATCH /groups/")), "{calls:?}");
+    assert_eq!(world.members("id", THERE).len(), 47);
+    for name in &names {
+        assert!(ran.outcome(&format!("{name}@contoso.com")).starts_with("done"), "{:?}", ran.outcomes);
+    }
+    world.pass_days(1);
+    let again = world.sync().await;
+    assert!(again.writes.is_empty(), "{:?}", again.calls());
+}
+
+#[tokio::test]
 async fn a_group_that_is_named_by_its_id_is_that_group_whatever_it_is_called() {
     let mut world = four(&format!("[[group]]\nname = \"{THERE}\"\nmembers_of = \"{AT_SOURCE}\"\n")).await;
     assert_eq!(world.members("id", THERE), ["ada", "bea"]);

@@ -7,16 +7,11 @@ use hardmatch_store::gate::{Gate, Wait};
 use hardmatch_store::{PersonHash, Store};
 
 use super::context::{BatchContext, BatchResult};
-use super::prepare::Sending;
+use super::together::{Answered, Outgoing, Together, share, together};
 use crate::lane::OtherLaneBatches;
 use crate::task::{Next, OtherLane, Task};
 use crate::timing::{TIMING, millis};
 use crate::{WriteError, WritePorts};
-
-/// A task, and the call that is made for it.
-pub(crate) type Outgoing = (Task, Sending);
-/// A call that was made, and its answer.
-pub(crate) type Answered = (Task, Sending, Answer);
 
 /// Sends what may be sent. Tasks that were not sent for go back into the result.
 pub(crate) async fn send(
@@ -25,7 +20,7 @@ pub(crate) async fn send(
     outgoing: Vec<Outgoing>,
     result: &mut BatchResult,
 ) -> Result<Vec<Answered>, WriteError> {
-    let writes = u32::try_from(outgoing.iter().filter(|(_, sending)| sending.call.is_write()).count());
+    let writes = u32::try_from(together(&outgoing).iter().filter(|together| together.call.is_write()).count());
     if let Err(Wait(wait)) = granted(ports, context, writes.unwrap_or(u32::MAX)).await? {
         result.starved_ms = Some(wait);
         result.tasks.extend(outgoing.into_iter().map(|(task, _)| task));
@@ -41,12 +36,13 @@ pub(crate) async fn send(
         result.tasks.extend(outgoing.into_iter().map(|(task, _)| task));
         return Ok(Vec::new());
     }
-    let calls: Vec<Call> = outgoing.iter().map(|(_, sending)| sending.call.clone()).collect();
+    let (calls, people): (Vec<Call>, Vec<Vec<usize>>) =
+        together(&outgoing).into_iter().map(|Together { call, people }| (call, people)).unzip();
     let answers = ports.tenant.perform(&calls, context.lane.priority()).await;
     result.heard = Some(answers.iter().any(is_word));
     result.sent = answers.len();
     result.failed = answers.iter().filter(|answer| is_failure(answer)).count();
-    Ok(outgoing.into_iter().zip(answers).map(|((task, sending), answer)| (task, sending, answer)).collect())
+    Ok(share(outgoing, answers.iter().zip(&people), &mut result.tasks))
 }
 
 /// Takes writes from the budget of both lanes, all or none.

@@ -11,7 +11,7 @@ use hardmatch_store::PersonHash;
 use hardmatch_store::changes::{ChangeState, OpenChange};
 
 use super::*;
-use crate::task::{OtherLane, Sent};
+use crate::task::{Joining, OtherLane, Sent};
 
 fn task(step: Step) -> Task {
     let person = PersonRef { connection: ConnectionId::new("contoso"), key: PersonKey::new("ada") };
@@ -63,6 +63,7 @@ fn task(step: Step) -> Task {
         person_revision: None,
         reread: false,
         manager_separate: false,
+        joining: Joining::Together,
         other_lane: OtherLane::Free,
         password: None,
         sent: Sent::Answered,

@@ -11,7 +11,7 @@ use hardmatch_store::changes::ChangeState;
 
 use super::Drain;
 use crate::binding::Binding;
-use crate::task::{OtherLane, Sent, Task};
+use crate::task::{Joining, OtherLane, Sent, Task};
 use crate::{After, WriteError, repair};
 
 /// People who wait for the tenant's answer about managers while others go first, at most.
@@ -87,6 +87,7 @@ impl Drain<'_> {
                 open,
                 reread: false,
                 manager_separate: false,
+                joining: Joining::Together,
                 other_lane: OtherLane::Free,
                 password: None,
                 sent: if unanswered { Sent::ByOthersToo } else { Sent::Answered },

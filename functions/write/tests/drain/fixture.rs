@@ -6,6 +6,7 @@ use std::time::Duration;
 use hardmatch_domain::account::Account;
 use hardmatch_domain::attribute::{Attr, Attributes, Texts};
 use hardmatch_domain::change::{Action, Change, ChangeId, Hold, Removals, Revisions, Step};
+use hardmatch_domain::group::{GroupKind, GroupTarget};
 use hardmatch_domain::ids::{ConnectionId, ImmutableId, ObjectId, PersonKey, PersonRef};
 use hardmatch_domain::license::License;
 use hardmatch_domain::link::{JoinRule, LeavingCause, Ledger, Link};
@@ -400,6 +401,11 @@ pub(crate) fn licenses(skus: &[&str]) -> Step {
         before: Texts::default(),
     };
     Step::SetLicenses { give: skus.iter().map(one).collect(), take: Vec::new() }
+}
+
+pub(crate) fn join(group: &str) -> Step {
+    let id = Some(ObjectId::from(group));
+    Step::JoinGroup { group: GroupTarget { name: group.into(), kind: GroupKind::Security, id } }
 }
 
 pub(crate) fn rename(before: &str, after: &str) -> Step {

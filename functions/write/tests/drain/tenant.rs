@@ -87,6 +87,10 @@ fn said(call: &Call) -> String {
         Call::SetLicenses { give, .. } => {
             format!("give {}", give.iter().map(|license| &*license.sku).collect::<Vec<_>>().join(" "))
         }
+        Call::AddMember { account, .. } => format!("join {}", account.as_str()),
+        Call::AddMembers { accounts, .. } => {
+            sorted(&format!("join {}", accounts.iter().map(ObjectId::as_str).collect::<Vec<_>>().join(" ")))
+        }
         Call::Read { .. } => "read".to_owned(),
         Call::FindByImmutableId { .. } | Call::FindByUpn { .. } => "find".to_owned(),
         other => panic!("not in these tests: {other:?}"),

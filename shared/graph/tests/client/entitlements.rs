@@ -93,6 +93,17 @@ async fn a_member_is_named_as_a_directory_object() {
 }
 
 #[tokio::test]
+async fn several_members_are_bound_to_the_group_in_one_call() {
+    let call = Call::AddMembers { group: id("g"), accounts: vec![id("a"), id("b")] };
+    let (method, path, body) = sent(call).await;
+    assert_eq!((method.as_str(), path.as_str()), ("PATCH", "/groups/g"));
+    let bound: Vec<&str> =
+        body["members@odata.bind"].as_array().unwrap().iter().map(|member| member.as_str().unwrap()).collect();
+    assert!(bound[0].ends_with("/v1.0/directoryObjects/a") && bound[1].ends_with("/v1.0/directoryObjects/b"));
+    assert_eq!((bound.len(), body.as_object().unwrap().len()), (2, 1));
+}
+
+#[tokio::test]
 async fn removing_a_member_always_ends_in_ref_because_without_it_the_person_would_be_deleted() {
     let removal = || remove(&id("g"), &id("a"));
     let alone = sent(removal()).await;

@@ -3,7 +3,7 @@
 use hardmatch_domain::attribute::Attr;
 use hardmatch_domain::group::{FoundGroup, GroupKind, GroupLock, Nickname, nickname};
 use hardmatch_domain::ids::ObjectId;
-use hardmatch_ports::tenant::{Answer, Cursor, Priority, RefusalKind, TenantRead, TenantWrite};
+use hardmatch_ports::tenant::{Answer, Call, Cursor, Priority, RefusalKind, TenantRead, TenantWrite};
 use hardmatch_sim::{CONTOSO_CLIENT_ID, Seed};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -169,6 +169,23 @@ async fn members_come_and_go_and_twice_is_once() {
     assert!(matches!(tenant.one(add(&staff, &nobody)).await, Answer::NotFound));
     assert!(matches!(tenant.one(add(&nobody, &ada)).await, Answer::NotFound));
     assert!(is_done(&tenant.one(remove(&nobody, &ada)).await), "a group that is gone has no members");
+    tenant.nothing_unknown();
+}
+
+#[tokio::test]
+async fn several_members_are_added_all_or_none() {
+    let tenant = Tenant::start(seed()).await;
+    let (staff, ada, bob, cy) = (ObjectId::from(STAFF), tenant.id("ada"), tenant.id("bob"), tenant.id("cy"));
+    let all = |accounts: &[&ObjectId]| Call::AddMembers {
+        group: staff.clone(),
+        accounts: accounts.iter().map(|id| (*id).clone()).collect(),
+    };
+    assert!(is_done(&tenant.one(all(&[&ada, &bob])).await));
+    assert_eq!(tenant.members_of(&staff).await.len(), 2);
+    assert_eq!(kind(&tenant.one(all(&[&cy, &bob])).await), RefusalKind::Other, "one is a member already");
+    let nobody = ObjectId::from("00000000-0000-4000-8000-00000000ffff");
+    assert!(matches!(tenant.one(all(&[&cy, &nobody])).await, Answer::NotFound));
+    assert_eq!(tenant.members_of(&staff).await.len(), 2, "nobody was added");
     tenant.nothing_unknown();
 }
 
