@@ -33,7 +33,13 @@ pub struct Connection<'a> {
 impl Connection<'_> {
     /// The file's text.
     pub fn toml(&self) -> String {
-        let Self { name, tenant, client, url, proof, people, more } = self;
+        let Self { people, more, .. } = self;
+        format!("{}[source]\nkind = \"csv\"\nlocation = \"{people}\"\n{more}", self.tenant_side())
+    }
+
+    /// What the file says of the tenant, and nothing of a source.
+    pub fn tenant_side(&self) -> String {
+        let Self { name, tenant, client, url, proof, .. } = self;
         let (method, secret) = match proof {
             Proof::Secret(place) => ("secret", format!("secret = \"{place}\"\n")),
             Proof::Federated => ("federated", String::new()),
@@ -49,10 +55,7 @@ graph = "{url}"
 [tenant.auth]
 method = "{method}"
 client_id = "{client}"
-{secret}[source]
-kind = "csv"
-location = "{people}"
-{more}"#
+{secret}"#
         )
     }
 }

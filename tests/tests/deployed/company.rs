@@ -72,6 +72,20 @@ impl Company {
         Self::with(fixture, name, tenant, "[guard]\nalways_allow = 50\nmax_removals_percent = 100\n")
     }
 
+    /// Writes a configuration with these sections for its sources; nothing is in the stack yet.
+    pub(crate) fn reading(fixture: &Fixture, name: &'static str, tenant: &Tenant, sources: &str) -> Self {
+        let company = Self { name, file: format!("{name}.toml") };
+        company.reads(&fixture.stack, tenant, sources);
+        company
+    }
+
+    /// Writes the configuration anew, with other sections for its sources.
+    pub(crate) fn reads(&self, stack: &Stack, tenant: &Tenant, sources: &str) {
+        let (proof, url) = (Proof::Federated, tenant.running.url());
+        let said = Connection { name: self.name, tenant: TENANT, client: CLIENT, url, proof, people: "", more: "" };
+        fs::write(stack.folder.path().join(&self.file), said.tenant_side() + sources).unwrap();
+    }
+
     /// Writes a configuration with more in it; nothing is in the stack yet.
     pub(crate) fn with(fixture: &Fixture, name: &'static str, tenant: &Tenant, more: &str) -> Self {
         let text = Connection {

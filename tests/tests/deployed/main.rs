@@ -9,7 +9,11 @@
 mod approved;
 mod boundary;
 mod company;
+mod directory;
 mod entitled;
+#[expect(dead_code, unused_imports, reason = "a controller for the tests of directories, which ask more of it")]
+#[path = "../ldap/fake/mod.rs"]
+mod fake;
 mod kills;
 mod messages;
 mod neighbours;
@@ -45,7 +49,7 @@ struct Fixture {
 /// A story. It leaves its connection behind for the others.
 type Story = fn(&mut Fixture);
 
-const STORIES: [(&str, Story); 17] = [
+const STORIES: [(&str, Story); 18] = [
     ("poison is sent, and goes on while everything else does", poison::begun),
     ("who may do what, by command", roles::story),
     ("an operator is not an owner", boundary::story),
@@ -54,6 +58,7 @@ const STORIES: [(&str, Story); 17] = [
     ("two connections of one tenant at once", neighbours::story),
     ("licences and groups by rule", entitled::story),
     ("people whom an identity provider pushes", pushed::story),
+    ("a directory, then several sources", directory::story),
     ("approved, undone, followed, removed", approved::story),
     ("broken joins, found and repaired", repaired::story),
     ("poisoned people, and the dead letters with their reasons", poison::story),

@@ -30,10 +30,11 @@ const BUCKET: &str = "packaged-functions";
 /// The bucket of people's files.
 pub(crate) const PEOPLE: &str = "people-files";
 /// Short times, so that what died is seen soon; a message comes back when the leases of the function that died have ended.
-const PARAMETERS: [&str; 6] = [
+const PARAMETERS: [&str; 7] = [
     // Simulated tenants answer on this machine, each on a port of its own.
     "AllowedHosts=login.microsoftonline.com,graph.microsoft.com,127.0.0.1:*",
     "SecretPrefix=hm/",
+    "Directories=true",
     "Architecture=x86_64",
     "FunctionTimeout=15",
     "TickRate=rate(1 minute)",

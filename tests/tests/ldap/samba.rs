@@ -10,10 +10,7 @@ use tempfile::TempDir;
 
 use crate::server::{Running, certificates, run, wait_for};
 
-pub(crate) const DOMAIN: &str = "DC=corp,DC=example,DC=test";
-pub(crate) const BASE: &str = "OU=People,OU=Lab,DC=corp,DC=example,DC=test";
-pub(crate) const READER: &str = "CN=svc-sync,OU=Service,OU=Lab,DC=corp,DC=example,DC=test";
-pub(crate) const PASSWORD: &str = "Us3r.Passw0rd!";
+pub(crate) use crate::fake::{BASE, DOMAIN, PASSWORD, READER};
 
 /// Addresses of 127.0.0.0/8 that servers of this process have.
 static ADDRESSES: AtomicU8 = AtomicU8::new(10);

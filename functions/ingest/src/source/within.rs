@@ -15,24 +15,27 @@ use hardmatch_ports::source::{
 use hardmatch_ports::{Clock, OnePerson, Source, SourceError};
 use jiff::{SignedDuration, Timestamp};
 
-/// Kept free for what is stored after a reading.
+/// Kept free for what is stored after a reading; of a function with little time, a quarter of that.
 const RESERVE: SignedDuration = SignedDuration::from_secs(30);
 
 /// A source whose readings end before a deadline.
 pub struct Within {
     source: Arc<dyn Source>,
     clock: Arc<dyn Clock>,
-    deadline: Timestamp,
+    /// When a reading ends.
+    until: Timestamp,
 }
 
 impl Within {
     /// The source, until then.
     pub fn new(source: Arc<dyn Source>, clock: Arc<dyn Clock>, deadline: Timestamp) -> Self {
-        Self { source, clock, deadline }
+        let reserve = RESERVE.min(deadline.duration_since(clock.now()) / 4);
+        let until = deadline.checked_sub(reserve).unwrap_or(deadline);
+        Self { source, clock, until }
     }
 
     async fn limited<T>(&self, work: impl Future<Output = Result<T, SourceError>> + Send) -> Result<T, SourceError> {
-        let left = self.deadline.duration_since(self.clock.now()) - RESERVE;
+        let left = self.until.duration_since(self.clock.now());
         let left = Duration::try_from(left).unwrap_or_default();
         match select(pin!(work), pin!(self.clock.sleep(left))).await {
             Either::Left((done, _)) => done,
@@ -126,9 +129,9 @@ mod tests {
         }
     }
 
-    async fn read(seconds: u64) -> Result<Read, SourceError> {
+    async fn read(seconds: u64, of: i64) -> Result<Read, SourceError> {
         let clock = ManualClock::auto(Timestamp::UNIX_EPOCH);
-        let deadline = Timestamp::from_second(290).unwrap();
+        let deadline = Timestamp::from_second(of).unwrap();
         let source = Within::new(Arc::new(Slow(clock.clone(), seconds)), Arc::new(clock), deadline);
         assert_eq!((source.location().as_str(), source.one_person()), ("slow", OnePerson::Entry));
         source.read(&mut Vec::new(), None).await
@@ -136,9 +139,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_reading_that_outlasts_its_function_has_a_clear_end() {
-        assert!(matches!(read(259).await, Ok(Read::Complete(_))));
-        let error = read(261).await.unwrap_err();
+        assert!(matches!(read(259, 290).await, Ok(Read::Complete(_))));
+        let error = read(261, 290).await.unwrap_err();
         assert!(!error.retry && error.problem.contains("within the 260 seconds"), "{error}");
         assert!(error.cure.contains("FunctionTimeout"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_function_of_seconds_has_most_of_them_for_a_reading() {
+        assert!(matches!(read(5, 8).await, Ok(Read::Complete(_))));
+        assert!(read(7, 8).await.unwrap_err().problem.contains("within the 6 seconds"));
     }
 }

@@ -12,7 +12,7 @@ use super::Reply;
 use super::answers::{fits, shown};
 use super::faults::{Fault, On, Planned, result, spoil};
 use super::tree::{Entry, Tree, is_below};
-use crate::samba::{DOMAIN, PASSWORD, READER};
+use super::{DOMAIN, PASSWORD, READER};
 
 /// Entries that a page may have, and values that an attribute may have, on Windows.
 /// <https://learn.microsoft.com/openspecs/windows_protocols/ms-adts/3f0137a1-63df-400c-bf97-e1040f055a99>

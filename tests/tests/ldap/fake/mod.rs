@@ -30,6 +30,11 @@ pub(crate) use trust::Trust;
 
 use controller::ResultSets;
 
+pub(crate) const DOMAIN: &str = "DC=corp,DC=example,DC=test";
+pub(crate) const BASE: &str = "OU=People,OU=Lab,DC=corp,DC=example,DC=test";
+pub(crate) const READER: &str = "CN=svc-sync,OU=Service,OU=Lab,DC=corp,DC=example,DC=test";
+pub(crate) const PASSWORD: &str = "Us3r.Passw0rd!";
+
 /// Most bytes of a request.
 const REQUEST: usize = 1 << 20;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::samba::{BASE, DOMAIN, READER};
+use super::{BASE, DOMAIN, READER};
 
 /// What a tombstone keeps.
 const KEPT: [&str; 4] = ["objectclass", "objectsid", "samaccountname", "useraccountcontrol"];
