@@ -12,7 +12,7 @@ use crate::company::{Company, Tenant};
 use crate::fake::{BASE, Fake, PASSWORD, READER, Tree, Trust, name_of};
 use crate::stack::{Keys, PEOPLE, Stack};
 
-const NAME: &str = "adatum";
+const NAME: &str = "wingtip";
 const TICK: &str = r#"{"v":1,"kind":"tick"}"#;
 
 pub(crate) fn story(fixture: &mut Fixture) {
