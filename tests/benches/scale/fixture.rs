@@ -1,5 +1,6 @@
 //! A folder with a connection, the simulated tenant it points at, and the command.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -42,12 +43,17 @@ impl Ran {
 impl Fixture {
     /// A tenant from a seed, and a connection that knows nothing yet.
     pub(crate) fn new(seed: Seed) -> anyhow::Result<Self> {
+        Self::with(seed, "")
+    }
+
+    /// The same with more in its configuration.
+    pub(crate) fn with(seed: Seed, more: &str) -> anyhow::Result<Self> {
         let binary = binary()?;
         let runtime = Runtime::new()?;
         let sim = runtime.block_on(Sim::new(seed).start_local())?;
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("secret"), CONTOSO_SECRET)?;
-        std::fs::write(folder.path().join("hardmatch.toml"), config(sim.url()))?;
+        std::fs::write(folder.path().join("hardmatch.toml"), config(sim.url(), more))?;
         Ok(Self { folder, binary, sim, _runtime: runtime })
     }
 
@@ -58,7 +64,16 @@ impl Fixture {
 
     /// Replaces the directory's export.
     pub(crate) fn export(&self, people: usize, changed: usize) -> anyhow::Result<()> {
-        Ok(std::fs::write(self.folder.path().join("people.csv"), people::csv(people, changed))?)
+        self.write(people::csv(people, changed))
+    }
+
+    /// Replaces the directory's export by one with a group, of which the people of these numbers are members.
+    pub(crate) fn export_group(&self, people: usize, members: Range<usize>) -> anyhow::Result<()> {
+        self.write(people::csv_with_group(people, members))
+    }
+
+    fn write(&self, export: String) -> anyhow::Result<()> {
+        Ok(std::fs::write(self.folder.path().join("people.csv"), export)?)
     }
 
     /// Runs a command to its end. A run that people must look at is a result; one that could not run is not.
@@ -91,7 +106,7 @@ impl Fixture {
     }
 }
 
-fn config(url: &str) -> String {
+fn config(url: &str, more: &str) -> String {
     Connection {
         name: "scale",
         tenant: CONTOSO_TENANT_ID,
@@ -99,7 +114,7 @@ fn config(url: &str) -> String {
         url,
         proof: Proof::Secret("file:secret"),
         people: "people.csv",
-        more: "[state]\npath = \"scale.db\"\n",
+        more: &format!("[state]\npath = \"scale.db\"\n{more}"),
     }
     .toml()
 }

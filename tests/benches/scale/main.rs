@@ -4,6 +4,7 @@
 //! ```text
 //! cargo bench -p hardmatch-tests --bench scale                  everything but the slow one
 //! cargo bench -p hardmatch-tests --bench scale -- create faults only these
+//! cargo bench -p hardmatch-tests --bench scale -- group         a group of 50,000 members, and ten changes of it
 //! cargo bench -p hardmatch-tests --bench scale -- first-sync    10,000 people at the documented write quota: 6 minutes
 //! ```
 //!
@@ -26,6 +27,7 @@ const SCENARIOS: &[(&str, Unasked, Scenario)] = &[
     ("storm", Unasked::Runs, scenarios::storm),
     ("faults", Unasked::Runs, scenarios::faults),
     ("company", Unasked::Runs, scenarios::company),
+    ("group", Unasked::Waits, scenarios::group),
     ("first-sync", Unasked::Waits, scenarios::first_sync),
 ];
 
@@ -40,7 +42,7 @@ fn main() -> anyhow::Result<()> {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     for name in &asked {
         let known = SCENARIOS.iter().any(|(known, _, _)| known == name);
-        anyhow::ensure!(known, "no scenario {name}; there are create, storm, faults, company and first-sync");
+        anyhow::ensure!(known, "no scenario {name}; there are create, storm, faults, company, group and first-sync");
     }
     let mut table = Table::default();
     for (name, unasked, scenario) in SCENARIOS {

@@ -1,6 +1,7 @@
 //! A company as its directory would export it. Everything follows from the number of a person.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
@@ -26,6 +27,20 @@ pub(crate) fn csv(people: usize, changed: usize) -> String {
             n % 31,
             n % 9,
         );
+    }
+    text
+}
+
+/// A group of the directory.
+pub(crate) const GROUP: &str = "8c1fa4b0-1111-4222-8333-000000000001";
+
+/// The export, where some are members of [`GROUP`].
+pub(crate) fn csv_with_group(people: usize, members: Range<usize>) -> String {
+    let export = csv(people, 0);
+    let groups = (0..people).map(|n| if members.contains(&n) { GROUP } else { "" });
+    let mut text = String::with_capacity(export.len() + people * 40);
+    for (line, groups) in export.lines().zip(std::iter::once("memberOf").chain(groups)) {
+        let _ = writeln!(text, "{line},{groups}");
     }
     text
 }

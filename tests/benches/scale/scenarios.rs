@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use hardmatch_sim::{CallCounts, Fault, FaultRule, Place, Seed, SeenRequest};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, Ran};
 use crate::people;
@@ -151,6 +151,51 @@ pub(crate) fn company(table: &mut Table) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A group of the directory with fifty thousand members, mirrored to a group of the tenant: once, and then ten changes.
+pub(crate) fn group(table: &mut Table) -> anyhow::Result<()> {
+    const MEMBERS: usize = 50_000;
+    const CHANGES: usize = 5;
+    const THERE: &str = "11111111-2222-4333-8444-555555555555";
+    const PEOPLE: usize = MEMBERS + CHANGES;
+    let mut seed = Seed::contoso().group(json!({
+        "id": THERE, "displayName": "Staff", "mailNickname": "staff", "mailEnabled": false, "securityEnabled": true,
+    }));
+    for n in 0..PEOPLE {
+        seed = seed.user(people::account(n));
+    }
+    let rules = format!("[[group]]\nname = \"{THERE}\"\nmembers_of = \"{}\"\n", people::GROUP);
+    let fixture = Fixture::with(seed, &rules)?;
+    let members = || {
+        let groups = fixture.tenant().groups();
+        let group = groups.iter().find(|group| group["id"] == THERE);
+        group.and_then(|group| group["members"].as_array()).map_or(0, Vec::len)
+    };
+    fixture.export_group(PEOPLE, 0..MEMBERS)?;
+
+    let name = format!("{MEMBERS} members of one group");
+    let (plan, apply) = fixture.plan_and_apply()?;
+    let tenant = fixture.tenant().take_counters();
+    ensure!(members() == MEMBERS, "the group has {} members", members());
+    table.row(&name, "plan: time, CPU per person, peak memory", figures(&plan, PEOPLE), "250 MB");
+    table.row(&name, "apply: time, CPU per person, peak memory", figures(&apply, PEOPLE), "250 MB");
+    table.row(&name, "writes per member", each_write(tenant.writes, MEMBERS), "0.05");
+    units(table, &name, &apply, PEOPLE);
+
+    let name = format!("{CHANGES} come to {MEMBERS} members, {CHANGES} leave");
+    fixture.export_group(PEOPLE, CHANGES..PEOPLE)?;
+    let changes = fixture.run(&["sync"])?;
+    let tenant = fixture.tenant().take_counters();
+    ensure!(members() == MEMBERS, "the group has {} members: {}", members(), changes.said);
+    table.row(&name, "time", format!("{:.1} s", changes.used.wall), "");
+    table.row(&name, "peak memory", format!("{:.0} MB", changes.used.peak_mb), "250 MB");
+    table.row(&name, "writes", tenant.writes.to_string(), &(CHANGES + 1).to_string());
+    table.row(&name, "requests", tenant.round_trips.to_string(), "");
+    let quiet = fixture.run(&["sync"])?;
+    ensure!(fixture.tenant().take_counters().writes == 0, "a quiet run wrote something");
+    table.row(&name, "time of the run after", format!("{:.1} s", quiet.used.wall), "");
+    Ok(())
+}
+
 /// More people than the quota's burst allows.
 pub(crate) fn first_sync(table: &mut Table) -> anyhow::Result<()> {
     const PEOPLE: usize = 10_000;
@@ -217,6 +262,11 @@ fn each(seconds: f64, people: usize) -> String {
 
 fn figures(ran: &Ran, people: usize) -> String {
     format!("{:.1} s, {}, {:.0} MB", ran.used.wall, each(ran.used.cpu, people), ran.used.peak_mb)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn each_write(writes: u64, people: usize) -> String {
+    format!("{:.3}", writes as f64 / people as f64)
 }
 
 /// Reads of single users: what a writer does who does not believe the answer to his own call.
