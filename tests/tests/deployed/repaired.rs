@@ -1,4 +1,4 @@
-//! Repairs in a deployed stack, one of each kind: an immutable ID that is set, replaced in a federated domain, and cleared; a
+//! Repairs in a deployed stack, one of each of these: an immutable ID that is set, replaced in a federated domain, and cleared; a
 //! pair of accounts of the cloud, and one that Entra Connect masters; the holder of an ID in the recycle bin; somebody hired
 //! again; an exchange of sign-in names, and a link. Found by a viewer's and an operator's commands, started by an approver
 //! alone.

@@ -14,7 +14,7 @@ pub(crate) type Outgoing = (Task, Sending);
 /// A call that was made, and its answer.
 pub(crate) type Answered = (Task, Sending, Answer);
 
-/// A call, and whom it is for.
+/// A call, and the people who need it.
 #[derive(Debug)]
 pub(crate) struct Together {
     pub(crate) call: Call,
@@ -57,7 +57,7 @@ impl Together {
 }
 
 /// Gives each person the answer to their call. People whose common call was refused go back to `alone`: nothing was done for
-/// any of them, and nobody knows about whom it was refused.
+/// any of them, and Graph does not say which of them it refused.
 pub(crate) fn share<'a>(
     outgoing: Vec<Outgoing>,
     answers: impl Iterator<Item = (&'a Answer, &'a Vec<usize>)>,
